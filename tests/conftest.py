@@ -1,9 +1,11 @@
-"""Fixtures of the API and the fault tests: one directory for all, one stack for the API tests.
+"""Fixtures of the API and the fault tests: one directory for the session, one stack for the API
+tests.
 
-KONTORA_BINARY names the program to test (build/kontora), KONTORA_DATABASE the engine below the API
-tests, sqlite or postgres; those of what is kept in the database run on both. KONTORA_OBJECTS is a program that
-puts objects into storage (build/tests/support/objects). The folder of the tests
-is on the path of imports because this file is in it.
+KONTORA_BINARY names the program under test (build/kontora). KONTORA_DATABASE names the engine of
+the API tests, sqlite or postgres; tests of data in the database run on both. KONTORA_OBJECTS names
+a program that stores objects (build/tests/support/objects).
+
+This file puts the folder of the tests on Python's import path.
 """
 
 import contextlib
@@ -22,17 +24,17 @@ from support.database import Database
 from support.entries import CONTAINERS, GROUPS, KINDS, OUS, PLACES, Entries
 from support.logs import Audit
 from support.people import People, tag
-from support.truth import Truth
+from support.ldap_admin import LdapAdmin
 
-# What must come after everything else of its folder.
+# Test files that run last in their folder.
 LAST = ("test_paging.py", "test_sweep.py")
 
 ENGINES = ("sqlite", "postgres")
-SHOWN = 40  # characters of a parameter in the name of a test
+SHOWN = 40  # characters of a parameter in a test id
 
 
 def pytest_make_parametrize_id(val):
-    """Values as they are written, cut before they fill the screen."""
+    """Uses parameter values as test ids, truncated."""
     return ascii(val).strip("'\"")[:SHOWN] if isinstance(val, (str, bytes, dict, list)) else None
 
 
@@ -43,13 +45,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def binary():
-    """The program under test."""
+    """Returns the path of the program under test."""
     return Path(os.environ.get("KONTORA_BINARY", TOP / "build/kontora")).resolve()
 
 
 @pytest.fixture(scope="session")
 def directory(tmp_path_factory):
-    """A domain controller, which every stack of the session works on."""
+    """Starts a domain controller that all stacks of the session share."""
     with running_directory(tmp_path_factory.mktemp("directory")) as controller:
         vault.remember(controller.bind_password, controller.administrator_password,
                        controller.sample_password)
@@ -57,23 +59,23 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def truth(directory):
-    truth = Truth(directory.url, directory.ca_file, directory.base_dn,
-                  directory.administrator_dn, directory.administrator_password)
-    yield truth
-    truth.close()
+def ldap_admin(directory):
+    ldap_admin = LdapAdmin(directory.url, directory.ca_file, directory.base_dn,
+                           directory.administrator_dn, directory.administrator_password)
+    yield ldap_admin
+    ldap_admin.close()
 
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory):
-    """A PostgreSQL server, on which everyone makes databases of their own."""
+    """Starts a PostgreSQL server; tests create their own databases on it."""
     with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory):
-    """An S3, in which everyone makes buckets of their own."""
+    """Starts an S3 server; tests create their own buckets on it."""
     with running_storage(tmp_path_factory.mktemp("storage")) as storage:
         vault.remember(storage.keys.secret)
         yield storage
@@ -81,16 +83,18 @@ def gateway(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory, directory, binary):
-    """Runs a stack of the API tests: without rates, for what one client asks here is a crowd's."""
+    """Returns a function that runs a stack without rate limits, because here one client sends
+    the requests of many."""
     @contextlib.contextmanager
     def run(name, database=None, **more_settings):
         folder = tmp_path_factory.mktemp(name)
         settings = {"LOCAL_AUTH_PASSWORD": vault.password(),
-                    "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep what is freed
+                    "WORKER_MAX_GROWTH_MIB": "0",  # sanitizers keep freed memory
                     "BCRYPT_COST": "4",
-                    "LOGIN_FREE_FAILURES": "0",  # one name fails very often here
+                    "LOGIN_FREE_FAILURES": "0",  # the tests often fail to log in with one name
                     "FILES_WORKERS": "4", "UPLOADS_WORKERS": "4",
-                    **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",  # what is taken away is gone at once
+                    # revoked rights take effect at once
+                    **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",
                     **more_settings, **sanitizer.settings(folder)}
         with Stack(folder, directory=directory, database=database, env=settings,
                    binary=binary) as running:
@@ -115,14 +119,14 @@ def postgres_stack(running_stack, postgres):
 
 @pytest.fixture(scope="session")
 def s3_stack(running_stack, gateway):
-    """One whose files are in a bucket of its own, behind a prefix."""
+    """Runs a stack whose files are in a bucket, behind a prefix."""
     with running_stack("s3", **gateway.settings(f"{gateway.create()}/files")) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def stack(request):
-    """The stack of the API tests."""
+    """Returns the stack of the API tests."""
     engine = os.environ.get("KONTORA_DATABASE", "sqlite")
     assert engine in ENGINES
     return request.getfixturevalue(f"{engine}_stack")
@@ -130,7 +134,7 @@ def stack(request):
 
 @pytest.fixture(scope="session", params=ENGINES)
 def sql_stack(request):
-    """A stack on each engine in turn, for tests of what is kept in the database."""
+    """Returns a stack on each engine in turn, for tests of data in the database."""
     return request.getfixturevalue(f"{request.param}_stack")
 
 
@@ -141,31 +145,31 @@ def sql_database(request, sql_stack):
 
 
 @pytest.fixture(scope="session")
-def sql_nobody(sql_stack):
-    """Somebody without a token in front of each engine, below /api/v1."""
+def sql_anonymous(sql_stack):
+    """Returns a client without a token for /api/v1, on each engine."""
     return Client(f"{sql_stack.https_url}/api/v1", sql_stack.ca_file)
 
 
 @pytest.fixture(scope="session")
-def sql_api(sql_stack, sql_nobody):
-    """The local administrator in front of each engine, below /api/v1."""
-    return sql_nobody.bearing(sql_nobody.login(*sql_stack.administrator)["access_token"])
+def sql_api(sql_stack, sql_anonymous):
+    """Returns a client of the local administrator for /api/v1, on each engine."""
+    return sql_anonymous.bearing(sql_anonymous.login(*sql_stack.administrator)["access_token"])
 
 
 @pytest.fixture(scope="session")
-def accounts(sql_nobody):
-    return Accounts(sql_nobody)
+def accounts(sql_anonymous):
+    return Accounts(sql_anonymous)
 
 
 @pytest.fixture(scope="module")
 def office(accounts):
-    """An organization of the module's own, with people of every role, on each engine."""
+    """Creates an organization for one module, with people of every role, on each engine."""
     return Office(accounts)
 
 
 @pytest.fixture
 def new_office(accounts):
-    """One of the test's own, in which there is nothing yet."""
+    """Creates an empty organization for one test."""
     return Office(accounts)
 
 
@@ -177,20 +181,20 @@ def admin_token(stack):
 
 @pytest.fixture(scope="session")
 def site(stack, admin_token):
-    """The administrator at the top of the encrypted surface."""
+    """Returns a client of the administrator for the root of the main surface."""
     return Client(stack.https_url, stack.ca_file, admin_token)
 
 
 @pytest.fixture(scope="session")
 def api(site):
-    """The administrator below /api/v1."""
+    """Returns a client of the administrator for /api/v1."""
     return site.at(site.base_url + "/api/v1")
 
 
 @pytest.fixture(scope="session")
-def nobody(api):
-    """Somebody without a token, below /api/v1."""
-    return api.as_nobody()
+def anonymous(api):
+    """Returns a client without a token for /api/v1."""
+    return api.as_anonymous()
 
 
 @pytest.fixture(scope="session")
@@ -199,38 +203,38 @@ def audit(stack):
 
 
 @pytest.fixture(scope="module")
-def ou(truth):
-    """An organizational unit of the module's own."""
-    return truth.add_ou(tag())
+def ou(ldap_admin):
+    """Creates an organizational unit for one module."""
+    return ldap_admin.add_ou(tag())
 
 
 @pytest.fixture(scope="module")
-def people(api, truth, ou):
-    return People(api, truth, ou)
+def people(api, ldap_admin, ou):
+    return People(api, ldap_admin, ou)
 
 
 @pytest.fixture(scope="module")
-def groups(api, truth, ou):
-    return Entries(api, truth, GROUPS, ou)
+def groups(api, ldap_admin, ou):
+    return Entries(api, ldap_admin, GROUPS, ou)
 
 
 @pytest.fixture(scope="module")
-def units(api, truth, ou):
-    return Entries(api, truth, OUS, ou)
+def units(api, ldap_admin, ou):
+    return Entries(api, ldap_admin, OUS, ou)
 
 
 @pytest.fixture(scope="module")
-def containers(api, truth, ou):
-    return Entries(api, truth, CONTAINERS, ou)
+def containers(api, ldap_admin, ou):
+    return Entries(api, ldap_admin, CONTAINERS, ou)
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.resource)
-def entries(request, api, truth, ou):
-    """Each of groups, units and containers in turn."""
-    return Entries(api, truth, request.param, ou)
+def entries(request, api, ldap_admin, ou):
+    """Returns groups, units and containers in turn."""
+    return Entries(api, ldap_admin, request.param, ou)
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=lambda kind: kind.resource)
-def places(request, api, truth, ou):
-    """Each of units and containers in turn."""
-    return Entries(api, truth, request.param, ou)
+def places(request, api, ldap_admin, ou):
+    """Returns units and containers in turn."""
+    return Entries(api, ldap_admin, request.param, ou)

@@ -3,25 +3,25 @@
 #
 #   sh tests/packages.sh build | serve | run | test | debian13 | bench | lint | fuzz
 #
-# Silent and quick when all are there. Installing needs root. No service of a package is started:
-# what runs here is started by us, on addresses of our own.
+# Prints nothing if all packages are installed. Installing requires root. Services of the packages
+# are not started: `make run` and the tests start their own servers on their own addresses.
 set -eu
 
 build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libssl-dev libcrypt-dev
     libmagic-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev
     libcrack2-dev cracklib-runtime pkg-config'
 
-# Packages of a host in production.
+# Packages for a host in production.
 serve="$build nginx openssl"
 
-# npm builds the pages of the documentation. Packages of Node.js from elsewhere include it.
+# npm builds the documentation pages. Packages of Node.js from other sources include npm.
 command -v npm >/dev/null || npm='nodejs npm'
 
 run="$build ${npm-} nginx openssl curl python3 python3-samba samba-ad-dc samba-ad-provision
     ldb-tools"
 
-# systemd is for systemd-analyze, which works without a running systemd. The tests of the firewall
-# load the rules of nftables in a network namespace.
+# From systemd, only systemd-analyze is used, which works without a running systemd. The nftables
+# rules are tested in a network namespace.
 test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jwt ldap-utils wrk
     postgresql sqlite3 procps git python3-prometheus-client python3-jsonschema ceph-mon ceph-osd
     radosgw prometheus chromium systemd nftables iproute2"
@@ -29,7 +29,7 @@ test="$run libcmocka-dev python3-pytest python3-requests python3-ldap python3-jw
 # Tools that create a root file system of Debian 13.
 debian13='debootstrap util-linux git'
 
-# With what the references are written in.
+# Libraries of the reference services.
 bench="$test python3-fastapi python3-ldap3 python3-uvicorn python3-sqlalchemy python3-aiosqlite
     python3-greenlet g++"
 
@@ -56,15 +56,15 @@ fuzz) wanted=$fuzz ;;
 esac
 
 # Prints the wanted packages that are not installed, one per line.
-missing() {
-    # shellcheck disable=SC2086  # one word a package
+list_missing() {
+    # shellcheck disable=SC2086  # one word per package
     {
         dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null || true
         printf '%s wanted\n' $wanted
     } | awk '$2 == "installed" { has[$1] = 1 } $2 == "wanted" && !has[$1] { print $1 }'
 }
 
-packages=$(missing)
+packages=$(list_missing)
 [ -n "$packages" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
@@ -73,10 +73,10 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 1
 fi
 
-# One at a time: `make run` and `make test` may both begin on a fresh machine.
+# The lock serializes `make run` and `make test`, which may start together on a new host.
 exec 9>/run/lock/kontora-packages
 flock 9
-packages=$(missing)
+packages=$(list_missing)
 [ -n "$packages" ] || exit 0
 
 # invoke-rc.d(8) asks this program before it starts a service; 101 means no.
@@ -99,7 +99,7 @@ fi
 echo "Installing" $packages
 export DEBIAN_FRONTEND=noninteractive
 apt() {
-    # Somebody else may be at it: unattended upgrades run right after a machine's first start.
+    # Waits for other users of dpkg: unattended upgrades run right after the first boot.
     apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1 9>&- || {
         cat "$log" >&2
         echo "apt-get $1 failed" >&2

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Every test, as `make test` runs them: the rules of structure, both builds, the unit programs and
-# the fuzzers' corpora under the sanitizers, the API tests on the sanitized program, the fault tests
-# on the optimised one (faults have to be answered in time).
+# Runs all tests for `make test`: the structure rules, both builds, the unit programs and the fuzz
+# corpora with sanitizers, the API tests on the sanitized program, and the fault tests on the
+# optimized program, because they check time limits.
 #
-# The fault tests mostly wait, so they run beside all the others, in two parts that take about as
-# long. What a suite says is printed when it has ended.
+# The fault tests mostly wait, so they run beside all other tests, as two suites of about the same
+# duration. The output of a suite is printed when it has ended.
 #
-# State is below /tmp, and stays there only if something failed. The last line is the sum, of unit
-# tests and of those of pytest; a step of another kind that fails adds one to what failed, and so
-# does a suite that did not come to its end. Ctrl-C ends everything and prints the sum as well; a
-# second one does not let the suites clear up.
-# shellcheck disable=SC2086,SC2317  # one word a file; functions that only step() and traps call
+# State is stored below /tmp and kept only after a failure. The last line counts passed and failed
+# tests of the unit programs and of pytest; any other failed step, and a suite that was terminated
+# early, counts as one failure. Ctrl-C stops everything and prints the counts; a second Ctrl-C kills
+# the suites before they have cleaned up.
+# shellcheck disable=SC2086,SC2317  # one word per file; functions called by run_step and traps
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -19,19 +19,18 @@ sanitize=SANITIZE=address,undefined
 work=$(mktemp -d "${TMPDIR:-/tmp}/kontora-test.XXXXXX") || exit 1
 passed=0
 failed=0
-running= # suites, each NAME:PID
+running= # running suites, each NAME:PID
 
-# One part of the fault tests, those of the directory, of logins and of limits; what is not named here is the
-# other one.
-directory_faults=$(printf 'tests/faults/test_%s.py ' base_dn directory failover lockout logins outcome \
-    protected rate_limits sessions strangers_registration throttle)
+# The fault tests of the directory, of logins and of limits are one suite, all others another one.
+directory_faults=$(printf 'tests/faults/test_%s.py ' base_dn directory failover lockout logins \
+    outcome protected rate_limits security_registration sessions throttle)
 other_faults="tests/faults $(printf -- '--ignore=%s ' $directory_faults)"
 
 unset CMOCKA_MESSAGE_OUTPUT CMOCKA_TEST_FILTER CMOCKA_SKIP_FILTER
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 export ASAN_OPTIONS=detect_leaks=1:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1
 
-finish() {
+print_result_and_exit() {
     if [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]; then
         rm -rf "$work"
         echo "$passed passed, 0 failed"
@@ -48,17 +47,17 @@ signal_suites() { # signal
     done
 }
 
-# Before everything has been tested.
-give_up() {
+# Ends all suites and exits before all tests have run.
+abort_run() {
     trap 'signal_suites KILL' INT TERM HUP
     signal_suites INT
     end_suites
-    finish
+    print_result_and_exit
 }
-trap 'failed=$((failed + 1)); give_up' INT TERM HUP
+trap 'failed=$((failed + 1)); abort_run' INT TERM HUP
 
-# A step that is right or wrong as a whole: silent if right.
-step() { # name command …
+# Runs a command that passes or fails as a whole; prints its output only if it fails.
+run_step() { # name command …
     name=$1
     shift
     if "$@" >"$work/step.log" 2>&1; then
@@ -71,9 +70,9 @@ step() { # name command …
     fi
 }
 
-# Two runs share build/: one of them builds, and the other finds everything there. What is tested is
-# a copy, so that whoever builds meanwhile is in nobody's way.
-alone() { # command …
+# Runs a command while holding the lock of build/, because concurrent runs share that folder. The
+# tests use copies of the programs, so that a later build does not affect them.
+with_build_lock() { # command …
     mkdir -p build
     (flock 9 && "$@" 9>&-) 9>build/lock
 }
@@ -91,9 +90,9 @@ build_sanitized() {
         cp $units "$work/unit/"
 }
 
-# One program, its tests counted from what cmocka says of them. One that ends badly has failed,
-# whatever it said.
-unit() { # program
+# Runs one unit program and counts its tests from the output of cmocka. A program that exits with a
+# failure counts as failed, whatever it printed.
+run_unit() { # program
     "$1" >"$work/unit.log" 2>&1
     status=$?
     good=$(grep -c '^\[       OK \]' "$work/unit.log")
@@ -109,49 +108,51 @@ unit() { # program
     failed=$((failed + bad))
 }
 
-units() {
+run_units() {
     before=$passed
     for program in "$work"/unit/test_*; do
-        unit "$program"
+        run_unit "$program"
     done
     echo "unit programs: $((passed - before)) tests passed"
 }
 
-# --- the suites of pytest -------------------------------------------------------------------------
+# --- pytest suites ------------------------------------------------------------------------------
 
-# In a session of its own, so that a terminal's Ctrl-C does not reach it beside our signal, which it
-# gets as well if we are killed. And the shell lets what is in the background ignore that one.
+# Starts a suite in its own session, so that it gets SIGINT only from this script and not also from
+# the terminal. It also gets SIGINT if this script is killed. env resets SIGINT, which the shell
+# ignores in background processes.
 begin_suite() { # name program argument …
     name=$1 program=$2
     shift 2
-    KONTORA_BINARY=$program KONTORA_OBJECTS=$work/objects setsid setpriv --pdeathsig INT env --default-signal=INT \
+    KONTORA_BINARY=$program KONTORA_OBJECTS=$work/objects \
+        setsid setpriv --pdeathsig INT env --default-signal=INT \
         "$python" -m pytest -q --tb=short -p no:cacheprovider --durations=5 \
         --basetemp="$work/$name" --junitxml="$work/$name.xml" "$@" \
         >"$work/$name.log" 2>&1 </dev/null &
-    running="$name:$! $running" # the one that began last is likely to end first
+    running="$name:$! $running" # the last suite to start is likely to end first
 }
 
-# A number of the summary that pytest writes for machines; 0 without one.
-counted() { # name file
+# Prints an attribute of the test suite in a JUnit report; 0 if there is no report.
+read_count() { # name file
     number=$(sed -n "s/.*<testsuite [^>]*[^a-z]$1=\"\([0-9]*\)\".*/\1/p" "$2" 2>/dev/null)
     echo "${number:-0}"
 }
 
 end_suite() { # name pid
     while
-        wait "$2" # which a signal to us interrupts
+        wait "$2" # interrupted by signals to this script
         status=$?
         kill -0 "$2" 2>/dev/null
     do :; done
     running=${running#"$1:$2 "}
     echo "--- $1"
     cat "$work/$1.log"
-    bad=$(($(counted failures "$work/$1.xml") + $(counted errors "$work/$1.xml")))
-    good=$(($(counted tests "$work/$1.xml") - bad - $(counted skipped "$work/$1.xml")))
+    bad=$(($(read_count failures "$work/$1.xml") + $(read_count errors "$work/$1.xml")))
+    good=$(($(read_count tests "$work/$1.xml") - bad - $(read_count skipped "$work/$1.xml")))
     case $status in
     0 | 1) [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1 ;;
     *)
-        printf '\n%s: FAILED, it did not come to its end: status %s\n' "$1" "$status"
+        printf '\n%s: FAILED: terminated early with status %s\n' "$1" "$status"
         bad=$((bad + 1))
         ;;
     esac
@@ -165,20 +166,20 @@ end_suites() {
     done
 }
 
-# The suites look at their own reports; this is for what died after they had looked.
-no_sanitizer_report() {
+# The suites check their own reports; this finds reports of processes that ended after that check.
+check_sanitizer_reports() {
     reports=$(find "$work" -name 'sanitizer.*')
     [ -z "$reports" ] || { cat $reports && return 1; }
 }
 
-step 'rules' "$python" tests/lint/rules.py
-step 'build' alone build || give_up
+run_step 'rules' "$python" tests/lint/rules.py
+run_step 'build' with_build_lock build || abort_run
 begin_suite directory-faults "$work/kontora" $directory_faults
 begin_suite other-faults "$work/kontora" $other_faults
-step 'sanitized build' alone build_sanitized || give_up
+run_step 'sanitized build' with_build_lock build_sanitized || abort_run
 begin_suite api "$work/sanitized/kontora" tests/api
-units
-[ ! -e tests/fuzz/run.sh ] || step 'fuzz corpora' alone sh tests/fuzz/run.sh replay
+run_units
+[ ! -e tests/fuzz/run.sh ] || run_step 'fuzz corpora' with_build_lock sh tests/fuzz/run.sh replay
 end_suites
-step 'sanitizer reports: none' no_sanitizer_report
-finish
+run_step 'sanitizer reports' check_sanitizer_reports
+print_result_and_exit

@@ -1,4 +1,4 @@
-"""Accounts: registration, logins, and the list that the administrator keeps, on both engines."""
+"""Accounts: registration, login, and the administrator's list of accounts, on both engines."""
 
 import threading
 
@@ -9,7 +9,7 @@ from support.accounts import Accounts, address
 from support.client import FilesClient
 from support.people import tag
 
-SHORTEST, LONGEST = 8, 72  # of a password: characters, and the bytes that bcrypt takes
+SHORTEST, LONGEST = 8, 72  # password bounds: characters, and the bytes that bcrypt uses
 
 HOSTILE = ["'; DROP TABLE accounts; --", "\" OR 1=1 --", "a\\'b", "%", "_", "x'||'y", "$1", ":id",
            "<script>", "../../etc", "{\"a\":1}", "Иван Жуков", "名前", "😀", "a  b", "NULL", "1"]
@@ -22,14 +22,15 @@ def spellings(name):
 
 
 def taken_fields(response):
-    return contract.refused(response, 409, "ALREADY_EXISTS")
+    return contract.check_error(response, 409, "ALREADY_EXISTS")
 
 
-# --- registering --------------------------------------------------------------------------------
+# --- registration ---------------------------------------------------------------------------------
 
-def test_register(accounts, sql_nobody):
+def test_register_creates_account_and_organization_and_logs_in(accounts, sql_anonymous):
     email, password = address(), vault.password()
-    response = accounts.send(email=email, password=password, name="Анна", organization_name="ООО «А»")
+    response = accounts.send(email=email, password=password, name="Анна",
+                             organization_name="ООО «А»")
     assert response.status_code == 201
     assert response.headers["Cache-Control"] == "no-store"
     made = contract.check_registered(response.json())
@@ -37,7 +38,7 @@ def test_register(accounts, sql_nobody):
         email, email, "Анна")
     assert (made["organization"]["name"], made["organization"]["role"]) == ("ООО «А»", "OWNER")
     assert (made["token_type"], made["expires_in"]) == ("bearer", 24 * 3600)
-    me = contract.check_me(sql_nobody.bearing(made["access_token"]).get("/auth/me").json())
+    me = contract.check_me(sql_anonymous.bearing(made["access_token"]).get("/auth/me").json())
     assert me == {
         "id": f"account:{made['user']['id']}", "username": email, "email": email, "name": "Анна",
         "kind": "account", "account_id": made["user"]["id"],
@@ -45,14 +46,15 @@ def test_register(accounts, sql_nobody):
         "default_organization_id": made["organization"]["id"], "email_verified": True,
         "permissions": ["organization:read", "organization:create", "organization:update",
                         "organization:delete", "organization:manage"]}
-    assert sql_nobody.login(email, password)
+    assert sql_anonymous.login(email, password)
 
 
 @pytest.mark.parametrize("fields, organization", [
     ({}, None), ({"name": "Анна"}, "Анна"), ({"organization_name": "Рога"}, "Рога"),
     ({"name": "Анна", "organization_name": "Рога"}, "Рога"),
 ])
-def test_names_that_are_left_out(accounts, fields, organization):
+def test_name_defaults_to_email_and_organization_name_to_account_name(accounts, fields,
+                                                                      organization):
     email = address()
     made = accounts.send(email=email, password=vault.password(), **fields).json()
     assert made["user"]["name"] == fields.get("name", email)
@@ -60,17 +62,17 @@ def test_names_that_are_left_out(accounts, fields, organization):
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_an_address_is_taken_whatever_its_case(accounts, spell):
+def test_register_rejects_existing_email_in_any_case(accounts, spell):
     person = accounts.register(email=f"Жуков.{address()}")
     response = accounts.send(email=spell(person.email), password=vault.password())
     assert taken_fields(response) == ["email"]
 
 
-def test_two_at_once_get_one_account(accounts):
-    """And the others no half of one."""
+def test_concurrent_registrations_create_one_account(accounts):
+    """The other requests must not leave a partly created account."""
     email, statuses = address(), []
     threads = [threading.Thread(target=lambda: statuses.append(
-        Accounts(accounts.nobody.as_nobody()).send(email=email, password=vault.password())
+        Accounts(accounts.anonymous.as_anonymous()).send(email=email, password=vault.password())
         .status_code)) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -79,7 +81,7 @@ def test_two_at_once_get_one_account(accounts):
     assert sorted(statuses) == [201] + 5 * [409]
 
 
-def test_who_is_refused_leaves_nothing(accounts, sql_database):
+def test_refused_registration_stores_nothing(accounts, sql_database):
     person = accounts.register()
     counts = ("SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM organizations), "
               "(SELECT count(*) FROM members), (SELECT count(*) FROM sessions)")
@@ -89,9 +91,9 @@ def test_who_is_refused_leaves_nothing(accounts, sql_database):
 
 
 @pytest.mark.parametrize("email", NOT_ADDRESSES)
-def test_what_is_no_address(accounts, email):
+def test_register_rejects_invalid_email(accounts, email):
     response = accounts.send(email=email, password=vault.password())
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["email"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["email"]
 
 
 @pytest.mark.parametrize("body, fields", [
@@ -107,81 +109,86 @@ def test_what_is_no_address(accounts, email):
     ({"email": "a@b.c", "password": 12345678}, ["password"]),
     ({"email": "a@b.c", "password": "1234567\0"}, ["password"]),
 ])
-def test_register_names_the_fields_that_are_wrong(accounts, body, fields):
-    assert sorted(contract.refused(accounts.send(**body), 400, "VALIDATION_ERROR")) == sorted(fields)
+def test_register_names_every_invalid_field(accounts, body, fields):
+    assert sorted(contract.check_error(accounts.send(**body), 400,
+                                       "VALIDATION_ERROR")) == sorted(fields)
 
 
 @pytest.mark.parametrize("password", [
     "q7xGhk2p", "Geheim" + "x" * (LONGEST - 6), "Geheimqx" + "п" * ((LONGEST - 8) // 2),
     "Geheimqx" + "😀" * ((LONGEST - 8) // 4), "Geheim-qx 'q\" \\ ", " q7xGhk2p ",
 ])
-def test_passwords_that_fit(accounts, sql_nobody, password):
+def test_password_of_allowed_length_logs_in_exactly(accounts, sql_anonymous, password):
     vault.remember(password)
     person = accounts.register(password=password)
-    assert sql_nobody.login(person.email, password)
+    assert sql_anonymous.login(person.email, password)
     for other in (password + "x", password[:-1], password.swapcase()):
-        response = sql_nobody.post("/auth/login", json={"email": person.email, "password": other})
-        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        response = sql_anonymous.post("/auth/login",
+                                      json={"email": person.email, "password": other})
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("password", [
     "Geheim7", "", "Geheim" + "x" * (LONGEST - 5), "Geheim" + "п" * ((LONGEST - 6) // 2) + "x",
     "Geheim" + "😀" * 17,
 ])
-def test_passwords_that_do_not_fit(accounts, password):
-    """More than 72 bytes, of which bcrypt would ignore the rest; or fewer than 8 characters."""
+def test_too_short_or_too_long_password_is_rejected(accounts, password):
+    """More than 72 bytes, of which bcrypt would ignore the rest, or fewer than 8 characters."""
     response = accounts.send(email=address(), password=password)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_names_keep_every_character(accounts, name):
+def test_names_are_stored_unchanged(accounts, name):
     person = accounts.register(name=name, organization_name=name)
     me = person.client.get("/auth/me").json()
     assert me["name"] == me["organizations"][0]["name"] == name
 
 
-# --- logging in ---------------------------------------------------------------------------------
+# --- login ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("field", ["username", "email"])
-def test_login_in_any_case(accounts, sql_nobody, field):
+def test_login_ignores_case_of_email(accounts, sql_anonymous, field):
     person = accounts.register(email=f"Жуков.{address()}")
     for name in spellings(person.email):
-        response = sql_nobody.post("/auth/login", json={field: name, "password": person.password})
+        response = sql_anonymous.post("/auth/login",
+                                      json={field: name, "password": person.password})
         assert response.status_code == 200
-        me = sql_nobody.bearing(response.json()["access_token"]).get("/auth/me").json()
+        me = sql_anonymous.bearing(response.json()["access_token"]).get("/auth/me").json()
         assert (me["account_id"], me["email"]) == (person.id, person.email)
 
 
-def test_refusals_are_one_answer(accounts, sql_nobody, sql_stack, sql_api):
-    """Of a wrong password, nobody's name, an account without a password, the administrator."""
+def test_failed_logins_get_identical_responses(accounts, sql_anonymous, sql_stack, sql_api):
+    """Wrong password, unknown name, account without a password, and the local administrator."""
     person, silent = accounts.register(), tag()
     assert sql_api.post("/accounts", json={"username": silent,
                                            "email": address()}).status_code == 201
-    answers = [sql_nobody.post("/auth/login", json={"username": name, "password": "wrong"})
+    answers = [sql_anonymous.post("/auth/login", json={"username": name, "password": "wrong"})
                for name in (person.email, address(), silent, tag(), sql_stack.administrator[0])]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     for answer in answers:
-        contract.refused(answer, 401, "INVALID_CREDENTIALS")
+        contract.check_error(answer, 401, "INVALID_CREDENTIALS")
     assert all(body == bodies[0] for body in bodies)
 
 
 @pytest.mark.parametrize("name", ["' OR '1'='1", "%", "%@%", "_", "*", "a@b' --"])
-def test_names_are_no_patterns(accounts, sql_nobody, name):
+def test_login_name_is_not_a_pattern(accounts, sql_anonymous, name):
     person = accounts.register()
-    response = sql_nobody.post("/auth/login", json={"username": name, "password": person.password})
-    contract.refused(response, 401, "INVALID_CREDENTIALS")
+    response = sql_anonymous.post("/auth/login",
+                                  json={"username": name, "password": person.password})
+    contract.check_error(response, 401, "INVALID_CREDENTIALS")
 
 
-def test_an_account_is_nothing_to_the_directory(accounts, sql_api):
+def test_account_has_no_access_to_directory_or_accounts(accounts, sql_api):
     client = accounts.register().client
     for method, path in (("GET", "/users"), ("GET", "/groups"), ("POST", "/users"),
                          ("GET", "/accounts"), ("POST", "/accounts")):
-        contract.refused(client.request(method, path, json={} if method == "POST" else None), 403,
-                         "FORBIDDEN")
+        contract.check_error(client.request(method, path, json={} if method == "POST" else None),
+                             403,
+                             "FORBIDDEN")
 
 
-def test_me_of_the_local_administrator(sql_api, sql_stack):
+def test_me_describes_local_administrator(sql_api, sql_stack):
     me = contract.check_me(sql_api.get("/auth/me").json())
     assert me == {"id": f"local:{sql_stack.administrator[0]}",
                   "username": sql_stack.administrator[0], "email": None,
@@ -190,35 +197,35 @@ def test_me_of_the_local_administrator(sql_api, sql_stack):
                   "permissions": ["directory:read", "directory:write", "accounts", "tokens"]}
 
 
-# --- the list -----------------------------------------------------------------------------------
+# --- list of accounts -----------------------------------------------------------------------------
 
 @pytest.fixture(params=["/api/v1", "surface 5000"])
-def view(request, sql_stack, sql_api):
-    """Where the accounts are: (client, path)."""
+def endpoint(request, sql_stack, sql_api):
+    """Returns a client and the path of the accounts, on the main and on the files surface."""
     if request.param == "/api/v1":
         return sql_api, "/accounts"
     return FilesClient(sql_stack.files_url, sql_stack.ca_file), "/users"
 
 
-def create(view, **fields):
-    client, path = view
+def create(endpoint, **fields):
+    client, path = endpoint
     return client.post(path, json={"username": tag(), "email": address(), **fields})
 
 
-def test_create(view):
+def test_created_account_is_listed(endpoint):
     username, email = tag(), address()
-    response = create(view, username=username, email=email)
+    response = create(endpoint, username=username, email=email)
     assert response.status_code == 201
     made = contract.check_account(response.json())
     assert made == {"id": made["id"], "username": username, "email": email}
     assert response.headers["Location"].endswith(f"/accounts/{made['id']}")
-    client, path = view
+    client, path = endpoint
     assert made in client.get(path).json()
 
 
-def test_the_list_is_a_bare_array(view):
-    client, path = view
-    made = [create(view).json() for _ in range(3)]
+def test_account_list_is_array_with_total_header(endpoint):
+    client, path = endpoint
+    made = [create(endpoint).json() for _ in range(3)]
     response = client.get(path)
     body = response.json()
     assert isinstance(body, list)
@@ -227,10 +234,10 @@ def test_the_list_is_a_bare_array(view):
     assert [account["id"] for account in body] == sorted(account["id"] for account in body)
 
 
-def test_pages_of_the_list(view):
-    client, path = view
+def test_skip_and_limit_select_part_of_account_list(endpoint):
+    client, path = endpoint
     for _ in range(3):
-        create(view)
+        create(endpoint)
     whole = client.get(path).json()
     for skip in (0, 1, len(whole) - 1, len(whole), len(whole) + 1):
         for limit in (1, 2, 1000):
@@ -244,29 +251,29 @@ def test_pages_of_the_list(view):
     ("search=a", ["search"]), ("limit=1&limit=2", ["limit"]),
     ("skip=99999999999999999999", ["skip"]),
 ])
-def test_queries_of_the_list_that_are_wrong(view, query, fields):
-    client, path = view
-    assert contract.refused(client.get(f"{path}?{query}"), 400, "VALIDATION_ERROR") == fields
+def test_account_list_rejects_invalid_query(endpoint, query, fields):
+    client, path = endpoint
+    assert contract.check_error(client.get(f"{path}?{query}"), 400, "VALIDATION_ERROR") == fields
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_either_may_be_taken_whatever_the_case(view, spell):
+def test_create_rejects_existing_username_or_email_in_any_case(endpoint, spell):
     username, email = f"жуков{tag()}", f"Жуков.{address()}"
-    assert create(view, username=username, email=email).status_code == 201
-    assert taken_fields(create(view, username=spell(username))) == ["username"]
-    assert taken_fields(create(view, email=spell(email))) == ["email"]
+    assert create(endpoint, username=username, email=email).status_code == 201
+    assert taken_fields(create(endpoint, username=spell(username))) == ["username"]
+    assert taken_fields(create(endpoint, email=spell(email))) == ["email"]
 
 
-def test_an_address_is_taken_by_who_registered(accounts, sql_api):
+def test_registered_and_created_accounts_share_emails(accounts, sql_api):
     person = accounts.register()
-    view = sql_api, "/accounts"
-    assert taken_fields(create(view, email=person.email.upper())) == ["email"]
-    made = create(view).json()
+    endpoint = sql_api, "/accounts"
+    assert taken_fields(create(endpoint, email=person.email.upper())) == ["email"]
+    made = create(endpoint).json()
     assert taken_fields(accounts.send(email=made["email"], password=vault.password())) == ["email"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_usernames_keep_every_character(sql_api, name):
+def test_username_is_stored_unchanged(sql_api, name):
     name = f"{name} {tag()}"
     made = create((sql_api, "/accounts"), username=name).json()
     assert made["username"] == name
@@ -275,11 +282,12 @@ def test_usernames_keep_every_character(sql_api, name):
 
 @pytest.mark.parametrize("name", ["", "a@b", "@", " a", "a ", " ", "a\0", "a\nb", "a\x7f",
                                   "x" * 151, 1, None, [], True])
-def test_usernames_that_are_refused(view, name):
-    assert contract.refused(create(view, username=name), 400, "VALIDATION_ERROR") == ["username"]
+def test_create_rejects_invalid_username(endpoint, name):
+    assert contract.check_error(create(endpoint, username=name), 400,
+                                "VALIDATION_ERROR") == ["username"]
 
 
-def test_the_longest_names(sql_api):
+def test_longest_username_and_email_are_accepted(sql_api):
     start = tag()
     made = create((sql_api, "/accounts"), username=start + "ж" * (150 - len(start)),
                   email=f"{start}@{'b' * (254 - len(start) - 1)}")
@@ -292,30 +300,31 @@ def test_the_longest_names(sql_api):
     ({"username": "x", "email": "a@b.c", "id": 7}, ["id"]),
     ({"username": "x", "email": "a"}, ["email"]),
 ])
-def test_create_names_the_fields_that_are_wrong(view, body, fields):
-    client, path = view
+def test_create_names_every_invalid_field(endpoint, body, fields):
+    client, path = endpoint
     response = client.post(path, json=body)
-    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+    assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
-def test_nobody_sees_the_accounts_elsewhere(sql_nobody):
-    """Surface 5000 alone is open, in development."""
-    contract.refused(sql_nobody.get("/accounts"), 401, "UNAUTHORIZED")
-    contract.refused(sql_nobody.post("/accounts", json={}), 401, "UNAUTHORIZED")
+def test_accounts_need_token_on_main_surface(sql_anonymous):
+    """Only the files surface (port 5000) is open, and only in development."""
+    contract.check_error(sql_anonymous.get("/accounts"), 401, "UNAUTHORIZED")
+    contract.check_error(sql_anonymous.post("/accounts", json={}), 401, "UNAUTHORIZED")
 
 
-def test_surface_5000_has_nothing_else(sql_stack):
+def test_files_surface_serves_no_other_paths(sql_stack):
     client = FilesClient(sql_stack.files_url, sql_stack.ca_file)
     for path in ("/organizations", "/auth/me", "/api/v1/accounts", "/users/1", "/accounts"):
-        contract.refused(client.get(path), 404, "NOT_FOUND")
+        contract.check_error(client.get(path), 404, "NOT_FOUND")
 
 
-def test_a_bad_token_is_refused_where_none_is_needed(sql_stack):
+def test_invalid_token_is_refused_on_open_path(sql_stack):
     client = FilesClient(sql_stack.files_url, sql_stack.ca_file, "a.b.c")
-    contract.refused(client.get("/users"), 401, "INVALID_TOKEN")
+    contract.check_error(client.get("/users"), 401, "INVALID_TOKEN")
 
 
-def test_nobody_says_that_the_surface_is_another(sql_nobody):
-    """nginx alone does."""
+def test_client_header_cannot_change_surface(sql_anonymous):
+    """Only nginx sets the surface."""
     for name in ("KONTORA_SURFACE", "Kontora-Surface", "HTTP_KONTORA_SURFACE"):
-        contract.refused(sql_nobody.get("/accounts", headers={name: "files"}), 401, "UNAUTHORIZED")
+        contract.check_error(sql_anonymous.get("/accounts", headers={name: "files"}), 401,
+                             "UNAUTHORIZED")

@@ -1,4 +1,4 @@
-"""Analytics: what is counted, of whom, and of which time. On both engines."""
+"""Analytics: counts, amounts and rates, by owner and period. On both engines."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -8,174 +8,174 @@ import pytest
 
 from support import contract
 from support.accounts import ROLES, add_member
-from support.crm import ACTIVITY_TYPES, SECTIONS, Crm, Number, good, invalid
+from support.crm import ACTIVITY_TYPES, SECTIONS, Crm, Number, check_ok, invalid_fields
 
 NAMES = (*SECTIONS, "summary")
-MOST = Number("9999999999.99")
+LARGEST_AMOUNT = Number("9999999999.99")
 
 
-def deals(view, **query):
-    """Numbers of deals by status, and the rest."""
+def deal_figures(view, **query):
+    """Returns the numbers of deals by status, the win rate and the pipeline amount."""
     found = view.analytics("deals", **query)
     counts = tuple(found[name] for name in ("total", "new", "in_progress", "won", "lost", "closed"))
     return counts, found["win_rate"], found["pipeline_amount"]
 
 
-# --- what is counted ------------------------------------------------------------------------------
+# --- counts ---------------------------------------------------------------------------------------
 
 
-def test_nothing_yet(new_office):
-    boss = new_office["OWNER"]
-    summary = boss.analytics("summary")
+def test_empty_organization_has_zero_analytics(new_office):
+    owner = new_office["OWNER"]
+    summary = owner.analytics("summary")
     assert not any(value for section in summary.values() for value in section.values())
-    assert boss.request("GET", "/analytics/deals").text == (
+    assert owner.request("GET", "/analytics/deals").text == (
         '{"total":0,"new":0,"in_progress":0,"won":0,"lost":0,"closed":0,"win_rate":0.0000,'
         '"pipeline_amount":0.00}')
-    assert '"completion_rate":0.0000' in boss.request("GET", "/analytics/tasks").text
+    assert '"completion_rate":0.0000' in owner.request("GET", "/analytics/tasks").text
 
 
-def test_deals(new_office):
-    """One that is closed counts as won or lost, and as closed."""
-    boss = new_office["OWNER"]
+def test_deal_analytics_count_closed_deals_also_as_won_or_lost(new_office):
+    """A closed deal counts as closed, and also as won or lost."""
+    owner = new_office["OWNER"]
     for number, status in enumerate(("NEW", "NEW", "IN_PROGRESS", "WON", "LOST", "CLOSED",
                                      "WON and CLOSED")):
-        boss.deal(status=status, amount=Number(f"{10 ** number}.10"))
-    assert deals(boss) == ((7, 2, 1, 2, 2, 2), Decimal("0.5000"), Decimal("111.30"))
+        owner.deal(status=status, amount=Number(f"{10 ** number}.10"))
+    assert deal_figures(owner) == ((7, 2, 1, 2, 2, 2), Decimal("0.5000"), Decimal("111.30"))
 
 
 @pytest.mark.parametrize("won, lost, rate", [(0, 0, "0.0000"), (1, 0, "1.0000"), (0, 1, "0.0000"),
                                              (2, 1, "0.6667"), (1, 2, "0.3333"), (1, 6, "0.1429"),
                                              (5, 1, "0.8333")])
-def test_the_rate_of_what_was_won(new_office, won, lost, rate):
-    boss = new_office["OWNER"]
+def test_win_rate_is_won_over_decided_deals(new_office, won, lost, rate):
+    owner = new_office["OWNER"]
     for status in ["NEW", *["WON"] * won, *["LOST"] * lost]:
-        boss.deal(status=status, amount=1)
-    assert f'"win_rate":{rate}' in boss.request("GET", "/analytics/deals").text
+        owner.deal(status=status, amount=1)
+    assert f'"win_rate":{rate}' in owner.request("GET", "/analytics/deals").text
 
 
-def test_large_sums_are_exact(new_office):
-    boss = new_office["OWNER"]
-    for amount in (MOST, MOST, MOST, Number("0.01")):
-        boss.deal(amount=amount)
-    assert deals(boss)[2] == Decimal("29999999999.98")
-    assert deals(boss, owner_id=boss.id)[2] == Decimal("29999999999.98")
+def test_large_pipeline_amount_is_exact(new_office):
+    owner = new_office["OWNER"]
+    for amount in (LARGEST_AMOUNT, LARGEST_AMOUNT, LARGEST_AMOUNT, Number("0.01")):
+        owner.deal(amount=amount)
+    assert deal_figures(owner)[2] == Decimal("29999999999.98")
+    assert deal_figures(owner, owner_id=owner.id)[2] == Decimal("29999999999.98")
 
 
-def test_the_pipeline_follows_changes(new_office):
-    boss, seller = new_office["OWNER"], new_office["SALES"]
-    number = boss.deal(amount=Number("10.50"))["id"]
-    other = boss.deal(amount=1)["id"]
+def test_pipeline_amount_follows_changes(new_office):
+    owner, seller = new_office["OWNER"], new_office["SALES"]
+    number = owner.deal(amount=Number("10.50"))["id"]
+    other = owner.deal(amount=1)["id"]
 
-    def is_now(total, mine):
-        assert deals(boss)[2] == Decimal(total)
-        assert deals(boss, owner_id=seller.id)[2] == Decimal(mine)
-    is_now("11.50", 0)
-    good("deals", boss.change("deals", number, owner_id=seller.id))
-    is_now("11.50", "10.50")
-    good("deals", boss.change("deals", number, amount=Number("0.29")))
-    is_now("1.29", "0.29")
-    boss.hidden("deals", other)
-    is_now("0.29", "0.29")
-    good("deals", boss.restore("deals", other))
-    good("deals", boss.move(number, "IN_PROGRESS"))
-    is_now("1.29", "0.29")
-    good("deals", boss.move(number, "WON"))
-    is_now("1.00", 0)
-    boss.hidden("deals", number)
-    assert deals(boss)[:2] == ((1, 1, 0, 0, 0, 0), 0)
-    good("deals", boss.restore("deals", number))
-    assert deals(boss)[:2] == ((2, 1, 0, 1, 0, 0), 1)
+    def assert_pipeline(total, mine):
+        assert deal_figures(owner)[2] == Decimal(total)
+        assert deal_figures(owner, owner_id=seller.id)[2] == Decimal(mine)
+    assert_pipeline("11.50", 0)
+    check_ok("deals", owner.change("deals", number, owner_id=seller.id))
+    assert_pipeline("11.50", "10.50")
+    check_ok("deals", owner.change("deals", number, amount=Number("0.29")))
+    assert_pipeline("1.29", "0.29")
+    owner.must_delete("deals", other)
+    assert_pipeline("0.29", "0.29")
+    check_ok("deals", owner.restore("deals", other))
+    check_ok("deals", owner.move(number, "IN_PROGRESS"))
+    assert_pipeline("1.29", "0.29")
+    check_ok("deals", owner.move(number, "WON"))
+    assert_pipeline("1.00", 0)
+    owner.must_delete("deals", number)
+    assert deal_figures(owner)[:2] == ((1, 1, 0, 0, 0, 0), 0)
+    check_ok("deals", owner.restore("deals", number))
+    assert deal_figures(owner)[:2] == ((2, 1, 0, 1, 0, 0), 1)
 
 
-def test_tasks(new_office):
-    boss = new_office["OWNER"]
+def test_task_analytics_count_by_status(new_office):
+    owner = new_office["OWNER"]
     for status in ("TODO", "TODO", "IN_PROGRESS", "DONE", "DONE", "DONE", "DONE"):
-        boss.task(status=status)
+        owner.task(status=status)
     expected = {"total": 7, "todo": 2, "in_progress": 1, "done": 4, "overdue": 0,
                 "completion_rate": Decimal("0.5714")}
-    assert boss.analytics("tasks") == expected
-    task = boss.task(status="IN_PROGRESS")["id"]
-    good("tasks", boss.change("tasks", task, status="TODO"))
-    boss.hidden("tasks", boss.ids("tasks", status="DONE")[0])
-    assert boss.analytics("tasks") == {**expected, "todo": 3, "done": 3,
-                                       "completion_rate": Decimal("0.4286")}
+    assert owner.analytics("tasks") == expected
+    task = owner.task(status="IN_PROGRESS")["id"]
+    check_ok("tasks", owner.change("tasks", task, status="TODO"))
+    owner.must_delete("tasks", owner.ids("tasks", status="DONE")[0])
+    assert owner.analytics("tasks") == {**expected, "todo": 3, "done": 3,
+                                        "completion_rate": Decimal("0.4286")}
 
 
-def test_contacts(new_office):
-    boss = new_office["OWNER"]
-    numbers = [boss.contact()["id"] for _ in range(3)]
-    boss.hidden("contacts", numbers[0])
-    assert boss.analytics("contacts") == {"total_contacts": 2}
-    good("contacts", boss.restore("contacts", numbers[0]))
-    assert boss.analytics("contacts") == {"total_contacts": 3}
+def test_contact_analytics_ignore_deleted_contacts(new_office):
+    owner = new_office["OWNER"]
+    numbers = [owner.contact()["id"] for _ in range(3)]
+    owner.must_delete("contacts", numbers[0])
+    assert owner.analytics("contacts") == {"total_contacts": 2}
+    check_ok("contacts", owner.restore("contacts", numbers[0]))
+    assert owner.analytics("contacts") == {"total_contacts": 3}
 
 
-def test_activities(new_office):
-    """Those that were written by themselves are notes."""
-    boss = new_office["OWNER"]
+def test_activity_analytics_count_automatic_as_notes(new_office):
+    """Automatic activities count as notes."""
+    owner = new_office["OWNER"]
     for count, kind in enumerate(ACTIVITY_TYPES, 1):
-        numbers = [boss.activity(type=kind)["id"] for _ in range(count)]
-    assert boss.analytics("activities") == {"total": 10, "calls": 1, "emails": 2, "meetings": 3,
-                                            "notes": 4}
-    boss.deal(status="LOST")
-    boss.hidden("activities", numbers[0])
-    assert boss.analytics("activities") == {"total": 11, "calls": 1, "emails": 2, "meetings": 3,
-                                            "notes": 5}
+        numbers = [owner.activity(type=kind)["id"] for _ in range(count)]
+    assert owner.analytics("activities") == {"total": 10, "calls": 1, "emails": 2, "meetings": 3,
+                                             "notes": 4}
+    owner.deal(status="LOST")
+    owner.must_delete("activities", numbers[0])
+    assert owner.analytics("activities") == {"total": 11, "calls": 1, "emails": 2, "meetings": 3,
+                                             "notes": 5}
 
 
-def test_refused_changes_count_nothing(new_office):
-    boss = new_office["OWNER"]
-    deal, task = boss.deal(amount=3)["id"], boss.task()["id"]
-    before = boss.analytics("summary")
-    contract.refused(boss.move(deal, "WON"), 409, "INVALID_TRANSITION")
-    contract.refused(boss.change("tasks", task, status="DONE"), 409, "INVALID_TRANSITION")
-    assert invalid(boss.send("deals", amount=5, contact_id=999_999_999)) == ["contact_id"]
-    contract.refused(boss.change("deals", deal, amount=7, headers={"If-Match": '"9"'}), 412,
-                     "PRECONDITION_FAILED")
-    contract.refused(boss.hide("deals", 999_999_999), 404, "NOT_FOUND")
-    assert boss.analytics("summary") == before
+def test_refused_changes_do_not_change_analytics(new_office):
+    owner = new_office["OWNER"]
+    deal, task = owner.deal(amount=3)["id"], owner.task()["id"]
+    before = owner.analytics("summary")
+    contract.check_error(owner.move(deal, "WON"), 409, "INVALID_TRANSITION")
+    contract.check_error(owner.change("tasks", task, status="DONE"), 409, "INVALID_TRANSITION")
+    assert invalid_fields(owner.send("deals", amount=5, contact_id=999_999_999)) == ["contact_id"]
+    contract.check_error(owner.change("deals", deal, amount=7, headers={"If-Match": '"9"'}), 412,
+                         "PRECONDITION_FAILED")
+    contract.check_error(owner.delete("deals", 999_999_999), 404, "NOT_FOUND")
+    assert owner.analytics("summary") == before
 
 
-# --- of whom --------------------------------------------------------------------------------------
+# --- filter by owner ------------------------------------------------------------------------------
 
 
-def test_of_one_person(new_office):
-    """By owner, assignee and author."""
-    boss, seller = new_office["OWNER"], new_office["SALES"]
-    boss.deal(status="WON", amount=5)
-    boss.deal(status="LOST", owner_id=seller.id)
+def test_owner_filter_limits_analytics_to_one_person(new_office):
+    """Filters deals and contacts by owner, tasks by assignee, activities by author."""
+    owner, seller = new_office["OWNER"], new_office["SALES"]
+    owner.deal(status="WON", amount=5)
+    owner.deal(status="LOST", owner_id=seller.id)
     seller.deal(amount=2, owner_id=None)
-    boss.task(assignee_id=seller.id, status="DONE")
+    owner.task(assignee_id=seller.id, status="DONE")
     seller.task()
-    boss.contact(owner_id=seller.id)
-    boss.contact(owner_id=None)
+    owner.contact(owner_id=seller.id)
+    owner.contact(owner_id=None)
     seller.activity(type="CALL")
-    summary = boss.analytics("summary", owner_id=seller.id)
-    assert deals(boss, owner_id=seller.id) == ((1, 0, 0, 0, 1, 0), 0, 0)
-    assert deals(boss, owner_id=boss.id) == ((1, 0, 0, 1, 0, 0), 1, 0)
+    summary = owner.analytics("summary", owner_id=seller.id)
+    assert deal_figures(owner, owner_id=seller.id) == ((1, 0, 0, 0, 1, 0), 0, 0)
+    assert deal_figures(owner, owner_id=owner.id) == ((1, 0, 0, 1, 0, 0), 1, 0)
     assert summary["tasks"] == {"total": 1, "todo": 0, "in_progress": 0, "done": 1, "overdue": 0,
                                 "completion_rate": 1}
     assert summary["contacts"] == {"total_contacts": 1}
     assert summary["activities"] == {"total": 1, "calls": 1, "emails": 0, "meetings": 0, "notes": 0}
-    whole = boss.analytics("summary")
+    whole = owner.analytics("summary")
     assert (whole["deals"]["total"], whole["tasks"]["total"], whole["contacts"]["total_contacts"],
             whole["activities"]["total"]) == (3, 2, 2, 5)
 
 
-def test_of_nobody_here(new_office, office):
-    boss = new_office["OWNER"]
+def test_unknown_owner_has_zero_analytics(new_office, office):
+    owner = new_office["OWNER"]
     office["OWNER"].deal()
-    boss.deal()
+    owner.deal()
     for number in (office["OWNER"].id, 999_999_999):
-        assert boss.analytics("deals", owner_id=number)["total"] == 0
+        assert owner.analytics("deals", owner_id=number)["total"] == 0
 
 
-# --- of which time --------------------------------------------------------------------------------
+# --- filter by period -----------------------------------------------------------------------------
 
-# What was made when; and which of it is asked for: (from, to, the indexes of what is found).
+# Times of creation, and periods: (from, to, indexes of the TIMES inside).
 TIMES = ["2020-01-31T23:59:59.999Z", "2020-02-01T00:00:00.000Z", "2020-02-01T12:00:00.500Z",
          "2020-02-01T23:59:59.999Z", "2020-02-02T00:00:00.000Z"]
-SPANS = [
+PERIODS = [
     (None, None, [0, 1, 2, 3, 4]), ("2020-02-01", None, [1, 2, 3, 4]),
     (None, "2020-02-01", [0, 1, 2, 3]), ("2020-02-01", "2020-02-01", [1, 2, 3]),
     ("2020-02-01T12:00:00.500Z", None, [2, 3, 4]), ("2020-02-01T12:00:00.501Z", None, [3, 4]),
@@ -186,18 +186,19 @@ SPANS = [
 
 
 @pytest.fixture(scope="module")
-def dated(accounts, sql_database):
-    """One object of each collection made at each of TIMES. Nobody can choose that through the API,
-    but for activities."""
-    boss = Crm((person := accounts.register()).client, person.organization, person)
+def dated_objects(accounts, sql_database):
+    """Returns a client of an organization with one object of each collection at each of TIMES.
+    The API sets the time of activities only, so other times are written to the database."""
+    owner = Crm((person := accounts.register()).client, person.organization, person)
     for moment in TIMES:
-        boss.activity(occurred_at=moment)
+        owner.activity(occurred_at=moment)
     for kind in ("contacts", "deals", "tasks"):
         for index, moment in enumerate(TIMES):
-            number = boss.create(kind, **({"amount": 10 ** index} if kind == "deals" else {}))["id"]
+            number = owner.create(kind,
+                                  **({"amount": 10 ** index} if kind == "deals" else {}))["id"]
             sql_database.run(f"UPDATE {kind} SET created_at = {milliseconds(moment)} "
                              f"WHERE id = {number} RETURNING id")
-    return boss
+    return owner
 
 
 def milliseconds(moment):
@@ -205,61 +206,62 @@ def milliseconds(moment):
 
 
 @pytest.mark.parametrize("owned", [False, True], ids=["of all", "of one"])
-@pytest.mark.parametrize("start, end, found", SPANS)
-def test_of_a_time(dated, start, end, found, owned):
+@pytest.mark.parametrize("start, end, found", PERIODS)
+def test_analytics_cover_only_given_period(dated_objects, start, end, found, owned):
     query = {name: value for name, value in (("from", start), ("to", end)) if value}
     if owned:
-        query["owner_id"] = dated.id
-    assert dated.analytics("activities", **query)["total"] == len(found)
-    assert dated.analytics("contacts", **query) == {"total_contacts": len(found)}
-    assert deals(dated, **query) == ((len(found), len(found), 0, 0, 0, 0), 0,
-                                     sum(10 ** index for index in found))
-    todo = 0 if owned else len(found)  # they are nobody's
-    assert dated.analytics("tasks", **query)["todo"] == todo
+        query["owner_id"] = dated_objects.id
+    assert dated_objects.analytics("activities", **query)["total"] == len(found)
+    assert dated_objects.analytics("contacts", **query) == {"total_contacts": len(found)}
+    assert deal_figures(dated_objects, **query) == ((len(found), len(found), 0, 0, 0, 0), 0,
+                                                    sum(10 ** index for index in found))
+    todo = 0 if owned else len(found)  # the tasks have no assignee
+    assert dated_objects.analytics("tasks", **query)["todo"] == todo
 
 
 @pytest.mark.parametrize("query", [{}, {"from": "2020-02-01"}, {"owner_id": 1}, {"owner_id": "me"},
                                    {"from": "2020-01-01", "to": "2099-01-01", "owner_id": "me"}],
                          ids=str)
-def test_a_summary_is_its_parts(dated, query):
-    query = {name: dated.id if value == "me" else value for name, value in query.items()}
-    summary = dated.analytics("summary", **query)
-    assert summary == {name: dated.analytics(name, **query) for name in SECTIONS}
+def test_analytics_summary_equals_its_sections(dated_objects, query):
+    query = {name: dated_objects.id if value == "me" else value for name, value in query.items()}
+    summary = dated_objects.analytics("summary", **query)
+    assert summary == {name: dated_objects.analytics(name, **query) for name in SECTIONS}
 
 
-# --- what is overdue ------------------------------------------------------------------------------
+# --- overdue tasks --------------------------------------------------------------------------------
 
 DAY_MS = 24 * 3600 * 1000
 
 
-def recount(stack, *arguments):
-    """What the program says of the counters behind the analytics."""
+def run_recount(stack, *arguments):
+    """Runs `kontora recount`, which checks the counters of the analytics."""
     return subprocess.run([stack.binary, "recount", *arguments], capture_output=True, text=True,
                           timeout=60, check=False, cwd=stack.state_dir, env=stack.env)
 
 
-def test_overdue_around_midnight(new_office, sql_stack, sql_database):
-    """Nobody can wait so long, so the rows are moved, and counted anew."""
-    boss = new_office["OWNER"]
+def test_overdue_tasks_change_at_midnight(new_office, sql_stack, sql_database):
+    """Sets due times in the database and recounts, because a test cannot wait for midnight."""
+    owner = new_office["OWNER"]
     now = round(datetime.now(UTC).timestamp() * 1000)
     today = now - now % DAY_MS
     moments = [today - 30 * DAY_MS, today - DAY_MS, today - DAY_MS + 1, today - 1, today, today + 1,
                now - 1, now, now + 60_000, today + DAY_MS, today + DAY_MS + 1, today + 2 * DAY_MS]
     for moment in moments:
-        number = boss.task(assignee_id=boss.id, due_date="2099-01-01")["id"]
+        number = owner.task(assignee_id=owner.id, due_date="2099-01-01")["id"]
         sql_database.run(f"UPDATE tasks SET overdue_from = {moment} WHERE id = {number} "
                          f"RETURNING id")
-    wrong = recount(sql_stack)
-    assert wrong.returncode == 1 and f"organization {boss.organization}, tasks.due." in wrong.stdout
-    assert recount(sql_stack, "--repair").returncode == 0
-    assert (recount(sql_stack).returncode, recount(sql_stack).stdout) == (0, "0 wrong\n")
+    wrong = run_recount(sql_stack)
+    assert wrong.returncode == 1
+    assert f"organization {owner.organization}, tasks.due." in wrong.stdout
+    assert run_recount(sql_stack, "--repair").returncode == 0
+    assert (run_recount(sql_stack).returncode, run_recount(sql_stack).stdout) == (0, "0 wrong\n")
     late = sum(moment <= now for moment in moments)
-    assert boss.analytics("tasks")["overdue"] == late
-    assert boss.analytics("tasks", owner_id=boss.id)["overdue"] == late
-    assert boss.analytics("tasks", **{"from": "2020-01-01"})["overdue"] == late
+    assert owner.analytics("tasks")["overdue"] == late
+    assert owner.analytics("tasks", owner_id=owner.id)["overdue"] == late
+    assert owner.analytics("tasks", **{"from": "2020-01-01"})["overdue"] == late
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- invalid queries ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -270,36 +272,36 @@ def test_overdue_around_midnight(new_office, sql_stack, sql_database):
     ({"owner_id": ""}, "owner_id"), ({"owner_id": "1.5"}, "owner_id"),
     ({"nonsense": 1}, "nonsense"), ({"limit": 1}, "limit"), ({"from": ["2026-01-01"] * 2}, "from"),
 ], ids=str)
-def test_questions_that_are_none(office, name, query, field):
+def test_invalid_query_parameter_is_rejected(office, name, query, field):
     response = office["OWNER"].request("GET", f"/analytics/{name}", params=query)
-    assert invalid(response) == [field]
+    assert invalid_fields(response) == [field]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_all_that_is_wrong_is_named(office, name):
+def test_every_invalid_query_parameter_is_named(office, name):
     query = {"from": "x", "to": "y", "owner_id": "z"}
     response = office["OWNER"].request("GET", f"/analytics/{name}", params=query)
-    assert invalid(response) == sorted(query)
+    assert invalid_fields(response) == sorted(query)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_who_may_ask(office, accounts, sql_nobody, sql_api, name):
+def test_only_members_may_read_analytics(office, accounts, sql_anonymous, sql_api, name):
     path = f"/analytics/{name}"
     for role in ROLES:
         office[role].analytics(name)
     stranger = Crm(accounts.register().client, office.organization)
-    contract.refused(stranger.request("GET", path), 404, "NOT_FOUND")
-    contract.refused(Crm(sql_nobody, "").request("GET", path), 401, "UNAUTHORIZED")
-    contract.refused(Crm(sql_api, "").request("GET", path), 403, "FORBIDDEN")
-    contract.refused(office["OWNER"].request("POST", path, {}), 405, "METHOD_NOT_ALLOWED")
-    contract.refused(office["OWNER"].request("GET", path + "x"), 404, "NOT_FOUND")
+    contract.check_error(stranger.request("GET", path), 404, "NOT_FOUND")
+    contract.check_error(Crm(sql_anonymous, "").request("GET", path), 401, "UNAUTHORIZED")
+    contract.check_error(Crm(sql_api, "").request("GET", path), 403, "FORBIDDEN")
+    contract.check_error(office["OWNER"].request("POST", path, {}), 405, "METHOD_NOT_ALLOWED")
+    contract.check_error(office["OWNER"].request("GET", path + "x"), 404, "NOT_FOUND")
 
 
-def test_of_one_organization(accounts, new_office):
-    """One who belongs to two asks about the one that is named."""
-    boss, person = new_office["OWNER"], accounts.register()
+def test_analytics_cover_only_selected_organization(accounts, new_office):
+    """A member of two organizations reads the analytics of the selected one."""
+    owner, person = new_office["OWNER"], accounts.register()
     add_member(new_office.owner, person, "VIEWER")
-    boss.contact()
+    owner.contact()
     own = Crm(person.client, person.organization)
     there = Crm(person.client, new_office.organization)
     assert there.analytics("contacts") == {"total_contacts": 1}

@@ -1,4 +1,4 @@
-"""Audit: one line for each change, done or refused, and for each login."""
+"""Audit log: one line for each change, successful or refused, and for each login."""
 
 import re
 
@@ -9,44 +9,44 @@ from support.client import path_of, user_path
 from support.people import tag
 
 
-def outcome(line):
+def outcome_of(line):
     return line["action"], line["resource_type"], line["resource_id"], line["status"]
 
 
-def test_login(nobody, stack, audit):
-    response = nobody.post("/auth/login", json={"username": stack.administrator[0],
-                                                "password": stack.administrator[1]})
+def test_login_is_audited(anonymous, stack, audit):
+    response = anonymous.post("/auth/login", json={"username": stack.administrator[0],
+                                                   "password": stack.administrator[1]})
     line = audit.one_of(response)
-    assert outcome(line) == ("login", "session", stack.administrator[0], "success")
+    assert outcome_of(line) == ("login", "session", stack.administrator[0], "success")
     assert line["actor"] == stack.administrator[0]
 
 
-def test_failed_login_is_audited(nobody, stack, audit):
+def test_failed_login_is_audited(anonymous, stack, audit):
     name = stack.administrator[0]
     body = {"username": name, "password": vault.password()}
-    line = audit.one_of(nobody.post("/auth/login", json=body))
-    assert outcome(line) == ("login", "session", name, "failure")
+    line = audit.one_of(anonymous.post("/auth/login", json=body))
+    assert outcome_of(line) == ("login", "session", name, "failure")
     assert line["details"]["code"] == "INVALID_CREDENTIALS"
 
 
 @pytest.mark.parametrize("name", ["nobody", "имя \"x\"\n{}"])
-def test_failed_login_of_nobody_is_written_without_the_name(nobody, audit, name):
+def test_failed_login_with_unknown_name_is_audited_without_name(anonymous, audit, name):
     body = {"username": name, "password": vault.password()}
-    line = audit.one_of(nobody.post("/auth/login", json=body))
-    action, kind, subject, status = outcome(line)
+    line = audit.one_of(anonymous.post("/auth/login", json=body))
+    action, kind, subject, status = outcome_of(line)
     assert (action, kind, status) == ("login", "session", "failure")
     assert re.fullmatch(r"\(unknown name [0-9a-f]{8}\)", subject)
     assert name not in str(line)
 
 
-def test_login_that_cannot_be_read(nobody, audit):
+def test_malformed_login_request_is_audited(anonymous, audit):
     for arguments in ({"data": "{", "headers": {"Content-Type": "application/json"}},
                       {"json": {"username": 1}}, {"data": "x"}):
-        line = audit.one_of(nobody.post("/auth/login", **arguments))
+        line = audit.one_of(anonymous.post("/auth/login", **arguments))
         assert (line["action"], line["status"]) == ("login", "failure")
 
 
-def test_the_life_of_a_user(api, people, audit, stack):
+def test_creating_changing_and_deleting_user_is_audited(api, people, audit, stack):
     body = people.body()
     account = body["sAMAccountName"]
     steps = [
@@ -56,14 +56,14 @@ def test_the_life_of_a_user(api, people, audit, stack):
     ]
     for action, response in steps:
         line = audit.one_of(response)
-        assert outcome(line) == (action, "user", account, "success")
+        assert outcome_of(line) == (action, "user", account, "success")
         assert line["actor"] == stack.administrator[0]
         assert contract.TIME.fullmatch(line["timestamp"])
         assert line["address"].startswith("127.")
         assert line["message"]
 
 
-def test_the_life_of_an_entry(api, entries, audit, stack):
+def test_creating_changing_and_deleting_entry_is_audited(api, entries, audit, stack):
     kind, body = entries.kind, entries.body(description="Ж")
     name = body[kind.name]
     steps = [
@@ -73,7 +73,7 @@ def test_the_life_of_an_entry(api, entries, audit, stack):
     ]
     for verb, response in steps:
         line = audit.one_of(response)
-        assert outcome(line) == (f"{verb}_{kind.resource}", kind.resource, name, "success")
+        assert outcome_of(line) == (f"{verb}_{kind.resource}", kind.resource, name, "success")
         assert line["actor"] == stack.administrator[0]
         assert line["message"]
 
@@ -83,8 +83,10 @@ MEMBERSHIP_PATHS = [lambda group, account: path_of("/groups", group, "members", 
 
 
 @pytest.mark.parametrize("path", MEMBERSHIP_PATHS, ids=["group", "user"])
-def test_who_comes_and_goes(api, nobody, people, groups, audit, stack, path):
-    """Both ways to say it leave the same: the group is what was changed, the member is named."""
+def test_membership_changes_are_audited_with_group_and_member(api, anonymous, people, groups, audit,
+                                                              stack, path):
+    """Both paths leave identical lines: the group is the resource, and the details name the
+    member."""
     account = people.create()["sAMAccountName"]
     name = groups.named(f"Ж/a, \"b\" {tag()}")["cn"]
     for method, action in (("POST", "add_user_to_group"), ("DELETE", "remove_user_from_group")):
@@ -92,27 +94,27 @@ def test_who_comes_and_goes(api, nobody, people, groups, audit, stack, path):
                 (api, name, account, None), (api, name, account, None),
                 (api, name, "no such user", "NOT_FOUND"),
                 (api, "no such group", account, "NOT_FOUND"),
-                (nobody, name, account, "UNAUTHORIZED"),
-                (nobody.bearing("x"), name, account, "INVALID_TOKEN")):
+                (anonymous, name, account, "UNAUTHORIZED"),
+                (anonymous.bearing("x"), name, account, "INVALID_TOKEN")):
             line = audit.one_of(client.request(method, path(group, member)))
-            assert outcome(line) == (action, "group", group, "failure" if code else "success")
+            assert outcome_of(line) == (action, "group", group, "failure" if code else "success")
             assert line["actor"] == (stack.administrator[0] if client is api else None)
             assert member in line["details"].values(), line
             assert line["details"].get("code") == code
 
 
-def test_a_refused_change_of_members(api, people, audit):
+def test_refused_membership_change_is_audited(api, people, audit):
     account = people.create()["sAMAccountName"]
     for path in MEMBERSHIP_PATHS:
         line = audit.one_of(api.delete(path("Domain Users", account)))
-        assert outcome(line) == ("remove_user_from_group", "group", "Domain Users", "failure")
+        assert outcome_of(line) == ("remove_user_from_group", "group", "Domain Users", "failure")
         assert line["details"]["code"] == "PRIMARY_GROUP"
         line = audit.one_of(api.post(path("Domain Users", account), params={"parent_dn": "x"}))
-        assert outcome(line) == ("add_user_to_group", "group", "Domain Users", "failure")
+        assert outcome_of(line) == ("add_user_to_group", "group", "Domain Users", "failure")
         assert line["details"]["code"] == "VALIDATION_ERROR"
 
 
-def test_details_name_the_fields_and_no_values(api, people, audit):
+def test_audit_details_contain_field_names_but_no_values(api, people, audit):
     user, secret = people.create(), vault.password()
     response = api.patch(user_path(user["sAMAccountName"]),
                          json={"password": secret, "description": "not to be found"})
@@ -140,7 +142,8 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("action, method, path, arguments, code", REFUSALS)
-def test_refused_changes(api, audit, action, method, path, arguments, code):
+def test_refused_change_is_audited_with_error_code(api, audit, action, method, path, arguments,
+                                                   code):
     line = audit.one_of(api.request(method, path, **arguments))
     assert (line["action"], line["status"], line["details"]["code"]) == (action, "failure", code)
 
@@ -150,15 +153,16 @@ def test_refused_changes(api, audit, action, method, path, arguments, code):
     ({"ou": "OU=nowhere,{base}"}, "PARENT_NOT_FOUND"),
     ({"sAMAccountName": "Administrator"}, "ALREADY_EXISTS"),
 ])
-def test_changes_that_the_directory_refuses(api, people, audit, truth, fields, code):
-    body = people.body(**{key: value.format(base=truth.base_dn) for key, value in fields.items()})
+def test_user_change_refused_by_directory_is_audited(api, people, audit, ldap_admin, fields, code):
+    body = people.body(**{key: value.format(base=ldap_admin.base_dn)
+                          for key, value in fields.items()})
     line = audit.one_of(api.post("/users", json=body))
     assert (line["resource_id"], line["status"]) == (body["sAMAccountName"], "failure")
     assert line["details"]["code"] == code
 
 
-def test_entries_that_the_directory_refuses(api, entries, people, audit):
-    kind, above = entries.kind, entries.truth.add_ou(tag(), entries.parent)
+def test_entry_change_refused_by_directory_is_audited(api, entries, people, audit):
+    kind, above = entries.kind, entries.ldap_admin.add_ou(tag(), entries.parent)
     taken = entries.named(tag(), above)[kind.name]
     entries.named(taken)
     steps = [
@@ -172,7 +176,7 @@ def test_entries_that_the_directory_refuses(api, entries, people, audit):
     ]
     for verb, code, response in steps:
         line = audit.one_of(response)
-        assert outcome(line) == (f"{verb}_{kind.resource}", kind.resource, taken, "failure")
+        assert outcome_of(line) == (f"{verb}_{kind.resource}", kind.resource, taken, "failure")
         assert line["details"]["code"] == code
 
 
@@ -182,23 +186,26 @@ def test_entries_that_the_directory_refuses(api, entries, people, audit):
                                ("DELETE", f"{collection}/x", None))
 ])
 @pytest.mark.parametrize("token, code", [(None, "UNAUTHORIZED"), ("a.b.c", "INVALID_TOKEN")])
-def test_changes_by_strangers(nobody, audit, method, path, body, token, code):
-    line = audit.one_of(nobody.bearing(token).request(method, path, json=body))
+def test_unauthenticated_change_is_audited_without_actor(anonymous, audit, method, path, body,
+                                                         token,
+                                                         code):
+    line = audit.one_of(anonymous.bearing(token).request(method, path, json=body))
     assert (line["actor"], line["status"]) == (None, "failure")
     assert line["details"]["code"] == code
 
 
-def test_reading_leaves_no_line(api, nobody, audit):
+def test_reads_are_not_audited(api, anonymous, audit):
     responses = [api.get("/groups"), api.get("/ous/Staff"), api.get("/containers/nothing-at-all"),
                  api.get("/groups/sales"), api.get("/groups/sales/members/i.petrov"),
                  api.get("/users"), api.get("/users/Administrator"), api.get("/auth/me"),
-                 api.head("/users"), nobody.get("/users"), api.get("/users/nobody-at-all")]
-    audit.one_of(api.delete("/users/nobody-at-all"))  # by now the others' lines would be there
+                 api.head("/users"), anonymous.get("/users"), api.get("/users/nobody-at-all")]
+    # the reads' lines, if any, would have been written before this one
+    audit.one_of(api.delete("/users/nobody-at-all"))
     for response in responses:
         audit.none_of(response)
 
 
-def test_names_cannot_break_the_lines(api, people, audit):
+def test_user_name_cannot_forge_audit_lines(api, people, audit):
     name = f"\"}}\n{{\"actor\":\"forged\"}}{tag()}"
     line = audit.one_of(api.post("/users", json=people.body(sAMAccountName=name)))
     assert (line["actor"] != "forged", line["status"]) == (True, "failure")
@@ -206,7 +213,7 @@ def test_names_cannot_break_the_lines(api, people, audit):
     assert line["resource_id"] == name
 
 
-def test_names_of_entries_cannot_break_the_lines(api, entries, audit):
+def test_entry_name_cannot_forge_audit_lines(api, entries, audit):
     name = f"\"}}\n{{\"actor\":\"forged\"}}{tag()}"
     for response in (api.delete(entries.path(name)),
                      api.post(entries.kind.path, json=entries.body(**{entries.kind.name: name})),
@@ -216,15 +223,15 @@ def test_names_of_entries_cannot_break_the_lines(api, entries, audit):
         assert (line["actor"] != "forged", line["status"]) == (True, "failure")
 
 
-def test_a_line_of_2000_characters_is_one_line(api, audit):
+def test_long_resource_id_stays_in_one_audit_line(api, audit):
     line = audit.one_of(api.delete(user_path("ж" * 1000)))
     assert line["resource_id"] == "ж" * 1000
 
 
-def test_a_line_tells_who_and_which_for_certain(api, audit, truth):
-    """Names can be had again, and stand in several places: the id of who acts, and where the object
-    is and was, cannot be mistaken."""
-    old, new, name = truth.add_ou(tag()), truth.add_ou(tag()), tag()
+def test_audit_line_has_actor_id_and_dn_before_and_after(api, audit, ldap_admin):
+    """Names can be reused and occur in several places; the actor's id and the DNs before and
+    after the change are unambiguous."""
+    old, new, name = ldap_admin.add_ou(tag()), ldap_admin.add_ou(tag()), tag()
     created = api.post("/groups", json={"cn": name, "ou": old})
     moved = api.patch(f"/groups/{name}", json={"parent_dn": new})
     deleted = api.delete(f"/groups/{name}")

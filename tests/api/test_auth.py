@@ -1,4 +1,4 @@
-"""Auth: log in, renew, see who one is; and every token that must not be taken."""
+"""Authentication: login, refresh, /auth/me, and forged or expired tokens."""
 
 import base64
 import json
@@ -15,8 +15,8 @@ WRONG = "not-the-password"
 
 
 @pytest.fixture(scope="module")
-def tokens(nobody, stack):
-    return nobody.login(*stack.administrator)
+def tokens(anonymous, stack):
+    return anonymous.login(*stack.administrator)
 
 
 @pytest.fixture(scope="module")
@@ -27,41 +27,41 @@ def claims(tokens):
 # --- login --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("field", ["username", "email"])
-def test_login(nobody, stack, field):
-    response = nobody.post("/auth/login", json={field: stack.administrator[0],
-                                                "password": stack.administrator[1]})
+def test_login_returns_working_tokens(anonymous, stack, field):
+    response = anonymous.post("/auth/login", json={field: stack.administrator[0],
+                                                   "password": stack.administrator[1]})
     assert response.status_code == 200
     body = response.json()
     assert set(body) == {"access_token", "refresh_token", "token_type", "expires_in"}
     assert (body["token_type"], body["expires_in"]) == ("bearer", 24 * 3600)
-    assert nobody.bearing(body["access_token"]).get("/users?limit=1").status_code == 200
+    assert anonymous.bearing(body["access_token"]).get("/users?limit=1").status_code == 200
 
 
-def test_login_is_not_to_be_cached(nobody, stack):
-    response = nobody.post("/auth/login", json={"username": stack.administrator[0],
-                                                "password": stack.administrator[1]})
+def test_login_response_is_not_cached(anonymous, stack):
+    response = anonymous.post("/auth/login", json={"username": stack.administrator[0],
+                                                   "password": stack.administrator[1]})
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_wrong_password_and_unknown_user_look_alike(nobody, stack):
-    answers = [nobody.post("/auth/login", json={"username": name, "password": WRONG})
+def test_wrong_password_and_unknown_user_get_identical_responses(anonymous, stack):
+    answers = [anonymous.post("/auth/login", json={"username": name, "password": WRONG})
                for name in (stack.administrator[0], "nobody", "ADMIN ", "*", "администратор")]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     assert all(body == bodies[0] for body in bodies)
     for answer in answers:
-        contract.refused(answer, 401, "INVALID_CREDENTIALS")
+        contract.check_error(answer, 401, "INVALID_CREDENTIALS")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("password", ["{}x", "x{}", "{} ", "{}\t"])
-def test_nearly_the_password_is_wrong(nobody, stack, password):
+def test_password_with_extra_character_is_rejected(anonymous, stack, password):
     body = {"username": stack.administrator[0], "password": password.format(stack.administrator[1])}
-    contract.refused(nobody.post("/auth/login", json=body), 401, "INVALID_CREDENTIALS")
+    contract.check_error(anonymous.post("/auth/login", json=body), 401, "INVALID_CREDENTIALS")
 
 
-def test_the_password_in_another_case_is_wrong(nobody, stack):
+def test_password_is_case_sensitive(anonymous, stack):
     body = {"username": stack.administrator[0], "password": stack.administrator[1].swapcase()}
-    contract.refused(nobody.post("/auth/login", json=body), 401, "INVALID_CREDENTIALS")
+    contract.check_error(anonymous.post("/auth/login", json=body), 401, "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("body, fields", [
@@ -74,36 +74,36 @@ def test_the_password_in_another_case_is_wrong(nobody, stack):
     ({"username": "a\0b", "password": "x\0y"}, ["username", "password"]),
     ({"username": "a", "password": "x", "remember": True}, ["remember"]),
 ])
-def test_login_names_the_fields_that_are_wrong(nobody, body, fields):
-    assert contract.refused(nobody.post("/auth/login", json=body), 400,
-                            "VALIDATION_ERROR") == fields
+def test_login_names_every_invalid_field(anonymous, body, fields):
+    assert contract.check_error(anonymous.post("/auth/login", json=body), 400,
+                                "VALIDATION_ERROR") == fields
 
 
-def test_an_old_token_does_not_stand_in_the_way_of_a_login(nobody, stack):
-    client = nobody.bearing("an.old.token")
+def test_login_ignores_invalid_token(anonymous, stack):
+    client = anonymous.bearing("an.old.token")
     assert client.login(*stack.administrator)["access_token"]
 
 
 # --- tokens -------------------------------------------------------------------------------------
 
-def test_access_token_says_what_the_contract_lists(claims):
+def test_access_token_has_exactly_documented_claims(claims):
     assert set(claims) == {"sub", "iat", "exp", "jti", "type", "sid"}
     assert claims["exp"] - claims["iat"] == 24 * 3600
     assert abs(claims["iat"] - time.time()) < 300
 
 
-def test_a_refresh_token_tells_nothing(tokens):
+def test_refresh_token_is_opaque(tokens):
     assert re.fullmatch("[0-9a-f]{64}", tokens["refresh_token"])
 
 
-def test_tokens_are_never_the_same(nobody, stack):
-    one = nobody.login(*stack.administrator)
-    other = nobody.login(*stack.administrator)
+def test_each_login_returns_new_tokens(anonymous, stack):
+    one = anonymous.login(*stack.administrator)
+    other = anonymous.login(*stack.administrator)
     assert len({one["access_token"], one["refresh_token"],
                 other["access_token"], other["refresh_token"]}) == 4
 
 
-def test_me(api, stack):
+def test_me_describes_caller(api, stack):
     response = api.get("/auth/me")
     assert response.status_code == 200
     me = response.json()
@@ -118,49 +118,51 @@ def test_me(api, stack):
 
 # --- refresh ------------------------------------------------------------------------------------
 
-def assert_works(client, response, keys):
+def assert_refreshed(client, response, keys):
     assert response.status_code == 200, response.text
     body = response.json()
     assert set(body) == keys
     assert client.bearing(body["access_token"]).get("/auth/me").status_code == 200
 
 
-def test_refresh_by_refresh_token(nobody, stack):
-    token = nobody.login(*stack.administrator)["refresh_token"]
-    assert_works(nobody, nobody.post("/auth/refresh", json={"refresh_token": token}), TOKENS_KEYS)
+def test_refresh_token_returns_new_token_pair(anonymous, stack):
+    token = anonymous.login(*stack.administrator)["refresh_token"]
+    assert_refreshed(anonymous, anonymous.post("/auth/refresh", json={"refresh_token": token}),
+                     TOKENS_KEYS)
 
 
-def test_refresh_by_bearer_without_a_body(nobody, tokens):
-    assert_works(nobody, nobody.bearing(tokens["access_token"]).post("/auth/refresh"),
-                 RENEWED_KEYS)
+def test_refresh_by_access_token_without_body(anonymous, tokens):
+    assert_refreshed(anonymous, anonymous.bearing(tokens["access_token"]).post("/auth/refresh"),
+                     RENEWED_KEYS)
 
 
-def test_refresh_by_bearer_with_an_empty_object(nobody, tokens):
-    assert_works(nobody, nobody.bearing(tokens["access_token"]).post("/auth/refresh", json={}),
-                 RENEWED_KEYS)
+def test_refresh_by_access_token_with_empty_object(anonymous, tokens):
+    assert_refreshed(anonymous,
+                     anonymous.bearing(tokens["access_token"]).post("/auth/refresh", json={}),
+                     RENEWED_KEYS)
 
 
-def test_refresh_by_nobody(nobody):
-    contract.refused(nobody.post("/auth/refresh"), 401, "UNAUTHORIZED")
+def test_refresh_without_token_is_unauthorized(anonymous):
+    contract.check_error(anonymous.post("/auth/refresh"), 401, "UNAUTHORIZED")
 
 
-def test_an_access_token_is_no_refresh_token(nobody, tokens):
-    response = nobody.post("/auth/refresh", json={"refresh_token": tokens["access_token"]})
-    contract.refused(response, 401, "INVALID_TOKEN")
+def test_access_token_is_rejected_as_refresh_token(anonymous, tokens):
+    response = anonymous.post("/auth/refresh", json={"refresh_token": tokens["access_token"]})
+    contract.check_error(response, 401, "INVALID_TOKEN")
 
 
-def test_a_refresh_token_is_no_bearer(nobody, tokens):
-    client = nobody.bearing(tokens["refresh_token"])
+def test_refresh_token_is_rejected_as_access_token(anonymous, tokens):
+    client = anonymous.bearing(tokens["refresh_token"])
     for response in (client.get("/auth/me"), client.get("/users"), client.post("/auth/refresh")):
-        contract.refused(response, 401, "INVALID_TOKEN")
+        contract.check_error(response, 401, "INVALID_TOKEN")
 
 
-def test_a_refresh_token_that_is_not_ours(nobody, tokens):
+def test_altered_or_foreign_refresh_token_is_rejected(anonymous, tokens):
     token = tokens["refresh_token"]
     garbled = token[:-1] + ("0" if token[-1] != "0" else "1")
     for token in (garbled, token.upper(), token[:-1], f"{token} ", "garbage", "a.b.c", "x" * 4096):
-        contract.refused(nobody.post("/auth/refresh", json={"refresh_token": token}), 401,
-                         "INVALID_TOKEN")
+        contract.check_error(anonymous.post("/auth/refresh", json={"refresh_token": token}), 401,
+                             "INVALID_TOKEN")
 
 
 @pytest.mark.parametrize("body, fields", [
@@ -169,12 +171,12 @@ def test_a_refresh_token_that_is_not_ours(nobody, tokens):
     ({"refresh_token": "x" * 4097}, ["refresh_token"]),
     ({"token": "x"}, ["token"]),
 ])
-def test_refresh_names_the_fields_that_are_wrong(nobody, body, fields):
-    assert contract.refused(nobody.post("/auth/refresh", json=body), 400,
-                            "VALIDATION_ERROR") == fields
+def test_refresh_names_every_invalid_field(anonymous, body, fields):
+    assert contract.check_error(anonymous.post("/auth/refresh", json=body), 400,
+                                "VALIDATION_ERROR") == fields
 
 
-# --- tokens that must not be taken ----------------------------------------------------------------
+# --- forged and expired tokens --------------------------------------------------------------------
 
 def encode_part(value):
     octets = value if isinstance(value, bytes) else json.dumps(value).encode()
@@ -186,7 +188,7 @@ def unsigned(header, claims, signature=""):
 
 
 def forgeries(claims, key):
-    """Tokens by the name of what is wrong with them."""
+    """Returns forged tokens by a description of their defect."""
     now = int(time.time())
     signature = jwt.encode(claims, key, "HS256").split(".")[2]
     without = {name: {k: v for k, v in claims.items() if k != name}
@@ -219,7 +221,7 @@ def forgeries(claims, key):
 
 
 def signed(claims, key):
-    """Signed rightly, whatever the claims are: jwt.encode() refuses some."""
+    """Signs claims of any JSON type; jwt.encode() rejects some types."""
     return jwt.PyJWS().encode(json.dumps(claims).encode(), key, "HS256")
 
 
@@ -232,50 +234,50 @@ FORGERIES = sorted(forgeries({"sub": "local:x", "exp": 1, "iat": 1, "type": "acc
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_forged_tokens_are_refused(nobody, stack, claims, name):
+def test_forged_tokens_are_refused(anonymous, stack, claims, name):
     token = forgeries(claims, stack.env["JWT_SECRET_KEY"])[name]
     vault.remember(token)
     for path in ("/auth/me", "/users"):
-        contract.refused(nobody.bearing(token).get(path), 401, "INVALID_TOKEN")
-    contract.refused(nobody.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
+        contract.check_error(anonymous.bearing(token).get(path), 401, "INVALID_TOKEN")
+    contract.check_error(anonymous.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_the_same_claims_signed_rightly_are_taken(nobody, stack, claims):
-    """Else the forgeries might be refused for another reason than the one that is tested."""
+def test_correctly_signed_claims_are_accepted(anonymous, stack, claims):
+    """Shows that the forgeries above fail because of their defect, not because of the claims."""
     token = jwt.encode(claims, stack.env["JWT_SECRET_KEY"], "HS256")
-    assert nobody.bearing(token).get("/auth/me").status_code == 200
+    assert anonymous.bearing(token).get("/auth/me").status_code == 200
 
 
 @pytest.mark.parametrize("expiry", ["4102444800", None, {}, True, -1, 0])
-def test_an_expiry_that_is_no_time_to_come(nobody, stack, claims, expiry):
+def test_invalid_or_past_expiry_is_rejected(anonymous, stack, claims, expiry):
     token = signed({**claims, "exp": expiry}, stack.env["JWT_SECRET_KEY"])
-    assert nobody.bearing(token).get("/auth/me").status_code == 401
+    assert anonymous.bearing(token).get("/auth/me").status_code == 401
 
 
 @pytest.mark.parametrize("ago", [0, 1, 3600, 10 ** 9])
-def test_expired_tokens_are_refused_as_expired(nobody, stack, claims, ago):
+def test_expired_tokens_are_refused_as_expired(anonymous, stack, claims, ago):
     past = {**claims, "exp": int(time.time()) - ago}
     token = jwt.encode(past, stack.env["JWT_SECRET_KEY"], "HS256")
     for path in ("/auth/me", "/users"):
-        contract.refused(nobody.bearing(token).get(path), 401, "TOKEN_EXPIRED")
+        contract.check_error(anonymous.bearing(token).get(path), 401, "TOKEN_EXPIRED")
 
 
 @pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Bearer garbage", "Bearer a.b.c",
                                     "Bearer ..", "Bearer " + "x" * 3000, "Basic YWRtaW46eA==",
                                     "Token x", "bearer", "Bearer \xff\xfe", "Bearer null"])
-def test_garbage_is_no_token(nobody, header):
-    response = nobody.get("/auth/me", headers={"Authorization": header.encode("latin-1")})
+def test_malformed_authorization_header_is_rejected(anonymous, header):
+    response = anonymous.get("/auth/me", headers={"Authorization": header.encode("latin-1")})
     assert response.status_code == 401
     assert response.json()["code"] in ("INVALID_TOKEN", "UNAUTHORIZED")
 
 
-def test_the_scheme_has_no_case(nobody, tokens):
+def test_bearer_scheme_is_case_insensitive(anonymous, tokens):
     for scheme in ("bearer", "BEARER", "Bearer"):
-        response = nobody.get("/auth/me",
-                              headers={"Authorization": f"{scheme} {tokens['access_token']}"})
+        response = anonymous.get("/auth/me",
+                                 headers={"Authorization": f"{scheme} {tokens['access_token']}"})
         assert response.status_code == 200
 
 
-def test_a_token_in_the_url_is_no_token(nobody, tokens):
-    response = nobody.get("/auth/me", params={"access_token": "x"})
-    contract.refused(response, 401, "UNAUTHORIZED")
+def test_token_in_query_is_ignored(anonymous, tokens):
+    response = anonymous.get("/auth/me", params={"access_token": "x"})
+    contract.check_error(response, 401, "UNAUTHORIZED")

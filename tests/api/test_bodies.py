@@ -1,5 +1,5 @@
-"""Bodies that nobody asked for: on a kept connection to the service, nothing of one request may be
-taken for the next."""
+"""Request bodies that no route reads: on a keep-alive connection to a worker, an unread body
+must not become part of the next request."""
 
 import concurrent.futures
 
@@ -10,12 +10,12 @@ WRITERS = READERS = 4
 ROUNDS = 40
 SIZES = (1, 100, 7_700, 8_192, 8_193, 16_384, 65_536, 200_000, 262_144)
 
-# Where a record of FastCGI would begin if the service took this for one: version 1, a management
-# record of no content.
+# Body content that looks like FastCGI records (version 1, management record, no content), in case
+# the worker reads it as such.
 RECORDS = bytes([1, 9, 0, 0, 0, 0, 0, 0])
 
 
-def ask(stack, method, path, **arguments):
+def send_request(stack, method, path, **arguments):
     return requests.request(method, stack.http_url + path, timeout=30, **arguments)
 
 
@@ -23,14 +23,14 @@ def send_bodies(stack, path, statuses):
     for number in range(ROUNDS):
         size = SIZES[number % len(SIZES)]
         body = RECORDS * (size // len(RECORDS)) + b"\1" * (size % len(RECORDS))
-        answer = ask(stack, "POST", path, data=body)
+        answer = send_request(stack, "POST", path, data=body)
         assert answer.status_code in statuses, (size, answer.text)
 
 
 def read_health(stack, number):
     for count in range(4 * ROUNDS):
         marker = f"reader-{number}-{count}"
-        answer = ask(stack, "GET", "/health", headers={"X-Request-ID": marker})
+        answer = send_request(stack, "GET", "/health", headers={"X-Request-ID": marker})
         assert answer.status_code == 200, answer.text
         assert answer.json()["status"] == "ok"
         assert answer.headers["X-Request-ID"] == marker
@@ -38,7 +38,7 @@ def read_health(stack, number):
 
 @pytest.mark.parametrize("path, statuses", [("/health", (405,)), ("/nowhere", (404,)),
                                             ("/api/v1/app", (404,)), ("/", (405,))])
-def test_a_body_that_no_route_takes_harms_no_other_request(stack, path, statuses):
+def test_unread_request_body_does_not_affect_other_requests(stack, path, statuses):
     before = stack.service.workers("core")
     with concurrent.futures.ThreadPoolExecutor(WRITERS + READERS) as pool:
         work = [pool.submit(send_bodies, stack, path, statuses) for _ in range(WRITERS)]

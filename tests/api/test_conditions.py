@@ -1,6 +1,6 @@
 """Conditional requests (RFC 9110 13), caching, and challenges (RFC 6750 3) of every route.
 
-contract.check_answer() has the rules for every answer; each answer of a Client is checked by it.
+Client checks each response with contract.check_answer(), which contains the rules.
 """
 
 import re
@@ -18,36 +18,40 @@ def owner(office):
 
 
 @pytest.fixture(scope="module")
-def account(site, nobody):
-    """A client of an account in an organization of its own, at the top of the surface."""
-    return Accounts(nobody).register().client.at(site.base_url)
+def account_client(site, anonymous):
+    """Returns a client of an account with its own organization, for the root of the main
+    surface."""
+    return Accounts(anonymous).register().client.at(site.base_url)
 
 
-# --- conditions -----------------------------------------------------------------------------------
+# --- conditional requests -------------------------------------------------------------------------
 
-# If-Match, If-None-Match, the status of a read, and whether a change succeeds. {} is the tag.
+# (If-Match, If-None-Match, status of a read, True if a change succeeds); {} is the entity tag.
 CONDITIONS = [
     ("{}", None, 200, True), ("*", None, 200, True), ('"0", {}', None, 200, True),
     ('"0"', None, 412, False), ("W/{}", None, 412, False), ('"0", *', None, 412, False),
     (None, "{}", 304, False), (None, "W/{}", 304, False), (None, '"0", W/{}', 304, False),
     (None, "*", 304, False), (None, '"0"', 200, True),
-    ('"0"', "{}", 412, False), ("{}", "{}", 304, False), ("{}", '"0"', 200, True), ("*", "*", 304, False),
+    ('"0"', "{}", 412, False), ("{}", "{}", 304, False), ("{}", '"0"', 200, True),
+    ("*", "*", 304, False),
 ]
 
 
-def fields_of(tag, if_match, if_none_match):
+def condition_headers(tag, if_match, if_none_match):
     fields = {"If-Match": if_match, "If-None-Match": if_none_match}
     return {name: value.format(tag) for name, value in fields.items() if value}
 
 
-def changes_of(kind, number):
-    """Each call that changes an object, with its body."""
-    calls = [("DELETE", f"/{kind}/{number}", None), ("POST", f"/{kind}/{number}/restore", None)]
+def change_calls(kind, number):
+    """Returns each call that changes an object, with its body."""
+    documented_calls = [("DELETE", f"/{kind}/{number}", None),
+                        ("POST", f"/{kind}/{number}/restore", None)]
     if kind != "activities":
-        calls.insert(0, ("PATCH", f"/{kind}/{number}", {"notes" if kind == "contacts" else "description": "x"}))
+        documented_calls.insert(0, ("PATCH", f"/{kind}/{number}",
+                                    {"notes" if kind == "contacts" else "description": "x"}))
     if kind == "deals":
-        calls.insert(0, ("POST", f"/{kind}/{number}/status", {"status": "IN_PROGRESS"}))
-    return calls
+        documented_calls.insert(0, ("POST", f"/{kind}/{number}/status", {"status": "IN_PROGRESS"}))
+    return documented_calls
 
 
 def tag_of(owner, kind, number):
@@ -56,38 +60,41 @@ def tag_of(owner, kind, number):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("if_match, if_none_match, status, _", CONDITIONS)
-def test_a_read_heeds_conditions(owner, kind, if_match, if_none_match, status, _):
+def test_read_evaluates_conditional_headers(owner, kind, if_match, if_none_match, status, _):
     made = owner.create(kind)
     path, tag = f"/{kind}/{made['id']}", tag_of(owner, kind, made["id"])
     for method in ("GET", "HEAD"):
-        response = owner.request(method, path, headers=fields_of(tag, if_match, if_none_match))
+        response = owner.request(method, path,
+                                 headers=condition_headers(tag, if_match, if_none_match))
         assert response.status_code == status
         assert response.headers.get("ETag") == (None if status == 412 else tag)
         if status == 412 and method == "GET":
-            contract.refused(response, 412, "PRECONDITION_FAILED")
+            contract.check_error(response, 412, "PRECONDITION_FAILED")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("if_match, if_none_match, _, passes", CONDITIONS)
-def test_a_change_heeds_conditions(owner, kind, if_match, if_none_match, _, passes):
-    """A failed condition is 412 on every changing method, and then nothing is changed."""
+def test_change_evaluates_conditional_headers(owner, kind, if_match, if_none_match, _, passes):
+    """A failed condition returns 412 for every changing method, and nothing changes."""
     made = owner.create(kind)
     tag = tag_of(owner, kind, made["id"])
-    for method, path, body in changes_of(kind, made["id"]):
-        response = owner.request(method, path, body, headers=fields_of(tag, if_match, if_none_match))
+    for method, path, body in change_calls(kind, made["id"]):
+        response = owner.request(method, path, body,
+                                 headers=condition_headers(tag, if_match, if_none_match))
         if passes:
             assert response.status_code in (200, 204), (method, path, response.text)
             tag = response.headers.get("ETag") or f'"{int(tag[1:-1]) + 1}"'
         else:
-            contract.refused(response, 412, "PRECONDITION_FAILED")
+            contract.check_error(response, 412, "PRECONDITION_FAILED")
             assert tag_of(owner, kind, made["id"]) == tag, (method, path)
 
 
 @pytest.mark.parametrize("if_match, if_none_match, status, passes", CONDITIONS)
-def test_an_organization_heeds_conditions(accounts, if_match, if_none_match, status, passes):
+def test_organization_evaluates_conditional_headers(accounts, if_match, if_none_match, status,
+                                                    passes):
     person = accounts.register()
     tag = person.client.get(person.path).headers["ETag"]
-    fields = fields_of(tag, if_match, if_none_match)
+    fields = condition_headers(tag, if_match, if_none_match)
     assert person.client.get(person.path, headers=fields).status_code == status
     assert person.client.head(person.path, headers=fields).status_code == status
     response = person.client.patch(person.path, json={"name": "x"}, headers=fields)
@@ -96,15 +103,16 @@ def test_an_organization_heeds_conditions(accounts, if_match, if_none_match, sta
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_other_refusals_precede_conditions(owner, kind):
+def test_other_errors_precede_failed_conditions(owner, kind):
     """RFC 9110 13.2.1: conditions apply only to calls that would succeed without them."""
     fields = {"If-Match": '"0"', "If-None-Match": "*"}
-    for method, path, body in changes_of(kind, 10 ** 15):
-        contract.refused(owner.request(method, path, body, headers=fields), 404, "NOT_FOUND")
-    contract.refused(owner.request("GET", f"/{kind}/{10 ** 15}", headers=fields), 404, "NOT_FOUND")
+    for method, path, body in change_calls(kind, 10 ** 15):
+        contract.check_error(owner.request(method, path, body, headers=fields), 404, "NOT_FOUND")
+    contract.check_error(owner.request("GET", f"/{kind}/{10 ** 15}", headers=fields), 404,
+                         "NOT_FOUND")
 
 
-def test_a_new_role_changes_the_tag(accounts):
+def test_new_role_changes_organization_tag(accounts):
     """A member's representation of an organization contains the role, so its tag must change."""
     owner = accounts.register()
     member = accounts.member(owner, "VIEWER")
@@ -116,7 +124,7 @@ def test_a_new_role_changes_the_tag(accounts):
     assert (after.status_code, after.json()["role"]) == (200, "SALES")
 
 
-def test_a_role_after_a_return_changes_the_tag(accounts):
+def test_new_role_after_readmission_changes_organization_tag(accounts):
     """A removed member who is added again may have another role."""
     owner = accounts.register()
     member = accounts.member(owner, "VIEWER")
@@ -127,39 +135,42 @@ def test_a_role_after_a_return_changes_the_tag(accounts):
     assert (after.status_code, after.json()["role"]) == (200, "SALES")
 
 
-def test_an_answer_with_a_tag_varies_by_authorization(owner):
-    """Without Vary a browser would reuse a stored answer for the next user who logs in there."""
+def test_response_with_tag_varies_by_authorization(owner):
+    """Without Vary, a browser would reuse a stored response for the next user who logs in."""
     for kind in KINDS:
         assert "Authorization" in owner.get(kind, owner.create(kind)["id"]).headers["Vary"]
 
 
 # --- every route ----------------------------------------------------------------------------------
 
-def calls():
-    """Every documented call; parameters of its path name nothing that exists."""
+def documented_calls():
+    """Returns every documented call, with path parameters that match no object."""
     return [(method.upper(), re.sub(r"\{\w+\}", "1", path))
             for method, path, _ in document.of_program().operations()]
 
 
-@pytest.mark.parametrize("method, path", calls(), ids=" ".join)
-def test_every_answer_has_caching_and_challenge_headers(site, account, method, path):
-    """Sends each call with and without a token; contract.check_answer() checks the headers."""
+@pytest.mark.parametrize("method, path", documented_calls(), ids=" ".join)
+def test_every_response_has_caching_and_challenge_headers(site, account_client, method, path):
+    """Sends each call with several tokens and without one; contract.check_answer() checks the
+    headers."""
     statuses = {}
-    for name, client in (("nobody", site.as_nobody()), ("forged", site.bearing("a.b.c")),
-                         ("account", account)):
+    for name, client in (("nobody", site.as_anonymous()), ("forged", site.bearing("a.b.c")),
+                         ("account", account_client)):
         statuses[name] = client.request(method, path).status_code
-    other = site.as_nobody().request(method, path, headers={"Authorization": "Basic YTpi"})
+    other = site.as_anonymous().request(method, path, headers={"Authorization": "Basic YTpi"})
     assert (statuses["nobody"] == 401) <= (statuses["forged"] == 401), statuses
     assert (statuses["nobody"] == 401) <= (other.status_code == 401)
 
 
-def test_calls_with_a_tag_document_their_conditions():
-    """Each such call documents both fields and 412; a read also documents 304."""
+def test_calls_with_entity_tag_document_conditional_headers():
+    """Each call with an entity tag documents both header fields and 412; a read also documents
+    304."""
     found = 0
     for method, path, operation in document.of_program().operations():
         resolved = document.of_program().resolve(operation)
         has_tag = any("ETag" in answer.get("headers", {})
-                      for status, answer in resolved["responses"].items() if status in ("200", "201"))
+                      for status, answer in resolved["responses"].items()
+                      if status in ("200", "201"))
         taken = {each["name"] for each in resolved["parameters"]} & {"If-Match", "If-None-Match"}
         call = f"{method} {path}"
         if not has_tag and "412" not in resolved["responses"] or "201" in resolved["responses"]:

@@ -1,6 +1,5 @@
-"""Contacts: addresses that are there already, the search, and deals that hold a contact. On both
-engines. What all of the CRM shares is in test_crm.py.
-"""
+"""Contacts: duplicate email addresses, the search, and contacts with deals, on both engines.
+Rules shared by all CRM collections are tested in test_crm.py."""
 
 from collections import Counter
 
@@ -8,31 +7,31 @@ import pytest
 
 from support import contract, crm
 from support.accounts import address
-from support.crm import Office, at_once, crowd, good, invalid
+from support.crm import Office, at_once, check_ok, crowd, invalid_fields
 from support.entries import tag
 
-ALLOWED = {"X-Allow-Duplicate": "true"}
+ALLOW_DUPLICATE = {"X-Allow-Duplicate": "true"}
 
 
 @pytest.fixture(scope="module")
-def boss(office):
+def owner(office):
     return office["OWNER"]
 
 
-def test_everything_that_a_contact_has(office, boss, sql_database):
+def test_created_contact_returns_every_field(office, owner, sql_database):
     fields = {"name": "Иванов Иван", "email": address(), "phone": "+7 (495) 123-45-67",
               "company": "ООО «Ромашка»", "position": "Директор", "notes": "Звонить\nпосле обеда",
               "owner_id": office["MANAGER"].id}
-    made = boss.contact(**fields)
+    made = owner.contact(**fields)
     assert {name: made[name] for name in fields} == fields
-    assert boss.read("contacts", made["id"]) == made
+    assert owner.read("contacts", made["id"]) == made
     assert sql_database.run(f"SELECT name, email, company, organization_id, owner_id "
                             f"FROM contacts WHERE id = {made['id']}") == [
         (fields["name"], fields["email"], fields["company"], str(office.organization),
          str(office["MANAGER"].id))]
 
 
-def test_a_contact_is_its_maker_s(office):
+def test_contact_owner_defaults_to_creator(office):
     seller = office["SALES"]
     assert seller.contact()["owner_id"] == seller.id
     assert seller.contact(owner_id=office["OWNER"].id)["owner_id"] == office["OWNER"].id
@@ -40,183 +39,187 @@ def test_a_contact_is_its_maker_s(office):
 
 
 @pytest.mark.parametrize("search", ["100-200", "100200", "1-2-3", "123"])
-def test_digits_of_names_are_found_too(boss, search):
-    contact = boss.contact(name="Завод 1-2-3", company="100-200")
-    found = boss.client.get("/contacts", params={"search": search, "limit": 1000}).json()["items"]
+def test_search_finds_digits_in_names(owner, search):
+    contact = owner.contact(name="Завод 1-2-3", company="100-200")
+    found = owner.client.get("/contacts", params={"search": search, "limit": 1000}).json()["items"]
     assert contact["id"] in [each["id"] for each in found]
 
 
-def test_a_name_without_a_word(boss):
-    blank = boss.contact(name="  ")
-    assert boss.read("contacts", blank["id"])["name"] == "  "
+def test_contact_name_may_be_blank(owner):
+    blank = owner.contact(name="  ")
+    assert owner.read("contacts", blank["id"])["name"] == "  "
 
 
-# --- addresses that are there already -------------------------------------------------------------
+# --- duplicate email addresses --------------------------------------------------------------------
 
 
 def assert_duplicate(response, number):
-    [detail] = crm.details(response, 409, "DUPLICATE")
+    [detail] = crm.error_details(response, 409, "DUPLICATE")
     assert (detail["field"], detail["id"]) == ("email", number) and detail["message"]
     assert set(detail) == {"field", "message", "id"}
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_an_address_is_one_contact_s(boss, spell):
+def test_duplicate_email_in_any_case_is_rejected(owner, spell):
     email = f"Ёжик.{address()}"
-    first = boss.contact(email=email)
-    assert_duplicate(boss.send("contacts", email=spell(email)), first["id"])
-    assert boss.ids("contacts", email=email) == [first["id"]]
+    first = owner.contact(email=email)
+    assert_duplicate(owner.send("contacts", email=spell(email)), first["id"])
+    assert owner.ids("contacts", email=email) == [first["id"]]
 
 
-def test_unless_it_is_allowed_twice(boss):
+def test_duplicate_email_is_accepted_with_allow_duplicate_header(owner):
     email = address()
-    first = boss.contact(email=email)
+    first = owner.contact(email=email)
     for value in ("false", "1", "yes", ""):
-        refused = boss.send("contacts", email=email, headers={"X-Allow-Duplicate": value})
+        refused = owner.send("contacts", email=email, headers={"X-Allow-Duplicate": value})
         assert_duplicate(refused, first["id"])
-    second = boss.contact(email=email.upper(), headers=ALLOWED)
-    assert boss.ids("contacts", email=email) == [first["id"], second["id"]]
-    [detail] = crm.details(boss.send("contacts", email=email), 409, "DUPLICATE")
+    second = owner.contact(email=email.upper(), headers=ALLOW_DUPLICATE)
+    assert owner.ids("contacts", email=email) == [first["id"], second["id"]]
+    [detail] = crm.error_details(owner.send("contacts", email=email), 409, "DUPLICATE")
     assert detail["id"] in (first["id"], second["id"])
 
 
-def test_nobody_has_no_address(boss):
-    """Contacts without one are no duplicates of each other."""
+def test_contacts_without_email_are_not_duplicates(owner):
+    """Contacts without an email address are not duplicates of each other."""
     for value in (..., None, None):
-        assert boss.contact(email=value)["email"] is None
+        assert owner.contact(email=value)["email"] is None
 
 
-def test_other_organizations_have_their_own(boss, new_office):
+def test_duplicate_email_check_is_per_organization(owner, new_office):
     email = address()
-    boss.contact(email=email)
+    owner.contact(email=email)
     theirs = new_office["OWNER"].contact(email=email)
     assert new_office["OWNER"].ids("contacts", email=email) == [theirs["id"]]
 
 
-def test_a_change_to_a_taken_address(boss):
-    first, second = boss.contact(email=address()), boss.contact(email=address())
+def test_change_to_existing_email_is_rejected(owner):
+    first, second = owner.contact(email=address()), owner.contact(email=address())
     change = {"email": first["email"].upper()}
-    assert_duplicate(boss.change("contacts", second["id"], **change), first["id"])
-    assert boss.read("contacts", second["id"]) == second
-    changed = good("contacts", boss.change("contacts", second["id"], **change, headers=ALLOWED))
+    assert_duplicate(owner.change("contacts", second["id"], **change), first["id"])
+    assert owner.read("contacts", second["id"]) == second
+    changed = check_ok("contacts",
+                       owner.change("contacts", second["id"], **change, headers=ALLOW_DUPLICATE))
     assert changed["email"] == change["email"]
 
 
-def test_a_change_of_something_else(boss):
-    """Neither one's own address nor one that was allowed twice stands in its way."""
-    first = boss.contact(email=address())
-    second = boss.contact(email=first["email"], headers=ALLOWED)
+def test_change_that_keeps_email_is_not_duplicate(owner):
+    """A change may keep the contact's own address, even one that was allowed as a duplicate."""
+    first = owner.contact(email=address())
+    second = owner.contact(email=first["email"], headers=ALLOW_DUPLICATE)
     own = {"email": first["email"].upper()}
-    alone = boss.contact(email=address())
-    assert good("contacts", boss.change("contacts", alone["id"], email=alone["email"].upper()))
+    alone = owner.contact(email=address())
+    assert check_ok("contacts", owner.change("contacts", alone["id"], email=alone["email"].upper()))
     for number in (first["id"], second["id"]):
-        good("contacts", boss.change("contacts", number, phone="123"))
-        good("contacts", boss.change("contacts", number, email=first["email"], phone="124"))
-    assert good("contacts", boss.change("contacts", second["id"], **own, headers=ALLOWED))
+        check_ok("contacts", owner.change("contacts", number, phone="123"))
+        check_ok("contacts", owner.change("contacts", number, email=first["email"], phone="124"))
+    assert check_ok("contacts",
+                    owner.change("contacts", second["id"], **own, headers=ALLOW_DUPLICATE))
 
 
-def test_the_hidden_are_ignored_until_they_come_back(boss):
-    first = boss.contact(email=address())
-    boss.hidden("contacts", first["id"])
-    second = boss.contact(email=first["email"])
-    assert_duplicate(boss.restore("contacts", first["id"]), second["id"])
-    contract.refused(boss.get("contacts", first["id"]), 404, "NOT_FOUND")
-    good("contacts", boss.restore("contacts", first["id"], headers=ALLOWED))
-    assert boss.ids("contacts", email=first["email"]) == [first["id"], second["id"]]
+def test_deleted_contact_is_duplicate_only_when_restored(owner):
+    first = owner.contact(email=address())
+    owner.must_delete("contacts", first["id"])
+    second = owner.contact(email=first["email"])
+    assert_duplicate(owner.restore("contacts", first["id"]), second["id"])
+    contract.check_error(owner.get("contacts", first["id"]), 404, "NOT_FOUND")
+    check_ok("contacts", owner.restore("contacts", first["id"], headers=ALLOW_DUPLICATE))
+    assert owner.ids("contacts", email=first["email"]) == [first["id"], second["id"]]
 
 
-def test_the_second_of_two_still_holds_the_address(boss):
-    """When the first is hidden, or has got another one."""
-    for leave in (lambda number: boss.hidden("contacts", number),
-                  lambda number: good("contacts", boss.change("contacts", number, email=None))):
-        first = boss.contact(email=address())
-        second = boss.contact(email=first["email"], headers=ALLOWED)
+def test_shared_email_stays_taken_by_second_contact(owner):
+    """The address stays taken when the first contact is deleted or gets another address."""
+    for leave in (lambda number: owner.must_delete("contacts", number),
+                  lambda number: check_ok("contacts",
+                                          owner.change("contacts", number, email=None))):
+        first = owner.contact(email=address())
+        second = owner.contact(email=first["email"], headers=ALLOW_DUPLICATE)
         leave(first["id"])
-        assert_duplicate(boss.send("contacts", email=first["email"]), second["id"])
-        other = boss.contact(email=address())
-        refused = boss.change("contacts", other["id"], email=first["email"])
+        assert_duplicate(owner.send("contacts", email=first["email"]), second["id"])
+        other = owner.contact(email=address())
+        refused = owner.change("contacts", other["id"], email=first["email"])
         assert_duplicate(refused, second["id"])
-        boss.hidden("contacts", second["id"])
-        assert boss.contact(email=first["email"])["email"] == first["email"]
+        owner.must_delete("contacts", second["id"])
+        assert owner.contact(email=first["email"])["email"] == first["email"]
 
 
-def test_an_address_that_was_given_up_is_free(boss):
-    first = boss.contact(email=address())
-    good("contacts", boss.change("contacts", first["id"], email=address()))
-    assert boss.contact(email=first["email"])["id"] != first["id"]
+def test_former_email_can_be_reused(owner):
+    first = owner.contact(email=address())
+    check_ok("contacts", owner.change("contacts", first["id"], email=address()))
+    assert owner.contact(email=first["email"])["id"] != first["id"]
 
 
-def test_of_many_with_one_address_one_is_made(boss):
+def test_concurrent_creations_with_one_email_create_one_contact(owner):
     for _ in range(4):
         email = address()
-        answers = crowd(boss, 6, lambda view, _, email=email: view.send("contacts", email=email))
+        answers = crowd(owner, 6, lambda view, _, email=email: view.send("contacts", email=email))
         assert Counter(each.status_code for each in answers) == {201: 1, 409: 5}
-        [number] = boss.ids("contacts", email=email)
+        [number] = owner.ids("contacts", email=email)
         for answer in answers:
             if answer.status_code == 409:
                 assert_duplicate(answer, number)
 
 
-def test_of_many_who_change_to_one_address_one_does(boss):
-    email, numbers = address(), [boss.contact()["id"] for _ in range(6)]
-    answers = crowd(boss, 6, lambda view, number: view.change("contacts", numbers[number],
+def test_concurrent_changes_to_one_email_change_one_contact(owner):
+    email, numbers = address(), [owner.contact()["id"] for _ in range(6)]
+    answers = crowd(owner, 6, lambda view, number: view.change("contacts", numbers[number],
                                                                 email=email))
     assert Counter(each.status_code for each in answers) == {200: 1, 409: 5}
-    assert len(boss.ids("contacts", email=email)) == 1
+    assert len(owner.ids("contacts", email=email)) == 1
 
 
-# --- deals that hold a contact --------------------------------------------------------------------
+# --- contacts with deals --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", ["NEW", "LOST", "WON and CLOSED"])
-def test_a_contact_with_deals_stays(boss, status):
-    number = boss.contact()["id"]
-    deal = boss.deal(status=status, contact_id=number, amount=1)
-    contract.refused(boss.hide("contacts", number), 409, "HAS_DEALS")
-    assert boss.read("contacts", number)["id"] == number
-    boss.hidden("deals", deal["id"])
-    boss.hidden("contacts", number)
+def test_contact_with_deals_cannot_be_deleted(owner, status):
+    number = owner.contact()["id"]
+    deal = owner.deal(status=status, contact_id=number, amount=1)
+    contract.check_error(owner.delete("contacts", number), 409, "HAS_DEALS")
+    assert owner.read("contacts", number)["id"] == number
+    owner.must_delete("deals", deal["id"])
+    owner.must_delete("contacts", number)
 
 
-def test_a_contact_whose_deals_are_another_s_now(boss):
-    first, second = boss.contact()["id"], boss.contact()["id"]
-    deal = boss.deal(contact_id=first)["id"]
-    good("deals", boss.change("deals", deal, contact_id=second))
-    boss.hidden("contacts", first)
-    contract.refused(boss.hide("contacts", second), 409, "HAS_DEALS")
+def test_contact_can_be_deleted_after_its_deals_moved(owner):
+    first, second = owner.contact()["id"], owner.contact()["id"]
+    deal = owner.deal(contact_id=first)["id"]
+    check_ok("deals", owner.change("deals", deal, contact_id=second))
+    owner.must_delete("contacts", first)
+    contract.check_error(owner.delete("contacts", second), 409, "HAS_DEALS")
 
 
-def test_tasks_and_activities_hold_nobody(boss):
-    number = boss.contact()["id"]
-    task, activity = boss.task(contact_id=number), boss.activity(contact_id=number)
-    boss.hidden("contacts", number)
-    assert boss.read("tasks", task["id"]) == task
-    assert boss.read("activities", activity["id"]) == activity
+def test_contact_with_tasks_and_activities_can_be_deleted(owner):
+    number = owner.contact()["id"]
+    task, activity = owner.task(contact_id=number), owner.activity(contact_id=number)
+    owner.must_delete("contacts", number)
+    assert owner.read("tasks", task["id"]) == task
+    assert owner.read("activities", activity["id"]) == activity
 
 
 @pytest.mark.parametrize("way", ["create", "change", "restore"])
-def test_a_deal_and_a_hiding_at_once(boss, sql_database, way):
-    """Whoever comes first: there is never a deal of a contact that is hidden."""
+def test_concurrent_deletion_never_leaves_deal_of_deleted_contact(owner, sql_database, way):
+    """Whichever request comes first: a deal that is not deleted never refers to a deleted
+    contact."""
     for _ in range(6):
-        contact, deal = boss.contact()["id"], boss.deal()["id"]
+        contact, deal = owner.contact()["id"], owner.deal()["id"]
         if way == "restore":
-            good("deals", boss.change("deals", deal, contact_id=contact))
-            boss.hidden("deals", deal)
+            check_ok("deals", owner.change("deals", deal, contact_id=contact))
+            owner.must_delete("deals", deal)
         calls = {"create": lambda view, contact=contact: view.send("deals", contact_id=contact),
                  "change": lambda view, contact=contact, deal=deal: view.change(
                      "deals", deal, contact_id=contact),
                  "restore": lambda view, deal=deal: view.restore("deals", deal)}
-        hidden, made = at_once(boss, [
-            lambda view, contact=contact: view.hide("contacts", contact), calls[way]])
-        assert (hidden.status_code, made.status_code // 100) in ((204, 4), (409, 2))
+        deleted, made = at_once(owner, [
+            lambda view, contact=contact: view.delete("contacts", contact), calls[way]])
+        assert (deleted.status_code, made.status_code // 100) in ((204, 4), (409, 2))
         assert sql_database.run(
             f"SELECT count(*) FROM deals d JOIN contacts c ON c.id = d.contact_id WHERE "
             f"c.id = {contact} AND c.deleted_at IS NOT NULL AND d.deleted_at IS NULL") == [("0",)]
 
 
-# --- the search -----------------------------------------------------------------------------------
+# --- search ---------------------------------------------------------------------------------------
 
-FOUND = {  # who is found by what
+FOUND = {  # search texts by the contact that they find
     "ivan": ["иван", "ИВАН", "ван", "Ванов", "ив", "И", "ёлкин ИВАН", "иванов ром petr", "ромашка",
              "«ром", "example.com ёлк", "petrov@", "ov@exam", "495", "4951234567", "495 123",
              "(495)", "+7 (495) 123-45-67", "74951234567", "123-45", "45.67", "pe"],
@@ -230,21 +233,21 @@ NOT_FOUND = ["лк", "ва", "ан", "иван сидоров", "ромашкаx
 
 
 @pytest.fixture(scope="module")
-def people(accounts):
-    """Contacts of an organization of their own, by a word."""
-    boss = Office(accounts)["OWNER"]
-    made = {"ivan": boss.contact(name="Иванов-Ёлкин Иван", email="petrov@Example.com",
-                                 company="ООО «Ромашка»", phone="+7 (495) 123-45-67",
-                                 notes="сидоров", position="ромашкаx"),
-            "odd": boss.contact(name="a\"b'c\\d*e%f_g", company="--; 😀😀😀 ))) OR 1=1"),
-            "plain": boss.contact(name="aXbXcXdXeXf", company="xyz Strasse")}
-    return boss, {name: contact["id"] for name, contact in made.items()}
+def searchable(accounts):
+    """Returns a client and the ids of contacts in a separate organization, by a keyword."""
+    owner = Office(accounts)["OWNER"]
+    made = {"ivan": owner.contact(name="Иванов-Ёлкин Иван", email="petrov@Example.com",
+                                  company="ООО «Ромашка»", phone="+7 (495) 123-45-67",
+                                  notes="сидоров", position="ромашкаx"),
+            "odd": owner.contact(name="a\"b'c\\d*e%f_g", company="--; 😀😀😀 ))) OR 1=1"),
+            "plain": owner.contact(name="aXbXcXdXeXf", company="xyz Strasse")}
+    return owner, {name: contact["id"] for name, contact in made.items()}
 
 
 @pytest.mark.parametrize("who, text", [(who, text) for who in FOUND for text in FOUND[who]])
-def test_who_is_found(people, who, text):
-    boss, numbers = people
-    body = boss.page("contacts", search=text)
+def test_search_finds_contact(searchable, who, text):
+    owner, numbers = searchable
+    body = owner.page("contacts", search=text)
     assert numbers[who] in [item["id"] for item in body["items"]]
     assert body["total"] == len(body["items"])
     if text not in ("a\"", "--;"):
@@ -252,95 +255,96 @@ def test_who_is_found(people, who, text):
 
 
 @pytest.mark.parametrize("text", NOT_FOUND)
-def test_what_finds_nobody(people, text):
-    """Words of one or two letters are beginnings; no character stands for others."""
-    body = people[0].page("contacts", search=text)
+def test_search_without_match_is_empty(searchable, text):
+    """Words of one or two letters match only beginnings; no character is a wildcard."""
+    body = searchable[0].page("contacts", search=text)
     assert (body["items"], body["total"]) == ([], 0)
 
 
 @pytest.mark.parametrize("text", ["", "x" * 101, "a b c d", "a\0b", "Ж" * 101])
-def test_searches_that_are_none(boss, text):
-    assert invalid(boss.list("contacts", search=text)) == ["search"]
+def test_invalid_search_is_rejected(owner, text):
+    assert invalid_fields(owner.list("contacts", search=text)) == ["search"]
 
 
 @pytest.mark.parametrize("other", ["sort", "after"])
-def test_all_that_is_wrong_with_a_search_at_once(boss, other):
-    refused = boss.list("contacts", **{"search": "a b c d", other: "x"})
-    assert invalid(refused) == sorted(["search", other])
+def test_invalid_search_and_other_parameters_are_named_together(owner, other):
+    refused = owner.list("contacts", **{"search": "a b c d", other: "x"})
+    assert invalid_fields(refused) == sorted(["search", other])
 
 
 @pytest.mark.parametrize("text", ["x" * 100, "Ж" * 100, "  ", " \u00a0 ", "\u200b", "'" * 100, "(",
                                   "+"])
-def test_strange_searches(boss, text):
-    response = boss.list("contacts", search=text)
-    assert response.status_code == 200 or invalid(response) == ["search"]
+def test_unusual_search_is_answered_or_rejected(owner, text):
+    response = owner.list("contacts", search=text)
+    assert response.status_code == 200 or invalid_fields(response) == ["search"]
 
 
 @pytest.mark.parametrize("character", ["\ufffd", "\ufffe", "\uffff"])
-def test_characters_that_are_alike_to_an_index(boss, character):
+def test_search_distinguishes_special_code_points(owner, character):
     word = tag()
-    numbers = {each: boss.contact(name=f"{word}{each}{word}")["id"]
+    numbers = {each: owner.contact(name=f"{word}{each}{word}")["id"]
                for each in ("\ufffd", "\ufffe", "\uffff")}
-    found = boss.page("contacts", search=f"{word}{character}{word}")
+    found = owner.page("contacts", search=f"{word}{character}{word}")
     assert [item["id"] for item in found["items"]] == [numbers[character]] and found["total"] == 1
 
 
-def test_the_search_follows_changes(boss):
+def test_search_follows_changes_deletion_and_restore(owner):
     old, new = f"было{tag()}", f"СТАЛО{tag()}"
-    number = boss.contact(name=old)["id"]
-    assert boss.ids("contacts", search=old.upper()) == [number]
-    good("contacts", boss.change("contacts", number, name="x", company=new))
-    assert boss.ids("contacts", search=old) == [] and boss.ids("contacts", search=new) == [number]
-    boss.hidden("contacts", number)
-    assert boss.ids("contacts", search=new) == []
-    good("contacts", boss.restore("contacts", number))
-    assert boss.ids("contacts", search=new.lower()) == [number]
-    good("contacts", boss.change("contacts", number, company=None))
-    assert boss.ids("contacts", search=new) == []
+    number = owner.contact(name=old)["id"]
+    assert owner.ids("contacts", search=old.upper()) == [number]
+    check_ok("contacts", owner.change("contacts", number, name="x", company=new))
+    assert owner.ids("contacts", search=old) == [] and owner.ids("contacts", search=new) == [number]
+    owner.must_delete("contacts", number)
+    assert owner.ids("contacts", search=new) == []
+    check_ok("contacts", owner.restore("contacts", number))
+    assert owner.ids("contacts", search=new.lower()) == [number]
+    check_ok("contacts", owner.change("contacts", number, company=None))
+    assert owner.ids("contacts", search=new) == []
 
 
-def test_the_search_stays_in_the_organization(boss, new_office):
+def test_search_covers_only_one_organization(owner, new_office):
     word = tag()
-    number = boss.contact(name=word)["id"]
+    number = owner.contact(name=word)["id"]
     theirs = new_office["OWNER"].contact(name=word)["id"]
-    assert boss.ids("contacts", search=word) == [number]
+    assert owner.ids("contacts", search=word) == [number]
     assert new_office["OWNER"].ids("contacts", search=word) == [theirs]
 
 
 @pytest.mark.parametrize("sort", ["id", "-id", "name", "-name", "-created_at", "name,-created_at"])
-def test_a_search_in_pages(office, boss, sort):
+def test_search_results_can_be_sorted_filtered_and_paged(office, owner, sort):
     word = tag()
-    owners = [boss.id, office["SALES"].id]
-    made = [boss.contact(name=f"{'бБаА'[i % 4]} {word}", owner_id=owners[i % 2])["id"]
+    owners = [owner.id, office["SALES"].id]
+    made = [owner.contact(name=f"{'бБаА'[i % 4]} {word}", owner_id=owners[i % 2])["id"]
             for i in range(9)]
-    whole = boss.page("contacts", search=word, sort=sort, limit=100)
+    whole = owner.page("contacts", search=word, sort=sort, limit=100)
     assert whole["total"] == 9 and {item["id"] for item in whole["items"]} == set(made)
-    assert list(boss.walk("contacts", search=word, sort=sort, limit=2)) == whole["items"]
-    mine = boss.page("contacts", search=word, sort=sort, owner_id=boss.id, limit=2, skip=1)
+    assert list(owner.walk("contacts", search=word, sort=sort, limit=2)) == whole["items"]
+    mine = owner.page("contacts", search=word, sort=sort, owner_id=owner.id, limit=2, skip=1)
     assert mine["total"] == 5
-    assert mine["items"] == [item for item in whole["items"] if item["owner_id"] == boss.id][1:3]
+    assert mine["items"] == [item for item in whole["items"] if item["owner_id"] == owner.id][1:3]
 
 
-def test_much_is_found_and_not_counted(new_office, sql_database):
-    """Beyond a thousand, the total says that there are as many and more; pages go on all the same."""
+def test_search_total_is_minimum_above_thousand(new_office, sql_database):
+    """Above a thousand matches, `total` is a minimum; paging still reaches every match."""
     office = new_office
-    boss, word = office["OWNER"], tag()
+    owner, word = office["OWNER"], tag()
     sql_database.run(f"""
         INSERT INTO contacts (organization_id, name, name_key, search_text, created_at, updated_at)
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-        SELECT {office.organization}, '{word} ' || i, '{word} ' || (1000 - i), '  {word}  ' || i, 0, 0
+        SELECT {office.organization}, '{word} ' || i, '{word} ' || (1000 - i),
+               '  {word}  ' || i, 0, 0
           FROM n""")
     sql_database.run(f"INSERT INTO counters (organization_id, name, slot, value) "
                      f"VALUES ({office.organization}, 'contacts', 0, 1000)")
-    last = boss.contact(name=f"{word} last")["id"]
-    more = boss.page("contacts", search=f"{word} {word[:5]}", sort="-id", limit=3)
+    last = owner.contact(name=f"{word} last")["id"]
+    more = owner.page("contacts", search=f"{word} {word[:5]}", sort="-id", limit=3)
     assert (more["total"], more["total_is_minimum"]) == (1000, True)
     assert more["items"][0]["id"] == last
-    everything = boss.page("contacts", search=word, limit=1000)
+    everything = owner.page("contacts", search=word, limit=1000)
     assert (everything["total"], "total_is_minimum" in everything) == (1001, False)
-    names = [item["name"] for item in boss.walk("contacts", search=word, sort="name", limit=300)]
+    names = [item["name"] for item in owner.walk("contacts", search=word, sort="name", limit=300)]
     assert len(names) == len(set(names)) == 1001
-    assert boss.page("contacts", search=f"{word} 999")["total"] == 1
+    assert owner.page("contacts", search=f"{word} 999")["total"] == 1
 
 
 @pytest.mark.parametrize("body, fields", [
@@ -348,5 +352,5 @@ def test_much_is_found_and_not_counted(new_office, sql_database):
     ({"owner_id": 999999999}, ["name", "owner_id"]),
     ({"name": "x", "color": "red", "owner_id": 999999999}, ["color", "owner_id"]),
 ])
-def test_faults_and_references_at_once(boss, body, fields):
-    assert sorted(invalid(boss.request("POST", "/contacts", json=body))) == fields
+def test_invalid_fields_and_references_are_named_together(owner, body, fields):
+    assert sorted(invalid_fields(owner.request("POST", "/contacts", json=body))) == fields

@@ -1,8 +1,8 @@
-"""The contract, tried out: for each call of the OpenAPI document requests that are made from its schemas,
-right ones and wrong ones, by people who may and people who may not.
+"""Tests the contract with generated requests: for each call of the OpenAPI document, valid and
+invalid requests are made from its schemas and sent by callers with and without permission.
 
-Nothing may end in an error of the service's own, what is wrong is refused, some of what is right is taken,
-and every answer is held against the document by the client.
+No response may be a server error, invalid requests must be rejected, some valid ones must
+succeed, and Client checks every response against the document.
 """
 
 import random
@@ -17,55 +17,57 @@ from support.entries import tag
 from support.generator import NO_OBJECTS, Generator, encode
 
 SEED = 20261120
-ROUNDS = 15  # of each call, right and wrong
-INVITERS = 16  # organizations that invite the owner: accepting and declining use their invitations up
+ROUNDS = 15  # valid, and as many invalid, requests for each call
+INVITERS = 16  # organizations that invite the owner: accepting or declining consumes an invitation
 
-# Whose calls the local administrator may make; an organization's people may make the others.
+# Tags whose calls the local administrator may make; members of an organization may make the others.
 ADMINISTRATORS = {"users", "groups", "ous", "containers", "accounts", "email-links", "tokens"}
 
-# What would end the session of those who ask. Their tests are elsewhere.
-LEFT_OUT = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
+# Calls that would end the callers' sessions; they have their own tests.
+SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
 
 DOCUMENT = document.of_program()
-# What no request need be right for that is made from a schema alone: a form, a signature, a password or a token; two
-# names that have to be there together; the contacts have deals; the first tokens are purged. Their tests are
-# elsewhere.
-OUT_OF_REACH = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
-                ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"), ("post", "/api/v1/users/{username}/groups/{group}"),
-                ("delete", "/api/v1/groups/{name}/members/{username}"),
-                ("delete", "/api/v1/contacts/{id}"), ("delete", "/api/v1/tokens/{id}")}
+# Calls that a request made from the schema alone cannot satisfy: it needs a form, a signature, a
+# password, a token, or two names that exist together; or the contacts have deals, or the first
+# tokens are purged. These calls have their own tests.
+UNSATISFIABLE = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
+                 ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"),
+                 ("post", "/api/v1/users/{username}/groups/{group}"),
+                 ("delete", "/api/v1/groups/{name}/members/{username}"),
+                 ("delete", "/api/v1/contacts/{id}"), ("delete", "/api/v1/tokens/{id}")}
 
-# For these any string is a token, if not one that is valid: only what is no string is wrong.
+# Calls that accept any string as a token, valid or not; only other types are invalid.
 ANY_STRING = {("post", "/app/valid"), ("post", "/api/v1/tokens/introspect"),
               ("post", "/api/v1/tokens/revoke")}
 
-# What deletes comes last, so that there is something.
+# Deletions come last, so that the other calls find objects.
 CALLS = sorted(((method, path) for method, path, _ in DOCUMENT.operations()
-                if path not in LEFT_OUT), key=lambda call: call[0] == "delete")
+                if path not in SESSION_ENDING), key=lambda call: call[0] == "delete")
 
-# Calls that were made, and those of which one was not refused.
-tried, taken = set(), set()
+# Calls that were made, and calls that succeeded at least once.
+called, succeeded = set(), set()
 
 
 @pytest.fixture(scope="module")
 def callers(site, stack):
-    """By whom calls are made: an owner of an organization, the local administrator, and nobody."""
-    nobody = site.as_nobody()
+    """Returns clients by name: the owner of an organization, the local administrator, and a
+    client without a token; and the organization."""
+    anonymous = site.as_anonymous()
     office = Office(Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file)))
-    owner = nobody.bearing(office.owner.tokens["access_token"])
-    return {"owner": owner, "administrator": site, "nobody": nobody}, office
+    owner = anonymous.bearing(office.owner.tokens["access_token"])
+    return {"owner": owner, "administrator": site, "nobody": anonymous}, office
 
 
 @pytest.fixture(scope="module")
-def others(callers, stack):
-    """People of other organizations, who belong to the owner's too."""
+def other_owners(callers, stack):
+    """Creates owners of other organizations who are also members of the owner's."""
     accounts = Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file))
     return [accounts.member(callers[1].owner, "SALES") for _ in range(3)]
 
 
 @pytest.fixture(scope="module")
 def invitations(callers, stack):
-    """Ids of invitations: to the owner, and of the owner's organization."""
+    """Returns ids of invitations: received by the owner, and sent by the owner's organization."""
     accounts = Accounts(Client(f"{stack.https_url}/api/v1", stack.ca_file))
     owner = callers[1].owner
     sent = [invite(accounts.register(), owner.email, "SALES") for _ in range(INVITERS)]
@@ -75,7 +77,7 @@ def invitations(callers, stack):
 
 @pytest.fixture(scope="module")
 def links(callers):
-    """Ids of one-use links."""
+    """Returns ids of one-use links."""
     site = callers[0]["administrator"]
     sent = [site.post("/api/v1/accounts/invitations", json={"email": f"{tag()}@example.com"})
             for _ in range(3)]
@@ -83,8 +85,8 @@ def links(callers):
 
 
 @pytest.fixture(scope="module")
-def known(callers, others, invitations, links, ou):
-    """What there is, by the resource, and by the names of fields and parameters that lead to it."""
+def known_values(callers, other_owners, invitations, links, ou):
+    """Returns existing values for each tag of calls, by names of fields and parameters."""
     owner = callers[0]["owner"].at(callers[0]["owner"].base_url + "/api/v1")
     office = callers[1]
 
@@ -98,7 +100,7 @@ def known(callers, others, invitations, links, ou):
     tasks = [create("tasks", title=tag()) for _ in range(3)]
     activities = [create("activities", type="CALL", subject=tag()) for _ in range(3)]
     stored = [files.upload(owner)["filename"] for _ in range(6)]
-    # Names that only these tests use: they may change and delete what they find.
+    # Names that only these tests use, so that they may change and delete the entries.
     people, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
     of_all = {
         "contact_id": contacts, "deal_id": deals,
@@ -122,9 +124,10 @@ def known(callers, others, invitations, links, ou):
         "ous": {**of_all, "name": units, "ou": units},
         "containers": {**of_all, "cn": containers},
         "organizations": {**of_all, "email": [address() for _ in range(3)],
-                          "account_id": [each.id for each in others]},
+                          "account_id": [each.id for each in other_owners]},
         "invitations": {**of_all, "invitation_id": invitations},
-        "email-links": {**of_all, "link_id": links, "account_id": [each.id for each in others]},
+        "email-links": {**of_all, "link_id": links,
+                        "account_id": [each.id for each in other_owners]},
         "files": {**of_all, "name": stored[:4], "names": [stored[4:], ["none.txt"]]},
         "": of_all,
     }
@@ -136,16 +139,16 @@ def body_schema(operation):
 
 
 @pytest.mark.parametrize("method, path", CALLS)
-def test_every_answer_is_documented(method, path, callers, known):
+def test_generated_requests_get_documented_responses(method, path, callers, known_values):
     rng = random.Random(f"{SEED} {method} {path}")
     operation = DOCUMENT.paths[path][method]
     [tag_of_call] = operation["tags"]
-    generator = Generator(DOCUMENT, rng, known.get(tag_of_call, known[""]))
+    generator = Generator(DOCUMENT, rng, known_values.get(tag_of_call, known_values[""]))
     who_may = "administrator" if tag_of_call in ADMINISTRATORS else "owner"
     parameters = DOCUMENT.resolve(operation["parameters"])
     has_query = any(each["in"] == "query" for each in parameters)
     schema = body_schema(operation)
-    tried.add((method, path))
+    called.add((method, path))
     for spoil in [False] * ROUNDS + [True] * ROUNDS:
         who = rng.choice([who_may] * 4 + list(callers[0]))
         spoil_query = spoil and has_query and (not schema or rng.random() < 0.3)
@@ -165,15 +168,15 @@ def test_every_answer_is_documented(method, path, callers, known):
         what = f"{who}: {method} {sent}?{query} {headers} {arguments}: {response.text}"
         assert response.status_code < 500, what
         if response.ok:
-            taken.add((method, path))
+            succeeded.add((method, path))
         if spoil and (schema or spoil_query):
             optional = not arguments.get("data") and not operation.get(
                 "requestBody", {}).get("required", True)
             assert response.status_code >= 400 or optional or (method, path) in ANY_STRING, what
 
 
-def test_of_each_call_something_was_right():
-    if tried != set(CALLS):
+def test_each_call_accepted_a_generated_request():
+    if called != set(CALLS):
         pytest.skip("not all calls were made")
-    never_right = tried - taken - OUT_OF_REACH
+    never_right = called - succeeded - UNSATISFIABLE
     assert never_right == set()

@@ -1,6 +1,5 @@
-"""What all resources of the database share, on both engines: pages by an order and a cursor, versions
-as entity tags, and requests that are repeated.
-"""
+"""Conventions of all resources in the database, on both engines: sorted pages with a cursor,
+versions as entity tags, and idempotency keys."""
 
 import hashlib
 import hmac
@@ -13,7 +12,8 @@ from support.accounts import ROLES
 from support.entries import tag
 
 PEOPLE = 30
-ORDERS = ["", "role", "-role", "username", "-created_at,role", "role,-username", "-role,-created_at",
+ORDERS = ["", "role", "-role", "username", "-created_at,role", "role,-username",
+          "-role,-created_at",
           "role,created_at,-username"]
 
 
@@ -22,7 +22,7 @@ ORDERS = ["", "role", "-role", "username", "-created_at,role", "role,-username",
 
 @pytest.fixture(scope="module")
 def company(accounts):
-    """An organization with people of all roles."""
+    """Returns the owner of an organization with members of all roles."""
     owner = accounts.register()
     for number in range(PEOPLE - 1):
         accounts.member(owner, ROLES[number % len(ROLES)])
@@ -36,7 +36,7 @@ def page(company, **query):
 
 
 def walk(company, **query):
-    """All items, page after page by the cursor."""
+    """Yields all items, following the cursor from page to page."""
     body = page(company, **query)
     while True:
         yield from body["items"]
@@ -48,7 +48,7 @@ def walk(company, **query):
 
 @pytest.mark.parametrize("limit", [1, 7, PEOPLE, 1000])
 @pytest.mark.parametrize("sort", ORDERS)
-def test_a_cursor_passes_each_row_once_in_order(company, sort, limit):
+def test_member_cursor_visits_each_row_once_in_order(company, sort, limit):
     order = {"sort": sort} if sort else {}
     whole = page(company, limit=1000, **order)
     assert (whole["total"], whole["pages"], whole["next"]) == (PEOPLE, 1, None)
@@ -58,9 +58,9 @@ def test_a_cursor_passes_each_row_once_in_order(company, sort, limit):
 @pytest.mark.parametrize("order", ["m.account_id", "m.role, m.account_id",
                                    "m.role DESC, m.account_id DESC", "m.created_at, m.account_id",
                                    "m.created_at DESC, m.account_id DESC"])
-def test_an_index_answers_an_order(sql_stack, sql_database, order):
-    """Nothing is sorted, so a page does not cost the whole list. PostgreSQL would still sort what is
-    as small as here, and is told not to."""
+def test_sorted_member_page_is_read_from_index(sql_stack, sql_database, order):
+    """The plan has no sort step, so a page costs the same in a list of any length. PostgreSQL
+    would sort a table this small, so sorting is disabled."""
     page_of_members = ("SELECT * FROM members m JOIN accounts a ON a.id = m.account_id"
                        f" WHERE m.organization_id = 1 ORDER BY {order} LIMIT 10")
     on_postgres = "DATABASE_URL" in sql_stack.env
@@ -73,21 +73,21 @@ def test_an_index_answers_an_order(sql_stack, sql_database, order):
 
 @pytest.mark.parametrize("sort, key", [("username", "username"), ("role", "role"),
                                        ("created_at", "created_at")])
-def test_an_order_is_one(company, sort, key):
+def test_members_are_sorted_in_both_directions(company, sort, key):
     ascending = [item[key] for item in walk(company, sort=sort, limit=11)]
     descending = [item[key] for item in walk(company, sort=f"-{sort}", limit=11)]
     assert ascending == sorted(ascending)
     assert descending == sorted(descending, reverse=True)
 
 
-def test_a_filter_counts_what_it_lets_through(company):
+def test_member_filter_limits_items_and_total(company):
     body = page(company, role="SALES", limit=2)
     found = list(walk(company, role="SALES", limit=2))
     assert body["total"] == len(found) > 2
     assert {item["role"] for item in found} == {"SALES"}
 
 
-def test_skipping_and_a_cursor_meet(company):
+def test_member_skip_and_cursor_return_same_page(company):
     first = page(company, sort="role", limit=5)
     assert page(company, sort="role", limit=5, skip=5)["items"] == page(
         company, sort="role", limit=5, after=first["next"])["items"]
@@ -95,21 +95,22 @@ def test_skipping_and_a_cursor_meet(company):
 
 @pytest.mark.parametrize("query, field", [
     ({"sort": "password"}, "sort"), ({"sort": "-"}, "sort"), ({"sort": ",role"}, "sort"),
-    ({"sort": "role,role,role,role"}, "sort"), ({"sort": "role,-role"}, "sort"), ({"sort": "role;drop"}, "sort"),
+    ({"sort": "role,role,role,role"}, "sort"), ({"sort": "role,-role"}, "sort"),
+    ({"sort": "role;drop"}, "sort"),
     ({"after": "x"}, "after"), ({"after": "!i"}, "after"), ({"after": "!i5!i5"}, "after"),
     ({"after": "!i5", "sort": "role"}, "after"), ({"after": "role!i5!i5", "sort": "role"}, "after"),
     ({"after": "!t5"}, "after"), ({"after": "!i5x"}, "after"), ({"after": "%!i5"}, "after"),
     ({"role": "KING"}, "role"), ({"limit": 0}, "limit"), ({"limit": 1001}, "limit"),
     ({"skip": -1}, "skip")], ids=str)
-def test_orders_and_cursors_that_are_none(company, query, field):
+def test_invalid_member_sort_filter_or_cursor_is_rejected(company, query, field):
     response = company.client.get(f"{company.path}/members", params=query)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == [field]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]
 
 
 # --- versions -------------------------------------------------------------------------------------
 
 
-def test_what_one_has_is_not_sent_again(accounts):
+def test_organization_with_matching_tag_is_not_modified(accounts):
     owner = accounts.register()
     tag_of = owner.client.get(owner.path).headers["ETag"]
     for value in (tag_of, f'"x", W/{tag_of}', "*"):
@@ -119,32 +120,32 @@ def test_what_one_has_is_not_sent_again(accounts):
     assert owner.client.get(owner.path, headers={"If-None-Match": '"x"'}).status_code == 200
 
 
-def test_a_lost_update_is_refused(accounts):
+def test_organization_update_with_stale_version_is_refused(accounts):
     owner = accounts.register()
     old = owner.client.get(owner.path).headers["ETag"]
     first = owner.client.patch(owner.path, json={"name": "first"}, headers={"If-Match": old})
     assert first.status_code == 200 and first.headers["ETag"] != old
     second = owner.client.patch(owner.path, json={"name": "second"}, headers={"If-Match": old})
-    contract.refused(second, 412, "PRECONDITION_FAILED")
+    contract.check_error(second, 412, "PRECONDITION_FAILED")
     assert owner.client.get(owner.path).json()["name"] == "first"
     weak = owner.client.patch(owner.path, json={"name": "third"},
                               headers={"If-Match": f"W/{first.headers['ETag']}"})
-    contract.refused(weak, 412, "PRECONDITION_FAILED")
+    contract.check_error(weak, 412, "PRECONDITION_FAILED")
 
 
-def test_of_many_with_one_version_one_succeeds(accounts):
+def test_one_of_concurrent_organization_updates_succeeds(accounts):
     owner = accounts.register()
     version = owner.client.get(owner.path).headers["ETag"]
-    answers = at_once(8, lambda number: owner.client.patch(
+    answers = run_concurrently(8, lambda number: owner.client.patch(
         owner.path, json={"name": f"name {number}"}, headers={"If-Match": version}))
     assert Counter(each.status_code for each in answers) == {200: 1, 412: 7}
 
 
-# --- repetitions ----------------------------------------------------------------------------------
+# --- idempotency keys -----------------------------------------------------------------------------
 
 
-def at_once(count, call):
-    """What `count` threads that begin together are answered."""
+def run_concurrently(count, call):
+    """Runs `count` threads at the same time; returns their responses."""
     barrier, answers = threading.Barrier(count), []
 
     def run(number):
@@ -165,38 +166,39 @@ def person():
     return {"username": name, "email": f"{name}@example.com"}
 
 
-def create(api, body, key):
+def create_account(api, body, key):
     return api.post("/accounts", json=body, headers={"Idempotency-Key": key})
 
 
-def test_a_repetition_gets_the_first_answer(sql_api, person):
+def test_repeated_request_gets_first_response(sql_api, person):
     key = tag()
-    first = create(sql_api, person, key)
+    first = create_account(sql_api, person, key)
     assert first.status_code == 201, first.text
     for _ in range(2):
-        again = create(sql_api, person, key)
+        again = create_account(sql_api, person, key)
         assert (again.status_code, again.content) == (201, first.content)
         assert again.headers["Location"] == first.headers["Location"]
 
 
-def test_after_a_refusal_it_can_be_tried_again(sql_api, person):
+def test_idempotency_key_is_reusable_after_refusal(sql_api, person):
     key = tag()
-    contract.refused(create(sql_api, {**person, "email": "x"}, key), 400, "VALIDATION_ERROR")
+    contract.check_error(create_account(sql_api, {**person, "email": "x"}, key), 400,
+                         "VALIDATION_ERROR")
     other = {**person, "email": f"{tag()}@example.com"}
-    assert create(sql_api, other, tag()).status_code == 201
-    contract.refused(create(sql_api, person, key), 409, "ALREADY_EXISTS")
+    assert create_account(sql_api, other, tag()).status_code == 201
+    contract.check_error(create_account(sql_api, person, key), 409, "ALREADY_EXISTS")
     mended = {**person, "username": tag()}
-    assert create(sql_api, mended, key).status_code == 201
+    assert create_account(sql_api, mended, key).status_code == 201
 
 
-def test_a_key_is_for_one_request(sql_api, person):
+def test_idempotency_key_with_other_request_is_refused(sql_api, person):
     key = tag()
-    assert create(sql_api, person, key).status_code == 201
+    assert create_account(sql_api, person, key).status_code == 201
     other = {**person, "username": tag()}
-    contract.refused(create(sql_api, other, key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(create_account(sql_api, other, key), 409, "IDEMPOTENCY_KEY_REUSED")
 
 
-def test_a_key_is_its_principals_own(sql_api, accounts):
+def test_principals_may_use_same_idempotency_key(sql_api, accounts):
     key = tag()
     one, other = accounts.register(), accounts.register()
     for owner in (one, other):
@@ -207,27 +209,29 @@ def test_a_key_is_its_principals_own(sql_api, accounts):
         assert response.status_code == 201, response.text
 
 
-def test_of_many_at_once_one_is_done(sql_api, sql_database, person):
+def test_concurrent_requests_with_one_key_execute_once(sql_api, sql_database, person):
     key = tag()
-    answers = at_once(12, lambda _: create(sql_api, person, key))
+    answers = run_concurrently(12, lambda _: create_account(sql_api, person, key))
     outcomes = Counter((each.status_code, each.json().get("code")) for each in answers)
-    assert outcomes.keys() <= {(201, None), (409, "IDEMPOTENCY_KEY_PENDING")} and outcomes[201, None]
+    assert outcomes.keys() <= {(201, None),
+                               (409, "IDEMPOTENCY_KEY_PENDING")} and outcomes[201, None]
     assert len({each.content for each in answers if each.status_code == 201}) == 1
-    assert create(sql_api, person, key).status_code == 201
+    assert create_account(sql_api, person, key).status_code == 201
 
 
 @pytest.mark.parametrize("key", ["a b", "я", "x" * 256], ids=["space", "Cyrillic", "long"])
-def test_keys_that_are_none(sql_api, person, key):
+def test_invalid_idempotency_key_is_rejected(sql_api, person, key):
     response = sql_api.post("/accounts", json=person,
                             headers={"Idempotency-Key": key.encode()})
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["Idempotency-Key"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["Idempotency-Key"]
 
 
-def test_passwords_cannot_be_tried_on_the_digest_of_a_request(sql_api, sql_stack, sql_database,
+def test_stored_request_digest_is_keyed(sql_api, sql_stack, sql_database,
                                                               person):
-    """Mallory has read the database and knows everything of the request but the password."""
+    """An attacker who has read the database and knows the request except for the password must
+    not be able to test passwords against the digest."""
     key = tag()
-    sent = create(sql_api, person, key).request
+    sent = create_account(sql_api, person, key).request
     text = f"POST {sent.path_url} 0\n".encode() + sent.body
     unkeyed = hashlib.sha256(text)
     keyed = hmac.new(sql_stack.env["SECRET_KEY"].encode(), text, hashlib.sha256)
@@ -236,20 +240,21 @@ def test_passwords_cannot_be_tried_on_the_digest_of_a_request(sql_api, sql_stack
     assert unkeyed.hexdigest() not in dump
 
 
-def test_request_from_before_the_digests_were_keyed_is_not_repeated(sql_api, sql_database, person):
+def test_idempotency_key_with_unkeyed_digest_is_refused(sql_api, sql_database, person):
     key = tag()
-    sent = create(sql_api, person, key).request
+    sent = create_account(sql_api, person, key).request
     old = hashlib.sha256(f"POST {sent.path_url} 0\n".encode() + sent.body).digest()
-    sql_database.run(f"UPDATE idempotency_keys SET request_digest = {sql_database.bytes_literal(old)}"
+    literal = sql_database.bytes_literal(old)
+    sql_database.run(f"UPDATE idempotency_keys SET request_digest = {literal}"
                      f" WHERE idempotency_key = '{key}'")
-    contract.refused(create(sql_api, person, key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(create_account(sql_api, person, key), 409, "IDEMPOTENCY_KEY_REUSED")
     name = person["username"]
     assert sql_database.run(f"SELECT count(*) FROM accounts WHERE username = '{name}'") == [("1",)]
 
 
-def test_a_change_in_the_directory_is_made_once_too(sql_api, truth):
+def test_repeated_directory_change_is_made_once(sql_api, ldap_admin):
     key, name = tag(), tag()
-    body = {"cn": name, "ou": truth.add_ou(tag())}
+    body = {"cn": name, "ou": ldap_admin.add_ou(tag())}
     first, again = (sql_api.post("/groups", json=body, headers={"Idempotency-Key": key})
                     for _ in range(2))
     assert first.status_code == 201, first.text

@@ -1,27 +1,26 @@
-"""Lists of contacts, deals, tasks and activities: orders with what is equal and what is missing,
-both ways of paging, filters and their totals. On both engines.
-"""
+"""Lists of contacts, deals, tasks and activities: sorting with equal and missing values, paging
+by skip and by cursor, filters and their totals. On both engines."""
 
 import itertools
 
 import pytest
 
-from support.crm import ACTIVITY_TYPES, KINDS, Office, good, invalid
+from support.crm import ACTIVITY_TYPES, KINDS, Office, check_ok, invalid_fields
 
 COUNT = 26  # objects of each collection
-FAR = "9999"  # what is missing comes last
+SORTED_LAST = "9999"  # missing values sort last
 
-# When what is due is overdue: a day, when it is over.
+# The time from which a task is overdue; a date is overdue when that day is over.
 OVERDUE = {"2099-01-30": "2099-01-31T00:00:00.000Z", "2099-01-31": "2099-02-01T00:00:00.000Z",
            "2099-01-31T12:00:00.000Z": "2099-01-31T12:00:00.001Z",
-           "2099-02-01T00:00:00.000Z": "2099-02-01T00:00:00.001Z", None: FAR}
+           "2099-02-01T00:00:00.000Z": "2099-02-01T00:00:00.001Z", None: SORTED_LAST}
 
-# What each can be sorted by, and what that means for an item.
+# Sort keys of each collection, as functions of an item.
 SORTS = {
     "contacts": {"id": lambda item: item["id"], "name": lambda item: item["name"].casefold(),
                  "created_at": lambda item: item["created_at"]},
     "deals": {"id": lambda item: item["id"], "amount": lambda item: item["amount"],
-              "expected_close_date": lambda item: item["expected_close_date"] or FAR,
+              "expected_close_date": lambda item: item["expected_close_date"] or SORTED_LAST,
               "created_at": lambda item: item["created_at"]},
     "tasks": {"id": lambda item: item["id"], "due_date": lambda item: OVERDUE[item["due_date"]],
               "created_at": lambda item: item["created_at"]},
@@ -29,55 +28,57 @@ SORTS = {
 }
 ORDERS = [(kind, sign + name) for kind, names in SORTS.items() for name in names
           for sign in ("", "-")]
-MIXED = [("contacts", "name,-created_at"), ("contacts", "-name,id"), ("deals", "amount,-id"),
-         ("deals", "-expected_close_date,amount,-created_at"), ("deals", "-amount,-created_at"),
-         ("tasks", "due_date,-created_at"), ("tasks", "-due_date,id"),
-         ("activities", "-occurred_at,id")]
+COMBINED_ORDERS = [("contacts", "name,-created_at"), ("contacts", "-name,id"),
+                   ("deals", "amount,-id"),
+                   ("deals", "-expected_close_date,amount,-created_at"),
+                   ("deals", "-amount,-created_at"),
+                   ("tasks", "due_date,-created_at"), ("tasks", "-due_date,id"),
+                   ("activities", "-occurred_at,id")]
 NAMES = ["Борис", "анна", "АННА", "Anna", "anna", "ёж", "Ёж", "Яков", "б", "100%", "O'Neil", "!",
          "😀", "Борис", "z!i5", "a,b", "Żółw", "żółw", "анна"]
 
 
 @pytest.fixture(scope="module")
-def filled(accounts):
-    """An organization with equal and missing values in every column that can be sorted by."""
+def filled_office(accounts):
+    """Creates an organization with equal and missing values in every sortable column."""
     office = Office(accounts)
-    boss, seller = office["OWNER"], office["SALES"]
-    people = itertools.cycle([boss.id, seller.id, None])
-    contacts = [boss.contact(name=NAMES[i % len(NAMES)], owner_id=next(people))["id"]
+    owner, seller = office["OWNER"], office["SALES"]
+    people = itertools.cycle([owner.id, seller.id, None])
+    contacts = [owner.contact(name=NAMES[i % len(NAMES)], owner_id=next(people))["id"]
                 for i in range(COUNT)]
-    deals = [boss.deal(amount=(i % 4) * 1000.5, contact_id=contacts[i % 3], owner_id=next(people),
-                       expected_close_date=[None, "2027-01-31", "2026-12-01"][i % 3])["id"]
+    deals = [owner.deal(amount=(i % 4) * 1000.5, contact_id=contacts[i % 3], owner_id=next(people),
+                        expected_close_date=[None, "2027-01-31", "2026-12-01"][i % 3])["id"]
              for i in range(COUNT)]
     dues = list(OVERDUE)
     for i in range(COUNT):
-        boss.task(due_date=dues[i % len(dues)], contact_id=contacts[i % 2], deal_id=deals[i % 4],
-                  assignee_id=next(people))
-        (boss if i % 3 else seller).activity(
+        owner.task(due_date=dues[i % len(dues)], contact_id=contacts[i % 2], deal_id=deals[i % 4],
+                   assignee_id=next(people))
+        (owner if i % 3 else seller).activity(
             type=ACTIVITY_TYPES[i % 4], contact_id=contacts[i % 2], deal_id=deals[i % 4],
             occurred_at=f"20{20 + i % 3}-05-05T12:00:00.{i % 2}Z")
     for i in range(0, COUNT, 5):
-        good("deals", boss.move(deals[i], "IN_PROGRESS"))  # six automatic activities
-        good("tasks", boss.change("tasks", boss.ids("tasks")[i], status="IN_PROGRESS"))
+        check_ok("deals", owner.move(deals[i], "IN_PROGRESS"))  # creates six automatic activities
+        check_ok("tasks", owner.change("tasks", owner.ids("tasks")[i], status="IN_PROGRESS"))
     return office
 
 
 @pytest.fixture(scope="module")
-def reader(filled):
-    return filled["VIEWER"]
+def reader(filled_office):
+    return filled_office["VIEWER"]
 
 
 @pytest.fixture(scope="module")
 def everything(reader):
-    """All items of each collection, by id."""
+    """Returns all items of each collection, by id."""
     return {kind: reader.page(kind, limit=1000)["items"] for kind in KINDS}
 
 
-# --- orders ---------------------------------------------------------------------------------------
+# --- sorting --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind, sort", ORDERS)
-def test_an_order_is_one(reader, everything, kind, sort):
-    """Equal ones are by id, in the direction of the order."""
+def test_list_is_sorted_with_ties_by_id(reader, everything, kind, sort):
+    """Equal values are ordered by id, in the direction of the sort."""
     key, descending = SORTS[kind][sort.lstrip("-")], sort.startswith("-")
     items = reader.page(kind, sort=sort, limit=1000)["items"]
     assert items == sorted(everything[kind], key=lambda item: (key(item), item["id"]),
@@ -85,8 +86,8 @@ def test_an_order_is_one(reader, everything, kind, sort):
 
 
 @pytest.mark.parametrize("limit", [1, 7, COUNT, 1000])
-@pytest.mark.parametrize("kind, sort", [*((kind, "") for kind in KINDS), *ORDERS, *MIXED])
-def test_a_cursor_passes_each_row_once_in_order(reader, everything, kind, sort, limit):
+@pytest.mark.parametrize("kind, sort", [*((kind, "") for kind in KINDS), *ORDERS, *COMBINED_ORDERS])
+def test_cursor_visits_each_object_once_in_order(reader, everything, kind, sort, limit):
     order = {"sort": sort} if sort else {}
     whole = reader.page(kind, limit=1000, **order)
     total = len(everything[kind])
@@ -96,21 +97,21 @@ def test_a_cursor_passes_each_row_once_in_order(reader, everything, kind, sort, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_standard_order_is_by_id(reader, everything, kind):
+def test_default_list_order_is_by_id(reader, everything, kind):
     assert reader.page(kind, limit=1000)["items"] == everything[kind]
     ids = [item["id"] for item in everything[kind]]
     assert ids == sorted(ids)
 
 
-@pytest.mark.parametrize("kind, sort", MIXED)
-def test_skipping_and_a_cursor_meet(reader, kind, sort):
+@pytest.mark.parametrize("kind, sort", COMBINED_ORDERS)
+def test_skip_and_cursor_return_same_page(reader, kind, sort):
     first = reader.page(kind, sort=sort, limit=5)
     assert reader.page(kind, sort=sort, limit=5, skip=5)["items"] == reader.page(
         kind, sort=sort, limit=5, after=first["next"])["items"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pages_by_skipping(reader, everything, kind):
+def test_skip_visits_each_object_once(reader, everything, kind):
     seen = []
     for skip in range(0, len(everything[kind]) + 10, 10):
         body = reader.page(kind, skip=skip)
@@ -121,25 +122,25 @@ def test_pages_by_skipping(reader, everything, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_comes_and_goes_meanwhile(new_office, kind):
-    """Neither what is added nor what is hidden moves the pages behind a cursor."""
-    boss = new_office["OWNER"]
-    numbers = [boss.create(kind)["id"] for _ in range(6)]
-    first = boss.page(kind, limit=2)
-    boss.hidden(kind, numbers[0])
-    boss.hidden(kind, numbers[1])  # where the cursor stands
-    boss.hidden(kind, numbers[3])
-    added = boss.create(kind)["id"]
-    rest = boss.page(kind, limit=10, after=first["next"])
+def test_cursor_is_stable_under_creation_and_deletion(new_office, kind):
+    """Neither new nor deleted objects shift the pages behind a cursor."""
+    owner = new_office["OWNER"]
+    numbers = [owner.create(kind)["id"] for _ in range(6)]
+    first = owner.page(kind, limit=2)
+    owner.must_delete(kind, numbers[0])
+    owner.must_delete(kind, numbers[1])  # the cursor is at this object
+    owner.must_delete(kind, numbers[3])
+    added = owner.create(kind)["id"]
+    rest = owner.page(kind, limit=10, after=first["next"])
     assert [item["id"] for item in rest["items"]] == [numbers[2], numbers[4], numbers[5], added]
 
 
 # --- filters --------------------------------------------------------------------------------------
 
 
-def filters(filled, everything):
-    """Every filter with each value that there is, and with one that there is not."""
-    people = [filled["OWNER"].id, filled["SALES"].id]
+def filters(filled_office, everything):
+    """Returns every filter with each existing value, and one that no object has."""
+    people = [filled_office["OWNER"].id, filled_office["SALES"].id]
     contacts = [item["id"] for item in everything["contacts"][:3]]
     deals = [item["id"] for item in everything["deals"][:4]]
     return {
@@ -154,8 +155,8 @@ def filters(filled, everything):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_filter_counts_what_it_lets_through(filled, reader, everything, kind):
-    for name, values in filters(filled, everything)[kind].items():
+def test_filter_limits_items_and_total(filled_office, reader, everything, kind):
+    for name, values in filters(filled_office, everything)[kind].items():
         for value in [*values, *([999_999_999] if name.endswith("_id") else [])]:
             expected = [item for item in everything[kind] if item[name] == value]
             body = reader.page(kind, limit=2, **{name: value})
@@ -164,8 +165,8 @@ def test_a_filter_counts_what_it_lets_through(filled, reader, everything, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_filters_are_joined(filled, reader, everything, kind):
-    names = filters(filled, everything)[kind]
+def test_several_filters_are_combined(filled_office, reader, everything, kind):
+    names = filters(filled_office, everything)[kind]
     for values in itertools.islice(itertools.product(*names.values()), 24):
         query = dict(zip(names, values, strict=True))
         expected = [item for item in everything[kind] if query.items() <= item.items()]
@@ -173,18 +174,18 @@ def test_filters_are_joined(filled, reader, everything, kind):
         assert (body["total"], body["items"]) == (len(expected), expected[::-1])
 
 
-@pytest.mark.parametrize("kind, sort", MIXED)
-def test_a_filter_an_order_and_a_cursor(filled, reader, kind, sort):
+@pytest.mark.parametrize("kind, sort", COMBINED_ORDERS)
+def test_filter_sort_and_cursor_can_be_combined(filled_office, reader, kind, sort):
     name = {"tasks": "assignee_id", "activities": "author_id"}.get(kind, "owner_id")
-    query = {name: filled["SALES"].id, "sort": sort}
+    query = {name: filled_office["SALES"].id, "sort": sort}
     whole = reader.page(kind, limit=1000, **query)
     assert whole["total"] == len(whole["items"]) > 5
     assert list(reader.walk(kind, limit=3, **query)) == whole["items"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_organization_of_a_filter_s_value_matters(filled, reader, office, kind):
-    """Another organization's ids filter as ids that there are not."""
+def test_filter_by_foreign_id_is_empty(filled_office, reader, office, kind):
+    """An id of another organization matches nothing, like an unknown id."""
     other = office["OWNER"]
     name = {"contacts": "owner_id", "deals": "contact_id"}.get(kind, "deal_id")
     value = {"owner_id": other.id, "contact_id": other.contact()["id"],
@@ -192,7 +193,7 @@ def test_the_organization_of_a_filter_s_value_matters(filled, reader, office, ki
     assert reader.page(kind, **{name: value})["total"] == 0
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- invalid queries ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -204,22 +205,23 @@ def test_the_organization_of_a_filter_s_value_matters(filled, reader, office, ki
     ({"after": "!i5", "sort": "-id"}, "after"), ({"limit": 0}, "limit"), ({"limit": 1001}, "limit"),
     ({"limit": "x"}, "limit"), ({"limit": ""}, "limit"), ({"skip": -1}, "skip"),
     ({"skip": 2 ** 31}, "skip")], ids=str)
-def test_orders_and_pages_that_are_none(reader, kind, query, field):
-    assert invalid(reader.list(kind, **query)) == [field]
+def test_invalid_sort_or_page_is_rejected(reader, kind, query, field):
+    assert invalid_fields(reader.list(kind, **query)) == [field]
 
 
 @pytest.mark.parametrize("kind, sort", [("contacts", "name"), ("contacts", "-name"),
                                         ("deals", "expected_close_date"), ("deals", "-amount"),
                                         ("tasks", "due_date"), ("activities", "-occurred_at")])
 @pytest.mark.parametrize("value", [
-    "t", "t%00", "t%25", "t%FF", "t%D0", "t%ED%A0%80", "ta%00b", "t" + "x" * 1500, "t~", "t'--", "i0",
+    "t", "t%00", "t%25", "t%FF", "t%D0", "t%ED%A0%80", "ta%00b", "t" + "x" * 1500, "t~", "t'--",
+    "i0",
     "i-1", "i9223372036854775807", "i-9223372036854775808", "i99999999999999999999", "i1e3", "i 1",
     "i", "x", ""])
-def test_cursors_that_nobody_was_given(reader, kind, sort, value):
-    """Whatever is made up: a page, or a refusal."""
+def test_forged_cursor_is_rejected_or_answered(reader, kind, sort, value):
+    """A forged cursor gets a page or a validation error, never a server error."""
     for number in ("i5", "i-5", "i99999999999999999999"):
         response = reader.list(kind, sort=sort, after=f"{sort}!{value}!{number}")
-        assert response.status_code == 200 or invalid(response) == ["after"], response.text
+        assert response.status_code == 200 or invalid_fields(response) == ["after"], response.text
 
 
 @pytest.mark.parametrize("kind, field", [
@@ -227,21 +229,21 @@ def test_cursors_that_nobody_was_given(reader, kind, sort, value):
     ("deals", "contact_id"), ("deals", "owner_id"), ("tasks", "assignee_id"),
     ("tasks", "contact_id"), ("tasks", "deal_id"), ("activities", "contact_id"),
     ("activities", "deal_id"), ("activities", "author_id")])
-def test_filters_that_are_none(reader, kind, field):
+def test_invalid_filter_value_is_rejected(reader, kind, field):
     for value in ("", "x", "1x", "new", "-", "1.5", "NEW ", "99999999999999999999", "' OR 1=1 --"):
-        assert invalid(reader.list(kind, **{field: value})) == [field], value
+        assert invalid_fields(reader.list(kind, **{field: value})) == [field], value
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("query, field", [
     ({"nonsense": "x"}, "nonsense"), ({"organization_id": 1}, "organization_id"),
     ({"limit": [1, 2]}, "limit"), ({"sort": ["id", "-id"]}, "sort"), ({"name": "x"}, "name")])
-def test_parameters_that_there_are_not(reader, kind, query, field):
-    assert invalid(reader.list(kind, **query)) == [field]
+def test_unknown_or_repeated_parameter_is_rejected(reader, kind, query, field):
+    assert invalid_fields(reader.list(kind, **query)) == [field]
 
 
 @pytest.mark.parametrize("kind, field", [("deals", "search"), ("tasks", "search"),
                                          ("activities", "search"), ("tasks", "owner_id"),
                                          ("activities", "status"), ("contacts", "status")])
-def test_parameters_of_other_collections(reader, kind, field):
-    assert invalid(reader.list(kind, **{field: 1})) == [field]
+def test_parameter_of_other_collection_is_rejected(reader, kind, field):
+    assert invalid_fields(reader.list(kind, **{field: 1})) == [field]

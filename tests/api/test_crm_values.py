@@ -1,6 +1,5 @@
-"""What clients put into the fields of contacts, deals, tasks and activities: bounds, wrong types,
-all kinds of characters, and names that are no fields. On both engines.
-"""
+"""Values of the fields of contacts, deals, tasks and activities: bounds, wrong types, unusual
+characters, and unknown fields. On both engines."""
 
 import functools
 import json
@@ -8,9 +7,9 @@ import json
 import pytest
 
 from support import contract
-from support.crm import CHANGEABLE, KINDS, NAME_OF, TYPES, Number, encode, good, invalid
+from support.crm import CHANGEABLE, KINDS, NAME_OF, TYPES, Number, check_ok, encode, invalid_fields
 
-# Fields of text, and how long they may be, counted in UTF-16 units.
+# Text fields and their greatest lengths in UTF-16 code units.
 TEXTS = [
     ("contacts", "name", 200), ("contacts", "phone", 50), ("contacts", "company", 200),
     ("contacts", "position", 200), ("contacts", "notes", 10_000), ("deals", "title", 200),
@@ -20,7 +19,7 @@ TEXTS = [
 LONG = [(kind, field) for kind, field, longest in TEXTS if longest > 200]
 NOT_TEXTS = [0, 1, -1.5, True, False, [], ["x"], {}, {"name": "x"}, Number("1e308")]
 
-# What is the service's to say.
+# Fields that only the service sets.
 READ_ONLY = {
     "contacts": {"id": 1, "version": 1, "created_at": "2026-11-20T00:00:00.000Z"},
     "deals": {"id": 1, "status": "WON", "lost_reason": "x", "closed_at": None, "outcome": "WON"},
@@ -31,28 +30,30 @@ READ_ONLY = {
 UNKNOWN = ["nonsense", "NAME", "organization_id", "deleted_at", "search_text", "поле",
            "__proto__", "id;"]
 JSON_TYPE = {"Content-Type": "application/json"}
-HARD_TO_NAME = ["", " ", "x" * 3000]
+UNUSUAL_FIELDS = ["", " ", "x" * 3000]
 
 
 @pytest.fixture(scope="module")
-def boss(office):
+def owner(office):
     return office["OWNER"]
 
 
 @pytest.fixture(scope="module")
-def victim(boss):
-    """Gives an object of a collection that nothing here changes."""
-    return functools.cache(boss.create)
+def unchanged_object(owner):
+    """Returns a function that creates one object of each collection, which no test here changes."""
+    return functools.cache(owner.create)
 
 
 @pytest.fixture(scope="module")
-def refused_both_ways(boss, victim):
-    """The fields that a refusal names, of a new object's body and of a change's."""
+def rejected_fields(owner, unchanged_object):
+    """Returns a function that sends a body as a new object and as a change; both must name the
+    same invalid fields, which it returns."""
     def send(kind, body, headers=None):
-        named = invalid(boss.send(kind, body, headers))
+        named = invalid_fields(owner.send(kind, body, headers))
         if kind in CHANGEABLE:
-            assert invalid(boss.change(kind, victim(kind)["id"], body, headers)) == named
-            assert boss.read(kind, victim(kind)["id"]) == victim(kind)
+            assert invalid_fields(owner.change(kind, unchanged_object(kind)["id"], body,
+                                               headers)) == named
+            assert owner.read(kind, unchanged_object(kind)["id"]) == unchanged_object(kind)
         return named
     return send
 
@@ -62,72 +63,73 @@ def refused_both_ways(boss, victim):
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
 @pytest.mark.parametrize("letter", ["x", "Ж", "漢"])
-def test_as_long_as_may_be(boss, kind, field, longest, letter):
+def test_longest_text_is_stored_unchanged(owner, kind, field, longest, letter):
     text = letter * longest
-    made = boss.create(kind, **{field: text})
-    assert made[field] == text == boss.read(kind, made["id"])[field]
+    made = owner.create(kind, **{field: text})
+    assert made[field] == text == owner.read(kind, made["id"])[field]
 
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
-def test_too_long_or_too_short(refused_both_ways, kind, field, longest):
+def test_too_long_or_empty_text_is_rejected(rejected_fields, kind, field, longest):
     for text in ("", "x" * (longest + 1), "Ж" * (longest + 1), "😀" * (longest // 2 + 1)):
-        assert refused_both_ways(kind, {field: text}) == [field]
+        assert rejected_fields(kind, {field: text}) == [field]
 
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
-def test_texts_that_are_none(refused_both_ways, kind, field, longest):
+def test_text_of_other_json_type_is_rejected(rejected_fields, kind, field, longest):
     for value in NOT_TEXTS:
-        assert refused_both_ways(kind, {field: value}) == [field], value
+        assert rejected_fields(kind, {field: value}) == [field], value
 
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
-def test_any_characters_are_kept(boss, kind, field, longest):
+def test_any_characters_are_stored_unchanged(owner, kind, field, longest):
     for text in ("Иван Ёлкин-Żółć", "😀👩‍👩‍👧🇷🇺", "'; DROP TABLE contacts; --", "a\\b\"c'd",
                  "100%_$1?", "<script>alert(1)</script>", " пробелы ", "e\u0301",
                  "\u202eright to left",
                  "null", "مرحبا", "\ufeffx", "{}", "&amp;"):
-        made = boss.create(kind, **{field: text})
-        assert made[field] == text == boss.read(kind, made["id"])[field]
+        made = owner.create(kind, **{field: text})
+        assert made[field] == text == owner.read(kind, made["id"])[field]
 
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
-def test_a_nul_is_in_no_text(refused_both_ways, kind, field, longest):
+def test_text_with_nul_is_rejected(rejected_fields, kind, field, longest):
     for text in ("\0", "a\0b", "a\0"):
-        assert refused_both_ways(kind, {field: text}) == [field]
+        assert rejected_fields(kind, {field: text}) == [field]
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\tb", "\x01", "a\x1b[31m", "a\x7f", "\r\n"])
-def test_a_name_is_one_line(refused_both_ways, text):
-    assert refused_both_ways("contacts", {"name": text}) == ["name"]
+def test_contact_name_with_control_character_is_rejected(rejected_fields, text):
+    assert rejected_fields("contacts", {"name": text}) == ["name"]
 
 
 @pytest.mark.parametrize("kind, field", LONG)
-def test_notes_have_lines(boss, kind, field):
+def test_long_text_may_have_several_lines(owner, kind, field):
     text = "первая\nвторая\r\n\tтретья\n"
-    assert boss.create(kind, **{field: text})[field] == text
+    assert owner.create(kind, **{field: text})[field] == text
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_name_is_needed(boss, victim, kind):
+def test_name_is_required(owner, unchanged_object, kind):
     name = NAME_OF[kind]
-    assert invalid(boss.send(kind, **{name: ...})) == [name]
-    assert invalid(boss.send(kind, **{name: None})) == [name]
+    assert invalid_fields(owner.send(kind, **{name: ...})) == [name]
+    assert invalid_fields(owner.send(kind, **{name: None})) == [name]
     if kind in CHANGEABLE:
-        assert invalid(boss.change(kind, victim(kind)["id"], **{name: None})) == [name]
+        assert invalid_fields(owner.change(kind, unchanged_object(kind)["id"],
+                                           **{name: None})) == [name]
 
 
 @pytest.mark.parametrize("kind, field", [each[:2] for each in TEXTS if each[1] != NAME_OF[each[0]]])
-def test_what_is_not_needed_can_be_null(boss, kind, field):
-    made = boss.create(kind, **{field: "x"})
-    assert made[field] == "x" and boss.create(kind, **{field: None})[field] is None
+def test_optional_text_can_be_null(owner, kind, field):
+    made = owner.create(kind, **{field: "x"})
+    assert made[field] == "x" and owner.create(kind, **{field: None})[field] is None
     if kind in CHANGEABLE:
-        assert good(kind, boss.change(kind, made["id"], **{field: None}))[field] is None
+        assert check_ok(kind, owner.change(kind, made["id"], **{field: None}))[field] is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_not_given_is_null_or_the_standard(boss, kind):
-    made = boss.create(kind)
-    standard = {"owner_id": boss.id, "creator_id": boss.id, "author_id": boss.id, "version": 1,
+def test_omitted_fields_get_defaults(owner, kind):
+    made = owner.create(kind)
+    standard = {"owner_id": owner.id, "creator_id": owner.id, "author_id": owner.id, "version": 1,
                 "amount": 0, "automatic": False,
                 "status": {"deals": "NEW", "tasks": "TODO"}.get(kind), "type": "NOTE"}
     for name in TYPES[kind]:
@@ -135,54 +137,55 @@ def test_what_is_not_given_is_null_or_the_standard(boss, kind):
             assert made[name] == standard.get(name), name
 
 
-# --- addresses ------------------------------------------------------------------------------------
+# --- email addresses ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("email", ["x", "@", "a@", "@b", "a@b@c", "a b@c", "a@.b", "a@b.", "a@b\n",
                                    "a,b@c", "<a@b>", "", "a@b\0", "a" * 250 + "@b.ru", 1, True, []])
-def test_addresses_that_are_none(refused_both_ways, email):
-    assert refused_both_ways("contacts", {"email": email}) == ["email"]
+def test_contact_with_invalid_email_is_rejected(rejected_fields, email):
+    assert rejected_fields("contacts", {"email": email}) == ["email"]
 
 
 @pytest.mark.parametrize("local", ["Иван", "x+y", "O'Brien", "a_b%c", "UPPER"])
-def test_addresses(boss, new_office, local):
+def test_contact_with_unusual_valid_email_is_found(owner, new_office, local):
     email = f"{local}@Пример.рф"
     made = new_office["OWNER"].contact(email=email)
     assert made["email"] == email
     assert new_office["OWNER"].ids("contacts", email=email.swapcase()) == [made["id"]]
 
 
-# --- names that are no fields ---------------------------------------------------------------------
+# --- unknown and read-only fields -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_unknown_fields(refused_both_ways, kind):
-    assert refused_both_ways(kind, dict.fromkeys(UNKNOWN, "x")) == sorted(UNKNOWN)
-    for field in HARD_TO_NAME:
-        assert len(refused_both_ways(kind, {field: "x"})) == 1
+def test_unknown_fields_are_rejected(rejected_fields, kind):
+    assert rejected_fields(kind, dict.fromkeys(UNKNOWN, "x")) == sorted(UNKNOWN)
+    for field in UNUSUAL_FIELDS:
+        assert len(rejected_fields(kind, {field: "x"})) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_the_service_s_to_say(boss, kind):
+def test_read_only_field_is_rejected_on_creation(owner, kind):
     for field, value in READ_ONLY[kind].items():
-        assert invalid(boss.send(kind, **{field: value})) == [field]
+        assert invalid_fields(owner.send(kind, **{field: value})) == [field]
 
 
 @pytest.mark.parametrize("kind, field", [(kind, field) for kind in CHANGEABLE
                                          for field in READ_ONLY[kind]])
-def test_what_is_not_to_be_changed(boss, victim, kind, field):
+def test_read_only_field_is_rejected_on_change(owner, unchanged_object, kind, field):
     body = {field: READ_ONLY[kind][field]}
-    assert invalid(boss.change(kind, victim(kind)["id"], **body)) == [field]
-    assert boss.read(kind, victim(kind)["id"]) == victim(kind)
+    assert invalid_fields(owner.change(kind, unchanged_object(kind)["id"], **body)) == [field]
+    assert owner.read(kind, unchanged_object(kind)["id"]) == unchanged_object(kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_everything_that_is_wrong_is_named_at_once(boss, kind):
+def test_all_invalid_fields_are_named_together(owner, kind):
     wrong = {field: 1 for each, field, _ in TEXTS if each == kind}
-    assert invalid(boss.send(kind, {**wrong, "nonsense": 1})) == sorted([*wrong, "nonsense"])
+    assert invalid_fields(owner.send(kind, {**wrong, "nonsense": 1})) == sorted([*wrong,
+                                                                                 "nonsense"])
 
 
-# --- bodies that are none -------------------------------------------------------------------------
+# --- invalid bodies -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -190,12 +193,12 @@ def test_everything_that_is_wrong_is_named_at_once(boss, kind):
                                   b'{"name":"\xff"}', b'{"title":"\\ud800"}', b'{"amount":NaN}',
                                   b'{"amount":01}', b'{"amount":.5}', b'{"amount":1.}',
                                   b'{"name\\u0000":"x"}'])
-def test_bodies_that_are_no_json(boss, victim, kind, data):
+def test_invalid_json_body_is_rejected(owner, unchanged_object, kind, data):
     calls = [("POST", f"/{kind}")]
-    calls += [("PATCH", f"/{kind}/{victim(kind)['id']}")] if kind in CHANGEABLE else []
+    calls += [("PATCH", f"/{kind}/{unchanged_object(kind)['id']}")] if kind in CHANGEABLE else []
     for method, path in calls:
-        response = boss.request(method, path, headers=JSON_TYPE, data=data)
-        contract.refused(response, 400, "INVALID_JSON")
+        response = owner.request(method, path, headers=JSON_TYPE, data=data)
+        contract.check_error(response, 400, "INVALID_JSON")
 
 
 # Characters of two, three and four bytes, unescaped as browsers and curl send them.
@@ -203,27 +206,27 @@ RAW = "Щербаков Ёж «Ромашка» — № 5, 漢字 😀"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_unescaped_non_ascii_characters_are_stored_unchanged(boss, kind):
+def test_unescaped_non_ascii_characters_are_stored_unchanged(owner, kind):
     body = {NAME_OF[kind]: RAW, **({"type": "NOTE"} if kind == "activities" else {})}
     body = json.dumps(body, ensure_ascii=False).encode()
-    response = boss.request("POST", f"/{kind}", headers=JSON_TYPE, data=body)
+    response = owner.request("POST", f"/{kind}", headers=JSON_TYPE, data=body)
     assert response.status_code == 201, response.text
     assert response.json()[NAME_OF[kind]] == RAW
-    assert boss.read(kind, response.json()["id"])[NAME_OF[kind]] == RAW
+    assert owner.read(kind, response.json()["id"])[NAME_OF[kind]] == RAW
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_characters_may_span_chunks(boss, kind):
-    identifier = boss.create(kind)["id"]
+def test_multibyte_characters_may_span_chunks(owner, kind):
+    identifier = owner.create(kind)["id"]
     body = json.dumps({NAME_OF[kind]: RAW}, ensure_ascii=False).encode()
-    response = boss.request("PATCH", f"/{kind}/{identifier}", headers=JSON_TYPE,
-                            data=(bytes([byte]) for byte in body))
+    response = owner.request("PATCH", f"/{kind}/{identifier}", headers=JSON_TYPE,
+                             data=(bytes([byte]) for byte in body))
     assert response.status_code == 200, response.text
-    assert boss.read(kind, identifier)[NAME_OF[kind]] == RAW
+    assert owner.read(kind, identifier)[NAME_OF[kind]] == RAW
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_other_content_types(boss, kind):
-    response = boss.request("POST", f"/{kind}", headers={"Content-Type": "text/plain"},
-                            data=encode({NAME_OF[kind]: "x"}))
-    contract.refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+def test_other_content_type_is_refused(owner, kind):
+    response = owner.request("POST", f"/{kind}", headers={"Content-Type": "text/plain"},
+                             data=encode({NAME_OF[kind]: "x"}))
+    contract.check_error(response, 415, "UNSUPPORTED_MEDIA_TYPE")

@@ -1,4 +1,4 @@
-"""People of the directory log in with their own password, and may do what the directory says."""
+"""Login of directory users with their own password, and their rights in the directory."""
 
 import time
 
@@ -11,25 +11,25 @@ from support import contract, vault
 from support.client import user_path
 from support.logs import only_line
 from support.people import tag
-from support.truth import rdn
+from support.ldap_admin import rdn
 
 GLOBAL_SECURITY_GROUP = "-2147483646"
 PAST = "132000000000000000"  # FILETIME of a day in 2019
 PRIMARY_GROUP_USERS = "513"
-STEP_S = 0.1  # of the times of refusals
+GRANULARITY_S = 0.1  # granularity of the response times of failed logins
 
 
 def attempt(client, username, password):
     return client.post("/auth/login", json={"username": username, "password": password})
 
 
-def bearer(client, user, name=None):
-    """The client of somebody who has logged in."""
+def log_in(client, user, name=None):
+    """Logs in and returns the user's client."""
     tokens = client.login(name or user["sAMAccountName"], user["password"])
     return client.bearing(tokens["access_token"])
 
 
-def write(client, user):
+def change_title(client, user):
     return client.patch(user_path(user["sAMAccountName"]), json={"title": tag()})
 
 
@@ -39,37 +39,38 @@ def user(people):
 
 
 @pytest.fixture(scope="module")
-def admin_group(truth):
-    return f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{truth.base_dn}"
+def admin_group(ldap_admin):
+    return f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{ldap_admin.base_dn}"
 
 
 @pytest.fixture
-def group(truth, ou):
-    """Makes security groups with members."""
+def group(ldap_admin, ou):
+    """Returns a function that creates a security group with members."""
     def make(*members):
         name = tag()
-        dn = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
-                       groupType=GLOBAL_SECURITY_GROUP)
+        dn = ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
+                            groupType=GLOBAL_SECURITY_GROUP)
         for member in members:
-            truth.add_member(dn, member)
+            ldap_admin.add_member(dn, member)
         return dn
     return make
 
 
-# --- by name and password -----------------------------------------------------------------------
+# --- names and passwords --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_by_account_name_in_any_case(nobody, user, spell):
-    me = bearer(nobody, user, spell(user["sAMAccountName"])).get("/auth/me").json()
+def test_login_by_account_name_ignores_case(anonymous, user, spell):
+    me = log_in(anonymous, user, spell(user["sAMAccountName"])).get("/auth/me").json()
     assert me["username"] == user["sAMAccountName"]
 
 
 @pytest.mark.parametrize("field", ["username", "email"])
-def test_by_user_principal_name(nobody, people, field):
+def test_login_by_user_principal_name_ignores_case(anonymous, people, field):
     name = f"{tag()}@kontora.test"
     user = people.create(userPrincipalName=name)
     for spelling in (name, name.upper()):
-        response = nobody.post("/auth/login", json={field: spelling, "password": user["password"]})
+        response = anonymous.post("/auth/login",
+                                  json={field: spelling, "password": user["password"]})
         assert response.status_code == 200
 
 
@@ -77,99 +78,100 @@ def test_by_user_principal_name(nobody, people, field):
     ("Фёдор Достоевский", "фёдор"), ("O'Brien, K. (x) *", "o'brien"), ('a\\b "c" <d>', "x#y"),
     ("#leading", "f(o)o"), ("x+y=z;w", "per%cent&"), ("a?b/c", "{brace}"), ("Müller ß", "müllerß"),
 ])
-def test_special_characters_in_names(nobody, people, cn, account):
+def test_name_with_special_characters_can_log_in(anonymous, people, cn, account):
     account = f"{account}-{tag()[:6]}"
     user = people.create(cn=f"{cn} {tag()}", sAMAccountName=account)
-    assert bearer(nobody, user).get("/auth/me").json()["username"] == account
+    assert log_in(anonymous, user).get("/auth/me").json()["username"] == account
 
 
 @pytest.mark.parametrize("password", [
     'Geheim "quoted" 7', "Geheim-ÄÖÜß-7", "Geheim-пароль-7", "Geheim'\\;$(x)`7 ", "Geheim-😀-7",
 ])
-def test_special_characters_in_passwords(nobody, people, password):
+def test_password_with_special_characters_can_log_in(anonymous, people, password):
     vault.remember(password)
     user = people.create(password=password)
-    assert bearer(nobody, user).get("/auth/me").status_code == 200
-    contract.refused(attempt(nobody, user["sAMAccountName"], password + "x"), 401,
-                     "INVALID_CREDENTIALS")
+    assert log_in(anonymous, user).get("/auth/me").status_code == 200
+    contract.check_error(attempt(anonymous, user["sAMAccountName"], password + "x"), 401,
+                         "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("name", ["*", "{}*", "*{}", "{})(objectClass=*", "{})(|(cn=*", "\\2a", "(",
                                   "CN={}", "OTHER\\{}", "\\{}", "KONTORA\\", "{}@other.test",
                                   "@", "{}@", "\n", "krbtgt", "DC1$"])
-def test_filter_characters_find_nobody(nobody, user, name):
+def test_login_name_is_not_ldap_filter(anonymous, user, name):
     name = name.format(user["sAMAccountName"])
-    contract.refused(attempt(nobody, name, user["password"]), 401, "INVALID_CREDENTIALS")
+    contract.check_error(attempt(anonymous, name, user["password"]), 401, "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("name", ["", "someone"])
-def test_an_empty_password_never_binds(nobody, user, name):
-    fields = contract.refused(attempt(nobody, name and user["sAMAccountName"], ""), 400,
-                              "VALIDATION_ERROR")
+def test_empty_password_is_rejected(anonymous, user, name):
+    fields = contract.check_error(attempt(anonymous, name and user["sAMAccountName"], ""), 400,
+                                  "VALIDATION_ERROR")
     assert "password" in fields
 
 
-def test_the_connection_stays_the_service_account_s(nobody, user):
-    """A bind that is refused leaves a connection on which nobody may search (RFC 4511 4.2.1)."""
-    bearer(nobody, user)  # a source that is known has more attempts
+def test_failed_login_does_not_break_service_connection(anonymous, user):
+    """After a failed bind the connection is anonymous and may not search (RFC 4511 4.2.1)."""
+    log_in(anonymous, user)  # a successful login gives this source address more attempts
     for _ in range(3):
-        for _ in range(2):  # on every worker, more or less
-            contract.refused(attempt(nobody, user["sAMAccountName"], "wrong"), 401,
-                             "INVALID_CREDENTIALS")
-        assert bearer(nobody, user).get("/users?limit=1").status_code == 200
+        for _ in range(2):  # two attempts, to reach most workers
+            contract.check_error(attempt(anonymous, user["sAMAccountName"], "wrong"), 401,
+                                 "INVALID_CREDENTIALS")
+        assert log_in(anonymous, user).get("/users?limit=1").status_code == 200
 
 
-def test_a_computer_does_not_log_in(nobody, truth, ou):
+def test_computer_account_cannot_log_in(anonymous, ldap_admin, ou):
     name, password = tag(), vault.password()
-    truth.add(f"{rdn(name)},{ou}", objectClass="computer", sAMAccountName=f"{name}$",
-              userAccountControl="4096", unicodePwd=f'"{password}"'.encode("utf-16-le"))
-    contract.refused(attempt(nobody, f"{name}$", password), 401, "INVALID_CREDENTIALS")
+    ldap_admin.add(f"{rdn(name)},{ou}", objectClass="computer", sAMAccountName=f"{name}$",
+                   userAccountControl="4096", unicodePwd=f'"{password}"'.encode("utf-16-le"))
+    contract.check_error(attempt(anonymous, f"{name}$", password), 401, "INVALID_CREDENTIALS")
 
 
-# --- refused ------------------------------------------------------------------------------------
+# --- refused logins -------------------------------------------------------------------------------
 
-def lock(nobody, people, truth, user):
+def lock(anonymous, people, ldap_admin, user):
     for _ in range(LOCKOUT_THRESHOLD):
-        truth.bind_failure(user["dn"], "wrong")
+        ldap_admin.bind_failure(user["dn"], "wrong")
 
 
-def disable(nobody, people, truth, user):
+def disable(anonymous, people, ldap_admin, user):
     people.change(user["sAMAccountName"], enabled=False)
 
 
-def expire(nobody, people, truth, user):
-    truth.set(user["dn"], "accountExpires", PAST)
+def expire(anonymous, people, ldap_admin, user):
+    ldap_admin.set(user["dn"], "accountExpires", PAST)
 
 
-def demand_change(nobody, people, truth, user):
+def require_password_change(anonymous, people, ldap_admin, user):
     people.change(user["sAMAccountName"], must_change_password=True)
 
 
-def leave(nobody, people, truth, user):
-    truth.delete(user["dn"])
+def delete_user(anonymous, people, ldap_admin, user):
+    ldap_admin.delete(user["dn"])
 
 
 OBSTACLES = [(lock, "locked"), (disable, "disabled"), (expire, "expired"),
-             (demand_change, "must be changed"), (leave, "no such user")]
+             (require_password_change, "must be changed"), (delete_user, "no such user")]
 
 
-def test_all_refusals_are_one_answer(nobody, people, truth, audit, stack):
+def test_all_failed_directory_logins_get_identical_responses(anonymous, people, ldap_admin, audit,
+                                                             stack):
     responses = []
     for obstacle, reason in OBSTACLES:
         user = people.create()
-        obstacle(nobody, people, truth, user)
-        response = attempt(nobody, user["sAMAccountName"], user["password"])
+        obstacle(anonymous, people, ldap_admin, user)
+        response = attempt(anonymous, user["sAMAccountName"], user["password"])
         responses.append((response, user["sAMAccountName"], reason))
     user = people.create()
     responses += [
-        (attempt(nobody, user["sAMAccountName"], "wrong"), user["sAMAccountName"],
+        (attempt(anonymous, user["sAMAccountName"], "wrong"), user["sAMAccountName"],
          "wrong password"),
-        (attempt(nobody, "nobody-at-all", "wrong"), "nobody-at-all", "no such user"),
-        (attempt(nobody, stack.administrator[0], "wrong"), stack.administrator[0], None),
+        (attempt(anonymous, "nobody-at-all", "wrong"), "nobody-at-all", "no such user"),
+        (attempt(anonymous, stack.administrator[0], "wrong"), stack.administrator[0], None),
     ]
     bodies, headers = [], []
     for response, name, reason in responses:
-        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
         bodies.append({**response.json(), "request_id": None})
         headers.append({key: value for key, value in response.headers.items()
                         if key not in ("X-Request-ID", "Date")})
@@ -184,208 +186,215 @@ def test_all_refusals_are_one_answer(nobody, people, truth, audit, stack):
     assert all(header == headers[0] for header in headers)
 
 
-def test_the_log_has_the_reason_and_no_name(nobody, user, stack):
-    response = attempt(nobody, user["sAMAccountName"], vault.password())
+def test_failed_login_is_logged_with_reason_without_name(anonymous, user, stack):
+    response = attempt(anonymous, user["sAMAccountName"], vault.password())
     line = only_line(stack.logs_dir / "kontora.log", response.headers["X-Request-ID"].encode(),
                      b"wrong password")
     assert user["sAMAccountName"] not in str(line)
 
 
-def test_the_time_does_not_tell_who_exists(nobody, people, stack):
-    """Samba writes down a wrong password and not a wrong name, which takes it ten times as long:
-    refusals come in steps of a tenth of a second."""
+def test_duration_of_failed_login_does_not_reveal_users(anonymous, people, stack):
+    """Samba records a wrong password but not an unknown name, so the former takes ten times as
+    long. The service therefore rounds the duration of refusals up to a tenth of a second."""
     users = [people.create()["sAMAccountName"] for _ in range(3)]
     disabled = people.create(enabled=False)["sAMAccountName"]
 
     def seconds(name):
         started = time.perf_counter()
-        contract.refused(attempt(nobody, name, "wrong"), 401, "INVALID_CREDENTIALS")
+        contract.check_error(attempt(anonymous, name, "wrong"), 401, "INVALID_CREDENTIALS")
         return time.perf_counter() - started
 
-    def least(*names):
+    def fastest(*names):
         return min(seconds(name) for name in names * 3)
 
-    known = least(*users)
-    assert known >= STEP_S
+    known = fastest(*users)
+    assert known >= GRANULARITY_S
     for names in ([tag(), tag(), tag()], [disabled] * 3, [stack.administrator[0]] * 3):
-        assert abs(known - least(*names)) < STEP_S / 3, names
+        assert abs(known - fastest(*names)) < GRANULARITY_S / 3, names
 
 
-# --- who it is ----------------------------------------------------------------------------------
+# --- identity -------------------------------------------------------------------------------------
 
-def test_me(nobody, people, truth):
+def test_me_describes_directory_user(anonymous, people, ldap_admin):
     user = people.create(mail="who@example.com", givenName="Анна", sn="Петрова")
-    truth.set(user["dn"], "displayName", "Анна Петрова")
-    assert bearer(nobody, user).get("/auth/me").json() == {
+    ldap_admin.set(user["dn"], "displayName", "Анна Петрова")
+    assert log_in(anonymous, user).get("/auth/me").json() == {
         "id": f"directory:{user['objectGUID']}", "username": user["sAMAccountName"],
         "email": "who@example.com", "name": "Анна Петрова", "kind": "directory",
         "account_id": None, "organizations": [], "default_organization_id": None,
         "email_verified": False, "permissions": ["directory:read"]}
 
 
-def test_me_of_somebody_without_mail_and_display_name(nobody, user):
-    me = bearer(nobody, user).get("/auth/me").json()
+def test_me_without_mail_and_display_name_uses_cn(anonymous, user):
+    me = log_in(anonymous, user).get("/auth/me").json()
     assert (me["email"], me["name"]) == (None, user["cn"])
 
 
-def test_audit_names_the_person(nobody, people, truth, user, admin_group, audit):
-    response = attempt(nobody, user["sAMAccountName"].upper(), user["password"])
+def test_audit_names_directory_user_as_actor(anonymous, people, ldap_admin, user, admin_group,
+                                             audit):
+    response = attempt(anonymous, user["sAMAccountName"].upper(), user["password"])
     line = audit.one_of(response)
     assert (line["actor"], line["resource_id"]) == (user["sAMAccountName"],
                                                     user["sAMAccountName"].upper())
     assert (line["action"], line["status"]) == ("login", "success")
-    client = nobody.bearing(response.json()["access_token"])
-    line = audit.one_of(write(client, user))
+    client = anonymous.bearing(response.json()["access_token"])
+    line = audit.one_of(change_title(client, user))
     assert (line["actor"], line["status"]) == (user["sAMAccountName"], "failure")
-    truth.add_member(admin_group, user["dn"])
-    assert audit.one_of(write(client, user))["status"] == "success"
+    ldap_admin.add_member(admin_group, user["dn"])
+    assert audit.one_of(change_title(client, user))["status"] == "success"
 
 
-def test_a_rename_keeps_the_person(nobody, people, truth, user, audit, admin_group):
-    client, name = bearer(nobody, user), tag()
-    truth.add_member(admin_group, user["dn"])
-    truth.set(user["dn"], "sAMAccountName", name)
-    response = write(client, {"sAMAccountName": name})
+def test_renamed_user_keeps_session_and_rights(anonymous, people, ldap_admin, user, audit,
+                                               admin_group):
+    client, name = log_in(anonymous, user), tag()
+    ldap_admin.add_member(admin_group, user["dn"])
+    ldap_admin.set(user["dn"], "sAMAccountName", name)
+    response = change_title(client, {"sAMAccountName": name})
     assert response.status_code == 200
     assert audit.one_of(response)["actor"] == name
 
 
-def test_the_password_is_in_no_token(nobody, user):
-    tokens = nobody.login(user["sAMAccountName"], user["password"])
+def test_token_contains_no_password(anonymous, user):
+    tokens = anonymous.login(user["sAMAccountName"], user["password"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     assert user["password"] not in str(claims)
     assert claims["sub"] == f"directory:{user['objectGUID']}"
 
 
-# --- what they may do ---------------------------------------------------------------------------
+# --- rights ---------------------------------------------------------------------------------------
 
 def assert_reads_only(client, user):
     assert client.get("/users?limit=1").status_code == 200
-    for response in (write(client, user), client.post("/users", json={}),
+    for response in (change_title(client, user), client.post("/users", json={}),
                      client.delete(user_path(user["sAMAccountName"]))):
-        contract.refused(response, 403, "FORBIDDEN")
+        contract.check_error(response, 403, "FORBIDDEN")
     assert client.get("/auth/me").json()["permissions"] == ["directory:read"]
 
 
 def assert_writes(client, user):
-    assert write(client, user).status_code == 200
+    assert change_title(client, user).status_code == 200
 
 
-def test_others_read_only(nobody, people, user):
-    assert_reads_only(bearer(nobody, user), user)
+def test_ordinary_user_has_read_access_only(anonymous, people, user):
+    assert_reads_only(log_in(anonymous, user), user)
 
 
-def test_the_sample_company(nobody, directory, people):
+def test_sample_users_have_documented_rights(anonymous, directory, people):
     user = people.create()
     for name, status in (("m.sidorova", 200), ("j.mueller", 403)):
-        client = bearer(nobody, {"sAMAccountName": name, "password": directory.sample_password})
-        assert write(client, user).status_code == status
+        client = log_in(anonymous, {"sAMAccountName": name, "password": directory.sample_password})
+        assert change_title(client, user).status_code == status
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_members_administer_directly_and_nested(nobody, truth, user, group, admin_group, depth):
+def test_direct_and_nested_group_members_may_write(anonymous, ldap_admin, user, group, admin_group,
+                                                   depth):
     dn = user["dn"]
     for _ in range(depth):
         dn = group(dn)
-    truth.add_member(admin_group, dn)
-    client = bearer(nobody, user)
+    ldap_admin.add_member(admin_group, dn)
+    client = log_in(anonymous, user)
     assert client.get("/auth/me").json()["permissions"] == ["directory:read", "directory:write"]
     assert_writes(client, user)
 
 
-def primary_group_of(truth, dn):
-    return str(int.from_bytes(truth.entry(dn, ["objectSid"])["objectSid"][0][-4:], "little"))
+def primary_group_of(ldap_admin, dn):
+    return str(int.from_bytes(ldap_admin.entry(dn, ["objectSid"])["objectSid"][0][-4:], "little"))
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_the_primary_group_counts(nobody, truth, user, group, admin_group, nested):
+def test_primary_group_grants_rights(anonymous, ldap_admin, user, group, admin_group, nested):
     dn = group() if nested else admin_group
     if nested:
-        truth.add_member(admin_group, dn)
-    truth.add_member(dn, user["dn"])
-    truth.set(user["dn"], "primaryGroupID", primary_group_of(truth, dn))
-    member_of = truth.find(user["sAMAccountName"])[1]["memberOf"]
-    assert dn.encode() not in member_of  # it is the primary group alone
-    assert_writes(bearer(nobody, user), user)
-    truth.set(user["dn"], "primaryGroupID", PRIMARY_GROUP_USERS)
+        ldap_admin.add_member(admin_group, dn)
+    ldap_admin.add_member(dn, user["dn"])
+    ldap_admin.set(user["dn"], "primaryGroupID", primary_group_of(ldap_admin, dn))
+    member_of = ldap_admin.find(user["sAMAccountName"])[1]["memberOf"]
+    assert dn.encode() not in member_of  # memberOf excludes the primary group
+    assert_writes(log_in(anonymous, user), user)
+    ldap_admin.set(user["dn"], "primaryGroupID", PRIMARY_GROUP_USERS)
 
 
-# --- rights that end ----------------------------------------------------------------------------
+# --- revoked rights -------------------------------------------------------------------------------
 
-def test_joining_and_leaving_the_group_take_effect(nobody, truth, user, admin_group):
-    client = bearer(nobody, user)
-    contract.refused(write(client, user), 403, "FORBIDDEN")
-    truth.add_member(admin_group, user["dn"])
+def test_group_membership_changes_rights_at_once(anonymous, ldap_admin, user, admin_group):
+    client = log_in(anonymous, user)
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
+    ldap_admin.add_member(admin_group, user["dn"])
     assert_writes(client, user)
-    truth.connection.modify_s(admin_group, [(ldap.MOD_DELETE, "member", [user["dn"].encode()])])
-    contract.refused(write(client, user), 403, "FORBIDDEN")
+    ldap_admin.connection.modify_s(admin_group,
+                                   [(ldap.MOD_DELETE, "member", [user["dn"].encode()])])
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     assert client.get("/users?limit=1").status_code == 200
 
 
 @pytest.mark.parametrize("obstacle, reason", OBSTACLES)
-def test_an_account_that_may_not_log_in_has_no_rights(nobody, people, truth, user, audit, obstacle,
+def test_blocked_account_loses_session_and_rights(anonymous, people, ldap_admin, user, audit,
+                                                  obstacle,
                                                       reason):
-    tokens = nobody.login(user["sAMAccountName"], user["password"])
-    client = nobody.bearing(tokens["access_token"])
+    tokens = anonymous.login(user["sAMAccountName"], user["password"])
+    client = anonymous.bearing(tokens["access_token"])
     assert client.get("/users?limit=1").status_code == 200
-    obstacle(nobody, people, truth, user)
-    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
-    response = write(client, user)
-    contract.refused(response, 401, "INVALID_TOKEN")
+    obstacle(anonymous, people, ldap_admin, user)
+    contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
+    response = change_title(client, user)
+    contract.check_error(response, 401, "INVALID_TOKEN")
     told = audit.one_of(response)["details"]["reason"]
     assert reason in told or told == "the session has ended"
     for renewal in (client.post("/auth/refresh"),
-                    nobody.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})):
-        contract.refused(renewal, 401, "INVALID_TOKEN")
+                    anonymous.post("/auth/refresh",
+                                   json={"refresh_token": tokens["refresh_token"]})):
+        contract.check_error(renewal, 401, "INVALID_TOKEN")
 
 
-def test_reenabled_user_must_log_in_again(nobody, people, user):
-    client = bearer(nobody, user)
+def test_reenabled_user_must_log_in_again(anonymous, people, user):
+    client = log_in(anonymous, user)
     people.change(user["sAMAccountName"], enabled=False)
-    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
+    contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
     people.change(user["sAMAccountName"], enabled=True)
-    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
-    assert bearer(nobody, user).get("/users?limit=1").status_code == 200
+    contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
+    assert log_in(anonymous, user).get("/users?limit=1").status_code == 200
 
 
-def test_locked_user_is_refused_and_keeps_the_session(nobody, people, truth, user):
-    """Anybody can lock a user by failed logins."""
-    client = bearer(nobody, user)
-    lock(nobody, people, truth, user)
-    contract.refused(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
+def test_locked_user_is_refused_and_keeps_the_session(anonymous, people, ldap_admin, user):
+    """Anybody can lock a user by failed logins, so a lock must not end the session."""
+    client = log_in(anonymous, user)
+    lock(anonymous, people, ldap_admin, user)
+    contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
     people.change(user["sAMAccountName"], unlock=True)
     assert client.get("/users?limit=1").status_code == 200
 
 
 @pytest.mark.parametrize("guid", ["", "x", "00000000-0000-0000-0000-000000000000",
                                   "ffffffff-ffff-ffff-ffff-fffffffffff>"])
-def test_a_token_of_nobody(nobody, user, stack, guid):
-    tokens = nobody.login(user["sAMAccountName"], user["password"])
+def test_token_with_unknown_guid_is_rejected(anonymous, user, stack, guid):
+    tokens = anonymous.login(user["sAMAccountName"], user["password"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     token = jwt.encode({**claims, "sub": f"directory:{guid}"}, stack.env["JWT_SECRET_KEY"], "HS256")
     vault.remember(token)
-    contract.refused(nobody.bearing(token).get("/users"), 401, "INVALID_TOKEN")
-    contract.refused(nobody.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
+    contract.check_error(anonymous.bearing(token).get("/users"), 401, "INVALID_TOKEN")
+    contract.check_error(anonymous.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_a_claim_does_not_make_an_administrator(nobody, user, stack):
-    """Rights come from the directory: what the token says is for /auth/me."""
-    tokens = nobody.login(user["sAMAccountName"], user["password"])
+def test_administrator_claim_grants_no_rights(anonymous, user, stack):
+    """Rights come from the directory; claims in the token only describe the user in /auth/me."""
+    tokens = anonymous.login(user["sAMAccountName"], user["password"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     token = jwt.encode({**claims, "administrator": True}, stack.env["JWT_SECRET_KEY"], "HS256")
     vault.remember(token)
-    contract.refused(write(nobody.bearing(token), user), 403, "FORBIDDEN")
+    contract.check_error(change_title(anonymous.bearing(token), user), 403, "FORBIDDEN")
 
 
-# --- refresh ------------------------------------------------------------------------------------
+# --- refresh --------------------------------------------------------------------------------------
 
-def test_refresh_reads_the_person_again(nobody, people, truth, user, admin_group):
-    tokens = nobody.login(user["sAMAccountName"], user["password"])
-    truth.add_member(admin_group, user["dn"])
-    truth.set(user["dn"], "mail", "new@example.com")
-    for renewal in (nobody.bearing(tokens["access_token"]).post("/auth/refresh"),
-                    nobody.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})):
+def test_refresh_reads_user_again(anonymous, people, ldap_admin, user, admin_group):
+    tokens = anonymous.login(user["sAMAccountName"], user["password"])
+    ldap_admin.add_member(admin_group, user["dn"])
+    ldap_admin.set(user["dn"], "mail", "new@example.com")
+    for renewal in (anonymous.bearing(tokens["access_token"]).post("/auth/refresh"),
+                    anonymous.post("/auth/refresh",
+                                   json={"refresh_token": tokens["refresh_token"]})):
         assert renewal.status_code == 200
-        me = nobody.bearing(renewal.json()["access_token"]).get("/auth/me").json()
+        me = anonymous.bearing(renewal.json()["access_token"]).get("/auth/me").json()
         assert (me["email"], me["username"]) == ("new@example.com", user["sAMAccountName"])
         assert "directory:write" in me["permissions"]

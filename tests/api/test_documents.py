@@ -1,4 +1,4 @@
-"""The README files, .env.example and nginx's messages agree with the program."""
+"""Compares the README files, .env.example and the messages of nginx with the program."""
 
 import json
 import os
@@ -12,13 +12,14 @@ from support import contract, metrics, readmes
 from support.entries import tag
 from support.waiting import wait_until
 
-TAIL = 500_000  # bytes of a log, which is long at the end of all tests
-SECRETS = {"JWT_SECRET_KEY", "SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD", "DATABASE_URL"}
+TAIL_BYTES = 500_000  # bytes read from the end of a log, which is long at the end of a session
+SECRETS = {"JWT_SECRET_KEY", "SECRET_KEY", "LOCAL_AUTH_PASSWORD", "LDAP_BIND_PASSWORD",
+           "DATABASE_URL"}
 
 
 @pytest.fixture(scope="module")
 def options(binary, tmp_path_factory):
-    """Every setting with its default, as the program has it."""
+    """Returns every setting with its effective default, printed by `kontora config`."""
     done = subprocess.run([binary, "config"], check=True, capture_output=True, text=True,
                           env={"PATH": os.environ["PATH"]}, cwd=tmp_path_factory.mktemp("empty"))
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
@@ -29,19 +30,19 @@ def settings(text):
 
 
 def below_state(name, value):
-    """Paths are printed as they are in force: below STATE_DIR."""
+    """Returns a path as `kontora config` prints it: below STATE_DIR."""
     return f"var/{value}" if name in ("SOCKET_DIR", "STATIC_DIR", "AUDIT_LOG_PATH") else value
 
 
-def test_env_example_has_every_setting_with_its_default(options):
+def test_env_example_lists_every_setting_with_its_default(options):
     example = settings((TOP / ".env.example").read_text(encoding="utf-8"))
     assert example.keys() == options.keys()
     for name, value in example.items():
-        if name not in SECRETS and name != "LDAP_PORT":  # shown is the port that 0 stands for
+        if name not in SECRETS and name != "LDAP_PORT":  # 0 means this port
             assert below_state(name, value) == options[name], name
 
 
-def test_settings_table_has_every_setting_with_its_default(options):
+def test_settings_table_lists_every_setting_with_its_default(options):
     chapter = readmes.chapter(readmes.OPERATE, "## Settings")
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ?(?:`([^`]*)`|[^|]*?) ?\|", chapter, re.MULTILINE))
     assert rows.keys() == options.keys()
@@ -50,8 +51,8 @@ def test_settings_table_has_every_setting_with_its_default(options):
             assert below_state(name, value) == options[name], name
 
 
-def test_metrics_table_has_every_metric_with_its_labels(site):
-    """Those of buckets and the like are Prometheus' own."""
+def test_metrics_table_lists_every_metric_with_its_labels(site):
+    """Labels of histogram buckets belong to the format of Prometheus and are not listed."""
     told = {name: set(re.findall(r"`([a-z_]+)`", labels)) for name, labels in
             re.findall(r"^\| `(kontora_[a-z_]+)` \|([^|]*)\|",
                        readmes.chapter(readmes.OPERATE, "## Metrics"), re.MULTILINE)}
@@ -75,36 +76,37 @@ def test_documented_alerts_are_valid_rules(site, tmp_path):
 
 
 def line_fields(heading):
-    """The names in the first column of the first table of a chapter."""
+    """Returns the field names in the first column of the first table of a chapter."""
     table = re.search(r"((?:^\|.*\n)+)", readmes.chapter(readmes.OPERATE, heading), re.MULTILINE)[1]
     return {name for row in table.splitlines()[2:] for name in
             re.findall(r"`([a-z_]+)`", row.split("|")[1])}
 
 
-def test_logs_table_has_every_field_of_a_line(site, stack):
+def test_logs_table_lists_every_field_of_request_lines(site, stack):
     def found():
-        text = (stack.logs_dir / "kontora.log").read_bytes()[-TAIL:]
+        text = (stack.logs_dir / "kontora.log").read_bytes()[-TAIL_BYTES:]
         lines = [json.loads(line) for line in text.splitlines(keepends=True)[1:]
                  if line.endswith(b"\n")]
         return {name for line in lines if line["message"] == "request" for name in line}
 
     site.get("/users/nobody-is-called-so")
-    wait_until(lambda: {"route", "directory_us", "code", "actor"} <= found(), what="the line")
+    wait_until(lambda: {"route", "directory_us", "code", "actor"} <= found(),
+               what="the request line to be logged")
     assert found() <= line_fields("## Logs")
 
 
-def run_session(session, folder, **replacements):
-    """Returns the output of a session, executed with the addresses and folders of the tests."""
+def run_commands(commands, folder, **replacements):
+    """Executes shell commands with the addresses and folders of the tests; returns its output."""
     for old, new in replacements.items():
-        assert old in session, old
-        session = session.replace(old, str(new))
-    done = subprocess.run(["bash", "-eu", "-c", session], capture_output=True, text=True,
+        assert old in commands, old
+        commands = commands.replace(old, str(new))
+    done = subprocess.run(["bash", "-eu", "-c", commands], capture_output=True, text=True,
                           cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-# The first comments of the sessions, by document; each has a test below that executes it.
+# The first comments of all command blocks, by document; a test below executes each block.
 EXECUTED = {
     readmes.START: ("Log in, look around",),
     readmes.GUIDE: ("Log in;", "The sample people", "Vera registers", "Anna registers",
@@ -112,28 +114,30 @@ EXECUTED = {
 }
 
 
-def guide_session(beginning):
-    return readmes.session(readmes.GUIDE, beginning)
+def guide_commands(beginning):
+    return readmes.command_block(readmes.GUIDE, beginning)
 
 
 def shell_names():
-    """The shell variables that the first session of the guide sets for the others."""
-    return guide_session("Log in;").split("TOKEN=")[0]
+    """Returns the start of the guide's first block, which sets variables for the other blocks."""
+    return guide_commands("Log in;").split("TOKEN=")[0]
 
 
-def test_every_session_is_executed_by_a_test():
-    assert set(EXECUTED) == set(readmes.WITH_SESSIONS)
+def test_every_documented_command_block_is_executed_by_a_test():
+    assert set(EXECUTED) == set(readmes.WITH_COMMAND_BLOCKS)
     for document, beginnings in EXECUTED.items():
-        comments = list(readmes.sessions(document))
+        comments = list(readmes.command_blocks(document))
         blocks = re.findall(r"^```sh$", readmes.text(document), re.MULTILINE)
-        assert len(comments) == len(blocks), f"{document}: a session does not begin with a comment"
+        assert len(comments) == len(blocks), (
+            f"{document}: a command block does not begin with a comment")
         missing = [comment for comment in comments if not comment.startswith(beginnings)]
         assert not missing and len(comments) == len(beginnings), (document, missing)
 
 
-def test_the_first_session_of_the_readme_works(stack, tmp_path):
+def test_commands_of_readme_work(stack, tmp_path):
     name, password = stack.administrator
-    answers = run_session(readmes.session(readmes.START, "Log in, look around"), tmp_path, **{
+    answers = run_commands(readmes.command_block(readmes.START, "Log in, look around"), tmp_path,
+                           **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
         "maria@example.com": f"{tag()}@example.com",
@@ -145,9 +149,9 @@ def test_the_first_session_of_the_readme_works(stack, tmp_path):
     assert json.loads(audit)["action"] == "create_contact"
 
 
-def test_the_directory_session_of_the_guide_works(stack, tmp_path):
+def test_directory_commands_of_guide_work(stack, tmp_path):
     name, password = stack.administrator
-    answers = run_session(guide_session("Log in;"), tmp_path, **{
+    answers = run_commands(guide_commands("Log in;"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
         "var/logs/audit.jsonl": stack.audit_log})
@@ -161,8 +165,8 @@ def test_the_directory_session_of_the_guide_works(stack, tmp_path):
     assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1
 
 
-def test_the_logins_of_the_guide_work(stack, directory, tmp_path):
-    answers = run_session(shell_names() + guide_session("The sample people"), tmp_path, **{
+def test_login_commands_of_guide_work(stack, directory, tmp_path):
+    answers = run_commands(shell_names() + guide_commands("The sample people"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "var/directory/credentials.json": directory.credentials_file})
     people = re.findall(r'"username":"([^"]*)".*?"permissions":(\[.*?\])', answers)
@@ -171,10 +175,10 @@ def test_the_logins_of_the_guide_work(stack, directory, tmp_path):
     assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
 
 
-def test_the_accounts_of_the_guide_are_served(stack, tmp_path):
+def test_account_commands_of_guide_work(stack, tmp_path):
     name, password = stack.administrator
     nina = tag()
-    answers = run_session(shell_names() + guide_session("Vera registers"), tmp_path, **{
+    answers = run_commands(shell_names() + guide_commands("Vera registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"', '"nina"': f'"{nina}"',
         "vera@example.com": f"{tag()}@example.com", "oleg@example.com": f"{tag()}@example.com",
@@ -191,28 +195,29 @@ def test_the_accounts_of_the_guide_are_served(stack, tmp_path):
         "SALES", "MANAGER", "MANAGER", "MANAGER"]
 
 
-def test_the_customers_of_the_guide_are_served(stack, tmp_path):
-    answers = run_session(shell_names() + guide_session("Anna registers"), tmp_path, **{
+def test_customer_commands_of_guide_work(stack, tmp_path):
+    answers = run_commands(shell_names() + guide_commands("Anna registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "anna@example.com": f"{tag()}@example.com"})
     assert '"code"' not in answers, answers
-    assert answers.count('"total":1,') == 5, answers  # found, listed, and three figures
+    assert answers.count('"total":1,') == 5, answers  # two lists, three sections of analytics
     assert '"subject":"IN_PROGRESS → WON"' in answers
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 
 
-def test_the_tokens_of_the_guide_are_served(stack, tmp_path):
+def test_token_commands_of_guide_work(stack, tmp_path):
     name, password = stack.administrator
-    answers = run_session(guide_session("A token for an hour"), tmp_path, **{
+    answers = run_commands(guide_commands("A token for an hour"), tmp_path, **{
         "http://localhost:8000": stack.http_url, '"admin123"': f'"{password}"',
         '"admin"': f'"{name}"'})
     assert '"code"' not in answers, answers
-    assert re.findall(r'"status":(\w+)', answers) == ["true", "true", "true", "false", "true", "true"]
+    assert re.findall(r'"status":(\w+)', answers) == ["true", "true", "true", "false", "true",
+                                                      "true"]
     assert '{"active":true,' in answers and '"purpose":"password-reset","max_uses":1' in answers
 
 
-def test_the_files_of_the_guide_are_served(stack, tmp_path):
-    answers = run_session(shell_names() + guide_session("Boris registers"), tmp_path, **{
+def test_file_commands_of_guide_work(stack, tmp_path):
+    answers = run_commands(shell_names() + guide_commands("Boris registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "boris@example.com": f"{tag()}@example.com"})
     assert answers.count('"original_name":"договор.txt"') == 4, answers
@@ -220,9 +225,9 @@ def test_the_files_of_the_guide_are_served(stack, tmp_path):
     assert re.findall('"code":"([A-Z_]+)"', answers) == ["NOT_FOUND"], answers
 
 
-def catalogue(file="app/http/problem.c"):
-    """Codes of the service with their messages, from the source of the program; where several share one,
-    those of the first."""
+def source_messages(file="app/http/problem.c"):
+    """Returns the error messages by code, read from the source of the program. If a code occurs
+    several times, the first message is returned."""
     source = (TOP / file).read_text(encoding="utf-8")
     rows = re.findall(r'\{\d+, "([A-Z_]+)",\s*\{"([^"]*)",\s*"([^"]*)"\}\}', source)
     return {code: {"ru": ru, "en": en} for code, ru, en in reversed(rows)}
@@ -235,8 +240,8 @@ def nginx_map(name):
             re.findall(r'^\s+/_error/(\d+)\s+("[^"]*"|\S+);', body, re.MULTILINE)}
 
 
-def test_nginx_and_the_service_say_the_same_of_the_same_errors():
-    messages = catalogue()
+def test_nginx_and_service_share_error_messages():
+    messages = source_messages()
     codes = nginx_map("error_code")
     shared = {status: code for status, code in codes.items() if code in messages}
     assert len(messages) > 20 and len(shared) >= 4
@@ -247,7 +252,7 @@ def test_nginx_and_the_service_say_the_same_of_the_same_errors():
             assert of_nginx[status] == messages[code][language], code
 
 
-def test_nginx_has_a_message_in_both_languages_for_each_of_its_errors():
+def test_every_nginx_error_has_message_in_both_languages():
     text = (TOP / "nginx/errors.conf").read_text(encoding="utf-8")
     pages = {number for line in re.findall(r"^error_page\s+(.*);", text, re.MULTILINE)
              for number in re.findall(r"\d+", line.replace("$status", ""))}
@@ -261,8 +266,8 @@ def test_nginx_has_a_message_in_both_languages_for_each_of_its_errors():
             assert not re.search(r'["\\]', message), (number, message)
 
 
-def test_the_openapi_document_knows_what_nginx_says():
-    messages = catalogue("app/openapi/failures.c")
+def test_openapi_document_contains_nginx_messages():
+    messages = source_messages("app/openapi/failures.c")
     statuses = {code: status for status, code in nginx_map("error_code").items()}
     assert len(messages) >= 6
     for language in ("ru", "en"):
@@ -271,22 +276,23 @@ def test_the_openapi_document_knows_what_nginx_says():
             assert of_nginx[statuses[code]] == message[language], code
 
 
-def calls_of(name):
-    """The system calls of one of systemd's sets, and of the sets in it."""
+def system_calls(name):
+    """Returns the system calls of a systemd set, including nested sets."""
     done = subprocess.run(["systemd-analyze", "syscall-filter", name], check=True, text=True,
                           capture_output=True)
     lines = [line.strip() for line in done.stdout.splitlines()[1:]]
     calls = [line for line in lines if line and not line.startswith("#")]
-    return set().union(*(calls_of(call) if call.startswith("@") else {call} for call in calls))
+    return set().union(*(system_calls(call) if call.startswith("@") else {call} for call in calls))
 
 
-def test_the_sandbox_lets_the_service_do_its_work():
-    """What is given to nginx's group, and scans: calls that systemd counts to larger sets."""
+def test_sandbox_allows_needed_system_calls():
+    """Includes calls for giving files to nginx's group and for virus scans, which systemd puts
+    into larger sets."""
     unit = (TOP / "systemd/kontora.service").read_text(encoding="utf-8")
     allowed = set()
     for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
         for word in line.lstrip("~").split():
-            calls = calls_of(word) if word.startswith("@") else {word}
+            calls = system_calls(word) if word.startswith("@") else {word}
             allowed = allowed - calls if line.startswith("~") else allowed | calls
     assert {"chown", "fchown", "fchmod", "renameat2", "sync_file_range", "pidfd_open", "vfork",
             "clone3", "close_range", "setpriority"} <= allowed
@@ -298,25 +304,26 @@ def unit_settings(name):
     return re.findall(rf"^{name}=(.*)$", unit, re.MULTILINE)
 
 
-def test_the_unit_repeats_no_setting_of_the_program():
+def test_unit_does_not_repeat_settings_of_program():
     """The environment overrides what the program sets, so a setting must be in one place only."""
     own = set(re.findall(r'setenv\("(\w+)"', (TOP / "app/main.c").read_text(encoding="utf-8")))
     assert "RES_OPTIONS" in own
     assert not own & {line.split("=")[0] for line in unit_settings("Environment")}
 
 
-def test_the_unit_does_not_restart_after_permanent_errors():
+def test_unit_does_not_restart_after_permanent_errors():
     """A restart does not repair a wrong command line or invalid settings. RestartPreventExitStatus
     applies only to the main process: a check in ExecStartPre that fails would be retried."""
     source = (TOP / "app/cli/command.h").read_text(encoding="utf-8")
     usage = re.search(r"\bCOMMAND_EXIT_USAGE = (\d+)", source)[1]
     lasting = {usage, str(os.EX_CONFIG)}
     assert unit_settings("Restart") == ["on-failure"]
-    assert {word for line in unit_settings("RestartPreventExitStatus") for word in line.split()} == lasting
+    assert {word for line in unit_settings("RestartPreventExitStatus")
+            for word in line.split()} == lasting
     assert not unit_settings("ExecStartPre")
 
 
-def test_the_threat_model_names_tests_that_exist():
+def test_threat_model_names_existing_tests():
     model = (TOP / "systemd/threat-model.md").read_text(encoding="utf-8")
     files = list(TOP.glob("tests/*/test_*.py"))
     known = {path.name for path in files}.union(*(

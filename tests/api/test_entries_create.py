@@ -1,4 +1,4 @@
-"""Creating groups, units and containers: what all of them have in common."""
+"""Creation of groups, units and containers: rules that all of them share."""
 
 import threading
 from urllib.parse import urlsplit
@@ -7,12 +7,12 @@ import pytest
 
 from support import contract
 from support.entries import CONTAINERS, GROUPS, tag
-from support.truth import guid_text, same_dn
+from support.ldap_admin import guid_text, same_dn
 
 DESCRIPTION = "a,b;c\\d\"e' #f=g <h> Ж😀\nsecond line"
 
 
-def test_what_is_created_is_there(api, entries, truth):
+def test_created_entry_is_in_directory_with_all_fields(api, entries, ldap_admin):
     kind, name = entries.kind, f"Отдел {tag()}"
     response = api.post(kind.path, json=entries.body(**{kind.name: name,
                                                         "description": DESCRIPTION}))
@@ -21,7 +21,7 @@ def test_what_is_created_is_there(api, entries, truth):
     assert (made[kind.name], made["description"]) == (name, DESCRIPTION)
     assert same_dn(made["dn"], entries.dn(name))
 
-    [seen] = truth.ldapsearch("(objectClass=*)", "*", base=made["dn"])
+    [seen] = ldap_admin.ldapsearch("(objectClass=*)", "*", base=made["dn"])
     assert seen[kind.name] == [name.encode()]
     assert seen["description"] == [DESCRIPTION.encode()]
     assert seen["objectClass"] == [b"top", kind.object_class.encode()]
@@ -33,13 +33,13 @@ def test_what_is_created_is_there(api, entries, truth):
 
 
 @pytest.mark.parametrize("description", [..., None])
-def test_what_is_not_set_is_null(entries, truth, description):
+def test_omitted_description_is_null(entries, ldap_admin, description):
     made = entries.create(description=description)
     assert made["description"] is None
-    assert "description" not in truth.entry(made["dn"])
+    assert "description" not in ldap_admin.entry(made["dn"])
 
 
-def test_location_leads_to_it(api, entries, site):
+def test_location_header_leads_to_created_entry(api, entries, site):
     response = api.post(entries.kind.path,
                         json=entries.body(**{entries.kind.name: f"Ä/b ?c=%41 #d, {tag()}"}))
     location = urlsplit(response.headers["Location"])
@@ -49,105 +49,107 @@ def test_location_leads_to_it(api, entries, site):
     assert (followed.status_code, followed.json()) == (200, response.json())
 
 
-# --- parents ------------------------------------------------------------------------------------
+# --- parents --------------------------------------------------------------------------------------
 
-def test_missing_parent(api, entries, truth):
+def test_missing_parent_is_rejected(api, entries, ldap_admin):
     body = entries.body(**{entries.kind.parent: f"OU=nowhere-{tag()},{entries.parent}"})
-    contract.refused(api.post(entries.kind.path, json=body), 400, "PARENT_NOT_FOUND")
+    contract.check_error(api.post(entries.kind.path, json=body), 400, "PARENT_NOT_FOUND")
     assert entries.search(body[entries.kind.name]) == []
 
 
 @pytest.mark.parametrize("parent", ["DC=example,DC=com", "OU=Staff", "DC=test",
                                     "OU=a,OU=b,DC=evil", "DC=kontora", "CN=x,DC=akontora,DC=test"])
-def test_parent_outside_of_the_tree(api, entries, parent):
+def test_parent_outside_base_dn_is_rejected(api, entries, parent):
     body = entries.body(**{entries.kind.parent: parent})
     response = api.post(entries.kind.path, json=body)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == [entries.kind.parent]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == [entries.kind.parent]
     assert entries.search(body[entries.kind.name]) == []
 
 
 @pytest.mark.parametrize("parent", ["CN=Configuration,{base}", "CN=Sites,CN=Configuration,{base}",
                                     "CN=Schema,CN=Configuration,{base}"])
-def test_parent_in_another_naming_context(api, entries, truth, parent):
-    """It looks as if it were below the base, and is a tree of its own (MS-ADTS 3.1.1.1.5)."""
-    parent = parent.format(base=truth.base_dn)
+def test_parent_in_other_naming_context_is_rejected(api, entries, ldap_admin, parent):
+    """The DN is below the base DN textually, but belongs to another naming context (MS-ADTS
+    3.1.1.1.5)."""
+    parent = parent.format(base=ldap_admin.base_dn)
     body = entries.body(**{entries.kind.parent: parent})
     response = api.post(entries.kind.path, json=body)
     assert response.status_code == 400, response.text
     name = body[entries.kind.name]
-    assert truth.search(f"({entries.kind.name}={name})", ["cn"], base=parent) == []
+    assert ldap_admin.search(f"({entries.kind.name}={name})", ["cn"], base=parent) == []
 
 
 @pytest.mark.parametrize("parent", ["", "nonsense", "OU=x,,DC=y", "OU=\\zz,DC=y", "=", "OU", "(*)",
                                     "OU=a" + ",OU=b" * 2000, "<GUID=0>", "OU=x\nDC=y"])
-def test_parent_that_is_no_name(api, entries, parent):
+def test_malformed_parent_dn_is_rejected(api, entries, parent):
     response = api.post(entries.kind.path, json=entries.body(**{entries.kind.parent: parent}))
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == [entries.kind.parent]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == [entries.kind.parent]
 
 
-def test_parent_in_another_spelling(entries):
+def test_parent_dn_may_differ_in_case_and_spaces(entries):
     spelled = ", ".join(part.upper() if part.lower().startswith("dc") else part.replace("OU", "ou")
                         for part in entries.parent.split(","))
     made = entries.create(**{entries.kind.parent: spelled})
     assert same_dn(made["dn"].split(",", 1)[1], entries.parent)
 
 
-def test_parent_with_special_characters(entries, truth):
-    parent = truth.add_ou(f"Müller, Söhne + \"Co\" <#1> \\ / {tag()}", entries.parent)
+def test_parent_dn_may_have_special_characters(entries, ldap_admin):
+    parent = ldap_admin.add_ou(f"Müller, Söhne + \"Co\" <#1> \\ / {tag()}", entries.parent)
     made = entries.create(**{entries.kind.parent: parent})
     assert same_dn(made["dn"], entries.dn(made[entries.kind.name], parent))
 
 
-def test_below_the_base(entries, truth):
-    made = entries.create(**{entries.kind.parent: truth.base_dn})
-    assert same_dn(made["dn"], entries.dn(made[entries.kind.name], truth.base_dn))
+def test_entry_can_be_created_below_base_dn(entries, ldap_admin):
+    made = entries.create(**{entries.kind.parent: ldap_admin.base_dn})
+    assert same_dn(made["dn"], entries.dn(made[entries.kind.name], ldap_admin.base_dn))
 
 
-def test_a_unit_below_a_container_is_no_name(api, units, containers, truth):
+def test_unit_cannot_be_created_below_container(api, units, containers, ldap_admin):
     container = containers.create()
     body = units.body(parent_dn=container["dn"])
     response = api.post("/ous", json=body)
     assert response.status_code == 400, response.text
     assert response.json()["code"] in ("DIRECTORY_INVALID", "DIRECTORY_REFUSED",
                                        "VALIDATION_ERROR")
-    assert len(truth.tree(container["dn"])) == 1
+    assert len(ldap_admin.tree(container["dn"])) == 1
 
 
 @pytest.mark.parametrize("kind", [CONTAINERS, GROUPS], ids=lambda kind: kind.resource)
-def test_what_may_be_below_a_container(containers, groups, kind):
+def test_containers_and_groups_can_be_created_below_container(containers, groups, kind):
     entries = containers if kind is CONTAINERS else groups
     parent = containers.create()
     made = entries.create(**{kind.parent: parent["dn"]})
     assert same_dn(made["dn"], entries.dn(made["cn"], parent["dn"]))
 
 
-# --- names that are taken -----------------------------------------------------------------------
+# --- existing names -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("change", [str.upper, str.lower, lambda name: name])
-def test_taken_name(api, entries, truth, change):
+def test_existing_name_in_any_case_is_rejected(api, entries, ldap_admin, change):
     taken = entries.named("Ж Taken " + tag())
-    before = truth.tree(entries.parent)
+    before = ldap_admin.tree(entries.parent)
     body = entries.body(**{entries.kind.name: change(taken[entries.kind.name])})
-    contract.refused(api.post(entries.kind.path, json=body), 409, "ALREADY_EXISTS")
-    assert truth.tree(entries.parent) == before
+    contract.check_error(api.post(entries.kind.path, json=body), 409, "ALREADY_EXISTS")
+    assert ldap_admin.tree(entries.parent) == before
 
 
-def test_taken_name_in_another_place_is_free(entries, truth):
+def test_same_name_below_other_parent_is_accepted(entries, ldap_admin):
     taken = entries.create()
-    other = truth.add_ou(tag(), entries.parent)
+    other = ldap_admin.add_ou(tag(), entries.parent)
     again = entries.named(taken[entries.kind.name], other)
     assert again["objectGUID"] != taken["objectGUID"]
 
 
-def test_name_of_another_kind_is_taken(api, groups, containers, people):
-    """The first part of the DN is "CN=" for all three."""
+def test_common_name_of_other_kind_is_rejected(api, groups, containers, people):
+    """The RDN of all three kinds is "CN="."""
     name = people.create()["cn"]
-    contract.refused(api.post("/groups", json=groups.body(cn=name)), 409, "ALREADY_EXISTS")
-    contract.refused(api.post("/containers", json=containers.body(cn=name)), 409, "ALREADY_EXISTS")
+    contract.check_error(api.post("/groups", json=groups.body(cn=name)), 409, "ALREADY_EXISTS")
+    contract.check_error(api.post("/containers", json=containers.body(cn=name)), 409,
+                         "ALREADY_EXISTS")
 
 
-def test_two_creators_of_one_name(api, entries):
-    """Of several that create one at the same time, one does."""
+def test_concurrent_creations_of_one_name_create_one_entry(api, entries):
+    """One of several concurrent creations succeeds."""
     name, statuses = tag(), []
     bodies = [entries.body(**{entries.kind.name: name}) for _ in range(4)]
 
@@ -162,26 +164,26 @@ def test_two_creators_of_one_name(api, entries):
     assert sorted(statuses) == [201, 409, 409, 409]
 
 
-# --- texts --------------------------------------------------------------------------------------
+# --- descriptions ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("text", ["*", "(x)", "\\", "a\\2ab", " x", "x ", "{}", "\u2028", "😀",
                                   "a\nb", "a\tb", "::", "<file:///etc/passwd", "ж" * 1024])
-def test_descriptions_are_kept_as_they_are(entries, truth, text):
+def test_description_is_stored_unchanged(entries, ldap_admin, text):
     made = entries.create(description=text)
     assert made["description"] == text
-    assert truth.entry(made["dn"])["description"] == [text.encode()]
+    assert ldap_admin.entry(made["dn"])["description"] == [text.encode()]
 
 
 @pytest.mark.parametrize("text", ["", "a\0b", "x" * 1025])
-def test_descriptions_that_the_directory_does_not_take(api, entries, text):
+def test_invalid_description_is_rejected(api, entries, text):
     body = entries.body(description=text)
     response = api.post(entries.kind.path, json=body)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["description"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["description"]
     assert entries.search(body[entries.kind.name]) == []
 
 
-def test_a_group_called_as_a_unit(groups, units):
-    """Kinds have names of their own: one place may hold OU=x and CN=x."""
+def test_group_and_unit_may_share_name(groups, units):
+    """Units have the RDN attribute OU and groups CN, so one parent may hold OU=x and CN=x."""
     name = tag()
     made = [units.named(name), groups.named(name)]
     assert units.get(name) == made[0] and groups.get(name) == made[1]
@@ -189,7 +191,7 @@ def test_a_group_called_as_a_unit(groups, units):
     assert groups.get(name) == made[1]
 
 
-def test_what_is_not_a_field_of_a_kind(api, units, containers):
+def test_field_of_other_kind_is_rejected(api, units, containers):
     for entries, field in ((units, "cn"), (units, "sAMAccountName"), (containers, "ou")):
         response = api.post(entries.kind.path, json=entries.body(**{field: "x"}))
-        assert contract.refused(response, 400, "VALIDATION_ERROR") == [field]
+        assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]

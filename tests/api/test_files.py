@@ -1,4 +1,4 @@
-"""Files: uploads, lists, addresses to download from, tags, deletion; on every storage and engine."""
+"""Files: uploads, lists, download URLs, tags and deletion, on every storage and engine."""
 
 import hashlib
 import json
@@ -18,40 +18,41 @@ from support.files import DOCX, GIF, JPEG, PDF, PNG, TEXT, Bucket, Disk
 from support.logs import service_line
 from support.waiting import wait_until
 
-# What is below a stack, and the stack that has it.
+# Storages and the fixtures of their stacks.
 STORAGES = {"disk": "sqlite_stack", "disk-postgres": "postgres_stack", "s3": "s3_stack"}
 
 
 @pytest.fixture(scope="module", params=STORAGES)
 def storage(request):
     stack = request.getfixturevalue(STORAGES[request.param])
-    return Bucket(stack, request.getfixturevalue("gateway")) if request.param == "s3" else Disk(stack)
+    return Bucket(stack,
+                  request.getfixturevalue("gateway")) if request.param == "s3" else Disk(stack)
 
 
 @pytest.fixture(scope="module")
-def nobody(storage):
+def anonymous(storage):
     return Client(f"{storage.stack.https_url}/api/v1", storage.stack.ca_file)
 
 
 @pytest.fixture(scope="module")
-def people(nobody):
-    return Accounts(nobody)
+def people(anonymous):
+    return Accounts(anonymous)
 
 
 @pytest.fixture(scope="module")
-def administrator(storage, nobody):
-    return nobody.bearing(nobody.login(*storage.stack.administrator)["access_token"])
+def administrator(storage, anonymous):
+    return anonymous.bearing(anonymous.login(*storage.stack.administrator)["access_token"])
 
 
 @pytest.fixture(scope="module")
-def anybody(storage):
-    """Somebody on the surface of files, without a token."""
+def anonymous_files(storage):
+    """Returns a client without a token on the files surface."""
     return FilesClient(storage.stack.files_url, storage.stack.ca_file)
 
 
 @pytest.fixture
 def owner(people):
-    """Somebody with an organization in which there is nothing yet."""
+    """Returns a client of a new organization without files."""
     return people.register().client
 
 
@@ -59,17 +60,17 @@ def fetch(client, url, **arguments):
     return files.fetch(url, client.ca_file, **arguments)
 
 
-# The order in which programs write the parts of a document.
+# Orders in which programs write the parts of a document.
 WRITERS = [
     ("_rels/.rels", "docProps/core.xml", "docProps/app.xml", "docProps/custom.xml",
-     "word/document.xml", "[Content_Types].xml"),  # LibreOffice, with properties
+     "word/document.xml", "[Content_Types].xml"),  # LibreOffice, with document properties
     ("[Content_Types].xml", "_rels/.rels", "customXml/item1.xml", "customXml/itemProps1.xml",
      "word/document2.xml"),
     ("_rels/", "_rels/.rels", "docProps/", "word/", "word/document.xml", "[Content_Types].xml"),
 ]
 
 
-# --- uploading ----------------------------------------------------------------------------------
+# --- uploads --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name, content, content_type", [
     ("a.txt", TEXT, "text/plain"), ("a.TXT", b"", "text/plain"), ("a.txt", b"x", "text/plain"),
@@ -82,7 +83,7 @@ WRITERS = [
     ("a.gif", GIF, "image/gif"), ("a.docx", DOCX, files.WORD),
     *(("a.docx", files.docx(*parts), files.WORD) for parts in WRITERS),
 ])
-def test_what_is_uploaded_comes_back(storage, owner, name, content, content_type):
+def test_uploaded_file_can_be_read_and_downloaded(storage, owner, name, content, content_type):
     made = files.upload(owner, content, name)
     assert (made["original_name"], made["content_type"]) == (name, content_type)
     assert made["message"] == "Файл успешно загружен"
@@ -97,15 +98,15 @@ def test_what_is_uploaded_comes_back(storage, owner, name, content, content_type
         assert int(answer.headers["Content-Length"]) == len(content)
 
 
-def test_a_refusal_before_the_body_says_that_the_connection_ends(storage):
-    """It does; a client that did not know would lose what it asks next."""
+def test_refusal_before_body_closes_connection(storage):
+    """Otherwise the client would lose its next request on the closing connection."""
     head = (b"POST /files/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n")
     answer = wire.exchange(storage.stack.https_url, storage.stack.ca_file, head)
     assert (answer.status, answer.headers["Connection"]) == (401, "close")
 
 
-def test_the_message_is_in_the_language_of_the_client(owner):
+def test_upload_message_is_in_requested_language(owner):
     answer = files.send(owner, headers={"Accept-Language": "en"})
     assert answer.json()["message"] == "The file was uploaded"
 
@@ -116,48 +117,51 @@ def test_the_message_is_in_the_language_of_the_client(owner):
     ("a.txt", b"a\0b"), ("a.txt", b"\0"), ("a.txt", TEXT * 20000 + b"\x7f"),
     ("a.txt", "Привет".encode("utf-16") + b"x"), ("a.txt", "a".encode("utf-16") + b"\x3d\xd8"),
     ("a.txt", TEXT * 20000 + GIF), ("a.pdf", TEXT), ("a.pdf", b""), ("a.jpg", b"\xff\xd8"),
-    ("a.docx", files.docx("a.txt")), ("a.docx", DOCX[:-30]), ("a.docx", GIF + DOCX), ("a.docx", b""),
+    ("a.docx", files.docx("a.txt")), ("a.docx", DOCX[:-30]), ("a.docx", GIF + DOCX),
+    ("a.docx", b""),
     ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "word/a.exe")),
     ("a.docx", files.docx("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml")),
     ("a.doc", b"{\\rtf1 a}"), ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)),
     ("a.exe", b"MZ"), ("a", TEXT), ("txt", TEXT), (".txt.", TEXT), ("a.txt/", TEXT),
     ("a.txt ", TEXT), ("a.txt\0", TEXT), ("a.svg", b"<svg/>"),
 ])
-def test_what_is_not_of_an_allowed_type_is_refused(storage, owner, name, content):
+def test_file_of_disallowed_type_is_refused(storage, owner, name, content):
     before = storage.keys()
     answer = files.send_form(owner, content, name.replace("\0", "%00"))
-    contract.refused(answer, 400, "FILE_TYPE_NOT_ALLOWED")
+    contract.check_error(answer, 400, "FILE_TYPE_NOT_ALLOWED")
     assert answer.json()["error"] == "Недопустимый тип файла"
     assert answer.json()["allowed_extensions"] == files.EXTENSIONS
     assert storage.keys() - before == set() and files.listed(owner) == []
 
 
-def test_16_mib_and_one_byte_more(storage, owner):
+def test_upload_limit_is_16_mib(storage, owner):
     largest = b"text" * (files.LARGEST // 4)
     made = files.upload(owner, largest)
     answer = fetch(owner, made["download_url"])
     assert hashlib.sha256(answer.content).hexdigest() == made["file_info"]["sha256"]
     answer = files.send(owner, largest + b"x")
-    contract.refused(answer, 400, "FILE_TOO_LARGE")
+    contract.check_error(answer, 400, "FILE_TOO_LARGE")
     assert (answer.json()["error"], answer.json()["max_size_mb"]) == ("Файл слишком большой", 16)
-    contract.refused(files.send(owner, largest + b"x" * files.MIB * 2), 413, "PAYLOAD_TOO_LARGE")
+    contract.check_error(files.send(owner, largest + b"x" * files.MIB * 2), 413,
+                         "PAYLOAD_TOO_LARGE")
     assert files.names(owner) == [made["filename"]]
     owner.delete(f"/files/{made['filename']}")
 
 
-def test_what_is_no_upload(owner):
-    contract.refused(owner.post("/files/upload", json={}), 415, "UNSUPPORTED_MEDIA_TYPE")
-    contract.refused(owner.post("/files/upload"), 415, "UNSUPPORTED_MEDIA_TYPE")
+def test_request_without_single_file_is_rejected(owner):
+    contract.check_error(owner.post("/files/upload", json={}), 415, "UNSUPPORTED_MEDIA_TYPE")
+    contract.check_error(owner.post("/files/upload"), 415, "UNSUPPORTED_MEDIA_TYPE")
     form = {"Content-Type": "multipart/form-data"}
-    contract.refused(owner.post("/files/upload", data=b"x", headers=form), 400, "INVALID_MULTIPART")
-    contract.refused(owner.post("/files/upload", files={"other": ("a.txt", TEXT)}), 400,
-                     "FILE_MISSING")
-    contract.refused(owner.post("/files/upload", files={"file": (None, "a.txt")}), 400,
-                     "FILE_MISSING")
-    contract.refused(files.send_form(owner, TEXT, ""), 400, "FILE_MISSING")
+    contract.check_error(owner.post("/files/upload", data=b"x", headers=form), 400,
+                         "INVALID_MULTIPART")
+    contract.check_error(owner.post("/files/upload", files={"other": ("a.txt", TEXT)}), 400,
+                         "FILE_MISSING")
+    contract.check_error(owner.post("/files/upload", files={"file": (None, "a.txt")}), 400,
+                         "FILE_MISSING")
+    contract.check_error(files.send_form(owner, TEXT, ""), 400, "FILE_MISSING")
     twice = [("file", ("a.txt", TEXT)), ("file", ("b.txt", TEXT))]
-    assert contract.refused(owner.post("/files/upload", files=twice), 400,
-                            "VALIDATION_ERROR") == ["file"]
+    assert contract.check_error(owner.post("/files/upload", files=twice), 400,
+                                "VALIDATION_ERROR") == ["file"]
     assert files.listed(owner) == []
     both = {"comment": (None, "ignored"), "file": ("a.txt", TEXT), "more": (None, "x" * 100000)}
     files.check_uploaded(owner.post("/files/upload", files=both), TEXT)
@@ -172,7 +176,7 @@ def test_what_is_no_upload(owner):
     b"--b\r\nContent-Disposition: form-data; name=" + b"a" * 20000 + b"\r\n\r\n\r\n--b--",
     b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n" * 1000 + b"--b--",
 ])
-def test_hostile_forms(storage, owner, body):
+def test_malformed_form_is_rejected(storage, owner, body):
     before = storage.keys()
     answer = owner.post("/files/upload", data=body,
                         headers={"Content-Type": "multipart/form-data; boundary=b"})
@@ -181,16 +185,16 @@ def test_hostile_forms(storage, owner, body):
     assert storage.keys() == before and storage.staged() == []
 
 
-def test_chunked_uploads(owner):
+def test_chunked_upload_is_accepted(owner):
     body, content_type = files.form(TEXT, "a.txt")
     answer = owner.post("/files/upload", data=iter([body[:10], body[10:]]),
                         headers={"Content-Type": content_type})
     files.check_uploaded(answer, TEXT)
 
 
-# --- names --------------------------------------------------------------------------------------
+# --- file names -----------------------------------------------------------------------------------
 
-NAMES = [  # as the client has it, and as forms write it
+NAMES = [  # the name, and its encoding in the form
     ("../../etc/passwd.txt", None), ("/etc/passwd.txt", None), ("..\\..\\a.txt", None),
     ("C:\\a.txt", None), ("Ж" * 251 + ".txt", None), ("a\"b'c.txt", "a%22b'c.txt"),
     ("a\r\nSet-Cookie: x=1\r\n.txt", "a%0D%0ASet-Cookie: x=1%0D%0A.txt"),
@@ -200,7 +204,7 @@ NAMES = [  # as the client has it, and as forms write it
 
 
 @pytest.mark.parametrize("name, written", NAMES)
-def test_names_come_back_right(storage, owner, name, written):
+def test_file_name_is_returned_unchanged(storage, owner, name, written):
     answer = files.send_form(owner, TEXT, written or name)
     made = files.check_uploaded(answer, TEXT)
     assert made["original_name"] == name
@@ -217,21 +221,21 @@ def test_names_come_back_right(storage, owner, name, written):
     assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in storage.keys())
 
 
-def test_the_name_in_its_extended_form(owner):
+def test_extended_file_name_parameter_is_preferred(owner):
     body, content_type = files.form(TEXT, b"x.png\"; filename*=UTF-8''%D0%B6%22.txt; x=\"")
     answer = owner.post("/files/upload", data=body, headers={"Content-Type": content_type})
     assert files.check_uploaded(answer, TEXT)["original_name"] == 'ж".txt'
 
 
-def test_names_that_no_file_has(owner):
+def test_invalid_file_name_is_rejected(owner):
     for name in ("Ж" * 252 + ".txt", b"\xff\xfe.txt"):
-        assert contract.refused(files.send_form(owner, TEXT, name), 400,
-                                "VALIDATION_ERROR") == ["file"]
+        assert contract.check_error(files.send_form(owner, TEXT, name), 400,
+                                    "VALIDATION_ERROR") == ["file"]
 
 
-# --- addresses ----------------------------------------------------------------------------------
+# --- download URLs --------------------------------------------------------------------------------
 
-def test_downloads(storage, owner):
+def test_download_url_supports_ranges_and_conditions(storage, owner):
     made = files.upload(owner, TEXT, "Отчёт.txt")
     answer = owner.get(f"/files/{made['filename']}/download")
     assert answer.status_code == 200
@@ -242,7 +246,7 @@ def test_downloads(storage, owner):
     assert body["expires_in"] == 300
     url = body["download_url"]
     whole = fetch(owner, url)
-    if storage.kind == "disk":  # S3 has no such header
+    if storage.kind == "disk":  # S3 does not send this header
         assert whole.headers["X-Content-Type-Options"] == "nosniff"
     assert whole.headers["ETag"]
     part = fetch(owner, url, Range="bytes=2-5")
@@ -254,7 +258,8 @@ def test_downloads(storage, owner):
         assert beyond.headers["X-Content-Type-Options"] == "nosniff"
         assert "," not in beyond.headers["X-Request-ID"]
         assert beyond.json()["code"] == "RANGE_NOT_SATISFIABLE"
-        assert (beyond.headers["Content-Language"], beyond.headers["Vary"]) == ("ru", "Accept-Language")
+        assert (beyond.headers["Content-Language"], beyond.headers["Vary"]) == ("ru",
+                                                                                "Accept-Language")
     same = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"]})
     assert (same.status_code, same.content) == (304, b"")
     both = fetch(owner, url, **{"If-None-Match": whole.headers["ETag"], "If-Match": '"other"'})
@@ -265,8 +270,9 @@ def test_downloads(storage, owner):
         assert other.json()["code"] == "PRECONDITION_FAILED"
 
 
-def test_a_download_may_be_stored_by_the_client_only(storage, owner):
-    """It has an entity tag; a refused one is not stored. An S3 sets its own headers."""
+def test_download_is_cached_by_client_only(storage, owner):
+    """A download has an entity tag; refused downloads are not stored. S3 sets its own headers
+    and is skipped."""
     if storage.kind != "disk":
         return
     url = files.upload(owner, TEXT)["download_url"]
@@ -286,8 +292,8 @@ def altered(url, name, change):
     return url.replace(f"{name}={value}", f"{name}={change(value)}")
 
 
-def of_disk(url, one, other):
-    """Addresses that the service must refuse, made from a good one."""
+def invalid_local_urls(url, one, other):
+    """Returns invalid URLs that the service must refuse, made from a valid one."""
     return [
         altered(url, "signature", lambda value: value[:-1] + ("0" if value[-1] != "0" else "1")),
         altered(url, "signature", lambda value: value[:-1]),
@@ -302,8 +308,8 @@ def of_disk(url, one, other):
     ]
 
 
-def of_s3(url, one, other):
-    """The same that S3 must refuse."""
+def invalid_s3_urls(url, one, other):
+    """Returns invalid URLs that S3 must refuse, made from a valid one."""
     key = urlsplit(one["download_url"]).path
     return [
         altered(url, "X-Amz-Signature", lambda value: value[::-1]),
@@ -311,16 +317,17 @@ def of_s3(url, one, other):
         altered(url, "X-Amz-Expires", lambda value: "604800"),
         altered(url, "X-Amz-Expires", lambda value: "0"),
         url.replace("response-content-type=text", "response-content-type=image"),
-        url.replace("response-content-disposition=attachment", "response-content-disposition=inline"),
+        url.replace("response-content-disposition=attachment",
+                    "response-content-disposition=inline"),
         url.replace(key, urlsplit(other["download_url"]).path), url.replace(key, key[:-1]),
         url.split("?")[0],
     ]
 
 
-def test_signed_addresses_are_good_for_what_they_were_made_for(storage, owner):
+def test_altered_download_url_is_refused(storage, owner):
     one, other = files.upload(owner), files.upload(owner, b"other\n")
     url = one["download_url"]
-    bad = {"disk": of_disk, "s3": of_s3}[storage.kind](url, one, other)
+    bad = {"disk": invalid_local_urls, "s3": invalid_s3_urls}[storage.kind](url, one, other)
     assert url not in bad
     for each in bad:
         answer = fetch(owner, each)
@@ -333,8 +340,8 @@ def test_signed_addresses_are_good_for_what_they_were_made_for(storage, owner):
     assert fetch(owner, url).status_code == 404
 
 
-def test_addresses_of_the_service_answer_head(storage, owner):
-    """Those of S3 are signed for GET alone."""
+def test_local_download_url_supports_head(storage, owner):
+    """URLs of S3 are signed for GET only."""
     made = files.upload(owner)
     head = fetch(owner, made["download_url"], method="HEAD")
     assert head.content == b""
@@ -344,7 +351,7 @@ def test_addresses_of_the_service_answer_head(storage, owner):
         assert head.status_code == 403
 
 
-def test_addresses_expire(storage, owner):
+def test_download_url_expires(storage, owner):
     made = files.upload(owner)
     url, now = made["download_url"], int(time.time())
     assert fetch(owner, storage.signed(url, now + 5)).content == TEXT
@@ -355,7 +362,7 @@ def test_addresses_expire(storage, owner):
             assert answer.json()["code"] == "LINK_INVALID", expires
 
 
-def test_objects_are_reached_by_nothing_else(storage, owner):
+def test_objects_are_not_reachable_without_signed_url(storage, owner):
     files.upload(owner)
     top = owner.base_url.removesuffix("/api/v1")
     for key in list(storage.keys())[:1]:
@@ -365,10 +372,10 @@ def test_objects_are_reached_by_nothing_else(storage, owner):
             assert answer.status in (400, 404), path
 
 
-def test_public_url_is_not_the_hosts_choice(storage, owner):
-    """What a client asks by is told to this client alone, and is one of the host's names."""
-    contract.refused(files.send(owner, headers={"Host": "evil.example.com"}), 421,
-                     "MISDIRECTED_REQUEST")
+def test_download_url_uses_only_allowed_hosts(storage, owner):
+    """The host of a request is used in its own response only, and must be an allowed name."""
+    contract.check_error(files.send(owner, headers={"Host": "evil.example.com"}), 421,
+                         "MISDIRECTED_REQUEST")
     made = files.send(owner, headers={"Host": "localhost:1"}).json()
     if storage.kind == "disk":
         assert made["download_url"].startswith("https://localhost:1/")
@@ -376,16 +383,17 @@ def test_public_url_is_not_the_hosts_choice(storage, owner):
     assert storage.owns(again["download_url"], owner.base_url)
 
 
-# --- lists --------------------------------------------------------------------------------------
+# --- lists ----------------------------------------------------------------------------------------
 
-def test_lists_in_pages(owner):
+def test_file_list_supports_pages_and_prefix(owner):
     made = [files.upload(owner, TEXT, f"{number}.txt")["filename"] for number in range(5)]
     assert files.names(owner) == sorted(made)
     first = owner.get("/files?limit=2").json()
     assert (first["count"], first["prefix"]) == (2, "")
     second = owner.get(f"/files?limit=2&after={first['next']}").json()
     third = owner.get(f"/files?limit=2&after={second['next']}").json()
-    assert [item["name"] for page in (first, second, third) for item in page["files"]] == sorted(made)
+    assert [item["name"] for page in (first, second, third)
+            for item in page["files"]] == sorted(made)
     assert third["next"] is None
     exact = owner.get("/files?limit=5").json()
     assert exact["next"] is None and exact["count"] == 5
@@ -397,10 +405,11 @@ def test_lists_in_pages(owner):
     assert answer == {"files": [], "count": 0, "prefix": "images/", "next": None}
     for query, field in (("limit=0", "limit"), ("limit=1001", "limit"), ("limit=a", "limit"),
                          ("x=1", "x")):
-        assert contract.refused(owner.get(f"/files?{query}"), 400, "VALIDATION_ERROR") == [field]
+        assert contract.check_error(owner.get(f"/files?{query}"), 400,
+                                    "VALIDATION_ERROR") == [field]
 
 
-def test_search(owner):
+def test_search_finds_words_of_file_names(owner):
     def found(query):
         return [item["original_name"] for item in files.listed(owner, f"?{query}")]
     for name in ("Договор аренды 2026.txt", "договор_поставки.txt", "Счёт 5.txt"):
@@ -414,11 +423,11 @@ def test_search(owner):
     rest = owner.get(f"/files?search=договор&limit=1&after={page['next']}").json()
     assert (page["count"], rest["count"], rest["next"]) == (1, 1, None)
     assert page["files"][0]["name"] != rest["files"][0]["name"]
-    assert contract.refused(owner.get("/files?search=договор&after=x"), 400,
-                            "VALIDATION_ERROR") == ["after"]
+    assert contract.check_error(owner.get("/files?search=договор&after=x"), 400,
+                                "VALIDATION_ERROR") == ["after"]
 
 
-def test_tags(owner):
+def test_tags_can_be_set_filtered_and_cleared(owner):
     one, other = files.upload(owner)["filename"], files.upload(owner, TEXT, "Акт.txt")["filename"]
     answer = owner.put(f"/files/{one}/tags", json=["договор", "2026", "договор"])
     assert answer.status_code == 200
@@ -435,18 +444,18 @@ def test_tags(owner):
     assert files.names(owner, "?tag=2026") == [other]
     for bad in ({"tags": ["a"]}, ["a", 1], [""], ["a" * 65], ["a\nb"], [["a"]], ["a"] * 33, {}, 1):
         answer = owner.put(f"/files/{other}/tags", json=bad)
-        assert contract.refused(answer, 400, "VALIDATION_ERROR") == ["tags"], bad
+        assert contract.check_error(answer, 400, "VALIDATION_ERROR") == ["tags"], bad
     for text in (b'["a"', b"", b'["a"],"tags":["b"]'):
         answer = owner.put(f"/files/{other}/tags", data=text,
                            headers={"Content-Type": "application/json"})
-        contract.refused(answer, 400, "INVALID_JSON")
-    contract.refused(owner.put("/files/a.txt/tags", json=["a"]), 404, "NOT_FOUND")
+        contract.check_error(answer, 400, "INVALID_JSON")
+    contract.check_error(owner.put("/files/a.txt/tags", json=["a"]), 404, "NOT_FOUND")
     assert files.names(owner, "?tag=2026") == [other]
 
 
-# --- deleting -----------------------------------------------------------------------------------
+# --- deletion -------------------------------------------------------------------------------------
 
-def test_delete(storage, owner):
+def test_deleted_file_and_its_object_are_gone(storage, owner):
     before = storage.keys()
     name = files.upload(owner)["filename"]
     assert len(storage.keys() - before) == 1
@@ -456,12 +465,12 @@ def test_delete(storage, owner):
     assert storage.keys() == before and files.listed(owner) == []
     for path in (f"/files/{name}/info", f"/files/{name}/download"):
         answer = owner.get(path)
-        contract.refused(answer, 404, "NOT_FOUND")
+        contract.check_error(answer, 404, "NOT_FOUND")
         assert answer.json()["error"] == "Файл не найден"
-    contract.refused(owner.delete(f"/files/{name}"), 404, "NOT_FOUND")
+    contract.check_error(owner.delete(f"/files/{name}"), 404, "NOT_FOUND")
 
 
-def test_bulk_delete(storage, owner, people):
+def test_bulk_delete_reports_each_file(storage, owner, people):
     before = storage.keys()
     stranger = people.register().client
     mine = [files.upload(owner)["filename"] for _ in range(3)]
@@ -482,13 +491,13 @@ def test_bulk_delete(storage, owner, people):
     assert [(line["action"], line["resource_id"], line["status"]) for line in ours] == [
         ("delete_file", name, "success" if deleted else "failure")
         for name, deleted in zip(wanted, [True, False, False, True, False], strict=True)]
-    assert contract.refused(owner.post("/files/bulk-delete", json={"names": "a"}), 400,
-                            "VALIDATION_ERROR") == ["names"]
+    assert contract.check_error(owner.post("/files/bulk-delete", json={"names": "a"}), 400,
+                                "VALIDATION_ERROR") == ["names"]
     assert owner.post("/files/bulk-delete", json={"names": []}).json() == {"deleted": 0,
                                                                            "results": []}
 
 
-def test_one_file_is_deleted_once(storage, owner):
+def test_one_of_concurrent_file_deletions_succeeds(storage, owner):
     name = files.upload(owner)["filename"]
     answers = []
     threads = [threading.Thread(target=lambda: answers.append(owner.delete(f"/files/{name}")))
@@ -500,16 +509,16 @@ def test_one_file_is_deleted_once(storage, owner):
     assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
 
 
-# --- whose they are -----------------------------------------------------------------------------
+# --- ownership ------------------------------------------------------------------------------------
 
-def test_what_is_anothers_does_not_exist(owner, people, administrator):
+def test_file_of_other_organization_is_not_found(owner, people, administrator):
     name = files.upload(owner)["filename"]
     stranger = people.register().client
     for call in (lambda who: who.get(f"/files/{name}/info"),
                  lambda who: who.get(f"/files/{name}/download"),
                  lambda who: who.put(f"/files/{name}/tags", json=["a"]),
                  lambda who: who.delete(f"/files/{name}")):
-        contract.refused(call(stranger), 404, "NOT_FOUND")
+        contract.check_error(call(stranger), 404, "NOT_FOUND")
     assert files.names(stranger) == []
     assert files.check_info(administrator.get(f"/files/{name}/info").json(), TEXT)
     assert files.names(administrator, f"?prefix={name}") == [name]
@@ -519,7 +528,7 @@ def test_what_is_anothers_does_not_exist(owner, people, administrator):
     assert files.names(owner) == []
 
 
-def test_an_organization_shares_its_files_by_role(people):
+def test_role_permits_file_operations(people):
     owner = people.register()
     made = files.upload(owner.client)["filename"]
     may = {"ADMIN": (201, 200, 200), "MANAGER": (201, 200, 200), "SALES": (201, 200, 403),
@@ -536,31 +545,32 @@ def test_an_organization_shares_its_files_by_role(people):
                           headers=organization).status_code == update, role
         name = sent.json().get("filename", made)
         assert theirs.delete(f"/files/{name}", headers=organization).status_code == delete, role
-        contract.refused(theirs.get(f"/files/{made}/info"), 404, "NOT_FOUND")  # its own organization
+        # the member's own organization does not contain it
+        contract.check_error(theirs.get(f"/files/{made}/info"), 404, "NOT_FOUND")
 
 
-def test_the_administrator_has_files_of_its_own(administrator, owner):
+def test_administrator_has_own_files(administrator, owner):
     name = files.upload(administrator)["filename"]
     assert name in files.names(administrator, f"?prefix={name}")
-    contract.refused(owner.get(f"/files/{name}/info"), 404, "NOT_FOUND")
+    contract.check_error(owner.get(f"/files/{name}/info"), 404, "NOT_FOUND")
     administrator.delete(f"/files/{name}")
 
 
-def test_nobody_on_the_surface_of_files(anybody, owner, nobody):
-    """In development it serves without a token; what has an owner does not exist there."""
+def test_anonymous_client_sees_only_unowned_files(anonymous_files, owner, anonymous):
+    """In development this surface needs no token, but files with an owner do not exist there."""
     private = files.upload(owner)["filename"]
-    made = files.upload(anybody)["filename"]
-    contract.refused(anybody.get(f"/files/{private}/info"), 404, "NOT_FOUND")
-    assert private not in files.names(anybody, f"?prefix={private}")
-    assert files.names(anybody, f"?prefix={made}") == [made]
-    contract.refused(owner.get(f"/files/{made}/info"), 404, "NOT_FOUND")
-    contract.refused(nobody.get(f"/files/{made}/info"), 401, "UNAUTHORIZED")
-    assert anybody.delete(f"/files/{made}").status_code == 200
+    made = files.upload(anonymous_files)["filename"]
+    contract.check_error(anonymous_files.get(f"/files/{private}/info"), 404, "NOT_FOUND")
+    assert private not in files.names(anonymous_files, f"?prefix={private}")
+    assert files.names(anonymous_files, f"?prefix={made}") == [made]
+    contract.check_error(owner.get(f"/files/{made}/info"), 404, "NOT_FOUND")
+    contract.check_error(anonymous.get(f"/files/{made}/info"), 401, "UNAUTHORIZED")
+    assert anonymous_files.delete(f"/files/{made}").status_code == 200
 
 
-# --- repetitions --------------------------------------------------------------------------------
+# --- idempotency keys -----------------------------------------------------------------------------
 
-def test_an_upload_is_repeated_by_its_key(storage, owner):
+def test_repeated_upload_with_idempotency_key_is_stored_once(storage, owner):
     before = storage.keys()
     key = {"Idempotency-Key": "one"}
     first, second = files.send(owner, headers=key), files.send(owner, headers=key)
@@ -568,18 +578,20 @@ def test_an_upload_is_repeated_by_its_key(storage, owner):
     assert first.content == second.content
     assert first.headers["Location"] == second.headers["Location"]
     assert len(files.names(owner)) == 1 and len(storage.keys() - before) == 1
-    contract.refused(files.send(owner, b"other\n", headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
-    contract.refused(files.send(owner, TEXT, "b.txt", headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(files.send(owner, b"other\n", headers=key), 409, "IDEMPOTENCY_KEY_REUSED")
+    contract.check_error(files.send(owner, TEXT, "b.txt", headers=key), 409,
+                         "IDEMPOTENCY_KEY_REUSED")
     bad = {"Idempotency-Key": "two"}
-    contract.refused(files.send(owner, TEXT, "a.exe", headers=bad), 400, "FILE_TYPE_NOT_ALLOWED")
+    contract.check_error(files.send(owner, TEXT, "a.exe", headers=bad), 400,
+                         "FILE_TYPE_NOT_ALLOWED")
     files.check_uploaded(files.send(owner, headers=bad), TEXT)
 
 
-# --- health -------------------------------------------------------------------------------------
+# --- health ---------------------------------------------------------------------------------------
 
-def test_the_storage_is_there(storage, anybody, nobody):
-    top = nobody.at(storage.stack.https_url)
-    for client in (anybody, top):
+def test_storage_health_is_reported(storage, anonymous_files, anonymous):
+    top = anonymous.at(storage.stack.https_url)
+    for client in (anonymous_files, top):
         answer = client.get("/health/storage")
         assert answer.status_code == 200
         assert answer.json()["message"] == "Object Storage доступен"
@@ -587,23 +599,24 @@ def test_the_storage_is_there(storage, anybody, nobody):
     assert readiness["storage"]["state"] == "up" and readiness["storage"]["needed"]
 
 
-# --- what it costs ------------------------------------------------------------------------------
+# --- duration of storage operations ---------------------------------------------------------------
 
 STORAGE_TIME = "kontora_storage_operation_duration_seconds_count"
 
 
-def time_of(storage, answer):
-    """What the line of a request tells of its time, in microseconds."""
+def request_line(storage, answer):
+    """Returns the log line of a request, with durations in microseconds."""
     return service_line(storage.stack, answer.headers["X-Request-ID"])
 
 
-def test_time_of_the_storage_is_told(storage, owner):
-    """In the line of a request, and in a histogram: of what asks it, and of nothing else."""
-    top = owner.as_nobody().at(storage.stack.https_url)
+def test_storage_time_is_logged_and_measured(storage, owner):
+    """The time is in the log line of a request and in a histogram, for exactly the operations
+    used."""
+    top = owner.as_anonymous().at(storage.stack.https_url)
     before = metrics.values(top)
     made = files.send(owner)
     name = made.json()["filename"]
-    lines = [time_of(storage, answer) for answer in
+    lines = [request_line(storage, answer) for answer in
              (made, owner.delete(f"/files/{name}"), top.get("/health/storage"))]
     after = metrics.values(top)
     for line in lines:
@@ -611,30 +624,31 @@ def test_time_of_the_storage_is_told(storage, owner):
         assert line["storage_us"] + line.get("database_us", 0) <= line["duration_us"], line
     for operation in ("stage", "place", "delete"):
         assert after[(STORAGE_TIME, operation)] - before[(STORAGE_TIME, operation)] == 1
-    assert after[(STORAGE_TIME, "check")] > before[(STORAGE_TIME, "check")], "by the housekeeper too"
-    assert "storage_us" not in time_of(storage, owner.get("/files"))
+    assert after[(STORAGE_TIME, "check")] > before[(STORAGE_TIME, "check")], (
+        "the housekeeper checks the storage as well")
+    assert "storage_us" not in request_line(storage, owner.get("/files"))
 
 
-def test_the_wait_for_a_client_is_no_worker_s(storage, owner):
+def test_slow_upload_does_not_occupy_worker(storage, owner):
     body, content_type = files.form(b"x" * 100_000, "a.txt")
     waited_s = 0.5
 
     def slowly():
         yield body[:50_000]
-        wait_until(files.Spool(storage.stack).sizes, what="the first half in the spool")
-        time.sleep(waited_s)  # is what is measured
+        wait_until(files.Spool(storage.stack).sizes, what="the first half to reach the spool")
+        time.sleep(waited_s)  # the duration under test
         yield body[50_000:]
 
     answer = owner.post("/files/upload", data=slowly(), headers={"Content-Type": content_type})
     files.check_uploaded(answer, b"x" * 100_000)
-    line = time_of(storage, answer)
+    line = request_line(storage, answer)
     assert 0 < line["storage_us"] < line["handler_us"] < waited_s * 1e6, line
-    assert line.get("queue_us", 0) < waited_s * 1e6, "it had not been handed over yet"
+    assert line.get("queue_us", 0) < waited_s * 1e6, "the upload was queued before it was complete"
 
 
-# --- the examples of the source document --------------------------------------------------------
+# --- examples of the source document --------------------------------------------------------------
 
-def run(command, folder):
+def run_program(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60,
                           check=False)
     assert done.returncode == 0, done.stderr
@@ -642,44 +656,46 @@ def run(command, folder):
 
 
 @pytest.fixture
-def shell(storage, tmp_path):
-    """Runs lines as the document prints them, against this surface."""
+def run_example(storage, tmp_path):
+    """Returns a function that runs command lines of the document against this surface."""
     (tmp_path / "document.txt").write_bytes(TEXT)
     (tmp_path / "document.pdf").write_bytes(PDF)
 
     def call(line):
         line = line.replace("http://localhost:5000", storage.stack.files_url)
-        return json.loads(run(["sh", "-c", line.replace("curl ", "curl -sS ")], tmp_path))
+        return json.loads(run_program(["sh", "-c", line.replace("curl ", "curl -sS ")], tmp_path))
     return call
 
 
-def test_the_examples_for_curl(storage, shell):
-    assert shell("curl http://localhost:5000/") == {"message": "Hello World!"}
-    testuser = shell("""curl -X POST http://localhost:5000/users \\
+def test_curl_examples_of_source_document_work(storage, run_example):
+    assert run_example("curl http://localhost:5000/") == {"message": "Hello World!"}
+    testuser = run_example("""curl -X POST http://localhost:5000/users \\
   -H "Content-Type: application/json" \\
   -d '{"username":"testuser","email":"test@example.com"}'""")
     assert without_id(testuser) == {"username": "testuser", "email": "test@example.com"}
-    john = shell("""curl -X POST http://localhost:5000/users \\
+    john = run_example("""curl -X POST http://localhost:5000/users \\
   -H "Content-Type: application/json" \\
   -d '{"username":"john","email":"john@example.com"}'""")
     assert without_id(john) == {"username": "john", "email": "john@example.com"}
-    users = shell("curl http://localhost:5000/users")
+    users = run_example("curl http://localhost:5000/users")
     assert is_listed(storage, testuser, users) and is_listed(storage, john, users)
-    made = shell('curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.txt"')
+    made = run_example(
+        'curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.txt"')
     assert (made["message"], made["original_name"]) == ("Файл успешно загружен", "document.txt")
-    pdf = shell('curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.pdf"')
+    pdf = run_example(
+        'curl -X POST http://localhost:5000/files/upload \\\n  -F "file=@document.pdf"')
     assert pdf["content_type"] == "application/pdf"
     name = made["filename"]
-    every = shell("curl http://localhost:5000/files")
+    every = run_example("curl http://localhost:5000/files")
     assert {name, pdf["filename"]} <= {item["name"] for item in every["files"]}
-    assert shell("curl http://localhost:5000/files?prefix=images/")["prefix"] == "images/"
-    assert shell("curl http://localhost:5000/files?limit=10")["count"] >= 2
-    info = shell(f"curl http://localhost:5000/files/{name}/info")
+    assert run_example("curl http://localhost:5000/files?prefix=images/")["prefix"] == "images/"
+    assert run_example("curl http://localhost:5000/files?limit=10")["count"] >= 2
+    info = run_example(f"curl http://localhost:5000/files/{name}/info")
     assert info["metadata"]["original_name"] == "document.txt"
-    assert shell("curl http://localhost:5000/health/storage")["status"] == "healthy"
+    assert run_example("curl http://localhost:5000/health/storage")["status"] == "healthy"
     for each in (name, pdf["filename"]):
-        assert shell(f"curl http://localhost:5000/files/{each}/download")["expires_in"] == 300
-        assert shell(f"curl -X DELETE http://localhost:5000/files/{each}") == {
+        assert run_example(f"curl http://localhost:5000/files/{each}/download")["expires_in"] == 300
+        assert run_example(f"curl -X DELETE http://localhost:5000/files/{each}") == {
             "message": "Файл успешно удален", "filename": each}
 
 
@@ -747,7 +763,8 @@ const file = new (require('buffer').File)([bytes], 'Документ "1".txt');
 
 
 def is_listed(storage, user, first_page):
-    """On the page that the example shows, or, behind others that were made here before, on the last one."""
+    """Returns True if the user is on the page that the example shows, or on the last page,
+    because other tests may have created users before."""
     url = f"{storage.stack.files_url}/users"
     total = int(requests.head(url, timeout=10).headers["X-Total-Count"])
     last = requests.get(url, params={"skip": max(0, total - 20)}, timeout=10).json()
@@ -760,14 +777,15 @@ def without_id(user):
 
 @pytest.mark.parametrize("program, name, file_name", [
     (["/usr/bin/python3", "-c", PYTHON], "requests", "document.txt"),
-    (["node", "-e", FETCH], "fetch", 'Документ "1".txt'),  # fetch() is there since Node.js 18
+    (["node", "-e", FETCH], "fetch", 'Документ "1".txt'),  # requires Node.js 18
 ], ids=["python", "fetch"])
-def test_the_examples_for_programs(storage, anybody, tmp_path, program, name, file_name):
+def test_program_examples_of_source_document_work(storage, anonymous_files, tmp_path, program, name,
+                                                  file_name):
     (tmp_path / "document.txt").write_bytes(TEXT)
     program = [part.replace("http://localhost:5000", storage.stack.files_url) for part in program]
-    user, users, made = json.loads(run(program, tmp_path))
+    user, users, made = json.loads(run_program(program, tmp_path))
     assert without_id(user) == {"username": name, "email": f"{name}@example.com"}
     assert is_listed(storage, user, users)
     assert made["original_name"] == file_name
-    assert fetch(anybody, made["download_url"]).content == TEXT
-    anybody.delete(f"/files/{made['filename']}")
+    assert fetch(anonymous_files, made["download_url"]).content == TEXT
+    anonymous_files.delete(f"/files/{made['filename']}")

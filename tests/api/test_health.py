@@ -1,4 +1,4 @@
-"""Health, the greeting, and what holds on every path: HEAD, 404, 405, identifiers."""
+"""Health, the greeting, and rules that hold on every path: HEAD, 404, 405, request ids."""
 
 import re
 
@@ -18,12 +18,12 @@ def test_health_names_the_service(site):
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
 
 
-def test_health_needs_nobody(site):
-    assert site.as_nobody().get("/health").status_code == 200
+def test_health_needs_no_token(site):
+    assert site.as_anonymous().get("/health").status_code == 200
 
 
-def test_readiness_says_how_the_directory_is(site):
-    response = site.as_nobody().get("/health/ready")
+def test_readiness_reports_directory_state(site):
+    response = site.as_anonymous().get("/health/ready")
     directory = contract.check_readiness(response)["directory"]
     assert response.status_code == 200
     assert response.json()["service"] == "kontora"
@@ -32,30 +32,30 @@ def test_readiness_says_how_the_directory_is(site):
     assert directory["checked_at"]
 
 
-def test_readiness_names_no_host(site, directory):
+def test_readiness_reveals_no_host(site, directory):
     text = site.get("/health/ready").text
     assert directory.address not in text
     assert directory.base_dn not in text
 
 
-def test_the_directory_is_checked_again_and_again(site):
+def test_directory_is_checked_periodically(site):
     def checked_at():
         return contract.check_readiness(site.get("/health/ready"))["directory"]["checked_at"]
     before = checked_at()
-    wait_until(lambda: checked_at() > before, what="the next check")
+    wait_until(lambda: checked_at() > before, what="the next check of the directory")
 
 
-def test_greeting(site):
-    assert site.as_nobody().get("/").json() == {"message": "Hello World!"}
+def test_root_returns_greeting(site):
+    assert site.as_anonymous().get("/").json() == {"message": "Hello World!"}
 
 
 @pytest.mark.parametrize("surface", ["https_url", "http_url", "files_url"])
-def test_every_surface_greets(site, stack, surface):
+def test_root_is_served_on_every_surface(site, stack, surface):
     assert site.at(getattr(stack, surface)).get("/").status_code == 200
 
 
 @pytest.mark.parametrize("path", GET_PATHS)
-def test_head_is_get_without_a_body(site, path):
+def test_head_equals_get_without_body(site, path):
     got, headed = site.get(path), site.head(path)
     assert headed.status_code == got.status_code == 200
     assert headed.content == b""
@@ -63,7 +63,7 @@ def test_head_is_get_without_a_body(site, path):
     assert headed.headers["Content-Length"] == str(len(got.content))
 
 
-def test_head_of_a_user(api, people):
+def test_head_reports_whether_user_exists(api, people):
     user = people.create()
     headed = api.head(user_path(user["sAMAccountName"]))
     assert (headed.status_code, headed.content) == (200, b"")
@@ -72,15 +72,15 @@ def test_head_of_a_user(api, people):
 
 @pytest.mark.parametrize("surface", ["https_url", "http_url"])
 @pytest.mark.parametrize("path", ["/users?limit=1", "/auth/me", "/users/Administrator"])
-def test_short_paths_are_the_same_resources(site, stack, surface, path):
+def test_short_path_serves_same_resource(site, stack, surface, path):
     short = site.at(getattr(stack, surface)).get(path)
     long = site.get("/api/v1" + path)
     assert short.status_code == long.status_code == 200
     assert short.json() == long.json()
 
 
-def test_login_on_the_short_path(site, stack):
-    tokens = site.as_nobody().login(*stack.administrator)
+def test_login_works_on_short_path(site, stack):
+    tokens = site.as_anonymous().login(*stack.administrator)
     assert site.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
 
 
@@ -88,8 +88,8 @@ def test_login_on_the_short_path(site, stack):
                                   "/api/v1/users/", "/users//", "/api", "/healthy",
                                   "/api/v1/auth/login/x", "/.git/config", "/users/../auth/me/x",
                                   "/" + "/".join("abcdefghijklmnopqrstuvwxyz")])
-def test_unknown_paths_are_404(site, path):
-    contract.refused(site.get(path), 404, "NOT_FOUND")
+def test_unknown_path_is_not_found(site, path):
+    contract.check_error(site.get(path), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("method, path, allowed", [
@@ -104,7 +104,7 @@ def test_unknown_paths_are_404(site, path):
     ("PATCH", "/auth/refresh", {"POST"}),
     ("POST", "/auth/me", {"GET", "HEAD", "PATCH"}),
 ])
-def test_methods_that_a_resource_has_not_are_405(site, method, path, allowed):
+def test_unsupported_method_is_refused_with_allow_header(site, method, path, allowed):
     response = site.request(method, path)
     assert response.status_code == 405
     assert set(re.split(r",\s*", response.headers["Allow"])) == allowed
@@ -116,28 +116,28 @@ def test_methods_that_a_resource_has_not_are_405(site, method, path, allowed):
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json",
                                   "multipart/form-data; boundary=x", "application/jsonp",
                                   "application/json; charset=koi8-r"])
-def test_other_content_types_are_415(api, path, kind):
+def test_body_of_other_content_type_is_refused(api, path, kind):
     response = api.post(path, data='{"password":"x"}', headers={"Content-Type": kind})
-    contract.refused(response, 415, "UNSUPPORTED_MEDIA_TYPE")
+    contract.check_error(response, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8",
                                   "Application/JSON;charset=\"UTF-8\""])
-def test_json_by_any_of_its_names_is_taken(site, kind):
+def test_json_content_type_may_have_case_and_charset(site, kind):
     response = site.post("/auth/login", data="{}", headers={"Content-Type": kind})
-    contract.refused(response, 400, "VALIDATION_ERROR")
+    contract.check_error(response, 400, "VALIDATION_ERROR")
 
 
 # --- X-Request-ID -------------------------------------------------------------------------------
 
-# Answers of workers, and one that nginx makes itself.
+# Responses of workers, and one that nginx sends itself.
 CALLS = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/users"),
                                                  ("GET", "/users/%ff"), ("TRACE", "/health")])
 
 
 @CALLS
 @pytest.mark.parametrize("identifier", ["a", "abc-DEF_1.2", "x" * 64, "."])
-def test_a_good_request_id_comes_back(site, method, path, identifier):
+def test_valid_request_id_is_returned(site, method, path, identifier):
     response = site.request(method, path, headers={"X-Request-ID": identifier})
     assert response.headers["X-Request-ID"] == identifier
 
@@ -145,7 +145,7 @@ def test_a_good_request_id_comes_back(site, method, path, identifier):
 @CALLS
 @pytest.mark.parametrize("identifier", ["", "x" * 65, "x" * 2000, "two words", "a/b", "a\"b", "a,b",
                                         "<script>", "{}", "a%0d%0aSet-Cookie:x", "$request_id"])
-def test_any_other_request_id_is_replaced(site, method, path, identifier):
+def test_invalid_request_id_is_replaced(site, method, path, identifier):
     response = site.request(method, path, headers={"X-Request-ID": identifier})
     assert response.headers["X-Request-ID"] != identifier
     assert "Set-Cookie" not in response.headers
@@ -153,7 +153,7 @@ def test_any_other_request_id_is_replaced(site, method, path, identifier):
 
 @pytest.mark.parametrize("path", ["/health", "/nowhere"])
 @pytest.mark.parametrize("identifier", [b"\xff\xfe", "кириллица".encode(), b"a\tb", b"a\x01b"])
-def test_a_request_id_of_hostile_bytes_is_not_repeated(stack, path, identifier):
+def test_request_id_with_raw_bytes_is_not_returned(stack, path, identifier):
     octets = (b"GET " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
               b"X-Request-ID: " + identifier + b"\r\n\r\n")
     answer = wire.exchange(stack.https_url, stack.ca_file, octets)
@@ -161,7 +161,7 @@ def test_a_request_id_of_hostile_bytes_is_not_repeated(stack, path, identifier):
     assert identifier not in answer.octets
 
 
-def test_our_own_request_ids_differ(site):
+def test_generated_request_ids_are_unique(site):
     seen = {site.get("/health", headers={"X-Request-ID": ""}).headers["X-Request-ID"]
             for _ in range(20)}
     assert len(seen) == 20

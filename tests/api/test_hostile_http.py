@@ -1,4 +1,5 @@
-"""Hostile HTTP: what no browser sends. Each gets a 4xx in the one format, and no worker is lost."""
+"""Malformed HTTP that no browser sends. Each request gets a 4xx in the common error format, and
+no worker exits."""
 
 import json
 import socket
@@ -12,7 +13,7 @@ SURFACES = pytest.mark.parametrize("surface", ["https_url", "http_url"])
 
 
 @pytest.fixture(autouse=True, scope="module")
-def no_worker_is_lost(stack, site):
+def assert_workers_survive(stack, site):
     before = set(stack.service.workers())
     yield
     assert site.get("/health").status_code == 200
@@ -21,7 +22,8 @@ def no_worker_is_lost(stack, site):
 
 @pytest.fixture
 def send(stack):
-    """Sends bytes to a surface; the answer, held against the error format if it is an error."""
+    """Returns a function that sends bytes to a surface and returns the response; an error must
+    have the common format."""
     def call(octets, surface="https_url", half_close=False):
         answer = wire.exchange(getattr(stack, surface), stack.ca_file, octets, half_close)
         if answer.status and answer.status >= 400 and b" " in octets[:10]:
@@ -42,7 +44,7 @@ def send(stack):
 @pytest.mark.parametrize("path", ["/users", "/health", "/", "/auth/login", "/api/v1/users/x"])
 @pytest.mark.parametrize("method", ["FOO", "TRACE", "CONNECT", "PROPFIND", "OPTIONS", "LINK",
                                     "MKCOL", "GETT", "G", "X" * 300, "A-B", "A_B"])
-def test_methods_that_do_not_exist(send, surface, method, path):
+def test_unknown_method_is_client_error(send, surface, method, path):
     answer = send(wire.request(method, path), surface)
     assert 400 <= answer.status < 500, answer.status_line
 
@@ -50,12 +52,12 @@ def test_methods_that_do_not_exist(send, surface, method, path):
 @SURFACES
 @pytest.mark.parametrize("method", ["get", "Get", "pOST", "G E T", "GE\tT", "G\x00T", "ГET", "{}",
                                     "\"GET\"", "1", ""])
-def test_methods_that_are_no_words(send, surface, method):
+def test_malformed_method_is_bad_request(send, surface, method):
     assert send(wire.request(method, "/users"), surface).status == 400
 
 
 @pytest.mark.parametrize("path, allowed", [("/health", "GET"), ("/users", "POST")])
-def test_an_unknown_method_learns_the_known_ones(send, path, allowed):
+def test_unknown_method_gets_allow_header(send, path, allowed):
     answer = send(wire.request("FOO", path))
     assert answer.status == 405
     assert allowed in answer.headers["Allow"]
@@ -74,7 +76,7 @@ def test_an_unknown_method_learns_the_known_ones(send, path, allowed):
     b"GET /users/\xff\xfe HTTP/1.1", b"GET /users?search=\xff HTTP/1.1", b"GET * HTTP/1.1",
     b"GET http://[::1 HTTP/1.1", b"POST /users/" + b"%41" * 3000 + b" HTTP/1.1",
 ])
-def test_request_lines(send, surface, line, stack, admin_token):
+def test_malformed_request_line_is_client_error(send, surface, line, stack, admin_token):
     octets = (line + b"\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer "
               + admin_token.encode() + b"\r\n\r\n")
     answer = send(octets, surface)
@@ -90,18 +92,18 @@ def test_request_lines(send, surface, line, stack, admin_token):
     b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00", b"{" * 1000,
     b"EHLO mail\r\nQUIT\r\n", b"*3\r\n$3\r\nSET\r\n",
 ], ids=repr)
-def test_garbage_is_refused(send, surface, octets):
+def test_bytes_that_are_not_http_are_refused(send, surface, octets):
     answer = send(octets, surface)
     assert answer.status in (None, 400, 405)
 
 
 @pytest.mark.parametrize("octets", [b"", b"\r\n\r\n", b"G", b"GET / HTTP/1.1",
                                     b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
-def test_half_a_request_is_no_request(send, octets):
+def test_incomplete_request_is_refused(send, octets):
     assert send(octets, "http_url", half_close=True).status in (None, 400)
 
 
-def test_plain_http_on_the_encrypted_port(stack):
+def test_plain_http_on_tls_port_is_refused(stack):
     base = "http" + stack.https_url.removeprefix("https")
     answer = wire.exchange(base, stack.ca_file, wire.request("GET", "/users"))
     assert answer.status in (301, 308, 400, 426)
@@ -109,7 +111,7 @@ def test_plain_http_on_the_encrypted_port(stack):
         assert answer.json()["code"]
 
 
-def test_http_1_0_and_0_9(send):
+def test_http_1_0_is_served_and_0_9_is_harmless(send):
     assert send(wire.request("GET", "/health", version="HTTP/1.0")).status == 200
     answer = send(b"GET /health\r\n")
     assert answer.status in (None, 200, 400)
@@ -143,13 +145,13 @@ HEADERS = {
     "a NUL in a field": b"GET /health HTTP/1.1\r\nHost: a\r\nX: a\0b\r\nConnection: close\r\n\r\n",
     "a bad host": b"GET /health HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n",
 }
-# What nginx passes over rather than refuses, as RFC 9110 lets it.
+# Requests that nginx may accept by ignoring the defect, as RFC 9110 permits.
 HARMLESS = {"a field without a name"}
 
 
 @SURFACES
 @pytest.mark.parametrize("name", HEADERS)
-def test_headers(send, surface, name):
+def test_malformed_headers_are_client_errors(send, surface, name):
     answer = send(HEADERS[name], surface)
     if name in HARMLESS:
         assert answer.status == 200 or 400 <= answer.status < 500
@@ -157,13 +159,13 @@ def test_headers(send, surface, name):
         assert 400 <= answer.status < 500 or answer.status == 501, answer.status_line
 
 
-def test_oversized_headers_say_so(send):
+def test_oversized_headers_are_refused(send):
     answer = send(HEADERS["a huge field"])
     assert answer.status in (400, 431)
 
 
-def test_header_names_cannot_pose_as_parameters(api, send, admin_token):
-    """A field that ends up in the same FastCGI parameter must not speak for the real one."""
+def test_header_name_cannot_override_fastcgi_parameter(api, send, admin_token):
+    """A header that maps to the same FastCGI parameter must not replace the real one."""
     answer = send(wire.request("GET", "/auth/me", [("Authorization_", f"Bearer {admin_token}"),
                                                    ("HTTP-AUTHORIZATION", f"Bearer {admin_token}"),
                                                    ("X_Request_ID", "forged")]))
@@ -171,7 +173,7 @@ def test_header_names_cannot_pose_as_parameters(api, send, admin_token):
     assert b"forged" not in answer.octets
 
 
-def test_the_address_cannot_be_forged(api, audit):
+def test_client_address_cannot_be_forged(api, audit):
     response = api.patch("/users/nobody-is-called-so", json={},
                          headers={"X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7",
                                   "Forwarded": "for=203.0.113.7"})
@@ -185,30 +187,31 @@ def json_headers(token, *more):
 
 
 @pytest.mark.parametrize("size", [257 * 1024, 1024 * 1024 + 1, 5 * 1024 * 1024])
-def test_bodies_too_large(api, size):
+def test_too_large_body_is_refused(api, size):
     body = json.dumps({"title": "x" * size})
     response = api.post("/users", data=body, headers={"Content-Type": "application/json"})
-    contract.refused(response, 413, "PAYLOAD_TOO_LARGE")
+    contract.check_error(response, 413, "PAYLOAD_TOO_LARGE")
 
 
-def test_a_body_just_small_enough(api, people):
+def test_largest_allowed_body_is_accepted(api, people):
     user = people.create()
     body = ('{"title":"x"' + " " * (256 * 1024 - 13) + "}").encode()
     assert len(body) == 256 * 1024
     headers = {"Content-Type": "application/json"}
     path = user_path(user["sAMAccountName"])
     assert api.patch(path, data=body, headers=headers).json()["title"] == "x"
-    contract.refused(api.patch(path, data=body + b" ", headers=headers), 413, "PAYLOAD_TOO_LARGE")
+    contract.check_error(api.patch(path, data=body + b" ", headers=headers), 413,
+                         "PAYLOAD_TOO_LARGE")
 
 
 @SURFACES
-def test_a_body_announced_too_large(send, surface, admin_token):
+def test_too_large_content_length_is_refused(send, surface, admin_token):
     headers = json_headers(admin_token, ("Content-Length", str(10 ** 12)))
     answer = send(wire.request("POST", "/users", headers), surface)
     assert answer.status == 413
 
 
-def test_a_body_in_chunks(send, admin_token, people):
+def test_chunked_body_is_accepted(send, admin_token, people):
     body = json.dumps(people.body(title="in chunks")).encode()
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece)
                       for piece in (body[i:i + 7] for i in range(0, len(body), 7)))
@@ -218,7 +221,7 @@ def test_a_body_in_chunks(send, admin_token, people):
     assert answer.status == 201, answer.octets
 
 
-def test_too_large_a_body_in_chunks(send, admin_token):
+def test_too_large_chunked_body_is_refused(send, admin_token):
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     answer = send(wire.request("POST", "/users",
                                json_headers(admin_token, ("Transfer-Encoding", "chunked")),
@@ -226,7 +229,7 @@ def test_too_large_a_body_in_chunks(send, admin_token):
     assert answer.status == 413
 
 
-def test_a_body_that_is_cut_off_changes_nothing(stack, admin_token, people, truth):
+def test_truncated_body_changes_nothing(stack, admin_token, people, ldap_admin):
     body = people.body()
     octets = json.dumps(body).encode()
     with wire.connect(stack.http_url, stack.ca_file) as peer:
@@ -234,10 +237,10 @@ def test_a_body_that_is_cut_off_changes_nothing(stack, admin_token, people, trut
             admin_token, ("Content-Length", str(len(octets) + 10))), octets))
         peer.shutdown(socket.SHUT_WR)
         peer.recv(65536)
-    assert truth.find(body["sAMAccountName"]) is None
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
-def test_two_requests_in_one_packet(stack):
+def test_pipelined_requests_are_both_answered(stack):
     octets = (wire.request("GET", "/health", [("Connection", "keep-alive")])
               + wire.request("GET", "/nowhere"))
     with wire.connect(stack.http_url, stack.ca_file) as peer:
@@ -248,14 +251,14 @@ def test_two_requests_in_one_packet(stack):
     assert received.count(b"HTTP/1.1 200 ") == received.count(b"HTTP/1.1 404 ") == 1
 
 
-def test_a_client_that_leaves_in_the_middle(stack, site):
+def test_disconnected_clients_do_not_harm_service(stack, site):
     for _ in range(50):
         with wire.connect(stack.http_url, stack.ca_file) as peer:
             peer.sendall(wire.request("GET", "/users?limit=1000"))
     assert site.get("/health").status_code == 200
 
 
-def test_no_version_is_told(stack):
+def test_server_header_reveals_no_version(stack):
     for path in ("/health", "/nowhere", "/users"):
         answer = wire.exchange(stack.https_url, stack.ca_file, wire.request("GET", path))
         assert not any(c.isdigit() for c in answer.headers.get("Server", ""))

@@ -1,4 +1,4 @@
-"""Lists: what the query may say, what searches find, and pages without a gap or a duplicate."""
+"""Lists of directory entries: query parameters, searches, and pages without gaps or duplicates."""
 
 import pytest
 
@@ -16,9 +16,9 @@ def path(request):
     return request.param
 
 
-# --- what the query may say ---------------------------------------------------------------------
+# --- query parameters -----------------------------------------------------------------------------
 
-def test_list_has_its_defaults(api, path):
+def test_list_has_default_page(api, path):
     body = api.get(path).json()
     contract.check_list(body)
     assert (body["skip"], body["limit"]) == (0, 10)
@@ -38,59 +38,60 @@ def test_list_has_its_defaults(api, path):
     ("search=%ff%fe", ["search"]), ("search=%00", ["search"]), ("search=%ed%a0%80", ["search"]),
     ("search=" + "x" * 257, ["search"]), ("search=a%00b", ["search"]),
 ])
-def test_queries_that_are_refused(api, path, query, fields):
-    found = contract.refused(api.get(f"{path}?{query}"), 400, "VALIDATION_ERROR")
+def test_invalid_list_query_is_rejected(api, path, query, fields):
+    found = contract.check_error(api.get(f"{path}?{query}"), 400, "VALIDATION_ERROR")
     assert sorted(found) == sorted(fields)
 
 
 @pytest.mark.parametrize("query", ["limit=1", "limit=1000", "skip=0", "limit=007", "&&limit=3&", "",
                                    "search=a&skip=1&limit=2"])
-def test_queries_that_are_taken(api, path, query):
+def test_valid_list_query_is_accepted(api, path, query):
     response = api.get(f"{path}?{query}")
     assert response.status_code == 200
     contract.check_list(response.json())
 
 
 @pytest.mark.parametrize("skip", [100000, 2147482647])
-def test_skip_beyond_the_end(api, path, skip):
+def test_skip_beyond_end_is_empty_page(api, path, skip):
     total = api.get(path).json()["total"]
     body = api.get(f"{path}?skip={skip}").json()
     assert (body["items"], body["total"], body["skip"]) == ([], total, skip)
 
 
-def test_search_without_a_match(api, path):
+def test_search_without_match_is_empty_list(api, path):
     body = api.get(path, params={"search": tag()}).json()
     assert body == {"items": [], "total": 0, "skip": 0, "limit": 10, "pages": 0}
 
 
-def test_search_of_nothing_is_the_list(api, path):
+def test_empty_search_lists_everything(api, path):
     everything = api.get(path).json()["total"]
     assert api.get(f"{path}?search=").json()["total"] == everything
     assert everything > 1
 
 
-# --- what is in a list --------------------------------------------------------------------------
+# --- content --------------------------------------------------------------------------------------
 
 def names_in_the_directory(entries):
-    found = entries.truth.search(f"(objectClass={entries.kind.object_class})", [entries.kind.name])
+    found = entries.ldap_admin.search(f"(objectClass={entries.kind.object_class})",
+                                      [entries.kind.name])
     return sorted(values[entries.kind.name][0].decode() for _, values in found)
 
 
-def test_all_of_a_kind_and_nothing_else(api, entries):
+def test_list_contains_exactly_entries_of_kind(api, entries):
     body = api.get(entries.kind.path, params={"limit": 1000}).json()
     items = [entries.kind.check(item) for item in contract.check_list(body)]
     assert sorted(item[entries.kind.name] for item in items) == names_in_the_directory(entries)
     assert body["total"] == len(items)
 
 
-def test_what_is_listed_is_what_is_read(api, entries):
+def test_listed_entry_equals_read_entry(api, entries):
     made = entries.create(description="as it is read")
     name = made[entries.kind.name]
     [listed] = api.get(entries.kind.path, params={"search": name}).json()["items"]
     assert listed == entries.get(name) == made
 
 
-def test_other_kinds_are_not_found(people, groups, units, containers):
+def test_search_finds_only_entries_of_kind(people, groups, units, containers):
     word = tag()
     people.create(cn=f"{word} u")
     for entries in (groups, units, containers):
@@ -100,25 +101,27 @@ def test_other_kinds_are_not_found(people, groups, units, containers):
     assert len(people.search(word)) == 1
 
 
-def test_a_name_of_one_kind_is_none_of_another(api, people, groups, units, containers):
+def test_name_of_other_kind_is_not_found(api, people, groups, units, containers):
     made = {entries: entries.create()[entries.kind.name] for entries in (groups, units, containers)}
     made[people] = people.create()["cn"]
     for entries in (groups, units, containers):
         for other, name in made.items():
             if other is not entries:
-                contract.refused(api.get(entries.path(name)), 404, "NOT_FOUND")
-                contract.refused(api.delete(entries.path(name)), 404, "NOT_FOUND")
+                contract.check_error(api.get(entries.path(name)), 404, "NOT_FOUND")
+                contract.check_error(api.delete(entries.path(name)), 404, "NOT_FOUND")
 
 
-# --- searches -----------------------------------------------------------------------------------
+# --- searches -------------------------------------------------------------------------------------
 
-def test_search_looks_in_these_attributes(entries):
-    """Found by each of them alone; `plain` shows that nothing else is looked into."""
+def test_search_covers_exactly_documented_attributes(entries):
+    """The word in any of these attributes is found; the entry "plain" has it elsewhere and is
+    not found."""
     word, name = tag(), entries.kind.name
     expected = {entries.create(**{name: f"Über {word} end"})[name]}
     for attribute in entries.kind.searched[1:]:
         expected.add(entries.create(**{attribute: f"a{word}b"})[name])
-    entries.named("plain " + tag(), parent=entries.truth.add_ou(f"above {word}", entries.parent)
+    entries.named("plain " + tag(),
+                  parent=entries.ldap_admin.add_ou(f"above {word}", entries.parent)
                   if entries.kind is not OUS else entries.parent)
     assert entries.search(word) == sorted(expected)
     assert entries.search(word.upper()) == sorted(expected)
@@ -126,72 +129,72 @@ def test_search_looks_in_these_attributes(entries):
 
 
 @pytest.mark.parametrize("name, text", [("Щукина Ёлка", "щукина ёлка"), ("MÜLLER", "müller")])
-def test_search_has_no_case(entries, name, text):
+def test_search_ignores_case(entries, name, text):
     word = tag()
     entries.named(f"{name} {word}")
     assert entries.search(f"{text} {word}") == [f"{name} {word}"]
 
 
 @pytest.mark.parametrize("text", FILTER_CHARACTERS)
-def test_search_finds_the_characters_themselves(entries, text):
+def test_search_matches_special_characters_literally(entries, text):
     word = tag()
     for name in (f"{word}{text}end", f"{word}abcend", f"{word}end"):
-        entries.plant(name)
+        entries.create_over_ldap(name)
     assert entries.search(f"{word}{text}end") == [f"{word}{text}end"]
     assert entries.search(f"{word}{text}") == [f"{word}{text}end"]
 
 
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(cn=admin*", "\\00", "zz*zz", "admin*",
                                   "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
-def test_search_is_never_a_filter(entries, text):
+def test_search_is_not_ldap_filter(entries, text):
     assert entries.search(text) == []
 
 
-# --- pages --------------------------------------------------------------------------------------
+# --- pages ----------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
-def crowd(entries):
-    """A word, and the names of many entries that have it in their names."""
+def many_entries(entries):
+    """Returns a word and the names of many entries that contain it."""
     word = tag()[:8]
     names = [f"{word} {number:04}" for number in range(MANY)]
-    parent = entries.truth.add_ou(f"all {tag()}", entries.parent)
+    parent = entries.ldap_admin.add_ou(f"all {tag()}", entries.parent)
     accounts = ({"sAMAccountName": name} if entries.kind is GROUPS else {} for name in names)
-    entries.truth.add_all((entries.dn(name, parent),
-                           {"objectClass": entries.kind.object_class, **account})
-                          for name, account in zip(names, accounts, strict=True))
+    entries.ldap_admin.add_all((entries.dn(name, parent),
+                                {"objectClass": entries.kind.object_class, **account})
+                               for name, account in zip(names, accounts, strict=True))
     return word, names
 
 
 @pytest.mark.parametrize("limit", [1000, 100, 33])
-def test_page_by_page(api, entries, crowd, limit):
-    word, names = crowd
+def test_pages_contain_every_entry_once_in_order(api, entries, many_entries, limit):
+    word, names = many_entries
     seen = []
     for skip in range(0, MANY, limit):
         body = api.get(entries.kind.path,
                        params={"search": word, "skip": skip, "limit": limit}).json()
         seen += [item[entries.kind.name] for item in contract.check_list(body)]
         assert (body["total"], body["pages"]) == (MANY, -(-MANY // limit))
-    assert seen == names  # also in this order
+    assert seen == names  # in the same order
 
 
 @pytest.mark.parametrize("skip, limit, expected", [
     (0, 1, 1), (MANY - 1, 10, 1), (MANY - 10, 10, 10), (MANY - 5, 10, 5), (MANY, 10, 0),
     (MANY + 1, 1, 0), (99, 2, 2),
 ])
-def test_the_edges(api, entries, crowd, skip, limit, expected):
-    word, names = crowd
+def test_first_and_last_pages_are_exact(api, entries, many_entries, skip, limit, expected):
+    word, names = many_entries
     body = api.get(entries.kind.path, params={"search": word, "skip": skip, "limit": limit}).json()
     found = [item[entries.kind.name] for item in contract.check_list(body)]
     assert found == names[skip:skip + limit]
     assert (len(found), body["total"]) == (expected, MANY)
 
 
-def test_the_order_has_no_case(entries):
+def test_list_order_ignores_case(entries):
     word = tag()
     names = [f"{word} {letter}" for letter in "bAcDaE"]
-    parents = [entries.truth.add_ou(tag(), entries.parent) for _ in names]
+    parents = [entries.ldap_admin.add_ou(tag(), entries.parent) for _ in names]
     for name, parent in zip(names, parents, strict=True):
-        entries.plant(name, parent)
+        entries.create_over_ldap(name, parent)
     response = entries.api.get(entries.kind.path, params={"search": word})
     found = [item[entries.kind.name].lower() for item in response.json()["items"]]
     assert found == sorted(name.lower() for name in names)

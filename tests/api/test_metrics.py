@@ -1,4 +1,4 @@
-"""/metrics: what Prometheus reads of it, and what nobody may."""
+"""/metrics: content, format and access."""
 
 import math
 import re
@@ -22,29 +22,29 @@ ERRORS = "kontora_directory_errors_total"
 
 
 @pytest.fixture
-def anybody(site):
-    return site.as_nobody()
+def anonymous_site(site):
+    return site.as_anonymous()
 
 
-def counted(client, operation):
+def operation_count(client, operation):
     return metrics.values(client)[(f"{DURATION}_count", operation)]
 
 
-def test_it_needs_nobody(anybody):
-    assert metrics.families(anybody)
+def test_metrics_need_no_token(anonymous_site):
+    assert metrics.families(anonymous_site)
 
 
-def test_every_metric_says_what_it_is(anybody):
-    for family in metrics.families(anybody).values():
+def test_every_metric_has_help_and_type(anonymous_site):
+    for family in metrics.families(anonymous_site).values():
         assert family.name.startswith("kontora_")
         assert family.documentation.endswith(".")
         assert family.type in ("counter", "gauge", "histogram")
         assert family.samples
 
 
-def test_histograms_are_whole(anybody):
-    """Buckets grow to all, sums and counts belong to them."""
-    for family in metrics.families(anybody).values():
+def test_histograms_are_consistent(anonymous_site):
+    """Buckets are cumulative; sums and counts match them."""
+    for family in metrics.families(anonymous_site).values():
         if family.type != "histogram":
             continue
         buckets, counts = {}, {}
@@ -56,22 +56,22 @@ def test_histograms_are_whole(anybody):
                 counts[key] = sample.value
         assert buckets.keys() == counts.keys()
         for key, series in buckets.items():
-            assert series == sorted(series), "bounds and counts both grow"
+            assert series == sorted(series), "bounds or counts decrease"
             assert series[-1] == (math.inf, counts[key])
 
 
-def test_promtool_finds_nothing_to_complain_about(anybody):
-    """Of names, of types, of help, and of the format itself."""
-    text = anybody.get("/metrics").content
+def test_metrics_pass_promtool(anonymous_site):
+    """promtool checks names, types, help texts and the format."""
+    text = anonymous_site.get("/metrics").content
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True,
                           check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-# --- requests -----------------------------------------------------------------------------------
+# --- requests -------------------------------------------------------------------------------------
 
-def grows(client, key, by=1):
-    """A context in which a series has to grow."""
+def assert_grows(client, key, by=1):
+    """Returns a context manager that asserts that a series grows."""
     return Growth(client, key, by)
 
 
@@ -86,7 +86,7 @@ class Growth:
         self._before = self._value()
 
     def __exit__(self, *failed):
-        if not failed[0]:  # an answer is counted when it was handed to nginx, not before
+        if not failed[0]:  # a response is counted after it was handed to nginx, so wait
             wait_until(lambda: self._value() == self._before + self._by, 3,
                        f"{self._key} to grow by {self._by}")
 
@@ -97,49 +97,50 @@ class Growth:
     ("GET", "/api/v1/users/nobody%20at%20all", "/api/v1/users/{username}", 404),
     ("POST", "/api/v1/accounts", "/api/v1/accounts", 415),
     ("PATCH", "/ous/none", "/api/v1/ous/{name}", 415)])
-def test_calls_are_counted_by_pattern(site, method, path, route, status):
+def test_requests_are_counted_by_route(site, method, path, route, status):
     labels = ("GET" if method == "HEAD" else method, route)
-    with grows(site, (REQUESTS, *labels)), grows(site, (RESPONSES, *labels, str(status))), \
-            grows(site, (f"{RESPONSE_TIME}_count", *labels)):
+    with assert_grows(site, (REQUESTS, *labels)), assert_grows(site,
+                                                               (RESPONSES, *labels, str(status))), \
+            assert_grows(site, (f"{RESPONSE_TIME}_count", *labels)):
         assert site.request(method, path).status_code == status
 
 
 @pytest.mark.parametrize("method, path, status", [
     ("GET", "/nowhere", 404), ("GET", "/nowhere/{}", 404), ("POST", "/api/v1/nowhere/{}", 404),
     ("DELETE", "/health", 405), ("GET", "/users/%ff", 400)])
-def test_what_leads_nowhere_makes_no_series(site, method, path, status):
-    with grows(site, (RESPONSES, method, "none", str(status))):
+def test_unknown_path_creates_no_series(site, method, path, status):
+    with assert_grows(site, (RESPONSES, method, "none", str(status))):
         assert site.request(method, path.format(tag())).status_code == status
 
 
-def test_no_series_is_of_a_client_s_making(site):
-    """Nor is a name in any of them: routes are those of the program."""
+def test_client_input_creates_no_series(site):
+    """No series or label contains client input: routes are the program's patterns."""
     name = tag()
     for path in (f"/{name}", f"/users/{name}", f"/health?{name}=1", f"/groups/{name}"):
         site.get(path, headers={"User-Agent": name, "X-Request-ID": name, "Accept-Language": name})
     site.request(name.upper(), "/health")
-    response = site.as_nobody().get("/metrics")
+    response = site.as_anonymous().get("/metrics")
     assert name.casefold() not in response.text.casefold()
     assert len(response.content) < 400_000
 
 
-def test_errors_are_counted_by_code(nobody, site):
-    with grows(site, (HTTP_ERRORS, "UNAUTHORIZED")):
-        contract.refused(nobody.get("/contacts"), 401, "UNAUTHORIZED")
-    with grows(site, (HTTP_ERRORS, "INVALID_JSON")):
-        contract.refused(nobody.post("/auth/login", data=b"{", headers={
+def test_errors_are_counted_by_code(anonymous, site):
+    with assert_grows(site, (HTTP_ERRORS, "UNAUTHORIZED")):
+        contract.check_error(anonymous.get("/contacts"), 401, "UNAUTHORIZED")
+    with assert_grows(site, (HTTP_ERRORS, "INVALID_JSON")):
+        contract.check_error(anonymous.post("/auth/login", data=b"{", headers={
             "Content-Type": "application/json"}), 400, "INVALID_JSON")
 
 
-def test_every_code_is_there_before_it_happens(anybody):
-    """So that an increase from nothing is seen."""
-    codes = {key[1] for key in metrics.values(anybody) if key[0] == HTTP_ERRORS}
+def test_every_error_code_starts_at_zero(anonymous_site):
+    """Otherwise a rate could not show the first increase."""
+    codes = {key[1] for key in metrics.values(anonymous_site) if key[0] == HTTP_ERRORS}
     assert {"INTERNAL_ERROR", "DATABASE_UNAVAILABLE", "DIRECTORY_UNAVAILABLE"} <= codes
 
 
-# --- the database -------------------------------------------------------------------------------
+# --- database -------------------------------------------------------------------------------------
 
-def test_queries_and_transactions_are_timed(sql_stack, sql_api):
+def test_metrics_count_queries_and_transactions(sql_stack, sql_api):
     site = sql_api.at(sql_stack.https_url)
     before = metrics.values(site)
     name = tag()
@@ -153,36 +154,38 @@ def test_queries_and_transactions_are_timed(sql_stack, sql_api):
     assert after[("kontora_database_up",)] == 1
 
 
-# --- processes ----------------------------------------------------------------------------------
+# --- processes ------------------------------------------------------------------------------------
 
-def test_pools_are_told(anybody):
-    values = metrics.values(anybody)
+def test_metrics_describe_worker_pools(anonymous_site):
+    values = metrics.values(anonymous_site)
     for pool, size in {"core": 2, "auth": 2, "directory": 4, "files": 4}.items():
         assert values[("kontora_pool_size", pool)] == size
         assert sum(values[("kontora_pool_workers", pool, state)]
                    for state in ("busy", "idle")) == size
         assert values[("kontora_worker_starts_total", pool)] >= size
-    assert values[("kontora_pool_workers", "core", "busy")] >= 1, "the one that answers"
+    assert values[("kontora_pool_workers", "core", "busy")] >= 1, (
+        "the worker that serves this request")
     assert values[("kontora_pool_connections", "core")] >= 1
     assert values[("kontora_pool_connections", "files")] == 0
     assert values[("kontora_pool_busy_seconds_total", "core")] > 0
 
 
-def test_waiting_for_a_worker_is_timed(anybody, nobody):
-    counted_before = metrics.values(anybody)[("kontora_http_queue_duration_seconds_count", "auth")]
-    nobody.post("/auth/login", json={})
-    after = metrics.values(anybody)
+def test_metrics_count_queued_requests(anonymous_site, anonymous):
+    counted_before = metrics.values(anonymous_site)[("kontora_http_queue_duration_seconds_count",
+                                                     "auth")]
+    anonymous.post("/auth/login", json={})
+    after = metrics.values(anonymous_site)
     assert after[("kontora_http_queue_duration_seconds_count", "auth")] == counted_before + 1
 
 
-def test_which_and_since_when(anybody, binary):
-    values = metrics.values(anybody)
+def test_build_version_and_start_time_are_reported(anonymous_site, binary):
+    values = metrics.values(anonymous_site)
     version = subprocess.run([binary, "version"], capture_output=True, text=True, check=True)
     assert values[("kontora_build_info", version.stdout.split()[1])] == 1
     assert 0 < time.time() - values[("kontora_start_time_seconds",)] < 3600
 
 
-# --- the directory ------------------------------------------------------------------------------
+# --- directory ------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("operation, call", [
     ("search", lambda api, people: api.get("/users?limit=1")),
@@ -192,14 +195,14 @@ def test_which_and_since_when(anybody, binary):
                                                  parent_dn=people.ou, cn=people.body()["cn"])),
     ("delete", lambda api, people: api.delete("/users/" + people.create()["sAMAccountName"])),
 ])
-def test_operations_are_counted(api, anybody, people, operation, call):
-    before = counted(anybody, operation)
+def test_directory_operations_are_counted(api, anonymous_site, people, operation, call):
+    before = operation_count(anonymous_site, operation)
     call(api, people)
-    assert counted(anybody, operation) > before
+    assert operation_count(anonymous_site, operation) > before
 
 
-def test_what_the_housekeeper_does_is_counted(anybody):
-    values = metrics.values(anybody)
+def test_directory_operations_of_housekeeper_are_counted(anonymous_site):
+    values = metrics.values(anonymous_site)
     for operation in ("probe", "connect", "bind"):
         assert values[(f"{DURATION}_count", operation)] > 0
         assert values[(f"{DURATION}_sum", operation)] > 0
@@ -207,29 +210,29 @@ def test_what_the_housekeeper_does_is_counted(anybody):
     assert values[("kontora_directory_controllers", "up")] == 1
 
 
-def test_results_that_are_errors_are_counted(api, anybody, people):
-    before = metrics.values(anybody)[(ERRORS, "add", "result")]
+def test_directory_errors_are_counted(api, anonymous_site, people):
+    before = metrics.values(anonymous_site)[(ERRORS, "add", "result")]
     user = people.create()
-    contract.refused(api.post("/users", json=people.body(cn=user["cn"])), 409, "ALREADY_EXISTS")
-    assert metrics.values(anybody)[(ERRORS, "add", "result")] > before
+    contract.check_error(api.post("/users", json=people.body(cn=user["cn"])), 409, "ALREADY_EXISTS")
+    assert metrics.values(anonymous_site)[(ERRORS, "add", "result")] > before
 
 
-def test_it_names_nobody(anybody, directory, api, people):
+def test_metrics_reveal_no_names_or_addresses(anonymous_site, directory, api, people):
     user = people.create()
-    text = anybody.get("/metrics").text
+    text = anonymous_site.get("/metrics").text
     for secret in (directory.address, directory.bind_dn, directory.base_dn,
                    user["sAMAccountName"]):
         assert secret not in text
     assert not re.search(r"\d+\.\d+\.\d+\.\d+", text)
 
 
-def test_it_is_of_the_main_surface_alone(site, stack):
+def test_metrics_and_readiness_are_served_on_main_surface_only(site, stack):
     for path in ("/metrics", "/health/ready"):
         files = FilesClient(stack.files_url, stack.ca_file)
-        contract.refused(files.get(path), 404, "NOT_FOUND")
+        contract.check_error(files.get(path), 404, "NOT_FOUND")
         assert site.at(stack.http_url).get(path).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_it_is_read_only(anybody, method):
-    contract.refused(anybody.request(method, "/metrics"), 405, "METHOD_NOT_ALLOWED")
+def test_metrics_are_read_only(anonymous_site, method):
+    contract.check_error(anonymous_site.request(method, "/metrics"), 405, "METHOD_NOT_ALLOWED")

@@ -1,4 +1,4 @@
-"""nginx: what it adds to every answer, what it tells other sites, and what its log holds."""
+"""nginx: headers of every response, CORS, the access log, and the shipped configuration."""
 
 import os
 import re
@@ -13,17 +13,17 @@ from support import contract, vault, wire
 from support.logs import only_line, service_line
 from support.people import tag
 
-# An answer of a worker, an error of a worker, an error of nginx.
-ANSWERS = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
-                                                   ("TRACE", "/health")])
-# To the millisecond, as the service's, with the zone of the machine.
+# A response of a worker, an error of a worker, and an error of nginx.
+RESPONSES = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
+                                                     ("TRACE", "/health")])
+# Milliseconds like the service's log, with the time zone of the host.
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d")
-FRIEND = "http://localhost:3000"
-STRANGER = "https://evil.example"
+ALLOWED_ORIGIN = "http://localhost:3000"
+OTHER_ORIGIN = "https://evil.example"
 
 
-@ANSWERS
-def test_headers_of_every_answer(site, method, path):
+@RESPONSES
+def test_every_response_has_security_headers(site, method, path):
     headers = site.request(method, path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -33,69 +33,69 @@ def test_headers_of_every_answer(site, method, path):
 
 @pytest.mark.parametrize("path", ["/app", "/app/", "/app/valid/", "/static", "/_objects", "/docs/",
                                   "/metrics/", "/api", "/files/"])
-def test_no_path_is_corrected(site, path):
-    """nginx redirects from where a location with a slash at its end would begin, to whatever Host says."""
-    contract.refused(site.get(path), 404, "NOT_FOUND")
+def test_nginx_does_not_redirect_to_slash(site, path):
+    """nginx would redirect to a location that ends in a slash, on the host that the client sent."""
+    contract.check_error(site.get(path), 404, "NOT_FOUND")
 
 
-def test_there_is_nothing_to_warn_of(stack):
+def test_nginx_logs_no_warnings(stack):
     assert "[warn]" not in (stack.logs_dir / "nginx.log").read_text()
 
 
-# --- other sites --------------------------------------------------------------------------------
+# --- cross-origin requests ------------------------------------------------------------------------
 
-@ANSWERS
-def test_a_listed_origin_may_read_the_answer(site, method, path):
-    headers = site.request(method, path, headers={"Origin": FRIEND}).headers
-    assert headers["Access-Control-Allow-Origin"] == FRIEND
+@RESPONSES
+def test_allowed_origin_may_read_response(site, method, path):
+    headers = site.request(method, path, headers={"Origin": ALLOWED_ORIGIN}).headers
+    assert headers["Access-Control-Allow-Origin"] == ALLOWED_ORIGIN
     exposed = headers["Access-Control-Expose-Headers"].split(", ")
     assert {"X-Request-ID", "ETag", "Content-Range"} <= set(exposed)
     assert "Origin" in headers["Vary"].split(", ")
 
 
-@ANSWERS
-@pytest.mark.parametrize("origin", [STRANGER, "null", FRIEND + ".evil.example",
+@RESPONSES
+@pytest.mark.parametrize("origin", [OTHER_ORIGIN, "null", ALLOWED_ORIGIN + ".evil.example",
                                     "http://localhosts"])
-def test_no_other_origin_may(site, method, path, origin):
+def test_other_origin_may_not_read_response(site, method, path, origin):
     headers = site.request(method, path, headers={"Origin": origin}).headers
     assert not [name for name in headers if name.startswith("Access-Control-")]
 
 
 def preflight(site, origin):
-    return site.as_nobody().request("OPTIONS", "/users", headers={
+    return site.as_anonymous().request("OPTIONS", "/users", headers={
         "Origin": origin, "Access-Control-Request-Method": "PATCH",
         "Access-Control-Request-Headers": "authorization,content-type"})
 
 
-def test_a_preflight_of_a_listed_origin(site):
-    response = preflight(site, FRIEND)
+def test_preflight_of_allowed_origin_lists_methods(site):
+    response = preflight(site, ALLOWED_ORIGIN)
     assert response.status_code == 204
     assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
     assert "Authorization" in response.headers["Access-Control-Allow-Headers"]
 
 
-def test_a_preflight_of_another(site):
-    assert "Access-Control-Allow-Methods" not in preflight(site, STRANGER).headers
+def test_preflight_of_other_origin_is_refused(site):
+    assert "Access-Control-Allow-Methods" not in preflight(site, OTHER_ORIGIN).headers
 
 
-# --- the access log -----------------------------------------------------------------------------
+# --- access log -----------------------------------------------------------------------------------
 
 def line_id(response):
     return response.headers["X-Request-ID"]
 
 
-def logged(stack, response):
-    """The one line of the access log about an answer."""
-    return line_of(stack, line_id(response))
+def access_log_line(stack, response):
+    """Returns the access log line of a response."""
+    return line_with_id(stack, line_id(response))
 
 
-def line_of(stack, identifier):
-    os.kill(stack.nginx.pid, signal.SIGUSR1)  # writes what it has buffered
+def line_with_id(stack, identifier):
+    os.kill(stack.nginx.pid, signal.SIGUSR1)  # flushes the buffered lines
     return only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
 
 
-def test_a_line_answers_questions(site, stack):
-    line = logged(stack, site.get("/users/nobody-is-called-so?x=y"))
+def test_access_log_line_describes_request(site, stack):
+    line = access_log_line(stack, site.get("/users/nobody-is-called-so?x=y"))
     assert (line["method"], line["path"], line["status"]) == ("GET", "/users/nobody-is-called-so",
                                                               400)
     assert line["address"].startswith("127.")
@@ -109,29 +109,29 @@ def test_a_line_answers_questions(site, stack):
     ("?limit=5&xsort=1", "directory"), ("?sort=id;skip=5", "directory"),
     ("?sort=created_at,-id", "directory"), ("?sort=created_at%2Cid", "directory")])
 @pytest.mark.parametrize("path", ["contacts", "deals", "tasks", "activities", "analytics/summary"])
-def test_what_may_look_at_many_rows_holds_up_nobody(site, stack, path, query, pool):
-    line = logged(stack, site.get(f"/api/v1/{path}{query}"))
+def test_expensive_queries_use_directory_pool(site, stack, path, query, pool):
+    line = access_log_line(stack, site.get(f"/api/v1/{path}{query}"))
     assert line["pool"] == pool
 
 
 @pytest.mark.parametrize("method, path", [
     ("POST", "contacts"), ("GET", "deals/1"), ("PATCH", "tasks/1"), ("DELETE", "activities/1"),
     ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])
-def test_what_is_quick_goes_to_the_quick(site, stack, method, path):
-    assert logged(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
+def test_quick_calls_use_core_pool(site, stack, method, path):
+    assert access_log_line(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
 
 
 @pytest.mark.parametrize("method, path, pool, pattern", [
     ("GET", "/health", "core", "/health"), ("POST", "/auth/login", "auth", "/api/v1/auth/login"),
     ("GET", "/users/nobody-is-called-so?x=y", "directory", "/api/v1/users/{username}"),
     ("DELETE", "/nowhere/at/all", "core", None)])
-def test_a_request_is_followed_by_its_id(site, stack, method, path, pool, pattern):
+def test_request_id_links_nginx_and_service_logs(site, stack, method, path, pool, pattern):
     response = site.request(method, path)
-    outside, inside = logged(stack, response), service_line(stack, line_id(response))
+    outside, inside = access_log_line(stack, response), service_line(stack, line_id(response))
     for name in ("method", "status", "address", "pool", "level", "message", "request_id"):
         assert outside[name] == inside[name], name
     assert (inside["pool"], inside["route"]) == (pool, pattern)
-    assert inside["path"].endswith(outside["path"]), "the service has the long one"
+    assert inside["path"].endswith(outside["path"]), "the service must log the full path"
     assert inside["path"].startswith("/") and "?" not in inside["path"]
     assert inside["body_out"] == len(response.content)
     assert inside.get("code") == response.json().get("code")
@@ -139,16 +139,16 @@ def test_a_request_is_followed_by_its_id(site, stack, method, path, pool, patter
     assert TIME.fullmatch(outside["time"]), outside["time"]
 
 
-def test_a_line_tells_where_the_time_went(site, stack):
-    """Of a look-up in the directory, most of it there."""
+def test_log_line_has_time_of_directory_and_database(site, stack):
+    """Most of the time of a directory lookup is spent in the directory."""
     line = service_line(stack, line_id(site.get("/users/nobody-is-called-so")))
     assert 0 < line["directory_us"] <= line["auth_us"] + line["handler_us"] <= line["duration_us"]
     line = service_line(stack, line_id(site.get("/api/v1/accounts")))
     assert 0 < line["database_us"] <= line["duration_us"] and "directory_us" not in line
 
 
-def test_an_error_of_nginx_is_logged_as_what_was_asked(site, stack):
-    line = logged(stack, site.request("TRACE", "/health"))
+def test_error_of_nginx_is_logged_with_original_request(site, stack):
+    line = access_log_line(stack, site.request("TRACE", "/health"))
     assert (line["method"], line["path"], line["status"]) == ("TRACE", "/health", 405)
 
 
@@ -158,40 +158,43 @@ def test_an_error_of_nginx_is_logged_as_what_was_asked(site, stack):
                                   "/files/a.txt/content%3Fexpires=1&signature={}",
                                   "/files/a.txt/content%3fexpires%3d1%26signature%3d{}",
                                   "/health?token={}", "/users?search={}"])
-def test_what_may_be_secret_is_not_logged(stack, path):
-    """The sweep at the end of the session searches all logs for it too. As it stands: clients take the
-    percent-encoding from what does not need it."""
+def test_secret_parts_of_path_are_not_logged(stack, path):
+    """The sweep at the end of the session also searches all logs for these secrets. The path is
+    sent as raw bytes, because HTTP clients would normalize its percent-encoding."""
     secret, identifier = vault.password(), tag()
     wire.exchange(stack.https_url, stack.ca_file, (
         f"GET {path.format(secret)} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {identifier}\r\n"
         "Connection: close\r\n\r\n").encode())
-    assert secret not in str(line_of(stack, identifier))
+    assert secret not in str(line_with_id(stack, identifier))
     assert secret not in str(service_line(stack, identifier))
 
 
 @pytest.mark.parametrize("octets", ["/%ff%fe", "/a%0ab", "/%22%5c", "/\"}", "/ж"])
-def test_every_line_is_json(site, stack, octets):
-    assert logged(stack, site.get(octets))["status"] in (400, 404)
+def test_access_log_line_is_json_for_unusual_paths(site, stack, octets):
+    assert access_log_line(stack, site.get(octets))["status"] in (400, 404)
 
 
-@pytest.mark.parametrize("octets", [b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n",
-                                    b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: \xff\xfe\r\n",
-                                    b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n"])
-def test_raw_bytes_break_no_line(stack, octets):
+@pytest.mark.parametrize("octets", [
+    b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n",
+    b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: \xff\xfe\r\n",
+    b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n"])
+def test_raw_bytes_do_not_break_log_lines(stack, octets):
     identifier = tag()
     octets += b"X-Request-ID: " + identifier.encode() + b"\r\nConnection: close\r\n\r\n"
     answer = wire.exchange(stack.https_url, stack.ca_file, octets)
     assert answer.status in (200, 400, 404, 421)
-    assert line_of(stack, identifier)["status"] == answer.status
+    assert line_with_id(stack, identifier)["status"] == answer.status
 
 
-# --- the configuration --------------------------------------------------------------------------
+# --- configuration --------------------------------------------------------------------------------
 
 @pytest.fixture
-def shipped(tmp_path, stack):
-    """nginx's files as administrators get them: only what this host has elsewhere is replaced."""
+def shipped_configuration(tmp_path, stack):
+    """Returns the shipped nginx files, with only the paths and names replaced that differ on
+    this host."""
     certificate = stack.nginx.site.certificate
-    here = {"user kontora-web kontora-web;": "user nobody nogroup;",  # there is no such account here
+    # the packaged account does not exist here
+    here = {"user kontora-web kontora-web;": "user nobody nogroup;",
             "/run/nginx.pid": tmp_path / "nginx.pid", "/var/log/nginx/": f"{tmp_path}/",
             "/etc/kontora/tls/certificate.pem": certificate.file,
             "/etc/kontora/tls/key.pem": certificate.key}
@@ -205,10 +208,12 @@ def shipped(tmp_path, stack):
     return tmp_path
 
 
-def test_nginx_has_nothing_to_say_of_it(shipped):
-    """No warning of what is doubled, deprecated or without effect."""
-    conf = shipped / "nginx.conf"
-    done = subprocess.run(["nginx", "-p", shipped, "-c", conf, "-t"], capture_output=True, text=True,
+def test_shipped_configuration_has_no_warnings(shipped_configuration):
+    """Also no warnings about duplicate, deprecated or ineffective directives."""
+    conf = shipped_configuration / "nginx.conf"
+    done = subprocess.run(["nginx", "-p", shipped_configuration, "-c", conf, "-t"],
+                          capture_output=True,
+                          text=True,
                           check=False)
     assert done.stderr.splitlines() == [
         f"nginx: the configuration file {conf} syntax is ok",
@@ -217,7 +222,7 @@ def test_nginx_has_nothing_to_say_of_it(shipped):
 
 
 def http_version(stack, url, *options):
-    """The version that curl and nginx negotiate."""
+    """Returns the HTTP version that curl and nginx negotiate."""
     done = subprocess.run(["curl", "--silent", "--cacert", stack.ca_file, "--output", os.devnull,
                            "--write-out", "%{http_version}", *options, f"{url}/health"],
                           capture_output=True, text=True, check=False)
@@ -231,7 +236,7 @@ def test_http2_is_negotiated_only_over_tls(stack):
     assert http_version(stack, stack.http_url, "--http2-prior-knowledge") != "2"
 
 
-DIRECTIVE = """\
+HTTP2_DIRECTIVE = """\
 server {
     listen 80;
     listen 443 ssl default_server backlog=4096;
@@ -240,7 +245,7 @@ server {
     server_name _;
 }
 """
-PARAMETER = """\
+HTTP2_PARAMETER = """\
 server {
     listen 80;
     listen 443 ssl http2 default_server backlog=4096;
@@ -251,10 +256,11 @@ server {
 
 
 @pytest.mark.parametrize("version, expected", [
-    ("1.22.1", PARAMETER), ("1.25.0", PARAMETER), ("1.25.1", DIRECTIVE), ("1.26.3", DIRECTIVE),
-    ("1.100.0", DIRECTIVE)])
-@pytest.mark.parametrize("text", [DIRECTIVE, PARAMETER], ids=["directive", "parameter"])
-def test_http2_is_enabled_in_the_syntax_of_the_version(tmp_path, version, text, expected):
+    ("1.22.1", HTTP2_PARAMETER), ("1.25.0", HTTP2_PARAMETER), ("1.25.1", HTTP2_DIRECTIVE),
+    ("1.26.3", HTTP2_DIRECTIVE),
+    ("1.100.0", HTTP2_DIRECTIVE)])
+@pytest.mark.parametrize("text", [HTTP2_DIRECTIVE, HTTP2_PARAMETER], ids=["directive", "parameter"])
+def test_http2_setting_matches_nginx_version(tmp_path, version, text, expected):
     nginx, site = tmp_path / "nginx", tmp_path / "site.conf"
     nginx.write_text(f"#!/bin/sh\necho 'nginx version: nginx/{version}' >&2\n")
     nginx.chmod(0o755)

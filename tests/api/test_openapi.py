@@ -1,6 +1,6 @@
 """The OpenAPI document: valid, complete, in both languages, and served as a file.
 
-That it is true is seen by every other test: their client holds each answer against it.
+The client of all other tests checks every response against this document.
 """
 
 import json
@@ -19,8 +19,8 @@ CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
-def printed(binary, tmp_path_factory):
-    """What `kontora openapi` prints, in each language."""
+def printed_texts(binary, tmp_path_factory):
+    """Returns the output of `kontora openapi` in each language."""
     def print_in(language):
         done = subprocess.run([binary, "openapi", "--language", language], check=True,
                               capture_output=True, text=True, env={"PATH": os.environ["PATH"]},
@@ -35,16 +35,16 @@ def language(request):
 
 
 @pytest.fixture(scope="module")
-def printed_document(printed, language):
-    return Document(printed[language])
+def printed_document(printed_texts, language):
+    return Document(printed_texts[language])
 
 
-# --- what it says -------------------------------------------------------------------------------
+# --- content --------------------------------------------------------------------------------------
 
-def test_a_validator_finds_nothing_wrong(printed, tmp_path):
-    """Not even a warning."""
+def test_openapi_document_passes_validator(printed_texts, tmp_path):
+    """Warnings count as failures."""
     files = []
-    for language, text in printed.items():
+    for language, text in printed_texts.items():
         files.append(tmp_path / f"openapi.{language}.json")
         files[-1].write_text(text)
     done = subprocess.run(
@@ -57,7 +57,7 @@ def test_a_validator_finds_nothing_wrong(printed, tmp_path):
     assert "warning" not in said, said
 
 
-def test_every_call_is_described(printed_document):
+def test_every_call_has_summary_tag_and_id(printed_document):
     tags = {tag["name"] for tag in printed_document.raw["tags"]}
     identifiers = set()
     for method, path, operation in printed_document.operations():
@@ -69,7 +69,7 @@ def test_every_call_is_described(printed_document):
     assert len(identifiers) >= 60
 
 
-def test_every_answer_has_an_example_and_every_call_errors(printed_document):
+def test_every_response_has_example_and_every_call_has_errors(printed_document):
     for method, path, operation in printed_document.operations():
         call = f"{method} {path}"
         errors = [status for status in operation["responses"] if status >= "400"]
@@ -81,8 +81,8 @@ def test_every_answer_has_an_example_and_every_call_errors(printed_document):
             assert media_type == "multipart/form-data" or content["example"], call
 
 
-def test_examples_of_answers_keep_their_schemas(printed_document):
-    """Those of the errors too, and with no member that is not described."""
+def test_response_examples_match_their_schemas(printed_document):
+    """Includes examples of errors; no undocumented member is allowed."""
     class Shown:
         headers = {"Content-Type": "application/json"}
 
@@ -100,7 +100,7 @@ def test_examples_of_answers_keep_their_schemas(printed_document):
                     assert answer.body_faults(Shown) == [], f"{method} {path}: {status}"
 
 
-def test_examples_of_orders_are_orders(printed_document):
+def test_sort_examples_name_sortable_fields(printed_document):
     sorts = [each["description"] for _, _, operation in printed_document.operations()
              for each in operation["parameters"] if each.get("name") == "sort"]
     assert len(sorts) >= 6
@@ -109,21 +109,22 @@ def test_examples_of_orders_are_orders(printed_document):
         assert example.removeprefix("-") in names, said
 
 
-def texts(node, key=""):
-    """All that is written for people."""
+def human_texts(node, key=""):
+    """Yields all texts written for people."""
     if isinstance(node, dict):
         for name, value in node.items():
             if name not in ("example", "examples", "value"):
-                yield from texts(value, name)
+                yield from human_texts(value, name)
     elif isinstance(node, list):
         for each in node:
-            yield from texts(each, key)
+            yield from human_texts(each, key)
     elif key in ("summary", "description", "x-displayName"):
         yield node
 
 
-def test_no_word_is_in_the_other_language(printed):
-    words = {language: list(texts(json.loads(text))) for language, text in printed.items()}
+def test_descriptions_are_in_language_of_openapi_document(printed_texts):
+    words = {language: list(human_texts(json.loads(text)))
+             for language, text in printed_texts.items()}
     examples = re.compile("например.*|such as.*")
     for text in words["en"]:
         assert not CYRILLIC.search(examples.sub("", text)), text
@@ -132,38 +133,38 @@ def test_no_word_is_in_the_other_language(printed):
     assert len(words["ru"]) == len(words["en"])
 
 
-def test_open_calls_need_no_token_and_others_do(printed_document, nobody):
-    """What a call without a token is answered is what its security says."""
+def test_documented_security_matches_responses(printed_document, anonymous):
+    """Calls without a token get 401 exactly if the document requires a token."""
     for method, path, operation in printed_document.operations():
         if method != "get" or "{" in path:
             continue
-        status = nobody.at(nobody.base_url.removesuffix("/api/v1")).get(path).status_code
+        status = anonymous.at(anonymous.base_url.removesuffix("/api/v1")).get(path).status_code
         assert (status == 401) == bool(operation["security"]), path
 
 
 @pytest.mark.parametrize("arguments, said", [
     (["--language", "de"], "--language"), (["--language"], "--language"), (["yaml"], "'yaml'"),
     (["--yaml"], "--yaml")])
-def test_the_command_says_what_it_does_not_understand(binary, tmp_path, arguments, said):
+def test_openapi_command_names_invalid_argument(binary, tmp_path, arguments, said):
     done = subprocess.run([binary, "openapi", *arguments], capture_output=True, text=True,
                           check=False, env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
 
 
-def test_a_document_that_cannot_be_printed_is_a_failure(binary, tmp_path):
+def test_openapi_command_fails_on_write_error(binary, tmp_path):
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([binary, "openapi"], stdout=full, stderr=subprocess.PIPE, text=True,
                               check=False, env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
     assert done.returncode == 1 and "No space left" in done.stderr
 
 
-# --- where it is --------------------------------------------------------------------------------
+# --- serving --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("accept, language", [("ru", "ru"), ("en", "en"), ("en-US,en;q=0.9", "en"),
                                               ("", "ru")])
-def test_it_is_served_in_the_language_that_is_asked_for(site, stack, accept, language):
-    response = site.as_nobody().get("/openapi.json", headers={"Accept-Language": accept})
+def test_openapi_document_is_in_requested_language(site, stack, accept, language):
+    response = site.as_anonymous().get("/openapi.json", headers={"Accept-Language": accept})
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "application/json; charset=utf-8"
     assert "Accept-Language" in response.headers["Vary"]
@@ -171,13 +172,12 @@ def test_it_is_served_in_the_language_that_is_asked_for(site, stack, accept, lan
     assert response.content == file.read_bytes()
 
 
-def test_the_file_is_what_the_command_prints(stack, printed):
-    """But for the settings of the stack, which name it otherwise."""
+def test_served_openapi_document_equals_command_output(stack, printed_texts):
     served = json.loads((stack.state_dir / "static/openapi.en.json").read_text())
-    assert served == json.loads(printed["en"])
+    assert served == json.loads(printed_texts["en"])
 
 
-def test_who_has_it_is_not_sent_it_again(site):
+def test_cached_openapi_document_is_not_modified(site):
     first = site.get("/openapi.json")
     assert first.headers["Cache-Control"] == "no-cache"
     again = site.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
@@ -185,21 +185,21 @@ def test_who_has_it_is_not_sent_it_again(site):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_it_cannot_be_changed(site, method):
+def test_openapi_document_is_read_only(site, method):
     response = site.request(method, "/openapi.json")
-    contract.refused(response, 405, "METHOD_NOT_ALLOWED")
+    contract.check_error(response, 405, "METHOD_NOT_ALLOWED")
     assert response.headers["Allow"] == "GET, HEAD"
 
 
-def test_files_behind_it_are_not_calls(site):
+def test_openapi_document_files_are_not_reachable_by_path(site):
     for path in ("/openapi.ru.json", "/static/../openapi.ru.json", "/static/%2e%2e/kontora"):
         assert site.get(path).status_code in (400, 404), path
 
 
-# --- the judge ----------------------------------------------------------------------------------
+# --- the response checker itself ------------------------------------------------------------------
 
-class Answer:
-    """An answer that nobody gave."""
+class FakeResponse:
+    """A made-up response for tests of document.check_answer()."""
 
     def __init__(self, method="GET", path="/health", status=200, body=None, sent=None, **headers):
         self.request = type("Request", (), {
@@ -214,27 +214,29 @@ class Answer:
 VALID = {"status_code": 200, "status": True}
 
 
-def test_what_is_documented_passes():
-    document.check_answer(Answer())
-    document.check_answer(Answer("POST", "/app/valid", body=VALID, sent={"token": "x"}))
-    document.check_answer(Answer("POST", "/health", status=405, sent=[1], Allow="GET, HEAD"))
-    document.check_answer(Answer(path="/users/x", status=404, body={
+def test_checker_accepts_documented_responses():
+    document.check_answer(FakeResponse())
+    document.check_answer(FakeResponse("POST", "/app/valid", body=VALID, sent={"token": "x"}))
+    document.check_answer(FakeResponse("POST", "/health", status=405, sent=[1], Allow="GET, HEAD"))
+    document.check_answer(FakeResponse(path="/users/x", status=404, body={
         "error": "x", "code": "NOT_FOUND", "request_id": "x"}))
 
 
 @pytest.mark.parametrize("answer", [
-    Answer(status=418), Answer(status=201),
-    Answer(body={"status": "ok"}), Answer(body={"status": "ok", "service": 1}),
-    Answer(body={"status": "ok", "service": "x", "more": 1}),
-    Answer(**{"X-Other": "1"}), Answer(**{"Content-Type": "text/plain"}),
-    Answer(path="/users/x", status=404, body={"error": "x", "code": "NONE", "request_id": "x"}),
-    Answer(path="/users/x", status=404, body={"error": "x", "code": "NOT_FOUND"}),
-    Answer(status=301, **{"Content-Type": "text/html"}),
-    Answer(path="/files/x/content", status=206), Answer(path="/files/x/content", status=403),
-    Answer("POST", "/app/valid", body=VALID, sent={"token": 1}),
-    Answer("POST", "/app/valid", body=VALID, sent={"other": "x"}),
-    Answer(method="PUT", status=200), Answer(path="/nowhere", status=200),
-    Answer(method="PUT", status=405, Allow="GET, HEAD, PUT")])
-def test_what_is_not_documented_fails(answer):
+    FakeResponse(status=418), FakeResponse(status=201),
+    FakeResponse(body={"status": "ok"}), FakeResponse(body={"status": "ok", "service": 1}),
+    FakeResponse(body={"status": "ok", "service": "x", "more": 1}),
+    FakeResponse(**{"X-Other": "1"}), FakeResponse(**{"Content-Type": "text/plain"}),
+    FakeResponse(path="/users/x", status=404,
+                 body={"error": "x", "code": "NONE", "request_id": "x"}),
+    FakeResponse(path="/users/x", status=404, body={"error": "x", "code": "NOT_FOUND"}),
+    FakeResponse(status=301, **{"Content-Type": "text/html"}),
+    FakeResponse(path="/files/x/content", status=206),
+    FakeResponse(path="/files/x/content", status=403),
+    FakeResponse("POST", "/app/valid", body=VALID, sent={"token": 1}),
+    FakeResponse("POST", "/app/valid", body=VALID, sent={"other": "x"}),
+    FakeResponse(method="PUT", status=200), FakeResponse(path="/nowhere", status=200),
+    FakeResponse(method="PUT", status=405, Allow="GET, HEAD, PUT")])
+def test_checker_rejects_undocumented_responses(answer):
     with pytest.raises(AssertionError):
         document.check_answer(answer)

@@ -1,4 +1,4 @@
-"""Organizations: who may do what to them and to their members, on both engines."""
+"""Organizations and their members: permissions and calls, on both engines."""
 
 import threading
 
@@ -13,8 +13,8 @@ from support.entries import tag
 MEMBERS = ROLES
 MANAGERS = ("OWNER", "ADMIN")
 
-# Each call on an organization, and which of its members may make it. {member} is a VIEWER of it,
-# {newcomer} somebody who has an account and does not belong to it, {invitation} one of its invitations.
+# Each call on an organization, and the roles that may make it. {member} is a member with the role
+# VIEWER, {newcomer} an account outside the organization, {invitation} an invitation.
 CALLS = {
     "read": ("GET", "", None, MEMBERS),
     "update": ("PATCH", "", {"name": "Рога и копыта"}, MANAGERS),
@@ -27,8 +27,8 @@ CALLS = {
     "remove a member": ("DELETE", "/members/{member}", None, MANAGERS),
 }
 SUCCESS = {"GET": 200, "PATCH": 200, "POST": 201, "DELETE": 204}
-NO_IDS = ["0", "-1", "x", "1x", "01", "1.0", "999999999999999999", "99999999999999999999",
-          "9223372036854775808", "%20", "1%2F2"]
+INVALID_IDS = ["0", "-1", "x", "1x", "01", "1.0", "999999999999999999", "99999999999999999999",
+               "9223372036854775808", "%20", "1%2F2"]
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +37,20 @@ def owner(accounts):
 
 
 @pytest.fixture(scope="module")
-def crew(accounts, owner):
-    """A member of the organization for each role."""
+def members_by_role(accounts, owner):
+    """Returns a member of the organization for each role."""
     return {role: owner if role == "OWNER" else accounts.member(owner, role) for role in ROLES}
 
 
 @pytest.fixture
-def fresh(accounts):
-    """An organization of the test's own."""
+def new_owner(accounts):
+    """Creates an organization for one test."""
     return accounts.register()
 
 
 @pytest.fixture
 def make_call(accounts, owner):
-    """Makes a call of the table, on members of its own."""
+    """Returns a function that makes a call of CALLS, with a new member, account and invitation."""
     def call(name, client, path=None):
         method, below, body, _ = CALLS[name]
         member, newcomer = accounts.member(owner, "VIEWER"), accounts.register()
@@ -71,69 +71,76 @@ def remove(client, organization, person):
 
 
 def state_of(database, organization):
-    """All that the calls of the table could change."""
+    """Returns everything that the calls of CALLS could change."""
     return database.run(f"SELECT name, currency, version FROM organizations "
                         f"WHERE id = {organization.organization}")
 
 
-# --- who may ------------------------------------------------------------------------------------
+# --- permissions ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", CALLS)
-def test_what_a_role_may(make_call, crew, owner, sql_database, name, role):
+def test_role_permits_exactly_its_organization_calls(make_call, members_by_role, owner,
+                                                     sql_database, name,
+                                                     role):
     method, _, _, allowed = CALLS[name]
     before = state_of(sql_database, owner)
-    response = make_call(name, crew[role].client)
+    response = make_call(name, members_by_role[role].client)
     if role in allowed:
         assert response.status_code == SUCCESS[method], response.text
     else:
-        contract.refused(response, 403, "FORBIDDEN")
+        contract.check_error(response, 403, "FORBIDDEN")
         assert state_of(sql_database, owner) == before
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_to_strangers_it_does_not_exist(make_call, accounts, owner, sql_api, sql_nobody,
+def test_organization_does_not_exist_for_non_members(make_call, accounts, owner, sql_api,
+                                                     sql_anonymous,
                                         sql_database, directory, name):
-    """Not to the owner of another one, nor to those who are no accounts."""
-    person = sql_nobody.login("m.sidorova", directory.sample_password)
+    """Includes owners of other organizations and callers without an account."""
+    person = sql_anonymous.login("m.sidorova", directory.sample_password)
     before = state_of(sql_database, owner)
-    for client in (accounts.register().client, sql_api, sql_nobody.bearing(person["access_token"])):
-        contract.refused(make_call(name, client), 404, "NOT_FOUND")
-    contract.refused(make_call(name, sql_nobody), 401, "UNAUTHORIZED")
-    contract.refused(make_call(name, sql_nobody.bearing("a.b.c")), 401, "INVALID_TOKEN")
+    for client in (accounts.register().client, sql_api,
+                   sql_anonymous.bearing(person["access_token"])):
+        contract.check_error(make_call(name, client), 404, "NOT_FOUND")
+    contract.check_error(make_call(name, sql_anonymous), 401, "UNAUTHORIZED")
+    contract.check_error(make_call(name, sql_anonymous.bearing("a.b.c")), 401, "INVALID_TOKEN")
     assert state_of(sql_database, owner) == before
 
 
-@pytest.mark.parametrize("number", NO_IDS)
+@pytest.mark.parametrize("number", INVALID_IDS)
 @pytest.mark.parametrize("name", CALLS)
-def test_what_there_is_not_looks_like_what_is_another_s(make_call, accounts, owner, name, number):
+def test_missing_and_foreign_organizations_get_identical_responses(make_call, accounts, owner, name,
+                                                                   number):
     stranger = accounts.register().client
     answers = [make_call(name, stranger), make_call(name, stranger, f"/organizations/{number}")]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     assert bodies[0] == bodies[1]
     for answer in answers:
-        contract.refused(answer, 404, "NOT_FOUND")
+        contract.check_error(answer, 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_members_of_others_do_not_exist(accounts, crew, owner, role):
-    """Their ids are nothing to those who manage, and others may not ask."""
+def test_accounts_outside_organization_are_not_found_as_members(accounts, members_by_role, owner,
+                                                                role):
+    """Members who may manage get 404, others 403."""
     stranger = accounts.register()
     status, code = (404, "NOT_FOUND") if role in MANAGERS else (403, "FORBIDDEN")
-    contract.refused(change_role(crew[role].client, owner, stranger, "SALES"), status, code)
-    contract.refused(remove(crew[role].client, owner, stranger), status, code)
+    contract.check_error(change_role(members_by_role[role].client, owner, stranger, "SALES"),
+                         status, code)
+    contract.check_error(remove(members_by_role[role].client, owner, stranger), status, code)
 
 
-@pytest.mark.parametrize("number", NO_IDS)
-def test_ids_that_are_no_member_s(owner, number):
+@pytest.mark.parametrize("number", INVALID_IDS)
+def test_invalid_member_id_is_not_found(owner, number):
     path = f"{owner.path}/members/{number}"
-    contract.refused(owner.client.patch(path, json={"role": "SALES"}), 404, "NOT_FOUND")
-    contract.refused(owner.client.delete(path), 404, "NOT_FOUND")
+    contract.check_error(owner.client.patch(path, json={"role": "SALES"}), 404, "NOT_FOUND")
+    contract.check_error(owner.client.delete(path), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_me_lists_what_the_role_permits(crew, owner, role):
-    client = crew[role].client
+def test_me_lists_permissions_of_role(members_by_role, owner, role):
+    client = members_by_role[role].client
     me = contract.check_me(client.get("/auth/me", headers={
         "X-Organization-ID": str(owner.organization)}).json())
     granted = {"OWNER": 5, "ADMIN": 5, "MANAGER": 4, "SALES": 3, "VIEWER": 1}[role]
@@ -144,10 +151,10 @@ def test_me_lists_what_the_role_permits(crew, owner, role):
                     if each["id"] == owner.organization]
 
 
-# --- owners and administrators ------------------------------------------------------------------
+# --- owners and administrators --------------------------------------------------------------------
 
-# (who, of whom, what they shall be; None: gone) → status
-RANKS = [
+# (role of the actor, role of the target, new role or None to remove, status)
+ROLE_CHANGES = [
     ("ADMIN", "VIEWER", "OWNER", 403), ("ADMIN", "OWNER", "ADMIN", 403),
     ("ADMIN", "OWNER", "OWNER", 403), ("ADMIN", "OWNER", None, 403),
     ("ADMIN", "ADMIN", "VIEWER", 200), ("ADMIN", "ADMIN", None, 204),
@@ -157,50 +164,52 @@ RANKS = [
 ]
 
 
-@pytest.mark.parametrize("actor, target, role, status", RANKS)
-def test_an_administrator_neither_makes_nor_changes_an_owner(accounts, fresh, actor, target, role,
+@pytest.mark.parametrize("actor, target, role, status", ROLE_CHANGES)
+def test_only_owners_may_make_or_change_owners(accounts, new_owner, actor, target, role,
                                                              status):
-    someone = fresh if actor == "OWNER" else accounts.member(fresh, actor)
-    other = accounts.member(fresh, target)
-    response = (change_role(someone.client, fresh, other, role) if role
-                else remove(someone.client, fresh, other))
+    someone = new_owner if actor == "OWNER" else accounts.member(new_owner, actor)
+    other = accounts.member(new_owner, target)
+    response = (change_role(someone.client, new_owner, other, role) if role
+                else remove(someone.client, new_owner, other))
     assert response.status_code == status, response.text
     expected = target if status == 403 else role
-    assert roles_in(fresh).get(other.id) == expected
+    assert roles_in(new_owner).get(other.id) == expected
 
 
-def test_an_administrator_invites_no_owner(accounts, fresh):
-    admin, newcomer = accounts.member(fresh, "ADMIN"), accounts.register()
-    response = admin.client.post(f"{fresh.path}/members",
+def test_administrator_cannot_invite_owner(accounts, new_owner):
+    admin, newcomer = accounts.member(new_owner, "ADMIN"), accounts.register()
+    response = admin.client.post(f"{new_owner.path}/members",
                                  json={"email": newcomer.email, "role": "OWNER"})
-    contract.refused(response, 403, "FORBIDDEN")
-    assert newcomer.id not in roles_in(fresh)
+    contract.check_error(response, 403, "FORBIDDEN")
+    assert newcomer.id not in roles_in(new_owner)
 
 
-def test_an_administrator_does_not_promote_itself(accounts, fresh):
-    admin = accounts.member(fresh, "ADMIN")
-    contract.refused(change_role(admin.client, fresh, admin, "OWNER"), 403, "FORBIDDEN")
-    assert change_role(admin.client, fresh, admin, "VIEWER").status_code == 200
-    contract.refused(change_role(admin.client, fresh, admin, "ADMIN"), 403, "FORBIDDEN")
+def test_administrator_cannot_promote_itself(accounts, new_owner):
+    admin = accounts.member(new_owner, "ADMIN")
+    contract.check_error(change_role(admin.client, new_owner, admin, "OWNER"), 403, "FORBIDDEN")
+    assert change_role(admin.client, new_owner, admin, "VIEWER").status_code == 200
+    contract.check_error(change_role(admin.client, new_owner, admin, "ADMIN"), 403, "FORBIDDEN")
 
 
-def test_the_last_owner_stays(accounts, fresh):
-    accounts.member(fresh, "ADMIN")
+def test_last_owner_cannot_leave_or_be_demoted(accounts, new_owner):
+    accounts.member(new_owner, "ADMIN")
     for role in ROLES[1:]:
-        contract.refused(change_role(fresh.client, fresh, fresh, role), 409, "LAST_OWNER")
-    contract.refused(remove(fresh.client, fresh, fresh), 409, "LAST_OWNER")
-    assert change_role(fresh.client, fresh, fresh, "OWNER").status_code == 200
-    assert roles_in(fresh)[fresh.id] == "OWNER"
+        contract.check_error(change_role(new_owner.client, new_owner, new_owner, role), 409,
+                             "LAST_OWNER")
+    contract.check_error(remove(new_owner.client, new_owner, new_owner), 409, "LAST_OWNER")
+    assert change_role(new_owner.client, new_owner, new_owner, "OWNER").status_code == 200
+    assert roles_in(new_owner)[new_owner.id] == "OWNER"
 
 
 @pytest.mark.parametrize("role", ["VIEWER", None])
-def test_one_of_two_owners_may_go(accounts, fresh, role):
-    other = accounts.member(fresh, "OWNER")
-    response = (change_role(fresh.client, fresh, fresh, role) if role
-                else remove(fresh.client, fresh, fresh))
+def test_one_of_two_owners_may_leave(accounts, new_owner, role):
+    other = accounts.member(new_owner, "OWNER")
+    response = (change_role(new_owner.client, new_owner, new_owner, role) if role
+                else remove(new_owner.client, new_owner, new_owner))
     assert response.status_code == (200 if role else 204)
-    assert roles_in_by(other, fresh) == {other.id: "OWNER", **({fresh.id: role} if role else {})}
-    contract.refused(remove(other.client, fresh, other), 409, "LAST_OWNER")
+    assert roles_in_by(other, new_owner) == {other.id: "OWNER",
+                                             **({new_owner.id: role} if role else {})}
+    contract.check_error(remove(other.client, new_owner, other), 409, "LAST_OWNER")
 
 
 def roles_in_by(reader, organization):
@@ -210,16 +219,16 @@ def roles_in_by(reader, organization):
 
 @pytest.mark.parametrize("role", ["VIEWER", None])
 @pytest.mark.parametrize("crossed", [False, True], ids=["themselves", "one another"])
-def test_two_owners_at_once(accounts, sql_stack, sql_nobody, crossed, role):
-    """Exactly one succeeds, whoever comes first."""
+def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_anonymous, crossed, role):
+    """Exactly one request succeeds, whichever comes first."""
     for _ in range(8):
         one = accounts.register()
         other = accounts.member(one, "OWNER")
         barrier, answers = threading.Barrier(2), {}
 
         def act(actor, target, one=one, barrier=barrier, answers=answers):
-            client = Client(sql_nobody.base_url, sql_stack.ca_file, actor.client.token)
-            client.get("/auth/me")  # the connection is there
+            client = Client(sql_anonymous.base_url, sql_stack.ca_file, actor.client.token)
+            client.get("/auth/me")  # opens the connection
             barrier.wait()
             answers[actor.id] = (change_role(client, one, target, role) if role
                                  else remove(client, one, target))
@@ -232,75 +241,76 @@ def test_two_owners_at_once(accounts, sql_stack, sql_nobody, crossed, role):
             thread.join()
         statuses = sorted(answer.status_code for answer in answers.values())
         good = 200 if role else 204
-        # Who was put down first is by then no owner, or no member, or wants the last one gone.
+        # The second actor is no longer an owner or a member, or its target is the last owner.
         assert statuses[0] == good and statuses[1] in ((409, 403, 404) if crossed else (409,))
         left = next(person for person in (one, other)
                     if person.client.get(f"{one.path}").json().get("role") == "OWNER")
         assert list(roles_in_by(left, one).values()).count("OWNER") == 1
 
 
-# --- coming and going ---------------------------------------------------------------------------
+# --- joining and leaving --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("role", ROLES)
-def test_anyone_may_leave(accounts, fresh, role):
-    person = accounts.member(fresh, role)
-    assert remove(person.client, fresh, person).status_code == 204
-    contract.refused(person.client.get(fresh.path), 404, "NOT_FOUND")
-    contract.refused(remove(person.client, fresh, person), 404, "NOT_FOUND")
-    assert person.id not in roles_in(fresh)
+def test_member_who_is_not_last_owner_may_leave(accounts, new_owner, role):
+    person = accounts.member(new_owner, role)
+    assert remove(person.client, new_owner, person).status_code == 204
+    contract.check_error(person.client.get(new_owner.path), 404, "NOT_FOUND")
+    contract.check_error(remove(person.client, new_owner, person), 404, "NOT_FOUND")
+    assert person.id not in roles_in(new_owner)
 
 
 @pytest.mark.parametrize("role", ["MANAGER", "SALES", "VIEWER"])
-def test_others_do_not_change_their_own_role(accounts, fresh, role):
-    person = accounts.member(fresh, role)
-    contract.refused(change_role(person.client, fresh, person, "ADMIN"), 403, "FORBIDDEN")
-    assert roles_in(fresh)[person.id] == role
+def test_other_roles_cannot_change_own_role(accounts, new_owner, role):
+    person = accounts.member(new_owner, role)
+    contract.check_error(change_role(person.client, new_owner, person, "ADMIN"), 403, "FORBIDDEN")
+    assert roles_in(new_owner)[person.id] == role
 
 
-def test_roles_take_effect_at_once(accounts, fresh):
-    """Tokens do not hold them."""
-    person = accounts.member(fresh, "VIEWER")
+def test_role_change_takes_effect_at_once(accounts, new_owner):
+    """Tokens do not contain roles."""
+    person = accounts.member(new_owner, "VIEWER")
     update = {"name": tag()}
-    contract.refused(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
-    assert change_role(fresh.client, fresh, person, "ADMIN").status_code == 200
-    assert person.client.patch(fresh.path, json=update).status_code == 200
-    assert change_role(fresh.client, fresh, person, "SALES").status_code == 200
-    contract.refused(person.client.patch(fresh.path, json=update), 403, "FORBIDDEN")
-    assert remove(fresh.client, fresh, person).status_code == 204
-    contract.refused(person.client.get(fresh.path), 404, "NOT_FOUND")
-    add_member(fresh, person, "ADMIN")
-    assert person.client.patch(fresh.path, json=update).status_code == 200
+    contract.check_error(person.client.patch(new_owner.path, json=update), 403, "FORBIDDEN")
+    assert change_role(new_owner.client, new_owner, person, "ADMIN").status_code == 200
+    assert person.client.patch(new_owner.path, json=update).status_code == 200
+    assert change_role(new_owner.client, new_owner, person, "SALES").status_code == 200
+    contract.check_error(person.client.patch(new_owner.path, json=update), 403, "FORBIDDEN")
+    assert remove(new_owner.client, new_owner, person).status_code == 204
+    contract.check_error(person.client.get(new_owner.path), 404, "NOT_FOUND")
+    add_member(new_owner, person, "ADMIN")
+    assert person.client.patch(new_owner.path, json=update).status_code == 200
 
 
-def test_a_token_of_an_organization_that_was_left(accounts, fresh):
-    """It is still somebody's, who has no role in it; the next one is of where they belong."""
+def test_token_of_former_organization_has_no_permissions(accounts, new_owner):
+    """The token remains valid without permissions; a refresh selects an organization of the
+    account."""
     person = accounts.register()
     other = accounts.member(person, "OWNER")
     assert remove(other.client, person, person).status_code == 204
     me = contract.check_me(person.client.get("/auth/me").json())
     assert (me["organizations"], me["permissions"]) == ([], [])
-    add_member(fresh, person, "SALES")
+    add_member(new_owner, person, "SALES")
     renewed = person.client.bearing(person.client.post("/auth/refresh").json()["access_token"])
     assert "organization:create" in renewed.get("/auth/me").json()["permissions"]
 
 
 @pytest.mark.parametrize("spell", [str, str.upper])
-def test_invite_a_member(accounts, fresh, spell):
+def test_invited_person_becomes_member_after_accepting(accounts, new_owner, spell):
     person = accounts.register(name="Анна")
-    response = invite(fresh, spell(person.email), "MANAGER")
+    response = invite(new_owner, spell(person.email), "MANAGER")
     assert response.status_code == 201
     invited = contract.check_invited(response.json())
     assert invited == {"id": invited["id"], "email": spell(person.email), "role": "MANAGER",
                        "state": "invited"}
-    assert response.headers["Location"].endswith(f"{fresh.path}/invitations/{invited['id']}")
-    assert person.id not in roles_in(fresh)
+    assert response.headers["Location"].endswith(f"{new_owner.path}/invitations/{invited['id']}")
+    assert person.id not in roles_in(new_owner)
     accepted = contract.check_organization(accept(person.client, invited["id"]).json())
-    assert (accepted["id"], accepted["role"]) == (fresh.organization, "MANAGER")
-    [member] = [each for each in members_of(fresh) if each["account_id"] == person.id]
+    assert (accepted["id"], accepted["role"]) == (new_owner.organization, "MANAGER")
+    [member] = [each for each in members_of(new_owner) if each["account_id"] == person.id]
     assert member == {"account_id": person.id, "username": person.email, "email": person.email,
                       "name": "Анна", "role": "MANAGER", "created_at": member["created_at"]}
-    contract.refused(invite(fresh, person.email, "VIEWER"), 409, "ALREADY_EXISTS")
-    assert roles_in(fresh)[person.id] == "MANAGER"
+    contract.check_error(invite(new_owner, person.email, "VIEWER"), 409, "ALREADY_EXISTS")
+    assert roles_in(new_owner)[person.id] == "MANAGER"
 
 
 @pytest.mark.parametrize("body, fields", [
@@ -311,84 +321,84 @@ def test_invite_a_member(accounts, fresh, spell):
     ({"email": "a@b.c", "role": 1}, ["role"]), ({"email": "a@b.c", "role": "OWNER\0"}, ["role"]),
     ({"email": "a@b.c", "role": "SALES", "account_id": 1}, ["account_id"]),
 ])
-def test_invitations_that_cannot_be(owner, body, fields):
+def test_invalid_invitation_is_rejected(owner, body, fields):
     response = owner.client.post(f"{owner.path}/members", json=body)
-    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+    assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
 @pytest.mark.parametrize("role", ["owner", "ROOT", "", None, 1, "ADMIN "])
-def test_roles_that_there_are_not(crew, owner, role):
-    response = change_role(owner.client, owner, crew["VIEWER"], role)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["role"]
+def test_unknown_role_is_rejected(members_by_role, owner, role):
+    response = change_role(owner.client, owner, members_by_role["VIEWER"], role)
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["role"]
 
 
-def test_pages_of_members(accounts, fresh):
-    people = [fresh.id, *(accounts.member(fresh, "SALES").id for _ in range(4))]
+def test_member_list_supports_skip_and_limit(accounts, new_owner):
+    people = [new_owner.id, *(accounts.member(new_owner, "SALES").id for _ in range(4))]
     seen = []
     for skip in range(0, 6, 2):
-        body = fresh.client.get(f"{fresh.path}/members?skip={skip}&limit=2").json()
+        body = new_owner.client.get(f"{new_owner.path}/members?skip={skip}&limit=2").json()
         seen += [contract.check_member(member)["account_id"]
                  for member in contract.check_page(body)]
         assert (body["total"], body["pages"]) == (5, 3)
     assert seen == people
     for query in ("limit=0", "limit=1001", "skip=-1", "role=ROOT"):
-        response = fresh.client.get(f"{fresh.path}/members?{query}")
-        contract.refused(response, 400, "VALIDATION_ERROR")
+        response = new_owner.client.get(f"{new_owner.path}/members?{query}")
+        contract.check_error(response, 400, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("order", ["account_id", "-account_id", "role,-account_id", "-username"])
-def test_pages_one_after_another(accounts, fresh, order):
+def test_member_list_supports_sort_and_cursor(accounts, new_owner, order):
     for role in ("SALES", "VIEWER", "SALES", "ADMIN"):
-        accounts.member(fresh, role)
-    path = f"{fresh.path}/members?sort={order}"
-    whole = contract.check_page(fresh.client.get(path).json())
-    body, seen = fresh.client.get(f"{path}&limit=2").json(), []
+        accounts.member(new_owner, role)
+    path = f"{new_owner.path}/members?sort={order}"
+    whole = contract.check_page(new_owner.client.get(path).json())
+    body, seen = new_owner.client.get(f"{path}&limit=2").json(), []
     while True:
         seen += contract.check_page(body)
         if body["next"] is None:
             break
-        body = fresh.client.get(f"{path}&limit=2", params={"after": body["next"]}).json()
+        body = new_owner.client.get(f"{path}&limit=2", params={"after": body["next"]}).json()
     assert len(whole) == 5 and seen == whole
 
 
-def test_members_by_role(accounts, fresh):
-    people = [accounts.member(fresh, role).id for role in ("SALES", "VIEWER", "SALES")]
-    body = fresh.client.get(f"{fresh.path}/members?role=SALES").json()
+def test_member_list_can_be_filtered_by_role(accounts, new_owner):
+    people = [accounts.member(new_owner, role).id for role in ("SALES", "VIEWER", "SALES")]
+    body = new_owner.client.get(f"{new_owner.path}/members?role=SALES").json()
     assert [member["account_id"] for member in contract.check_page(body)] == [people[0], people[2]]
     assert body["total"] == 2
 
 
-# --- the organization itself --------------------------------------------------------------------
+# --- organization ---------------------------------------------------------------------------------
 
-def test_mine(accounts, fresh):
+def test_organization_list_contains_own_memberships(accounts, new_owner):
     other = accounts.register()
-    add_member(other, fresh, "SALES")
-    body = fresh.client.get("/organizations").json()
+    add_member(other, new_owner, "SALES")
+    body = new_owner.client.get("/organizations").json()
     mine = [contract.check_organization(each) for each in contract.check_list(body)]
-    assert [(each["id"], each["role"]) for each in mine] == [(fresh.organization, "OWNER"),
+    assert [(each["id"], each["role"]) for each in mine] == [(new_owner.organization, "OWNER"),
                                                              (other.organization, "SALES")]
     for each in mine:
-        assert fresh.client.get(f"/organizations/{each['id']}").json() == each
+        assert new_owner.client.get(f"/organizations/{each['id']}").json() == each
 
 
-def test_those_who_are_no_accounts_have_none(sql_api, sql_nobody, directory):
-    tokens = sql_nobody.login("m.sidorova", directory.sample_password)
-    for client in (sql_api, sql_nobody.bearing(tokens["access_token"])):
+def test_callers_without_account_have_no_organizations(sql_api, sql_anonymous, directory):
+    tokens = sql_anonymous.login("m.sidorova", directory.sample_password)
+    for client in (sql_api, sql_anonymous.bearing(tokens["access_token"])):
         assert contract.check_list(client.get("/organizations").json()) == []
-    contract.refused(sql_nobody.get("/organizations"), 401, "UNAUTHORIZED")
+    contract.check_error(sql_anonymous.get("/organizations"), 401, "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize("change", [{"name": "'; DROP TABLE organizations; --"},
                                     {"currency": "EUR"}, {"name": "Ж", "currency": "USD"}, {}])
-def test_update(fresh, change):
-    before = fresh.client.get(fresh.path).json()
-    response = fresh.client.patch(fresh.path, json=change)
+def test_organization_update_changes_given_fields(new_owner, change):
+    before = new_owner.client.get(new_owner.path).json()
+    response = new_owner.client.patch(new_owner.path, json=change)
     assert response.status_code == 200
     after = contract.check_organization(response.json())
     assert after == {**before, **change, "version": before["version"] + 1,
                      "updated_at": after["updated_at"]}
     assert after["updated_at"] >= before["updated_at"]
-    assert fresh.client.get(fresh.path).json() == after
+    assert new_owner.client.get(new_owner.path).json() == after
 
 
 @pytest.mark.parametrize("change, fields", [
@@ -399,56 +409,59 @@ def test_update(fresh, change):
     ({"id": 1}, ["id"]), ({"role": "OWNER"}, ["role"]), ({"version": 1}, ["version"]),
     ({"name": "", "currency": ""}, ["name", "currency"]),
 ])
-def test_updates_that_cannot_be(owner, change, fields):
+def test_invalid_organization_update_is_rejected(owner, change, fields):
     response = owner.client.patch(owner.path, json=change)
-    assert sorted(contract.refused(response, 400, "VALIDATION_ERROR")) == sorted(fields)
+    assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
-# --- X-Organization-ID --------------------------------------------------------------------------
+# --- X-Organization-ID ----------------------------------------------------------------------------
 
-def asks_about(client, number):
+def get_me_in(client, number):
     return client.get("/auth/me", headers={"X-Organization-ID": str(number)})
 
 
-def test_the_header_chooses_the_organization(accounts, fresh):
-    person = accounts.member(fresh, "VIEWER")
-    assert len(asks_about(person.client, person.organization).json()["permissions"]) == 5
-    assert asks_about(person.client, fresh.organization).json()["permissions"] == [
+def test_organization_header_selects_permissions(accounts, new_owner):
+    person = accounts.member(new_owner, "VIEWER")
+    assert len(get_me_in(person.client, person.organization).json()["permissions"]) == 5
+    assert get_me_in(person.client, new_owner.organization).json()["permissions"] == [
         "organization:read"]
-    assert len(person.client.get("/auth/me").json()["permissions"]) == 5  # the token's
+    # the organization of the token
+    assert len(person.client.get("/auth/me").json()["permissions"]) == 5
 
 
-def test_the_path_wins_over_the_header(accounts, fresh):
-    person = accounts.member(fresh, "VIEWER")
+def test_organization_in_path_overrides_header(accounts, new_owner):
+    person = accounts.member(new_owner, "VIEWER")
     headers = {"X-Organization-ID": str(person.organization)}
-    response = person.client.patch(fresh.path, json={"name": "x"}, headers=headers)
-    contract.refused(response, 403, "FORBIDDEN")
+    response = person.client.patch(new_owner.path, json={"name": "x"}, headers=headers)
+    contract.check_error(response, 403, "FORBIDDEN")
 
 
-def test_the_header_names_an_organization_of_others(accounts, fresh, sql_api):
+def test_organization_header_of_non_member_is_not_found(accounts, new_owner, sql_api):
     stranger = accounts.register()
     for client in (stranger.client, sql_api):
-        contract.refused(asks_about(client, fresh.organization), 404, "NOT_FOUND")
+        contract.check_error(get_me_in(client, new_owner.organization), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "1x", "01", "1.0", "1,2", "1 2", "+1", "0x1",
                                     "99999999999999999999", "' OR 1=1", "\xff"])
-def test_the_header_is_no_id(owner, number):
-    contract.refused(asks_about(owner.client, number), 404, "NOT_FOUND")
+def test_invalid_organization_header_is_not_found(owner, number):
+    contract.check_error(get_me_in(owner.client, number), 404, "NOT_FOUND")
 
 
-def test_an_empty_header_is_none(owner):
-    assert asks_about(owner.client, "").status_code == 200
+def test_empty_organization_header_is_ignored(owner):
+    assert get_me_in(owner.client, "").status_code == 200
 
 
-def test_several_who_invite_one_person_at_once(accounts, sql_stack, sql_nobody, fresh):
-    """There is one invitation, and then one member."""
-    admins = [fresh, *(accounts.member(fresh, "ADMIN") for _ in range(3))]
+def test_concurrent_invitations_of_one_person_create_one_invitation(accounts, sql_stack,
+                                                                    sql_anonymous,
+                                                                    new_owner):
+    """All requests return the same invitation, and accepting it adds one member."""
+    admins = [new_owner, *(accounts.member(new_owner, "ADMIN") for _ in range(3))]
     newcomer, answers = accounts.register(), []
 
     def send(person):
-        client = Client(sql_nobody.base_url, sql_stack.ca_file, person.client.token)
-        answers.append(client.post(f"{fresh.path}/members",
+        client = Client(sql_anonymous.base_url, sql_stack.ca_file, person.client.token)
+        answers.append(client.post(f"{new_owner.path}/members",
                                    json={"email": newcomer.email, "role": "SALES"}))
 
     threads = [threading.Thread(target=send, args=(person,)) for person in admins]
@@ -460,4 +473,4 @@ def test_several_who_invite_one_person_at_once(accounts, sql_stack, sql_nobody, 
     [invitation] = invitations_of(newcomer.client)
     assert {answer.json()["id"] for answer in answers} == {invitation["id"]}
     assert accept(newcomer.client, invitation["id"]).status_code == 200
-    assert len(roles_in(fresh)) == 5
+    assert len(roles_in(new_owner)) == 5

@@ -1,4 +1,4 @@
-"""The landing page, Swagger UI and ReDoc: what nginx serves, and what a visitor's browser makes of it."""
+"""The landing page, Swagger UI and ReDoc: headers that nginx sends, and behaviour in a browser."""
 
 import json
 import os
@@ -17,13 +17,14 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
 @pytest.fixture(scope="module")
-def visitor(site):
-    return site.as_nobody()
+def anonymous_site(site):
+    return site.as_anonymous()
 
 
-@pytest.mark.parametrize("language, word", [("ru", "Состояние"), ("en", "State"), ("de", "Состояние")])
-def test_a_browser_is_welcomed_in_its_language(visitor, language, word):
-    page = visitor.get("/", headers={"Accept": BROWSER, "Accept-Language": language})
+@pytest.mark.parametrize("language, word",
+                         [("ru", "Состояние"), ("en", "State"), ("de", "Состояние")])
+def test_landing_page_is_in_language_of_browser(anonymous_site, language, word):
+    page = anonymous_site.get("/", headers={"Accept": BROWSER, "Accept-Language": language})
     assert page.status_code == 200
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert {"Accept", "Accept-Language"} <= set(page.headers["Vary"].split(", "))
@@ -31,62 +32,64 @@ def test_a_browser_is_welcomed_in_its_language(visitor, language, word):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", ""])
-def test_a_program_gets_the_greeting(visitor, accept):
-    greeting = visitor.get("/", headers={"Accept": accept})
+def test_root_returns_json_to_programs(anonymous_site, accept):
+    greeting = anonymous_site.get("/", headers={"Accept": accept})
     assert greeting.json() == {"message": "Hello World!"}
     assert "Accept" in greeting.headers["Vary"]
 
 
-def test_only_pages_are_negotiated(visitor):
-    response = visitor.get("/health", headers={"Accept": BROWSER})
+def test_accept_header_affects_only_pages(anonymous_site):
+    response = anonymous_site.get("/health", headers={"Accept": BROWSER})
     assert response.json()["status"] == "ok"
-    assert visitor.post("/", headers={"Accept": BROWSER}).status_code == 405
+    assert anonymous_site.post("/", headers={"Accept": BROWSER}).status_code == 405
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
-def test_pages_run_nothing_that_stands_in_them(visitor, path):
-    page = visitor.get(path)
+def test_pages_forbid_inline_scripts(anonymous_site, path):
+    page = anonymous_site.get(path)
     policy = dict(part.strip().split(" ", 1)
                   for part in page.headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == "'none'" and policy["frame-ancestors"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == "'self'"
     assert "unsafe" not in page.headers["Content-Security-Policy"]
     assert "http" not in page.text.replace("/static/", "")
-    assert visitor.head(path).headers["Content-Length"] == str(len(page.content))
+    assert anonymous_site.head(path).headers["Content-Length"] == str(len(page.content))
 
 
-def test_scripts_are_compressed_and_asked_for_again(visitor):
-    plain = visitor.get("/static/swagger-ui-bundle.js", headers={"Accept-Encoding": "identity"})
-    small = visitor.get("/static/swagger-ui-bundle.js", headers={"Accept-Encoding": "gzip"})
+def test_scripts_are_compressed_and_revalidated(anonymous_site):
+    plain = anonymous_site.get("/static/swagger-ui-bundle.js",
+                               headers={"Accept-Encoding": "identity"})
+    small = anonymous_site.get("/static/swagger-ui-bundle.js", headers={"Accept-Encoding": "gzip"})
     assert small.headers["Content-Encoding"] == "gzip" and small.content == plain.content
     assert int(small.headers["Content-Length"]) < len(plain.content) / 3
     assert small.headers["Content-Type"] == "text/javascript; charset=utf-8"
     assert small.headers["Cache-Control"] == "no-cache"
-    again = visitor.get("/static/swagger-ui-bundle.js", headers={
+    again = anonymous_site.get("/static/swagger-ui-bundle.js", headers={
         "Accept-Encoding": "gzip", "If-None-Match": small.headers["ETag"]})
     assert again.status_code == 304
 
 
 @pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/openapi.json"])
-def test_conditions_that_fail_are_told_as_errors_and_ranges_are_not_heeded(visitor, path):
-    refused = visitor.get(path, headers={"If-Match": '"other"'})
-    contract.refused(refused, 412, "PRECONDITION_FAILED")
+def test_failed_condition_is_error_and_range_is_ignored(anonymous_site, path):
+    refused = anonymous_site.get(path, headers={"If-Match": '"other"'})
+    contract.check_error(refused, 412, "PRECONDITION_FAILED")
     assert refused.headers["Content-Security-Policy"].startswith("default-src 'none'; frame-anc")
-    assert refused.headers["Connection"] == "close"  # it does
-    whole = visitor.get(path, headers={"Range": "bytes=1-2"})
-    assert (whole.status_code, whole.content) == (200, visitor.get(path).content)
+    assert refused.headers["Connection"] == "close"  # nginx closes the connection after this error
+    whole = anonymous_site.get(path, headers={"Range": "bytes=1-2"})
+    assert (whole.status_code, whole.content) == (200, anonymous_site.get(path).content)
 
 
 @pytest.mark.parametrize("path", ["/static/nothing.js", "/static/package.json", "/docs/x"])
-def test_nothing_else_is_there(visitor, path):
-    assert visitor.get(path).status_code == 404
+def test_other_static_paths_are_not_found(anonymous_site, path):
+    assert anonymous_site.get(path).status_code == 404
 
 
-# --- a browser ----------------------------------------------------------------------------------
+# --- in a headless browser ------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
-def visit(stack, tmp_path_factory):
-    """What a visitor saw who went through all pages; screenshots stay with the session's state."""
+def browser_report(stack, tmp_path_factory):
+    """Visits all pages in a browser and returns what it recorded; keeps screenshots with the
+    state of the session."""
     name, password = stack.administrator
     folder = tmp_path_factory.mktemp("screenshots")
     done = subprocess.run(
@@ -100,37 +103,38 @@ def visit(stack, tmp_path_factory):
     return seen
 
 
-def test_no_page_complains(visit):
-    assert visit["console"] == [] and visit["violations"] == [] and visit["failed"] == []
+def test_pages_cause_no_console_errors(browser_report):
+    for kind in ("console", "violations", "failed"):
+        assert browser_report[kind] == [], kind
 
 
-def test_no_page_asks_anybody_else(visit):
-    assert visit["elsewhere"] == []
+def test_pages_load_nothing_from_other_hosts(browser_report):
+    assert browser_report["elsewhere"] == []
 
 
-def test_the_landing_page_shows_the_state(visit):
-    russian, english = visit["pages"]["/ ru-RU"], visit["pages"]["/ en-US"]
+def test_landing_page_shows_service_state(browser_report):
+    russian, english = browser_report["pages"]["/ ru-RU"], browser_report["pages"]["/ en-US"]
     assert (russian["language"], russian["state"]) == ("ru", "Сервис работает")
     assert (english["language"], english["state"]) == ("en", "The service is running")
     assert russian["links"] == english["links"] == ["/docs", "/redoc", "/openapi.json"]
 
 
-def test_swagger_ui_logs_in_and_executes(visit, stack):
-    docs = visit["pages"]["/docs"]
+def test_swagger_ui_can_log_in_and_execute_calls(browser_report, stack):
+    docs = browser_report["pages"]["/docs"]
     assert docs["title"].startswith("Kontora")
     assert (docs["login"], docs["status"]) == ("200", "200")
     assert docs["me"]["username"] == stack.administrator[0]
 
 
-def test_redoc_shows_all_and_searches(visit):
-    redoc = visit["pages"]["/redoc"]
-    assert redoc["operations"] == visit["pages"]["/docs"]["operations"] >= 60
+def test_redoc_shows_and_searches_all_calls(browser_report):
+    redoc = browser_report["pages"]["/redoc"]
+    assert redoc["operations"] == browser_report["pages"]["/docs"]["operations"] >= 60
     assert redoc["found"] > 0
-    assert redoc["styled"] == "sticky"  # its style sheet is in force
+    assert redoc["styled"] == "sticky"  # its style sheet was loaded
 
 
-def test_pages_fit_a_telephone_and_the_dark(visit):
-    assert {path: shown["excess"] for path, shown in visit["telephone"].items()} == {
+def test_pages_support_small_screens_and_dark_mode(browser_report):
+    assert {path: shown["excess"] for path, shown in browser_report["telephone"].items()} == {
         "/": 0, "/docs": 0}
-    assert "dark" in visit["telephone"]["/"]["scheme"]
-    assert visit["telephone"]["/docs"]["scheme"] == "dark"
+    assert "dark" in browser_report["telephone"]["/"]["scheme"]
+    assert browser_report["telephone"]["/docs"]["scheme"] == "dark"

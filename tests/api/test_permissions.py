@@ -1,10 +1,11 @@
-"""Permissions: who may call what, as one table. What roles in organizations permit: see there."""
+"""Permissions of every route, as one table. Permissions of roles are tested with the resources
+of organizations."""
 
 import pytest
 
 from support import contract
 
-# Every route, with a body that would be taken: permission is asked before anything else.
+# Every route with a valid body, because the permission must be checked before anything else.
 ROUTES = [
     ("GET", "/", None, "open"),
     ("GET", "/health", None, "open"),
@@ -53,67 +54,68 @@ OF_THE_DIRECTORY = [(method, path, body) for method, path, body, who in ROUTES
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
-def test_nobody_is_asked_to_log_in(site, method, path, body, prefix):
+def test_call_without_token_is_unauthorized(site, method, path, body, prefix):
     path = prefix + path.removeprefix("/api/v1")
-    contract.refused(site.as_nobody().request(method, path, json=body), 401, "UNAUTHORIZED")
+    contract.check_error(site.as_anonymous().request(method, path, json=body), 401, "UNAUTHORIZED")
 
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
-def test_a_bad_token_is_refused(site, method, path, body):
-    contract.refused(site.bearing("a.b.c").request(method, path, json=body), 401, "INVALID_TOKEN")
+def test_call_with_invalid_token_is_unauthorized(site, method, path, body):
+    contract.check_error(site.bearing("a.b.c").request(method, path, json=body), 401,
+                         "INVALID_TOKEN")
 
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
-def test_who_may_not_learns_nothing_of_the_body(site, method, path, body):
-    """A stranger's malformed body is a 401, not a 400."""
-    response = site.as_nobody().request(method, path, data="{broken",
-                                        headers={"Content-Type": "application/json"})
+def test_authentication_is_checked_before_body(site, method, path, body):
+    """A malformed body without a token returns 401, not 400."""
+    response = site.as_anonymous().request(method, path, data="{broken",
+                                           headers={"Content-Type": "application/json"})
     assert response.status_code == 401
 
 
 @pytest.mark.parametrize("method, path, body",
                          [route[:3] for route in ROUTES if route[3] == "open"])
-def test_open_calls_ask_for_no_token(site, method, path, body):
-    response = site.as_nobody().request(method, path, json=body)
+def test_open_call_needs_no_token(site, method, path, body):
+    response = site.as_anonymous().request(method, path, json=body)
     assert response.status_code == 200 or response.json()["code"] in (
         "INVALID_CREDENTIALS", "INVALID_TOKEN", "VALIDATION_ERROR")
 
 
-def test_refused_calls_change_nothing(site, truth):
-    before = truth.tree(truth.base_dn)
-    for stranger in (site.as_nobody(), site.bearing("a.b.c")):
+def test_refused_calls_change_nothing(site, ldap_admin):
+    before = ldap_admin.tree(ldap_admin.base_dn)
+    for stranger in (site.as_anonymous(), site.bearing("a.b.c")):
         for method, path, body in CLOSED:
             stranger.request(method, path, json=body)
-    assert truth.tree(truth.base_dn) == before
+    assert ldap_admin.tree(ldap_admin.base_dn) == before
 
 
-def test_people_of_the_directory_read(nobody, site, people, truth):
-    """All of it, and change nothing; nor do they learn what is wrong with their bodies."""
+def test_directory_users_may_only_read(anonymous, site, people, ldap_admin):
+    """They can read everything and change nothing; the permission is checked before the body."""
     user = people.create()
-    tokens = nobody.login(user["sAMAccountName"], user["password"])
+    tokens = anonymous.login(user["sAMAccountName"], user["password"])
     reader = site.bearing(tokens["access_token"])
-    before = truth.tree(truth.base_dn)
+    before = ldap_admin.tree(ldap_admin.base_dn)
     for method, path, body in OF_THE_DIRECTORY:
         response = reader.request(method, path, json=body)
         if method == "GET":
             assert response.status_code == 200, path
         else:
-            contract.refused(response, 403, "FORBIDDEN")
-            contract.refused(reader.request(method, path, json={"x": 1}), 403, "FORBIDDEN")
-    assert truth.tree(truth.base_dn) == before
+            contract.check_error(response, 403, "FORBIDDEN")
+            contract.check_error(reader.request(method, path, json={"x": 1}), 403, "FORBIDDEN")
+    assert ldap_admin.tree(ldap_admin.base_dn) == before
 
 
-def test_accounts_are_no_people_of_the_directory(accounts, truth):
-    """They do not even read it."""
+def test_accounts_may_not_access_directory(accounts, ldap_admin):
+    """Accounts cannot even read the directory."""
     client = accounts.register().client
-    before = truth.tree(truth.base_dn)
+    before = ldap_admin.tree(ldap_admin.base_dn)
     for method, path, body in OF_THE_DIRECTORY:
         response = client.request(method, path.removeprefix("/api/v1"), json=body)
-        contract.refused(response, 403, "FORBIDDEN")
-    assert truth.tree(truth.base_dn) == before
+        contract.check_error(response, 403, "FORBIDDEN")
+    assert ldap_admin.tree(ldap_admin.base_dn) == before
 
 
-def test_the_local_administrator_may_read_and_write(api, people, entries):
+def test_local_administrator_may_read_and_write(api, people, entries):
     user, made = people.create(), entries.create()
     assert api.get("/users").status_code == api.get(entries.kind.path).status_code == 200
     assert entries.change(made[entries.kind.name], description="Chief")["description"] == "Chief"

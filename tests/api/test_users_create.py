@@ -1,4 +1,4 @@
-"""Creating users, held against what the directory itself says afterwards."""
+"""Creation of users, compared with the resulting entries in the directory."""
 
 from urllib.parse import urlsplit
 
@@ -7,7 +7,7 @@ import pytest
 from support import contract, vault
 from support.client import user_path
 from support.people import tag
-from support.truth import guid_text, rdn, same_dn
+from support.ldap_admin import guid_text, rdn, same_dn
 
 ATTRIBUTES = {
     "givenName": "Иван", "sn": "Müller-Łódź", "mail": "ivan@example.com",
@@ -16,7 +16,7 @@ ATTRIBUTES = {
 }
 
 
-def test_every_field_arrives(api, people, truth, stack):
+def test_created_user_is_in_directory_with_all_fields(api, people, ldap_admin, stack):
     name = tag()
     body = people.body(cn=f"Иванов {name}", sAMAccountName=name, **ATTRIBUTES,
                        userPrincipalName=f"{name}@kontora.test")
@@ -28,37 +28,37 @@ def test_every_field_arrives(api, people, truth, stack):
     assert {key: user[key] for key in expected} == expected
     assert same_dn(user["dn"], f"{rdn(body['cn'])},{people.ou}")
 
-    [seen] = truth.ldapsearch(f"(sAMAccountName={name})", "*")
+    [seen] = ldap_admin.ldapsearch(f"(sAMAccountName={name})", "*")
     for attribute, text in ATTRIBUTES.items():
         assert seen[attribute] == [text.encode()], attribute
     assert seen["cn"] == [body["cn"].encode()]
     assert seen["userPrincipalName"] == [body["userPrincipalName"].encode()]
     assert seen["userAccountControl"] == [b"512"]
     assert same_dn(seen["dn"], user["dn"])
-    assert truth.binds(user["dn"], body["password"])
-    assert truth.binds(body["userPrincipalName"], body["password"])
+    assert ldap_admin.binds(user["dn"], body["password"])
+    assert ldap_admin.binds(body["userPrincipalName"], body["password"])
 
 
-def test_what_is_read_is_what_was_answered(api, people):
+def test_created_user_is_read_as_returned(api, people):
     response = api.post("/users", json=people.body(**ATTRIBUTES))
     assert people.get(response.json()["sAMAccountName"]) == response.json()
 
 
-def test_identifier_is_the_directory_s(people, truth):
+def test_user_guid_equals_guid_in_directory(people, ldap_admin):
     user = people.create()
-    [seen] = truth.ldapsearch(f"(sAMAccountName={user['sAMAccountName']})", "objectGUID")
+    [seen] = ldap_admin.ldapsearch(f"(sAMAccountName={user['sAMAccountName']})", "objectGUID")
     assert user["objectGUID"] == guid_text(seen["objectGUID"][0])
 
 
-def test_times_are_the_directory_s(people, truth):
+def test_user_times_are_those_of_directory(people, ldap_admin):
     user = people.create()
     for name in ("whenCreated", "whenChanged"):
-        stamp = truth.text(user["sAMAccountName"], name)  # 20261120123456.0Z
+        stamp = ldap_admin.text(user["sAMAccountName"], name)  # 20261120123456.0Z
         digits = "".join(c for c in user[name] if c.isdigit())
         assert digits == stamp[:14] + "000"
 
 
-def test_location_leads_to_the_user(api, people, site):
+def test_location_header_leads_to_created_user(api, people, site):
     response = api.post("/users", json=people.body(sAMAccountName="Ян " + tag()[:8]))
     location = urlsplit(response.headers["Location"])
     followed = site.get(location.path)
@@ -67,39 +67,40 @@ def test_location_leads_to_the_user(api, people, site):
 
 
 @pytest.mark.parametrize("enabled, control", [(..., 512), (True, 512), (False, 514)])
-def test_enabled(people, truth, enabled, control):
+def test_enabled_sets_account_control(people, ldap_admin, enabled, control):
     user = people.create(enabled=enabled)
     assert (user["enabled"], user["userAccountControl"]) == (control == 512, control)
-    assert truth.text(user["sAMAccountName"], "userAccountControl") == str(control)
-    reason = truth.bind_failure(user["dn"], user["password"])
+    assert ldap_admin.text(user["sAMAccountName"], "userAccountControl") == str(control)
+    reason = ldap_admin.bind_failure(user["dn"], user["password"])
     assert reason == (None if control == 512 else "533")
 
 
 @pytest.mark.parametrize("must_change, reason", [(True, "773"), (False, None), (..., None)])
-def test_must_change_password(people, truth, must_change, reason):
+def test_new_user_must_change_password_if_requested(people, ldap_admin, must_change, reason):
     user = people.create(must_change_password=must_change)
-    assert truth.bind_failure(user["dn"], user["password"]) == reason
+    assert ldap_admin.bind_failure(user["dn"], user["password"]) == reason
 
 
-def test_nulls_are_what_is_not_set(people, truth):
+def test_null_leaves_attribute_unset(people, ldap_admin):
     user = people.create(mail=None, title=None)
     for name in ("userPrincipalName", "givenName", "sn", "mail", "title", "description"):
         assert user[name] is None
-    assert not {"mail", "title", "sn"} & set(truth.find(user["sAMAccountName"])[1])
+    assert not {"mail", "title", "sn"} & set(ldap_admin.find(user["sAMAccountName"])[1])
 
 
 @pytest.mark.parametrize("password", ["Ab1", "alllowercaseletters", "1234567890", "пароль", "x"])
-def test_weak_password_leaves_no_user_behind(api, people, truth, password):
+def test_weak_password_leaves_no_user_behind(api, people, ldap_admin, password):
     body = people.body(password=password)
     response = api.post("/users", json=body)
-    contract.refused(response, 400, "PASSWORD_POLICY")
-    assert truth.ldapsearch(f"(|(sAMAccountName={body['sAMAccountName']})(cn={body['cn']}))") == []
+    contract.check_error(response, 400, "PASSWORD_POLICY")
+    either = f"(|(sAMAccountName={body['sAMAccountName']})(cn={body['cn']}))"
+    assert ldap_admin.ldapsearch(either) == []
     assert api.get(user_path(body["sAMAccountName"])).status_code == 404
 
 
-def test_the_same_body_with_a_good_password_succeeds_after_that(api, people):
+def test_creation_succeeds_after_refused_weak_password(api, people):
     body = people.body(password="weak")
-    contract.refused(api.post("/users", json=body), 400, "PASSWORD_POLICY")
+    contract.check_error(api.post("/users", json=body), 400, "PASSWORD_POLICY")
     assert api.post("/users", json={**body, "password": vault.password()}).status_code == 201
 
 
@@ -107,86 +108,86 @@ def test_the_same_body_with_a_good_password_succeeds_after_that(api, people):
                                       "Geheim7\"quoted\"", "Geheim7\\back'slash", "Geheim7😀😀😀",
                                       "Geheim7" + "x" * 120,
                                       " leading Geheim7", "Geheim7\tTab", "Geheim7{}$%&/()=?`"])
-def test_unusual_passwords_are_set_as_they_are(people, truth, password):
+def test_unusual_password_is_set_unchanged(people, ldap_admin, password):
     vault.remember(password)
     user = people.create(password=password)
-    assert truth.binds(user["dn"], password)
-    assert not truth.binds(user["dn"], password.strip() + "x")
+    assert ldap_admin.binds(user["dn"], password)
+    assert not ldap_admin.binds(user["dn"], password.strip() + "x")
 
 
 @pytest.mark.parametrize("change", [str.upper, str.lower, lambda name: name])
-def test_taken_account_name(api, people, truth, change):
+def test_existing_user_account_name_is_rejected(api, people, ldap_admin, change):
     user = people.create(sAMAccountName="Ab" + tag()[:8])
     body = people.body(sAMAccountName=change(user["sAMAccountName"]))
-    contract.refused(api.post("/users", json=body), 409, "ALREADY_EXISTS")
-    assert truth.search(f"(cn={body['cn']})") == []
+    contract.check_error(api.post("/users", json=body), 409, "ALREADY_EXISTS")
+    assert ldap_admin.search(f"(cn={body['cn']})") == []
 
 
-def test_taken_name_in_the_same_place(api, people, truth):
+def test_existing_common_name_below_same_parent_is_rejected(api, people, ldap_admin):
     user = people.create(cn="Taken " + tag())
     body = people.body(cn=user["cn"].upper())
-    contract.refused(api.post("/users", json=body), 409, "ALREADY_EXISTS")
-    assert truth.find(body["sAMAccountName"]) is None
+    contract.check_error(api.post("/users", json=body), 409, "ALREADY_EXISTS")
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
-def test_taken_name_in_another_place_is_free(api, people, truth):
+def test_existing_common_name_below_other_parent_is_accepted(api, people, ldap_admin):
     user = people.create()
-    other = truth.add_ou(tag(), people.ou)
+    other = ldap_admin.add_ou(tag(), people.ou)
     assert api.post("/users", json=people.body(cn=user["cn"], ou=other)).status_code == 201
 
 
-def test_name_of_a_group_is_taken(api, people):
+def test_account_name_of_group_is_rejected(api, people):
     body = people.body(sAMAccountName="Domain Users")
-    contract.refused(api.post("/users", json=body), 409, "ALREADY_EXISTS")
+    contract.check_error(api.post("/users", json=body), 409, "ALREADY_EXISTS")
 
 
-def test_taken_principal_name(api, people, truth):
+def test_existing_principal_name_is_rejected(api, people, ldap_admin):
     upn = f"{tag()}@kontora.test"
     people.create(userPrincipalName=upn)
     body = people.body(userPrincipalName=upn)
-    contract.refused(api.post("/users", json=body), 409, "ALREADY_EXISTS")
-    assert truth.find(body["sAMAccountName"]) is None
+    contract.check_error(api.post("/users", json=body), 409, "ALREADY_EXISTS")
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
 @pytest.mark.parametrize("upn", ["{}@a@b.test", "@{}@", "{}\\", "{}@kontora.test\\"])
-def test_principal_names_that_the_directory_cannot_take_apart(api, people, truth, upn):
+def test_ambiguous_principal_name_is_rejected(api, people, ldap_admin, upn):
     body = people.body(userPrincipalName=upn.format(tag()))
     response = api.post("/users", json=body)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["userPrincipalName"]
-    assert truth.find(body["sAMAccountName"]) is None
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["userPrincipalName"]
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
-def test_missing_parent(api, people, truth):
+def test_missing_parent_of_user_is_rejected(api, people, ldap_admin):
     body = people.body(ou=f"OU=nowhere-{tag()},{people.ou}")
-    contract.refused(api.post("/users", json=body), 400, "PARENT_NOT_FOUND")
-    assert truth.find(body["sAMAccountName"]) is None
+    contract.check_error(api.post("/users", json=body), 400, "PARENT_NOT_FOUND")
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
 @pytest.mark.parametrize("parent", ["DC=example,DC=com", "OU=Staff", "DC=test",
                                     "CN=Configuration,{base}", "OU=a,OU=b,DC=evil"])
-def test_parent_outside_of_the_tree(api, people, truth, parent):
-    body = people.body(ou=parent.format(base=truth.base_dn))
+def test_parent_of_user_outside_base_dn_is_rejected(api, people, ldap_admin, parent):
+    body = people.body(ou=parent.format(base=ldap_admin.base_dn))
     response = api.post("/users", json=body)
     assert response.status_code == 400, response.text
     assert response.json()["code"] in ("VALIDATION_ERROR", "PARENT_NOT_FOUND",
                                        "DIRECTORY_INVALID", "DIRECTORY_REFUSED")
-    assert truth.find(body["sAMAccountName"]) is None
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
 @pytest.mark.parametrize("parent", ["", "nonsense", "OU=x,,DC=y", "OU=\\zz,DC=y", "=", "OU", "(*)",
                                     "OU=a" + ",OU=b" * 2000, "<GUID=0>", "OU=x\nDC=y"])
-def test_parent_that_is_no_name(api, people, parent):
+def test_malformed_parent_of_user_is_rejected(api, people, parent):
     body = people.body(ou=parent)
-    assert contract.refused(api.post("/users", json=body), 400, "VALIDATION_ERROR") == ["ou"]
+    assert contract.check_error(api.post("/users", json=body), 400, "VALIDATION_ERROR") == ["ou"]
 
 
-def test_parent_in_another_spelling(people):
+def test_parent_of_user_may_differ_in_case_and_spaces(people):
     spelled = ", ".join(part.upper() if part.lower().startswith("dc") else part.replace("OU", "ou")
                         for part in people.ou.split(","))
     assert same_dn(people.create(ou=spelled)["dn"].split(",", 1)[1], people.ou)
 
 
-def test_parent_with_special_characters(people, truth):
-    parent = truth.add_ou(f"Müller, Söhne + \"Co\" {tag()}", people.ou)
+def test_parent_of_user_may_have_special_characters(people, ldap_admin):
+    parent = ldap_admin.add_ou(f"Müller, Söhne + \"Co\" {tag()}", people.ou)
     user = people.create(ou=parent)
     assert same_dn(user["dn"], f"{rdn(user['cn'])},{parent}")

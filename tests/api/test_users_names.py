@@ -1,6 +1,6 @@
-"""Names: what people are really called, and what attackers call themselves.
+"""Names of users: unusual valid names, and injection attempts.
 
-A name is either taken as it is, through its whole life, or refused with the field that holds it.
+A name either works unchanged in every operation, or is rejected with the field that contains it.
 """
 
 import pytest
@@ -9,93 +9,93 @@ from support import contract, vault
 from support.client import user_path
 from support.names import ACCOUNT_NAMES, FILTERS, LONGEST_NAMES, NAMES, NO_NAMES, unique
 from support.people import tag
-from support.truth import rdn, same_dn
+from support.ldap_admin import rdn, same_dn
 
 
 @pytest.mark.parametrize("pattern", NAMES)
-def test_a_name_lives(people, truth, pattern):
-    """Created, found, read, renamed to something plain and back, moved, deleted."""
+def test_user_name_works_in_every_operation(people, ldap_admin, pattern):
+    """Creates, reads, renames, moves and deletes a user with this name."""
     name = unique(pattern)
     user = people.create(cn=name)
     account = user["sAMAccountName"]
     assert user["cn"] == name
     assert same_dn(user["dn"], f"{rdn(name)},{people.ou}")
-    assert truth.text(account, "cn") == name
-    assert truth.binds(user["dn"], user["password"])
+    assert ldap_admin.text(account, "cn") == name
+    assert ldap_admin.binds(user["dn"], user["password"])
 
     assert people.change(account, cn=f"plain {account}")["cn"] == f"plain {account}"
     assert people.change(account, cn=name)["dn"] == user["dn"]
 
-    other = truth.add_ou(tag(), people.ou)
+    other = ldap_admin.add_ou(tag(), people.ou)
     moved = people.change(account, parent_dn=other)
-    assert truth.find_guid(user["objectGUID"])
+    assert ldap_admin.find_guid(user["objectGUID"])
     assert same_dn(moved["dn"], f"{rdn(name)},{other}")
-    assert truth.text(account, "cn") == name
+    assert ldap_admin.text(account, "cn") == name
 
     assert people.api.delete(user_path(account)).status_code == 204
-    assert truth.find_guid(user["objectGUID"]) is None
+    assert ldap_admin.find_guid(user["objectGUID"]) is None
 
 
 @pytest.mark.parametrize("name", LONGEST_NAMES)
-def test_the_longest_names(people, truth, name):
-    parent = truth.add_ou(tag(), people.ou)
+def test_longest_user_name_is_stored_unchanged(people, ldap_admin, name):
+    parent = ldap_admin.add_ou(tag(), people.ou)
     user = people.create(cn=name, ou=parent)
-    assert (user["cn"], truth.text(user["sAMAccountName"], "cn")) == (name, name)
+    assert (user["cn"], ldap_admin.text(user["sAMAccountName"], "cn")) == (name, name)
 
 
 @pytest.mark.parametrize("name", [" leading", "trailing ", "  both  ", " "])
-def test_spaces_at_the_ends_are_kept_or_refused(api, people, truth, name):
-    """Never cut off in silence: two names that differ to the client must not be one entry."""
-    parent = truth.add_ou(tag(), people.ou)
+def test_outer_spaces_of_user_name_are_kept_or_refused(api, people, ldap_admin, name):
+    """Never trimmed silently: names that differ for the client must not denote one entry."""
+    parent = ldap_admin.add_ou(tag(), people.ou)
     body = people.body(cn=name, ou=parent)
     response = api.post("/users", json=body)
     if response.status_code == 201:
         assert response.json()["cn"] == name
-        assert truth.text(body["sAMAccountName"], "cn") == name
+        assert ldap_admin.text(body["sAMAccountName"], "cn") == name
         assert api.delete(user_path(body["sAMAccountName"])).status_code == 204
     else:
         assert response.status_code == 400
         assert "cn" in [detail["field"] for detail in response.json()["details"]]
-        assert truth.find(body["sAMAccountName"]) is None
+        assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_what_is_no_name_is_refused(api, people, truth, name):
+def test_invalid_user_name_is_rejected(api, people, ldap_admin, name):
     body = people.body(cn=name)
-    assert contract.refused(api.post("/users", json=body), 400, "VALIDATION_ERROR") == ["cn"]
-    assert truth.find(body["sAMAccountName"]) is None
+    assert contract.check_error(api.post("/users", json=body), 400, "VALIDATION_ERROR") == ["cn"]
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_nobody_is_renamed_to_what_is_no_name(api, people, truth, name):
+def test_rename_of_user_to_invalid_name_is_rejected(api, people, ldap_admin, name):
     user = people.create()
-    before = truth.snapshot(user["sAMAccountName"])
+    before = ldap_admin.snapshot(user["sAMAccountName"])
     response = api.patch(user_path(user["sAMAccountName"]), json={"cn": name})
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["cn"]
-    assert truth.snapshot(user["sAMAccountName"]) == before
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["cn"]
+    assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
 # --- account names ------------------------------------------------------------------------------
 
-def short():
+def short_word():
     return tag()[:9]
 
 
 @pytest.mark.parametrize("pattern", ACCOUNT_NAMES)
 @pytest.mark.parametrize("prefix", ["/users", "/api/v1/users"])
-def test_account_names_live(site, people, truth, prefix, pattern):
-    account = pattern.format(short())
+def test_account_name_works_in_every_operation(site, people, ldap_admin, prefix, pattern):
+    account = pattern.format(short_word())
     user = people.create(sAMAccountName=account)
-    assert truth.text(account, "sAMAccountName") == account
+    assert ldap_admin.text(account, "sAMAccountName") == account
     read = site.get(user_path(account, prefix))
     assert (read.status_code, read.json()["objectGUID"]) == (200, user["objectGUID"])
     changed = site.patch(user_path(account, prefix), json={"title": "x"})
     assert changed.json()["title"] == "x"
     assert site.delete(user_path(account, prefix)).status_code == 204
-    assert truth.find(account) is None
+    assert ldap_admin.find(account) is None
 
 
-def test_twenty_characters_are_an_account_name(people):
+def test_account_name_may_have_20_characters(people):
     account = (tag() + "x" * 20)[:20]
     assert people.create(sAMAccountName=account)["sAMAccountName"] == account
 
@@ -103,76 +103,76 @@ def test_twenty_characters_are_an_account_name(people):
 @pytest.mark.parametrize("account", ["", "x" * 21, "x" * 2000, "Ж" * 21, "dot.", "..", "a\0b",
                                      "a\nb", "a\tb", "\x7f",
                                      *(f"a{c}b" for c in "\"/\\[]:;|=,+*?<>@")])
-def test_what_is_no_account_name_is_refused(api, people, truth, account):
+def test_invalid_account_name_is_rejected(api, people, ldap_admin, account):
     body = people.body(sAMAccountName=account)
-    assert contract.refused(api.post("/users", json=body), 400,
-                            "VALIDATION_ERROR") == ["sAMAccountName"]
-    assert truth.search(f"(cn={body['cn']})") == []
+    assert contract.check_error(api.post("/users", json=body), 400,
+                                "VALIDATION_ERROR") == ["sAMAccountName"]
+    assert ldap_admin.search(f"(cn={body['cn']})") == []
 
 
 @pytest.mark.parametrize("account", ["x" * 21, "dot.", "a*b", "a,b", "", "a\0b"])
-def test_nobody_s_account_is_renamed_so(api, people, truth, account):
+def test_change_to_invalid_account_name_is_rejected(api, people, ldap_admin, account):
     user = people.create()
-    before = truth.snapshot(user["sAMAccountName"])
+    before = ldap_admin.snapshot(user["sAMAccountName"])
     response = api.patch(user_path(user["sAMAccountName"]), json={"sAMAccountName": account})
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["sAMAccountName"]
-    assert truth.snapshot(user["sAMAccountName"]) == before
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["sAMAccountName"]
+    assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_nobody_is_called_a_filter(api, people, truth, method, name):
-    before = len(truth.search("(objectClass=user)", ["cn"]))
+def test_user_name_in_path_is_not_ldap_filter(api, people, ldap_admin, method, name):
+    before = len(ldap_admin.search("(objectClass=user)", ["cn"]))
     body = {"description": "found"} if method == "PATCH" else None
     response = api.request(method, user_path(name), json=body)
-    contract.refused(response, 404, "NOT_FOUND")
-    assert len(truth.search("(objectClass=user)", ["cn"])) == before
-    assert truth.search("(description=found)") == []
+    contract.check_error(response, 404, "NOT_FOUND")
+    assert len(ldap_admin.search("(objectClass=user)", ["cn"])) == before
+    assert ldap_admin.search("(description=found)") == []
 
 
 @pytest.mark.parametrize("path", ["/users/%00", "/users/a%00b", "/users/%ff%fe", "/users/%c0%af",
                                   "/users/%", "/users/%zz", "/users/%2"])
-def test_a_path_that_cannot_be_decoded(site, path):
+def test_undecodable_user_path_is_client_error(site, path):
     for prefix in ("", "/api/v1"):
         assert site.get(prefix + path).status_code in (400, 404)
 
 
-def test_a_slash_in_a_name_is_no_separator(site):
-    contract.refused(site.get("/users/a%2Fgroups%2Fb"), 404, "NOT_FOUND")
-    contract.refused(site.get("/users/..%2Fauth%2Fme"), 404, "NOT_FOUND")
+def test_encoded_slash_in_name_is_not_separator(site):
+    contract.check_error(site.get("/users/a%2Fgroups%2Fb"), 404, "NOT_FOUND")
+    contract.check_error(site.get("/users/..%2Fauth%2Fme"), 404, "NOT_FOUND")
 
 
-# --- texts --------------------------------------------------------------------------------------
+# --- other text attributes ------------------------------------------------------------------------
 
 TEXTS = {"givenName": 64, "sn": 64, "mail": 256, "telephoneNumber": 64, "title": 128,
          "department": 64, "description": 1024}
 
 
 @pytest.mark.parametrize("field, longest", TEXTS.items())
-def test_texts_as_long_as_the_directory_takes(people, truth, field, longest):
+def test_longest_user_text_is_stored_unchanged(people, ldap_admin, field, longest):
     user = people.create(**{field: "ж" * longest})
     assert user[field] == "ж" * longest
-    assert truth.text(user["sAMAccountName"], field) == "ж" * longest
+    assert ldap_admin.text(user["sAMAccountName"], field) == "ж" * longest
 
 
 @pytest.mark.parametrize("field, longest", TEXTS.items())
 @pytest.mark.parametrize("text", ["", "a\0b", "longer"])
-def test_texts_that_the_directory_does_not_take(api, people, truth, field, longest, text):
+def test_invalid_user_text_is_rejected(api, people, ldap_admin, field, longest, text):
     body = people.body(**{field: "x" * (longest + 1) if text == "longer" else text})
-    assert contract.refused(api.post("/users", json=body), 400, "VALIDATION_ERROR") == [field]
-    assert truth.find(body["sAMAccountName"]) is None
+    assert contract.check_error(api.post("/users", json=body), 400, "VALIDATION_ERROR") == [field]
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
 @pytest.mark.parametrize("text", ["*", "(x)", "\\", "a\\2ab", " x", "x ", "\"q\"", "{}", "\u2028",
                                   "<b>", "😀", "a\nb", "a\tb", "= #", "::", "<file:///etc/passwd"])
-def test_texts_are_kept_as_they_are(people, truth, text):
+def test_user_text_is_stored_unchanged(people, ldap_admin, text):
     user = people.create(description=text, title="t" + text)
     assert (user["description"], user["title"]) == (text, "t" + text)
-    assert truth.text(user["sAMAccountName"], "description") == text
+    assert ldap_admin.text(user["sAMAccountName"], "description") == text
     assert people.change(user["sAMAccountName"], department=text)["department"] == text
 
 
-def test_a_password_of_more_than_256_characters(api, people):
+def test_too_long_user_password_is_rejected(api, people):
     secret = vault.password() + "x" * 256
     response = api.post("/users", json=people.body(password=secret))
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]

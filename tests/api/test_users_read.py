@@ -1,4 +1,4 @@
-"""Reading users: one by name, searches that find only what they say, people and nothing else."""
+"""Reading users: single users, searches, and exclusion of other kinds of entries."""
 
 import pytest
 
@@ -6,86 +6,90 @@ from support import contract
 from support.client import user_path
 from support.names import FILTER_CHARACTERS
 from support.people import tag
-from support.truth import rdn, same_dn
+from support.ldap_admin import rdn, same_dn
 
 
-def test_unknown_user(api):
-    contract.refused(api.get("/users/nobody-is-called-so"), 404, "NOT_FOUND")
+def test_unknown_user_is_not_found(api):
+    contract.check_error(api.get("/users/nobody-is-called-so"), 404, "NOT_FOUND")
 
 
-def test_names_have_no_case(people):
+def test_user_names_ignore_case(people):
     user = people.create(sAMAccountName="Жук" + tag()[:6])
     for spelling in (user["sAMAccountName"].upper(), user["sAMAccountName"].lower()):
         assert people.get(spelling)["objectGUID"] == user["objectGUID"]
 
 
-def test_a_user_is_not_found_by_other_names(api, people):
+def test_user_is_found_only_by_account_name(api, people):
     user = people.create(cn="Other " + tag(), mail=f"{tag()}@example.com")
     for name in (user["cn"], user["mail"], user["dn"], user["objectGUID"]):
-        contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+        contract.check_error(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
-# --- people only --------------------------------------------------------------------------------
+# --- other kinds of entries -----------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
-def machines(truth, ou):
-    """A computer, a group and a contact that share a word with nobody."""
+def other_entries(ldap_admin, ou):
+    """Creates a computer, a group and a contact; returns a word that only their names contain."""
     word = tag()[:8]
-    truth.add(f"{rdn(word + 'pc')},{ou}", objectClass="computer", sAMAccountName=f"{word}pc$",
-              userAccountControl="4096")
-    truth.add(f"{rdn(word + 'group')},{ou}", objectClass="group", sAMAccountName=f"{word}group")
-    truth.add(f"{rdn(word + 'contact')},{ou}", objectClass="contact", mail=f"{word}@example.com")
+    ldap_admin.add(f"{rdn(word + 'pc')},{ou}", objectClass="computer", sAMAccountName=f"{word}pc$",
+                   userAccountControl="4096")
+    ldap_admin.add(f"{rdn(word + 'group')},{ou}", objectClass="group",
+                   sAMAccountName=f"{word}group")
+    ldap_admin.add(f"{rdn(word + 'contact')},{ou}", objectClass="contact",
+                   mail=f"{word}@example.com")
     return word
 
 
-def test_computers_groups_and_contacts_are_no_users(api, people, machines):
-    assert people.search(machines) == []
-    for name in (f"{machines}pc$", f"{machines}pc", f"{machines}group", f"{machines}contact"):
-        contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+def test_computers_groups_and_contacts_are_not_users(api, people, other_entries):
+    assert people.search(other_entries) == []
+    for name in (f"{other_entries}pc$", f"{other_entries}pc", f"{other_entries}group",
+                 f"{other_entries}contact"):
+        contract.check_error(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
-def test_they_can_be_neither_changed_nor_deleted(api, truth, machines):
-    for name in (f"{machines}pc$", f"{machines}group"):
-        before = truth.snapshot(name)
-        contract.refused(api.patch(user_path(name), json={"description": "x"}), 404, "NOT_FOUND")
-        contract.refused(api.delete(user_path(name)), 404, "NOT_FOUND")
-        assert truth.snapshot(name) == before
+def test_computers_and_groups_cannot_be_changed_as_users(api, ldap_admin, other_entries):
+    for name in (f"{other_entries}pc$", f"{other_entries}group"):
+        before = ldap_admin.snapshot(name)
+        contract.check_error(api.patch(user_path(name), json={"description": "x"}), 404,
+                             "NOT_FOUND")
+        contract.check_error(api.delete(user_path(name)), 404, "NOT_FOUND")
+        assert ldap_admin.snapshot(name) == before
 
 
-def test_the_domain_controller_is_no_user(api, truth):
-    [(_, controller)] = truth.search("(userAccountControl:1.2.840.113556.1.4.803:=8192)")[:1]
+def test_domain_controller_is_not_a_user(api, ldap_admin):
+    [(_, controller)] = ldap_admin.search("(userAccountControl:1.2.840.113556.1.4.803:=8192)")[:1]
     name = controller["sAMAccountName"][0].decode()
-    contract.refused(api.get(user_path(name)), 404, "NOT_FOUND")
+    contract.check_error(api.get(user_path(name)), 404, "NOT_FOUND")
 
 
 # --- groups -------------------------------------------------------------------------------------
 
-def test_the_primary_group_is_a_group(people, truth):
+def test_member_of_includes_primary_group(people, ldap_admin):
     user = people.create()
     [group] = user["memberOf"]
-    assert same_dn(group, truth.find("Domain Users")[0])
+    assert same_dn(group, ldap_admin.find("Domain Users")[0])
 
 
-def test_all_groups_are_there(people, truth, ou):
+def test_member_of_includes_all_groups(people, ldap_admin, ou):
     user = people.create()
-    groups = [truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
+    groups = [ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
               for name in (f"a, \"b\" {tag()[:6]}".replace(",", "ь").replace('"', "'"), tag())]
     for group in groups:
-        truth.add_member(group, user["dn"])
+        ldap_admin.add_member(group, user["dn"])
     found = people.get(user["sAMAccountName"])["memberOf"]
-    assert sorted(found) == sorted([*groups, truth.find("Domain Users")[0]])
+    assert sorted(found) == sorted([*groups, ldap_admin.find("Domain Users")[0]])
 
 
-def test_another_primary_group(people, truth, ou):
+def test_member_of_includes_changed_primary_group(people, ldap_admin, ou):
     user = people.create()
     name = tag()
-    group = truth.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
-    truth.make_primary(group, user["dn"])
+    group = ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
+    ldap_admin.make_primary(group, user["dn"])
     found = people.get(user["sAMAccountName"])["memberOf"]
-    assert sorted(found) == sorted([group, truth.find("Domain Users")[0]])
+    assert sorted(found) == sorted([group, ldap_admin.find("Domain Users")[0]])
 
 
-def test_lists_show_the_groups_too(api, people):
+def test_listed_user_includes_groups(api, people):
     user = people.create()
     [listed] = contract.check_list(api.get("/users", params={"search": user["cn"]}).json())
     assert contract.check_user(listed) == people.get(user["sAMAccountName"])
@@ -93,7 +97,7 @@ def test_lists_show_the_groups_too(api, people):
 
 # --- searches -----------------------------------------------------------------------------------
 
-def test_search_looks_in_three_attributes(people):
+def test_user_search_covers_name_account_and_mail(people):
     word = tag()
     by_cn = people.create(cn=f"Petrov {word} Pyotr")
     by_account = people.create(sAMAccountName=f"a{word}b")
@@ -107,14 +111,14 @@ def test_search_looks_in_three_attributes(people):
 
 @pytest.mark.parametrize("name, text", [("Щукина Ёлка", "щукина ёлка"), ("щукина", "ЩУКИНА"),
                                         ("MÜLLER", "müller"), ("Ångström", "ÅNGSTRÖM")])
-def test_search_has_no_case(people, name, text):
+def test_user_search_ignores_case(people, name, text):
     word = tag()
     user = people.create(cn=f"{name} {word}")
     assert people.search(f"{text} {word}") == [user["sAMAccountName"]]
 
 
 @pytest.mark.parametrize("text", FILTER_CHARACTERS)
-def test_search_finds_the_characters_themselves(people, text):
+def test_user_search_matches_special_characters_literally(people, text):
     word = tag()
     literal = people.create(cn=f"{word}{text}end")
     people.create(cn=f"{word}abcend")
@@ -125,5 +129,5 @@ def test_search_finds_the_characters_themselves(people, text):
 
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(sAMAccountName=admin*", "\\00", "zz*zz",
                                   "admin*", "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
-def test_search_is_never_a_filter(people, text):
+def test_user_search_is_not_ldap_filter(people, text):
     assert people.search(text) == []

@@ -1,4 +1,4 @@
-"""Changing and deleting users: each change alone, and all of them or none."""
+"""Changing and deleting users; a request is applied completely or not at all."""
 
 import threading
 
@@ -7,7 +7,7 @@ import pytest
 from support import contract, vault
 from support.client import user_path
 from support.people import tag
-from support.truth import BOOKKEEPING, rdn, same_dn
+from support.ldap_admin import BOOKKEEPING, rdn, same_dn
 
 ATTRIBUTES = {
     "userPrincipalName": "{}@kontora.test", "givenName": "Пётр", "sn": "D'Arc, \"Jeanne\"",
@@ -21,165 +21,167 @@ LOCKOUT_TRIES = 40
 # --- attributes ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("field", ATTRIBUTES)
-def test_an_attribute_is_set_replaced_and_cleared(people, truth, field):
+def test_attribute_can_be_set_replaced_and_cleared(people, ldap_admin, field):
     account = people.create()["sAMAccountName"]
     value = ATTRIBUTES[field].format(account)
     assert people.change(account, **{field: value})[field] == value
-    assert truth.text(account, field) == value
+    assert ldap_admin.text(account, field) == value
     assert people.change(account, **{field: f"new{value}"})[field] == f"new{value}"
-    assert truth.text(account, field) == f"new{value}"
+    assert ldap_admin.text(account, field) == f"new{value}"
     assert people.change(account, **{field: None})[field] is None
-    assert truth.text(account, field) is None
-    assert people.change(account, **{field: None})[field] is None  # again: nothing to clear
+    assert ldap_admin.text(account, field) is None
+    assert people.change(account, **{field: None})[field] is None  # the attribute is already unset
 
 
-def test_only_what_is_named_changes(people, truth):
+def test_user_change_affects_only_given_attributes(people, ldap_admin):
     user = people.create(title="one", department="two", mail="a@example.com")
-    before = truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
+    before = ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
     people.change(user["sAMAccountName"], title="changed")
-    dn, after = truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
+    dn, after = ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
     assert after.pop("title") == [b"changed"]
     before[1].pop("title")
     assert (dn, after) == before
 
 
-def test_an_empty_change_changes_nothing(people, truth):
+def test_empty_user_change_is_no_op(people, ldap_admin):
     user = people.create()
-    before = truth.snapshot(user["sAMAccountName"])
+    before = ldap_admin.snapshot(user["sAMAccountName"])
     assert people.change(user["sAMAccountName"]) == people.get(user["sAMAccountName"])
-    assert truth.snapshot(user["sAMAccountName"]) == before
+    assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
-def test_the_same_values_again(people):
+def test_user_change_to_same_values_succeeds(people):
     user = people.create(title="same")
     assert people.change(user["sAMAccountName"], title="same", cn=user["cn"], enabled=True,
                          sAMAccountName=user["sAMAccountName"], parent_dn=people.ou,
                          unlock=True)["dn"] == user["dn"]
 
 
-def test_unknown_user(api):
-    contract.refused(api.patch("/users/nobody-is-called-so", json={"title": "x"}), 404, "NOT_FOUND")
+def test_change_of_unknown_user_is_not_found(api):
+    contract.check_error(api.patch("/users/nobody-is-called-so", json={"title": "x"}), 404,
+                         "NOT_FOUND")
 
 
-# --- passwords and the state of the account -------------------------------------------------------
+# --- passwords and account state ------------------------------------------------------------------
 
-def test_password(people, truth):
-    """Twice: a controller may take the last one but this for an hour (OldPasswordAllowedPeriod)."""
+def test_new_password_replaces_old_one(people, ldap_admin):
+    """Changes the password twice: a controller may accept the previous one for an hour
+    (OldPasswordAllowedPeriod)."""
     user = people.create()
     for fresh in (vault.password(), vault.password()):
         people.change(user["sAMAccountName"], password=fresh)
-        assert truth.binds(user["dn"], fresh)
-    assert truth.bind_failure(user["dn"], user["password"]) == "52e"
+        assert ldap_admin.binds(user["dn"], fresh)
+    assert ldap_admin.bind_failure(user["dn"], user["password"]) == "52e"
 
 
 @pytest.mark.parametrize("weak", ["x", "alllowercaseletters", "12345678901"])
-def test_weak_password(api, people, truth, weak):
+def test_weak_new_password_is_rejected(api, people, ldap_admin, weak):
     user = people.create()
     response = api.patch(user_path(user["sAMAccountName"]), json={"password": weak})
-    contract.refused(response, 400, "PASSWORD_POLICY")
-    assert truth.binds(user["dn"], user["password"])
+    contract.check_error(response, 400, "PASSWORD_POLICY")
+    assert ldap_admin.binds(user["dn"], user["password"])
 
 
-def test_disable_and_enable(people, truth):
+def test_user_can_be_disabled_and_enabled(people, ldap_admin):
     user = people.create()
     account = user["sAMAccountName"]
     assert people.change(account, enabled=False)["enabled"] is False
-    assert truth.bind_failure(user["dn"], user["password"]) == "533"
+    assert ldap_admin.bind_failure(user["dn"], user["password"]) == "533"
     assert people.change(account, enabled=True)["enabled"] is True
-    assert truth.binds(user["dn"], user["password"])
+    assert ldap_admin.binds(user["dn"], user["password"])
 
 
 @pytest.mark.parametrize("bits", [DONT_EXPIRE_PASSWORD, 0x40000, 0x100000, 0x90000])
-def test_other_bits_of_the_account_survive(people, truth, bits):
+def test_enabling_keeps_other_account_control_bits(people, ldap_admin, bits):
     user = people.create()
     account = user["sAMAccountName"]
-    truth.set(user["dn"], "userAccountControl", str(512 | bits))
+    ldap_admin.set(user["dn"], "userAccountControl", str(512 | bits))
     assert people.get(account)["userAccountControl"] == 512 | bits
     assert people.change(account, enabled=False)["userAccountControl"] == 514 | bits
-    assert truth.text(account, "userAccountControl") == str(514 | bits)
+    assert ldap_admin.text(account, "userAccountControl") == str(514 | bits)
     assert people.change(account, enabled=True, title="x")["userAccountControl"] == 512 | bits
-    assert truth.text(account, "userAccountControl") == str(512 | bits)
+    assert ldap_admin.text(account, "userAccountControl") == str(512 | bits)
 
 
-def test_unlock(people, truth):
+def test_locked_user_can_be_unlocked(people, ldap_admin):
     user = people.create()
     account = user["sAMAccountName"]
     for _ in range(LOCKOUT_TRIES):
-        if truth.bind_failure(user["dn"], "wrong") == "775":
+        if ldap_admin.bind_failure(user["dn"], "wrong") == "775":
             break
-    assert truth.bind_failure(user["dn"], user["password"]) == "775"
+    assert ldap_admin.bind_failure(user["dn"], user["password"]) == "775"
     locked = people.get(account)
     assert (locked["locked"], locked["enabled"]) == (True, True)
     assert people.change(account, unlock=True)["locked"] is False
-    assert truth.binds(user["dn"], user["password"])
+    assert ldap_admin.binds(user["dn"], user["password"])
 
 
-def test_unlock_false_does_nothing(people, truth):
+def test_unlock_false_is_no_op(people, ldap_admin):
     user = people.create()
-    before = truth.snapshot(user["sAMAccountName"])
+    before = ldap_admin.snapshot(user["sAMAccountName"])
     people.change(user["sAMAccountName"], unlock=False)
-    assert truth.snapshot(user["sAMAccountName"]) == before
+    assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
-def test_must_change_password(people, truth):
+def test_password_change_can_be_required(people, ldap_admin):
     user = people.create()
     people.change(user["sAMAccountName"], must_change_password=True)
-    assert truth.bind_failure(user["dn"], user["password"]) == "773"
-    assert truth.text(user["sAMAccountName"], "pwdLastSet") == "0"
+    assert ldap_admin.bind_failure(user["dn"], user["password"]) == "773"
+    assert ldap_admin.text(user["sAMAccountName"], "pwdLastSet") == "0"
     people.change(user["sAMAccountName"], must_change_password=False)
-    assert truth.binds(user["dn"], user["password"])
+    assert ldap_admin.binds(user["dn"], user["password"])
 
 
-def test_a_new_password_that_must_be_changed(people, truth):
+def test_new_password_can_require_change(people, ldap_admin):
     user = people.create()
     fresh = vault.password()
     people.change(user["sAMAccountName"], password=fresh, must_change_password=True)
-    assert truth.bind_failure(user["dn"], fresh) == "773"
-    assert truth.bind_failure(user["dn"], user["password"]) == "52e"
+    assert ldap_admin.bind_failure(user["dn"], fresh) == "773"
+    assert ldap_admin.bind_failure(user["dn"], user["password"]) == "52e"
 
 
-# --- names and places ---------------------------------------------------------------------------
+# --- renaming and moving --------------------------------------------------------------------------
 
-def test_rename(people, truth):
+def test_rename_keeps_account_and_guid(people, ldap_admin):
     user = people.create()
     account, name = user["sAMAccountName"], f"Neuer, \"Name\" {tag()}"
     renamed = people.change(account, cn=name)
     assert (renamed["cn"], renamed["objectGUID"]) == (name, user["objectGUID"])
-    assert same_dn(truth.find(account)[0], f"{rdn(name)},{people.ou}")
-    assert truth.entry(user["dn"]) is None
-    assert truth.binds(renamed["dn"], user["password"])
+    assert same_dn(ldap_admin.find(account)[0], f"{rdn(name)},{people.ou}")
+    assert ldap_admin.entry(user["dn"]) is None
+    assert ldap_admin.binds(renamed["dn"], user["password"])
 
 
-def test_rename_in_case_alone(people, truth):
+def test_rename_of_user_may_change_only_case(people, ldap_admin):
     user = people.create(cn="lower " + tag())
     assert people.change(user["sAMAccountName"], cn=user["cn"].upper())["cn"] == user["cn"].upper()
-    assert truth.text(user["sAMAccountName"], "cn") == user["cn"].upper()
+    assert ldap_admin.text(user["sAMAccountName"], "cn") == user["cn"].upper()
 
 
-def test_another_account_name(api, people, truth):
+def test_account_name_can_be_changed(api, people, ldap_admin):
     user = people.create()
     fresh = tag()
     changed = people.change(user["sAMAccountName"], sAMAccountName=fresh)
     assert (changed["sAMAccountName"], changed["dn"]) == (fresh, user["dn"])
-    contract.refused(api.get(user_path(user["sAMAccountName"])), 404, "NOT_FOUND")
+    contract.check_error(api.get(user_path(user["sAMAccountName"])), 404, "NOT_FOUND")
     assert people.get(fresh) == changed
-    assert truth.find(user["sAMAccountName"]) is None
+    assert ldap_admin.find(user["sAMAccountName"]) is None
 
 
-def test_move(people, truth):
+def test_move_of_user_keeps_guid(people, ldap_admin):
     user = people.create()
-    other = truth.add_ou(f"Übrige, andere {tag()}", people.ou)
+    other = ldap_admin.add_ou(f"Übrige, andere {tag()}", people.ou)
     moved = people.change(user["sAMAccountName"], parent_dn=other)
     assert same_dn(moved["dn"], f"{rdn(user['cn'])},{other}")
     assert moved["objectGUID"] == user["objectGUID"]
-    assert same_dn(truth.find(user["sAMAccountName"])[0], moved["dn"])
-    assert truth.binds(moved["dn"], user["password"])
+    assert same_dn(ldap_admin.find(user["sAMAccountName"])[0], moved["dn"])
+    assert ldap_admin.binds(moved["dn"], user["password"])
 
 
-def test_move_into_a_container(people, truth):
+def test_user_can_move_into_container(people, ldap_admin):
     user = people.create()
-    moved = people.change(user["sAMAccountName"], parent_dn=f"CN=Users,{truth.base_dn}")
-    assert truth.entry(moved["dn"]) is not None
+    moved = people.change(user["sAMAccountName"], parent_dn=f"CN=Users,{ldap_admin.base_dn}")
+    assert ldap_admin.entry(moved["dn"]) is not None
 
 
 @pytest.mark.parametrize("change, code", [
@@ -187,124 +189,124 @@ def test_move_into_a_container(people, truth):
     ({"parent_dn": "nonsense"}, "VALIDATION_ERROR"),
     ({"parent_dn": ""}, "VALIDATION_ERROR"),
 ])
-def test_moves_that_cannot_be(api, people, truth, change, code):
+def test_move_of_user_to_invalid_parent_is_rejected(api, people, ldap_admin, change, code):
     user = people.create()
-    before = truth.snapshot(user["sAMAccountName"])
+    before = ldap_admin.snapshot(user["sAMAccountName"])
     body = {key: value.format(ou=people.ou) for key, value in change.items()}
-    contract.refused(api.patch(user_path(user["sAMAccountName"]), json=body), 400, code)
-    assert truth.snapshot(user["sAMAccountName"]) == before
+    contract.check_error(api.patch(user_path(user["sAMAccountName"]), json=body), 400, code)
+    assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
 @pytest.mark.parametrize("parent", ["DC=example,DC=com", "CN=Configuration,{base}", "DC=test"])
-def test_move_out_of_the_tree(api, people, truth, parent):
+def test_move_of_user_outside_base_dn_is_rejected(api, people, ldap_admin, parent):
     user = people.create()
-    before = truth.snapshot(user["sAMAccountName"])
-    body = {"parent_dn": parent.format(base=truth.base_dn)}
+    before = ldap_admin.snapshot(user["sAMAccountName"])
+    body = {"parent_dn": parent.format(base=ldap_admin.base_dn)}
     response = api.patch(user_path(user["sAMAccountName"]), json=body)
     assert response.status_code == 400, response.text
-    assert truth.snapshot(user["sAMAccountName"]) == before
+    assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
-def test_names_that_are_taken(api, people, truth):
+def test_change_to_existing_name_is_rejected(api, people, ldap_admin):
     user, other = people.create(), people.create(userPrincipalName=f"{tag()}@kontora.test")
-    before = truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
+    before = ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
     for name in ("cn", "sAMAccountName", "userPrincipalName"):
         response = api.patch(user_path(user["sAMAccountName"]), json={name: other[name]})
-        contract.refused(response, 409, "ALREADY_EXISTS")
-        assert truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING) == before
+        contract.check_error(response, 409, "ALREADY_EXISTS")
+        assert ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING) == before
 
 
-def test_move_to_where_the_name_is_taken(api, people, truth):
+def test_move_of_user_to_parent_with_existing_name_is_rejected(api, people, ldap_admin):
     user = people.create()
-    other = truth.add_ou(tag(), people.ou)
+    other = ldap_admin.add_ou(tag(), people.ou)
     people.create(cn=user["cn"], ou=other)
-    before = truth.snapshot(user["sAMAccountName"])
+    before = ldap_admin.snapshot(user["sAMAccountName"])
     response = api.patch(user_path(user["sAMAccountName"]), json={"parent_dn": other, "title": "x"})
-    contract.refused(response, 409, "ALREADY_EXISTS")
-    assert truth.snapshot(user["sAMAccountName"]) == before
+    contract.check_error(response, 409, "ALREADY_EXISTS")
+    assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
-# --- all at once --------------------------------------------------------------------------------
+# --- changes of all attributes --------------------------------------------------------------------
 
-def everything(account, **fields):
-    """A body that changes all that can be changed."""
+def full_change(account, **fields):
+    """Returns a body that changes every attribute."""
     return {**{key: value.format(account) for key, value in ATTRIBUTES.items()},
             "cn": f"Everything {tag()}", "sAMAccountName": tag(), "password": vault.password(),
             "enabled": False, "unlock": True, "must_change_password": True, **fields}
 
 
-def test_everything_at_once(people, truth):
+def test_all_attributes_can_change_in_one_request(people, ldap_admin):
     user = people.create(title="old")
-    other = truth.add_ou(tag(), people.ou)
-    body = everything(user["sAMAccountName"], parent_dn=other)
+    other = ldap_admin.add_ou(tag(), people.ou)
+    body = full_change(user["sAMAccountName"], parent_dn=other)
     changed = people.change(user["sAMAccountName"], **body)
     for name in (*ATTRIBUTES, "cn", "sAMAccountName"):
         assert changed[name] == body[name], name
-        assert truth.text(body["sAMAccountName"], name) == body[name]
+        assert ldap_admin.text(body["sAMAccountName"], name) == body[name]
     assert changed["enabled"] is False
-    assert same_dn(truth.find(body["sAMAccountName"])[0], f"{rdn(body['cn'])},{other}")
+    assert same_dn(ldap_admin.find(body["sAMAccountName"])[0], f"{rdn(body['cn'])},{other}")
     people.change(body["sAMAccountName"], enabled=True, must_change_password=False)
-    assert truth.binds(changed["dn"], body["password"])
+    assert ldap_admin.binds(changed["dn"], body["password"])
 
 
-def assert_untouched(people, truth, user, before):
-    assert truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING) == before
-    assert truth.binds(user["dn"], user["password"])
+def assert_untouched(people, ldap_admin, user, before):
+    assert ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING) == before
+    assert ldap_admin.binds(user["dn"], user["password"])
     assert people.get(user["sAMAccountName"])["dn"] == user["dn"]
 
 
 @pytest.fixture
-def settled(people, truth):
-    """A user with something in every attribute, and how it looks."""
+def complete_user(people, ldap_admin):
+    """Returns a user with a value in every attribute, and its snapshot."""
     user = people.create(**{key: value.format(tag()) for key, value in ATTRIBUTES.items()})
-    return user, truth.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
+    return user, ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
 
 
-def test_everything_at_once_with_a_parent_that_is_not_there(api, people, truth, settled):
-    user, before = settled
-    written = truth.find(user["sAMAccountName"])[1]["uSNChanged"]
-    body = everything(user["sAMAccountName"], parent_dn=f"OU=nowhere-{tag()},{people.ou}")
+def test_missing_parent_rejects_whole_change(api, people, ldap_admin, complete_user):
+    user, before = complete_user
+    written = ldap_admin.find(user["sAMAccountName"])[1]["uSNChanged"]
+    body = full_change(user["sAMAccountName"], parent_dn=f"OU=nowhere-{tag()},{people.ou}")
     response = api.patch(user_path(user["sAMAccountName"]), json=body)
-    contract.refused(response, 400, "PARENT_NOT_FOUND")
-    assert truth.find(user["sAMAccountName"])[1]["uSNChanged"] == written
-    assert_untouched(people, truth, user, before)
-    assert truth.find(body["sAMAccountName"]) is None
-    assert not truth.binds(user["dn"], body["password"])
+    contract.check_error(response, 400, "PARENT_NOT_FOUND")
+    assert ldap_admin.find(user["sAMAccountName"])[1]["uSNChanged"] == written
+    assert_untouched(people, ldap_admin, user, before)
+    assert ldap_admin.find(body["sAMAccountName"]) is None
+    assert not ldap_admin.binds(user["dn"], body["password"])
 
 
-def test_everything_at_once_with_a_weak_password(api, people, truth, settled):
-    user, before = settled
-    other = truth.add_ou(tag(), people.ou)
-    body = everything(user["sAMAccountName"], parent_dn=other, password="weak")
-    contract.refused(api.patch(user_path(user["sAMAccountName"]), json=body), 400,
-                     "PASSWORD_POLICY")
-    assert_untouched(people, truth, user, before)
-    assert truth.search("(cn=*)", base=other) == []
+def test_weak_password_rejects_whole_change(api, people, ldap_admin, complete_user):
+    user, before = complete_user
+    other = ldap_admin.add_ou(tag(), people.ou)
+    body = full_change(user["sAMAccountName"], parent_dn=other, password="weak")
+    contract.check_error(api.patch(user_path(user["sAMAccountName"]), json=body), 400,
+                         "PASSWORD_POLICY")
+    assert_untouched(people, ldap_admin, user, before)
+    assert ldap_admin.search("(cn=*)", base=other) == []
 
 
-def test_everything_at_once_with_a_name_that_is_taken(api, people, truth, settled):
-    user, before = settled
-    other = truth.add_ou(tag(), people.ou)
+def test_existing_name_rejects_whole_change(api, people, ldap_admin, complete_user):
+    user, before = complete_user
+    other = ldap_admin.add_ou(tag(), people.ou)
     taken = people.create()["sAMAccountName"]
-    body = everything(user["sAMAccountName"], parent_dn=other, sAMAccountName=taken)
-    contract.refused(api.patch(user_path(user["sAMAccountName"]), json=body), 409,
-                     "ALREADY_EXISTS")
-    assert_untouched(people, truth, user, before)
-    assert not truth.binds(user["dn"], body["password"])
+    body = full_change(user["sAMAccountName"], parent_dn=other, sAMAccountName=taken)
+    contract.check_error(api.patch(user_path(user["sAMAccountName"]), json=body), 409,
+                         "ALREADY_EXISTS")
+    assert_untouched(people, ldap_admin, user, before)
+    assert not ldap_admin.binds(user["dn"], body["password"])
 
 
-def test_everything_at_once_with_one_field_that_is_wrong(api, people, truth, settled):
-    user, before = settled
-    body = everything(user["sAMAccountName"], mail="x" * 257)
+def test_invalid_field_rejects_whole_change(api, people, ldap_admin, complete_user):
+    user, before = complete_user
+    body = full_change(user["sAMAccountName"], mail="x" * 257)
     response = api.patch(user_path(user["sAMAccountName"]), json=body)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["mail"]
-    assert_untouched(people, truth, user, before)
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["mail"]
+    assert_untouched(people, ldap_admin, user, before)
 
 
-# --- at the same time ---------------------------------------------------------------------------
+# --- concurrent changes ---------------------------------------------------------------------------
 
-def test_two_writers_of_different_bits(people, truth):
-    """The API flips one bit while somebody else flips another: neither loses the other's."""
+def test_concurrent_writers_of_different_bits_keep_both_changes(people, ldap_admin):
+    """The API flips one bit while an LDAP client flips another; no change is lost."""
     user = people.create()
     account, rounds, failures = user["sAMAccountName"], 40, []
 
@@ -318,20 +320,20 @@ def test_two_writers_of_different_bits(people, truth):
     writer.start()
     flips = 0
     while writer.is_alive() or flips == 0:
-        old = int(truth.text(account, "userAccountControl"))
-        if truth.swap(user["dn"], "userAccountControl", old, old ^ DONT_EXPIRE_PASSWORD):
+        old = int(ldap_admin.text(account, "userAccountControl"))
+        if ldap_admin.swap(user["dn"], "userAccountControl", old, old ^ DONT_EXPIRE_PASSWORD):
             flips += 1
-            now = int(truth.text(account, "userAccountControl"))
+            now = int(ldap_admin.text(account, "userAccountControl"))
             assert now & DONT_EXPIRE_PASSWORD == (old ^ DONT_EXPIRE_PASSWORD) & DONT_EXPIRE_PASSWORD
     writer.join()
     assert not failures
-    control = int(truth.text(account, "userAccountControl"))
-    assert control & 2 == 0, "the last change of the API was to enable"
+    control = int(ldap_admin.text(account, "userAccountControl"))
+    assert control & 2 == 0, "the API enabled the account last"
     assert control & DONT_EXPIRE_PASSWORD == (flips % 2) * DONT_EXPIRE_PASSWORD
 
 
-def test_two_creators_of_one_name(people, api):
-    """Of several that create one account name at the same time, one does."""
+def test_concurrent_creations_of_one_account_create_one_user(people, api):
+    """One of several concurrent creations succeeds."""
     account, statuses = tag(), []
     bodies = [people.body(sAMAccountName=account) for _ in range(4)]
 
@@ -346,32 +348,32 @@ def test_two_creators_of_one_name(people, api):
     assert sorted(statuses) == [201, 409, 409, 409]
 
 
-# --- deleting -----------------------------------------------------------------------------------
+# --- deletion -------------------------------------------------------------------------------------
 
-def test_delete(api, people, truth):
+def test_deleted_user_is_not_found(api, people, ldap_admin):
     user = people.create()
     response = api.delete(user_path(user["sAMAccountName"]))
     assert (response.status_code, response.content) == (204, b"")
-    assert truth.ldapsearch(f"(sAMAccountName={user['sAMAccountName']})") == []
-    assert not truth.binds(user["dn"], user["password"])
+    assert ldap_admin.ldapsearch(f"(sAMAccountName={user['sAMAccountName']})") == []
+    assert not ldap_admin.binds(user["dn"], user["password"])
     for method in ("GET", "PATCH", "DELETE"):
         body = {"title": "x"} if method == "PATCH" else None
-        contract.refused(api.request(method, user_path(user["sAMAccountName"]), json=body), 404,
-                         "NOT_FOUND")
+        contract.check_error(api.request(method, user_path(user["sAMAccountName"]), json=body), 404,
+                             "NOT_FOUND")
 
 
-def test_a_deleted_name_is_free_again(api, people):
+def test_name_of_deleted_user_can_be_reused(api, people):
     user = people.create()
     api.delete(user_path(user["sAMAccountName"]))
     again = people.create(cn=user["cn"], sAMAccountName=user["sAMAccountName"])
     assert again["objectGUID"] != user["objectGUID"]
 
 
-def test_a_user_with_something_below_it_stays(api, people, truth):
+def test_user_with_child_entries_cannot_be_deleted(api, people, ldap_admin):
     user = people.create()
-    below = truth.add(f"CN=below,{user['dn']}", objectClass="classStore")
+    below = ldap_admin.add(f"CN=below,{user['dn']}", objectClass="classStore")
     response = api.delete(user_path(user["sAMAccountName"]))
-    contract.refused(response, 409, "NOT_EMPTY")
-    assert truth.entry(below) is not None
-    truth.delete(below)
+    contract.check_error(response, 409, "NOT_EMPTY")
+    assert ldap_admin.entry(below) is not None
+    ldap_admin.delete(below)
     assert api.delete(user_path(user["sAMAccountName"])).status_code == 204

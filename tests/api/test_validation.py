@@ -1,4 +1,4 @@
-"""Validation: every field of every body with every wrong type, and JSON that is none."""
+"""Validation of request bodies: wrong types in every field, and malformed JSON."""
 
 import json
 
@@ -15,7 +15,7 @@ NOT_STRINGS = [0, 1, -1.5, 1e308, True, False, [], ["x"], {}, {"cn": "x"}, [[["x
 NOT_BOOLEANS = [0, 1, "true", "", "false", [], {}, None, 1.0]
 NOT_INTEGERS = ["2", "", "-2147483646", True, False, [], [2], {}, None, 2.5, -2147483646.5]
 
-# Each body: how it is sent, its fields of text, of truth values and of whole numbers.
+# Each body: method, path, text fields, boolean fields, integer fields.
 BODIES = {
     "login": ("POST", "/auth/login", ["username", "email", "password"], [], []),
     "refresh": ("POST", "/auth/refresh", ["refresh_token"], [], []),
@@ -34,35 +34,36 @@ BODIES = {
 
 
 @pytest.fixture(scope="module")
-def victim(people):
+def unchanged_user(people):
     return people.create(title="as it was")
 
 
 @pytest.fixture(scope="module")
-def makers(people, groups, units, containers):
-    """Who makes the bodies that create something."""
+def creators(people, groups, units, containers):
+    """Returns the creators of the bodies that create something."""
     return {"create": people, "create a group": groups, "create a unit": units,
             "create a container": containers}
 
 
 @pytest.fixture(scope="module")
-def names(victim, makers):
-    """What the paths of BODIES stand for."""
-    made = {maker.kind.resource: maker.create()[maker.kind.key] for maker in makers.values()}
-    return {**made, "user": victim["sAMAccountName"]}
+def names(unchanged_user, creators):
+    """Returns the values of the parameters in the paths of BODIES."""
+    made = {maker.kind.resource: maker.create()[maker.kind.key] for maker in creators.values()}
+    return {**made, "user": unchanged_user["sAMAccountName"]}
 
 
 @pytest.fixture(scope="module")
-def send(api, people, makers, names, truth):
-    """Sends a body to one of BODIES with `fields` in it, and sees that nothing comes of it."""
+def send(api, people, creators, names, ldap_admin):
+    """Returns a function that sends a body of BODIES with some fields replaced and asserts that
+    nothing changes."""
     def call(kind, **fields):
         method, path, *_ = BODIES[kind]
-        body = makers[kind].body(**fields) if kind in makers else fields
+        body = creators[kind].body(**fields) if kind in creators else fields
         if kind == "login":
             body = {"username": "admin", "password": "x", **fields}
-        before = truth.tree(people.ou)
+        before = ldap_admin.tree(people.ou)
         response = api.request(method, path.format(**names), json=body)
-        assert truth.tree(people.ou) == before
+        assert ldap_admin.tree(people.ou) == before
         return response
     return call
 
@@ -77,26 +78,26 @@ def wrong_values():
 
 
 @pytest.mark.parametrize("kind, field, value", wrong_values())
-def test_wrong_types(send, kind, field, value):
+def test_value_of_wrong_type_is_rejected(send, kind, field, value):
     response = send(kind, **{field: value})
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == [field]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]
 
 
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.parametrize("field", ["nonsense", "CN", "dn", "objectGUID", "memberOf", "", " ",
                                    "userAccountControl", "locked", "поле", "__proto__", "x" * 5000])
-def test_unknown_fields(send, kind, field):
+def test_unknown_field_is_rejected_by_name(send, kind, field):
     response = send(kind, **{field: "x"})
-    [named] = contract.refused(response, 400, "VALIDATION_ERROR")
+    [named] = contract.check_error(response, 400, "VALIDATION_ERROR")
     assert field.startswith(named) and (named or not field)
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_all_that_is_wrong_is_named_at_once(send, kind):
+def test_all_invalid_body_fields_are_named_together(send, kind):
     _, _, texts, switches, numbers = BODIES[kind]
     fields = {**dict.fromkeys([*texts, *switches], 7), **dict.fromkeys(numbers, "7"), "one": 1,
               "two": 2}
-    found = contract.refused(send(kind, **fields), 400, "VALIDATION_ERROR")
+    found = contract.check_error(send(kind, **fields), 400, "VALIDATION_ERROR")
     assert sorted(found) == sorted(fields)
 
 
@@ -105,20 +106,20 @@ def test_all_that_is_wrong_is_named_at_once(send, kind):
     ("create a group", {"cn", "ou"}), ("create a unit", {"ou", "parent_dn"}),
     ("create a container", {"cn", "parent_dn"}),
 ])
-def test_what_is_missing_is_named(api, kind, required):
+def test_missing_required_fields_are_named(api, kind, required):
     method, path, *_ = BODIES[kind]
     response = api.request(method, path, json={})
-    assert set(contract.refused(response, 400, "VALIDATION_ERROR")) == required
+    assert set(contract.check_error(response, 400, "VALIDATION_ERROR")) == required
 
 
-def test_a_thousand_unknown_fields(send):
-    """Named are as many as anybody would read, and at least more than any body has."""
+def test_number_of_named_unknown_fields_is_limited(send):
+    """The list of names is limited, but longer than any valid body."""
     response = send("update", **{f"field{number}": number for number in range(1000)})
-    named = contract.refused(response, 400, "VALIDATION_ERROR")
+    named = contract.check_error(response, 400, "VALIDATION_ERROR")
     assert 100 <= len(named) == len(set(named))
 
 
-# --- JSON that is none --------------------------------------------------------------------------
+# --- malformed JSON -------------------------------------------------------------------------------
 
 NESTED = 10_000
 NOT_JSON = {
@@ -153,16 +154,16 @@ JSON_TYPE = {"Content-Type": "application/json"}
 
 
 @pytest.mark.parametrize("name", NOT_JSON)
-def test_what_is_no_json(api, people, truth, names, name):
-    before = truth.tree(people.ou)
+def test_malformed_json_is_rejected(api, people, ldap_admin, names, name):
+    before = ldap_admin.tree(people.ou)
     for method, path, *_ in BODIES.values():
         response = api.request(method, path.format(**names), data=NOT_JSON[name],
                                headers=JSON_TYPE)
-        contract.refused(response, 400, "INVALID_JSON")
-    assert truth.tree(people.ou) == before
+        contract.check_error(response, 400, "INVALID_JSON")
+    assert ldap_admin.tree(people.ou) == before
 
 
-HUGE = {
+HUGE_NUMBERS = {
     "digits": b'{"title":' + b"9" * 100_000 + b"}", "an exponent": b'{"title":1e999999999}',
     "a small one": b'{"title":-1e-999999999}', "as a switch": b'{"enabled":' + b"9" * 400 + b"}",
     "beyond 64 bits": b'{"title":18446744073709551616}',
@@ -170,9 +171,10 @@ HUGE = {
 }
 
 
-@pytest.mark.parametrize("name", HUGE)
-def test_huge_numbers(api, victim, name):
-    response = api.patch(user_path(victim["sAMAccountName"]), data=HUGE[name], headers=JSON_TYPE)
+@pytest.mark.parametrize("name", HUGE_NUMBERS)
+def test_huge_numbers_are_rejected(api, unchanged_user, name):
+    response = api.patch(user_path(unchanged_user["sAMAccountName"]), data=HUGE_NUMBERS[name],
+                         headers=JSON_TYPE)
     assert response.status_code == 400
     assert response.json()["code"] in ("INVALID_JSON", "VALIDATION_ERROR")
 
@@ -180,35 +182,35 @@ def test_huge_numbers(api, victim, name):
 @pytest.mark.parametrize("body", [b'{"title\\u0000":"x"}', b'{"title\\u0000x":"x"}',
                                   b'{"\\u0000title":"x"}', b'{"\\u0000":"x"}',
                                   b'{"title":"x","title\\u0000a":"y"}'])
-def test_a_nul_in_a_name_ends_no_name(api, people, truth, victim, body):
-    before = truth.snapshot(victim["sAMAccountName"])
-    response = api.patch(user_path(victim["sAMAccountName"]), data=body, headers=JSON_TYPE)
+def test_nul_in_member_name_does_not_truncate_it(api, people, ldap_admin, unchanged_user, body):
+    before = ldap_admin.snapshot(unchanged_user["sAMAccountName"])
+    response = api.patch(user_path(unchanged_user["sAMAccountName"]), data=body, headers=JSON_TYPE)
     assert response.status_code == 400, response.text
-    assert truth.snapshot(victim["sAMAccountName"]) == before
+    assert ldap_admin.snapshot(unchanged_user["sAMAccountName"]) == before
 
 
 @pytest.mark.parametrize("kind", [kind for kind in BODIES if kind != "refresh"])
-def test_no_body_at_all(api, names, kind):
+def test_missing_body_is_rejected(api, names, kind):
     method, path = BODIES[kind][0], BODIES[kind][1].format(**names)
-    contract.refused(api.request(method, path, headers=JSON_TYPE), 400, "INVALID_JSON")
+    contract.check_error(api.request(method, path, headers=JSON_TYPE), 400, "INVALID_JSON")
     assert api.request(method, path).status_code in (400, 415)
 
 
-def test_escapes_are_what_they_stand_for(people, api):
+def test_json_escapes_are_decoded(people, api):
     user = people.create()
     body = json.dumps({"title": "Ж😀\"\\/\n", "sn": "Ö"}, ensure_ascii=True).replace("/", "\\/")
     response = api.patch(user_path(user["sAMAccountName"]), data=body, headers=JSON_TYPE)
     assert (response.json()["title"], response.json()["sn"]) == ("Ж😀\"\\/\n", "Ö")
 
 
-def test_white_space_around_and_within(people, api):
+def test_json_white_space_is_accepted(people, api):
     user = people.create()
     response = api.patch(user_path(user["sAMAccountName"]), headers=JSON_TYPE,
                          data=b' \r\n\t{ "title" : "x" , "enabled" : true } \n')
     assert response.json()["title"] == "x"
 
 
-def test_bodies_where_none_is_taken_are_passed_over(api, people):
+def test_body_of_get_request_is_ignored(api, people):
     user = people.create()
     response = api.request("GET", user_path(user["sAMAccountName"]), data=b"{broken")
     assert response.status_code == 200

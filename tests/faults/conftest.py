@@ -1,4 +1,5 @@
-"""Fixtures of the fault tests: stacks that can be harmed, on the one directory of the session."""
+"""Fixtures of the fault tests: stacks that a test can damage, on the one directory of the
+session."""
 
 import functools
 import subprocess
@@ -11,7 +12,7 @@ from support.waiting import wait_until
 
 @pytest.fixture
 def make_rig(tmp_path_factory, binary):
-    """Makes running stacks; all are gone at the end of the test."""
+    """Returns a function that starts a stack; all stacks are stopped at the end of the test."""
     rigs = []
 
     def make(directory=None, **arguments):
@@ -26,34 +27,35 @@ def make_rig(tmp_path_factory, binary):
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def make_sql_rig(request, make_rig):
-    """The same on each engine, without a directory."""
+    """Like make_rig, on each engine in turn, without a directory."""
     server = request.getfixturevalue("postgres") if request.param == "postgres" else None
     return functools.partial(make_rig, database=server)
 
 
 @pytest.fixture
 def rig(make_rig, directory):
-    """A running stack with a directory that works."""
+    """Starts a stack with a working directory."""
     made = make_rig(directory)
-    wait_until(lambda: made.api.get("/users/Administrator").ok, what="the directory")
+    wait_until(lambda: made.api.get("/users/Administrator").ok,
+               what="the directory to be reachable")
     return made
 
 
 @pytest.fixture
-def harmed(directory, truth):
-    """The directory, to be stopped or frozen: whole again at the end."""
+def breakable_directory(directory, ldap_admin):
+    """Returns the directory, which a test may stop or freeze; restores it at the end."""
     yield directory
     if directory.alive:
         directory.thaw()
     else:
         directory.start()
     directory.wait_ready()
-    truth.close()
+    ldap_admin.close()
 
 
 @pytest.fixture
 def small_disk(request, tmp_path):
-    """A file system that is soon full: the test's module says with DISK_KIB how soon."""
+    """Mounts a small file system; the test's module sets its size with DISK_KIB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     size = f"size={request.module.DISK_KIB}k"

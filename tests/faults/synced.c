@@ -1,10 +1,9 @@
 /*
- * Synced: what a power cut would leave. To be preloaded (LD_PRELOAD): whenever a process has the
- * kernel sync a file of the database, as much of it as there was by then is copied to the folder
- * SYNCED_DIR.
+ * A library for LD_PRELOAD that simulates a power cut: whenever a process syncs a file of the
+ * database, the current content of the file is copied to the folder SYNCED_DIR.
  *
- * The copies are the worst that a disk without faults may hold after a power cut: nothing that was
- * written later, though the kernel may have written that too.
+ * The copies are the worst state that a working disk may have after a power cut: they contain
+ * nothing that was written after the last sync, although the kernel may have stored some of it.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -17,12 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The database and its log. A rollback journal is there while the database is made, and no longer.
- * */
+/* The database and its WAL file. A rollback journal exists only while the database is created. */
 static const char database[] = "kontora.db", database_log[] = "kontora.db-wal";
 
-/* The name of the file below its folder; empty: it is neither of them. */
-static void find_name(int fd, char name[PATH_MAX])
+/* Stores the file name of a descriptor if it is one of these files, otherwise an empty string. */
+static void find_database_name(int fd, char name[PATH_MAX])
 {
     char link[64], path[PATH_MAX] = "";
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
@@ -32,7 +30,7 @@ static void find_name(int fd, char name[PATH_MAX])
     snprintf(name, PATH_MAX, "%s", wanted ? slash + 1 : "");
 }
 
-static void must(bool good, const char *what)
+static void abort_unless(bool good, const char *what)
 {
     if (!good) {
         perror(what);
@@ -40,18 +38,18 @@ static void must(bool good, const char *what)
     }
 }
 
-/* A copy of the file as it is, beside its place. */
-static void copy(int fd, const char *path)
+/* Copies the current content of a file. */
+static void copy_file(int fd, const char *path)
 {
     char own[PATH_MAX];
     struct stat facts;
     snprintf(own, sizeof own, "/proc/self/fd/%d", fd);
     int from = open(own, O_RDONLY | O_CLOEXEC);
     int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    must(from >= 0 && to >= 0 && fstat(from, &facts) == 0, path);
+    abort_unless(from >= 0 && to >= 0 && fstat(from, &facts) == 0, path);
     for (off_t left = facts.st_size; left > 0;) {
         ssize_t copied = sendfile(to, from, NULL, (size_t)left);
-        must(copied > 0, path);
+        abort_unless(copied > 0, path);
         left -= copied;
     }
     close(from);
@@ -62,19 +60,20 @@ static int sync_and_copy(int fd, const char *function)
 {
     int (*real)(int) = NULL;
     *(void **)&real = dlsym(RTLD_NEXT, function);
-    char name[PATH_MAX], beside[PATH_MAX], path[PATH_MAX];
+    char name[PATH_MAX], temporary[PATH_MAX], path[PATH_MAX];
     const char *folder = getenv("SYNCED_DIR");
-    find_name(fd, name);
+    find_database_name(fd, name);
     if (!folder || !*name) {
         return real(fd);
     }
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= PATH_MAX ||
-        snprintf(beside, sizeof beside, "%s/.%s.%d", folder, name, (int)getpid()) >= PATH_MAX) {
+        snprintf(temporary, sizeof temporary, "%s/.%s.%d", folder, name, (int)getpid()) >=
+            PATH_MAX) {
         abort();
     }
-    copy(fd, beside);
+    copy_file(fd, temporary);
     int result = real(fd);
-    must(rename(beside, path) == 0, path);
+    abort_unless(rename(temporary, path) == 0, path);
     return result;
 }
 

@@ -1,5 +1,5 @@
-"""What an administrator does to the database from the command line: first accounts, and the purge,
-which the housekeeper does too."""
+"""Commands that an administrator runs on the database: accounts, and the purge, which the
+housekeeper also performs."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from support.waiting import wait_until
 
 EXIT_USAGE = 2
 
-EXPIRED = 1800  # rows: several batches
+EXPIRED = 1800  # expired rows; several batches
 DAY_MS = 24 * 3600 * 1000
 MINUTE_MS = 60 * 1000
 
@@ -25,7 +25,7 @@ PATIENCE_S = 20
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def rig(request, make_rig):
-    """A running stack without a directory on either engine."""
+    """Starts a stack without a directory, on either engine."""
     server = request.getfixturevalue("postgres") if request.param == "postgres" else None
     made = make_rig(database=server, env={"BCRYPT_COST": "4"})
     made.server = server
@@ -33,7 +33,7 @@ def rig(request, make_rig):
 
 
 def kontora(rig, *arguments, given="", **settings):
-    """Runs the program to its end with the settings of the running service."""
+    """Runs a command with the settings of the running service and waits for it."""
     return subprocess.run([rig.stack.binary, *arguments], input=given, capture_output=True,
                           text=True, timeout=30, check=False, cwd=rig.stack.state_dir,
                           env={**rig.stack.env, **settings})
@@ -44,11 +44,11 @@ def address():
 
 
 def log_in(rig, email, password):
-    return rig.nobody().post("/auth/login", json={"email": email, "password": password})
+    return rig.anonymous().post("/auth/login", json={"email": email, "password": password})
 
 
-def sql(rig, statement):
-    """Rows as text, columns separated by |."""
+def run_sql(rig, statement):
+    """Executes a statement; returns its rows as text, with columns separated by |."""
     if rig.server:
         return rig.server.sql(statement, rig.stack.env["DATABASE_URL"])
     done = subprocess.run(["sqlite3", "-cmd", ".timeout 5000", rig.stack.state_dir / "kontora.db",
@@ -58,14 +58,14 @@ def sql(rig, statement):
 
 # --- admin --------------------------------------------------------------------------------------
 
-def test_a_first_account_logs_in(rig):
+def test_account_created_on_command_line_can_log_in(rig):
     email, password = address(), vault.password()
     done = kontora(rig, "admin", "create", email, "--name", "Анна", "--organization", "Ромашка",
                    given=password + "\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("account ")
     tokens = log_in(rig, email, password).json()
-    me = rig.nobody().bearing(tokens["access_token"]).get("/auth/me").json()
+    me = rig.anonymous().bearing(tokens["access_token"]).get("/auth/me").json()
     assert (me["email"], me["name"]) == (email, "Анна")
     assert [(each["name"], each["role"]) for each in me["organizations"]] == [("Ромашка", "OWNER")]
     line = rig.audit().all()[0]
@@ -73,16 +73,16 @@ def test_a_first_account_logs_in(rig):
         "cli", "create_account", email, "success")
 
 
-def test_a_new_password_ends_all_sessions(rig):
+def test_admin_password_command_ends_all_sessions(rig):
     email, old, new = address(), vault.password(), vault.password()
     assert kontora(rig, "admin", "create", email, given=old + "\n").returncode == 0
     tokens = log_in(rig, email, old).json()
-    bearer = rig.nobody().bearing(tokens["access_token"])
+    bearer = rig.anonymous().bearing(tokens["access_token"])
     assert bearer.get("/auth/me").status_code == 200
     done = kontora(rig, "admin", "password", email.upper(), given=new)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert bearer.get("/auth/me").status_code == 401
-    renewed = rig.nobody().post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    renewed = rig.anonymous().post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
     assert renewed.status_code == 401
     assert log_in(rig, email, old).status_code == 401
     assert log_in(rig, email, new).status_code == 200
@@ -90,7 +90,7 @@ def test_a_new_password_ends_all_sessions(rig):
         "create_account", "change_password"]
 
 
-def test_an_account_without_a_password_gets_one(rig):
+def test_admin_password_command_sets_first_password(rig):
     body = {"username": tag(), "email": address()}
     assert rig.api.post("/accounts", json=body).status_code == 201
     password = vault.password()
@@ -99,7 +99,7 @@ def test_an_account_without_a_password_gets_one(rig):
     assert log_in(rig, body["email"], password).status_code == 200
 
 
-def test_the_list_has_everybody(rig):
+def test_admin_list_prints_every_account(rig):
     email, alone = address(), {"username": tag(), "email": address()}
     kontora(rig, "admin", "create", email, "--organization", "A\tB", given=vault.password())
     assert rig.api.post("/accounts", json=alone).status_code == 201
@@ -114,20 +114,20 @@ def test_the_list_has_everybody(rig):
     ("a@example.com", "ü" * 37, "password: "), ("a@example.com", "", "password"),
     ("a@example.com", "password1", "password: "), ("anna@example.com", "x-ANNA-7421", "password: "),
 ])
-def test_what_does_not_fit_is_named(rig, email, password, named):
+def test_invalid_value_is_named_on_command_line(rig, email, password, named):
     done = kontora(rig, "admin", "create", email, given=password)
     assert (done.returncode, done.stdout) == (os.EX_DATAERR, "")
     assert named in done.stderr
-    assert sql(rig, "SELECT count(*) FROM accounts") == ["0"]
+    assert run_sql(rig, "SELECT count(*) FROM accounts") == ["0"]
 
 
-def test_what_cannot_be_done_is_said(rig):
+def test_failed_command_exits_with_documented_status(rig):
     email = address()
     kontora(rig, "admin", "create", email, given=vault.password())
     again = kontora(rig, "admin", "create", email, given=vault.password())
     assert (again.returncode, again.stderr) == (os.EX_DATAERR, "email: is taken\n")
-    nobody = kontora(rig, "admin", "password", address(), given=vault.password())
-    assert nobody.returncode == os.EX_NOUSER and "no account" in nobody.stderr
+    anonymous = kontora(rig, "admin", "password", address(), given=vault.password())
+    assert anonymous.returncode == os.EX_NOUSER and "no account" in anonymous.stderr
     url = "postgresql:///none?host=/no/such/folder"
     for command in (["admin", "list"], ["purge"]):
         assert kontora(rig, *command, DATABASE_URL=url).returncode == os.EX_UNAVAILABLE
@@ -136,12 +136,13 @@ def test_what_cannot_be_done_is_said(rig):
         assert done.returncode == EXIT_USAGE and "usage" in done.stderr
 
 
-def read_soon(terminal):
-    assert select.select([terminal], [], [], PATIENCE_S)[0], "nobody writes to the terminal"
+def read_terminal(terminal):
+    assert select.select([terminal], [], [], PATIENCE_S)[0], (
+        "timed out waiting for output on the terminal")
     return terminal.read(1024)
 
 
-def test_on_a_terminal_the_password_is_not_shown(make_rig):
+def test_password_is_not_echoed_on_terminal(make_rig):
     rig = make_rig(env={"BCRYPT_COST": "4"})
     email, password = address(), vault.password()
     ours, theirs = pty.openpty()
@@ -150,8 +151,9 @@ def test_on_a_terminal_the_password_is_not_shown(make_rig):
                           cwd=rig.stack.state_dir) as child:
         os.close(theirs)
         shown = b""
-        with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):  # it ends
-            while octets := read_soon(terminal):
+        # the terminal is closed when the command exits
+        with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):
+            while octets := read_terminal(terminal):
                 shown += octets
                 if octets.rstrip().endswith(b":"):
                     terminal.write(password.encode() + b"\n")
@@ -163,65 +165,71 @@ def test_on_a_terminal_the_password_is_not_shown(make_rig):
 # --- purge --------------------------------------------------------------------------------------
 
 def add_rows(rig, count):
-    """As many expired sessions, and of each kind one row that is due and one that is not."""
+    """Inserts that many expired sessions, and for each other purged table one expired and one
+    valid row."""
     now = int(time.time() * 1000)
     octets = ("decode(lpad(to_hex({}), 32, '0'), 'hex')" if rig.server
               else "CAST(printf('%032d', {}) AS BLOB)").format
     columns = ("sessions (subject, id, username, username_key, epoch, administrator, key_id,"
                " address, device, created_at, last_seen_at, ended_at, expires_at)")
     rest = "'u', 'u', 1, 0, 1, '', '', 1, 1, 1"
-    sql(rig, f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
+    run_sql(rig, f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
              f" WHERE i < {count}) INSERT INTO {columns}"
              f" SELECT 'x', {octets('i')}, {rest}, i FROM numbers")
-    sql(rig, f"INSERT INTO {columns} VALUES ('y', {octets(0)}, {rest}, {now + DAY_MS})")
+    run_sql(rig, f"INSERT INTO {columns} VALUES ('y', {octets(0)}, {rest}, {now + DAY_MS})")
     tokens = "refresh_tokens (digest, session_id, issued_at, expires_at, replaced_at)"
-    sql(rig, f"INSERT INTO {tokens} VALUES"
+    run_sql(rig, f"INSERT INTO {tokens} VALUES"
              f" ({octets(1)}, {octets(0)}, 1, {now - 1}, 1),"
              f" ({octets(2)}, {octets(0)}, 1, {now + DAY_MS}, NULL),"
-             f" ({octets(3)}, {octets(1)}, 1, {now + DAY_MS}, NULL)")  # goes with its session
-    sql(rig, "INSERT INTO login_failures (name_key, failures, until) VALUES"
+             f" ({octets(3)}, {octets(1)}, 1, {now + DAY_MS}, NULL)")  # deleted with its session
+    run_sql(rig, "INSERT INTO login_failures (name_key, failures, until) VALUES"
              f" ({octets(1)}, 1, {now - 16 * MINUTE_MS}), ({octets(2)}, 1, {now - MINUTE_MS})")
-    sql(rig, "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
+    run_sql(rig,
+            "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
              f" VALUES ('x', '1', {octets(1)}, {now - DAY_MS - MINUTE_MS}),"
              f" ('x', '2', {octets(1)}, {now - DAY_MS + MINUTE_MS})")
-    sql(rig, "INSERT INTO tokens (digest, uses, created_at, expires_at)"
+    run_sql(rig, "INSERT INTO tokens (digest, uses, created_at, expires_at)"
              f" VALUES ({octets(1)}, 0, 1, {now - 1}), ({octets(2)}, 0, 1, {now + MINUTE_MS})")
-    sql(rig, "INSERT INTO accounts (id, username, username_key, name, created_at, updated_at)"
+    run_sql(rig, "INSERT INTO accounts (id, username, username_key, name, created_at, updated_at)"
              " VALUES (900, 'x', 'x', 'x', 1, 1)")
-    sql(rig, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
+    run_sql(rig, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
              " VALUES (900, 'x', 'RUB', 1, 1)")
-    sql(rig, "INSERT INTO invitations (organization_id, email, email_key, role, invited_by,"
+    run_sql(rig, "INSERT INTO invitations (organization_id, email, email_key, role, invited_by,"
              f" created_at, expires_at) VALUES (900, 'a', 'a', 'SALES', 900, 1, {now - 1}),"
              f" (900, 'b', 'b', 'SALES', 900, 1, {now + MINUTE_MS})")
-    sql(rig, "INSERT INTO email_links (email, email_key, digest, created_at, expires_at)"
+    run_sql(rig, "INSERT INTO email_links (email, email_key, digest, created_at, expires_at)"
              f" VALUES ('a', 'a', {octets(1)}, 1, {now - 1}),"
              f" ('b', 'b', {octets(2)}, 1, {now + MINUTE_MS})")
 
 
-def left(rig):
-    rows = sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
+def remaining_rows(rig):
+    rows = run_sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
                     " (SELECT count(*) FROM refresh_tokens WHERE issued_at = 1),"
-                    " (SELECT count(*) FROM login_failures), (SELECT count(*) FROM idempotency_keys),"
+                    " (SELECT count(*) FROM login_failures),"
+                    " (SELECT count(*) FROM idempotency_keys),"
                     " (SELECT count(*) FROM tokens), (SELECT count(*) FROM invitations),"
                     " (SELECT count(*) FROM email_links)")
     return tuple(map(int, rows[0].split("|")))
 
 
-def test_purge_says_what_it_deleted(rig):
+def test_purge_command_prints_deleted_rows(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     done = kontora(rig, "purge")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "refresh_tokens 1", "login_failures 1",
-                                        "login_sources 0", "idempotency_keys 1", "tokens 1", "invitations 1",
+    assert done.stdout.splitlines() == [f"sessions {EXPIRED}", "refresh_tokens 1",
+                                        "login_failures 1",
+                                        "login_sources 0", "idempotency_keys 1", "tokens 1",
+                                        "invitations 1",
                                         "email_links 1", "pending_objects 0", "staged_files 0"]
-    assert left(rig) == (1, 1, 1, 1, 1, 1, 1)
+    assert remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
 
-def test_the_housekeeper_purges(rig):
+def test_housekeeper_purges_expired_rows(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: left(rig) == (1, 1, 1, 1, 1, 1, 1), what="the purge")
+    wait_until(lambda: remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1),
+               what="the housekeeper to purge all expired rows")
     assert rig.count_log(f"purge: deleted {EXPIRED} expired rows of sessions") == 1

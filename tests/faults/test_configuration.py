@@ -1,4 +1,4 @@
-"""Configuration: what `kontora config` shows, and what stops a start-up, named."""
+"""Configuration: the output of `kontora config`, and settings that prevent a start."""
 
 import os
 import subprocess
@@ -17,7 +17,8 @@ DIRECTORY = {"LDAP_SERVER": "dc.example.com", "LDAP_BASE_DN": "DC=x", "LDAP_BIND
 
 @pytest.fixture
 def kontora(binary, tmp_path):
-    """Runs a command in a folder of its own, with nothing but `settings` in the environment."""
+    """Returns a function that runs a command in an empty folder, with only `settings` in the
+    environment."""
     def call(*arguments, env_file=None, **settings):
         if env_file is not None:
             (tmp_path / ".env").write_text(env_file, encoding="utf-8")
@@ -27,11 +28,11 @@ def kontora(binary, tmp_path):
 
 
 def values(done):
-    """What `config` printed, by name."""
+    """Returns the settings that `config` printed, by name."""
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
-# --- what is shown ------------------------------------------------------------------------------
+# --- output of `kontora config` -------------------------------------------------------------------
 
 def test_config_shows_every_setting_and_no_secret(kontora):
     done = kontora("config", **SECRETS)
@@ -43,7 +44,7 @@ def test_config_shows_every_setting_and_no_secret(kontora):
     assert not any(secret in done.stdout + done.stderr for secret in SECRETS.values())
 
 
-def test_the_environment_wins_over_the_file(kontora):
+def test_environment_overrides_env_file(kontora):
     done = kontora("config", env_file="APP_NAME=file\nCORE_WORKERS=7\n", APP_NAME="environment")
     assert (values(done)["APP_NAME"], values(done)["CORE_WORKERS"]) == ("environment", "7")
 
@@ -54,30 +55,30 @@ def test_the_environment_wins_over_the_file(kontora):
     ("  APP_NAME =  x  ", "x"), ("APP_NAME=x # comment", "x"),
     ("APP_NAME=a=b", "a=b"), ("APP_NAME=контора", "контора"),
 ])
-def test_lines_of_the_file(kontora, line, value):
+def test_env_file_syntax_is_parsed(kontora, line, value):
     assert values(kontora("config", env_file=f"# a comment\n\n{line}\n"))["APP_NAME"] == value
 
 
-def test_another_file(kontora, tmp_path):
+def test_env_file_can_be_chosen(kontora, tmp_path):
     (tmp_path / "other").write_text("APP_NAME=other\n")
     assert values(kontora("config", "--env-file", "other"))["APP_NAME"] == "other"
     assert kontora("config", "--check", "--env-file", "missing").returncode == os.EX_CONFIG
 
 
-def test_paths_are_below_the_state(kontora):
+def test_relative_path_in_setting_is_below_state_dir(kontora):
     shown = values(kontora("config", STATE_DIR="/srv/state", AUDIT_LOG_PATH="a/b"))
     assert shown["AUDIT_LOG_PATH"] == "/srv/state/a/b"
 
 
-def test_a_name_that_is_no_setting_is_mentioned(kontora):
+def test_unknown_setting_in_env_file_is_reported(kontora):
     done = kontora("config", "--check", env_file="LDAP_SEVER=typo\n")
     assert done.returncode == 0
     assert "LDAP_SEVER" in done.stderr and "typo" not in done.stderr
 
 
-# --- what is refused ----------------------------------------------------------------------------
+# --- invalid settings -----------------------------------------------------------------------------
 
-def test_a_good_configuration_passes(kontora):
+def test_valid_configuration_passes_check(kontora):
     done = kontora("config", "--check")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert kontora("config", "--check", **PRODUCTION, **DIRECTORY).returncode == 0
@@ -104,7 +105,7 @@ def test_a_good_configuration_passes(kontora):
     ("DATABASE_SYNCHRONOUS", "off"), ("DATABASE_TIMEOUT_MS", "99"),
 ])
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
-def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, value):
+def test_invalid_setting_is_named_and_prevents_start(kontora, command, name, value):
     done = kontora(*command, **{name: value})
     assert done.returncode == os.EX_CONFIG
     assert f"{name}:" in done.stderr
@@ -116,26 +117,26 @@ def test_a_wrong_setting_is_named_and_stops_the_start(kontora, command, name, va
     ("LDAP_SERVER", ",".join(f"dc{number}" for number in range(17))),
 ])
 @pytest.mark.parametrize("command", [["config", "--check"], ["serve"]])
-def test_a_wrong_directory_is_named_and_stops_the_start(kontora, command, name, value):
+def test_invalid_directory_setting_is_named_and_prevents_start(kontora, command, name, value):
     done = kontora(*command, **{**DIRECTORY, name: value})
     assert done.returncode == os.EX_CONFIG
     assert f"{name}:" in done.stderr
 
 
-def test_several_controllers_pass(kontora):
+def test_several_controllers_are_accepted(kontora):
     servers = "dc1.example.com,dc2:636 [2001:db8::1]:636 2001:db8::2"
     done = kontora("config", "--check", **{**PRODUCTION, **DIRECTORY, "LDAP_SERVER": servers})
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_every_fault_is_named_at_once(kontora):
+def test_all_invalid_settings_are_named_together(kontora):
     done = kontora("config", "--check", CORE_WORKERS="x", LDAP_PORT="-1", DEBUG="?",
                    ENVIRONMENT="nowhere", APP_NAME="")
     for name in ("CORE_WORKERS", "LDAP_PORT", "DEBUG", "ENVIRONMENT", "APP_NAME"):
         assert f"{name}:" in done.stderr
 
 
-def test_no_fault_shows_a_secret(kontora):
+def test_error_does_not_show_secret(kontora):
     secret = "x" * 300
     done = kontora("config", "--check", LOCAL_AUTH_PASSWORD=secret)
     assert done.returncode == os.EX_CONFIG
@@ -143,21 +144,21 @@ def test_no_fault_shows_a_secret(kontora):
 
 
 @pytest.mark.parametrize("missing", ["LDAP_BASE_DN", "LDAP_BIND_DN", "LDAP_BIND_PASSWORD"])
-def test_half_a_directory_is_none(kontora, missing):
+def test_incomplete_directory_settings_are_rejected(kontora, missing):
     settings = {**DIRECTORY, "LDAP_BIND_PASSWORD": "x", missing: ""}
     done = kontora("config", "--check", **settings)
     assert done.returncode == os.EX_CONFIG
     assert f"{missing}:" in done.stderr
 
 
-def test_logins_by_the_directory_need_one(kontora):
+def test_ldap_login_requires_directory(kontora):
     done = kontora("config", "--check", LDAP_LOGIN="true")
     assert (done.returncode, "LDAP_LOGIN:" in done.stderr) == (os.EX_CONFIG, True)
     settings = {**DIRECTORY, "LDAP_BIND_PASSWORD": "x", "LDAP_LOGIN": "true"}
     assert kontora("config", "--check", **settings).returncode == 0
 
 
-def test_a_ca_file_that_is_not_there(kontora):
+def test_missing_ca_file_is_rejected(kontora):
     done = kontora("config", "--check", **DIRECTORY, LDAP_BIND_PASSWORD="x",
                    LDAP_TLS_CA_FILE="/no/such/file")
     assert (done.returncode, "LDAP_TLS_CA_FILE:" in done.stderr) == (os.EX_CONFIG, True)
@@ -191,7 +192,7 @@ def test_a_ca_file_that_is_not_there(kontora):
     ({"ANONYMOUS_ACCESS": "accounts"}, "ANONYMOUS_ACCESS"),
     ({"ANONYMOUS_ACCESS": "accounts,files"}, "ANONYMOUS_ACCESS"),
 ])
-def test_production_refuses(kontora, command, change, name):
+def test_production_rejects_insecure_setting(kontora, command, change, name):
     settings = {key: value for key, value in {**PRODUCTION, **DIRECTORY, **change}.items()
                 if value is not None}
     done = kontora(*command, **settings)
@@ -205,18 +206,19 @@ def test_production_refuses(kontora, command, change, name):
     {"LOCAL_AUTH_PASSWORD": "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi"},
     {"PUBLIC_URL": "https://[2001:db8::1]:8443"},
 ])
-def test_production_accepts(kontora, change):
+def test_production_accepts_secure_settings(kontora, change):
     done = kontora("config", "--check", **{**PRODUCTION, **DIRECTORY, **change})
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_missing_dictionary_stops_production_only(kontora, binary):
-    """cracklib itself would end the process that asks it."""
+def test_missing_password_dictionary_prevents_start_in_production_only(kontora, binary):
+    """cracklib itself would terminate the process if its dictionary is missing."""
     def without_dictionary(**settings):
         command = 'mount -t tmpfs none /var/cache/cracklib && exec "$0" config --check'
         return subprocess.run(["unshare", "--mount", "sh", "-c", command, binary],
-                              capture_output=True, text=True, env={**settings, "STATE_DIR": "/tmp/x",
-                                                                   "PATH": "/usr/sbin:/usr/bin:/bin"},
+                              capture_output=True, text=True,
+                              env={**settings, "STATE_DIR": "/tmp/x",
+                                   "PATH": "/usr/sbin:/usr/bin:/bin"},
                               timeout=20, check=False)
     done = without_dictionary(**PRODUCTION, **DIRECTORY)
     assert done.returncode == os.EX_CONFIG
@@ -225,13 +227,13 @@ def test_a_missing_dictionary_stops_production_only(kontora, binary):
     assert (done.returncode, "install cracklib-runtime" in done.stderr) == (0, True)
 
 
-def test_development_lives_with_the_defaults(kontora):
+def test_development_accepts_default_settings(kontora):
     assert kontora("config", "--check", ENVIRONMENT="development").returncode == 0
 
 
-# --- the command line ---------------------------------------------------------------------------
+# --- command line ---------------------------------------------------------------------------------
 
-def test_version(kontora):
+def test_version_command_prints_version(kontora):
     assert kontora("version").stdout.startswith("kontora ")
 
 
@@ -240,11 +242,11 @@ def test_version(kontora):
                                        ["migrate", "up", "-1"], ["migrate", "status", "1"],
                                        ["openapi", "x"], ["openapi", "--language", "de"],
                                        ["config", "--nonsense"], ["config", "--env-file"]])
-def test_a_wrong_command_line(kontora, arguments):
+def test_invalid_command_line_exits_with_usage_status(kontora, arguments):
     assert kontora(*arguments).returncode == 2
 
 
-def test_help(kontora):
+def test_help_lists_commands(kontora):
     done = kontora("help")
     assert done.returncode == 0
     for command in ("serve", "migrate", "openapi", "config", "version", "--env-file"):
@@ -253,12 +255,12 @@ def test_help(kontora):
 
 # --- options ------------------------------------------------------------------------------------
 
-FORMS = {  # arguments that give each option
+FORMS = {  # arguments that set each option
     "--env-file": ("--env-file", "missing"), "--check": ("--check",), "--repair": ("--repair",),
     "--name": ("--name", "x"), "--organization": ("--organization", "x"),
     "--language": ("--language", "en"), "--subject": ("--subject", "x"), "--all": ("--all",),
 }
-TAKEN = {  # options that each command takes
+TAKEN = {  # options that each command accepts
     ("serve",): {"--env-file"}, ("migrate", "status"): {"--env-file"}, ("purge",): {"--env-file"},
     ("admin", "create", "a@example.com"): {"--env-file", "--name", "--organization"},
     ("admin", "password", "a@example.com"): {"--env-file"}, ("admin", "list"): {"--env-file"},
@@ -270,22 +272,23 @@ TAKEN = {  # options that each command takes
 
 
 @pytest.mark.parametrize("command", TAKEN, ids=" ".join)
-def test_a_command_takes_only_its_own_options(kontora, command):
-    """If the option is accepted, the command fails because the file of settings is missing."""
+def test_command_accepts_only_its_own_options(kontora, command):
+    """With an accepted option the command fails later, because the settings file does not exist."""
     for name, form in FORMS.items():
         extra = () if name == "--env-file" else FORMS["--env-file"]
         done = kontora(*command, *form, *(extra if "--env-file" in TAKEN[command] else ()))
         expected = os.EX_CONFIG if name in TAKEN[command] else EXIT_USAGE
         assert done.returncode == expected, (name, done.stderr)
         if expected == EXIT_USAGE:
-            assert done.stderr.startswith(f"{command[0]}: unexpected option '{name}'\n"), done.stderr
+            first_line = done.stderr.partition("\n")[0]
+            assert first_line == f"{command[0]}: unexpected option '{name}'", done.stderr
             assert "usage: kontora" in done.stderr and done.stdout == ""
 
 
 @pytest.mark.parametrize("arguments", [
     (), ("nonsense",), ("serve", "now"), ("serve", "--nonsense"), ("config", "--env-file"),
 ])
-def test_an_invalid_command_line_prints_the_usage(kontora, arguments):
+def test_invalid_command_line_prints_usage(kontora, arguments):
     done = kontora(*arguments)
     assert (done.returncode, done.stdout) == (EXIT_USAGE, "")
     assert "usage: kontora" in done.stderr

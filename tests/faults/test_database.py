@@ -1,4 +1,4 @@
-"""The database from the outside: `kontora migrate`, and what the service starts on."""
+"""`kontora migrate`, and starting the service on different states of the database."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ PRODUCTION = {
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request):
-    """A new database on either engine."""
+    """Returns the URL of a new database on either engine."""
     if request.param == "sqlite":
         return "sqlite:///test.db"
     return request.getfixturevalue("postgres").create()
@@ -24,7 +24,8 @@ def url(request):
 
 @pytest.fixture
 def kontora(binary, tmp_path):
-    """Runs the program to its end, with nothing in its environment but the settings."""
+    """Returns a function that runs a command and waits for it, with only the settings in its
+    environment."""
     def call(*arguments, **settings):
         env = {"STATE_DIR": str(tmp_path / "state"), "SOCKET_DIR": str(tmp_path / "s"), **settings}
         return subprocess.run([binary, *arguments], env=env, cwd=tmp_path, capture_output=True,
@@ -38,7 +39,7 @@ def migrate(kontora, url, *arguments):
     return done.stdout.splitlines()
 
 
-def test_migrations_from_the_command_line(kontora, url):
+def test_migrate_command_applies_and_reverts_migrations(kontora, url):
     pending = migrate(kontora, url, "status")
     assert pending[0] == "0001 accounts pending"
     assert migrate(kontora, url, "up", "1") == ["0001 accounts applied"]
@@ -54,32 +55,32 @@ def test_migrations_from_the_command_line(kontora, url):
     assert (done.returncode, done.stdout) == (1, "") and "9999" in done.stderr
 
 
-def test_production_starts_on_no_schema_that_it_does_not_know(kontora, url):
+def test_production_does_not_start_on_unknown_schema(kontora, url):
     done = kontora("serve", DATABASE_URL=url, **PRODUCTION)
     assert done.returncode == os.EX_CONFIG
     assert "kontora migrate up" in done.stderr
 
 
-def test_development_starts_on_any(make_rig, postgres):
+def test_development_starts_on_unknown_schema(make_rig, postgres):
     rig = make_rig(database=postgres)
     assert rig.count_log("the database") == 0
     rig.service.stop()
     rig.service.migrate("down")
     rig.service.start()
     wait_until(lambda: rig.count_log("database: the database's schema"), what="the warning")
-    assert rig.nobody("").get("/health").ok
+    assert rig.anonymous("").get("/health").ok
 
 
-def test_a_database_that_is_not_there_is_no_reason_not_to_start(make_rig):
+def test_service_starts_without_database(make_rig):
     rig = make_rig()
     rig.service.stop()
     rig.set(DATABASE_URL="postgresql:///none?host=/no/such/folder")
     rig.service.start()
-    assert rig.nobody("").get("/health").ok
+    assert rig.anonymous("").get("/health").ok
     assert rig.count_log("database: PostgreSQL") == 1
 
 
-def test_a_password_in_the_url_is_not_shown(kontora):
+def test_password_in_database_url_is_not_shown(kontora):
     secret = "s3cr3t-of-the-database"
     url = f"postgresql://kontora:{secret}@127.0.0.1:1/kontora"
     for arguments in (["config"], ["config", "--check"], ["migrate", "status"]):

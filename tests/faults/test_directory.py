@@ -1,4 +1,5 @@
-"""Faults of the directory: away, silent, not trusted, not trusting; and back again."""
+"""Failures of the directory: stopped, hanging, untrusted certificate, wrong credentials; and
+recovery."""
 
 import ipaddress
 import time
@@ -13,7 +14,7 @@ from support.load import Load
 from support.people import People, tag
 from support.waiting import wait_until
 
-PROMPT_S = 5  # "503 with Retry-After in under 5 seconds"
+PROMPT_S = 5  # the contract: "503 with Retry-After in under 5 seconds"
 CROWD = 20
 
 USER = "/users/Administrator"
@@ -22,67 +23,67 @@ CALLS = [("GET", "/users", None), ("GET", USER, None), ("PATCH", USER, {"title":
 
 
 @pytest.fixture
-def people(rig, truth):
-    return People(rig.api, truth, truth.add_ou(tag()))
+def people(rig, ldap_admin):
+    return People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
 
 
-def call(rig, method, path, body):
-    """(answer, seconds) of one call."""
+def timed_call(rig, method, path, body):
+    """Makes one call; returns the response and its duration in seconds."""
     started = time.monotonic()
     response = rig.api.at(rig.api.base_url).request(method, path, json=body)
     return response, time.monotonic() - started
 
 
 def assert_unavailable(response, seconds):
-    contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+    contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
     assert int(response.headers["Retry-After"]) > 0
     assert seconds < PROMPT_S
 
 
-def works(rig):
+def can_read_user(rig):
     return rig.api.get(USER).status_code == 200
 
 
 def wait_for_recovery(rig):
-    wait_until(lambda: works(rig), 15, "the recovery")
-    for _ in range(CROWD):  # every worker of the pool, and not only the first
-        wait_until(lambda: works(rig), 15, "the recovery of all")
+    wait_until(lambda: can_read_user(rig), 15, "the directory to recover")
+    for _ in range(CROWD):  # reaches every worker of the pool
+        wait_until(lambda: can_read_user(rig), 15, "every worker to recover")
 
 
-# --- away, and back -----------------------------------------------------------------------------
+# --- outage and recovery --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_a_directory_that_goes_and_comes_back(rig, people, harmed, end):
+def test_directory_outage_is_reported_and_ends(rig, people, breakable_directory, end):
     body, workers = people.body(), rig.service.workers()
-    getattr(harmed, end)()
+    getattr(breakable_directory, end)()
     for arguments in [*CALLS, ("POST", "/users", body)]:
-        assert_unavailable(*call(rig, *arguments))
-    assert rig.nobody("").get("/health").status_code == 200
+        assert_unavailable(*timed_call(rig, *arguments))
+    assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
-    harmed.start()
+    breakable_directory.start()
     wait_for_recovery(rig)
     assert rig.service.workers() == workers
     assert rig.api.post("/users", json=body).status_code == 201
 
 
-def test_a_directory_that_restarts_between_two_calls(rig, people, harmed):
-    """The connection that a worker kept is dead; the client must not notice."""
+def test_directory_restart_between_calls_is_not_noticed(rig, people, breakable_directory):
+    """The worker's kept connection is closed, which the client must not notice."""
     user = people.create()
-    harmed.stop()
-    harmed.start()
-    rig.wait_for_directory()  # it may have been missed meanwhile
+    breakable_directory.stop()
+    breakable_directory.start()
+    rig.wait_for_directory()  # a probe may have failed in the meantime
     for _ in range(8):
         assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
     response = rig.api.patch(user_path(user["sAMAccountName"]), json={"title": "after"})
     assert response.json()["title"] == "after"
 
 
-def test_it_goes_under_load(rig, harmed):
+def test_directory_outage_under_load_is_reported(rig, breakable_directory):
     with Load(rig.stack.http_url, USER, kept=4, fresh=2, headers=rig.bearer()) as load:
         load.wait_for(50)
-        harmed.kill()
+        breakable_directory.kill()
         load.wait_for(50)
-        harmed.start()
+        breakable_directory.start()
         wait_for_recovery(rig)
         load.wait_for(50)
     assert set(load.statuses) <= {200, 503}, load.statuses
@@ -90,159 +91,163 @@ def test_it_goes_under_load(rig, harmed):
     assert max(load.latencies) < PROMPT_S
 
 
-# --- silent -------------------------------------------------------------------------------------
+# --- a directory that hangs -----------------------------------------------------------------------
 
 @pytest.mark.parametrize("method, path, body", [*CALLS[:2], ("PATCH", "/users/{}", {"title": "x"})])
-def test_a_directory_that_hangs(rig, people, harmed, truth, method, path, body):
+def test_hanging_directory_is_reported(rig, people, breakable_directory, ldap_admin, method, path,
+                                       body):
     user = people.create()
-    harmed.freeze()
-    assert_unavailable(*call(rig, method, path.format(user["sAMAccountName"]), body))
-    harmed.thaw()
+    breakable_directory.freeze()
+    assert_unavailable(*timed_call(rig, method, path.format(user["sAMAccountName"]), body))
+    breakable_directory.thaw()
     wait_for_recovery(rig)
     assert people.get(user["sAMAccountName"])["title"] in (None, "x")
 
 
-def test_a_creation_that_hangs_is_done_whole_or_not_at_all(rig, people, harmed, truth):
+def test_directory_hang_leaves_complete_user_or_none(rig, people, breakable_directory, ldap_admin):
     body = people.body()
-    harmed.freeze()
-    assert_unavailable(*call(rig, "POST", "/users", body))
-    harmed.thaw()
+    breakable_directory.freeze()
+    assert_unavailable(*timed_call(rig, "POST", "/users", body))
+    breakable_directory.thaw()
     wait_for_recovery(rig)
-    if truth.find(body["sAMAccountName"]):
-        assert truth.binds(truth.find(body["sAMAccountName"])[0], body["password"])
+    if ldap_admin.find(body["sAMAccountName"]):
+        assert ldap_admin.binds(ldap_admin.find(body["sAMAccountName"])[0], body["password"])
     else:
         assert rig.api.post("/users", json=body).status_code == 201
 
 
-def test_a_crowd_before_a_directory_that_hangs(rig, harmed):
-    """More calls than workers: those that wait for a worker do not wait for the directory too."""
-    harmed.freeze()
+def test_many_calls_to_hanging_directory_are_answered_in_time(rig, breakable_directory):
+    """More calls than workers: calls that queue for a worker must not also wait for the
+    directory."""
+    breakable_directory.freeze()
     with ThreadPoolExecutor(CROWD) as pool:
-        answers = list(pool.map(lambda _: call(rig, "GET", "/users", None), range(CROWD)))
+        answers = list(pool.map(lambda _: timed_call(rig, "GET", "/users", None), range(CROWD)))
     for response, seconds in answers:
-        contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+        contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
         assert seconds < 2 * PROMPT_S
-    harmed.thaw()
+    breakable_directory.thaw()
     wait_for_recovery(rig)
 
 
-def test_the_rest_does_not_wait_with_it(rig, harmed):
+def test_hanging_directory_does_not_delay_other_calls(rig, breakable_directory):
     rig.api.get("/users")
     with Load(rig.stack.http_url, "/health", kept=8, fresh=2) as load:
         load.wait_for(100)
-        harmed.freeze()
+        breakable_directory.freeze()
         with ThreadPoolExecutor(8) as pool:
-            hung = [pool.submit(call, rig, "GET", "/users", None) for _ in range(8)]
+            hung = [pool.submit(timed_call, rig, "GET", "/users", None) for _ in range(8)]
             load.latencies.clear()
             while not all(future.done() for future in hung):
                 load.wait_for(50)
                 assert rig.api.get("/auth/me").status_code == 200
         assert max(load.latencies) < 1
-        harmed.thaw()
+        breakable_directory.thaw()
     assert set(load.statuses) == {200}
 
 
-# --- not trusting -------------------------------------------------------------------------------
+# --- credentials of the service account -----------------------------------------------------------
 
-def test_a_wrong_service_password(make_rig, directory, truth, people):
+def test_wrong_service_password_is_reported_and_not_retried(make_rig, directory, ldap_admin,
+                                                            people):
     user = people.create()
     rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=vault.password())
     for _ in range(CROWD):
-        response, seconds = call(rig, "GET", "/users", None)
-        contract.refused(response, 503, "DIRECTORY_CREDENTIALS")
+        response, seconds = timed_call(rig, "GET", "/users", None)
+        contract.check_error(response, 503, "DIRECTORY_CREDENTIALS")
         assert seconds < PROMPT_S
-    # A storm of calls is no storm of binds: it would lock the account out.
-    assert truth.binds(user["dn"], user["password"])
-    assert rig.nobody("").get("/health").status_code == 200
+    # Many calls must not cause many binds, which would lock the account.
+    assert ldap_admin.binds(user["dn"], user["password"])
+    assert rig.anonymous("").get("/health").status_code == 200
     rig.set(**directory.settings())
     rig.reload()
-    assert works(rig)
+    assert can_read_user(rig)
 
 
-def test_the_log_says_why_the_bind_is_refused(make_rig, directory, people):
+def test_log_states_reason_of_refused_bind(make_rig, directory, people):
     user = people.create(enabled=False)
     rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=user["password"])
-    contract.refused(rig.api.get("/users"), 503, "DIRECTORY_CREDENTIALS")
+    contract.check_error(rig.api.get("/users"), 503, "DIRECTORY_CREDENTIALS")
     assert rig.count_log("disabled")
 
 
-def test_a_service_account_that_may_not_write(make_rig, directory, people, truth):
-    """An ordinary user reads, and changes nothing."""
+def test_read_only_service_account_cannot_change_entries(make_rig, directory, people, ldap_admin):
+    """The service account is an ordinary user, who may read but not write."""
     user, victim = people.create(), people.create()
     rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=user["password"])
-    before = truth.snapshot(victim["sAMAccountName"])
+    before = ldap_admin.snapshot(victim["sAMAccountName"])
     path = user_path(victim["sAMAccountName"])
     assert rig.api.get(path).status_code == 200
-    contract.refused(rig.api.patch(path, json={"title": "x"}), 403, "DIRECTORY_FORBIDDEN")
-    contract.refused(rig.api.delete(path), 403, "DIRECTORY_FORBIDDEN")
-    contract.refused(rig.api.post("/users", json=people.body()), 403, "DIRECTORY_FORBIDDEN")
-    assert truth.snapshot(victim["sAMAccountName"]) == before
+    contract.check_error(rig.api.patch(path, json={"title": "x"}), 403, "DIRECTORY_FORBIDDEN")
+    contract.check_error(rig.api.delete(path), 403, "DIRECTORY_FORBIDDEN")
+    contract.check_error(rig.api.post("/users", json=people.body()), 403, "DIRECTORY_FORBIDDEN")
+    assert ldap_admin.snapshot(victim["sAMAccountName"]) == before
 
 
-# --- not trusted --------------------------------------------------------------------------------
+# --- certificates ---------------------------------------------------------------------------------
 
-def test_an_untrusted_certificate(make_rig, directory, tmp_path):
+def test_untrusted_certificate_is_refused(make_rig, directory, tmp_path):
     other = Authority(tmp_path / "other")
     rig = make_rig(directory, LDAP_TLS_CA_FILE=other.file)
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
     rig.set(LDAP_TLS_CA_FILE=directory.ca_file)
     rig.reload()
-    assert works(rig)
+    assert can_read_user(rig)
 
 
-def test_without_a_ca_file_the_system_s_are_trusted_and_no_other(make_rig, directory):
+def test_without_ca_file_only_system_cas_are_trusted(make_rig, directory):
     rig = make_rig(directory, LDAP_TLS_CA_FILE="")
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
 
 
-def test_a_certificate_of_another_name(make_rig, directory):
-    """The same controller by another spelling of its address, which the certificate has not."""
+def test_certificate_of_other_name_is_refused(make_rig, directory):
+    """Addresses the same controller by a spelling of its address that the certificate does not
+    contain."""
     spelling = str(int(ipaddress.ip_address(directory.address)))
     rig = make_rig(directory, LDAP_SERVER=spelling)
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
 
 
-# --- other ways to it ---------------------------------------------------------------------------
+# --- other connections ----------------------------------------------------------------------------
 
-def test_no_directory_at_all(make_rig):
+def test_directory_calls_fail_without_directory(make_rig):
     rig = make_rig()
     for arguments in CALLS:
-        assert_unavailable(*call(rig, *arguments))
-    assert rig.nobody("").get("/health").status_code == 200
+        assert_unavailable(*timed_call(rig, *arguments))
+    assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
 
 
-def test_a_password_needs_an_encrypted_connection(make_rig, directory, people, truth):
+def test_password_requires_encrypted_connection(make_rig, directory, people, ldap_admin):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_PORT="389")
     body = people.body()
-    contract.refused(rig.api.post("/users", json=body), 400, "PASSWORD_NEEDS_TLS")
-    assert truth.find(body["sAMAccountName"]) is None
+    contract.check_error(rig.api.post("/users", json=body), 400, "PASSWORD_NEEDS_TLS")
+    assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
-def test_a_controller_that_demands_encryption(make_rig, directory):
+def test_controller_that_requires_encryption_is_reported(make_rig, directory):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_PORT="389")
-    assert_unavailable(*call(rig, "GET", "/users", None))
-    assert rig.count_log("LDAP_START_TLS"), "the log says what to do"
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
+    assert rig.count_log("LDAP_START_TLS"), "the log must recommend LDAP_START_TLS"
 
 
-def test_start_tls(make_rig, directory, people, truth):
+def test_start_tls_encrypts_connection(make_rig, directory, people, ldap_admin):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_START_TLS="true", LDAP_PORT="389")
     body = people.body()
     response = rig.api.post("/users", json=body)
     assert response.status_code == 201
-    assert truth.binds(response.json()["dn"], body["password"])
+    assert ldap_admin.binds(response.json()["dn"], body["password"])
 
 
-def test_start_tls_verifies_too(make_rig, directory, tmp_path):
+def test_start_tls_verifies_certificate(make_rig, directory, tmp_path):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_START_TLS="true", LDAP_PORT="389",
                    LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
-    assert_unavailable(*call(rig, "GET", "/users", None))
+    assert_unavailable(*timed_call(rig, "GET", "/users", None))
 
 
 @pytest.mark.parametrize("servers", ["127.0.0.250 {}", "{},127.0.0.250", "127.0.0.250:1, {}:636"])
-def test_the_next_controller_serves_when_one_does_not(make_rig, directory, servers):
+def test_next_controller_serves_when_first_is_unavailable(make_rig, directory, servers):
     rig = make_rig(directory, LDAP_SERVER=servers.format(directory.address))
     for _ in range(8):
-        response, seconds = call(rig, "GET", "/users", None)
+        response, seconds = timed_call(rig, "GET", "/users", None)
         assert response.status_code == 200
         assert seconds < PROMPT_S

@@ -1,4 +1,4 @@
-"""The OpenAPI document while the service starts, takes other settings, and has no place to put it."""
+"""The OpenAPI document at a start, after a change of settings, and when it cannot be written."""
 
 import contextlib
 import dataclasses
@@ -7,13 +7,14 @@ import subprocess
 
 from support import contract
 
-TOO_SMALL_KIB = 16  # for a document
+TOO_SMALL_KIB = 16  # too small for a document
 
 
 @contextlib.contextmanager
 def full_disk(folder):
-    """Another file system in the place of a folder, on which there is no room."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={TOO_SMALL_KIB}k", "none", folder], check=True)
+    """Mounts a full file system over a folder."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={TOO_SMALL_KIB}k", "none", folder],
+                   check=True)
     try:
         yield
     finally:
@@ -24,9 +25,9 @@ def title(response):
     return json.loads(response.content)["info"]["title"]
 
 
-def test_a_reload_writes_it_anew_if_it_is_another(make_rig):
+def test_reload_rewrites_changed_openapi_document(make_rig):
     rig = make_rig(APP_TITLE="Контора № 1", APP_DESCRIPTION="Наша.")
-    visitor = rig.nobody("")
+    visitor = rig.anonymous("")
     first = visitor.get("/openapi.json")
     assert title(first) == "Контора № 1"
     assert json.loads(first.content)["info"]["description"].startswith("Наша.\n")
@@ -37,32 +38,32 @@ def test_a_reload_writes_it_anew_if_it_is_another(make_rig):
     assert title(visitor.get("/openapi.json")) == "Контора № 2"
 
 
-def test_the_service_does_without_it(make_rig):
+def test_service_works_when_openapi_document_cannot_be_written(make_rig):
     rig = make_rig()
-    visitor, folder = rig.nobody(""), rig.stack.state_dir / "static"
+    visitor, folder = rig.anonymous(""), rig.stack.state_dir / "static"
     with full_disk(folder):
         rig.set(APP_TITLE="Контора № 2")
         rig.reload()
         refused = visitor.get("/openapi.json")
-        contract.refused(refused, 503, "SERVICE_UNAVAILABLE")
+        contract.check_error(refused, 503, "SERVICE_UNAVAILABLE")
         assert visitor.get("/health").status_code == 200
         assert rig.count_log("STATIC_DIR: cannot write") >= 2
-        assert list(folder.iterdir()) == []  # nothing half-written
-    assert title(visitor.get("/openapi.json")) == "Kontora"  # the old one
+        assert list(folder.iterdir()) == []  # no partly written file
+    assert title(visitor.get("/openapi.json")) == "Kontora"  # the previous document
     rig.reload()
     assert title(visitor.get("/openapi.json")) == "Контора № 2"
 
 
-def test_a_host_without_pages(make_rig, tmp_path):
-    """Browsers are greeted as programs are, and everything else is there."""
+def test_service_works_without_pages(make_rig, tmp_path):
+    """Browsers get the JSON greeting, and all other calls work."""
     rig = make_rig()
     rig.nginx.stop()
     rig.nginx.site = dataclasses.replace(rig.nginx.site, pages=tmp_path)
     rig.nginx.start()
-    visitor = rig.nobody("")
+    visitor = rig.anonymous("")
     greeting = visitor.get("/", headers={"Accept": "text/html"})
     assert greeting.json() == {"message": "Hello World!"}
     assert "Content-Language" not in greeting.headers
     for path in ("/docs", "/redoc"):
-        contract.refused(visitor.get(path), 404, "NOT_FOUND")
+        contract.check_error(visitor.get(path), 404, "NOT_FOUND")
     assert title(visitor.get("/openapi.json")) == "Kontora"

@@ -1,4 +1,4 @@
-"""Files when something fails: clients that stop, workers that are killed, disks that are full."""
+"""Failures around files: aborting clients, killed workers, and full disks."""
 
 import contextlib
 import hashlib
@@ -24,7 +24,7 @@ from support.files import TEXT, Disk, Spool
 from support.processes import alive
 from support.waiting import wait_until
 
-DISK_KIB = 6 * 1024  # of a small disk
+DISK_KIB = 6 * 1024  # size of the small disk
 
 UPLOADS = 200
 WRITERS = 4
@@ -35,7 +35,7 @@ HOUR_S = 3600
 
 @pytest.fixture
 def rig(make_rig):
-    """A stack without a directory."""
+    """Starts a stack without a directory."""
     return make_rig()
 
 
@@ -46,63 +46,64 @@ def disk(rig):
 
 @pytest.fixture
 def sql_rig(make_sql_rig):
-    """One on each engine, for what the database has its part in."""
+    """Starts a stack on each engine in turn."""
     return make_sql_rig()
 
 
 def kontora(rig, *arguments):
-    """What a command says, and its status."""
+    """Runs a command; returns its output and its exit status."""
     done = subprocess.run([rig.stack.binary, *arguments], cwd=rig.folder, capture_output=True,
                           text=True, timeout=30, check=False,
                           env={**os.environ, **rig.stack.env})
     return done.stdout, done.returncode
 
 
-def check(rig, *options):
+def files_check(rig, *options):
     return kontora(rig, "files", "check", *options)
 
 
 def age_leftovers(rig, disk):
-    """Makes what was left behind as old as if it had been left hours ago."""
+    """Makes leftover rows and staged files look hours old, so that they are purged."""
     rig.database.run(f"UPDATE pending_objects SET since = since - {2 * HOUR_S * 1000}")
     for path in disk.staged():
         os.utime(path, (0, 0))
 
 
-def nothing_is_left(rig, disk, keys=()):
+def is_clean(rig, disk, keys=()):
     return disk.staged() == [] and disk.keys() == set(keys) and rig.database.run(
         "SELECT * FROM pending_objects") == []
 
 
-# --- clients ------------------------------------------------------------------------------------
+# --- aborting clients -----------------------------------------------------------------------------
 
-def test_an_upload_that_is_cut_off_leaves_nothing(sql_rig):
+def test_aborted_upload_leaves_nothing(sql_rig):
     rig, disk, spool = sql_rig, Disk(sql_rig.stack), Spool(sql_rig.stack)
     for sent in (10, 200, 50000, 100100):
         with files.begin(rig.api, sent=sent) as peer:
             if sent >= 50000:
-                wait_until(spool.sizes, what="the body in the spool")
+                wait_until(spool.sizes, what="the body to reach the spool")
             peer.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: not spool.connections() and nothing_is_left(rig, disk), what="its end")
+        wait_until(lambda: not spool.connections() and is_clean(rig, disk),
+                   what="the upload to end")
         assert spool.sizes() == []
     assert files.listed(rig.api) == []
 
 
-def test_an_upload_that_stops_is_ended(rig, disk):
+def test_stalled_upload_is_ended_by_nginx(rig, disk):
     rig.edit_nginx("files.conf", ("client_body_timeout 15s", "client_body_timeout 1s"))
     spool = Spool(rig.stack)
     with files.begin(rig.api) as peer:
-        wait_until(spool.sizes, what="the body in the spool")
+        wait_until(spool.sizes, what="the body to reach the spool")
         with contextlib.suppress(ConnectionResetError):
             assert peer.recv(1) == b""
-    wait_until(lambda: not spool.sizes() and nothing_is_left(rig, disk), what="its end")
+    wait_until(lambda: not spool.sizes() and is_clean(rig, disk), what="the upload to end")
     assert files.upload(rig.api)
 
 
 @pytest.mark.parametrize("method, path", [("POST", "/files/upload/"), ("PUT", "/files/upload"),
                                           ("POST", "/files/upload")])
-def test_a_body_that_nobody_reads_keeps_no_worker(make_rig, method, path):
-    """Refused before the body is there: without a token, or as there is no such call."""
+def test_unread_body_does_not_occupy_worker(make_rig, method, path):
+    """The request is refused before its body arrives: it has no token, or no such call exists."""
     rig = make_rig(UPLOADS_WORKERS=1)
     request = wire.request(method, path, [("Content-Type", "multipart/form-data; boundary=b"),
                                           ("Content-Length", "1000000")]) + b"x"
@@ -112,19 +113,20 @@ def test_a_body_that_nobody_reads_keeps_no_worker(make_rig, method, path):
         assert files.upload(rig.api)
 
 
-# --- workers ------------------------------------------------------------------------------------
+# --- killed workers -------------------------------------------------------------------------------
 
 def is_busy(pid, disk):
-    """Whether a worker has an upload."""
+    """Returns True if a worker has an upload in progress."""
     try:
         return any(os.readlink(each).startswith(str(disk.root))
                    for each in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:  # it has gone, or closed one meanwhile
+    except OSError:  # the worker exited or closed a file in the meantime
         return False
 
 
-def test_workers_that_are_killed(make_sql_rig):
-    """Whatever was answered 201 is there, whole; nothing else is, but what was killed behind its commit."""
+def test_killed_workers_lose_no_acknowledged_file(make_sql_rig):
+    """Every file answered with 201 is complete; other files are only those whose worker was
+    killed after the commit."""
     rig = make_sql_rig(UPLOADS_WORKERS=WORKERS)
     disk = Disk(rig.stack)
     made, failed, chance = {}, [], random.Random(7)
@@ -145,7 +147,7 @@ def test_workers_that_are_killed(make_sql_rig):
         while kills < KILLS and not over.wait(chance.random() * 0.02):
             busy = [pid for pid in rig.service.workers("uploads") if is_busy(pid, disk)]
             if busy:
-                with contextlib.suppress(ProcessLookupError):  # it has gone by itself
+                with contextlib.suppress(ProcessLookupError):  # the worker has already exited
                     os.kill(chance.choice(busy), signal.SIGKILL)
                     kills += 1
 
@@ -167,13 +169,13 @@ def test_workers_that_are_killed(make_sql_rig):
     assert len(visible) - len(made) <= len(failed)
     age_leftovers(rig, disk)
     assert kontora(rig, "purge")[1] == 0
-    assert nothing_is_left(rig, disk, disk.keys())
+    assert is_clean(rig, disk, disk.keys())
     assert len(disk.keys()) == len(visible)
-    assert check(rig) == ("0 wrong\n", 0)
+    assert files_check(rig) == ("0 wrong\n", 0)
 
 
-def test_the_housekeeper_deletes_what_was_left(rig, disk):
-    """It begins with that when it starts."""
+def test_housekeeper_deletes_orphaned_objects(rig, disk):
+    """The housekeeper does this when it starts."""
     files.upload(rig.api)
     kept = disk.keys()
     key, young = "0" * 32, "1" * 32
@@ -186,13 +188,14 @@ def test_the_housekeeper_deletes_what_was_left(rig, disk):
     staged.write_bytes(b"x")
     os.utime(staged, (0, 0))
     rig.reload()
-    wait_until(lambda: disk.keys() == kept | {young} and not disk.staged(), what="the housekeeper")
+    wait_until(lambda: disk.keys() == kept | {young} and not disk.staged(),
+               what="the housekeeper to delete the leftovers")
     assert rig.database.run("SELECT object_key FROM pending_objects") == [(young,)]
 
 
 @contextlib.contextmanager
-def nobody_writes(table, url):
-    """Holds up, on PostgreSQL, who wants to."""
+def lock_table(table, url):
+    """Locks a table on PostgreSQL, so that writers wait."""
     with subprocess.Popen(["psql", "-XAtq", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           text=True) as session:
         session.stdin.write(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE; SELECT 'locked';\n")
@@ -202,22 +205,22 @@ def nobody_writes(table, url):
         session.stdin.write("COMMIT;\n")
 
 
-def test_an_upload_that_took_too_long_is_no_file(make_rig, postgres):
-    """A worker that stood still, as with its machine, while the housekeeper gave its object up."""
+def test_upload_finished_after_purge_is_refused(make_rig, postgres):
+    """Simulates a suspended host: the worker stops while the housekeeper gives up its object."""
     rig = make_rig(database=postgres)
     disk = Disk(rig.stack)
     with ThreadPoolExecutor() as pool:
-        with nobody_writes("files", rig.stack.env["DATABASE_URL"]):
+        with lock_table("files", rig.stack.env["DATABASE_URL"]):
             answer = pool.submit(files.send, rig.api)
-            wait_until(disk.keys, what="the object")
+            wait_until(disk.keys, what="the object to be stored")
             age_leftovers(rig, disk)
             assert "pending_objects 1" in kontora(rig, "purge")[0]
-        contract.refused(answer.result(), 503, "STORAGE_UNAVAILABLE")
-    assert nothing_is_left(rig, disk) and files.listed(rig.api) == []
+        contract.check_error(answer.result(), 503, "STORAGE_UNAVAILABLE")
+    assert is_clean(rig, disk) and files.listed(rig.api) == []
 
 
-def test_an_object_that_cannot_be_deleted_now(rig, disk):
-    """The file is gone for everybody; its object goes later."""
+def test_undeletable_object_is_deleted_later(rig, disk):
+    """The file is deleted at once; its object is deleted later."""
     name = files.upload(rig.api)["filename"]
     [key] = disk.keys()
     folder, aside = disk.root / key[:2], disk.root / "aside"
@@ -228,18 +231,18 @@ def test_an_object_that_cannot_be_deleted_now(rig, disk):
     assert rig.database.run("SELECT object_key FROM pending_objects") == [(key,)]
     folder.unlink()
     aside.rename(folder)
-    assert check(rig) == ("0 wrong\n", 0)  # under way
+    assert files_check(rig) == ("0 wrong\n", 0)  # deletion in progress
     age_leftovers(rig, disk)
-    assert check(rig) == (f"orphan {key}\n1 wrong\n", 1)
+    assert files_check(rig) == (f"orphan {key}\n1 wrong\n", 1)
     assert "pending_objects 1" in kontora(rig, "purge")[0]
-    assert nothing_is_left(rig, disk)
+    assert is_clean(rig, disk)
 
 
-# --- the check of both sides --------------------------------------------------------------------
+# --- kontora files check --------------------------------------------------------------------------
 
-def test_both_sides_are_held_against_each_other(rig, disk):
+def test_files_check_finds_and_repairs_differences(rig, disk):
     made = [files.upload(rig.api, f"{number}\n".encode())["filename"] for number in range(4)]
-    assert check(rig) == ("0 wrong\n", 0)
+    assert files_check(rig) == ("0 wrong\n", 0)
     key_of = dict(rig.database.run("SELECT name, object_key FROM files"))
     disk.remove(key_of[made[0]])
     disk.put(key_of[made[1]], b"much longer\n")
@@ -250,18 +253,18 @@ def test_both_sides_are_held_against_each_other(rig, disk):
     rig.database.run(f"INSERT INTO pending_objects VALUES ('{under_way}', {now})")
     report = sorted([f"lost {made[0]}", f"damaged {made[1]}: 12 bytes instead of 2",
                      f"orphan {stray}"])
-    said, status = check(rig)
+    said, status = files_check(rig)
     assert (sorted(said.splitlines()[:-1]), said.splitlines()[-1], status) == (report, "3 wrong", 1)
-    said, status = check(rig, "--repair")
+    said, status = files_check(rig, "--repair")
     assert (sorted(said.splitlines()[:-1]), status) == (report, 1)
     assert said.splitlines()[-1] == "3 wrong, 2 repaired"
     assert files.names(rig.api) == sorted(made[1:])
     assert disk.keys() == {key_of[name] for name in made[1:]} | {under_way}
     rig.api.delete(f"/files/{made[1]}")
-    assert check(rig) == ("0 wrong\n", 0)
+    assert files_check(rig) == ("0 wrong\n", 0)
 
 
-def test_a_repair_spares_what_is_under_way(rig, disk):
+def test_files_repair_keeps_uploads_in_progress(rig, disk):
     kept, over = [], threading.Event()
 
     def write():
@@ -277,72 +280,74 @@ def test_a_repair_spares_what_is_under_way(rig, disk):
             for _ in range(10):
                 count = len(kept)
                 kontora(rig, "files", "check", "--repair")
-                wait_until(lambda count=count: len(kept) > count, what="an upload")
+                wait_until(lambda count=count: len(kept) > count, what="another upload")
         finally:
             over.set()
         for writer in writers:
             writer.result()
     assert files.names(rig.api, "?limit=1000") == sorted(kept)
-    assert check(rig) == ("0 wrong\n", 0) and nothing_is_left(rig, disk, disk.keys())
+    assert files_check(rig) == ("0 wrong\n", 0) and is_clean(rig, disk, disk.keys())
 
 
-def test_another_storage_is_not_repaired_away(rig, disk):
+def test_files_repair_refuses_empty_storage(rig, disk):
     made = files.upload(rig.api)["filename"]
     disk.remove(*disk.keys())
-    said, status = check(rig, "--repair")
+    said, status = files_check(rig, "--repair")
     assert (said, status) == (f"lost {made}\n", 69)
     assert files.names(rig.api) == [made]
 
 
-def test_usage_of_files(rig):
+def test_invalid_files_command_exits_with_usage_status(rig):
     assert kontora(rig, "files")[1] == kontora(rig, "files", "mend")[1] == 2
 
 
-# --- the disk -----------------------------------------------------------------------------------
+# --- full or missing storage ----------------------------------------------------------------------
 
 @pytest.fixture
-def full(make_sql_rig, small_disk):
-    """A stack whose storage is on a small disk."""
+def small_disk_rig(make_sql_rig, small_disk):
+    """Starts a stack whose storage is on a small disk."""
     rig = make_sql_rig(STORAGE_URL=f"file:///{small_disk}/objects")
     disk = Disk(rig.stack)
     disk.root = small_disk / "objects"
     return rig, disk
 
 
-def test_a_full_disk(full):
-    rig, disk = full
+def test_full_disk_refuses_uploads_until_space_is_freed(small_disk_rig):
+    rig, disk = small_disk_rig
     content = b"text" * 250000
     made = []
     while (answer := files.send(rig.api, content)).status_code == 201:
         made.append(answer.json()["filename"])
         assert len(made) < DISK_KIB
-    contract.refused(answer, 503, "STORAGE_FULL")
-    assert made and nothing_is_left(rig, disk, disk.keys()) and len(disk.keys()) == len(made)
+    contract.check_error(answer, 503, "STORAGE_FULL")
+    assert made and is_clean(rig, disk, disk.keys()) and len(disk.keys()) == len(made)
     assert files.names(rig.api) == sorted(made)
     for name in made[:2]:
         assert rig.api.delete(f"/files/{name}").status_code == 200
     assert files.upload(rig.api, content)
 
 
-def test_a_storage_that_is_gone(rig, disk):
+def test_unavailable_storage_is_reported_and_recovers(rig, disk):
     made = files.upload(rig.api)
-    storage = rig.nobody("").get("/health/storage")
+    storage = rig.anonymous("").get("/health/storage")
     assert storage.status_code == 200
     incoming = disk.root / "incoming"
     incoming.rmdir()
     incoming.write_bytes(b"")
-    contract.refused(files.send(rig.api), 503, "STORAGE_UNAVAILABLE")
-    storage = rig.nobody("").get("/health/storage")
+    contract.check_error(files.send(rig.api), 503, "STORAGE_UNAVAILABLE")
+    storage = rig.anonymous("").get("/health/storage")
     assert storage.status_code == 503
     assert storage.json()["message"] == "Object Storage недоступен"
-    wait_until(lambda: rig.nobody("").get("/health/ready").status_code == 503, what="the watch")
+    wait_until(lambda: rig.anonymous("").get("/health/ready").status_code == 503,
+               what="the storage to be reported down")
     assert files.fetch(made["download_url"], rig.stack.ca_file).content == TEXT
     incoming.unlink()
     assert files.upload(rig.api)
-    wait_until(lambda: rig.nobody("").get("/health/ready").ok, what="the watch")
+    wait_until(lambda: rig.anonymous("").get("/health/ready").ok,
+               what="the storage to be reported up")
 
 
-def test_what_belongs_to_nobody_but_nginx_and_the_service(make_rig):
+def test_objects_are_readable_by_nginx_and_service_only(make_rig):
     rig = make_rig(SOCKET_GROUP="www-data")
     disk = Disk(rig.stack)
     files.upload(rig.api)
@@ -351,7 +356,7 @@ def test_what_belongs_to_nobody_but_nginx_and_the_service(make_rig):
         assert (place.group(), place.stat().st_mode & 0o777) == ("www-data", mode), place
 
 
-# --- scan and quota -----------------------------------------------------------------------------
+# --- malware scan and quota -----------------------------------------------------------------------
 
 SCANNER = """#!/bin/sh
 # Looks for a word; says nothing of some files, and sleeps over others.
@@ -363,7 +368,7 @@ exit 0
 """
 
 
-def test_uploads_are_scanned(make_rig, tmp_path):
+def test_uploads_are_scanned_for_malware(make_rig, tmp_path):
     scanner = tmp_path / "scanner"
     scanner.write_text(SCANNER)
     scanner.chmod(0o755)
@@ -371,16 +376,16 @@ def test_uploads_are_scanned(make_rig, tmp_path):
     disk = Disk(rig.stack)
     made = files.upload(rig.api)
     kept = disk.keys()
-    contract.refused(files.send(rig.api, b"INFECTED\n"), 400, "FILE_INFECTED")
-    contract.refused(files.send(rig.api, b"BROKEN\n"), 503, "SCAN_UNAVAILABLE")
-    contract.refused(files.send(rig.api, b"SLOW\n"), 503, "SCAN_UNAVAILABLE")
+    contract.check_error(files.send(rig.api, b"INFECTED\n"), 400, "FILE_INFECTED")
+    contract.check_error(files.send(rig.api, b"BROKEN\n"), 503, "SCAN_UNAVAILABLE")
+    contract.check_error(files.send(rig.api, b"SLOW\n"), 503, "SCAN_UNAVAILABLE")
     assert files.names(rig.api) == [made["filename"]]
-    assert nothing_is_left(rig, disk, kept)
+    assert is_clean(rig, disk, kept)
     asleep = subprocess.run(["pgrep", "-f", f"{scanner} --flag"], capture_output=True, check=False)
     assert not asleep.stdout
     rig.set(UPLOAD_SCAN_COMMAND="/nowhere/scanner")
     rig.reload()
-    contract.refused(files.send(rig.api), 503, "SCAN_UNAVAILABLE")
+    contract.check_error(files.send(rig.api), 503, "SCAN_UNAVAILABLE")
 
 
 DEAF_TO_CHILDREN = """
@@ -390,8 +395,8 @@ os.execv(sys.argv[1], ["kontora", "serve"])
 """
 
 
-def test_a_scan_counts_whoever_started_the_service(rig, tmp_path):
-    """One who ignores the ends of children hands that on."""
+def test_scan_works_when_service_inherits_ignored_sigchld(rig, tmp_path):
+    """A parent process that ignores SIGCHLD passes that on to the service."""
     scanner = tmp_path / "scanner"
     scanner.write_text("#!/bin/sh\nexit 1\n")
     scanner.chmod(0o755)
@@ -401,30 +406,30 @@ def test_a_scan_counts_whoever_started_the_service(rig, tmp_path):
                           env={**os.environ, **rig.stack.env,
                                "UPLOAD_SCAN_COMMAND": str(scanner)}) as service:
         try:
-            wait_until(lambda: rig.nobody("").get("/health").ok, what="the service")
-            contract.refused(files.send(rig.api), 400, "FILE_INFECTED")
+            wait_until(lambda: rig.anonymous("").get("/health").ok, what="the service to start")
+            contract.check_error(files.send(rig.api), 400, "FILE_INFECTED")
         finally:
             service.terminate()
 
 
 @pytest.fixture
-def bounded(make_sql_rig):
-    """A stack where an organization may have one MiB."""
+def quota_rig(make_sql_rig):
+    """Starts a stack where an organization may store one MiB."""
     return make_sql_rig(FILES_QUOTA_MIB=1)
 
 
-def owner_in(rig):
-    """Somebody with an organization."""
-    return Accounts(rig.nobody()).register().client
+def register_client(rig):
+    """Registers an account; returns its client."""
+    return Accounts(rig.anonymous()).register().client
 
 
-def test_an_organization_has_its_quota(bounded):
-    rig, owner = bounded, owner_in(bounded)
+def test_organization_quota_is_enforced(quota_rig):
+    rig, owner = quota_rig, register_client(quota_rig)
     disk = Disk(rig.stack)
     half = b"text" * (files.MIB // 8)
     one, two = files.upload(owner, half), files.upload(owner, half)
-    contract.refused(files.send(owner, b"x"), 409, "QUOTA_EXCEEDED")
-    assert nothing_is_left(rig, disk, disk.keys()) and len(disk.keys()) == 2
+    contract.check_error(files.send(owner, b"x"), 409, "QUOTA_EXCEEDED")
+    assert is_clean(rig, disk, disk.keys()) and len(disk.keys()) == 2
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
     owner.delete(f"/files/{one['filename']}")
     answers = []
@@ -435,39 +440,39 @@ def test_an_organization_has_its_quota(bounded):
     for thread in threads:
         thread.join()
     assert sorted(answers) == [201, 409, 409, 409]
-    assert files.upload(rig.api, half)  # another owner has a quota of their own
-    contract.refused(files.send(rig.api, half * 3), 409, "QUOTA_EXCEEDED")
+    assert files.upload(rig.api, half)  # another owner has a separate quota
+    contract.check_error(files.send(rig.api, half * 3), 409, "QUOTA_EXCEEDED")
     assert two["filename"] in files.names(owner)
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
 
 
-def test_an_upload_larger_than_the_rest_of_the_quota_leaves_nothing(bounded):
-    rig, owner = bounded, owner_in(bounded)
+def test_upload_above_quota_leaves_nothing(quota_rig):
+    rig, owner = quota_rig, register_client(quota_rig)
     disk = Disk(rig.stack)
     files.upload(owner, b"text" * (files.MIB // 8))
     kept = disk.keys()
-    contract.refused(files.send(owner, b"a" * files.LARGEST), 409, "QUOTA_EXCEEDED")
-    wait_until(lambda: nothing_is_left(rig, disk, kept), what="its end")
+    contract.check_error(files.send(owner, b"a" * files.LARGEST), 409, "QUOTA_EXCEEDED")
+    wait_until(lambda: is_clean(rig, disk, kept), what="the upload to end")
 
 
-def test_what_filled_the_quota_can_be_repeated(bounded):
-    owner = owner_in(bounded)
+def test_upload_that_filled_quota_can_be_repeated_with_key(quota_rig):
+    owner = register_client(quota_rig)
     key = {"Idempotency-Key": "full"}
     first, again = (files.send(owner, b"text" * (files.MIB // 4), headers=key) for _ in range(2))
     assert first.status_code == again.status_code == 201 and first.content == again.content
-    contract.refused(files.send(owner, b"x", headers={"Idempotency-Key": "x"}), 409,
-                     "QUOTA_EXCEEDED")
+    contract.check_error(files.send(owner, b"x", headers={"Idempotency-Key": "x"}), 409,
+                         "QUOTA_EXCEEDED")
 
 
 # --- concurrent deletions ------------------------------------------------------------------------
 
 def is_deleting(rig):
-    """True if a worker of the pool that deletes files has a request."""
-    return metrics.values(rig.nobody(""))["kontora_pool_workers", "files", "busy"]
+    """Returns the number of busy workers in the pool that deletes files."""
+    return metrics.values(rig.anonymous(""))["kontora_pool_workers", "files", "busy"]
 
 
-def deleted(response):
-    """For each name, whether the bulk delete reports it as deleted."""
+def deleted_flags(response):
+    """Returns, for each name, True if the bulk delete reports it as deleted."""
     assert response.status_code == 200, response.text
     results = response.json()["results"]
     assert {each["code"] for each in results} <= {None, "NOT_FOUND"}
@@ -478,51 +483,52 @@ def deleted(response):
 
 @pytest.mark.parametrize("at", range(3), ids=["first", "middle", "last"])
 def test_bulk_delete_during_a_delete_reports_each_name(sql_rig, at):
-    """Another transaction deletes one of the files while the bulk delete is under way."""
-    owner = owner_in(sql_rig)
+    """Another transaction deletes one of the files during the bulk delete."""
+    owner = register_client(sql_rig)
     names = [files.upload(owner)["filename"] for _ in range(3)]
     with (sql_rig.database.holding(f"DELETE FROM files WHERE name = '{names[at]}'") as commit,
           ThreadPoolExecutor() as pool):
         answer = pool.submit(owner.post, "/files/bulk-delete", json={"names": names})
-        wait_until(lambda: is_deleting(sql_rig) and sql_rig.database.is_waited(),
+        wait_until(lambda: is_deleting(sql_rig) and sql_rig.database.has_lock_waiters(),
                    what="the bulk delete to wait")
         commit()
         response = answer.result()
-    assert deleted(response) == [number != at for number in range(3)]
+    assert deleted_flags(response) == [number != at for number in range(3)]
     assert files.names(owner) == []
 
 
 def test_concurrent_bulk_deletes_delete_each_file_once(sql_rig):
-    """Runs them in opposite orders, and with deletes of single files: each is deleted once."""
-    owner, rounds = owner_in(sql_rig), 6
+    """Runs bulk deletes in opposite orders together with deletes of single files."""
+    owner, rounds = register_client(sql_rig), 6
     for _ in range(rounds):
         names = [files.upload(owner)["filename"] for _ in range(4)]
-        calls = [lambda: deleted(owner.post("/files/bulk-delete", json={"names": names})),
-                 lambda: deleted(owner.post("/files/bulk-delete", json={"names": names[::-1]}))[::-1],
-                 *(lambda number=number: single(owner, names, number) for number in range(2))]
+        calls = [lambda: deleted_flags(owner.post("/files/bulk-delete", json={"names": names})),
+                 lambda: deleted_flags(owner.post("/files/bulk-delete",
+                                                  json={"names": names[::-1]}))[::-1],
+                 *(lambda number=number: delete_one(owner, names, number) for number in range(2))]
         with ThreadPoolExecutor(len(calls)) as pool:
             outcomes = [each.result() for each in [pool.submit(call) for call in calls]]
         assert [sum(each) for each in zip(*outcomes, strict=True)] == [1] * len(names), outcomes
         assert files.names(owner) == []
 
 
-def single(owner, names, number):
-    """Deletes one of the files; for each name, whether it was deleted by that."""
+def delete_one(owner, names, number):
+    """Deletes one of the files; returns, for each name, True if this call deleted it."""
     response = owner.delete(f"/files/{names[number]}")
     if response.status_code != 200:
-        contract.refused(response, 404, "NOT_FOUND")
+        contract.check_error(response, 404, "NOT_FOUND")
     return [response.status_code == 200 and each == number for each in range(len(names))]
 
 
-# --- many at once -------------------------------------------------------------------------------
+# --- concurrent uploads ---------------------------------------------------------------------------
 
-def test_uploads_that_wait_for_a_worker_come_through(make_rig):
-    """More of them than there are workers, and than one address may have with rates; other calls notice
-    nothing."""
+def test_uploads_waiting_for_worker_succeed(make_rig):
+    """More uploads than workers, and than one address may have with rate limits; other calls are
+    not affected."""
     rig = make_rig(UPLOADS_WORKERS=2)
     peers = [files.begin(rig.api, sent=10) for _ in range(12)]
     body, _ = files.form(b"a" * 100000, "a.txt")
-    assert rig.api.get("/files").ok and rig.nobody("").get("/health").ok
+    assert rig.api.get("/files").ok and rig.anonymous("").get("/health").ok
     for peer in peers:
         peer.sendall(body[10:])
     for peer in peers:
@@ -532,20 +538,22 @@ def test_uploads_that_wait_for_a_worker_come_through(make_rig):
     assert all(map(alive, rig.service.workers("uploads")))
 
 
-# --- a clock that was ahead ---------------------------------------------------------------------
+# --- clock set back -------------------------------------------------------------------------------
 
-def signed(rig, name, expires):
-    """The signed address as the service would make it."""
-    key = hmac.digest(rig.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files", "sha256")
+def signed_path(rig, name, expires):
+    """Returns the path of a signed URL as the service would create it."""
+    key = hmac.digest(rig.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files",
+                      "sha256")
     signature = hmac.digest(key, f"{name}\n{expires}".encode(), "sha256").hex()
     return f"/files/{name}/content?expires={expires}&signature={signature}"
 
 
-def test_address_signed_by_a_clock_that_was_ahead_is_refused(make_rig):
-    """After the clock is set back, it would be valid for longer than five minutes."""
+def test_url_signed_by_fast_clock_is_refused(make_rig):
+    """After the clock is set back, the URL would be valid for longer than five minutes."""
     rig = make_rig()
-    name = files.upload(Accounts(rig.nobody()).register().client)["filename"]
-    now, site = int(time.time()), rig.nobody("")
-    assert site.get(signed(rig, name, now + 290)).status_code == 200
+    name = files.upload(Accounts(rig.anonymous()).register().client)["filename"]
+    now, site = int(time.time()), rig.anonymous("")
+    assert site.get(signed_path(rig, name, now + 290)).status_code == 200
     for ahead_s in (3600, 2 * 3600):
-        contract.refused(site.get(signed(rig, name, now + 300 + ahead_s)), 403, "LINK_INVALID")
+        contract.check_error(site.get(signed_path(rig, name, now + 300 + ahead_s)), 403,
+                             "LINK_INVALID")

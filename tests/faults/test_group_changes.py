@@ -21,14 +21,16 @@ def proxy(directory, tmp_path):
 
 @pytest.fixture
 def rig(make_rig, directory, proxy):
-    """A rig with one worker, so that requests reach the proxy one after the other."""
-    return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}", LDAP_TLS_CA_FILE=proxy.ca_file,
+    """Starts a stack with one worker, so that requests reach the proxy one after the other."""
+    return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
+                    LDAP_TLS_CA_FILE=proxy.ca_file,
                     DIRECTORY_WORKERS="1", LDAP_TIMEOUT_MS="25000")  # Samba deletes slowly
 
 
 @pytest.fixture
 def group(directory, proxy):
-    """The name of a group of many members, whose DNs begin with a word that the proxy counts."""
+    """Creates a group with many members, whose DNs start with a word that the proxy counts;
+    returns its name."""
     word = tag()
     directory.fill(unit=word, account=f"{word}m%05d", users=LARGE, group=f"{word}g", members=LARGE)
     proxy.text = f"CN={word}m".encode()
@@ -36,17 +38,18 @@ def group(directory, proxy):
 
 
 def members_read(proxy, call):
-    """The answer of a call, how many members the directory sent, and the LDAP requests."""
+    """Returns the response of a call, the number of members that the directory sent, and the
+    LDAP requests."""
     proxy.seen = 0
     proxy.requests.clear()
     response = call()
     return response, proxy.seen, proxy.requests.copy()
 
 
-def test_a_change_reads_no_more_members_than_it_answers(rig, proxy, group, truth):
-    """PATCH answers with the whole group, read once after the change; DELETE reads no members."""
+def test_group_change_reads_members_once(rig, proxy, group, ldap_admin):
+    """PATCH returns the whole group, read once after the change; DELETE reads no members."""
     path = path_of("/groups", group)
-    place = truth.add_ou(tag())
+    place = ldap_admin.add_ou(tag())
     _, whole, of_get = members_read(proxy, lambda: rig.api.get(path))
     assert whole == LARGE
     for fields, kinds in (({"description": "after"}, {MODIFY}), ({"description": None}, {MODIFY}),
@@ -62,11 +65,11 @@ def test_a_change_reads_no_more_members_than_it_answers(rig, proxy, group, truth
     assert rig.audit().one_of(response)["resource_id"] == group
 
 
-def test_a_refused_change_reads_no_members(rig, proxy):
+def test_refused_group_change_reads_no_members(rig, proxy):
     """A protected group is recognized without reading its members."""
     proxy.text = b"CN=Administrator,"  # a member of the group
     for method, body in (("PATCH", {"description": "x"}), ("DELETE", None)):
         response, read, _ = members_read(proxy, lambda: rig.api.request(
             method, path_of("/groups", "Domain Admins"), json=body))
-        contract.refused(response, 403, "PROTECTED_OBJECT")
+        contract.check_error(response, 403, "PROTECTED_OBJECT")
         assert read == 0

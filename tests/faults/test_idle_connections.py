@@ -1,5 +1,5 @@
-"""Idle connections: what a process that may connect to the pools' sockets cannot do with connections on which
-no request comes, or only a part of one."""
+"""Idle connections to the pools' sockets: a local process that connects and sends no request, or
+only a part of one, must not block the pools."""
 
 import contextlib
 import socket
@@ -11,24 +11,24 @@ import pytest
 from support import files, wire
 
 REQUEST_TIMEOUT_S = 60
-IDLE = 12  # more than any pool has workers
-BEGIN = bytes([1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0])  # a responder's
-PARAMS = bytes([1, 4, 0, 1, 0, 100, 0, 0])  # a record of a hundred bytes
+IDLE = 12  # more connections than any pool has workers
+BEGIN = bytes([1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0])  # FCGI_BEGIN_REQUEST of a responder
+PARAMS = bytes([1, 4, 0, 1, 0, 100, 0, 0])  # header of a parameters record of 100 bytes
 PARTS = {"nothing": b"", "half a header": BEGIN[:4], "no parameters": BEGIN,
          "a part of them": BEGIN + PARAMS + b"x" * 50}
 
 
-def status_of(response, expected):
-    """Checks that the pool has answered, and not nginx in its place."""
+def assert_status(response, expected):
+    """Asserts the status and that the pool has answered, not nginx."""
     assert response.status_code == expected, response.text
 
 
 # For each pool, a call that it must answer.
 CALLS = {
-    "core": lambda rig: status_of(rig.nobody("").get("/health"), 200),
-    "auth": lambda rig: rig.nobody().login(*rig.stack.administrator),
-    "directory": lambda rig: status_of(rig.nobody().get("/users"), 401),
-    "files": lambda rig: status_of(rig.nobody("").get("/health/storage"), 200),
+    "core": lambda rig: assert_status(rig.anonymous("").get("/health"), 200),
+    "auth": lambda rig: rig.anonymous().login(*rig.stack.administrator),
+    "directory": lambda rig: assert_status(rig.anonymous().get("/users"), 401),
+    "files": lambda rig: assert_status(rig.anonymous("").get("/health/storage"), 200),
     "uploads": lambda rig: files.upload(rig.api),
 }
 
@@ -42,7 +42,7 @@ def connect(rig, pool, octets=b""):
 
 
 def is_closed(peer):
-    """True if the service has closed it; waits for that."""
+    """Waits for data; returns True if the service closed the connection."""
     try:
         return peer.recv(1) == b""
     except ConnectionResetError:
@@ -51,23 +51,23 @@ def is_closed(peer):
 
 @pytest.fixture
 def rig(make_rig):
-    """A stack without a directory, whose workers wait long for bytes once they read a request."""
+    """Starts a stack without a directory, with a long timeout for reading a request."""
     return make_rig(REQUEST_TIMEOUT=REQUEST_TIMEOUT_S)
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_idle_connections_hold_up_no_pool(rig, part):
-    assert rig.api  # logged in before
+def test_idle_connections_do_not_block_pools(rig, part):
+    assert rig.api  # logs in now, before the connections exist
     for pool, call in CALLS.items():
         with contextlib.ExitStack() as idle:
             peers = [idle.enter_context(connect(rig, pool, PARTS[part])) for _ in range(IDLE)]
             call(rig)
-            assert all(map(is_closed, peers)), f"{pool}: each at its deadline"
+            assert all(map(is_closed, peers)), f"{pool}: must close each connection at its deadline"
 
 
 @contextlib.contextmanager
-def trickling(peer):
-    """Sends a byte now and then, until the peer has closed."""
+def send_slowly(peer):
+    """Sends a byte at intervals, until the peer closes."""
     over = threading.Event()
 
     def trickle():
@@ -84,16 +84,16 @@ def trickling(peer):
         sender.join()
 
 
-def test_parameters_that_trickle_are_ended(rig):
+def test_slow_parameters_are_cut_off_at_deadline(rig):
     """Further bytes do not extend the deadline."""
     assert rig.api
     for pool, call in CALLS.items():
-        with connect(rig, pool, BEGIN + PARAMS) as peer, trickling(peer):
+        with connect(rig, pool, BEGIN + PARAMS) as peer, send_slowly(peer):
             call(rig)
             assert is_closed(peer), pool
 
 
-def test_bytes_that_are_no_request_end_their_connection(rig):
+def test_invalid_fastcgi_record_closes_connection(rig):
     for pool in CALLS:
         with connect(rig, pool, b"GET / HTTP/1.1\r\n\r\n") as peer:
             assert is_closed(peer), pool
@@ -101,47 +101,50 @@ def test_bytes_that_are_no_request_end_their_connection(rig):
 
 # --- bodies -------------------------------------------------------------------------------------
 
-def pair(name, value):
+def encode_pair(name, value):
     return bytes([len(name), len(value)]) + name.encode() + value.encode()
 
 
-def record(kind, content):
+def encode_record(kind, content):
     return bytes([1, kind, 0, 1]) + len(content).to_bytes(2, "big") + bytes(2) + content
 
 
-def post(path):
-    """A request whose body has begun; nginx would have sent all of it at once."""
-    params = (pair("REQUEST_METHOD", "POST") + pair("REQUEST_URI", path)
-              + pair("CONTENT_TYPE", "application/json") + pair("CONTENT_LENGTH", "60000"))
-    return BEGIN + record(4, params) + record(4, b"") + bytes([1, 5, 0, 1]) + (
+def begin_post(path):
+    """Returns a request whose body has begun; nginx would send a complete body at once."""
+    params = (encode_pair("REQUEST_METHOD", "POST") + encode_pair("REQUEST_URI", path)
+              + encode_pair("CONTENT_TYPE", "application/json")
+              + encode_pair("CONTENT_LENGTH", "60000"))
+    return BEGIN + encode_record(4, params) + encode_record(4, b"") + bytes([1, 5, 0, 1]) + (
         60000).to_bytes(2, "big") + bytes(2)
 
 
 def wait_until_closed(peer):
-    """Reads up to the end of the connection."""
+    """Reads until the connection ends."""
     with contextlib.suppress(ConnectionResetError):
         while peer.recv(4096):
             pass
 
 
 @pytest.mark.parametrize("pool, path", [
-    ("core", "/api/v1/contacts"), ("core", "/api/v1/auth/login"), ("directory", "/api/v1/auth/login"),
+    ("core", "/api/v1/contacts"), ("core", "/api/v1/auth/login"),
+    ("directory", "/api/v1/auth/login"),
     ("files", "/api/v1/files/upload")])
-def test_bodies_that_trickle_past_nginx_are_ended(rig, pool, path):
-    """Such bodies are refused before or while they are read, on as many connections as workers."""
+def test_slow_bodies_without_nginx_are_cut_off(rig, pool, path):
+    """The workers refuse such bodies before or while reading them, on as many connections as
+    there are workers."""
     began = time.monotonic()
     with contextlib.ExitStack() as slow:
-        peers = [slow.enter_context(connect(rig, pool, post(path))) for _ in range(4)]
+        peers = [slow.enter_context(connect(rig, pool, begin_post(path))) for _ in range(4)]
         for peer in peers:
-            slow.enter_context(trickling(peer))
+            slow.enter_context(send_slowly(peer))
         CALLS[pool](rig)
         for peer in peers:
             wait_until_closed(peer)
-    assert time.monotonic() - began < REQUEST_TIMEOUT_S / 2, "the deadline of the body applies"
+    assert time.monotonic() - began < REQUEST_TIMEOUT_S / 2, "the deadline of the body must apply"
 
 
-def test_bodies_of_json_that_trickle_hold_no_worker(rig):
-    """nginx has them until they are complete, and ends those that stop."""
+def test_slow_json_bodies_do_not_occupy_workers(rig):
+    """nginx buffers request bodies until they are complete, and closes connections that stall."""
     rig.edit_nginx("limits.conf", ("client_body_timeout 10s", "client_body_timeout 1s"))
     begun = wire.request("POST", "/auth/login", [("Content-Type", "application/json"),
                                                  ("Content-Length", "100")]) + b"{"

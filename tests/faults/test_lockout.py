@@ -1,7 +1,7 @@
-"""Lockout: nobody locks a user of the directory, or keeps the local administrator out, by failing.
+"""Lockout: failed logins must neither lock a directory user nor block the local administrator.
 
-Mallory knows names and guesses passwords, from as many addresses as she likes. Vera is a person of
-the directory, and works from home. The directory is the module's own, for its policies change.
+Mallory knows names and guesses passwords from any number of addresses. Vera is a directory user
+who works from home. This module has its own directory, because it changes policies.
 """
 
 import concurrent.futures
@@ -16,7 +16,7 @@ from support import contract, vault
 from support.accounts import Accounts, address
 from support.people import People, tag
 from support.sources import sent_from
-from support.truth import INTERVALS_PER_S, Truth, rdn
+from support.ldap_admin import INTERVALS_PER_S, LdapAdmin, rdn
 from support.waiting import wait_until
 
 HOME, MALLORY, MALLORY_TOO = "127.9.0.1", "127.66.0.1", "127.66.0.2"
@@ -24,192 +24,194 @@ WRONG = "not-the-password"
 WINDOW_S = 1800
 
 
-def attempt(rig, source, name, password=WRONG):
+def try_login(rig, source, name, password=WRONG):
     return sent_from(rig, source).post("/auth/login", json={"username": name, "password": password})
 
 
-def fail(rig, source, name, times=1):
+def fail_logins(rig, source, name, times=1):
     for _ in range(times):
-        contract.refused(attempt(rig, source, name), 401, "INVALID_CREDENTIALS")
+        contract.check_error(try_login(rig, source, name), 401, "INVALID_CREDENTIALS")
 
 
-def reason(rig, response):
+def audited_reason(rig, response):
     return rig.audit().one_of(response)["details"].get("reason")
 
 
 @pytest.fixture(scope="module")
 def domain(tmp_path_factory):
-    """A directory whose policies the tests change."""
+    """Starts a directory whose policies the tests change."""
     with running_directory(tmp_path_factory.mktemp("lockout")) as controller:
         vault.remember(controller.bind_password, controller.administrator_password,
                        controller.sample_password)
-        truth = Truth(controller.url, controller.ca_file, controller.base_dn,
-                      controller.administrator_dn, controller.administrator_password)
-        yield controller, truth
-        truth.close()
+        ldap_admin = LdapAdmin(controller.url, controller.ca_file, controller.base_dn,
+                               controller.administrator_dn, controller.administrator_password)
+        yield controller, ldap_admin
+        ldap_admin.close()
 
 
 @pytest.fixture
 def make_domain_rig(domain, make_rig):
     def make(threshold=6, window_s=WINDOW_S, **settings):
-        controller, truth = domain
+        controller, ldap_admin = domain
         span = str(-window_s * INTERVALS_PER_S)
-        truth.set(truth.base_dn, "lockOutObservationWindow", span)
-        truth.set(truth.base_dn, "lockoutDuration", span)
-        truth.set(truth.base_dn, "lockoutThreshold", str(threshold))
+        ldap_admin.set(ldap_admin.base_dn, "lockOutObservationWindow", span)
+        ldap_admin.set(ldap_admin.base_dn, "lockoutDuration", span)
+        ldap_admin.set(ldap_admin.base_dn, "lockoutThreshold", str(threshold))
         rig = make_rig(controller, LOGIN_FREE_FAILURES=0, **{**LOGIN_SETTINGS, **settings})
-        wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+        wait_until(lambda: rig.api.get("/users/Administrator").ok,
+                   what="the directory to be reachable")
         return rig
     return make
 
 
 @pytest.fixture
 def people(domain):
-    """Makes people past the service: every rig of the module sees them."""
-    _, truth = domain
-    ou = truth.add_ou(tag())
-    return lambda rig, **fields: People(rig.api, truth, ou).create(**fields)
+    """Returns a function that creates users, which every stack of the module sees."""
+    _, ldap_admin = domain
+    ou = ldap_admin.add_ou(tag())
+    return lambda rig, **fields: People(rig.api, ldap_admin, ou).create(**fields)
 
 
-def counted(truth, user):
-    return truth.failed_logins(user["sAMAccountName"])
+def count_failures(ldap_admin, user):
+    return ldap_admin.failed_logins(user["sAMAccountName"])
 
 
-# --- users of the directory ---------------------------------------------------------------------
+# --- lockout of directory users -------------------------------------------------------------------
 
-def test_six_failed_logins_no_longer_lock_a_user(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6), domain
+def test_failed_logins_do_not_lock_directory_user(make_domain_rig, domain, people):
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     for number in range(12):
-        fail(rig, (MALLORY, MALLORY_TOO)[number % 2], vera["sAMAccountName"])
-    assert counted(truth, vera) == (3, False)
+        fail_logins(rig, (MALLORY, MALLORY_TOO)[number % 2], vera["sAMAccountName"])
+    assert count_failures(ldap_admin, vera) == (3, False)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
-def test_known_source_still_logs_in_after_strangers_have_failed(request, make_domain_rig, domain,
+def test_known_source_can_log_in_after_failures_of_strangers(request, make_domain_rig, domain,
                                                                 people, engine):
     server = request.getfixturevalue("postgres") if engine == "postgres" else None
-    rig, (_, truth) = make_domain_rig(threshold=6, database=server), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6, database=server), domain
     vera = people(rig)
     name, password = vera["sAMAccountName"], vera["password"]
-    assert attempt(rig, HOME, name, password).status_code == 200
-    fail(rig, MALLORY, name, 6)
-    refused = attempt(rig, MALLORY, name, password)
-    contract.refused(refused, 401, "INVALID_CREDENTIALS")
-    assert "not tried" in reason(rig, refused)
-    fail(rig, HOME, name)
-    assert counted(truth, vera) == (4, False)
-    assert attempt(rig, HOME, name, password).status_code == 200
-    assert counted(truth, vera) == (0, False)
+    assert try_login(rig, HOME, name, password).status_code == 200
+    fail_logins(rig, MALLORY, name, 6)
+    refused = try_login(rig, MALLORY, name, password)
+    contract.check_error(refused, 401, "INVALID_CREDENTIALS")
+    assert "not tried" in audited_reason(rig, refused)
+    fail_logins(rig, HOME, name)
+    assert count_failures(ldap_admin, vera) == (4, False)
+    assert try_login(rig, HOME, name, password).status_code == 200
+    assert count_failures(ldap_admin, vera) == (0, False)
 
 
-def test_known_source_does_not_lock_a_user_either(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6), domain
+def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain, people):
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
-    assert attempt(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
-    fail(rig, HOME, vera["sAMAccountName"], 9)
-    assert counted(truth, vera) == (5, False)
+    assert try_login(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
+    fail_logins(rig, HOME, vera["sAMAccountName"], 9)
+    assert count_failures(ldap_admin, vera) == (5, False)
 
 
 @pytest.mark.parametrize("threshold, tried", [(2, 1), (3, 1), (4, 2), (5, 2)])
-def test_strangers_together_have_half_of_the_threshold(make_domain_rig, domain, people, threshold,
+def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domain, people,
+                                                          threshold,
                                                        tried):
-    rig, (_, truth) = make_domain_rig(threshold=threshold), domain
+    rig, (_, ldap_admin) = make_domain_rig(threshold=threshold), domain
     vera = people(rig)
     for source in (MALLORY, MALLORY_TOO, HOME) * 2:
-        fail(rig, source, vera["sAMAccountName"])
-    assert counted(truth, vera) == (tried, False)
+        fail_logins(rig, source, vera["sAMAccountName"])
+    assert count_failures(ldap_admin, vera) == (tried, False)
 
 
-def test_a_threshold_of_one_leaves_one_attempt(make_domain_rig, domain, people):
-    """No login by password stays below it: the right one must be let through."""
-    rig, (_, truth) = make_domain_rig(threshold=1), domain
+def test_lockout_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
+    """One attempt already reaches the threshold, but a correct password must be accepted."""
+    rig, (_, ldap_admin) = make_domain_rig(threshold=1), domain
     vera, boris = people(rig), people(rig)
-    assert attempt(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
-    fail(rig, MALLORY, boris["sAMAccountName"], 3)
-    assert counted(truth, boris)[0] == 1
+    assert try_login(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
+    fail_logins(rig, MALLORY, boris["sAMAccountName"], 3)
+    assert count_failures(ldap_admin, boris)[0] == 1
 
 
-def test_without_a_threshold_every_password_is_tried(make_domain_rig, people):
+def test_every_attempt_is_admitted_without_lockout_threshold(make_domain_rig, people):
     rig = make_domain_rig(threshold=0)
     vera = people(rig)
-    fail(rig, MALLORY, vera["sAMAccountName"], 7)
-    assert attempt(rig, MALLORY, vera["sAMAccountName"], vera["password"]).status_code == 200
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 7)
+    assert try_login(rig, MALLORY, vera["sAMAccountName"], vera["password"]).status_code == 200
 
 
 @pytest.mark.parametrize("by_group", [False, True])
-def test_a_fine_grained_policy_applies(make_domain_rig, domain, people, by_group):
-    rig, (_, truth) = make_domain_rig(threshold=0), domain
+def test_fine_grained_lockout_policy_is_applied(make_domain_rig, domain, people, by_group):
+    rig, (_, ldap_admin) = make_domain_rig(threshold=0), domain
     vera = people(rig)
     applies_to = vera["dn"]
     if by_group:
         name = tag()
-        applies_to = truth.add(f"{rdn(name)},{truth.base_dn}", objectClass="group",
-                               sAMAccountName=name, groupType="-2147483646")
-        truth.add_member(applies_to, vera["dn"])
-    truth.add_password_settings(tag(), applies_to, threshold=4, window_s=WINDOW_S)
-    fail(rig, MALLORY, vera["sAMAccountName"], 6)
-    assert counted(truth, vera) == (2, False)
+        applies_to = ldap_admin.add(f"{rdn(name)},{ldap_admin.base_dn}", objectClass="group",
+                                    sAMAccountName=name, groupType="-2147483646")
+        ldap_admin.add_member(applies_to, vera["dn"])
+    ldap_admin.add_password_settings(tag(), applies_to, threshold=4, window_s=WINDOW_S)
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 6)
+    assert count_failures(ldap_admin, vera) == (2, False)
 
 
-def test_failures_that_the_directory_counted_elsewhere_count(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6), domain
+def test_failures_counted_by_directory_are_included(make_domain_rig, domain, people):
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     for _ in range(5):
-        assert truth.bind_failure(vera["dn"], WRONG) == "52e"
-    fail(rig, MALLORY, vera["sAMAccountName"], 2)
-    assert counted(truth, vera) == (5, False)
+        assert ldap_admin.bind_failure(vera["dn"], WRONG) == "52e"
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 2)
+    assert count_failures(ldap_admin, vera) == (5, False)
 
 
-def test_failures_older_than_the_window_do_not_count(make_domain_rig, domain, people):
-    """badPwdCount stands until the next login, however long ago the failures were."""
-    rig, (_, truth) = make_domain_rig(threshold=6, window_s=1), domain
+def test_failures_before_observation_window_are_ignored(make_domain_rig, domain, people):
+    """badPwdCount keeps old failures until the next login."""
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6, window_s=1), domain
     vera = people(rig)
     for _ in range(4):
-        assert truth.bind_failure(vera["dn"], WRONG) == "52e"
-    assert counted(truth, vera) == (4, False)
-    wait_until(lambda: attempt(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 10,
+        assert ldap_admin.bind_failure(vera["dn"], WRONG) == "52e"
+    assert count_failures(ldap_admin, vera) == (4, False)
+    wait_until(lambda: try_login(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 10,
                "the failures to be stale")
 
 
-def test_every_name_of_a_user_is_one_count(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6), domain
+def test_all_spellings_of_user_name_share_one_count(make_domain_rig, domain, people):
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     upn = f"{tag()}@kontora.test"
     vera = people(rig, userPrincipalName=upn)
     name = vera["sAMAccountName"]
     for spelling in (name, name.upper(), upn, f"KONTORA\\{name}", f"kontora.test\\{name}",
                      f"{name}@KONTORA.test", name, upn):
-        fail(rig, MALLORY, spelling)
-    assert counted(truth, vera) == (3, False)
+        fail_logins(rig, MALLORY, spelling)
+    assert count_failures(ldap_admin, vera) == (3, False)
 
 
-def test_simultaneous_logins_do_not_exceed_the_limit(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=6, AUTH_WORKERS=8), domain
+def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
+    rig, (_, ldap_admin) = make_domain_rig(threshold=6, AUTH_WORKERS=8), domain
     vera = people(rig)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        done = list(pool.map(lambda i: attempt(rig, f"127.66.1.{i}", vera["sAMAccountName"]),
+        done = list(pool.map(lambda i: try_login(rig, f"127.66.1.{i}", vera["sAMAccountName"]),
                              range(1, 25)))
     assert {response.status_code for response in done} == {401}
-    assert counted(truth, vera) == (3, False)
+    assert count_failures(ldap_admin, vera) == (3, False)
 
 
-def test_admitted_attempts_expire_with_the_window(make_domain_rig, people):
+def test_admitted_attempts_expire_after_window(make_domain_rig, people):
     rig = make_domain_rig(threshold=6, window_s=2)
     vera = people(rig)
-    fail(rig, MALLORY, vera["sAMAccountName"], 6)
-    wait_until(lambda: attempt(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 15,
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 6)
+    wait_until(lambda: try_login(rig, MALLORY, vera["sAMAccountName"], vera["password"]).ok, 15,
                "the attempts to come back")
 
 
-def test_a_refusal_without_a_bind_looks_like_any_other(make_domain_rig, people):
+def test_refusal_without_bind_is_indistinguishable(make_domain_rig, people):
     rig = make_domain_rig(threshold=2)
     vera = people(rig)
-    fail(rig, MALLORY, vera["sAMAccountName"], 2)
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 2)
 
     def measured(name):
         started = time.perf_counter()
-        response = attempt(rig, MALLORY, name)
-        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        response = try_login(rig, MALLORY, name)
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
         headers = {key: value for key, value in response.headers.items()
                    if key not in ("X-Request-ID", "Date", "Content-Length")}
         return time.perf_counter() - started, {**response.json(), "request_id": None}, headers
@@ -221,66 +223,68 @@ def test_a_refusal_without_a_bind_looks_like_any_other(make_domain_rig, people):
     assert abs(fastest[0] - fastest[1]) < 0.04
 
 
-def test_what_is_held_back_is_not_tried(make_domain_rig, domain, people):
-    rig, (_, truth) = make_domain_rig(threshold=20), domain
+def test_throttled_login_does_not_bind(make_domain_rig, domain, people):
+    rig, (_, ldap_admin) = make_domain_rig(threshold=20), domain
     rig.set(LOGIN_FREE_FAILURES=2)
     rig.reload()
     vera = people(rig)
-    fail(rig, MALLORY, vera["sAMAccountName"], 3)
+    fail_logins(rig, MALLORY, vera["sAMAccountName"], 3)
     for _ in range(3):
-        contract.refused(attempt(rig, MALLORY, f"KONTORA\\{vera['sAMAccountName']}"), 429,
-                         "TOO_MANY_ATTEMPTS")
-    assert counted(truth, vera) == (3, False)
+        contract.check_error(try_login(rig, MALLORY, f"KONTORA\\{vera['sAMAccountName']}"), 429,
+                             "TOO_MANY_ATTEMPTS")
+    assert count_failures(ldap_admin, vera) == (3, False)
 
 
-# --- names that the directory resolves ----------------------------------------------------------
+# --- names that the directory resolves ------------------------------------------------------------
 
 @pytest.mark.parametrize("spelling", ["{account}", "{upn}", "KONTORA\\{account}",
                                       "kontora.test\\{account}", "{account}@kontora.test"])
-def test_every_form_of_a_name_logs_in(make_domain_rig, people, spelling):
+def test_user_can_log_in_with_every_form_of_name(make_domain_rig, people, spelling):
     rig = make_domain_rig()
     upn = f"{tag()}@elsewhere.example"
     vera = people(rig, userPrincipalName=upn)
     name = spelling.format(account=vera["sAMAccountName"], upn=upn)
-    tokens = rig.nobody().login(name, vera["password"])
-    me = rig.nobody().bearing(tokens["access_token"]).get("/auth/me").json()
+    tokens = rig.anonymous().login(name, vera["password"])
+    me = rig.anonymous().bearing(tokens["access_token"]).get("/auth/me").json()
     assert me["id"] == f"directory:{vera['objectGUID']}"
 
 
-def test_an_account_of_the_same_name_does_not_break_the_users_login(make_domain_rig, domain,
+def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, domain,
                                                                     people):
-    """Mallory registered Vera's address while nobody logged in by the directory."""
-    rig, (_, truth) = make_domain_rig(LDAP_LOGIN="false"), domain
+    """Mallory registered Vera's address while LDAP_LOGIN was off."""
+    rig, (_, ldap_admin) = make_domain_rig(LDAP_LOGIN="false"), domain
     upn = f"{tag()}@kontora.test"
-    mallory = Accounts(rig.nobody()).register(email=upn)
+    mallory = Accounts(rig.anonymous()).register(email=upn)
     vera = people(rig, userPrincipalName=upn)
     rig.set(LDAP_LOGIN="true")
     rig.reload()
-    tokens = rig.nobody().login(upn, vera["password"])
-    me = rig.nobody().bearing(tokens["access_token"])
-    # A kept connection may still lead to a worker of the settings before.
-    wait_until(lambda: me.get("/auth/me").json().get("kind") == "directory", what="the new settings")
-    contract.refused(attempt(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
-    assert counted(truth, vera)[0] == 1  # tried once, in the directory alone
+    tokens = rig.anonymous().login(upn, vera["password"])
+    me = rig.anonymous().bearing(tokens["access_token"])
+    # A kept connection may still lead to an old worker.
+    wait_until(lambda: me.get("/auth/me").json().get("kind") == "directory",
+               what="the new settings to take effect")
+    contract.check_error(try_login(rig, MALLORY, upn, mallory.password), 401, "INVALID_CREDENTIALS")
+    assert count_failures(ldap_admin, vera)[0] == 1  # tried once, in the directory only
 
 
-def test_a_name_of_the_directory_cannot_be_registered(make_domain_rig, people):
+def test_name_of_directory_user_cannot_be_registered(make_domain_rig, people):
     rig = make_domain_rig()
     upn = f"{tag()}@kontora.test"
     vera = people(rig, userPrincipalName=upn)
     for email in (upn, upn.upper(), f"{vera['sAMAccountName']}@kontora.test"):
-        response = rig.nobody().post("/auth/register",
-                                     json={"email": email, "password": vault.password()})
-        contract.refused(response, 409, "ALREADY_EXISTS")
-    taken = Accounts(rig.nobody()).register().email
-    known = rig.nobody().post("/auth/register", json={"email": taken, "password": vault.password()})
+        response = rig.anonymous().post("/auth/register",
+                                        json={"email": email, "password": vault.password()})
+        contract.check_error(response, 409, "ALREADY_EXISTS")
+    taken = Accounts(rig.anonymous()).register().email
+    known = rig.anonymous().post("/auth/register",
+                                 json={"email": taken, "password": vault.password()})
     assert {**known.json(), "request_id": None} == {**response.json(), "request_id": None}
     for body in ({"username": vera["sAMAccountName"], "email": address()},
                  {"username": tag(), "email": upn}):
-        contract.refused(rig.api.post("/accounts", json=body), 409, "ALREADY_EXISTS")
+        contract.check_error(rig.api.post("/accounts", json=body), 409, "ALREADY_EXISTS")
 
 
-def test_the_command_line_makes_no_account_of_a_name_of_the_directory(make_domain_rig, people):
+def test_admin_create_rejects_name_of_directory_user(make_domain_rig, people):
     rig = make_domain_rig()
     upn = f"{tag()}@kontora.test"
     people(rig, userPrincipalName=upn)
@@ -296,30 +300,30 @@ def test_the_command_line_makes_no_account_of_a_name_of_the_directory(make_domai
     assert create(address()).returncode == 0
 
 
-def test_without_the_directory_accounts_log_in_and_nobody_registers(make_domain_rig, domain):
-    rig, (controller, truth) = make_domain_rig(), domain
-    olga = Accounts(rig.nobody()).register()
+def test_directory_outage_allows_account_login_but_no_registration(make_domain_rig, domain):
+    rig, (controller, ldap_admin) = make_domain_rig(), domain
+    olga = Accounts(rig.anonymous()).register()
     controller.stop()
     try:
-        assert attempt(rig, HOME, olga.email, olga.password).status_code == 200
-        contract.refused(attempt(rig, MALLORY, olga.email), 401, "INVALID_CREDENTIALS")
-        response = rig.nobody().post("/auth/register",
-                                     json={"email": address(), "password": vault.password()})
-        contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+        assert try_login(rig, HOME, olga.email, olga.password).status_code == 200
+        contract.check_error(try_login(rig, MALLORY, olga.email), 401, "INVALID_CREDENTIALS")
+        response = rig.anonymous().post("/auth/register",
+                                        json={"email": address(), "password": vault.password()})
+        contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
     finally:
         controller.start()
-        truth.close()
+        ldap_admin.close()
 
 
-def test_what_was_typed_as_a_name_is_written_down_only_if_it_is_one(make_domain_rig, people):
-    """The rig searches all logs for passwords at its end."""
+def test_audit_log_contains_only_existing_login_names(make_domain_rig, people):
+    """At its end, the rig searches all logs for passwords."""
     rig = make_domain_rig()
-    vera, olga = people(rig), Accounts(rig.nobody()).register()
+    vera, olga = people(rig), Accounts(rig.anonymous()).register()
     for name in (vera["sAMAccountName"], olga.email, rig.stack.administrator[0]):
-        line = rig.audit().one_of(attempt(rig, HOME, name))
+        line = rig.audit().one_of(try_login(rig, HOME, name))
         assert line["resource_id"] == name
     password = vault.password()
-    marks = [rig.audit().one_of(attempt(rig, HOME, password))["resource_id"] for _ in range(2)]
-    other = rig.audit().one_of(attempt(rig, HOME, vault.password()))["resource_id"]
+    marks = [rig.audit().one_of(try_login(rig, HOME, password))["resource_id"] for _ in range(2)]
+    other = rig.audit().one_of(try_login(rig, HOME, vault.password()))["resource_id"]
     assert marks[0] == marks[1] != other
     assert marks[0].startswith("(unknown name ")

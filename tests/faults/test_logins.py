@@ -1,4 +1,4 @@
-"""Logins of people of the directory: switched off, without the directory, and what is remembered."""
+"""Logins of directory users: disabled, without the directory, and cached rights."""
 
 import time
 
@@ -9,7 +9,7 @@ from stack.directory import LOCKOUT_THRESHOLD, LOGIN_SETTINGS
 from support import contract, vault
 from support.client import user_path
 from support.people import People, tag
-from support.truth import rdn
+from support.ldap_admin import rdn
 from support.waiting import wait_until
 
 FAST_S = 1
@@ -21,206 +21,213 @@ GLOBAL_SECURITY_GROUP = "-2147483646"
 
 @pytest.fixture
 def make_login_rig(make_rig, directory):
-    """Stacks on which the directory's people log in."""
+    """Returns a function that starts a stack where directory users can log in."""
     def make(**settings):
         rig = make_rig(directory, **{**LOGIN_SETTINGS, **settings})
-        wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
+        wait_until(lambda: rig.api.get("/users/Administrator").ok,
+                   what="the directory to be reachable")
         return rig
     return make
 
 
-def people_of(rig, truth):
-    return People(rig.api, truth, truth.add_ou(tag()))
+def people_of(rig, ldap_admin):
+    return People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
 
 
-def attempt(rig, username, password):
-    """(answer, seconds) of one login."""
+def timed_login(rig, username, password):
+    """Makes one login; returns the response and its duration in seconds."""
     started = time.monotonic()
-    response = rig.nobody().post("/auth/login", json={"username": username, "password": password})
+    response = rig.anonymous().post("/auth/login",
+                                    json={"username": username, "password": password})
     return response, time.monotonic() - started
 
 
-def bearer(rig, user):
-    tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
-    return rig.nobody().bearing(tokens["access_token"])
+def log_in(rig, user):
+    tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
+    return rig.anonymous().bearing(tokens["access_token"])
 
 
-def write(client, user):
+def change_title(client, user):
     return client.patch(user_path(user["sAMAccountName"]), json={"title": tag()})
 
 
-def add_group(truth, parent, name, *members):
-    dn = truth.add(f"{rdn(name)},{parent}", objectClass="group", sAMAccountName=tag(),
-                   groupType=GLOBAL_SECURITY_GROUP)
+def add_group(ldap_admin, parent, name, *members):
+    dn = ldap_admin.add(f"{rdn(name)},{parent}", objectClass="group", sAMAccountName=tag(),
+                        groupType=GLOBAL_SECURITY_GROUP)
     for member in members:
-        truth.add_member(dn, member)
+        ldap_admin.add_member(dn, member)
     return dn
 
 
-# --- switched off -------------------------------------------------------------------------------
+# --- LDAP_LOGIN=false -----------------------------------------------------------------------------
 
-def test_switched_off_nobody_is_even_asked(make_rig, directory, truth):
+def test_disabled_ldap_login_does_not_bind(make_rig, directory, ldap_admin):
     rig = make_rig(directory, LOGIN_FREE_FAILURES=0)
-    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
-    user = people_of(rig, truth).create()
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
+    user = people_of(rig, ldap_admin).create()
     for _ in range(LOCKOUT_THRESHOLD + 1):
-        response, _ = attempt(rig, user["sAMAccountName"], "wrong")
-        contract.refused(response, 401, "INVALID_CREDENTIALS")
-    contract.refused(attempt(rig, user["sAMAccountName"], user["password"])[0], 401,
-                     "INVALID_CREDENTIALS")
-    assert truth.text(user["sAMAccountName"], "badPwdCount") in (None, "0")
+        response, _ = timed_login(rig, user["sAMAccountName"], "wrong")
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
+    contract.check_error(timed_login(rig, user["sAMAccountName"], user["password"])[0], 401,
+                         "INVALID_CREDENTIALS")
+    assert ldap_admin.text(user["sAMAccountName"], "badPwdCount") in (None, "0")
     assert not rig.api.get(user_path(user["sAMAccountName"])).json()["locked"]
 
 
-def test_tokens_end_when_it_is_switched_off(make_login_rig, truth):
+def test_disabling_ldap_login_ends_tokens(make_login_rig, ldap_admin):
     rig = make_login_rig()
-    user = people_of(rig, truth).create()
-    tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
-    client = rig.nobody().bearing(tokens["access_token"])
+    user = people_of(rig, ldap_admin).create()
+    tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
+    client = rig.anonymous().bearing(tokens["access_token"])
     assert client.get("/auth/me").status_code == 200
     rig.set(LDAP_LOGIN="false")
     rig.reload()
     wait_until(lambda: client.get("/auth/me").status_code == 401,
-               what="the end of connections that nginx has kept to the old workers")
+               what="nginx to close its connections to the old workers")
     for response in (client.get("/auth/me"), client.get("/users"), client.post("/auth/refresh"),
-                     rig.nobody().post("/auth/refresh",
-                                       json={"refresh_token": tokens["refresh_token"]})):
-        contract.refused(response, 401, "INVALID_TOKEN")
+                     rig.anonymous().post("/auth/refresh",
+                                          json={"refresh_token": tokens["refresh_token"]})):
+        contract.check_error(response, 401, "INVALID_TOKEN")
     assert rig.api.get("/auth/me").status_code == 200
 
 
-# --- without the directory ----------------------------------------------------------------------
+# --- directory outage -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("harm", ["stop", "freeze"])
-def test_without_the_directory(make_login_rig, truth, harmed, harm):
+def test_login_without_directory_is_unavailable(make_login_rig, ldap_admin, breakable_directory,
+                                                harm):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=0)
-    user = people_of(rig, truth).create()
-    client = bearer(rig, user)
-    getattr(harmed, harm)()
+    user = people_of(rig, ldap_admin).create()
+    client = log_in(rig, user)
+    getattr(breakable_directory, harm)()
     for name in (user["sAMAccountName"], tag()):
-        response, seconds = attempt(rig, name, user["password"])
-        contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+        response, seconds = timed_login(rig, name, user["password"])
+        contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
         assert seconds < PROMPT_S
         assert rig.audit().one_of(response)["details"]["code"] == "DIRECTORY_UNAVAILABLE"
-    contract.refused(client.post("/auth/refresh"), 503, "DIRECTORY_UNAVAILABLE")
-    contract.refused(client.get("/users"), 503, "DIRECTORY_UNAVAILABLE")
+    contract.check_error(client.post("/auth/refresh"), 503, "DIRECTORY_UNAVAILABLE")
+    contract.check_error(client.get("/users"), 503, "DIRECTORY_UNAVAILABLE")
     assert client.get("/auth/me").status_code == 200
-    response, seconds = attempt(rig, *rig.stack.administrator)
+    response, seconds = timed_login(rig, *rig.stack.administrator)
     assert (response.status_code, seconds < FAST_S) == (200, True)
-    contract.refused(attempt(rig, rig.stack.administrator[0], "wrong")[0], 401,
-                     "INVALID_CREDENTIALS")
+    contract.check_error(timed_login(rig, rig.stack.administrator[0], "wrong")[0], 401,
+                         "INVALID_CREDENTIALS")
 
 
-def test_it_comes_back(make_login_rig, truth, harmed):
+def test_login_recovers_with_directory(make_login_rig, ldap_admin, breakable_directory):
     rig = make_login_rig()
-    user = people_of(rig, truth).create()
-    harmed.kill()
-    contract.refused(attempt(rig, user["sAMAccountName"], user["password"])[0], 503,
-                     "DIRECTORY_UNAVAILABLE")
-    harmed.start()
-    wait_until(lambda: attempt(rig, user["sAMAccountName"], user["password"])[0].ok, 15,
-               "the recovery")
+    user = people_of(rig, ldap_admin).create()
+    breakable_directory.kill()
+    contract.check_error(timed_login(rig, user["sAMAccountName"], user["password"])[0], 503,
+                         "DIRECTORY_UNAVAILABLE")
+    breakable_directory.start()
+    wait_until(lambda: timed_login(rig, user["sAMAccountName"], user["password"])[0].ok, 15,
+               "the login to succeed")
 
 
-# --- by which way -------------------------------------------------------------------------------
+# --- other connections ----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings", [
     {"LDAP_SERVER": "127.0.0.250 {}"},
     {"LDAP_USE_SSL": "false", "LDAP_START_TLS": "true", "LDAP_PORT": "389"},
 ])
-def test_the_next_controller_and_start_tls(make_login_rig, truth, directory, settings):
+def test_login_works_with_second_controller_and_start_tls(make_login_rig, ldap_admin, directory,
+                                                          settings):
     rig = make_login_rig(**{name: value.format(directory.address)
                             for name, value in settings.items()})
-    user = people_of(rig, truth).create()
-    for _ in range(4):  # every worker of the pool, more or less
-        assert attempt(rig, user["sAMAccountName"], user["password"])[0].status_code == 200
-        contract.refused(attempt(rig, user["sAMAccountName"], "wrong")[0], 401,
-                         "INVALID_CREDENTIALS")
+    user = people_of(rig, ldap_admin).create()
+    for _ in range(4):  # repeats, to reach most workers of the pool
+        assert timed_login(rig, user["sAMAccountName"], user["password"])[0].status_code == 200
+        contract.check_error(timed_login(rig, user["sAMAccountName"], "wrong")[0], 401,
+                             "INVALID_CREDENTIALS")
 
 
-def test_no_password_goes_to_a_controller_that_is_not_trusted(make_rig, directory, tmp_path):
+def test_no_password_is_sent_to_untrusted_controller(make_rig, directory, tmp_path):
     rig = make_rig(directory, **LOGIN_SETTINGS,
                    LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
-    response, _ = attempt(rig, "m.sidorova", directory.sample_password)
-    contract.refused(response, 503, "DIRECTORY_UNAVAILABLE")
+    response, _ = timed_login(rig, "m.sidorova", directory.sample_password)
+    contract.check_error(response, 503, "DIRECTORY_UNAVAILABLE")
 
 
-# --- what is remembered -------------------------------------------------------------------------
+# --- cached rights --------------------------------------------------------------------------------
 
-def test_rights_are_remembered_for_a_while(make_login_rig, truth):
-    """A worker that was asked once goes on for LDAP_LOGIN_CACHE_S; refresh does not wait."""
+def test_rights_are_cached_for_configured_time(make_login_rig, ldap_admin):
+    """A worker uses cached rights for LDAP_LOGIN_CACHE_S; a refresh always reads the directory."""
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
-    user = people_of(rig, truth).create()
-    client = bearer(rig, user)
-    contract.refused(write(client, user), 403, "FORBIDDEN")
-    truth.add_member(f"CN={LOGIN_SETTINGS['LDAP_ADMIN_GROUP']},OU=Groups,{truth.base_dn}",
-                     user["dn"])
-    contract.refused(write(client, user), 403, "FORBIDDEN")
-    truth.set(user["dn"], "userAccountControl", DISABLED)  # Kontora itself would end the session
+    user = people_of(rig, ldap_admin).create()
+    client = log_in(rig, user)
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
+    ldap_admin.add_member(f"CN={LOGIN_SETTINGS['LDAP_ADMIN_GROUP']},OU=Groups,{ldap_admin.base_dn}",
+                          user["dn"])
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
+    # over LDAP, because a change through Kontora would end the session
+    ldap_admin.set(user["dn"], "userAccountControl", DISABLED)
     assert client.get("/users?limit=1").status_code == 200
-    contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+    contract.check_error(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_a_second_later_they_are_read_again(make_login_rig, truth):
+def test_cached_rights_expire(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=1, DIRECTORY_WORKERS=1)
-    user = people_of(rig, truth).create()
-    client = bearer(rig, user)
+    user = people_of(rig, ldap_admin).create()
+    client = log_in(rig, user)
     assert client.get("/users?limit=1").status_code == 200
-    truth.set(user["dn"], "userAccountControl", DISABLED)
-    wait_until(lambda: client.get("/users?limit=1").status_code == 401, what="the refusal")
+    ldap_admin.set(user["dn"], "userAccountControl", DISABLED)
+    wait_until(lambda: client.get("/users?limit=1").status_code == 401,
+               what="the cached rights to expire")
 
 
-def test_more_people_than_are_remembered(make_login_rig, truth):
+def test_more_users_than_cache_entries_work(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
-    people = people_of(rig, truth)
-    clients = [bearer(rig, people.create()) for _ in range(70)]
+    people = people_of(rig, ldap_admin)
+    clients = [log_in(rig, people.create()) for _ in range(70)]
     for client in (*clients, *clients):
         assert client.get("/users?limit=1").status_code == 200
 
 
-# --- the group of the administrators ------------------------------------------------------------
+# --- LDAP_ADMIN_GROUP -----------------------------------------------------------------------------
 
-def test_a_group_by_its_dn(make_login_rig, truth):
-    ou, name = truth.add_ou(tag()), f"Группа, {tag()} (x)"
+def test_admin_group_can_be_given_by_dn(make_login_rig, ldap_admin):
+    ou, name = ldap_admin.add_ou(tag()), f"Группа, {tag()} (x)"
     rig = make_login_rig(LDAP_ADMIN_GROUP=f"{rdn(name)},{ou}", LDAP_LOGIN_CACHE_S=0)
-    people = people_of(rig, truth)
+    people = people_of(rig, ldap_admin)
     member, other = people.create(), people.create()
-    add_group(truth, ou, name, member["dn"])
-    add_group(truth, truth.add_ou(tag()), name, other["dn"])
-    assert write(bearer(rig, member), member).status_code == 200
-    contract.refused(write(bearer(rig, other), other), 403, "FORBIDDEN")
+    add_group(ldap_admin, ou, name, member["dn"])
+    add_group(ldap_admin, ldap_admin.add_ou(tag()), name, other["dn"])
+    assert change_title(log_in(rig, member), member).status_code == 200
+    contract.check_error(change_title(log_in(rig, other), other), 403, "FORBIDDEN")
 
 
-def test_of_several_groups_none_is_chosen(make_login_rig, truth):
+def test_ambiguous_admin_group_grants_no_rights(make_login_rig, ldap_admin):
     name = f"(Группа) * {tag()}"
     rig = make_login_rig(LDAP_ADMIN_GROUP=name, LDAP_LOGIN_CACHE_S=0)
-    user = people_of(rig, truth).create()
-    add_group(truth, truth.add_ou(tag()), name, user["dn"])
-    client = bearer(rig, user)
-    assert write(client, user).status_code == 200
-    add_group(truth, truth.add_ou(tag()), name, user["dn"])
-    contract.refused(write(client, user), 401, "INVALID_TOKEN")  # opened with rights that are gone
-    client = bearer(rig, user)
-    contract.refused(write(client, user), 403, "FORBIDDEN")
+    user = people_of(rig, ldap_admin).create()
+    add_group(ldap_admin, ldap_admin.add_ou(tag()), name, user["dn"])
+    client = log_in(rig, user)
+    assert change_title(client, user).status_code == 200
+    add_group(ldap_admin, ldap_admin.add_ou(tag()), name, user["dn"])
+    # the session was opened with rights that no longer exist
+    contract.check_error(change_title(client, user), 401, "INVALID_TOKEN")
+    client = log_in(rig, user)
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     assert client.get("/users?limit=1").status_code == 200
     assert rig.count_log("several groups are called")
 
 
 @pytest.mark.parametrize("group", ["", "no-such-group", "*", "OU=Groups,DC=kontora,DC=test"])
-def test_without_a_group_nobody_is_an_administrator(make_login_rig, truth, directory, group):
+def test_missing_admin_group_grants_no_rights(make_login_rig, ldap_admin, directory, group):
     rig = make_login_rig(LDAP_ADMIN_GROUP=group)
-    user = people_of(rig, truth).create()
+    user = people_of(rig, ldap_admin).create()
     sample = {"sAMAccountName": "m.sidorova", "password": directory.sample_password}
-    client = bearer(rig, sample)
+    client = log_in(rig, sample)
     assert client.get("/auth/me").json()["permissions"] == ["directory:read"]
-    contract.refused(write(client, user), 403, "FORBIDDEN")
+    contract.check_error(change_title(client, user), 403, "FORBIDDEN")
 
 
-def test_a_password_is_in_no_log(make_login_rig, directory, truth):
-    """The rig looks through all of them at its end; here they have seen every kind of login."""
+def test_no_log_contains_login_passwords(make_login_rig, directory, ldap_admin):
+    """At its end, the rig searches all logs for passwords; this test causes every kind of login."""
     rig = make_login_rig(LOG_LEVEL="debug")
-    user = people_of(rig, truth).create()
+    user = people_of(rig, ldap_admin).create()
     for name, password in ((user["sAMAccountName"], user["password"]),
                            (user["sAMAccountName"], vault.password()), (tag(), vault.password()),
                            (rig.stack.administrator[0], vault.password())):
-        assert attempt(rig, name, password)[0].status_code in (200, 401)
+        assert timed_login(rig, name, password)[0].status_code in (200, 401)

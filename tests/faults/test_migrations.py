@@ -1,8 +1,8 @@
-"""`kontora migrate up` that is killed: each migration is whole or not there, and the rest can follow; and what
-becomes of the rows that there are.
+"""`kontora migrate up` that is killed: each migration is applied completely or not at all, and a
+repetition applies the rest. Also tests existing rows.
 
-When it is killed: on an empty database each time: at moments that are spread over the time it takes, and at moments that are
-sure, because the process stands there: in front of a lock, or at a size that a file must not exceed.
+Each case starts with an empty database. The process is killed at times spread over its duration,
+and at exact points: while it waits for a lock, or when a file reaches a size limit.
 """
 
 import collections
@@ -21,9 +21,9 @@ from support.database import postgres_holding
 from support.waiting import wait_until
 
 MOMENTS = 25
-PLACES = 12  # of all tables and indexes, those in front of which it is killed
+PLACES = 12  # number of tables and indexes before whose creation it is killed
 
-SIZE_STEP = 3000  # bytes; no multiple of a page, so that some pages are written by half
+SIZE_STEP = 3000  # bytes; not a multiple of the page size, so that some pages are partly written
 
 PATIENCE_S = 20
 
@@ -39,7 +39,7 @@ ORDER BY 1, 2, 3"""
 
 
 class Sqlite:
-    """Databases in one folder."""
+    """SQLite databases in one folder."""
 
     def __init__(self, folder):
         self._files = (folder / f"{number}.db" for number in itertools.count(1))
@@ -58,11 +58,11 @@ class Sqlite:
                                                   isolation_level=None))
 
     def settle(self, url):
-        """What died has left nobody behind."""
+        """SQLite needs no waiting: a killed process leaves no session."""
 
 
 class Postgres:
-    """A database that is emptied each time, which costs less than a new one."""
+    """One PostgreSQL database that is emptied each time, which is cheaper than creating one."""
 
     def __init__(self, server):
         self.server = server
@@ -76,20 +76,22 @@ class Postgres:
         return self.server.sql(POSTGRES_SCHEMA, url)
 
     def settle(self, url):
-        """A session notices later that nobody is at its other end."""
+        """Waits until the server has ended the sessions of the killed process."""
         others = "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND " \
                  "datname = current_database()"
-        wait_until(lambda: self.server.sql(others, url) == ["0"], PATIENCE_S, "the session's end")
+        wait_until(lambda: self.server.sql(others, url) == ["0"], PATIENCE_S,
+                   "the sessions of the killed process to end")
 
-    def is_waited(self, url):
-        """Whether a session waits for a lock."""
+    def has_lock_waiters(self, url):
+        """Returns rows if a session waits for a lock."""
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND " \
                   "datname = current_database()"
         return self.server.sql(waiting, url)
 
 
 class Migrations:
-    """The migrations of the program on databases of one engine. `steps[n]` is the schema after n."""
+    """Runs the program's migrations on databases of one engine. `steps[n]` is the schema after n
+    migrations."""
 
     def __init__(self, binary, folder, engine):
         self.engine, self._binary, self._folder = engine, binary, folder
@@ -102,7 +104,7 @@ class Migrations:
         assert self.steps[0] == [] and len(set(map(str, self.steps))) == self.count + 1
 
     def start(self, url, *arguments, under=()):
-        """`under`: a command that runs it."""
+        """Starts `kontora migrate`. `under` is a command that executes it."""
         env = {"STATE_DIR": str(self._folder), "SOCKET_DIR": str(self._folder), "PATH": PATH,
                "DATABASE_URL": url}
         return subprocess.Popen([*under, self._binary, "migrate", *arguments], env=env, text=True,
@@ -115,14 +117,15 @@ class Migrations:
             return out.splitlines()
 
     def duration_s(self):
-        """Of all of them on an empty database."""
+        """Returns the duration of all migrations on an empty database."""
         with self.start(self.engine.create(), "up") as process:
             started = time.monotonic()
             assert process.wait(PATIENCE_S) == 0
             return time.monotonic() - started
 
     def recover(self, url):
-        """How many are there, each whole; the others follow."""
+        """Asserts that each migration was applied completely or not at all, and that the rest
+        can be applied; returns the number applied."""
         self.engine.settle(url)
         applied = sum(" applied " in line for line in self.run(url, "status"))
         assert self.engine.schema(url) == self.steps[applied]
@@ -153,27 +156,27 @@ def migrations(request):
     return request.getfixturevalue(request.param)
 
 
-def test_killed_at_any_moment(migrations):
+def test_migration_killed_at_any_time_can_be_repeated(migrations):
     whole_s = min(migrations.duration_s() for _ in range(3))
     killed, found = 0, collections.Counter()
     for number in range(MOMENTS):
         url = migrations.engine.create()
         process = migrations.start(url, "up")
-        time.sleep(whole_s * number / MOMENTS)  # the moment is what is asked for
+        time.sleep(whole_s * number / MOMENTS)  # the time of the kill is the parameter under test
         killed += kill(process)
         found[migrations.recover(url)] += 1
     print(f"{whole_s * 1000:.0f} ms, {killed} of {MOMENTS} killed, applied then: {dict(found)}")
     assert killed > MOMENTS / 4 and found[0]
 
 
-def test_killed_in_front_of_sqlites_lock(on_sqlite):
+def test_migration_killed_while_waiting_for_sqlite_lock_applies_nothing(on_sqlite):
     url = on_sqlite.engine.create()
     with on_sqlite.engine.connect(url) as somebody:
         somebody.execute("PRAGMA journal_mode = WAL")
         somebody.execute("BEGIN IMMEDIATE")
         process = on_sqlite.start(url, "up")
         log = url.removeprefix("sqlite:///") + "-wal"
-        wait_until(lambda: log in open_files(process), PATIENCE_S, "the log to be open")
+        wait_until(lambda: log in open_files(process), PATIENCE_S, "the WAL file to be open")
         assert kill(process)
         somebody.execute("ROLLBACK")
     assert on_sqlite.recover(url) == 0
@@ -187,8 +190,8 @@ def open_files(process):
     return found
 
 
-def test_killed_at_any_byte_that_sqlite_writes(on_sqlite):
-    """The kernel ends a process that writes behind the size which its files may have."""
+def test_migration_killed_at_any_written_byte_can_be_repeated(on_sqlite):
+    """RLIMIT_FSIZE makes the kernel kill a process that writes beyond the limit."""
     found, size = collections.Counter(), 0
     while True:
         url = on_sqlite.engine.create()
@@ -204,35 +207,36 @@ def test_killed_at_any_byte_that_sqlite_writes(on_sqlite):
 
 
 def relations(url, postgres):
-    """Tables and indexes that migrations name."""
+    """Returns the names of tables and indexes that migrations create."""
     return postgres.sql("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
                         " AND relkind IN ('r', 'i') AND relname NOT LIKE '%\\_pkey' ORDER BY oid",
                         url)
 
 
-def test_killed_in_front_of_anything_that_postgres_makes(on_postgres):
-    """Somebody makes a relation of the same name and has not said yet whether it stays."""
+def test_migration_killed_before_any_postgres_object_can_be_repeated(on_postgres):
+    """Another session has created a relation with the same name and has not yet committed."""
     engine = on_postgres.engine
     url = engine.create()
     on_postgres.run(url, "up")
     names = relations(url, engine.server)
     for name in names[::len(names) // PLACES]:
-        before = next(number for number, schema in enumerate(on_postgres.steps[1:])
-                      if any(name in row.split("|") for row in schema))
+        migrate_before = next(number for number, schema in enumerate(on_postgres.steps[1:])
+                              if any(name in row.split("|") for row in schema))
         url = engine.create()
         with postgres_holding(url, f"CREATE TABLE {name} (id integer)"):
             process = on_postgres.start(url, "up")
-            wait_until(lambda: engine.is_waited(url), PATIENCE_S, "the migration to wait")
+            wait_until(lambda: engine.has_lock_waiters(url), PATIENCE_S, "the migration to wait")
             assert kill(process)
-        assert on_postgres.recover(url) == before, name
+        assert on_postgres.recover(url) == migrate_before, name
 
 
-# --- rows that there are ------------------------------------------------------------------------
+# --- existing rows --------------------------------------------------------------------------------
 
-# Accounts by id with their memberships: organization, role, when they became a member.
+# Accounts by id with their memberships: organization, role, time of joining.
 MEMBERSHIPS = {
     1: [(1, "OWNER", 1000)],
-    2: [(1, "OWNER", 3000), (2, "OWNER", 2000)],  # added to an older organization than their own
+    # added to an organization that is older than their own
+    2: [(1, "OWNER", 3000), (2, "OWNER", 2000)],
     3: [(2, "SALES", 5000), (1, "VIEWER", 6000)],
     4: [(1, "SALES", 4000), (3, "OWNER", 7000)],
     5: [],
@@ -240,15 +244,15 @@ MEMBERSHIPS = {
 DEFAULTS = {1: 1, 2: 2, 3: 2, 4: 3, 5: None}
 
 
-def before(migrations, url, name):
-    """Brings the database to the state before the migration of that name; returns its number."""
+def migrate_before(migrations, url, name):
+    """Migrates the database to the state before the migration of that name; returns its number."""
     lines = [line.split() for line in migrations.run(url, "status")]
     number = next(int(line[0]) for line in lines if line[1] == name)
     migrations.run(url, "up", str(number - 1))
     return number
 
 
-def rows(migrations, url, statement):
+def run_sql(migrations, url, statement):
     if isinstance(migrations.engine, Postgres):
         return [tuple(line.split("|")) for line in migrations.engine.server.sql(statement, url)]
     with migrations.engine.connect(url) as database:
@@ -256,29 +260,32 @@ def rows(migrations, url, statement):
                 for row in database.execute(statement).fetchall()]
 
 
-def test_existing_members_keep_their_roles_and_get_their_own_default(migrations):
-    """Their addresses are unproven. What the migration added goes with its undoing, and nothing else does."""
+def test_upgrade_keeps_roles_and_sets_own_default_organization(migrations):
+    """Their addresses become unverified. Reverting the migration removes only what it added."""
     url = migrations.engine.create()
-    number = before(migrations, url, "invitations")
+    number = migrate_before(migrations, url, "invitations")
     for organization in (1, 2, 3):
-        rows(migrations, url, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
+        run_sql(migrations, url,
+                "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
                               f" VALUES ({organization}, 'o', 'RUB', 1, 1)")
     for account, memberships in MEMBERSHIPS.items():
-        rows(migrations, url, "INSERT INTO accounts (id, username, username_key, email, email_key,"
+        run_sql(migrations, url,
+                "INSERT INTO accounts (id, username, username_key, email, email_key,"
                               f" name, created_at, updated_at) VALUES ({account}, 'a{account}',"
                               f" 'a{account}', '{account}@a.b', '{account}@a.b', 'a', 1, 1)")
         for organization, role, created_at in memberships:
-            rows(migrations, url, "INSERT INTO members (organization_id, account_id, role, created_at)"
+            run_sql(migrations, url,
+                    "INSERT INTO members (organization_id, account_id, role, created_at)"
                                   f" VALUES ({organization}, {account}, '{role}', {created_at})")
     members = "SELECT account_id, organization_id, role FROM members ORDER BY 1, 2"
-    was = rows(migrations, url, members)
+    was = run_sql(migrations, url, members)
     migrations.run(url, "up")
-    assert rows(migrations, url, members) == was
-    found = rows(migrations, url, "SELECT id, default_organization_id, email_verified_at"
+    assert run_sql(migrations, url, members) == was
+    found = run_sql(migrations, url, "SELECT id, default_organization_id, email_verified_at"
                                   " FROM accounts ORDER BY id")
     assert found == [(str(account), "" if default is None else str(default), "")
                      for account, default in DEFAULTS.items()]
     migrations.run(url, "down", str(number - 1))
-    assert rows(migrations, url, members) == was
+    assert run_sql(migrations, url, members) == was
     migrations.run(url, "up")
-    assert rows(migrations, url, "SELECT count(*) FROM accounts") == [(str(len(DEFAULTS)),)]
+    assert run_sql(migrations, url, "SELECT count(*) FROM accounts") == [(str(len(DEFAULTS)),)]

@@ -1,4 +1,4 @@
-"""What is counted and logged stays true while workers are killed and replaced and logs rotated."""
+"""Metrics and logs stay exact while workers are killed or replaced and logs are rotated."""
 
 import json
 import os
@@ -17,27 +17,28 @@ STEPS = 6
 KILLS = 4
 
 SERVED = ("kontora_http_responses_total", "GET", PATH, "200")
-BEGUN = ("kontora_http_requests_total", "GET", PATH)
+STARTED = ("kontora_http_requests_total", "GET", PATH)
 
 
 @pytest.fixture
 def rig(make_rig):
     made = make_rig()
-    made.nobody("").get(PATH)
+    made.anonymous("").get(PATH)
     return made
 
 
 def count(rig, key=SERVED):
-    return metrics.values(rig.nobody(""))[key]
+    return metrics.values(rig.anonymous(""))[key]
 
 
-def during(rig, steps):
-    """The load, and each of `steps` when so much of it is over."""
+def run_load(rig, steps):
+    """Runs the load; calls each of `steps` when a further part of it is done."""
     begun = count(rig)
     with Counted(rig.stack.http_url, PATH, REQUESTS) as load:
         for number, step in enumerate(steps, 1):
             goal = begun + number * REQUESTS / (len(steps) + 1)
-            wait_until(lambda goal=goal: count(rig) >= goal, 20, "the load", interval_s=0.005)
+            wait_until(lambda goal=goal: count(rig) >= goal, 20, "the load to proceed",
+                       interval_s=0.005)
             step()
     return load
 
@@ -47,25 +48,27 @@ def signal_core(rig, number):
         os.kill(pid, number)
 
 
-def settle(rig, key, expected):
-    """An answer is counted when it was handed to nginx, which may be a moment after it arrived."""
+def wait_for_count(rig, key, expected):
+    """Waits until a counter has a value, because a response is counted after it was handed to
+    nginx."""
     wait_until(lambda: count(rig, key) == expected, 3, f"{key} to be {expected}")
 
 
-def test_replaced_workers_leave_exact_totals(rig):
-    before = metrics.values(rig.nobody(""))
-    load = during(rig, [rig.service.reload, lambda: signal_core(rig, signal.SIGTERM)] * 2)
+def test_counters_are_exact_after_workers_are_replaced(rig):
+    before = metrics.values(rig.anonymous(""))
+    load = run_load(rig, [rig.service.reload, lambda: signal_core(rig, signal.SIGTERM)] * 2)
     assert load.statuses == {200: REQUESTS}
-    settle(rig, SERVED, before[SERVED] + REQUESTS)
-    settle(rig, BEGUN, before[BEGUN] + REQUESTS)
+    wait_for_count(rig, SERVED, before[SERVED] + REQUESTS)
+    wait_for_count(rig, STARTED, before[STARTED] + REQUESTS)
     duration = "kontora_http_response_duration_seconds_count"
-    settle(rig, (duration, "GET", PATH), before[(duration, "GET", PATH)] + REQUESTS)
+    wait_for_count(rig, (duration, "GET", PATH), before[(duration, "GET", PATH)] + REQUESTS)
     filler = count(rig, ("kontora_http_responses_total", "GET", "/", "200"))
-    assert 0 <= REQUESTS + filler - load.answers <= load.connections  # of those cut off at the end
+    # The service also counts responses that the load generator did not receive at its end.
+    assert 0 <= REQUESTS + filler - load.answers <= load.connections
 
 
-def test_killed_workers_lose_no_count_but_of_what_they_were_doing(rig):
-    before = metrics.values(rig.nobody(""))
+def test_killed_worker_loses_at_most_one_count(rig):
+    before = metrics.values(rig.anonymous(""))
     kills, killed = iter(range(KILLS)), []
 
     def kill_one():
@@ -73,81 +76,83 @@ def test_killed_workers_lose_no_count_but_of_what_they_were_doing(rig):
         killed.append(rig.service.workers("core")[0])
         os.kill(killed[-1], signal.SIGKILL)
 
-    load = during(rig, [kill_one] * KILLS)
+    load = run_load(rig, [kill_one] * KILLS)
     assert set(load.statuses) <= {200, 502}
-    after = metrics.values(rig.nobody(""))
-    served, begun = (after[key] - before[key] for key in (SERVED, BEGUN))
-    assert abs(served - load.statuses[200]) <= KILLS  # each was handling one request at most
+    after = metrics.values(rig.anonymous(""))
+    served, begun = (after[key] - before[key] for key in (SERVED, STARTED))
+    assert abs(served - load.statuses[200]) <= KILLS  # each worker was handling at most one request
     assert 0 <= begun - served <= KILLS
     restarts = ("kontora_worker_restarts_total", "core")
-    settle(rig, restarts, before[restarts] + KILLS)
+    wait_for_count(rig, restarts, before[restarts] + KILLS)
 
 
-def test_what_killed_workers_were_doing_ends_with_them(rig):
+def test_killed_workers_are_no_longer_counted_as_busy(rig):
     signal_core(rig, signal.SIGKILL)
     workers = "kontora_pool_workers"
 
     def pools():
-        if rig.nobody("").get("/health").status_code != 200:
-            return None  # by a worker that was about to die
-        found = metrics.values(rig.nobody(""))
+        if rig.anonymous("").get("/health").status_code != 200:
+            return None  # answered by a worker that was killed afterwards
+        found = metrics.values(rig.anonymous(""))
         return [found[(workers, "core", state)] for state in ("busy", "idle")]
 
-    wait_until(lambda: pools() == [1, 1], what="the one that answers, and an idle one")
+    wait_until(lambda: pools() == [1, 1], what="one busy and one idle worker")
 
 
-def test_the_configuration_s_size_and_its_reloads_are_told(rig):
+def test_metrics_report_pool_size_and_reloads(rig):
     taken, refused = (("kontora_configuration_reloads_total", result)
                       for result in ("taken", "refused"))
     rig.set(AUTH_WORKERS=3)
     rig.reload()
-    settle(rig, ("kontora_pool_size", "auth"), 3)
-    settle(rig, ("kontora_pool_workers", "auth", "idle"), 3)
-    settle(rig, taken, 1)
+    wait_for_count(rig, ("kontora_pool_size", "auth"), 3)
+    wait_for_count(rig, ("kontora_pool_workers", "auth", "idle"), 3)
+    wait_for_count(rig, taken, 1)
     rig.set(AUTH_WORKERS="many")
     rig.service.reload()
-    settle(rig, refused, 1)
+    wait_for_count(rig, refused, 1)
     assert count(rig, taken) == 1
 
 
-def test_a_database_that_is_away_is_told(rig):
-    settle(rig, ("kontora_database_up",), 1)
+def test_metrics_report_database_outage(rig):
+    wait_for_count(rig, ("kontora_database_up",), 1)
     assert count(rig, ("kontora_database_wal_bytes",)) >= 0
     rig.set(DATABASE_URL="sqlite:////proc/self/no/such.db")
     rig.reload()
-    settle(rig, ("kontora_database_up",), 0)
+    wait_for_count(rig, ("kontora_database_up",), 0)
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/%6detrics", "/metrics?x=1"])
-def test_counters_are_for_this_host_alone(rig, path):
-    """Not for who comes from elsewhere by way of a proxy that nginx believes."""
+def test_metrics_are_served_to_local_clients_only(rig, path):
+    """A client behind a trusted proxy is not local, although the proxy is."""
     site = rig.stack.state_dir / "nginx/site.conf"
-    site.write_text("set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;\n" + site.read_text())
-    assert rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 200
+    site.write_text("set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;\n"
+                    + site.read_text())
+    assert rig.anonymous("").get(path,
+                                 headers={"X-Forwarded-For": "203.0.113.7"}).status_code == 200
     rig.nginx.reload()
-    wait_until(lambda: rig.nobody("").get(path, headers={"X-Forwarded-For": "203.0.113.7"})
-               .status_code == 403, what="who is not of this host to be refused")
-    assert rig.nobody("").get(path).status_code == 200
+    wait_until(lambda: rig.anonymous("").get(path, headers={"X-Forwarded-For": "203.0.113.7"})
+               .status_code == 403, what="remote clients to be refused")
+    assert rig.anonymous("").get(path).status_code == 200
 
 
-# --- rotation -----------------------------------------------------------------------------------
+# --- log rotation ---------------------------------------------------------------------------------
 
 def rotate(path, number):
     path.rename(path.with_name(f"{path.name}.{number}"))
 
 
 def counted_lines(path):
-    """How often each counted request stands in a log and in what was rotated of it; all lines are
-    JSON."""
+    """Returns how often each counted request occurs in a log and its rotated files; every line
+    must be JSON."""
     lines = [json.loads(line) for file in path.parent.glob(f"{path.name}*")
              for line in file.read_bytes().splitlines()]
     return Counter(line["request_id"] for line in lines
                    if line.get("request_id", "").startswith("counted-"))
 
 
-def test_rotation_under_load_loses_no_line(make_rig):
+def test_log_rotation_under_load_loses_no_line(make_rig):
     rig = make_rig(LOG_PATH="logs/service.log")
-    rig.nobody("").get(PATH)
+    rig.anonymous("").get(PATH)
     service, nginx = (rig.stack.logs_dir / name for name in ("service.log", "nginx-access.log"))
     numbers = iter(range(STEPS))
 
@@ -160,11 +165,12 @@ def test_rotation_under_load_loses_no_line(make_rig):
         if number % 2:
             rig.service.reload()
 
-    load = during(rig, [rotate_all] * STEPS)
+    load = run_load(rig, [rotate_all] * STEPS)
     assert load.statuses == {200: REQUESTS}
-    os.kill(rig.nginx.pid, signal.SIGUSR1)  # writes what it has buffered
+    os.kill(rig.nginx.pid, signal.SIGUSR1)  # flushes the buffered lines
     for path in (service, nginx):
-        wait_until(lambda path=path: counted_lines(path).total() == REQUESTS, 5, "every line")
+        wait_until(lambda path=path: counted_lines(path).total() == REQUESTS, 5,
+                   "all lines to be written")
         found = counted_lines(path)
         assert found.keys() == load.identifiers and set(found.values()) == {1}
         assert len(list(path.parent.glob(f"{path.name}.*"))) == STEPS

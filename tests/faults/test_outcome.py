@@ -1,7 +1,6 @@
-"""The directory stops answering, or the connection ends, in the middle of a change: answer and
-audit line state the outcome, or that it is unknown. A request that may have changed something is
-not carried out again for its Idempotency-Key.
-"""
+"""The directory stops answering, or the connection closes, in the middle of a change: the
+response and the audit line state the outcome, or that it is unknown. A request that may have
+changed something is not executed again for its Idempotency-Key."""
 
 import os
 import signal
@@ -14,10 +13,10 @@ from support.client import path_of, user_path
 from support.entries import GROUPS, KINDS, Entries
 from support.ldap_proxy import ADD, DELETE, MODIFY, RENAME, SEARCH, LdapProxy
 from support.people import People, tag
-from support.truth import same_dn
+from support.ldap_admin import same_dn
 from support.waiting import wait_until
 
-FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker meanwhile
+FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker before it expires
 
 
 @pytest.fixture
@@ -34,99 +33,104 @@ def proxy(directory, authority):
 
 @pytest.fixture
 def rig(make_rig, directory, authority, proxy):
-    """One worker and one connection, so that what is cut is what is asked."""
+    """Starts a stack with one worker and one connection, so that the broken connection is the
+    one that is used."""
     return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
                     LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
                     LDAP_TIMEOUT_MS="1000", LDAP_CONNECT_TIMEOUT_MS="1000")
 
 
 @pytest.fixture
-def user(rig, truth):
-    return People(rig.api, truth, truth.add_ou(tag())).create(title="before")
+def user(rig, ldap_admin):
+    return People(rig.api, ldap_admin, ldap_admin.add_ou(tag())).create(title="before")
 
 
-def change(rig, user, **fields):
+def change_user(rig, user, **fields):
     return rig.api.patch(user_path(user["sAMAccountName"]), json=fields)
 
 
-def refused(rig, response, code):
-    contract.refused(response, 503, code)
+def check_unavailable(rig, response, code):
+    contract.check_error(response, 503, code)
     assert int(response.headers["Retry-After"]) > 0
     return rig.audit().one_of(response)
 
 
-def test_silence_in_a_modification(rig, proxy, user, truth):
+def test_directory_hang_during_modification_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(MODIFY)
-    line = refused(rig, change(rig, user, title="after"), "OUTCOME_UNKNOWN")
+    line = check_unavailable(rig, change_user(rig, user, title="after"), "OUTCOME_UNKNOWN")
     assert line["status"] == "failure" and line["details"]["code"] == "OUTCOME_UNKNOWN"
-    assert truth.text(user["sAMAccountName"], "title") == "after"  # nobody could know
+    assert ldap_admin.text(user["sAMAccountName"],
+                           "title") == "after"  # the service could not know that
 
 
-def test_silence_while_the_result_is_read(rig, proxy, user, truth):
+def test_directory_hang_after_change_is_reported_as_change_made(rig, proxy, user, ldap_admin):
     proxy.cut(MODIFY, SEARCH)
-    line = refused(rig, change(rig, user, title="after"), "RESULT_UNREAD")
+    line = check_unavailable(rig, change_user(rig, user, title="after"), "RESULT_UNREAD")
     assert line["status"] == "success"
-    assert truth.text(user["sAMAccountName"], "title") == "after"
+    assert ldap_admin.text(user["sAMAccountName"], "title") == "after"
 
 
-def test_silence_in_a_move(rig, proxy, user, truth):
+def test_directory_hang_during_move_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(RENAME)
-    other = truth.add_ou(tag())
-    line = refused(rig, change(rig, user, parent_dn=other, title="after"), "OUTCOME_UNKNOWN")
+    other = ldap_admin.add_ou(tag())
+    line = check_unavailable(rig, change_user(rig, user, parent_dn=other, title="after"),
+                             "OUTCOME_UNKNOWN")
     assert line["status"] == "failure"
-    assert truth.text(user["sAMAccountName"], "title") == "before"
+    assert ldap_admin.text(user["sAMAccountName"], "title") == "before"
 
 
-def test_silence_in_a_modification_after_a_move(rig, proxy, user, truth):
-    """It may have been made, so the move stays, and the answer says where to."""
+def test_directory_hang_after_move_reports_new_dn(rig, proxy, user, ldap_admin):
+    """The modification may have been made, so the move is kept, and the response contains the
+    new DN."""
     proxy.cut(MODIFY)
-    other = truth.add_ou(tag())
-    response = change(rig, user, parent_dn=other, title="after")
-    refused(rig, response, "OUTCOME_UNKNOWN")
+    other = ldap_admin.add_ou(tag())
+    response = change_user(rig, user, parent_dn=other, title="after")
+    check_unavailable(rig, response, "OUTCOME_UNKNOWN")
     (dn,) = response.json()["details"]
     assert same_dn(dn, f"CN={user['cn']},{other}")
-    assert truth.text(user["sAMAccountName"], "distinguishedName") == dn
+    assert ldap_admin.text(user["sAMAccountName"], "distinguishedName") == dn
 
 
-def test_silence_in_a_deletion(rig, proxy, user, truth):
+def test_directory_hang_during_deletion_is_unknown_outcome(rig, proxy, user, ldap_admin):
     proxy.cut(DELETE)
-    refused(rig, rig.api.delete(user_path(user["sAMAccountName"])), "OUTCOME_UNKNOWN")
-    assert truth.find(user["sAMAccountName"]) is None
+    check_unavailable(rig, rig.api.delete(user_path(user["sAMAccountName"])), "OUTCOME_UNKNOWN")
+    assert ldap_admin.find(user["sAMAccountName"]) is None
 
 
 @pytest.mark.parametrize("kinds", [(MODIFY,), (RENAME,), (MODIFY, SEARCH), (SEARCH,)])
-def test_a_connection_that_ends_in_a_change_is_not_noticed(rig, proxy, user, truth, kinds):
+def test_change_survives_closed_connection(rig, proxy, user, ldap_admin, kinds):
     assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
     proxy.cut(*kinds, hang_up=True)
-    other = truth.add_ou(tag())
-    response = change(rig, user, parent_dn=other, title="after")
+    other = ldap_admin.add_ou(tag())
+    response = change_user(rig, user, parent_dn=other, title="after")
     assert response.status_code == 200, response.text
     assert proxy.cuts == 1
-    assert response.json()["title"] == truth.text(user["sAMAccountName"], "title") == "after"
+    assert response.json()["title"] == ldap_admin.text(user["sAMAccountName"], "title") == "after"
     assert same_dn(response.json()["dn"], f"CN={user['cn']},{other}")
     assert rig.audit().one_of(response)["status"] == "success"
 
 
-def test_a_connection_that_ends_in_a_deletion_is_not_noticed(rig, proxy, user, truth):
+def test_deletion_survives_closed_connection(rig, proxy, user, ldap_admin):
     proxy.cut(DELETE, hang_up=True)
     assert rig.api.delete(user_path(user["sAMAccountName"])).status_code == 204
     assert proxy.cuts == 1
-    assert truth.find(user["sAMAccountName"]) is None
+    assert ldap_admin.find(user["sAMAccountName"]) is None
 
 
-# --- groups, units and containers ---------------------------------------------------------------
+# --- creation and memberships ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.resource)
-def test_a_connection_that_ends_while_something_is_made(rig, proxy, truth, kind):
-    """Asked again, the directory says that the name is taken: by what was just made."""
-    entries = Entries(rig.api, truth, kind, truth.add_ou(tag()))
+def test_creation_survives_closed_connection(rig, proxy, ldap_admin, kind):
+    """On the second try the directory reports the name as existing: it was created by the first
+    try."""
+    entries = Entries(rig.api, ldap_admin, kind, ldap_admin.add_ou(tag()))
     rig.api.get(kind.path)
     proxy.cut(ADD, hang_up=True)
     made = entries.create(description="x")
     assert proxy.cuts == 1
-    assert truth.entry(made["dn"])["description"] == [b"x"]
+    assert ldap_admin.entry(made["dn"])["description"] == [b"x"]
     response = rig.api.post(kind.path, json=entries.body(**{kind.name: made[kind.name]}))
-    contract.refused(response, 409, "ALREADY_EXISTS")
+    contract.check_error(response, 409, "ALREADY_EXISTS")
 
 
 MEMBERSHIPS = [lambda group, account: path_of("/groups", group, "members", account),
@@ -134,41 +138,42 @@ MEMBERSHIPS = [lambda group, account: path_of("/groups", group, "members", accou
 
 
 @pytest.fixture(params=MEMBERSHIPS, ids=["group", "user"])
-def membership(request, rig, truth, user):
-    """The path of a user in a group, from either side, and who they are."""
-    group = Entries(rig.api, truth, GROUPS, truth.add_ou(tag())).create()
+def membership(request, rig, ldap_admin, user):
+    """Returns the path of a membership, by user or by group, and the DNs of the group and of the
+    user."""
+    group = Entries(rig.api, ldap_admin, GROUPS, ldap_admin.add_ou(tag())).create()
     return request.param(group["cn"], user["sAMAccountName"]), group["dn"], user["dn"]
 
 
-def test_a_connection_that_ends_in_a_membership_is_not_noticed(rig, proxy, truth, membership):
+def test_membership_change_survives_closed_connection(rig, proxy, ldap_admin, membership):
     path, group, user = membership
     for cuts, method, status, members in ((1, "POST", 200, [user]), (2, "DELETE", 204, [])):
         proxy.cut(MODIFY, hang_up=True)
         response = rig.api.request(method, path)
         assert (response.status_code, proxy.cuts) == (status, cuts), response.text
-        assert truth.members(group) == members
+        assert ldap_admin.members(group) == members
         assert rig.audit().one_of(response)["status"] == "success"
 
 
-def test_silence_in_a_membership(rig, proxy, truth, membership):
+def test_directory_hang_during_membership_change_is_reported(rig, proxy, ldap_admin, membership):
     path, group, user = membership
     proxy.cut(MODIFY)
-    assert refused(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"
-    assert truth.members(group) == [user]
+    assert check_unavailable(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"
+    assert ldap_admin.members(group) == [user]
     rig.wait_for_directory()
     proxy.cut(MODIFY)
-    assert refused(rig, rig.api.delete(path), "OUTCOME_UNKNOWN")["status"] == "failure"
-    assert truth.members(group) == []
+    assert check_unavailable(rig, rig.api.delete(path), "OUTCOME_UNKNOWN")["status"] == "failure"
+    assert ldap_admin.members(group) == []
     rig.wait_for_directory()
     proxy.cut(MODIFY, SEARCH)
-    assert refused(rig, rig.api.post(path), "RESULT_UNREAD")["status"] == "success"
-    assert truth.members(group) == [user]
+    assert check_unavailable(rig, rig.api.post(path), "RESULT_UNREAD")["status"] == "success"
+    assert ldap_admin.members(group) == [user]
 
 
 # --- Idempotency-Key ----------------------------------------------------------------------------
 
 def assert_same_answer(again, first):
-    """Compares the answers except for the id of the request."""
+    """Compares the responses except for the request id."""
     first_id, own_id = (each.headers["X-Request-ID"] for each in (first, again))
     assert first_id != own_id
     assert (again.status_code, again.text) == (first.status_code,
@@ -176,12 +181,13 @@ def assert_same_answer(again, first):
     assert again.headers["Retry-After"] == first.headers["Retry-After"]
 
 
-class Once:
-    """A request with a key that creates a group, and checks of what reached the directory."""
+class KeyedRequest:
+    """A request with an idempotency key that creates a group, and checks of what reached the
+    directory."""
 
-    def __init__(self, rig, proxy, truth):
-        self.rig, self.proxy, self.truth = rig, proxy, truth
-        self.entries = Entries(rig.api, truth, GROUPS, truth.add_ou(tag()))
+    def __init__(self, rig, proxy, ldap_admin):
+        self.rig, self.proxy, self.ldap_admin = rig, proxy, ldap_admin
+        self.entries = Entries(rig.api, ldap_admin, GROUPS, ldap_admin.add_ou(tag()))
         self.body = self.entries.body()
         self.key = tag()
         self.dn = self.entries.dn(self.body["cn"])
@@ -190,88 +196,89 @@ class Once:
         return self.rig.api.post("/groups", json=self.body, headers={"Idempotency-Key": self.key})
 
     def found(self):
-        """The number of groups of that name that ldapsearch finds."""
-        return len(self.truth.ldapsearch(f"(cn={self.body['cn']})", "cn", base=self.entries.parent))
+        """Returns the number of groups with that name that ldapsearch finds."""
+        return len(self.ldap_admin.ldapsearch(f"(cn={self.body['cn']})", "cn",
+                                              base=self.entries.parent))
 
     def assert_not_repeated(self, first):
-        """The repetition gets the first answer and adds no group, even after the first group
-        was deleted."""
+        """Asserts that a repetition gets the first response and creates no group, even after the
+        first group was deleted."""
         self.rig.wait_for_directory()
         added = self.proxy.requests[ADD]
         assert self.found() == 1
         assert_same_answer(self.send(), first)
         assert self.found() == 1
-        self.truth.delete(self.dn)
+        self.ldap_admin.delete(self.dn)
         assert_same_answer(self.send(), first)
         assert self.found() == 0 and self.proxy.requests[ADD] == added
 
 
 @pytest.fixture
-def once(rig, proxy, truth):
+def once(rig, proxy, ldap_admin):
     rig.wait_for_directory()
-    return Once(rig, proxy, truth)
+    return KeyedRequest(rig, proxy, ldap_admin)
 
 
 @pytest.mark.parametrize(("kinds", "code"), [((ADD,), "OUTCOME_UNKNOWN"),
                                              ((ADD, SEARCH), "RESULT_UNREAD")],
                          ids=["unknown", "unread"])
-def test_key_keeps_the_answer_of_a_change_that_may_have_been_made(rig, proxy, once, kinds, code):
+def test_idempotency_key_keeps_unknown_outcome(rig, proxy, once, kinds, code):
     proxy.cut(*kinds)
     first = once.send()
-    refused(rig, first, code)
+    check_unavailable(rig, first, code)
     once.assert_not_repeated(first)
 
 
-def test_key_of_a_membership_keeps_an_unknown_outcome(rig, proxy, truth, membership):
+def test_idempotency_key_of_membership_keeps_unknown_outcome(rig, proxy, ldap_admin, membership):
     path, group, user = membership
     key = {"Idempotency-Key": tag()}
     proxy.cut(MODIFY)
     first = rig.api.post(path, headers=key)
-    refused(rig, first, "OUTCOME_UNKNOWN")
-    assert truth.members(group) == [user]
+    check_unavailable(rig, first, "OUTCOME_UNKNOWN")
+    assert ldap_admin.members(group) == [user]
     rig.wait_for_directory()
-    truth.remove_member(group, user)
+    ldap_admin.remove_member(group, user)
     assert_same_answer(rig.api.post(path, headers=key), first)
-    assert truth.members(group) == []
+    assert ldap_admin.members(group) == []
 
 
-def test_a_name_taken_after_a_lost_add_leaves_the_outcome_unknown(rig, proxy, once):
-    """The owner of the name cannot be read: this request may have created it."""
+def test_existing_name_after_lost_add_is_unknown_outcome(rig, proxy, once):
+    """The entry with that name cannot be read back: this request may have created it."""
     proxy.cut(ADD, hang_up=True, then=(ADD, SEARCH))
     first = once.send()
     assert proxy.cuts == 2
-    refused(rig, first, "OUTCOME_UNKNOWN")
+    check_unavailable(rig, first, "OUTCOME_UNKNOWN")
     once.assert_not_repeated(first)
 
 
-def test_key_is_free_again_when_nothing_was_changed(rig, proxy, once):
+def test_idempotency_key_is_reusable_when_nothing_was_changed(rig, proxy, once):
     proxy.stop()
-    contract.refused(once.send(), 503, "DIRECTORY_UNAVAILABLE")
+    contract.check_error(once.send(), 503, "DIRECTORY_UNAVAILABLE")
     proxy.start()
     rig.wait_for_directory()
     assert once.send().status_code == 201
     assert once.found() == 1
 
 
-def test_key_of_a_request_whose_worker_was_killed_is_not_repeated(make_rig, directory, authority,
-                                                                  proxy, truth):
-    """Repetitions get PENDING while the request may be under way, and then OUTCOME_UNKNOWN."""
+def test_request_of_killed_worker_is_not_repeated(make_rig, directory, authority,
+                                                                  proxy, ldap_admin):
+    """Repetitions get PENDING while the request may be in progress, and then OUTCOME_UNKNOWN."""
     rig = make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
                    LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
                    LDAP_TIMEOUT_MS=str(FROZEN_MS))
     rig.wait_for_directory()
-    once = Once(rig, proxy, truth)
+    once = KeyedRequest(rig, proxy, ldap_admin)
     proxy.cut(ADD)
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(once.send)
-        wait_until(lambda: proxy.cuts == 1, what="the add")
+        wait_until(lambda: proxy.cuts == 1, what="the add request to be sent")
         (worker,) = rig.service.workers("directory")
         os.kill(worker, signal.SIGKILL)
         assert answer.result().status_code in (502, 503)
-    wait_until(lambda: once.found() == 1, what="the group")
-    contract.refused(once.send(), 409, "IDEMPOTENCY_KEY_PENDING")
+    wait_until(lambda: once.found() == 1, what="the group to be created")
+    contract.check_error(once.send(), 409, "IDEMPOTENCY_KEY_PENDING")
     rig.database.run("UPDATE idempotency_keys SET created_at = created_at - 600000")
-    truth.delete(once.dn)
+    ldap_admin.delete(once.dn)
     for _ in range(2):
-        refused(rig, once.send(), "OUTCOME_UNKNOWN")
+        check_unavailable(rig, once.send(), "OUTCOME_UNKNOWN")
     assert once.found() == 0 and proxy.requests[ADD] == 1

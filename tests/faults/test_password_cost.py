@@ -22,29 +22,32 @@ def cost_of(rig, person):
 
 
 @pytest.mark.parametrize("new", [NEW, OLD - 1])
-def test_a_login_gives_the_password_a_hash_of_the_new_cost(rig, new):
-    """Sessions stay valid. Only a login with the right password replaces the hash."""
-    person = Accounts(rig.nobody()).register()
+def test_login_replaces_hash_after_change_of_cost(rig, new):
+    """Sessions stay valid. Only a login with the correct password replaces the hash."""
+    person = Accounts(rig.anonymous()).register()
     before = hash_of(rig, person)
     rig.set(BCRYPT_COST=new)
     rig.reload()
     login = {"email": person.email, "password": vault.password()}
-    contract.refused(rig.nobody().post("/auth/login", json=login), 401, "INVALID_CREDENTIALS")
+    contract.check_error(rig.anonymous().post("/auth/login", json=login), 401,
+                         "INVALID_CREDENTIALS")
     wrong = {"current_password": login["password"], "new_password": vault.password()}
-    contract.refused(person.client.post("/auth/change-password", json=wrong), 400, "VALIDATION_ERROR")
+    contract.check_error(person.client.post("/auth/change-password", json=wrong), 400,
+                         "VALIDATION_ERROR")
     assert hash_of(rig, person) == before
-    tokens = rig.nobody().login(person.email, person.password)
+    tokens = rig.anonymous().login(person.email, person.password)
     after = hash_of(rig, person)
     assert (cost_of(rig, person), after == before) == (new, False)
-    for client in (person.client, rig.nobody().bearing(tokens["access_token"])):
+    for client in (person.client, rig.anonymous().bearing(tokens["access_token"])):
         assert client.get("/auth/me").status_code == 200
-    rig.nobody().login(person.email, person.password)
+    rig.anonymous().login(person.email, person.password)
     assert hash_of(rig, person) == after
 
 
-def test_the_highest_cost_is_found_by_an_index(rig):
-    """Each login looks it up, so the query must not read all accounts."""
-    query = ("SELECT substr(password_hash, 5, 2) FROM accounts WHERE substr(password_hash, 2, 1) = '2'"
+def test_highest_password_cost_is_read_from_index(rig):
+    """Each login reads the highest cost, so the query must not scan all accounts."""
+    query = ("SELECT substr(password_hash, 5, 2) FROM accounts"
+             " WHERE substr(password_hash, 2, 1) = '2'"
              " ORDER BY substr(password_hash, 5, 2) DESC LIMIT 1")
     on_postgres = "DATABASE_URL" in rig.stack.env
     explain = ("SET enable_seqscan = off; SET enable_sort = off; EXPLAIN" if on_postgres

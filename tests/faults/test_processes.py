@@ -1,4 +1,5 @@
-"""Faults of processes: killed, replaced, stopped, started twice; what clients notice of it."""
+"""Process failures and control: killed, reloaded, stopped and started twice; and the effects on
+clients."""
 
 import contextlib
 import json
@@ -18,17 +19,17 @@ from support.processes import alive, unread_bytes
 from support.waiting import wait_until
 
 POOLS = ("core", "auth", "directory", "files", "uploads")
-HANGUPS = 20
+RELOADS = 20
 CLIENTS = 1000
 LDAPS_PORT = 636
 USER = "/users/Administrator"
 
-# A file that a master can open and its workers cannot: /proc/self is somebody else to each.
-MASTERS_ALONE = "/proc/self/task/{}/comm"
+# A file that only the master can open: /proc/self is another process for each worker.
+MASTER_ONLY = "/proc/self/task/{}/comm"
 
 
 def loads(rig):
-    """The two paths that are kept busy: a multiplexing pool, and one request a connection."""
+    """Returns loads on a multiplexing pool, and on a pool with one request per connection."""
     return (Load(rig.stack.http_url, "/health", kept=8, fresh=4),
             Load(rig.stack.http_url, USER, kept=3, fresh=1, headers=rig.bearer()))
 
@@ -38,16 +39,17 @@ def assert_all_served(*several):
         assert set(load.statuses) == {200}, (load.statuses, load.bodies)
 
 
-def replaced(rig, before, pool=""):
-    """Whether as many workers as before are there, and none of the old ones."""
+def are_replaced(rig, before, pool=""):
+    """Returns True if all old workers have been replaced by as many new ones."""
     now = rig.service.workers(pool)
     return len(now) == len(before) and not set(now) & set(before)
 
 
-# --- killed -------------------------------------------------------------------------------------
+# --- killed processes -----------------------------------------------------------------------------
 
-def test_logins_come_after_everything_else(rig):
-    """Of the processor: core and its like are not in the session of those that hash passwords."""
+def test_auth_workers_have_lower_priority_and_own_session(rig):
+    """Core and similar pools run with higher priority and in another session than the workers
+    that hash passwords."""
     quick = {(os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid))
              for pool in ("core", "directory", "files") for pid in rig.service.workers(pool)}
     slow = {(os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid))
@@ -58,18 +60,18 @@ def test_logins_come_after_everything_else(rig):
 
 @pytest.mark.parametrize("pool, path, well", [("core", "/health", 200), ("directory", USER, 200),
                                               ("auth", "/auth/login", 405)])
-def test_killed_workers_come_back(rig, pool, path, well):
+def test_killed_workers_are_restarted(rig, pool, path, well):
     before = rig.service.workers(pool)
     with Load(rig.stack.http_url, path, kept=8, fresh=2, headers=rig.bearer()) as load:
         load.wait_for(50)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
             load.wait_for(20)
-        wait_until(lambda: replaced(rig, before, pool), what="the new workers")
+        wait_until(lambda: are_replaced(rig, before, pool), what="the workers to be restarted")
         load.wait_for(100)
         lost = load.total() - load.statuses[well]
         load.wait_for(300)
-        assert load.total() - load.statuses[well] == lost, "after that nothing is lost"
+        assert load.total() - load.statuses[well] == lost, "requests were lost after the restart"
     assert set(load.statuses) <= {well, 502, 504}, load.statuses
     assert load.statuses[well] > 10 * lost
     for status, body in load.bodies.items():
@@ -77,33 +79,33 @@ def test_killed_workers_come_back(rig, pool, path, well):
                                             504: "GATEWAY_TIMEOUT"}[status]
 
 
-def test_all_workers_killed_at_once(rig):
+def test_service_survives_kill_of_all_workers(rig):
     before = rig.service.workers()
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: replaced(rig, before), what="the new workers")
-    assert rig.nobody("").get("/health").status_code == 200
+    wait_until(lambda: are_replaced(rig, before), what="the workers to be restarted")
+    assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get(USER).status_code == 200
     assert rig.api.get("/auth/me").status_code == 200
 
 
-def test_a_killed_master_takes_its_workers_with_it_and_can_be_started_again(rig):
+def test_workers_exit_with_killed_master(rig):
     workers = rig.service.workers()
     os.kill(rig.service.pid, signal.SIGKILL)
-    wait_until(lambda: not any(alive(pid) for pid in workers), what="the end of the workers")
-    response = rig.nobody("").get("/health")
-    contract.refused(response, 502, "BAD_GATEWAY")
-    rig.service.start()  # its sockets lie about: nobody listens on them
-    assert rig.nobody("").get("/health").status_code == 200
+    wait_until(lambda: not any(alive(pid) for pid in workers), what="the workers to exit")
+    response = rig.anonymous("").get("/health")
+    contract.check_error(response, 502, "BAD_GATEWAY")
+    rig.service.start()  # the old socket files exist, but nobody listens on them
+    assert rig.anonymous("").get("/health").status_code == 200
 
 
-# --- replaced -----------------------------------------------------------------------------------
+# --- reloads --------------------------------------------------------------------------------------
 
-def test_hangups_lose_no_request(rig):
+def test_reloads_lose_no_request(rig):
     health, users = loads(rig)
     with health, users:
         health.wait_for(50)
-        for _ in range(HANGUPS):
+        for _ in range(RELOADS):
             before = set(rig.service.workers())
             rig.reload()
             assert set(rig.service.workers()) - before
@@ -112,15 +114,15 @@ def test_hangups_lose_no_request(rig):
     assert_all_served(health, users)
 
 
-def test_hangups_without_a_pause_lose_no_request(rig):
+def test_rapid_reloads_lose_no_request(rig):
     health, users = loads(rig)
     with health, users:
         health.wait_for(50)
         ready = rig.count_log("ready")
-        for _ in range(HANGUPS):
+        for _ in range(RELOADS):
             rig.service.reload()
             time.sleep(0.02)
-        wait_until(lambda: rig.count_log("ready") > ready, 20, "the last reload")
+        wait_until(lambda: rig.count_log("ready") > ready, 20, "the last reload to finish")
         health.wait_for(200)
         users.wait_for(20)
     assert_all_served(health, users)
@@ -131,125 +133,129 @@ def test_recycled_workers_lose_no_request(make_rig, directory):
     before = set(rig.service.workers())
     health, users = loads(rig)
     with health, users:
-        wait_until(lambda: not set(rig.service.workers("core")) & before, 30, "new core workers")
-        wait_until(lambda: not set(rig.service.workers("directory")) & before, 30, "and directory")
+        wait_until(lambda: not set(rig.service.workers("core")) & before, 30,
+                   "core workers to be replaced")
+        wait_until(lambda: not set(rig.service.workers("directory")) & before, 30,
+                   "directory workers to be replaced")
         health.wait_for(1000)
     assert_all_served(health, users)
 
 
-def test_old_workers_leave_when_the_new_are_ready(rig):
+def test_old_workers_exit_after_new_workers_are_ready(rig):
     before = rig.service.workers()
     rig.reload()
-    wait_until(lambda: not set(rig.service.workers()) & set(before), 15, "the end of the old ones")
+    wait_until(lambda: not set(rig.service.workers()) & set(before), 15, "the old workers to exit")
     assert len(rig.service.workers()) == len(before)
 
 
-def test_a_reload_takes_new_settings(rig):
+def test_reload_applies_new_settings(rig):
     rig.set(APP_NAME="another name", CORE_WORKERS=3)
     rig.reload()
-    wait_until(lambda: len(rig.service.workers("core")) == 3, what="the third worker")
-    assert rig.nobody("").get("/health").json()["service"] == "another name"
+    wait_until(lambda: len(rig.service.workers("core")) == 3, what="the third worker to start")
+    assert rig.anonymous("").get("/health").json()["service"] == "another name"
 
 
 def hold_reload(rig):
-    """Begins a reload that does not end: some of its workers are stopped before they are ready.
-    Returns those."""
+    """Starts a reload that does not finish, because some of its workers are stopped before they
+    are ready. Returns those workers, or None if the reload finished."""
     old, ready = set(rig.service.workers()), rig.count_log("ready")
     held = set()
     rig.service.reload()
     while not held:
         for pid in set(rig.service.workers()) - old - held:
             held.add(pid)
-            send(pid, signal.SIGSTOP)
-    time.sleep(0.2)  # for what is not held to end the reload
+            signal_process(pid, signal.SIGSTOP)
+    time.sleep(0.2)  # gives the reload time to finish if too few workers were stopped
     if rig.count_log("ready") == ready:
         return held
     for pid in held:
-        send(pid, signal.SIGCONT)
+        signal_process(pid, signal.SIGCONT)
     return None
 
 
-def send(pid, number):
+def signal_process(pid, number):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
-def test_who_dies_during_a_reload_is_replaced_before_its_end(make_rig, directory):
+def test_worker_killed_during_reload_is_restarted_at_once(make_rig, directory):
     rig = make_rig(directory, FILES_WORKERS=16)
-    held = wait_until(lambda: hold_reload(rig), 30, "a reload that lasts")
+    held = wait_until(lambda: hold_reload(rig), 30, "a reload that does not finish")
     serving = [pid for pid in rig.service.workers("core") if pid not in held]
     for pid in serving:
         os.kill(pid, signal.SIGKILL)
-    assert rig.nobody("").get("/health").status_code == 200  # by its successor
+    assert rig.anonymous("").get("/health").status_code == 200  # served by the restarted worker
     for pid in held:
-        send(pid, signal.SIGCONT)
-    wait_until(lambda: not any(alive(pid) for pid in serving), what="the end of the reload")
-    assert rig.nobody("").get("/health").status_code == 200
+        signal_process(pid, signal.SIGCONT)
+    wait_until(lambda: not any(alive(pid) for pid in serving), what="the reload to finish")
+    assert rig.anonymous("").get("/health").status_code == 200
 
 
-def test_tokens_outlive_a_reload(rig):
+def test_tokens_stay_valid_after_reload(rig):
     token = rig.api.token
     rig.reload()
-    assert rig.nobody().bearing(token).get("/auth/me").status_code == 200
+    assert rig.anonymous().bearing(token).get("/auth/me").status_code == 200
 
 
 @pytest.mark.parametrize("name, value", [("CORE_WORKERS", "many"), ("LDAP_TLS_CA_FILE", "/no/file"),
                                          ("APP_NAME", ""), ("LDAP_BIND_PASSWORD", ""),
                                          ("AUDIT_LOG_PATH", "/dev/null/audit.jsonl")])
-def test_a_reload_with_a_broken_setting_keeps_the_old(rig, name, value):
+def test_reload_with_invalid_setting_keeps_old_configuration(rig, name, value):
     workers = rig.service.workers()
     rig.set(**{name: value})
     rig.service.reload()
-    wait_until(lambda: rig.count_log(name), what="the complaint")
+    wait_until(lambda: rig.count_log(name), what="the error to be logged")
     assert rig.service.workers() == workers
-    assert rig.nobody("").get("/health").json()["service"] == "kontora"
+    assert rig.anonymous("").get("/health").json()["service"] == "kontora"
     assert rig.api.get(USER).status_code == 200
 
 
-def test_a_reload_whose_workers_cannot_start_is_taken_back(rig):
+def test_reload_whose_workers_cannot_start_is_reverted(rig):
     workers = rig.service.workers()
-    rig.set(AUDIT_LOG_PATH=MASTERS_ALONE.format(rig.service.pid))
+    rig.set(AUDIT_LOG_PATH=MASTER_ONLY.format(rig.service.pid))
     rig.service.reload()
     wait_until(lambda: rig.count_log("new workers did not start"), what="the complaint")
     assert set(workers) <= set(rig.service.workers())
     assert_serves(rig)
-    os.kill(workers[0], signal.SIGKILL)  # its successor is of the old configuration
-    wait_until(lambda: len(rig.service.workers()) == len(workers), what="the successor")
+    os.kill(workers[0], signal.SIGKILL)  # must be restarted with the old configuration
+    wait_until(lambda: len(rig.service.workers()) == len(workers),
+               what="the worker to be restarted")
     assert_serves(rig)
     rig.set(AUDIT_LOG_PATH=None)
     rig.reload()
-    wait_until(lambda: not set(workers) & set(rig.service.workers()), 15, "the end of the old")
+    wait_until(lambda: not set(workers) & set(rig.service.workers()), 15, "the old workers to exit")
     assert_serves(rig)
 
 
 def assert_serves(rig):
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert rig.api.get(USER).status_code == 200
-    assert rig.nobody().post("/auth/login", json={}).status_code == 400  # it is audited
+    assert rig.anonymous().post("/auth/login", json={}).status_code == 400  # writes an audit line
 
 
-# --- stopped ------------------------------------------------------------------------------------
+# --- stops ----------------------------------------------------------------------------------------
 
-def test_a_stop_lets_a_slow_request_finish(rig, harmed):
-    harmed.freeze()
+def test_stop_waits_for_slow_request(rig, breakable_directory):
+    breakable_directory.freeze()
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(rig.api.get, USER)
-        wait_until(lambda: unread_bytes(harmed.address, LDAPS_PORT), what="the slow request")
+        wait_until(lambda: unread_bytes(breakable_directory.address, LDAPS_PORT),
+                   what="the slow request to reach the directory")
         os.kill(rig.service.pid, signal.SIGTERM)
-        wait_until(lambda: rig.count_log("stopping"), what="the stop")
+        wait_until(lambda: rig.count_log("stopping"), what="the stop to begin")
         assert rig.service.alive
-        harmed.thaw()
+        breakable_directory.thaw()
         assert slow.result().status_code == 200
-    wait_until(lambda: not rig.service.alive, what="the end")
+    wait_until(lambda: not rig.service.alive, what="the service to stop")
     assert not list(rig.stack.socket_dir.glob("*.sock"))
 
 
-def test_a_stop_under_load_ends_cleanly(rig):
+def test_stop_under_load_is_clean(rig):
     health, users = loads(rig)
     with health, users:
         health.wait_for(100)
         os.kill(rig.service.pid, signal.SIGTERM)
-        wait_until(lambda: not rig.service.alive, 15, "the end")
+        wait_until(lambda: not rig.service.alive, 15, "the service to stop")
         health.wait_for(20)
     assert set(health.statuses) <= {200, 502}, health.statuses
     assert set(users.statuses) <= {200, 502}, users.statuses
@@ -257,29 +263,30 @@ def test_a_stop_under_load_ends_cleanly(rig):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_nothing_is_left_behind(rig, number):
+def test_stop_leaves_no_processes_or_sockets(rig, number):
     workers = rig.service.workers()
     os.kill(rig.service.pid, number)
-    wait_until(lambda: not rig.service.alive, what="the end")
+    wait_until(lambda: not rig.service.alive, what="the service to stop")
     assert not any(alive(pid) for pid in workers)
     assert not list(rig.stack.socket_dir.glob("*.sock"))
 
 
-def test_ctrl_c_reaches_everybody_and_still_drains(rig):
-    """A terminal signals the whole group: workers leave that to the master."""
+def test_ctrl_c_drains_although_all_processes_get_it(rig):
+    """A terminal signals the whole process group; workers ignore the signal and leave the stop
+    to the master."""
     with Load(rig.stack.http_url, "/health") as load:
         load.wait_for(20)
         os.killpg(rig.service.pid, signal.SIGINT)
-        wait_until(lambda: not rig.service.alive, 15, "the end")
+        wait_until(lambda: not rig.service.alive, 15, "the service to stop")
     assert set(load.statuses) <= {200, 502}
 
 
-# --- logs ---------------------------------------------------------------------------------------
+# --- logs -----------------------------------------------------------------------------------------
 
-def test_logs_are_reopened(make_rig):
+def test_all_processes_reopen_logs(make_rig):
     rig = make_rig(LOG_PATH="logs/service.log")
     logs_dir = rig.stack.logs_dir
-    rig.nobody().login(*rig.stack.administrator)
+    rig.anonymous().login(*rig.stack.administrator)
     rotated = {}
     for name in ("service.log", "audit.jsonl"):
         rotated[name] = logs_dir / f"{name}.1"
@@ -287,31 +294,32 @@ def test_logs_are_reopened(make_rig):
     rig.service.reopen_logs()
     wait_until((logs_dir / "audit.jsonl").exists, what="a new audit log")
     wait_until((logs_dir / "service.log").exists, what="a new service log")
-    for pool_path in ("/auth/login", "/users"):  # workers reopen one by one
-        wait_until(lambda path=pool_path: reopened(rig, path, rotated), what="all workers")
+    for pool_path in ("/auth/login", "/users"):  # workers reopen their logs one after the other
+        wait_until(lambda path=pool_path: reopened(rig, path, rotated),
+                   what="all workers to reopen their logs")
     assert len(rig.audit().all()) > 0
 
 
 def reopened(rig, path, rotated):
-    """Whether a few calls in a row leave nothing in the old files."""
+    """Returns True if several calls write nothing to the rotated files."""
     sizes = [file.stat().st_size for file in rotated.values()]
     for _ in range(6):
-        rig.nobody().post(path, json={})
+        rig.anonymous().post(path, json={})
     return sizes == [file.stat().st_size for file in rotated.values()]
 
 
-# --- sockets ------------------------------------------------------------------------------------
+# --- sockets --------------------------------------------------------------------------------------
 
 def environment(rig, **more):
     return {**rig.stack.env, **more}
 
 
-def test_a_second_service_on_the_same_sockets_refuses(rig, binary):
+def test_second_service_on_same_sockets_does_not_start(rig, binary):
     done = subprocess.run([binary, "serve"], env=environment(rig), cwd=rig.folder, timeout=20,
                           capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "in use" in done.stderr
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert len(list(rig.stack.socket_dir.glob("*.sock"))) == len(POOLS)
 
 
@@ -333,14 +341,15 @@ os.execv(command[0], command)
 
 
 def launch(rig, binary, names, folder, **more):
-    """The service on sockets that were opened for it, as systemd does. In any order of names."""
+    """Starts the service on sockets that were opened for it, as systemd does, in any order of
+    names."""
     paths = ":".join(str(folder / f"{name}.sock") for name in names)
     return subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, ":".join(names), paths, binary, "serve"],
         env=environment(rig, **more), cwd=rig.folder, start_new_session=True)
 
 
-def end(process):
+def stop_process(process):
     process.terminate()
     try:
         return process.wait(15)
@@ -349,35 +358,37 @@ def end(process):
         raise
 
 
-def test_sockets_of_systemd(rig, binary, tmp_path):
+def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
     rig.service.stop()
-    process = launch(rig, binary, ["files", "uploads", "directory", "core", "auth"], rig.stack.socket_dir,
+    process = launch(rig, binary, ["files", "uploads", "directory", "core", "auth"],
+                     rig.stack.socket_dir,
                      SOCKET_DIR=str(tmp_path / "unused"))
     try:
-        site = rig.nobody("")
-        wait_until(lambda: site.get("/health").status_code == 200, what="the service")
+        site = rig.anonymous("")
+        wait_until(lambda: site.get("/health").status_code == 200, what="the service to start")
         assert rig.api.get(USER).status_code == 200
         assert not list(tmp_path.glob("unused/*"))
     finally:
-        status = end(process)
+        status = stop_process(process)
     assert status == 0
-    assert len(list(rig.stack.socket_dir.glob("*.sock"))) == len(POOLS), "they are systemd's"
+    assert len(list(rig.stack.socket_dir.glob("*.sock"))) == len(POOLS), (
+        "sockets of systemd must not be removed")
 
 
-def test_sockets_that_systemd_meant_for_another_process(rig, binary):
-    """LISTEN_PID names somebody else: the service makes its own."""
+def test_sockets_passed_to_other_process_are_ignored(rig, binary):
+    """LISTEN_PID names another process, so the service must open its own sockets."""
     rig.service.stop()
     process = subprocess.Popen([binary, "serve"], cwd=rig.folder, start_new_session=True,
                                env=environment(rig, LISTEN_PID="1", LISTEN_FDS="4",
                                                LISTEN_FDNAMES="core:auth:directory:files"))
     try:
-        site = rig.nobody("")
-        wait_until(lambda: site.get("/health").status_code == 200, what="the service")
+        site = rig.anonymous("")
+        wait_until(lambda: site.get("/health").status_code == 200, what="the service to start")
     finally:
-        assert end(process) == 0
+        assert stop_process(process) == 0
 
 
-def test_systemd_is_told(rig, binary, tmp_path):
+def test_systemd_is_notified_of_state(rig, binary, tmp_path):
     rig.service.stop()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.bind(str(tmp_path / "notify"))
@@ -390,42 +401,42 @@ def test_systemd_is_told(rig, binary, tmp_path):
             assert b"RELOADING=1" in told.recv(4096)
             assert b"READY=1" in told.recv(4096)
         finally:
-            assert end(process) == 0
+            assert stop_process(process) == 0
         assert b"STOPPING=1" in told.recv(4096)
 
 
-# --- crash loops --------------------------------------------------------------------------------
+# --- crash loops ----------------------------------------------------------------------------------
 
-def test_workers_that_cannot_start_are_tried_ever_more_seldom(rig, binary, tmp_path):
-    """Ten thousand forks a second would take the host with them."""
-    log, path = tmp_path / "log", MASTERS_ALONE.format("$$")  # exec keeps the pid
+def test_workers_that_cannot_start_are_restarted_with_backoff(rig, binary, tmp_path):
+    """Without backoff, thousands of forks per second would overload the host."""
+    log, path = tmp_path / "log", MASTER_ONLY.format("$$")  # exec keeps the pid
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["sh", "-c", f'AUDIT_LOG_PATH="{path}" exec "$0" serve', binary], cwd=tmp_path,
             stderr=output, start_new_session=True,
             env=environment(rig, STATE_DIR=str(tmp_path), SOCKET_DIR=str(tmp_path / "run")))
     try:
-        wait_until(lambda: deaths(log) >= 12, what="the first deaths")
-        time.sleep(3)  # the measure is a rate: nothing else can be waited for
-        assert deaths(log) < 100
+        wait_until(lambda: count_exits(log) >= 12, what="the first workers to exit")
+        time.sleep(3)  # the test measures a rate, so it waits for a fixed time
+        assert count_exits(log) < 100
     finally:
-        assert end(process) == 0
+        assert stop_process(process) == 0
 
 
-def deaths(log):
+def count_exits(log):
     return log.read_text(encoding="utf-8").count(f"ended by status {os.EX_CONFIG}")
 
 
-# --- crowds -------------------------------------------------------------------------------------
+# --- many clients ---------------------------------------------------------------------------------
 
-def test_a_thousand_clients(rig):
+def test_1000_clients_are_served(rig):
     with Load(rig.stack.http_url, "/health", kept=CLIENTS, fresh=0) as load:
         load.wait_for(5 * CLIENTS, 60)
     assert_all_served(load)
     assert not rig.count_log("ended by")
 
 
-def test_a_thousand_clients_through_a_reload(rig):
+def test_1000_clients_are_served_during_reload(rig):
     with Load(rig.stack.http_url, "/health", kept=CLIENTS, fresh=0) as load:
         load.wait_for(CLIENTS, 60)
         rig.reload()

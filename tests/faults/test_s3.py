@@ -1,5 +1,5 @@
-"""S3, a real one: objects there and back, addresses that clients get, and a storage that refuses,
-is away, hangs or loses what was sent; without the service, and in the end with it."""
+"""A real S3 server: objects, signed URLs, and failures (refusing, stopped, hanging, losing
+responses); without the service, and at the end with it."""
 
 import contextlib
 import hashlib
@@ -19,12 +19,12 @@ from support.waiting import wait_until
 
 TIMEOUT_MS = 2000
 BOUND_S = TIMEOUT_MS / 1000
-SLACK_S = 1.5  # of a busy machine
+SLACK_S = 1.5  # slack for a busy machine
 REFUSAL_S = 1.0
 
 MIB = 1024 * 1024
 LARGE = 16 * MIB
-LARGE_GROWTH_KIB = 2048  # of the process, with an object of 16 MiB
+LARGE_GROWTH_KIB = 2048  # allowed growth of the process with an object of 16 MiB
 
 SLOW_DOWN = (b"HTTP/1.1 503 Slow Down\r\nContent-Length: 41\r\n\r\n"
              b"<Error><Code>SlowDown</Code></Error>     ")
@@ -38,7 +38,7 @@ def bucket(gateway):
 
 @pytest.fixture
 def open_objects(tmp_path_factory, gateway, bucket):
-    """Opens the bucket, with further parts of STORAGE_URL."""
+    """Returns a function that opens the bucket, with additional parameters of STORAGE_URL."""
     with contextlib.ExitStack() as all_of_them:
         def make(settings=None, path="", **options):
             values = {**gateway.settings(f"{bucket}{path}", **options),
@@ -61,7 +61,7 @@ def proxy(gateway):
 
 
 @pytest.fixture
-def stopped(gateway):
+def stopped_gateway(gateway):
     gateway.stop_gateway()
     yield
     if not gateway.alive:
@@ -69,7 +69,7 @@ def stopped(gateway):
 
 
 def fetch(url, *arguments):
-    """Status, headers and bytes that a client gets."""
+    """Returns the status, the headers and the body that a client gets."""
     done = subprocess.run(["curl", "--silent", "--include", "--noproxy", "*", *arguments, url],
                           check=True, capture_output=True)
     head, _, octets = done.stdout.partition(b"\r\n\r\n")
@@ -83,10 +83,10 @@ def assert_unavailable(answer, *, within_s=BOUND_S):
     assert answer.took_s < within_s + SLACK_S, answer
 
 
-# --- there and back ------------------------------------------------------------------------------
+# --- operations -----------------------------------------------------------------------------------
 
 
-def test_an_object_is_what_was_put(objects, gateway, bucket):
+def test_stored_object_can_be_found_listed_and_deleted(objects, gateway, bucket):
     key = objects.put("Привет".encode())
     size, modified_ms = objects.must("find", key)
     answer = gateway.curl("GET", f"/{bucket}/{key}", "--include")
@@ -103,13 +103,13 @@ def test_an_object_is_what_was_put(objects, gateway, bucket):
     assert objects.staged() == []
 
 
-def test_an_object_may_be_empty(objects):
+def test_empty_object_is_stored(objects):
     key = objects.put(b"")
     assert objects.must("find", key)[0] == "0"
     assert fetch(objects.url(key))[2] == b""
 
 
-def test_a_large_object_takes_no_memory(objects):
+def test_large_object_is_stored_with_little_memory(objects):
     octets = bytes(range(256)) * (LARGE // 256)
     objects.put(b"small")
     before = objects.peak_kib()
@@ -118,7 +118,7 @@ def test_a_large_object_takes_no_memory(objects):
     assert hashlib.sha256(fetch(objects.url(key))[2]).digest() == hashlib.sha256(octets).digest()
 
 
-def test_what_arrives_otherwise_is_refused(objects):
+def test_corrupted_upload_is_refused(objects):
     key = new_key()
     answer = objects.do("spoil", key, objects.file(b"octets"))
     assert_unavailable(answer)
@@ -126,8 +126,8 @@ def test_what_arrives_otherwise_is_refused(objects):
     assert objects.must("find", key) == ["none"]
 
 
-def test_a_list_goes_on_where_it_ended(objects, gateway, bucket):
-    """The gateway gives out fewer than are asked for, and somebody else's objects stand between."""
+def test_list_continues_across_pages_and_foreign_objects(objects, gateway, bucket):
+    """The server returns fewer keys than requested, and other objects are in between."""
     keys = sorted(objects.put(b"x") for _ in range(45))
     for name in ("README", "0", f"{keys[3]}.bak", f"a/{keys[4]}", "ffffffff"):
         gateway.curl("PUT", f"/{bucket}/{name}", "--data", "x")
@@ -141,7 +141,7 @@ def test_a_list_goes_on_where_it_ended(objects, gateway, bucket):
     assert objects.list(keys[20], 1) == [keys[21]]
 
 
-def test_prefixes_share_a_bucket(open_objects, gateway, bucket):
+def test_prefixes_in_one_bucket_are_separate(open_objects, gateway, bucket):
     one, other, top = open_objects(path="/a/one"), open_objects(path="/a/other/"), open_objects()
     key, second = one.put(b"one"), other.put(b"other")
     assert (one.list(), other.list(), top.list()) == ([key], [second], [])
@@ -150,7 +150,7 @@ def test_prefixes_share_a_bucket(open_objects, gateway, bucket):
     assert gateway.curl("GET", f"/{bucket}/a/one/{key}") == "one"
 
 
-def test_a_bucket_may_be_in_the_name_of_the_host(open_objects, gateway, bucket):
+def test_bucket_can_be_part_of_host_name(open_objects, gateway, bucket):
     objects = open_objects(endpoint=f"http://localhost:{gateway.port}", path_style="false")
     key = objects.put(b"octets")
     url = objects.url(key)
@@ -159,7 +159,7 @@ def test_a_bucket_may_be_in_the_name_of_the_host(open_objects, gateway, bucket):
     assert objects.list() == [key]
 
 
-def test_connections_are_kept(open_objects, proxy):
+def test_storage_connection_is_reused(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     key = objects.put(b"octets")
     for _ in range(5):
@@ -168,7 +168,7 @@ def test_connections_are_kept(open_objects, proxy):
     assert proxy.connections == 1
 
 
-def test_encrypted(open_objects, gateway, tmp_path):
+def test_storage_certificate_is_verified(open_objects, gateway, tmp_path):
     objects = open_objects(endpoint=gateway.tls_endpoint)
     key = objects.put(b"octets")
     assert objects.must("find", key)[0] == "6"
@@ -178,10 +178,10 @@ def test_encrypted(open_objects, gateway, tmp_path):
     assert "certificate" in answer.cause
 
 
-# --- addresses -----------------------------------------------------------------------------------
+# --- signed URLs ----------------------------------------------------------------------------------
 
 
-def test_an_address_gives_the_object_as_it_was_named(objects):
+def test_signed_url_returns_object_with_headers(objects):
     key = objects.put(b"0123456789")
     status, headers, octets = fetch(objects.url(key))
     assert (status, octets) == (200, b"0123456789")
@@ -193,7 +193,7 @@ def test_an_address_gives_the_object_as_it_was_named(objects):
     assert fetch(objects.url(key), "--header", f"If-None-Match: {headers['etag']}")[0] == 304
 
 
-def test_addresses_are_of_the_public_endpoint(open_objects, proxy):
+def test_signed_url_uses_public_endpoint(open_objects, proxy):
     objects = open_objects(public_endpoint=proxy.endpoint)
     key = objects.put(b"octets")
     assert proxy.connections == 0
@@ -216,12 +216,12 @@ def parameter_changed(url, name, value):
     ("X-Amz-Signature", "0" * 64), ("X-Amz-Expires", "604800"), ("X-Amz-Date", "20991120T120000Z"),
     ("response-content-type", "text/html"), ("response-content-disposition", "inline"),
 ])
-def test_an_altered_address_is_refused(objects, name, value):
+def test_altered_signed_url_is_refused(objects, name, value):
     key = objects.put(b"octets")
     assert fetch(parameter_changed(objects.url(key), name, value))[0] == 403
 
 
-def test_an_address_is_of_one_object_and_for_reading(objects):
+def test_signed_url_is_valid_for_reading_one_object(objects):
     key, other = objects.put(b"octets"), objects.put(b"other")
     url = objects.url(key)
     assert fetch(url.replace(key, other))[0] == 403
@@ -230,27 +230,27 @@ def test_an_address_is_of_one_object_and_for_reading(objects):
     assert fetch(url)[2] == b"octets"
 
 
-def test_an_address_expires(objects):
+def test_signed_url_expires(objects):
     key = objects.put(b"octets")
     assert fetch(objects.url(key, seconds=-1))[0] == 403
 
 
-# --- a storage that refuses ----------------------------------------------------------------------
+# --- a storage that refuses -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("setting", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_a_wrong_key_is_refused(open_objects, gateway, setting):
+def test_wrong_credentials_are_reported_and_not_retried(open_objects, gateway, setting):
     objects = open_objects({setting: "wrong"})
     for answer in (objects.do("check"), objects.do("put", new_key(), objects.file(b"octets")),
                    objects.do("delete", new_key())):
         assert_unavailable(answer)
         assert "are the keys right" in answer.cause
         assert gateway.keys.secret not in answer.cause
-    assert objects.repetitions() == []  # another try would not help
+    assert objects.repetitions() == []  # a retry would not help
     assert gateway.keys.secret not in objects.log.read_text()
 
 
-def test_a_missing_bucket_is_not_a_missing_object(tmp_path, gateway):
+def test_missing_bucket_is_an_error(tmp_path, gateway):
     objects = Objects(tmp_path, gateway.settings("kontora-nowhere"))
     for answer in (objects.do("check"), objects.do("find", new_key()),
                    objects.do("delete", new_key()), objects.do("list", "-", "10"),
@@ -260,30 +260,30 @@ def test_a_missing_bucket_is_not_a_missing_object(tmp_path, gateway):
     objects.close()
 
 
-# --- a storage that fails ------------------------------------------------------------------------
+# --- a storage that fails -------------------------------------------------------------------------
 
 
-def test_a_stopped_storage_is_unavailable_and_comes_back(objects, gateway, stopped):
+def test_stopped_storage_is_unavailable_and_recovers(objects, gateway, stopped_gateway):
     key = new_key()
     assert_unavailable(objects.do("put", key, objects.file(b"octets")), within_s=REFUSAL_S)
     assert len(objects.repetitions()) == 2
-    assert objects.do("find", key).took_s < 0.1  # it is left alone for a moment
+    assert objects.do("find", key).took_s < 0.1  # no attempt is made during the backoff
     assert_unavailable(objects.do("check"), within_s=REFUSAL_S)
     gateway.start_gateway()
-    wait_until(lambda: objects.do("check").ok, 2 * REFUSAL_S, "the storage")
+    wait_until(lambda: objects.do("check").ok, 2 * REFUSAL_S, "the storage to recover")
     objects.put(b"octets", key)
     assert objects.list() == [key]
     assert objects.staged() == []
 
 
-def test_a_storage_that_began_anew_is_connected_to_again(objects, gateway):
+def test_restarted_storage_is_reconnected(objects, gateway):
     key = objects.put(b"octets")
     gateway.stop_gateway()
     gateway.start_gateway()
     assert objects.must("find", key)[0] == "6"
 
 
-def test_a_silent_storage_is_given_up(open_objects):
+def test_silent_storage_times_out(open_objects):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         objects = open_objects(endpoint=endpoint)
@@ -291,11 +291,12 @@ def test_a_silent_storage_is_given_up(open_objects):
         assert_unavailable(answer)
         assert answer.took_s > BOUND_S / 2
         assert len(objects.repetitions()) == 1
-        wait_until(lambda: objects.do("check").took_s > BOUND_S / 2, 2 * REFUSAL_S, "a real check")
+        wait_until(lambda: objects.do("check").took_s > BOUND_S / 2, 2 * REFUSAL_S,
+                   "a check after the backoff")
 
 
-def test_an_upload_that_stops_is_given_up(open_objects):
-    """Long before a second for each MiB is over."""
+def test_stalled_transfer_times_out(open_objects):
+    """A steady transfer may take one second per MiB; one without progress is aborted sooner."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         objects = open_objects(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
         answer = objects.do("put", new_key(), objects.file(bytes(LARGE)))
@@ -303,18 +304,18 @@ def test_an_upload_that_stops_is_given_up(open_objects):
         assert "too slow" in answer.cause
 
 
-def test_a_storage_that_falls_silent_is_given_up(objects, gateway):
+def test_hanging_storage_times_out(objects, gateway):
     key = objects.put(b"octets")
     gateway.freeze()
     try:
         assert_unavailable(objects.do("find", key))
     finally:
         gateway.thaw()
-    wait_until(lambda: objects.do("find", key).ok, 2 * REFUSAL_S, "the storage")
+    wait_until(lambda: objects.do("find", key).ok, 2 * REFUSAL_S, "the storage to recover")
 
 
-def test_a_silent_name_server_is_given_up(tmp_path, gateway):
-    """The system's own looking-up would wait for it much longer."""
+def test_silent_name_server_times_out(tmp_path, gateway):
+    """The system resolver would wait much longer."""
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.9.9\noptions timeout:30\n")
     mount = f'mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "$@"'
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
@@ -329,19 +330,19 @@ def test_a_silent_name_server_is_given_up(tmp_path, gateway):
         objects.close()
 
 
-def test_an_upload_that_is_cut_begins_again(open_objects, proxy):
+def test_interrupted_upload_is_restarted(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     octets = bytes(range(256)) * (4 * MIB // 256)
     proxy.cut(2 * MIB)
     key = objects.put(octets)
-    assert len(objects.repetitions()) <= 1  # none if libcurl itself has begun again
+    assert len(objects.repetitions()) <= 1  # none if libcurl itself has retried
     assert proxy.connections == 2
     assert fetch(objects.url(key))[2] == octets
 
 
 @pytest.mark.parametrize("command", ["put", "find", "list", "delete"])
-def test_what_is_lost_is_asked_for_again(objects, open_objects, proxy, command):
-    """On a new connection: on one that was kept libcurl does that by itself."""
+def test_lost_response_is_retried(objects, open_objects, proxy, command):
+    """On a new connection, because libcurl itself retries on a reused one."""
     key = objects.put(b"octets")
     unlucky = open_objects(endpoint=proxy.endpoint)
     proxy.lose_answer()
@@ -351,7 +352,7 @@ def test_what_is_lost_is_asked_for_again(objects, open_objects, proxy, command):
     assert objects.list() == ([] if command == "delete" else [key])
 
 
-def test_what_is_lost_on_a_kept_connection_is_asked_for_again(open_objects, proxy):
+def test_lost_response_on_reused_connection_is_retried(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     key = objects.put(b"octets")
     proxy.lose_answer()
@@ -359,7 +360,7 @@ def test_what_is_lost_on_a_kept_connection_is_asked_for_again(open_objects, prox
     assert proxy.connections == 2
 
 
-def test_a_storage_that_is_busy_is_asked_again(open_objects, proxy):
+def test_busy_storage_is_retried(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     for _ in range(2):
         proxy.answer(SLOW_DOWN)
@@ -368,27 +369,27 @@ def test_a_storage_that_is_busy_is_asked_again(open_objects, proxy):
     for _ in range(3):
         proxy.answer(SLOW_DOWN)
     assert_unavailable(objects.do("find", key))
-    objects.must("find", key)  # it was reached, so that nothing is held against it
+    objects.must("find", key)  # a busy storage was reached, so there is no backoff
 
 
-def test_an_answer_that_is_no_list_is_not_believed(open_objects, proxy):
+def test_invalid_list_response_is_an_error(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     objects.put(b"octets")
     proxy.answer(NO_LIST)
     assert_unavailable(objects.do("list", "-", "10"))
 
 
-# --- the service on it ---------------------------------------------------------------------------
+# --- the service on S3 ----------------------------------------------------------------------------
 
 
 @pytest.fixture
 def rig(make_rig, gateway, bucket):
-    """A running stack without a directory, on the bucket."""
+    """Starts a stack without a directory, on the bucket."""
     return make_rig(**gateway.settings(bucket), STORAGE_TIMEOUT_MS=str(TIMEOUT_MS))
 
 
 class FilesSurface:
-    """What a browser on this host has in front of it, in development: it needs no token."""
+    """The files surface of a stack in development, which needs no token."""
 
     def __init__(self, stack):
         self._url = stack.files_url
@@ -407,7 +408,7 @@ class FilesSurface:
         return [each["name"] for each in self.get("/files").json()["files"]]
 
 
-def test_files_are_in_the_bucket_and_nowhere_else(rig, gateway, bucket):
+def test_files_are_stored_only_in_bucket(rig, gateway, bucket):
     surface = FilesSurface(rig.stack)
     uploaded = surface.upload("Заметки".encode(), "Заметки.txt")
     assert uploaded.status_code == 201, uploaded.text
@@ -425,26 +426,28 @@ def test_files_are_in_the_bucket_and_nowhere_else(rig, gateway, bucket):
     assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 0
 
 
-def test_a_service_without_its_storage_says_so(rig, gateway, bucket, stopped):
+def test_storage_outage_is_reported_and_ends(rig, gateway, bucket, stopped_gateway):
     surface = FilesSurface(rig.stack)
-    wait_until(lambda: surface.get("/health/storage").status_code == 503, what="the bad news")
+    wait_until(lambda: surface.get("/health/storage").status_code == 503,
+               what="the outage to be reported")
     began = time.monotonic()
     refused = surface.upload(b"octets")
     assert time.monotonic() - began < BOUND_S + SLACK_S
     assert (refused.status_code, refused.json()["code"]) == (503, "STORAGE_UNAVAILABLE")
     assert "Retry-After" in refused.headers
     assert surface.names() == []
-    assert rig.nobody("").get("/health").status_code == 200
+    assert rig.anonymous("").get("/health").status_code == 200
     assert list((rig.folder / "incoming").iterdir()) == []
     gateway.start_gateway()
-    wait_until(lambda: surface.get("/health/storage").status_code == 200, what="the good news")
+    wait_until(lambda: surface.get("/health/storage").status_code == 200,
+               what="the recovery to be reported")
     uploaded = wait_until(lambda: (answer := surface.upload(b"octets")).ok and answer,
-                          what="an upload")
+                          what="an upload to succeed")
     assert surface.names() == [uploaded.json()["filename"]]
     assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 1
 
 
-# --- settings ------------------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("settings", "fault"), [
@@ -452,7 +455,7 @@ def test_a_service_without_its_storage_says_so(rig, gateway, bucket, stopped):
     ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY"),
     ({"AWS_CA_BUNDLE": "/no/such/file"}, "AWS_CA_BUNDLE"),
 ])
-def test_wrong_settings_are_named(binary, tmp_path, gateway, settings, fault):
+def test_invalid_storage_settings_are_named(binary, tmp_path, gateway, settings, fault):
     done = subprocess.run(
         [binary, "config", "--check"], check=False, capture_output=True, text=True, cwd=tmp_path,
         env={**gateway.settings("files"), "STATE_DIR": str(tmp_path), **settings})

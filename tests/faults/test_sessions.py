@@ -1,4 +1,4 @@
-"""Sessions when settings change, processes die, the database is away, or an old one is upgraded.
+"""Sessions after changes of settings, killed processes, a database outage, or an upgrade.
 
 Mallory holds copies of tokens of the administrator and of Vera, who owns an account.
 """
@@ -24,25 +24,25 @@ FRESH_S = 2  # SESSION_FRESH_S
 COMMANDS = {"action": "end_sessions", "actor": "cli", "resource_type": "session"}
 
 
-def key():
-    """A new secret key."""
+def new_key():
+    """Returns a new secret key."""
     return vault.password() * 3
 
 
-def refresh(nobody, tokens):
-    return nobody.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+def refresh(anonymous, tokens):
+    return anonymous.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
 
 
-def assert_dead(nobody, *all_tokens):
+def assert_dead(anonymous, *all_tokens):
     for tokens in all_tokens:
-        client = nobody.bearing(tokens["access_token"])
-        contract.refused(client.get("/auth/me"), 401, "INVALID_TOKEN")
-        contract.refused(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
-        contract.refused(refresh(nobody, tokens), 401, "INVALID_TOKEN")
+        client = anonymous.bearing(tokens["access_token"])
+        contract.check_error(client.get("/auth/me"), 401, "INVALID_TOKEN")
+        contract.check_error(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
+        contract.check_error(refresh(anonymous, tokens), 401, "INVALID_TOKEN")
 
 
-def works(nobody, tokens):
-    return nobody.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
+def token_works(anonymous, tokens):
+    return anonymous.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
 
 
 def session_of(tokens):
@@ -54,56 +54,57 @@ def kontora(rig, *arguments):
                           timeout=30, check=False, cwd=rig.stack.state_dir, env=rig.stack.env)
 
 
-# --- settings that change -----------------------------------------------------------------------
+# --- changed settings -----------------------------------------------------------------------------
 
-def test_a_new_local_password_ends_the_administrator_s_sessions(make_sql_rig):
-    """Mallory's tokens are of the old password; Vera's session goes on."""
+def test_new_local_password_ends_administrator_sessions(make_sql_rig):
+    """Mallory's tokens were issued for the old password; Vera's session continues."""
     rig = make_sql_rig()
-    vera = Accounts(rig.nobody()).register()
-    mallory = rig.nobody().login(*rig.stack.administrator)
+    vera = Accounts(rig.anonymous()).register()
+    mallory = rig.anonymous().login(*rig.stack.administrator)
     old = rig.stack.env["LOCAL_AUTH_PASSWORD"]
     rig.restart(LOCAL_AUTH_PASSWORD=vault.password())
-    assert_dead(rig.nobody(), mallory)
-    assert works(rig.nobody(), vera.tokens)
-    assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
+    assert_dead(rig.anonymous(), mallory)
+    assert token_works(rig.anonymous(), vera.tokens)
+    assert token_works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
     wait_until(lambda: rig.database.run("SELECT count(ended_at) FROM sessions") == [("1",)],
-               what="the end in the database")
-    rig.restart(LOCAL_AUTH_PASSWORD=old)  # does not revive them
-    assert_dead(rig.nobody(), mallory)
+               what="the session to end in the database")
+    rig.restart(LOCAL_AUTH_PASSWORD=old)  # must not make the old tokens valid again
+    assert_dead(rig.anonymous(), mallory)
 
 
-def test_a_new_key_ends_all_sessions(make_sql_rig):
+def test_new_jwt_key_ends_all_sessions(make_sql_rig):
     rig = make_sql_rig()
-    vera = Accounts(rig.nobody()).register()
-    mallory = rig.nobody().login(*rig.stack.administrator)
+    vera = Accounts(rig.anonymous()).register()
+    mallory = rig.anonymous().login(*rig.stack.administrator)
     old = rig.stack.env["JWT_SECRET_KEY"]
-    rig.restart(JWT_SECRET_KEY=key())
-    assert_dead(rig.nobody(), mallory, vera.tokens)
+    rig.restart(JWT_SECRET_KEY=new_key())
+    assert_dead(rig.anonymous(), mallory, vera.tokens)
     wait_until(lambda: rig.database.run("SELECT count(*) FROM sessions WHERE ended_at IS NULL")
-               == [("0",)], what="the end in the database")
+               == [("0",)], what="the sessions to end in the database")
     rig.restart(JWT_SECRET_KEY=old)
-    assert_dead(rig.nobody(), mallory, vera.tokens)
+    assert_dead(rig.anonymous(), mallory, vera.tokens)
 
 
-def test_sessions_move_to_a_new_key_while_the_previous_one_is_set(make_sql_rig):
+def test_sessions_survive_key_change_with_previous_key(make_sql_rig):
     rig = make_sql_rig()
-    old, new = rig.stack.env["JWT_SECRET_KEY"], key()
-    vera, late = (Accounts(rig.nobody()).register().tokens for _ in range(2))
-    ilja = rig.nobody().login(*rig.stack.administrator)
+    old, new = rig.stack.env["JWT_SECRET_KEY"], new_key()
+    vera, late = (Accounts(rig.anonymous()).register().tokens for _ in range(2))
+    ilja = rig.anonymous().login(*rig.stack.administrator)
     rig.restart(JWT_SECRET_KEY=new, JWT_SECRET_KEY_PREVIOUS=old)
-    assert works(rig.nobody(), vera) and works(rig.nobody(), ilja) and works(rig.nobody(), late)
-    moved = refresh(rig.nobody(), vera).json()
-    renewed = rig.nobody().bearing(ilja["access_token"]).post("/auth/refresh").json()
-    assert refresh(rig.nobody(), vera).json()["refresh_token"] == moved["refresh_token"]
+    for tokens in (vera, ilja, late):
+        assert token_works(rig.anonymous(), tokens)
+    moved = refresh(rig.anonymous(), vera).json()
+    renewed = rig.anonymous().bearing(ilja["access_token"]).post("/auth/refresh").json()
+    assert refresh(rig.anonymous(), vera).json()["refresh_token"] == moved["refresh_token"]
     for tokens in (moved, renewed):
         assert jwt.decode(tokens["access_token"], new, ["HS256"])
     rig.restart(JWT_SECRET_KEY_PREVIOUS="")
-    assert works(rig.nobody(), moved) and works(rig.nobody(), renewed)
-    assert refresh(rig.nobody(), moved).status_code == 200
-    assert_dead(rig.nobody(), late)
+    assert token_works(rig.anonymous(), moved) and token_works(rig.anonymous(), renewed)
+    assert refresh(rig.anonymous(), moved).status_code == 200
+    assert_dead(rig.anonymous(), late)
 
 
-def test_the_previous_key_is_as_strong_as_the_key(make_rig):
+def test_previous_key_must_be_strong_in_production(make_rig):
     rig = make_rig()
     for name, previous, complaint in (("production", "short", "JWT_SECRET_KEY_PREVIOUS"),
                                       ("production", "", ""), ("development", "short", "")):
@@ -116,21 +117,21 @@ def test_the_previous_key_is_as_strong_as_the_key(make_rig):
         assert previous == "" or previous not in done.stderr
 
 
-# --- processes that die -------------------------------------------------------------------------
+# --- killed processes -----------------------------------------------------------------------------
 
-def test_a_lost_answer_is_asked_for_again(make_sql_rig):
-    """A worker is killed between the commit of a refresh and its answer: the client, who cannot know,
-    repeats it and gets the successor."""
+def test_refresh_lost_by_killed_worker_can_be_repeated(make_sql_rig):
+    """A worker is killed between the commit of a refresh and its response; the client repeats
+    the request and gets the same successor."""
     rig = make_sql_rig()
-    tokens = Accounts(rig.nobody()).register().tokens
+    tokens = Accounts(rig.anonymous()).register().tokens
     dice = random.Random(7)
     for _ in range(5):
         killer = threading.Timer(dice.uniform(0, 0.02), kill_workers, [rig])
         killer.start()
-        answer = wait_until(lambda: answered(rig, tokens), 30, "an answer")
+        answer = wait_until(lambda: refresh_answered(rig, tokens), 30, "a response of the service")
         killer.join()
         assert answer.status_code == 200, answer.text
-        again = wait_until(lambda: answered(rig, tokens), 30, "an answer")
+        again = wait_until(lambda: refresh_answered(rig, tokens), 30, "a response of the service")
         assert again.json()["refresh_token"] == answer.json()["refresh_token"]
         tokens = again.json()
     octets = rig.database.bytes_literal(bytes.fromhex(session_of(tokens)))
@@ -140,41 +141,44 @@ def test_a_lost_answer_is_asked_for_again(make_sql_rig):
 
 def kill_workers(rig):
     for pid in rig.service.workers("auth"):
-        with_no_such_process(os.kill, pid, signal.SIGKILL)
+        ignore_missing_process(os.kill, pid, signal.SIGKILL)
 
 
-def with_no_such_process(act, *arguments):
+def ignore_missing_process(act, *arguments):
     try:
         act(*arguments)
     except ProcessLookupError:
         pass
 
 
-def answered(rig, tokens):
-    """The answer of the service itself, None where nginx has none."""
-    response = refresh(rig.nobody(), tokens)
+def refresh_answered(rig, tokens):
+    """Returns the response of the service, or None if nginx sent an error."""
+    response = refresh(rig.anonymous(), tokens)
     return None if response.status_code in (500, 502, 503, 504) else response
 
 
-def test_ends_survive_workers_that_are_killed(make_sql_rig):
-    """What workers share is never locked, and an end is in the database."""
+def test_ended_sessions_stay_ended_after_workers_are_killed(make_sql_rig):
+    """Shared memory has no locks that a killed worker could hold, and the end of a session is in
+    the database."""
     rig = make_sql_rig()
     for _ in range(3):
-        mallory = rig.nobody().login(*rig.stack.administrator)
-        assert works(rig.nobody(), mallory)
-        assert rig.nobody().bearing(mallory["access_token"]).post("/auth/logout").status_code == 204
+        mallory = rig.anonymous().login(*rig.stack.administrator)
+        assert token_works(rig.anonymous(), mallory)
+        client = rig.anonymous().bearing(mallory["access_token"])
+        assert client.post("/auth/logout").status_code == 204
         before = set(rig.service.workers())
         for pid in before:
-            with_no_such_process(os.kill, pid, signal.SIGKILL)
+            ignore_missing_process(os.kill, pid, signal.SIGKILL)
         wait_until(lambda: before.isdisjoint(rig.service.workers())
-                   and len(rig.service.workers()) >= len(before), 20, "new workers")
-        assert_dead(rig.nobody(), mallory)
+                   and len(rig.service.workers()) >= len(before), 20, "the workers to be restarted")
+        assert_dead(rig.anonymous(), mallory)
 
 
-# --- without the database -----------------------------------------------------------------------
+# --- database failures ----------------------------------------------------------------------------
 
 def break_session_ends(rig, guid):
-    """Makes the database refuse changes of the sessions of one user; returns what undoes it."""
+    """Makes the database refuse changes of one user's sessions; returns a function that reverts
+    this."""
     database, condition = rig.database, f"OLD.subject = 'directory:{guid}'"
     if "DATABASE_URL" not in rig.stack.env:
         database.run("CREATE TRIGGER broken BEFORE UPDATE ON sessions"
@@ -187,41 +191,41 @@ def break_session_ends(rig, guid):
     return lambda: database.run("DROP TRIGGER broken ON sessions")
 
 
-def test_user_who_cannot_be_checked_does_not_keep_others_from_it(make_sql_rig, directory, truth):
-    """The sessions of mallory, who is sorted behind vera, end although those of vera cannot."""
+def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, ldap_admin):
+    """Mallory is checked after Vera; Mallory's sessions end although Vera's cannot be updated."""
     rig = make_sql_rig(directory, LDAP_LOGIN_CACHE_S=1, **LOGIN_SETTINGS)
-    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
-    people = People(rig.api, truth, truth.add_ou(tag()))
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
+    people = People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
     owners = {}
     for user in (people.create(), people.create()):
-        tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
-        guid = rig.nobody().bearing(tokens["access_token"]).get("/auth/me").json()["id"]
+        tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
+        guid = rig.anonymous().bearing(tokens["access_token"]).get("/auth/me").json()["id"]
         owners[guid.removeprefix("directory:")] = user, tokens
     first, last = sorted(owners)
     mend = break_session_ends(rig, first)
     for user, _ in owners.values():
-        truth.set(user["dn"], "userAccountControl", "514")
+        ldap_admin.set(user["dn"], "userAccountControl", "514")
     ended = f"SELECT count(ended_at) FROM sessions WHERE subject = 'directory:{last}'"
-    wait_until(lambda: rig.database.run(ended) == [("1",)], 25, "the end of mallory's session")
-    assert_dead(rig.nobody(), owners[last][1])
+    wait_until(lambda: rig.database.run(ended) == [("1",)], 25, "Mallory's session to end")
+    assert_dead(rig.anonymous(), owners[last][1])
     wait_until(lambda: f"cannot check directory:{first}" in str(rig.log()),
-               what="a warning")
+               what="a warning in the log")
     mend()
     wait_until(lambda: rig.database.run(ended.replace(last, first)) == [("1",)], 25,
-               "the end of vera's session")
+               "Vera's session to end")
 
 
-def test_the_directory_is_served_without_the_database(make_rig, directory, postgres, truth):
-    """A session that was alive on this host is accepted while the database is down: only there can it
-    end."""
+def test_known_session_works_during_database_outage(make_rig, directory, postgres, ldap_admin):
+    """A session that was alive on this host is accepted while the database is down, because only
+    the database could record its end by another host."""
     rig = make_rig(directory, database=postgres, **LOGIN_SETTINGS)
-    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory")
-    user = People(rig.api, truth, truth.add_ou(tag())).create()
-    tokens = rig.nobody().login(user["sAMAccountName"], user["password"])
-    client = rig.nobody().bearing(tokens["access_token"])
+    wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
+    user = People(rig.api, ldap_admin, ldap_admin.add_ou(tag())).create()
+    tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
+    client = rig.anonymous().bearing(tokens["access_token"])
     assert client.get("/users?limit=1").status_code == 200
-    ended = rig.nobody().login(*rig.stack.administrator)
-    assert rig.nobody().bearing(ended["access_token"]).post("/auth/logout").status_code == 204
+    ended = rig.anonymous().login(*rig.stack.administrator)
+    assert rig.anonymous().bearing(ended["access_token"]).post("/auth/logout").status_code == 204
     postgres.stop()
     try:
         end = rig.api.get("/auth/me").elapsed.total_seconds() + 2 * FRESH_S
@@ -230,23 +234,23 @@ def test_the_directory_is_served_without_the_database(make_rig, directory, postg
                 response = someone.get("/users?limit=1")
                 assert response.status_code == 200, response.text
         wait_until(lambda: rig.api.get("/auth/me").elapsed.total_seconds() < 0.5,
-                   what="answers that do not wait")
-        dead = rig.nobody().bearing(ended["access_token"]).get("/auth/me")
-        assert dead.status_code in (401, 503), "it was not alive"
+                   what="responses without delay")
+        dead = rig.anonymous().bearing(ended["access_token"]).get("/auth/me")
+        assert dead.status_code in (401, 503), "the session had ended before the outage"
     finally:
         postgres.start()
-    dead = rig.nobody().bearing(ended["access_token"])
+    dead = rig.anonymous().bearing(ended["access_token"])
     wait_until(lambda: {dead.get(path).status_code for path in ("/auth/me", "/users?limit=1") * 8}
-               == {401}, what="the database")
+               == {401}, what="the database to recover")
 
 
-# --- the command line ---------------------------------------------------------------------------
+# --- kontora sessions -----------------------------------------------------------------------------
 
-def test_sessions_are_listed_and_ended(make_sql_rig):
+def test_sessions_command_lists_and_ends_sessions(make_sql_rig):
     rig = make_sql_rig()
-    vera, other = (Accounts(rig.nobody()).register() for _ in range(2))
-    further = Accounts(rig.nobody()).log_in(vera)
-    ilja = rig.nobody().login(*rig.stack.administrator)
+    vera, other = (Accounts(rig.anonymous()).register() for _ in range(2))
+    further = Accounts(rig.anonymous()).log_in(vera)
+    ilja = rig.anonymous().login(*rig.stack.administrator)
     rows = [line.split("\t") for line in kontora(rig, "sessions", "list").stdout.splitlines()]
     assert [row[0] for row in rows] == [session_of(tokens) for tokens in (
         vera.tokens, other.tokens, further, ilja)]
@@ -259,14 +263,14 @@ def test_sessions_are_listed_and_ended(make_sql_rig):
                                                             session_of(further)]
     done = kontora(rig, "sessions", "end", session_of(further))
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 ended\n", "")
-    assert_dead(rig.nobody(), further)
+    assert_dead(rig.anonymous(), further)
     assert kontora(rig, "sessions", "end", session_of(further)).returncode == os.EX_NOUSER
     assert kontora(rig, "sessions", "end", "--subject", vera.email).stdout == "1 ended\n"
-    assert_dead(rig.nobody(), vera.tokens)
-    assert works(rig.nobody(), other.tokens) and works(rig.nobody(), ilja)
+    assert_dead(rig.anonymous(), vera.tokens)
+    assert token_works(rig.anonymous(), other.tokens) and token_works(rig.anonymous(), ilja)
     assert kontora(rig, "sessions", "end", "--all").stdout == "2 ended\n"
-    wait_until(lambda: not works(rig.nobody(), ilja), 5 * FRESH_S, "the end")
-    assert_dead(rig.nobody(), other.tokens, ilja)
+    wait_until(lambda: not token_works(rig.anonymous(), ilja), 5 * FRESH_S, "the session to end")
+    assert_dead(rig.anonymous(), other.tokens, ilja)
     assert kontora(rig, "sessions", "list").stdout == ""
     audited = [line for line in rig.audit().all() if line["action"] == "end_sessions"]
     assert [(line["resource_id"], line["status"]) for line in audited] == [
@@ -278,44 +282,44 @@ def test_sessions_are_listed_and_ended(make_sql_rig):
 @pytest.mark.parametrize("arguments", [(), ("end",), ("list", "a", "b"), ("end", "a", "b"),
                                        ("end", "a", "--all"), ("end", "--all", "--subject", "a"),
                                        ("list", "--all"), ("list", "--subject", "a"), ("stop",)])
-def test_wrong_arguments_end_no_session(make_rig, arguments):
+def test_invalid_sessions_command_ends_no_session(make_rig, arguments):
     rig = make_rig()
     done = kontora(rig, "sessions", *arguments)
     assert done.returncode == EXIT_USAGE and "usage: kontora sessions" in done.stderr
-    assert works(rig.nobody(), rig.nobody().login(*rig.stack.administrator))
+    assert token_works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
 
 
-# --- an upgrade ---------------------------------------------------------------------------------
+# --- upgrade --------------------------------------------------------------------------------------
 
-BEFORE = "7"  # the last migration before sessions had rows of their own
+OLD_MIGRATION = "7"  # the last migration before sessions had their own rows
 
 
-def stored(client):
+def stored_files(client):
     return [(file["name"], file["size"], file["etag"]) for file in listed(client)]
 
 
-def test_an_upgrade_ends_sessions_once_and_keeps_all_else(make_sql_rig):
-    """Of a database with an account, its role, and a file; then a session of before."""
+def test_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
+    """The database has an account with its role, a file, and a session in the old format."""
     rig = make_sql_rig()
-    vera = Accounts(rig.nobody()).register(email=address())
+    vera = Accounts(rig.anonymous()).register(email=address())
     upload = vera.client.post("/files/upload", files={"file": ("a.txt", b"kept")})
     assert upload.status_code == 201, upload.text
-    before = stored(vera.client)
+    before = stored_files(vera.client)
     assert len(before) == 1
     rig.service.stop()
-    rig.service.migrate("down", BEFORE)
+    rig.service.migrate("down", OLD_MIGRATION)
     rig.database.run("INSERT INTO sessions (account_id, subject, family, digest, issued_at, "
                      f"expires_at) VALUES ({vera.id}, 'account:{vera.id}', "
                      f"{rig.database.bytes_literal(bytes.fromhex(session_of(vera.tokens)))}, "
                      f"{rig.database.bytes_literal(b'd' * 32)}, 1, 9999999999999)")
     rig.service.migrate("up")
     rig.service.start()
-    assert_dead(rig.nobody(), vera.tokens)
-    tokens = rig.nobody().login(vera.email, vera.password)
-    client = rig.nobody().bearing(tokens["access_token"])
+    assert_dead(rig.anonymous(), vera.tokens)
+    tokens = rig.anonymous().login(vera.email, vera.password)
+    client = rig.anonymous().bearing(tokens["access_token"])
     me = contract.check_me(client.get("/auth/me").json())
     assert [(each["id"], each["role"]) for each in me["organizations"]] == [
         (vera.organization, "OWNER")]
-    assert stored(client) == before
+    assert stored_files(client) == before
     rig.restart()
-    assert works(rig.nobody(), tokens)
+    assert token_works(rig.anonymous(), tokens)

@@ -1,4 +1,4 @@
-"""Settings that clients notice: the administrator, lives of tokens, language, sizes."""
+"""Settings that are visible to clients: the administrator, token lifetimes, language, limits."""
 
 import json
 
@@ -9,7 +9,8 @@ from support import contract, timing, vault
 from support.database import Database
 
 PASSWORD = f"{vault.MARK}-bcrypt-7A"
-HASH = "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi"  # of it, at a cost of 10
+# bcrypt hash of PASSWORD with cost 10
+HASH = "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi"
 
 SAMPLES = 12
 
@@ -19,47 +20,47 @@ def attempt(client, username, password):
 
 
 @pytest.fixture
-def hashed(make_rig):
-    """A stack whose administrator's password is stored as bcrypt."""
+def hashed_rig(make_rig):
+    """Starts a stack whose administrator password is stored as a bcrypt hash."""
     vault.remember(PASSWORD, HASH)
     return make_rig(env={"LOCAL_AUTH_PASSWORD": HASH}, LOGIN_FREE_FAILURES=0)
 
 
-def test_a_password_stored_as_bcrypt(hashed):
-    client = hashed.nobody()
+def test_administrator_password_can_be_bcrypt_hash(hashed_rig):
+    client = hashed_rig.anonymous()
     assert attempt(client, "admin", PASSWORD).status_code == 200
     for wrong in (PASSWORD + "x", PASSWORD[:-1], HASH, HASH[:7]):
-        contract.refused(attempt(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
+        contract.check_error(attempt(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
 
 
-def test_the_time_does_not_tell_who_exists(hashed):
-    client = hashed.nobody()
+def test_login_duration_does_not_reveal_administrator_name(hashed_rig):
+    client = hashed_rig.anonymous()
 
     def ask(username):
-        contract.refused(attempt(client, username, PASSWORD + "x"), 401, "INVALID_CREDENTIALS")
+        contract.check_error(attempt(client, username, PASSWORD + "x"), 401, "INVALID_CREDENTIALS")
 
     took = timing.undisturbed_s(SAMPLES, nobody=lambda: ask("nobody"), admin=lambda: ask("admin"))
     assert 0.5 < took["nobody"] / took["admin"] < 2, took
 
 
-def test_another_name_of_the_administrator(make_rig):
+def test_administrator_name_is_configurable(make_rig):
     rig = make_rig(env={"LOCAL_AUTH_USERNAME": "главный"})
     assert rig.api.get("/auth/me").json()["username"] == "главный"
-    contract.refused(attempt(rig.nobody(), "admin", rig.stack.administrator[1]), 401,
-                     "INVALID_CREDENTIALS")
+    contract.check_error(attempt(rig.anonymous(), "admin", rig.stack.administrator[1]), 401,
+                         "INVALID_CREDENTIALS")
 
 
-def test_a_token_of_an_administrator_who_is_gone(make_rig):
-    """Signed by us, and yet of nobody: the subject is looked up."""
+def test_token_of_former_administrator_is_refused(make_rig):
+    """The signature is valid, but the subject no longer exists."""
     rig = make_rig()
     claims = jwt.decode(rig.api.token, options={"verify_signature": False})
     token = jwt.encode({**claims, "sub": "local:former"}, rig.stack.env["JWT_SECRET_KEY"], "HS256")
-    contract.refused(rig.nobody().bearing(token).get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.check_error(rig.anonymous().bearing(token).get("/auth/me"), 401, "INVALID_TOKEN")
 
 
-def test_tokens_live_as_long_as_the_setting_says(make_rig):
+def test_token_lifetimes_are_configurable(make_rig):
     rig = make_rig(JWT_EXPIRATION_HOURS=2, REFRESH_EXPIRATION_HOURS=5, SESSION_MAX_HOURS=7)
-    tokens = rig.nobody().login(*rig.stack.administrator)
+    tokens = rig.anonymous().login(*rig.stack.administrator)
     assert tokens["expires_in"] == 2 * 3600
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == 2 * 3600
@@ -70,24 +71,24 @@ def test_tokens_live_as_long_as_the_setting_says(make_rig):
 
 
 @pytest.mark.parametrize("method, path", [("GET", "/nowhere"), ("TRACE", "/health")])
-def test_the_language_of_who_asks_for_none(make_rig, method, path):
-    site = make_rig(env={"DEFAULT_LANGUAGE": "en"}).nobody("")
+def test_default_language_applies_without_preference(make_rig, method, path):
+    site = make_rig(env={"DEFAULT_LANGUAGE": "en"}).anonymous("")
     for language, russian in ((None, False), ("de", False), ("ru", True)):
         headers = {"Accept-Language": language} if language else {}
         error = site.request(method, path, headers=headers).json()["error"]
         assert bool(contract.CYRILLIC.search(error)) == russian
 
 
-def test_the_size_of_bodies(make_rig):
-    client = make_rig(MAX_JSON_KIB=1).nobody()
+def test_body_limit_is_configurable(make_rig):
+    client = make_rig(MAX_JSON_KIB=1).anonymous()
     headers = {"Content-Type": "application/json"}
     fits, too_large = (json.dumps({"username": "x" * size}) for size in (900, 1024))
-    contract.refused(client.post("/auth/login", data=fits, headers=headers), 400,
-                     "VALIDATION_ERROR")
-    contract.refused(client.post("/auth/login", data=too_large, headers=headers), 413,
-                     "PAYLOAD_TOO_LARGE")
+    contract.check_error(client.post("/auth/login", data=fits, headers=headers), 400,
+                         "VALIDATION_ERROR")
+    contract.check_error(client.post("/auth/login", data=too_large, headers=headers), 413,
+                         "PAYLOAD_TOO_LARGE")
 
 
-def test_the_name_of_the_service(make_rig):
-    assert make_rig(APP_NAME="Контора № 1").nobody("").get("/health").json() == {
+def test_service_name_is_configurable(make_rig):
+    assert make_rig(APP_NAME="Контора № 1").anonymous("").get("/health").json() == {
         "status": "ok", "service": "Контора № 1"}

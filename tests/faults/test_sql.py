@@ -1,4 +1,4 @@
-"""The build step that compiles sql/ into the program: what it makes, and what it refuses."""
+"""The build step that compiles sql/ into the program: its output, and the errors it reports."""
 
 import subprocess
 
@@ -57,7 +57,7 @@ DROP TABLE things;
 
 @pytest.fixture
 def build(tmp_path):
-    """Compiles files, by name, and returns what became of it."""
+    """Returns a function that compiles files, given by name, and returns the finished process."""
     def compile_sql(**files):
         paths = []
         for name, text in files.items():
@@ -87,18 +87,18 @@ def test_statements_and_migrations_are_compiled(build, tmp_path):
     assert source.count('"ANALYZE things;') == source.count('"PRAGMA optimize;') == 2
 
 
-def test_what_is_defined_takes_its_place(build, tmp_path):
-    """Wherever it stands, and not as a statement of its own."""
+def test_definitions_are_substituted(build, tmp_path):
+    """The definition may follow its use, and does not become a statement."""
     done = build(things=SHARED)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
     assert "enum sql_statement {\n    SQL_THINGS_LIST,\n    SQL_COUNT\n}" in header
     text = r'''"SELECT name,\n"
      "  size FROM things WHERE size > 0"'''
-    assert source.count(text) == 2  # one an engine
+    assert source.count(text) == 2  # once for each engine
 
 
-def test_columns_of_results_become_constants(build, tmp_path):
+def test_result_columns_become_constants(build, tmp_path):
     done = build(things=RESULTS)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
@@ -150,7 +150,7 @@ def test_columns_of_results_become_constants(build, tmp_path):
     ({"first0001": MIGRATION.replace("-- down\n", "")}, "no part \"down\""),
     ({"first0001": MIGRATION.replace("only sqlite", "only oracle")}, "no engine oracle"),
 ])
-def test_a_mistake_is_named_with_its_place(build, files, why):
+def test_error_in_sql_file_is_reported_with_location(build, files, why):
     done = build(**files)
     assert done.returncode == 1
     assert why in done.stderr and done.stderr.count("\n") == 1

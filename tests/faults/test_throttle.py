@@ -1,5 +1,5 @@
-"""Throttle: failures slow a name down, and the time of an answer does not tell who has an account;
-who may use surface 5000 without a token."""
+"""Login throttling: failures delay further logins with a name, and the duration of a response
+does not reveal accounts. Also tests anonymous access to the files surface (port 5000)."""
 
 import hashlib
 import time
@@ -14,177 +14,181 @@ from support.people import tag
 from support.sources import sent_from
 from support.waiting import wait_until
 
-FREE = 5  # LOGIN_FREE_FAILURES, as it is by default
-BUDGET, INTERVAL_S = 8 * FREE, 15  # of all strangers together
+FREE = 5  # the default of LOGIN_FREE_FAILURES
+BUDGET, INTERVAL_S = 8 * FREE, 15  # shared by all unknown sources; refills by one per interval
 WRONG = "not-the-password"
-ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # the administrator, and a stranger
+ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # addresses of the administrator and of a stranger
 
-# Tables of rows that expire, with the column of the time of issue.
+# Tables with expiring rows, and the column with the time of issue.
 ISSUED = {"sessions": "created_at", "refresh_tokens": "issued_at", "tokens": "created_at",
           "invitations": "created_at", "email_links": "created_at"}
 
 SAMPLES = 30
-COST = 10  # of bcrypt: some 50 ms, beside which all else is little
+COST = 10  # bcrypt cost; a hash takes about 50 ms, which dominates the duration
 
 
 @pytest.fixture
 def throttled(make_sql_rig):
-    """As it is by default."""
+    """Starts a stack with the default settings."""
     return make_sql_rig()
 
 
 def attempt(rig, name, password=WRONG, field="username"):
-    return rig.nobody().post("/auth/login", json={field: name, "password": password})
+    return rig.anonymous().post("/auth/login", json={field: name, "password": password})
 
 
-def fail(rig, name, times):
+def fail_logins(rig, name, times):
     for _ in range(times):
-        contract.refused(attempt(rig, name), 401, "INVALID_CREDENTIALS")
+        contract.check_error(attempt(rig, name), 401, "INVALID_CREDENTIALS")
 
 
-def held_back(response):
-    contract.refused(response, 429, "TOO_MANY_ATTEMPTS")
+def check_throttled(response):
+    contract.check_error(response, 429, "TOO_MANY_ATTEMPTS")
     return int(response.headers["Retry-After"])
 
 
-# --- failures of a name -------------------------------------------------------------------------
+# --- failures of a name ---------------------------------------------------------------------------
 
-def test_known_and_unknown_names_are_held_back_alike(throttled):
-    person = Accounts(throttled.nobody()).register()
+def test_known_and_unknown_names_are_throttled_alike(throttled):
+    person = Accounts(throttled.anonymous()).register()
     answers = []
     for name in (person.email, address(), throttled.stack.administrator[0], "nobody"):
-        fail(throttled, name, FREE + 1)
+        fail_logins(throttled, name, FREE + 1)
         answers.append(attempt(throttled, name))
-        assert held_back(answers[-1]) == 1
+        assert check_throttled(answers[-1]) == 1
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     assert all(body == bodies[0] for body in bodies)
 
 
-def test_not_even_the_right_password_is_looked_at(throttled):
-    person = Accounts(throttled.nobody()).register()
-    fail(throttled, person.email, FREE + 1)
-    held_back(attempt(throttled, person.email, person.password))
-    held_back(attempt(throttled, person.email.upper(), person.password, field="email"))
+def test_correct_password_is_not_checked_while_throttled(throttled):
+    person = Accounts(throttled.anonymous()).register()
+    fail_logins(throttled, person.email, FREE + 1)
+    check_throttled(attempt(throttled, person.email, person.password))
+    check_throttled(attempt(throttled, person.email.upper(), person.password, field="email"))
 
 
-def test_then_it_is_and_forgets_the_failures(throttled):
-    person = Accounts(throttled.nobody()).register()
-    fail(throttled, person.email, FREE + 1)
-    wait_until(lambda: attempt(throttled, person.email, person.password).ok, what="the login")
-    fail(throttled, person.email, FREE + 1)
-    assert held_back(attempt(throttled, person.email)) == 1
+def test_successful_login_after_delay_resets_failures(throttled):
+    person = Accounts(throttled.anonymous()).register()
+    fail_logins(throttled, person.email, FREE + 1)
+    wait_until(lambda: attempt(throttled, person.email, person.password).ok,
+               what="the login to succeed")
+    fail_logins(throttled, person.email, FREE + 1)
+    assert check_throttled(attempt(throttled, person.email)) == 1
 
 
-def test_a_success_forgets(throttled):
-    person = Accounts(throttled.nobody()).register()
+def test_successful_login_resets_failures(throttled):
+    person = Accounts(throttled.anonymous()).register()
     for _ in range(3):
-        fail(throttled, person.email, FREE)
+        fail_logins(throttled, person.email, FREE)
         assert attempt(throttled, person.email, person.password).status_code == 200
 
 
-def test_other_names_are_not_affected(throttled):
-    accounts = Accounts(throttled.nobody())
+def test_throttling_does_not_affect_other_names(throttled):
+    accounts = Accounts(throttled.anonymous())
     person, other = accounts.register(), accounts.register()
-    fail(throttled, person.email, FREE + 1)
-    held_back(attempt(throttled, person.email))
+    fail_logins(throttled, person.email, FREE + 1)
+    check_throttled(attempt(throttled, person.email))
     assert attempt(throttled, other.email, other.password).status_code == 200
     assert attempt(throttled, *throttled.stack.administrator).status_code == 200
 
 
-def test_sessions_go_on_meanwhile(throttled):
-    person = Accounts(throttled.nobody()).register()
-    fail(throttled, person.email, FREE + 1)
-    held_back(attempt(throttled, person.email))
+def test_throttling_does_not_affect_sessions(throttled):
+    person = Accounts(throttled.anonymous()).register()
+    fail_logins(throttled, person.email, FREE + 1)
+    check_throttled(attempt(throttled, person.email))
     assert person.client.get("/auth/me").status_code == 200
-    response = throttled.nobody().post("/auth/refresh", json={
+    response = throttled.anonymous().post("/auth/refresh", json={
         "refresh_token": person.tokens["refresh_token"]})
     assert response.status_code == 200
 
 
-def test_wrong_current_passwords_count_too(throttled):
-    person = Accounts(throttled.nobody()).register()
+def test_wrong_current_password_counts_as_failure(throttled):
+    person = Accounts(throttled.anonymous()).register()
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
         response = person.client.post("/auth/change-password", json=body)
-        contract.refused(response, 400, "VALIDATION_ERROR")
-    held_back(person.client.post("/auth/change-password", json=body))
-    held_back(attempt(throttled, person.email, person.password))
+        contract.check_error(response, 400, "VALIDATION_ERROR")
+    check_throttled(person.client.post("/auth/change-password", json=body))
+    check_throttled(attempt(throttled, person.email, person.password))
 
 
 def account_with_two_names(rig):
-    """An account with a user name and an address: its client, its two names and its password."""
-    person, name = Accounts(rig.nobody()).register(), tag()
+    """Creates an account with a user name and an email address; returns its client, both names
+    and its password."""
+    person, name = Accounts(rig.anonymous()).register(), tag()
     rig.database.run(f"UPDATE accounts SET username = '{name}', username_key = '{name.lower()}'"
                      f" WHERE id = {person.id}")
     return person.client, name, person.email, person.password
 
 
-def test_all_names_of_an_account_are_counted_together(throttled):
+def test_failures_of_all_names_of_account_are_summed(throttled):
     client, name, email, password = account_with_two_names(throttled)
-    fail(throttled, name, FREE // 2)
-    fail(throttled, email, 1)
-    fail(throttled, name.upper(), FREE - FREE // 2)
-    held_back(attempt(throttled, email, password, field="email"))
-    held_back(attempt(throttled, name, password))
+    fail_logins(throttled, name, FREE // 2)
+    fail_logins(throttled, email, 1)
+    fail_logins(throttled, name.upper(), FREE - FREE // 2)
+    check_throttled(attempt(throttled, email, password, field="email"))
+    check_throttled(attempt(throttled, name, password))
     body = {"current_password": WRONG, "new_password": vault.password()}
-    held_back(client.post("/auth/change-password", json=body))
+    check_throttled(client.post("/auth/change-password", json=body))
 
 
-def test_wrong_current_passwords_count_for_the_address_too(throttled):
+def test_wrong_current_password_counts_for_email_login(throttled):
     client, _, email, password = account_with_two_names(throttled)
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
-        contract.refused(client.post("/auth/change-password", json=body), 400, "VALIDATION_ERROR")
-    held_back(attempt(throttled, email, password, field="email"))
+        contract.check_error(client.post("/auth/change-password", json=body), 400,
+                             "VALIDATION_ERROR")
+    check_throttled(attempt(throttled, email, password, field="email"))
 
 
-def test_strangers_share_one_budget_for_all_names_of_an_account(throttled):
+def test_strangers_share_budget_for_all_names_of_account(throttled):
     _, name, email, _ = account_with_two_names(throttled)
-    strangers(throttled, name, BUDGET // 2)
-    strangers(throttled, email, BUDGET // 2)
+    fail_from_strangers(throttled, name, BUDGET // 2)
+    fail_from_strangers(throttled, email, BUDGET // 2)
     for each in (name, email):
-        held_back(log_in_from(throttled, MALLORY, each, WRONG))
+        check_throttled(log_in_from(throttled, MALLORY, each, WRONG))
 
 
-def test_source_that_is_known_by_one_name_is_known_by_the_other(throttled):
+def test_source_known_by_one_name_is_known_by_other_name(throttled):
     _, name, email, password = account_with_two_names(throttled)
     assert log_in_from(throttled, ADA, name, password).status_code == 200
-    strangers(throttled, email)
-    held_back(log_in_from(throttled, MALLORY, email, password))
+    fail_from_strangers(throttled, email)
+    check_throttled(log_in_from(throttled, MALLORY, email, password))
     assert log_in_from(throttled, ADA, email, password).status_code == 200
 
 
-def test_name_that_spells_the_id_of_an_account_is_another_name(throttled):
-    person = Accounts(throttled.nobody()).register()
-    fail(throttled, f"account:{person.id}", FREE + 1)
+def test_name_equal_to_account_id_is_counted_separately(throttled):
+    person = Accounts(throttled.anonymous()).register()
+    fail_logins(throttled, f"account:{person.id}", FREE + 1)
     assert attempt(throttled, person.email, person.password).status_code == 200
 
 
-def test_what_cannot_be_read_is_no_failure(throttled):
-    person = Accounts(throttled.nobody()).register()
+def test_invalid_request_does_not_count_as_failure(throttled):
+    person = Accounts(throttled.anonymous()).register()
     for _ in range(2 * FREE):
-        contract.refused(attempt(throttled, person.email, ""), 400, "VALIDATION_ERROR")
+        contract.check_error(attempt(throttled, person.email, ""), 400, "VALIDATION_ERROR")
     assert attempt(throttled, person.email, person.password).status_code == 200
 
 
-def test_failures_outlive_a_reload(throttled):
-    person = Accounts(throttled.nobody()).register()
-    fail(throttled, person.email, FREE)
+def test_failures_survive_reload(throttled):
+    person = Accounts(throttled.anonymous()).register()
+    fail_logins(throttled, person.email, FREE)
     throttled.reload()
-    fail(throttled, person.email, 1)
-    held_back(attempt(throttled, person.email))
+    fail_logins(throttled, person.email, 1)
+    check_throttled(attempt(throttled, person.email))
 
 
-def test_names_and_sources_are_kept_as_keyed_digests(throttled, request):
-    """A password is sometimes typed in place of a name. (The address of a session is kept, so that its
-    user recognizes it.)"""
+def test_names_and_sources_are_stored_as_keyed_digests(throttled, request):
+    """A password is sometimes typed in place of a name. (The address of a session is stored,
+    because the session list shows it to the user.)"""
     name, on_postgres = address(), "DATABASE_URL" in throttled.stack.env
-    fail(throttled, name, 1)
+    fail_logins(throttled, name, 1)
     assert attempt(throttled, *throttled.stack.administrator).status_code == 200
     server = request.getfixturevalue("postgres") if on_postgres else None
     dump = Database(throttled.stack, server).dump()
-    assert rows(throttled, "login_failures") == 2
-    assert rows(throttled, "login_sources") == 2, "of the administrator, and of the name"
+    assert count_rows(throttled, "login_failures") == 2
+    assert count_rows(throttled, "login_sources") == 2, (
+        "one row for the administrator and one for the name")
     sources = str([throttled.database.run(f"SELECT * FROM {table}")
                    for table in ("login_failures", "login_sources")])
     administrator = throttled.stack.administrator[0]
@@ -193,14 +197,14 @@ def test_names_and_sources_are_kept_as_keyed_digests(throttled, request):
         assert hashlib.sha256(text.encode()).hexdigest() not in dump
 
 
-# --- strangers ----------------------------------------------------------------------------------
+# --- strangers ------------------------------------------------------------------------------------
 
-def rows(rig, table):
+def count_rows(rig, table):
     return int(rig.database.run(f"SELECT count(*) FROM {table}")[0][0])
 
 
-def strangers(rig, name, count=BUDGET):
-    """Failures from as many addresses."""
+def fail_from_strangers(rig, name, count=BUDGET):
+    """Fails to log in from `count` addresses."""
     for number in range(count):
         response = sent_from(rig, f"127.66.{number // 250}.{number % 250 + 1}").post(
             "/auth/login", json={"username": name, "password": WRONG})
@@ -211,90 +215,91 @@ def log_in_from(rig, source, name, password):
     return sent_from(rig, source).post("/auth/login", json={"username": name, "password": password})
 
 
-def test_one_stranger_does_not_keep_the_administrator_out(throttled):
-    """Mallory fails as often as she may; Ada logs in from where she has never been."""
+def test_one_stranger_does_not_block_administrator(throttled):
+    """Mallory fails as often as possible; Ada logs in from an unknown address."""
     name, password = throttled.stack.administrator
     for _ in range(3 * FREE):
         assert log_in_from(throttled, MALLORY, name, WRONG).status_code in (401, 429)
-    held_back(log_in_from(throttled, MALLORY, name, password))
+    check_throttled(log_in_from(throttled, MALLORY, name, password))
     assert log_in_from(throttled, ADA, name, password).status_code == 200
 
 
-def test_many_strangers_do_not_keep_known_sources_out(throttled):
+def test_many_strangers_do_not_block_known_sources(throttled):
     name, password = throttled.stack.administrator
-    vera = Accounts(throttled.nobody()).register()
+    vera = Accounts(throttled.anonymous()).register()
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
     for who in (name, vera.email):
-        strangers(throttled, who)
-    assert 0 < held_back(log_in_from(throttled, MALLORY, name, password)) <= INTERVAL_S
-    held_back(log_in_from(throttled, "127.9.0.2", vera.email, vera.password))
+        fail_from_strangers(throttled, who)
+    assert 0 < check_throttled(log_in_from(throttled, MALLORY, name, password)) <= INTERVAL_S
+    check_throttled(log_in_from(throttled, "127.9.0.2", vera.email, vera.password))
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
 
 
-def test_failures_of_a_known_source_count_against_itself(throttled):
+def test_failures_of_known_source_throttle_that_source(throttled):
     name, password = throttled.stack.administrator
     assert log_in_from(throttled, ADA, name, password).status_code == 200
     for _ in range(FREE + 1):
-        contract.refused(log_in_from(throttled, ADA, name, WRONG), 401, "INVALID_CREDENTIALS")
-    held_back(log_in_from(throttled, ADA, name, password))
+        contract.check_error(log_in_from(throttled, ADA, name, WRONG), 401, "INVALID_CREDENTIALS")
+    check_throttled(log_in_from(throttled, ADA, name, password))
 
 
-def test_the_administrator_logs_in_from_his_networks_alone(make_sql_rig):
+def test_administrator_can_log_in_from_configured_networks_only(make_sql_rig):
     rig = make_sql_rig(LOCAL_AUTH_NETWORKS="127.9.0.0/16, ::1")
     name, password = rig.stack.administrator
-    vera = Accounts(rig.nobody()).register()
+    vera = Accounts(rig.anonymous()).register()
     refused = log_in_from(rig, MALLORY, name, password)
     unknown = log_in_from(rig, MALLORY, "nobody", password)
     assert rig.audit().one_of(refused)["details"]["reason"]
     bodies = []
     for response in (refused, unknown):
-        contract.refused(response, 401, "INVALID_CREDENTIALS")
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
         bodies.append({**response.json(), "request_id": None})
     assert bodies[0] == bodies[1]
     for who in (name, "nobody"):
         for _ in range(FREE):
             assert log_in_from(rig, MALLORY, who, WRONG).status_code == 401
-        held_back(log_in_from(rig, MALLORY, who, WRONG))
+        check_throttled(log_in_from(rig, MALLORY, who, WRONG))
     for who in (name, name.upper()):
-        strangers(rig, who)
-        held_back(log_in_from(rig, "127.66.99.2", who, password))
-    assert log_in_from(rig, ADA, name, password).status_code == 200  # never seen there before
+        fail_from_strangers(rig, who)
+        check_throttled(log_in_from(rig, "127.66.99.2", who, password))
+    # from an address never seen before
+    assert log_in_from(rig, ADA, name, password).status_code == 200
     assert log_in_from(rig, MALLORY, vera.email, vera.password).status_code == 200
 
 
-def test_time_does_not_tell_the_administrators_networks(make_sql_rig):
+def test_login_duration_does_not_reveal_administrator_networks(make_sql_rig):
     rig = make_sql_rig(LOCAL_AUTH_NETWORKS="127.9.0.0/16", BCRYPT_COST=COST,
                        LOGIN_FREE_FAILURES=1000)
     name, password = rig.stack.administrator
     took = timing.undisturbed_s(
-        SAMPLES, administrator=lambda: fail_with(rig, name, password),
-        unknown=lambda: fail_with(rig, address(), password))
+        SAMPLES, administrator=lambda: fail_login_with(rig, name, password),
+        unknown=lambda: fail_login_with(rig, address(), password))
     assert abs(took["administrator"] - took["unknown"]) < 0.3 * took["unknown"], took
 
 
-def fail_with(rig, name, password):
-    contract.refused(log_in_from(rig, MALLORY, name, password), 401, "INVALID_CREDENTIALS")
+def fail_login_with(rig, name, password):
+    contract.check_error(log_in_from(rig, MALLORY, name, password), 401, "INVALID_CREDENTIALS")
 
 
-# --- a clock that was stepped back --------------------------------------------------------------
+# --- clock set back -------------------------------------------------------------------------------
 
 def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
-    """Rows are two hours ahead, as if they were written before the step."""
+    """Moves rows two hours ahead, as if they were written before the clock was set back."""
     ahead = 2 * 3600 * 1000
-    person = Accounts(throttled.nobody()).register()
-    fail(throttled, person.email, FREE + 1)
+    person = Accounts(throttled.anonymous()).register()
+    fail_logins(throttled, person.email, FREE + 1)
     throttled.database.run(f"UPDATE login_failures SET until = until + {ahead}")
-    assert held_back(attempt(throttled, person.email, person.password)) <= 60
+    assert check_throttled(attempt(throttled, person.email, person.password)) <= 60
     now = int(time.time() * 1000)
     latest = int(throttled.database.run("SELECT max(until) FROM login_failures")[0][0])
     assert latest <= now + BUDGET * INTERVAL_S * 1000
 
 
-def test_rows_ahead_of_the_clock_are_set_back(throttled):
-    """Otherwise rows and pending objects would be kept for longer than usual. The housekeeper
-    corrects them when it starts, and then once a minute."""
+def test_timestamps_in_future_are_corrected(throttled):
+    """Otherwise rows and pending objects would be kept too long. The housekeeper corrects them
+    when it starts, and then once a minute."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
     octets = throttled.database.bytes_literal(b"1")
     throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"
@@ -311,14 +316,14 @@ def test_rows_ahead_of_the_clock_are_set_back(throttled):
         wait_until(set_back, 90, f"{table} to be set back")
 
 
-def test_rows_issued_in_the_future_get_the_usual_lifetime(throttled):
-    """Sets a session, token, link and invitation two hours ahead, as if the clock had been set back
-    since. A second session, issued at the right time, must keep its expiry."""
+def test_rows_issued_in_future_expire_after_usual_lifetime(throttled):
+    """Moves a session, token, link and invitation two hours ahead, as if the clock had been set
+    back since. A second session, issued at the correct time, must keep its expiry."""
     ahead = 2 * 3600 * 1000
     run = throttled.database.run
-    accounts = Accounts(throttled.nobody())
+    accounts = Accounts(throttled.anonymous())
     vera = accounts.register()
-    assert throttled.nobody("").post("/app/token", json={"ttl_minutes": 1}).status_code == 200
+    assert throttled.anonymous("").post("/app/token", json={"ttl_minutes": 1}).status_code == 200
     assert throttled.api.post("/accounts/invitations", json={"email": address()}).status_code == 201
     assert invite(vera, address(), "VIEWER").status_code == 201
     lifetimes = {}
@@ -327,7 +332,8 @@ def test_rows_issued_in_the_future_get_the_usual_lifetime(throttled):
         run(f"UPDATE {table} SET {issued} = {issued} + {ahead}, expires_at = expires_at + {ahead}")
     accounts.log_in(vera)
     older = run("SELECT min(expires_at) FROM sessions")
-    throttled.reload()  # a new housekeeper corrects at once, a running one in its next round
+    # a new housekeeper corrects the rows at once, a running one in its next round
+    throttled.reload()
     for table, issued in ISSUED.items():
         def corrected(table=table, issued=issued):
             return int(run(f"SELECT max({issued}) FROM {table}")[0][0]) <= int(time.time() * 1000)
@@ -337,29 +343,31 @@ def test_rows_issued_in_the_future_get_the_usual_lifetime(throttled):
     assert vera.client.get("/auth/me").status_code == 200
 
 
-# --- time ---------------------------------------------------------------------------------------
+# --- response times -------------------------------------------------------------------------------
 
-def test_the_time_does_not_tell_who_has_an_account(make_sql_rig):
+def test_login_duration_does_not_reveal_accounts(make_sql_rig):
     rig = make_sql_rig(BCRYPT_COST=COST, LOGIN_FREE_FAILURES=1000)
-    known = Accounts(rig.nobody()).register().email
+    known = Accounts(rig.anonymous()).register().email
     silent = rig.api.post("/accounts", json={"username": "silent", "email": address()})
     assert silent.status_code == 201
     took = timing.undisturbed_s(
-        SAMPLES, known=lambda: fail(rig, known, 1), unknown=lambda: fail(rig, address(), 1),
-        without_a_password=lambda: fail(rig, "silent", 1),
-        no_address=lambda: fail(rig, f"nobody-{tag()}", 1))
+        SAMPLES, known=lambda: fail_logins(rig, known, 1),
+        unknown=lambda: fail_logins(rig, address(), 1),
+        without_a_password=lambda: fail_logins(rig, "silent", 1),
+        no_address=lambda: fail_logins(rig, f"nobody-{tag()}", 1))
     for who, seconds in took.items():
         assert abs(seconds - took["known"]) < 0.3 * took["known"], (who, took)
 
 
-# --- surface 5000 without a token ---------------------------------------------------------------
+# --- anonymous access to the files surface --------------------------------------------------------
 
 @pytest.mark.parametrize("settings, status", [
     ({}, 200), ({"ANONYMOUS_ACCESS": "auto"}, 200), ({"ANONYMOUS_ACCESS": "accounts"}, 200),
     ({"ANONYMOUS_ACCESS": "accounts,files"}, 200), ({"ANONYMOUS_ACCESS": "files"}, 401),
-    ({"ANONYMOUS_ACCESS": "none"}, 401), ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://kontora.example.com"}, 401),
+    ({"ANONYMOUS_ACCESS": "none"}, 401),
+    ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://kontora.example.com"}, 401),
 ])
-def test_surface_5000(make_rig, settings, status):
+def test_anonymous_access_setting_controls_files_surface(make_rig, settings, status):
     rig = make_rig(env=settings)
     files = FilesClient(rig.stack.files_url, rig.stack.ca_file)
     response = files.get("/users")
@@ -367,4 +375,4 @@ def test_surface_5000(make_rig, settings, status):
     made = files.post("/users", json={"username": "x", "email": address()})
     assert made.status_code == (201 if status == 200 else 401)
     assert files.bearing(rig.api.token).get("/users").status_code == 200
-    contract.refused(rig.nobody().get("/accounts"), 401, "UNAUTHORIZED")
+    contract.check_error(rig.anonymous().get("/accounts"), 401, "UNAUTHORIZED")

@@ -1,1 +1,2 @@
-"""What the API and the fault tests share: clients, the truth behind the API, load, log readers."""
+"""Code that the API and the fault tests share: clients, direct access to the directory, the
+database and the storage, load generators, and log readers."""

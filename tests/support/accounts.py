@@ -1,4 +1,4 @@
-"""Accounts: makes accounts and organizations through the API for tests that need some."""
+"""Registers accounts and organizations through the API."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ TOKENS_KEYS = RENEWED_KEYS | {"refresh_token"}
 
 @dataclasses.dataclass(frozen=True)
 class Person:
-    """An account with an organization of its own, logged in."""
+    """A logged-in account that owns an organization."""
 
     id: int
     email: str
@@ -24,7 +24,7 @@ class Person:
 
     @property
     def path(self):
-        """Of the organization."""
+        """Returns the path of the person's organization."""
         return f"/organizations/{self.organization}"
 
 
@@ -33,16 +33,16 @@ def address():
 
 
 class Accounts:
-    """Makes accounts on one stack."""
+    """Registers accounts on one stack."""
 
-    def __init__(self, nobody):
-        self.nobody = nobody
+    def __init__(self, anonymous):
+        self.anonymous = anonymous
 
     def send(self, **body):
-        return self.nobody.post("/auth/register", json=body)
+        return self.anonymous.post("/auth/register", json=body)
 
     def register(self, **fields):
-        """A new account; `fields` replace or add."""
+        """Registers an account. `fields` override or extend the request body."""
         body = {"email": address(), "password": vault.password(), **fields}
         response = self.send(**body)
         assert response.status_code == 201, response.text
@@ -50,26 +50,26 @@ class Accounts:
         tokens = {key: made[key] for key in TOKENS_KEYS}
         return Person(id=made["user"]["id"], email=body["email"], password=body["password"],
                       organization=made["organization"]["id"], tokens=tokens,
-                      client=self.nobody.bearing(made["access_token"]))
+                      client=self.anonymous.bearing(made["access_token"]))
 
     def log_in(self, person):
-        """A further session."""
-        return self.nobody.login(person.email, person.password)
+        """Opens one more session."""
+        return self.anonymous.login(person.email, person.password)
 
     def member(self, owner, role):
-        """A new account that belongs to the organization of `owner`, too."""
+        """Registers an account and adds it to the organization of `owner`."""
         person = self.register()
         add_member(owner, person, role)
         return person
 
 
 def invite(owner, email, role):
-    """The answer to an invitation into the organization of `owner`."""
+    """Invites an address to the organization of `owner`; returns the response."""
     return owner.client.post(f"{owner.path}/members", json={"email": email, "role": role})
 
 
 def invitations_of(client):
-    """The invitations that the caller sees."""
+    """Returns the open invitations of the caller."""
     body = client.get("/auth/invitations?limit=1000").json()
     return [contract.check_own_invitation(each) for each in contract.check_list(body)]
 
@@ -79,7 +79,7 @@ def accept(client, invitation):
 
 
 def add_member(owner, person, role):
-    """Invites a person, who accepts; returns the member."""
+    """Invites a person, accepts for that person, and returns the new member."""
     invited = invite(owner, person.email, role)
     assert invited.status_code == 201, invited.text
     accepted = accept(person.client, contract.check_invited(invited.json())["id"])
@@ -94,6 +94,6 @@ def members_of(owner):
 
 
 def roles_in(owner):
-    """Who belongs to the organization, by id."""
+    """Returns the role of each member of the organization, by account id."""
     response = owner.client.get(f"{owner.path}/members?limit=1000")
     return {member["account_id"]: member["role"] for member in contract.check_page(response.json())}

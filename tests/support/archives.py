@@ -1,4 +1,5 @@
-"""ZIP archives written record by record (APPNOTE 6.3), so that they may disagree."""
+"""Writes ZIP archives record by record (APPNOTE 6.3), so that their records can contradict each
+other."""
 
 import dataclasses
 import io
@@ -9,13 +10,13 @@ import zlib
 from support import files
 
 ALL_ONES = 0xFFFFFFFF
-STREAMED = 8  # the flag: a data descriptor follows the part
+STREAMED = 8  # general-purpose flag: a data descriptor follows the part
 PROJECT = "word/vbaProject.bin"
 
 
 @dataclasses.dataclass
 class Part:
-    """A part; what is None is as it should be."""
+    """One archive member. A field that is None gets its correct value."""
 
     name: str
     content: bytes
@@ -23,14 +24,14 @@ class Part:
     flags: int = 0
     crc: int | None = None
     packed: bytes | None = None
-    extra: bytes = b""  # of the directory's entry
-    wide: bool = False  # the directory leaves its numbers to a zip64 field
+    extra: bytes = b""  # extra field of the central directory entry
+    wide: bool = False  # the central directory entry stores its sizes in a zip64 field
     local_name: str | None = None
     local_method: int | None = None
     local_extra: bytes = b""
     local_packed: int | None = None
     local_crc: int | None = None
-    descriptor: str | None = None  # its layout, for struct
+    descriptor: str | None = None  # struct format of the data descriptor
 
     def __post_init__(self):
         if self.packed is None:
@@ -43,7 +44,7 @@ class Part:
             self.flags |= STREAMED
 
     def local(self):
-        """The local header, the part's bytes, and its data descriptor."""
+        """Returns the local header, the compressed bytes, and the data descriptor."""
         name = (self.name if self.local_name is None else self.local_name).encode()
         method = self.method if self.local_method is None else self.local_method
         packed = len(self.packed) if self.local_packed is None else self.local_packed
@@ -63,7 +64,7 @@ class Part:
         return struct.pack(self.descriptor, *mark, *numbers)
 
     def entry(self, offset):
-        """The directory's entry."""
+        """Returns the central directory entry."""
         name, extra = self.name.encode(), self.extra
         numbers = (len(self.packed), len(self.content))
         if self.wide:
@@ -75,30 +76,30 @@ class Part:
 
 
 def field(kind, content):
-    """An extra field."""
+    """Returns one extra field."""
     return struct.pack("<HH", kind, len(content)) + content
 
 
 def end(count, size, offset, comment=b""):
-    """The end record."""
+    """Returns the end-of-central-directory record."""
     return struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, size, offset,
                        len(comment)) + comment
 
 
 def wide_end(count, size, offset, place):
-    """The zip64 end record, at its place, and its locator."""
+    """Returns the zip64 end record, which starts at offset `place`, followed by its locator."""
     return struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, offset
                        ) + struct.pack("<4sIQI", b"PK\6\7", 0, place, 1)
 
 
 def document(*more, types=None):
-    """The parts of a document of Word, and more."""
+    """Returns the parts of a minimal Word document, followed by `more`."""
     return [types or Part("[Content_Types].xml", files.word_types()),
             Part("word/document.xml", b"<document/>"), *more]
 
 
 def lay_out(parts):
-    """The parts as they stand in the file, and the entry of each."""
+    """Returns the concatenated parts and the central directory entry of each."""
     body, entries = b"", []
     for part in parts:
         entries.append(part.entry(len(body)))
@@ -107,17 +108,17 @@ def lay_out(parts):
 
 
 def write(parts, comment=b"", wide=False):
-    """An archive; with zip64 end records if it is to be a wide one."""
+    """Returns an archive, with zip64 end records if `wide`."""
     body, entries = lay_out(parts)
     numbers = (len(entries), len(b"".join(entries)), len(body))
     body += b"".join(entries)
     return body + (wide_end(*numbers, len(body)) if wide else b"") + end(*numbers, comment)
 
 
-# --- a project that only some readers see ---------------------------------------------------------
+# --- a macro project that only some readers find --------------------------------------------------
 
 def behind_zip64():
-    """The end record names a directory without the project, the zip64 record one with it."""
+    """The end record points to a directory without the project, the zip64 record to one with it."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     shown, whole = b"".join(entries[:2]), b"".join(entries)
     place = len(body + shown)
@@ -126,13 +127,14 @@ def behind_zip64():
 
 
 def behind_short_size():
-    """The end record's size ends the directory before the project's entry."""
+    """The directory size in the end record excludes the project's entry."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     return body + b"".join(entries) + end(3, len(b"".join(entries[:2])), len(body))
 
 
 def behind_comment(fake_comment=1, padding=0):
-    """The end record's comment holds another directory, without the project, and its end record."""
+    """The comment of the end record holds a second directory, without the project, and an end
+    record."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     shown, whole = b"".join(entries[:2]), b"".join(entries)
     fake = end(2, len(shown), len(body + whole) + 22)[:-2] + struct.pack("<H", fake_comment)
@@ -140,7 +142,7 @@ def behind_comment(fake_comment=1, padding=0):
 
 
 def behind_earlier_end():
-    """An earlier end record's comment holds another directory and end record."""
+    """The comment of an earlier end record holds a second directory and a second end record."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     shown, whole = b"".join(entries[:2]), b"".join(entries)
     later = shown + end(2, len(shown), len(body + whole) + 22)
@@ -148,7 +150,8 @@ def behind_earlier_end():
 
 
 def behind_locator():
-    """The locator names a zip64 end record elsewhere, with the project; that before it has none."""
+    """The locator points to a distant zip64 end record that lists the project; the adjacent
+    zip64 end record does not list it."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     shown, whole = b"".join(entries[:2]), b"".join(entries)
     far = len(body + whole)
@@ -160,26 +163,26 @@ def behind_locator():
 
 
 def with_project_entry():
-    """Parts, their directory, and an entry that names the first part as the project."""
+    """Returns the parts, their directory, and an entry that names the first part as the project."""
     body, entries = lay_out(document())
     return body, b"".join(entries), Part(PROJECT, b"x").entry(0)
 
 
 def behind_directory():
-    """An entry behind the end of the directory that the end record states."""
+    """Places an entry behind the end of the directory that the end record states."""
     body, shown, project = with_project_entry()
     return body + shown + project + end(2, len(shown), len(body))
 
 
 def not_counted():
-    """An entry more than the end record counts, of an innocent name."""
+    """Adds one harmless entry that the end record does not count."""
     body, shown, _ = with_project_entry()
     more = Part("word/image.bin", b"x").entry(0)
     return body + shown + more + end(2, len(shown + more), len(body))
 
 
 def behind_locator_in_comment():
-    """The locator names a zip64 end record in the comment, with the project."""
+    """The locator points to a zip64 end record inside the comment, which lists the project."""
     body, shown, project = with_project_entry()
     place = len(body + shown)
     comment_at = place + 56 + 20 + 22
@@ -191,7 +194,8 @@ def behind_locator_in_comment():
 
 
 def inside_part(padding=0):
-    """A stored part holds a directory with the project, and an end record that ends the file."""
+    """A stored part contains a directory that lists the project, and an end record whose comment
+    reaches the end of the file."""
     body, shown, project = with_project_entry()
     whole = shown + project
     image = Part("word/image.bin", b"", zipfile.ZIP_STORED)
@@ -202,26 +206,26 @@ def inside_part(padding=0):
 
 
 def without_entry():
-    """The project's part is in the file; the directory has no entry of it."""
+    """Stores the project's part without a directory entry."""
     body, entries = lay_out(document(Part(PROJECT, b"x")))
     return body + b"".join(entries[:2]) + end(2, len(b"".join(entries[:2])), len(body))
 
 
 def before_first_part():
-    """Entries count from behind bytes that stand before the first part."""
+    """Stores the project's part, without a directory entry, before the first listed part."""
     body, entries = lay_out([Part(PROJECT, b"x"), *document()])
     return body + b"".join(entries[1:]) + end(2, len(b"".join(entries[1:])), len(body))
 
 
 def unicode_name(name, other):
-    """The extra field that gives a part another name."""
+    """Returns the extra field that gives a part another name in Unicode."""
     return field(0x7075, struct.pack("<BI", 1, zlib.crc32(name.encode())) + other.encode())
 
 
-# --- archives as others write them ----------------------------------------------------------------
+# --- archives in the layout of common writers -----------------------------------------------------
 
 class Pipe(io.RawIOBase):
-    """A stream that cannot be rewound: zipfile writes data descriptors to it."""
+    """A stream that cannot seek, so zipfile writes data descriptors to it."""
 
     def __init__(self):
         super().__init__()
@@ -236,7 +240,7 @@ class Pipe(io.RawIOBase):
 
 
 def by_zipfile(method=zipfile.ZIP_DEFLATED, *, streamed=False, zip64=False, comment=b"", more=()):
-    """A document as zipfile writes it, with more names of empty parts."""
+    """Returns a document written by zipfile, with empty parts named by `more`."""
     file = Pipe() if streamed else io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as packed:
         for part in document():
@@ -249,18 +253,20 @@ def by_zipfile(method=zipfile.ZIP_DEFLATED, *, streamed=False, zip64=False, comm
 
 
 def by_word():
-    """Word's layout: growth hints in local headers, and the flags of the fastest deflate."""
+    """Returns Word's layout: growth hints in local headers, and the flags of the fastest
+    deflate."""
     hint = field(0xA220, struct.pack("<HH", 0xA028, 0) + bytes(500))
     return write([dataclasses.replace(part, flags=6, local_extra=hint) for part in document()])
 
 
 def streamed(descriptor):
-    """Each part's sizes stand only in the directory and in a data descriptor of this layout."""
+    """Returns a document whose sizes are only in the directory and in data descriptors of this
+    format."""
     return write([dataclasses.replace(part, flags=0x0808, descriptor=descriptor)
                   for part in document()])
 
 
 def by_libreoffice():
-    """A stored part with its sizes before streamed ones."""
+    """Returns LibreOffice's layout: one stored part with sizes, followed by streamed parts."""
     return write([Part("docProps/thumbnail.png", files.PNG, zipfile.ZIP_STORED), *(
         dataclasses.replace(part, flags=0x0808, descriptor="<4sIII") for part in document())])

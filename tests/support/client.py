@@ -1,4 +1,5 @@
-"""Client: requests to the service, each answer held against the contract, each change noted."""
+"""HTTP client that checks every response against the contract and records every change for the
+audit checks."""
 
 import itertools
 import uuid
@@ -8,7 +9,7 @@ import requests
 
 from support import contract, document, vault
 
-TIMEOUT_S = 60  # longer than nginx waits for the service: its answer is seen then
+TIMEOUT_S = 60  # longer than nginx waits for the service, so that nginx's own error is seen
 RESOURCES = {"users": "user", "groups": "group", "ous": "ou", "containers": "container"}
 COLLECTION_VERBS = {"POST": "create"}
 ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
@@ -24,13 +25,14 @@ CUSTOMERS = {"contacts": "contact", "deals": "deal", "tasks": "task", "activitie
 TOKEN_ACTIONS = {("POST", "revoke"): "revoke_token", ("DELETE", 2): "delete_token"}
 MEMBER_ACTIONS = {"POST": "invite_member", "PATCH": "update_member", "DELETE": "remove_member"}
 
-# (request id, action, what the line says came of it) of every call that the audit log owes a line;
-# read at session end.
+# One (request id, action, audited status) for each call that must leave an audit line. Checked at
+# the end of the session.
 journal = []
 
 
 def audited_action(method, path):
-    """The action of the audit line that a call owes, None if it owes none."""
+    """Returns the action of the audit line that a call must leave, or None if it must leave
+    none."""
     parts = path.split("?")[0].removeprefix("/api/v1").split("/")[1:]
     if parts[0] == "auth":
         return auth_action(method, parts)
@@ -53,7 +55,7 @@ def audited_action(method, path):
 
 
 def auth_action(method, parts):
-    """The same, of a path below auth."""
+    """Like audited_action(), for paths below /auth."""
     if (method, parts[1:]) == ("PATCH", ["me"]):
         return "update_me"
     if method != "POST":
@@ -64,7 +66,7 @@ def auth_action(method, parts):
 
 
 def account_action(method, parts):
-    """The same, of a path below accounts."""
+    """Like audited_action(), for paths below /accounts."""
     if (method, parts[1:]) == ("POST", ["confirm-email"]):
         return "confirm_email"
     actions = {("POST", 1): "create_account", ("POST", 2): "issue_email_link",
@@ -74,7 +76,7 @@ def account_action(method, parts):
 
 
 def organization_action(method, parts):
-    """The same, of a path below organizations."""
+    """Like audited_action(), for paths below /organizations."""
     if (method, len(parts), parts[2:3]) == ("DELETE", 4, ["invitations"]):
         return "withdraw_invitation"
     if len(parts) == 2:
@@ -85,7 +87,7 @@ def organization_action(method, parts):
 
 
 def customer_action(method, parts):
-    """The same, of a path of contacts, deals, tasks or activities."""
+    """Like audited_action(), for paths of contacts, deals, tasks and activities."""
     if (method, parts[0], parts[2:]) == ("POST", "deals", ["status"]):
         return "change_deal_status"
     if (method, parts[0]) == ("PATCH", "activities") or parts[2:] not in ([], ["restore"]):
@@ -96,7 +98,8 @@ def customer_action(method, parts):
 
 
 def file_action(method, parts):
-    """The same, of a path below files. (Those that are deleted together owe a line each.)"""
+    """Like audited_action(), for paths below /files. (A bulk deletion leaves one line for each
+    file.)"""
     if (method, parts[1:]) == ("POST", ["upload"]):
         return "upload_file"
     if (method, parts[2:]) == ("PUT", ["tags"]):
@@ -105,14 +108,14 @@ def file_action(method, parts):
 
 
 def outcome(response):
-    """What the audit log says came of a change. One that was made, and whose result was gone before
-    it could be read, is a success."""
+    """Returns the status that the audit line of a change must have. RESULT_UNREAD counts as
+    success: the change was made, only its result could not be read back."""
     made = response.status_code < 300 or response.json()["code"] == "RESULT_UNREAD"
     return "success" if made else "failure"
 
 
 class Client:
-    """One principal's view of one surface."""
+    """Sends requests of one principal to one surface (base URL)."""
 
     _numbers = itertools.count(1)
     _session = uuid.uuid4().hex[:8]
@@ -125,7 +128,7 @@ class Client:
         self.session.trust_env = False
         self.session.verify = self.ca_file
 
-    def as_nobody(self):
+    def as_anonymous(self):
         return Client(self.base_url, self.ca_file)
 
     def bearing(self, token):
@@ -143,22 +146,24 @@ class Client:
                                         timeout=TIMEOUT_S, allow_redirects=False, **arguments)
         contract.check_answer(response)
         document.check_answer(response, self._path)
-        if "Idempotency-Key" not in fields:  # a repetition changes nothing, and owes no line
+        # a replayed response changes nothing and leaves no audit line
+        if "Idempotency-Key" not in fields:
             self._note(method, path, response)
         return response
 
     @staticmethod
     def _path(path):
-        """What nginx makes of a path on this surface."""
+        """Returns the service path that nginx maps a path of this surface to."""
         return document.main_path(path)
 
     @staticmethod
     def _note(method, path, response):
         action = audited_action(method, path)
-        if action and response.status_code not in (408, 413, 421, 429):  # nginx may have refused those
+        # nginx may have sent these itself
+        if action and response.status_code not in (408, 413, 421, 429):
             journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(TOKEN_PATHS) and response.status_code in (200, 201):
-            tokens = response.json()  # a renewed access token comes alone
+            tokens = response.json()  # a refresh by access token returns no refresh token
             vault.remember(*(tokens[name] for name in ("access_token", "refresh_token")
                              if name in tokens))
         if path.endswith("/accounts/invitations") and response.status_code == 201:
@@ -183,16 +188,16 @@ class Client:
         return self.request("DELETE", path, **arguments)
 
     def login(self, username, password):
-        """The tokens of a login that must succeed."""
+        """Logs in, which must succeed, and returns the tokens."""
         response = self.post("/auth/login", json={"username": username, "password": password})
         assert response.status_code == 200, response.text
         return response.json()
 
 
 class FilesClient(Client):
-    """A view of the surface for files and accounts, where /users are the accounts."""
+    """Client of the files surface (port 5000), where /users are the accounts."""
 
-    def as_nobody(self):
+    def as_anonymous(self):
         return FilesClient(self.base_url, self.ca_file)
 
     def bearing(self, token):
@@ -210,10 +215,10 @@ class FilesClient(Client):
 
 
 def path_of(collection, *names):
-    """A path below a collection ("/groups"), whatever characters the names have."""
+    """Returns a path below a collection ("/groups") with percent-encoded names."""
     return "/".join([collection, *(quote(name, safe="") for name in names)])
 
 
 def user_path(name, prefix="/users"):
-    """The path of a user."""
+    """Returns the path of a user."""
     return path_of(prefix, name)

@@ -1,4 +1,4 @@
-"""The contract's conventions, held against every answer that a test sees."""
+"""The conventions of the API contract, checked on every response that a test receives."""
 
 import re
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PUBLIC = re.compile(r"/(?:docs|redoc|openapi\.json|static/.*)$")
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
-# Whatever the service says of an entry, it says all of this, and nothing else.
+# Each directory entry in a response has exactly these fields.
 ENTRY_TYPES = {"dn": str, "description": (str, type(None)), "objectGUID": str, "whenCreated": str,
                "whenChanged": str}
 USER_TYPES = {
@@ -44,16 +44,16 @@ ME_TYPES = {"id": str, "username": str, "email": (str, type(None)), "name": str,
             "permissions": list}
 LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
 
-# What errors of some codes have beside what all have.
+# Members that errors of some codes have in addition to the common ones.
 MEMBERS = {"FILE_TYPE_NOT_ALLOWED": ["allowed_extensions"], "FILE_TOO_LARGE": ["max_size_mb"]}
 
-# One status a code, whoever answers: filled while the session goes on.
+# Status of each error code: each code must always have the same status. Filled during the session.
 _status_of_code = {}
 
 
 def check_caching(response):
-    """An answer with an entity tag may be stored by the client only, and is revalidated on each
-    use; others are not stored. The documentation may be stored by shared caches too."""
+    """A response with an entity tag may be stored only by the client, which revalidates it
+    before each use; other responses are not stored. Shared caches may store the documentation."""
     path, tagged = urlsplit(response.url).path, "ETag" in response.headers
     public = response.ok and (PUBLIC.match(path) or (path == "/" and tagged))
     expected = "no-cache" if public else "private, no-cache" if tagged else "no-store"
@@ -62,24 +62,27 @@ def check_caching(response):
 
 
 def check_challenge(response):
-    """RFC 6750 3.1: a challenge names an error only if a token was sent. With a refresh token in
-    the body, the access token is ignored."""
+    """RFC 6750 3.1: a challenge names an error only if the request carried a token. If the body
+    has a refresh token, the access token is ignored."""
     request, status = response.request, response.status_code
     if request.method == "HEAD" or status not in (401, 403):
-        assert status == 401 or "WWW-Authenticate" not in response.headers or request.method == "HEAD"
+        assert (status == 401 or request.method == "HEAD"
+                or "WWW-Authenticate" not in response.headers)
         return
     code = response.json()["code"]
     field = request.headers.get("Authorization", "")
     field = field.decode("latin-1") if isinstance(field, bytes) else field
-    sent = re.match(r"bearer +\S", field, re.IGNORECASE) and "refresh_token" not in str(request.body)
+    sent = (re.match(r"bearer +\S", field, re.IGNORECASE)
+            and "refresh_token" not in str(request.body))
     named = ("invalid_token" if code in ("INVALID_TOKEN", "TOKEN_EXPIRED")
              else "insufficient_scope" if code == "FORBIDDEN" else None)
     expected = f'Bearer error="{named}"' if sent and named else "Bearer" if status == 401 else None
-    assert response.headers.get("WWW-Authenticate") == expected, (request.method, response.url, code)
+    assert response.headers.get("WWW-Authenticate") == expected, (request.method, response.url,
+                                                                  code)
 
 
 def check_answer(response):
-    """What every answer of the service keeps, whatever its status."""
+    """Checks the rules that hold for every response, whatever its status."""
     identifier = response.headers.get("X-Request-ID", "")
     assert REQUEST_ID.fullmatch(identifier), f"X-Request-ID {identifier!r}"
     path = urlsplit(response.url).path
@@ -96,7 +99,8 @@ def check_answer(response):
 
 
 def check_readiness(response):
-    """What depends on what; returns the dependencies by name. No host and no cause is told."""
+    """Checks the body of /health/ready and returns the dependencies by name. It reveals no host
+    and no cause of a failure."""
     body = response.json()
     assert set(body) == {"status", "service", "dependencies"}, body
     for each in body["dependencies"]:
@@ -113,7 +117,7 @@ def check_readiness(response):
 
 
 def check_storage(response):
-    """Whether the storage serves, as it says itself."""
+    """Checks the body of /health/storage against its status."""
     body = response.json()
     assert set(body) == {"status", "message", "timestamp"}, body
     assert body["status"] == ("healthy" if response.ok else "unhealthy"), body
@@ -121,7 +125,7 @@ def check_storage(response):
 
 
 def check_problem(status, headers, body):
-    """The one format of errors, of the workers and of nginx alike."""
+    """Checks the error format, which workers and nginx share."""
     assert headers["Content-Type"].startswith("application/json"), headers["Content-Type"]
     assert {"error", "code", "request_id"} <= set(body) <= {
         "error", "code", "details", "request_id", *MEMBERS.get(body["code"], ())}, body
@@ -142,7 +146,7 @@ def check_problem(status, headers, body):
 
 
 def check_entry(entry, types):
-    """What all entries have in common, and that its fields are these; returns it."""
+    """Checks that an entry has exactly these fields of these types; returns the entry."""
     assert set(entry) == set(types), set(entry) ^ set(types)
     for name, kind in types.items():
         assert isinstance(entry[name], kind), (name, entry[name])
@@ -153,7 +157,7 @@ def check_entry(entry, types):
 
 
 def check_user(user):
-    """A user as the contract describes it; returns it."""
+    """Checks the fields of a user; returns the user."""
     check_entry(user, USER_TYPES)
     assert all(isinstance(group, str) for group in user["memberOf"])
     assert user["enabled"] == (not user["userAccountControl"] & 2)
@@ -161,7 +165,7 @@ def check_user(user):
 
 
 def check_group(group):
-    """A group as the contract describes it; returns it."""
+    """Checks the fields of a group; returns the group."""
     check_entry(group, GROUP_TYPES)
     assert all(isinstance(member, str) for member in group["member"])
     assert len(group["member"]) == len(set(group["member"]))
@@ -172,17 +176,18 @@ def check_group(group):
 
 
 def check_ou(unit):
-    """An organizational unit as the contract describes it; returns it."""
+    """Checks the fields of an organizational unit; returns the unit."""
     return check_entry(unit, OU_TYPES)
 
 
 def check_container(container):
-    """A container as the contract describes it; returns it."""
+    """Checks the fields of a container; returns the container."""
     return check_entry(container, CONTAINER_TYPES)
 
 
 def check_record(record, types):
-    """That its fields are these, and times are times; returns it."""
+    """Checks that a record has exactly these fields, and that times are well-formed; returns the
+    record."""
     assert set(record) == set(types), set(record) ^ set(types)
     for name, kind in types.items():
         assert isinstance(record[name], kind), (name, record[name])
@@ -192,45 +197,45 @@ def check_record(record, types):
 
 
 def check_account(account):
-    """An account as the contract describes it; returns it."""
+    """Checks the fields of an account; returns the account."""
     return check_record(account, ACCOUNT_TYPES)
 
 
 def check_organization(organization):
-    """An organization as the contract describes it; returns it."""
+    """Checks the fields of an organization; returns the organization."""
     return check_record(organization, ORGANIZATION_TYPES)
 
 
 def check_member(member):
-    """A member as the contract describes it; returns it."""
+    """Checks the fields of a member; returns the member."""
     return check_record(member, MEMBER_TYPES)
 
 
 def check_invited(invited):
-    """What inviting somebody answers; returns it."""
+    """Checks the response to an invitation; returns it."""
     assert check_record(invited, INVITED_TYPES)["state"] == "invited"
     return invited
 
 
 def check_invitation(invitation):
-    """An invitation as its organization sees it; returns it."""
+    """Checks an invitation as listed for the inviting organization; returns the invitation."""
     return check_record(invitation, INVITATION_TYPES)
 
 
 def check_own_invitation(invitation):
-    """An invitation as the holder of its address sees it; returns it."""
+    """Checks an invitation as listed for the invited person; returns the invitation."""
     return check_record(invitation, OWN_INVITATION_TYPES)
 
 
 def check_me(me):
-    """What /auth/me answers; returns it."""
+    """Checks the body of /auth/me; returns it."""
     for membership in check_record(me, ME_TYPES)["organizations"]:
         check_record(membership, MEMBERSHIP_TYPES)
     return me
 
 
 def check_registered(made):
-    """What /auth/register answers; returns it."""
+    """Checks the body of /auth/register; returns it."""
     check_record(made, {"user": dict, "organization": dict, **TOKENS_TYPES})
     check_record(made["user"], NAMED_ACCOUNT_TYPES)
     check_record(made["organization"], MEMBERSHIP_TYPES)
@@ -238,7 +243,7 @@ def check_registered(made):
 
 
 def check_list(body):
-    """A list as the contract describes it; returns its items."""
+    """Checks the envelope of a list; returns its items."""
     assert set(body) == LIST_KEYS, body.keys()
     assert body["pages"] == -(-body["total"] // body["limit"]), body
     assert len(body["items"]) <= body["limit"]
@@ -246,7 +251,8 @@ def check_list(body):
 
 
 def check_page(body):
-    """A page of rows of the database; returns its items. Those reached by `after` carry no total."""
+    """Checks the envelope of a page of database rows; returns its items. A page requested with
+    `after` has no total."""
     keys = LIST_KEYS if "total" in body else {"items", "limit"}
     assert set(body) - {"total_is_minimum"} == keys | {"next"}, body.keys()
     assert "total" in body or "total_is_minimum" not in body, body
@@ -257,8 +263,8 @@ def check_page(body):
     return body["items"]
 
 
-def refused(response, status, code):
-    """Asserts a refusal and returns the fields that it names."""
+def check_error(response, status, code):
+    """Asserts an error response; returns the field names in its details."""
     assert response.status_code == status, (response.status_code, response.text)
     body = response.json()
     assert body["code"] == code, body

@@ -1,10 +1,10 @@
--- Load for wrk that knows what it has asked: each thread asks COUNT times for PATH, each time with an
--- identifier of its own, and then for FILLER, so that nothing that counts is under way at its end.
+-- Load for wrk with an exact number of requests: each thread requests PATH COUNT times, with a unique
+-- request id each time, and then FILLER, so that no counted request is in progress at the end.
 --
 --     wrk … -s counted.lua URL -- PATH FILLER COUNT
 --
--- Each thread prints how often PATH was answered with which status, as soon as it knows; wrk may then
--- be interrupted, and prints how many answers there were in all.
+-- Each thread prints the number of responses for PATH by status as soon as it has received all of
+-- them. wrk may then be interrupted, and prints the total number of responses.
 
 local threads = 0
 
@@ -18,18 +18,18 @@ function init(arguments)
     asked, answered, counts = 0, 0, {}
 end
 
--- The first of the first thread is not sent: wrk only looks at it.
+-- wrk does not send the first request of the first thread; it only inspects it.
 function request()
-    local looked_at = number == 0 and not looked
-    looked = true
-    if looked_at or asked == wanted then
+    local is_inspected = number == 0 and not inspected
+    inspected = true
+    if is_inspected or asked == wanted then
         return filler
     end
     asked = asked + 1
     return wrk.format("GET", path, {["X-Request-ID"] = "counted-" .. number .. "-" .. asked})
 end
 
--- nginx's own answers carry the identifier too.
+-- Responses of nginx itself have the request id as well.
 function response(status, headers)
     if not string.find(headers["X-Request-ID"] or "", "counted-", 1, true) then
         return

@@ -1,4 +1,5 @@
-"""CRM: contacts, deals, tasks and activities through the API, answers held against the contract."""
+"""Sends calls for contacts, deals, tasks and activities, and checks the responses against the
+contract."""
 
 import json
 import threading
@@ -16,7 +17,7 @@ DEAL_STATUSES = ("NEW", "IN_PROGRESS", "WON", "LOST", "CLOSED")
 TASK_STATUSES = ("TODO", "IN_PROGRESS", "DONE")
 ACTIVITY_TYPES = ("CALL", "EMAIL", "MEETING", "NOTE")
 
-# What an object of each collection has, and nothing else.
+# The exact fields of an object of each collection.
 TYPES = {
     "contacts": {"id": int, "name": str, "email": TEXT, "phone": TEXT, "company": TEXT,
                  "position": TEXT, "notes": TEXT, "owner_id": REFERENCE, **STAMPS},
@@ -34,10 +35,10 @@ TYPES = {
 KINDS = tuple(TYPES)
 CHANGEABLE = ("contacts", "deals", "tasks")
 
-# The text that an object is called by.
+# The field that holds an object's name.
 NAME_OF = {"contacts": "name", "deals": "title", "tasks": "title", "activities": "subject"}
 
-# The sections of /analytics/summary, each an answer of its own too.
+# The sections of /analytics/summary; each is also a response of its own.
 SECTIONS = {
     "deals": {"total": int, "new": int, "in_progress": int, "won": int, "lost": int, "closed": int,
               "win_rate": Decimal, "pipeline_amount": Decimal},
@@ -50,27 +51,27 @@ PLACES = {"amount": 2, "pipeline_amount": 2, "win_rate": 4, "completion_rate": 4
 
 
 class Number(str):
-    """A number of JSON, as it shall be written."""
+    """A JSON number whose exact text is sent."""
 
 
 def encode(body):
-    """A flat body as JSON, with Numbers as they are."""
+    """Encodes a flat body as JSON; keeps the text of Numbers."""
     return "{%s}" % ", ".join(
         f"{json.dumps(name)}: {value if isinstance(value, Number) else json.dumps(value)}"
         for name, value in body.items())
 
 
-# --- answers ------------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------
 
 
 def check_places(record):
-    """That decimals are written with as many places as the contract says."""
+    """Checks that decimals have as many places as the contract says."""
     for name, places in PLACES.items():
         assert name not in record or -record[name].as_tuple().exponent == places, record
 
 
 def check_object(kind, record):
-    """An object of a collection as the contract describes it; returns it."""
+    """Checks the fields and invariants of an object of a collection; returns the object."""
     names = list(contract.check_record(record, TYPES[kind]))
     assert names[0] == "id" and names[-3:] == list(STAMPS), names
     check_places(record)
@@ -89,52 +90,52 @@ def check_object(kind, record):
 
 
 def check_section(name, section):
-    """A section of the analytics as the contract describes it; returns it."""
+    """Checks the fields of a section of the analytics; returns the section."""
     contract.check_record(section, SECTIONS[name])
     check_places(section)
     return section
 
 
-def parsed(response):
-    """What an answer says, its decimals exact."""
+def parse_exact(response):
+    """Parses a response body, with exact decimals."""
     return response.json(parse_float=Decimal)
 
 
-def good(kind, response, status=200):
-    """The object that a call must have answered."""
+def check_ok(kind, response, status=200):
+    """Asserts success and returns the object in the response."""
     assert response.status_code == status, (response.status_code, response.text)
-    record = check_object(kind, parsed(response))
+    record = check_object(kind, parse_exact(response))
     assert response.headers.get("ETag", f'"{record["version"]}"') == f'"{record["version"]}"'
     return record
 
 
-def details(response, status, code):
-    """The details of a refusal."""
-    contract.refused(response, status, code)
+def error_details(response, status, code):
+    """Asserts an error and returns its details."""
+    contract.check_error(response, status, code)
     return response.json()["details"]
 
 
-def invalid(response):
-    """The fields that a 400 names, in the order of the alphabet."""
-    return sorted(contract.refused(response, 400, "VALIDATION_ERROR"))
+def invalid_fields(response):
+    """Asserts a validation error and returns the names of the invalid fields, sorted."""
+    return sorted(contract.check_error(response, 400, "VALIDATION_ERROR"))
 
 
 # --- calls --------------------------------------------------------------------------------------
 
 
 class Crm:
-    """One person's view of the customers of one organization."""
+    """Sends CRM calls of one person in one organization."""
 
     def __init__(self, client, organization, person=None):
         self.client, self.organization, self.person = client, organization, person
 
     @property
     def id(self):
-        """Of the account."""
+        """Returns the id of the account."""
         return self.person.id
 
     def anew(self):
-        """The same with a connection of its own, for another thread."""
+        """Returns a copy with its own connection, for another thread."""
         client = Client(self.client.base_url, self.client.ca_file, self.client.token)
         return Crm(client, self.organization, self.person)
 
@@ -146,8 +147,8 @@ class Crm:
         return self.client.request(method, path, headers=fields, **arguments)
 
     def send(self, kind, body=None, headers=None, **fields):
-        """POST of a new object, with a name of its own where none is given; a field that is ... is
-        left out."""
+        """Sends POST for a new object with a default name. A field with the value ... is
+        omitted."""
         standard = {NAME_OF[kind]: f"{kind} {tag()}", **({"type": "NOTE"} if kind == "activities"
                                                          else {})}
         whole = {**standard, **(body or {}), **fields}
@@ -156,7 +157,7 @@ class Crm:
 
     def create(self, kind, headers=None, **fields):
         response = self.send(kind, headers=headers, **fields)
-        record = good(kind, response, 201)
+        record = check_ok(kind, response, 201)
         assert response.headers["Location"].endswith(f"/{kind}/{record['id']}")
         return record
 
@@ -164,19 +165,19 @@ class Crm:
         return self.create("contacts", **fields)
 
     def deal(self, status="NEW", **fields):
-        """A new deal, brought to a status."""
+        """Creates a deal and moves it to a status."""
         record = self.create("deals", **fields)
         for step in {"NEW": (), "IN_PROGRESS": ("IN_PROGRESS",), "WON": ("IN_PROGRESS", "WON"),
                      "LOST": ("IN_PROGRESS", "LOST"), "CLOSED": ("IN_PROGRESS", "LOST", "CLOSED"),
                      "WON and CLOSED": ("IN_PROGRESS", "WON", "CLOSED")}[status]:
-            record = good("deals", self.move(record["id"], step))
+            record = check_ok("deals", self.move(record["id"], step))
         return record
 
     def task(self, status="TODO", **fields):
-        """A new task, brought to a status."""
+        """Creates a task and moves it to a status."""
         record = self.create("tasks", **fields)
         for step in TASK_STATUSES[1:TASK_STATUSES.index(status) + 1]:
-            record = good("tasks", self.change("tasks", record["id"], status=step))
+            record = check_ok("tasks", self.change("tasks", record["id"], status=step))
         return record
 
     def activity(self, **fields):
@@ -186,24 +187,24 @@ class Crm:
         return self.request("GET", f"/{kind}/{number}", headers=headers)
 
     def read(self, kind, number):
-        return good(kind, self.get(kind, number))
+        return check_ok(kind, self.get(kind, number))
 
     def change(self, kind, number, body=None, headers=None, **fields):
         return self.request("PATCH", f"/{kind}/{number}", {**(body or {}), **fields}, headers)
 
-    def hide(self, kind, number, headers=None):
+    def delete(self, kind, number, headers=None):
         return self.request("DELETE", f"/{kind}/{number}", headers=headers)
 
-    def hidden(self, kind, number):
-        """Hides what can be hidden."""
-        response = self.hide(kind, number)
+    def must_delete(self, kind, number):
+        """Deletes an object (soft delete), which must succeed."""
+        response = self.delete(kind, number)
         assert (response.status_code, response.content) == (204, b""), response.text
 
     def restore(self, kind, number, headers=None):
         return self.request("POST", f"/{kind}/{number}/restore", headers=headers)
 
     def move(self, number, status, headers=None, **fields):
-        """Changes the status of a deal."""
+        """Sends a change of a deal's status."""
         body = {"status": status, **fields}
         return self.request("POST", f"/deals/{number}/status", body, headers)
 
@@ -211,20 +212,20 @@ class Crm:
         return self.request("GET", f"/{kind}", params=query)
 
     def page(self, kind, **query):
-        """A page as it must be answered."""
+        """Reads a page, which must succeed, and checks its items."""
         response = self.list(kind, **query)
         assert response.status_code == 200, response.text
-        body = parsed(response)
+        body = parse_exact(response)
         for item in contract.check_page(body):
             check_object(kind, item)
         return body
 
     def ids(self, kind, **query):
-        """Of a page, in its order; of everything, as far as one page goes."""
+        """Returns the ids of one page (by default of up to 1,000 items), in its order."""
         return [item["id"] for item in self.page(kind, **{"limit": 1000, **query})["items"]]
 
     def walk(self, kind, **query):
-        """All items, page after page by the cursor."""
+        """Yields all items, following the cursor from page to page."""
         body = self.page(kind, **query)
         while True:
             yield from body["items"]
@@ -234,10 +235,10 @@ class Crm:
             assert set(body) == {"items", "limit", "next"}
 
     def analytics(self, name, **query):
-        """A section of the analytics, or the summary."""
+        """Reads a section of the analytics, or the summary."""
         response = self.request("GET", f"/analytics/{name}", params=query)
         assert response.status_code == 200, response.text
-        body = parsed(response)
+        body = parse_exact(response)
         if name != "summary":
             return check_section(name, body)
         assert set(body) == set(SECTIONS), body
@@ -247,7 +248,7 @@ class Crm:
 
 
 class Office:
-    """An organization with a person of each role: office["SALES"] is what that person sees."""
+    """An organization with one person of each role: office["SALES"] sends calls as that person."""
 
     def __init__(self, accounts):
         self._accounts = accounts
@@ -262,18 +263,18 @@ class Office:
         return self._views[role]
 
     def newcomer(self, role):
-        """A further person of a role."""
+        """Adds one more person with a role."""
         person = self._accounts.member(self.owner, role)
         return Crm(person.client, self.organization, person)
 
 
 def at_once(view, calls):
-    """What calls that begin together are answered, each on a connection of its own."""
+    """Runs calls at the same time, each on its own connection; returns their responses."""
     barrier, answers = threading.Barrier(len(calls)), [None] * len(calls)
 
     def run(index):
         own = view.anew()
-        own.client.get("/auth/me")  # the connection is there
+        own.client.get("/auth/me")  # opens the connection
         barrier.wait()
         answers[index] = calls[index](own)
 
@@ -287,5 +288,5 @@ def at_once(view, calls):
 
 
 def crowd(view, count, call):
-    """The same of one call, which is given its number."""
+    """Like at_once(), with `count` calls of one function that gets the number of the call."""
     return at_once(view, [lambda own, number=number: call(own, number) for number in range(count)])

@@ -1,4 +1,4 @@
-"""Database: what is stored, seen and changed past the service, whichever engine stores it."""
+"""Reads and changes the database directly, on either engine."""
 
 import contextlib
 import sqlite3
@@ -11,8 +11,8 @@ BUSY_S = 10
 
 @contextlib.contextmanager
 def postgres_holding(url, statement):
-    """Runs the statement in an open transaction of another session; yields a function that commits
-    it. Without that it is rolled back."""
+    """Executes a statement in an open transaction of another session; yields a function that
+    commits. Rolls back if it is not called."""
     with subprocess.Popen(["psql", "-Xq", "-v", "ON_ERROR_STOP=1", url], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           env={"PATH": PATH}) as psql:
@@ -27,13 +27,13 @@ def postgres_holding(url, statement):
 
 
 class Database:
-    """The database of one stack. `postgres` is its server, None for SQLite."""
+    """The database of one stack. `postgres` is the server, or None for SQLite."""
 
     def __init__(self, stack, postgres=None):
         self._stack, self._postgres = stack, postgres
 
     def run(self, statement):
-        """The rows of a statement, every column as text; committed."""
+        """Executes and commits a statement; returns its rows, every column as text."""
         if self._postgres:
             return [tuple(line.split("|")) for line in self._postgres.sql(statement, self._url)]
         with contextlib.closing(self._connect()) as connection, connection:
@@ -41,7 +41,7 @@ class Database:
 
     @contextlib.contextmanager
     def holding(self, statement):
-        """Runs the statement in an open transaction of its own; yields what commits it."""
+        """Executes a statement in an open transaction; yields the function that commits it."""
         if self._postgres:
             with postgres_holding(self._url, statement) as commit:
                 yield commit
@@ -51,15 +51,16 @@ class Database:
             connection.execute(statement)
             yield connection.commit
 
-    def is_waited(self):
-        """False if no session of PostgreSQL waits for a lock. True on SQLite, where that is not
-        known."""
+    def has_lock_waiters(self):
+        """Returns False if no session of PostgreSQL waits for a lock. Always True on SQLite,
+        which does not report that."""
         return not self._postgres or self.run(
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
             " AND datname = current_database()")
 
     def dump(self):
-        """All of it as SQL, in lower case: how engines spell bytes in hexadecimal differs."""
+        """Returns a dump as SQL in lower case, because the engines differ in the case of
+        hexadecimal bytes."""
         if self._postgres:
             done = subprocess.run(["pg_dump", self._url], check=True, capture_output=True,
                                   text=True, env={"PATH": PATH})

@@ -1,8 +1,8 @@
-"""Document: every answer that a test sees, held against the OpenAPI document of the program.
+"""Checks every response that a test receives against the OpenAPI document of the program under test
+(`kontora openapi`).
 
-An answer must have a status, header fields and a body that the document has for its call: nothing
-else, and nothing less. What was taken must be what the document says is taken. The document is that of
-the program under test (`kontora openapi`).
+A response must have exactly a status, header fields and a body that the document describes for
+its call. If the request succeeded, its body must match the document as well.
 """
 
 import functools
@@ -17,35 +17,36 @@ from urllib.parse import unquote, urlsplit
 import jsonschema
 from stack import TOP
 
-# Of every answer of a server, whatever it is an answer to.
+# Headers that any response may have.
 GENERAL_HEADERS = {"server", "date", "connection", "keep-alive", "content-type", "content-length",
                    "transfer-encoding", "cache-control", "vary", "content-security-policy",
                    "x-content-type-options", "x-frame-options", "referrer-policy",
                    "strict-transport-security", "x-request-id", "content-language"}
 CORS_HEADER = "access-control-"
 
-# What nginx makes of paths, as nginx/requests.conf has it.
+# Path mapping of nginx, as in nginx/requests.conf.
 SHORT_PATH = re.compile(r"/(?:users|groups|ous|containers|auth|files)(?:/|$)")
 PAGES = re.compile(r"/(?:docs|redoc|openapi\.json|static/.*)$")
 
-# What may be answered to anything, whether it is a call or not: nginx and the router look at a request
-# before they know which it is.
+# Statuses of requests that match no documented call: nginx and the router may answer before the
+# call is known.
 UNKNOWN_CALL = {400, 404, 405, 413, 414, 429, 431, 500, 501, 502, 503, 504, 505}
 METHODS = ("get", "post", "put", "patch", "delete")
 
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")  # of files, in seconds
+# the times of files have seconds only
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 taken_formats = jsonschema.FormatChecker(formats=("date", "email", "uuid"))
 formats = jsonschema.FormatChecker(formats=("date", "email", "uuid"))
 formats.checks("date-time")(lambda text: not isinstance(text, str) or bool(TIME.fullmatch(text)))
 
 
 def main_path(path):
-    """The service's path of one on the main surface."""
+    """Returns the service path of a path on the main surface."""
     return f"/api/v1{path}" if SHORT_PATH.match(path) else path
 
 
 def files_path(path):
-    """The same on the surface for files and accounts; None: it is there no more."""
+    """Returns the service path of a path on the files surface; None if it has no such path."""
     if re.match(r"/users(?:/|$)", path):
         return "/api/v1/accounts" + path.removeprefix("/users")
     if re.match(r"/files(?:/|$)", path):
@@ -54,10 +55,10 @@ def files_path(path):
 
 
 class Document:
-    """An OpenAPI document, with its references resolved."""
+    """An OpenAPI document with resolved references."""
 
     def __init__(self, text):
-        # Decimal: 0.07 is a multiple of 0.01, which no float knows.
+        # Decimal, because 0.07 is a multiple of 0.01 only in decimal arithmetic.
         self.raw = json.loads(text, parse_float=Decimal)
         self._resolved = {}
         self.paths = self.raw["paths"]
@@ -69,12 +70,12 @@ class Document:
         self._bodies = {}
 
     def operations(self):
-        """Every call: method, path, operation."""
+        """Returns every call: method, path, operation."""
         return [(method, path, operation) for path, item in self.paths.items()
                 for method, operation in item.items() if method in METHODS]
 
     def resolve(self, node):
-        """A part of the document without references."""
+        """Returns a part of the document with its references resolved."""
         if isinstance(node, list):
             return [self.resolve(each) for each in node]
         if not isinstance(node, dict):
@@ -92,7 +93,7 @@ class Document:
         return self._resolved[reference]
 
     def find(self, path):
-        """The pattern of a path as it was sent; None if there is none."""
+        """Returns the path pattern that matches a request path; None if there is none."""
         segments = path.split("/")
         for pattern, template in self._templates.get(len(segments), []):
             if all(segment if part.startswith("{") else unquote(segment) == part
@@ -101,16 +102,18 @@ class Document:
         return None
 
     def answer(self, template, method, status):
-        """What is documented of an answer; None if nothing is."""
+        """Returns the documented response; None if the status is not documented."""
         key = (template, method, status)
         if key not in self._answers:
             answers = self.paths[template][method]["responses"]
-            self._answers[key] = Answer(self.resolve(answers[status])) if status in answers else None
+            self._answers[key] = (Answer(self.resolve(answers[status])) if status in answers
+                                  else None)
         return self._answers[key]
 
 
     def body(self, template, method):
-        """What is documented of a call's body: a validator for each type; None if it takes none."""
+        """Returns a validator for each media type of the request body; None if the call takes no
+        body."""
         key = (template, method)
         if key not in self._bodies:
             documented = self.resolve(self.paths[template][method].get("requestBody", {}))
@@ -122,7 +125,7 @@ class Document:
 
 
 class Answer:
-    """One documented answer."""
+    """One documented response."""
 
     def __init__(self, documented):
         fields = {name.lower(): field for name, field in documented.get("headers", {}).items()}
@@ -153,7 +156,7 @@ class Answer:
 
 
 def closed(schema):
-    """The schema of an answer, with no other members than those it names."""
+    """Returns a response schema that rejects members it does not name."""
     if isinstance(schema, list):
         return [closed(each) for each in schema]
     if not isinstance(schema, dict):
@@ -166,39 +169,39 @@ def closed(schema):
 
 @functools.cache
 def of_program():
-    """The document of the program under test."""
+    """Returns the document of the program under test."""
     program = os.environ.get("KONTORA_BINARY", TOP / "build/kontora")
-    with tempfile.TemporaryDirectory() as folder:  # without an .env
+    with tempfile.TemporaryDirectory() as folder:  # a folder without .env
         done = subprocess.run([os.path.abspath(program), "openapi"], check=True, cwd=folder,
                               capture_output=True, text=True, env={"PATH": os.environ["PATH"]})
     return Document(done.stdout)
 
 
 def check_unknown(document, what, template, response):
-    """An answer to what is no call."""
+    """Checks the response to a request that matches no documented call."""
     assert response.status_code in UNKNOWN_CALL, what
     if response.status_code == 405 and response.request.method not in ("TRACE", "CONNECT"):
         allowed = {name.strip() for name in response.headers["Allow"].split(",")} - {"HEAD"}
         assert allowed == {name.upper() for name in document.paths[template]}, what
 
 
-def taken_faults(document, template, key, request):
-    """What is not documented of a request that was taken."""
+def request_faults(document, template, key, request):
+    """Returns how the body of a successful request deviates from the document."""
     validators = document.body(template, key)
     if not validators or not isinstance(request.body, (bytes, str)):
         return []
     media_type = request.headers["Content-Type"].split(";")[0].strip().lower()
     if media_type not in validators:
-        return [f"{media_type} was taken, and is not documented"]
+        return [f"{media_type} was accepted, but is not documented"]
     if media_type != "application/json":
         return []
     body = json.loads(request.body, parse_float=Decimal)
-    return [f"was taken: {'/'.join(map(str, error.absolute_path))}: {error.message}"
+    return [f"was accepted: {'/'.join(map(str, error.absolute_path))}: {error.message}"
             for error in validators[media_type].iter_errors(body)]
 
 
 def check_answer(response, path_of=main_path):
-    """`path_of` says what nginx makes of the path, by the surface."""
+    """Checks a response. `path_of` maps a path of the surface to the path of the service."""
     document = of_program()
     method, sent = response.request.method, urlsplit(response.request.url).path
     status = str(response.status_code)
@@ -218,5 +221,5 @@ def check_answer(response, path_of=main_path):
     if method != "HEAD":
         faults += answer.body_faults(response)
     if response.ok:
-        faults += taken_faults(document, template, key, response.request)
+        faults += request_faults(document, template, key, response.request)
     assert not faults, f"{what}: {faults}"

@@ -1,4 +1,4 @@
-"""Entries: makes entries of any kind through the API, and knows how the kinds differ."""
+"""Creates directory entries of any kind through the API, and describes how the kinds differ."""
 
 import dataclasses
 import uuid
@@ -6,27 +6,27 @@ from collections.abc import Callable
 
 from support import contract
 from support.client import path_of
-from support.truth import rdn
+from support.ldap_admin import rdn
 
 
 def tag():
-    """A word that stands nowhere else in the directory."""
+    """Returns a word that occurs nowhere else in the directory."""
     return f"t{uuid.uuid4().hex[:10]}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """One resource that serves entries of the directory."""
+    """A resource that serves directory entries."""
 
-    path: str  # of the collection, below /api/v1
-    key: str  # the field that paths name an entry by
-    name: str  # the field that holds the first part of the DN
-    parent: str  # the field of a new one that says where it shall be
-    rdn: str  # the attribute of the first part of the DN
+    path: str  # path of the collection, below /api/v1
+    key: str  # field whose value identifies an entry in a path
+    name: str  # field that holds the RDN
+    parent: str  # request field that holds the DN of the parent
+    rdn: str  # attribute of the RDN
     object_class: str
-    resource: str  # what the audit log calls it
-    check: Callable  # an answer held against the contract
-    searched: tuple  # the attributes that ?search= looks in
+    resource: str  # resource type in the audit log
+    check: Callable  # checks an entry in a response
+    searched: tuple  # attributes that ?search= searches
 
 
 GROUPS = Kind(path="/groups", key="cn", name="cn", parent="ou", rdn="CN", object_class="group",
@@ -43,52 +43,54 @@ PLACES = (OUS, CONTAINERS)
 
 
 class Entries:
-    """Creates entries of one kind in one place, each with a name of its own."""
+    """Creates entries of one kind below one parent, each with a unique name."""
 
-    def __init__(self, api, truth, kind, parent):
-        self.api, self.truth, self.kind, self.parent = api, truth, kind, parent
+    def __init__(self, api, ldap_admin, kind, parent):
+        self.api, self.ldap_admin, self.kind, self.parent = api, ldap_admin, kind, parent
 
     def path(self, name, *more):
         return path_of(self.kind.path, name, *more)
 
     def dn(self, name, parent=None):
-        """Where an entry of that name stands."""
+        """Returns the DN of an entry with that name."""
         return f"{rdn(name, self.kind.rdn)},{parent or self.parent}"
 
     def body(self, **fields):
-        """What creates an entry; `fields` replace or add, those that are ... are left out."""
+        """Returns a request body for a new entry. `fields` override or extend it; a value of ...
+        omits a field."""
         account = {"sAMAccountName": tag()} if self.kind is GROUPS else {}
         body = {self.kind.name: tag(), self.kind.parent: self.parent, **account, **fields}
         return {key: value for key, value in body.items() if value is not ...}
 
     def create(self, **fields):
-        """A new entry as the service answers it."""
+        """Creates an entry and returns the response body."""
         return self.send(self.body(**fields))
 
     def send(self, body):
-        """What comes of a body that must be taken."""
+        """Sends a body that must be accepted; returns the new entry."""
         response = self.api.post(self.kind.path, json=body)
         assert response.status_code == 201, response.text
         return self.kind.check(response.json())
 
     def named(self, name, parent=None, **fields):
-        """The same, by its name and its place, whatever the kind calls them."""
+        """Like create(), with the name and the parent given independently of the kind's field
+        names."""
         return self.create(**{self.kind.name: name, self.kind.parent: parent or self.parent,
                               **fields})
 
-    def plant(self, name, parent=None, **attributes):
-        """A new one made past the API; its DN."""
-        return self.truth.add(self.dn(name, parent), objectClass=self.kind.object_class,
-                              **attributes)
+    def create_over_ldap(self, name, parent=None, **attributes):
+        """Creates an entry over LDAP, not through the API; returns its DN."""
+        return self.ldap_admin.add(self.dn(name, parent), objectClass=self.kind.object_class,
+                                   **attributes)
 
     def get(self, name, at=None):
-        """The entry; `at` is the parent that chooses among several."""
+        """Reads an entry; `at` is the parent DN that selects one of several."""
         response = self.api.get(self.path(name), params={"parent_dn": at})
         assert response.status_code == 200, response.text
         return self.kind.check(response.json())
 
     def change(self, name, at=None, **fields):
-        """The entry as it is after a change that must succeed."""
+        """Changes an entry, which must succeed; returns the changed entry."""
         response = self.api.patch(self.path(name), params={"parent_dn": at}, json=fields)
         assert response.status_code == 200, response.text
         return self.kind.check(response.json())
@@ -98,7 +100,7 @@ class Entries:
         assert (response.status_code, response.content) == (204, b""), response.text
 
     def search(self, text, **parameters):
-        """The keys of what a search finds."""
+        """Returns the sorted keys of the entries that a search finds."""
         response = self.api.get(self.kind.path,
                                 params={"search": text, "limit": 1000, **parameters})
         assert response.status_code == 200, response.text

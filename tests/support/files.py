@@ -1,4 +1,4 @@
-"""Files: what is uploaded, how answers about it look, and the storage below the service."""
+"""Sample files, uploads, checks of responses about files, and direct access to the storage."""
 
 import base64
 import datetime
@@ -22,7 +22,7 @@ EXTENSIONS = ["txt", "pdf", "png", "jpg", "jpeg", "gif", "doc", "docx"]
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SIGNED_PATH = re.compile(r"(/api/v1)?/files/[^/]+/content")
 TIMEOUT_S = 60
-LIFETIME_S = 300  # of an address
+LIFETIME_S = 300  # of a signed URL
 
 MIB = 1024 * 1024
 LARGEST = 16 * MIB
@@ -35,7 +35,7 @@ METADATA_KEYS = {"original_name", "upload_time", "file_size", "content_type"}
 
 
 def docx(*names):
-    """A zip archive with files of these names."""
+    """Returns a ZIP archive with files of these names."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name in names:
@@ -49,7 +49,7 @@ GIF = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
 JPEG = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
 def archive(parts):
-    """A zip archive of parts, by name."""
+    """Returns a ZIP archive of parts, given by name."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in parts.items():
@@ -61,7 +61,7 @@ MACROS_TYPE = "application/vnd.ms-office.vbaProject"
 
 
 def word_types(part="", content_type="", encoding="utf-8"):
-    """The content types of a document, with those of one more part."""
+    """Returns [Content_Types].xml of a document, with an override for one more part."""
     more = f'<Override PartName="/{part}" ContentType="{content_type}"/>' if part else ""
     return (f'<?xml version="1.0" encoding="{encoding}"?>'
             '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
@@ -70,21 +70,21 @@ def word_types(part="", content_type="", encoding="utf-8"):
 
 
 def word(types=None, **parts):
-    """A document of Word."""
+    """Returns a Word document."""
     return archive({"[Content_Types].xml": word_types() if types is None else types,
                     "word/document.xml": "<document/>", **parts})
 
 
 def compound_entry(name, kind):
-    """One entry of a compound file's directory: kind 1 is a storage, 2 a stream, 5 the root."""
+    """Returns a directory entry of a compound file: kind 1 is a storage, 2 a stream, 5 the root."""
     text = name.encode("utf-16-le")
     return struct.pack("<64sHBBIII36xIQ", text, len(text) + 2 if name else 0, kind, 1,
                        *[0xFFFFFFFF] * 3, 0xFFFFFFFE, 0)
 
 
 def compound_file(*entries):
-    """A compound file of one sector of FAT and one of directory, as far as libmagic looks at it: a
-    document of Word, with further (name, kind) entries."""
+    """Returns a compound file with one FAT sector and one directory sector, as much as libmagic
+    reads: a Word document with further (name, kind) entries."""
     header = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(16) + struct.pack(
         "<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, 1, 1, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)
     header += struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
@@ -101,28 +101,29 @@ TEXT = "Привет, мир\n".encode()
 
 
 def form(content, name, field="file"):
-    """The body and the type of a form whose file name stands in it as it is given, in bytes."""
+    """Returns the body and the type of a form that contains the file name unescaped."""
     boundary = "----------------boundary"
     name = name if isinstance(name, bytes) else name.encode()
-    body = (f"--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"".encode()
+    disposition = f"Content-Disposition: form-data; name=\"{field}\"; filename=\""
+    body = (f"--{boundary}\r\n{disposition}".encode()
             + name + b"\"\r\nContent-Type: application/octet-stream\r\n\r\n" + content
             + f"\r\n--{boundary}--\r\n".encode())
     return body, f"multipart/form-data; boundary={boundary}"
 
 
 def send(client, content=TEXT, name="a.txt", **arguments):
-    """The answer to an upload."""
+    """Sends an upload; returns the response."""
     return client.post("/files/upload", files={"file": (name, content)}, **arguments)
 
 
 def send_form(client, content, name):
-    """The same with a name as it stands on the wire."""
+    """Like send(), with the file name unescaped in the form."""
     body, content_type = form(content, name)
     return client.post("/files/upload", data=body, headers={"Content-Type": content_type})
 
 
 def begin(client, content=b"a" * 100000, sent=50000, source="", headers=()):
-    """A connection on which so many bytes of an upload's body have been sent."""
+    """Opens a connection and sends the first `sent` bytes of an upload's body."""
     body, content_type = form(content, "a.txt")
     place = urlsplit(client.base_url)
     token = [("Authorization", f"Bearer {client.token}")] if client.token else []
@@ -134,19 +135,19 @@ def begin(client, content=b"a" * 100000, sent=50000, source="", headers=()):
 
 
 def finish(peer, content=b"a" * 100000, sent=50000):
-    """Sends the rest of what begin() began; the answer."""
+    """Sends the rest of an upload that begin() started; returns the response."""
     body, _ = form(content, "a.txt")
     peer.sendall(body[sent:])
     return wire.read_answer(peer)
 
 
 def upload(client, content=TEXT, name="a.txt"):
-    """What is answered to an upload that must succeed."""
+    """Uploads a file, which must succeed; returns the response body."""
     return check_uploaded(send(client, content, name), content)
 
 
 def check_uploaded(response, content):
-    """That an upload was answered as the contract has it; returns the answer."""
+    """Checks the response to an upload; returns its body."""
     assert response.status_code == 201, response.text
     body = response.json()
     assert list(body) == ["message", "filename", "original_name", "size", "content_type",
@@ -164,7 +165,7 @@ def check_uploaded(response, content):
 
 
 def check_facts(info, content):
-    """What all answers say of a file."""
+    """Checks the facts about a file that all responses share."""
     assert SECONDS.fullmatch(info["last_modified"]), info
     assert (info["size"], info["etag"]) == (len(content), hashlib.md5(content).hexdigest())
     if "sha256" in info:
@@ -180,7 +181,7 @@ def check_facts(info, content):
 
 
 def check_info(body, content=None):
-    """An answer about one file; returns it."""
+    """Checks a response about one file; returns it."""
     contract.check_record(body, INFO_TYPES)
     if content is not None:
         check_facts(body, content)
@@ -188,7 +189,7 @@ def check_info(body, content=None):
 
 
 def check_list(body):
-    """A page of files; returns them."""
+    """Checks a page of files; returns the files."""
     assert list(body) == ["files", "count", "prefix", "next"], body
     assert body["count"] == len(body["files"])
     for item in body["files"]:
@@ -197,7 +198,7 @@ def check_list(body):
 
 
 def listed(client, query=""):
-    """The files of a page that must come."""
+    """Lists files, which must succeed; returns the files of the page."""
     response = client.get(f"/files{query}")
     assert response.status_code == 200, response.text
     return check_list(response.json())
@@ -208,29 +209,29 @@ def names(client, query=""):
 
 
 def fetch(url, ca_file=True, method="GET", **headers):
-    """What is answered at an address, to somebody without a token."""
+    """Requests a URL without a token."""
     answer = requests.request(method, url, timeout=TIMEOUT_S, verify=str(ca_file), headers=headers,
                               allow_redirects=False)
-    if SIGNED_PATH.fullmatch(urlsplit(url).path):  # one of the service, and not of S3
+    if SIGNED_PATH.fullmatch(urlsplit(url).path):  # a URL of the service, not of S3
         contract.check_answer(answer)
         document.check_answer(answer)
     return answer
 
 
 class Spool:
-    """Bodies of uploads that are under way, in files that have no name."""
+    """Bodies of uploads in progress, which the spool process stores in unlinked files."""
 
     def __init__(self, stack):
         self._stack = stack
         self._root = str(stack.state_dir / "spool")
 
     def sizes(self):
-        """Of each body, in bytes."""
+        """Returns the size of each body in bytes."""
         return [os.stat(fd).st_size for pid in self._stack.service.spools()
                 for fd in self._files(pid)]
 
     def connections(self):
-        """How many of nginx's there are."""
+        """Returns the number of nginx's connections to uploads.sock."""
         path = str(self._stack.socket_dir / "uploads.sock")
         lines = Path("/proc/net/unix").read_text(encoding="utf-8").splitlines()
         return sum(line.split()[-1] == path and line.split()[5] == "03" for line in lines)
@@ -239,22 +240,22 @@ class Spool:
         try:
             return [fd for fd in Path(f"/proc/{pid}/fd").iterdir()
                     if os.readlink(fd).startswith(self._root)]
-        except OSError:  # one was closed meanwhile
+        except OSError:  # a file was closed in the meantime
             return self._files(pid) if Path(f"/proc/{pid}/fd").exists() else []
 
 
 class Disk:
-    """Objects below the state of a stack."""
+    """Direct access to the objects of a stack on the local disk."""
 
     kind = "disk"
-    past = (0, -1, "", "9" * 30)  # times at which no address is good
+    past = (0, -1, "", "9" * 30)  # expiry times that must be rejected
 
     def __init__(self, stack):
         self.stack = stack
         self.root = stack.state_dir / "objects"
 
     def keys(self):
-        """Of the objects that there are."""
+        """Returns the keys of all objects."""
         return {path.name for path in self.root.glob("??/*")}
 
     def staged(self):
@@ -268,7 +269,7 @@ class Disk:
         (self.root / key[:2] / key).write_bytes(content)
 
     def signed(self, url, expires):
-        """The address as whoever has SECRET_KEY signs it, to expire at another time."""
+        """Signs the URL anew, with SECRET_KEY, for another expiry time."""
         place = url.split("?")[0]
         text = f"{place.split('/')[-2]}\n{expires}"
         key = hmac.digest(self.stack.env["SECRET_KEY"].encode(), b"kontora: addresses of files",
@@ -278,12 +279,12 @@ class Disk:
 
     @staticmethod
     def owns(url, base_url):
-        """Whether an address is one that the storage gives out."""
+        """Returns True if the storage issues URLs of this form."""
         return urlsplit(url)[:2] == urlsplit(base_url)[:2]
 
 
 class Bucket:
-    """Objects in S3, asked past the service."""
+    """Direct access to the objects of a stack in S3."""
 
     kind = "s3"
     past = (0,)
@@ -295,7 +296,7 @@ class Bucket:
         self._bucket, self._prefix = place.netloc, place.path.lstrip("/")
 
     def keys(self):
-        """Of the objects that there are; the gateway gives them out a few at a time."""
+        """Returns the keys of all objects; S3 lists them page by page."""
         found = []
         while page := self._page(found[-1] if found else ""):
             found += page
@@ -311,7 +312,7 @@ class Bucket:
         self._gateway.curl("PUT", f"/{self._bucket}/{self._prefix}/{key}", "--data-binary", content)
 
     def signed(self, url, expires):
-        """The address as whoever has the keys signs it, to expire at another time (SigV4)."""
+        """Signs the URL anew, with the S3 keys, for another expiry time (SigV4)."""
         parts = urlsplit(url)
         moment = datetime.datetime.fromtimestamp(expires - LIFETIME_S, datetime.UTC)
         settings = parse_qs(urlsplit(self.stack.env["STORAGE_URL"]).query)

@@ -1,6 +1,7 @@
-"""Generator: requests made from the OpenAPI document, right ones and wrong ones.
+"""Generates valid and invalid requests from the OpenAPI document.
 
-Everything comes from the random number generator that is handed in, so that a seed repeats it.
+All randomness comes from the random number generator that the caller passes, so a seed
+reproduces a run.
 """
 
 import json
@@ -9,10 +10,10 @@ from urllib.parse import quote
 
 LETTERS = string.ascii_letters + string.digits + " '\"\\%_;,.<>&+=#/-éßяЖ漢😀"
 WRONG_TYPES = [None, True, 7, -1.5, "x", [], {}, ["x"], {"x": 1}]
-LONGEST = 300  # of texts in a path or a query: nginx bounds the line
+LONGEST = 300  # for texts in a path or a query: nginx limits the length of the request line
 UNDECLARED = "undeclared_field"
 
-# Bodies that are no JSON objects, whatever a schema says.
+# Bodies that are not JSON objects; no schema accepts them.
 NO_OBJECTS = [b"", b"{", b"[]", b"null", b"7", b'"x"', b"{\"a\":1,\"a\":2}", b"\xff\xfe", b"{}{}",
               b"{\"a\":\"\\ud800\"}", b"{\"a\":NaN}", b"[" * 40 + b"]" * 40]
 
@@ -27,8 +28,8 @@ def type_of(schema):
 
 
 class Generator:
-    """Makes values and requests for one document. `known` has values for fields and parameters by
-    name, as lists: what there is, to be referred to."""
+    """Generates values and requests for one document. `known` maps names of fields and
+    parameters to lists of existing values."""
 
     def __init__(self, document, rng, known):
         self.document, self.rng, self.known = document, rng, known
@@ -38,7 +39,7 @@ class Generator:
     def text(self, least, greatest):
         length = self.rng.choice([least, greatest, self.rng.randint(least, greatest)])
         made = "".join(self.rng.choice(LETTERS) for _ in range(length))
-        # Bounds count UTF-16 units, of which one of the letters has two.
+        # Bounds count UTF-16 code units; the emoji has two.
         return made.replace("😀", "x") if self.rng.random() < 0.8 or length == greatest else made
 
     def string(self, schema):
@@ -62,7 +63,7 @@ class Generator:
         return self.rng.choice([least, greatest, steps * step])
 
     def value(self, schema, name=""):
-        """One that the schema allows."""
+        """Returns a value that the schema allows."""
         if is_nullable(schema) and self.rng.random() < 0.2:
             return None
         if name in self.known and self.rng.random() < 0.85:
@@ -82,7 +83,7 @@ class Generator:
         return self.object(schema)
 
     def object(self, schema):
-        """With all required fields, and some of the others."""
+        """Returns an object with all required fields and a random choice of the optional ones."""
         wanted = set(schema.get("required", []))
         if "oneOf" in schema:
             wanted.update(self.rng.choice(schema["oneOf"])["required"])
@@ -92,10 +93,10 @@ class Generator:
         return {name: self.value(field, name) for name, field in schema["properties"].items()
                 if name in wanted or (name not in alternatives and self.rng.random() < 0.6)}
 
-    # --- what is wrong --------------------------------------------------------------------------
+    # --- invalid values ---------------------------------------------------------------------------
 
     def spoiled(self, schema):
-        """A body that the schema does not allow, as bytes."""
+        """Returns a body, as bytes, that the schema does not allow."""
         if type_of(schema) != "object":
             return encode(self.wrong(schema))
         body = self.object(schema)
@@ -111,16 +112,18 @@ class Generator:
         return encode(body)
 
     def wrong(self, schema):
-        """A value that the schema does not allow."""
+        """Returns a value that the schema does not allow."""
         kind = type_of(schema)
         right = {"string": str, "integer": int, "number": (int, float), "boolean": bool,
                  "array": list, "object": dict}[kind]
         others = [each for each in WRONG_TYPES
                   if (each is not None or not is_nullable(schema))
-                  and (not isinstance(each, right) or (isinstance(each, bool) and kind != "boolean"))]
+                  and (not isinstance(each, right)
+                       or (isinstance(each, bool) and kind != "boolean"))]
         if kind == "string":
-            others += ["nul\0"] + (["x" * (schema["maxLength"] + 1)] if "maxLength" in schema else [])
-            others += ["no such choice"] if "enum" in schema else []
+            others += ["nul\0"] + (["x" * (schema["maxLength"] + 1)] if "maxLength" in schema
+                                   else [])
+            others += ["not in the enum"] if "enum" in schema else []
         if kind in ("integer", "number") and "minimum" in schema:
             others.append(schema["minimum"] - 1)
         return self.rng.choice(others)
@@ -128,7 +131,7 @@ class Generator:
     # --- requests -------------------------------------------------------------------------------
 
     def path(self, template, parameters):
-        """A path with values for its names."""
+        """Returns the path with values for its parameters."""
         for parameter in parameters:
             if parameter["in"] == "path":
                 value = self.value(parameter["schema"], parameter["name"])
@@ -137,7 +140,7 @@ class Generator:
         return template
 
     def query(self, parameters, spoil):
-        """Some of the parameters; one that is wrong, or that there is not, if `spoil`."""
+        """Returns some of the query parameters, with an undeclared one if `spoil`."""
         chosen = {each["name"]: as_text(self.value(each["schema"], each["name"]))
                   for each in parameters if each["in"] == "query" and self.rng.random() < 0.4}
         if spoil:
@@ -146,7 +149,7 @@ class Generator:
                         for name, value in chosen.items())
 
     def headers(self, parameters):
-        """Some of those that the call heeds, of the values that are known."""
+        """Returns some of the headers that the call evaluates, with known values."""
         return {each["name"]: as_text(self.rng.choice(self.known[each["name"]]))
                 for each in parameters if each["in"] == "header" and each["name"] in self.known
                 and self.rng.random() < 0.3}
@@ -158,5 +161,5 @@ def as_text(value):
 
 
 def encode(body):
-    """JSON, with the numbers of the document (Decimal) as they are."""
+    """Encodes JSON; Decimals become numbers."""
     return json.dumps(body, default=lambda number: float(number)).encode()

@@ -1,9 +1,10 @@
-"""A proxy before the directory, to be harmed in its place: it falls silent or hangs up in the middle
-of a change, is stopped, frozen, slow, or shows another certificate. It is a controller of its own to
-the service, so that several stand for several controllers of one domain.
+"""A TLS proxy in front of the directory that simulates failures: it stops answering or closes the
+connection in the middle of a change, is stopped, frozen or slow, or presents another certificate.
+The service sees a controller of its own, so several proxies simulate several controllers of one
+domain.
 
-It ends TLS on both sides, passes LDAP on (RFC 4511) and reads no more of it than the kind of each
-request, and how often the answers have one text in them.
+The proxy terminates TLS on both sides and relays LDAP (RFC 4511). It parses only the kind of
+each request, and counts the occurrences of one text in the responses.
 """
 
 import collections
@@ -23,7 +24,8 @@ START_TLS_ANSWER = bytes.fromhex("300c02010178070a010004000400")
 
 
 def message_length(data):
-    """The length of the LDAP message that `data` begins with; None while it is too short to tell."""
+    """Returns the length of the LDAP message that `data` starts with; None if `data` is too
+    short."""
     if len(data) < 2:
         return None
     if data[1] < 0x80:
@@ -35,13 +37,13 @@ def message_length(data):
 
 
 def request_kind(message):
-    """The tag behind the message's number."""
+    """Returns the tag that follows the message id."""
     header = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
     return message[header + 2 + message[header + 1]]
 
 
 def next_readable(*sockets):
-    """The first that has something to read, in its TLS buffer or behind it."""
+    """Returns the first socket that has readable data, in its TLS buffer or in the kernel."""
     for each in sockets:
         if each.pending():
             return each
@@ -49,12 +51,13 @@ def next_readable(*sockets):
 
 
 class LdapProxy:
-    """Passes everything on until the requests of one connection end in the kinds of `until`; that
-    request is still passed on, its answer is not. With `hang_up` the connection ends instead."""
+    """Relays everything until the last requests of a connection have the kinds in `until`. The
+    last of them is relayed, but its response is dropped; with `hang_up` the connection is
+    closed."""
 
     def __init__(self, certificate, address, ca_file, port=636, start_tls=False):
-        """`certificate` is the proxy's own, for 127.0.0.1; `ca_file` signed the directory's. With
-        `start_tls` clients begin in plain text."""
+        """`certificate` is the proxy's own, for 127.0.0.1; `ca_file` signed the directory's
+        certificate. With `start_tls` clients connect in plain text first."""
         self._target = (address, port)
         self._start_tls = start_tls
         self._client_context = ssl.create_default_context(cafile=ca_file)
@@ -63,30 +66,30 @@ class LdapProxy:
         self._awake = threading.Event()
         self._awake.set()
         self.until, self.then, self.hang_up, self.cuts = [], [], False, 0
-        self.delay_s = 0  # before each answer
+        self.delay_s = 0  # before each response
         self.connections, self.requests = 0, collections.Counter()
-        self.text, self.seen = b"", 0  # text to count in the answers, and its count
+        self.text, self.seen = b"", 0  # text to count in the responses, and its count
         self.port = 0
         self.start()
 
     def show(self, certificate):
-        """What connections that are made from now on are shown."""
+        """Sets the certificate for new connections."""
         self._server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._server_context.load_cert_chain(certificate.file, certificate.key)
 
     def cut(self, *kinds, hang_up=False, then=()):
-        """Cuts one connection; later ones work. With `then`, also the next connection whose last
-        requests are of these kinds falls silent after them."""
+        """Breaks one connection; later ones work. With `then`, the proxy also stops answering on
+        the next connection whose last requests have these kinds."""
         self.hang_up, self.until, self.then = hang_up, list(kinds), list(then)
 
     def start(self):
-        """Also after stop(), on the same port."""
+        """Starts listening; after stop() on the same port."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def stop(self):
-        """Ends all connections and refuses new ones, as a controller that died."""
+        """Closes all connections and refuses new ones, like a crashed controller."""
         for each in (self._listener, *self._open):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
@@ -95,7 +98,7 @@ class LdapProxy:
         self._open.clear()
 
     def freeze(self):
-        """Takes connections and answers nothing, as a controller that hangs."""
+        """Accepts connections but answers nothing, like a controller that hangs."""
         self._awake.clear()
 
     def thaw(self):
@@ -117,7 +120,7 @@ class LdapProxy:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
-        with contextlib.suppress(OSError, ValueError):  # the latter of sockets that stop() closed
+        with contextlib.suppress(OSError, ValueError):  # ValueError: stop() closed the socket
             self._awake.wait()
             if self._start_tls:
                 client.recv(PIECE)
@@ -130,7 +133,7 @@ class LdapProxy:
             self._relay(client, server)
 
     def _relay(self, client, server):
-        """One thread for both directions: OpenSSL's objects are not made for two."""
+        """Relays both directions in one thread, because OpenSSL connections are not thread-safe."""
         data, kinds, silent, answered, hang_up = b"", [], False, b"", False
         while True:
             source = next_readable(client, server)

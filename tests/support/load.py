@@ -1,7 +1,7 @@
-"""Load: many clients at once on one surface, in a thread beside the test.
+"""Generates HTTP load with many concurrent clients, in a thread beside the test.
 
-Kept clients send request after request on one connection; fresh ones connect for each. What comes
-back is counted by status; a connection that breaks under a request counts as "broken".
+Kept clients send all their requests on one connection; fresh clients connect for each request.
+Responses are counted by status; a connection that breaks during a request counts as "broken".
 """
 
 import asyncio
@@ -14,7 +14,7 @@ TIMEOUT_S = 60  # longer than nginx waits for the service
 
 
 class Load:
-    """Runs from entering to leaving; `statuses` is then complete."""
+    """Runs inside a `with` block; `statuses` is complete after it."""
 
     def __init__(self, base_url, path, kept=8, fresh=2, headers=()):
         self.address = urlsplit(base_url)
@@ -24,7 +24,7 @@ class Load:
         self.fresh_request = "\r\n".join([*lines, "Connection: close", "", ""]).encode()
         self.kept, self.fresh = kept, fresh
         self.statuses = collections.Counter()
-        self.bodies = {}  # one sample of each status but 200
+        self.bodies = {}  # one sample body of each status other than 200
         self.latencies = []
         self._running = True
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
@@ -41,10 +41,10 @@ class Load:
         return sum(self.statuses.values())
 
     def wait_for(self, more, timeout_s=TIMEOUT_S):
-        """Waits until so many more requests are answered."""
+        """Waits until `more` further requests are answered."""
         goal, end = self.total() + more, time.monotonic() + timeout_s
         while self.total() < goal:
-            assert time.monotonic() < end, f"the load stands still: {dict(self.statuses)}"
+            assert time.monotonic() < end, f"no further responses: {dict(self.statuses)}"
             time.sleep(0.01)
 
     async def _run(self):
@@ -69,7 +69,7 @@ class Load:
             writer.close()
 
     async def _one(self, reader, writer, octets):
-        """One request; False if the connection is not to be used again."""
+        """Sends one request; returns False if the connection must not be used again."""
         started = time.monotonic()
         try:
             writer.write(octets)
@@ -85,7 +85,8 @@ class Load:
 
 
 async def read_response(reader):
-    """(status, whether the connection is kept, body) of one HTTP/1.1 response."""
+    """Reads one HTTP/1.1 response; returns its status, True if the connection is kept, and its
+    body."""
     head = await reader.readuntil(b"\r\n\r\n")
     status = int(head.split(b" ", 2)[1])
     fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if line)

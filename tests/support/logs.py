@@ -1,4 +1,4 @@
-"""Logs: what the service wrote about itself, read as an administrator would."""
+"""Reads the logs of the service."""
 
 import json
 import os
@@ -9,30 +9,31 @@ from support import vault
 from support.waiting import wait_until
 
 TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{8,}")
-# Tokens that expire, as they are and as a part of a path; what begins with a digit is searched for slowly.
+# Expiring tokens, plain and percent-encoded. The lookbehind makes the search fast: it would be slow
+# if the pattern began with a digit.
 EXPIRING_TOKENS = (re.compile(rb":[0-9A-Za-z]{22}(?<=\d{6}:.{22})"),
                    re.compile(rb"%3[aA][0-9A-Za-z]{22}"))
-SECRET_LENGTH = 8  # shorter ones stand in any text
+SECRET_LENGTH = 8  # shorter secrets would match by chance
 
 AUDIT_KEYS = {"timestamp", "actor", "action", "resource_type", "resource_id", "status", "message",
               "details", "request_id", "address"}
 
 
 def lines(path):
-    """The JSON objects of a file of lines; every line must be one. A reader may come in the middle of
-    a write, but the rest must follow."""
+    """Parses a file of JSON lines. A reader may see a partly written line and waits for its
+    rest."""
     def whole():
         text = Path(path).read_text(encoding="utf-8", errors="replace")
         return text if not text or text.endswith("\n") else None
 
     if not Path(path).exists() or not Path(path).stat().st_size:
         return []
-    text = wait_until(whole, what=f"{path} to end with a whole line")
+    text = wait_until(whole, what=f"{path} to end with a complete line")
     return [json.loads(line) for line in text.splitlines()]
 
 
 def only_line(path, *parts):
-    """The one line of a log that has all the parts."""
+    """Waits for the line of a log that contains all the parts; there must be exactly one."""
     def find():
         return [line for line in path.read_bytes().splitlines(keepends=True)
                 if line.endswith(b"\n") and all(part in line for part in parts)]
@@ -42,13 +43,13 @@ def only_line(path, *parts):
 
 
 def service_line(stack, identifier):
-    """The one line of the service's log that tells of a request."""
+    """Waits for the request line of the service log with this request id."""
     wanted = b'"message":"request",', f'"request_id":"{identifier}"'.encode()
     return only_line(stack.logs_dir / "kontora.log", *wanted)
 
 
 class Audit:
-    """The audit log of one stack."""
+    """Reads the audit log of one stack."""
 
     def __init__(self, path):
         self.path = Path(path)
@@ -65,7 +66,8 @@ class Audit:
         self._inode, self._read, self._of_request = inode, 0, {}
 
     def _read_on(self):
-        """What has been written since the last time, in whole lines: the log of a suite is long."""
+        """Reads the complete lines written since the last call, because the log of a suite is
+        long."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
@@ -81,7 +83,7 @@ class Audit:
             self._of_request.setdefault(line["request_id"], []).append(line)
 
     def one_of(self, response):
-        """The one line that a request owes."""
+        """Waits for the audit line of a request; there must be exactly one."""
         identifier = response.headers["X-Request-ID"]
         found = wait_until(lambda: self.of(identifier), what=f"an audit line of {identifier}")
         assert len(found) == 1, found
@@ -89,19 +91,19 @@ class Audit:
         return found[0]
 
     def none_of(self, response):
-        """Asserts that a request left no line."""
+        """Asserts that a request left no audit line."""
         assert not self.of(response.headers["X-Request-ID"])
 
 
 def every_log_file(folder):
-    """All files below a folder that hold log lines."""
+    """Returns all log files below a folder."""
     names = ("*.log", "*.jsonl", "*.log.*", "*.jsonl.*")
     return sorted({path for name in names for path in Path(folder).rglob(name) if path.is_file()})
 
 
 def assert_no_secret(folder):
-    """That nothing the tests know as a secret is in any log below a folder."""
-    # Most are passwords with the mark, or tokens: each is found by what all of its kind have.
+    """Asserts that no log file below a folder contains a secret of the tests."""
+    # Most secrets are passwords with the mark, or tokens: one pattern finds each of these kinds.
     secrets = [secret for secret in vault.all_secrets()
                if len(secret) >= SECRET_LENGTH and vault.MARK not in secret
                and not TOKEN.match(secret.encode())]

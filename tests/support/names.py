@@ -1,8 +1,8 @@
-"""Names: what people and things are really called, and what attackers call themselves."""
+"""Unusual valid names, invalid names, and injection attempts."""
 
 from support.entries import tag
 
-# {} is a word of the test's own; every one of these is a name something could have.
+# Valid names; {} is replaced by a unique word.
 NAMES = [
     "Ivanov, Ivan {}", "Müller \"der Große\" {}", "O'Neil {}", "Łódź Ünïcödé {}", "Иванов Иван {}",
     "star * {}", "(paren) {}", "open ( {}", "close ) {}", "back\\slash {}", "\\2a {}", "\\, {}",
@@ -10,21 +10,23 @@ NAMES = [
     "{} \\", "😀 {}", "{} %41", "{} ?x=y&z", "..{}", "null {}", "{}.", "王小明 {}", "עברית {}",
     "e\u0301 {}", "a  two  spaces {}", "' OR 1=1 -- {}", "<script>{}</script>", "CN={},OU=x",
 ]
-# The same of accounts, which have fewer characters and twenty of them.
+# Valid account names, which allow fewer characters and at most twenty.
 ACCOUNT_NAMES = ["{}", "Ü{}", "ж{}", "{} b", "#{}", "({})", "{}'", "{}$x", "{}&", "{}%41", "{}%",
                  "{{{}}}", "-{}", "_{}!", "a.b{}", ".{}", "{}~^`"]
-# Refused by name: nothing is called so.
+# Invalid names.
 NO_NAMES = [
     "", "\0", "a\0b", "new\nline", "tab\there", "\x01", "\x7f", "carriage\rreturn", "x" * 65,
     "x" * 2000, "Ж" * 65, "😀" * 33,
 ]
-# As long as names can be: the directory counts UTF-16 units.
+# The longest valid names: the directory counts UTF-16 code units.
 LONGEST_NAMES = ["x" * 64, "Ж" * 64, "😀" * 32, "ü" * 63 + ","]
 
-# What stands in a name, and must not be found by it though a filter would.
-FILTER_CHARACTERS = ["*", "(cn=*", "\\2a", ")(|", "*)(cn=*", "(", ")", "\\", "\\5c", "**", "a*c", "&",
+# Characters that match an entry only if its name contains them literally, although an LDAP filter
+# could interpret them.
+FILTER_CHARACTERS = ["*", "(cn=*", "\\2a", ")(|", "*)(cn=*", "(", ")", "\\", "\\5c", "**", "a*c",
+                     "&",
                      "|", "!", "=*", "\"", "%", "_", "#", "😀", ",", "+"]
-# Nothing is called so, and as filters they would find something.
+# No entry has these names; as unescaped filters they would match some.
 FILTERS = ["*", "(cn=*)", "adm*", "*)(objectClass=*", "\\2a", "a\\00b", "Administrator)(cn=*",
            "x" * 2000, "' or '1'='1", "%2a", "no+body"]
 

@@ -1,5 +1,5 @@
-"""The storage of objects as the service uses it, without the service: a program that does a command
-a line (objects.c)."""
+"""Drives the object storage without the service, by a program that executes one command per line
+(objects.c)."""
 
 import dataclasses
 import os
@@ -24,7 +24,7 @@ def new_key():
 class Answer:
     words: list
     took_s: float
-    error: str = ""  # the code of one that failed, and why
+    error: str = ""  # error code and cause of a command that failed
     cause: str = ""
 
     @property
@@ -33,10 +33,10 @@ class Answer:
 
 
 class Objects:
-    """One process, with one connection, on the storage that the settings name."""
+    """One process with one connection to the storage that the settings name."""
 
     def __init__(self, folder, settings, wrapper=()):
-        """`wrapper`: a command that runs the one behind it."""
+        """`wrapper` is a command that executes the command line appended to it."""
         self.folder = Path(folder)
         self.log = self.folder / "objects.log"
         program = os.environ.get("KONTORA_OBJECTS", TOP / "build/tests/support/objects")
@@ -50,7 +50,7 @@ class Objects:
         self._process.stdin.write(" ".join(words) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline().rstrip("\n")
-        assert line, f"it has ended: {self.log.read_text()}"
+        assert line, f"the program exited: {self.log.read_text()}"
         took_s = time.monotonic() - began
         kind, _, rest = line.partition(" ")
         if kind == "ok":
@@ -64,13 +64,13 @@ class Objects:
         return answer.words
 
     def put(self, octets, key=None):
-        """Returns its key."""
+        """Stores the octets and returns their key."""
         key = key or new_key()
         self.must("put", key, self.file(octets))
         return key
 
     def file(self, octets):
-        """What `put` takes."""
+        """Writes the octets to the file that the command `put` reads."""
         path = self.folder / "octets"
         path.write_bytes(octets)
         return str(path)
@@ -82,16 +82,16 @@ class Objects:
         return self.must("url", key, str(seconds))[0]
 
     def staged(self):
-        """Files that are on their way, or were left there."""
+        """Returns the staged files: uploads in progress or left over."""
         return list((self.folder / "incoming").iterdir())
 
     def peak_kib(self):
-        """The most memory that it has had."""
+        """Returns the peak resident memory of the process."""
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         return int(status.partition("VmHWM:")[2].split()[0])
 
     def repetitions(self):
-        """What the log tells of tries that came to nothing."""
+        """Returns the log messages about retries."""
         return [line["message"] for line in lines(self.log) if "trying again" in line["message"]]
 
     def close(self):

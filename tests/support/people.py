@@ -1,4 +1,4 @@
-"""People: makes users through the API for tests that need one."""
+"""Creates users through the API."""
 
 from support import contract, vault
 from support.entries import Entries, Kind, tag
@@ -9,22 +9,23 @@ USERS = Kind(path="/users", key="sAMAccountName", name="cn", parent="ou", rdn="C
 
 
 class People(Entries):
-    """Creates users in one organizational unit, each with names of its own."""
+    """Creates users in one organizational unit, each with unique names."""
 
-    def __init__(self, api, truth, ou):
-        super().__init__(api, truth, USERS, ou)
+    def __init__(self, api, ldap_admin, ou):
+        super().__init__(api, ldap_admin, USERS, ou)
 
     @property
     def ou(self):
         return self.parent
 
     def body(self, **fields):
-        """What creates a user; `fields` replace or add, those that are ... are left out."""
+        """Returns a request body for a new user. `fields` override or extend it; a value of ...
+        omits a field."""
         name = tag()
         return super().body(**{"cn": name, "sAMAccountName": name, "password": vault.password(),
                                **fields})
 
     def create(self, **fields):
-        """A new user as the service answers it, with its password under "password"."""
+        """Creates a user; returns the response body and the password under "password"."""
         body = self.body(**fields)
         return {**self.send(body), "password": body["password"]}

@@ -1,4 +1,4 @@
-"""Processes: whether they live and what waits for them, read from /proc."""
+"""Reads the state of processes and sockets from /proc."""
 
 import socket
 from pathlib import Path
@@ -13,7 +13,7 @@ def alive(pid):
 
 
 def unread_bytes(address, port):
-    """What was sent to an IPv4 address and has not been read there yet."""
+    """Returns the number of bytes received at an IPv4 address but not yet read."""
     local = f"{socket.inet_aton(address)[::-1].hex().upper()}:{port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(int(row[4].split(":")[1], 16) for row in rows if row[1] == local)

@@ -1,17 +1,17 @@
-"""Readmes: the documents of the repository, by their readers, and what is read from them."""
+"""The documents of the repository, and the parts of them that tests read."""
 
 import re
 
 from stack import TOP
 
 START = TOP / "README.md"
-GUIDE = TOP / "app/resources/README.md"  # to the API
+GUIDE = TOP / "app/resources/README.md"  # the guide to the API
 OPERATE = TOP / "systemd/README.md"
 
-# The documents whose sessions can be copied and executed.
-WITH_SESSIONS = (START, GUIDE)
+# The documents whose command blocks are executed by tests.
+WITH_COMMAND_BLOCKS = (START, GUIDE)
 
-SESSION = re.compile(r"^```sh\n(# ([^\n]*)\n.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND_BLOCK = re.compile(r"^```sh\n(# ([^\n]*)\n.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def text(document):
@@ -27,12 +27,13 @@ def chapter(document, heading):
     return found[1]
 
 
-def sessions(document):
-    """Returns the sessions of a document by their first comment."""
-    return {comment: session for session, comment in SESSION.findall(text(document))}
+def command_blocks(document):
+    """Returns the blocks of shell commands of a document by their first comment."""
+    return {comment: block for block, comment in COMMAND_BLOCK.findall(text(document))}
 
 
-def session(document, beginning):
-    """Returns the session whose first comment begins so."""
-    [found] = [body for comment, body in sessions(document).items() if comment.startswith(beginning)]
+def command_block(document, beginning):
+    """Returns the command block whose first comment starts with `beginning`."""
+    [found] = [block for comment, block in command_blocks(document).items()
+               if comment.startswith(beginning)]
     return found

@@ -1,7 +1,7 @@
-"""Rig: a stack whose settings can be changed while it runs, for the tests of faults.
+"""A stack for fault tests, whose settings can be changed while it runs.
 
-What a test sets goes to the .env file that the service reads again at SIGHUP; the environment holds
-only what the stack itself needs.
+Settings of a test are written to the .env file, which the service reads again on SIGHUP. The
+environment holds only what the stack itself needs.
 """
 
 from stack import Stack
@@ -14,18 +14,18 @@ from support.waiting import wait_until
 
 READY = "ready"
 
-# Over the service's defaults: hashes that cost little, for little depends on what they cost; and no reserve
-# of disk space, for small disks are filled to the last byte.
+# Overrides of the service's defaults: a low bcrypt cost, because few tests depend on it, and no
+# disk reserve, because some tests fill a small disk to the last byte.
 DEFAULTS = {"BCRYPT_COST": "4", "FILES_WORKERS": 4, "UPLOADS_WORKERS": 4,
             "DISK_RESERVE_MIB": 0}
 
 
 class Rig:
-    """One stack, its settings, and the administrator in front of it."""
+    """One stack, its settings, and its administrator."""
 
     def __init__(self, folder, binary, directory=None, database=None, rate_limits=False, env=None,
                  **settings):
-        """`settings` can be changed later; `env` are those that nginx or the stack needs too."""
+        """`settings` can be changed later; `env` holds those that nginx or the stack also needs."""
         self.folder = folder
         self.settings = {**DEFAULTS, **(directory.settings() if directory else {}), **settings}
         self._write_settings()
@@ -51,7 +51,7 @@ class Rig:
     # --- settings -------------------------------------------------------------------------------
 
     def set(self, **settings):
-        """Writes settings; None takes one out. They are taken at the next reload."""
+        """Writes settings; None removes one. They take effect at the next reload."""
         self.settings.update(settings)
         self.settings = {name: value for name, value in self.settings.items() if value is not None}
         self._write_settings()
@@ -61,10 +61,10 @@ class Rig:
         (self.folder / ".env").write_text("".join(lines), encoding="utf-8")
 
     def reload(self):
-        """SIGHUP, and waits until every new worker is ready."""
+        """Sends SIGHUP and waits until every new worker is ready."""
         before = self.count_log(READY)
         self.service.reload()
-        wait_until(lambda: self.count_log(READY) > before, 20, "the reload")
+        wait_until(lambda: self.count_log(READY) > before, 20, "the reload to finish")
 
     def restart(self, **env):
         """Stops the service and starts it with other settings in its environment."""
@@ -75,23 +75,24 @@ class Rig:
         self._administrator = None
 
     def edit_nginx(self, name, *changes):
-        """Changes texts of a file of nginx's configuration. When it returns, no old worker is there."""
+        """Replaces texts in a file of nginx's configuration and reloads nginx. Returns when all
+        old workers have exited."""
         conf = self.stack.state_dir / "nginx" / name
         text = conf.read_text(encoding="utf-8")
         for old, new in changes:
             assert old in text, old
             text = text.replace(old, new)
-        conf.unlink()  # a link into the repository
+        conf.unlink()  # the file is a link into the repository
         conf.write_text(text, encoding="utf-8")
         before = set(self.nginx.workers)
         self.nginx.reload()
         wait_until(lambda: self.nginx.workers and not before & set(self.nginx.workers),
-                   what="nginx's new workers")
+                   what="the new workers of nginx to start")
 
-    # --- looking at it --------------------------------------------------------------------------
+    # --- state ------------------------------------------------------------------------------------
 
     def log(self):
-        """What the service says on standard error, line by line."""
+        """Returns the lines that the service logged to standard error."""
         return logs.lines(self.stack.logs_dir / "kontora.log")
 
     def count_log(self, message):
@@ -101,21 +102,24 @@ class Rig:
         return Audit(self.stack.audit_log)
 
     def directory_state(self):
-        """What /health/ready says of the directory."""
-        return contract.check_readiness(self.nobody("").get("/health/ready"))["directory"]["state"]
+        """Returns the state of the directory in /health/ready."""
+        response = self.anonymous("").get("/health/ready")
+        return contract.check_readiness(response)["directory"]["state"]
 
     def wait_for_directory(self, state="up", patience_s=10):
-        wait_until(lambda: self.directory_state() == state, patience_s, f"the directory {state}")
+        wait_until(lambda: self.directory_state() == state, patience_s,
+                   f"the directory to be {state}")
 
-    def nobody(self, prefix="/api/v1"):
+    def anonymous(self, prefix="/api/v1"):
         return Client(self.stack.https_url + prefix, self.stack.ca_file)
 
     @property
     def api(self):
-        """The administrator below /api/v1; logged in once, for tokens outlive workers."""
+        """Returns a client of the administrator for /api/v1. Logs in once, because tokens
+        outlive workers."""
         if not self._administrator:
-            tokens = self.nobody().login(*self.stack.administrator)
-            self._administrator = self.nobody().bearing(tokens["access_token"])
+            tokens = self.anonymous().login(*self.stack.administrator)
+            self._administrator = self.anonymous().bearing(tokens["access_token"])
         return self._administrator
 
     def bearer(self):

@@ -1,16 +1,16 @@
-"""Sanitizers: their settings for a service, and their reports."""
+"""Settings of the sanitizers, and their reports."""
 
 from pathlib import Path
 
 REPORTS = "sanitizer"
-STATUS = 99  # of a process that ends by a report
+STATUS = 99  # exit status of a process with a report
 
-# Read by the program if it was built with SANITIZE, and by nobody else.
+# Ignored by a program that was built without SANITIZE.
 OPTIONS = "log_path={path}:exitcode={status}:detect_leaks=1:abort_on_error=0:print_stacktrace=1"
 
 
 def settings(folder):
-    """What makes a service write its reports into the folder."""
+    """Returns settings that make a service write its reports into the folder."""
     options = OPTIONS.format(path=Path(folder) / REPORTS, status=STATUS)
     return {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": options}
 

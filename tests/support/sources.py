@@ -1,4 +1,4 @@
-"""Sources: clients that send from loopback addresses of their own, as if from other hosts."""
+"""Clients that connect from their own loopback address, as if from different hosts."""
 
 from requests.adapters import HTTPAdapter
 
@@ -6,7 +6,7 @@ from support.client import Client
 
 
 class _From(HTTPAdapter):
-    """Sends from one address."""
+    """Connects from one source address."""
 
     def __init__(self, source):
         self._source = source
@@ -17,7 +17,7 @@ class _From(HTTPAdapter):
 
 
 def sent_from(rig, source):
-    """Somebody without a token at that address, below /api/v1."""
+    """Returns a client without a token at that address, for /api/v1."""
     client = Client(f"{rig.stack.https_url}/api/v1", rig.stack.ca_file)
     client.session.mount("https://", _From(source))
     return client

@@ -1,5 +1,5 @@
-"""A proxy before the storage, to be harmed in its place: it cuts a connection in the middle, loses
-an answer, or gives another one. It knows nothing of HTTP but bytes."""
+"""A TCP proxy in front of the storage that simulates failures: it cuts a connection, drops a
+response, or sends another response. It relays bytes and does not parse HTTP."""
 
 import contextlib
 import selectors
@@ -10,10 +10,10 @@ PIECE = 65536
 
 
 class StorageProxy:
-    """Passes everything on, but for what it is told to do once."""
+    """Relays everything, except for the failures that it is told to simulate once."""
 
     def __init__(self, port):
-        """`port` of the storage on this host."""
+        """`port` is the storage's port on this host."""
         self._target = ("127.0.0.1", port)
         self._cut_after = None
         self._answers = []
@@ -28,15 +28,15 @@ class StorageProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def cut(self, after):
-        """Hangs up when a client has sent so many bytes on one connection."""
+        """Closes the next connection on which a client has sent `after` bytes."""
         self._cut_after = after
 
     def lose_answer(self):
-        """Passes a request on, and hangs up in place of its answer."""
+        """Relays the next request, but closes the connection instead of relaying the response."""
         self._answers.append(None)
 
     def answer(self, octets):
-        """In place of the storage's own."""
+        """Sends these octets instead of the storage's next response."""
         self._answers.append(octets)
 
     def __enter__(self):

@@ -1,4 +1,4 @@
-"""Timing: how long an answer takes by itself, whatever else the machine does meanwhile."""
+"""Measures the duration of calls on a busy machine."""
 
 import statistics
 import time
@@ -11,8 +11,8 @@ def seconds(ask):
 
 
 def undisturbed_s(rounds, **asks):
-    """What each of the calls takes when nothing else runs: the lower quartile, for others only ever
-    add to it. They take turns, so that whatever comes and goes is in the samples of all."""
+    """Returns the lower quartile of each call's durations: other load only adds to them. The
+    calls alternate, so that a disturbance affects the samples of all."""
     samples = {name: [] for name in asks}
     for _ in range(rounds):
         for name, ask in asks.items():

@@ -1,4 +1,4 @@
-"""Tokens that expire: issued and checked as anybody may, of one stack."""
+"""Issues and checks expiring tokens."""
 
 import asyncio
 import collections
@@ -23,20 +23,21 @@ FORM = re.compile(r"\d{6}:[0-9A-Za-z]{22}")
 
 
 class Tokens:
-    """`client` is at the top of the main surface."""
+    """Issues and checks tokens of one stack. `client` is a client for the root of the main
+    surface."""
 
     def __init__(self, client):
         self.client = client
 
     def issue(self, **fields):
-        """A new token."""
+        """Issues a token."""
         response = self.client.post("/app/token", **({"json": fields} if fields else {}))
         body = answer(response)
         assert set(body) == {"status_code", "token"} and FORM.fullmatch(body["token"]), body
         return body["token"]
 
     def check(self, token):
-        """Whether it is valid; counts a use."""
+        """Returns True if the token is valid; counts one use."""
         return status(self.client.get(f"/app/valid/{token}"))
 
     def check_body(self, token):
@@ -61,20 +62,20 @@ def status(response):
 
 
 def described(client, token):
-    """What introspection says of a token."""
+    """Returns the introspection of a token."""
     response = client.post("/tokens/introspect", data={"token": token})
     assert response.status_code == 200, response.text
     return response.json()
 
 
 def digest(stack, token):
-    """What the database has of a token: its number, and the beginning of its digest."""
+    """Returns the stored form of a token: its number and the first bytes of its keyed digest."""
     keyed = hmac.digest(stack.env["SECRET_KEY"].encode(), token.encode(), hashlib.sha256)
     return int(token[:NUMBER_DIGITS]).to_bytes(NUMBER_SIZE, "big") + keyed[:DIGEST_SIZE]
 
 
 def expire(database, number):
-    """Makes the token with that id one that has just expired."""
+    """Sets the expiry of the token with that id to a time in the past."""
     database.run(f"UPDATE tokens SET expires_at = 1 WHERE id = {int(number)} RETURNING id")
 
 
@@ -83,13 +84,13 @@ def exists(database, number):
 
 
 def refused_fields(response):
-    """The names of the fields that a 400 complains of."""
-    return set(contract.refused(response, 400, "VALIDATION_ERROR"))
+    """Asserts a validation error; returns the set of invalid fields."""
+    return set(contract.check_error(response, 400, "VALIDATION_ERROR"))
 
 
 class Issuers:
-    """Many clients at once that have tokens issued, in a thread beside the test. `issued` has those that
-    were answered, `statuses` counts all answers; a connection that breaks counts as "broken"."""
+    """Issues tokens with many concurrent clients, in a thread beside the test. `issued` has the
+    tokens, `statuses` counts all responses; a connection that breaks counts as "broken"."""
 
     def __init__(self, base_url, clients, fields=None):
         self.address = urlsplit(base_url)
@@ -113,7 +114,8 @@ class Issuers:
 
     def wait_for(self, more):
         goal = len(self.issued) + more
-        wait_until(lambda: len(self.issued) >= goal, timeout_s=TIMEOUT_S, what="tokens")
+        wait_until(lambda: len(self.issued) >= goal, timeout_s=TIMEOUT_S,
+                   what="tokens to be issued")
 
     async def _run(self):
         await asyncio.gather(*(self._issue() for _ in range(self._clients)))
@@ -127,7 +129,7 @@ class Issuers:
                 self.statuses["broken"] += 1
 
     async def _keep(self, reader, writer):
-        """Request after request, as long as the connection is kept."""
+        """Sends requests until the connection is no longer kept."""
         with contextlib.closing(writer):
             keep = True
             while self._running and keep:

@@ -1,9 +1,9 @@
-"""Vault: every secret that the tests use, so that the logs can be searched for them at the end."""
+"""Records every secret that the tests use, so that the logs can be searched for them."""
 
 import uuid
 from itertools import pairwise
 
-MARK = "Geheim"  # stands in every password that tests make up, and in nothing else
+MARK = "Geheim"  # part of every generated password, and of nothing else
 
 _secrets = set()
 
@@ -13,8 +13,8 @@ def remember(*secrets):
 
 
 def password():
-    """A fresh password that any policy takes. cracklib refuses a few random ones as systematic: those with
-    many characters that follow their neighbour in the alphabet."""
+    """Returns a new password that satisfies any policy. Avoids random passwords with many
+    neighbouring characters of the alphabet, which cracklib rejects as systematic."""
     drawn = uuid.uuid4().hex[:12]
     while sum(abs(ord(one) - ord(other)) <= 1 for one, other in pairwise(drawn)) > 1:
         drawn = uuid.uuid4().hex[:12]

@@ -1,17 +1,17 @@
-"""Waiting: for a condition, never for a time."""
+"""Waits for conditions instead of sleeping."""
 
 import time
 
 
-TIMEOUT_S = 30  # generous, for a busy machine: a test that limits a time measures it itself
+TIMEOUT_S = 30  # generous for a busy machine; a test that bounds a duration measures it itself
 
 
 def wait_until(condition, timeout_s=TIMEOUT_S, what="the condition", interval_s=0.02):
-    """The first true value of `condition()`."""
+    """Waits for the first true value of `condition()` and returns it."""
     end = time.monotonic() + timeout_s
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < end, f"{what} did not come in {timeout_s} s"
+        assert time.monotonic() < end, f"timed out after {timeout_s} s waiting for {what}"
         time.sleep(interval_s)

@@ -1,15 +1,15 @@
-"""Wire: HTTP as bytes, for what no well-behaved client would send."""
+"""Raw HTTP over sockets, for requests that an HTTP library would not send."""
 
 import json
 import socket
 import ssl
 from urllib.parse import urlsplit
 
-TIMEOUT_S = 60  # longer than any of nginx's for a client
+TIMEOUT_S = 60  # longer than any of nginx's client timeouts
 
 
 class Answer:
-    """A response as it came: status, headers (names in lower case), body."""
+    """A parsed response: status, headers (names in lower case), body."""
 
     def __init__(self, octets):
         head, _, self.body = octets.partition(b"\r\n\r\n")
@@ -24,7 +24,8 @@ class Answer:
 
 
 def connect(base_url, ca_file, source=""):
-    """A connected socket, encrypted where the surface is; `source` is the client's address."""
+    """Returns a connected socket, with TLS if the URL is https; `source` is the client's
+    address."""
     url = urlsplit(base_url)
     plain = socket.create_connection((url.hostname, url.port), TIMEOUT_S, (source, 0))
     if url.scheme == "http":
@@ -34,24 +35,25 @@ def connect(base_url, ca_file, source=""):
 
 
 def exchange(base_url, ca_file, octets, half_close=False):
-    """Sends bytes and reads until the service closes or the one answer is whole."""
+    """Sends bytes and reads until the peer closes or one response is complete."""
     with connect(base_url, ca_file) as peer:
         try:
             peer.sendall(octets)
             if half_close:
                 peer.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # it may refuse, and close, before it has read all
+            pass  # the service may refuse and close before it has read everything
         return read_answer(peer)
 
 
 def read_answer(peer):
-    """Reads until the service closes or the one answer is whole."""
+    """Reads until the peer closes or one response is complete."""
     return Answer(_read_octets(peer))
 
 
 def poll_answer(peer, received):
-    """Adds to `received` what has come, without waiting; the answer once it is whole, else None."""
+    """Appends available bytes to `received` without blocking; returns the response once it is
+    complete, otherwise None."""
     timeout = peer.gettimeout()
     peer.settimeout(0)
     try:
@@ -88,7 +90,7 @@ def _is_whole(octets):
 
 
 def request(method, path, headers=(), body=b"", version="HTTP/1.1"):
-    """The bytes of a request; Host and Connection are there unless given."""
+    """Returns the bytes of a request; adds Host and Connection unless given."""
     fields = [(name, value) for name, value in headers]
     names = {name.lower() for name, _ in fields}
     if "host" not in names:

@@ -1,7 +1,6 @@
-"""Writers: many clients at once that make accounts, in a thread beside the test, and what the service
-has acknowledged of that. Each sends request after request on one connection; a connection that breaks
-under a request counts as "broken".
-"""
+"""Creates accounts with many concurrent clients, in a thread beside the test, and records what
+the service acknowledged. Each client sends all its requests on one connection; a connection that
+breaks during a request counts as "broken"."""
 
 import asyncio
 import collections
@@ -20,23 +19,23 @@ from support.waiting import wait_until
 
 TIMEOUT_S = 60  # longer than nginx waits for the service
 
-# What is open to the administrator, and what is open to all.
+# Endpoints that create accounts: one for the administrator, one for everyone.
 ACCOUNTS = "/api/v1/accounts"
 REGISTER = "/api/v1/auth/register"
 
 DOMAIN = "@example.com"
 
-# The service did not say what became of the request: these are nginx's.
+# Statuses sent by nginx: the outcome of the request is unknown.
 NO_WORD = {502, 504}
 
 
 class Writers:
-    """Runs from entering to leaving. Each address that an account was asked for is then in one of
-    three: `acknowledged` by path; `refused`; `lost`, if nobody has said what became of it. `refusals`
-    has every answer but the first kind, as (status, body)."""
+    """Runs inside a `with` block. After it, each requested email address is in exactly one of
+    `acknowledged` (by path), `refused`, and `lost` (the outcome is unknown). `refusals` has
+    (status, body) of every response that is not an acknowledgement."""
 
     def __init__(self, base_url, token, accounts=0, registrations=0, pause_s=0):
-        """So many clients of either kind, each with a pause after every answer."""
+        """Runs that many clients of each kind; each pauses after every response."""
         self.address = urlsplit(base_url)
         self.token = token
         self.paths = [ACCOUNTS] * accounts + [REGISTER] * registrations
@@ -62,22 +61,22 @@ class Writers:
         self._thread.join()
 
     def total(self):
-        """How many are acknowledged so far."""
+        """Returns the number of acknowledged writes."""
         return sum(map(len, self.acknowledged.values()))
 
     def wait_for(self, more, timeout_s=TIMEOUT_S):
-        """Waits until so many more are acknowledged."""
+        """Waits until `more` further writes are acknowledged."""
         goal = self.total() + more
         wait_until(lambda: self.total() >= goal, timeout_s, "acknowledged writes", interval_s=0.01)
 
     def wait_for_each(self, timeout_s=TIMEOUT_S):
-        """Waits until one more write of each client is acknowledged; one may be much slower."""
+        """Waits until one more write of each client is acknowledged."""
         before = list(self._counts)
         wait_until(lambda: not any(map(operator.eq, before, self._counts)), timeout_s,
                    "an acknowledged write of each", interval_s=0.01)
 
     def codes(self):
-        """The codes of all refusals."""
+        """Returns the error codes of all refusals."""
         return {json.loads(body)["code"] for _, body in self.refusals}
 
     async def _run(self):
@@ -106,7 +105,7 @@ class Writers:
         return "\r\n".join([*head, "", ""]).encode() + octets
 
     async def _one(self, reader, writer, number, path):
-        """One request; False if the connection is not to be used again."""
+        """Sends one request; returns False if the connection must not be used again."""
         email = f"w{self._name}-{next(self._numbers)}{DOMAIN}"
         started = time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""wrk that counts: a known number of requests for one path, whose answers it tells by status."""
+"""Runs wrk with a fixed number of requests for one path, and counts the responses by status."""
 
 import collections
 import re
@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).with_name("counted.lua")
 
 
 class Counted:
-    """Runs from entering to leaving; `statuses` and `answers` are then complete."""
+    """Runs inside a `with` block; `statuses` and `answers` are complete after it."""
 
     def __init__(self, url, path, count, filler="/", connections=32):
         self.wanted, self.connections = count, connections
@@ -34,7 +34,8 @@ class Counted:
             self._read(self._process.stdout)
 
     def _read(self, output):
-        """To the end of wrk, which comes when all threads have counted, or have not in time."""
+        """Reads the output of wrk, which ends when all threads have finished counting or wrk's
+        time is over."""
         counted, said = 0, []
         for line in output:
             said.append(line)

@@ -1,7 +1,7 @@
-"""Strangers and membership: what mallory cannot do to vera by inviting her, on both engines.
+"""Attacks through memberships: Mallory invites Vera to take over what she creates, on both engines.
 
-Development with open registration, where every address counts as verified. What depends on REGISTRATION is in
-tests/faults/test_strangers_registration.py.
+Development mode with open registration, where every address counts as verified.
+tests/faults/test_security_registration.py tests the other values of REGISTRATION.
 """
 
 import threading
@@ -19,7 +19,8 @@ PENDING_MAX = 1000
 
 @pytest.fixture
 def mallory(accounts):
-    """Registers before vera, so that mallory's organization is the older one."""
+    """Registers the attacker before the victim, so that the attacker's organization is the
+    older one."""
     return accounts.register(organization_name="Mallory")
 
 
@@ -28,57 +29,58 @@ def vera(mallory, accounts):
     return accounts.register(name="Вера", organization_name="Vera")
 
 
-def default_of(client):
+def default_organization(client):
     return contract.check_me(client.get("/auth/me").json())["default_organization_id"]
 
 
-def again(accounts, person):
-    """A client of a new login."""
-    return accounts.nobody.bearing(accounts.log_in(person)["access_token"])
+def log_in_again(accounts, person):
+    """Logs in again and returns a client of the new session."""
+    return accounts.anonymous.bearing(accounts.log_in(person)["access_token"])
 
 
 def decline(client, invitation):
     return client.post(f"/auth/invitations/{invitation}/decline")
 
 
-# --- consent ------------------------------------------------------------------------------------
+# --- consent --------------------------------------------------------------------------------------
 
-def test_an_invitation_alone_makes_nobody_a_member(accounts, mallory, vera, sql_database):
+def test_invitation_alone_does_not_add_member(accounts, mallory, vera, sql_database):
     invited = invite(mallory, vera.email, "OWNER")
     assert invited.status_code == 201
     assert roles_in(mallory) == {mallory.id: "OWNER"}
-    assert sql_database.run(f"SELECT organization_id FROM members WHERE account_id = {vera.id}") == [
-        (str(vera.organization),)]
-    client = again(accounts, vera)
-    contract.refused(client.get(mallory.path), 404, "NOT_FOUND")
+    memberships = f"SELECT organization_id FROM members WHERE account_id = {vera.id}"
+    assert sql_database.run(memberships) == [(str(vera.organization),)]
+    client = log_in_again(accounts, vera)
+    contract.check_error(client.get(mallory.path), 404, "NOT_FOUND")
     assert [each["id"] for each in client.get("/auth/me").json()["organizations"]] == [
         vera.organization]
 
 
-def test_what_vera_creates_stays_in_her_organization(accounts, mallory, vera):
-    """Also after she accepted an invitation of an organization that is older than hers."""
+def test_objects_are_created_in_own_default_organization(accounts, mallory, vera):
+    """This holds even after she accepted an invitation of an organization that is older than
+    hers."""
     add_member(mallory, vera, "OWNER")
-    client = again(accounts, vera)
-    assert default_of(client) == vera.organization
+    client = log_in_again(accounts, vera)
+    assert default_organization(client) == vera.organization
     number = Crm(client, "").contact()["id"]
     assert Crm(vera.client, vera.organization, vera).read("contacts", number)
     theirs = Crm(mallory.client, mallory.organization, mallory)
-    contract.refused(theirs.get("contacts", number), 404, "NOT_FOUND")
+    contract.check_error(theirs.get("contacts", number), 404, "NOT_FOUND")
 
 
-def test_membership_given_by_others_does_not_change_the_tokens_organization(accounts, mallory, vera):
+def test_new_membership_does_not_change_organization_of_token(accounts, mallory, vera):
     tokens = accounts.log_in(vera)
     add_member(mallory, vera, "SALES")
     mallory.client.patch(f"{mallory.path}/members/{vera.id}", json={"role": "OWNER"})
-    renewed = accounts.nobody.post("/auth/refresh",
-                                   json={"refresh_token": tokens["refresh_token"]}).json()
+    renewed = accounts.anonymous.post("/auth/refresh",
+                                      json={"refresh_token": tokens["refresh_token"]}).json()
     by_access = vera.client.post("/auth/refresh").json()
     for access in (tokens["access_token"], renewed["access_token"], by_access["access_token"]):
-        number = Crm(accounts.nobody.bearing(access), "").contact()["id"]
+        number = Crm(accounts.anonymous.bearing(access), "").contact()["id"]
         assert Crm(vera.client, vera.organization, vera).read("contacts", number)
 
 
-def test_the_holder_sees_who_invites_and_may_decline(mallory, vera):
+def test_invited_person_sees_inviter_and_may_decline(mallory, vera):
     number = invite(mallory, vera.email.upper(), "ADMIN").json()["id"]
     [seen] = invitations_of(vera.client)
     assert (seen["id"], seen["organization_id"], seen["organization_name"], seen["role"],
@@ -86,43 +88,43 @@ def test_the_holder_sees_who_invites_and_may_decline(mallory, vera):
     response = decline(vera.client, number)
     assert (response.status_code, response.content) == (204, b"")
     assert invitations_of(vera.client) == []
-    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, number), 404, "NOT_FOUND")
     assert roles_in(mallory) == {mallory.id: "OWNER"}
 
 
-def test_an_invitation_is_good_for_one_use(mallory, vera):
+def test_invitation_can_be_accepted_once(mallory, vera):
     number = invite(mallory, vera.email, "SALES").json()["id"]
     assert accept(vera.client, number).status_code == 200
-    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, number), 404, "NOT_FOUND")
     assert vera.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
-    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, number), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("answer", [accept, decline])
-def test_invitations_of_somebody_else_do_not_exist(accounts, mallory, vera, sql_api, sql_nobody,
+def test_invitation_of_other_person_is_not_found(accounts, mallory, vera, sql_api, sql_anonymous,
                                                    directory, answer):
     number = invite(vera, address(), "OWNER").json()["id"]
-    person = sql_nobody.login("m.sidorova", directory.sample_password)
+    person = sql_anonymous.login("m.sidorova", directory.sample_password)
     for client in (mallory.client, vera.client, accounts.register().client, sql_api,
-                   sql_nobody.bearing(person["access_token"])):
-        contract.refused(answer(client, number), 404, "NOT_FOUND")
+                   sql_anonymous.bearing(person["access_token"])):
+        contract.check_error(answer(client, number), 404, "NOT_FOUND")
         assert invitations_of(client) == []
-    contract.refused(answer(sql_nobody, number), 401, "UNAUTHORIZED")
-    contract.refused(answer(mallory.client, 10 ** 9), 404, "NOT_FOUND")
-    contract.refused(sql_nobody.get("/auth/invitations"), 401, "UNAUTHORIZED")
+    contract.check_error(answer(sql_anonymous, number), 401, "UNAUTHORIZED")
+    contract.check_error(answer(mallory.client, 10 ** 9), 404, "NOT_FOUND")
+    contract.check_error(sql_anonymous.get("/auth/invitations"), 401, "UNAUTHORIZED")
 
 
-def test_expired_invitations_are_gone(mallory, vera, sql_database):
+def test_expired_invitation_is_not_found(mallory, vera, sql_database):
     number = invite(mallory, vera.email, "SALES").json()["id"]
     sql_database.run(f"UPDATE invitations SET expires_at = 1 WHERE id = {number}")
     assert invitations_of(vera.client) == []
-    contract.refused(accept(vera.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, number), 404, "NOT_FOUND")
     assert mallory.client.get(f"{mallory.path}/invitations").json()["total"] == 0
 
 
-# --- the answer tells nothing -------------------------------------------------------------------
+# --- information in responses ---------------------------------------------------------------------
 
-def test_the_answer_does_not_tell_who_has_an_account(mallory, vera):
+def test_invitation_response_does_not_reveal_accounts(mallory, vera):
     answers = [invite(mallory, email, "SALES") for email in (vera.email, address())]
     bodies = [answer.json() for answer in answers]
     assert [answer.status_code for answer in answers] == [201, 201]
@@ -132,12 +134,13 @@ def test_the_answer_does_not_tell_who_has_an_account(mallory, vera):
                if name not in ("X-Request-ID", "Date", "Location", "Content-Length")}
               for answer in answers]
     assert fields[0] == fields[1]
-    seen = [mallory.client.get(f"{mallory.path}/invitations/{body['id']}").json() for body in bodies]
+    seen = [mallory.client.get(f"{mallory.path}/invitations/{body['id']}").json()
+            for body in bodies]
     assert set(map(type, seen[0].values())) == set(map(type, seen[1].values()))
     assert [each["invited_by"] for each in seen] == [mallory.id] * 2
 
 
-def test_inviting_again_replaces_the_invitation(mallory, vera):
+def test_new_invitation_replaces_previous_one(mallory, vera):
     for email in (vera.email, address()):
         first, second = (invite(mallory, email, role) for role in ("ADMIN", "VIEWER"))
         assert first.status_code == second.status_code == 201
@@ -146,22 +149,22 @@ def test_inviting_again_replaces_the_invitation(mallory, vera):
     assert accept(vera.client, seen["id"]).json()["role"] == "VIEWER"
 
 
-def test_location_of_an_invitation_leads_to_it(mallory, vera):
+def test_location_header_leads_to_invitation(mallory, vera):
     response = invite(mallory, vera.email, "SALES")
     path = response.headers["Location"].removeprefix("/api/v1")
     seen = contract.check_invitation(mallory.client.get(path).json())
     assert {name: seen[name] for name in response.json()} == response.json()
     assert mallory.client.delete(path).status_code == 204
-    contract.refused(mallory.client.get(path), 404, "NOT_FOUND")
-    contract.refused(mallory.client.delete(path), 404, "NOT_FOUND")
-    contract.refused(accept(vera.client, response.json()["id"]), 404, "NOT_FOUND")
+    contract.check_error(mallory.client.get(path), 404, "NOT_FOUND")
+    contract.check_error(mallory.client.delete(path), 404, "NOT_FOUND")
+    contract.check_error(accept(vera.client, response.json()["id"]), 404, "NOT_FOUND")
 
 
-def test_invitations_of_another_organization_do_not_exist(mallory, vera):
+def test_invitation_of_other_organization_is_not_found(mallory, vera):
     number = invite(vera, address(), "SALES").json()["id"]
     for path in (f"{mallory.path}/invitations/{number}", f"{vera.path}/invitations/{number}"):
-        contract.refused(mallory.client.get(path), 404, "NOT_FOUND")
-        contract.refused(mallory.client.delete(path), 404, "NOT_FOUND")
+        contract.check_error(mallory.client.get(path), 404, "NOT_FOUND")
+        contract.check_error(mallory.client.delete(path), 404, "NOT_FOUND")
     assert vera.client.get(f"{vera.path}/invitations/{number}").status_code == 200
 
 
@@ -172,21 +175,23 @@ def test_pending_invitations_are_limited(mallory, vera, sql_database):
         f" WHERE i < {PENDING_MAX - 1}) INSERT INTO invitations (organization_id, email, email_key,"
         f" role, invited_by, created_at, expires_at) SELECT {mallory.organization}, i ||"
         f" '@a.b', i || '@a.b', 'SALES', {mallory.id}, 1, 99999999999999 FROM numbers")
-    contract.refused(invite(mallory, address(), "SALES"), 409, "TOO_MANY_INVITATIONS")
-    assert invite(mallory, vera.email, "VIEWER").status_code == 201  # replaces one
+    contract.check_error(invite(mallory, address(), "SALES"), 409, "TOO_MANY_INVITATIONS")
+    # replaces an existing invitation
+    assert invite(mallory, vera.email, "VIEWER").status_code == 201
     body = mallory.client.get(f"{mallory.path}/invitations?limit=10&skip=990").json()
     assert len(contract.check_list(body)) == 10 and body["total"] == PENDING_MAX
 
 
-# --- ranks --------------------------------------------------------------------------------------
+# --- roles ----------------------------------------------------------------------------------------
 
-def test_an_admin_does_not_touch_an_invitation_of_an_owner(accounts, vera):
+def test_admin_cannot_change_invitation_to_owner_role(accounts, vera):
     admin, newcomer = accounts.member(vera, "ADMIN"), accounts.register()
     number = invite(vera, newcomer.email, "OWNER").json()["id"]
     path = f"{vera.path}/members"
-    contract.refused(admin.client.post(path, json={"email": newcomer.email, "role": "VIEWER"}), 403,
-                     "FORBIDDEN")
-    contract.refused(admin.client.delete(f"{vera.path}/invitations/{number}"), 403, "FORBIDDEN")
+    contract.check_error(admin.client.post(path, json={"email": newcomer.email, "role": "VIEWER"}),
+                         403,
+                         "FORBIDDEN")
+    contract.check_error(admin.client.delete(f"{vera.path}/invitations/{number}"), 403, "FORBIDDEN")
     assert accept(newcomer.client, number).json()["role"] == "OWNER"
 
 
@@ -194,8 +199,8 @@ def test_an_admin_does_not_touch_an_invitation_of_an_owner(accounts, vera):
     (None, "VIEWER", False), ("SALES", "VIEWER", False), ("ADMIN", "OWNER", False),
     ("ADMIN", "ADMIN", True),
 ])
-def test_a_former_owner_does_not_come_back_by_an_invitation(accounts, vera, role, invited, stays):
-    """An invitation ends with the right by which it was issued."""
+def test_invitation_ends_with_right_of_its_issuer(accounts, vera, role, invited, stays):
+    """An invitation is valid only while its issuer may invite to that role."""
     former, second = accounts.member(vera, "OWNER"), accounts.register()
     number = former.client.post(f"{vera.path}/members",
                                 json={"email": second.email, "role": invited}).json()["id"]
@@ -205,81 +210,82 @@ def test_a_former_owner_does_not_come_back_by_an_invitation(accounts, vera, role
     if stays:
         assert accept(second.client, number).status_code == 200
     else:
-        contract.refused(accept(second.client, number), 404, "NOT_FOUND")
+        contract.check_error(accept(second.client, number), 404, "NOT_FOUND")
         assert second.id not in roles_in(vera)
 
 
-# --- the default organization -------------------------------------------------------------------
+# --- default organization -------------------------------------------------------------------------
 
-def test_the_account_chooses_its_default_organization(accounts, mallory, vera):
+def test_account_can_choose_default_organization(accounts, mallory, vera):
     add_member(mallory, vera, "SALES")
     response = vera.client.patch("/auth/me", json={"default_organization_id": mallory.organization})
     assert contract.check_me(response.json())["default_organization_id"] == mallory.organization
-    client = again(accounts, vera)
+    client = log_in_again(accounts, vera)
     number = Crm(client, "").contact()["id"]
     assert Crm(mallory.client, mallory.organization, mallory).read("contacts", number)
 
 
 @pytest.mark.parametrize("value", ["theirs", 10 ** 9, 0, -1, None, "1", 1.5, True])
-def test_the_default_organization_is_one_of_ones_own(mallory, vera, value):
+def test_default_organization_must_be_own_membership(mallory, vera, value):
     wanted = mallory.organization if value == "theirs" else value
     response = vera.client.patch("/auth/me", json={"default_organization_id": wanted})
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["default_organization_id"]
-    assert default_of(vera.client) == vera.organization
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["default_organization_id"]
+    assert default_organization(vera.client) == vera.organization
 
 
-def test_only_accounts_have_a_default_organization(vera, sql_api, sql_nobody):
+def test_only_accounts_can_set_default_organization(vera, sql_api, sql_anonymous):
     body = {"default_organization_id": vera.organization}
-    contract.refused(sql_api.patch("/auth/me", json=body), 403, "FORBIDDEN")
-    contract.refused(sql_nobody.patch("/auth/me", json=body), 401, "UNAUTHORIZED")
+    contract.check_error(sql_api.patch("/auth/me", json=body), 403, "FORBIDDEN")
+    contract.check_error(sql_anonymous.patch("/auth/me", json=body), 401, "UNAUTHORIZED")
     assert vera.client.patch("/auth/me", json={}).status_code == 200
 
 
-def test_who_is_removed_from_the_default_organization_has_none(accounts, mallory, vera):
-    """Their data goes to no other organization until they choose one."""
+def test_member_removed_from_default_organization_has_none(accounts, mallory, vera):
+    """New objects go to no other organization until the account chooses a default."""
     add_member(mallory, vera, "OWNER")
     assert mallory.client.delete(f"{mallory.path}/members/{mallory.id}").status_code == 204
-    client = again(accounts, mallory)
-    assert default_of(client) is None
-    contract.refused(Crm(client, "").send("contacts"), 403, "FORBIDDEN")
+    client = log_in_again(accounts, mallory)
+    assert default_organization(client) is None
+    contract.check_error(Crm(client, "").send("contacts"), 403, "FORBIDDEN")
     mine = accounts.register()
     number = invite(mine, mallory.email, "SALES").json()["id"]
-    assert default_of(client) is None
+    assert default_organization(client) is None
     assert accept(client, number).status_code == 200
-    assert default_of(client) == mine.organization
+    assert default_organization(client) == mine.organization
 
 
-def test_a_removed_member_keeps_another_default(accounts, mallory, vera):
+def test_member_removed_elsewhere_keeps_default_organization(accounts, mallory, vera):
     add_member(mallory, vera, "SALES")
     assert mallory.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
-    assert default_of(again(accounts, vera)) == vera.organization
+    assert default_organization(log_in_again(accounts, vera)) == vera.organization
 
 
-# --- who vouches for an address -----------------------------------------------------------------
+# --- verified addresses ---------------------------------------------------------------------------
 
 @pytest.mark.parametrize("method, path", [
     ("POST", "/accounts/invitations"), ("GET", "/accounts/invitations"),
     ("GET", "/accounts/invitations/1"), ("DELETE", "/accounts/invitations/1"),
     ("POST", "/accounts/confirm-email"),
 ])
-def test_only_the_local_administrator_vouches(mallory, sql_nobody, sql_stack, directory, method,
+def test_only_local_administrator_can_verify_addresses(mallory, sql_anonymous, sql_stack, directory,
+                                                       method,
                                               path):
-    """Not an OWNER, not an administrator of the directory, not the surface without a token."""
+    """Owners, directory administrators and the surface without tokens may not."""
     body = {"email": address()} if path.endswith("/invitations") and method == "POST" else None
-    tokens = sql_nobody.login("m.sidorova", directory.sample_password)
-    for client in (mallory.client, sql_nobody.bearing(tokens["access_token"])):
-        contract.refused(client.request(method, path, json=body), 403, "FORBIDDEN")
-    contract.refused(sql_nobody.request(method, path, json=body), 401, "UNAUTHORIZED")
-    outside = sql_nobody.at(f"{sql_stack.files_url}")
+    tokens = sql_anonymous.login("m.sidorova", directory.sample_password)
+    for client in (mallory.client, sql_anonymous.bearing(tokens["access_token"])):
+        contract.check_error(client.request(method, path, json=body), 403, "FORBIDDEN")
+    contract.check_error(sql_anonymous.request(method, path, json=body), 401, "UNAUTHORIZED")
+    outside = sql_anonymous.at(f"{sql_stack.files_url}")
     response = outside.session.request(method, sql_stack.files_url
                                        + path.replace("/accounts", "/users"), json=body)
     assert response.status_code == 401, response.text
 
 
-def test_a_caller_without_a_token_creates_unproven_accounts(sql_api, sql_stack, sql_nobody,
+def test_account_created_without_token_is_unverified(sql_api, sql_stack, sql_anonymous,
                                                             sql_database):
     names = tag(), tag()
-    sent = sql_nobody.session.post(f"{sql_stack.files_url}/users", json={
+    sent = sql_anonymous.session.post(f"{sql_stack.files_url}/users", json={
         "username": names[0], "email": address()})
     assert sent.status_code == 201
     assert sql_api.post("/accounts", json={"username": names[1], "email": address()}).ok
@@ -288,7 +294,7 @@ def test_a_caller_without_a_token_creates_unproven_accounts(sql_api, sql_stack, 
     assert [each in ("1", "t") for each in state] == [True, False]
 
 
-def test_links_are_issued_listed_and_withdrawn(sql_api, sql_database):
+def test_email_links_can_be_issued_listed_and_withdrawn(sql_api, sql_database):
     email = address()
     response = sql_api.post("/accounts/invitations", json={"email": email},
                             headers={"Idempotency-Key": tag()})
@@ -303,13 +309,13 @@ def test_links_are_issued_listed_and_withdrawn(sql_api, sql_database):
     assert seen in listed
     assert sql_api.delete(path).status_code == 204
     for call in (sql_api.get, sql_api.delete):
-        contract.refused(call(path), 404, "NOT_FOUND")
+        contract.check_error(call(path), 404, "NOT_FOUND")
 
 
-# --- at once ------------------------------------------------------------------------------------
+# --- concurrent requests --------------------------------------------------------------------------
 
-def test_an_invitation_that_is_accepted_and_declined_at_once_has_one_answer(mallory, vera):
-    """Whoever comes second finds nothing; a member is there only if accepting came first."""
+def test_concurrent_accept_and_decline_have_one_outcome(mallory, vera):
+    """The second request finds no invitation; a membership exists only if accepting came first."""
     view = Crm(vera.client, vera.organization, vera)
     for _ in range(4):
         number = invite(mallory, vera.email, "SALES").json()["id"]
@@ -323,9 +329,9 @@ def test_an_invitation_that_is_accepted_and_declined_at_once_has_one_answer(mall
             assert vera.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
 
 
-def test_an_owner_who_is_being_removed_leaves_no_invitation_behind(accounts, mallory, vera):
-    """Mallory invites eve again and again while vera removes mallory: no request of mallory's that was
-    under way may outlive the removal."""
+def test_removed_owner_leaves_no_concurrent_invitation(accounts, mallory, vera):
+    """Mallory keeps inviting Eve while Vera removes Mallory: a request in progress must not
+    outlive the removal."""
     eve = accounts.register()
     removed = threading.Event()
 
@@ -340,7 +346,7 @@ def test_an_owner_who_is_being_removed_leaves_no_invitation_behind(accounts, mal
         threads = [threading.Thread(target=invite_again_and_again) for _ in range(6)]
         for thread in threads:
             thread.start()
-        wait_until(lambda: invitations_of(eve.client), what="an invitation by mallory")
+        wait_until(lambda: invitations_of(eve.client), what="an invitation by Mallory")
         response = vera.client.delete(f"{vera.path}/members/{mallory.id}")
         removed.set()
         for thread in threads:

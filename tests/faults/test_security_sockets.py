@@ -1,6 +1,6 @@
-"""Strangers on the host: Mallory runs code as www-data, as any web application of the host does.
+"""Attacks on the host: Mallory runs code as www-data, like any web application on the host.
 
-A group and a user that every Debian has stand for kontora-web here, because tests create no accounts.
+The standard user and group `games` stand for kontora-web, because tests create no accounts.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from stack.service import POOLS
 from support import files
 from support.rig import Rig
 
-OWN = "games"  # in the place of kontora-web
+OWN = "games"  # stands for kontora-web
 
 CONNECT = """
 import socket, sys
@@ -23,7 +23,8 @@ with socket.socket(socket.AF_UNIX) as peer:
     peer.connect(sys.argv[1])
 """
 
-# What Mallory would do with a worker of nginx that ran as www-data: read its descriptors, end it.
+# Attacks on an nginx worker, which would succeed if it ran as www-data: read its descriptors, and
+# send it a signal.
 USE_PROCESS = """
 import os, sys
 for use in (lambda: os.listdir(f"/proc/{sys.argv[1]}/fd"), lambda: os.kill(int(sys.argv[1]), 0)):
@@ -37,7 +38,7 @@ for use in (lambda: os.listdir(f"/proc/{sys.argv[1]}/fd"), lambda: os.kill(int(s
 
 @pytest.fixture
 def host(binary):
-    """A stack below a folder that everybody may pass through, with nginx in a group of its own."""
+    """Starts a stack below a folder that everybody may traverse, with nginx in a separate group."""
     folder = Path(tempfile.mkdtemp(prefix="kontora-host-"))
     folder.chmod(0o711)
     with Rig(folder, binary, env={"SOCKET_GROUP": OWN}) as rig:
@@ -47,8 +48,9 @@ def host(binary):
 
 
 def python_as(user, script, argument):
-    """Runs a script as a user of the system, in all of the user's groups."""
-    command = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "/usr/bin/python3", "-c",
+    """Runs a script as a system user, in all of the user's groups."""
+    command = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "/usr/bin/python3",
+               "-c",
                script, str(argument)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
 
@@ -62,21 +64,21 @@ def test_www_data_cannot_connect_to_a_pool(host, pool):
     assert python_as(OWN, CONNECT, socket).returncode == 0
 
 
-def test_nginx_connects_and_sends_files(host):
-    assert host.nobody("").get("/health").status_code == 200
-    content = files.TEXT * 10_000  # more than nginx keeps in memory
+def test_nginx_can_connect_and_send_files(host):
+    assert host.anonymous("").get("/health").status_code == 200
+    content = files.TEXT * 10_000  # larger than nginx's buffers
     made = files.upload(host.api, content)
     assert files.fetch(made["download_url"], host.stack.ca_file).content == content
 
 
 def test_www_data_cannot_use_a_worker_of_nginx(host):
     [worker, *_] = host.nginx.workers
-    assert host.nobody("").get("/health").status_code == 200
+    assert host.anonymous("").get("/health").status_code == 200
     done = python_as("www-data", USE_PROCESS, worker)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_www_data_cannot_read_what_is_stored(host):
+def test_www_data_cannot_read_objects(host):
     files.upload(host.api)
     [path] = (host.stack.state_dir / "objects").glob("??/*")
     script = "import sys; open(sys.argv[1])"
@@ -84,8 +86,8 @@ def test_www_data_cannot_read_what_is_stored(host):
     assert python_as(OWN, script, path).returncode == 0
 
 
-def test_shipped_files_give_nginx_a_group_of_its_own(tmp_path):
-    """The account of nginx in every file that names it; nothing is given to www-data."""
+def test_shipped_files_use_separate_group_for_nginx(tmp_path):
+    """Every file that names the account of nginx uses kontora-web; none uses www-data."""
     def text(name):
         lines = (TOP / name).read_text(encoding="utf-8").splitlines()
         return [line for line in lines if not line.startswith("#")]

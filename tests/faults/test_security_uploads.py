@@ -1,5 +1,6 @@
-"""Uploads under way by owner: mallory's account, her organization and callers without an account cannot fill the
-spool with slow uploads, from however many addresses. Vera uploads meanwhile."""
+"""Limits of concurrent uploads by owner: Mallory's account, her organization and anonymous
+callers cannot fill the spool with slow uploads, from any number of addresses, while Vera can
+upload."""
 
 import contextlib
 import os
@@ -15,34 +16,34 @@ from support.files import Spool
 from support.waiting import wait_until
 
 ADDRESSES = [f"127.0.1.{number}" for number in range(1, 61)]
-EACH = 10  # as many as nginx lets one address have under way
-AT_ONCE = 4  # UPLOADS_SUBJECT_AT_ONCE, its default
-ASKED_S = 2  # after that a worker was asked about an upload
+PER_ADDRESS = 10  # nginx's limit of concurrent uploads for one address
+AT_ONCE = 4  # the default of UPLOADS_SUBJECT_AT_ONCE
+ADMISSION_S = 2  # after this time a worker has decided about the upload
 PATIENCE_S = 30
 ANONYMOUS_AT_ONCE = 500
 
 
 @pytest.fixture
 def make_counted(make_sql_rig):
-    """As in production: rates are on."""
+    """Returns a function that starts a stack as in production, with rate limits."""
     return lambda **settings: raise_body_timeout(make_sql_rig(rate_limits=True, **settings))
 
 
 def raise_body_timeout(rig):
-    """Raises nginx's timeout between reads: beginning hundreds of uploads may take long."""
+    """Raises nginx's timeout between reads, because starting hundreds of uploads may take long."""
     rig.edit_nginx("files.conf", ("client_body_timeout 15s", "client_body_timeout 120s"))
     return rig
 
 
-class Slow:
-    """An upload whose body is under way."""
+class SlowUpload:
+    """An upload whose body is incomplete."""
 
     def __init__(self, client, source="", headers=()):
         self.peer = files.begin(client, source=source, headers=headers)
         self._received = bytearray()
 
     def answer(self):
-        """None while there is none."""
+        """Returns the response, or None if there is none yet."""
         return wire.poll_answer(self.peer, self._received)
 
     def finish(self):
@@ -51,12 +52,13 @@ class Slow:
 
 @pytest.fixture
 def begin():
-    """Begins slow uploads, so many from each address; their connections are closed at the end."""
+    """Returns a function that starts slow uploads, PER_ADDRESS from each address, and closes
+    them at the end."""
     with contextlib.ExitStack() as under_way:
         def make(client, count, addresses=ADDRESSES, headers=()):
             made = []
             for number in range(count):
-                slow = Slow(client, addresses[number // EACH], headers)
+                slow = SlowUpload(client, addresses[number // PER_ADDRESS], headers)
                 under_way.enter_context(slow.peer)
                 made.append(slow)
             return made
@@ -64,7 +66,8 @@ def begin():
 
 
 def wait_for_refusals(uploads, count):
-    """Waits until so many are answered, each with 429; returns the others, which are under way."""
+    """Waits until `count` uploads are refused with 429; returns the others, which are in
+    progress."""
     def refused():
         answered = [(slow, answer) for slow in uploads if (answer := slow.answer())]
         return answered if len(answered) >= count else None
@@ -88,130 +91,132 @@ def assert_refused(answer):
     assert "x-kontora-owner" not in headers
 
 
-def assert_under_way(uploads):
+def assert_in_progress(uploads):
     assert [slow.answer() for slow in uploads] == [None] * len(uploads)
 
 
 def begin_admitted(begin, client, count, **arguments):
-    """Uploads that a worker was asked about and that count against their owners."""
+    """Starts uploads that a worker has admitted and that count against their owners."""
     uploads = begin(client, count, **arguments)
-    time.sleep(ASKED_S)
-    assert_under_way(uploads)
+    time.sleep(ADMISSION_S)
+    assert_in_progress(uploads)
     return uploads
 
 
-# --- one account --------------------------------------------------------------------------------
+# --- one account ----------------------------------------------------------------------------------
 
-def test_one_account_with_many_addresses_cannot_fill_the_spool(make_counted, begin):
+def test_account_with_many_addresses_cannot_fill_spool(make_counted, begin):
     rig = make_counted()
-    accounts, spool = Accounts(rig.nobody()), Spool(rig.stack)
+    accounts, spool = Accounts(rig.anonymous()), Spool(rig.stack)
     mallory, vera = accounts.register().client, accounts.register().client
     hers = begin_admitted(begin, vera, 1, addresses=["127.0.0.2"])
     began = time.monotonic()
     left = wait_for_refusals(begin(mallory, 35), 35 - AT_ONCE)
     assert time.monotonic() - began < PATIENCE_S
-    wait_until(lambda: spool.connections() == AT_ONCE + 1, what="the end of the refused ones")
+    wait_until(lambda: spool.connections() == AT_ONCE + 1, what="the refused uploads to end")
     files.upload(vera)
     assert hers[0].finish().status == 201
-    assert_under_way(left)
+    assert_in_progress(left)
     assert [slow.finish().status for slow in left] == [201] * AT_ONCE
 
 
-def test_the_newest_upload_is_refused_and_audited(make_counted, begin):
+def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin):
     rig = make_counted()
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin, mallory, AT_ONCE)
     [newest] = begin(mallory, 1, addresses=["127.0.0.2"])
     wait_for_refusals([newest], 1)
     identity = newest.answer().json()["request_id"]
-    [line] = wait_until(lambda: rig.audit().of(identity), what="the line")
+    [line] = wait_until(lambda: rig.audit().of(identity), what="the audit line to be written")
     assert (line["action"], line["status"]) == ("upload_file", "failure")
     assert line["details"]["code"] == "TOO_MANY_REQUESTS"
-    assert_under_way(older)
+    assert_in_progress(older)
     assert [slow.finish().status for slow in older] == [201] * AT_ONCE
     assert len(files.listed(mallory)) == AT_ONCE
 
 
-def test_an_upload_that_ends_frees_its_place(make_counted, begin):
+def test_finished_or_aborted_upload_is_no_longer_counted(make_counted, begin):
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=2)
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     first, second = begin_admitted(begin, mallory, 2)
     assert first.finish().status == 201
     begin_admitted(begin, mallory, 1)
     second.peer.close()
-    wait_until(lambda: Spool(rig.stack).connections() == 1, what="the end of the second")
+    wait_until(lambda: Spool(rig.stack).connections() == 1, what="the second upload to end")
     begin_admitted(begin, mallory, 1)
     wait_for_refusals(begin(mallory, 1), 1)
 
 
-def test_asked_and_refused_uploads_are_no_uploads_a_minute(make_counted, begin):
-    """The four that are done count once each, and there is one left."""
+def test_refused_uploads_do_not_count_against_upload_rate(make_counted, begin):
+    """The four finished uploads count once each, so one more is allowed."""
     rig = make_counted(UPLOADS_SUBJECT_PER_MINUTE=5)
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     left = wait_for_refusals(begin(mallory, 10), 10 - AT_ONCE)
     assert [slow.finish().status for slow in left] == [201] * AT_ONCE
     files.upload(mallory)
     assert files.send(mallory).status_code == 429
 
 
-# --- one organization ---------------------------------------------------------------------------
+# --- one organization -----------------------------------------------------------------------------
 
-def test_members_of_an_organization_share_its_uploads_under_way(make_counted, begin):
+def test_members_share_upload_limit_of_organization(make_counted, begin):
     rig = make_counted(UPLOADS_ORGANIZATION_AT_ONCE=3)
-    accounts = Accounts(rig.nobody())
+    accounts = Accounts(rig.anonymous())
     mallory, helper, vera = (accounts.register() for _ in range(3))
     add_member(mallory, helper, "SALES")
     theirs = [("X-Organization-ID", str(mallory.organization))]
     left = begin_admitted(begin, mallory.client, 2)
     left += wait_for_refusals(begin(helper.client, 3, headers=theirs), 2)
     own = begin_admitted(begin, helper.client, 2, addresses=["127.0.0.2"])
-    assert_under_way(left)
+    assert_in_progress(left)
     files.upload(vera.client)
     assert [slow.finish().status for slow in left + own] == [201] * 5
 
 
-# --- no account ---------------------------------------------------------------------------------
+# --- anonymous callers ----------------------------------------------------------------------------
 
-def test_anonymous_callers_have_half_of_the_spool_together(make_rig, begin):
+def test_anonymous_callers_share_half_of_spool(make_rig, begin):
     rig = make_rig(rate_limits=True, ANONYMOUS_ACCESS="files")
     anonymous = Client(f"{rig.stack.files_url}", None)
-    vera = Accounts(rig.nobody()).register().client
+    vera = Accounts(rig.anonymous()).register().client
     uploads = begin(anonymous, ANONYMOUS_AT_ONCE + 10)
     wait_for_refusals(uploads, 10)
     files.upload(vera)
 
 
-# --- settings -----------------------------------------------------------------------------------
+# --- settings -------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("settings", [
     {"rate_limits": False},
     {"rate_limits": True, "UPLOADS_SUBJECT_AT_ONCE": 0, "UPLOADS_ORGANIZATION_AT_ONCE": 0}])
-def test_limits_of_uploads_under_way_can_be_lifted(make_rig, begin, settings):
+def test_limits_of_concurrent_uploads_can_be_disabled(make_rig, begin, settings):
     rig = make_rig(**settings)
-    begin_admitted(begin, Accounts(rig.nobody()).register().client, 12)
+    begin_admitted(begin, Accounts(rig.anonymous()).register().client, 12)
 
 
-# --- processes ----------------------------------------------------------------------------------
+# --- processes ------------------------------------------------------------------------------------
 
-def test_uploads_that_the_full_queue_kept_unasked_are_asked_about_later(make_rig, begin):
-    """While workers are stopped, their queue fills up and the spool cannot ask."""
+def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin):
+    """While the workers are stopped, their queue fills up, so the spool cannot ask them about
+    further uploads."""
     rig = raise_body_timeout(make_rig(rate_limits=True, UPLOADS_WORKERS=2))
-    mallory, spool = Accounts(rig.nobody()).register().client, Spool(rig.stack)
+    mallory, spool = Accounts(rig.anonymous()).register().client, Spool(rig.stack)
     workers = rig.service.workers("uploads")
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     uploads = begin(mallory, 400)
-    wait_until(lambda: len(spool.sizes()) == 400, PATIENCE_S, "all of mallory's bodies")
-    time.sleep(ASKED_S)
-    assert_under_way(uploads)
+    wait_until(lambda: len(spool.sizes()) == 400, PATIENCE_S,
+               "all of Mallory's uploads to reach the spool")
+    time.sleep(ADMISSION_S)
+    assert_in_progress(uploads)
     for pid in workers:
         os.kill(pid, signal.SIGCONT)
     wait_for_refusals(uploads, 400 - AT_ONCE)
 
 
-def test_killed_workers_free_no_place_of_an_upload_under_way(make_counted, begin):
+def test_killed_workers_do_not_reset_upload_counts(make_counted, begin):
     rig = make_counted()
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin, mallory, AT_ONCE)
     for pid in rig.service.workers("uploads"):
         os.kill(pid, signal.SIGKILL)
@@ -219,38 +224,38 @@ def test_killed_workers_free_no_place_of_an_upload_under_way(make_counted, begin
     assert [slow.finish().status for slow in older] == [201] * AT_ONCE
 
 
-def test_an_upload_whose_worker_is_killed_frees_its_place(make_counted, begin, tmp_path):
+def test_upload_of_killed_worker_frees_its_slot(make_counted, begin, tmp_path):
     scanner = tmp_path / "scanner"
     scanner.write_text(f"#!/bin/sh\necho x >>{tmp_path}/begun\nexec sleep 60\n")
     scanner.chmod(0o755)
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOAD_SCAN_COMMAND=scanner,
                        UPLOAD_SCAN_TIMEOUT_S=60)
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     [slow] = begin_admitted(begin, mallory, 1)
     slow.peer.sendall(files.form(b"a" * 100000, "a.txt")[0][50000:])
-    wait_until((tmp_path / "begun").exists, what="a worker that has the upload")
+    wait_until((tmp_path / "begun").exists, what="a worker to receive the upload")
     wait_for_refusals(begin(mallory, 1), 1)
     for pid in rig.service.workers("uploads"):
         os.kill(pid, signal.SIGKILL)
-    assert wait_until(slow.answer, what="its end").status == 502
+    assert wait_until(slow.answer, what="the upload to fail").status == 502
     begin_admitted(begin, mallory, 1)
 
 
-def test_a_killed_spool_forgets_the_uploads_that_it_ended(make_counted, begin):
+def test_killed_spool_frees_slots_of_its_uploads(make_counted, begin):
     rig = make_counted()
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin, mallory, AT_ONCE)
     [pid] = rig.service.spools()
     os.kill(pid, signal.SIGKILL)
     for slow in older:
-        assert wait_until(slow.answer, what="its end").status == 502
+        assert wait_until(slow.answer, what="the upload to fail").status == 502
     wait_for_refusals(begin(mallory, AT_ONCE + 2), 2)
 
 
-def test_uploads_are_counted_after_a_reload(make_counted, begin):
-    """Those of the old spool, which drains, end as they would have."""
+def test_upload_limits_apply_after_reload(make_counted, begin):
+    """Uploads of the old spool, which drains, finish normally."""
     rig = make_counted()
-    mallory = Accounts(rig.nobody()).register().client
+    mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin, mallory, AT_ONCE)
     rig.set(UPLOADS_SUBJECT_AT_ONCE=2)
     rig.reload()

@@ -1,4 +1,5 @@
-"""Strangers who upload: Mallory hands in documents with macros, where UPLOAD_MACROS=refuse and where not."""
+"""Attacks with uploads: Mallory uploads documents with macros, with UPLOAD_MACROS=refuse and
+with the default."""
 
 import io
 import zipfile
@@ -13,10 +14,10 @@ MACRO_DOCUMENT = "application/vnd.ms-word.document.macroEnabled.main+xml"
 
 WITH_MACROS = {
     "the usual part": ("a.docx", files.word(**{"word/vbaProject.bin": b"x"})),
-    "a part in other letters": ("a.docx", files.word(**{"WORD/VBAPROJECT.BIN": b"x"})),
+    "a part name in other case": ("a.docx", files.word(**{"WORD/VBAPROJECT.BIN": b"x"})),
     "a part by another name": ("a.docx", files.word(
         files.word_types("word/image.bin", files.MACROS_TYPE), **{"word/image.bin": b"x"})),
-    "a type in other letters": ("a.docx", files.word(
+    "a type in other case": ("a.docx", files.word(
         files.word_types("word/image.bin", files.MACROS_TYPE.upper()))),
     "a macro-enabled document": ("a.docx", files.word(
         files.word_types("word/document.xml", MACRO_DOCUMENT))),
@@ -30,7 +31,8 @@ WITH_MACROS = {
         b'<!DOCTYPE Types SYSTEM "a.dtd">' + files.word_types()[38:])),
     "types in pieces": ("a.docx", files.word(**{"[Content_Types].xml/[0].piece": b"x"})),
     "a project": ("a.doc", files.compound_file(*MACROS)),
-    "a project in other letters": ("a.doc", files.compound_file(("MACROS", 1), ("_vba_project", 2))),
+    "a project name in other case": ("a.doc",
+                                   files.compound_file(("MACROS", 1), ("_vba_project", 2))),
     "the project of an embedded object": ("a.doc", files.compound_file(
         *[(f"part {number}", 2) for number in range(9)], ("_VBA_PROJECT_CUR", 1))),
 }
@@ -38,7 +40,7 @@ WITH_MACROS = {
 TYPES = files.word_types()
 IMAGE = "word/image.bin"
 
-# Documents that can be shown to a check without the project, and to a program with it.
+# Documents whose project one ZIP reader finds and another does not.
 AMBIGUOUS = {
     "another directory in the zip64 end record": archives.behind_zip64(),
     "a directory cut short": archives.behind_short_size(),
@@ -73,7 +75,7 @@ AMBIGUOUS = {
         archives.Part(IMAGE, b"x", extra=archives.field(1, bytes(24))))),
     "two parts of one name": archives.write(archives.document(
         archives.Part(IMAGE, b"x"), archives.Part(IMAGE, b"y"))),
-    "two parts of one name in other letters": archives.write(archives.document(
+    "two part names that differ in case only": archives.write(archives.document(
         archives.Part(IMAGE, b"x"), archives.Part(IMAGE.upper(), b"y"))),
     "a name with a NUL": archives.write(archives.document(archives.Part(IMAGE + "\0.png", b"x"))),
     "a name with backslashes": archives.write(archives.document(
@@ -86,7 +88,7 @@ AMBIGUOUS = {
     "a data descriptor with other sizes": archives.streamed(">4sIII"),
 }
 
-# Layouts of common programs; those of Word and LibreOffice are made by hand.
+# Layouts of common programs; those of Word and LibreOffice are written by support.archives.
 UNAMBIGUOUS = {
     "Word's layout": archives.by_word(),
     "LibreOffice's layout": archives.by_libreoffice(),
@@ -121,39 +123,39 @@ WITHOUT_MACROS = {
 
 
 @pytest.fixture(scope="module")
-def refusing(tmp_path_factory, binary):
+def refusing_rig(tmp_path_factory, binary):
     with Rig(tmp_path_factory.mktemp("macros"), binary, UPLOAD_MACROS="refuse") as rig:
         yield rig
 
 
 @pytest.mark.parametrize("name, content", WITH_MACROS.values(), ids=WITH_MACROS)
-def test_macros_are_refused(refusing, name, content):
-    answer = files.send(refusing.api, content, name)
-    contract.refused(answer, 400, "FILE_MACROS")
+def test_file_with_macros_is_refused(refusing_rig, name, content):
+    answer = files.send(refusing_rig.api, content, name)
+    contract.check_error(answer, 400, "FILE_MACROS")
     for language, word in (("ru", "макрос"), ("en", "macros")):
-        answer = files.send(refusing.api, content, name, headers={"Accept-Language": language})
+        answer = files.send(refusing_rig.api, content, name, headers={"Accept-Language": language})
         assert word in answer.json()["error"]
 
 
 @pytest.mark.parametrize("name, content", WITHOUT_MACROS.values(), ids=WITHOUT_MACROS)
-def test_files_without_macros_are_accepted(refusing, name, content):
-    assert files.send(refusing.api, content, name).status_code == 201
+def test_file_without_macros_is_accepted(refusing_rig, name, content):
+    assert files.send(refusing_rig.api, content, name).status_code == 201
 
 
 @pytest.mark.parametrize("content", AMBIGUOUS.values(), ids=AMBIGUOUS)
-def test_mallory_cannot_hide_macros_from_the_check(refusing, content):
-    contract.refused(files.send(refusing.api, content, "a.docx"), 400, "FILE_MACROS")
+def test_ambiguous_archive_cannot_hide_macros(refusing_rig, content):
+    contract.check_error(files.send(refusing_rig.api, content, "a.docx"), 400, "FILE_MACROS")
 
 
-def test_another_reader_sees_the_project_behind_zip64():
+def test_zipfile_finds_project_through_zip64_record():
     archive = zipfile.ZipFile(io.BytesIO(AMBIGUOUS["another directory in the zip64 end record"]))
     assert archive.read(archives.PROJECT) == b"x"
 
 
 @pytest.mark.parametrize("content", UNAMBIGUOUS.values(), ids=UNAMBIGUOUS)
-def test_vera_uploads_documents_in_the_layouts_of_common_programs(refusing, content):
+def test_archive_layouts_of_common_programs_are_accepted(refusing_rig, content):
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
-    assert files.send(refusing.api, content, "a.docx").status_code == 201
+    assert files.send(refusing_rig.api, content, "a.docx").status_code == 201
 
 
 def test_ambiguous_archives_are_accepted_by_default(make_rig):
@@ -168,10 +170,10 @@ def test_macros_are_accepted_by_default(make_rig):
         assert files.send(rig.api, content, name).status_code == 201, name
 
 
-def test_what_was_refused_leaves_nothing(make_rig):
+def test_refused_macro_upload_leaves_nothing(make_rig):
     rig = make_rig(UPLOAD_MACROS="refuse")
     name, content = WITH_MACROS["the usual part"]
-    contract.refused(files.send(rig.api, content, name), 400, "FILE_MACROS")
+    contract.check_error(files.send(rig.api, content, name), 400, "FILE_MACROS")
     assert files.names(rig.api) == []
     assert not list((rig.stack.state_dir / "objects").glob("??/*"))
     assert not list((rig.stack.state_dir / "objects/incoming").iterdir())

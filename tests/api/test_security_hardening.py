@@ -1,7 +1,7 @@
-"""Strangers against configuration, logs and uploads.
+"""Attacks on the configuration, the logs and uploads, on both engines.
 
-Mallory asks by a Host of his own and picks the easiest password; Vera types a secret where a name
-belongs. On both database engines.
+Mallory, the attacker, sends forged Host headers and uses common passwords; Vera types a secret
+into a field for a name.
 """
 
 from urllib.parse import urlsplit
@@ -13,12 +13,13 @@ from support.accounts import address
 from support.logs import Audit
 from support.waiting import wait_until
 
-COMMON = ["aaaaaaaa", "12345678", "password1", "Passw0rd", "qwerty123", "password1234",
-          "Welcome2026!"]
-GOOD = ["correct horse battery staple", "Kontora-2026"]
+COMMON_PASSWORDS = ["aaaaaaaa", "12345678", "password1", "Passw0rd", "qwerty123", "password1234",
+                    "Welcome2026!"]
+PASSPHRASES = ["correct horse battery staple", "Kontora-2026"]
 
 HOSTILE_HOSTS = ['evil.com"<script>', "evil.com/path", "evil.com'onload=x", "user@evil.com",
-                 "evil.com:443:1", "evil.com:99999", "-evil.com", "[::1", "evil..com", "evil.com%22"]
+                 "evil.com:443:1", "evil.com:99999", "-evil.com", "[::1", "evil..com",
+                 "evil.com%22"]
 
 
 @pytest.fixture
@@ -37,49 +38,51 @@ def messages(response, field):
     return [detail["message"] for detail in response.json()["details"] if detail["field"] == field]
 
 
-@pytest.mark.parametrize("password", COMMON)
-def test_a_common_password_opens_no_account(accounts, sql_nobody, password):
+@pytest.mark.parametrize("password", COMMON_PASSWORDS)
+def test_registration_rejects_common_password(accounts, sql_anonymous, password):
     email = address()
     response = accounts.send(email=email, password=password)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
     assert accounts.send(email=email, password=vault.password()).status_code == 201
 
 
-@pytest.mark.parametrize("password", COMMON)
-def test_a_common_password_replaces_none(vera, sql_nobody, password):
+@pytest.mark.parametrize("password", COMMON_PASSWORDS)
+def test_password_change_rejects_common_password(vera, sql_anonymous, password):
     body = {"current_password": vera.password, "new_password": password}
     response = vera.client.post("/auth/change-password", json=body)
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["new_password"]
-    assert sql_nobody.login(vera.email, vera.password)
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["new_password"]
+    assert sql_anonymous.login(vera.email, vera.password)
 
 
-@pytest.mark.parametrize("spell", [str, str.upper, lambda name: name[::-1], lambda name: f"x-{name}-7"])
-def test_a_password_of_its_owners_name_is_refused(accounts, spell):
+@pytest.mark.parametrize("spell",
+                         [str, str.upper, lambda name: name[::-1], lambda name: f"x-{name}-7"])
+def test_password_containing_account_name_is_rejected(accounts, spell):
     email = address()
     response = accounts.send(email=email, password=spell(email.partition("@")[0]) + "7Qz")
-    assert contract.refused(response, 400, "VALIDATION_ERROR") == ["password"]
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
 
 
-@pytest.mark.parametrize("password", GOOD)
-def test_passphrases_are_accepted(accounts, password):
+@pytest.mark.parametrize("password", PASSPHRASES)
+def test_passphrase_is_accepted(accounts, password):
     assert accounts.send(email=address(), password=password).status_code == 201
 
 
 @pytest.mark.parametrize("password, ru, en", [
     ("password1", "распростран", "common password"), ("aaaaaaaa", "слишком простой", "too simple"),
 ])
-def test_a_refusal_says_what_to_do_in_both_languages(accounts, password, ru, en):
+def test_password_refusal_is_explained_in_both_languages(accounts, password, ru, en):
     for language, text in (("ru", ru), ("en", en)):
-        response = accounts.nobody.post("/auth/register", headers={"Accept-Language": language},
-                                        json={"email": address(), "password": password})
+        response = accounts.anonymous.post("/auth/register", headers={"Accept-Language": language},
+                                           json={"email": address(), "password": password})
         assert text in " ".join(messages(response, "password"))
 
 
 # --- generated URLs -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("host", HOSTILE_HOSTS)
-def test_a_hostile_host_is_in_no_generated_url(mallory, host):
-    """The answer has a path then; nginx refuses some of these hosts itself."""
+def test_hostile_host_is_not_in_generated_urls(mallory, host):
+    """Without an allowed host the response contains only a path; nginx refuses some of these
+    hosts itself."""
     body, content_type = files.form(files.TEXT, "a.txt")
     client = mallory.client
     octets = wire.request("POST", "/api/v1/files/upload", [
@@ -94,8 +97,8 @@ def test_a_hostile_host_is_in_no_generated_url(mallory, host):
     assert "evil" not in url and "evil" not in str(answer.headers)
 
 
-def test_the_host_of_an_absolute_target_wins_over_the_header(mallory):
-    """RFC 9112 3.2.2: the header is another host's, and is in no URL."""
+def test_absolute_request_target_overrides_host_header(mallory):
+    """RFC 9112 3.2.2: an absolute target overrides Host, which is therefore not used in URLs."""
     client = mallory.client
     place = urlsplit(client.base_url)
     made = files.upload(client)["filename"]
@@ -107,7 +110,7 @@ def test_the_host_of_an_absolute_target_wins_over_the_header(mallory):
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8443", "127.0.0.1:80", "LOCALHOST"])
-def test_a_proper_host_begins_generated_urls(vera, host):
+def test_generated_urls_start_with_allowed_host(vera, host):
     made = files.send(vera.client, headers={"Host": host})
     assert made.json()["download_url"].startswith(f"https://{host}/")
     location = made.headers.get("Location", "/")
@@ -122,7 +125,8 @@ ENUMS = [("POST", "/contacts", {"name": "x", "status": "{}"}),
          ("POST", "/organizations/{organization}/members", {"email": "a@b.c", "role": "{}"}),
          ("PATCH", "/organizations/{organization}", {"currency": "{}"})]
 
-BODIES = ["/contacts", "/deals", "/tasks", "/activities", "/users", "/groups", "/ous", "/containers",
+BODIES = ["/contacts", "/deals", "/tasks", "/activities", "/users", "/groups", "/ous",
+          "/containers",
           "/accounts", "/auth/login", "/auth/register", "/auth/change-password", "/auth/refresh",
           "/tokens/revoke"]
 
@@ -133,8 +137,8 @@ HEADERS = ["Idempotency-Key", "X-Organization-ID", "X-Allow-Duplicate", "If-Matc
            "Accept-Language", "Authorization", "Content-Type", "X-Unknown"]
 
 
-def typed_everywhere(client, organization, secret):
-    """Requests with a secret in every place where a client may type something that is not valid."""
+def misplaced_secrets(client, organization, secret):
+    """Yields requests with a secret in every place where a client could send an invalid value."""
     for path in BODIES:
         yield client.session.post, path, {"json": {secret: "x", f"{secret}.more": 1}}
         yield client.session.post, path, {"json": {"email": [secret], "username": {secret: 1},
@@ -161,12 +165,12 @@ def typed_everywhere(client, organization, secret):
 
 
 @pytest.mark.parametrize("administrator", [False, True])
-def test_a_secret_typed_in_the_wrong_place_is_in_no_log(sql_stack, sql_api, vera, administrator):
+def test_misplaced_secret_is_not_logged(sql_stack, sql_api, vera, administrator):
     secret = vault.password()
     client = sql_api if administrator else vera.client
     authorization = {"Authorization": f"Bearer {client.token}"}
     count = 0
-    for send, path, arguments in typed_everywhere(client, vera.organization, secret):
+    for send, path, arguments in misplaced_secrets(client, vera.organization, secret):
         headers = {**authorization, **arguments.pop("headers", {})}
         response = send(f"{client.base_url}{path}", headers=headers, timeout=30, **arguments)
         assert response.status_code < 500, (path, arguments, response.text)
@@ -180,22 +184,23 @@ def test_a_secret_typed_in_the_wrong_place_is_in_no_log(sql_stack, sql_api, vera
         assert secret.encode() not in path.read_bytes(), path
 
 
-def test_the_audit_line_counts_unknown_fields_and_names_known_ones(vera, sql_stack):
+def test_audit_line_counts_unknown_fields_and_names_known_ones(vera, sql_stack):
     secret = vault.password()
     body = {secret: 1, f"{secret}2": 2, "name": 7}
     response = vera.client.post("/contacts", json=body)
-    named = contract.refused(response, 400, "VALIDATION_ERROR")
-    assert {secret, f"{secret}2", "name"} <= set(named)  # the client learns what it typed
+    named = contract.check_error(response, 400, "VALIDATION_ERROR")
+    # the client receives the names that it sent
+    assert {secret, f"{secret}2", "name"} <= set(named)
     details = Audit(sql_stack.audit_log).one_of(response)["details"]
     assert details["unknown_fields"] == 2
     assert [detail["field"] for detail in details["details"]] == [
         name for name in named if not name.startswith(secret)]
 
 
-def test_a_method_of_the_clients_own_is_not_logged(sql_stack, sql_nobody):
+def test_unknown_method_is_not_logged(sql_stack, sql_anonymous):
     octets = wire.request("SECRETMETHOD", "/api/v1/contacts")
-    answer = wire.exchange(sql_nobody.base_url, sql_nobody.ca_file, octets)
+    answer = wire.exchange(sql_anonymous.base_url, sql_anonymous.ca_file, octets)
     assert answer.status in (405, 501)
-    last = sql_nobody.get("/auth/me").headers["X-Request-ID"]
+    last = sql_anonymous.get("/auth/me").headers["X-Request-ID"]
     logs.service_line(sql_stack, last)
     assert b"SECRETMETHOD" not in (sql_stack.logs_dir / "kontora.log").read_bytes()

@@ -1,5 +1,5 @@
-"""Strangers and space: mallory, without an account or with a free one, cannot take the space of others.
-What happens on a disk that is full is in tests/faults/test_space.py."""
+"""Attacks on storage space: Mallory, without an account or with a free one, must not use up the
+space of others. tests/faults/test_space.py tests full disks."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,13 +15,13 @@ UPLOADS = 8
 
 @pytest.fixture(scope="module")
 def mallory(sql_stack):
-    """Without a token, at the top of the main surface."""
+    """Returns the attacker's client without a token, for the root of the main surface."""
     return Client(sql_stack.https_url, sql_stack.ca_file)
 
 
 # --- tokens -------------------------------------------------------------------------------------
 
-def test_an_anonymous_token_lives_for_a_day_at_most(mallory, sql_api):
+def test_anonymous_token_lives_at_most_one_day(mallory, sql_api):
     for minutes in (1441, 525600):
         answer = mallory.post("/app/token", json={"ttl_minutes": minutes})
         assert refused_fields(answer) == {"ttl_minutes"} and "1440" in answer.text
@@ -29,7 +29,7 @@ def test_an_anonymous_token_lives_for_a_day_at_most(mallory, sql_api):
     assert facts["exp"] - facts["iat"] == 1440 * MINUTE_S
 
 
-def test_a_long_purpose_is_refused_and_stores_nothing(mallory, sql_database):
+def test_too_long_purpose_is_refused_and_not_stored(mallory, sql_database):
     before = sql_database.run("SELECT count(*) FROM tokens WHERE purpose LIKE 'mallory%'")
     for length in (201, 10000):
         answer = mallory.post("/app/token", json={"purpose": "mallory".ljust(length, "x")})
@@ -38,7 +38,7 @@ def test_a_long_purpose_is_refused_and_stores_nothing(mallory, sql_database):
         "SELECT count(*) FROM tokens WHERE purpose LIKE 'mallory%'") == before
 
 
-def test_a_bearer_that_is_not_valid_opens_no_longer_life(mallory, accounts):
+def test_invalid_bearer_does_not_allow_longer_lifetime(mallory, accounts):
     vera = accounts.register()
     fields = {"ttl_minutes": 1441}
     assert Tokens(mallory.bearing(vera.client.token)).issue(**fields)
@@ -51,14 +51,14 @@ def test_a_bearer_that_is_not_valid_opens_no_longer_life(mallory, accounts):
 # --- files --------------------------------------------------------------------------------------
 
 def usage(database, scope):
-    """What is kept of a scope's usage, and what its files are."""
+    """Returns the usage counter of a scope, and the usage computed from its files."""
     [kept] = database.run(f"SELECT files, bytes FROM file_usage WHERE scope = '{scope}'")
     where = "" if scope == "all" else f" WHERE scope = '{scope}'"
     [counted] = database.run(f"SELECT count(*), coalesce(sum(size), 0) FROM files{where}")
     return kept, counted
 
 
-def test_usage_is_exact_after_simultaneous_uploads_and_deletions(accounts, sql_database):
+def test_file_usage_is_exact_after_concurrent_changes(accounts, sql_database):
     mallory, vera = accounts.register(), accounts.register()
     clients = [mallory.client, vera.client] * (UPLOADS // 2)
     with ThreadPoolExecutor(UPLOADS) as pool:
@@ -78,7 +78,7 @@ def test_usage_is_exact_after_simultaneous_uploads_and_deletions(accounts, sql_d
     assert kept == counted
 
 
-def test_a_file_that_two_delete_at_once_is_subtracted_once(accounts, sql_database):
+def test_concurrent_deletions_subtract_usage_once(accounts, sql_database):
     vera = accounts.register()
     name = files.upload(vera.client)["filename"]
     with ThreadPoolExecutor(4) as pool:
@@ -89,9 +89,9 @@ def test_a_file_that_two_delete_at_once_is_subtracted_once(accounts, sql_databas
     assert kept == counted == ("0", "0")
 
 
-# --- the disk -----------------------------------------------------------------------------------
+# --- disk space -----------------------------------------------------------------------------------
 
-def test_readiness_and_metrics_say_how_much_space_there_is(mallory):
+def test_readiness_and_metrics_report_disk_space(mallory):
     disk = contract.check_readiness(mallory.get("/health/ready"))["disk"]
     assert (disk["state"], disk["needed"]) == ("up", True) and disk["checked_at"]
     seen = metrics.values(mallory)

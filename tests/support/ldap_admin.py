@@ -1,4 +1,4 @@
-"""Truth: what the directory itself says, asked past the API with other tools."""
+"""Direct access to the directory over LDAP, without the service."""
 
 import io
 import os
@@ -14,14 +14,14 @@ import ldap.modlist
 import ldif
 
 TIMEOUT_S = 10
-INTERVALS_PER_S = 10_000_000  # of a FILETIME
-LOCKED = 0x10  # of msDS-User-Account-Control-Computed
-IN_FLIGHT = 100  # additions that are sent before the first is answered
+INTERVALS_PER_S = 10_000_000  # FILETIME intervals
+LOCKED = 0x10  # bit of msDS-User-Account-Control-Computed
+IN_FLIGHT = 100  # additions sent before the first response is awaited
 REASON = re.compile(r"data ([0-9a-f]+)", re.IGNORECASE)
 
-# Attributes that change by themselves whenever an entry is written at all.
+# Attributes that the directory updates on every write to an entry.
 BOOKKEEPING = ("uSNChanged", "whenChanged")
-# What a login attempt leaves on an account.
+# Attributes that a login attempt changes.
 LOGIN_TRACES = ("lastLogon", "lastLogonTimestamp", "logonCount", "badPwdCount", "badPasswordTime")
 
 
@@ -30,21 +30,21 @@ def rdn(name, kind="CN"):
 
 
 def same_dn(one, other):
-    """Whether two DNs name the same place: without case, after parsing."""
+    """Returns True if two parsed DNs are equal, ignoring case."""
     def parts(dn):
-        plain = dn.replace("\\?", "?")  # Samba escapes more than RFC 4514 lets it
+        plain = dn.replace("\\?", "?")  # Samba escapes more characters than RFC 4514 allows
         return [[(kind.lower(), value.lower()) for kind, value, _ in part]
                 for part in ldap.dn.str2dn(plain, ldap.DN_FORMAT_LDAPV3)]
     return parts(one) == parts(other)
 
 
 def guid_text(octets):
-    """RFC 4122 text of Active Directory's bytes (MS-DTYP 2.3.4.2)."""
+    """Converts a GUID of Active Directory (MS-DTYP 2.3.4.2) to RFC 4122 text."""
     return str(uuid.UUID(bytes_le=octets))
 
 
-class Truth:
-    """The domain administrator's own connection to the directory, and logins of others."""
+class LdapAdmin:
+    """A connection to the directory as domain administrator, and binds as other accounts."""
 
     def __init__(self, url, ca_file, base_dn, bind_dn, password):
         self.url, self.ca_file, self.base_dn = url, str(ca_file), base_dn
@@ -76,7 +76,8 @@ class Truth:
             self._connection = None
 
     def bind_failure(self, name, password):
-        """Why a login fails: Active Directory's code ("52e" …), None if it succeeds."""
+        """Returns Active Directory's code for a failed login ("52e" …); None if the login
+        succeeds."""
         connection = self._open()
         try:
             connection.simple_bind_s(name, password)
@@ -93,25 +94,25 @@ class Truth:
     # --- reading --------------------------------------------------------------------------------
 
     def search(self, text, attributes=("*", "+"), base=None):
-        """(dn, attributes) of all matches, referrals left out."""
+        """Returns (dn, attributes) of all matches, without referrals."""
         found = self.connection.search_s(base or self.base_dn, ldap.SCOPE_SUBTREE, text,
                                          list(attributes))
         return [(dn, values) for dn, values in found if dn]
 
     def find(self, account):
-        """(dn, attributes) of the account, None if there is none."""
+        """Returns (dn, attributes) of an account; None if not found."""
         found = self.search(f"(sAMAccountName={ldap.filter.escape_filter_chars(account)})")
         assert len(found) <= 1, found
         return found[0] if found else None
 
     def find_guid(self, text):
-        """The DN of an object by its objectGUID, None if there is none."""
+        """Returns the DN of the object with an objectGUID; None if not found."""
         octets = "".join(f"\\{octet:02x}" for octet in uuid.UUID(text).bytes_le)
         found = self.search(f"(objectGUID={octets})", ["cn"])
         return found[0][0] if found else None
 
     def entry(self, dn, attributes=("*",)):
-        """The attributes at a DN, None if nothing is there."""
+        """Returns the attributes of the entry at a DN; None if not found."""
         try:
             found = self.connection.search_s(dn, ldap.SCOPE_BASE, attrlist=list(attributes))
         except ldap.NO_SUCH_OBJECT:
@@ -119,23 +120,23 @@ class Truth:
         return found[0][1]
 
     def text(self, account, attribute):
-        """One value of an account as text, None if it is not set."""
+        """Returns one value of an account's attribute as text; None if unset."""
         _, values = self.find(account)
         return values[attribute][0].decode() if attribute in values else None
 
     def snapshot(self, account, without=()):
-        """The account's place and every attribute but the traces of logins."""
+        """Returns the DN and all attributes of an account, without those that logins change."""
         return self.tree(self.find(account)[0], without)[0]
 
     def tree(self, base, without=()):
-        """What stands at and below a DN: places, and every attribute but the traces of logins."""
+        """Returns the DNs and attributes of a subtree, without those that logins change."""
         found = self.connection.search_s(base, ldap.SCOPE_SUBTREE, attrlist=["*", "+"])
         return sorted((dn, {name: sorted(of) for name, of in values.items()
                             if name not in LOGIN_TRACES and name not in without})
                       for dn, values in found if dn)
 
     def members(self, group_dn):
-        """The DNs in a group's `member`, which a server may give piece by piece (MS-ADTS
+        """Returns the DNs in a group's `member`, which a server may return in ranges (MS-ADTS
         3.1.1.3.1.3.3)."""
         found, start = [], 0
         while True:
@@ -147,7 +148,8 @@ class Truth:
             start = len(found)
 
     def ldapsearch(self, text, *attributes, base=None):
-        """The same by the command line: a list of {attribute: [bytes]} with "dn" in it."""
+        """Like search(), through the command-line tool: returns a list of {attribute: [bytes]}
+        with "dn"."""
         with tempfile.NamedTemporaryFile() as secret:
             secret.write(self.password.encode())
             secret.flush()
@@ -159,7 +161,7 @@ class Truth:
         return _parse_ldif(done.stdout)
 
     def failed_logins(self, account):
-        """badPwdCount, and True if the account is locked, by ldapsearch."""
+        """Returns badPwdCount, and True if the account is locked; reads them with ldapsearch."""
         names = ("badPwdCount", "lockoutTime", "msDS-User-Account-Control-Computed")
         [entry] = self.ldapsearch(f"(sAMAccountName={account})", *names)
         count, since, control = (int(entry.get(name, [b"0"])[0]) for name in names)
@@ -177,7 +179,7 @@ class Truth:
         return dn
 
     def add_all(self, entries):
-        """Adds many, (DN, attributes) each, a hundred at once."""
+        """Adds many entries, given as (DN, attributes), with up to 100 requests in flight."""
         waiting = []
         for dn, attributes in entries:
             modlist = [(name, [value.encode()]) for name, value in attributes.items()]
@@ -192,7 +194,7 @@ class Truth:
                         objectClass="organizationalUnit")
 
     def add_password_settings(self, name, applies_to, threshold, window_s):
-        """Adds a password settings object, which demands nothing of passwords."""
+        """Adds a password settings object that imposes no password rules."""
         never, window = str(-(10 ** 9) * INTERVALS_PER_S), str(-window_s * INTERVALS_PER_S)
         return self.add(
             f"{rdn(name)},CN=Password Settings Container,CN=System,{self.base_dn}", **{
@@ -205,12 +207,12 @@ class Truth:
                 "msDS-PSOAppliesTo": applies_to})
 
     def set(self, dn, attribute, *values):
-        """Replaces an attribute; no value clears it."""
+        """Replaces the values of an attribute; no value removes it."""
         octets = [value.encode() if isinstance(value, str) else value for value in values]
         self.connection.modify_s(dn, [(ldap.MOD_REPLACE, attribute, octets or None)])
 
     def swap(self, dn, attribute, old, new):
-        """Changes a value only if it is still `old`; False if it is not."""
+        """Changes a value only if it still equals `old`; returns False otherwise."""
         try:
             self.connection.modify_s(dn, [(ldap.MOD_DELETE, attribute, [str(old).encode()]),
                                           (ldap.MOD_ADD, attribute, [str(new).encode()])])
@@ -226,7 +228,7 @@ class Truth:
         self.connection.modify_s(group_dn, [(ldap.MOD_DELETE, "member", [member_dn.encode()])])
 
     def make_primary(self, group_dn, account_dn):
-        """Makes a group the primary one of an account, which has to be a member before."""
+        """Makes a group the primary group of an account, after adding it as a member."""
         self.add_member(group_dn, account_dn)
         token = self.entry(group_dn, ["primaryGroupToken"])["primaryGroupToken"][0]
         self.set(account_dn, "primaryGroupID", token)

@@ -1,11 +1,10 @@
-"""Strangers at the door: what mallory, who has no account, gets nginx to do, to say and to write down."""
+"""Attacks by Mallory, who has no account, on nginx: forged hosts, plain HTTP, secrets in logs,
+and too many connections."""
 
 import os
 import re
 import signal
-import socket
 import subprocess
-from pathlib import Path
 
 import pytest
 from stack import TOP, addresses
@@ -15,55 +14,54 @@ from stack.nginx import speak_http2
 from support import vault, wire
 from support.logs import every_log_file, only_line
 from support.people import tag
-from support.waiting import wait_until
 
-EVIL = "evil.example"
+EVIL_HOST = "evil.example"
 TOO_LARGE = 2 * 1024 * 1024
 
 
-def ask(stack, method="GET", path="/health", headers=(), body=b"", url=None):
-    """An answer to a request as mallory writes it, and its id."""
+def send_request(stack, method="GET", path="/health", headers=(), body=b"", url=None):
+    """Sends a request; returns the response and the request id."""
     identifier = tag()
     octets = wire.request(method, path, [("X-Request-ID", identifier), *headers], body)
     return wire.exchange(url or stack.https_url, stack.ca_file, octets), identifier
 
 
-# --- hosts --------------------------------------------------------------------------------------
+# --- hosts ----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("host", [EVIL, f"{EVIL}:443", "localhost.evil.example", "x",
+@pytest.mark.parametrize("host", [EVIL_HOST, f"{EVIL_HOST}:443", "localhost.evil.example", "x",
                                   'evil.com"<script>', "[::1]"])
 @pytest.mark.parametrize("path", ["/health", "/auth/login", "/files/a.txt/content", "/static/x.js"])
-def test_request_for_an_unknown_host_is_refused(stack, host, path):
+def test_request_for_unknown_host_is_refused(stack, host, path):
     for url in (stack.https_url, stack.http_url, stack.files_url):
-        answer, identifier = ask(stack, path=path, headers=[("Host", host)], url=url)
+        answer, identifier = send_request(stack, path=path, headers=[("Host", host)], url=url)
         assert answer.status in (400, 421), answer.status_line
-        assert EVIL.encode() not in answer.octets and b"<script>" not in answer.octets
+        assert EVIL_HOST.encode() not in answer.octets and b"<script>" not in answer.octets
         if answer.status == 421:
             assert answer.json()["code"] == "MISDIRECTED_REQUEST"
             assert answer.json()["request_id"] == identifier
             assert answer.headers["Connection"] == "close"
 
 
-def test_request_without_a_host_is_refused(stack):
+def test_request_without_host_is_refused(stack):
     answer = wire.exchange(stack.https_url, stack.ca_file, b"GET /health HTTP/1.0\r\n\r\n")
     assert answer.status == 421
 
 
 @pytest.mark.parametrize("host", ["localhost:x@evil.example", "localhost:1@evil.example/",
                                   'localhost:1"><script>', "localhost:evil.example"])
-def test_no_address_is_made_of_what_only_begins_like_our_host(site, stack, host):
-    """Addresses of files begin with the host that was asked, unless PUBLIC_URL is set."""
+def test_host_with_allowed_prefix_is_not_in_generated_urls(site, stack, host):
+    """URLs of files start with the host of the request, unless PUBLIC_URL is set."""
     made = site.post("/files/upload", files={"file": ("a.txt", b"vera's")}).json()
-    answer, _ = ask(stack, path=f"/files/{made['filename']}/info",
-                    headers=[("Host", host), ("Authorization", f"Bearer {site.token}")])
+    answer, _ = send_request(stack, path=f"/files/{made['filename']}/info",
+                             headers=[("Host", host), ("Authorization", f"Bearer {site.token}")])
     assert answer.status in (200, 400)
     assert b"evil" not in answer.octets and b"<script>" not in answer.octets
 
 
-# --- plain HTTP ---------------------------------------------------------------------------------
+# --- plain HTTP -----------------------------------------------------------------------------------
 
 class Shipped:
-    """nginx with the repository's own site.conf, on ports of this test; no service is behind it."""
+    """nginx with the shipped site.conf, on ports of this test, without a service behind it."""
 
     def __init__(self, folder, stack):
         self.ca_file = stack.ca_file
@@ -74,7 +72,8 @@ class Shipped:
                 "listen      80": f"listen 127.0.0.1:{self.http}",
                 "listen      443": f"listen 127.0.0.1:{self.https}",
                 "/run/nginx.pid": folder / "nginx.pid", "/var/log/nginx/": f"{folder}/",
-                "user kontora-web kontora-web": "user root", "worker_rlimit_nofile 65536": "worker_rlimit_nofile 20000",
+                "user kontora-web kontora-web": "user root",
+                "worker_rlimit_nofile 65536": "worker_rlimit_nofile 20000",
                 "/etc/kontora/tls/certificate.pem": certificate.file,
                 "/etc/kontora/tls/key.pem": certificate.key}
         for source in (TOP / "nginx").glob("*.conf"):
@@ -96,7 +95,7 @@ class Shipped:
         for claim in self.claims:
             claim.release()
 
-    def ask(self, octets):
+    def send_request(self, octets):
         return wire.exchange(f"http://127.0.0.1:{self.http}", self.ca_file, octets)
 
 
@@ -107,11 +106,11 @@ def shipped(tmp_path_factory, stack):
     made.stop()
 
 
-OURS = ("Host", "kontora.example.com")
+CONFIGURED_HOST = ("Host", "kontora.example.com")
 
 
 @pytest.mark.parametrize("host", ["kontora.example.com", "localhost", "127.0.0.1"])
-def test_plain_http_leads_to_the_configured_name(shipped, host):
+def test_plain_http_redirects_to_configured_name(shipped, host):
     answer = shipped.ask(wire.request("GET", "/docs?x=1", [("Host", host)]))
     assert answer.status == 308
     assert answer.headers["Location"] == "https://kontora.example.com/docs?x=1"
@@ -120,10 +119,12 @@ def test_plain_http_leads_to_the_configured_name(shipped, host):
 @pytest.mark.parametrize("method, headers", [
     ("POST", []), ("PUT", []), ("PATCH", []), ("DELETE", []),
     ("GET", [("Authorization", "Bearer x")]), ("HEAD", [("Authorization", "Bearer x")])])
-def test_a_secret_in_clear_is_refused_and_not_led_on(shipped, method, headers):
-    """A redirect would hide that it has crossed the net: the client would go on so for ever."""
+def test_secret_over_plain_http_is_refused_without_redirect(shipped, method, headers):
+    """A redirect would hide that the secret was sent unencrypted, and the client would never
+    notice."""
     body = b'{"username":"vera","password":"Summer26!"}' if method[0] == "P" else b""
-    octets = wire.request(method, "/auth/login", [OURS, ("Accept-Language", "en"), *headers], body)
+    octets = wire.request(method, "/auth/login",
+                          [CONFIGURED_HOST, ("Accept-Language", "en"), *headers], body)
     answer = shipped.ask(octets.replace(b"Connection: close\r\n", b""))
     assert answer.status == 400
     assert "Location" not in answer.headers and answer.headers["Connection"] == "close"
@@ -133,22 +134,23 @@ def test_a_secret_in_clear_is_refused_and_not_led_on(shipped, method, headers):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_plain_http_for_another_host_leads_nowhere(shipped, method):
-    answer = shipped.ask(wire.request(method, "/docs", [("Host", EVIL)]))
+def test_plain_http_for_other_host_is_not_redirected(shipped, method):
+    answer = shipped.ask(wire.request(method, "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
-    assert "Location" not in answer.headers and EVIL.encode() not in answer.octets
+    assert "Location" not in answer.headers and EVIL_HOST.encode() not in answer.octets
 
 
-def test_tls_for_another_host_leads_nowhere(shipped):
+def test_tls_for_other_host_is_refused(shipped):
     answer = wire.exchange(f"https://127.0.0.1:{shipped.https}", shipped.ca_file,
-                           wire.request("GET", "/docs", [("Host", EVIL)]))
+                           wire.request("GET", "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
 
 
-# --- logs ---------------------------------------------------------------------------------------
+# --- logs -----------------------------------------------------------------------------------------
 
 def assert_unlogged(stack, secret, identifier):
-    """The request has been logged, and no log of nginx's or the service's holds the secret."""
+    """Asserts that the request was logged, and that no log of nginx or the service contains the
+    secret."""
     os.kill(stack.nginx.pid, signal.SIGUSR1)
     only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
     for path in every_log_file(stack.state_dir):
@@ -160,69 +162,71 @@ def assert_unlogged(stack, secret, identifier):
     "/files/a.txt/content?expires=1&signature={}", "/files/{}?x", "/app/valid/123456:{}",
     "/users/{}", "/static/{}", "/openapi.json?token={}", "/metrics?token={}", "/{}", "/auth/{}",
     "/api/v1/auth/reset/{}", "/health/storage?token={}", "/api/v1/tokens?x={}", "/docs?token={}"])
-def test_body_that_is_too_large_logs_no_secret(stack, path):
+def test_too_large_request_logs_no_secret(stack, path):
     secret = vault.password()
     for url in (stack.https_url, stack.files_url):
-        answer, identifier = ask(stack, "POST", path.format(secret), url=url,
-                                 headers=[("Content-Length", str(20 * TOO_LARGE))])
+        answer, identifier = send_request(stack, "POST", path.format(secret), url=url,
+                                          headers=[("Content-Length", str(20 * TOO_LARGE))])
         assert answer.status in (403, 404, 405, 413), answer.status_line
         assert_unlogged(stack, secret, identifier)
 
 
-LOOKS = {"token": "123456:{}", "JWT": "eyJhbGciOiJIUzI1NiJ9.{}", "API key": "kontora_{}",
-         "password": "{}", "encoded": "%{}"}
+SECRET_FORMS = {"token": "123456:{}", "JWT": "eyJhbGciOiJIUzI1NiJ9.{}", "API key": "kontora_{}",
+                "password": "{}", "encoded": "%{}"}
 
 
 @pytest.mark.parametrize("path", ["/app/vaild/{}", "/app/valid{}", "/app/{}", "/{}", "/auth/{}",
                                   "/auth/login/{}", "/auth/reset/{}", "/api/v1/auth/refresh/{}",
                                   "/api/v1/{}", "/users/vera/passwd/{}", "/files/a.txt/contents/{}",
                                   "/nowhere/{}/else"])
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", SECRET_FORMS)
 def test_mistyped_path_logs_no_secret(stack, path, look):
     word = vault.password()
-    secret = LOOKS[look].format(word)
+    secret = SECRET_FORMS[look].format(word)
     if look == "encoded":
         word = secret = "".join(f"%{ord(letter):02x}" for letter in word)
     for method in ("GET", "DELETE"):
-        answer, identifier = ask(stack, method, path.format(secret))
+        answer, identifier = send_request(stack, method, path.format(secret))
         assert answer.status in (401, 404, 405), answer.status_line
         assert_unlogged(stack, word, identifier)
 
 
-RANDOM = {"refresh token": "q3Zx9Lw2Tn7Vb5Kc8Rm4Yp6Hd1Gs0Jf", "digest": "0f" * 32,
-          "letters": "QwErTyUiOpAsDfGhJkLzXcVbNm", "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.x",
-          "encoded": "q3Zx9Lw2Tn7Vb5%4bc8Rm4Yp6Hd1Gs0Jf"}
+RANDOM_NAMES = {"refresh token": "q3Zx9Lw2Tn7Vb5Kc8Rm4Yp6Hd1Gs0Jf", "digest": "0f" * 32,
+                "letters": "QwErTyUiOpAsDfGhJkLzXcVbNm",
+                "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.x",
+                "encoded": "q3Zx9Lw2Tn7Vb5%4bc8Rm4Yp6Hd1Gs0Jf"}
 
 
 @pytest.mark.parametrize("path", ["/users/{}", "/groups/{}/members/vera", "/api/v1/contacts/{}",
                                   "/files/{}/info"])
-@pytest.mark.parametrize("look", RANDOM)
-def test_name_that_looks_random_is_masked_in_a_known_path(stack, path, look):
-    _, identifier = ask(stack, path=path.format(RANDOM[look]))
-    assert_unlogged(stack, RANDOM[look], identifier)
+@pytest.mark.parametrize("look", RANDOM_NAMES)
+def test_random_looking_name_is_masked_in_logged_path(stack, path, look):
+    _, identifier = send_request(stack, path=path.format(RANDOM_NAMES[look]))
+    assert_unlogged(stack, RANDOM_NAMES[look], identifier)
     line = only_line(stack.logs_dir / "nginx-access.log", identifier.encode())
     assert line["path"].endswith(path[:path.index("{}")] + "***")
 
 
-@pytest.mark.parametrize("path", ["/users/petrova", "/groups/Sales/members/petrova",
-                                  "/users/5f0c9c1e-6c1a-4f0e-8a7b-2d3c4e5f6071",
-                                  "/files/20261129_120000_0123456789abcdef0123456789abcdef.docx/info"])
-def test_name_that_administrators_look_for_is_logged(stack, path):
-    _, identifier = ask(stack, path=path)
+@pytest.mark.parametrize("path", [
+    "/users/petrova", "/groups/Sales/members/petrova",
+    "/users/5f0c9c1e-6c1a-4f0e-8a7b-2d3c4e5f6071",
+    "/files/20261129_120000_0123456789abcdef0123456789abcdef.docx/info"])
+def test_ordinary_name_is_logged_in_path(stack, path):
+    _, identifier = send_request(stack, path=path)
     os.kill(stack.nginx.pid, signal.SIGUSR1)
     assert only_line(stack.logs_dir / "nginx-access.log", identifier.encode())["path"] == path
 
 
-def test_header_for_the_log_does_not_reach_the_client(stack):
-    answer, _ = ask(stack, path="/nowhere/at/all")
+def test_internal_log_header_is_not_sent_to_client(stack):
+    answer, _ = send_request(stack, path="/nowhere/at/all")
     assert b"x-kontora-path" not in answer.octets.lower()
 
 
-# --- the example for the kernel -----------------------------------------------------------------
+# --- nftables example -----------------------------------------------------------------------------
 
 RULES = TOP / "nginx/nftables.conf.example"
 
-# In a network of its own, where the ports are 80 and 443 and every address is the test's.
+# Runs in its own network namespace, where the ports 80 and 443 and all addresses are available.
 PROBE = """
 import socket, subprocess, sys
 rules = open(sys.argv[1]).read().replace("over 500", "over 5").replace("iif lo accept", "")
@@ -256,8 +260,8 @@ print(opened("192.0.2.1", "127.0.0.1", 9), opened("192.0.2.2", "127.0.0.1", 3),
 """
 
 
-def test_kernel_counts_connections_by_address_and_network():
-    """Mallory has one address, then a network of 64 bits; vera has others."""
+def test_firewall_example_limits_connections_by_network():
+    """Mallory uses one IPv4 address and then one IPv6 network of 64 bits; Vera uses others."""
     done = subprocess.run(["unshare", "-n", "python3", "-c", PROBE, RULES], text=True,
                           capture_output=True, check=False)
     assert done.returncode == 0, done.stderr

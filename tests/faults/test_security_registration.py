@@ -1,7 +1,9 @@
-"""Strangers and registration: who gets an account and a role when REGISTRATION is not open, on both engines.
+"""Attacks through registration when REGISTRATION is not open: who gets an account and a role, on
+both engines.
 
-Mallory holds the address of a colleague without a proof: accounts of before the proofs look like that, and so do
-those that register where registration is open.
+Mallory holds an account with the unverified address of a colleague. Accounts from before the
+verification of addresses are in this state, and so are accounts registered while registration is
+open.
 """
 
 import subprocess
@@ -19,40 +21,41 @@ ROUNDS = 12
 
 
 def kontora(rig, *arguments):
-    """Runs the program with the settings of the running service; returns its output."""
-    done = subprocess.run([rig.stack.binary, *arguments], capture_output=True, text=True, timeout=30,
+    """Runs a command with the settings of the running service; returns its output."""
+    done = subprocess.run([rig.stack.binary, *arguments], capture_output=True, text=True,
+                          timeout=30,
                           check=False, cwd=rig.stack.state_dir, env=rig.stack.env)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def set_registration(rig, value, **settings):
-    """By a restart: after a reload an old worker may still answer a request."""
+    """Restarts the service, because after a reload an old worker may still answer a request."""
     rig.service.stop()
     rig.set(REGISTRATION=value, **settings)
     rig.service.start()
 
 
 def issue_link(rig, email):
-    """By the administrator's call."""
+    """Issues a link by the administrator's call; returns its token."""
     response = rig.api.post("/accounts/invitations", json={"email": email})
     assert response.status_code == 201, response.text
     return response.json()["token"]
 
 
-def send(rig, email, token=None, password=None):
+def try_register(rig, email, token=None, password=None):
     body = {"email": email, "password": password or vault.password(),
             **({"invitation_token": token} if token else {})}
-    return rig.nobody().post("/auth/register", json=body)
+    return rig.anonymous().post("/auth/register", json=body)
 
 
 def register(rig, email, token):
-    response = send(rig, email, token)
+    response = try_register(rig, email, token)
     assert response.status_code == 201, response.text
-    return rig.nobody().bearing(response.json()["access_token"])
+    return rig.anonymous().bearing(response.json()["access_token"])
 
 
-def me(client):
+def get_me(client):
     return contract.check_me(client.get("/auth/me").json())
 
 
@@ -63,57 +66,57 @@ def rig(make_sql_rig):
 
 @pytest.fixture
 def vera(rig):
-    """The owner of an organization."""
-    return Accounts(rig.nobody()).register(name="Вера", organization_name="Vera")
+    """Registers the owner of an organization."""
+    return Accounts(rig.anonymous()).register(name="Вера", organization_name="Vera")
 
 
-# --- who may register ---------------------------------------------------------------------------
+# --- registration ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("mode", CLOSED)
-def test_without_a_link_every_address_gets_one_answer(rig, vera, mode):
+def test_registration_without_link_gets_identical_refusals(rig, vera, mode):
     set_registration(rig, mode)
     other = issue_link(rig, address()) if mode == "invite" else None
     tries = [(vera.email, None), (address(), None), (vera.email, "0" * 64), (address(), "0" * 64),
              (vera.email, other), (address(), other), (vera.email.upper(), None)]
-    answers = [send(rig, email, token) for email, token in tries]
+    answers = [try_register(rig, email, token) for email, token in tries]
     for answer in answers:
-        contract.refused(answer, 403, "REGISTRATION_CLOSED")
+        contract.check_error(answer, 403, "REGISTRATION_CLOSED")
     assert len({(answer.json()["error"], tuple(answer.json())) for answer in answers}) == 1
     assert rig.database.run("SELECT count(*) FROM accounts") == [("1",)]
 
 
-def test_refusals_cost_no_password_hash(rig, vera):
-    """So they take as long for an address that has an account as for another one: next to nothing."""
+def test_refused_registration_hashes_no_password(rig, vera):
+    """A refusal takes equally little time for addresses with and without an account."""
     set_registration(rig, "invite", BCRYPT_COST="12")
     for email in (vera.email, address()):
         started = time.monotonic()
         for _ in range(ROUNDS):
-            contract.refused(send(rig, email), 403, "REGISTRATION_CLOSED")
+            contract.check_error(try_register(rig, email), 403, "REGISTRATION_CLOSED")
         assert (time.monotonic() - started) / ROUNDS < 0.1
 
 
-def test_open_registration_still_tells_a_taken_address(rig, vera):
-    assert contract.refused(send(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
-    contract.refused(send(rig, address(), "0" * 64), 403, "LINK_INVALID")
+def test_open_registration_reports_existing_address(rig, vera):
+    assert contract.check_error(try_register(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
+    contract.check_error(try_register(rig, address(), "0" * 64), 403, "LINK_INVALID")
 
 
-def test_a_link_registers_its_address_once(rig):
+def test_link_registers_its_address_once(rig):
     set_registration(rig, "invite")
     email = address()
     token = issue_link(rig, email)
-    contract.refused(send(rig, address(), token), 403, "REGISTRATION_CLOSED")
+    contract.check_error(try_register(rig, address(), token), 403, "REGISTRATION_CLOSED")
     client = register(rig, email.upper(), token)
-    assert me(client)["email_verified"]
-    contract.refused(send(rig, email, token), 403, "REGISTRATION_CLOSED")
+    assert get_me(client)["email_verified"]
+    contract.check_error(try_register(rig, email, token), 403, "REGISTRATION_CLOSED")
     again = issue_link(rig, email)
-    assert contract.refused(send(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
+    assert contract.check_error(try_register(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
 
 
-def test_a_link_that_is_used_at_once_registers_one_account(rig):
+def test_concurrent_uses_of_link_register_one_account(rig):
     set_registration(rig, "invite")
     email = address()
     token, answers = issue_link(rig, email), []
-    threads = [threading.Thread(target=lambda: answers.append(send(rig, email, token)))
+    threads = [threading.Thread(target=lambda: answers.append(try_register(rig, email, token)))
                for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -123,49 +126,49 @@ def test_a_link_that_is_used_at_once_registers_one_account(rig):
     assert rig.database.run("SELECT count(*) FROM accounts") == [("1",)]
 
 
-def test_a_link_expires_and_a_new_one_replaces_it(rig):
+def test_link_expires_and_is_replaced_by_new_link(rig):
     set_registration(rig, "invite")
     email = address()
     first, second = issue_link(rig, email), issue_link(rig, email)
-    contract.refused(send(rig, email, first), 403, "REGISTRATION_CLOSED")
+    contract.check_error(try_register(rig, email, first), 403, "REGISTRATION_CLOSED")
     [(lifetime,)] = rig.database.run("SELECT expires_at - created_at FROM email_links")
     assert int(lifetime) == 7 * 24 * 3600 * 1000
     rig.database.run("UPDATE email_links SET expires_at = 1")
-    contract.refused(send(rig, email, second), 403, "REGISTRATION_CLOSED")
+    contract.check_error(try_register(rig, email, second), 403, "REGISTRATION_CLOSED")
 
 
-def test_closed_leaves_links_to_the_command_line(rig):
+def test_closed_registration_accepts_links_of_command_line_only(rig):
     set_registration(rig, "closed")
     email = address()
-    contract.refused(rig.api.post("/accounts/invitations", json={"email": email}), 403,
-                     "REGISTRATION_CLOSED")
+    contract.check_error(rig.api.post("/accounts/invitations", json={"email": email}), 403,
+                         "REGISTRATION_CLOSED")
     token = kontora(rig, "admin", "invite", email).split()[1]
     vault.remember(token)
-    assert me(register(rig, email, token))["email_verified"]
+    assert get_me(register(rig, email, token))["email_verified"]
     lines = [line for line in rig.audit().all() if line["action"] == "issue_email_link"]
     assert [(line["actor"], line["status"]) for line in lines] == [
         (rig.stack.administrator[0], "failure"), ("cli", "success")]
 
 
-def test_production_registers_nobody_without_a_link(make_sql_rig):
+def test_registration_in_production_requires_link_by_default(make_sql_rig):
     rig = make_sql_rig(env={"ENVIRONMENT": "production",
                             "PUBLIC_URL": "https://kontora.example.com"})
     email = address()
-    contract.refused(send(rig, email), 403, "REGISTRATION_CLOSED")
-    assert me(register(rig, email, issue_link(rig, email)))["email_verified"]
+    contract.check_error(try_register(rig, email), 403, "REGISTRATION_CLOSED")
+    assert get_me(register(rig, email, issue_link(rig, email)))["email_verified"]
 
 
-def test_open_registration_in_production_proves_no_address(make_sql_rig):
+def test_open_registration_in_production_does_not_verify_address(make_sql_rig):
     rig = make_sql_rig(env={"ENVIRONMENT": "production", "REGISTRATION": "open",
                             "PUBLIC_URL": "https://kontora.example.com"})
-    vera, other = (Accounts(rig.nobody()).register() for _ in range(2))
+    vera, other = (Accounts(rig.anonymous()).register() for _ in range(2))
     number = invite(vera, other.email, "SALES").json()["id"]
-    assert not me(other.client)["email_verified"]
+    assert not get_me(other.client)["email_verified"]
     assert invitations_of(other.client) == []
-    contract.refused(accept(other.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(other.client, number), 404, "NOT_FOUND")
 
 
-# --- who gets a role by an address --------------------------------------------------------------
+# --- roles of invited addresses -------------------------------------------------------------------
 
 @pytest.fixture
 def colleague():
@@ -174,35 +177,35 @@ def colleague():
 
 @pytest.fixture
 def mallory(rig, colleague):
-    """Registers with the colleague's address while registration is open."""
-    client = rig.nobody()
+    """Registers the colleague's address while registration is open."""
+    client = rig.anonymous()
     made = client.post("/auth/register", json={"email": colleague, "password": vault.password()})
     assert made.status_code == 201
     return client.bearing(made.json()["access_token"])
 
 
-def test_an_unproven_address_gets_no_role(rig, vera, mallory, colleague):
+def test_unverified_address_gets_no_role(rig, vera, mallory, colleague):
     set_registration(rig, "invite")
     number = invite(vera, colleague, "ADMIN").json()["id"]
-    assert not me(mallory)["email_verified"]
+    assert not get_me(mallory)["email_verified"]
     assert invitations_of(mallory) == []
-    contract.refused(accept(mallory, number), 404, "NOT_FOUND")
-    contract.refused(mallory.post(f"/auth/invitations/{number}/decline"), 404, "NOT_FOUND")
-    contract.refused(mallory.post("/auth/verify-email", json={"token": "0" * 64}), 403,
-                     "LINK_INVALID")
+    contract.check_error(accept(mallory, number), 404, "NOT_FOUND")
+    contract.check_error(mallory.post(f"/auth/invitations/{number}/decline"), 404, "NOT_FOUND")
+    contract.check_error(mallory.post("/auth/verify-email", json={"token": "0" * 64}), 403,
+                         "LINK_INVALID")
     assert roles_in(vera) == {vera.id: "OWNER"}
 
 
-def test_the_holder_of_the_link_gets_the_address_and_the_role(rig, vera, mallory, colleague):
-    """Mallory's account stays, with its data and without the address; its sessions end."""
+def test_link_moves_address_and_role_to_its_holder(rig, vera, mallory, colleague):
+    """Mallory's account keeps its data but loses the address, and its sessions end."""
     set_registration(rig, "invite")
-    before = me(mallory)
+    before = get_me(mallory)
     number = invite(vera, colleague, "ADMIN").json()["id"]
     client = register(rig, colleague, issue_link(rig, colleague))
-    contract.refused(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
+    contract.check_error(mallory.get("/auth/me"), 401, "INVALID_TOKEN")
     assert [each["id"] for each in invitations_of(client)] == [number]
     assert accept(client, number).json()["role"] == "ADMIN"
-    mine = me(client)
+    mine = get_me(client)
     assert (mine["email"], mine["account_id"] != before["account_id"]) == (colleague, True)
     [(name, email, role)] = rig.database.run(
         "SELECT a.username, coalesce(a.email, 'none'), m.role FROM accounts a"
@@ -215,34 +218,38 @@ def test_the_holder_of_the_link_gets_the_address_and_the_role(rig, vera, mallory
     assert {each["id"]: each["email"] for each in shown}[before["account_id"]] is None
 
 
-def test_existing_accounts_keep_their_roles_and_prove_their_address(rig, vera):
-    """As after an upgrade: unproven, and at work as before."""
+def test_existing_account_keeps_roles_and_can_verify_address(rig, vera):
+    """The state after an upgrade: the address is unverified, and the account works as before."""
     set_registration(rig, "invite")
-    before = me(vera.client)
+    before = get_me(vera.client)
     assert not before["email_verified"]
     assert [each["role"] for each in before["organizations"]] == ["OWNER"]
     other, token = issue_link(rig, address()), issue_link(rig, vera.email)
-    contract.refused(vera.client.post("/auth/verify-email", json={"token": other}), 403,
-                     "LINK_INVALID")
+    contract.check_error(vera.client.post("/auth/verify-email", json={"token": other}), 403,
+                         "LINK_INVALID")
     assert vera.client.post("/auth/verify-email", json={"token": token}).status_code == 204
-    contract.refused(vera.client.post("/auth/verify-email", json={"token": token}), 403,
-                     "LINK_INVALID")
-    assert me(vera.client) == {**before, "email_verified": True}
-    contract.refused(rig.api.post("/auth/verify-email", json={"token": token}), 403, "FORBIDDEN")
-    again = issue_link(rig, vera.email)  # no one takes a proven address
-    assert contract.refused(send(rig, vera.email, again), 409, "ALREADY_EXISTS") == ["email"]
+    contract.check_error(vera.client.post("/auth/verify-email", json={"token": token}), 403,
+                         "LINK_INVALID")
+    assert get_me(vera.client) == {**before, "email_verified": True}
+    contract.check_error(rig.api.post("/auth/verify-email", json={"token": token}), 403,
+                         "FORBIDDEN")
+    again = issue_link(rig, vera.email)  # a verified address cannot be taken over
+    assert contract.check_error(try_register(rig, vera.email, again), 409,
+                                "ALREADY_EXISTS") == ["email"]
 
 
 @pytest.mark.parametrize("how", ["api", "cli"])
-def test_the_administrator_confirms_an_address(rig, vera, how):
-    person = Accounts(rig.nobody()).register()
+def test_administrator_can_verify_address(rig, vera, how):
+    person = Accounts(rig.anonymous()).register()
     set_registration(rig, "invite")
     number = invite(vera, person.email, "SALES").json()["id"]
-    contract.refused(accept(person.client, number), 404, "NOT_FOUND")
+    contract.check_error(accept(person.client, number), 404, "NOT_FOUND")
     if how == "api":
-        assert rig.api.post("/accounts/confirm-email", json={"account_id": person.id}).status_code == 204
-        contract.refused(rig.api.post("/accounts/confirm-email", json={"account_id": 999999}), 404,
-                         "NOT_FOUND")
+        assert rig.api.post("/accounts/confirm-email",
+                            json={"account_id": person.id}).status_code == 204
+        contract.check_error(rig.api.post("/accounts/confirm-email", json={"account_id": 999999}),
+                             404,
+                             "NOT_FOUND")
     else:
         assert kontora(rig, "admin", "confirm", person.email) == ""
     assert accept(person.client, number).json()["role"] == "SALES"
@@ -250,20 +257,20 @@ def test_the_administrator_confirms_an_address(rig, vera, how):
     assert line["status"] == "success"
 
 
-def test_accounts_that_the_administrator_creates_are_confirmed(rig, vera):
+def test_account_created_by_administrator_is_verified(rig, vera):
     email, password = address(), vault.password()
     subprocess.run([rig.stack.binary, "admin", "create", email], input=password, check=True,
                    capture_output=True, text=True, cwd=rig.stack.state_dir, env=rig.stack.env)
     set_registration(rig, "invite")
-    client = rig.nobody().bearing(rig.nobody().login(email, password)["access_token"])
-    mine = me(client)
+    client = rig.anonymous().bearing(rig.anonymous().login(email, password)["access_token"])
+    mine = get_me(client)
     assert mine["email_verified"]
     assert mine["default_organization_id"] == mine["organizations"][0]["id"]
     number = invite(vera, email, "SALES").json()["id"]
     assert accept(client, number).status_code == 200
 
 
-def test_the_housekeeper_deletes_what_has_expired(rig, vera):
+def test_housekeeper_deletes_expired_invitations_and_links(rig, vera):
     invite(vera, address(), "SALES")
     issue_link(rig, address())
     rig.database.run("UPDATE invitations SET expires_at = 1")
@@ -271,14 +278,16 @@ def test_the_housekeeper_deletes_what_has_expired(rig, vera):
     rig.service.stop()
     rig.service.start()
     rows = "SELECT (SELECT count(*) FROM invitations), (SELECT count(*) FROM email_links)"
-    wait_until(lambda: rig.database.run(rows) == [("0", "0")], what="the purge")
+    wait_until(lambda: rig.database.run(rows) == [("0", "0")],
+               what="the housekeeper to purge the rows")
 
 
-def test_no_log_has_the_secret_of_a_link(rig):
-    """The vault is searched for at the end of each rig; the database has a digest alone."""
+def test_no_log_contains_link_secret(rig):
+    """At its end, the rig searches the logs for all secrets; the database contains only a
+    digest."""
     email = address()
     token = issue_link(rig, email)
     assert token not in rig.database.dump()
-    assert rig.nobody().post("/auth/register", json={
+    assert rig.anonymous().post("/auth/register", json={
         "email": email, "password": vault.password(), "invitation_token": token}).ok
     assert all(token not in str(line) for line in rig.audit().all())
