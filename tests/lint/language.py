@@ -2,12 +2,12 @@
 
     names       No two files have a static function of the same name, and none has a name of one
                 word. Each public function and variable begins with the name of its file or folder.
-    comments    Lines of at most 100 columns, except for directives of nginx, whose strings cannot be
-                broken. No comment opens with a word of RIDDLES, which begins a question or points at
-                something that the reader has not seen.
+    comments    Lines of at most 100 columns, except for directives of nginx, whose strings cannot
+                be broken. No comment opens with a word of RIDDLES, which begins a question or
+                points at something that the reader has not seen.
     sizes       Headers of at most 200 lines, macros of at most 6 parameters.
-    commits     Subjects of at most 72 characters in the imperative, of the form "area: do this", for
-                commits made since the rule was introduced.
+    commits     Subjects of at most 72 characters in the imperative, of the form "area: do this",
+                for commits made since the rule was introduced.
 
 Prints every violation and exits 1 if there is any. With --figures, prints the length of functions.
 Arguments limit the report to paths that begin with one of them.
@@ -26,26 +26,31 @@ TOP = Path(__file__).resolve().parents[2]
 HEADER_LINES_MAX = 200
 MACRO_PARAMETERS_MAX = 6
 COLUMNS_MAX = 100
-RIDDLES = ("What", "Whether", "Who", "Whose", "Whom", "Those", "The same", "One that", "Another one")
+RIDDLES = ("What", "Whether", "Who", "Whose", "Whom", "Those", "The same", "One that",
+           "Another one")
 
 SUBJECT_LENGTH_MAX = 72
 SUBJECTS_SINCE = "2026-11-30T00:30:00Z"
 # Verbs that end like a past tense, a gerund or a third person.
-IMPERATIVES = {"need", "embed", "feed", "exceed", "proceed", "seed", "shed", "bring", "ping", "focus",
-               "bias", "alias"}
+IMPERATIVES = {"need", "embed", "feed", "exceed", "proceed", "seed", "shed", "bring", "ping",
+               "focus", "bias", "alias"}
 
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 # clang-format puts the brace of a function, and no other, at the beginning of a line.
-FUNCTION = re.compile(r"^([a-z_][^;{}#]*?\b(\w+)\([^;{}]*?\))\n\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-PROTOTYPE = re.compile(r"^(?!typedef\b|static\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}]*?\)[^;{}()]*(?:\([^;{}]*\)+)?;",
-                       re.MULTILINE)
+FUNCTION = re.compile(r"^([a-z_][^;{}#]*?\b(\w+)\([^;{}]*?\))\n\{\n(.*?)^\}",
+                      re.MULTILINE | re.DOTALL)
+PROTOTYPE = re.compile(r"^(?!typedef\b|static\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}]*?\)"
+                       r"[^;{}()]*(?:\([^;{}]*\)+)?;", re.MULTILINE)
 VARIABLE = re.compile(r"^extern\s[^;()]*?\b(\w+)(?:\[[^\]]*\])*;", re.MULTILINE)
-DEFINITION = re.compile(r"^(?!static\b|extern\b|typedef\b)[a-z_][\w \t*]*?\b(\w+)(?:\[[^\]]*\])* =", re.MULTILINE)
+DEFINITION = re.compile(r"^(?!static\b|extern\b|typedef\b)[a-z_][\w \t*]*?\b(\w+)"
+                        r"(?:\[[^\]]*\])* =", re.MULTILINE)
 MACRO = re.compile(r"^#\s*define\s+(\w+)\(([^)]*)\)", re.MULTILINE)
 COMMENTS = {
-    ".c": re.compile(r"/\*[\s*]*(\S[^\n]*)"), ".h": re.compile(r"/\*[\s*]*(\S[^\n]*)"),
+    ".c": re.compile(r"/\*[\s*]*(\S[^\n]*)"),
+    ".h": re.compile(r"/\*[\s*]*(\S[^\n]*)"),
     ".py": re.compile(r'(?:^|(?<=\s))#\s+(\S[^\n]*)|^\s*"""\s*(\S[^\n]*)', re.MULTILINE),
-    ".sql": re.compile(r"--\s+(\S[^\n]*)"), ".sh": re.compile(r"(?:^|(?<=\s))#\s+(\S[^\n]*)", re.MULTILINE),
+    ".sql": re.compile(r"--\s+(\S[^\n]*)"),
+    ".sh": re.compile(r"(?:^|(?<=\s))#\s+(\S[^\n]*)", re.MULTILINE),
     ".conf": re.compile(r"(?:^|(?<=\s))#\s+(\S[^\n]*)", re.MULTILINE),
 }
 
@@ -147,7 +152,7 @@ def check_commits() -> list[str]:
     for line in log.splitlines():
         commit, subject = line.split(" ", 1)
         if len(subject) > SUBJECT_LENGTH_MAX:
-            faults.append(f"commit {commit}: the subject has more than {SUBJECT_LENGTH_MAX} characters")
+            faults.append(f"commit {commit}: a subject of more than {SUBJECT_LENGTH_MAX} characters")
         if not is_imperative(subject):
             faults.append(f"commit {commit}: not \"area: do this\": {subject}")
     return faults

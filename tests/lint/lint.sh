@@ -30,6 +30,7 @@ check generated make --no-print-directory -s generated
 # shellcheck disable=SC2086
 check rules /usr/bin/python3 tests/lint/rules.py
 check cycles /usr/bin/python3 tests/lint/cycles.py
+check language /usr/bin/python3 tests/lint/language.py
 # shellcheck disable=SC2086
 check clang-format clang-format --dry-run --Werror $sources $headers
 # shellcheck disable=SC2086

@@ -17,21 +17,21 @@ TOP_LEVEL = {"app", "nginx", "systemd", "sql", "tests", "Makefile", "README.md",
 # Files that may include everything.
 MAIN = {"app/main.c"}
 
-# The layers that each layer may include, besides itself.
+# From the lowest layer to the highest: the layers that each may include, besides itself.
 LAYERS = {
     "base": set(),
     "proc": {"base"},
-    "http": {"base"},
-    "store": {"base"},
-    "directory": {"base"},
     "objects": {"base"},
+    "directory": {"base"},
+    "store": {"base"},
+    "http": {"base"},
     "auth": {"store", "base"},
+    "openapi": {"http", "base"},
     "rest": {"http", "auth", "store", "directory", "base"},
-    "files": {"rest", "http", "auth", "store", "objects", "base"},
     "tokens": {"auth", "store", "base"},
+    "files": {"rest", "http", "auth", "store", "objects", "base"},
     "resources": {"files", "tokens", "rest", "http", "auth", "store", "directory", "objects",
                   "base"},
-    "openapi": {"http", "base"},
 }
 LAYERS["service"] = set(LAYERS)
 LAYERS["cli"] = set(LAYERS)
@@ -61,6 +61,8 @@ PROSE_COLUMNS_MAX = 100
 
 # Each of these folders has a README.md for its readers.
 DOCUMENTED = {"nginx", "systemd", "app", "app/resources", "sql", "tests"}
+FORWARD = re.compile(r"^struct (\w+);", re.MULTILINE)
+STRUCT = re.compile(r"^struct (\w+) \{", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
@@ -110,6 +112,21 @@ def check_file(name: str) -> list[str]:
     if len(lines) > longest:
         faults.append(f"{name}: {len(lines)} lines, more than {longest}")
     return faults
+
+
+def check_forward_declarations(names: list[str]) -> list[str]:
+    """A header forward-declares no struct of a higher layer."""
+    ranks = {layer: rank for rank, layer in enumerate(LAYERS)}
+    texts = {name: (TOP / name).read_text(encoding="utf-8") for name in names if name not in MAIN}
+    lowest: dict[str, int] = {}
+    for name, text in texts.items():
+        for struct in STRUCT.findall(text):
+            rank = ranks[name.split("/")[1]]
+            lowest[struct] = min(lowest.get(struct, rank), rank)
+    return [f"{name}: struct {struct} belongs to a higher layer"
+            for name, text in texts.items() if name.endswith(".h")
+            for struct in FORWARD.findall(text)
+            if lowest.get(struct, len(ranks)) > ranks[name.split("/")[1]]]
 
 
 def check_tests(name: str) -> list[str]:
@@ -174,6 +191,8 @@ def check_documents(names: list[str]) -> list[str]:
 def main() -> int:
     names = tracked()
     faults = check_top_level(names) + check_documents(names)
+    sources = [name for name in names if name.startswith("app/") and name.endswith((".c", ".h"))]
+    faults += check_forward_declarations(sources)
     for name in names:
         if name.startswith("app/") and name.endswith((".c", ".h")):
             faults += check_file(name)
