@@ -152,7 +152,7 @@ def check_commits() -> list[str]:
     for line in log.splitlines():
         commit, subject = line.split(" ", 1)
         if len(subject) > SUBJECT_LENGTH_MAX:
-            faults.append(f"commit {commit}: a subject of more than {SUBJECT_LENGTH_MAX} characters")
+            faults.append(f"commit {commit}: subject of more than {SUBJECT_LENGTH_MAX} characters")
         if not is_imperative(subject):
             faults.append(f"commit {commit}: not \"area: do this\": {subject}")
     return faults
