@@ -1,7 +1,7 @@
-# Kontora. `make help` lists what can be made.
+# Builds, runs and tests Kontora. `make help` lists the targets.
 #
-# Everything that is built goes to build/, run-time state to var/. SANITIZE=address,undefined builds
-# beside the optimised program, into build/sanitize/.
+# Build products are in build/, run-time state is in var/. SANITIZE=address,undefined builds with
+# sanitizers, into build/sanitize/.
 
 ifeq ($(origin CC),default)
 CC        = gcc
@@ -28,43 +28,45 @@ LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lmagic -lcrypto -lcrypt -lcrack
             $(shell pkg-config --libs sqlite3 libpq libcurl expat zlib 2>/dev/null)
 CFLAGS   += $(shell pkg-config --cflags libpq 2>/dev/null)
 
-# What is made of sql/: store/sql.h for everybody, store/sql.c with the texts.
+# Generated from sql/: store/sql.h with the names of the statements, store/sql.c with their texts.
 SQL      := $(sort $(wildcard sql/*.sql)) $(sort $(wildcard sql/migrations/*.sql))
 MADE     := $(BUILD)/generated/store
 
 SOURCES  := $(sort $(wildcard app/*.c app/*/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(MADE)/sql.o
 
-# Unit programs: one a file, linked with all of app/ but main.
+# Unit programs: one for each file, linked with all objects of app/ except main.
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
-# References of `make bench`: a program, and what npm has installed for another one.
+# References that `make bench` compares with: a program in C, and a server with npm packages.
 RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
 FASTIFY       := build/tests/bench/fastify/node_modules/.package-lock.json
 
-# The documentation's pages: ours, and what npm has of Swagger UI and ReDoc.
+# Pages of the documentation: our own files, and Swagger UI and ReDoc from npm.
 PAGES         := build/static
-OWN_PAGES     := $(sort $(wildcard nginx/static/*.html nginx/static/*.js nginx/static/*.css nginx/static/*.svg))
+OWN_PAGES     := $(sort $(wildcard $(addprefix nginx/static/*.,html js css svg)))
 PACKAGES      := build/npm/node_modules/.package-lock.json
 BUNDLES       := $(addprefix build/npm/node_modules/,swagger-ui-dist/swagger-ui.css \
                  swagger-ui-dist/swagger-ui-bundle.js redoc/bundles/redoc.standalone.js)
 
-# What tests have of npm.
+# The npm packages that the tests use.
 TEST_PACKAGES := build/tests/npm/node_modules/.package-lock.json
 
-.PHONY: FORCE all generated static test-packages run test test-debian13 unit lint format bench fuzz clean help
+.PHONY: FORCE all generated static test-packages run test test-debian13 unit lint format bench \
+        fuzz clean help
 all: $(PROGRAM)
 generated: $(MADE)/sql.h
 
-# --- building -------------------------------------------------------------------------------------
+# --- build ----------------------------------------------------------------------------------------
 
-# The list of objects is a prerequisite too: a source that is gone links anew.
+# $(BUILD)/link changes with the list of objects, so that the program is linked again after a source
+# file was removed.
 $(PROGRAM): $(OBJECTS) $(BUILD)/link
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $(filter %.o,$^) $(LIBS)
 
-# Objects depend on the flags too: build/flags changes only when they do.
+# Objects depend on $(BUILD)/flags, which changes only when the compiler flags do.
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(MADE)/sql.h
 	@mkdir -p $(@D)
 	@echo '  CC  $<'
@@ -74,7 +76,8 @@ $(MADE)/sql.o: $(MADE)/sql.c $(BUILD)/flags | $(MADE)/sql.h
 	@echo '  CC  $<'
 	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# The header keeps its time while the names stay, so that a changed text compiles one file alone.
+# Replaces the header only if the names have changed, so that a changed statement recompiles one
+# file.
 $(MADE)/sql.c: sql/compile.awk $(SQL) $(BUILD)/sql
 	@mkdir -p $(@D)
 	@echo '  SQL $@'
@@ -84,7 +87,8 @@ $(MADE)/sql.c: sql/compile.awk $(SQL) $(BUILD)/sql
 	@mv $@.new $@
 $(MADE)/sql.h: $(MADE)/sql.c ;
 
-$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
+$(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o \
+                            $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $^ -lcmocka $(LIBS)
 
@@ -100,7 +104,7 @@ $(BUILD)/tests/support/%: $(BUILD)/tests/support/%.o $(filter-out $(BUILD)/app/m
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $^ $(LIBS)
 
-# From npm's registry alone: what is not there in source is compiled here, with node's own headers.
+# Uses only npm's registry: native modules are compiled here with the headers of the installed node.
 $(FASTIFY): tests/bench/fastify/package.json tests/bench/fastify/package-lock.json
 	@echo '  NPM $(@D)'
 	@mkdir -p build/tests/bench/fastify
@@ -110,7 +114,8 @@ $(FASTIFY): tests/bench/fastify/package.json tests/bench/fastify/package-lock.js
 	    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 	@touch $@
 
-# Nothing of theirs is run. Their bundles hold what they depend on: the lock file names them alone.
+# --ignore-scripts: no code of the packages runs. Their bundles contain their dependencies, so the
+# lock file names only the packages themselves.
 NPM_CI := npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 
 $(PACKAGES): nginx/static/package.json nginx/static/package-lock.json
@@ -127,13 +132,14 @@ $(TEST_PACKAGES): tests/npm/package.json tests/npm/package-lock.json
 	@cd build/tests/npm && $(NPM_CI) >/dev/null
 	@touch $@
 
-# Made beside, and put in its place when it is whole. ReDoc shows one picture of its makers' site: ours
-# instead, for the page loads nothing from elsewhere.
+# Builds in a new folder and renames it when it is complete. Replaces the logo that ReDoc loads from
+# its vendor's site by our own icon: the pages load nothing from other sites.
 $(PAGES)/.made: $(OWN_PAGES) $(PACKAGES)
 	@echo '  PAGES $(PAGES)'
 	@rm -rf $(PAGES).new && mkdir -p $(PAGES).new
 	@cp $(OWN_PAGES) $(BUNDLES) $(PAGES).new
-	@sed -i 's,https://cdn.redoc.ly/redoc/logo-mini.svg,/static/icon.svg,' $(PAGES).new/redoc.standalone.js
+	@sed -i 's,https://cdn.redoc.ly/redoc/logo-mini.svg,/static/icon.svg,' \
+	    $(PAGES).new/redoc.standalone.js
 	@! grep -q 'cdn\.redoc\.ly' $(PAGES).new/redoc.standalone.js
 	@gzip -9 -n -k $(PAGES).new/*.js $(PAGES).new/*.css
 	@touch $(PAGES).new/.made
@@ -154,14 +160,16 @@ $(BUILD)/sql: FORCE
 FORCE:
 
 .SECONDARY:
--include $(OBJECTS:.o=.d) $(UNIT_PROGRAMS:=.d) $(RAW_SEARCH).d $(wildcard $(BUILD)/tests/support/*.d $(BUILD)/tests/bench/*.d)
+-include $(OBJECTS:.o=.d) $(UNIT_PROGRAMS:=.d) $(RAW_SEARCH).d \
+         $(wildcard $(BUILD)/tests/support/*.d $(BUILD)/tests/bench/*.d)
 
-# --- using ----------------------------------------------------------------------------------------
+# --- run, test, format ----------------------------------------------------------------------------
 
 run:
 	@sh tests/packages.sh run
 	@$(MAKE) --no-print-directory -s -j2 all
-	@$(MAKE) --no-print-directory -s static || echo 'Without npm there is no /docs and no /redoc.'
+	@$(MAKE) --no-print-directory -s static || \
+	    echo 'make static failed (it needs npm): /docs and /redoc are not available'
 	@cd tests && exec $(PYTHON) -m stack run
 
 test:
@@ -196,15 +204,15 @@ clean:
 
 help:
 	@echo 'make          build the optimised program, build/kontora'
-	@echo 'make static   get the pages of /docs and /redoc from npm, into build/static'
+	@echo 'make static   build the pages of /docs and /redoc with packages from npm, in build/static'
 	@echo 'make run      install what is missing, build, and run everything on this machine'
-	@echo 'make test     install what is missing, and run every test'
-	@echo 'make test-debian13  the same in a root of Debian 13, on any Debian'
-	@echo 'make unit     build and run the unit programs alone'
-	@echo 'make lint     warnings, clang-tidy, cppcheck, format, the rules of layers and top level'
-	@echo 'make fuzz     fuzz every parser for a while (SECONDS=60: each for a minute)'
+	@echo 'make test     install what is missing, build with sanitizers, and run every test'
+	@echo 'make test-debian13  run the tests in a Debian 13 root file system, on any Debian'
+	@echo 'make unit     build and run the unit programs only'
+	@echo 'make lint     check warnings, clang-tidy, cppcheck, format, layers and top-level files'
+	@echo 'make fuzz     fuzz every parser (SECONDS=60: each for a minute)'
 	@echo 'make format   format the C files in place'
-	@echo 'make bench    measure against references in the same run, and print the ratios'
-	@echo '              (ONLY="users pages": some of the measurements)'
-	@echo 'make clean    remove build/ (var/ holds state, and stays)'
+	@echo 'make bench    measure Kontora and the references in one run, and print the ratios'
+	@echo '              (ONLY="users pages": only these measurements)'
+	@echo 'make clean    remove build/ (and keep var/, the run-time state)'
 	@echo 'SANITIZE=address,undefined  build with sanitizers, into build/sanitize/'

@@ -1,4 +1,4 @@
-/* kontora: finds the command that the first argument names, and runs it. */
+/* kontora: entry point. Runs the command that the first argument names. */
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/usage.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In the order of the help. */
+/* In the order in which `kontora help` lists them. */
 static const struct command *const commands[] = {
     &serve_command,  &migrate_command, &admin_command, &sessions_command,
     &purge_command,  &recount_command, &files_command, &openapi_command,
@@ -28,8 +28,9 @@ int main(int argc, char **argv)
 {
     /* Names are case-folded in UTF-8; numbers and times keep the format of the C locale. */
     (void)setlocale(LC_CTYPE, "C.UTF-8");
-    /* The resolver knows no deadline. Its default would block a worker for ten seconds for each
-     * name and name server while the controllers, which are often the name servers, are down. */
+    /* Limits DNS lookups to one second per name server. The defaults would block a worker for ten
+     * seconds per name and name server while the domain controllers, which are often the name
+     * servers, are down. */
     (void)setenv("RES_OPTIONS", "timeout:1 attempts:1", 0);
     struct command_call call = {
         .commands = commands,

@@ -3,9 +3,9 @@
 #
 #   sh http2.sh FILE
 #
-# Since nginx 1.25.1 (Debian 13) there is a directive, and the parameter of `listen` is deprecated;
-# before (Debian 12) there is only the parameter. Changes nothing else; a no-op if the file has the
-# right syntax. Run it again after an upgrade of Debian.
+# nginx 1.25.1 (Debian 13) introduced the directive `http2` and deprecated the parameter of
+# `listen`, the only syntax of older versions (Debian 12). Changes nothing else; a no-op if the file
+# has the right syntax. Run it again after an upgrade of Debian.
 set -eu
 
 [ $# -eq 1 ] || {
@@ -14,12 +14,12 @@ set -eu
 }
 version=$(nginx -v 2>&1 | sed -n 's,^nginx version: nginx/\([0-9.]*\).*,\1,p')
 [ -n "$version" ] || {
-    echo 'http2.sh: nginx does not tell its version' >&2
+    echo 'http2.sh: nginx -v: cannot read the version' >&2
     exit 69
 }
 
 if printf '1.25.1\n%s\n' "$version" | sort -C -V; then
-    # The directive follows the last `listen` of the server, once.
+    # Insert the directive once, after the last `listen` of the server.
     edit='/^ *listen .* http2/ { sub(/ http2/, ""); due = 1 }
         due && !/^ *listen / { print "    http2 on;"; due = 0 }
         { print }'

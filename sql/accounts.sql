@@ -24,7 +24,7 @@ SELECT @account_columns@ FROM accounts WHERE username_key = $1;
 -- name: accounts_by_email
 SELECT @account_columns@ FROM accounts WHERE email_key = $1;
 
--- Everybody with each of their organizations.
+-- All accounts, with a row for each organization of an account.
 -- name: accounts_with_organizations
 SELECT a.id, a.username, a.email, o.id AS organization_id, o.name AS organization_name, m.role
   FROM accounts a
@@ -53,7 +53,8 @@ UPDATE accounts
 UPDATE accounts SET email_verified_at = coalesce(email_verified_at, $2), updated_at = $2
  WHERE id = $1 AND email_key IS NOT NULL;
 
--- Takes an address from the account that holds it without a proof; a user name that is the address goes with it.
+-- Removes an unverified address from the account that holds it. If the address is also the user
+-- name, $2 replaces that.
 -- name: accounts_release_email
 UPDATE accounts
    SET username = CASE WHEN username_key = email_key THEN $2 ELSE username END,
@@ -62,7 +63,7 @@ UPDATE accounts
  WHERE email_key = $1 AND email_verified_at IS NULL
 RETURNING id;
 
--- The default organization counts only while the account is a member of it.
+-- organization_id is the default organization; null unless the account is a member of it.
 -- name: accounts_self
 SELECT a.email_verified_at, m.organization_id
   FROM accounts a
@@ -79,9 +80,9 @@ UPDATE accounts SET default_organization_id = $2 WHERE id = $1 AND default_organ
 -- name: accounts_clear_default_organization
 UPDATE accounts SET default_organization_id = NULL WHERE id = $1 AND default_organization_id = $2;
 
--- The principal of an access token: the account, its role in one organization, and the time at which
--- its session expires; null if the session has ended or was opened with other credentials. The + keeps SQLite from
--- reading all sessions of the account.
+-- The principal of an access token: the account, its role in one organization, and the expiry of
+-- its session, which is null if the session has ended or was opened with other credentials. The
+-- "+ 0" keeps SQLite from using the index of account_id and reading all sessions of the account.
 -- name: accounts_principal
 SELECT a.username, a.email, a.name, m.role,
        (SELECT s.expires_at FROM sessions s

@@ -14,8 +14,9 @@ SELECT @activity_columns@ FROM activities a WHERE a.organization_id = $1 AND a.d
 SELECT count(*) AS count FROM activities a WHERE a.organization_id = $1 AND a.deleted_at IS NULL;
 
 -- name: activities_insert
-INSERT INTO activities (organization_id, created_at, updated_at, type, subject, description, contact_id,
-                        deal_id, author_id, occurred_at, automatic, old_status, new_status)
+INSERT INTO activities (organization_id, created_at, updated_at, type, subject, description,
+                        contact_id, deal_id, author_id, occurred_at, automatic, old_status,
+                        new_status)
 VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 RETURNING id;
 
@@ -26,7 +27,7 @@ UPDATE activities
        automatic = $12, old_status = $13, new_status = $14
  WHERE organization_id = $1 AND id = $3;
 
--- What analytics tell, of the activities that happened in a span of time.
+-- Analytics of the activities that occurred in the period from $2 to before $3.
 
 -- define: activity_figures
 count(*) AS total, count(CASE WHEN type = 'CALL' THEN 1 END) AS calls,
@@ -38,7 +39,7 @@ count(*) AS total, count(CASE WHEN type = 'CALL' THEN 1 END) AS calls,
 SELECT @activity_figures@ FROM activities
  WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND deleted_at IS NULL;
 
--- For + see contacts_figures_of_owner.
+-- For the unary + see contacts_figures_of_owner.
 -- name: activities_figures_of_author
 SELECT @activity_figures@ FROM activities
  WHERE organization_id = $1 AND +occurred_at >= $2 AND +occurred_at < $3 AND author_id = $4

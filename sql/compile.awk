@@ -1,23 +1,25 @@
-# Compiles the SQL of this folder into C, so that the program needs no file of it:
+# Compiles the SQL of this folder into C, so that the program does not read these files at run time:
 #
 #   awk -v header=FILE.h -v source=FILE.c -f compile.awk sql/*.sql sql/migrations/*.sql
 #
-# A file of statements consists of blocks, each under a name. $1, $2 … are its parameters. Where the
-# two dialects differ, there are two blocks of the name:
+# A file of statements consists of named blocks, one for each statement. $1, $2 … are parameters. If
+# the two engines need different texts, the statement has two blocks:
 #
-#   -- What it is for.
+#   -- The purpose of the statement.
 #   -- name: accounts_by_id
 #   SELECT name FROM accounts WHERE id = $1;
 #
 #   -- name: accounts_sample sqlite
 #   -- name: accounts_sample postgres
 #
-# `-- name: contacts_index sqlite only` is nothing on the other engine: store_defer().
+# `-- name: contacts_index sqlite only` defines a statement that does not exist on the other engine,
+# for store_defer().
 #
-# In C, this statement is SQL_ACCOUNTS_BY_ID for store_query(). Its column is SQL_ACCOUNTS_BY_ID_NAME
-# for store_text() and the other readers of columns: the position in the result of SELECT or RETURNING.
+# In C, store_query() runs this statement as SQL_ACCOUNTS_BY_ID. For each column of its result
+# (SELECT or RETURNING) there is a constant with its position, here SQL_ACCOUNTS_BY_ID_NAME, for
+# store_text() and the other functions that read columns.
 #
-# - A column is named by its AS, or else by itself without its table.
+# - The name of a column is its AS, or else the column's own name without its table.
 # - An expression needs AS, and so does one of two columns with the same name.
 # - A bare number, as in SELECT 1, has no constant.
 # - Both variants of a statement have the same columns.
@@ -25,24 +27,22 @@
 #
 # To add a statement:
 #
-# 1. Write its block into the file of its table.
-# 2. Run `make`. A mistake is reported with its place.
+# 1. Add its block to the file of its table.
+# 2. Run `make`. It reports errors with the file and line.
 # 3. Use its constants in C. Bind a value for each parameter, in order.
 # 4. Run tests/unit/test_store.c. It prepares every statement on both engines and compares the names
-#    and numbers of columns, and the number of parameters, with what the engine reports.
+#    and the number of columns, and the number of parameters, with those that the engine reports.
 #
-# Statements that one function in C reads take their columns from one definition, so that the constants
-# of one statement hold for all of them.
+# A block `-- define: some_name` holds text that several statements share, such as the columns of a
+# table; @some_name@ inserts it. If one function in C reads the rows of several statements, these
+# take their columns from one definition, so that the constants of one statement are valid for all.
 #
-# What several statements of a file share, such as the columns of a table, stands once in a block under
-# `-- define: some_name`, and takes its place in them where @some_name@ stands.
+# A migration is a file NNNN_name.sql, numbered without gaps, with two parts, `-- up` and `-- down`.
+# The lines from `-- only sqlite` or `-- only postgres` to `-- both` are for one engine. The macros
+# @id@, @integer@, @bytes@, @key@ and @strict@ expand to the type or option of each engine; @key@ is
+# text that is sorted by its bytes, independent of the locale of the database.
 #
-# A migration is a file NNNN_name.sql, numbered without a gap, in two parts, `-- up` and `-- down`.
-# Stretches between `-- only sqlite` or `-- only postgres` and `-- both` are for one engine, and
-# @id@, @integer@, @bytes@, @key@ and @strict@ stand for what each has of its own; @key@ is text that
-# sorts by its bytes, whatever the language of the database.
-#
-# The table goes by app/store/compiled.h. A mistake ends with its place and a status of 1.
+# app/store/compiled.h declares the generated tables. After an error, the exit status is 1.
 
 BEGIN {
     engines[1] = "sqlite"
@@ -69,7 +69,7 @@ function here() {
     return FILENAME ":" FNR
 }
 
-# A text as a C string literal, a line each.
+# Returns a text as C string literals, one for each line.
 function literal(text, i, c, out) {
     out = "\""
     for (i = 1; i <= length(text); i++) {
@@ -83,12 +83,12 @@ function literal(text, i, c, out) {
     return out "\""
 }
 
-# A line with the macros of an engine.
+# Returns a line with the macros of an engine expanded.
 function expand(line, engine, name) {
     while (match(line, /@[a-z]+@/)) {
         name = substr(line, RSTART + 1, RLENGTH - 2)
         if (!((engine, name) in macro)) {
-            fail(here(), "@" name "@ is not known")
+            fail(here(), "unknown macro @" name "@")
         }
         line = substr(line, 1, RSTART - 1) macro[engine, name] substr(line, RSTART + RLENGTH)
     }
@@ -110,10 +110,10 @@ function begin_migration(file) {
     file = FILENAME
     sub(/.*\//, "", file)
     if (file !~ /^[0-9][0-9][0-9][0-9]_[a-z0-9_]+\.sql$/) {
-        fail(here(), "the name of a migration is NNNN_name.sql")
+        fail(here(), "the file name of a migration must be NNNN_name.sql")
     }
     if (substr(file, 1, 4) + 0 != ++migrations) {
-        fail(here(), "the next migration has number " migrations)
+        fail(here(), "migrations must be numbered without gaps: expected " migrations)
     }
     migration_name[migrations] = substr(file, 6, length(file) - 9)
     migration_file[migrations] = FILENAME
@@ -130,7 +130,7 @@ is_migration && /^-- (up|down)$/ {
 
 is_migration && /^-- only / {
     if ($3 != engines[1] && $3 != engines[2]) {
-        fail(here(), "there is no engine " $3)
+        fail(here(), "unknown engine " $3)
     }
     only = $3
     next
@@ -152,10 +152,10 @@ is_migration && /^-- both$/ {
         alone[name] = engine
     }
     if (engine != "" && engine != engines[1] && engine != engines[2]) {
-        fail(here(), "there is no engine " engine)
+        fail(here(), "unknown engine " engine)
     }
     if ((name, engine) in place) {
-        fail(here(), name " stands at " place[name, engine] " already")
+        fail(here(), name " is already defined at " place[name, engine])
     }
     place[name, engine] = here()
     if (!(name in known)) {
@@ -169,7 +169,7 @@ is_migration && /^-- both$/ {
     name = ""
     defining = $3
     if (defining !~ /^[a-z][a-z0-9_]*$/ || NF > 3 || (defining in definition)) {
-        fail(here(), "expected: -- define: some_name, once")
+        fail(here(), "expected: -- define: some_name, with a name that is not defined yet")
     }
     definition[defining] = ""
     next
@@ -179,7 +179,7 @@ is_migration && /^-- both$/ {
 
 is_migration {
     if (part == "") {
-        fail(here(), "a migration begins with -- up")
+        fail(here(), "a migration must begin with -- up")
     }
     for (e = 1; e <= 2; e++) {
         expanded = expand($0, engines[e])
@@ -197,14 +197,14 @@ name == "" && defining != "" {
 
 {
     if (name == "") {
-        fail(here(), "a statement without a name")
+        fail(here(), "a statement needs a line -- name: some_name")
     }
     text[name, engine] = text[name, engine] $0 "\n"
 }
 
-# --- what comes of it ----------------------------------------------------------------------------
+# --- output --------------------------------------------------------------------------------------
 
-# A text with what was defined for it, which may have definitions in it again; only not without an end.
+# Returns a text with its definitions expanded. Definitions may contain definitions, but no cycle.
 function define(text, name, count) {
     while (match(text, /@[a-z0-9_]+@/)) {
         name = substr(text, RSTART + 1, RLENGTH - 2)
@@ -212,7 +212,7 @@ function define(text, name, count) {
             fail("sql", "@" name "@ is not defined")
         }
         if (++count > 100) {
-            fail("sql", "@" name "@ is defined by itself")
+            fail("sql", "the definition of @" name "@ contains itself")
         }
         text = substr(text, 1, RSTART - 1) definition[name] substr(text, RSTART + RLENGTH)
     }
@@ -277,7 +277,7 @@ function column_names(text, name, count, i, list, parts, seen, out) {
 }
 
 # Returns the text of a statement for an engine, as C and without the semicolon. Sets its columns
-# and the number of its parameters: the greatest n of its $n.
+# and the number of its parameters: the highest n of its $n.
 function statement(name, engine, both, out, rest) {
     parameters[engine] = 0
     columns[engine] = ""
@@ -286,15 +286,15 @@ function statement(name, engine, both, out, rest) {
     }
     both = (name, "") in place
     if (both && ((name, "sqlite") in place || (name, "postgres") in place)) {
-        fail(place[name, ""], name " is for both engines, and for one of them again")
+        fail(place[name, ""], name " has a text for both engines and another one for one engine")
     }
     if (!both && !((name, engine) in place)) {
-        fail("sql", name " has no variant for " engine)
+        fail("sql", name " has no text for " engine)
     }
     out = define(text[name, both ? "" : engine])
     sub(/;?[ \t\n]*$/, "", out)
     if (out == "" || index(out, ";")) {
-        fail(place[name, both ? "" : engine], name " must be one statement")
+        fail(place[name, both ? "" : engine], name " must be a single statement")
     }
     for (rest = out; match(rest, /\$[0-9]+/); rest = substr(rest, RSTART + RLENGTH)) {
         if (substr(rest, RSTART + 1, RLENGTH - 1) + 0 > parameters[engine]) {
@@ -312,7 +312,7 @@ function column_constants(name, columns, count, i, parts, constant, out) {
         constant = "SQL_" toupper(name "_" parts[i])
         if (parts[i] != "?") {
             if (constant in constants || (name "_" parts[i]) in known) {
-                fail("sql", constant " stands for two things: rename the column with AS")
+                fail("sql", constant " has two meanings: rename the column with AS")
             }
             constants[constant]
             out = out sprintf("    %s = %d,\n", constant, i - 1)
@@ -332,11 +332,11 @@ END {
     if (failed) {
         exit 1
     }
-    print "/* The statements of sql/. Made by sql/compile.awk. */" > header
+    print "/* The statements of sql/. Generated by sql/compile.awk. */" > header
     print "#ifndef STORE_SQL_H\n#define STORE_SQL_H\n\nenum sql_statement {" > header
-    print "/* The statements and migrations of sql/. Made by sql/compile.awk. */" > source
+    print "/* The statements and migrations of sql/. Generated by sql/compile.awk. */" > source
     print "#include \"store/compiled.h\"\n" > source
-    print "const struct sql_statement_row sql_statements[SQL_COUNT] = {" > source
+    print "const struct sql_statement_row store_statements[SQL_COUNT] = {" > source
     for (i = 1; i <= statements; i++) {
         printf "    SQL_%s,\n", toupper(statement_name[i]) > header
         sqlite_text = statement(statement_name[i], engines[1])
@@ -353,11 +353,12 @@ END {
     }
     print "    SQL_COUNT\n};\n\n/* Positions of the columns. */\nenum {" > header
     print column_lists "};\n\n#endif" > header
-    print "};\n\nconst struct migration migrations[] = {" > source
+    print "};\n\nconst struct migration store_migrations[] = {" > source
     for (i = 1; i <= migrations; i++) {
         printf "    {%d, \"%s\",\n     %s,\n     {{%s,\n     %s},\n     {%s,\n     %s}}},\n", i,
             migration_name[i], literal(migration_source[i]), migration(i, "up", 1),
             migration(i, "down", 1), migration(i, "up", 2), migration(i, "down", 2) > source
     }
-    print "};\n\nconst size_t migrations_count = sizeof migrations / sizeof *migrations;" > source
+    print "};\n\nconst size_t store_migration_count =" > source
+    print "    sizeof store_migrations / sizeof *store_migrations;" > source
 }

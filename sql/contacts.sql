@@ -13,8 +13,9 @@ SELECT @contact_columns@ FROM contacts c WHERE c.organization_id = $1 AND c.dele
 -- name: contacts_count
 SELECT count(*) AS count FROM contacts c WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
--- What is found by three words, $2 to $4, by the index of the search: f.id is its own order. CROSS JOIN
--- keeps SQLite from asking the index once a contact.
+-- Search for contacts that contain three words, $2 to $4, by the search index, which returns the
+-- rows in the order of f.id. The CROSS JOIN makes SQLite read the search index first, instead of
+-- searching it once for each contact.
 
 -- define: found_by_fts
 (SELECT rowid AS id FROM contacts_search
@@ -33,7 +34,8 @@ contacts f
    AND f.search_text LIKE
        '%' || replace(replace(replace($4, '\', '\\'), '%', '\%'), '_', '\_') || '%'
 
--- The index takes U+FFFE and U+FFFF for U+FFFD: what it finds is looked at, too.
+-- Checks the text of each row that the index has found: SQLite's index cannot distinguish U+FFFE
+-- and U+FFFF from U+FFFD.
 -- define: has_words
 c.organization_id = $1 AND c.deleted_at IS NULL AND instr(c.search_text, $2) > 0
    AND instr(c.search_text, $3) > 0 AND instr(c.search_text, $4) > 0
@@ -48,9 +50,11 @@ SELECT 1 FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at 
 SELECT @contact_columns@ FROM @found_by_fts@ WHERE @has_words@;
 
 -- name: contacts_search_rare postgres
-SELECT @contact_columns@ FROM @found_by_trigrams@ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
+SELECT @contact_columns@ FROM @found_by_trigrams@
+ WHERE c.organization_id = $1 AND c.deleted_at IS NULL;
 
--- The same contacts, in the order of the list: each is looked at.
+-- Searches for words that many contacts contain: reads the contacts in the order of the list and
+-- checks the text of each, without the search index.
 
 -- name: contacts_search_common sqlite
 SELECT @contact_columns@ FROM contacts c WHERE @has_words@;
@@ -61,12 +65,13 @@ SELECT @contact_columns@ FROM contacts c
    AND strpos(c.search_text, $3) > 0 AND strpos(c.search_text, $4) > 0;
 
 -- name: contacts_insert
-INSERT INTO contacts (organization_id, created_at, updated_at, name, email, phone, company, position,
-                      notes, owner_id, email_unique_key, name_key, email_key, search_text)
+INSERT INTO contacts (organization_id, created_at, updated_at, name, email, phone, company,
+                      position, notes, owner_id, email_unique_key, name_key, email_key,
+                      search_text)
 VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING id;
 
--- Every change, also hiding and bringing back ($4).
+-- Any change, including soft delete and restore ($4).
 -- name: contacts_update
 UPDATE contacts
    SET updated_at = $2, version = version + 1, deleted_at = $4, name = $5, email = $6, phone = $7,
@@ -74,8 +79,9 @@ UPDATE contacts
        name_key = $13, email_key = $14, search_text = $15
  WHERE organization_id = $1 AND id = $3;
 
--- What enters the index for search before the transaction is committed. CROSS JOIN: from the few that wait
--- to their contacts, not the other way round.
+-- Adds the contacts that are waiting in contacts_unindexed to the search index, before the
+-- transaction is committed. The CROSS JOIN makes SQLite read contacts_unindexed, which is small,
+-- before contacts.
 -- name: contacts_index sqlite only
 INSERT INTO contacts_search (rowid, search_text)
 SELECT c.id, c.search_text FROM contacts_unindexed u CROSS JOIN contacts c ON c.id = u.id
@@ -84,7 +90,8 @@ SELECT c.id, c.search_text FROM contacts_unindexed u CROSS JOIN contacts c ON c.
 -- name: contacts_indexed sqlite only
 DELETE FROM contacts_unindexed;
 
--- Who else has the address. Without an order: for one, SQLite would walk along the ids.
+-- Finds another contact with the address. There is no ORDER BY id, because with it SQLite would
+-- scan the contacts by id instead of using the index of the addresses.
 -- name: contacts_by_email
 SELECT id FROM contacts
  WHERE organization_id = $1 AND email_key = $2 AND id <> $3 AND deleted_at IS NULL LIMIT 1;
@@ -92,12 +99,13 @@ SELECT id FROM contacts
 -- name: contacts_visible
 SELECT id FROM contacts WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL;
 
--- How many were made in a span of time.
+-- Number of contacts created in the period from $2 to before $3.
 -- name: contacts_figures
 SELECT count(*) AS count FROM contacts
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
--- Of these few, by the index of the owner: + keeps SQLite from that of the time, which it would prefer.
+-- Number of contacts of one owner, created in the period from $2 to before $3. The unary + keeps
+-- SQLite from using the index of created_at: the index of the owner selects fewer rows.
 -- name: contacts_figures_of_owner
 SELECT count(*) AS count FROM contacts
  WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND owner_id = $4

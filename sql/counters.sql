@@ -13,7 +13,8 @@ SELECT name, CAST(sum(value) AS BIGINT) AS total FROM counters
  WHERE organization_id = $1 AND name >= $2 AND name <= $3
  GROUP BY name ORDER BY name;
 
--- What the counters are to be, from the rows that they count: the `tally` of each resource.
+-- The true values of the counters, computed from the rows that they count. They must agree with the
+-- counter deltas that each resource computes (its add_deltas function).
 
 -- define: counted
 counted AS (
@@ -31,7 +32,8 @@ counted AS (
       FROM deals WHERE deleted_at IS NULL AND outcome IS NOT NULL GROUP BY organization_id, outcome
     UNION ALL
     SELECT organization_id, 'deals.pipeline', CAST(sum(amount) AS BIGINT)
-      FROM deals WHERE deleted_at IS NULL AND status IN ('NEW', 'IN_PROGRESS') GROUP BY organization_id
+      FROM deals WHERE deleted_at IS NULL AND status IN ('NEW', 'IN_PROGRESS')
+     GROUP BY organization_id
     UNION ALL
     SELECT organization_id, 'tasks', count(*)
       FROM tasks WHERE deleted_at IS NULL GROUP BY organization_id
@@ -52,19 +54,23 @@ counted AS (
       FROM activities WHERE deleted_at IS NULL GROUP BY organization_id, type
     UNION ALL
     SELECT organization_id, 'where.contacts.owner_id=' || owner_id, count(*)
-      FROM contacts WHERE deleted_at IS NULL AND owner_id IS NOT NULL GROUP BY organization_id, owner_id
+      FROM contacts WHERE deleted_at IS NULL AND owner_id IS NOT NULL
+     GROUP BY organization_id, owner_id
     UNION ALL
     SELECT organization_id, 'where.deals.status=' || status, count(*)
       FROM deals WHERE deleted_at IS NULL GROUP BY organization_id, status
     UNION ALL
     SELECT organization_id, 'where.deals.owner_id=' || owner_id, count(*)
-      FROM deals WHERE deleted_at IS NULL AND owner_id IS NOT NULL GROUP BY organization_id, owner_id
+      FROM deals WHERE deleted_at IS NULL AND owner_id IS NOT NULL
+     GROUP BY organization_id, owner_id
     UNION ALL
     SELECT organization_id, 'where.tasks.assignee_id=' || assignee_id, count(*)
-      FROM tasks WHERE deleted_at IS NULL AND assignee_id IS NOT NULL GROUP BY organization_id, assignee_id
+      FROM tasks WHERE deleted_at IS NULL AND assignee_id IS NOT NULL
+     GROUP BY organization_id, assignee_id
     UNION ALL
     SELECT organization_id, 'where.activities.author_id=' || author_id, count(*)
-      FROM activities WHERE deleted_at IS NULL AND author_id IS NOT NULL GROUP BY organization_id, author_id
+      FROM activities WHERE deleted_at IS NULL AND author_id IS NOT NULL
+     GROUP BY organization_id, author_id
 ),
 kept AS (
     SELECT organization_id, name, CAST(sum(value) AS BIGINT) AS value
@@ -84,12 +90,12 @@ wrong AS (
     HAVING sum(CASE WHEN is_kept = 1 THEN value ELSE -value END) <> 0
 )
 
--- The counters that are wrong: what they are, and what they should be.
+-- The counters whose stored value (is_value) differs from the true one (true_value).
 -- name: counters_wrong
 WITH @counted@
 SELECT organization_id, name, is_value, true_value FROM wrong ORDER BY organization_id, name;
 
--- Sets them right.
+-- Corrects these counters.
 -- name: counters_repair
 INSERT INTO counters (organization_id, name, slot, value)
 WITH @counted@

@@ -15,16 +15,16 @@ SELECT @deal_columns@ FROM deals d WHERE d.organization_id = $1 AND d.deleted_at
 SELECT count(*) AS count FROM deals d WHERE d.organization_id = $1 AND d.deleted_at IS NULL;
 
 -- name: deals_insert
-INSERT INTO deals (organization_id, created_at, updated_at, title, amount, status, outcome, contact_id,
-                   owner_id, description, expected_close_date, lost_reason, closed_at)
+INSERT INTO deals (organization_id, created_at, updated_at, title, amount, status, outcome,
+                   contact_id, owner_id, description, expected_close_date, lost_reason, closed_at)
 VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 RETURNING id;
 
 -- name: deals_update
 UPDATE deals
-   SET updated_at = $2, version = version + 1, deleted_at = $4, title = $5, amount = $6, status = $7,
-       outcome = $8, contact_id = $9, owner_id = $10, description = $11, expected_close_date = $12,
-       lost_reason = $13, closed_at = $14
+   SET updated_at = $2, version = version + 1, deleted_at = $4, title = $5, amount = $6,
+       status = $7, outcome = $8, contact_id = $9, owner_id = $10, description = $11,
+       expected_close_date = $12, lost_reason = $13, closed_at = $14
  WHERE organization_id = $1 AND id = $3;
 
 -- name: deals_of_contact
@@ -34,7 +34,7 @@ SELECT id FROM deals
 -- name: deals_visible
 SELECT id FROM deals WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL;
 
--- What analytics tell, of the deals made in a span of time.
+-- Analytics of the deals created in the period from $2 to before $3.
 
 -- define: deal_figures
 count(*) AS total, count(CASE WHEN status = 'NEW' THEN 1 END) AS new,
@@ -49,7 +49,7 @@ count(*) AS total, count(CASE WHEN status = 'NEW' THEN 1 END) AS new,
 SELECT @deal_figures@ FROM deals
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
--- For + see contacts_figures_of_owner.
+-- For the unary + see contacts_figures_of_owner.
 -- name: deals_figures_of_owner
 SELECT @deal_figures@ FROM deals
  WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND owner_id = $4

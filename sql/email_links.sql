@@ -1,4 +1,4 @@
--- One-use links that prove an email address: app/auth/email_link.c, app/resources/email_links.c.
+-- One-use links that verify an email address: app/auth/email_link.c, app/resources/email_links.c.
 
 -- A new link for an address replaces the old one.
 -- name: email_links_insert
@@ -30,7 +30,7 @@ SELECT id, email, created_at, expires_at FROM email_links WHERE expires_at > $1 
 -- name: email_links_delete
 DELETE FROM email_links WHERE expires_at > $1 AND id = $2;
 
--- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
+-- Rows with a time of issue in the future: see purge_shorten() in app/store/purge.h.
 -- name: email_links_ahead
 SELECT 1 FROM email_links WHERE created_at > $1 LIMIT 1;
 

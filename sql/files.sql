@@ -1,13 +1,13 @@
 -- Files: app/resources/files.c, app/files/catalog.c.
 
 -- define: file_columns
-f.id, f.scope, f.organization_id, f.name, f.object_key, f.original_name, f.content_type, f.size, f.md5,
-       f.sha256, f.tags, f.created_at
+f.id, f.scope, f.organization_id, f.name, f.object_key, f.original_name, f.content_type, f.size,
+       f.md5, f.sha256, f.tags, f.created_at
 
 -- name: files_get
 SELECT @file_columns@ FROM files f WHERE f.name = $1;
 
--- Lists: a scope, a prefix, a cursor and the order are added.
+-- Lists: app/files/listing.c adds conditions (scope, prefix, cursor) and the order.
 
 -- name: files_list
 SELECT @file_columns@ FROM files f WHERE f.id > 0;
@@ -15,7 +15,8 @@ SELECT @file_columns@ FROM files f WHERE f.id > 0;
 -- name: files_tagged
 SELECT @file_columns@ FROM file_tags t JOIN files f ON f.id = t.file_id WHERE t.tag = $1;
 
--- What is found by three words, $1 to $3, in the order of f.id.
+-- Search for files that contain three words, $1 to $3. SQLite's search index returns them in the
+-- order of f.id.
 
 -- name: files_search sqlite
 SELECT @file_columns@
@@ -34,8 +35,8 @@ SELECT @file_columns@ FROM files f
        '%' || replace(replace(replace($3, '\', '\\'), '%', '\%'), '_', '\_') || '%';
 
 -- name: files_insert
-INSERT INTO files (scope, organization_id, name, object_key, original_name, content_type, size, md5, sha256,
-                   tags, search_text, created_at)
+INSERT INTO files (scope, organization_id, name, object_key, original_name, content_type, size,
+                   md5, sha256, tags, search_text, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $11);
 
 -- name: files_delete
@@ -50,7 +51,7 @@ DELETE FROM file_tags WHERE file_id = $1;
 -- name: file_tags_insert
 INSERT INTO file_tags (file_id, scope, tag) VALUES ($1, $2, $3);
 
--- Pages of all of them, as the storage lists its objects.
+-- A page of all files by object key, the order in which the object storage lists its objects.
 -- name: files_by_object
 SELECT name, object_key, size FROM files WHERE object_key > $1 ORDER BY object_key LIMIT $2;
 
@@ -75,8 +76,9 @@ SELECT object_key FROM pending_objects WHERE since <= $1 ORDER BY since LIMIT $2
 -- define: usage_columns
 files, bytes
 
--- Adds to the usage of a scope, and says what it is then. Whoever adds to the same row waits until this is
--- committed or rolled back, so that no quota is exceeded by several at once.
+-- Adds to the usage of a scope and returns the new usage. Other transactions that add to the same
+-- scope wait until this one is committed or rolled back, so that concurrent uploads cannot exceed
+-- the quota together.
 -- name: file_usage_add
 INSERT INTO file_usage (scope, files, bytes) VALUES ($1, $2, $3)
 ON CONFLICT (scope) DO UPDATE
@@ -86,7 +88,8 @@ RETURNING @usage_columns@;
 -- name: file_usage_get
 SELECT @usage_columns@ FROM file_usage WHERE scope = $1;
 
--- The usage that is wrong: what it is, and what it should be.
+-- The scopes whose stored usage (files, bytes) differs from the true one (true_files, true_bytes),
+-- which is computed from the rows of `files`.
 
 -- define: wrong_usage
 both_sides AS (
@@ -97,8 +100,9 @@ both_sides AS (
     SELECT scope, 0, 0, bytes, files FROM file_usage
 ),
 wrong AS (
-    SELECT scope, CAST(sum(files) AS BIGINT) AS files, CAST(sum(true_files) AS BIGINT) AS true_files,
-           CAST(sum(bytes) AS BIGINT) AS bytes, CAST(sum(true_bytes) AS BIGINT) AS true_bytes
+    SELECT scope, CAST(sum(files) AS BIGINT) AS files,
+           CAST(sum(true_files) AS BIGINT) AS true_files, CAST(sum(bytes) AS BIGINT) AS bytes,
+           CAST(sum(true_bytes) AS BIGINT) AS true_bytes
       FROM both_sides GROUP BY scope
     HAVING sum(files) <> sum(true_files) OR sum(bytes) <> sum(true_bytes)
 )

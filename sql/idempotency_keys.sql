@@ -1,4 +1,5 @@
--- Answers kept for repetitions of a request: app/rest/idempotency.c.
+-- Stored responses for requests that are repeated with the same Idempotency-Key:
+-- app/rest/idempotency.c.
 
 -- name: idempotency_keys_expire
 DELETE FROM idempotency_keys

@@ -2,7 +2,8 @@
 
 -- A second invitation of an address replaces the first one.
 -- name: invitations_insert
-INSERT INTO invitations (organization_id, email, email_key, role, invited_by, created_at, expires_at)
+INSERT INTO invitations (organization_id, email, email_key, role, invited_by, created_at,
+                         expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (organization_id, email_key) DO UPDATE
    SET email = excluded.email, role = excluded.role, invited_by = excluded.invited_by,
@@ -29,7 +30,7 @@ SELECT id, email, role, 'invited' AS status, invited_by, created_at, expires_at
 -- name: invitations_delete
 DELETE FROM invitations WHERE id = $1;
 
--- Withdraws the invitations that their issuer could not issue any more.
+-- Deletes the invitations whose inviter no longer has the role that is needed to invite.
 -- name: invitations_delete_of_inviter
 DELETE FROM invitations
  WHERE invited_by = $1 AND organization_id = $2
@@ -37,30 +38,34 @@ DELETE FROM invitations
                     WHERE m.organization_id = $2 AND m.account_id = $1
                       AND (m.role = 'OWNER' OR (m.role = 'ADMIN' AND invitations.role <> 'OWNER')));
 
--- The invitations of an account: to its address, if that is proved, or if every address counts as proved ($2 = 1).
+-- The invitations of an account: those to its address, if the address is verified, or if the
+-- configuration trusts every address ($2 = 1).
 -- name: invitations_of_account
-SELECT i.id, i.organization_id, o.name AS organization_name, i.role, b.name AS inviter_name, i.created_at, i.expires_at
+SELECT i.id, i.organization_id, o.name AS organization_name, i.role, b.name AS inviter_name,
+       i.created_at, i.expires_at
   FROM accounts a
   JOIN invitations i ON i.email_key = a.email_key
   JOIN organizations o ON o.id = i.organization_id
   JOIN accounts b ON b.id = i.invited_by
- WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3
+ WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1)
+   AND i.expires_at > $3
  ORDER BY i.id LIMIT $4 OFFSET $5;
 
 -- name: invitations_count_of_account
 SELECT count(*) AS count
   FROM accounts a
   JOIN invitations i ON i.email_key = a.email_key
- WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3;
+ WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1)
+   AND i.expires_at > $3;
 
 -- name: invitations_to_account
 SELECT i.organization_id, i.role
   FROM accounts a
   JOIN invitations i ON i.email_key = a.email_key
- WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1) AND i.expires_at > $3
-   AND i.id = $4;
+ WHERE a.id = $1 AND (a.email_verified_at IS NOT NULL OR CAST($2 AS BIGINT) = 1)
+   AND i.expires_at > $3 AND i.id = $4;
 
--- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
+-- Rows with a time of issue in the future: see purge_shorten() in app/store/purge.h.
 -- name: invitations_ahead
 SELECT 1 FROM invitations WHERE created_at > $1 LIMIT 1;
 

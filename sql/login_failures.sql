@@ -1,4 +1,4 @@
--- Failed logins, and where somebody has logged in from: app/auth/throttle.c.
+-- Failed logins, and the known sources of successful ones: app/auth/throttle.c.
 
 -- name: login_failures_get
 SELECT failures, until FROM login_failures WHERE name_key = $1;
@@ -13,8 +13,8 @@ RETURNING failures;
 -- name: login_failures_set
 UPDATE login_failures SET until = $2 WHERE name_key = $1;
 
--- Adds an interval to what the budget has spent, from now ($2) until one interval later ($3), at most
--- until $4.
+-- Spends one failure of a budget: moves `until`, the time at which the budget is full again, one
+-- interval later, from $2 (now) to $3 if the budget is full, and to $4 at the latest.
 -- name: login_failures_spend
 INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, $3)
 ON CONFLICT (name_key) DO UPDATE
@@ -37,7 +37,7 @@ SELECT seen_at FROM login_sources WHERE source_key = $1;
 INSERT INTO login_sources (source_key, subject_key, seen_at) VALUES ($1, $2, $3)
 ON CONFLICT (source_key) DO UPDATE SET seen_at = $3;
 
--- Keeps the $2 latest sources of a subject.
+-- Deletes all but the $2 latest sources of a subject.
 -- name: login_sources_bound
 DELETE FROM login_sources
  WHERE source_key IN (SELECT source_key FROM login_sources WHERE subject_key = $1

@@ -1,4 +1,4 @@
--- Organizations and who belongs to them: app/auth/account.c, app/resources/organizations.c.
+-- Organizations and their members: app/auth/account.c, app/resources/organizations.c.
 
 -- name: organizations_insert
 INSERT INTO organizations (name, currency, created_at, updated_at)
@@ -29,7 +29,7 @@ UPDATE organizations SET version = version + 1 WHERE id = $1;
 -- name: members_insert
 INSERT INTO members (organization_id, account_id, role, created_at) VALUES ($1, $2, $3, $4);
 
--- Somebody who is a member already stays what they are.
+-- Adds a member. An existing member keeps its role.
 -- name: members_join
 INSERT INTO members (organization_id, account_id, role, created_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (organization_id, account_id) DO NOTHING;
@@ -43,7 +43,7 @@ SELECT m.account_id
 -- name: members_role
 SELECT role FROM members WHERE organization_id = $1 AND account_id = $2;
 
--- The default organization of an account, while it is a member of it.
+-- The default organization of an account; no row unless the account is a member of it.
 -- name: members_default_organization
 SELECT m.organization_id
   FROM accounts a
@@ -56,7 +56,8 @@ SELECT a.id, a.username, a.email, a.name, m.role, m.created_at
   JOIN accounts a ON a.id = m.account_id
  WHERE m.organization_id = $1 AND m.account_id = $2;
 
--- What a list of members begins with, and what counts it: app/rest/lists.c.
+-- The base statements of a list of members and of its count: app/rest/lists.c adds conditions and
+-- the order.
 -- name: members_list
 SELECT a.id, a.username, a.email, a.name, m.role, m.created_at, a.username_key
   FROM members m
@@ -69,7 +70,8 @@ SELECT count(*) AS count
   JOIN accounts a ON a.id = m.account_id
  WHERE m.organization_id = $1;
 
--- The owners of an organization, locked: two who step down at once must not leave it without one.
+-- The owners of an organization. Locks their rows, so that two owners who give up the role at the
+-- same time cannot leave the organization without an owner.
 -- name: members_owners sqlite
 SELECT account_id FROM members WHERE organization_id = $1 AND role = 'OWNER';
 

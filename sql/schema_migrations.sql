@@ -1,6 +1,6 @@
--- The record of the migrations that were applied: app/store/migrations.c.
+-- The table of the applied migrations: app/store/migrations.c.
 
--- Whether the record is there. In a database that was never migrated it is not.
+-- 1 if the table exists, 0 in a database that was never migrated.
 -- name: schema_migrations_exist sqlite
 SELECT count(*) AS count FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations';
 

@@ -4,7 +4,7 @@
 -- define: session_is_alive
 ended_at IS NULL AND expires_at >
 
--- Ends a session: the purge finds it by expires_at.
+-- Ends a session. Also sets expires_at, by which the purge finds the row.
 -- define: session_ends
 ended_at = $1, expires_at = CASE WHEN expires_at < $1 THEN expires_at ELSE $1 END
 
@@ -42,7 +42,7 @@ UPDATE sessions SET @session_ends@ WHERE account_id = $2 AND ended_at IS NULL;
 -- name: sessions_end_of_subject
 UPDATE sessions SET @session_ends@ WHERE subject = $2 AND ended_at IS NULL;
 
--- Ends the sessions of everybody with that subject or user name.
+-- Ends all sessions with that subject or user name.
 -- name: sessions_end_named
 UPDATE sessions SET @session_ends@
  WHERE (subject = $2 OR username_key = $3) AND ended_at IS NULL;
@@ -50,13 +50,14 @@ UPDATE sessions SET @session_ends@
 -- name: sessions_end_all
 UPDATE sessions SET @session_ends@ WHERE ended_at IS NULL;
 
--- Ends the sessions of a directory user that are older than the password, or were opened with rights
--- of an administrator that the user no longer has.
+-- Ends the sessions of a directory user that are older than the password, or were opened with
+-- administrator rights that the user no longer has.
 -- name: sessions_end_outdated
 UPDATE sessions SET @session_ends@
  WHERE subject = $2 AND ended_at IS NULL AND (epoch < $3 OR administrator > $4);
 
--- Ends the sessions of local administrators but those of the configured credentials.
+-- Ends the local administrator's sessions that were opened with other credentials than the
+-- configured ones.
 -- name: sessions_end_of_other_administrators
 UPDATE sessions SET @session_ends@
  WHERE subject LIKE 'local:%' AND ended_at IS NULL
@@ -65,8 +66,8 @@ UPDATE sessions SET @session_ends@
 -- name: sessions_end_of_other_keys
 UPDATE sessions SET @session_ends@ WHERE ended_at IS NULL AND key_id <> $2 AND key_id <> $3;
 
--- A page of the directory users with sessions behind $1, with the oldest epoch and the most rights of
--- these sessions.
+-- A page of the directory users with live sessions, after the subject $1, with the oldest epoch
+-- of these sessions and the highest rights.
 -- name: sessions_of_directory
 SELECT subject, min(epoch) AS oldest_epoch, max(administrator) AS any_administrator
   FROM sessions
@@ -81,8 +82,8 @@ SELECT id, subject, username, created_at, last_seen_at, expires_at, address, dev
    AND ($2 = '' OR subject = $2 OR username_key = $3)
  ORDER BY created_at, id;
 
--- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
--- Keeps replaced_at: setting it to now would start the grace period of a replaced token again.
+-- Rows with a time of issue in the future: see purge_shorten() in app/store/purge.h. replaced_at is
+-- not changed: setting it to now would start the grace period of a replaced token again.
 -- name: sessions_ahead
 SELECT 1 FROM sessions WHERE created_at > $1 LIMIT 1;
 
@@ -116,7 +117,7 @@ SELECT t.session_id, t.expires_at, t.replaced_at, s.subject, s.account_id, s.epo
 -- name: refresh_tokens_by_digest
 @refresh_token_columns@;
 
--- Locks the row, so that requests with one token are served one after the other.
+-- Locks the row, so that requests with the same token are handled one after the other.
 -- name: refresh_tokens_lock_by_digest sqlite
 @refresh_token_columns@;
 
@@ -126,7 +127,7 @@ SELECT t.session_id, t.expires_at, t.replaced_at, s.subject, s.account_id, s.epo
 -- name: refresh_tokens_replace
 UPDATE refresh_tokens SET replaced_at = $2 WHERE digest = $1;
 
--- The live token of a session has this digest.
+-- Returns a row if the live token of the session has this digest.
 -- name: refresh_tokens_live
 SELECT 1 FROM refresh_tokens WHERE digest = $1 AND session_id = $2 AND replaced_at IS NULL;
 

@@ -27,8 +27,8 @@ UPDATE tasks
        deal_id = $12, creator_id = $13, completed_at = $14
  WHERE organization_id = $1 AND id = $3;
 
--- How many are overdue now, $4: the counters of the days before today, up to the name $2, and what came
--- due since today's midnight, $3.
+-- Number of tasks that are overdue at $4 (now): the counters of the days before today, whose names
+-- are less than $2, plus the tasks that became overdue after $3 (midnight).
 -- name: tasks_overdue
 SELECT CAST(coalesce((SELECT sum(value) FROM counters
                        WHERE organization_id = $1 AND name >= 'tasks.due.' AND name < $2), 0)
@@ -36,7 +36,7 @@ SELECT CAST(coalesce((SELECT sum(value) FROM counters
                 WHERE organization_id = $1 AND overdue_from > $3 AND overdue_from <= $4
                   AND status <> 'DONE' AND deleted_at IS NULL) AS BIGINT) AS count;
 
--- What analytics tell, of the tasks made in a span of time; now is $4.
+-- Analytics of the tasks created in the period from $2 to before $3; $4 is the current time.
 
 -- define: task_figures
 count(*) AS total, count(CASE WHEN status = 'TODO' THEN 1 END) AS to_do,
@@ -48,7 +48,7 @@ count(*) AS total, count(CASE WHEN status = 'TODO' THEN 1 END) AS to_do,
 SELECT @task_figures@ FROM tasks
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
--- For + see contacts_figures_of_owner.
+-- For the unary + see contacts_figures_of_owner.
 -- name: tasks_figures_of_assignee
 SELECT @task_figures@ FROM tasks
  WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND assignee_id = $5

@@ -1,21 +1,21 @@
--- Tokens that expire: app/tokens/, app/resources/tokens.c.
+-- Expiring tokens: app/tokens/, app/resources/tokens.c.
 
 -- name: tokens_insert
 INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at)
 VALUES ($1, $2, $3, 0, $4, $5);
 
--- The index has all of it.
+-- The index covers all columns.
 -- name: tokens_check
 SELECT id, expires_at, max_uses FROM tokens WHERE digest = $1;
 
 -- name: tokens_uses
 SELECT uses FROM tokens WHERE id = $1;
 
--- One use of a token that has a limit; no row if there is none left by then.
+-- Adds one use to a token with a limit. Changes no row if no uses are left or it has expired.
 -- name: tokens_use
 UPDATE tokens SET uses = uses + 1 WHERE id = $1 AND uses < max_uses AND expires_at > $2;
 
--- Uses of one that has none.
+-- Adds uses to a token without a limit.
 -- name: tokens_used
 UPDATE tokens SET uses = uses + $2 WHERE id = $1;
 
@@ -34,7 +34,7 @@ SELECT t.id, t.purpose, t.max_uses, t.uses, t.created_at, t.expires_at FROM toke
 -- name: tokens_count
 SELECT count(*) AS count FROM tokens t WHERE true;
 
--- For rows that were issued while the clock was ahead: purge_shorten() in app/store/purge.c.
+-- Rows with a time of issue in the future: see purge_shorten() in app/store/purge.h.
 -- name: tokens_ahead
 SELECT 1 FROM tokens WHERE created_at > $1 LIMIT 1;
 
@@ -42,7 +42,7 @@ SELECT 1 FROM tokens WHERE created_at > $1 LIMIT 1;
 UPDATE tokens SET expires_at = expires_at - (created_at - $1), created_at = $1
  WHERE id IN (SELECT id FROM tokens WHERE created_at > $1 LIMIT $2);
 
--- Two that purge at the same time take different rows.
+-- SKIP LOCKED: two purges that run at the same time delete different rows.
 -- name: tokens_purge sqlite
 DELETE FROM tokens
  WHERE id IN (SELECT id FROM tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2);

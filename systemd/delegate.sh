@@ -1,16 +1,15 @@
 #!/bin/sh
-# Gives the service account of Kontora (LDAP_BIND_DN) the rights that it needs below one organizational
-# unit, and no others: it is never a domain administrator, and the directory itself refuses it every
-# change elsewhere. It may also read when password policies lock accounts: the password settings
-# objects of the domain.
+# Gives the service account of Kontora (LDAP_BIND_DN) the rights that it needs below one
+# organizational unit, and the right to read the lockout settings of the domain's password settings
+# objects. The account needs no other rights and must not be a domain administrator: the directory
+# itself then refuses changes outside of the unit.
 #
 #   sh delegate.sh ACCOUNT UNIT_DN [samba-tool options]
 #   sh delegate.sh kontora OU=Company,DC=example,DC=com
 #   sh delegate.sh kontora OU=Company,DC=example,DC=com -H ldap://dc1.example.com -U Administrator
 #
-# Runs samba-tool as root on a controller, or from another host with -H and -U. The account exists
-# already: samba-tool user create kontora --random-password. systemd/README.md has the commands for
-# Windows.
+# Run it as root on a controller, or on another host with -H and -U. Create the account first:
+# samba-tool user create kontora --random-password. systemd/README.md has the commands for Windows.
 set -eu
 
 [ $# -ge 2 ] || {
@@ -64,13 +63,14 @@ domain=$(printf '%s\n' "$unit" | awk -F, '{
     print dn
 }')
 [ -n "$domain" ] || {
-    echo "delegate.sh: $unit: no distinguished name: it must end in DC=…" >&2
+    echo "delegate.sh: $unit: not a distinguished name: it must end in DC=…" >&2
     exit 1
 }
 
 aces=
 
-# allow RIGHTS CLASS ATTRIBUTE…: of every object of the class below the place.
+# allow RIGHTS CLASS OBJECT…: grants rights on attributes, or a control access right, of all entries
+# of the class below the unit.
 allow() {
     rights=$1 class=$2
     shift 2
@@ -79,7 +79,8 @@ allow() {
     done
 }
 
-# Create and delete: children of the unit and of all places below it; delete also lets entries move.
+# Creates and deletes entries in the unit and below it; moving an entry needs the right to delete
+# it.
 for class in "$user" "$group" "$organizational_unit" "$container"; do
     aces="$aces(OA;CI;CCDC;$class;;$sid)(OA;CIIO;SDRPLCLORC;;$class;$sid)"
     allow WP "$class" "$cn" "$name" "$description"
@@ -92,13 +93,14 @@ allow CR "$user" "$reset_password"
 
 samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null
 
-# The thresholds of the domain's policy are open to all accounts, those of others are not.
+# All accounts may read the lockout threshold of the domain's policy, but not those of password
+# settings objects.
 aces="(A;;LC;;;$sid)"
 allow RP "$password_settings" "$lockout_threshold" "$lockout_window"
 samba-tool dsacl set --objectdn="CN=Password Settings Container,CN=System,$domain" --sddl="$aces" \
     "$@" >/dev/null
 
-# tokenGroups, by which Kontora tells privileged objects from others.
+# Members of this group may read tokenGroups, by which Kontora recognizes privileged objects.
 readers='Windows Authorization Access Group'
 samba-tool group listmembers "$readers" "$@" | grep -qixF "$account" ||
     samba-tool group addmembers "$readers" "$account" "$@" >/dev/null

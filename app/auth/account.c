@@ -48,7 +48,7 @@ static const char *copy_text(struct store_query *query, struct arena *arena, siz
     return text ? arena_string(arena, text) : NULL;
 }
 
-/* The row of a query for one account, NULL if there is none. */
+/* Reads the row of a query for one account; *account_r is NULL if there is none. */
 static struct error *read_account(struct store_query *query, struct arena *arena,
                                   struct account **account_r)
 {
@@ -107,12 +107,13 @@ struct error *account_rehash(struct store *store, struct arena *arena,
     return store_execute(query);
 }
 
-/* What the client is told of a violated constraint. Who has chosen an address alone is told of
- * that, whichever of the two the engine looked at first. */
-static struct error *taken(struct arena *arena, struct error *error, const struct account *account)
+/* Converts the violation of a unique index into an error that names the field. If the address is
+ * also the user name, the field is always "email": the engine may report either index. */
+static struct error *convert_account_violation(struct arena *arena, struct error *error,
+                                               const struct account *account)
 {
-    bool by_username = store_violated(error, "accounts_username_key");
-    if (!by_username && !store_violated(error, "accounts_email_key")) {
+    bool by_username = store_is_violation(error, "accounts_username_key");
+    if (!by_username && !store_is_violation(error, "accounts_email_key")) {
         return error;
     }
     const char *field =
@@ -120,8 +121,8 @@ static struct error *taken(struct arena *arena, struct error *error, const struc
     return error_detail(error_new(arena, ERR_ALREADY_EXISTS, NULL), field, FAULT_TAKEN, NULL);
 }
 
-/* The id that an insertion returns. */
-static struct error *read_id(struct store_query *query, int64_t *id_r)
+/* Executes an insertion and returns the new id. */
+static struct error *read_inserted_id(struct store_query *query, int64_t *id_r)
 {
     bool row;
     struct error *error = store_next(query, &row);
@@ -148,28 +149,28 @@ struct error *account_insert(struct store *store, struct arena *arena, struct ac
     } else {
         store_bind_null(query);
     }
-    struct error *error = read_id(query, &account->id);
-    return error ? taken(arena, error, account) : NULL;
+    struct error *error = read_inserted_id(query, &account->id);
+    return error ? convert_account_violation(arena, error, account) : NULL;
 }
 
 /* --- organizations --------------------------------------------------------------------------- */
 
-struct error *organization_insert(struct store *store, struct arena *arena,
-                                  struct organization *organization, int64_t owner_id,
-                                  int64_t now_ms)
+struct error *account_insert_organization(struct store *store, struct arena *arena,
+                                          struct organization *organization, int64_t owner_id,
+                                          int64_t now_ms)
 {
     struct store_query *query = store_query(store, arena, SQL_ORGANIZATIONS_INSERT);
     store_bind_text(query, organization->name);
     store_bind_text(query, organization->currency);
     store_bind_integer(query, now_ms);
-    struct error *error = read_id(query, &organization->id);
+    struct error *error = read_inserted_id(query, &organization->id);
     if (error) {
         return error;
     }
     query = store_query(store, arena, SQL_MEMBERS_INSERT);
     store_bind_integer(query, organization->id);
     store_bind_integer(query, owner_id);
-    store_bind_text(query, role_names[ROLE_OWNER]);
+    store_bind_text(query, principal_role_names[ROLE_OWNER]);
     store_bind_integer(query, now_ms);
     return store_execute(query);
 }
@@ -221,10 +222,10 @@ struct error *account_default_organization(struct store *store, struct arena *ar
     return error || !row ? error : store_next(query, &row);
 }
 
-/* Executes a change of the default organization. */
-static struct error *change_default(struct store *store, struct arena *arena,
-                                    enum sql_statement statement, int64_t id,
-                                    int64_t organization_id, bool *changed_r)
+/* Executes a statement that changes the default organization. *changed_r is true if it did. */
+static struct error *change_default_organization(struct store *store, struct arena *arena,
+                                                 enum sql_statement statement, int64_t id,
+                                                 int64_t organization_id, bool *changed_r)
 {
     struct store_query *query = store_query(store, arena, statement);
     store_bind_integer(query, id);
@@ -238,8 +239,8 @@ struct error *account_set_default_organization(struct store *store, struct arena
                                                int64_t organization_id)
 {
     bool changed;
-    struct error *error = change_default(store, arena, SQL_ACCOUNTS_SET_DEFAULT_ORGANIZATION, id,
-                                         organization_id, &changed);
+    struct error *error = change_default_organization(
+        store, arena, SQL_ACCOUNTS_SET_DEFAULT_ORGANIZATION, id, organization_id, &changed);
     return error || changed
                ? error
                : error_field(arena, "default_organization_id", FAULT_NO_SUCH_OBJECT, NULL);
@@ -249,14 +250,14 @@ struct error *account_init_default_organization(struct store *store, struct aren
                                                 int64_t id, int64_t organization_id)
 {
     bool changed;
-    return change_default(store, arena, SQL_ACCOUNTS_INIT_DEFAULT_ORGANIZATION, id, organization_id,
-                          &changed);
+    return change_default_organization(store, arena, SQL_ACCOUNTS_INIT_DEFAULT_ORGANIZATION, id,
+                                       organization_id, &changed);
 }
 
 struct error *account_clear_default_organization(struct store *store, struct arena *arena,
                                                  int64_t id, int64_t organization_id)
 {
     bool changed;
-    return change_default(store, arena, SQL_ACCOUNTS_CLEAR_DEFAULT_ORGANIZATION, id,
-                          organization_id, &changed);
+    return change_default_organization(store, arena, SQL_ACCOUNTS_CLEAR_DEFAULT_ORGANIZATION, id,
+                                       organization_id, &changed);
 }

@@ -1,6 +1,7 @@
 /*
- * Account: people who log in with a password that is kept here, and the organizations they belong
- * to. Names and addresses are unique whatever their case; passwords are kept as bcrypt hashes.
+ * Account: users whose password hashes are stored in the database, and their organizations. User
+ * names and email addresses are unique without regard to case. Passwords are stored as bcrypt
+ * hashes.
  */
 #ifndef AUTH_ACCOUNT_H
 #define AUTH_ACCOUNT_H
@@ -14,23 +15,25 @@ struct arena;
 struct account {
     int64_t id;
     const char *username, *email, *name;
-    const char *password_hash;   /* NULL: no password, so nobody logs in */
+    const char *password_hash;   /* NULL: no password: login is not possible */
     int64_t credentials_version; /* incremented with each new password */
-    int64_t verified_ms; /* of an account to insert: when the address was proved; 0: unproven */
+    int64_t verified_ms;         /* for account_insert(): when the address was verified; 0: never */
 };
 
-/* Whether bcrypt takes all of a password: it has 72 bytes and no NUL. A check of field maps. */
+/* Field check: FAULT_NONE if the password is within bcrypt's limit of 72 bytes. */
 enum fault_id account_check_password(const char *text, size_t length);
 
-/* True if a character outside of ASCII would be folded into it, as the Kelvin sign into a k: such a
- * name would pass for another one that does not look it up by folding, such as the directory's. */
+/* True if the text contains a non-ASCII character that case folding maps to ASCII, such as the
+ * Kelvin sign, which becomes k. Systems that do not fold, such as the directory, could take such a
+ * name for another user's. */
 bool account_name_is_ambiguous(const char *text, size_t length);
 
-/* An address: something, '@', a domain; no spaces. More is proved by sending to it. A check of
- * field maps. */
+/* Field check: FAULT_NONE if the text looks like an email address: a local part, '@' and a domain,
+ * without spaces. Only a message sent to it can prove more. */
 enum fault_id account_check_email(const char *text, size_t length);
 
-/* The account of a login name, which is an email address if it holds '@'; NULL: nobody's. */
+/* Finds an account by login name, which is an email address if it contains '@'. *account_r is NULL
+ * if there is none. */
 struct error *account_find(struct store *store, struct arena *arena, const char *name,
                            struct account **account_r) MUST_CHECK;
 
@@ -46,8 +49,8 @@ struct error *account_highest_cost(struct store *store, struct arena *arena,
 struct error *account_rehash(struct store *store, struct arena *arena,
                              const struct account *account, const char *hash) MUST_CHECK;
 
-/* Inside store_write(): adds an account, whose id is set. ERR_ALREADY_EXISTS, with the field that
- * is taken in its details. */
+/* Inside store_write(): inserts an account and sets its id. ERR_ALREADY_EXISTS, with the
+ * conflicting field in its details. */
 struct error *account_insert(struct store *store, struct arena *arena, struct account *account,
                              int64_t now_ms) MUST_CHECK;
 
@@ -56,10 +59,10 @@ struct organization {
     const char *name, *currency;
 };
 
-/* Inside store_write(): adds an organization, whose id is set, with its owner. */
-struct error *organization_insert(struct store *store, struct arena *arena,
-                                  struct organization *organization, int64_t owner_id,
-                                  int64_t now_ms) MUST_CHECK;
+/* Inside store_write(): inserts an organization with its owner, and sets its id. */
+struct error *account_insert_organization(struct store *store, struct arena *arena,
+                                          struct organization *organization, int64_t owner_id,
+                                          int64_t now_ms) MUST_CHECK;
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
@@ -69,17 +72,19 @@ struct error *account_verify_email(struct store *store, struct arena *arena, int
                                    int64_t now_ms) MUST_CHECK;
 
 /*
- * Inside store_write(): takes an address from an account that never proved it, and ends that
- * account's sessions, for somebody who did prove it. The account keeps its roles and its data.
- * *released_r is its id, 0 if no account held the address without a proof.
+ * Inside store_write(): removes an unverified address from the account that holds it, and ends the
+ * sessions of that account, so that a user who has verified the address can register it. The
+ * account keeps its roles and its data. *released_r is its id, or 0 if no account holds the address
+ * unverified.
  */
 struct error *account_release_email(struct store *store, struct arena *arena, const char *email,
                                     int64_t now_ms, int64_t *released_r) MUST_CHECK;
 
 /* --- the default organization ---------------------------------------------------------------- */
 
-/* The organization that an account's token is for. It is stored state of the account, which the
- * account alone changes; 0: none, also when the account is not a member of it any more. */
+/* Returns the account's default organization, for which its access tokens are issued. It is stored
+ * with the account, and only the account itself changes it. 0 if there is none, or if the account
+ * is no longer a member of it. */
 struct error *account_default_organization(struct store *store, struct arena *arena, int64_t id,
                                            int64_t *organization_r) MUST_CHECK;
 
@@ -91,8 +96,9 @@ struct error *account_set_default_organization(struct store *store, struct arena
 struct error *account_init_default_organization(struct store *store, struct arena *arena,
                                                 int64_t id, int64_t organization_id) MUST_CHECK;
 
-/* Inside store_write(): the account has no default organization any more if it was this one. No
- * other one takes its place: nobody but the account may choose where its data is stored. */
+/* Inside store_write(): if this organization is the account's default one, the account has no
+ * default organization any more. No other organization becomes the default: only the account
+ * itself decides where its data is stored. */
 struct error *account_clear_default_organization(struct store *store, struct arena *arena,
                                                  int64_t id, int64_t organization_id) MUST_CHECK;
 

@@ -25,15 +25,15 @@
 
 static const char local_prefix[] = "local:";
 
-/* In production: refuses a common password. A hash cannot be checked for that. */
-static bool check_administrator(const struct config *config, struct buffer *faults)
+/* Checks that the local administrator's password is not easy to guess. A hash cannot be checked. */
+static bool check_local_password(const struct config *config, struct buffer *faults)
 {
     struct arena *arena = arena_new();
     const struct new_password password = {.text = config->local_auth_password,
                                           .username = config->local_auth_username};
-    bool strong = *password.text == '$' || password_weakness(arena, &password) == FAULT_NONE;
+    bool strong = *password.text == '$' || password_strength_check(arena, &password) == FAULT_NONE;
     if (!strong) {
-        buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: is too easy to guess: it is common, too "
+        buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: too easy to guess: it is common, too "
                                   "simple, or contains LOCAL_AUTH_USERNAME\n");
     }
     arena_free(&arena);
@@ -42,11 +42,11 @@ static bool check_administrator(const struct config *config, struct buffer *faul
 
 static bool check_dictionary(struct buffer *faults)
 {
-    if (password_dictionary_readable()) {
+    if (password_strength_dictionary_readable()) {
         return true;
     }
     buffer_format(faults, "cracklib: cannot read the dictionary %s: %s; install cracklib-runtime\n",
-                  password_dictionary_path(), strerror(errno));
+                  password_strength_dictionary_path(), strerror(errno));
     return false;
 }
 
@@ -54,13 +54,14 @@ bool auth_check(const struct config *config, struct buffer *faults)
 {
     bool usable = password_hash_usable(config->local_auth_password);
     if (!usable) {
-        buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: begins as a hash ($…) and is none\n");
+        buffer_add_string(faults, "LOCAL_AUTH_PASSWORD: begins with $ but is not a valid hash of "
+                                  "crypt(5)\n");
     }
     if (config->environment != ENVIRONMENT_PRODUCTION) {
         return usable;
     }
     bool readable = check_dictionary(faults);
-    return check_administrator(config, faults) && usable && readable;
+    return check_local_password(config, faults) && usable && readable;
 }
 
 void auth_warn(const struct config *config, struct buffer *warnings)
@@ -72,18 +73,8 @@ void auth_warn(const struct config *config, struct buffer *warnings)
 
 /* --- credentials ----------------------------------------------------------------------------- */
 
-static bool is_same(char *const *known, const char *const *texts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!known[i] || strcmp(known[i], texts[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A digest of the configured name and password. It is kept with copies of what it was made of: each
- * request of the local administrator needs it. */
+/* Derives the epoch from the configured name and password by an HMAC. Caches it with copies of its
+ * input, because each request of the local administrator needs it. */
 int64_t auth_local_epoch(const struct config *config, struct arena *arena)
 {
     enum { TEXTS = 3 };
@@ -91,15 +82,19 @@ int64_t auth_local_epoch(const struct config *config, struct arena *arena)
     static int64_t epoch;
     const char *const texts[TEXTS] = {config->secret_key, config->local_auth_username,
                                       config->local_auth_password};
-    if (is_same(known, texts, TEXTS)) {
+    bool unchanged = true;
+    for (size_t i = 0; i < TEXTS; i++) {
+        unchanged = unchanged && known[i] && !strcmp(known[i], texts[i]);
+    }
+    if (unchanged) {
         return epoch;
     }
     for (size_t i = 0; i < TEXTS; i++) {
         free(known[i]);
-        known[i] = must_string(texts[i]);
+        known[i] = base_strdup(texts[i]);
     }
     const char *text = arena_format(arena, "%s\n%s", texts[1], texts[2]);
-    memcpy(&epoch, digest_keyed(arena, config->secret_key, text, strlen(text)), sizeof epoch);
+    memcpy(&epoch, digest_hmac(arena, config->secret_key, text, strlen(text)), sizeof epoch);
     epoch &= INT64_MAX;
     return epoch;
 }
@@ -123,12 +118,12 @@ static struct principal *local_administrator(const struct config *config, struct
     return principal;
 }
 
-bool auth_is_local(const struct config *config, const char *username)
+bool auth_is_local_username(const struct config *config, const char *username)
 {
-    return secret_equal(config->local_auth_username, username);
+    return password_secrets_equal(config->local_auth_username, username);
 }
 
-bool auth_local_from(const struct config *config, const char *address)
+bool auth_local_is_allowed_from(const struct config *config, const char *address)
 {
     return !*config->local_auth_networks ||
            network_list_contains(config->local_auth_networks, address);
@@ -138,11 +133,11 @@ struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const char *username, const char *password,
                                const struct principal **principal_r)
 {
-    /* Both are compared whatever the first yields: the time must not tell names that exist. */
-    bool name_fits = auth_is_local(config, username);
+    /* Always check both, so that the response time does not reveal whether the name is right. */
+    bool name_fits = auth_is_local_username(config, username);
     bool password_fits = password_verify(config->local_auth_password, password);
     if (!name_fits || !password_fits) {
-        return error_new(arena, ERR_INVALID_CREDENTIALS, "wrong name or password");
+        return error_new(arena, ERR_INVALID_CREDENTIALS, "wrong user name or password");
     }
     *principal_r = local_administrator(config, arena);
     return NULL;
@@ -158,25 +153,15 @@ static struct principal *principal_from(struct arena *arena, const struct accoun
     return principal;
 }
 
-/* Returns the bcrypt cost that every refused login takes: BCRYPT_COST, or the highest cost of a
- * stored hash if that is higher. */
-static struct error *cost_of_refusals(const struct config *config, struct store *store,
-                                      struct arena *arena, int64_t *cost_r)
-{
-    struct error *error = account_highest_cost(store, arena, cost_r);
-    *cost_r = *cost_r > config->bcrypt_cost ? *cost_r : config->bcrypt_cost;
-    return error;
-}
-
 struct error *auth_login_account(const struct config *config, struct store *store,
                                  struct arena *arena, const char *name, const char *password,
                                  const struct principal **principal_r, struct account **account_r)
 {
     struct account *account;
-    int64_t cost;
+    int64_t highest_cost;
     struct error *error = account_find(store, arena, name, &account);
     if (!error) {
-        error = cost_of_refusals(config, store, arena, &cost);
+        error = account_highest_cost(store, arena, &highest_cost);
     }
     if (error) {
         return error;
@@ -186,6 +171,8 @@ struct error *auth_login_account(const struct config *config, struct store *stor
                 strlen(password) <= PASSWORD_BYTES_MAX; /* bcrypt ignores further bytes */
     *account_r = account;
     if (!fits) {
+        /* Every failed login takes as long as the most expensive hash. */
+        int64_t cost = highest_cost > config->bcrypt_cost ? highest_cost : config->bcrypt_cost;
         password_complete_work(password, hash ? password_cost(hash) : 0, cost);
         return error_new(arena, ERR_INVALID_CREDENTIALS,
                          account ? "wrong password" : "no such user");
@@ -207,8 +194,9 @@ static struct error *replace_hash(struct store *store, void *context)
     return account_rehash(store, rehash->arena, rehash->account, rehash->hash);
 }
 
-struct error *auth_rehash(const struct config *config, struct store *store, struct arena *arena,
-                          const struct account *account, const char *password)
+struct error *auth_rehash_password(const struct config *config, struct store *store,
+                                   struct arena *arena, const struct account *account,
+                                   const char *password)
 {
     struct rehash rehash = {.arena = arena, .account = account};
     if (password_cost(account->password_hash) == config->bcrypt_cost) {
@@ -219,14 +207,14 @@ struct error *auth_rehash(const struct config *config, struct store *store, stru
                        : error_new(arena, ERR_INTERNAL, "bcrypt: cannot hash the password");
 }
 
-struct error *auth_hash(const struct config *config, struct arena *arena,
-                        const struct new_password *password, const char **hash_r)
+struct error *auth_hash_password(const struct config *config, struct arena *arena,
+                                 const struct new_password *password, const char **hash_r)
 {
-    if (config->environment == ENVIRONMENT_PRODUCTION && !password_dictionary_readable()) {
+    if (config->environment == ENVIRONMENT_PRODUCTION && !password_strength_dictionary_readable()) {
         return error_new(arena, ERR_INTERNAL, "cracklib: cannot read the dictionary %s",
-                         password_dictionary_path());
+                         password_strength_dictionary_path());
     }
-    enum fault_id weakness = password_weakness(arena, password);
+    enum fault_id weakness = password_strength_check(arena, password);
     if (weakness != FAULT_NONE) {
         return error_field(arena, password->field, weakness, NULL);
     }
@@ -236,9 +224,9 @@ struct error *auth_hash(const struct config *config, struct arena *arena,
 
 /* --- tokens ---------------------------------------------------------------------------------- */
 
-struct session_terms auth_session_terms(const struct config *config)
+struct session_settings auth_session_settings(const struct config *config)
 {
-    return (struct session_terms){
+    return (struct session_settings){
         .key = config->jwt_secret_key,
         .previous_key = config->jwt_secret_key_previous,
         .now_ms = clock_wall_ms(),
@@ -247,37 +235,33 @@ struct session_terms auth_session_terms(const struct config *config)
     };
 }
 
-/* Seconds that an access token lives: at most until the absolute end of its session. */
-static int64_t access_lifetime(const struct config *config, const struct session *session)
+/* Returns the session's refresh token and a new access token, which expires with the session at the
+ * latest. */
+static struct error *issue_tokens(const struct config *config, struct arena *arena,
+                                  const struct principal *principal, const struct session *session,
+                                  int64_t organization_id, struct auth_tokens *tokens_r)
 {
     int64_t lifetime = config->jwt_expiration_hours * S_PER_HOUR;
     int64_t left = (session->expires_ms - clock_wall_ms()) / MS_PER_S;
-    return lifetime < left ? lifetime : left;
-}
-
-/* The access token that goes with a session. */
-static struct error *issue(const struct config *config, struct arena *arena,
-                           const struct principal *principal, const struct session *session,
-                           int64_t organization_id, struct auth_tokens *tokens_r)
-{
     struct token_claims claims = {
         .subject = principal->id,
         .session = session->id,
         .organization_id = organization_id,
     };
-    if (principal->kind == PRINCIPAL_DIRECTORY) { /* who is not looked up each time */
+    if (principal->kind == PRINCIPAL_DIRECTORY) { /* later requests do not read the directory */
         claims.profile = (struct token_profile){principal->username, principal->email,
                                                 principal->name, principal->administrator};
     }
     tokens_r->refresh = session->refresh_token;
-    tokens_r->expires_in = access_lifetime(config, session);
+    tokens_r->expires_in = lifetime < left ? lifetime : left;
     if (tokens_r->expires_in <= 0) {
-        return error_new(arena, ERR_TOKEN_EXPIRED, "the session has reached its absolute end");
+        return error_new(arena, ERR_TOKEN_EXPIRED, "the session has reached its maximum lifetime");
     }
     return token_issue(arena, config->jwt_secret_key, &claims, tokens_r->expires_in,
                        &tokens_r->access);
 }
 
+/* Returns a session of the principal, without an id. */
 static struct session session_of(const struct principal *principal)
 {
     return (struct session){
@@ -291,7 +275,7 @@ static struct session session_of(const struct principal *principal)
 
 /* Caches a session. Sessions of accounts are not cached, because a statement reads them with
  * each request. `generation` was read before the session was. */
-static void keep_session(const struct session *session, uint64_t generation)
+static void cache_session(const struct session *session, uint64_t generation)
 {
     unsigned char id[RANDOM_ID_BYTES];
     const struct session_facts facts = {
@@ -300,48 +284,48 @@ static void keep_session(const struct session *session, uint64_t generation)
         .administrator = session->administrator,
     };
     if (!session->account_id && session_id_bytes(session->id, id)) {
-        session_cache_keep(id, session->subject, generation, &facts);
+        session_cache_store(id, session->subject, generation, &facts);
     }
 }
 
-/* Call after a write that may have ended sessions. With SQLite, the group commit comes later and
- * calls auth_committed(). */
-static struct error *ended(struct store *store, struct error *error)
+/* Called after a write that may have ended sessions: invalidates their cached copies if the write
+ * is committed. On SQLite, auth_after_commit() does that after the group commit. */
+static void invalidate_if_committed(struct store *store)
 {
-    if (!store_turn_open(store)) {
-        session_cache_committed();
+    if (!store_group_open(store)) {
+        session_cache_after_commit();
     }
-    return error;
 }
 
-void auth_committed(void)
+void auth_after_commit(void)
 {
-    session_cache_committed();
+    session_cache_after_commit();
 }
 
-/* What the transactions below work with. */
+/* The context of the transactions that begin a session or add an account. */
 struct opening {
     const struct config *config;
     struct arena *arena;
-    const struct throttle *throttle; /* of the login; NULL for a registration */
+    const struct throttle *throttle; /* NULL for a registration */
     const struct session_client *client;
     struct session session;
     struct auth_registration *registration;
 };
 
-static struct error *open_session(struct store *store, void *context)
+static struct error *begin_session(struct store *store, void *context)
 {
     struct opening *work = context;
-    const struct session_terms terms = auth_session_terms(work->config);
-    struct error *error = work->throttle
-                              ? throttle_passed(store, work->arena, work->throttle, clock_wall_ms())
-                              : NULL;
+    const struct session_settings terms = auth_session_settings(work->config);
+    struct error *error =
+        work->throttle ? throttle_count_success(store, work->arena, work->throttle, clock_wall_ms())
+                       : NULL;
     return error ? error : session_begin(store, work->arena, &terms, work->client, &work->session);
 }
 
-struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
-                        const struct principal *principal, const struct throttle *throttle,
-                        const struct session_client *client, struct auth_tokens *tokens_r)
+struct error *auth_begin_session(const struct config *config, struct store *store,
+                                 struct arena *arena, const struct principal *principal,
+                                 const struct throttle *throttle,
+                                 const struct session_client *client, struct auth_tokens *tokens_r)
 {
     struct opening work = {
         .config = config,
@@ -356,20 +340,22 @@ struct error *auth_open(const struct config *config, struct store *store, struct
         error = account_default_organization(store, arena, principal->account_id, &organization_id);
     }
     if (!error) {
-        error = store_write(store, arena, open_session, &work);
+        error = store_write(store, arena, begin_session, &work);
     }
     if (error) {
         return error;
     }
     unsigned char id[RANDOM_ID_BYTES];
-    if (session_id_bytes(work.session.id, id)) { /* nobody has heard of it yet */
-        keep_session(&work.session, session_cache_generation(id));
+    if (session_id_bytes(work.session.id, id)) { /* no other process can have ended it yet */
+        cache_session(&work.session, session_cache_generation(id));
     }
-    return issue(config, arena, principal, &work.session, organization_id, tokens_r);
+    return issue_tokens(config, arena, principal, &work.session, organization_id, tokens_r);
 }
 
-/* Uses up the link of a registration. Where every address counts as proved, its holder keeps it. */
-static struct error *prove_address(struct store *store, const struct opening *work, int64_t now)
+/* Consumes the link of a registration, if there is one, and removes the address from an account
+ * that holds it unverified; not if the configuration trusts every address. */
+static struct error *verify_registered_address(struct store *store, const struct opening *work,
+                                               int64_t now)
 {
     struct auth_registration *registration = work->registration;
     const char *email = registration->account.email;
@@ -379,7 +365,7 @@ static struct error *prove_address(struct store *store, const struct opening *wo
     }
     struct error *error = email_link_use(store, work->arena, registration->link, email, now);
     registration->account.verified_ms = now;
-    if (!error && !config_trusts_addresses(work->config)) {
+    if (!error && !config_trusts_email_addresses(work->config)) {
         error = account_release_email(store, work->arena, email, now, &registration->released_id);
     }
     return error;
@@ -390,13 +376,13 @@ static struct error *add_account(struct store *store, void *context)
     struct opening *work = context;
     struct auth_registration *registration = work->registration;
     int64_t now = clock_wall_ms();
-    struct error *error = prove_address(store, work, now);
+    struct error *error = verify_registered_address(store, work, now);
     if (!error) {
         error = account_insert(store, work->arena, &registration->account, now);
     }
     if (!error) {
-        error = organization_insert(store, work->arena, &registration->organization,
-                                    registration->account.id, now);
+        error = account_insert_organization(store, work->arena, &registration->organization,
+                                            registration->account.id, now);
     }
     return error ? error
                  : account_set_default_organization(store, work->arena, registration->account.id,
@@ -418,9 +404,9 @@ static struct error *add_registration(struct store *store, void *context)
     if (error) {
         return error;
     }
-    registration->account.credentials_version = 1; /* of a new row */
+    registration->account.credentials_version = 1; /* the column's default */
     work->session = session_of(principal_from(work->arena, &registration->account));
-    return open_session(store, work);
+    return begin_session(store, work);
 }
 
 struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
@@ -432,14 +418,14 @@ struct error *auth_register(const struct config *config, struct store *store, st
                            .registration = registration};
     struct error *error = store_write(store, arena, add_registration, &work);
     return error ? error
-                 : issue(config, arena, principal_from(arena, &registration->account),
-                         &work.session, registration->organization.id, tokens_r);
+                 : issue_tokens(config, arena, principal_from(arena, &registration->account),
+                                &work.session, registration->organization.id, tokens_r);
 }
 
-/* --- refreshing, ending ---------------------------------------------------------------------- */
+/* --- refreshing and ending ------------------------------------------------------------------- */
 
-/* NULL if the subject is nobody, for tokens outlive the configuration. Of an account and of people
- * of the directory only the id is set. */
+/* Returns the principal of a token's subject; NULL if the configuration has changed and the subject
+ * cannot log in any more. Only the id is set for an account or a directory user. */
 static struct principal *find_subject(const struct config *config, struct arena *arena,
                                       const char *subject)
 {
@@ -455,7 +441,7 @@ static struct principal *find_subject(const struct config *config, struct arena 
     return strcmp(local->id, subject) ? NULL : local;
 }
 
-static struct error *refuse_subject(struct arena *arena)
+static struct error *unknown_subject_error(struct arena *arena)
 {
     return error_new(arena, ERR_INVALID_TOKEN, "the subject does not exist");
 }
@@ -464,7 +450,7 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
                                    struct arena *arena, const char *token,
                                    const struct principal **principal_r)
 {
-    const struct session_terms terms = auth_session_terms(config);
+    const struct session_settings terms = auth_session_settings(config);
     struct session session;
     struct account *account = NULL;
     struct error *error = session_find(store, arena, &terms, token, &session);
@@ -473,12 +459,12 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
     }
     const struct principal *principal = find_subject(config, arena, session.subject);
     if (!principal) {
-        return refuse_subject(arena);
+        return unknown_subject_error(arena);
     }
     if (principal->account_id) {
         error = account_get(store, arena, principal->account_id, &account);
         if (!error && !account) {
-            error = refuse_subject(arena);
+            error = unknown_subject_error(arena);
         }
     }
     if (!error) {
@@ -487,30 +473,29 @@ struct error *auth_refresh_subject(const struct config *config, struct store *st
     return error;
 }
 
-static void report_reuse(const struct session *session, const struct session_client *client)
+/* Refreshes the session of the refresh token or, if `token` is NULL, renews the principal's
+ * session. */
+static struct error *continue_session(const struct config *config, struct store *store,
+                                      struct arena *arena, const struct principal *principal,
+                                      const struct session_client *client, const char *token,
+                                      struct session *session)
 {
-    metrics_add(METRIC_REFRESH_REUSE, 0, 1);
-    log_warning("session %s of %s is ended: a replaced refresh token was used again, from %s",
-                session->id, session->subject, client->address);
-}
-
-/* Refreshes the session of the refresh token, or renews the principal's session if `token` is
- * NULL. */
-static struct error *go_on(const struct config *config, struct store *store, struct arena *arena,
-                           const struct principal *principal, const struct session_client *client,
-                           const char *token, struct session *session)
-{
-    const struct session_terms terms = auth_session_terms(config);
-    struct session_outcome outcome;
-    if (!token) {
+    const struct session_settings terms = auth_session_settings(config);
+    struct session_outcome outcome = {.reused = false};
+    struct error *error;
+    if (token) {
+        error = session_refresh(store, arena, &terms, client, token, session, &outcome);
+    } else {
         memccpy(session->id, principal->session, '\0', sizeof session->id);
-        return ended(store, session_renew(store, arena, &terms, client, session));
+        error = session_renew(store, arena, &terms, client, session);
     }
-    struct error *error = session_refresh(store, arena, &terms, client, token, session, &outcome);
     if (outcome.reused) {
-        report_reuse(session, client);
+        metrics_add(METRIC_REFRESH_REUSE, 0, 1);
+        log_warning("session %s of %s: ended: a replaced refresh token was used again, from %s",
+                    session->id, session->subject, client->address);
     }
-    return ended(store, error);
+    invalidate_if_committed(store);
+    return error;
 }
 
 struct error *auth_refresh(const struct config *config, struct store *store, struct arena *arena,
@@ -520,15 +505,18 @@ struct error *auth_refresh(const struct config *config, struct store *store, str
     struct session session = session_of(principal);
     int64_t organization_id = principal->organization_id;
     if (!token && !principal->session) {
-        return error_new(arena, ERR_INVALID_TOKEN, "no session");
+        return error_new(arena, ERR_INVALID_TOKEN, "the token has no session");
     }
-    struct error *error = go_on(config, store, arena, principal, client, token, &session);
+    struct error *error =
+        continue_session(config, store, arena, principal, client, token, &session);
     if (!error && principal->account_id && principal->role == ROLE_NONE) {
         error = account_default_organization(store, arena, principal->account_id, &organization_id);
     }
-    return error ? error : issue(config, arena, principal, &session, organization_id, tokens_r);
+    return error ? error
+                 : issue_tokens(config, arena, principal, &session, organization_id, tokens_r);
 }
 
+/* The context of the transactions that end sessions. */
 struct ending {
     struct arena *arena;
     const struct principal *principal;
@@ -547,10 +535,12 @@ struct error *auth_logout(struct store *store, struct arena *arena,
                           const struct principal *principal)
 {
     struct ending work = {.arena = arena, .principal = principal};
-    return ended(store, store_write(store, arena, end_session, &work));
+    struct error *error = store_write(store, arena, end_session, &work);
+    invalidate_if_committed(store);
+    return error;
 }
 
-static struct error *end_subject(struct store *store, void *context)
+static struct error *end_subject_sessions(struct store *store, void *context)
 {
     struct ending *work = context;
     return session_end_subject(store, work->arena, work->subject, clock_wall_ms(), &work->count);
@@ -559,7 +549,9 @@ static struct error *end_subject(struct store *store, void *context)
 struct error *auth_end_sessions(struct store *store, struct arena *arena, const char *guid)
 {
     struct ending work = {.arena = arena, .subject = principal_of_directory(arena, guid)->id};
-    return ended(store, store_write(store, arena, end_subject, &work));
+    struct error *error = store_write(store, arena, end_subject_sessions, &work);
+    invalidate_if_committed(store);
+    return error;
 }
 
 static struct error *set_password(struct store *store, void *context)
@@ -582,21 +574,21 @@ struct error *auth_change_password(const struct config *config, struct store *st
                                    const struct new_password *password)
 {
     struct ending work = {.arena = arena, .principal = principal};
-    struct error *error = auth_hash(config, arena, password, &work.password_hash);
+    struct error *error = auth_hash_password(config, arena, password, &work.password_hash);
     return error ? error : store_write(store, arena, set_password, &work);
 }
 
-/* --- bearers --------------------------------------------------------------------------------- */
+/* --- bearer tokens --------------------------------------------------------------------------- */
 
 /* Reads the account's names and its role in the organization. ERR_INVALID_TOKEN unless the
  * session is alive and was opened with the account's current password. */
-static struct error *look_up_account(struct store *store, struct arena *arena,
-                                     struct principal *principal)
+static struct error *read_account_principal(struct store *store, struct arena *arena,
+                                            struct principal *principal)
 {
     unsigned char *id = arena_alloc(arena, RANDOM_ID_BYTES);
     bool row;
     if (!principal->session || !session_id_bytes(principal->session, id)) {
-        return error_new(arena, ERR_INVALID_TOKEN, "no session");
+        return error_new(arena, ERR_INVALID_TOKEN, "the token has no session");
     }
     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_PRINCIPAL);
     store_bind_integer(query, principal->account_id);
@@ -608,7 +600,8 @@ static struct error *look_up_account(struct store *store, struct arena *arena,
         return error;
     }
     if (!row || store_is_null(query, SQL_ACCOUNTS_PRINCIPAL_SESSION_EXPIRES_AT)) {
-        return error_new(arena, ERR_INVALID_TOKEN, row ? "the session has ended" : "no account");
+        return error_new(arena, ERR_INVALID_TOKEN,
+                         row ? "the session has ended" : "the account does not exist");
     }
     principal->username =
         arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_USERNAME, NULL));
@@ -617,20 +610,20 @@ static struct error *look_up_account(struct store *store, struct arena *arena,
             ? NULL
             : arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_EMAIL, NULL));
     principal->name = arena_string(arena, store_text(query, SQL_ACCOUNTS_PRINCIPAL_NAME, NULL));
-    principal->role = role_of_name(store_text(query, SQL_ACCOUNTS_PRINCIPAL_ROLE, NULL));
+    principal->role = principal_role_by_name(store_text(query, SQL_ACCOUNTS_PRINCIPAL_ROLE, NULL));
     principal->epoch = store_integer(query, SQL_ACCOUNTS_PRINCIPAL_CREDENTIALS_VERSION);
     return store_next(query, &row);
 }
 
-/* Reads the session of a principal that is not an account, from the cache while it is fresh.
- * While the database is down, a session that was alive when this host last read it is accepted:
- * the directory must be served without the database. */
+/* Reads the session of a principal that is not an account, from the cache while its entry is fresh.
+ * While the database is down, accepts a session that was alive when this host last read it, because
+ * the directory must be usable without the database. */
 static struct error *read_session(struct store *store, struct arena *arena,
                                   const struct principal *principal, const unsigned char *id,
                                   struct session_facts *facts_r)
 {
-    uint64_t generation = session_cache_generation(id); /* before anything is read */
-    enum session_known known = session_cache_find(id, principal->id, facts_r);
+    uint64_t generation = session_cache_generation(id); /* before the database is read */
+    enum session_cache_state known = session_cache_find(id, principal->id, facts_r);
     struct store_health health;
     struct session session;
     if (known == SESSION_FRESH) {
@@ -649,7 +642,7 @@ static struct error *read_session(struct store *store, struct arena *arena,
     if (error && (known == SESSION_UNKNOWN || error->id != ERR_DATABASE_UNAVAILABLE)) {
         return error;
     }
-    session_cache_keep(id, principal->id, generation, facts_r);
+    session_cache_store(id, principal->id, generation, facts_r);
     return NULL;
 }
 
@@ -660,7 +653,7 @@ static struct error *check_session(struct store *store, struct arena *arena,
     unsigned char id[RANDOM_ID_BYTES];
     struct session_facts facts;
     if (!principal->session || !session_id_bytes(principal->session, id)) {
-        return error_new(arena, ERR_INVALID_TOKEN, "no session");
+        return error_new(arena, ERR_INVALID_TOKEN, "the token has no session");
     }
     struct error *error = read_session(store, arena, principal, id, &facts);
     if (error) {
@@ -681,7 +674,7 @@ static struct error *find_principal(const struct config *config, struct store *s
     struct principal *principal = find_subject(config, arena, claims->subject);
     struct error *error = NULL;
     if (!principal) {
-        return refuse_subject(arena);
+        return unknown_subject_error(arena);
     }
     principal->session = claims->session;
     if (principal->kind == PRINCIPAL_DIRECTORY) {
@@ -692,20 +685,20 @@ static struct error *find_principal(const struct config *config, struct store *s
     }
     if (principal->kind == PRINCIPAL_ACCOUNT) {
         principal->organization_id = organization_id ? organization_id : claims->organization_id;
-        error = look_up_account(store, arena, principal);
+        error = read_account_principal(store, arena, principal);
     } else {
         error = check_session(store, arena, principal);
     }
     if (!error && organization_id && principal->role == ROLE_NONE) {
-        error = error_new(arena, ERR_NOT_FOUND, NULL); /* whatever belongs to others */
+        error = error_new(arena, ERR_NOT_FOUND, NULL); /* does not reveal that it exists */
     }
     *principal_r = error ? NULL : principal;
     return error;
 }
 
-/* Verifies a token under the key, else under the previous one. */
-static struct error *verify_token(const struct config *config, struct arena *arena,
-                                  const char *token, struct token_claims *claims_r)
+/* Verifies a token under the current key, or else under the previous one. */
+static struct error *verify_access_token(const struct config *config, struct arena *arena,
+                                         const char *token, struct token_claims *claims_r)
 {
     struct error *error = token_verify(arena, config->jwt_secret_key, token, claims_r);
     const char *previous = config->jwt_secret_key_previous;
@@ -713,9 +706,10 @@ static struct error *verify_token(const struct config *config, struct arena *are
     return may_be_older ? token_verify(arena, previous, token, claims_r) : error;
 }
 
-struct error *auth_bearer(const struct config *config, struct store *store, struct arena *arena,
-                          const char *authorization, int64_t organization_id,
-                          const struct principal **principal_r)
+struct error *auth_authenticate_bearer(const struct config *config, struct store *store,
+                                       struct arena *arena, const char *authorization,
+                                       int64_t organization_id,
+                                       const struct principal **principal_r)
 {
     static const char scheme[] = "Bearer ";
     struct token_claims claims;
@@ -724,20 +718,21 @@ struct error *auth_bearer(const struct config *config, struct store *store, stru
         return NULL;
     }
     if (strncasecmp(authorization, scheme, sizeof scheme - 1) != 0) {
-        return error_new(arena, ERR_INVALID_TOKEN, "another authentication scheme");
+        return error_new(arena, ERR_INVALID_TOKEN, "the authentication scheme is not Bearer");
     }
     const char *token = authorization + sizeof scheme - 1;
-    struct error *error = verify_token(config, arena, token + strspn(token, " "), &claims);
+    struct error *error = verify_access_token(config, arena, token + strspn(token, " "), &claims);
     return error ? error
                  : find_principal(config, store, arena, &claims, organization_id, principal_r);
 }
 
-const char *auth_outdated(const struct principal *principal, int64_t epoch, bool administrator)
+const char *auth_outdated_reason(const struct principal *principal, int64_t epoch,
+                                 bool administrator)
 {
     if (epoch > principal->epoch) {
         return "the password was changed after the login";
     }
     return principal->opened_as_administrator && !administrator
-               ? "the user has left the group of the administrators"
+               ? "the user is no longer an administrator of the directory"
                : NULL;
 }

@@ -1,12 +1,13 @@
 /*
- * Auth: turns credentials and bearer tokens into principals, and principals into tokens. Access
- * tokens are JSON Web Tokens; refresh tokens, and with them what a logout ends, are sessions in the
- * store (session.h).
+ * Auth: authenticates credentials and bearer tokens, and issues tokens. Access tokens are JSON Web
+ * Tokens. Each belongs to a session in the database (session.h), which refresh tokens prolong and a
+ * logout ends.
  *
- * The session of a token is checked with each request, and so is the epoch of its credentials. An
- * account and its session are read by one statement. Sessions of the local administrator and of
- * directory users are kept in shared memory for two seconds (session_cache.h), and for as long as
- * the database is down: these principals need no database then.
+ * Every request checks that the session of its token is alive, and that the credentials are still
+ * those of the login (their epoch, see session.h). For an account, one statement reads the account
+ * and the session. Sessions of the local administrator and of directory users are cached in shared
+ * memory for two seconds (session_cache.h), and for as long as the database is down: these
+ * principals can work without the database.
  */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
@@ -29,96 +30,100 @@ struct throttle;
 struct auth_tokens {
     const char *access;
     const char *refresh; /* NULL: none */
-    int64_t expires_in;  /* seconds, of the access token */
+    int64_t expires_in;  /* lifetime of the access token in seconds */
 };
 
-/* Adds a line to `faults` for everything that is wrong with the settings. False if there is any. */
+/* Appends a line to `faults` for each invalid setting. Returns false if there is one. */
 bool auth_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
-/* Adds a line to `warnings` for everything that production would not start with. */
+/* Appends a line to `warnings` for each fault that would prevent a start in production only. */
 void auth_warn(const struct config *config, struct buffer *warnings);
 
 /* --- credentials ----------------------------------------------------------------------------- */
 
-/* Whether it is the name of the local administrator. */
-bool auth_is_local(const struct config *config, const char *username);
+/* True if this is the user name of the local administrator. */
+bool auth_is_local_username(const struct config *config, const char *username);
 
 /* True if the local administrator may log in from that address (LOCAL_AUTH_NETWORKS). */
-bool auth_local_from(const struct config *config, const char *address);
+bool auth_local_is_allowed_from(const struct config *config, const char *address);
 
-/* The local administrator, for this name and password; ERR_INVALID_CREDENTIALS, after the same work
- * for every name. */
+/* Authenticates the local administrator. ERR_INVALID_CREDENTIALS, in the same time for every name.
+ */
 struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const char *username, const char *password,
                                const struct principal **principal_r) MUST_CHECK;
 
-/* Authenticates an account by name and password. Fails with ERR_INVALID_CREDENTIALS, after the
- * same work for every name; *account_r is the account of that name, NULL if there is none. */
+/* Authenticates an account by name and password. ERR_INVALID_CREDENTIALS, in the same time for
+ * every name; *account_r is then the account of that name, NULL if there is none. */
 struct error *auth_login_account(const struct config *config, struct store *store,
                                  struct arena *arena, const char *name, const char *password,
                                  const struct principal **principal_r,
                                  struct account **account_r) MUST_CHECK;
 
 /* Hashes a password that was just verified again if the cost of its hash differs from
- * BCRYPT_COST, and stores the new hash. Sessions stay valid. If the password was changed
- * meanwhile, the changed one stays. */
-struct error *auth_rehash(const struct config *config, struct store *store, struct arena *arena,
-                          const struct account *account, const char *password) MUST_CHECK;
+ * BCRYPT_COST, and stores the new hash. Sessions stay valid. A no-op if the password was changed
+ * meanwhile. */
+struct error *auth_rehash_password(const struct config *config, struct store *store,
+                                   struct arena *arena, const struct account *account,
+                                   const char *password) MUST_CHECK;
 
-/* The subject of the local administrator's tokens. */
+/* Returns the subject of the local administrator's tokens. */
 const char *auth_local_subject(const struct config *config, struct arena *arena)
     __attribute__((returns_nonnull));
 
-/* The epoch of the local administrator's sessions: it changes with LOCAL_AUTH_USERNAME and
- * LOCAL_AUTH_PASSWORD. */
+/* Returns the epoch of the local administrator's credentials: it changes with LOCAL_AUTH_USERNAME
+ * and LOCAL_AUTH_PASSWORD. */
 int64_t auth_local_epoch(const struct config *config, struct arena *arena);
 
 /* Returns the bcrypt hash of a new password, with the configured cost. ERR_VALIDATION with the
  * password's field if it is too easy to guess. Every stored password is hashed here. */
-struct error *auth_hash(const struct config *config, struct arena *arena,
-                        const struct new_password *password, const char **hash_r) MUST_CHECK;
+struct error *auth_hash_password(const struct config *config, struct arena *arena,
+                                 const struct new_password *password,
+                                 const char **hash_r) MUST_CHECK;
 
 /* --- sessions -------------------------------------------------------------------------------- */
 
-/* The settings of sessions, and the time. */
-struct session_terms auth_session_terms(const struct config *config);
+/* Returns the configured settings of sessions, and the current time. */
+struct session_settings auth_session_settings(const struct config *config);
 
-/* Begins a session after a verified login. The same transaction forgets the login's failures
- * (throttle_passed()). */
-struct error *auth_open(const struct config *config, struct store *store, struct arena *arena,
-                        const struct principal *principal, const struct throttle *throttle,
-                        const struct session_client *client,
-                        struct auth_tokens *tokens_r) MUST_CHECK;
+/* Begins a session after a successful login. The same transaction resets the failure count of the
+ * login (throttle_count_success()). */
+struct error *auth_begin_session(const struct config *config, struct store *store,
+                                 struct arena *arena, const struct principal *principal,
+                                 const struct throttle *throttle,
+                                 const struct session_client *client,
+                                 struct auth_tokens *tokens_r) MUST_CHECK;
 
-/* A new account with an organization of its own, its default one, and its first session, all at
- * once. With a one-use link the address is proved: an account that holds it without a proof loses
- * it. ERR_LINK_INVALID. */
+/* The registration of an account with an organization of its own. */
 struct auth_registration {
     struct account account;
     struct organization organization;
-    const char *link;    /* the token of a one-use link for the address; NULL: none */
-    int64_t released_id; /* set to the account that has lost the address; 0: none */
-    /* where the registration came from; unused by auth_add_account() */
-    struct session_client client;
+    const char *link;    /* token of a one-use link that verifies the address; NULL: none */
+    int64_t released_id; /* set to the account that held the address unverified; 0: none */
+    struct session_client client; /* the registration's origin; unused by auth_add_account() */
 };
+
+/* Adds the account and its organization, as the account's default one, and begins its first
+ * session, in one transaction. A link verifies the address: an account that holds the address
+ * unverified loses it. ERR_LINK_INVALID. */
 struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
                             struct auth_registration *registration,
                             struct auth_tokens *tokens_r) MUST_CHECK;
 
-/* The same without a session. */
+/* Like auth_register(), without a session. */
 struct error *auth_add_account(struct store *store, struct arena *arena,
                                struct auth_registration *registration) MUST_CHECK;
 
-/* Whom a refresh token stands for; of people of the directory it tells the id alone. The token is
- * not used up. */
+/* Returns the principal of a refresh token, without consuming the token. Of a directory user, only
+ * the id is set. */
 struct error *auth_refresh_subject(const struct config *config, struct store *store,
                                    struct arena *arena, const char *token,
                                    const struct principal **principal_r) MUST_CHECK;
 
-/* New tokens for the principal: in exchange for the refresh token or, if that is NULL, in the
- * session of the principal's access token, where there is no new refresh token. The principal is as
- * of now: a session of an earlier epoch is ended. Reuse of a refresh token is logged and counted.
- */
+/* Issues new tokens for the principal, in exchange for a refresh token. If `token` is NULL, issues
+ * only an access token, in the session of the principal's access token. The principal has the
+ * current name, epoch and rights: if the session was opened with earlier credentials, it is ended.
+ * The reuse of a replaced refresh token is logged and counted. */
 struct error *auth_refresh(const struct config *config, struct store *store, struct arena *arena,
                            const struct principal *principal, const struct session_client *client,
                            const char *token, struct auth_tokens *tokens_r) MUST_CHECK;
@@ -131,30 +136,34 @@ struct error *auth_logout(struct store *store, struct arena *arena,
 struct error *auth_end_sessions(struct store *store, struct arena *arena,
                                 const char *guid) MUST_CHECK;
 
-/* Sets the password of the principal's account; all its sessions end, the principal's own too. */
+/* Sets the password of the principal's account, and ends all sessions of the account, including the
+ * current one. */
 struct error *auth_change_password(const struct config *config, struct store *store,
                                    struct arena *arena, const struct principal *principal,
                                    const struct new_password *password) MUST_CHECK;
 
-/* Call after each group commit: sessions that it ended are then invalid in all processes of this
- * host. */
-void auth_committed(void);
+/* Called after each group commit: invalidates the cached copies, on this host, of the sessions that
+ * the group has ended. */
+void auth_after_commit(void);
 
-/* --- bearers --------------------------------------------------------------------------------- */
+/* --- bearer tokens --------------------------------------------------------------------------- */
 
 /*
- * Whom an Authorization field stands for (RFC 6750 2.1); an empty one yields NULL, nobody. A person
- * of the directory is who they were when the token was issued; with LDAP_LOGIN off, nobody.
+ * Returns the principal of an Authorization header (RFC 6750 2.1); NULL if the header is empty. A
+ * directory user has the names and rights of the time when the token was issued, and is invalid
+ * while LDAP_LOGIN is off.
  *
- * `organization_id` is the organization that the request is about, 0 for the token's: ERR_NOT_FOUND
- * if an account does not belong to it.
+ * `organization_id` is the organization that the request names, 0 for the token's. ERR_NOT_FOUND if
+ * the account is not a member of it.
  */
-struct error *auth_bearer(const struct config *config, struct store *store, struct arena *arena,
-                          const char *authorization, int64_t organization_id,
-                          const struct principal **principal_r) MUST_CHECK;
+struct error *auth_authenticate_bearer(const struct config *config, struct store *store,
+                                       struct arena *arena, const char *authorization,
+                                       int64_t organization_id,
+                                       const struct principal **principal_r) MUST_CHECK;
 
-/* Why the session of a directory user is outdated, by the epoch and the rights that the directory
- * tells now; NULL if it is not. */
-const char *auth_outdated(const struct principal *principal, int64_t epoch, bool administrator);
+/* Returns the reason why the session of a directory user is outdated, given the epoch and rights
+ * that the directory reports now; NULL if it is not outdated. */
+const char *auth_outdated_reason(const struct principal *principal, int64_t epoch,
+                                 bool administrator);
 
 #endif

@@ -11,28 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-const unsigned char *digest_of(struct arena *arena, const void *bytes, size_t length)
+const unsigned char *digest_sha256(struct arena *arena, const void *bytes, size_t length)
 {
-    _Static_assert((int)DIGEST_SIZE == SHA256_DIGEST_LENGTH, "one length");
+    _Static_assert((int)DIGEST_SIZE == SHA256_DIGEST_LENGTH, "size of a SHA-256 digest");
     unsigned char *digest = arena_alloc(arena, DIGEST_SIZE);
     SHA256(bytes, length, digest);
     return digest;
 }
 
-/* What has taken in the key of this process, which is the same all its life: that takes ten times as long
- * as a digest. */
+/* The HMAC context and the key that it is initialized with. A process hardly ever changes its key,
+ * and initializing a context takes ten times as long as computing an HMAC. */
 static struct {
     EVP_MAC_CTX *context;
-    char *key; /* NULL: none */
+    char *key; /* NULL: none yet */
 } keyed;
 
-static _Noreturn void give_up(void)
+static _Noreturn void abort_without_hmac(void)
 {
-    log_error("OpenSSL has no HMAC with SHA-256");
+    log_error("OpenSSL: cannot compute HMAC-SHA256");
     abort();
 }
 
-static void use_key(const char *key)
+static void set_hmac_key(const char *key)
 {
     if (keyed.key && !strcmp(keyed.key, key)) {
         return;
@@ -43,27 +43,27 @@ static void use_key(const char *key)
         OSSL_PARAM_construct_end(),
     };
     free(keyed.key);
-    keyed.key = must_string(key);
+    keyed.key = base_strdup(key);
     EVP_MAC_CTX_free(keyed.context);
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
     keyed.context = EVP_MAC_CTX_new(hmac);
-    EVP_MAC_free(hmac); /* the context keeps it */
+    EVP_MAC_free(hmac); /* the context holds a reference */
     if (!keyed.context ||
         !EVP_MAC_init(keyed.context, (const unsigned char *)key, strlen(key), parameters)) {
-        give_up();
+        abort_without_hmac();
     }
 }
 
-const unsigned char *digest_keyed(struct arena *arena, const char *key, const void *bytes,
-                                  size_t length)
+const unsigned char *digest_hmac(struct arena *arena, const char *key, const void *bytes,
+                                 size_t length)
 {
     unsigned char *digest = arena_alloc(arena, DIGEST_SIZE);
     size_t size;
-    use_key(key);
+    set_hmac_key(key);
     if (!EVP_MAC_init(keyed.context, NULL, 0, NULL) ||
         !EVP_MAC_update(keyed.context, bytes, length) ||
         !EVP_MAC_final(keyed.context, digest, &size, DIGEST_SIZE) || size != DIGEST_SIZE) {
-        give_up();
+        abort_without_hmac();
     }
     return digest;
 }

@@ -28,7 +28,7 @@ static struct error *insert_link(struct store *store, void *context)
     bool row;
     store_bind_text(query, link->email);
     store_bind_text(query, utf8_fold_text(arena, link->email));
-    store_bind_bytes(query, digest_of(arena, link->token, strlen(link->token)), DIGEST_SIZE);
+    store_bind_bytes(query, digest_sha256(arena, link->token, strlen(link->token)), DIGEST_SIZE);
     store_bind_integer(query, issue->now_ms);
     store_bind_integer(query, link->expires_ms);
     struct error *error = store_next(query, &row);
@@ -48,13 +48,13 @@ struct error *email_link_issue(struct store *store, struct arena *arena, int64_t
     return store_write(store, arena, insert_link, &issue);
 }
 
-/* A query about the link that has this token and proves this address. */
-static struct store_query *link_query(struct store *store, struct arena *arena,
-                                      enum sql_statement statement, const char *token,
-                                      const char *email, int64_t now_ms)
+/* Returns a query whose parameters are the token, the address and the time. */
+static struct store_query *bind_link_query(struct store *store, struct arena *arena,
+                                           enum sql_statement statement, const char *token,
+                                           const char *email, int64_t now_ms)
 {
     struct store_query *query = store_query(store, arena, statement);
-    store_bind_bytes(query, digest_of(arena, token, strlen(token)), DIGEST_SIZE);
+    store_bind_bytes(query, digest_sha256(arena, token, strlen(token)), DIGEST_SIZE);
     store_bind_text(query, utf8_fold_text(arena, email));
     store_bind_integer(query, now_ms);
     return query;
@@ -64,7 +64,7 @@ struct error *email_link_check(struct store *store, struct arena *arena, const c
                                const char *email, int64_t now_ms, bool *valid_r)
 {
     struct store_query *query =
-        link_query(store, arena, SQL_EMAIL_LINKS_FIND, token, email, now_ms);
+        bind_link_query(store, arena, SQL_EMAIL_LINKS_FIND, token, email, now_ms);
     struct error *error = store_next(query, valid_r);
     *valid_r = *valid_r && !error;
     store_end(query);
@@ -74,7 +74,8 @@ struct error *email_link_check(struct store *store, struct arena *arena, const c
 struct error *email_link_use(struct store *store, struct arena *arena, const char *token,
                              const char *email, int64_t now_ms)
 {
-    struct store_query *query = link_query(store, arena, SQL_EMAIL_LINKS_USE, token, email, now_ms);
+    struct store_query *query =
+        bind_link_query(store, arena, SQL_EMAIL_LINKS_USE, token, email, now_ms);
     struct error *error = store_execute(query);
     if (!error && !store_changes(query)) {
         error = error_new(arena, ERR_LINK_INVALID, "no such link for this address");

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool secret_equal(const char *one, const char *other)
+bool password_secrets_equal(const char *one, const char *other)
 {
-    /* Digests have one length, so that not even the length of the secret shows in the time. */
+    /* Compare digests, so that the time does not depend on the length of the secret either. */
     unsigned char digest[SHA256_DIGEST_LENGTH], other_digest[SHA256_DIGEST_LENGTH];
     SHA256((const unsigned char *)one, strlen(one), digest);
     SHA256((const unsigned char *)other, strlen(other), other_digest);
@@ -24,44 +24,46 @@ bool secret_equal(const char *one, const char *other)
 
 enum { UNIT_COST = 12 };
 
-/* Moving average of the time of a hash of UNIT_COST. It rises faster than it falls: with too low an
- * estimate too many clients would be let into the queue and wait in vain. */
+/* Moving average of the time of a hash of UNIT_COST. It rises faster than it falls: if the estimate
+ * were too low, too many clients would be admitted to the queue and time out. */
 static int64_t average_us;
 
-/* The time of a hash of cost `from`, as one of cost `to` takes it: each step doubles the work. */
+/* Converts the time of a hash of cost `from` to cost `to`: each increment doubles the work. */
 static int64_t scale_time(int64_t us, int64_t from, int64_t to)
 {
     return to < from ? us >> (from - to) : us << (to - from);
 }
 
-/* A verification may be several hashes of lower costs (password_complete_work()). */
-static void note_time(const char *stored, int64_t us)
+/* Updates the average with the time of a hash. The time is scaled to UNIT_COST, because
+ * password_complete_work() computes hashes of lower costs. */
+static void update_average(const char *stored, int64_t us)
 {
-    enum { SHARE_RISING = 2, SHARE_FALLING = 8 };
+    enum { DIVISOR_RISING = 2, DIVISOR_FALLING = 8 };
     int64_t cost = password_cost(stored);
     us = cost ? scale_time(us, cost, UNIT_COST) : us;
-    int64_t share = us > average_us ? SHARE_RISING : SHARE_FALLING;
-    average_us = average_us ? average_us + (us - average_us) / share : us;
+    int64_t divisor = us > average_us ? DIVISOR_RISING : DIVISOR_FALLING;
+    average_us = average_us ? average_us + (us - average_us) / divisor : us;
 }
 
-int64_t password_hash_us(int64_t cost)
+int64_t password_hash_time_us(int64_t cost)
 {
     return scale_time(average_us, UNIT_COST, cost);
 }
 
-/* The hash of a password in the way of the stored one; the caller ends *data_r with wipe(). */
+/* Hashes a password with the method, cost and salt of the stored hash. NULL on failure. The caller
+ * frees *data_r with wipe_crypt_data(). */
 static const char *hash_like(const char *stored, const char *password, struct crypt_data **data_r)
 {
-    *data_r = must_alloc(sizeof **data_r); /* 32 KiB: too much for a stack frame */
+    *data_r = base_alloc(sizeof **data_r); /* 32 KiB: too much for a stack frame */
     int64_t began = clock_steady_us();
     background_begin();
     const char *hash = crypt_r(password, stored, *data_r);
     background_end();
-    note_time(stored, clock_steady_us() - began);
+    update_average(stored, clock_steady_us() - began);
     return hash && *hash != '*' ? hash : NULL;
 }
 
-static void wipe(struct crypt_data *data)
+static void wipe_crypt_data(struct crypt_data *data)
 {
     OPENSSL_cleanse(data, sizeof *data);
     free(data);
@@ -70,12 +72,12 @@ static void wipe(struct crypt_data *data)
 bool password_verify(const char *stored, const char *password)
 {
     if (*stored != '$') {
-        return secret_equal(stored, password);
+        return password_secrets_equal(stored, password);
     }
     struct crypt_data *data;
     const char *hash = hash_like(stored, password, &data);
-    bool same = hash && secret_equal(stored, hash);
-    wipe(data);
+    bool same = hash && password_secrets_equal(stored, hash);
+    wipe_crypt_data(data);
     return same;
 }
 
@@ -87,7 +89,7 @@ bool password_hash_usable(const char *stored)
     struct crypt_data *data;
     const char *hash = hash_like(stored, "", &data);
     bool whole = hash && strlen(hash) == strlen(stored);
-    wipe(data);
+    wipe_crypt_data(data);
     return whole;
 }
 
@@ -100,7 +102,7 @@ const char *password_hash(struct arena *arena, const char *password, int64_t cos
     struct crypt_data *data;
     const char *hash = hash_like(setting, password, &data);
     const char *copy = hash ? arena_string(arena, hash) : NULL;
-    wipe(data);
+    wipe_crypt_data(data);
     return copy;
 }
 
@@ -114,9 +116,9 @@ int64_t password_cost(const char *stored)
     return cost <= COST_MAX ? cost : 0;
 }
 
-const char *password_nobodys(int64_t cost)
+const char *password_dummy_hash(int64_t cost)
 {
-    /* 22 characters of salt, 31 of a hash that is none of "". */
+    /* 22 characters of salt, and 31 of a hash that no password produces. */
     static char hash[] = "$2b$00$......................"
                          "...............................";
     hash[4] = (char)('0' + cost / 10);
@@ -126,20 +128,20 @@ const char *password_nobodys(int64_t cost)
 
 void password_estimate(int64_t cost)
 {
-    enum { CHEAP = 6 }; /* takes some milliseconds */
+    enum { CHEAP = 6 }; /* a cost that takes a few milliseconds */
     int64_t cheap = cost < CHEAP ? cost : CHEAP;
     average_us = 0;
-    (void)password_verify(password_nobodys(cheap), "");
+    (void)password_verify(password_dummy_hash(cheap), "");
 }
 
-/* Each step of the cost doubles the work: one hash of each cost from `done` up to `cost` - 1,
- * after the hash of cost `done` that was verified, add up to the work of one hash of `cost`. */
+/* Each increment of the cost doubles the work. So the verified hash of cost `done`, together with
+ * one hash of each cost from `done` to `cost` - 1, takes as long as one hash of `cost`. */
 void password_complete_work(const char *password, int64_t done, int64_t cost)
 {
     if (!done) {
-        (void)password_verify(password_nobodys(cost), password);
+        (void)password_verify(password_dummy_hash(cost), password);
     }
     for (; done && done < cost; done++) {
-        (void)password_verify(password_nobodys(done), password);
+        (void)password_verify(password_dummy_hash(done), password);
     }
 }

@@ -1,4 +1,4 @@
-/* Password: comparison of secrets in constant time, and hashes of crypt(5). */
+/* Password: hashes passwords with crypt(5), and compares secrets in constant time. */
 #ifndef AUTH_PASSWORD_H
 #define AUTH_PASSWORD_H
 
@@ -7,40 +7,41 @@
 
 struct arena;
 
-/* What bcrypt takes of a password; the rest would be ignored. */
+/* The length that bcrypt uses of a password; it ignores further bytes. */
 enum { PASSWORD_BYTES_MAX = 72 };
 
-/* Whether two texts are the same, in a time that depends on neither's content. */
-bool secret_equal(const char *one, const char *other);
+/* True if the texts are equal. The time does not depend on their content. */
+bool password_secrets_equal(const char *one, const char *other);
 
-/* Whether `password` is the one that is stored: as a hash of crypt(5) if that starts with '$'
- * ("$2b$…" is bcrypt), else as it is. */
+/* True if `password` matches the stored one, which is a hash of crypt(5) if it starts with '$'
+ * ("$2b$…" is bcrypt), and plain text otherwise. */
 bool password_verify(const char *stored, const char *password);
 
-/* Whether passwords can be verified against what is stored: it is plain, or a whole hash. */
+/* True if passwords can be verified against the stored one: it is plain text or a complete hash. */
 bool password_hash_usable(const char *stored);
 
-/* A bcrypt hash with a fresh salt; `cost` doubles the work with each step. NULL if it fails. */
+/* Returns a bcrypt hash with a new salt; NULL on failure. Each increment of `cost` doubles the
+ * work. */
 const char *password_hash(struct arena *arena, const char *password, int64_t cost);
 
-/* A hash that no password fits, and that takes as long to verify as one of this cost: for names that
- * nobody has. */
-const char *password_nobodys(int64_t cost);
+/* Returns a hash that no password matches, and that takes as long to verify as any hash of this
+ * cost: for user names that do not exist. */
+const char *password_dummy_hash(int64_t cost);
 
-/* Estimates the time of a hash of this cost from that of a cheaper one; later hashes correct it. */
+/* Estimates the time of a hash of this cost by measuring a cheaper one. Later hashes refine it. */
 void password_estimate(int64_t cost);
 
 /* Returns the average time of a hash of this cost in this process, in microseconds; 0 before the
  * first hash or estimate. */
-int64_t password_hash_us(int64_t cost);
+int64_t password_hash_time_us(int64_t cost);
 
 /* Returns the cost of a bcrypt hash, at most 31; 0 if the text is not a bcrypt hash. */
 int64_t password_cost(const char *stored);
 
 /*
- * Does the rest of the work of a failed verification, so that both together cost as much as one
- * hash of `cost`. `done` is the cost of the hash that was verified; 0 if none was, because no
- * account has the name.
+ * Completes the work of a failed verification, so that both together take as long as one hash of
+ * `cost`. `done` is the cost of the hash that was verified; 0 if none was, because no account has
+ * the name.
  */
 void password_complete_work(const char *password, int64_t done, int64_t cost);
 

@@ -10,21 +10,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Shorter names stand in many good passwords by chance. */
+/* NAME_MIN: shorter names occur in many good passwords by chance. */
 enum { NAME_MIN = 4, ASCII_MAX = 127 };
 
-const char *password_dictionary_path(void)
+const char *password_strength_dictionary_path(void)
 {
     return GetDefaultCracklibDict();
 }
 
-bool password_dictionary_readable(void)
+bool password_strength_dictionary_readable(void)
 {
-    static const char *const endings[] = {".pwd", ".pwi", ".hwm"};
+    static const char *const suffixes[] = {".pwd", ".pwi", ".hwm"};
     enum { PATH_SIZE = 4096 };
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char path[PATH_SIZE];
-        snprintf(path, sizeof path, "%s%s", password_dictionary_path(), endings[i]);
+        snprintf(path, sizeof path, "%s%s", password_strength_dictionary_path(), suffixes[i]);
         if (access(path, R_OK) < 0) {
             return false;
         }
@@ -32,14 +32,14 @@ bool password_dictionary_readable(void)
     return true;
 }
 
-/* The address up to its '@', or the whole name if it is no address. */
+/* Returns the local part of an email address, or the whole name if it is not an address. */
 static const char *local_part(struct arena *arena, const char *name)
 {
     return arena_copy(arena, name, strcspn(name, "@"));
 }
 
-/* True if the password contains the name, in upper or lower case. */
-static bool contains(struct arena *arena, const char *password, const char *name)
+/* True if the password contains the name, ignoring case. */
+static bool contains_name(struct arena *arena, const char *password, const char *name)
 {
     const char *part = name ? utf8_fold_text(arena, local_part(arena, name)) : "";
     return strlen(part) >= NAME_MIN && strstr(utf8_fold_text(arena, password), part);
@@ -50,9 +50,9 @@ static bool is_letter(char c)
     return isalpha((unsigned char)c) || (unsigned char)c > ASCII_MAX;
 }
 
-/* The password without the digits and punctuation around it; empty if they are more than half of
- * it. */
-static const char *core(struct arena *arena, const char *password)
+/* Returns the password without leading and trailing digits and punctuation; empty if these are more
+ * than half of it. */
+static const char *strip_decoration(struct arena *arena, const char *password)
 {
     const char *begin = password, *end = password + strlen(password);
     while (begin < end && !is_letter(*begin)) {
@@ -65,8 +65,8 @@ static const char *core(struct arena *arena, const char *password)
     return arena_copy(arena, begin, 2 * length >= strlen(password) ? length : 0);
 }
 
-/* The word without usual substitutions ("p@$$w0rd"), once if it is repeated ("passwordpassword"). */
-static const char *plain_word(struct arena *arena, const char *word)
+/* Undoes usual substitutions ("p@$$w0rd") and repetition ("passwordpassword") in a word. */
+static const char *normalize_word(struct arena *arena, const char *word)
 {
     static const char from[] = "@0134$57", to[] = "aoleasst";
     char *plain = arena_string(arena, word);
@@ -86,40 +86,43 @@ static const char *plain_word(struct arena *arena, const char *word)
     return plain;
 }
 
-static bool in_dictionary(const char *reason)
+/* True if cracklib's reason is that it found the word in its dictionary. */
+static bool is_dictionary_reason(const char *reason)
 {
     return reason && strstr(reason, "dictionary");
 }
 
-/* cracklib describes the fault in a sentence; those that matter are told apart by a word. It takes
- * one or two digits off a word before it looks it up, but not the four of "password2026". */
-static enum fault_id ask_cracklib(struct arena *arena, const struct new_password *password)
+/* Checks a password with cracklib, which returns its reason as an English sentence: keywords in it
+ * select the fault. cracklib removes only one or two digits before it looks a word up, so this also
+ * checks the password without all of them ("password2026"). */
+static enum fault_id check_with_cracklib(struct arena *arena, const struct new_password *password)
 {
     const char *owner = password->username ? password->username : password->email;
     const char *name = owner ? local_part(arena, owner) : "";
-    const char *path = password_dictionary_path();
+    const char *path = password_strength_dictionary_path();
     const char *reason = FascistCheckUser(password->text, path, name, NULL);
     if (reason && strstr(reason, "username")) {
         return FAULT_PASSWORD_OF_NAME;
     }
     if (reason) {
-        return in_dictionary(reason) ? FAULT_PASSWORD_COMMON : FAULT_PASSWORD_SIMPLE;
+        return is_dictionary_reason(reason) ? FAULT_PASSWORD_COMMON : FAULT_PASSWORD_SIMPLE;
     }
-    const char *words[] = {core(arena, password->text), NULL};
-    words[1] = plain_word(arena, words[0]);
+    const char *words[] = {strip_decoration(arena, password->text), NULL};
+    words[1] = normalize_word(arena, words[0]);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (in_dictionary(FascistCheckUser(words[i], path, "", NULL))) {
+        if (is_dictionary_reason(FascistCheckUser(words[i], path, "", NULL))) {
             return FAULT_PASSWORD_COMMON;
         }
     }
     return FAULT_NONE;
 }
 
-enum fault_id password_weakness(struct arena *arena, const struct new_password *password)
+enum fault_id password_strength_check(struct arena *arena, const struct new_password *password)
 {
-    if (contains(arena, password->text, password->username) ||
-        contains(arena, password->text, password->email)) {
+    if (contains_name(arena, password->text, password->username) ||
+        contains_name(arena, password->text, password->email)) {
         return FAULT_PASSWORD_OF_NAME;
     }
-    return password_dictionary_readable() ? ask_cracklib(arena, password) : FAULT_NONE;
+    return password_strength_dictionary_readable() ? check_with_cracklib(arena, password)
+                                                   : FAULT_NONE;
 }

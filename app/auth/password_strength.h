@@ -1,8 +1,8 @@
 /*
- * Password strength: refuses new passwords that are common or easy to guess, by cracklib and its
- * dictionary, which Debian keeps in /var/cache/cracklib. The only user of cracklib.
+ * Password strength: rejects new passwords that are common or easy to guess, with cracklib and its
+ * dictionary, which Debian installs in /var/cache/cracklib. The only user of cracklib.
  *
- * Passwords that are set in the directory are judged by the domain's own policy instead.
+ * For passwords in the directory, the password policy of the domain applies instead.
  */
 #ifndef AUTH_PASSWORD_STRENGTH_H
 #define AUTH_PASSWORD_STRENGTH_H
@@ -13,22 +13,22 @@
 
 struct arena;
 
-/* A new password: its field in the request, and the names of its owner, which it must not contain.
- * An owner without an address or name has NULL there. */
+/* A new password, its field in the request, and the names of its owner, which it must not contain;
+ * NULL if the owner has no such name. */
 struct new_password {
     const char *field, *text;
     const char *username, *email;
 };
 
-/* True if cracklib's dictionary can be read; else `errno` tells why, and cracklib must not be
- * called: it ends the process. */
-bool password_dictionary_readable(void);
+/* True if cracklib's dictionary can be read. Otherwise sets `errno`; cracklib must not be called
+ * then, because it would end the process. */
+bool password_strength_dictionary_readable(void);
 
-/* The path of the dictionary's files, without their endings. */
-const char *password_dictionary_path(void);
+/* Returns the path of the dictionary's files, without their suffixes. */
+const char *password_strength_dictionary_path(void);
 
-/* FAULT_NONE, or why the password is too easy to guess. Without the dictionary, only the owner's
- * names are looked for. */
-enum fault_id password_weakness(struct arena *arena, const struct new_password *password);
+/* Returns the reason why the password is too easy to guess; FAULT_NONE if it is not. Without the
+ * dictionary, checks only for the owner's names. */
+enum fault_id password_strength_check(struct arena *arena, const struct new_password *password);
 
 #endif

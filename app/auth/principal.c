@@ -11,144 +11,23 @@
 
 static const char directory_prefix[] = "directory:", account_prefix[] = "account:";
 
-const char *const permission_names[PERMIT_COUNT] = {
-    [PERMIT_DIRECTORY_READ] = "directory:read",
-    [PERMIT_DIRECTORY_WRITE] = "directory:write",
-    [PERMIT_ACCOUNTS] = "accounts",
-    [PERMIT_TOKENS] = "tokens",
-    [PERMIT_READ] = "organization:read",
-    [PERMIT_CREATE] = "organization:create",
-    [PERMIT_UPDATE] = "organization:update",
-    [PERMIT_DELETE] = "organization:delete",
-    [PERMIT_MANAGE] = "organization:manage",
-};
-
-const struct text permission_about[PERMIT_COUNT] = {
-    [PERMIT_ALL] = {"Доступно всем.", "Open to all."},
-    [PERMIT_PRINCIPAL] = {"Доступно всем, кто вошёл.", "For everybody who has logged in."},
-    [PERMIT_DIRECTORY_READ] =
-        {"Разрешение `directory:read`: локальный администратор и пользователи каталога.",
-         "Permission `directory:read`: the local administrator, and people of "
-         "the directory."},
-    [PERMIT_DIRECTORY_WRITE] =
-        {"Разрешение `directory:write`: локальный администратор и администраторы каталога.",
-         "Permission `directory:write`: the local administrator, and the "
-         "directory's administrators."},
-    [PERMIT_ACCOUNTS] = {"Разрешение `accounts`: локальный администратор.",
-                         "Permission `accounts`: the local administrator."},
-    [PERMIT_TOKENS] = {"Разрешение `tokens`: локальный администратор.",
-                       "Permission `tokens`: the local administrator."},
-    [PERMIT_ADDRESSES] = {"Локальный администратор.", "The local administrator."},
-    [PERMIT_FILES_READ] =
-        {"В организации: все её участники; без организации: каждый о своих файлах.",
-         "In an organization, all of its members; without one, everybody about their own files."},
-    [PERMIT_FILES_CREATE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`; без организации: каждый.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`, `SALES`; without one, everybody."},
-    [PERMIT_FILES_UPDATE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`, `SALES`; без организации: каждый о своих "
-         "файлах.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`, `SALES`; without one, everybody about "
-         "their own files."},
-    [PERMIT_FILES_DELETE] =
-        {"В организации: `OWNER`, `ADMIN`, `MANAGER`; без организации: каждый о своих файлах.",
-         "In an organization, `OWNER`, `ADMIN`, `MANAGER`; without one, everybody about their own "
-         "files."},
-    [PERMIT_READ] = {"Разрешение `organization:read`: все участники организации.",
-                     "Permission `organization:read`: all members of the organization."},
-    [PERMIT_CREATE] = {"Разрешение `organization:create`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`.",
-                       "Permission `organization:create`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`."},
-    [PERMIT_UPDATE] = {"Разрешение `organization:update`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`.",
-                       "Permission `organization:update`: `OWNER`, `ADMIN`, `MANAGER`, `SALES`."},
-    [PERMIT_DELETE] = {"Разрешение `organization:delete`: `OWNER`, `ADMIN`, `MANAGER`.",
-                       "Permission `organization:delete`: `OWNER`, `ADMIN`, `MANAGER`."},
-    [PERMIT_MANAGE] = {"Разрешение `organization:manage`: `OWNER`, `ADMIN`.",
-                       "Permission `organization:manage`: `OWNER`, `ADMIN`."},
-    [PERMIT_MANAGE_OR_SELF] =
-        {"Разрешение `organization:manage`: `OWNER`, `ADMIN`; о себе самом: все участники.",
-         "Permission `organization:manage`: `OWNER`, `ADMIN`; about oneself, all "
-         "members."},
-};
-
 const char *const principal_kind_names[PRINCIPAL_KIND_COUNT] = {
     [PRINCIPAL_LOCAL] = "local",
     [PRINCIPAL_ACCOUNT] = "account",
     [PRINCIPAL_DIRECTORY] = "directory",
 };
 
-const char *const role_names[ROLE_COUNT + 1] = {
+const char *const principal_role_names[ROLE_COUNT + 1] = {
     [ROLE_OWNER] = "OWNER", [ROLE_ADMIN] = "ADMIN",   [ROLE_MANAGER] = "MANAGER",
     [ROLE_SALES] = "SALES", [ROLE_VIEWER] = "VIEWER",
 };
 
-/* --- who may do what ------------------------------------------------------------------------- */
-
-#define BIT(permission) (1U << (permission))
-#define READ BIT(PERMIT_READ)
-#define CREATE BIT(PERMIT_CREATE)
-#define UPDATE BIT(PERMIT_UPDATE)
-#define DELETE BIT(PERMIT_DELETE)
-#define MANAGE BIT(PERMIT_MANAGE)
-#define DIRECTORY_READ BIT(PERMIT_DIRECTORY_READ)
-#define DIRECTORY_WRITE BIT(PERMIT_DIRECTORY_WRITE)
-
-/* What each kind may do, */
-static const unsigned permissions[PRINCIPAL_KIND_COUNT] = {
-    [PRINCIPAL_LOCAL] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ | DIRECTORY_WRITE |
-                        BIT(PERMIT_ACCOUNTS) | BIT(PERMIT_TOKENS) | BIT(PERMIT_ADDRESSES),
-    [PRINCIPAL_ACCOUNT] = BIT(PERMIT_PRINCIPAL),
-    [PRINCIPAL_DIRECTORY] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ,
-};
-
-/* what the directory's administrators may do besides, */
-static const unsigned of_administrators = DIRECTORY_WRITE;
-
-/* and what each role may do in its organization. */
-static const unsigned role_permissions[ROLE_COUNT] = {
-    [ROLE_OWNER] = READ | CREATE | UPDATE | DELETE | MANAGE,
-    [ROLE_ADMIN] = READ | CREATE | UPDATE | DELETE | MANAGE,
-    [ROLE_MANAGER] = READ | CREATE | UPDATE | DELETE,
-    [ROLE_SALES] = READ | CREATE | UPDATE,
-    [ROLE_VIEWER] = READ,
-};
-
-bool principal_permits(const struct principal *principal, enum permission permission)
-{
-    if (permission == PERMIT_ALL || !principal) {
-        return permission == PERMIT_ALL;
-    }
-    if (permission_of_files(permission)) {
-        unsigned of_role = (unsigned)permission - PERMIT_FILES_READ + PERMIT_READ;
-        return !principal->organization_id || (role_permissions[principal->role] & BIT(of_role));
-    }
-    unsigned all = permissions[principal->kind] | role_permissions[principal->role];
-    if (principal->administrator) {
-        all |= of_administrators;
-    }
-    return all & BIT(permission);
-}
-
-bool permission_of_directory(enum permission permission)
-{
-    return permission == PERMIT_DIRECTORY_READ || permission == PERMIT_DIRECTORY_WRITE;
-}
-
-bool permission_of_files(enum permission permission)
-{
-    return permission >= PERMIT_FILES_READ && permission <= PERMIT_FILES_DELETE;
-}
-
-bool permission_of_organization(enum permission permission)
-{
-    return permission >= PERMIT_READ && permission <= PERMIT_MANAGE_OR_SELF;
-}
-
 /* --- names ----------------------------------------------------------------------------------- */
 
-enum role role_of_name(const char *name)
+enum role principal_role_by_name(const char *name)
 {
     for (size_t i = ROLE_OWNER; name && i < ROLE_COUNT; i++) {
-        if (!strcmp(role_names[i], name)) {
+        if (!strcmp(principal_role_names[i], name)) {
             return (enum role)i;
         }
     }

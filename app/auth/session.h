@@ -1,18 +1,20 @@
 /*
- * Session: begins with a login, and lives until it is ended, at the latest until its absolute end.
+ * Session: begins with a login and ends with a logout, an administrator's action, or at the latest
+ * after its maximum lifetime.
  *
  * A session is bound to the credentials that it was opened with by their epoch, a number that
- * changes with them: the version of an account's password, pwdLastSet of a directory user, a digest
- * of the local administrator's name and password. A session of an earlier epoch is ended.
+ * changes with the credentials: the version of an account's password, pwdLastSet of a directory
+ * user, a digest of the local administrator's name and password. A session whose epoch is no longer
+ * the current one is ended.
  *
- * It goes on by refresh tokens, each of which can be used once: its successor replaces it (RFC 9700
- * 4.14.2), and one of them is live at a time. The successor is an HMAC of the token, so that a
- * repeated refresh returns the same one: a client whose answer was lost, or two tabs of a browser,
- * repeat within a grace of ten seconds. Any other use of a replaced token ends the session: the
- * token was copied.
+ * Refresh tokens prolong a session. Each can be used once and is replaced by its successor (RFC
+ * 9700 4.14.2), so that a session has one live refresh token. The successor is an HMAC of the
+ * token, so that a repeated refresh returns the same successor: a client that did not receive the
+ * answer, or two tabs of a browser, may repeat within a grace period of ten seconds. Any other use
+ * of a replaced token means that the token was copied, and ends the session.
  *
- * Tokens are 256 bits and kept as HMACs under JWT_SECRET_KEY alone: a change of the key makes them
- * unknown, unless it is still there as the previous key.
+ * Refresh tokens have 256 bits and are stored only as HMACs under JWT_SECRET_KEY. After a change of
+ * that key they are invalid, unless the old one is still configured as the previous key.
  */
 #ifndef AUTH_SESSION_H
 #define AUTH_SESSION_H
@@ -26,15 +28,15 @@
 
 struct arena;
 
-/* The settings and the time that an operation goes by. */
-struct session_terms {
+/* The settings and the time that an operation uses. */
+struct session_settings {
     const char *key, *previous_key; /* JWT_SECRET_KEY; the previous one may be empty */
     int64_t now_ms;
     int64_t refresh_ms;  /* lifetime of a refresh token */
-    int64_t lifetime_ms; /* absolute, of a session */
+    int64_t lifetime_ms; /* maximum lifetime of a session */
 };
 
-/* Where a login or a refresh came from. */
+/* The origin of a login or refresh. */
 struct session_client {
     const char *address, *device; /* device: User-Agent */
 };
@@ -43,46 +45,48 @@ struct session {
     char id[RANDOM_ID_SIZE];
     const char *subject;  /* of its access tokens */
     int64_t account_id;   /* 0: not an account */
-    const char *username; /* of the subject, now */
-    int64_t epoch;        /* of the subject's credentials, now */
-    bool administrator;   /* of the directory, now */
-    int64_t expires_ms;   /* absolute end */
+    const char *username; /* current name of the subject */
+    int64_t epoch;        /* current epoch of the subject's credentials */
+    bool administrator;   /* the subject is now an administrator of the directory */
+    int64_t expires_ms;   /* end of the maximum lifetime */
     const char *refresh_token;
 };
 
 /* Inside store_write(): begins a session, whose subject, account, username, epoch and rights are
- * set; sets the rest. */
+ * set. Sets the other members. */
 struct error *session_begin(struct store *store, struct arena *arena,
-                            const struct session_terms *terms, const struct session_client *client,
+                            const struct session_settings *terms,
+                            const struct session_client *client,
                             struct session *session) MUST_CHECK;
 
-/* The session of a refresh token, as it is stored, without using the token. ERR_INVALID_TOKEN if it
- * is unknown. */
+/* Reads the stored session of a refresh token, without consuming the token. ERR_INVALID_TOKEN if
+ * the token is unknown. */
 struct error *session_find(struct store *store, struct arena *arena,
-                           const struct session_terms *terms, const char *token,
+                           const struct session_settings *terms, const char *token,
                            struct session *session_r) MUST_CHECK;
 
 /* The outcome of a refresh that the caller reports. */
 struct session_outcome {
-    bool reused; /* the token was replaced earlier: the session is ended */
+    bool reused; /* the token had been replaced: the session was ended */
 };
 
 /*
  * Replaces a refresh token by its successor. The session's username, epoch and rights are set to
- * what they are now; sets the rest. ERR_INVALID_TOKEN, with the reason as its cause, if the token
- * is unknown or used again, or the session has ended or is of an earlier epoch, which ends it;
- * ERR_TOKEN_EXPIRED.
+ * the current values; sets the other members. ERR_TOKEN_EXPIRED, or ERR_INVALID_TOKEN with the
+ * reason as its cause: the token is unknown or was replaced, the session has ended, or its epoch
+ * has changed, which ends it.
  */
 struct error *session_refresh(struct store *store, struct arena *arena,
-                              const struct session_terms *terms,
+                              const struct session_settings *terms,
                               const struct session_client *client, const char *token,
                               struct session *session,
                               struct session_outcome *outcome_r) MUST_CHECK;
 
-/* Goes on with a session whose id, subject, username, epoch and rights are set, without a refresh
- * token. ERR_INVALID_TOKEN as above. */
+/* Continues a session whose id, subject, username, epoch and rights are set, without a refresh
+ * token. ERR_INVALID_TOKEN as for session_refresh(). */
 struct error *session_renew(struct store *store, struct arena *arena,
-                            const struct session_terms *terms, const struct session_client *client,
+                            const struct session_settings *terms,
+                            const struct session_client *client,
                             struct session *session) MUST_CHECK;
 
 /* Reads a live session by id and subject: its epoch, rights and end. ERR_INVALID_TOKEN if it is
@@ -91,20 +95,20 @@ struct error *session_check(struct store *store, struct arena *arena, const char
                             const char *subject, int64_t now_ms,
                             struct session *session_r) MUST_CHECK;
 
-/* Inside store_write(): end one session, or all of an account, of a subject, of everybody. The
- * number of sessions that were alive is added to *count. */
+/* Inside store_write(): end one session, or all sessions of an account, of a subject, or of all
+ * users. Add the number of sessions that were alive to *count. */
 struct error *session_end(struct store *store, struct arena *arena, const char *id, int64_t now_ms,
                           int64_t *count) MUST_CHECK;
 struct error *session_end_account(struct store *store, struct arena *arena, int64_t account_id,
                                   int64_t now_ms, int64_t *count) MUST_CHECK;
 struct error *session_end_subject(struct store *store, struct arena *arena, const char *subject,
                                   int64_t now_ms, int64_t *count) MUST_CHECK;
-struct error *session_end_everybody(struct store *store, struct arena *arena, int64_t now_ms,
-                                    int64_t *count) MUST_CHECK;
+struct error *session_end_all(struct store *store, struct arena *arena, int64_t now_ms,
+                              int64_t *count) MUST_CHECK;
 
 /* Ends the sessions with that subject or user name; letter case of the name is ignored. */
-struct error *session_end_named(struct store *store, struct arena *arena, const char *name,
-                                int64_t now_ms, int64_t *count) MUST_CHECK;
+struct error *session_end_by_name(struct store *store, struct arena *arena, const char *name,
+                                  int64_t now_ms, int64_t *count) MUST_CHECK;
 
 /* Ends the sessions of a directory user that are older than the password (`epoch`), or were
  * opened with administrator rights that the user no longer has. */
@@ -112,13 +116,14 @@ struct error *session_end_outdated(struct store *store, struct arena *arena, con
                                    int64_t epoch, bool administrator, int64_t now_ms,
                                    int64_t *count) MUST_CHECK;
 
-/* Ends the sessions of local administrators that have another subject or epoch, and all sessions
- * whose last tokens were issued under neither key of the terms. */
+/* Ends the local administrator's sessions that have another subject or epoch, and all sessions
+ * whose last tokens were issued under neither the current nor the previous key. */
 struct error *session_end_unconfigured(struct store *store, struct arena *arena,
-                                       const struct session_terms *terms, const char *subject,
+                                       const struct session_settings *terms, const char *subject,
                                        int64_t epoch, int64_t *count) MUST_CHECK;
 
-/* For queries: a session's id as it is stored, RANDOM_ID_BYTES long. False if it is none. */
+/* Converts a session id to its stored form of RANDOM_ID_BYTES bytes, for queries. Returns false if
+ * the text is not a session id. */
 bool session_id_bytes(const char *id, unsigned char *bytes) MUST_CHECK;
 
 #endif

@@ -1,17 +1,18 @@
 /*
- * Session cache: sessions that were alive when the database was last asked, in memory that all
- * processes of one host share, so that the check of a session costs no statement a request.
+ * Session cache: live sessions, in memory that all processes of one host share, so that most
+ * requests need no query to check their session.
  *
- * A session is fresh for SESSION_FRESH_S; then the database is to be asked again, so that an end on
- * another host or by `kontora sessions end` shows within that time. An end on this host shows at
- * once: session_cache_end() makes unknown what was kept before, and what is kept later by a process
- * that had asked the database earlier (see the generation).
+ * An entry is fresh for SESSION_FRESH_S after the database was read; then it must be read again, so
+ * that a session that ends on another host, or by `kontora sessions end`, is rejected within that
+ * time. A session that ends on this host is rejected at once: session_cache_invalidate()
+ * invalidates its entry, and also any entry that another process stores later but has read before
+ * (see session_cache_generation()).
  *
- * The memory is a file in STATE_DIR, so that the directory is served after a restart without the
- * database too (see auth.c). It holds nothing that opens a session.
+ * The memory is a file in STATE_DIR, so that directory users can work after a restart even while
+ * the database is down (see auth.c). It contains nothing that a client could authenticate with.
  *
- * Guarantees: no lock; a process may be killed at any line. A slot that is half written does not
- * match its checksum and is unknown.
+ * Guarantees: there are no locks, and a process may be killed at any point. A partly written entry
+ * does not match its checksum and is ignored.
  */
 #ifndef AUTH_SESSION_CACHE_H
 #define AUTH_SESSION_CACHE_H
@@ -23,40 +24,42 @@
 
 enum { SESSION_FRESH_S = 2 };
 
-/* The facts of a live session that the check of a request needs. */
+/* The data of a live session that the check of a request needs. */
 struct session_facts {
     int64_t epoch;
     int64_t expires_ms;
     bool administrator;
 };
 
-enum session_known {
+enum session_cache_state {
     SESSION_UNKNOWN,
-    SESSION_STALE, /* alive when the database was last asked, longer ago than SESSION_FRESH_S */
+    SESSION_STALE, /* read from the database longer ago than SESSION_FRESH_S */
     SESSION_FRESH,
 };
 
-/* In the master, before it forks: from now on all processes use the same slots. If there is no file
- * at `path`, they begin empty. */
+/* Called by the master before it forks: from now on all processes share the cache, in the file at
+ * `path`. Creates the file if it does not exist. */
 void session_cache_share(const char *path);
 
-/* Finds a session of a subject. An expired one is unknown. */
-enum session_known session_cache_find(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
-                                      struct session_facts *facts_r);
+/* Finds the session with this id and subject. An expired session is unknown. */
+enum session_cache_state session_cache_find(const unsigned char id[RANDOM_ID_BYTES],
+                                            const char *subject, struct session_facts *facts_r);
 
-/* To be read before the database is asked, and given to session_cache_keep(). */
+/* Returns the generation that session_cache_store() needs. Must be called before the session is
+ * read from the database: if the session ends in between, the stored entry is invalid. */
 uint64_t session_cache_generation(const unsigned char id[RANDOM_ID_BYTES]);
 
-/* Keeps a session that was alive when the database was asked. */
-void session_cache_keep(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
-                        uint64_t generation, const struct session_facts *facts);
+/* Stores a session that was alive when the database was read. */
+void session_cache_store(const unsigned char id[RANDOM_ID_BYTES], const char *subject,
+                         uint64_t generation, const struct session_facts *facts);
 
-/* Makes one session unknown, or all of them, at once. session_cache_committed() does so again
- * after the commit. */
-void session_cache_end(const unsigned char id[RANDOM_ID_BYTES]);
-void session_cache_end_all(void);
+/* Invalidate the entry of one session, or all entries, at once. session_cache_after_commit() does
+ * so again after the commit. */
+void session_cache_invalidate(const unsigned char id[RANDOM_ID_BYTES]);
+void session_cache_invalidate_all(void);
 
-/* Call after the commit of the ends: makes those sessions unknown once more. */
-void session_cache_committed(void);
+/* Called after the commit that ended the sessions: invalidates their entries once more, because
+ * another process may have read the sessions before the commit. */
+void session_cache_after_commit(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* See throttle.h. The budget is a generic cell rate algorithm (ITU-T I.371): a row's `until` is the
- * time at which all of the budget will have come back. */
+/* See throttle.h. The budget is a generic cell rate algorithm (ITU-T I.371): the `until` of its row
+ * is the time at which the budget will be full again. */
 #include "auth/throttle.h"
 
 #include "auth/digest.h"
@@ -12,14 +12,15 @@
 #include <string.h>
 
 enum {
-    SOURCE_RENEWED_MS = MS_PER_DAY,
+    SOURCE_RENEWED_MS = MS_PER_DAY, /* a known source is recorded again after that time */
 };
 
 /* --- digests --------------------------------------------------------------------------------- */
 
-/* Each kind of row has digests of its own. NUL is in none of the texts. */
-static const unsigned char *digest_name(struct arena *arena, const struct throttle *throttle,
-                                        const char *kind, const char *name, const char *second)
+/* Returns the key of a row: an HMAC of its kind, a name and a second text. The parts are
+ * NUL-terminated, so that different parts never produce the same input. */
+static const unsigned char *digest_row_key(struct arena *arena, const struct throttle *throttle,
+                                           const char *kind, const char *name, const char *second)
 {
     struct buffer text = {.arena = arena};
     const char *parts[] = {kind, utf8_fold_text(arena, name), second};
@@ -27,56 +28,49 @@ static const unsigned char *digest_name(struct arena *arena, const struct thrott
         buffer_add_string(&text, parts[i]);
         buffer_add_char(&text, '\0');
     }
-    return digest_keyed(arena, throttle->key, text.bytes, text.length);
+    return digest_hmac(arena, throttle->key, text.bytes, text.length);
 }
 
-static const unsigned char *digest_texts(struct arena *arena, const struct throttle *throttle,
-                                         const char *kind, const char *second)
+/* Returns a row key for the subject. */
+static const unsigned char *digest_subject(struct arena *arena, const struct throttle *throttle,
+                                           const char *kind, const char *second)
 {
-    return digest_name(arena, throttle, kind, throttle->subject, second);
+    return digest_row_key(arena, throttle, kind, throttle->subject, second);
 }
 
+/* Key of the failures of the subject from the source. */
 static const unsigned char *failures_key(struct arena *arena, const struct throttle *throttle)
 {
-    return digest_texts(arena, throttle, "failures", throttle->source);
+    return digest_subject(arena, throttle, "failures", throttle->source);
 }
 
+/* Key of the budget that all unknown sources of the realm share for the subject. */
 static const unsigned char *budget_key(struct arena *arena, const struct throttle *throttle)
 {
-    return digest_texts(arena, throttle, "budget", throttle->realm);
+    return digest_subject(arena, throttle, "budget", throttle->realm);
 }
 
+/* Key of the source as a known source of the subject. */
 static const unsigned char *source_key(struct arena *arena, const struct throttle *throttle)
 {
-    return digest_texts(arena, throttle, "source", throttle->source);
+    return digest_subject(arena, throttle, "source", throttle->source);
 }
 
-static const unsigned char *subject_key(struct arena *arena, const struct throttle *throttle)
-{
-    return digest_texts(arena, throttle, "subject", "");
-}
-
+/* Key of the source as a known source of the typed name. */
 static const unsigned char *name_key(struct arena *arena, const struct throttle *throttle)
 {
-    return digest_name(arena, throttle, "name", throttle->name, throttle->source);
+    return digest_row_key(arena, throttle, "name", throttle->name, throttle->source);
 }
 
-/* Returns the key under which the known sources of a name are stored; they are bounded apart
- * from those of the subject. */
-static const unsigned char *names_key(struct arena *arena, const struct throttle *throttle)
-{
-    return digest_texts(arena, throttle, "names", "");
-}
+/* --- pauses ---------------------------------------------------------------------------------- */
 
-/* --- holds ----------------------------------------------------------------------------------- */
-
-static int64_t budget_ms(int64_t free_failures)
+static int64_t compute_budget_ms(int64_t free_failures)
 {
     return free_failures * THROTTLE_BUDGET * THROTTLE_INTERVAL_MS;
 }
 
-/* A time that is to be written in place of one that a step of the clock has put too far ahead. */
-struct clamp {
+/* The end of a pause and the key of its row. */
+struct pause_end {
     struct arena *arena;
     const unsigned char *digest;
     int64_t until_ms;
@@ -84,15 +78,16 @@ struct clamp {
 
 static struct error *write_until(struct store *store, void *context)
 {
-    const struct clamp *clamp = context;
-    struct store_query *query = store_query(store, clamp->arena, SQL_LOGIN_FAILURES_SET);
-    store_bind_bytes(query, clamp->digest, DIGEST_SIZE);
-    store_bind_integer(query, clamp->until_ms);
+    const struct pause_end *end = context;
+    struct store_query *query = store_query(store, end->arena, SQL_LOGIN_FAILURES_SET);
+    store_bind_bytes(query, end->digest, DIGEST_SIZE);
+    store_bind_integer(query, end->until_ms);
     return store_execute(query);
 }
 
-/* Reads the time of a row, 0 if there is none. After the clock was stepped back it is at most
- * `longest_ms` from now, and is written so, or the hold would last until the clock catches up. */
+/* Reads the `until` of a row; 0 if there is none. If it is more than `longest_ms` from now, the
+ * clock was set back: corrects the row, because the pause would otherwise last until the clock has
+ * caught up. */
 static struct error *read_until(struct store *store, struct arena *arena,
                                 const unsigned char *digest, int64_t now_ms, int64_t longest_ms,
                                 int64_t *until_r)
@@ -108,15 +103,15 @@ static struct error *read_until(struct store *store, struct arena *arena,
     if (error || *until_r <= now_ms + longest_ms) {
         return error;
     }
-    struct clamp clamp = {arena, digest, now_ms + longest_ms};
-    *until_r = clamp.until_ms;
-    return store_write(store, arena, write_until, &clamp);
+    struct pause_end end = {arena, digest, now_ms + longest_ms};
+    *until_r = end.until_ms;
+    return store_write(store, arena, write_until, &end);
 }
 
 struct error *throttle_check(struct store *store, struct arena *arena,
                              const struct throttle *throttle, int64_t now_ms)
 {
-    int64_t until = 0, spent = 0, budget = budget_ms(throttle->free_failures);
+    int64_t until = 0, spent = 0, budget = compute_budget_ms(throttle->free_failures);
     if (!throttle->free_failures) {
         return NULL;
     }
@@ -131,7 +126,7 @@ struct error *throttle_check(struct store *store, struct arena *arena,
     if (error || left <= 0) {
         return error;
     }
-    error = error_new(arena, ERR_TOO_MANY_ATTEMPTS, "logins of this name are held back");
+    error = error_new(arena, ERR_TOO_MANY_ATTEMPTS, "too many failed logins with this name");
     error->retry_after_s = (int)((left + MS_PER_S - 1) / MS_PER_S);
     return error;
 }
@@ -146,7 +141,8 @@ struct failure {
     int64_t now_ms;
 };
 
-static struct error *count_of_source(struct store *store, const struct failure *failure)
+/* Counts the failure for the source. After the free failures, sets the end of the pause. */
+static struct error *count_source_failure(struct store *store, const struct failure *failure)
 {
     const unsigned char *digest = failures_key(failure->arena, failure->throttle);
     struct store_query *query = store_query(store, failure->arena, SQL_LOGIN_FAILURES_ADD);
@@ -163,8 +159,8 @@ static struct error *count_of_source(struct store *store, const struct failure *
     if (error || !pause) {
         return error;
     }
-    struct clamp hold = {failure->arena, digest, failure->now_ms + pause};
-    return write_until(store, &hold);
+    struct pause_end end = {failure->arena, digest, failure->now_ms + pause};
+    return write_until(store, &end);
 }
 
 static struct error *spend_budget(struct store *store, const struct failure *failure)
@@ -174,19 +170,19 @@ static struct error *spend_budget(struct store *store, const struct failure *fai
     store_bind_bytes(query, budget_key(failure->arena, throttle), DIGEST_SIZE);
     store_bind_integer(query, failure->now_ms);
     store_bind_integer(query, failure->now_ms + THROTTLE_INTERVAL_MS);
-    store_bind_integer(query, failure->now_ms + budget_ms(throttle->free_failures));
+    store_bind_integer(query, failure->now_ms + compute_budget_ms(throttle->free_failures));
     return store_execute(query);
 }
 
 static struct error *count_failure(struct store *store, void *context)
 {
     const struct failure *failure = context;
-    struct error *error = count_of_source(store, failure);
+    struct error *error = count_source_failure(store, failure);
     return error || failure->throttle->known ? error : spend_budget(store, failure);
 }
 
-struct error *throttle_failed(struct store *store, struct arena *arena,
-                              const struct throttle *throttle, int64_t now_ms)
+struct error *throttle_count_failure(struct store *store, struct arena *arena,
+                                     const struct throttle *throttle, int64_t now_ms)
 {
     struct failure failure = {arena, throttle, now_ms};
     return throttle->free_failures ? store_write(store, arena, count_failure, &failure) : NULL;
@@ -206,39 +202,41 @@ static struct error *read_seen(struct store *store, struct arena *arena,
     return error || !row ? error : store_next(query, &row);
 }
 
-static bool is_known(int64_t seen_ms, int64_t now_ms)
+static bool is_known_source(int64_t seen_ms, int64_t now_ms)
 {
     return seen_ms > now_ms - THROTTLE_SOURCES_KEPT_MS;
 }
 
-static bool is_recent(int64_t seen_ms, int64_t now_ms)
+static bool is_recent_login(int64_t seen_ms, int64_t now_ms)
 {
     return seen_ms > now_ms - SOURCE_RENEWED_MS && seen_ms <= now_ms;
 }
 
-struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
-                            int64_t now_ms)
+struct error *throttle_find_source(struct store *store, struct arena *arena,
+                                   struct throttle *throttle, int64_t now_ms)
 {
     int64_t seen, name_seen = now_ms;
     struct error *error = read_seen(store, arena, source_key(arena, throttle), &seen);
     if (!error && throttle->name) {
         error = read_seen(store, arena, name_key(arena, throttle), &name_seen);
     }
-    throttle->known = !error && is_known(seen, now_ms);
-    throttle->recent = !error && is_recent(seen, now_ms) && is_recent(name_seen, now_ms);
+    throttle->known = !error && is_known_source(seen, now_ms);
+    throttle->recent =
+        !error && is_recent_login(seen, now_ms) && is_recent_login(name_seen, now_ms);
     return error;
 }
 
-struct error *throttle_look_at_name(struct store *store, struct arena *arena,
-                                    const struct throttle *throttle, int64_t now_ms, bool *known_r)
+struct error *throttle_find_name_source(struct store *store, struct arena *arena,
+                                        const struct throttle *throttle, int64_t now_ms,
+                                        bool *known_r)
 {
     int64_t seen;
     struct error *error = read_seen(store, arena, name_key(arena, throttle), &seen);
-    *known_r = !error && is_known(seen, now_ms);
+    *known_r = !error && is_known_source(seen, now_ms);
     return error;
 }
 
-/* Stores a source as known, and keeps only the latest ones of the same owner. */
+/* Stores a known source of an owner, and deletes all but the owner's latest ones. */
 static struct error *put_source(struct store *store, struct arena *arena,
                                 const unsigned char *source, const unsigned char *owner,
                                 int64_t now_ms)
@@ -257,8 +255,8 @@ static struct error *put_source(struct store *store, struct arena *arena,
     return store_execute(query);
 }
 
-struct error *throttle_passed(struct store *store, struct arena *arena,
-                              const struct throttle *throttle, int64_t now_ms)
+struct error *throttle_count_success(struct store *store, struct arena *arena,
+                                     const struct throttle *throttle, int64_t now_ms)
 {
     struct store_query *query = store_query(store, arena, SQL_LOGIN_FAILURES_CLEAR);
     store_bind_bytes(query, failures_key(arena, throttle), DIGEST_SIZE);
@@ -266,11 +264,12 @@ struct error *throttle_passed(struct store *store, struct arena *arena,
     if (error || throttle->recent) {
         return error;
     }
-    error =
-        put_source(store, arena, source_key(arena, throttle), subject_key(arena, throttle), now_ms);
+    /* The sources of the subject and of the name have different owners: each has its own limit. */
+    error = put_source(store, arena, source_key(arena, throttle),
+                       digest_subject(arena, throttle, "subject", ""), now_ms);
     if (!error && throttle->name) {
-        error =
-            put_source(store, arena, name_key(arena, throttle), names_key(arena, throttle), now_ms);
+        error = put_source(store, arena, name_key(arena, throttle),
+                           digest_subject(arena, throttle, "names", ""), now_ms);
     }
     return error;
 }

@@ -1,19 +1,19 @@
 /*
- * Throttle: repeated failures slow logins down, whether the name is anybody's or not. There are two
- * counts, so that nobody is kept out by somebody else:
+ * Throttle: delays logins after repeated failures, for existing and unknown names alike. There are
+ * two limits, so that an attacker cannot lock the owner of a name out:
  *
  * - Failures of one name from one source (an IPv4 address or an IPv6 /64). The first
- *   LOGIN_FREE_FAILURES cost nothing, each further one doubles the time until the next login of
- *   that name from there is looked at, up to a minute. A success forgets them, and so does a
- *   quarter of an hour.
- * - Failures of one name from all unknown sources together: THROTTLE_BUDGET times as many, of which
- *   one comes back every THROTTLE_INTERVAL_MS. One source alone fails less often than that, because
- *   its own count slows it down: it takes several to use the budget up.
+ *   LOGIN_FREE_FAILURES have no effect. After each further one, logins of that name from that
+ *   source are rejected for a pause that doubles, up to a minute. A successful login resets the
+ *   count, and so do 15 minutes without a failure.
+ * - Failures of one name from all unknown sources together. Their budget is THROTTLE_BUDGET times
+ *   LOGIN_FREE_FAILURES, and one failure is added to it every THROTTLE_INTERVAL_MS. Its own pauses
+ *   keep a single source below that rate: only several sources together can exhaust the budget.
  *
- * A source from which the subject has logged in before is known: the second count does not concern
- * it.
+ * A source from which the subject has logged in before is known. The second limit does not apply to
+ * known sources.
  *
- * Everything is kept as keyed digests: a password is sometimes typed in place of a name.
+ * Names and sources are stored as HMACs, because users sometimes type their password as the name.
  */
 #ifndef AUTH_THROTTLE_H
 #define AUTH_THROTTLE_H
@@ -27,50 +27,50 @@
 struct arena;
 
 enum {
-    /* How long failures count after the last of them, or after the pause that it cost. */
+    /* How long failures count after the last failure, or after the end of its pause. */
     THROTTLE_FORGOTTEN_MS = 15 * MS_PER_MINUTE,
     THROTTLE_PAUSE_MAX_MS = MS_PER_MINUTE,
-    THROTTLE_BUDGET = 8, /* of all unknown sources, in multiples of the free failures of one */
+    THROTTLE_BUDGET = 8, /* of all unknown sources, in multiples of `free_failures` */
     THROTTLE_INTERVAL_MS = 15 * 1000,
-    THROTTLE_SOURCES_MAX = 20, /* sources kept for each subject: the latest ones */
+    THROTTLE_SOURCES_MAX = 20, /* number of latest sources that are stored for each subject */
 };
 
-/* Known sources are kept for 90 days after the last login from there. */
+/* A source is known for 90 days after the last login from it. */
 #define THROTTLE_SOURCES_KEPT_MS (INT64_C(90) * MS_PER_DAY)
 
-/* One login: who, and from where. */
+/* One login attempt: its user and its source. */
 struct throttle {
-    const char *key; /* SECRET_KEY */
-    const char
-        *subject;       /* counted without case: the id of a principal, or a name that nobody has */
-    const char *source; /* network_of_client() */
-    const char *realm;  /* keeps the budgets of groups of sources apart; "" if there is one group */
-    const char *name;   /* as typed, compared without case; NULL if none was sent */
-    int64_t free_failures; /* 0: nothing is ever held back */
-    bool known;            /* the source is; set by throttle_look() */
+    const char *key;       /* SECRET_KEY */
+    const char *subject;   /* the id of a principal, or a name that does not exist; without case */
+    const char *source;    /* network_client_key() */
+    const char *realm;     /* group of sources with a budget of its own; "" if there is one group */
+    const char *name;      /* as typed, compared without case; NULL if none was sent */
+    int64_t free_failures; /* LOGIN_FREE_FAILURES; 0: logins are never delayed */
+    bool known;            /* the source is known; set by throttle_find_source() */
     bool recent;           /* known, and recorded within the last day: need not be recorded again */
 };
 
-/* Finds out whether the source is known. */
-struct error *throttle_look(struct store *store, struct arena *arena, struct throttle *throttle,
-                            int64_t now_ms) MUST_CHECK;
+/* Reads whether the source is known for the subject. Sets `known` and `recent`. */
+struct error *throttle_find_source(struct store *store, struct arena *arena,
+                                   struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
-/* Finds out whether anyone has logged in by that name from that source. Does not use `subject`. */
-struct error *throttle_look_at_name(struct store *store, struct arena *arena,
-                                    const struct throttle *throttle, int64_t now_ms,
-                                    bool *known_r) MUST_CHECK;
+/* Reads whether any user has logged in with that name from that source. Does not use `subject`. */
+struct error *throttle_find_name_source(struct store *store, struct arena *arena,
+                                        const struct throttle *throttle, int64_t now_ms,
+                                        bool *known_r) MUST_CHECK;
 
-/* ERR_TOO_MANY_ATTEMPTS, with the seconds to wait, while logins are refused without a check. */
+/* ERR_TOO_MANY_ATTEMPTS, with the seconds to wait, if the login must be rejected without checking
+ * the password. */
 struct error *throttle_check(struct store *store, struct arena *arena,
                              const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
-/* Counts a failure. */
-struct error *throttle_failed(struct store *store, struct arena *arena,
-                              const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
+/* Counts a failed login. */
+struct error *throttle_count_failure(struct store *store, struct arena *arena,
+                                     const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
-/* Inside store_write(): forgets the failures of the subject from a source, and records the
- * source as known for the subject and for the name. */
-struct error *throttle_passed(struct store *store, struct arena *arena,
-                              const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
+/* Inside store_write(), after a successful login: resets the failures of the subject from the
+ * source, and records the source as known for the subject and for the name. */
+struct error *throttle_count_success(struct store *store, struct arena *arena,
+                                     const struct throttle *throttle, int64_t now_ms) MUST_CHECK;
 
 #endif

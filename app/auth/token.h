@@ -1,6 +1,6 @@
 /*
- * Token: the JSON Web Tokens (RFC 7519) that principals carry, signed with HMAC-SHA256 and nothing
- * else: "none" and every other algorithm are refused, whatever the header says (RFC 8725 3.1).
+ * Token: access tokens, which are JSON Web Tokens (RFC 7519) signed with HMAC-SHA256. Tokens with
+ * any other algorithm, "none" included, are invalid (RFC 8725 3.1).
  */
 #ifndef AUTH_TOKEN_H
 #define AUTH_TOKEN_H
@@ -12,27 +12,27 @@
 
 struct arena;
 
-/* Who the subject was when the token was issued, for subjects that are not looked up each time:
- * preferred_username, email and name as OpenID Connect Core 5.1 has them, and a claim of ours. */
+/* The subject's profile when the token was issued, for subjects that are not read again with each
+ * request: preferred_username, email and name (OpenID Connect Core 5.1). */
 struct token_profile {
-    const char *username, *email, *name; /* NULL: not told */
-    bool administrator;
+    const char *username, *email, *name; /* NULL: claim absent */
+    bool administrator;                  /* private claim "administrator" */
 };
 
 struct token_claims {
     const char *subject;
-    const char *session;     /* sid of OpenID Connect Front-Channel Logout; NULL: none */
-    int64_t organization_id; /* a claim of ours; 0: none */
+    const char *session;     /* claim "sid" (OpenID Connect Front-Channel Logout); NULL: none */
+    int64_t organization_id; /* private claim "org"; 0: none */
     struct token_profile profile;
-    int64_t issued, expires; /* seconds since the epoch; token_issue() sets its own */
+    int64_t issued, expires; /* seconds since the epoch; ignored by token_issue() */
 };
 
-/* A signed access token for the claims' subject that lives for `lifetime_s` seconds, with an id
- * (jti) of its own. */
+/* Issues a signed access token with these claims, a new id (claim "jti") and a lifetime of
+ * `lifetime_s` seconds. */
 struct error *token_issue(struct arena *arena, const char *key, const struct token_claims *claims,
                           int64_t lifetime_s, const char **token_r) MUST_CHECK;
 
-/* ERR_INVALID_TOKEN if it is not one of our access tokens, ERR_TOKEN_EXPIRED. */
+/* Verifies an access token and returns its claims. ERR_INVALID_TOKEN, ERR_TOKEN_EXPIRED. */
 struct error *token_verify(struct arena *arena, const char *key, const char *token,
                            struct token_claims *claims_r) MUST_CHECK;
 

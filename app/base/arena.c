@@ -1,4 +1,4 @@
-/* See arena.h. Chunks are chained newest first; the oldest is the one that a reset keeps. */
+/* See arena.h. The chunks form a list, newest first. A reset frees all chunks but the oldest. */
 #include "base/arena.h"
 
 #include "base/size.h"
@@ -25,12 +25,12 @@ struct cleanup {
 };
 
 struct arena {
-    struct chunk *chunk;      /* the one that allocations come from */
-    struct cleanup *cleanups; /* last registered first; they live in the chunks */
+    struct chunk *chunk;      /* the newest chunk, from which allocations are taken */
+    struct cleanup *cleanups; /* last registered first; stored in the chunks */
 };
 
-/* Out of memory ends the worker: no message that needs memory, no clean-up that may fail. */
-static _Noreturn void out_of_memory(void)
+/* Logs a constant line and exits. Neither step allocates memory or runs exit handlers. */
+static _Noreturn void exit_out_of_memory(void)
 {
     static const char line[] = "{\"level\":\"error\",\"message\":\"out of memory\"}\n";
     if (write(STDERR_FILENO, line, sizeof line - 1) < 0) {
@@ -39,56 +39,51 @@ static _Noreturn void out_of_memory(void)
     _exit(EX_SOFTWARE);
 }
 
-void *must_alloc(size_t size)
+void *base_alloc(size_t size)
 {
     void *memory = calloc(1, size);
     if (!memory) {
-        out_of_memory();
+        exit_out_of_memory();
     }
     return memory;
 }
 
-void *must_realloc(void *memory, size_t size)
+void *base_realloc(void *memory, size_t size)
 {
     void *moved = realloc(memory, size);
     if (!moved) {
-        out_of_memory();
+        exit_out_of_memory();
     }
     return moved;
 }
 
-char *must_string(const char *text)
+char *base_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;
-    return memcpy(must_alloc(size), text, size);
+    return memcpy(base_alloc(size), text, size);
 }
 
-static struct chunk *chunk_new(struct chunk *previous, size_t size)
+static struct chunk *new_chunk(struct chunk *previous, size_t size)
 {
-    struct chunk *chunk = must_realloc(NULL, sizeof *chunk + size);
+    struct chunk *chunk = base_realloc(NULL, sizeof *chunk + size);
     *chunk = (struct chunk){.previous = previous, .size = size};
     return chunk;
 }
 
 struct arena *arena_new(void)
 {
-    struct arena *arena = must_alloc(sizeof *arena);
-    arena->chunk = chunk_new(NULL, CHUNK_SIZE);
+    struct arena *arena = base_alloc(sizeof *arena);
+    arena->chunk = new_chunk(NULL, CHUNK_SIZE);
     return arena;
 }
 
-static void run_cleanups(struct arena *arena)
+void arena_reset(struct arena *arena)
 {
     while (arena->cleanups) {
         struct cleanup *cleanup = arena->cleanups;
         arena->cleanups = cleanup->previous;
         cleanup->release(cleanup->handle);
     }
-}
-
-void arena_reset(struct arena *arena)
-{
-    run_cleanups(arena);
     while (arena->chunk->previous) {
         struct chunk *previous = arena->chunk->previous;
         free(arena->chunk);
@@ -111,11 +106,11 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
     const size_t align = _Alignof(max_align_t);
     if (size > SIZE_MAX / 2) {
-        out_of_memory();
+        exit_out_of_memory();
     }
     size = (size + align - 1) / align * align;
     if (size > arena->chunk->size - arena->chunk->used) {
-        arena->chunk = chunk_new(arena->chunk, size > CHUNK_SIZE ? size : CHUNK_SIZE);
+        arena->chunk = new_chunk(arena->chunk, size > CHUNK_SIZE ? size : CHUNK_SIZE);
     }
     void *memory = arena->chunk->bytes + arena->chunk->used;
     arena->chunk->used += size;
@@ -126,7 +121,7 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) {
-        out_of_memory();
+        exit_out_of_memory();
     }
     return arena_alloc(arena, bytes);
 }
@@ -152,7 +147,7 @@ char *arena_format_v(struct arena *arena, const char *format, va_list arguments)
     int length = vsnprintf(NULL, 0, format, again);
     va_end(again);
     if (length < 0) {
-        out_of_memory();
+        exit_out_of_memory();
     }
     char *text = arena_alloc(arena, (size_t)length + 1);
     vsnprintf(text, (size_t)length + 1, format, arguments);

@@ -1,6 +1,7 @@
 /* See background.h. */
 #include "base/background.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -13,15 +14,17 @@
 #include <unistd.h>
 
 enum {
-    OFFER_US = 500,
-    TRIES = 20,
-    PAUSE_US = 110 * 1000, /* the system lets one process in 0.1 s change its session's priority */
+    YIELD_INTERVAL_US = 500,
+    AUTOGROUP_TRIES = 20,
+    /* Linux allows one change of a session's priority per 0.1 s, counted over all processes. */
+    AUTOGROUP_RETRY_US = 110 * US_PER_MS,
 };
 
+/* As in nice(1): higher values mean lower priority. */
 #define NICE 10
 #define NICE_TEXT "10"
 
-/* False if there is something wrong; a system without sessions of this kind is fine. */
+/* Returns false with errno set on failure; succeeds if the system has no autogroup feature. */
 static bool set_session_priority(void)
 {
     int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
@@ -29,10 +32,10 @@ static bool set_session_priority(void)
         return errno == ENOENT;
     }
     ssize_t written = -1;
-    for (int i = 0;
-         i < TRIES && (written = write(fd, NICE_TEXT, strlen(NICE_TEXT))) < 0 && errno == EAGAIN;
+    for (int i = 0; i < AUTOGROUP_TRIES &&
+                    (written = write(fd, NICE_TEXT, strlen(NICE_TEXT))) < 0 && errno == EAGAIN;
          i++) {
-        usleep(PAUSE_US);
+        usleep(AUTOGROUP_RETRY_US);
     }
     int reason = errno;
     close(fd);
@@ -43,23 +46,23 @@ static bool set_session_priority(void)
 void background_enter(void)
 {
     if (setsid() < 0) {
-        log_warning("setsid: %s", strerror(errno));
+        log_warning("background: cannot create a session: %s", strerror(errno));
     } else if (!set_session_priority()) {
-        log_warning("/proc/self/autogroup: %s", strerror(errno));
+        log_warning("background: cannot write /proc/self/autogroup: %s", strerror(errno));
     }
     if (setpriority(PRIO_PROCESS, 0, NICE) < 0) {
-        log_warning("setpriority: %s", strerror(errno));
+        log_warning("background: cannot lower the priority: %s", strerror(errno));
     }
 }
 
-static void offer(int signal)
+static void yield_on_alarm(int signal)
 {
     (void)signal;
     sched_yield();
 }
 
-/* Fails for no values but wrong ones. */
-static void tick_every(suseconds_t interval_us)
+/* setitimer() fails only on invalid arguments. */
+static void set_yield_timer(suseconds_t interval_us)
 {
     const struct itimerval timer = {{0, interval_us}, {0, interval_us}};
     (void)setitimer(ITIMER_REAL, &timer, NULL);
@@ -67,13 +70,13 @@ static void tick_every(suseconds_t interval_us)
 
 void background_begin(void)
 {
-    struct sigaction action = {.sa_handler = offer, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = yield_on_alarm, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     (void)sigaction(SIGALRM, &action, NULL);
-    tick_every(OFFER_US);
+    set_yield_timer(YIELD_INTERVAL_US);
 }
 
 void background_end(void)
 {
-    tick_every(0);
+    set_yield_timer(0);
 }

@@ -1,21 +1,21 @@
 /*
- * Background: long computations, such as the hash of a password, that leave the processor to whoever
- * wants it. A low priority alone does not do that:
+ * Background: lets long computations, such as password hashing, yield the CPU to other processes.
+ * A low scheduling priority alone is not enough:
  *
- * - Linux weighs a session against other sessions first (sched(7), "The autogroup feature"), and only
- *   then the processes of one against each other.
- * - Whoever has the processor keeps it until the next tick, up to 10 ms, even when somebody more
- *   important waits.
+ * - Linux first divides CPU time among sessions (sched(7), "The autogroup feature"), and only then
+ *   among the processes of one session.
+ * - A running process keeps the CPU until the next scheduler tick, up to 10 ms, even if a process
+ *   of higher priority is runnable.
  */
 #ifndef BASE_BACKGROUND_H
 #define BASE_BACKGROUND_H
 
-/* Makes the process one that others go before: in a session of its own, at a low priority. What the
- * system does not let it have goes to the log. */
+/* Starts a new session and lowers the priority of the session and of the process. Logs a warning
+ * for each step that the system refuses. */
 void background_enter(void);
 
-/* From the first to the second, the thread offers the processor every half a millisecond. Uses
- * SIGALRM and the timer ITIMER_REAL; system calls in between are restarted. */
+/* Between these two calls, the thread calls sched_yield() every 0.5 ms. Uses SIGALRM and the timer
+ * ITIMER_REAL; the signal restarts interrupted system calls (SA_RESTART). */
 void background_begin(void);
 void background_end(void);
 

@@ -1,6 +1,7 @@
 /* See backoff.h. */
 #include "base/backoff.h"
 
+/* Returns the delay without jitter. */
 static int64_t double_delay(const struct backoff *backoff, int64_t failures)
 {
     if (failures < 1) {

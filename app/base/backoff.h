@@ -1,19 +1,20 @@
 /*
  * Backoff: delays that double with each failure in a row, up to a maximum.
  *
- * With `random` set, delays are spread evenly over 50 to 150 % (jitter), so that processes that
- * failed together do not retry together. The maximum bounds a delay before it is spread.
+ * With `random` set, each delay is multiplied by a random factor from 50 % to 150 % (jitter), so
+ * that processes that failed at the same time retry at different times. The maximum applies before
+ * the jitter.
  */
 #ifndef BASE_BACKOFF_H
 #define BASE_BACKOFF_H
 
 #include <stdint.h>
 
-/* Delays may have any unit; `first` and `max` share it. */
+/* `first` and `max` are delays in the same unit of time; the unit is the caller's choice. */
 struct backoff {
     int64_t first, max; /* 0 < first <= max */
-    uint32_t (*random)(
-        uint32_t bound); /* below `bound`, such as arc4random_uniform; NULL: no jitter */
+    /* Returns a random number below `bound`, as arc4random_uniform() does. NULL: no jitter. */
+    uint32_t (*random)(uint32_t bound);
 };
 
 /* Returns the delay after `failures` failures in a row; 0 if there are none. */

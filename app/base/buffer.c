@@ -10,13 +10,13 @@
 #include <string.h>
 
 enum {
-    SMALLEST = 256,
-    SHORT_FORMAT = 64, /* room for most of what is formatted */
+    INITIAL_SIZE = 256,
+    FORMAT_RESERVE = 64, /* enough for most formatted strings */
 };
 
 void buffer_grow(struct buffer *buffer, size_t more)
 {
-    size_t size = buffer->size ? buffer->size : SMALLEST;
+    size_t size = buffer->size ? buffer->size : INITIAL_SIZE;
     while (size - buffer->length <= more) {
         size *= 2;
     }
@@ -27,7 +27,7 @@ void buffer_grow(struct buffer *buffer, size_t more)
         }
         buffer->bytes = moved;
     } else {
-        buffer->bytes = must_realloc(buffer->bytes, size);
+        buffer->bytes = base_realloc(buffer->bytes, size);
     }
     buffer->size = size;
 }
@@ -57,10 +57,10 @@ void buffer_add_char(struct buffer *buffer, char c)
 
 void buffer_add_decimal(struct buffer *buffer, int64_t integer, int scale)
 {
-    enum { SIZE = 32 }; /* 20 digits, or more zeros before them; the point; the sign */
+    enum { SIZE = 32 }; /* at most 20 digits, the decimal point and the sign */
     char text[SIZE];
     size_t at = SIZE;
-    /* The least integer has no positive counterpart: the magnitude is unsigned. */
+    /* The magnitude is unsigned, because -INT64_MIN overflows int64_t. */
     uint64_t rest = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
     for (int place = 0; rest || place <= scale; place++) {
         if (place && place == scale) {
@@ -77,18 +77,18 @@ void buffer_add_decimal(struct buffer *buffer, int64_t integer, int scale)
 
 void buffer_format(struct buffer *buffer, const char *format, ...)
 {
-    va_list arguments, again;
+    va_list arguments, arguments_copy;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    char *end = buffer_reserve(buffer, SHORT_FORMAT);
-    size_t room = buffer->size - buffer->length;
-    int length = vsnprintf(end, room, format, arguments);
-    if (length > 0 && (size_t)length >= room) { /* seldom: it did not fit */
+    va_copy(arguments_copy, arguments);
+    char *end = buffer_reserve(buffer, FORMAT_RESERVE);
+    size_t free_bytes = buffer->size - buffer->length;
+    int length = vsnprintf(end, free_bytes, format, arguments);
+    if (length > 0 && (size_t)length >= free_bytes) { /* rare: the reserved space was too small */
         end = buffer_reserve(buffer, (size_t)length);
-        length = vsnprintf(end, (size_t)length + 1, format, again);
+        length = vsnprintf(end, (size_t)length + 1, format, arguments_copy);
     }
     buffer->length += length > 0 ? (size_t)length : 0;
-    va_end(again);
+    va_end(arguments_copy);
     va_end(arguments);
 }
 

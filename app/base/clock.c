@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-/* The years 1 to 9999, which four digits can say. */
-static const struct clock_span nameable = {-62135596800000, 253402300800000};
+/* The years 1 to 9999, which fit into four digits. */
+static const struct clock_span representable = {-62135596800000, 253402300800000};
 
 int64_t clock_wall_ms(void)
 {
@@ -24,16 +24,16 @@ int64_t clock_steady_us(void)
 
 bool clock_stepped_back(struct clock_watch *watch, int64_t wall_ms, int64_t steady_us)
 {
-    enum { ADJUSTED_MS = 1000 };
+    enum { TOLERANCE_MS = 1000 };
     int64_t lead = wall_ms - steady_us / US_PER_MS;
-    bool stepped = !watch->begun || lead < watch->lead_ms - ADJUSTED_MS;
+    bool stepped = !watch->begun || lead < watch->lead_ms - TOLERANCE_MS;
     *watch = (struct clock_watch){lead, true};
     return stepped;
 }
 
 char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
 {
-    /* Log lines ask for the same second again and again. */
+    /* Cached, because consecutive log lines are mostly of the same second. */
     static time_t last = -1;
     static char date[CLOCK_TEXT_SIZE - sizeof ".789Z"];
     static size_t length;
@@ -55,11 +55,11 @@ char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
     return text;
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- parsing --------------------------------------------------------------------------------- */
 
-/* A number of exactly `digits` digits and what must stand behind it, NUL for anything; -1 if it is
- * not there. */
-static int take_number(const char **text, int digits, char behind)
+/* Parses exactly `digits` digits and the character `behind` that must follow them; NUL means that
+ * any character may follow. Returns -1 if the text does not match. */
+static int parse_digits(const char **text, int digits, char behind)
 {
     int number = 0;
     for (int i = 0; i < digits; i++, (*text)++) {
@@ -74,13 +74,14 @@ static int take_number(const char **text, int digits, char behind)
     return number;
 }
 
-/* The midnight that a day of the calendar begins with; timegm() corrects what is no day. */
-static bool take_date(const char **text, char behind, int64_t *ms_r)
+/* Parses YYYY-MM-DD into the midnight in UTC at which that day begins. Detects impossible dates by
+ * comparison, because timegm() normalizes them. */
+static bool parse_midnight(const char **text, char behind, int64_t *ms_r)
 {
     enum { YEAR_OF_TM = 1900 };
-    int year = take_number(text, 4, '-');
-    int month = year < 1 ? -1 : take_number(text, 2, '-');
-    int day = month < 1 ? -1 : take_number(text, 2, behind);
+    int year = parse_digits(text, 4, '-');
+    int month = year < 1 ? -1 : parse_digits(text, 2, '-');
+    int day = month < 1 ? -1 : parse_digits(text, 2, behind);
     if (day < 1) {
         return false;
     }
@@ -92,7 +93,7 @@ static bool take_date(const char **text, char behind, int64_t *ms_r)
 bool clock_parse_date(const char *text, struct clock_span *span_r)
 {
     int64_t midnight;
-    if (!take_date(&text, '\0', &midnight) || *text) {
+    if (!parse_midnight(&text, '\0', &midnight) || *text) {
         return false;
     }
     if (span_r) {
@@ -101,8 +102,8 @@ bool clock_parse_date(const char *text, struct clock_span *span_r)
     return true;
 }
 
-/* Digits behind the point, as milliseconds; -1 if there are none. */
-static int take_fraction(const char **text)
+/* Parses the digits behind the decimal point as milliseconds. Returns -1 if there are none. */
+static int parse_fraction(const char **text)
 {
     int ms = 0, digits = 0;
     for (; isdigit((unsigned char)**text); (*text)++, digits++) {
@@ -114,8 +115,8 @@ static int take_fraction(const char **text)
     return digits ? ms : -1;
 }
 
-/* Z or +03:00, in minutes. */
-static bool take_offset(const char **text, int *minutes_r)
+/* Parses an offset from UTC, such as Z or +03:00, into minutes. */
+static bool parse_offset(const char **text, int *minutes_r)
 {
     char sign = **text;
     if (sign) {
@@ -125,8 +126,8 @@ static bool take_offset(const char **text, int *minutes_r)
     if (sign == 'Z' || sign == 'z') {
         return true;
     }
-    int hours = sign == '+' || sign == '-' ? take_number(text, 2, ':') : -1;
-    int minutes = hours < 0 ? -1 : take_number(text, 2, '\0');
+    int hours = sign == '+' || sign == '-' ? parse_digits(text, 2, ':') : -1;
+    int minutes = hours < 0 ? -1 : parse_digits(text, 2, '\0');
     *minutes_r = (sign == '-' ? -1 : 1) * (hours * MINUTES_PER_HOUR + minutes);
     return minutes >= 0 && minutes < MINUTES_PER_HOUR && hours < 24;
 }
@@ -136,25 +137,25 @@ bool clock_parse_time(const char *text, struct clock_span *span_r)
     int64_t midnight;
     int offset, ms = 0;
     char behind = text[strcspn(text, "Tt")];
-    if (!behind || !take_date(&text, behind, &midnight)) {
+    if (!behind || !parse_midnight(&text, behind, &midnight)) {
         return false;
     }
-    int hour = take_number(&text, 2, ':');
-    int minute = hour < 0 ? -1 : take_number(&text, 2, ':');
-    int second = minute < 0 ? -1 : take_number(&text, 2, '\0');
+    int hour = parse_digits(&text, 2, ':');
+    int minute = hour < 0 ? -1 : parse_digits(&text, 2, ':');
+    int second = minute < 0 ? -1 : parse_digits(&text, 2, '\0');
     if (second >= 0 && *text == '.') {
         text++;
-        ms = take_fraction(&text);
+        ms = parse_fraction(&text);
     }
-    /* A leap second is the last one of its minute. */
+    /* Second 60, a leap second, is accepted and treated as second 59. */
     if (second < 0 || ms < 0 || hour > 23 || minute > 59 || second > 60 ||
-        !take_offset(&text, &offset) || *text) {
+        !parse_offset(&text, &offset) || *text) {
         return false;
     }
     second = second > 59 ? 59 : second;
     int64_t from = midnight + (int64_t)(hour * MINUTES_PER_HOUR + minute - offset) * MS_PER_MINUTE +
                    (int64_t)second * MS_PER_S + ms;
-    if (from < nameable.from_ms || from >= nameable.until_ms) {
+    if (from < representable.from_ms || from >= representable.until_ms) {
         return false;
     }
     if (span_r) {

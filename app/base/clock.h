@@ -1,4 +1,4 @@
-/* Clock: the two clocks of the system and their text forms. */
+/* Clock: wall-clock and monotonic time; formatting and parsing of dates and times. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -27,34 +27,38 @@ enum {
 
 enum { CLOCK_TEXT_SIZE = 32 };
 
-/* Milliseconds since the epoch: what is written down. It can be stepped by an administrator. */
+/* Returns the wall-clock time in milliseconds since the Unix epoch. An administrator or NTP can
+ * step this clock. Used for stored and displayed times. */
 int64_t clock_wall_ms(void);
 
-/* Microseconds of a clock that only goes forward: for durations and deadlines. */
+/* Returns the monotonic clock in microseconds. Used for durations and deadlines. */
 int64_t clock_steady_us(void);
 
-/* Detects steps of the wall clock. Zero-initialized. */
+/* State of clock_stepped_back(). Must be zero-initialized. */
 struct clock_watch {
-    int64_t lead_ms; /* wall clock minus steady clock at the last call */
+    int64_t lead_ms; /* wall clock minus monotonic clock at the last call */
     bool begun;
 };
 
-/* True if the wall clock was set back since the last call by more than the usual adjustments,
- * and at the first call, because it may have been set back before. */
+/* True if the wall clock was set back by more than one second since the last call. Also true on the
+ * first call, because the clock may have been set back before. */
 bool clock_stepped_back(struct clock_watch *watch, int64_t wall_ms, int64_t steady_us);
 
 /* Writes 2026-11-20T12:34:56.789Z (RFC 3339, UTC) and returns `text`. */
 char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE]);
 
-/* What a text names, as a span of time: from the first millisecond to the first one after it. */
+/* A half-open interval of wall-clock time: from_ms <= t < until_ms. */
 struct clock_span {
     int64_t from_ms, until_ms;
 };
 
-/* Reads a date, 2026-11-20, which is a day in UTC, or a time, 2026-11-20T12:34:56.789Z, whose
- * fraction may be absent or of any length, cut after milliseconds, and which may have an offset such
- * as +03:00 (RFC 3339 5.6). The years are 1 to 9999, in UTC too: what is read can be written. False if
- * it is neither. span_r may be NULL. */
+/*
+ * Parse a date, such as 2026-11-20, or a time, such as 2026-11-20T12:34:56.789Z (RFC 3339, section
+ * 5.6), and return the interval that it names: a day in UTC, or one millisecond. The fraction of a
+ * second is optional and cut after milliseconds; the offset may also be of the form +03:00. The
+ * year must be 1 to 9999, also after conversion to UTC, so that clock_format() can write the
+ * result. Return false on malformed input. span_r may be NULL.
+ */
 bool clock_parse_date(const char *text, struct clock_span *span_r);
 bool clock_parse_time(const char *text, struct clock_span *span_r);
 

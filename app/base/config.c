@@ -1,4 +1,5 @@
-/* See config.h. The table comes first, then the readers of its types, then the file. */
+/* See config.h. Contains the table of settings, then parsers for its types, checks that involve
+ * several settings, and the parser of the environment file. */
 #include "base/config.h"
 
 #include "base/arena.h"
@@ -19,29 +20,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const pool_names[POOL_COUNT] = {"core", "auth", "directory", "files", "uploads"};
-const char *const language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
+const char *const config_pool_names[POOL_COUNT] = {"core", "auth", "directory", "files", "uploads"};
+const char *const config_language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
 
 enum option_type {
     OPTION_STRING,
     OPTION_INTEGER,
     OPTION_BOOLEAN,
     OPTION_CHOICE,
-    OPTION_PATH, /* relative ones are below STATE_DIR */
+    OPTION_PATH, /* relative paths are resolved against STATE_DIR */
 };
 
 enum option_flag {
     OPTION_SECRET = 1 << 0,
-    OPTION_KEY = 1 << 1, /* a key: production requires a strong one that no other setting has */
+    OPTION_KEY = 1 << 1, /* cryptographic key; in production it must be strong and unique */
 };
 
 struct option {
     const char *name;
     enum option_type type;
-    size_t offset; /* in struct config */
-    const char *standard;
-    int64_t min, max;
-    const char *const *choices; /* of OPTION_CHOICE; the value is the index */
+    size_t offset;              /* in struct config */
+    const char *standard;       /* default */
+    int64_t min, max;           /* bounds of the length of a string or of an integer */
+    const char *const *choices; /* values of OPTION_CHOICE, which is stored as an index */
     unsigned flags;
 };
 
@@ -63,7 +64,7 @@ static const char default_secret[] = "your-secret-key";
 static const char default_admin_password[] = "admin123";
 
 enum {
-    ADMINISTRATOR_PASSWORD_MIN = 12, /* characters of a plain LOCAL_AUTH_PASSWORD in production */
+    ADMINISTRATOR_PASSWORD_MIN = 12, /* in production; does not apply to hashes */
     PORT_LDAP = 389,
     PORT_LDAPS = 636,
     PORT_MAX = 65535,
@@ -71,12 +72,12 @@ enum {
     HOURS_MAX = 366 * HOURS_PER_DAY,
     RATE_MAX = 100000,
     TOKEN_TTL_MAX = 365 * MINUTES_PER_DAY,
-    SOCKET_PATH_MAX = 107, /* sockaddr_un.sun_path less its NUL */
+    SOCKET_PATH_MAX = 107, /* size of sockaddr_un.sun_path without the NUL */
 };
 
 #define AT(member) offsetof(struct config, member)
 
-/* One row a setting; what a row leaves out is zero. */
+/* One row per setting. Members that a row omits are zero. */
 /* clang-format off */
 static const struct option options[] = {
     {"APP_NAME", OPTION_STRING, AT(app_name), "kontora", 1, 64},
@@ -84,7 +85,7 @@ static const struct option options[] = {
     {"APP_DESCRIPTION", OPTION_STRING, AT(app_description), "", 0, 2000},
     {"ENVIRONMENT", OPTION_CHOICE, AT(environment), "development", 0, 0, environments},
     {"DEBUG", OPTION_BOOLEAN, AT(debug), "false", 0, 0},
-    {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, language_names},
+    {"DEFAULT_LANGUAGE", OPTION_CHOICE, AT(default_language), "ru", 0, 0, config_language_names},
     {"STATE_DIR", OPTION_STRING, AT(state_dir), "var", 1, 4096},
     {"DISK_RESERVE_MIB", OPTION_INTEGER, AT(disk_reserve_mib), "1024", 0, INT32_MAX},
     {"STATIC_DIR", OPTION_PATH, AT(static_dir), "static", 1, 4096},
@@ -186,23 +187,23 @@ static const struct option options[] = {
 
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 
-/* What the file says of each option; NULL: nothing. */
+/* Values from the environment file, by index of the option; NULL: not set there. */
 struct file_values {
     const char *of[OPTION_COUNT];
 };
 
-static void fault(struct buffer *lines, const char *name, const char *what)
+static void report_fault(struct buffer *lines, const char *name, const char *what)
 {
     buffer_format(lines, "%s: %s\n", name, what);
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- parsing of values ----------------------------------------------------------------------- */
 
-static void read_string(const struct option *option, const char *text, const char **value,
-                        struct buffer *faults)
+static void parse_string_option(const struct option *option, const char *text, const char **value,
+                                struct buffer *faults)
 {
     if (!utf8_valid(text, strlen(text))) {
-        fault(faults, option->name, "is not valid UTF-8");
+        report_fault(faults, option->name, "is not valid UTF-8");
     }
     size_t length = utf8_utf16_units(text, strlen(text));
     if (length < (size_t)option->min || length > (size_t)option->max) {
@@ -212,8 +213,8 @@ static void read_string(const struct option *option, const char *text, const cha
     *value = text;
 }
 
-static void read_integer(const struct option *option, const char *text, int64_t *value,
-                         struct buffer *faults)
+static void parse_integer_option(const struct option *option, const char *text, int64_t *value,
+                                 struct buffer *faults)
 {
     char *end = NULL;
     errno = 0;
@@ -226,20 +227,20 @@ static void read_integer(const struct option *option, const char *text, int64_t 
     *value = number;
 }
 
-static void read_boolean(const struct option *option, const char *text, bool *value,
-                         struct buffer *faults)
+static void parse_boolean_option(const struct option *option, const char *text, bool *value,
+                                 struct buffer *faults)
 {
     if (!strcasecmp(text, "true") || !strcmp(text, "1")) {
         *value = true;
     } else if (!strcasecmp(text, "false") || !strcmp(text, "0")) {
         *value = false;
     } else {
-        fault(faults, option->name, "must be true or false");
+        report_fault(faults, option->name, "must be true or false");
     }
 }
 
-static void read_choice(const struct option *option, const char *text, int64_t *value,
-                        struct buffer *faults)
+static void parse_choice_option(const struct option *option, const char *text, int64_t *value,
+                                struct buffer *faults)
 {
     for (int64_t i = 0; option->choices[i]; i++) {
         if (!strcmp(text, option->choices[i])) {
@@ -254,49 +255,50 @@ static void read_choice(const struct option *option, const char *text, int64_t *
     buffer_add_char(faults, '\n');
 }
 
-static void read_option(struct config *config, const struct option *option, const char *text,
-                        struct buffer *faults)
+static void parse_option(struct config *config, const struct option *option, const char *text,
+                         struct buffer *faults)
 {
     char *member = (char *)config + option->offset;
     switch (option->type) {
     case OPTION_STRING:
     case OPTION_PATH:
-        read_string(option, arena_string(config->arena, text), (const char **)(void *)member,
-                    faults);
+        parse_string_option(option, arena_string(config->arena, text),
+                            (const char **)(void *)member, faults);
         break;
     case OPTION_INTEGER:
-        read_integer(option, text, (int64_t *)(void *)member, faults);
+        parse_integer_option(option, text, (int64_t *)(void *)member, faults);
         break;
     case OPTION_BOOLEAN:
-        read_boolean(option, text, (bool *)member, faults);
+        parse_boolean_option(option, text, (bool *)member, faults);
         break;
     case OPTION_CHOICE:
-        read_choice(option, text, (int64_t *)(void *)member, faults);
+        parse_choice_option(option, text, (int64_t *)(void *)member, faults);
         break;
     }
 }
 
-/* --- rules between settings ------------------------------------------------------------------ */
+/* --- checks across settings ------------------------------------------------------------------ */
 
-static const char *string_of(const struct config *config, const struct option *option)
+static const char *get_option_string(const struct config *config, const struct option *option)
 {
     return *(const char *const *)(const void *)((const char *)config + option->offset);
 }
 
-/* The name of an earlier key with the same value, NULL if there is none. */
-static const char *same_key(const struct config *config, size_t index)
+/* Returns the name of an earlier key with the same value, or NULL. */
+static const char *find_equal_key(const struct config *config, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
         if ((options[i].flags & OPTION_KEY) &&
-            !strcmp(string_of(config, &options[i]), string_of(config, &options[index]))) {
+            !strcmp(get_option_string(config, &options[i]),
+                    get_option_string(config, &options[index]))) {
             return options[i].name;
         }
     }
     return NULL;
 }
 
-/* True if the key holds a default, which everybody can read here. */
-static bool is_published(const char *key)
+/* True if the key contains one of the defaults, which are published in this source file. */
+static bool contains_default_key(const char *key)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if ((options[i].flags & OPTION_KEY) && *options[i].standard &&
@@ -307,63 +309,59 @@ static bool is_published(const char *key)
     return false;
 }
 
-/* An optional key may be empty. */
-static void check_keys(const struct config *config, struct buffer *faults)
+/* Skips empty keys: they are optional. */
+static void check_production_keys(const struct config *config, struct buffer *faults)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const char *key = options[i].flags & OPTION_KEY ? string_of(config, &options[i]) : "";
-        const char *weakness = *key ? key_weakness(key) : NULL;
-        const char *other = *key ? same_key(config, i) : NULL;
-        if (*key && is_published(key)) {
-            fault(faults, options[i].name, "must be set in production, and hold no default");
+        const char *key =
+            options[i].flags & OPTION_KEY ? get_option_string(config, &options[i]) : "";
+        const char *weakness = *key ? key_strength_find_weakness(key) : NULL;
+        const char *other = *key ? find_equal_key(config, i) : NULL;
+        if (*key && contains_default_key(key)) {
+            report_fault(faults, options[i].name,
+                         "must be set to a value other than the default in production");
         } else if (weakness) {
-            fault(faults, options[i].name, weakness);
+            report_fault(faults, options[i].name, weakness);
         } else if (other) {
             buffer_format(faults, "%s: must differ from %s\n", options[i].name, other);
         }
     }
 }
 
-/* auth_check() refuses common passwords and unusable hashes. */
-static void check_administrator(const struct config *config, struct buffer *faults)
+/* Checks only the length; auth_check() rejects common passwords and unusable hashes. */
+static void check_administrator_password(const struct config *config, struct buffer *faults)
 {
     const char *password = config->local_auth_password;
     if (!strcmp(password, default_admin_password)) {
-        fault(faults, "LOCAL_AUTH_PASSWORD", "must not be the default in production");
+        report_fault(faults, "LOCAL_AUTH_PASSWORD",
+                     "must be changed from the default in production");
     } else if (*password != '$' &&
                utf8_utf16_units(password, strlen(password)) < ADMINISTRATOR_PASSWORD_MIN) {
-        fault(faults, "LOCAL_AUTH_PASSWORD",
-              "must have at least 12 characters in production, or be a hash");
+        report_fault(faults, "LOCAL_AUTH_PASSWORD",
+                     "must be a hash or have at least 12 characters in production");
     }
 }
 
 static void check_production(const struct config *config, struct buffer *faults)
 {
-    check_keys(config, faults);
-    check_administrator(config, faults);
+    check_production_keys(config, faults);
+    check_administrator_password(config, faults);
     if (!*config->public_url) {
-        fault(faults, "PUBLIC_URL",
-              "must be set in production, such as https://kontora.example.com");
+        report_fault(faults, "PUBLIC_URL",
+                     "must be set in production, for example to https://kontora.example.com");
     } else if (!origin_is_secure(config->public_url)) {
-        fault(faults, "PUBLIC_URL", "must begin with https:// in production");
+        report_fault(faults, "PUBLIC_URL", "must begin with https:// in production");
     }
     if (config->anonymous_access > ANONYMOUS_NONE) {
-        fault(faults, "ANONYMOUS_ACCESS", "production serves nobody without a token");
+        report_fault(faults, "ANONYMOUS_ACCESS", "must be auto or none in production");
     }
     if (*config->ldap_server && !config->ldap_use_ssl && !config->ldap_start_tls) {
-        fault(faults, "LDAP_USE_SSL", "production needs LDAP_USE_SSL or LDAP_START_TLS");
+        report_fault(faults, "LDAP_USE_SSL",
+                     "must be true in production, unless LDAP_START_TLS is true");
     }
 }
 
-static void check_networks(const struct config *config, struct buffer *faults)
-{
-    if (!network_list_valid(config->local_auth_networks)) {
-        fault(faults, "LOCAL_AUTH_NETWORKS",
-              "must be addresses or networks such as 10.0.0.0/8, separated by commas");
-    }
-}
-
-bool config_anonymous(const struct config *config, enum config_surface_part part)
+bool config_allows_anonymous(const struct config *config, enum config_surface_part part)
 {
     switch (config->anonymous_access) {
     case ANONYMOUS_AUTO:
@@ -388,85 +386,93 @@ enum config_registration config_registration(const struct config *config)
     return (enum config_registration)config->registration;
 }
 
-bool config_trusts_addresses(const struct config *config)
+bool config_trusts_email_addresses(const struct config *config)
 {
     return config->environment == ENVIRONMENT_DEVELOPMENT &&
            config_registration(config) == REGISTRATION_OPEN;
 }
 
-bool config_tokens_open(const struct config *config)
+bool config_allows_anonymous_tokens(const struct config *config)
 {
     return config->tokens_access == TOKENS_OPEN ||
            (config->tokens_access == TOKENS_AUTO && config->environment == ENVIRONMENT_DEVELOPMENT);
 }
 
-/* A file that is there; an empty path is none. */
+/* Checks that the path is empty or names a readable file. */
 static void check_readable(const char *path, const char *name, struct buffer *faults)
 {
     struct stat facts;
     if (*path && (access(path, R_OK) < 0 || stat(path, &facts) < 0)) {
-        fault(faults, name, strerror(errno));
+        report_fault(faults, name, strerror(errno));
     } else if (*path && !S_ISREG(facts.st_mode)) {
-        fault(faults, name, "is not a file");
+        report_fault(faults, name, "is not a regular file");
     }
 }
 
-static void check_directory(struct config *config, struct buffer *faults)
+static void check_ldap_settings(struct config *config, struct buffer *faults)
 {
     if (config->ldap_use_ssl && config->ldap_start_tls) {
-        fault(faults, "LDAP_START_TLS", "cannot be combined with LDAP_USE_SSL");
+        report_fault(faults, "LDAP_START_TLS", "cannot be combined with LDAP_USE_SSL");
     }
     if (!config->ldap_port) {
         config->ldap_port = config->ldap_use_ssl ? PORT_LDAPS : PORT_LDAP;
     }
     if (!*config->ldap_server) {
         if (config->ldap_login) {
-            fault(faults, "LDAP_LOGIN", "needs LDAP_SERVER");
+            report_fault(faults, "LDAP_LOGIN", "requires LDAP_SERVER to be set");
         }
         return;
     }
     if (!*config->ldap_base_dn) {
-        fault(faults, "LDAP_BASE_DN", "is needed when LDAP_SERVER is set");
+        report_fault(faults, "LDAP_BASE_DN", "must be set if LDAP_SERVER is set");
     }
     if (!*config->ldap_bind_dn) {
-        fault(faults, "LDAP_BIND_DN", "is needed when LDAP_SERVER is set");
+        report_fault(faults, "LDAP_BIND_DN", "must be set if LDAP_SERVER is set");
     }
     if (!*config->ldap_bind_password) {
-        /* An empty one would bind as anonymous: RFC 4513 5.1.2. */
-        fault(faults, "LDAP_BIND_PASSWORD", "is needed when LDAP_SERVER is set");
+        /* A bind with an empty password would be anonymous (RFC 4513, section 5.1.2). */
+        report_fault(faults, "LDAP_BIND_PASSWORD", "must be set if LDAP_SERVER is set");
     }
     check_readable(config->ldap_tls_ca_file, "LDAP_TLS_CA_FILE", faults);
 }
 
-static void check_public_url(const struct config *config, struct buffer *faults)
+static void check_addresses(const struct config *config, struct buffer *faults)
 {
     if (*config->public_url && !origin_valid(config->public_url)) {
-        fault(faults, "PUBLIC_URL", "must be https://host or https://host:port, without a path");
+        report_fault(faults, "PUBLIC_URL",
+                     "must be https://host or https://host:port, without a path");
+    }
+    if (!network_list_valid(config->local_auth_networks)) {
+        report_fault(faults, "LOCAL_AUTH_NETWORKS",
+                     "must be addresses or networks such as 10.0.0.0/8, separated by commas");
     }
 }
 
-/* A file that will be made must have a folder that can hold it, or that can be made. */
+/* Checks that a file can be created at the path: that the nearest existing ancestor is a writable
+ * directory. An existing file must be writable itself. */
 static void check_writable(const char *path, const char *name, struct buffer *faults)
 {
-    char *place = must_string(path);
+    char *ancestor = base_strdup(path);
     char *slash;
     errno = 0;
-    while (access(place, W_OK) < 0 && errno == ENOENT && (slash = strrchr(place, '/')) != NULL &&
-           slash != place) {
+    while (access(ancestor, W_OK) < 0 && errno == ENOENT &&
+           (slash = strrchr(ancestor, '/')) != NULL && slash != ancestor) {
         *slash = '\0';
         errno = 0;
     }
     struct stat facts;
-    bool is_path = !strcmp(place, path);
+    bool is_path = !strcmp(ancestor, path);
     if (errno && errno != ENOENT) {
-        fault(faults, name, strerror(errno));
-    } else if (!errno && stat(place, &facts) == 0 && S_ISDIR(facts.st_mode) == is_path) {
-        fault(faults, name, is_path ? "is a folder" : "a file stands where a folder is needed");
+        report_fault(faults, name, strerror(errno));
+    } else if (!errno && stat(ancestor, &facts) == 0 && S_ISDIR(facts.st_mode) == is_path) {
+        report_fault(faults, name,
+                     is_path ? "is a directory, not a file"
+                             : "a parent of the path is not a directory");
     }
-    free(place);
+    free(ancestor);
 }
 
-static void check_places(const struct config *config, struct buffer *faults)
+static void check_files(const struct config *config, struct buffer *faults)
 {
     check_writable(config->audit_log_path, "AUDIT_LOG_PATH", faults);
     check_readable(config->aws_ca_bundle, "AWS_CA_BUNDLE", faults);
@@ -476,11 +482,12 @@ static void check_places(const struct config *config, struct buffer *faults)
         check_writable(config->log_path, "LOG_PATH", faults);
     }
     if (*config->socket_group && !getgrnam(config->socket_group)) {
-        fault(faults, "SOCKET_GROUP", "there is no such group");
+        report_fault(faults, "SOCKET_GROUP", "group does not exist");
     }
 }
 
-/* Relative paths are below STATE_DIR, so that nothing lands in the working directory. */
+/* Resolves relative paths against STATE_DIR, so that no file is created in the working
+ * directory. */
 static void resolve_paths(struct config *config)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -494,17 +501,18 @@ static void resolve_paths(struct config *config)
 static void check_socket_dir(const struct config *config, struct buffer *faults)
 {
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (strlen(config->socket_dir) + strlen("/.sock") + strlen(pool_names[i]) >
+        if (strlen(config->socket_dir) + strlen("/.sock") + strlen(config_pool_names[i]) >
             SOCKET_PATH_MAX) {
-            fault(faults, "SOCKET_DIR", "is too long for the path of a Unix socket");
+            report_fault(faults, "SOCKET_DIR",
+                         "is too long: a Unix socket path has at most 107 bytes");
             return;
         }
     }
 }
 
-/* --- the environment file -------------------------------------------------------------------- */
+/* --- environment file ------------------------------------------------------------------------ */
 
-static char *trim(char *text)
+static char *trim_spaces(char *text)
 {
     while (isspace((unsigned char)*text)) {
         text++;
@@ -516,20 +524,20 @@ static char *trim(char *text)
     return text;
 }
 
-/* Takes the space and the quotes off a value, or the comment that follows an unquoted one; a
- * comment begins with a # behind a space. The value follows its equals sign. False: no end quote.
- */
-static bool unquote(char **value)
+/* Strips spaces, quotes and a trailing comment, which begins with " #", from the text behind the
+ * equals sign. Returns false if the end quote is missing or text other than a comment follows
+ * it. */
+static bool unquote_value(char **value)
 {
     char *raw = *value;
-    *value = trim(raw);
+    *value = trim_spaces(raw);
     char quote = **value;
     if (quote == '"' || quote == '\'') {
         char *end = strchr(*value + 1, quote);
         if (!end) {
             return false;
         }
-        char *rest = trim(end + 1);
+        char *rest = trim_spaces(end + 1);
         if (*rest && *rest != '#') {
             return false;
         }
@@ -540,69 +548,73 @@ static bool unquote(char **value)
     for (char *c = raw; *c; c++) {
         if (*c == '#' && isspace((unsigned char)c[-1])) {
             *c = '\0';
-            *value = trim(raw);
+            *value = trim_spaces(raw);
             break;
         }
     }
     return true;
 }
 
-/* One line: blank, a comment, or [export] NAME=value. */
-static void read_line(struct config *config, char *line, int number, struct file_values *values,
-                      struct buffer *faults, struct buffer *warnings)
+/* Parses one line: blank, a comment, or [export] NAME=value. */
+static void parse_environment_line(struct config *config, char *line, int number,
+                                   struct file_values *values, struct buffer *faults,
+                                   struct buffer *warnings)
 {
-    line = trim(line);
+    line = trim_spaces(line);
     if (!*line || *line == '#') {
         return;
     }
     if (!strncmp(line, "export ", strlen("export "))) {
-        line = trim(line + strlen("export "));
+        line = trim_spaces(line + strlen("export "));
     }
     char *equals = strchr(line, '=');
     char *value = equals ? equals + 1 : NULL;
-    if (!equals || !unquote(&value)) {
-        buffer_format(faults, "line %d of the environment file: not NAME=value\n", number);
+    if (!equals || !unquote_value(&value)) {
+        buffer_format(faults, "line %d of the environment file: must be of the form NAME=value\n",
+                      number);
         return;
     }
     *equals = '\0';
-    const char *name = trim(line);
+    const char *name = trim_spaces(line);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (!strcmp(name, options[i].name)) {
             values->of[i] = arena_string(config->arena, value);
             return;
         }
     }
-    /* What is no name may be a piece of a secret that was broken over lines. */
+    /* Text that does not look like a name may be part of a multi-line secret, so it is not
+     * shown. */
     if (*name && !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")]) {
-        fault(warnings, name, "no such setting (in the environment file)");
+        report_fault(warnings, name, "unknown setting in the environment file");
     } else {
-        buffer_format(warnings, "line %d of the environment file: no such setting\n", number);
+        buffer_format(warnings, "line %d of the environment file: unknown setting\n", number);
     }
 }
 
-static void read_file(struct config *config, const char *path, struct file_values *values,
-                      struct buffer *faults, struct buffer *warnings)
+static void read_environment_file(struct config *config, const char *path,
+                                  struct file_values *values, struct buffer *faults,
+                                  struct buffer *warnings)
 {
     FILE *file = fopen(path ? path : ".env", "re");
     if (!file) {
         if (path || errno != ENOENT) {
-            fault(faults, path ? path : ".env", strerror(errno));
+            report_fault(faults, path ? path : ".env", strerror(errno));
         }
         return;
     }
     char *line = NULL;
     size_t size = 0;
     for (int number = 1; getline(&line, &size, file) >= 0; number++) {
-        read_line(config, line, number, values, faults, warnings);
+        parse_environment_line(config, line, number, values, faults, warnings);
     }
     if (ferror(file)) {
-        fault(faults, path ? path : ".env", strerror(errno));
+        report_fault(faults, path ? path : ".env", strerror(errno));
     }
     free(line);
     fclose(file);
 }
 
-/* --- the public functions -------------------------------------------------------------------- */
+/* --- public functions ------------------------------------------------------------------------ */
 
 bool config_load(struct config *config, const char *env_file, struct buffer *faults,
                  struct buffer *warnings)
@@ -610,20 +622,19 @@ bool config_load(struct config *config, const char *env_file, struct buffer *fau
     size_t before = faults->length;
     *config = (struct config){.arena = arena_new()};
     struct file_values values = {0};
-    read_file(config, env_file, &values, faults, warnings);
+    read_environment_file(config, env_file, &values, faults, warnings);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const char *text = getenv(options[i].name);
         if (!text) {
             text = values.of[i];
         }
-        read_option(config, &options[i], text ? text : options[i].standard, faults);
+        parse_option(config, &options[i], text ? text : options[i].standard, faults);
     }
     resolve_paths(config);
     check_socket_dir(config, faults);
-    check_places(config, faults);
-    check_directory(config, faults);
-    check_public_url(config, faults);
-    check_networks(config, faults);
+    check_files(config, faults);
+    check_ldap_settings(config, faults);
+    check_addresses(config, faults);
     if (config->environment == ENVIRONMENT_PRODUCTION) {
         check_production(config, faults);
     }

@@ -1,7 +1,8 @@
 /*
- * Configuration: every setting of Kontora in one table (config.c), read from the environment and
- * from an environment file; the environment wins. The table gives each setting its type, default,
- * range, and whether it is secret; a test compares systemd/README.md and .env.example with it.
+ * Configuration: every setting of Kontora, defined in one table (config.c). Values come from the
+ * environment and from an environment file; the environment takes precedence. The table defines
+ * type, default, range and secrecy of each setting; a test compares systemd/README.md and
+ * .env.example with it.
  */
 #ifndef BASE_CONFIG_H
 #define BASE_CONFIG_H
@@ -14,18 +15,18 @@
 
 enum pool_id { POOL_CORE, POOL_AUTH, POOL_DIRECTORY, POOL_FILES, POOL_UPLOADS, POOL_COUNT };
 
-/* One value a setting, named as the setting. Strings are never NULL; empty is "not set". */
+/* One member per setting, of the same name. Strings are never NULL; an unset one is empty. */
 struct config {
     /* service */
     const char *app_name;
-    const char *app_title, *app_description; /* for people */
+    const char *app_title, *app_description; /* display texts */
     int64_t environment;                     /* enum config_environment */
     bool debug;
     int64_t default_language; /* enum config_language */
     const char *state_dir;
-    int64_t disk_reserve_mib; /* 0: none */
-    const char *static_dir;   /* of the files that nginx is to serve */
-    const char *socket_dir;   /* absolute, or below state_dir when not set */
+    int64_t disk_reserve_mib; /* 0: no reserve */
+    const char *static_dir;   /* the files that nginx serves */
+    const char *socket_dir;
     const char *socket_group;
     int64_t log_level; /* enum log_level */
     const char *log_path;
@@ -37,32 +38,32 @@ struct config {
     int64_t drain_timeout_s;
     int64_t request_timeout_s;
     int64_t max_json_kib;
-    /* how often a verified caller may ask; 0: not limited */
+    /* request rates of authenticated callers; 0: unlimited */
     int64_t rate_limits;
     int64_t rate_subject_per_s, rate_organization_per_s;
     int64_t uploads_subject_per_minute, uploads_organization_per_minute;
     int64_t uploads_subject_at_once, uploads_organization_at_once;
     /* authentication */
     const char *jwt_secret_key;
-    const char *jwt_secret_key_previous; /* empty: none */
+    const char *jwt_secret_key_previous; /* empty: no previous key */
     int64_t jwt_algorithm;
     int64_t jwt_expiration_hours;
     int64_t refresh_expiration_hours;
-    int64_t session_max_hours; /* from the login to the absolute end */
-    const char *secret_key;    /* of what is kept as a keyed digest, and of signed URLs */
+    int64_t session_max_hours; /* maximum age of a session, however often it is refreshed */
+    const char *secret_key;    /* key of stored digests and of signed URLs */
     int64_t token_ttl_minutes;
     const char *local_auth_username;
     const char *local_auth_password;
-    const char
-        *local_auth_networks; /* from which the local administrator logs in; empty: from all */
+    /* Networks from which the local administrator may log in; empty: all. */
+    const char *local_auth_networks;
     int64_t bcrypt_cost;
     int64_t login_free_failures;
     int64_t login_queue_ms;
-    int64_t anonymous_access; /* see config_anonymous() */
+    int64_t anonymous_access; /* see config_allows_anonymous() */
     int64_t registration;     /* see config_registration() */
-    int64_t tokens_access;    /* see config_tokens_open() */
-    int64_t tokens_quota;     /* live tokens of anonymous callers; 0: no bound */
-    /* tokens that a caller may issue within their lifetime; 0: no bound */
+    int64_t tokens_access;    /* see config_allows_anonymous_tokens() */
+    int64_t tokens_quota; /* maximum of unexpired tokens of all anonymous callers; 0: unlimited */
+    /* Tokens that a user may issue within the lifetime of a token; 0: unlimited. */
     int64_t tokens_subject_quota;
     /* database */
     const char *database_url;
@@ -70,9 +71,9 @@ struct config {
     int64_t database_timeout_ms;
     /* files */
     const char *storage_url;
-    const char *public_url;                     /* an origin: origin.h; empty: the client's Host */
-    int64_t files_quota_mib, files_quota_count; /* of each owner; 0: no bound */
-    int64_t files_total_quota_mib;              /* of all files; 0: no bound */
+    const char *public_url; /* an origin (origin.h); empty: from the Host header */
+    int64_t files_quota_mib, files_quota_count; /* per owner; 0: unlimited */
+    int64_t files_total_quota_mib;              /* for all files; 0: unlimited */
     int64_t upload_macros;                      /* enum config_macros */
     int64_t upload_slow_start_s;                /* see proc/pace.h */
     int64_t upload_spool_mib;
@@ -85,7 +86,7 @@ struct config {
     int64_t storage_timeout_ms;
     /* directory */
     const char *ldap_server;
-    int64_t ldap_port; /* 0 in the environment: chosen by ldap_use_ssl; never 0 here */
+    int64_t ldap_port; /* 389 or 636 if LDAP_PORT is 0 */
     bool ldap_use_ssl;
     bool ldap_start_tls;
     const char *ldap_tls_ca_file;
@@ -95,10 +96,10 @@ struct config {
     int64_t ldap_connect_timeout_ms;
     int64_t ldap_timeout_ms;
     bool ldap_login;
-    const char *ldap_admin_group; /* a cn or a DN */
+    const char *ldap_admin_group; /* cn or DN */
     int64_t ldap_login_cache_s;
     int64_t directory_protected; /* enum config_protected */
-    /* `make run` alone */
+    /* used by `make run` only */
     int64_t http_port;
     int64_t https_port;
     int64_t files_port;
@@ -111,20 +112,22 @@ enum config_environment {
     ENVIRONMENT_PRODUCTION,
 };
 
-/* How sure SQLite is that a commit outlives a power cut: always, or but for the last moments. */
+/* Durability of SQLite's commits. FULL: every commit survives a power failure. NORMAL: a power
+ * failure may lose the last commits. */
 enum config_synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL };
 
 enum config_macros { UPLOAD_MACROS_ALLOW, UPLOAD_MACROS_REFUSE };
 
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
-extern const char *const language_names[LANGUAGE_COUNT + 1]; /* as HTTP has them; NULL ends */
+extern const char
+    *const config_language_names[LANGUAGE_COUNT + 1]; /* language tags of HTTP; NULL-terminated */
 
 /* DIRECTORY_PROTECTED: refuse or allow changes of protected objects. */
 enum config_protected { PROTECTED_REFUSE, PROTECTED_ALLOW };
 
-/* What the surface of files and accounts may serve without a token. */
+/* ANONYMOUS_ACCESS: the resources that are served to callers without a token. */
 enum config_anonymous_access {
-    ANONYMOUS_AUTO, /* both in development, nothing in production */
+    ANONYMOUS_AUTO, /* accounts and files in development, none in production */
     ANONYMOUS_NONE,
     ANONYMOUS_ACCOUNTS,
     ANONYMOUS_FILES,
@@ -132,22 +135,22 @@ enum config_anonymous_access {
 };
 enum config_surface_part { SURFACE_ACCOUNTS, SURFACE_FILES };
 
-/* Whether ANONYMOUS_ACCESS lets anybody use that part. */
-bool config_anonymous(const struct config *config, enum config_surface_part part);
+/* True if callers without a token may use these resources. */
+bool config_allows_anonymous(const struct config *config, enum config_surface_part part);
 
 /* REGISTRATION: the callers that may register. */
 enum config_registration {
     REGISTRATION_AUTO, /* open in development, invite in production */
     REGISTRATION_OPEN,
-    REGISTRATION_INVITE, /* holders of a one-use link, which an administrator issues */
-    REGISTRATION_CLOSED, /* the same, but only the command line issues links */
+    REGISTRATION_INVITE, /* requires a one-use link; administrators issue links */
+    REGISTRATION_CLOSED, /* requires a one-use link; only the command line issues links */
 };
 
-/* The value of REGISTRATION that is in force: never REGISTRATION_AUTO. */
+/* Returns the effective registration mode, with REGISTRATION_AUTO resolved. */
 enum config_registration config_registration(const struct config *config);
 
-/* True if every email address counts as proved: in development with open registration. */
-bool config_trusts_addresses(const struct config *config);
+/* True if email addresses need no verification: in development with open registration. */
+bool config_trusts_email_addresses(const struct config *config);
 
 /* TOKENS_ACCESS: the callers that may issue and purge tokens. */
 enum config_tokens_access {
@@ -157,23 +160,23 @@ enum config_tokens_access {
 };
 
 /* True if TOKENS_ACCESS lets anonymous callers issue and purge tokens. */
-bool config_tokens_open(const struct config *config);
+bool config_allows_anonymous_tokens(const struct config *config);
 
-/* The names of the pools: of their sockets, in systemd's units and in the log. */
-extern const char *const pool_names[POOL_COUNT];
+/* Names of the pools, as used in socket names, systemd units and log lines. */
+extern const char *const config_pool_names[POOL_COUNT];
 
 /*
- * Reads all settings. `env_file` is a path, or NULL for `.env` in the working directory if there is
- * one. Every fault is a line of `faults` ("NAME: what is wrong"), every oddity that does not stop
- * the service a line of `warnings`; neither ever shows a secret. True if there is no fault. The
- * caller ends it with config_free() in either case.
+ * Reads and checks all settings. `env_file` is a path; NULL means the file `.env` in the working
+ * directory, which may be missing. Appends one line per error to `faults` ("NAME: what is wrong")
+ * and one per unknown setting to `warnings`; neither contains values of secrets. Returns true if
+ * there are no errors. In both cases the caller frees the configuration with config_free().
  */
 bool config_load(struct config *config, const char *env_file, struct buffer *faults,
                  struct buffer *warnings) MUST_CHECK;
 
 void config_free(struct config *config);
 
-/* Appends NAME=value lines of the effective values, secrets masked. */
+/* Appends a line NAME=value for each effective setting; masks secrets. */
 void config_print(const struct config *config, struct buffer *out);
 
 #endif

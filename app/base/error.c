@@ -31,7 +31,7 @@ struct error *error_detail(struct error *error, const char *field, enum fault_id
     return error;
 }
 
-static struct error *add_member(struct error *error, struct error_member content)
+static struct error *link_member(struct error *error, struct error_member content)
 {
     struct error_member *member = arena_alloc(error->arena, sizeof *member);
     *member = content;
@@ -42,16 +42,16 @@ static struct error *add_member(struct error *error, struct error_member content
 
 struct error *error_member_strings(struct error *error, const char *name, const char *const *items)
 {
-    return add_member(error, (struct error_member){.name = name, .items = items});
+    return link_member(error, (struct error_member){.name = name, .items = items});
 }
 
 struct error *error_member_integer(struct error *error, const char *name, int64_t integer)
 {
-    return add_member(error, (struct error_member){.name = name, .integer = integer});
+    return link_member(error, (struct error_member){.name = name, .integer = integer});
 }
 
-struct error *error_about(struct arena *arena, enum error_id id, const char *field,
-                          enum fault_id fault, int64_t other)
+struct error *error_about_object(struct arena *arena, enum error_id id, const char *field,
+                                 enum fault_id fault, int64_t other)
 {
     struct error *error = error_detail(error_new(arena, id, NULL), field, fault,
                                        arena_format(arena, "%" PRId64, other));
@@ -78,7 +78,7 @@ bool error_may_follow_change(const struct error *error)
                      error->id == ERR_PARTIALLY_APPLIED || error->id == ERR_INTERNAL);
 }
 
-struct error *error_join(struct error *one, struct error *other)
+struct error *error_merge(struct error *one, struct error *other)
 {
     if (!one || !other || one->id != ERR_VALIDATION || other->id != ERR_VALIDATION) {
         return one ? one : other;

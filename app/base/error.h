@@ -1,9 +1,9 @@
 /*
- * Error: what went wrong, in terms that every layer shares.
+ * Error: the representation of failures in all layers.
  *
- * A function that can fail returns `struct error *`: NULL is success. Errors live in the arena they
- * were made in, so nobody frees them. What a client sees of one (status, code, message) is looked
- * up by its id in http/problem.c; `cause` is for the log alone.
+ * A function that can fail returns `struct error *`; NULL means success. An error is allocated in
+ * an arena and freed with it. http/problem.c maps its id to the reply to the client (status, code,
+ * message); `cause` is written to the log only.
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
@@ -13,45 +13,45 @@
 
 struct arena;
 
-/* Each has a row in http/problem.c: status, stable code, messages. */
+/* http/problem.c has a row for each id: status, stable code, messages in both languages. */
 enum error_id {
-    ERR_INTERNAL, /* a fault of ours; the cause is logged */
+    ERR_INTERNAL, /* a bug or an unexpected failure; the cause is logged */
     ERR_BAD_REQUEST,
     ERR_INVALID_JSON,
-    ERR_VALIDATION, /* details name every offending field */
+    ERR_VALIDATION, /* details name every invalid field */
     ERR_UNAUTHORIZED,
     ERR_INVALID_TOKEN,
     ERR_TOKEN_EXPIRED,
     ERR_INVALID_CREDENTIALS,
-    ERR_TOO_MANY_ATTEMPTS, /* retry_after_s says when */
-    ERR_TOO_MANY_REQUESTS, /* retry_after_s says when */
-    ERR_OVERLOADED,        /* too many requests wait for a worker; retry_after_s says when */
+    ERR_TOO_MANY_ATTEMPTS, /* retry_after_s is set */
+    ERR_TOO_MANY_REQUESTS, /* retry_after_s is set */
+    ERR_OVERLOADED,        /* too many requests are queued; retry_after_s is set */
     ERR_FORBIDDEN,
     ERR_NOT_FOUND,
     ERR_METHOD_NOT_ALLOWED,
     ERR_PAYLOAD_TOO_LARGE,
     ERR_UNSUPPORTED_MEDIA_TYPE,
     ERR_ALREADY_EXISTS,
-    ERR_AMBIGUOUS, /* details are the DNs */
+    ERR_AMBIGUOUS, /* details contain the matching DNs */
     ERR_NOT_EMPTY,
     ERR_CONFLICT,
     ERR_PRECONDITION_FAILED,
     ERR_IDEMPOTENCY_MISMATCH,
     ERR_IDEMPOTENCY_PENDING,
-    ERR_DUPLICATE, /* a detail names the other */
+    ERR_DUPLICATE, /* a detail contains the id of the existing object */
     ERR_HAS_DEALS,
-    ERR_INVALID_TRANSITION, /* details are the statuses that are allowed */
+    ERR_INVALID_TRANSITION, /* details contain the allowed statuses */
     ERR_AUTOMATIC_ACTIVITY,
-    ERR_HIDDEN_REFERENCE, /* details name the fields */
-    ERR_LAST_OWNER,       /* an organization keeps one */
-    ERR_PRIMARY_GROUP,    /* an account cannot leave its primary group */
+    ERR_HIDDEN_REFERENCE, /* a field refers to a deleted row; details name the fields */
+    ERR_LAST_OWNER,       /* an organization must keep at least one owner */
+    ERR_PRIMARY_GROUP,    /* an account cannot be removed from its primary group */
     ERR_PARENT_NOT_FOUND,
     ERR_PASSWORD_POLICY,
     ERR_PASSWORD_NEEDS_TLS,
     ERR_DIRECTORY_INVALID, /* schema, syntax or constraint; details name the attribute if known */
-    ERR_DIRECTORY_REFUSED, /* unwillingToPerform; details are the server's reason */
+    ERR_DIRECTORY_REFUSED, /* unwillingToPerform; details contain the server's message */
     ERR_DIRECTORY_FORBIDDEN,
-    ERR_PROTECTED_OBJECT, /* a detail is the reason */
+    ERR_PROTECTED_OBJECT, /* a detail contains the reason */
     ERR_DIRECTORY_UNAVAILABLE,
     ERR_DIRECTORY_CREDENTIALS,
     ERR_DIRECTORY_LIMIT,
@@ -59,28 +59,29 @@ enum error_id {
     ERR_STORAGE_UNAVAILABLE,
     ERR_STORAGE_FULL,
     ERR_FILE_NOT_FOUND,
-    ERR_FILE_MISSING,      /* a form without the file */
-    ERR_INVALID_MULTIPART, /* a form that is none, or larger than any of ours */
+    ERR_FILE_MISSING,      /* the form has no file part */
+    ERR_INVALID_MULTIPART, /* malformed form, or larger than any valid form */
     ERR_TOO_SLOW,
-    ERR_FILE_TYPE,      /* a member names those that are allowed */
-    ERR_FILE_TOO_LARGE, /* a member has the greatest size */
+    ERR_FILE_TYPE,      /* a body member lists the allowed types */
+    ERR_FILE_TOO_LARGE, /* a body member contains the maximum size */
     ERR_FILE_MACROS,
     ERR_FILE_INFECTED,
     ERR_SCAN_UNAVAILABLE,
     ERR_QUOTA_EXCEEDED,
-    ERR_LINK_INVALID,         /* a signed address or a one-use link: altered, used, or expired */
-    ERR_REGISTRATION_CLOSED,  /* the same for every address, whether or not it has an account */
-    ERR_TOO_MANY_INVITATIONS, /* an organization has as many pending ones as it may have */
-    ERR_CONSTRAINT_UNIQUE,    /* the cause is the name: store_violated(); to be translated */
-    ERR_CONSTRAINT_REFERENCE, /* the same of a foreign key */
-    ERR_OUTCOME_UNKNOWN,   /* the directory or the database fell silent in a change, which may have
-                              been made */
-    ERR_RESULT_UNREAD,     /* the change was made; what came of it could not be read */
-    ERR_PARTIALLY_APPLIED, /* details name what was applied and could not be undone */
+    ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
+    ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
+    ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
+    /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
+     * these two into an error that clients understand. */
+    ERR_CONSTRAINT_UNIQUE,
+    ERR_CONSTRAINT_REFERENCE, /* foreign key */
+    ERR_OUTCOME_UNKNOWN,   /* no answer to a change by directory or database; it may be applied */
+    ERR_RESULT_UNREAD,     /* the change was applied; the resulting object could not be read */
+    ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */
     ERR_COUNT
 };
 
-/* What is wrong with one field. Each has a row in http/problem.c. */
+/* Reasons why a field is invalid. http/problem.c has a message for each. */
 enum fault_id {
     FAULT_NONE,
     FAULT_REQUIRED,
@@ -92,11 +93,11 @@ enum fault_id {
     FAULT_NOT_BOOLEAN,
     FAULT_NOT_OBJECT,
     FAULT_NOT_STRINGS,
-    FAULT_TOO_MANY_ITEMS, /* argument: the greatest number */
-    FAULT_TOO_SHORT,      /* argument: the least number of characters */
-    FAULT_TOO_LONG,       /* argument: the greatest */
-    FAULT_TOO_SMALL,      /* argument: the least value */
-    FAULT_TOO_LARGE,      /* argument: the greatest */
+    FAULT_TOO_MANY_ITEMS, /* argument: the maximum number of items */
+    FAULT_TOO_SHORT,      /* argument: the minimum number of characters */
+    FAULT_TOO_LONG,       /* argument: the maximum number of characters */
+    FAULT_TOO_SMALL,      /* argument: the minimum value */
+    FAULT_TOO_LARGE,      /* argument: the maximum value */
     FAULT_NUL_CHARACTER,
     FAULT_CONTROL_CHARACTER,
     FAULT_INVALID_UTF8,
@@ -111,10 +112,10 @@ enum fault_id {
     FAULT_PASSWORD_TOO_LONG,
     FAULT_PASSWORD_COMMON,
     FAULT_PASSWORD_SIMPLE,
-    FAULT_PASSWORD_OF_NAME, /* it contains its owner's name */
+    FAULT_PASSWORD_OF_NAME, /* contains the name of the account */
     FAULT_WRONG_PASSWORD,
     FAULT_TAKEN,
-    FAULT_NOT_ONE_OF, /* argument: the values */
+    FAULT_NOT_ONE_OF, /* argument: the allowed values */
     FAULT_NOT_CURRENCY,
     FAULT_NOT_KEY,
     FAULT_NOT_CURSOR,
@@ -127,72 +128,73 @@ enum fault_id {
     FAULT_NOT_POSITIVE,
     FAULT_NO_SUCH_OBJECT,
     FAULT_NO_SUCH_MEMBER,
-    FAULT_ONLY_WITH, /* argument: the value of another field with which alone it can be given */
+    FAULT_ONLY_WITH, /* argument: the value of another field that this field requires */
     FAULT_DUPLICATE,
-    FAULT_HIDDEN,
-    FAULT_TOO_MANY_WORDS, /* argument: the greatest number */
+    FAULT_HIDDEN,         /* refers to a deleted row */
+    FAULT_TOO_MANY_WORDS, /* argument: the maximum number of words */
     FAULT_REJECTED_BY_DIRECTORY,
-    FAULT_EITHER_REQUIRED, /* argument: the names of which exactly one is needed */
+    FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
     FAULT_COUNT
 };
 
 struct error_detail {
     struct error_detail *next;
-    const char *field;   /* NULL: the detail is the argument itself (a DN, a server's reason) */
-    enum fault_id fault; /* what is wrong with the field */
+    const char *field;   /* NULL: the detail is the argument itself (a DN, a server's message) */
+    enum fault_id fault; /* the reason why the field is invalid */
     const char *argument;
-    int64_t id; /* of the object that it is about; 0: none */
+    int64_t id; /* of the object that the detail refers to; 0: none */
 };
 
-/* A member of the error's body beside those that all errors have. */
+/* An additional JSON member of the error's body. */
 struct error_member {
     struct error_member *next;
     const char *name;
-    const char *const *items; /* an array of strings, NULL after the last; NULL: it is a number */
+    const char *const *items; /* NULL-terminated array of strings; NULL: the value is `integer` */
     int64_t integer;
 };
 
 struct error {
     enum error_id id;
-    const char *cause;            /* for the log, never for a client; may be NULL */
-    struct error_detail *details; /* in the order in which they were added */
-    struct error_detail **end;    /* where the next one goes */
-    struct error_member *members; /* the last one that was added first */
-    int retry_after_s;            /* when to try again; 0: as the status has it */
+    const char *cause;            /* written to the log, never sent to clients; may be NULL */
+    struct error_detail *details; /* list in order of addition */
+    struct error_detail **end;    /* end of the list, where the next detail is linked */
+    struct error_member *members; /* list in reverse order of addition */
+    int retry_after_s;            /* value of Retry-After; 0: the default of the status */
     struct arena *arena;
 };
 
-/* Results that may be errors must be looked at. */
+/* Makes the compiler warn if a caller ignores the result. */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* True if the request may have changed something, in whole or in part, in spite of this error:
- * its outcome is unknown, it was applied in part, or the error is an internal one. After any
- * other error nothing was changed. False for NULL. */
+/* True if the request may have changed data in spite of this error: its outcome is unknown, it was
+ * applied in part, or the error is internal. All other errors guarantee that no data was changed.
+ * Returns false for NULL. */
 bool error_may_follow_change(const struct error *error);
 
-/* A new error in the arena; `cause` is a printf format, NULL where there is nothing to add. */
+/* Creates an error in the arena. `cause` is a printf format; NULL: no cause. */
 struct error *error_new(struct arena *arena, enum error_id id, const char *cause, ...)
     __attribute__((format(printf, 3, 4), returns_nonnull));
 
-/* Adds a detail; field and argument must live as long as the arena. Returns the error. */
+/* Appends a detail and returns the error. `field` and `argument` must live as long as the arena. */
 struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
                            const char *argument);
 
-/* Adds a member of the body; name and items must live as long as the arena. Both return the error.
- */
+/* Add a member to the body and return the error. `name` and `items` must live as long as the
+ * arena. */
 struct error *error_member_strings(struct error *error, const char *name, const char *const *items);
 struct error *error_member_integer(struct error *error, const char *name, int64_t integer);
 
-/* An error about one field and the id of another object, which is also the argument. */
-struct error *error_about(struct arena *arena, enum error_id id, const char *field,
-                          enum fault_id fault, int64_t other);
+/* Creates an error with one detail, which refers to the object `other`. The detail's argument is
+ * the id of that object in decimal. */
+struct error *error_about_object(struct arena *arena, enum error_id id, const char *field,
+                                 enum fault_id fault, int64_t other);
 
-/* ERR_VALIDATION about one field. */
+/* Creates an ERR_VALIDATION with one detail. */
 struct error *error_field(struct arena *arena, const char *field, enum fault_id fault,
                           const char *argument);
 
-/* Two that are ERR_VALIDATION as one, with the details of both; of others, and where one is NULL,
- * the first that there is. Neither is changed. */
-struct error *error_join(struct error *one, struct error *other);
+/* Combines two errors. If both are ERR_VALIDATION, returns a new error with the details of both.
+ * Otherwise returns `one`, or `other` if `one` is NULL. Does not modify its arguments. */
+struct error *error_merge(struct error *one, struct error *other);
 
 #endif

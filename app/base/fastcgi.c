@@ -6,23 +6,23 @@
 enum {
     VERSION = 1,
     ROLE_RESPONDER = 1,
-    BEGIN_SIZE = 8, /* content of BEGIN_REQUEST */
+    BEGIN_SIZE = 8, /* content length of BEGIN_REQUEST */
     BYTE_BITS = 8,
     BYTE_MAX = 0xff,
 };
 
-/* Places in a record's header. */
+/* Offsets in the header of a record. */
 enum { AT_VERSION, AT_TYPE, AT_ID, AT_LENGTH = 4, AT_PADDING = 6 };
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- parsing --------------------------------------------------------------------------------- */
 
-static unsigned two_bytes(const unsigned char *bytes)
+static unsigned read_two_bytes(const unsigned char *bytes)
 {
     return (unsigned)bytes[0] << BYTE_BITS | bytes[1];
 }
 
-/* True if a record of this type may come now. */
-static bool is_expected(const struct fastcgi_reader *reader, unsigned type, unsigned id)
+/* True if a record of this type and request id is allowed in the current state. */
+static bool is_expected_record(const struct fastcgi_reader *reader, unsigned type, unsigned id)
 {
     if (type == FASTCGI_BEGIN_REQUEST) {
         return !reader->id && id && reader->content == BEGIN_SIZE;
@@ -31,21 +31,16 @@ static bool is_expected(const struct fastcgi_reader *reader, unsigned type, unsi
            type == (reader->params_end ? FASTCGI_STDIN : FASTCGI_PARAMS);
 }
 
-static enum fastcgi_event fail(struct fastcgi_reader *reader)
-{
-    reader->finished = true;
-    return FASTCGI_MALFORMED;
-}
-
-/* A header is complete. An empty record ends its stream. */
-static enum fastcgi_event begin_record(struct fastcgi_reader *reader)
+/* Interprets a complete header. An empty record ends its stream (PARAMS or STDIN). */
+static enum fastcgi_event parse_header(struct fastcgi_reader *reader)
 {
     const unsigned char *header = reader->header;
-    unsigned id = two_bytes(header + AT_ID);
-    reader->content = two_bytes(header + AT_LENGTH);
+    unsigned id = read_two_bytes(header + AT_ID);
+    reader->content = read_two_bytes(header + AT_LENGTH);
     reader->padding = header[AT_PADDING];
-    if (header[AT_VERSION] != VERSION || !is_expected(reader, header[AT_TYPE], id)) {
-        return fail(reader);
+    if (header[AT_VERSION] != VERSION || !is_expected_record(reader, header[AT_TYPE], id)) {
+        reader->finished = true;
+        return FASTCGI_MALFORMED;
     }
     reader->id = (uint16_t)id;
     if (reader->content) {
@@ -59,15 +54,15 @@ static enum fastcgi_event begin_record(struct fastcgi_reader *reader)
     return FASTCGI_PARAMS_END;
 }
 
-static size_t smaller(size_t a, size_t b)
+static size_t min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-/* Takes what there is of a header; true if it is complete. */
-static bool take_header(struct fastcgi_reader *reader, const char **bytes, size_t *length)
+/* Copies the available bytes of a header. Returns true if the header is complete. */
+static bool collect_header(struct fastcgi_reader *reader, const char **bytes, size_t *length)
 {
-    size_t taken = smaller(*length, FASTCGI_HEADER_SIZE - reader->header_length);
+    size_t taken = min_size(*length, FASTCGI_HEADER_SIZE - reader->header_length);
     memcpy(reader->header + reader->header_length, *bytes, taken);
     *bytes += taken;
     *length -= taken;
@@ -79,7 +74,7 @@ enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **byte
                                 const char **piece_r, size_t *piece_length_r)
 {
     while (*length && !reader->finished) {
-        size_t taken = smaller(*length, reader->content ? reader->content : reader->padding);
+        size_t taken = min_size(*length, reader->content ? reader->content : reader->padding);
         if (reader->content) {
             reader->content -= taken;
             *piece_r = *bytes;
@@ -93,8 +88,8 @@ enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **byte
             reader->padding -= taken;
             *bytes += taken;
             *length -= taken;
-        } else if (take_header(reader, bytes, length)) {
-            enum fastcgi_event event = begin_record(reader);
+        } else if (collect_header(reader, bytes, length)) {
+            enum fastcgi_event event = parse_header(reader);
             if (event != FASTCGI_MORE) {
                 return event;
             }
@@ -103,7 +98,7 @@ enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **byte
     return reader->finished && *length ? FASTCGI_MALFORMED : FASTCGI_MORE;
 }
 
-enum fastcgi_event fastcgi_look_at_request(const char *bytes, size_t length)
+enum fastcgi_event fastcgi_inspect_request(const char *bytes, size_t length)
 {
     struct fastcgi_reader reader = {0};
     enum fastcgi_event event;
@@ -146,7 +141,7 @@ void fastcgi_add_request(struct buffer *out, uint16_t id, const struct buffer *p
     fastcgi_add_header(out, FASTCGI_BEGIN_REQUEST, id, sizeof begin);
     buffer_add(out, begin, sizeof begin);
     for (size_t at = 0; at < params->length;) {
-        size_t length = smaller(params->length - at, FASTCGI_CONTENT_MAX);
+        size_t length = min_size(params->length - at, FASTCGI_CONTENT_MAX);
         fastcgi_add_header(out, FASTCGI_PARAMS, id, length);
         buffer_add(out, params->bytes + at, length);
         at += length;

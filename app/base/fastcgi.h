@@ -1,10 +1,11 @@
 /*
- * FastCGI: the framing of a request (the FastCGI specification, 1.0, sections 3 and 5), for
- * processes that look at requests without serving them. libfcgi, which serves them, blocks until a
- * record is complete; this reader takes bytes in pieces of any size and keeps nothing of them.
+ * FastCGI: an incremental parser of requests and a writer of records (FastCGI specification 1.0,
+ * sections 3 and 5), for processes that inspect or forward requests. libfcgi, which serves
+ * requests, blocks until a record is complete; this parser accepts any number of bytes and never
+ * blocks.
  *
- * It accepts requests as nginx sends them: BEGIN_REQUEST, PARAMS up to an empty record, STDIN up to
- * an empty record, all with one request number. Anything else is malformed.
+ * It accepts requests in the form that nginx sends: BEGIN_REQUEST, PARAMS up to an empty record,
+ * STDIN up to an empty record, all with one request id. Any other sequence is malformed.
  */
 #ifndef BASE_FASTCGI_H
 #define BASE_FASTCGI_H
@@ -25,45 +26,45 @@ enum fastcgi_type {
 
 enum {
     FASTCGI_HEADER_SIZE = 8,
-    FASTCGI_CONTENT_MAX =
-        65528, /* of a record that we write: a multiple of eight needs no padding */
+    FASTCGI_CONTENT_MAX = 65528, /* of written records: multiples of 8 need no padding */
 };
 
 enum fastcgi_event {
-    FASTCGI_MORE,         /* all bytes are consumed */
-    FASTCGI_PARAMS_BYTES, /* a piece of the parameters */
-    FASTCGI_PARAMS_END,
-    FASTCGI_BODY_BYTES, /* a piece of the body */
-    FASTCGI_END,        /* the request is complete */
-    FASTCGI_MALFORMED,  /* or aborted: the reader must stop */
+    FASTCGI_MORE,         /* all bytes were consumed; the request is incomplete */
+    FASTCGI_PARAMS_BYTES, /* part of the encoded parameters */
+    FASTCGI_PARAMS_END,   /* the parameters are complete */
+    FASTCGI_BODY_BYTES,   /* part of the body */
+    FASTCGI_END,          /* the request is complete */
+    FASTCGI_MALFORMED,    /* malformed or aborted; parsing cannot continue */
 };
 
-/* Zero-initialized at the start of a request. */
+/* State of the parser. Must be zero-initialized before each request. */
 struct fastcgi_reader {
-    uint16_t id; /* of the request; 0 before its first record */
+    uint16_t id; /* request id; 0 before the first record */
     unsigned char header[FASTCGI_HEADER_SIZE];
-    size_t header_length;      /* bytes of the header that are there */
-    size_t content, padding;   /* bytes of the record that are still to come */
-    bool params_end, finished; /* finished: the request is complete or malformed */
+    size_t header_length;      /* bytes of the header received so far */
+    size_t content, padding;   /* bytes of the record still to be received */
+    bool params_end, finished; /* finished: request complete or malformed */
 };
 
-/* Consumes bytes up to the next event and moves *bytes behind them. Content stays where it is: a
- * piece points into the bytes. */
+/* Consumes bytes up to the next event; advances *bytes and reduces *length accordingly. Copies no
+ * content: *piece_r points into the input. */
 enum fastcgi_event fastcgi_next(struct fastcgi_reader *reader, const char **bytes, size_t *length,
                                 const char **piece_r, size_t *piece_length_r) MUST_CHECK;
 
-/* Parses the first bytes of a request. Returns FASTCGI_END if the request is complete;
- * FASTCGI_PARAMS_END if its parameters are, so that libfcgi can read them without waiting;
- * otherwise FASTCGI_MORE or FASTCGI_MALFORMED. */
-enum fastcgi_event fastcgi_look_at_request(const char *bytes, size_t length) MUST_CHECK;
+/* Determines how much of a request has arrived, from its first bytes. Returns FASTCGI_END if the
+ * request is complete; FASTCGI_PARAMS_END if its parameters are complete, so that libfcgi can read
+ * them without blocking; otherwise FASTCGI_MORE or FASTCGI_MALFORMED. */
+enum fastcgi_event fastcgi_inspect_request(const char *bytes, size_t length) MUST_CHECK;
 
-/* Appends the header of a record without padding; its content has at most 65,535 bytes. */
+/* Appends the header of a record without padding. `length` is at most 65,535. */
 void fastcgi_add_header(struct buffer *out, enum fastcgi_type type, uint16_t id, size_t length);
 
-/* Appends a name and a value, each shorter than 128 bytes, to the content of PARAMS. */
+/* Appends a name-value pair to the content of PARAMS. Both must be shorter than 128 bytes. */
 void fastcgi_add_param(struct buffer *params, const char *name, const char *value);
 
-/* Appends the records that begin a request with these parameters; its body follows. */
+/* Appends BEGIN_REQUEST and all PARAMS records; the caller appends the STDIN records of the
+ * body. */
 void fastcgi_add_request(struct buffer *out, uint16_t id, const struct buffer *params);
 
 #endif

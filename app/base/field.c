@@ -22,7 +22,7 @@ struct value *fields_get(const struct field *fields, struct value *values, const
             return &values[i];
         }
     }
-    log_error("the field map has no \"%s\"", name);
+    log_error("field map: no field \"%s\"", name);
     abort();
 }
 
@@ -32,7 +32,7 @@ const char *fields_string(const struct field *fields, struct value *values, cons
     return value->state == VALUE_SET ? value->string.bytes : NULL;
 }
 
-void value_set_string(struct value *value, const char *text)
+void field_set_string(struct value *value, const char *text)
 {
     if (!text) {
         *value = (struct value){.state = VALUE_NULL};
@@ -41,27 +41,27 @@ void value_set_string(struct value *value, const char *text)
     *value = (struct value){.state = VALUE_SET, .string = {text, strlen(text)}};
 }
 
-void value_set_integer(struct value *value, int64_t integer)
+void field_set_integer(struct value *value, int64_t integer)
 {
     *value = (struct value){.state = VALUE_SET, .integer = integer};
 }
 
-void value_set_boolean(struct value *value, bool boolean)
+void field_set_boolean(struct value *value, bool boolean)
 {
     *value = (struct value){.state = VALUE_SET, .boolean = boolean};
 }
 
-void value_set_strings(struct value *value, const char *const *items, size_t count)
+void field_set_strings(struct value *value, const char *const *items, size_t count)
 {
     *value = (struct value){.state = VALUE_SET, .strings = {items, count}};
 }
 
-void value_set_records(struct value *value, struct value *const *items, size_t count)
+void field_set_records(struct value *value, struct value *const *items, size_t count)
 {
     *value = (struct value){.state = VALUE_SET, .records = {items, count}};
 }
 
-void value_set_record(struct value *value, struct value *record)
+void field_set_record(struct value *value, struct value *record)
 {
     *value = (struct value){.state = VALUE_SET, .record = record};
 }

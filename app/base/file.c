@@ -13,23 +13,23 @@
 
 enum {
     FILE_MODE = 0640,
-    FOLDER_MODE = 0750,
+    DIRECTORY_MODE = 0750,
 };
 
 void file_make_parents(const char *path, mode_t mode)
 {
-    char *folder = must_string(path);
-    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    char *directory = base_strdup(path);
+    for (char *slash = strchr(directory + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        (void)mkdir(folder, mode);
+        (void)mkdir(directory, mode);
         *slash = '/';
     }
-    free(folder);
+    free(directory);
 }
 
 int file_open_append(const char *path)
 {
-    file_make_parents(path, FOLDER_MODE);
+    file_make_parents(path, DIRECTORY_MODE);
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, FILE_MODE);
 }
 
@@ -48,12 +48,12 @@ size_t file_write(int fd, const char *bytes, size_t length)
 
 /* --- replacing ------------------------------------------------------------------------------- */
 
-static bool has_bytes(const char *path, const char *bytes, size_t length)
+static bool has_content(const char *path, const char *bytes, size_t length)
 {
     struct stat facts;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool same = fd >= 0 && fstat(fd, &facts) == 0 && facts.st_size == (off_t)length;
-    char *found = must_alloc(length + 1);
+    char *found = base_alloc(length + 1);
     size_t got = 0;
     while (same && got < length) {
         ssize_t piece = read(fd, found + got, length - got);
@@ -68,25 +68,21 @@ static bool has_bytes(const char *path, const char *bytes, size_t length)
     return same;
 }
 
-/* The whole file, on the disk, with its mode whatever the umask. */
-static bool write_new(int fd, const char *bytes, size_t length, mode_t mode)
-{
-    return file_write(fd, bytes, length) == length && fchmod(fd, mode) == 0 && fsync(fd) == 0;
-}
-
 bool file_replace(const char *path, const char *bytes, size_t length, mode_t mode)
 {
     enum { SUFFIX_SIZE = 8 };
-    if (has_bytes(path, bytes, length)) {
+    if (has_content(path, bytes, length)) {
         return true;
     }
-    /* Whoever may read the file may pass through its folders. */
+    /* Users who may read the file get search permission on the new directories. */
     file_make_parents(path, mode | (mode & 0444) >> 2 | 0300);
     size_t size = strlen(path) + SUFFIX_SIZE;
-    char *temporary = must_alloc(size);
+    char *temporary = base_alloc(size);
     (void)snprintf(temporary, size, "%s.XXXXXX", path);
     int fd = mkostemp(temporary, O_CLOEXEC);
-    bool done = fd >= 0 && write_new(fd, bytes, length, mode);
+    /* fchmod() sets the mode independently of the umask. */
+    bool done = fd >= 0 && file_write(fd, bytes, length) == length && fchmod(fd, mode) == 0 &&
+                fsync(fd) == 0;
     int reason = errno;
     if (fd >= 0 && close(fd) < 0 && done) {
         done = false;

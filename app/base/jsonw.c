@@ -24,17 +24,18 @@ static void add_escape(struct buffer *out, unsigned char c)
     }
 }
 
-/* Printable ASCII but for the quotation mark and the backslash: what stands in a string as it is. */
-static bool is_plain(unsigned char c)
+/* True for characters that need no escape: printable ASCII except the quotation mark and the
+ * backslash. */
+static bool needs_no_escape(unsigned char c)
 {
     return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
 enum { WORD = sizeof(uint64_t) };
 
-/* The same of eight bytes at once. In each a subtraction sets the highest bit where it goes below zero; it
- * borrows from the next byte only where the answer is no already. */
-static bool is_plain_word(uint64_t word)
+/* Tests eight bytes at once. Each subtraction sets the highest bit of the bytes that it makes
+ * negative. A borrow can change the result for the next byte only if the result is false anyway. */
+static bool word_needs_no_escape(uint64_t word)
 {
     const uint64_t ones = UINT64_MAX / 0xFF, highest = ones << 7;
     uint64_t control = word - ones * 0x20;
@@ -44,28 +45,28 @@ static bool is_plain_word(uint64_t word)
     return !((word | control | quote | backslash | rubout) & highest);
 }
 
-/* Copies up to the first byte that is not plain, and says how many these are. */
-static size_t copy_plain(char *to, const char *bytes, size_t length)
+/* Copies bytes up to the first that needs an escape. Returns the number of copied bytes. */
+static size_t copy_unescaped(char *to, const char *bytes, size_t length)
 {
     size_t count = 0;
     uint64_t word;
     while (length - count >= WORD) {
         memcpy(&word, bytes + count, WORD);
-        if (!is_plain_word(word)) {
+        if (!word_needs_no_escape(word)) {
             break;
         }
         memcpy(to + count, &word, WORD);
         count += WORD;
     }
-    while (count < length && is_plain((unsigned char)bytes[count])) {
+    while (count < length && needs_no_escape((unsigned char)bytes[count])) {
         to[count] = bytes[count];
         count++;
     }
     return count;
 }
 
-/* What is not all plain, from its first byte on that is not: that many have been added. */
-static void add_rest(struct buffer *out, const char *bytes, size_t length, size_t at)
+/* Appends the bytes from offset `at` on, the first of which needs an escape. */
+static void add_escaped(struct buffer *out, const char *bytes, size_t length, size_t at)
 {
     static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
     while (at < length) {
@@ -78,27 +79,27 @@ static void add_rest(struct buffer *out, const char *bytes, size_t length, size_
         } else {
             buffer_add(out, bytes + start, at - start);
         }
-        size_t count = copy_plain(buffer_reserve(out, length - at), bytes + at, length - at);
+        size_t count = copy_unescaped(buffer_reserve(out, length - at), bytes + at, length - at);
         out->length += count;
         at += count;
     }
 }
 
-/* Quoted, between two characters of which either may be NUL for none. Room is made once, because nearly all
- * that is written is short and plain. */
+/* Appends a quoted string between the characters `before` and `behind`; NUL means no character.
+ * Reserves space once: most strings are short and need no escapes. */
 static void add_quoted(struct buffer *out, char before, const char *bytes, size_t length,
                        char behind)
 {
-    enum { QUOTES_AND_BOTH = 4 };
-    char *start = buffer_reserve(out, length + QUOTES_AND_BOTH), *at = start;
+    enum { DELIMITERS = 4 }; /* two quotes, `before` and `behind` */
+    char *start = buffer_reserve(out, length + DELIMITERS), *at = start;
     *at = before;
     at += before != '\0';
     *at++ = '"';
-    size_t count = copy_plain(at, bytes, length);
+    size_t count = copy_unescaped(at, bytes, length);
     at += count;
     if (count < length) {
         out->length += (size_t)(at - start);
-        add_rest(out, bytes, length, count);
+        add_escaped(out, bytes, length, count);
         start = at = buffer_reserve(out, 2);
     }
     *at++ = '"';
@@ -108,8 +109,8 @@ static void add_quoted(struct buffer *out, char before, const char *bytes, size_
     out->length += (size_t)(at - start);
 }
 
-/* What stands before a value: a comma, and the key inside an object. */
-static void begin(struct jsonw *json, const char *key)
+/* Writes the comma and the key that precede a value. */
+static void begin_value(struct jsonw *json, const char *key)
 {
     bool comma = json->comma;
     json->comma = true;
@@ -120,14 +121,14 @@ static void begin(struct jsonw *json, const char *key)
     }
 }
 
-static void open(struct jsonw *json, const char *key, char bracket)
+static void write_open(struct jsonw *json, const char *key, char bracket)
 {
-    begin(json, key);
+    begin_value(json, key);
     buffer_add_char(json->out, bracket);
     json->comma = false;
 }
 
-static void close(struct jsonw *json, char bracket)
+static void write_close(struct jsonw *json, char bracket)
 {
     buffer_add_char(json->out, bracket);
     json->comma = true;
@@ -135,27 +136,27 @@ static void close(struct jsonw *json, char bracket)
 
 void jsonw_open_object(struct jsonw *json, const char *key)
 {
-    open(json, key, '{');
+    write_open(json, key, '{');
 }
 
 void jsonw_close_object(struct jsonw *json)
 {
-    close(json, '}');
+    write_close(json, '}');
 }
 
 void jsonw_open_array(struct jsonw *json, const char *key)
 {
-    open(json, key, '[');
+    write_open(json, key, '[');
 }
 
 void jsonw_close_array(struct jsonw *json)
 {
-    close(json, ']');
+    write_close(json, ']');
 }
 
 void jsonw_bytes(struct jsonw *json, const char *key, const char *bytes, size_t length)
 {
-    begin(json, key);
+    begin_value(json, key);
     add_quoted(json->out, '\0', bytes, length, '\0');
 }
 
@@ -175,25 +176,25 @@ void jsonw_integer(struct jsonw *json, const char *key, int64_t integer)
 
 void jsonw_decimal(struct jsonw *json, const char *key, int64_t integer, int scale)
 {
-    begin(json, key);
+    begin_value(json, key);
     buffer_add_decimal(json->out, integer, scale);
 }
 
 void jsonw_boolean(struct jsonw *json, const char *key, bool boolean)
 {
-    begin(json, key);
+    begin_value(json, key);
     buffer_add_string(json->out, boolean ? "true" : "false");
 }
 
 void jsonw_null(struct jsonw *json, const char *key)
 {
-    begin(json, key);
+    begin_value(json, key);
     buffer_add_string(json->out, "null");
 }
 
 void jsonw_raw(struct jsonw *json, const char *key, const char *text)
 {
-    begin(json, key);
+    begin_value(json, key);
     buffer_add_string(json->out, text);
 }
 

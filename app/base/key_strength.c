@@ -6,11 +6,12 @@
 #include <string.h>
 
 enum {
-    DIFFERENT_MIN = 8, /* characters; 32 random hexadecimal digits have at least as many */
-    FREQUENT_MAX = 2,  /* one character may be half of the key: chance gives none so many */
+    DIFFERENT_MIN = 8, /* different characters; 32 random hexadecimal digits have more */
+    SHARE_DIVISOR = 2, /* at most half of the characters may be equal; random keys stay below */
     PAIRS_COMPARED = 128,
 };
 
+/* True if the key repeats a sequence that is at most half as long as the key. */
 static bool is_periodic(const char *key, size_t length)
 {
     for (size_t period = 1; period <= length / 2; period++) {
@@ -21,8 +22,8 @@ static bool is_periodic(const char *key, size_t length)
     return false;
 }
 
-/* True if most characters follow the one before by the same step, as in "0123456789". */
-static bool is_run(const char *key, size_t length)
+/* True if most characters differ from their predecessor by the same step, as in "0123456789". */
+static bool is_sequence(const char *key, size_t length)
 {
     size_t same = 0;
     for (size_t i = 2; i < length; i++) {
@@ -31,9 +32,9 @@ static bool is_run(const char *key, size_t length)
     return 2 * same > length;
 }
 
-/* True if more than half of the adjacent pairs of characters occur earlier in the key, as in a
- * word that is repeated with small changes. Compares only the first 128 pairs, because a long
- * random key repeats some by chance. */
+/* True if more than half of the pairs of adjacent characters occur earlier in the key, as in a word
+ * that is repeated with small changes. Examines only the first 128 pairs, because long random keys
+ * repeat some pairs by chance. */
 static bool repeats_itself(const char *key, size_t length)
 {
     size_t pairs = length - 1 < PAIRS_COMPARED ? length - 1 : PAIRS_COMPARED, repeated = 0;
@@ -47,7 +48,7 @@ static bool repeats_itself(const char *key, size_t length)
     return 2 * repeated > pairs;
 }
 
-const char *key_weakness(const char *key)
+const char *key_strength_find_weakness(const char *key)
 {
     size_t length = strlen(key), different = 0, frequent = 0;
     size_t counts[UCHAR_MAX + 1] = {0};
@@ -59,11 +60,11 @@ const char *key_weakness(const char *key)
         different += count == 1;
         frequent = count > frequent ? count : frequent;
     }
-    if (different < DIFFERENT_MIN || frequent * FREQUENT_MAX > length) {
-        return "has too few different characters; make one with: openssl rand -hex 32";
+    if (different < DIFFERENT_MIN || frequent * SHARE_DIVISOR > length) {
+        return "has too few different characters; generate a key with: openssl rand -hex 32";
     }
-    if (is_periodic(key, length) || is_run(key, length) || repeats_itself(key, length)) {
-        return "repeats itself or follows a pattern; make one with: openssl rand -hex 32";
+    if (is_periodic(key, length) || is_sequence(key, length) || repeats_itself(key, length)) {
+        return "is repetitive or follows a pattern; generate a key with: openssl rand -hex 32";
     }
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* Key strength: refuses keys that a person made up, by simple measures of how varied their bytes
- * are. */
+/* Key strength: detects keys that are not random, such as passwords and repeated words, by simple
+ * statistics. */
 #ifndef BASE_KEY_STRENGTH_H
 #define BASE_KEY_STRENGTH_H
 
@@ -9,10 +9,10 @@
 enum { KEY_BYTES_MIN = 32 };
 
 /*
- * Returns NULL if the key may be a random one, else a sentence for the administrator without its
- * subject ("must have …"). Random bytes, hexadecimal digits and base64 pass; one letter repeated, a
- * repeated word, and runs such as "abcdef…" do not. The measure cannot prove that a key is random.
+ * Returns NULL if the key looks random; otherwise a message for the administrator that follows the
+ * name of the setting ("must have …"). Accepts random bytes, hexadecimal digits and base64; rejects
+ * a repeated letter or word and sequences such as "abcdef…". Cannot prove that a key is random.
  */
-const char *key_weakness(const char *key);
+const char *key_strength_find_weakness(const char *key);
 
 #endif

@@ -16,14 +16,14 @@
 #include <unistd.h>
 
 enum {
-    MESSAGE_SIZE = 2048, /* longer messages are cut */
-    PROCESS_SIZE = 64,
-    STREAM_SIZE = 48,
+    MESSAGE_SIZE = 2048, /* longer messages are truncated */
+    PROCESS_SIZE = 64,   /* size of the text with pid and pool */
+    STREAM_SIZE = 48,    /* size of the text DEVICE:INODE */
 };
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
-/* The same for the journal: syslog(3)'s debug, info, warning and error (sd-daemon(3)). */
+/* Priorities of the same levels for systemd's journal (sd-daemon(3)). */
 static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"};
 
 static struct {
@@ -31,19 +31,19 @@ static struct {
     enum log_level level;
     char *path; /* NULL: standard error */
     const char *request_id;
-    bool journal; /* standard error leads to it */
+    bool journal; /* fd is connected to systemd's journal */
     const char *pool;
-    char process[PROCESS_SIZE]; /* what all lines of this process have in common */
-    struct buffer lines;        /* the one that is being written, behind those that wait */
-    size_t start;               /* of that one */
-    enum log_level line_level;
+    char process[PROCESS_SIZE]; /* JSON members that all lines of this process share */
+    struct buffer lines;        /* the waiting lines, then the line that is being formatted */
+    size_t start;               /* offset in `lines` of the line that is being formatted */
+    enum log_level line_level;  /* level of the line that is being formatted */
     bool holding;
-    bool torn; /* the last byte that was written is in the middle of a line */
+    bool torn; /* the last write stopped in the middle of a line */
     struct jsonw json;
 } sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO, .pool = "master"};
 
-/* Whether a descriptor is the stream to the journal that JOURNAL_STREAM names, device:inode: one that
- * was redirected since is not (systemd.exec(5)). */
+/* True if the descriptor is the connection to the journal that JOURNAL_STREAM identifies as
+ * DEVICE:INODE (systemd.exec(5)). False if the descriptor was redirected after systemd set it. */
 static bool is_journal(int fd)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -56,31 +56,31 @@ static bool is_journal(int fd)
     return !strcmp(stream, text);
 }
 
-const char *log_priority(enum log_level level)
+const char *log_journal_priority(enum log_level level)
 {
     return is_journal(STDERR_FILENO) ? priorities[level] : "";
 }
 
 bool log_open(enum log_level level, const char *path)
 {
-    log_forked(sink.pool);
+    log_set_process(sink.pool);
     sink.level = level;
     int fd = *path ? file_open_append(path) : STDERR_FILENO;
     if (fd < 0) {
-        return false; /* the open file stays, and so does its path for the next rotation */
+        return false; /* keeps the open file, and its path for log_reopen() */
     }
     if (sink.fd != STDERR_FILENO) {
         close(sink.fd);
     }
     free(sink.path);
-    sink.path = *path ? must_string(path) : NULL;
+    sink.path = *path ? base_strdup(path) : NULL;
     sink.fd = fd;
     sink.torn = false;
     sink.journal = is_journal(fd);
     return true;
 }
 
-void log_forked(const char *pool)
+void log_set_process(const char *pool)
 {
     sink.pool = pool;
     snprintf(sink.process, sizeof sink.process, ",\"pid\":%d,\"pool\":\"%s\"", (int)getpid(), pool);
@@ -93,7 +93,7 @@ void log_reopen(void)
     }
     int fd = file_open_append(sink.path);
     if (fd < 0) {
-        log_error("cannot open the log %s again: %s", sink.path, strerror(errno));
+        log_error("log: cannot reopen %s: %s", sink.path, strerror(errno));
         return;
     }
     close(sink.fd);
@@ -116,9 +116,10 @@ void log_hold(void)
     sink.holding = true;
 }
 
-/* A log that cannot be written has nowhere to say so; the service goes on without it. A line of which only
- * the beginning could be written, on a disk that is full, is ended before the next one. */
-static void write_lines(size_t length)
+/* Writes the first `length` bytes of `lines`. Ignores write errors: they cannot be logged, and the
+ * service must continue without a log. If the last line was truncated because the disk was full,
+ * terminates it first. */
+static void write_held_lines(size_t length)
 {
     if (!sink.torn || file_write(sink.fd, "\n", 1) == 1) {
         size_t written = file_write(sink.fd, sink.lines.bytes, length);
@@ -128,7 +129,7 @@ static void write_lines(size_t length)
     memmove(sink.lines.bytes, sink.lines.bytes + length, sink.lines.length);
 }
 
-bool log_waits(void)
+bool log_has_held_lines(void)
 {
     return sink.lines.length;
 }
@@ -137,7 +138,7 @@ void log_flush(void)
 {
     sink.holding = false;
     if (sink.lines.length) {
-        write_lines(sink.lines.length);
+        write_held_lines(sink.lines.length);
     }
 }
 
@@ -164,15 +165,16 @@ void log_end(void)
 {
     jsonw_close_object(&sink.json);
     buffer_add_char(&sink.lines, '\n');
-    if (sink.start && sink.lines.length > PIPE_BUF) { /* more than that, and a pipe may mix lines */
-        write_lines(sink.start);
+    if (sink.start &&
+        sink.lines.length > PIPE_BUF) { /* writes to a pipe are atomic up to PIPE_BUF */
+        write_held_lines(sink.start);
     }
     if (!sink.holding || sink.line_level >= LOG_LEVEL_WARNING) {
-        write_lines(sink.lines.length);
+        write_held_lines(sink.lines.length);
     }
 }
 
-static void log_message(enum log_level level, const char *format, va_list arguments)
+static void write_message(enum log_level level, const char *format, va_list arguments)
 {
     char message[MESSAGE_SIZE];
     if (log_enabled(level)) {
@@ -182,12 +184,13 @@ static void log_message(enum log_level level, const char *format, va_list argume
     }
 }
 
+/* Defines log_debug() and the like. */
 #define DEFINE_LEVEL(function, level)                                                              \
     void function(const char *format, ...)                                                         \
     {                                                                                              \
         va_list arguments;                                                                         \
         va_start(arguments, format);                                                               \
-        log_message(level, format, arguments);                                                     \
+        write_message(level, format, arguments);                                                   \
         va_end(arguments);                                                                         \
     }
 

@@ -1,10 +1,10 @@
 /*
- * Log: one JSON object a line, each written whole with one write(2) on an append-only descriptor, so that
- * lines of different processes never mix. Every line has time, level, message, pid and pool, and
- * inside a request its id. Nothing that is secret is ever handed to it.
+ * Log: one JSON object per line. Each line is written with one write(2) to a descriptor in append
+ * mode, so that lines of different processes never mix. A line has time, level, message, pid and
+ * pool, and the request id while a request is handled. Callers must not log secrets.
  *
- * On a standard error that is the journal's, each line has its priority before it, as sd-daemon(3)
- * describes.
+ * If standard error is connected to systemd's journal, each line is preceded by its priority, as
+ * described in sd-daemon(3).
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -23,34 +23,35 @@ enum log_level {
     LOG_LEVEL_ERROR,
 };
 
-/* Sets the least level that is written, and opens `path` for appending; an empty path means
- * standard error. Until it is called, lines of level info and above go to standard error, without
- * pid and pool. */
+/* Sets the minimum level and opens `path` for appending; an empty path means standard error. Before
+ * this call, lines of level info and above go to standard error, without pid and pool. Returns
+ * false with errno set if the file cannot be opened; lines then go where they went before. */
 bool log_open(enum log_level level, const char *path) MUST_CHECK;
 
-/* In a new process: its lines shall carry its own id, and the name of its pool, which must live as
- * long as it. Before that it is the master. */
-void log_forked(const char *pool);
+/* Called in a child after fork(): sets the pid and the pool of all further lines. `pool` must live
+ * as long as the process. The initial pool is "master". */
+void log_set_process(const char *pool);
 
-/* What stands before a line of that level on standard error: a priority if that is the journal's, else
- * nothing. For what is printed there before the log is open. */
-const char *log_priority(enum log_level level);
+/* Returns the priority that precedes a line of this level if standard error is connected to the
+ * journal, else "". Meant for lines that are printed to standard error without this log. */
+const char *log_journal_priority(enum log_level level);
 
-/* Opens the path again, after its file was renamed by log rotation. Keeps the old one on failure.
- */
+/* Reopens the log file, after log rotation has renamed it. Keeps the old file open on failure. */
 void log_reopen(void);
 
-/* The id that every following line carries; NULL: none. It must live until it is changed. */
+/* Sets the request id of all further lines; NULL: no id. The string is not copied. */
 void log_set_request(const char *request_id);
 
-/* From the first to the second, lines of less than a warning may wait, to be written together: a call
- * of the system costs as much as all the rest of a line. A process that is killed loses those that wait. */
+/* log_hold() makes lines below level warning wait in memory until log_flush() writes them together:
+ * a system call costs as much CPU time as formatting a line. A process that is killed loses the
+ * waiting lines. */
 void log_hold(void);
 void log_flush(void);
 
-/* Whether there are any. */
-bool log_waits(void);
+/* True if lines wait in memory. */
+bool log_has_held_lines(void);
 
+/* True if lines of this level are written. */
 bool log_enabled(enum log_level level);
 
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -58,8 +59,9 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line with members of its own: add them to what log_begin() returns, then log_end(). Only when
- * log_enabled(); only one line at a time. */
+/* Write a line with additional members: log_begin() starts the line and returns a writer for the
+ * members; log_end() finishes the line. Must only be called if log_enabled() is true, for one line
+ * at a time. */
 struct jsonw *log_begin(enum log_level level, const char *message);
 void log_end(void);
 

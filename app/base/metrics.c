@@ -11,34 +11,33 @@
 
 enum {
     LABELS = 2,
-    VALUES_MAX = 256,  /* of a list that is set */
-    CELLS_MAX = 16384, /* of one stripe */
+    VALUES_MAX = 256,  /* label values that metrics_set_values() accepts */
+    CELLS_MAX = 16384, /* cells per stripe */
     STRIPES = 16,
     PAGE = 4096,
-    US_DIGITS = 6, /* of a second's microseconds */
+    US_DIGITS = 6, /* decimal places of seconds that are stored in microseconds */
 };
 
-/* --- the table ------------------------------------------------------------------------------- */
+/* --- table of metrics ------------------------------------------------------------------------ */
 
 enum kind {
     COUNTER,
-    COUNTER_OF_SECONDS, /* counted in microseconds */
+    COUNTER_OF_SECONDS, /* stored in microseconds, exported in seconds */
     GAUGE,
     HISTOGRAM,
 };
 
 struct label {
-    const char *name;          /* NULL: none */
-    const char *const *values; /* NULL ends */
-    const char
-        *rest; /* the label of what stands behind the space in a value; NULL: there is none */
+    const char *name;          /* NULL: no label */
+    const char *const *values; /* NULL-terminated */
+    const char *second_name;   /* label of the part of a value behind its space; NULL: one label */
 };
 
 struct row {
     const char *name, *help;
     enum kind kind;
     struct label labels[LABELS];
-    bool sparse; /* most series never count anything: those that have not are left out */
+    bool sparse; /* series whose value is 0 are not exported */
 };
 
 static const char other[] = "other";
@@ -49,145 +48,154 @@ static const char *codes[VALUES_MAX + 1] = {other};
 static const char *const statuses[] = {"200", "201", "204", "206", "302", "303", "304", "400",
                                        "401", "403", "404", "405", "409", "412", "413", "415",
                                        "416", "429", "500", "503", other, NULL};
-static const char *const queries[] = {"read", "write", "commit", NULL};
-static const char *const operations[] = {"search", "add",     "modify", "rename", "delete",
-                                         "bind",   "connect", "probe",  other,    NULL};
-static const char *const storing[] = {"stage", "place", "delete", "check", NULL};
-static const char *const reasons[] = {"silent", "lost", "credentials", "result", NULL};
-static const char *const states[] = {"up", "down", "unknown", NULL};
+static const char *const database_operations[] = {"read", "write", "commit", NULL};
+static const char *const directory_operations[] = {
+    "search", "add", "modify", "rename", "delete", "bind", "connect", "probe", other, NULL};
+static const char *const storage_operations[] = {"stage", "place", "delete", "check", NULL};
+static const char *const directory_failures[] = {"silent", "lost", "credentials", "result", NULL};
+static const char *const controller_states[] = {"up", "down", "unknown", NULL};
 static const char *const pools[] = {"core", "auth", "directory", "files", "uploads", NULL};
-static const char *const groups[] = {"core",    "auth",  "directory", "files",
-                                     "uploads", "house", "spool",     NULL};
-static const char *const work[] = {"busy", "idle", NULL};
-static const char *const outcomes[] = {"taken", "refused", NULL};
+static const char *const process_groups[] = {"core",    "auth",  "directory", "files",
+                                             "uploads", "house", "spool",     NULL};
+static const char *const worker_states[] = {"busy", "idle", NULL};
+static const char *const reload_results[] = {"taken", "refused", NULL};
 static const char *const versions[] = {KONTORA_VERSION, NULL};
 
-static const char *const results[] = {"valid", "malformed", "unknown", "expired", "used_up", NULL};
-static const char *const tables[] = {"sessions",      "refresh_tokens",   "login_failures",
-                                     "login_sources", "idempotency_keys", "tokens",
-                                     "invitations",   "email_links",      NULL};
+static const char *const token_results[] = {"valid",   "malformed", "unknown",
+                                            "expired", "used_up",   NULL};
+static const char *const purged_tables[] = {"sessions",      "refresh_tokens",   "login_failures",
+                                            "login_sources", "idempotency_keys", "tokens",
+                                            "invitations",   "email_links",      NULL};
 
-/* A label, and what stands behind the space in its values. */
+/* One label whose values contain two: method and route. */
 #define CALL "method", calls, "route"
 
 static const struct row rows[METRIC_COUNT] = {
     [METRIC_REQUESTS] = {"kontora_http_requests_total",
-                         "Requests that workers have begun to handle.",
+                         "Requests whose handling a worker has started.",
                          COUNTER,
                          {{CALL}},
                          .sparse = true},
     [METRIC_RESPONSES] = {"kontora_http_responses_total",
-                          "Answers that workers have handed to nginx.",
+                          "Responses that workers have sent to nginx.",
                           COUNTER,
                           {{CALL}, {"status", statuses}},
                           .sparse = true},
     [METRIC_RESPONSE_TIME] = {"kontora_http_response_duration_seconds",
-                              "Time from a worker's taking a request to its answer.",
+                              "Time from reading a request to sending its response.",
                               HISTOGRAM,
                               {{CALL}},
                               .sparse = true},
     [METRIC_QUEUE_TIME] = {"kontora_http_queue_duration_seconds",
-                           "Time that requests waited for a worker, to the millisecond.",
+                           "Time that requests waited for a worker, with millisecond resolution.",
                            HISTOGRAM,
                            {{"pool", pools}},
                            .sparse = true},
     [METRIC_ERRORS] = {"kontora_http_errors_total",
-                       "Answers that are errors, by their code.",
+                       "Error responses by error code.",
                        COUNTER,
                        {{"code", codes}}},
     [METRIC_AUDIT_FAILURES] = {"kontora_audit_failures_total",
-                               "Lines that could not be written to the audit log.", COUNTER},
+                               "Audit log lines that could not be written.", COUNTER},
     [METRIC_LOG_LINES_DROPPED] =
         {"kontora_log_lines_dropped_total",
-         "Lines about requests that were left out of the log, because less "
-         "than half of the disk reserve was free.",
+         "Access log lines that were dropped because less than half of the "
+         "disk reserve was free.",
          COUNTER},
     [METRIC_DISK_FREE] = {"kontora_disk_free_bytes",
-                          "Free space on the watched file system that has the least.", GAUGE},
+                          "Free space of the watched file system with the least free space.",
+                          GAUGE},
     [METRIC_DISK_RESERVE] = {"kontora_disk_reserve_bytes",
-                             "Free space that writes of untrusted callers may not use; 0: none.",
+                             "Free space that is reserved: writes of untrusted callers are "
+                             "refused below it. 0: no reserve.",
                              GAUGE},
     [METRIC_DATABASE_TIME] = {"kontora_database_operation_duration_seconds",
-                              "Time of queries that read, of transactions that write with their "
-                              "wait for each other, and of SQLite's commits, one for many.",
+                              "Duration of read queries, of write transactions including the wait "
+                              "for other writers, and of SQLite's group commits.",
                               HISTOGRAM,
-                              {{"operation", queries}}},
-    [METRIC_DATABASE_UP] = {"kontora_database_up", "1 while the database answers.", GAUGE},
+                              {{"operation", database_operations}}},
+    [METRIC_DATABASE_UP] = {"kontora_database_up", "1 if the database is reachable, else 0.",
+                            GAUGE},
     [METRIC_DATABASE_LOG] = {"kontora_database_wal_bytes",
                              "Size of SQLite's write-ahead log; 0 on PostgreSQL.", GAUGE},
     [METRIC_DIRECTORY_TIME] = {"kontora_directory_operation_duration_seconds",
-                               "Time that operations of the directory took.",
+                               "Duration of directory operations.",
                                HISTOGRAM,
-                               {{"operation", operations}}},
+                               {{"operation", directory_operations}}},
     [METRIC_DIRECTORY_ERRORS] = {"kontora_directory_errors_total",
-                                 "Operations of the directory that failed: it was silent, the "
-                                 "connection was lost or not made, the service account was "
-                                 "refused, or the result was an error.",
+                                 "Failed directory operations by reason: silent (timeout), lost "
+                                 "(connection failed or broke), credentials (service account "
+                                 "rejected), result (error result).",
                                  COUNTER,
-                                 {{"operation", operations}, {"reason", reasons}}},
+                                 {{"operation", directory_operations},
+                                  {"reason", directory_failures}}},
     [METRIC_DIRECTORY_OPEN] = {"kontora_directory_circuit_open",
-                               "1 while no controller of the directory serves, so that nothing is "
-                               "asked of them but by the housekeeper.",
+                               "1 while all domain controllers are down, so that only the "
+                               "housekeeper contacts them.",
                                GAUGE},
     [METRIC_DIRECTORY_CONTROLLERS] = {"kontora_directory_controllers",
-                                      "Controllers of the directory, as they were found last.",
+                                      "Domain controllers by state at the last check.",
                                       GAUGE,
-                                      {{"state", states}}},
-    [METRIC_STORAGE_TIME] = {"kontora_storage_operation_duration_seconds",
-                             "Time that operations of the storage of files took: staging is all "
-                             "that is written of an upload, without the wait for the client.",
-                             HISTOGRAM,
-                             {{"operation", storing}}},
+                                      {{"state", controller_states}}},
+    [METRIC_STORAGE_TIME] =
+        {"kontora_storage_operation_duration_seconds",
+         "Duration of file storage operations. stage: the time spent on writing "
+         "an upload, without waiting for the client.",
+         HISTOGRAM,
+         {{"operation", storage_operations}}},
     [METRIC_POOL_SIZE] = {"kontora_pool_size",
-                          "Workers that there shall be, by the configuration.",
+                          "Configured number of workers.",
                           GAUGE,
                           {{"pool", pools}}},
     [METRIC_POOL_WORKERS] = {"kontora_pool_workers",
-                             "Workers that there are; of core, busy is one that serves any of its "
-                             "connections.",
+                             "Running workers by state. A core worker is busy while it serves "
+                             "any of its connections.",
                              GAUGE,
-                             {{"pool", pools}, {"state", work}}},
+                             {{"pool", pools}, {"state", worker_states}}},
     [METRIC_POOL_CONNECTIONS] = {"kontora_pool_connections",
-                                 "Connections of nginx that workers hold.",
+                                 "Open connections from nginx to workers.",
                                  GAUGE,
                                  {{"pool", pools}}},
     [METRIC_POOL_BUSY] = {"kontora_pool_busy_seconds_total",
-                          "Time that workers have spent serving, of all of a pool together.",
+                          "Time that all workers of a pool together have spent on requests.",
                           COUNTER_OF_SECONDS,
                           {{"pool", pools}}},
     [METRIC_WORKER_STARTS] = {"kontora_worker_starts_total",
-                              "Processes that were started, for whatever reason.",
+                              "Child processes started, for any reason.",
                               COUNTER,
-                              {{"pool", groups}}},
+                              {{"pool", process_groups}}},
     [METRIC_WORKER_RESTARTS] = {"kontora_worker_restarts_total",
-                                "Processes that ended by a fault and were replaced.",
+                                "Child processes that crashed and were restarted.",
                                 COUNTER,
-                                {{"pool", groups}}},
+                                {{"pool", process_groups}}},
     [METRIC_RELOADS] = {"kontora_configuration_reloads_total",
-                        "Times that the configuration was read again, and what came of it.",
+                        "Reloads of the configuration by result.",
                         COUNTER,
-                        {{"result", outcomes}}},
+                        {{"result", reload_results}}},
     [METRIC_START_TIME] = {"kontora_start_time_seconds",
-                           "When the service was started, since the epoch.", GAUGE},
-    [METRIC_BUILD] = {"kontora_build_info", "1, with the version.", GAUGE, {{"version", versions}}},
-    [METRIC_TOKENS_ISSUED] = {"kontora_tokens_issued_total", "Tokens that were issued.", COUNTER},
+                           "Start time of the service in seconds since the epoch.", GAUGE},
+    [METRIC_BUILD] = {"kontora_build_info",
+                      "Always 1; the label is the version.",
+                      GAUGE,
+                      {{"version", versions}}},
+    [METRIC_TOKENS_ISSUED] = {"kontora_tokens_issued_total", "Tokens issued.", COUNTER},
     [METRIC_TOKEN_CHECKS] = {"kontora_token_checks_total",
-                             "Tokens that were checked, by what came of it.",
+                             "Token checks by result.",
                              COUNTER,
-                             {{"result", results}}},
+                             {{"result", token_results}}},
     [METRIC_TOKENS_REVOKED] = {"kontora_tokens_revoked_total",
-                               "Tokens that were revoked before they expired.", COUNTER},
+                               "Tokens revoked before their expiry.", COUNTER},
     [METRIC_REFRESH_REUSE] = {"kontora_refresh_reuse_total",
-                              "Sessions that were ended because a replaced refresh token was used "
-                              "again: it was copied.",
+                              "Sessions terminated because an already rotated refresh token was "
+                              "used again, which indicates theft.",
                               COUNTER},
     [METRIC_PURGED] = {"kontora_purged_rows_total",
-                       "Rows that were deleted because they had expired.",
+                       "Expired rows deleted, by table.",
                        COUNTER,
-                       {{"table", tables}}},
+                       {{"table", purged_tables}}},
 };
 
-/* Upper bounds of a histogram's buckets; the last bucket has none. */
+/* Upper bounds of the buckets of a histogram; the last bucket is unbounded. */
 static const struct bound {
     int64_t us;
     const char *seconds;
@@ -199,32 +207,32 @@ static const struct bound {
 
 enum {
     BOUNDS = sizeof bounds / sizeof *bounds,
-    SUM_CELL = BOUNDS + 1, /* behind the buckets */
+    SUM_CELL = BOUNDS + 1, /* index of the cell with the sum of durations */
     HISTOGRAM_CELLS,
 };
 
-/* --- the cells ------------------------------------------------------------------------------- */
+/* --- cells ----------------------------------------------------------------------------------- */
 
-/* Where the cells of a metric are, counted from the start of a stripe. */
-struct place {
-    size_t start;
-    size_t width; /* cells of one series */
-    size_t series;
-    size_t second; /* values of the second label; 1 without one */
+/* Position of the cells of a metric within a stripe. */
+struct metric_layout {
+    size_t start;  /* index of the first cell */
+    size_t width;  /* cells per series */
+    size_t series; /* number of series */
+    size_t second; /* number of values of the second label; 1 if there is no such label */
 };
 
 static struct {
-    struct place of[METRIC_COUNT];
-    size_t size; /* cells of a stripe; 0: not laid out yet */
+    struct metric_layout of[METRIC_COUNT];
+    size_t size; /* cells per stripe; 0: not computed yet */
 } layout;
 
 static _Atomic int64_t own_cells[CELLS_MAX];
 static _Atomic int64_t *cells = own_cells;
 static size_t stripes = 1;
-static _Atomic int64_t *mine = own_cells; /* the stripe that this process adds to */
+static _Atomic int64_t *own_stripe = own_cells; /* the stripe that this process adds to */
 
-/* One where there is no label. */
-static size_t count_values(const struct label *label)
+/* Returns 1 if there is no label. */
+static size_t count_label_values(const struct label *label)
 {
     size_t count = 0;
     while (label->name && label->values[count]) {
@@ -233,30 +241,30 @@ static size_t count_values(const struct label *label)
     return count ? count : 1;
 }
 
-static void lay_out(void)
+static void compute_layout(void)
 {
     size_t start = 0;
     for (size_t i = 0; i < METRIC_COUNT; i++) {
         const struct row *row = &rows[i];
-        size_t second = count_values(&row->labels[1]);
-        layout.of[i] = (struct place){
+        size_t second = count_label_values(&row->labels[1]);
+        layout.of[i] = (struct metric_layout){
             .start = start,
             .width = row->kind == HISTOGRAM ? HISTOGRAM_CELLS : 1,
-            .series = count_values(&row->labels[0]) * second,
+            .series = count_label_values(&row->labels[0]) * second,
             .second = second,
         };
         start += layout.of[i].series * layout.of[i].width;
     }
     if (start > CELLS_MAX) {
-        abort(); /* a slip of the code: the table has outgrown the cells */
+        abort(); /* a bug: CELLS_MAX is too small for the table */
     }
     layout.size = start;
 }
 
-static const struct place *place_of(enum metric metric)
+static const struct metric_layout *get_layout(enum metric metric)
 {
     if (!layout.size) {
-        lay_out();
+        compute_layout();
     }
     return &layout.of[metric];
 }
@@ -267,7 +275,7 @@ void metrics_set_values(enum metric_values which, const char *const *values)
     size_t count = 0;
     for (; values[count]; count++) {
         if (count == VALUES_MAX) {
-            abort(); /* a slip of the code: there are more of them than expected */
+            abort(); /* a bug: VALUES_MAX is too small */
         }
         list[count] = values[count];
     }
@@ -283,28 +291,29 @@ static size_t stripe_size(void)
 
 void metrics_share(void)
 {
-    lay_out();
+    compute_layout();
     cells = shared_alloc(STRIPES * stripe_size() * sizeof *cells);
     stripes = STRIPES;
-    metrics_forked(0);
+    metrics_select_stripe(0);
 }
 
-void metrics_forked(size_t number)
+void metrics_select_stripe(size_t number)
 {
-    mine = &cells[stripes > 1 ? number % stripes * stripe_size() : 0];
+    own_stripe = &cells[stripes > 1 ? number % stripes * stripe_size() : 0];
 }
 
-/* The first cell of a series, counted from the start of a stripe. */
-static size_t cell_at(enum metric metric, size_t series)
+/* Returns the index within a stripe of the first cell of a series. */
+static size_t find_first_cell(enum metric metric, size_t series)
 {
-    const struct place *place = place_of(metric);
-    if (series >= place->series) {
-        abort(); /* a slip of the code */
+    const struct metric_layout *at = get_layout(metric);
+    if (series >= at->series) {
+        abort(); /* a bug in the caller */
     }
-    return place->start + series * place->width;
+    return at->start + series * at->width;
 }
 
-static size_t find_value(const struct label *label, const char *value)
+/* Returns the index of a label value, or that of "other" if the value is unknown. */
+static size_t find_label_value(const struct label *label, const char *value)
 {
     size_t i = 0;
     if (!label->name) {
@@ -317,29 +326,30 @@ static size_t find_value(const struct label *label, const char *value)
         return i;
     }
     if (!i || strcmp(label->values[i - 1], other) != 0) {
-        abort(); /* a slip of the code */
+        abort(); /* a bug in the caller: the label has no value "other" */
     }
     return i - 1;
 }
 
 size_t metrics_series_at(enum metric metric, size_t first, size_t second)
 {
-    return first * place_of(metric)->second + second;
+    return first * get_layout(metric)->second + second;
 }
 
 size_t metrics_series(enum metric metric, const char *first, const char *second)
 {
     const struct label *labels = rows[metric].labels;
-    return metrics_series_at(metric, find_value(&labels[0], first), find_value(&labels[1], second));
+    return metrics_series_at(metric, find_label_value(&labels[0], first),
+                             find_label_value(&labels[1], second));
 }
 
-static void add(size_t cell, int64_t count)
+static void add_to_cell(size_t cell, int64_t count)
 {
-    atomic_fetch_add_explicit(&mine[cell], count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&own_stripe[cell], count, memory_order_relaxed);
 }
 
-/* The sum of all stripes. */
-static int64_t get(size_t cell)
+/* Returns the sum of a cell over all stripes. */
+static int64_t sum_cell(size_t cell)
 {
     int64_t sum = 0;
     for (size_t i = 0; i < stripes; i++) {
@@ -350,56 +360,56 @@ static int64_t get(size_t cell)
 
 void metrics_add(enum metric metric, size_t series, int64_t count)
 {
-    add(cell_at(metric, series), count);
+    add_to_cell(find_first_cell(metric, series), count);
 }
 
-/* A gauge is of the first stripe alone: the last one who sets it is right. */
+/* Gauges use only the first stripe: the last value that was set is valid. */
 void metrics_set(enum metric metric, size_t series, int64_t value)
 {
-    atomic_store_explicit(&cells[cell_at(metric, series)], value, memory_order_relaxed);
+    atomic_store_explicit(&cells[find_first_cell(metric, series)], value, memory_order_relaxed);
 }
 
 void metrics_observe(enum metric metric, size_t series, int64_t duration_us)
 {
-    size_t cell = cell_at(metric, series), bucket = 0;
+    size_t cell = find_first_cell(metric, series), bucket = 0;
     while (bucket < BOUNDS && duration_us > bounds[bucket].us) {
         bucket++;
     }
-    add(cell + bucket, 1);
-    add(cell + SUM_CELL, duration_us);
+    add_to_cell(cell + bucket, 1);
+    add_to_cell(cell + SUM_CELL, duration_us);
 }
 
 int64_t metrics_value(enum metric metric, size_t series)
 {
-    size_t cell = cell_at(metric, series);
+    size_t cell = find_first_cell(metric, series);
     size_t buckets = rows[metric].kind == HISTOGRAM ? BOUNDS + 1 : 1;
     int64_t sum = 0;
     for (size_t i = 0; i < buckets; i++) {
-        sum += get(cell + i);
+        sum += sum_cell(cell + i);
     }
     return sum;
 }
 
-/* --- the text -------------------------------------------------------------------------------- */
+/* --- exposition format ----------------------------------------------------------------------- */
 
-/* name="value", and the second one of a value that is two. */
+/* Writes name="value". Splits a value that contains two labels at its space. */
 static void write_label(struct buffer *out, const struct label *label, const char *value)
 {
-    const char *space = label->rest ? strchr(value, ' ') : NULL;
+    const char *space = label->second_name ? strchr(value, ' ') : NULL;
     if (space) {
         buffer_format(out, "%s=\"%.*s\",%s=\"%s\"", label->name, (int)(space - value), value,
-                      label->rest, space + 1);
+                      label->second_name, space + 1);
     } else {
         buffer_format(out, "%s=\"%s\"", label->name, value);
     }
 }
 
-/* name_suffix{labels,le="bound"}, and the space before the value. */
-static void write_series(struct buffer *out, enum metric metric, size_t series, const char *suffix,
-                         const char *bound)
+/* Writes name_suffix{labels,le="bound"} and a space. */
+static void write_series_name(struct buffer *out, enum metric metric, size_t series,
+                              const char *suffix, const char *bound)
 {
     const struct row *row = &rows[metric];
-    size_t second = place_of(metric)->second;
+    size_t second = get_layout(metric)->second;
     size_t values[LABELS] = {series / second, series % second};
     const char *before = "{";
     buffer_format(out, "%s%s", row->name, suffix);
@@ -423,20 +433,20 @@ static void write_number(struct buffer *out, int64_t integer, int scale)
 
 static void write_histogram(struct buffer *out, enum metric metric, size_t series)
 {
-    size_t cell = cell_at(metric, series);
+    size_t cell = find_first_cell(metric, series);
     int64_t count = 0;
     for (size_t i = 0; i <= BOUNDS; i++) {
-        count += get(cell + i);
-        write_series(out, metric, series, "_bucket", i < BOUNDS ? bounds[i].seconds : "+Inf");
+        count += sum_cell(cell + i);
+        write_series_name(out, metric, series, "_bucket", i < BOUNDS ? bounds[i].seconds : "+Inf");
         write_number(out, count, 0);
     }
-    write_series(out, metric, series, "_sum", NULL);
-    write_number(out, get(cell + SUM_CELL), US_DIGITS);
-    write_series(out, metric, series, "_count", NULL);
+    write_series_name(out, metric, series, "_sum", NULL);
+    write_number(out, sum_cell(cell + SUM_CELL), US_DIGITS);
+    write_series_name(out, metric, series, "_count", NULL);
     write_number(out, count, 0);
 }
 
-static void write_value(struct buffer *out, enum metric metric, size_t series)
+static void write_metric_series(struct buffer *out, enum metric metric, size_t series)
 {
     int64_t value = metrics_value(metric, series);
     if (rows[metric].sparse && !value) {
@@ -446,7 +456,7 @@ static void write_value(struct buffer *out, enum metric metric, size_t series)
         write_histogram(out, metric, series);
         return;
     }
-    write_series(out, metric, series, "", NULL);
+    write_series_name(out, metric, series, "", NULL);
     write_number(out, value, rows[metric].kind == COUNTER_OF_SECONDS ? US_DIGITS : 0);
 }
 
@@ -457,8 +467,8 @@ void metrics_write(struct buffer *out)
         const struct row *row = &rows[i];
         buffer_format(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name,
                       kinds[row->kind]);
-        for (size_t series = 0; series < place_of((enum metric)i)->series; series++) {
-            write_value(out, (enum metric)i, series);
+        for (size_t series = 0; series < get_layout((enum metric)i)->series; series++) {
+            write_metric_series(out, (enum metric)i, series);
         }
     }
 }

@@ -1,15 +1,14 @@
 /*
- * Metrics: what the service counts, for Prometheus to collect.
+ * Metrics: counters, gauges and histograms of the service, exported to Prometheus.
  *
- * Every metric is one row of a table (metrics.c): name, help, kind, and at most two labels whose
- * values are known before the first fork, so that the number of series is known and no client can
- * add to it. Adding takes one atomic addition and no lock: whoever is killed, at whatever line,
- * leaves every count true, and what was counted stays counted.
+ * Each metric is one row of a table (metrics.c): name, help text, kind, and at most two labels. All
+ * label values are known before the first fork, so that the number of series is fixed and clients
+ * cannot add series. An update is an atomic operation without locks: the counts stay consistent
+ * even if a process is killed during an update, and survive the process.
  *
- * In shared memory, once metrics_share() was called, there are several stripes of cells. Each
- * process adds to one, so that those that run at the same time do not take cache lines from each
- * other; what is read is the sum of all stripes. Which stripe it is never matters for what is
- * counted.
+ * After metrics_share(), the cells are in shared memory, in several copies (stripes). Each process
+ * adds to one stripe, so that concurrent processes do not contend for the same cache lines. Readers
+ * sum up all stripes, so the choice of the stripe never affects a result.
  */
 #ifndef BASE_METRICS_H
 #define BASE_METRICS_H
@@ -19,10 +18,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* All metrics; comments name their labels and units. */
 enum metric {
-    METRIC_REQUESTS,      /* by call */
-    METRIC_RESPONSES,     /* by call and status */
-    METRIC_RESPONSE_TIME, /* by call */
+    METRIC_REQUESTS,      /* by method and route */
+    METRIC_RESPONSES,     /* by method, route and status */
+    METRIC_RESPONSE_TIME, /* by method and route */
     METRIC_QUEUE_TIME,    /* by pool */
     METRIC_ERRORS,        /* by code */
     METRIC_AUDIT_FAILURES,
@@ -37,7 +37,7 @@ enum metric {
 
     METRIC_DIRECTORY_TIME,        /* by operation */
     METRIC_DIRECTORY_ERRORS,      /* by operation and reason */
-    METRIC_DIRECTORY_OPEN,        /* 1 while no controller serves */
+    METRIC_DIRECTORY_OPEN,        /* 1 while no controller is reachable */
     METRIC_DIRECTORY_CONTROLLERS, /* by state */
 
     METRIC_STORAGE_TIME, /* by operation */
@@ -50,7 +50,7 @@ enum metric {
     METRIC_WORKER_RESTARTS,  /* by pool */
     METRIC_RELOADS,          /* by result */
     METRIC_START_TIME,       /* seconds since the epoch */
-    METRIC_BUILD,            /* by version: 1 */
+    METRIC_BUILD,            /* 1, labelled with the version */
 
     METRIC_TOKENS_ISSUED,
     METRIC_TOKEN_CHECKS, /* by result */
@@ -60,30 +60,29 @@ enum metric {
     METRIC_COUNT
 };
 
-/* Values of labels that the table cannot know. */
+/* Label values that are set at run time by metrics_set_values(). */
 enum metric_values {
-    METRIC_CALLS, /* "GET /api/v1/users": two labels, method and route, of which the last ones have
-                     the route "none" */
-    METRIC_CODES, /* of errors */
+    METRIC_CALLS, /* method and route, such as "GET /api/v1/users"; the last one has route "none" */
+    METRIC_CODES, /* error codes */
     METRIC_VALUES_COUNT
 };
 
-/* Before metrics_share(), and before anything is counted: the values there are, NULL after the
- * last. They must live as long as the process. */
+/* Sets the values of a label as a NULL-terminated array. Must be called before metrics_share() and
+ * before the first update. The strings must live as long as the process. */
 void metrics_set_values(enum metric_values which, const char *const *values);
 
-/* In the master, before it forks: from now on all processes count together. */
+/* Moves the cells to shared memory. Called by the master before it forks. */
 void metrics_share(void);
 
-/* In a new process: a number that no other process has that runs now, as far as possible. */
-void metrics_forked(size_t number);
+/* Called in a child after fork(): selects its stripe. `number` should differ from that of every
+ * other running process. */
+void metrics_select_stripe(size_t number);
 
-/* The series of a metric with these values of its labels, NULL where it has no such label. A value
- * that is not listed is "other"; where there is no such value, it ends the process: a slip of the
- * code. */
+/* Returns the series of a metric with these label values; NULL for a label that the metric does not
+ * have. An unknown value is counted as "other"; aborts if the label has no value "other". */
 size_t metrics_series(enum metric metric, const char *first, const char *second);
 
-/* The same, by the places of the values in their lists. */
+/* Like metrics_series(), but takes the indices of the label values in their arrays. */
 size_t metrics_series_at(enum metric metric, size_t first, size_t second);
 
 /* Adds to a counter. */
@@ -92,13 +91,13 @@ void metrics_add(enum metric metric, size_t series, int64_t count);
 /* Sets a gauge. */
 void metrics_set(enum metric metric, size_t series, int64_t value);
 
-/* Counts one duration, in microseconds, in a histogram. */
+/* Adds one observation, a duration in microseconds, to a histogram. */
 void metrics_observe(enum metric metric, size_t series, int64_t duration_us);
 
-/* What a counter or gauge stands at; of a histogram, how many durations it has. */
+/* Returns the value of a counter or gauge, or the number of observations of a histogram. */
 int64_t metrics_value(enum metric metric, size_t series);
 
-/* Appends all of them in Prometheus' text exposition format 0.0.4. */
+/* Appends all metrics in Prometheus' text exposition format 0.0.4. */
 void metrics_write(struct buffer *out);
 
 #endif

@@ -1,5 +1,5 @@
-/* See network.h. All addresses are compared in the 16 bytes of IPv6: an IPv4 address is mapped into
- * ::ffff:0:0/96 (RFC 4291 2.5.5.2), so that both spellings of it are one address. */
+/* See network.h. Addresses are stored as 16 bytes: an IPv4 address is mapped into ::ffff:0:0/96
+ * (RFC 4291, section 2.5.5.2), so that both notations of one address are equal. */
 #include "base/network.h"
 
 #include "base/arena.h"
@@ -12,8 +12,8 @@
 enum {
     ADDRESS_BYTES = 16,
     ADDRESS_BITS = 8 * ADDRESS_BYTES,
-    MAPPED_BYTES = 12, /* of ::ffff:0:0/96 */
-    CLIENT_BYTES = 8,  /* a /64 */
+    MAPPED_BYTES = 12, /* length of the prefix ::ffff:0:0/96 */
+    CLIENT_BYTES = 8,  /* length of the prefix /64 */
     ITEM_MAX = INET6_ADDRSTRLEN + sizeof "/128",
 };
 
@@ -24,36 +24,31 @@ struct network {
 
 static const unsigned char mapped[MAPPED_BYTES] = {[10] = 0xff, [11] = 0xff};
 
-/* True if the text is an address. */
-static bool read_address(const char *text, unsigned char address_r[ADDRESS_BYTES])
+/* Parses an IPv4 or IPv6 address. Returns false if the text is not an address. */
+static bool parse_address(const char *text, unsigned char address_r[ADDRESS_BYTES])
 {
     memcpy(address_r, mapped, sizeof mapped);
     return inet_pton(AF_INET, text, address_r + MAPPED_BYTES) == 1 ||
            inet_pton(AF_INET6, text, address_r) == 1;
 }
 
-static bool is_mapped(const unsigned char address[ADDRESS_BYTES])
-{
-    return !memcmp(address, mapped, sizeof mapped);
-}
-
 /* True if the first `bits` bits are equal. */
-static bool equal_bits(const unsigned char *a, const unsigned char *b, long bits)
+static bool has_equal_prefix(const unsigned char *a, const unsigned char *b, long bits)
 {
     size_t whole = (size_t)bits / 8;
     unsigned rest = (unsigned)bits % 8;
     return !memcmp(a, b, whole) && (!rest || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
 }
 
-/* ADDRESS or ADDRESS/BITS; BITS of an IPv4 address are at most 32. */
-static bool read_network(char *text, struct network *network_r)
+/* Parses ADDRESS or ADDRESS/BITS. BITS is at most 32 for IPv4 and 128 for IPv6. Modifies `text`. */
+static bool parse_network(char *text, struct network *network_r)
 {
     char *slash = strchr(text, '/');
     char *end = NULL;
     if (slash) {
         *slash = '\0';
     }
-    if (!read_address(text, network_r->address)) {
+    if (!parse_address(text, network_r->address)) {
         return false;
     }
     network_r->bits = ADDRESS_BITS;
@@ -67,8 +62,9 @@ static bool read_network(char *text, struct network *network_r)
     return fits;
 }
 
-/* Reads the next network of the list and moves *at behind it. False if it is none. */
-static bool next_network(const char **at, struct network *network_r)
+/* Parses the next item of the list and advances *at to the comma or the end. Returns false if the
+ * item is not a network. */
+static bool parse_list_item(const char **at, struct network *network_r)
 {
     char item[ITEM_MAX];
     size_t length = strcspn(*at, ",");
@@ -83,18 +79,18 @@ static bool next_network(const char **at, struct network *network_r)
     }
     memcpy(item, begin, size);
     item[size] = '\0';
-    return read_network(item, network_r);
+    return parse_network(item, network_r);
 }
 
 bool network_list_valid(const char *list)
 {
     struct network network;
     for (const char *at = list; *at;) {
-        if (!next_network(&at, &network)) {
+        if (!parse_list_item(&at, &network)) {
             return false;
         }
         if (*at == ',' && !*++at) {
-            return false; /* nothing behind the last comma */
+            return false; /* trailing comma */
         }
     }
     return true;
@@ -104,25 +100,26 @@ bool network_list_contains(const char *list, const char *address)
 {
     unsigned char bytes[ADDRESS_BYTES];
     struct network network;
-    if (!read_address(address, bytes)) {
+    if (!parse_address(address, bytes)) {
         return false;
     }
     for (const char *at = list; *at; at += *at == ',') {
-        if (next_network(&at, &network) && equal_bits(network.address, bytes, network.bits)) {
+        if (parse_list_item(&at, &network) &&
+            has_equal_prefix(network.address, bytes, network.bits)) {
             return true;
         }
     }
     return false;
 }
 
-const char *network_of_client(struct arena *arena, const char *address)
+const char *network_client_key(struct arena *arena, const char *address)
 {
     unsigned char bytes[ADDRESS_BYTES];
     char text[INET6_ADDRSTRLEN];
-    if (!read_address(address, bytes)) {
+    if (!parse_address(address, bytes)) {
         return address;
     }
-    if (is_mapped(bytes)) {
+    if (!memcmp(bytes, mapped, sizeof mapped)) { /* IPv4 */
         inet_ntop(AF_INET, bytes + MAPPED_BYTES, text, sizeof text);
         return arena_string(arena, text);
     }

@@ -1,4 +1,5 @@
-/* Network: addresses of clients, and the networks that they belong to (RFC 4632, RFC 4291 2.3). */
+/* Network: IP addresses of clients and matching against networks in CIDR notation (RFC 4632, RFC
+ * 4291 section 2.3). */
 #ifndef BASE_NETWORK_H
 #define BASE_NETWORK_H
 
@@ -10,13 +11,13 @@ struct arena;
  * fd00::/8. An empty list is valid. */
 bool network_list_valid(const char *list);
 
-/* True if the address is in one of the networks of a valid list. Text that is no address is in
- * none. */
+/* True if the address belongs to one of the networks of a valid list. False if `address` is not an
+ * IP address. */
 bool network_list_contains(const char *list, const char *address);
 
-/* The network that counts as one client: an IPv4 address by itself, the /64 of an IPv6 address.
- * Text that is no address is returned as it is. */
-const char *network_of_client(struct arena *arena, const char *address)
+/* Returns the key by which requests of one client are counted: an IPv4 address, or the /64 network
+ * of an IPv6 address. Returns text that is not an IP address unchanged. */
+const char *network_client_key(struct arena *arena, const char *address)
     __attribute__((returns_nonnull));
 
 #endif

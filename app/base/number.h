@@ -1,4 +1,4 @@
-/* Number: bases of numbers written as text, for strtol() and its like. */
+/* Number: the `base` argument of strtol() and similar functions. */
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 

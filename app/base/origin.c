@@ -9,8 +9,8 @@
 static const char http[] = "http://", https[] = "https://";
 
 enum {
-    HOST_MAX = 253, /* characters: RFC 1035 2.3.4 */
-    LABEL_MAX = 63,
+    HOST_MAX = 253, /* characters of a name: RFC 1035, section 2.3.4 */
+    LABEL_MAX = 63, /* characters between two dots */
     PORT_DIGITS = 5,
     PORT_LAST = 65535,
 };
@@ -20,8 +20,8 @@ bool origin_is_secure(const char *text)
     return !strncmp(text, https, sizeof https - 1);
 }
 
-/* True for "" and ":port". */
-static bool is_port_or_end(const char *text)
+/* True if the text is empty or ":PORT". */
+static bool is_optional_port(const char *text)
 {
     if (!*text) {
         return true;
@@ -31,7 +31,7 @@ static bool is_port_or_end(const char *text)
     return port >= 1 && port <= PORT_LAST && !text[1 + digits];
 }
 
-static bool is_ipv6(const char *text, size_t length)
+static bool is_ipv6_address(const char *text, size_t length)
 {
     char address[INET6_ADDRSTRLEN];
     struct in6_addr binary;
@@ -43,9 +43,9 @@ static bool is_ipv6(const char *text, size_t length)
     return inet_pton(AF_INET6, address, &binary) == 1;
 }
 
-/* True for labels of at most 63 characters with dots between them; one dot may end the name. "_",
- * which is nginx's name for a server without one, is not a host. */
-static bool is_name(const char *text, size_t length)
+/* True if the text consists of labels of at most 63 characters, separated by dots; one trailing dot
+ * is allowed. False for "_", which nginx uses as the name of a server that has no name. */
+static bool is_host_name(const char *text, size_t length)
 {
     size_t label = 0;
     if (!length || length > HOST_MAX || *text == '-' || *text == '_') {
@@ -73,9 +73,9 @@ bool origin_valid(const char *text)
     }
     if (*host == '[') {
         size_t length = strcspn(host + 1, "]");
-        return host[1 + length] == ']' && is_ipv6(host + 1, length) &&
-               is_port_or_end(host + length + 2);
+        return host[1 + length] == ']' && is_ipv6_address(host + 1, length) &&
+               is_optional_port(host + length + 2);
     }
     size_t length = strspn(host, allowed);
-    return is_name(host, length) && is_port_or_end(host + length);
+    return is_host_name(host, length) && is_optional_port(host + length);
 }

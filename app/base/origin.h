@@ -1,6 +1,6 @@
 /*
- * Origin: scheme, host and port, with which generated URLs begin. PUBLIC_URL is one; without it,
- * the client's Host field makes one, and a client may send anything there.
+ * Origin: scheme, host and port, the first part of each generated URL. It is the setting PUBLIC_URL
+ * or, if that is unset, derived from the Host header, which clients can set to any value.
  */
 #ifndef BASE_ORIGIN_H
 #define BASE_ORIGIN_H
@@ -8,11 +8,11 @@
 #include <stdbool.h>
 
 /*
- * True if the text is http://host or https://host with an optional port, and nothing else, as RFC
- * 9110 4.2 and RFC 3986 3.2.2 describe it. A host is an IPv4 address, an IPv6 address in brackets,
- * or a name of letters, digits, '-', '_' and dots that begins with a letter or digit: of reg-name's
- * other characters and percent-encoding, no host name that DNS resolves has any, and some end an
- * attribute of HTML.
+ * True if the text is http://host or https://host with an optional port and nothing else (RFC 9110,
+ * section 4.2; RFC 3986, section 3.2.2). The host is an IPv4 address, an IPv6 address in brackets,
+ * or a name of letters, digits, '-', '_' and dots that begins with a letter or digit. Other
+ * characters that RFC 3986 allows in a name are rejected: host names in DNS do not use them, and
+ * some of them could terminate an HTML attribute.
  */
 bool origin_valid(const char *text);
 

@@ -1,4 +1,4 @@
-/* Random: unguessable identifiers from the kernel, and bytes as text. */
+/* Random: random bytes, identifiers and digits from getrandom(2). */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 
@@ -8,30 +8,30 @@ struct arena;
 
 enum {
     RANDOM_ID_BYTES = 16,
-    RANDOM_ID_SIZE = 2 * RANDOM_ID_BYTES + 1, /* as text */
+    RANDOM_ID_SIZE = 2 * RANDOM_ID_BYTES + 1, /* hexadecimal digits and a NUL */
 };
 
-/* 128 bits of getrandom(2) as 32 hexadecimal digits and a NUL. Ends the process if the kernel has
- * none to give. Returns `id`. */
+/* Writes 128 random bits as 32 hexadecimal digits and a NUL. Returns `id`. This and all other
+ * functions abort if getrandom(2) fails. */
 char *random_id(char id[RANDOM_ID_SIZE]);
 
-/* Bytes of getrandom(2), at most 256. */
+/* Writes `count` random bytes; at most 256. */
 void random_bytes(unsigned char *bytes, size_t count);
 
-/* The same of `count` bytes, at most 256. */
+/* Returns `count` random bytes, at most 256, as hexadecimal digits and a NUL. */
 char *random_hex(struct arena *arena, size_t count) __attribute__((returns_nonnull));
 
-/* Bytes of getrandom(2) that are fetched together and used one after the other; begins as zeros. */
+/* A reserve of random bytes, which saves system calls. Must be zero-initialized. */
 struct random_source {
     unsigned char bytes[64];
-    size_t left;
+    size_t left; /* unused bytes */
 };
 
-/* As many digits, each of them as likely as any other: of base 10 0 to 9, of base 62 letters too
- * (5.95 bits a digit). No NUL is put behind them. */
+/* Writes `count` random, uniformly distributed digits of a base from 2 to 62. Digits above 9 are
+ * upper-case, then lower-case letters. Does not write a NUL. */
 void random_digits(struct random_source *source, char *text, size_t count, unsigned base);
 
-/* Bytes as twice as many hexadecimal digits and a NUL. */
-void random_format(const unsigned char *bytes, size_t count, char *text);
+/* Writes `count` bytes as 2 × `count` hexadecimal digits and a NUL. */
+void random_format_hex(const unsigned char *bytes, size_t count, char *text);
 
 #endif

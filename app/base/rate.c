@@ -1,13 +1,14 @@
 /*
  * See rate.h.
  *
- * A bucket is one number, the time at which it will be full (the generic cell rate algorithm, ITU-T
- * I.371): taking a token moves it one interval on, and there is none if it would be more than
- * `burst` intervals away. So one compare-and-swap takes a token, and an idle bucket needs no care.
+ * The state of a bucket is one number: the time at which it will be full (generic cell rate
+ * algorithm, ITU-T I.371). Taking a token moves this time one interval into the future; the bucket
+ * is empty if the time would then be more than `burst` intervals ahead. Taking a token is therefore
+ * one compare-and-swap, and buckets need no periodic refill.
  *
- * Buckets stand in sets of as many cells as fill two cache lines. A cell belongs to the key in it.
- * Two processes may claim the same cell for different keys at one moment; one of them then takes
- * its token from the other's bucket, once.
+ * The cells form a set-associative hash table; each set fills two cache lines. If two processes
+ * claim the same cell for different keys at the same time, one of them takes one token from the
+ * bucket of the other key.
  */
 #include "base/rate.h"
 
@@ -19,16 +20,16 @@
 #include <string.h>
 
 enum {
-    SETS = 16384, /* 2 MiB; pages that nobody uses cost nothing */
-    CELLS = 8,
+    SETS = 16384, /* 2 MiB of address space; unused pages occupy no memory */
+    CELLS = 8,    /* cells per set */
     CACHE_LINE = 64,
     WORD = 8,
     BITS_A_BYTE = 8,
 };
 
 struct cell {
-    _Atomic uint64_t key; /* 0: never used */
-    _Atomic int64_t full_us;
+    _Atomic uint64_t key;    /* 0: never used */
+    _Atomic int64_t full_us; /* time at which the bucket is full */
 };
 
 struct set {
@@ -36,7 +37,7 @@ struct set {
 };
 
 static struct table {
-    uint64_t secret[2];
+    uint64_t secret[2]; /* key of the hash function */
     struct set sets[SETS];
 } * table;
 
@@ -48,32 +49,32 @@ void rate_share(void)
 
 /* --- keys: SipHash-2-4 (Aumasson and Bernstein, 2012) ---------------------------------------- */
 
-static uint64_t rotate(uint64_t word, unsigned bits)
+static uint64_t rotate_left(uint64_t word, unsigned bits)
 {
     return word << bits | word >> (64 - bits);
 }
 
-static void mix(uint64_t v[4], unsigned rounds)
+static void run_sip_rounds(uint64_t v[4], unsigned rounds)
 {
     while (rounds--) {
         v[0] += v[1];
-        v[1] = rotate(v[1], 13) ^ v[0];
-        v[0] = rotate(v[0], 32);
+        v[1] = rotate_left(v[1], 13) ^ v[0];
+        v[0] = rotate_left(v[0], 32);
         v[2] += v[3];
-        v[3] = rotate(v[3], 16) ^ v[2];
+        v[3] = rotate_left(v[3], 16) ^ v[2];
         v[0] += v[3];
-        v[3] = rotate(v[3], 21) ^ v[0];
+        v[3] = rotate_left(v[3], 21) ^ v[0];
         v[2] += v[1];
-        v[1] = rotate(v[1], 17) ^ v[2];
-        v[2] = rotate(v[2], 32);
+        v[1] = rotate_left(v[1], 17) ^ v[2];
+        v[2] = rotate_left(v[2], 32);
     }
 }
 
-static void absorb(uint64_t v[4], uint64_t word)
+static void absorb_word(uint64_t v[4], uint64_t word)
 {
     enum { ROUNDS = 2 };
     v[3] ^= word;
-    mix(v, ROUNDS);
+    run_sip_rounds(v, ROUNDS);
     v[0] ^= word;
 }
 
@@ -85,28 +86,23 @@ uint64_t rate_key(unsigned kind, const char *name)
     uint64_t v[4] = {secret[0] ^ 0x736f6d6570736575, secret[1] ^ 0x646f72616e646f6d,
                      secret[0] ^ 0x6c7967656e657261, secret[1] ^ 0x7465646279746573};
     uint64_t word;
-    absorb(v, kind);
+    absorb_word(v, kind);
     for (; length - at >= WORD; at += WORD) {
         memcpy(&word, name + at, WORD);
-        absorb(v, word);
+        absorb_word(v, word);
     }
     word = (uint64_t)(length + WORD) << LENGTH_SHIFT;
     for (size_t i = 0; at + i < length; i++) {
         word |= (uint64_t)(unsigned char)name[at + i] << (BITS_A_BYTE * i);
     }
-    absorb(v, word);
+    absorb_word(v, word);
     v[2] ^= FINAL;
-    mix(v, FINAL_ROUNDS);
+    run_sip_rounds(v, FINAL_ROUNDS);
     uint64_t key = v[0] ^ v[1] ^ v[2] ^ v[3];
     return key ? key : 1;
 }
 
 /* --- cells ----------------------------------------------------------------------------------- */
-
-static struct set *set_of(uint64_t key)
-{
-    return &table->sets[key % SETS];
-}
 
 static struct cell *find_cell(struct set *set, uint64_t key)
 {
@@ -118,8 +114,8 @@ static struct cell *find_cell(struct set *set, uint64_t key)
     return NULL;
 }
 
-/* The cell whose bucket is full, or will be so first. */
-static struct cell *choose_cell(struct set *set)
+/* Returns the cell whose bucket is full, or will be full first. */
+static struct cell *choose_reusable_cell(struct set *set)
 {
     struct cell *chosen = &set->cells[0];
     int64_t first = INT64_MAX;
@@ -133,11 +129,11 @@ static struct cell *choose_cell(struct set *set)
     return chosen;
 }
 
-/* A cell for a key that has none. */
+/* Assigns a cell to a key that has none. */
 static struct cell *claim_cell(struct set *set, uint64_t key)
 {
     for (;;) {
-        struct cell *cell = choose_cell(set);
+        struct cell *cell = choose_reusable_cell(set);
         uint64_t other = atomic_load_explicit(&cell->key, memory_order_relaxed);
         if (other == key) {
             return cell;
@@ -155,7 +151,7 @@ int64_t rate_take(uint64_t key, const struct rate_limit *limit, int64_t now_us)
     if (!table) {
         return 0;
     }
-    struct set *set = set_of(key);
+    struct set *set = &table->sets[key % SETS];
     struct cell *cell = find_cell(set, key);
     if (!cell) {
         cell = claim_cell(set, key);
@@ -163,7 +159,8 @@ int64_t rate_take(uint64_t key, const struct rate_limit *limit, int64_t now_us)
     const int64_t depth = limit->burst * limit->interval_us;
     int64_t full = atomic_load_explicit(&cell->full_us, memory_order_relaxed), next;
     do {
-        /* A limit that a reload has lowered must not be waited for under the old one. */
+        /* After a reload with a lower limit, full_us may lie further ahead than the new limit
+         * allows: caps it. */
         int64_t from = full < now_us ? now_us : full > now_us + depth ? now_us + depth : full;
         next = from + limit->interval_us;
         if (next - now_us > depth) {
@@ -176,7 +173,7 @@ int64_t rate_take(uint64_t key, const struct rate_limit *limit, int64_t now_us)
 
 void rate_return(uint64_t key, const struct rate_limit *limit)
 {
-    struct cell *cell = table ? find_cell(set_of(key), key) : NULL;
+    struct cell *cell = table ? find_cell(&table->sets[key % SETS], key) : NULL;
     if (cell) {
         atomic_fetch_sub_explicit(&cell->full_us, limit->interval_us, memory_order_relaxed);
     }

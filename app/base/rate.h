@@ -1,34 +1,36 @@
 /*
- * Rate: token buckets in shared memory, which all processes of the service take tokens from.
+ * Rate: rate limiting by token buckets in shared memory, common to all processes of the service.
  *
- * A bucket is found by the keyed hash of a name. The key is random and new at each start, so that
- * nobody can choose names whose buckets collide. A bucket that is full again holds nothing worth
- * keeping, and its cell is free. While all cells that a name may have are in use, the one that
- * would be full first is reused: that only ever lets its owner ask for more, never for less.
+ * A bucket is identified by the keyed hash of a name. The hash key is random and changes at each
+ * start, so that attackers cannot choose names whose buckets collide. A full bucket needs no
+ * storage; its cell can be reused. If all cells that a name may use are occupied, the one whose
+ * bucket will be full first is reused; this can only allow that client more requests, never fewer.
  *
- * Nothing is locked: a process that is killed in between has taken a token, or has not.
+ * There are no locks: taking a token is one atomic operation, which is complete or not begun if the
+ * process is killed.
  */
 #ifndef BASE_RATE_H
 #define BASE_RATE_H
 
 #include <stdint.h>
 
-/* A token comes back each `interval_us`, which is above 0; the bucket holds `burst` of them. */
+/* One token is added every `interval_us` (> 0) until the bucket holds `burst` tokens. */
 struct rate_limit {
     int64_t interval_us, burst;
 };
 
-/* In the master, before it forks. Until then nothing is counted. */
+/* Creates the buckets. Called by the master before it forks. Before that, nothing is limited. */
 void rate_share(void);
 
-/* The key of a name, never 0; names of different kinds never share a bucket. */
+/* Returns the key of a name; never 0. `kind` separates name spaces: equal names of different kinds
+ * have different keys. */
 uint64_t rate_key(unsigned kind, const char *name);
 
-/* Takes a token, at a time of the steady clock. Returns 0, or how many microseconds later there
- * will be one; then nothing was taken. */
+/* Takes a token. `now_us` is the time of clock_steady_us(). Returns 0 on success; otherwise takes
+ * no token and returns the microseconds until the next one is available. */
 int64_t rate_take(uint64_t key, const struct rate_limit *limit, int64_t now_us);
 
-/* Returns a token that was taken for something that was then refused. */
+/* Puts a token back, because the operation it was taken for was then refused. */
 void rate_return(uint64_t key, const struct rate_limit *limit);
 
 #endif

@@ -23,8 +23,8 @@ static void shut_down_reading(int signal)
     errno = saved;
 }
 
-/* Starts the timer, or stops it if `us` is 0. setitimer() fails for invalid values only. */
-static void set_timer(int64_t us)
+/* Starts the timer, or stops it if `us` is 0. setitimer() fails only on invalid arguments. */
+static void set_deadline_timer(int64_t us)
 {
     const struct itimerval timer = {
         .it_value = {.tv_sec = us / US_PER_S, .tv_usec = us % US_PER_S}};
@@ -38,11 +38,11 @@ void read_deadline_begin(int fd, int64_t deadline_us)
     sigemptyset(&action.sa_mask);
     (void)sigaction(SIGALRM, &action, NULL);
     read_fd = fd;
-    set_timer(left_us > 0 ? left_us : 1);
+    set_deadline_timer(left_us > 0 ? left_us : 1);
 }
 
 void read_deadline_end(void)
 {
-    set_timer(0);
+    set_deadline_timer(0);
     read_fd = NO_SOCKET;
 }

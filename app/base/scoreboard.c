@@ -6,13 +6,12 @@
 #include <stdatomic.h>
 
 enum {
-    PLACES =
-        4096, /* all workers of two configurations at their greatest; each costs memory when used */
+    SLOTS = 4096, /* enough for the workers of two configurations; unused slots use no memory */
     CACHE_LINE = 64,
 };
 
-struct place {
-    _Alignas(CACHE_LINE) _Atomic uint32_t owner; /* the group and 1; 0: free */
+struct slot {
+    _Alignas(CACHE_LINE) _Atomic uint32_t owner; /* group + 1; 0: free */
     atomic_bool busy;
     _Atomic uint32_t connections;
     atomic_bool hashing;
@@ -20,47 +19,48 @@ struct place {
 };
 
 static struct board {
-    struct place places[PLACES];
-    _Atomic size_t used; /* as many places, from the first on, have ever been given */
+    struct slot slots[SLOTS];
+    _Atomic size_t used; /* number of leading slots of which each was assigned at least once */
 } * board;
 
-static struct place nowhere; /* before the board is made, and beyond its end */
-static struct place *mine = &nowhere;
+static struct slot unshared_slot; /* used before scoreboard_share() and if no slot is free */
+static struct slot *own_slot = &unshared_slot;
 
 void scoreboard_share(void)
 {
     board = shared_alloc(sizeof *board);
 }
 
-static void set(_Atomic uint32_t *value, uint32_t to)
+static void store_relaxed(_Atomic uint32_t *value, uint32_t to)
 {
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
-static uint32_t get(const _Atomic uint32_t *value)
+static uint32_t load_relaxed(const _Atomic uint32_t *value)
 {
     return atomic_load_explicit(value, memory_order_relaxed);
 }
 
-/* Ordered, so that of two processes that begin an upload and then count, one at least sees both. */
-static void set_upload(struct place *place, struct scoreboard_upload upload)
+/* Sequentially consistent: if two processes set their uploads and then count, at least one of them
+ * sees both. */
+static void store_upload(struct slot *slot, struct scoreboard_upload upload)
 {
-    atomic_store(&place->upload_subject, upload.subject);
-    atomic_store(&place->upload_organization, upload.organization);
+    atomic_store(&slot->upload_subject, upload.subject);
+    atomic_store(&slot->upload_organization, upload.organization);
 }
 
-size_t scoreboard_give(unsigned group)
+size_t scoreboard_assign_slot(unsigned group)
 {
-    for (size_t i = 0; board && i < PLACES; i++) {
-        struct place *place = &board->places[i];
-        if (get(&place->owner)) {
+    for (size_t i = 0; board && i < SLOTS; i++) {
+        struct slot *slot = &board->slots[i];
+        if (load_relaxed(&slot->owner)) {
             continue;
         }
-        atomic_store_explicit(&place->busy, false, memory_order_relaxed);
-        set(&place->connections, 0);
-        atomic_store(&place->hashing, false);
-        set_upload(place, (struct scoreboard_upload){0});
-        set(&place->owner, group + 1);
+        atomic_store_explicit(&slot->busy, false, memory_order_relaxed);
+        store_relaxed(&slot->connections, 0);
+        atomic_store(&slot->hashing, false);
+        store_upload(slot, (struct scoreboard_upload){0});
+        store_relaxed(&slot->owner, group + 1);
         if (i >= atomic_load_explicit(&board->used, memory_order_relaxed)) {
             atomic_store_explicit(&board->used, i + 1, memory_order_relaxed);
         }
@@ -69,31 +69,31 @@ size_t scoreboard_give(unsigned group)
     return 0;
 }
 
-void scoreboard_take_back(size_t place)
+void scoreboard_release_slot(size_t slot)
 {
-    if (board && place) {
-        set(&board->places[place - 1].owner, 0);
+    if (board && slot) {
+        store_relaxed(&board->slots[slot - 1].owner, 0);
     }
 }
 
-void scoreboard_enter(size_t place)
+void scoreboard_set_slot(size_t slot)
 {
-    mine = board && place ? &board->places[place - 1] : &nowhere;
+    own_slot = board && slot ? &board->slots[slot - 1] : &unshared_slot;
 }
 
 void scoreboard_set_busy(bool busy)
 {
-    atomic_store_explicit(&mine->busy, busy, memory_order_relaxed);
+    atomic_store_explicit(&own_slot->busy, busy, memory_order_relaxed);
 }
 
 void scoreboard_set_connections(size_t connections)
 {
-    set(&mine->connections, (uint32_t)connections);
+    store_relaxed(&own_slot->connections, (uint32_t)connections);
 }
 
 void scoreboard_set_upload(struct scoreboard_upload upload)
 {
-    set_upload(mine, upload);
+    store_upload(own_slot, upload);
 }
 
 struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of)
@@ -101,21 +101,20 @@ struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of)
     struct scoreboard_uploads count = {0};
     size_t used = board ? atomic_load_explicit(&board->used, memory_order_relaxed) : 0;
     for (size_t i = 0; i < used; i++) {
-        const struct place *place = &board->places[i];
-        if (get(&place->owner)) {
-            count.subject += of.subject && atomic_load(&place->upload_subject) == of.subject;
+        const struct slot *slot = &board->slots[i];
+        if (load_relaxed(&slot->owner)) {
+            count.subject += of.subject && atomic_load(&slot->upload_subject) == of.subject;
             count.organization +=
-                of.organization && atomic_load(&place->upload_organization) == of.organization;
+                of.organization && atomic_load(&slot->upload_organization) == of.organization;
         }
     }
     return count;
 }
 
-/* Sequentially consistent, as for uploads: a process sets its own flag before it counts all of
- * them. */
+/* Sequentially consistent, as store_upload(): a process sets its own flag and then counts all. */
 void scoreboard_set_hashing(bool hashing)
 {
-    atomic_store(&mine->hashing, hashing);
+    atomic_store(&own_slot->hashing, hashing);
 }
 
 int64_t scoreboard_count_hashing(unsigned group)
@@ -123,8 +122,8 @@ int64_t scoreboard_count_hashing(unsigned group)
     int64_t count = 0;
     size_t used = board ? atomic_load_explicit(&board->used, memory_order_relaxed) : 0;
     for (size_t i = 0; i < used; i++) {
-        const struct place *place = &board->places[i];
-        count += get(&place->owner) == group + 1 && atomic_load(&place->hashing);
+        const struct slot *slot = &board->slots[i];
+        count += load_relaxed(&slot->owner) == group + 1 && atomic_load(&slot->hashing);
     }
     return count;
 }
@@ -134,11 +133,11 @@ struct scoreboard_count scoreboard_count(unsigned group)
     struct scoreboard_count count = {0};
     size_t used = board ? atomic_load_explicit(&board->used, memory_order_relaxed) : 0;
     for (size_t i = 0; i < used; i++) {
-        const struct place *place = &board->places[i];
-        if (get(&place->owner) == group + 1) {
+        const struct slot *slot = &board->slots[i];
+        if (load_relaxed(&slot->owner) == group + 1) {
             count.processes++;
-            count.busy += atomic_load_explicit(&place->busy, memory_order_relaxed);
-            count.connections += get(&place->connections);
+            count.busy += atomic_load_explicit(&slot->busy, memory_order_relaxed);
+            count.connections += load_relaxed(&slot->connections);
         }
     }
     return count;

@@ -1,8 +1,8 @@
 /*
- * Scoreboard: what each process of the service is doing at the moment, in shared memory. There is
- * one place a process, in cache lines of its own; the master gives it and, when the process has
- * ended, however it ended, takes it back. A process writes to its own place alone, so that whoever
- * is killed leaves nothing behind that is not true any more.
+ * Scoreboard: the current state of each process of the service, in shared memory. Each process has
+ * a slot in separate cache lines. The master assigns the slot before it forks and releases it after
+ * the process has ended. A process writes only to its own slot, so that no stale state remains
+ * after a crash.
  */
 #ifndef BASE_SCOREBOARD_H
 #define BASE_SCOREBOARD_H
@@ -11,49 +11,53 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a group of processes, such as a pool, consists of. */
+/* Totals of a group of processes, such as a pool. */
 struct scoreboard_count {
     int64_t processes, busy, connections;
 };
 
-/* In the master, before it forks. Until then nothing is noted, and nothing is there. */
+/* Creates the scoreboard. Called by the master before it forks. Before that, state is not recorded
+ * and all counts are 0. */
 void scoreboard_share(void);
 
-/* In the master: a place for a process of the group that it is about to fork, from 1; 0 if all are
- * taken, which is a place that nobody looks at. */
-size_t scoreboard_give(unsigned group);
+/* Called by the master: assigns a slot to a process of the group that it is about to fork. Returns
+ * its number, from 1; 0 if all slots are assigned: the process is then not counted. */
+size_t scoreboard_assign_slot(unsigned group);
 
-/* In the master: that process is gone. */
-void scoreboard_take_back(size_t place);
+/* Called by the master after the process has ended: releases its slot. */
+void scoreboard_release_slot(size_t slot);
 
-/* In a new process: this is its place. */
-void scoreboard_enter(size_t place);
+/* Called in a child after fork(): sets its slot. */
+void scoreboard_set_slot(size_t slot);
 
-/* What this process is doing. */
+/* Set the state of this process. */
 void scoreboard_set_busy(bool busy);
 void scoreboard_set_connections(size_t connections);
 
-/* The upload that this process takes, by the keys of its subject and its organization; 0 is none.
- * It ends with the process, if not before. */
+/* An upload in progress: the keys of its subject and of its organization; 0: none. */
 struct scoreboard_upload {
     uint64_t subject, organization;
 };
+
+/* Sets the upload that this process receives. Cleared when the process ends. */
 void scoreboard_set_upload(struct scoreboard_upload upload);
 
-/* How many processes take an upload of that subject, and of that organization. */
+/* Numbers of processes that receive an upload of a subject, and of an organization. */
 struct scoreboard_uploads {
     int64_t subject, organization;
 };
+
+/* Counts the uploads in progress of the subject and of the organization of `of`. */
 struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of);
 
-/* Sets whether this process computes a password hash in place of the pool `auth`. The flag ends
- * with the process. */
+/* Sets a flag while this process computes a password hash instead of a worker of the pool `auth`.
+ * Cleared when the process ends. */
 void scoreboard_set_hashing(bool hashing);
 
 /* Counts the processes of a group that have the flag set. */
 int64_t scoreboard_count_hashing(unsigned group);
 
-/* What a group is doing, in any process. */
+/* Returns the totals of a group. */
 struct scoreboard_count scoreboard_count(unsigned group);
 
 #endif

@@ -14,7 +14,7 @@ void *shared_alloc(size_t size)
 {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        log_error("shared memory: %s", strerror(errno));
+        log_error("shared memory: cannot allocate: %s", strerror(errno));
         abort();
     }
     return memory;
@@ -22,8 +22,8 @@ void *shared_alloc(size_t size)
 
 void *shared_map(const char *path, size_t size)
 {
-    enum { OWN = 0600 };
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, OWN);
+    enum { FILE_MODE = 0600 };
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     if (fd < 0) {
         return NULL;
     }

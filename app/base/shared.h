@@ -1,20 +1,20 @@
 /*
- * Shared memory: what all processes of one service see, however often workers and the housekeeper
- * are replaced. The master makes it before it forks for the first time, and it ends with the last
- * process. Whoever writes to it may be killed at any line, so that nothing in it may ever be
- * locked: it consists of C11 atomics, each of which is true by itself.
+ * Shared memory: memory that all processes of the service share and that outlives restarts of
+ * workers. The master allocates it before its first fork; it is freed when the last process ends.
+ * Because a process can be killed during any update, shared memory must not contain locks: it
+ * consists of C11 atomics, each of which is consistent without the others.
  */
 #ifndef BASE_SHARED_H
 #define BASE_SHARED_H
 
 #include <stddef.h>
 
-/* Zeroed memory that processes forked from now on share; ends the process if there is none. */
+/* Returns zeroed memory that is shared with all processes forked later. Aborts on failure. */
 void *shared_alloc(size_t size) __attribute__((returns_nonnull));
 
-/* Memory that is a file, and so survives a restart of the service. The file is made if it is
- * missing, and its space is allocated, so that no write can fail later on a full disk. NULL with
- * errno set if that is not possible. */
+/* Maps a file into shared memory, so that its content survives a restart of the service. Creates
+ * the file if it is missing, and allocates its disk space, so that later writes cannot fail on a
+ * full disk. Returns NULL with errno set on failure. */
 void *shared_map(const char *path, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* Size: units of bytes. */
+/* Size: multiples of bytes. */
 #ifndef BASE_SIZE_H
 #define BASE_SIZE_H
 

@@ -15,10 +15,9 @@
 #include <sys/statvfs.h>
 
 enum {
-    FRESH_US = 100 * US_PER_MS, /* the age up to which a measurement decides about writes */
+    FRESH_US = 100 * US_PER_MS, /* maximum age of a measurement that space_is_low() uses */
     INTERVAL_US = US_PER_S,
-    INODES_RESERVED =
-        512, /* without free inodes no file can be created, however much space there is */
+    INODES_MIN = 512, /* with fewer free inodes, the file system counts as full */
 };
 
 struct shared_space {
@@ -38,47 +37,41 @@ void space_share(void)
     shared = shared_alloc(sizeof *shared);
 }
 
-void space_enter(int64_t reserve_bytes, const char *const *paths)
+void space_configure(int64_t reserve_bytes, const char *const *paths)
 {
     watched.reserve_bytes = reserve_bytes;
     watched.paths = paths;
 }
 
-/* --- measuring ------------------------------------------------------------------------------- */
+/* --- measurement ----------------------------------------------------------------------------- */
 
-/* The file system of a path, or of the nearest folder above it that exists. */
-static bool find_file_system(const char *path, struct statvfs *facts_r)
+/* Reads the state of the file system of the path, or of its nearest existing parent directory. */
+static bool read_file_system(const char *path, struct statvfs *facts_r)
 {
-    char place[PATH_MAX];
-    if (snprintf(place, sizeof place, "%s", path) >= (int)sizeof place) {
+    char parent[PATH_MAX];
+    if (snprintf(parent, sizeof parent, "%s", path) >= (int)sizeof parent) {
         return false;
     }
-    while (statvfs(place, facts_r) < 0) {
-        char *slash = strrchr(place, '/');
+    while (statvfs(parent, facts_r) < 0) {
+        char *slash = strrchr(parent, '/');
         if (errno != ENOENT || !slash) {
             return errno == ENOENT && statvfs(".", facts_r) == 0;
         }
-        slash[slash == place] = '\0';
+        slash[slash == parent] = '\0';
     }
     return true;
 }
 
-/* Free space for a process without privileges. */
-static int64_t free_bytes_of(const struct statvfs *facts)
-{
-    bool inodes_are_short = facts->f_files && facts->f_favail < INODES_RESERVED;
-    return inodes_are_short ? 0 : (int64_t)(facts->f_bavail * facts->f_frsize);
-}
-
-/* Two processes may measure at once; either result is valid. Skips a file system that statvfs(2)
- * cannot read: the code that writes there reports the cause. */
-static void measure(void)
+/* Processes may measure concurrently; the result of each is valid. Skips file systems for which
+ * statvfs(2) fails: code that writes there reports the cause. */
+static void measure_space(void)
 {
     int64_t began = clock_steady_us(), least = INT64_MAX;
     struct statvfs facts;
     for (const char *const *path = watched.paths; *path; path++) {
-        if (find_file_system(*path, &facts)) {
-            int64_t free_bytes = free_bytes_of(&facts);
+        if (read_file_system(*path, &facts)) {
+            bool lacks_inodes = facts.f_files && facts.f_favail < INODES_MIN;
+            int64_t free_bytes = lacks_inodes ? 0 : (int64_t)(facts.f_bavail * facts.f_frsize);
             least = free_bytes < least ? free_bytes : least;
         }
     }
@@ -89,7 +82,8 @@ static void measure(void)
     atomic_store(&shared->measured_us, now);
 }
 
-static bool is_below(int64_t bytes)
+/* True if fewer than `bytes` bytes were free at the last measurement. */
+static bool is_free_space_below(int64_t bytes)
 {
     return atomic_load_explicit(&shared->measured_us, memory_order_relaxed) &&
            atomic_load_explicit(&shared->free_bytes, memory_order_relaxed) < bytes;
@@ -102,9 +96,9 @@ bool space_is_low(void)
     }
     int64_t measured_us = atomic_load_explicit(&shared->measured_us, memory_order_relaxed);
     if (!measured_us || clock_steady_us() - measured_us > FRESH_US) {
-        measure();
+        measure_space();
     }
-    return is_below(watched.reserve_bytes);
+    return is_free_space_below(watched.reserve_bytes);
 }
 
 bool space_is_low_now(void)
@@ -112,19 +106,19 @@ bool space_is_low_now(void)
     if (!watched.reserve_bytes) {
         return false;
     }
-    measure();
-    return is_below(watched.reserve_bytes);
+    measure_space();
+    return is_free_space_below(watched.reserve_bytes);
 }
 
 bool space_is_critical(void)
 {
-    return watched.reserve_bytes && is_below(watched.reserve_bytes / 2);
+    return watched.reserve_bytes && is_free_space_below(watched.reserve_bytes / 2);
 }
 
 void space_health(struct space_health *health_r)
 {
     bool measured = atomic_load(&shared->measured_us);
-    enum space_state state = is_below(watched.reserve_bytes) ? SPACE_LOW : SPACE_ENOUGH;
+    enum space_state state = is_free_space_below(watched.reserve_bytes) ? SPACE_LOW : SPACE_ENOUGH;
     *health_r = (struct space_health){
         .state = !watched.reserve_bytes ? SPACE_OFF
                  : measured             ? state
@@ -138,10 +132,10 @@ void space_health(struct space_health *health_r)
 
 /* --- the housekeeper ------------------------------------------------------------------------- */
 
-static void log_change(bool low, int64_t free_bytes)
+static void log_low_space(bool low, int64_t free_bytes)
 {
     if (low && !watched.low_logged) {
-        log_error("disk: %" PRId64 " MiB free, less than DISK_RESERVE_MIB: refusing writes of "
+        log_error("disk: %" PRId64 " MiB free, below DISK_RESERVE_MIB: refusing writes of "
                   "untrusted callers",
                   free_bytes / MIB);
     } else if (!low && watched.low_logged) {
@@ -152,7 +146,7 @@ static void log_change(bool low, int64_t free_bytes)
 
 int64_t space_watch(void)
 {
-    measure();
-    log_change(is_below(watched.reserve_bytes), atomic_load(&shared->free_bytes));
+    measure_space();
+    log_low_space(is_free_space_below(watched.reserve_bytes), atomic_load(&shared->free_bytes));
     return clock_steady_us() + INTERVAL_US;
 }

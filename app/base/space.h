@@ -3,9 +3,9 @@
  * with the reserve (DISK_RESERVE_MIB). The service refuses writes of untrusted callers while less
  * than the reserve is free, so that logins, deletions and the audit log still find space.
  *
- * All processes share the last measurement. A small write is decided by a measurement of the last
- * tenth of a second. An upload is decided by a new one, because uploads can write many MiB in a
- * tenth of a second. The housekeeper measures every second, for readiness and metrics only.
+ * All processes share the last measurement. Small writes use a measurement that is at most 0.1 s
+ * old. Each upload triggers a new measurement, because uploads can write many MiB within 0.1 s. The
+ * housekeeper measures every second for the readiness check and the metrics.
  */
 #ifndef BASE_SPACE_H
 #define BASE_SPACE_H
@@ -17,23 +17,23 @@ enum space_state {
     SPACE_OFF,     /* no reserve is configured */
     SPACE_UNKNOWN, /* not measured yet */
     SPACE_LOW,     /* less than the reserve is free */
-    SPACE_ENOUGH,
+    SPACE_ENOUGH,  /* at least the reserve is free */
 };
 
 struct space_health {
     enum space_state state;
-    int64_t free_bytes;    /* on the file system that has the least */
-    int64_t reserve_bytes; /* 0: none */
-    int64_t latency_us;    /* of the last measurement; -1: there was none */
-    int64_t checked_ms;    /* wall clock; 0: never */
+    int64_t free_bytes;    /* of the file system with the least free space */
+    int64_t reserve_bytes; /* 0: no reserve */
+    int64_t latency_us;    /* duration of the last measurement; -1: not measured yet */
+    int64_t checked_ms;    /* wall-clock time of the last measurement; 0: not measured yet */
 };
 
-/* In the master, before it forks: from now on all processes share the measurements. */
+/* Moves the measurements to shared memory. Called by the master before it forks. */
 void space_share(void);
 
-/* In each process: the reserve, and paths on the file systems to watch, NULL after the last. They
- * need not exist yet, and must live as long as the process. */
-void space_enter(int64_t reserve_bytes, const char *const *paths);
+/* Called in each process: sets the reserve and a NULL-terminated array of paths on the file systems
+ * to watch. The paths need not exist yet; the array must live as long as the process. */
+void space_configure(int64_t reserve_bytes, const char *const *paths);
 
 /* True if less than the reserve is free. Measures if the last measurement is older than 100 ms. */
 bool space_is_low(void);
@@ -41,15 +41,15 @@ bool space_is_low(void);
 /* True if less than the reserve is free now. Always measures: one statvfs(2) for each path. */
 bool space_is_low_now(void);
 
-/* True if less than half of the reserve was free at the last measurement. Never measures: for each
- * line of a log. */
+/* True if less than half of the reserve was free at the last measurement. Never measures, so it is
+ * cheap enough to be called for each log line. */
 bool space_is_critical(void);
 
-/* The last measurement, of any process. */
+/* Returns the last measurement, whichever process made it. */
 void space_health(struct space_health *health_r);
 
-/* The housekeeper's job: measures, and logs each change. Returns when to be called again, of the
- * steady clock. */
+/* Periodic job of the housekeeper: measures, and logs when the state changes. Returns the time of
+ * its next run, of clock_steady_us(). */
 int64_t space_watch(void);
 
 #endif

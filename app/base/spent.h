@@ -1,6 +1,7 @@
 /*
- * Spent: how much time this process has spent waiting for what, since it began. Who wants to know it
- * of one request, which a process handles by itself, takes the difference.
+ * Spent: the time that this process has spent since its start on waiting for database, directory
+ * and storage. A process handles one request at a time, so the time of a request is the difference
+ * of two readings.
  */
 #ifndef BASE_SPENT_H
 #define BASE_SPENT_H

@@ -9,8 +9,8 @@
 
 enum { BYTES_MAX = 4 };
 
-/* The number of bytes that a first byte announces, 0 if it can start no character. */
-static size_t sequence_length(unsigned char first)
+/* Returns the length of the sequence that begins with this byte; 0 if the byte is invalid there. */
+static size_t get_sequence_length(unsigned char first)
 {
     if (first < 0x80) {
         return 1;
@@ -31,7 +31,7 @@ int32_t utf8_next(const char *text, size_t length, size_t *at)
 {
     static const int32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *bytes = (const unsigned char *)text + *at;
-    size_t count = sequence_length(bytes[0]);
+    size_t count = get_sequence_length(bytes[0]);
     size_t left = length - *at;
     *at += 1;
     if (count == 1) {
@@ -55,7 +55,7 @@ int32_t utf8_next(const char *text, size_t length, size_t *at)
     return character;
 }
 
-/* Whether none of eight bytes has its highest bit, which all of any other character than ASCII's have. */
+/* Tests eight bytes at once: true if all are ASCII, that is, if no byte has its highest bit set. */
 static bool is_ascii_word(const char *bytes)
 {
     uint64_t word;
@@ -63,18 +63,18 @@ static bool is_ascii_word(const char *bytes)
     return !(word & (UINT64_MAX / 0xFF << 7));
 }
 
-/* True for U+0080 to U+07FF. Cyrillic lies there, so these get a shorter check. */
-static bool is_two_bytes(const char *bytes)
+/* True if a two-byte sequence (U+0080 to U+07FF) starts here. A fast path for Cyrillic. */
+static bool is_two_byte_sequence(const char *bytes)
 {
     return (bytes[0] & 0xE0) == 0xC0 && (unsigned char)bytes[0] >= 0xC2 &&
            (bytes[1] & 0xC0) == 0x80;
 }
 
-size_t utf8_pass_beyond_ascii(const char *text, size_t length, size_t at)
+size_t utf8_skip_non_ascii(const char *text, size_t length, size_t at)
 {
     while (at < length && (text[at] & 0x80)) {
         size_t next = at;
-        if (length - at >= 2 && is_two_bytes(text + at)) {
+        if (length - at >= 2 && is_two_byte_sequence(text + at)) {
             next += 2;
         } else if (utf8_next(text, length, &next) < 0) {
             break;
@@ -93,7 +93,7 @@ bool utf8_valid(const char *text, size_t length)
         } else if (!(text[at] & 0x80)) {
             at++;
         } else {
-            at = utf8_pass_beyond_ascii(text, length, at);
+            at = utf8_skip_non_ascii(text, length, at);
         }
         if (at == start) {
             return false;
@@ -111,7 +111,7 @@ size_t utf8_utf16_units(const char *text, size_t length)
     return units;
 }
 
-/* --- case ------------------------------------------------------------------------------------ */
+/* --- case folding ---------------------------------------------------------------------------- */
 
 int32_t utf8_fold(int32_t character)
 {
@@ -120,11 +120,11 @@ int32_t utf8_fold(int32_t character)
         unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     }
     wint_t wide = (wint_t)character;
-    /* Upper, then lower: some characters have two lower forms of one upper. */
+    /* Converts to upper case first, because several lower-case letters may share an upper case. */
     return (int32_t)(unicode ? towlower_l(towupper_l(wide, unicode), unicode) : towlower(wide));
 }
 
-static char *encode(int32_t character, char *at)
+static char *encode_utf8(int32_t character, char *at)
 {
     if (character < 0x80) {
         *at++ = (char)character;
@@ -150,12 +150,12 @@ char *utf8_fold_text(struct arena *arena, const char *text)
         return NULL;
     }
     size_t length = strlen(text);
-    char *folded = arena_array(arena, length + 1, BYTES_MAX); /* a character may grow by its case */
+    char *folded = arena_array(arena, length + 1, BYTES_MAX); /* folding may lengthen a character */
     char *end = folded;
     for (size_t at = 0; at < length;) {
         int32_t character = utf8_next(text, length, &at);
         if (character >= 0) {
-            end = encode(utf8_fold(character), end);
+            end = encode_utf8(utf8_fold(character), end);
         }
     }
     return folded;

@@ -1,4 +1,4 @@
-/* Version: which Kontora this is. */
+/* Version: the version number of Kontora. The build may override it. */
 #ifndef BASE_VERSION_H
 #define BASE_VERSION_H
 

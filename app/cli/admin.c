@@ -23,7 +23,7 @@
 
 /* --- validation ------------------------------------------------------------------------------ */
 
-/* Bounds are those of a registration. */
+/* The limits are those of POST /auth/register. */
 static const struct field account_fields[] = {
     ACCOUNT_EMAIL(FIELD_REQUIRED),
     ACCOUNT_PASSWORD("password", ACCOUNT_PASSWORD_MIN, "Пароль", "The password"),
@@ -39,7 +39,7 @@ static const struct field password_fields[] = {
 
 static const struct field address_fields[] = {ACCOUNT_EMAIL(FIELD_REQUIRED), {.name = NULL}};
 
-/* Validates values, one for each field, as if they were the body of a request. NULL: not given. */
+/* Validates values, one for each field, like the body of a request. NULL: not given. */
 static struct error *validate_values(struct arena *arena, const struct field *fields,
                                      const char *const *given)
 {
@@ -61,16 +61,6 @@ static struct error *validate_values(struct arena *arena, const struct field *fi
 
 /* --- create ---------------------------------------------------------------------------------- */
 
-/* Fails if the directory has a user of this name, who would then log in instead of the account. */
-static struct error *check_directory_names(const struct command_call *call, const char *email)
-{
-    struct directory *directory = directory_new(&call->config);
-    struct error *error =
-        login_check_name_free(directory, &call->config, call->arena, "email", email);
-    directory_free(&directory);
-    return error;
-}
-
 static struct error *insert_account(const struct command_call *call, const char *password,
                                     struct auth_registration *registration)
 {
@@ -81,10 +71,14 @@ static struct error *insert_account(const struct command_call *call, const char 
                            command_option(call, "organization")};
     struct error *error = validate_values(call->arena, account_fields, given);
     if (!error) {
-        error = check_directory_names(call, email);
+        /* A directory user with this name would log in instead of the account. */
+        struct directory *directory = directory_new(&call->config);
+        error = login_check_name_free(directory, &call->config, call->arena, "email", email);
+        directory_free(&directory);
     }
     if (!error) {
-        error = auth_hash(&call->config, call->arena, &new, &registration->account.password_hash);
+        error = auth_hash_password(&call->config, call->arena, &new,
+                                   &registration->account.password_hash);
     }
     return error ? error : auth_add_account(call->store, call->arena, registration);
 }
@@ -103,12 +97,12 @@ static int run_admin_create(struct command_call *call)
         .account = {.username = email,
                     .email = email,
                     .name = name,
-                    .verified_ms = clock_wall_ms()}, /* the administrator vouches for it */
+                    .verified_ms = clock_wall_ms()}, /* the administrator has verified it */
         .organization = {.name = organization ? organization : name,
                          .currency = ORGANIZATION_CURRENCY},
     };
     const struct change change = {"create_account", "account", email};
-    int status = change_finish(call, &change, insert_account(call, password, &registration));
+    int status = change_commit(call, &change, insert_account(call, password, &registration));
     if (status == EXIT_SUCCESS) {
         printf("account %" PRId64 ", organization %" PRId64 "\n", registration.account.id,
                registration.organization.id);
@@ -149,10 +143,10 @@ static int run_admin_password(struct command_call *call)
         error = auth_change_password(&call->config, call->store, call->arena,
                                      principal_of_account(call->arena, account->id), &new);
     }
-    return change_finish(call, &change, error);
+    return change_commit(call, &change, error);
 }
 
-/* Prints a one-use link. Its token is printed to standard output only, never logged. */
+/* Issues a one-use link and prints its token. The token is never logged. */
 static int run_admin_invite(struct command_call *call)
 {
     const char *email = call->arguments[0];
@@ -167,13 +161,13 @@ static int run_admin_invite(struct command_call *call)
     if (!error) {
         error = email_link_issue(call->store, call->arena, clock_wall_ms(), &link);
     }
-    int status = change_finish(call, &change, error);
+    int status = change_commit(call, &change, error);
     if (status == EXIT_SUCCESS) {
         printf("token %s\nexpires %s\n", link.token, clock_format(link.expires_ms, time));
         if (account) {
-            fputs("an account has this address: its owner can verify it with POST "
-                  "/auth/verify-email;\n"
-                  "if the address is unverified, a registration with this link takes it away\n",
+            fputs("an account with this address exists: its holder can verify the address with\n"
+                  "POST /auth/verify-email; until then, a registration with this link takes over "
+                  "the address\n",
                   stderr);
         }
     }
@@ -202,13 +196,13 @@ static int run_admin_confirm(struct command_call *call)
         confirmation.id = account->id;
         error = store_write(call->store, call->arena, write_confirmation, &confirmation);
     }
-    return change_finish(call, &change, error);
+    return change_commit(call, &change, error);
 }
 
 /* --- list ------------------------------------------------------------------------------------ */
 
-/* Prints one line, columns separated by tabs: id, user name, email, and, for a member, an
- * organization's id, name and the role in it. */
+/* Prints one line with columns separated by tabs: id, user name and email of the account; for a
+ * member of an organization also its id, its name and the member's role. */
 static void print_account(struct arena *arena, const struct store_query *query)
 {
     printf(
@@ -226,7 +220,7 @@ static void print_account(struct arena *arena, const struct store_query *query)
     putchar('\n');
 }
 
-/* Prints a line for each membership of an account. */
+/* Prints one line for each membership of each account. */
 static int run_admin_list(struct command_call *call)
 {
     struct store_query *query =
@@ -239,14 +233,14 @@ static int run_admin_list(struct command_call *call)
         arena_free(&arena);
         error = store_next(query, &row);
     }
-    return error ? command_report(call, error) : EXIT_SUCCESS;
+    return error ? command_report_error(call, error) : EXIT_SUCCESS;
 }
 
 /* --- table ----------------------------------------------------------------------------------- */
 
 static const struct command_option create_options[] = {
-    {"name", "NAME", "name of the holder (default: EMAIL)"},
-    {"organization", "NAME", "name of the organization (default: the name of the holder)"},
+    {"name", "NAME", "name of the account holder (default: EMAIL)"},
+    {"organization", "NAME", "name of the organization (default: name of the holder)"},
     {.name = NULL},
 };
 

@@ -1,5 +1,6 @@
-/* See arguments.h. The action, which decides what options are allowed, may follow them. So options
- * are parsed as those of any action of the command, and compared with the action's afterwards. */
+/* See arguments.h. Options may precede the action that determines which options are valid.
+ * Therefore the parser first accepts the options of all actions of the command, and then rejects
+ * those that the action does not take. */
 #include "cli/arguments.h"
 
 #include "cli/usage.h"
@@ -9,10 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_VALUE = 0x100 }; /* of option.val: apart from all characters */
+enum { FIRST_VALUE = 0x100 }; /* first value of option.val: above all characters */
 
 struct options {
-    const struct command_option *known[COMMAND_OPTIONS_MAX]; /* of any action, each name once */
+    const struct command_option
+        *known[COMMAND_OPTIONS_MAX]; /* options of all actions, without duplicates */
     const char *values[COMMAND_OPTIONS_MAX];
     int count;
 };
@@ -25,7 +27,7 @@ static void add_option(struct options *options, const struct command_option *opt
         }
     }
     if (options->count == COMMAND_OPTIONS_MAX) {
-        abort(); /* raise the limit when a command gets more */
+        abort(); /* programming error: COMMAND_OPTIONS_MAX is too small */
     }
     options->known[options->count++] = option;
 }
@@ -70,7 +72,7 @@ static bool parse_options(struct options *options, int argc, char **argv)
         };
     }
     opterr = 0;
-    optind = 0; /* glibc: starts anew */
+    optind = 0; /* glibc: restarts the scan */
     while ((result = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
         if (result == '?' || result == ':') {
             report_option(argv[0], options, result, argv[optind - 1]);
@@ -81,8 +83,9 @@ static bool parse_options(struct options *options, int argc, char **argv)
     return true;
 }
 
-/* Sets the action and its arguments. False if the words are not those of any action. */
-static bool take_words(struct command_call *call, int count, char **words)
+/* Sets the action and its arguments from the words of the command line. False if no action matches,
+ * or the number of arguments is wrong. */
+static bool parse_words(struct command_call *call, int count, char **words)
 {
     const struct command_action *action = call->command->actions;
     if (action->name) {
@@ -105,8 +108,8 @@ static bool take_words(struct command_call *call, int count, char **words)
     return count >= action->arguments_min && count <= action->arguments_max;
 }
 
-/* Hands an option that was given to the call. False if the action does not take it. */
-static bool take_option(struct command_call *call, const char *name, const char *value)
+/* Sets the value of an option in the call. False if the action has no such option. */
+static bool set_option(struct command_call *call, const char *name, const char *value)
 {
     const struct command_option *own = call->action->options;
     if (!strcmp(name, usage_env_file.name)) {
@@ -128,12 +131,12 @@ bool arguments_parse(struct command_call *call, int argc, char **argv)
     struct options options = {.count = 0};
     collect_options(&options, call->command);
     bool valid =
-        parse_options(&options, argc, argv) && take_words(call, argc - optind, argv + optind);
+        parse_options(&options, argc, argv) && parse_words(call, argc - optind, argv + optind);
     for (int i = 0; valid && i < options.count; i++) {
-        valid = !options.values[i] || take_option(call, options.known[i]->name, options.values[i]);
+        valid = !options.values[i] || set_option(call, options.known[i]->name, options.values[i]);
     }
     if (!valid) {
-        (void)usage_reject(call->command);
+        (void)usage_print_command(call->command);
     }
     return valid;
 }

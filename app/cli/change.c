@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* Writes the same line as for a change that arrives over HTTP. */
+/* Writes the audit line in the format of a change that arrives over HTTP. */
 static void write_audit_line(const struct command_call *call, const struct change *change,
                              const struct error *error)
 {
@@ -29,10 +29,10 @@ static void write_audit_line(const struct command_call *call, const struct chang
     audit_write(&request, error);
 }
 
-int change_finish(const struct command_call *call, const struct change *change, struct error *error)
+int change_commit(const struct command_call *call, const struct change *change, struct error *error)
 {
-    struct error *commit_error = store_turn_end(call->store, call->arena);
+    struct error *commit_error = store_group_commit(call->store, call->arena);
     error = error ? error : commit_error;
     write_audit_line(call, change, error);
-    return error ? command_report(call, error) : EXIT_SUCCESS;
+    return error ? command_report_error(call, error) : EXIT_SUCCESS;
 }

@@ -18,11 +18,11 @@
 
 /* --- settings -------------------------------------------------------------------------------- */
 
-/* Prints each line with the priority that systemd's journal reads. */
+/* Prints each line with the priority prefix of systemd's journal. */
 static void print_with_priority(enum log_level level, const struct buffer *lines)
 {
     const char *text = lines->length ? lines->bytes : "";
-    const char *priority = log_priority(level);
+    const char *priority = log_journal_priority(level);
     for (; *text; text += *text == '\n') {
         size_t length = strcspn(text, "\n");
         fprintf(stderr, "%s%.*s\n", priority, (int)length, text);
@@ -42,7 +42,7 @@ static void load_settings(struct command_call *call)
     buffer_free(&warnings);
 }
 
-/* --- running --------------------------------------------------------------------------------- */
+/* --- running a command ----------------------------------------------------------------------- */
 
 static int run_action(struct command_call *call)
 {
@@ -54,7 +54,8 @@ static int run_action(struct command_call *call)
     return call->action->run(call);
 }
 
-/* The action may leave a transaction of the store open: store_free() rolls it back. */
+/* Runs an action with the store and the object storage open. If the action leaves a transaction
+ * open, store_free() rolls it back. */
 static int run_with_store(struct command_call *call)
 {
     call->arena = arena_new();
@@ -90,12 +91,12 @@ const char *command_option(const struct command_call *call, const char *name)
             return call->values[i];
         }
     }
-    abort(); /* the action lists all its options */
+    abort(); /* programming error: the action has no such option */
 }
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
-static int exit_status_of(const struct error *error)
+static int choose_exit_status(const struct error *error)
 {
     switch (error->id) {
     case ERR_VALIDATION:
@@ -112,12 +113,12 @@ static int exit_status_of(const struct error *error)
     }
 }
 
-int command_report(const struct command_call *call, const struct error *error)
+int command_report_error(const struct command_call *call, const struct error *error)
 {
     struct buffer text = {.arena = call->arena};
     for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
         buffer_format(&text, "%s: ", detail->field);
-        problem_fault(detail, LANGUAGE_EN, &text);
+        problem_format_fault(detail, LANGUAGE_EN, &text);
         buffer_add_char(&text, '\n');
     }
     if (!text.length) {
@@ -125,5 +126,5 @@ int command_report(const struct command_call *call, const struct error *error)
                       error->cause ? ": " : "", error->cause ? error->cause : "");
     }
     fprintf(stderr, "%s", text.bytes);
-    return exit_status_of(error);
+    return choose_exit_status(error);
 }

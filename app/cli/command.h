@@ -1,6 +1,6 @@
 /*
- * Command: how a command of the command line is described, and how it is run. A file of this folder
- * holds one command with its actions, options and help texts; commands.h lists them.
+ * Command: describes and runs the commands of the command line. Each file of this folder contains
+ * one command with its actions, options and help texts; commands.h lists them.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
@@ -16,32 +16,32 @@ struct objects;
 struct store;
 
 enum {
-    COMMAND_OPTIONS_MAX = 8, /* of one command */
+    COMMAND_OPTIONS_MAX = 8, /* maximum number of options of one command */
 
     /* Exit status of an invalid command line. All others are EXIT_SUCCESS, EXIT_FAILURE and those
-     * of <sysexits.h>. This one is not EX_USAGE, because README.md documents 2, and units and
-     * scripts that were written for it are in use. */
+     * of <sysexits.h>. This one is 2 instead of EX_USAGE, because README.md documents it, and
+     * existing units and scripts depend on it. */
     COMMAND_EXIT_USAGE = 2,
 };
 
 struct command_option {
     const char *name;     /* without the dashes; NULL ends a list */
     const char *argument; /* placeholder for the help; NULL: the option takes no argument */
-    const char *help;     /* a line break continues it on another line */
+    const char *help;     /* lines are separated by line breaks */
 };
 
 /* One form of a command, such as `admin create EMAIL`. */
 struct command_action {
-    const char *name;      /* word that follows the command; NULL: the command has one form */
+    const char *name;      /* word after the command; NULL: the command has a single form */
     const char *arguments; /* placeholders for the help; NULL: no arguments */
     int arguments_min, arguments_max;
     const struct command_option *options;  /* NULL: none */
-    const char *help;                      /* a line break continues it on another line */
-    bool audited;                          /* true: the audit log is open when run() is called */
+    const char *help;                      /* lines are separated by line breaks */
+    bool audited;                          /* the audit log is opened before run() is called */
     int (*run)(struct command_call *call); /* returns the exit status; NULL ends a list */
 };
 
-/* Prerequisites of run(); each value includes those above it. A command with prerequisites takes
+/* Prerequisites of run(). Each value includes those above it. A command with prerequisites accepts
  * --env-file. */
 enum command_needs {
     COMMAND_NEEDS_NOTHING,
@@ -61,12 +61,12 @@ struct command_call {
     const struct command *const *commands; /* all commands; NULL ends the list */
     const struct command *command;
     const struct command_action *action;
-    char **arguments; /* those after the action */
+    char **arguments; /* arguments after the action */
     int argument_count;
     const char *env_file;                    /* NULL: .env, if it exists */
-    const char *values[COMMAND_OPTIONS_MAX]; /* of the action's options; NULL: not given */
+    const char *values[COMMAND_OPTIONS_MAX]; /* values of the action's options; NULL: not given */
 
-    /* Set by command_run() as the command needs it. */
+    /* Set by command_run(), as the command requires. */
     struct config config;
     bool settings_valid;
     struct arena *arena;
@@ -74,14 +74,15 @@ struct command_call {
     struct objects *objects;
 };
 
-/* Prepares what the command needs, runs it, and returns the exit status. Invalid settings are
- * printed, and the status is then EX_CONFIG. */
+/* Prepares the prerequisites of the command, runs it, and returns the exit status. If the settings
+ * are invalid, prints the faults and returns EX_CONFIG. */
 int command_run(struct command_call *call);
 
-/* Returns the argument of an option of the action, "" if it takes none; NULL if it is not given. */
+/* Returns the argument of an option of the action, or "" for an option without an argument; NULL if
+ * the option is not given. */
 const char *command_option(const struct command_call *call, const char *name);
 
 /* Prints an error to standard error and returns the exit status for it. */
-int command_report(const struct command_call *call, const struct error *error);
+int command_report_error(const struct command_call *call, const struct error *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* Commands: each is defined in the file of its name. main.c lists them. */
+/* Commands: declares all commands. Each is defined in the file with its name, and main.c lists
+ * them. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 

@@ -19,7 +19,7 @@ static int run_config(struct command_call *call)
 }
 
 static const struct command_option options[] = {
-    {"check", NULL, "print faults only; the exit status is 0 if there are none"},
+    {"check", NULL, "print invalid settings only; the exit status is 0 if all are valid"},
     {.name = NULL},
 };
 

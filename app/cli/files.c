@@ -15,7 +15,7 @@ static int run_files_check(struct command_call *call)
         catalog_check(call->store, call->objects, repair, call->arena, &report, &faults);
     fputs(report.length ? report.bytes : "", stdout);
     if (error) {
-        return command_report(call, error);
+        return command_report_error(call, error);
     }
     size_t repaired = repair ? faults.lost + faults.orphans : 0;
     size_t wrong = faults.lost + faults.damaged + faults.orphans;
@@ -28,7 +28,7 @@ static int run_files_check(struct command_call *call)
 }
 
 static const struct command_option options[] = {
-    {"repair", NULL, "delete files without an object, and objects without a file"},
+    {"repair", NULL, "delete files without an object and objects without a file"},
     {.name = NULL},
 };
 

@@ -1,4 +1,4 @@
-/* kontora migrate: shows and changes the version of the database's schema. */
+/* kontora migrate: shows and changes the version of the database schema. */
 #include "store/migrations.h"
 
 #include "base/buffer.h"
@@ -18,7 +18,7 @@ static int print_report(const struct buffer *report, const struct error *error)
     return EXIT_SUCCESS;
 }
 
-/* Parses the version to migrate to. False if it is not a number. */
+/* Parses the target version; without an argument it is the latest. False if it is not a number. */
 static bool parse_version(const struct command_call *call, int64_t *target_r)
 {
     char *end = NULL;
@@ -41,7 +41,7 @@ static int run_migrate_up(struct command_call *call)
     struct buffer report = {.arena = call->arena};
     int64_t target;
     if (!parse_version(call, &target)) {
-        return usage_reject(call->command);
+        return usage_print_command(call->command);
     }
     const struct error *error = store_migrate_up(call->store, call->arena, target, &report);
     return print_report(&report, error);
@@ -52,7 +52,7 @@ static int run_migrate_down(struct command_call *call)
     struct buffer report = {.arena = call->arena};
     int64_t target;
     if (!parse_version(call, &target)) {
-        return usage_reject(call->command);
+        return usage_print_command(call->command);
     }
     const struct error *error = store_migrate_down(call->store, call->arena, target, &report);
     return print_report(&report, error);
@@ -61,21 +61,21 @@ static int run_migrate_down(struct command_call *call)
 static const struct command_action actions[] = {
     {
         .name = "status",
-        .help = "list the migrations of the schema, applied and missing",
+        .help = "list all migrations, and which of them are applied",
         .run = run_migrate_status,
     },
     {
         .name = "up",
         .arguments = "[N]",
         .arguments_max = 1,
-        .help = "apply missing migrations, up to version N",
+        .help = "apply missing migrations, all or up to version N",
         .run = run_migrate_up,
     },
     {
         .name = "down",
         .arguments = "[N]",
         .arguments_max = 1,
-        .help = "undo the last migration, or all above version N",
+        .help = "revert the last migration, or all above version N",
         .run = run_migrate_down,
     },
     {.run = NULL},

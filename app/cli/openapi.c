@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Finds the language by its name; NULL names that of the settings. False if it is unknown. */
+/* Finds a language by its name; NULL selects the language of the settings. False if the name is
+ * unknown. */
 static bool find_language(const struct config *config, const char *name,
                           enum config_language *language_r)
 {
     *language_r = (enum config_language)config->default_language;
     for (int i = 0; name && i < LANGUAGE_COUNT; i++) {
-        if (!strcmp(name, language_names[i])) {
+        if (!strcmp(name, config_language_names[i])) {
             *language_r = (enum config_language)i;
             return true;
         }
@@ -32,7 +33,7 @@ static int run_openapi(struct command_call *call)
     struct buffer document = api_document_write(&call->config, language);
     bool printed = fputs(document.bytes, stdout) >= 0 && fflush(stdout) == 0;
     if (!printed) {
-        fprintf(stderr, "standard output: %s\n", strerror(errno));
+        fprintf(stderr, "cannot write to standard output: %s\n", strerror(errno));
     }
     buffer_free(&document);
     return printed ? EXIT_SUCCESS : EXIT_FAILURE;

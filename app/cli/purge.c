@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WRITERS_US = 20 * 1000 }; /* between two batches, so that the service can write */
+enum { PAUSE_US = 20 * 1000 }; /* pause between two batches, in which the service can write */
 
 static struct error *purge_expired(const struct command_call *call, const struct purge_kind *kind,
                                    int64_t *total_r)
@@ -20,7 +20,7 @@ static struct error *purge_expired(const struct command_call *call, const struct
     while (!error && deleted == PURGE_BATCH) {
         error = purge_batch(call->store, call->arena, kind, now, &deleted);
         *total_r += deleted;
-        usleep(deleted == PURGE_BATCH ? WRITERS_US : 0);
+        usleep(deleted == PURGE_BATCH ? PAUSE_US : 0);
     }
     return error;
 }
@@ -47,13 +47,13 @@ static int run_purge(struct command_call *call)
         const struct error *error = purge_expired(call, *kind, &total);
         printf("%s %" PRId64 "\n", (*kind)->table, total);
         if (error) {
-            return command_report(call, error);
+            return command_report_error(call, error);
         }
     }
     struct catalog_orphans orphans;
     const struct error *error = purge_orphans(call, &orphans);
     printf("pending_objects %zu\nstaged_files %zu\n", orphans.objects, orphans.staged);
-    return error ? command_report(call, error) : EXIT_SUCCESS;
+    return error ? command_report_error(call, error) : EXIT_SUCCESS;
 }
 
 static const struct command_action actions[] = {

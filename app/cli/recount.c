@@ -1,4 +1,4 @@
-/* kontora recount: compares the counters behind totals and analytics with the rows they count. */
+/* kontora recount: compares the counters of totals and analytics with the rows that they count. */
 #include "base/buffer.h"
 #include "cli/commands.h"
 #include "files/usage.h"
@@ -10,36 +10,36 @@
 
 static int run_recount(struct command_call *call)
 {
-    struct buffer counters = {.arena = call->arena}, usage = {.arena = call->arena};
+    struct buffer report = {.arena = call->arena};
     bool repair = command_option(call, "repair");
     size_t wrong_counters = 0, wrong_usage = 0;
     struct error *error =
-        counters_recount(call->store, call->arena, repair, &counters, &wrong_counters);
+        counters_recount(call->store, call->arena, repair, &report, &wrong_counters);
     if (!error) {
-        error = file_usage_recount(call->store, call->arena, repair, &usage, &wrong_usage);
+        error = file_usage_recount(call->store, call->arena, repair, &report, &wrong_usage);
     }
     if (!error) {
-        error = store_turn_end(call->store, call->arena);
+        error = store_group_commit(call->store, call->arena);
     }
     if (error) {
-        return command_report(call, error);
+        return command_report_error(call, error);
     }
     size_t wrong = wrong_counters + wrong_usage;
-    printf("%s%s%zu wrong%s\n", counters.length ? counters.bytes : "",
-           usage.length ? usage.bytes : "", wrong, wrong && repair ? ", repaired" : "");
+    printf("%s%zu wrong%s\n", report.length ? report.bytes : "", wrong,
+           wrong && repair ? ", repaired" : "");
     return wrong && !repair ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static const struct command_option options[] = {
-    {"repair", NULL, "correct them"},
+    {"repair", NULL, "correct the wrong counters"},
     {.name = NULL},
 };
 
 static const struct command_action actions[] = {
     {
         .options = options,
-        .help = "recount the counters of totals and analytics, and print those that are\n"
-                "wrong",
+        .help = "compare the counters of totals and analytics with the rows, and print the\n"
+                "wrong ones",
         .run = run_recount,
     },
     {.run = NULL},

@@ -13,8 +13,9 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* Reads the schema of the database. False in production if it is not the schema of this program. A
- * database that is unavailable is accepted, because workers start without it and reconnect. */
+/* Checks the schema version of the database. Returns false in production if it is not the version
+ * of this program. An unavailable database is accepted, because workers start without it and
+ * reconnect. */
 static bool accepts_schema(const struct config *config)
 {
     struct arena *arena = arena_new();
@@ -23,9 +24,9 @@ static bool accepts_schema(const struct config *config)
     bool accepted = !error || error->id == ERR_DATABASE_UNAVAILABLE ||
                     config->environment != ENVIRONMENT_PRODUCTION;
     if (error && accepted) {
-        log_warning("the database: %s", error->cause);
+        log_warning("database: %s", error->cause);
     } else if (error) {
-        log_error("the database: %s", error->cause);
+        log_error("database: %s", error->cause);
     }
     store_free(&store);
     arena_free(&arena);
@@ -36,12 +37,12 @@ static int run_serve(struct command_call *call)
 {
     struct config *config = &call->config;
     if (!log_open((enum log_level)config->log_level, config->log_path)) {
-        fprintf(stderr, "%sLOG_PATH: %s: %s\n", log_priority(LOG_LEVEL_ERROR), config->log_path,
-                strerror(errno));
+        fprintf(stderr, "%sLOG_PATH: cannot open %s: %s\n", log_journal_priority(LOG_LEVEL_ERROR),
+                config->log_path, strerror(errno));
         return EX_CONFIG;
     }
     if (!server_init()) {
-        log_error("libfcgi cannot be set up");
+        log_error("libfcgi: cannot initialize");
         return EXIT_FAILURE;
     }
     return accepts_schema(config) ? service_run(config, call->env_file) : EX_CONFIG;

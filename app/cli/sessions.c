@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Prints one line, columns separated by tabs: id, subject, user name, login, last login or refresh,
- * absolute end, address, device. */
+/* Prints one line with columns separated by tabs: id, subject, user name, time of login, time of
+ * the last login or refresh, time of expiry, address, device. */
 static void print_session(struct arena *arena, const struct store_query *query)
 {
     static const size_t times[] = {SQL_SESSIONS_LIST_CREATED_AT, SQL_SESSIONS_LIST_LAST_SEEN_AT,
@@ -24,7 +24,7 @@ static void print_session(struct arena *arena, const struct store_query *query)
     size_t length;
     char id[RANDOM_ID_SIZE];
     const unsigned char *bytes = store_bytes(query, SQL_SESSIONS_LIST_ID, &length);
-    random_format(bytes, length, id);
+    random_format_hex(bytes, length, id);
     printf("%s\t%s\t%s", id,
            terminal_column(arena, store_text(query, SQL_SESSIONS_LIST_SUBJECT, NULL)),
            terminal_column(arena, store_text(query, SQL_SESSIONS_LIST_USERNAME, NULL)));
@@ -51,7 +51,7 @@ static int run_sessions_list(struct command_call *call)
         arena_free(&arena);
         error = store_next(query, &row);
     }
-    return error ? command_report(call, error) : EXIT_SUCCESS;
+    return error ? command_report_error(call, error) : EXIT_SUCCESS;
 }
 
 /* The sessions to end: one by its id, all of a subject, or all if both are NULL. */
@@ -71,9 +71,9 @@ static struct error *end_selected(struct store *store, void *context)
         return session_end(store, arena, selection->id, now, &selection->ended);
     }
     if (selection->subject) {
-        return session_end_named(store, arena, selection->subject, now, &selection->ended);
+        return session_end_by_name(store, arena, selection->subject, now, &selection->ended);
     }
-    return session_end_everybody(store, arena, now, &selection->ended);
+    return session_end_all(store, arena, now, &selection->ended);
 }
 
 static int run_sessions_end(struct command_call *call)
@@ -85,15 +85,15 @@ static int run_sessions_end(struct command_call *call)
     };
     bool all = command_option(call, "all");
     if ((selection.id != NULL) + (selection.subject != NULL) + all != 1) {
-        return usage_reject(call->command);
+        return usage_print_command(call->command);
     }
     const char *name = selection.id ? selection.id : selection.subject;
     const struct change change = {"end_sessions", "session", all ? "*" : name};
     struct error *error = store_write(call->store, call->arena, end_selected, &selection);
     if (!error && !selection.ended && !all) {
-        error = error_new(call->arena, ERR_NOT_FOUND, "no live session: %s", name);
+        error = error_new(call->arena, ERR_NOT_FOUND, "no live session of %s", name);
     }
-    int status = change_finish(call, &change, error);
+    int status = change_commit(call, &change, error);
     if (status == EXIT_SUCCESS) {
         printf("%" PRId64 " ended\n", selection.ended);
     }
@@ -101,7 +101,7 @@ static int run_sessions_end(struct command_call *call)
 }
 
 static const struct command_option end_options[] = {
-    {"subject", "NAME", "end the sessions of a user or subject"},
+    {"subject", "NAME", "end all sessions of a user or subject"},
     {"all", NULL, "end all sessions"},
     {.name = NULL},
 };
@@ -111,7 +111,7 @@ static const struct command_action actions[] = {
         .name = "list",
         .arguments = "[NAME]",
         .arguments_max = 1,
-        .help = "print the live sessions, all or those of one user or subject",
+        .help = "print live sessions: all, or those of one user or subject",
         .run = run_sessions_list,
     },
     {
@@ -119,7 +119,7 @@ static const struct command_action actions[] = {
         .arguments = "[ID]",
         .arguments_max = 1,
         .options = end_options,
-        .help = "end one session, or those that the option selects",
+        .help = "end one session, or the sessions that an option selects",
         .audited = true,
         .run = run_sessions_end,
     },

@@ -11,7 +11,7 @@
 
 enum { LINE_SIZE = 1024 };
 
-/* Reads one line of standard input without its end; NULL at the end of input. */
+/* Reads one line of standard input without its line break; NULL at the end of input. */
 static const char *read_input_line(struct arena *arena)
 {
     char line[LINE_SIZE];
@@ -24,7 +24,7 @@ static const char *read_input_line(struct arena *arena)
     return copy;
 }
 
-/* Reads one line; a terminal shows the prompt, and not what is typed. */
+/* Reads one line. On a terminal, prints the prompt and does not show the input. */
 static const char *read_hidden_line(struct arena *arena, const char *prompt)
 {
     struct termios shown, hidden;
@@ -34,7 +34,8 @@ static const char *read_hidden_line(struct arena *arena, const char *prompt)
     }
     hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
-    /* Before the prompt, so that what is typed in answer to it is neither shown nor flushed. */
+    /* Disables echo before the prompt is printed, so that no input after it is shown or
+     * discarded. */
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
     fputs(prompt, stderr);
     const char *line = read_input_line(arena);
@@ -61,11 +62,11 @@ const char *terminal_read_password(struct arena *arena)
 
 const char *terminal_column(struct arena *arena, const char *text)
 {
-    char *own = arena_string(arena, text ? text : "-");
-    for (char *c = own; *c; c++) {
+    char *copy = arena_string(arena, text ? text : "-");
+    for (char *c = copy; *c; c++) {
         if ((unsigned char)*c < ' ' || *c == '\x7f') {
             *c = ' ';
         }
     }
-    return own;
+    return copy;
 }

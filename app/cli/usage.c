@@ -10,9 +10,9 @@ enum { HELP_COLUMN = 25 };
 const struct command_option usage_env_file = {
     "env-file", "FILE",
     "read settings from FILE (default: .env, if it exists);\n"
-    "the environment overrides the file; for all commands but version and help"};
+    "the environment overrides the file; not accepted by version and help"};
 
-/* Prints a help text beside its heading; continuation lines begin in the same column. */
+/* Prints a heading and its help text in two columns. */
 static void print_entry(FILE *out, const char *heading, const char *help)
 {
     for (const char *left = heading; *help; left = "") {
@@ -33,7 +33,7 @@ static void print_option(FILE *out, const char *indent, const struct command_opt
     buffer_free(&heading);
 }
 
-/* Appends the words of one form: `admin create EMAIL`. */
+/* Appends the words of one action: `admin create EMAIL`. */
 static void format_words(struct buffer *out, const struct command *command,
                          const struct command_action *action)
 {
@@ -77,7 +77,7 @@ static void format_option(struct buffer *out, const struct command_option *optio
                   option->argument ? option->argument : "");
 }
 
-int usage_reject(const struct command *command)
+int usage_print_command(const struct command *command)
 {
     struct buffer text = {0};
     for (const struct command_action *action = command->actions; action->run; action++) {

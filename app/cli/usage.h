@@ -1,4 +1,5 @@
-/* Usage: the help of `kontora help` and of invalid command lines, from the tables of commands. */
+/* Usage: prints the help of `kontora help`, and the usage of a command after an invalid command
+ * line. */
 #ifndef CLI_USAGE_H
 #define CLI_USAGE_H
 
@@ -6,13 +7,13 @@
 
 #include <stdio.h>
 
-/* The option of every command that needs settings. */
+/* The option --env-file, which every command that reads settings accepts. */
 extern const struct command_option usage_env_file;
 
 /* Prints all commands with their options and help texts. NULL ends the list. */
 void usage_print(FILE *out, const struct command *const *commands);
 
-/* Prints how to call this command to standard error. Returns COMMAND_EXIT_USAGE. */
-int usage_reject(const struct command *command);
+/* Prints the usage of the command to standard error. Returns COMMAND_EXIT_USAGE. */
+int usage_print_command(const struct command *command);
 
 #endif

@@ -5,15 +5,9 @@
 
 #include <string.h>
 
-/* The length of an attribute's name without its options. */
-static size_t base_length(const char *description)
-{
-    return strcspn(description, ";");
-}
-
 const struct attribute *attribute_get(const struct raw_entry *raw, const char *name)
 {
-    size_t length = base_length(name);
+    size_t length = strcspn(name, ";");
     for (size_t i = 0; i < raw->count; i++) {
         const struct attribute *attribute = &raw->attributes[i];
         if (attribute->count && strlen(attribute->name) == length &&

@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One attribute of an entry: its description without options, and its values. */
+/* One attribute of an entry. */
 struct attribute {
-    const char *name;
-    struct berval *values; /* with a NUL behind each */
+    const char *name;      /* without options */
+    struct berval *values; /* each is followed by a NUL */
     size_t count;
-    int64_t next; /* the index to go on from if the server gave only a range; 0: that is all */
+    int64_t next; /* index of the first value that the server omitted; 0: the values are complete */
 };
 
 struct raw_entry {
@@ -21,10 +21,10 @@ struct raw_entry {
     size_t count;
 };
 
-/* The attribute; NULL if the entry has no value of it. Options in the name are ignored. */
+/* Finds an attribute; NULL if it has no values. Ignores options in `name`. */
 const struct attribute *attribute_get(const struct raw_entry *raw, const char *name);
 
-/* Reads a single integer; false if there is none. */
+/* Decodes the first value as an integer. False if there is no value or it is not an integer. */
 bool attribute_integer(const struct raw_entry *raw, const char *name, int64_t *value_r);
 
 #endif

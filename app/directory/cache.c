@@ -1,4 +1,4 @@
-/* Cache: the data that the files of this folder remember about a directory. */
+/* Cache: holds the cached data of a directory as a list with one item for each kind. */
 #include "directory/cache.h"
 
 #include "base/arena.h"
@@ -18,13 +18,13 @@ void *cache_get(struct cache *cache, const struct cache_kind *kind)
             return item->data;
         }
     }
-    struct cache_item *item = must_alloc(sizeof *item);
-    *item = (struct cache_item){cache->first, kind, must_alloc(kind->size)};
+    struct cache_item *item = base_alloc(sizeof *item);
+    *item = (struct cache_item){cache->first, kind, base_alloc(kind->size)};
     cache->first = item;
     return item->data;
 }
 
-void cache_end_connection(struct cache *cache)
+void cache_clear_connection(struct cache *cache)
 {
     for (struct cache_item *item = cache->first; item; item = item->next) {
         if (item->kind->of_connection) {

@@ -1,6 +1,7 @@
 /*
- * Cache: the data that the files of this folder remember about a directory. Each file defines the
- * kind of its own data, which is allocated zeroed on first use and freed with the directory.
+ * Cache: data that the files of this folder cache in a struct directory. Each file defines a
+ * struct cache_kind for its own data, which is allocated zeroed on first use and freed with the
+ * directory.
  */
 #ifndef DIRECTORY_CACHE_H
 #define DIRECTORY_CACHE_H
@@ -8,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One kind of data. Compared by its address. */
+/* One kind of data. Kinds are compared by address. */
 struct cache_kind {
     size_t size;
     void (*clear)(void *data); /* frees what the data points to and zeroes it */
@@ -21,12 +22,12 @@ struct cache {
     struct cache_item *first;
 };
 
-/* The data of the kind; its address stays the same until cache_free(). */
+/* Returns the data of the kind; its address stays valid until cache_free(). */
 void *cache_get(struct cache *cache, const struct cache_kind *kind)
     __attribute__((returns_nonnull));
 
-/* Clears the data of the connection. */
-void cache_end_connection(struct cache *cache);
+/* Clears all data of kinds with `of_connection`. */
+void cache_clear_connection(struct cache *cache);
 
 void cache_free(struct cache *cache);
 

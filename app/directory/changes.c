@@ -1,7 +1,7 @@
 /*
- * Changes: what shall be changed of one object, gathered by a resource and turned into LDAP
- * modifications. The strings are the caller's and must live as long as the set; a set may hold a
- * password, so nothing here is ever logged.
+ * Changes: collects the changes that a resource makes to one object, and converts them to LDAP
+ * modifications. The strings belong to the caller and must outlive the set. Nothing here is logged,
+ * because a set may contain a password.
  */
 #include "directory/changes.h"
 
@@ -15,7 +15,8 @@
 
 enum {
     NORMAL_ACCOUNT = 0x200, /* of userAccountControl: MS-ADTS 2.2.16 */
-    MODS_BESIDE = 6,        /* objectClass, two for userAccountControl, unicodePwd, the end */
+    EXTRA_MODS = 6, /* most besides `first`: objectClass, unicodePwd, two for userAccountControl,
+                       and the final NULL */
 };
 
 static const char account_control[] = "userAccountControl";
@@ -28,10 +29,10 @@ struct directory_changes *directory_changes_new(struct arena *arena)
     return changes;
 }
 
-/* --- gathered -------------------------------------------------------------------------------- */
+/* --- collecting changes ---------------------------------------------------------------------- */
 
-/* The last word about an attribute counts. */
-static void put(struct directory_changes *changes, const char *attribute, const char *text)
+/* Adds a change, or replaces an earlier change of the same attribute. */
+static void put_change(struct directory_changes *changes, const char *attribute, const char *text)
 {
     for (struct change *change = changes->first; change; change = change->next) {
         if (!strcasecmp(change->attribute, attribute)) {
@@ -58,14 +59,14 @@ void directory_change_fields(struct directory_changes *changes, const struct fie
             text = is_text ? values[i].string.bytes
                            : arena_format(changes->arena, "%" PRId64, values[i].integer);
         }
-        put(changes, fields[i].attribute, text);
+        put_change(changes, fields[i].attribute, text);
     }
 }
 
 void directory_change_text(struct directory_changes *changes, const char *attribute,
                            const char *text)
 {
-    put(changes, attribute, text);
+    put_change(changes, attribute, text);
 }
 
 void directory_change_password(struct directory_changes *changes, const char *password)
@@ -91,26 +92,25 @@ int64_t changes_account_control(const struct directory_changes *changes, int64_t
     return (before | changes->set_bits) & ~changes->clear_bits;
 }
 
-/* --- as modifications ------------------------------------------------------------------------ */
+/* --- converting to modifications ------------------------------------------------------------- */
 
-/* Where libldap's arrays grow. */
+/* An array of modifications for libldap, NULL-terminated and large enough for all changes. */
 struct mods {
     struct arena *arena;
     LDAPMod **items;
     size_t count;
 };
 
-static struct mods mods_new(const struct directory_changes *changes, struct arena *arena)
+static struct mods allocate_mods(const struct directory_changes *changes, struct arena *arena)
 {
-    size_t size = MODS_BESIDE;
+    size_t size = EXTRA_MODS;
     for (const struct change *change = changes->first; change; change = change->next) {
         size++;
     }
     return (struct mods){arena, arena_array(arena, size, sizeof(LDAPMod *)), 0};
 }
 
-static void add_values(struct mods *mods, int operation, const char *attribute,
-                       struct berval **values)
+static void add_mod(struct mods *mods, int operation, const char *attribute, struct berval **values)
 {
     LDAPMod *mod = arena_alloc(mods->arena, sizeof *mod);
     mod->mod_op = operation | LDAP_MOD_BVALUES;
@@ -119,36 +119,37 @@ static void add_values(struct mods *mods, int operation, const char *attribute,
     mods->items[mods->count++] = mod;
 }
 
-static void add_bytes(struct mods *mods, int operation, const char *attribute, char *bytes,
-                      size_t length)
+static void add_mod_bytes(struct mods *mods, int operation, const char *attribute, char *bytes,
+                          size_t length)
 {
     struct berval **values = arena_array(mods->arena, 2, sizeof *values);
     values[0] = arena_alloc(mods->arena, sizeof **values);
     *values[0] = (struct berval){.bv_len = length, .bv_val = bytes};
-    add_values(mods, operation, attribute, values);
+    add_mod(mods, operation, attribute, values);
 }
 
-static void add_text(struct mods *mods, int operation, const char *attribute, const char *text)
+static void add_mod_text(struct mods *mods, int operation, const char *attribute, const char *text)
 {
-    add_bytes(mods, operation, attribute, arena_string(mods->arena, text), strlen(text));
+    add_mod_bytes(mods, operation, attribute, arena_string(mods->arena, text), strlen(text));
 }
 
-static void add_integer(struct mods *mods, int operation, const char *attribute, int64_t integer)
+static void add_mod_integer(struct mods *mods, int operation, const char *attribute,
+                            int64_t integer)
 {
-    add_text(mods, operation, attribute, arena_format(mods->arena, "%" PRId64, integer));
+    add_mod_text(mods, operation, attribute, arena_format(mods->arena, "%" PRId64, integer));
 }
 
-static struct error *add_password(struct mods *mods, int operation, const char *password)
+static struct error *add_mod_password(struct mods *mods, int operation, const char *password)
 {
     struct berval value;
     if (!codec_password(mods->arena, password, &value)) {
         return error_field(mods->arena, "password", FAULT_INVALID_UTF8, NULL);
     }
-    add_bytes(mods, operation, "unicodePwd", value.bv_val, value.bv_len);
+    add_mod_bytes(mods, operation, "unicodePwd", value.bv_val, value.bv_len);
     return NULL;
 }
 
-static void add_object_classes(struct mods *mods, const char *const *names)
+static void add_mod_object_classes(struct mods *mods, const char *const *names)
 {
     size_t count = 0;
     while (names[count]) {
@@ -160,11 +161,11 @@ static void add_object_classes(struct mods *mods, const char *const *names)
         *values[i] = (struct berval){.bv_len = strlen(names[i]),
                                      .bv_val = arena_string(mods->arena, names[i])};
     }
-    add_values(mods, LDAP_MOD_ADD, "objectClass", values);
+    add_mod(mods, LDAP_MOD_ADD, "objectClass", values);
 }
 
-/* Whether an object is an account, and so has a userAccountControl. */
-static bool is_account(const struct directory_class *class)
+/* True if objects of the class are accounts, which have a userAccountControl. */
+static bool is_account_class(const struct directory_class *class)
 {
     for (const char *const *name = class->object_classes; *name; name++) {
         if (!strcasecmp(*name, "user")) {
@@ -177,38 +178,29 @@ static bool is_account(const struct directory_class *class)
 struct error *changes_to_entry(const struct directory_changes *changes, struct arena *arena,
                                const struct directory_class *class, LDAPMod ***mods_r)
 {
-    struct mods mods = mods_new(changes, arena);
+    struct mods mods = allocate_mods(changes, arena);
     struct error *error = NULL;
-    add_object_classes(&mods, class->object_classes);
+    add_mod_object_classes(&mods, class->object_classes);
     for (const struct change *change = changes->first; change; change = change->next) {
-        /* The server takes the naming attribute from the name. */
+        /* The server sets the naming attribute from the RDN. */
         if (change->text && strcasecmp(change->attribute, class->rdn_attribute) != 0) {
-            add_text(&mods, LDAP_MOD_ADD, change->attribute, change->text);
+            add_mod_text(&mods, LDAP_MOD_ADD, change->attribute, change->text);
         }
     }
-    if (is_account(class)) {
-        add_integer(&mods, LDAP_MOD_ADD, account_control,
-                    changes_account_control(changes, NORMAL_ACCOUNT));
+    if (is_account_class(class)) {
+        add_mod_integer(&mods, LDAP_MOD_ADD, account_control,
+                        changes_account_control(changes, NORMAL_ACCOUNT));
     }
     if (changes->password) {
-        error = add_password(&mods, LDAP_MOD_ADD, changes->password);
+        error = add_mod_password(&mods, LDAP_MOD_ADD, changes->password);
     }
     *mods_r = mods.items;
     return error;
 }
 
-/* Compare and swap: the modification fails (16) if the value is not the one that was read. */
-static void add_account_control(struct mods *mods, int64_t before, int64_t after)
-{
-    if (before != after) {
-        add_integer(mods, LDAP_MOD_DELETE, account_control, before);
-        add_integer(mods, LDAP_MOD_ADD, account_control, after);
-    }
-}
-
-/* Whether the entry had a value of the attribute; also if nothing is known of it. */
-static bool had_value(const struct directory_class *class, const struct value *values,
-                      const char *attribute)
+/* True if the entry had a value of the attribute, or if the attribute was not read. */
+static bool may_have_value(const struct directory_class *class, const struct value *values,
+                           const char *attribute)
 {
     for (size_t i = 0; class->fields[i].name; i++) {
         const char *bound = class->fields[i].attribute;
@@ -223,20 +215,25 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
                               const struct directory_class *class, const struct value *values,
                               int64_t before, LDAPMod ***mods_r)
 {
-    struct mods mods = mods_new(changes, arena);
+    struct mods mods = allocate_mods(changes, arena);
     struct error *error = NULL;
     if (changes->password) {
-        error = add_password(&mods, LDAP_MOD_REPLACE, changes->password);
+        error = add_mod_password(&mods, LDAP_MOD_REPLACE, changes->password);
     }
-    /* After the password: an account without one cannot be enabled. */
-    add_account_control(&mods, before, changes_account_control(changes, before));
+    /* Comes after the password, because an account without one cannot be enabled. Compares and
+     * swaps: the server rejects the deletion (16) if the value is no longer `before`. */
+    int64_t after = changes_account_control(changes, before);
+    if (after != before) {
+        add_mod_integer(&mods, LDAP_MOD_DELETE, account_control, before);
+        add_mod_integer(&mods, LDAP_MOD_ADD, account_control, after);
+    }
     for (const struct change *change = changes->first; change; change = change->next) {
         if (change->text) {
-            add_text(&mods, LDAP_MOD_REPLACE, change->attribute, change->text);
-        } else if (had_value(class, values, change->attribute)) {
-            /* Not a replacement by nothing, which would do without looking (RFC 4511 4.6): Samba
-             * refuses it for userPrincipalName. */
-            add_values(&mods, LDAP_MOD_DELETE, change->attribute, NULL);
+            add_mod_text(&mods, LDAP_MOD_REPLACE, change->attribute, change->text);
+        } else if (may_have_value(class, values, change->attribute)) {
+            /* Replacing with no values would also work without a value (RFC 4511 4.6), but Samba
+             * rejects that for userPrincipalName. */
+            add_mod(&mods, LDAP_MOD_DELETE, change->attribute, NULL);
         }
     }
     *mods_r = mods.count ? mods.items : NULL;

@@ -1,4 +1,4 @@
-/* Changes: a set of changes of one object, as LDAP modifications. */
+/* Changes: converts a set of changes to one object to LDAP modifications. */
 #ifndef DIRECTORY_CHANGES_H
 #define DIRECTORY_CHANGES_H
 
@@ -14,26 +14,27 @@ struct value;
 struct change {
     struct change *next;
     const char *attribute;
-    const char *text; /* NULL: clears it */
+    const char *text; /* new value; NULL: clears the attribute */
 };
 
 struct directory_changes {
     struct arena *arena;
     struct change *first, **end;
-    const char *password;         /* NULL: stays */
+    const char *password;         /* NULL: unchanged */
     int64_t set_bits, clear_bits; /* of userAccountControl */
-    const char *name, *parent_dn; /* NULL: stay */
+    const char *name, *parent_dn; /* NULL: unchanged */
 };
 
-/* userAccountControl after the change. */
+/* Returns userAccountControl after the changes. */
 int64_t changes_account_control(const struct directory_changes *changes, int64_t before);
 
-/* The attributes of a new entry, as libldap wants them. */
+/* Returns the attributes of a new entry, as a NULL-terminated array for libldap. */
 struct error *changes_to_entry(const struct directory_changes *changes, struct arena *arena,
                                const struct directory_class *class, LDAPMod ***mods_r) MUST_CHECK;
 
-/* The modifications of an entry that was read with these values and whose userAccountControl was
- * `before`; NULL for none. They fail with 16 (no such attribute) if that is no longer so. */
+/* Returns the modifications of an entry that was read with these values and with userAccountControl
+ * `before`; NULL if there are none. The server rejects them with result 16 (no such attribute) if
+ * userAccountControl or a value to clear has changed since. */
 struct error *changes_to_mods(const struct directory_changes *changes, struct arena *arena,
                               const struct directory_class *class, const struct value *values,
                               int64_t before, LDAPMod ***mods_r) MUST_CHECK;

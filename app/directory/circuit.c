@@ -1,4 +1,4 @@
-/* See circuit.h. */
+/* Circuit: implements the shared states of the controllers with atomics, without locks. */
 #include "directory/circuit.h"
 
 #include "base/backoff.h"
@@ -13,12 +13,12 @@
 
 enum {
     AVOID_US = 10 * US_PER_S,
-    /* How long a failure keeps the circuit open if no probe renews it: longer than a round over
-     * sixteen silent controllers takes. */
+    /* A failure keeps the circuit open for so long without a new probe: more than the probes of
+     * sixteen silent controllers take together. */
     OPEN_US = 120 * US_PER_S,
-    FRESH_US = 15 * US_PER_S, /* three probes: what was true then is taken for true */
+    FRESH_US = 15 * US_PER_S, /* age up to which a state is reliable: three probe intervals */
     REFUSED_PAUSE_MAX_US = 60 * US_PER_S,
-    SETTINGS = 8, /* remembered at a time: two are in use while a reload is under way */
+    SETTINGS = 8, /* circuits kept at a time; a reload uses two */
 };
 
 static const struct backoff refused_backoff = {.first = INT64_C(5) * US_PER_S,
@@ -27,34 +27,34 @@ static const struct backoff refused_backoff = {.first = INT64_C(5) * US_PER_S,
 typedef _Atomic int64_t shared_time;
 
 struct controller_facts {
-    shared_time good;     /* last connected to */
-    shared_time failed;   /* last not connected to, or silent */
-    shared_time silent;   /* last silent */
-    shared_time answered; /* anything, to anybody */
+    shared_time good;     /* last successful connection */
+    shared_time failed;   /* last failed connection or timeout */
+    shared_time silent;   /* last timeout */
+    shared_time answered; /* last answer to any process */
     shared_time avoid_until;
     _Atomic int64_t latency;   /* of the last probe, microseconds; -1: it failed; 0: none yet */
-    shared_time accepted;      /* the service account, last */
-    shared_time refused;       /* the same */
-    shared_time refused_until; /* it alone refuses it: no try before that */
+    shared_time accepted;      /* last successful bind as the service account */
+    shared_time refused;       /* last refused bind */
+    shared_time refused_until; /* only this controller refuses the account: no bind before that */
 };
 
 struct circuit {
-    _Atomic uint64_t key;  /* a digest of the settings; 0: free */
-    _Atomic uint64_t turn; /* grows with each new key: the lowest is replaced next */
-    _Atomic uint64_t count;
+    _Atomic uint64_t key;      /* digest of the settings; 0: free */
+    _Atomic uint64_t sequence; /* order of use: the lowest is replaced next */
+    _Atomic uint64_t count;    /* of controllers */
     struct controller_facts controllers[CIRCUIT_CONTROLLERS];
-    shared_time accepted;      /* the service account, last */
-    shared_time try_until;     /* one process is trying it; 0: nobody */
-    shared_time refused_until; /* no try before that */
-    _Atomic int64_t refusals;  /* in a row, by all controllers; 0: it is not refused */
-    _Atomic int64_t checked;   /* wall clock */
+    shared_time accepted;      /* last successful bind as the service account */
+    shared_time try_until;     /* end of one process's permission to bind; 0: none */
+    shared_time refused_until; /* no bind before that */
+    _Atomic int64_t refusals;  /* consecutive refused binds; 0: the account is not refused */
+    _Atomic int64_t checked;   /* last probe, wall clock in ms */
 };
 
 struct circuits {
     struct circuit of[SETTINGS];
 };
 
-static struct circuits own_circuits; /* of a process without a master: unit programs */
+static struct circuits own_circuits; /* used without circuit_share(), as in unit programs */
 static struct circuits *circuits = &own_circuits;
 
 void circuit_share(void)
@@ -62,9 +62,9 @@ void circuit_share(void)
     circuits = shared_alloc(sizeof *circuits);
 }
 
-/* --- which one ------------------------------------------------------------------------------- */
+/* --- a circuit for each set of settings ------------------------------------------------------ */
 
-/* FNV-1a of the settings as one text: it only has to tell one set of them from another. */
+/* Returns a hash (FNV-1a) that identifies a set of directory settings; never 0. */
 static uint64_t digest_settings(const struct config *config)
 {
     static const uint64_t prime = 1099511628211U;
@@ -82,35 +82,36 @@ static uint64_t digest_settings(const struct config *config)
     return hash ? hash : 1;
 }
 
-/* Only the master's look-up finds settings that are new, so nobody else is at the same. */
+/* Needs no lock to add a circuit: the master looks up new settings before it forks workers with
+ * them, so only the master adds. */
 struct circuit *circuit_get(const struct config *config, size_t count)
 {
     uint64_t key = digest_settings(config);
     struct circuit *oldest = &circuits->of[0];
-    uint64_t turn = 0;
+    uint64_t sequence = 0;
     for (size_t i = 0; i < SETTINGS; i++) {
         struct circuit *circuit = &circuits->of[i];
-        turn = circuit->turn > turn ? circuit->turn : turn;
-        oldest = circuit->turn < oldest->turn ? circuit : oldest;
+        sequence = circuit->sequence > sequence ? circuit->sequence : sequence;
+        oldest = circuit->sequence < oldest->sequence ? circuit : oldest;
     }
     for (size_t i = 0; i < SETTINGS; i++) {
         if (circuits->of[i].key == key) {
-            if (circuits->of[i].turn < turn) { /* in use again: the others go first */
-                circuits->of[i].turn = turn + 1;
+            if (circuits->of[i].sequence < sequence) { /* becomes the last to be replaced */
+                circuits->of[i].sequence = sequence + 1;
             }
             return &circuits->of[i];
         }
     }
     memset((void *)oldest, 0, sizeof *oldest);
     oldest->count = count;
-    oldest->turn = turn + 1;
+    oldest->sequence = sequence + 1;
     oldest->key = key;
     return oldest;
 }
 
 /* --- controllers ----------------------------------------------------------------------------- */
 
-void circuit_connected(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_connection(struct circuit *circuit, size_t index, int64_t now)
 {
     struct controller_facts *facts = &circuit->controllers[index];
     facts->good = now;
@@ -118,12 +119,12 @@ void circuit_connected(struct circuit *circuit, size_t index, int64_t now)
     facts->avoid_until = 0;
 }
 
-void circuit_answered(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_answer(struct circuit *circuit, size_t index, int64_t now)
 {
     atomic_store_explicit(&circuit->controllers[index].answered, now, memory_order_relaxed);
 }
 
-void circuit_failed(struct circuit *circuit, size_t index, int64_t now, bool silent)
+void circuit_record_failure(struct circuit *circuit, size_t index, int64_t now, bool silent)
 {
     struct controller_facts *facts = &circuit->controllers[index];
     facts->failed = now;
@@ -133,42 +134,42 @@ void circuit_failed(struct circuit *circuit, size_t index, int64_t now, bool sil
     }
 }
 
-bool circuit_unanswered(struct circuit *circuit, size_t index, int64_t asked, int64_t now)
+bool circuit_record_timeout(struct circuit *circuit, size_t index, int64_t asked, int64_t now)
 {
     if (circuit->controllers[index].answered > asked) {
         return false;
     }
-    circuit_failed(circuit, index, now, true);
+    circuit_record_failure(circuit, index, now, true);
     return true;
 }
 
-void circuit_busy(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_busy(struct circuit *circuit, size_t index, int64_t now)
 {
     circuit->controllers[index].avoid_until = now + AVOID_US;
 }
 
-bool circuit_avoids(const struct circuit *circuit, size_t index, int64_t now)
+bool circuit_is_avoided(const struct circuit *circuit, size_t index, int64_t now)
 {
     return circuit->controllers[index].avoid_until > now;
 }
 
-bool circuit_silent_since(const struct circuit *circuit, size_t index, int64_t since)
+bool circuit_was_silent_since(const struct circuit *circuit, size_t index, int64_t since)
 {
     return circuit->controllers[index].silent > since;
 }
 
-bool circuit_serves_before(const struct circuit *circuit, size_t index, int64_t now)
+bool circuit_has_better_controller(const struct circuit *circuit, size_t index, int64_t now)
 {
     for (size_t i = 0; i < index; i++) {
         if (circuit_controller_state(circuit, i) == CIRCUIT_UP &&
-            circuit->controllers[i].good > now - FRESH_US && !circuit_avoids(circuit, i, now)) {
+            circuit->controllers[i].good > now - FRESH_US && !circuit_is_avoided(circuit, i, now)) {
             return true;
         }
     }
     return false;
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the circuit ----------------------------------------------------------------------------- */
 
 enum circuit_gate circuit_gate(const struct circuit *circuit, int64_t now)
 {
@@ -212,36 +213,38 @@ enum circuit_state circuit_state(const struct circuit *circuit)
 
 /* --- the service account --------------------------------------------------------------------- */
 
-/* For whoever exchanges it first, a time that is over becomes one that is not. */
-static bool take_turn(shared_time *until, int64_t now, int64_t patience)
+/* Reserves the permission to bind if its last holder's time is over. Only one process succeeds. */
+static bool reserve_bind(shared_time *until, int64_t now, int64_t timeout_us)
 {
     int64_t over = *until;
-    return over <= now && atomic_compare_exchange_strong(until, &over, now + patience);
+    return over <= now && atomic_compare_exchange_strong(until, &over, now + timeout_us);
 }
 
-enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t now, int64_t patience)
+enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t now,
+                               int64_t timeout_us)
 {
     if (circuit->controllers[index].refused_until > now) {
-        return BIND_REFUSED;
+        return CIRCUIT_BIND_REFUSED;
     }
     if (circuit->refusals) {
-        return take_turn(&circuit->refused_until, now, patience) ? BIND_ALLOWED : BIND_REFUSED;
+        return reserve_bind(&circuit->refused_until, now, timeout_us) ? CIRCUIT_BIND_ALLOWED
+                                                                      : CIRCUIT_BIND_REFUSED;
     }
     int64_t accepted = circuit->accepted;
     if (accepted && accepted > now - FRESH_US) {
-        return BIND_ALLOWED;
+        return CIRCUIT_BIND_ALLOWED;
     }
-    if (!take_turn(&circuit->try_until, now, patience)) {
-        return BIND_WAIT;
+    if (!reserve_bind(&circuit->try_until, now, timeout_us)) {
+        return CIRCUIT_BIND_WAIT;
     }
-    if (circuit->refusals) { /* whose turn it was before has just been refused */
+    if (circuit->refusals) { /* another process was refused in the meantime */
         circuit->try_until = 0;
-        return BIND_REFUSED;
+        return CIRCUIT_BIND_REFUSED;
     }
-    return BIND_ALLOWED;
+    return CIRCUIT_BIND_ALLOWED;
 }
 
-void circuit_bind_accepted(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_bind_success(struct circuit *circuit, size_t index, int64_t now)
 {
     circuit->controllers[index].accepted = now;
     circuit->controllers[index].refused_until = 0;
@@ -250,8 +253,8 @@ void circuit_bind_accepted(struct circuit *circuit, size_t index, int64_t now)
     circuit->try_until = 0;
 }
 
-/* Whether one of the others takes the service account, by the last that is known. */
-static bool others_accept(const struct circuit *circuit, size_t index, int64_t now)
+/* True if another controller accepted the service account recently and has not refused it since. */
+static bool others_accept_bind(const struct circuit *circuit, size_t index, int64_t now)
 {
     for (size_t i = 0; i < circuit->count; i++) {
         const struct controller_facts *facts = &circuit->controllers[i];
@@ -263,11 +266,11 @@ static bool others_accept(const struct circuit *circuit, size_t index, int64_t n
     return false;
 }
 
-void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now)
+void circuit_record_bind_refusal(struct circuit *circuit, size_t index, int64_t now)
 {
     struct controller_facts *facts = &circuit->controllers[index];
     facts->refused = now;
-    if (others_accept(circuit, index, now)) {
+    if (others_accept_bind(circuit, index, now)) {
         facts->refused_until = now + REFUSED_PAUSE_MAX_US;
         facts->avoid_until = facts->refused_until;
         facts->failed = now;
@@ -281,14 +284,15 @@ void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now)
     circuit->try_until = 0;
 }
 
-void circuit_bind_unanswered(struct circuit *circuit)
+void circuit_record_bind_unknown(struct circuit *circuit)
 {
     circuit->try_until = 0;
 }
 
 /* --- probes ---------------------------------------------------------------------------------- */
 
-void circuit_probed(struct circuit *circuit, size_t index, int64_t latency_us, int64_t wall_ms)
+void circuit_record_probe(struct circuit *circuit, size_t index, int64_t latency_us,
+                          int64_t wall_ms)
 {
     circuit->controllers[index].latency = latency_us;
     circuit->checked = wall_ms;
@@ -305,7 +309,7 @@ int64_t circuit_latency(const struct circuit *circuit)
     return -1;
 }
 
-int64_t circuit_checked(const struct circuit *circuit)
+int64_t circuit_last_probe_ms(const struct circuit *circuit)
 {
     return circuit->checked;
 }

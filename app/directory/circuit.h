@@ -1,17 +1,17 @@
 /*
- * Circuit: what all processes of the host know together about the controllers of LDAP_SERVER.
+ * Circuit: the state of the controllers of LDAP_SERVER, shared by all processes of the host.
  *
- * One that finds a controller silent spares the others finding out by a time-out of their own; while
- * none serves, nobody asks any of them but the housekeeper's probe, and everybody else answers at
- * once (an open circuit). A refused password is remembered in the same way, and tried by one process
- * at a time: each try counts towards the lock-out of the service account.
+ * A timeout that one process observes spares the others the same timeout. While no controller
+ * serves, the circuit is open: only the housekeeper's probe contacts them, and all other calls fail
+ * at once. A refused service account is shared in the same way: then only one process at a time
+ * tries to bind, because each failure counts towards the lockout of the account.
  *
- * It stands in shared memory (base/shared.h), one for each set of directory settings, so that a
- * reload with changed settings begins anew and any other goes on. Nothing is ever locked: whoever
- * holds the one try to bind holds it until a time.
+ * The states are in shared memory (base/shared.h), separately for each set of directory settings: a
+ * reload with changed settings begins with empty states, any other reload keeps them. There are no
+ * locks: a process that reserves the right to try a bind holds it until a deadline.
  *
- * Times are of the steady clock, in microseconds, which all processes of a host have in common; 0 is
- * never. Nothing here asks for the time or talks to anybody.
+ * Times are microseconds of the steady clock, which is the same for all processes of a host; 0
+ * means never. No function here reads the clock or does I/O.
  */
 #ifndef DIRECTORY_CIRCUIT_H
 #define DIRECTORY_CIRCUIT_H
@@ -23,88 +23,98 @@
 struct config;
 struct circuit;
 
-enum { CIRCUIT_CONTROLLERS = 16 };
+enum { CIRCUIT_CONTROLLERS = 16 }; /* most controllers of LDAP_SERVER */
 
-/* Moves all that is remembered to shared memory: in the master, before it forks. */
+/* Moves all states to shared memory. The master calls it before it forks. */
 void circuit_share(void);
 
-/* The one of these settings, which have `count` controllers; an empty one if they are new. */
+/* Returns the circuit of these settings, which name `count` controllers; an empty one if the
+ * settings are new. */
 struct circuit *circuit_get(const struct config *config, size_t count);
 
 /* --- controllers ----------------------------------------------------------------------------- */
 
-/* A connection was made and bound. */
-void circuit_connected(struct circuit *circuit, size_t index, int64_t now);
+/* Records a successful connection and bind. */
+void circuit_record_connection(struct circuit *circuit, size_t index, int64_t now);
 
-/* An answer came. */
-void circuit_answered(struct circuit *circuit, size_t index, int64_t now);
+/* Records an answer to any request. */
+void circuit_record_answer(struct circuit *circuit, size_t index, int64_t now);
 
-/* No connection could be made; `silent` if no answer came in time. */
-void circuit_failed(struct circuit *circuit, size_t index, int64_t now, bool silent);
+/* Records a failure to connect; `silent` is true for a timeout. */
+void circuit_record_failure(struct circuit *circuit, size_t index, int64_t now, bool silent);
 
-/* What was asked at `asked` was not answered in time. Returns whether that is held against the
- * controller: not if it has answered anybody else since, for then only the request was slow. */
-bool circuit_unanswered(struct circuit *circuit, size_t index, int64_t asked, int64_t now);
+/* Call it if a request sent at `asked` timed out. Marks the controller as silent and returns true,
+ * unless it has answered another request since: then only this request was slow. */
+bool circuit_record_timeout(struct circuit *circuit, size_t index, int64_t asked, int64_t now);
 
-/* It answers that it cannot serve at the moment: others are tried before it for a while. */
-void circuit_busy(struct circuit *circuit, size_t index, int64_t now);
+/* Records that the controller answers that it cannot serve: it is avoided for some seconds. */
+void circuit_record_busy(struct circuit *circuit, size_t index, int64_t now);
 
-/* Whether others are to be tried before it. */
-bool circuit_avoids(const struct circuit *circuit, size_t index, int64_t now);
+/* True if other controllers are to be tried before this one. */
+bool circuit_is_avoided(const struct circuit *circuit, size_t index, int64_t now);
 
-/* Whether it was found silent after `since`. */
-bool circuit_silent_since(const struct circuit *circuit, size_t index, int64_t since);
+/* True if the controller was marked as silent after `since`. */
+bool circuit_was_silent_since(const struct circuit *circuit, size_t index, int64_t since);
 
-/* Whether one of those before it in LDAP_SERVER was found to serve lately. */
-bool circuit_serves_before(const struct circuit *circuit, size_t index, int64_t now);
+/* True if a controller that precedes this one in LDAP_SERVER served recently. */
+bool circuit_has_better_controller(const struct circuit *circuit, size_t index, int64_t now);
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the circuit ----------------------------------------------------------------------------- */
 
 enum circuit_gate {
-    CIRCUIT_CLOSED,  /* connections may be made */
+    CIRCUIT_CLOSED,  /* connections may be opened */
     CIRCUIT_OPEN,    /* no controller serves */
-    CIRCUIT_REFUSED, /* the service account was refused, and it is too early for another try */
+    CIRCUIT_REFUSED, /* the service account was refused, and its backoff has not ended */
 };
 
+/* Tells whether connections may be opened now. */
 enum circuit_gate circuit_gate(const struct circuit *circuit, int64_t now);
 
 enum circuit_state { CIRCUIT_UNKNOWN, CIRCUIT_DOWN, CIRCUIT_UP };
 
-/* As it was found last, however long ago. */
+/* Returns the last known state of a controller, however old. */
 enum circuit_state circuit_controller_state(const struct circuit *circuit, size_t index);
 
-/* The same of the whole: up if one controller is and the service account is not refused. */
+/* Returns the state of the directory: up if a controller is up and the service account is not
+ * refused. */
 enum circuit_state circuit_state(const struct circuit *circuit);
 
 /* --- the service account --------------------------------------------------------------------- */
 
 enum circuit_bind {
-    BIND_ALLOWED, /* one of the next three is to follow */
-    BIND_WAIT,    /* another process is trying */
-    BIND_REFUSED, /* it was refused, and it is too early for another try */
+    CIRCUIT_BIND_ALLOWED, /* bind, then record the result with one of the next three functions */
+    CIRCUIT_BIND_WAIT,    /* another process is binding: ask again */
+    CIRCUIT_BIND_REFUSED, /* it was refused, and its backoff has not ended */
 };
 
-/* Whether the service account may be tried now. Many at a time may only while it was accepted
- * lately. A try is over, whatever became of it, after `patience` microseconds. */
+/* Asks for permission to bind as the service account. While a bind succeeded recently, all
+ * processes may bind; otherwise only one may, which holds the permission for at most `timeout_us`
+ * microseconds. */
 enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t now,
-                               int64_t patience);
-void circuit_bind_accepted(struct circuit *circuit, size_t index, int64_t now);
+                               int64_t timeout_us);
 
-/* If another controller has accepted it lately, that is a fault of this one alone (its copy of the
- * directory is behind, or broken), which is left out for a while; else of the password. */
-void circuit_bind_refused(struct circuit *circuit, size_t index, int64_t now);
-void circuit_bind_unanswered(struct circuit *circuit);
+/* Records a successful bind. */
+void circuit_record_bind_success(struct circuit *circuit, size_t index, int64_t now);
+
+/* Records a refused bind. If another controller accepted the account recently, only this controller
+ * is at fault (its replica is outdated or broken) and is avoided for a minute; otherwise the
+ * password is wrong, and binds to all controllers back off. */
+void circuit_record_bind_refusal(struct circuit *circuit, size_t index, int64_t now);
+
+/* Records that the outcome of a bind is unknown. */
+void circuit_record_bind_unknown(struct circuit *circuit);
 
 /* --- probes ---------------------------------------------------------------------------------- */
 
-/* What the last probe of a controller found: how long it took (-1: it failed), and when it was, of
- * the wall clock in milliseconds. */
-void circuit_probed(struct circuit *circuit, size_t index, int64_t latency_us, int64_t wall_ms);
+/* Records the result of a probe: its duration (-1 if it failed) and its time (wall clock, ms). */
+void circuit_record_probe(struct circuit *circuit, size_t index, int64_t latency_us,
+                          int64_t wall_ms);
 
-/* Of the first controller that is up, -1 if there is none or it was not probed. */
+/* Returns the duration of the last probe of the first controller that is up; -1 if there is
+ * none. */
 int64_t circuit_latency(const struct circuit *circuit);
 
-/* When the last probe of any controller was; 0: never. */
-int64_t circuit_checked(const struct circuit *circuit);
+/* Returns the time of the last probe of any controller (wall clock, ms); 0: never. */
+int64_t circuit_last_probe_ms(const struct circuit *circuit);
 
 #endif

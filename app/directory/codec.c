@@ -1,6 +1,6 @@
 /*
- * Codec: attribute values to and from the forms in which Active Directory keeps them. Nothing here
- * asks the server; a value that is not of its form is told from one that is, and never guessed.
+ * Codec: converts attribute values from and to the encodings of Active Directory, without requests
+ * to the server. Invalid values are reported and never guessed.
  */
 #include "directory/codec.h"
 
@@ -26,7 +26,7 @@ enum {
 
 static const int64_t ms_per_second = 1000, ms_per_minute = 60000, ms_per_hour = 3600000;
 
-/* From 1601-01-01, where FILETIME begins, to 1970-01-01 (MS-DTYP 2.3.3). */
+/* Time from the epoch of FILETIME, 1601-01-01, to 1970-01-01 (MS-DTYP 2.3.3). */
 static const int64_t filetime_epoch_ms = INT64_C(11644473600000);
 
 /* --- numbers --------------------------------------------------------------------------------- */
@@ -45,8 +45,8 @@ bool codec_integer(const struct berval *value, int64_t *integer_r)
 
 /* --- time ------------------------------------------------------------------------------------ */
 
-/* `count` digits at *at, which moves behind them; -1 if they are not digits. */
-static int read_digits(const char **at, int count)
+/* Reads `count` digits and moves *at behind them. Returns -1 if there are other characters. */
+static int read_time_digits(const char **at, int count)
 {
     int number = 0;
     for (int i = 0; i < count; i++) {
@@ -59,9 +59,8 @@ static int read_digits(const char **at, int count)
     return number;
 }
 
-/* A fraction of a unit of `unit_ms`, if there is one; what is finer than a millisecond is cut off.
- */
-static int64_t read_fraction(const char **at, int64_t unit_ms)
+/* Reads an optional decimal fraction of `unit_ms`, truncated to whole milliseconds. */
+static int64_t read_time_fraction(const char **at, int64_t unit_ms)
 {
     int64_t fraction = 0;
     if (**at != '.' && **at != ',') {
@@ -74,8 +73,8 @@ static int64_t read_fraction(const char **at, int64_t unit_ms)
     return fraction;
 }
 
-/* "Z", "+0300" or "-03" to the milliseconds that are to be subtracted. */
-static bool read_zone(const char **at, int64_t *offset_ms_r)
+/* Reads a time zone, "Z", "+0300" or "-03". *offset_ms_r is to be subtracted to get UTC. */
+static bool read_time_zone(const char **at, int64_t *offset_ms_r)
 {
     char sign = **at;
     *at += sign ? 1 : 0;
@@ -83,39 +82,39 @@ static bool read_zone(const char **at, int64_t *offset_ms_r)
     if (sign == 'Z') {
         return true;
     }
-    int hours = sign == '+' || sign == '-' ? read_digits(at, 2) : -1;
-    int minutes = hours >= 0 && **at ? read_digits(at, 2) : 0;
+    int hours = sign == '+' || sign == '-' ? read_time_digits(at, 2) : -1;
+    int minutes = hours >= 0 && **at ? read_time_digits(at, 2) : 0;
     int64_t offset = hours * ms_per_hour + minutes * ms_per_minute;
     *offset_ms_r = sign == '-' ? -offset : offset;
     return hours >= 0 && minutes >= 0;
 }
 
-/* RFC 4517 3.3.13: YYYYMMDDHH[MM[SS]][.fraction]zone. */
-static bool generalized_time(const char *text, int64_t *wall_ms_r)
+/* Parses YYYYMMDDHH[MM[SS]][.fraction]zone (RFC 4517 3.3.13). */
+static bool parse_generalized_time(const char *text, int64_t *wall_ms_r)
 {
     const char *at = text;
     struct tm tm = {0};
     int64_t unit = ms_per_hour, offset = 0;
-    int year = read_digits(&at, 4);
-    int month = year < 0 ? -1 : read_digits(&at, 2);
-    tm.tm_mday = month < 1 || month > 12 ? -1 : read_digits(&at, 2);
-    tm.tm_hour = tm.tm_mday < 1 || tm.tm_mday > 31 ? -1 : read_digits(&at, 2);
+    int year = read_time_digits(&at, 4);
+    int month = year < 0 ? -1 : read_time_digits(&at, 2);
+    tm.tm_mday = month < 1 || month > 12 ? -1 : read_time_digits(&at, 2);
+    tm.tm_hour = tm.tm_mday < 1 || tm.tm_mday > 31 ? -1 : read_time_digits(&at, 2);
     if (tm.tm_hour < 0 || tm.tm_hour > 23) {
         return false;
     }
     if (*at >= '0' && *at <= '9') {
-        tm.tm_min = read_digits(&at, 2);
+        tm.tm_min = read_time_digits(&at, 2);
         unit = ms_per_minute;
         if (tm.tm_min >= 0 && *at >= '0' && *at <= '9') {
-            tm.tm_sec = read_digits(&at, 2);
+            tm.tm_sec = read_time_digits(&at, 2);
             unit = ms_per_second;
         }
     }
     if (tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60) {
         return false;
     }
-    int64_t fraction = read_fraction(&at, unit);
-    if (!read_zone(&at, &offset) || *at) {
+    int64_t fraction = read_time_fraction(&at, unit);
+    if (!read_time_zone(&at, &offset) || *at) {
         return false;
     }
     tm.tm_year = year - 1900;
@@ -124,13 +123,14 @@ static bool generalized_time(const char *text, int64_t *wall_ms_r)
     return true;
 }
 
-/* Generalized time ends with its zone; a value of digits alone is a FILETIME, of which 0 and the
- * greatest number mean "never" and so no time. */
+/* Distinguishes the two encodings by the zone at the end: a value of digits only is a FILETIME,
+ * whose 0 and INT64_MAX mean "never". */
 bool codec_time(const struct berval *value, int64_t *wall_ms_r)
 {
     int64_t filetime;
     if (!codec_integer(value, &filetime)) {
-        return strlen(value->bv_val) == value->bv_len && generalized_time(value->bv_val, wall_ms_r);
+        return strlen(value->bv_val) == value->bv_len &&
+               parse_generalized_time(value->bv_val, wall_ms_r);
     }
     if (filetime <= 0 || filetime == INT64_MAX) {
         return false;
@@ -187,20 +187,20 @@ const char *codec_sid_sibling(struct arena *arena, const char *sid, int64_t rid)
 
 /* --- passwords ------------------------------------------------------------------------------- */
 
-static char *put_unit(char *at, uint32_t unit)
+static char *put_utf16_unit(char *at, uint32_t unit)
 {
     *at++ = (char)(unit & 0xFF);
     *at++ = (char)(unit >> 8 & 0xFF);
     return at;
 }
 
-/* MS-ADTS 3.1.1.3.1.5: the quotes are part of the form, whatever stands between them. */
+/* MS-ADTS 3.1.1.3.1.5: the value begins and ends with a quote; quotes inside are not escaped. */
 bool codec_password(struct arena *arena, const char *password, struct berval *value_r)
 {
     size_t length = strlen(password);
-    /* A character has no more units than bytes, and there are two quotes. */
+    /* A character has at most as many UTF-16 units as UTF-8 bytes; two more are for the quotes. */
     char *bytes = arena_array(arena, length + 2, UTF16_UNIT);
-    char *at = put_unit(bytes, '"');
+    char *at = put_utf16_unit(bytes, '"');
     for (size_t i = 0; i < length;) {
         int32_t character = utf8_next(password, length, &i);
         if (character < 0) {
@@ -208,13 +208,13 @@ bool codec_password(struct arena *arena, const char *password, struct berval *va
         }
         if (character > 0xFFFF) {
             uint32_t above = (uint32_t)character - 0x10000;
-            at = put_unit(at, 0xD800 | above >> 10);
-            at = put_unit(at, 0xDC00 | (above & 0x3FF));
+            at = put_utf16_unit(at, 0xD800 | above >> 10);
+            at = put_utf16_unit(at, 0xDC00 | (above & 0x3FF));
         } else {
-            at = put_unit(at, (uint32_t)character);
+            at = put_utf16_unit(at, (uint32_t)character);
         }
     }
-    at = put_unit(at, '"');
+    at = put_utf16_unit(at, '"');
     *value_r = (struct berval){.bv_len = (size_t)(at - bytes), .bv_val = bytes};
     return true;
 }

@@ -1,10 +1,10 @@
 /*
- * Connection: one bound LDAP connection a worker, made on first use and kept.
+ * Connection: keeps one bound LDAP connection for each worker, opened on first use.
  *
- * Servers are tried in the order of LDAP_SERVER, those that failed lately last. No call waits for
- * longer than it has time left. Failures are remembered by all processes together (circuit.h), and
- * a refused password ends the attempt at once: every further try would count towards the lock-out
- * of the service account.
+ * Tries the servers in the order of LDAP_SERVER, but those that failed recently last. Each attempt
+ * ends at the deadline of the call. Failures are shared with all processes (circuit.h). If the
+ * service account is refused, no further server is tried: each failed bind counts towards the
+ * lockout of that account.
  */
 #include "directory/connection.h"
 
@@ -27,53 +27,53 @@
 /* One domain controller of LDAP_SERVER. */
 struct server {
     char *uri;    /* malloc */
-    bool avoided; /* the circuit avoided it when this attempt to connect began */
+    bool avoided; /* circuit_is_avoided() when the current attempt to connect began */
 };
 
 struct directory {
     const struct config *config;
-    struct circuit *circuit; /* of these settings; shared by all processes */
+    struct circuit *circuit; /* shared by all processes with these settings */
     struct server *servers;
     size_t server_count;
     LDAP *ldap;          /* NULL: not connected */
-    size_t server;       /* index of the server that it is connected to */
-    uint64_t generation; /* number of connections made so far */
+    size_t server;       /* index of the server that is connected, or was last */
+    uint64_t generation; /* number of connections opened so far */
     int64_t answered_at; /* steady clock: last answer on this connection */
-    int64_t return_at;   /* steady clock: when to go back to a server before it */
+    int64_t return_at;   /* steady clock: when to return to a server that precedes it */
     struct deadline deadline;
     struct cache cache;
 };
 
 enum {
-    RETURN_US = 60 * US_PER_S,
+    RETURN_US = 60 * US_PER_S, /* shortest stay on a server before returning to a preceding one */
 };
 
-/* --- life ------------------------------------------------------------------------------------ */
+/* --- creating and freeing -------------------------------------------------------------------- */
 
-static void read_servers(struct directory *directory)
+static void parse_servers(struct directory *directory)
 {
     const char *at = directory->config->ldap_server, *name;
     size_t length;
-    directory->servers = must_alloc(CIRCUIT_CONTROLLERS * sizeof *directory->servers);
+    directory->servers = base_alloc(CIRCUIT_CONTROLLERS * sizeof *directory->servers);
     while (directory->server_count < CIRCUIT_CONTROLLERS &&
            settings_next_server(&at, &name, &length)) {
         char *uri = controller_uri(directory->config, name, length);
         if (uri) {
             directory->servers[directory->server_count++].uri = uri;
         } else {
-            log_error("LDAP_SERVER: \"%.*s\" is not a host", (int)length, name);
+            log_error("directory: LDAP_SERVER: \"%.*s\" is not a host", (int)length, name);
         }
     }
 }
 
 struct directory *directory_new(const struct config *config)
 {
-    struct directory *directory = must_alloc(sizeof *directory);
+    struct directory *directory = base_alloc(sizeof *directory);
     directory->config = config;
     directory->deadline.connect_us = config->ldap_connect_timeout_ms * US_PER_MS;
     directory->deadline.answer_us = config->ldap_timeout_ms * US_PER_MS;
-    controller_listen();
-    read_servers(directory);
+    controller_capture_tls_errors();
+    parse_servers(directory);
     directory->circuit = circuit_get(config, directory->server_count);
     return directory;
 }
@@ -115,7 +115,7 @@ const char *connection_server_uri(const struct directory *directory, size_t inde
     return directory->servers[index].uri;
 }
 
-size_t connection_server(const struct directory *directory)
+size_t connection_server_index(const struct directory *directory)
 {
     return directory->server;
 }
@@ -148,18 +148,18 @@ struct controller_attempt connection_attempt(struct directory *directory, struct
     };
 }
 
-/* --- time ------------------------------------------------------------------------------------ */
+/* --- deadline -------------------------------------------------------------------------------- */
 
-void connection_begin(struct directory *directory)
+void connection_begin_call(struct directory *directory)
 {
     deadline_begin(&directory->deadline);
 }
 
-void connection_alive(struct directory *directory)
+void connection_record_answer(struct directory *directory)
 {
     int64_t now = clock_steady_us();
     directory->answered_at = now;
-    circuit_answered(directory->circuit, directory->server, now);
+    circuit_record_answer(directory->circuit, directory->server, now);
     deadline_extend(&directory->deadline, now);
 }
 
@@ -170,8 +170,8 @@ struct deadline *connection_deadline(struct directory *directory)
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
-enum controller_result connection_try(struct directory *directory, struct arena *arena,
-                                      size_t index, const char **cause_r)
+enum controller_result connection_connect(struct directory *directory, struct arena *arena,
+                                          size_t index, const char **cause_r)
 {
     int64_t began = clock_steady_us();
     const struct controller_attempt attempt = connection_attempt(directory, arena, index);
@@ -183,15 +183,15 @@ enum controller_result connection_try(struct directory *directory, struct arena 
         directory->generation++;
         directory->answered_at = now;
         directory->return_at = now + RETURN_US;
-        circuit_connected(directory->circuit, index, now);
+        circuit_record_connection(directory->circuit, index, now);
         break;
-    case CONTROLLER_SILENT: /* nothing is to be said of one that had little time left */
+    case CONTROLLER_SILENT: /* inconclusive if little time was left for the attempt */
         if (now - began >= directory->deadline.connect_us / 2) {
-            circuit_failed(directory->circuit, index, now, true);
+            circuit_record_failure(directory->circuit, index, now, true);
         }
         break;
     case CONTROLLER_FAILED:
-        circuit_failed(directory->circuit, index, now, false);
+        circuit_record_failure(directory->circuit, index, now, false);
         break;
     case CONTROLLER_NOT_TRIED:
     case CONTROLLER_REFUSES_CREDENTIALS:
@@ -200,51 +200,48 @@ enum controller_result connection_try(struct directory *directory, struct arena 
     return result;
 }
 
-static enum controller_result connect_to(struct directory *directory, struct arena *arena,
-                                         size_t index, const char **cause_r)
-{
-    enum controller_result result = connection_try(directory, arena, index, cause_r);
-    if (result == CONTROLLER_CONNECTED) {
-        log_info("directory: connected to %s", directory->servers[index].uri);
-    } else {
-        log_error("directory: %s", *cause_r);
-    }
-    return result;
-}
-
-/* True if there is reason to go on to another server: not if all would refuse the password, and
- * each try counts. */
-static bool goes_on(const struct directory *directory, enum controller_result result)
+/* True if another server is to be tried: not if connected, and not if the service account is
+ * refused, because other servers would refuse it too. */
+static bool should_try_next(const struct directory *directory, enum controller_result result)
 {
     bool refused = result == CONTROLLER_REFUSES_CREDENTIALS &&
                    circuit_gate(directory->circuit, clock_steady_us()) == CIRCUIT_REFUSED;
     return result != CONTROLLER_CONNECTED && !refused;
 }
 
-/* One round over the servers that are, or are not, avoided at the moment. */
-static enum controller_result connect_round(struct directory *directory, struct arena *arena,
-                                            bool avoided, const char **cause_r)
+/* Tries the servers that are avoided (or those that are not) until one connects. */
+static enum controller_result connect_first_of(struct directory *directory, struct arena *arena,
+                                               bool avoided, const char **cause_r)
 {
     enum controller_result result = CONTROLLER_FAILED;
-    for (size_t i = 0; i < directory->server_count && goes_on(directory, result); i++) {
-        if (directory->servers[i].avoided == avoided &&
-            clock_steady_us() < directory->deadline.call) {
-            result = connect_to(directory, arena, i, cause_r);
+    for (size_t i = 0; i < directory->server_count && should_try_next(directory, result); i++) {
+        if (directory->servers[i].avoided != avoided ||
+            clock_steady_us() >= directory->deadline.call) {
+            continue;
+        }
+        result = connection_connect(directory, arena, i, cause_r);
+        if (result == CONTROLLER_CONNECTED) {
+            log_info("directory: connected to %s", directory->servers[i].uri);
+        } else {
+            log_error("directory: %s", *cause_r);
         }
     }
     return result;
 }
 
+/* Tries all servers, the avoided ones last. */
 static enum controller_result connect_in_order(struct directory *directory, struct arena *arena,
                                                int64_t now, const char **cause_r)
 {
     for (size_t i = 0; i < directory->server_count; i++) {
-        directory->servers[i].avoided = circuit_avoids(directory->circuit, i, now);
+        directory->servers[i].avoided = circuit_is_avoided(directory->circuit, i, now);
     }
-    enum controller_result result = connect_round(directory, arena, false, cause_r);
-    return goes_on(directory, result) ? connect_round(directory, arena, true, cause_r) : result;
+    enum controller_result result = connect_first_of(directory, arena, false, cause_r);
+    return should_try_next(directory, result) ? connect_first_of(directory, arena, true, cause_r)
+                                              : result;
 }
 
+/* Connects to one of the servers if the circuit is closed. */
 static struct error *connect_any(struct directory *directory, struct arena *arena)
 {
     int64_t now = clock_steady_us();
@@ -254,15 +251,15 @@ static struct error *connect_any(struct directory *directory, struct arena *aren
         return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_SERVER is not configured");
     }
     if (directory_check_dn(base, strlen(base)) != FAULT_NONE) {
-        return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN is no DN");
+        return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN is not a DN");
     }
     switch (circuit_gate(directory->circuit, now)) {
     case CIRCUIT_OPEN:
         return error_new(arena, ERR_DIRECTORY_UNAVAILABLE,
-                         "no controller served a moment ago: why is in the log above");
+                         "no controller served a moment ago: see the previous log lines");
     case CIRCUIT_REFUSED:
         return error_new(arena, ERR_DIRECTORY_CREDENTIALS,
-                         "the bind of LDAP_BIND_DN was refused: why is in the log above");
+                         "the bind as LDAP_BIND_DN was refused: see the previous log lines");
     case CIRCUIT_CLOSED:
         break;
     }
@@ -276,34 +273,35 @@ static struct error *connect_any(struct directory *directory, struct arena *aren
                      "%s", cause);
 }
 
-/* --- keeping --------------------------------------------------------------------------------- */
+/* --- keeping and dropping the connection ----------------------------------------------------- */
 
 void connection_drop(struct directory *directory)
 {
-    cache_end_connection(&directory->cache);
+    cache_clear_connection(&directory->cache);
     if (directory->ldap) {
         ldap_unbind_ext(directory->ldap, NULL, NULL);
         directory->ldap = NULL;
     }
 }
 
-void connection_avoid(struct directory *directory)
+void connection_avoid_server(struct directory *directory)
 {
-    circuit_busy(directory->circuit, directory->server, clock_steady_us());
+    circuit_record_busy(directory->circuit, directory->server, clock_steady_us());
     connection_drop(directory);
 }
 
-void connection_unanswered(struct directory *directory, int64_t asked)
+void connection_record_timeout(struct directory *directory, int64_t asked)
 {
-    if (!circuit_unanswered(directory->circuit, directory->server, asked, clock_steady_us())) {
-        log_info("directory: %s answers others", directory->servers[directory->server].uri);
+    if (!circuit_record_timeout(directory->circuit, directory->server, asked, clock_steady_us())) {
+        log_info("directory: %s answered another request meanwhile: keeping it in use",
+                 directory->servers[directory->server].uri);
     }
     connection_drop(directory);
 }
 
-/* Nothing is outstanding, so whatever there is to read is a notice of disconnection (RFC 4511
- * 4.4.1) or the end. */
-static bool still_alive(const struct directory *directory)
+/* True if nothing is readable. No request is pending, so readable data is a notice of disconnection
+ * (RFC 4511 4.4.1) or the end of the stream. */
+static bool is_connection_open(const struct directory *directory)
 {
     int fd = -1;
     if (ldap_get_option(directory->ldap, LDAP_OPT_DESC, &fd) != LDAP_OPT_SUCCESS || fd < 0) {
@@ -317,19 +315,15 @@ static bool still_alive(const struct directory *directory)
     return ready == 0;
 }
 
-/* Whether the kept connection is to be left for another: its server was found silent since it has
- * answered here, or one before it serves again. */
-static bool is_to_leave(const struct directory *directory)
+struct error *connection_get(struct directory *directory, struct arena *arena, LDAP **ldap_r)
 {
     const struct circuit *circuit = directory->circuit;
     int64_t now = clock_steady_us();
-    return circuit_silent_since(circuit, directory->server, directory->answered_at) ||
-           (now > directory->return_at && circuit_serves_before(circuit, directory->server, now));
-}
-
-struct error *connection_get(struct directory *directory, struct arena *arena, LDAP **ldap_r)
-{
-    if (directory->ldap && (is_to_leave(directory) || !still_alive(directory))) {
+    bool silent = circuit_was_silent_since(circuit, directory->server, directory->answered_at);
+    bool returns = /* to a server that precedes this one in LDAP_SERVER */
+        now > directory->return_at &&
+        circuit_has_better_controller(circuit, directory->server, now);
+    if (directory->ldap && (silent || returns || !is_connection_open(directory))) {
         connection_drop(directory);
     }
     if (!directory->ldap) {

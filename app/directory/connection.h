@@ -1,5 +1,5 @@
 /*
- * Connection: the one bound LDAP connection of a worker. Only connection.c sees the members of
+ * Connection: the bound LDAP connection of a worker. Only connection.c accesses the members of
  * struct directory.
  */
 #ifndef DIRECTORY_CONNECTION_H
@@ -19,31 +19,33 @@ struct config;
 struct deadline;
 struct directory;
 
-/* Every public function calls it first: from now on, the call may wait for the two configured
- * timeouts together. */
-void connection_begin(struct directory *directory);
+/* Starts the deadline of a call. Every public function of the folder calls it first; all requests
+ * of the call together may take LDAP_CONNECT_TIMEOUT_MS + LDAP_TIMEOUT_MS. */
+void connection_begin_call(struct directory *directory);
 
-/* Returns the kept connection unless it must be replaced, else a new one. */
+/* Returns the open connection if it is still usable, else connects. */
 struct error *connection_get(struct directory *directory, struct arena *arena,
                              LDAP **ldap_r) MUST_CHECK;
 
-/* Closes it; the next connection_get() makes another. */
+/* Closes the connection; the next connection_get() opens a new one. */
 void connection_drop(struct directory *directory);
 
-/* The controller says that it cannot serve: drops the connection, and other servers are tried
- * first. */
-void connection_avoid(struct directory *directory);
+/* Call it if the controller answers that it cannot serve: drops the connection, and tries other
+ * servers first for some seconds. */
+void connection_avoid_server(struct directory *directory);
 
-/* A request sent at `asked` (steady clock) was not answered in time: drops the connection, and
- * marks the controller as silent for all processes unless it has answered another since. */
-void connection_unanswered(struct directory *directory, int64_t asked);
+/* Call it if a request sent at `asked` (steady clock) timed out: drops the connection, and marks
+ * the controller as silent for all processes unless it answered another request in the meantime. */
+void connection_record_timeout(struct directory *directory, int64_t asked);
 
-/* Connects to one server and notes the result in the circuit. The cause is for the log. */
-enum controller_result connection_try(struct directory *directory, struct arena *arena,
-                                      size_t index, const char **cause_r) MUST_CHECK;
+/* Connects to one server and records the result in the circuit. *cause_r is the cause of a failure,
+ * for the log. */
+enum controller_result connection_connect(struct directory *directory, struct arena *arena,
+                                          size_t index, const char **cause_r) MUST_CHECK;
 
-/* An answer came, so the controller serves: extends the deadline of the call. */
-void connection_alive(struct directory *directory);
+/* Call it for each answer: records that the controller serves, and extends the deadline of the
+ * call. */
+void connection_record_answer(struct directory *directory);
 
 /* --- state ----------------------------------------------------------------------------------- */
 
@@ -51,22 +53,24 @@ const struct config *connection_config(const struct directory *directory);
 struct circuit *connection_circuit(const struct directory *directory);
 struct deadline *connection_deadline(struct directory *directory);
 
-/* The servers of LDAP_SERVER, and the index of the one that is, or was last, connected. */
+/* The servers of LDAP_SERVER, in order. */
 size_t connection_server_count(const struct directory *directory);
 const char *connection_server_uri(const struct directory *directory, size_t index);
-size_t connection_server(const struct directory *directory);
 
-/* The live connection; NULL: none. */
+/* Returns the index of the server that is connected, or was last. */
+size_t connection_server_index(const struct directory *directory);
+
+/* Returns the open connection, or NULL. */
 LDAP *connection_ldap(const struct directory *directory);
 
-/* The number of connections made so far: changes with each new one. */
+/* Returns the number of connections opened so far, which identifies the current one. */
 uint64_t connection_generation(const struct directory *directory);
 
-/* The data of a kind that is remembered about this directory: cache.h. */
+/* Returns the cached data of this kind; see cache.h. */
 void *connection_cache(struct directory *directory, const struct cache_kind *kind)
     __attribute__((returns_nonnull));
 
-/* The arguments for another connection to a server. */
+/* Returns the parameters for a further connection to a server. */
 struct controller_attempt connection_attempt(struct directory *directory, struct arena *arena,
                                              size_t index);
 

@@ -1,9 +1,10 @@
 /*
- * Controller: one domain controller, from its name in LDAP_SERVER to a verified and bound connection.
+ * Controller: connects to one domain controller: parses its name in LDAP_SERVER, opens TCP,
+ * verifies TLS and binds.
  *
- * Everything that an ldap.conf, an .ldaprc or an LDAP… variable could set otherwise is set on the
- * handle. The certificate's chain and the name in it are always verified (RFC 4513 3.1.3), also if
- * the name is an IP address. The password leaves here in a bind alone and is never logged.
+ * Every option that an ldap.conf, an .ldaprc or an LDAP* variable could change is set on the
+ * handle. The chain and the host name of the certificate are always verified (RFC 4513 3.1.3), even
+ * if LDAP_SERVER has an IP address. The password is sent only in a bind and never logged.
  */
 #include "directory/controller.h"
 
@@ -22,9 +23,9 @@
 #include <time.h>
 
 enum {
-    TURN_PAUSE_NS = 2 * 1000 * 1000, /* between two looks whether another's bind is done */
+    BIND_POLL_NS = 2 * 1000 * 1000, /* interval to check whether another process has bound */
     CAUSE_SIZE = 256,
-    KEEPALIVE_IDLE_S = 60, /* firewalls forget silent connections after some minutes */
+    KEEPALIVE_IDLE_S = 60, /* firewalls drop idle connections after some minutes */
     KEEPALIVE_INTERVAL_S = 5,
     KEEPALIVE_PROBES = 3,
     DEBUG_NOTHING = 0x8000, /* LDAP_DEBUG_NONE of <ldap_log.h>, which is not installed */
@@ -32,17 +33,17 @@ enum {
 
 static const char system_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
 
-/* --- why TLS failed -------------------------------------------------------------------------- */
+/* --- causes of failures ---------------------------------------------------------------------- */
 
 /*
- * libldap tells a certificate that is not trusted from one of another host in its debug output
- * alone: to its caller both are "Can't contact LDAP server (unknown error code)". So its output is
- * turned to here, at a level that lets through only what it always says, and the first line about
- * TLS of an attempt is kept.
+ * The first debug line about TLS of the current attempt. Only libldap's debug output distinguishes
+ * an untrusted certificate from a certificate of another host: its callers get "Can't contact LDAP
+ * server (unknown error code)" for both. The debug level is set so that libldap prints only the
+ * messages that it prints at every level.
  */
 static char tls_reason[CAUSE_SIZE];
 
-static void hear_libldap(const char *line)
+static void capture_tls_message(const char *line)
 {
     static const char mark[] = "TLS: ";
     if (!*tls_reason && !strncmp(line, mark, strlen(mark))) {
@@ -50,46 +51,50 @@ static void hear_libldap(const char *line)
     }
 }
 
-void controller_listen(void)
+void controller_capture_tls_errors(void)
 {
     int level = DEBUG_NOTHING;
-    if (ber_set_option(NULL, LBER_OPT_LOG_PRINT_FN, (void *)hear_libldap) != LBER_OPT_SUCCESS ||
+    if (ber_set_option(NULL, LBER_OPT_LOG_PRINT_FN, (void *)capture_tls_message) !=
+            LBER_OPT_SUCCESS ||
         ldap_set_option(NULL, LDAP_OPT_DEBUG_LEVEL, &level) != LDAP_OPT_SUCCESS) {
-        log_warning("directory: libldap does not say why TLS fails");
+        log_warning("directory: cannot install a libldap log hook: causes of TLS failures will be "
+                    "missing");
     }
 }
 
-/* Whether an attempt has failed because the time for it is over. */
-static bool is_silent(const struct controller_attempt *attempt, int code)
+/* True if the attempt failed because of a timeout. */
+static bool is_timeout(const struct controller_attempt *attempt, int code)
 {
     return code == LDAP_TIMEOUT || deadline_io_passed(attempt->deadline);
 }
 
-/* In one way for both libraries that libldap is built with: GnuTLS in Debian 12, OpenSSL in Debian 13. */
-static const char *describe_tls(struct arena *arena)
+/* Returns the TLS failure in the same words for both TLS libraries: libldap uses GnuTLS in Debian
+ * 12 and OpenSSL in Debian 13. */
+static const char *describe_tls_failure(struct arena *arena)
 {
     static const char failed[] = "certificate verify failed (";
-    const char *why = strstr(tls_reason, failed);
-    if (why) {
-        why += strlen(failed);
+    const char *cause = strstr(tls_reason, failed);
+    if (cause) {
+        cause += strlen(failed);
         return arena_format(arena, "TLS: the certificate is not trusted: %.*s",
-                            (int)strcspn(why, ")"), why);
+                            (int)strcspn(cause, ")"), cause);
     }
     if (strstr(tls_reason, "(unknown error code)")) {
-        /* GnuTLS has no word for what libldap itself refuses: the chain leads to no known root. */
+        /* With GnuTLS libldap gives no reason if the chain ends at an unknown root. */
         return "TLS: the certificate is not trusted";
     }
     return arena_string(arena, tls_reason);
 }
 
-/* Why a connection could not be made, as far as libldap lets us know. */
-static const char *describe_failure(const struct controller_attempt *attempt, LDAP *ldap, int code)
+/* Returns the cause of a failure to connect, as precisely as libldap reports it. */
+static const char *describe_connect_failure(const struct controller_attempt *attempt, LDAP *ldap,
+                                            int code)
 {
     struct arena *arena = attempt->arena;
     char *diagnostic = NULL;
     const char *text = ldap_err2string(code);
     const char *more = "";
-    if (is_silent(attempt, code)) {
+    if (is_timeout(attempt, code)) {
         return "no answer in time";
     }
     if (ldap_get_option(ldap, LDAP_OPT_DIAGNOSTIC_MESSAGE, &diagnostic) == LDAP_OPT_SUCCESS &&
@@ -98,12 +103,12 @@ static const char *describe_failure(const struct controller_attempt *attempt, LD
     }
     ldap_memfree(diagnostic);
     if (*tls_reason) {
-        more = describe_tls(arena);
+        more = describe_tls_failure(arena);
     }
     return *more ? arena_format(arena, "%s (%s)", text, more) : text;
 }
 
-/* --- its name -------------------------------------------------------------------------------- */
+/* --- URIs ------------------------------------------------------------------------------------ */
 
 char *controller_uri(const struct config *config, const char *text, size_t length)
 {
@@ -130,59 +135,60 @@ char *controller_uri(const struct config *config, const char *text, size_t lengt
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-static struct timeval timeval_of(int64_t microseconds)
+static struct timeval make_timeval(int64_t microseconds)
 {
     return (struct timeval){.tv_sec = microseconds / US_PER_S, .tv_usec = microseconds % US_PER_S};
 }
 
-static bool set_integer(LDAP *ldap, int option, int value)
+static bool set_integer_option(LDAP *ldap, int option, int value)
 {
     return ldap_set_option(ldap, option, &value) == LDAP_OPT_SUCCESS;
 }
 
-static bool set_time(LDAP *ldap, int option, int64_t microseconds)
+static bool set_time_option(LDAP *ldap, int option, int64_t microseconds)
 {
-    struct timeval time = timeval_of(microseconds);
+    struct timeval time = make_timeval(microseconds);
     return ldap_set_option(ldap, option, &time) == LDAP_OPT_SUCCESS;
 }
 
-/* Referrals are off: libldap would chase those to other naming contexts, with a bind each. */
-static bool set_options(LDAP *ldap, int64_t timeout)
+/* Disables referrals, because libldap would follow those to other naming contexts and bind
+ * there. */
+static bool set_ldap_options(LDAP *ldap, int64_t timeout)
 {
-    return set_integer(ldap, LDAP_OPT_PROTOCOL_VERSION, LDAP_VERSION3) &&
+    return set_integer_option(ldap, LDAP_OPT_PROTOCOL_VERSION, LDAP_VERSION3) &&
            ldap_set_option(ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ldap, LDAP_OPT_RESTART, LDAP_OPT_ON) == LDAP_OPT_SUCCESS &&
-           set_integer(ldap, LDAP_OPT_DEREF, LDAP_DEREF_NEVER) &&
-           set_integer(ldap, LDAP_OPT_SIZELIMIT, LDAP_NO_LIMIT) &&
-           set_integer(ldap, LDAP_OPT_TIMELIMIT, LDAP_NO_LIMIT) &&
-           set_time(ldap, LDAP_OPT_NETWORK_TIMEOUT, timeout) &&
-           set_time(ldap, LDAP_OPT_TIMEOUT, timeout) &&
-           set_integer(ldap, LDAP_OPT_X_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
-           set_integer(ldap, LDAP_OPT_X_KEEPALIVE_INTERVAL, KEEPALIVE_INTERVAL_S) &&
-           set_integer(ldap, LDAP_OPT_X_KEEPALIVE_PROBES, KEEPALIVE_PROBES);
+           set_integer_option(ldap, LDAP_OPT_DEREF, LDAP_DEREF_NEVER) &&
+           set_integer_option(ldap, LDAP_OPT_SIZELIMIT, LDAP_NO_LIMIT) &&
+           set_integer_option(ldap, LDAP_OPT_TIMELIMIT, LDAP_NO_LIMIT) &&
+           set_time_option(ldap, LDAP_OPT_NETWORK_TIMEOUT, timeout) &&
+           set_time_option(ldap, LDAP_OPT_TIMEOUT, timeout) &&
+           set_integer_option(ldap, LDAP_OPT_X_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S) &&
+           set_integer_option(ldap, LDAP_OPT_X_KEEPALIVE_INTERVAL, KEEPALIVE_INTERVAL_S) &&
+           set_integer_option(ldap, LDAP_OPT_X_KEEPALIVE_PROBES, KEEPALIVE_PROBES);
 }
 
-/* A TLS context of the handle's own. The chain must lead to a root, and the certificate be for this
- * host: by its alternative names if it has any (RFC 6125 6.4.4), and only else by its common name.
- */
-static bool set_tls(LDAP *ldap, const char *ca_file)
+/* Creates a TLS context for this handle. The chain must end at a trusted root, and the
+ * certificate must match the host: its alternative names if it has any (RFC 6125 6.4.4), else
+ * its common name. */
+static bool set_tls_options(LDAP *ldap, const char *ca_file)
 {
-    return set_integer(ldap, LDAP_OPT_X_TLS_REQUIRE_CERT, LDAP_OPT_X_TLS_DEMAND) &&
-           set_integer(ldap, LDAP_OPT_X_TLS_REQUIRE_SAN, LDAP_OPT_X_TLS_TRY) &&
-           set_integer(ldap, LDAP_OPT_X_TLS_PROTOCOL_MIN, LDAP_OPT_X_TLS_PROTOCOL_TLS1_2) &&
+    return set_integer_option(ldap, LDAP_OPT_X_TLS_REQUIRE_CERT, LDAP_OPT_X_TLS_DEMAND) &&
+           set_integer_option(ldap, LDAP_OPT_X_TLS_REQUIRE_SAN, LDAP_OPT_X_TLS_TRY) &&
+           set_integer_option(ldap, LDAP_OPT_X_TLS_PROTOCOL_MIN, LDAP_OPT_X_TLS_PROTOCOL_TLS1_2) &&
            ldap_set_option(ldap, LDAP_OPT_X_TLS_CACERTDIR, NULL) == LDAP_OPT_SUCCESS &&
            ldap_set_option(ldap, LDAP_OPT_X_TLS_CACERTFILE,
                            *ca_file ? ca_file : system_certificates) == LDAP_OPT_SUCCESS &&
-           set_integer(ldap, LDAP_OPT_X_TLS_NEWCTX, 0);
+           set_integer_option(ldap, LDAP_OPT_X_TLS_NEWCTX, 0);
 }
 
 /* Waits for the answer to a bind, StartTLS or a read. Returns its result code. */
-static int wait_simple(struct arena *arena, LDAP *ldap, int message_id, int64_t patience,
-                       const char **diagnostic_r)
+static int wait_for_result(struct arena *arena, LDAP *ldap, int message_id, int64_t timeout_us,
+                           const char **diagnostic_r)
 {
     LDAPMessage *message = NULL;
     char *diagnostic = NULL;
-    struct timeval time = timeval_of(patience);
+    struct timeval time = make_timeval(timeout_us);
     int code = LDAP_OTHER;
     int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &message);
     if (type == 0) {
@@ -199,22 +205,22 @@ static int wait_simple(struct arena *arena, LDAP *ldap, int message_id, int64_t 
     return parsed == LDAP_SUCCESS ? code : parsed;
 }
 
-/* RFC 4511 4.14, before anything else is said. */
+/* Sends StartTLS (RFC 4511 4.14), which must be the first request, and starts TLS. */
 static int start_tls(const struct controller_attempt *attempt, LDAP *ldap)
 {
     int message_id = 0;
     const char *diagnostic;
-    int64_t patience = deadline_expect_connect(attempt->deadline);
+    int64_t timeout_us = deadline_expect_connect(attempt->deadline);
     int code = ldap_start_tls(ldap, NULL, NULL, &message_id);
     if (code == LDAP_SUCCESS) {
-        code = wait_simple(attempt->arena, ldap, message_id, patience, &diagnostic);
+        code = wait_for_result(attempt->arena, ldap, message_id, timeout_us, &diagnostic);
     }
     return code == LDAP_SUCCESS ? ldap_install_tls(ldap) : code;
 }
 
-/* Nothing below TLS 1.2. libldap has an option for it, of which it takes no notice when it is built
- * with GnuTLS, as Debian's is (2.5.13); so what was agreed on is looked at before anything is said.
- * The names are "TLS1.3" of GnuTLS and "TLSv1.3" of OpenSSL. */
+/* True if the negotiated version is TLS 1.2 or newer. Checks it before the first request, because
+ * libldap ignores its option for the minimum version when it is built with GnuTLS (2.5.13 in Debian
+ * 12). GnuTLS names the version "TLS1.3", OpenSSL "TLSv1.3". */
 static bool is_modern_tls(LDAP *ldap)
 {
     char *version = NULL;
@@ -246,10 +252,10 @@ LDAP *controller_open(const struct controller_attempt *attempt, const char **cau
         *cause_r = ldap_err2string(code);
         return NULL;
     }
-    if (!deadline_add(ldap, attempt->deadline) || !set_options(ldap, timeout)) {
-        *cause_r = "an option is refused by libldap";
-    } else if (encrypted && !set_tls(ldap, config->ldap_tls_ca_file)) {
-        *cause_r = "TLS cannot be set up: is LDAP_TLS_CA_FILE a file of certificates?";
+    if (!deadline_add(ldap, attempt->deadline) || !set_ldap_options(ldap, timeout)) {
+        *cause_r = "libldap rejects an option";
+    } else if (encrypted && !set_tls_options(ldap, config->ldap_tls_ca_file)) {
+        *cause_r = "cannot set up TLS: check that LDAP_TLS_CA_FILE is a file of PEM certificates";
     } else {
         code = ldap_connect(ldap);
         if (code == LDAP_SUCCESS && config->ldap_start_tls) {
@@ -258,9 +264,9 @@ LDAP *controller_open(const struct controller_attempt *attempt, const char **cau
         if (code == LDAP_SUCCESS && (!encrypted || is_modern_tls(ldap))) {
             return ldap;
         }
-        *silent_r = is_silent(attempt, code);
-        *cause_r = code == LDAP_SUCCESS ? "the controller has no TLS 1.2"
-                                        : describe_failure(attempt, ldap, code);
+        *silent_r = is_timeout(attempt, code);
+        *cause_r = code == LDAP_SUCCESS ? "the controller does not support TLS 1.2"
+                                        : describe_connect_failure(attempt, ldap, code);
     }
     ldap_unbind_ext(ldap, NULL, NULL);
     return NULL;
@@ -268,7 +274,7 @@ LDAP *controller_open(const struct controller_attempt *attempt, const char **cau
 
 /* --- binding --------------------------------------------------------------------------------- */
 
-bool controller_refuses(int code)
+bool controller_is_refusal(int code)
 {
     return code == LDAP_INVALID_CREDENTIALS || code == LDAP_INAPPROPRIATE_AUTH ||
            code == LDAP_INVALID_DN_SYNTAX || code == LDAP_NO_SUCH_OBJECT;
@@ -282,64 +288,63 @@ int controller_bind(const struct controller_attempt *attempt, LDAP *ldap, const 
     *diagnostic_r = "";
     if (!secret.bv_len || !*dn) {
         *diagnostic_r = "the name or the password is empty";
-        return LDAP_INAPPROPRIATE_AUTH; /* it would succeed as anonymous: RFC 4513 5.1.2 */
+        return LDAP_INAPPROPRIATE_AUTH; /* would succeed as an anonymous bind: RFC 4513 5.1.2 */
     }
-    int64_t patience = deadline_expect_answer(attempt->deadline);
+    int64_t timeout_us = deadline_expect_answer(attempt->deadline);
     int code = ldap_sasl_bind(ldap, dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, &message_id);
     return code == LDAP_SUCCESS
-               ? wait_simple(attempt->arena, ldap, message_id, patience, diagnostic_r)
+               ? wait_for_result(attempt->arena, ldap, message_id, timeout_us, diagnostic_r)
                : code;
 }
 
-static const char *bind_cause(struct arena *arena, int code, const char *diagnostic)
+static const char *describe_bind_failure(struct arena *arena, int code, const char *diagnostic)
 {
     switch (code) {
     case LDAP_STRONG_AUTH_REQUIRED: /* 00002028 */
         return arena_format(arena,
-                            "the controller demands signing or encryption (%s): set LDAP_USE_SSL "
+                            "the controller requires signing or encryption (%s): set LDAP_USE_SSL "
                             "or LDAP_START_TLS",
                             diagnostic);
     case LDAP_INVALID_CREDENTIALS:
-        return arena_format(arena, "the bind of LDAP_BIND_DN is refused: %s",
+        return arena_format(arena, "the bind as LDAP_BIND_DN was refused: %s",
                             result_bind_reason(diagnostic));
     case LDAP_TIMEOUT:
         return "no answer to the bind in time";
     default:
-        return arena_format(arena, "the bind of LDAP_BIND_DN failed: %s%s%s", ldap_err2string(code),
+        return arena_format(arena, "the bind as LDAP_BIND_DN failed: %s%s%s", ldap_err2string(code),
                             *diagnostic ? ": " : "", diagnostic);
     }
 }
 
-/* Waits until the service account may be tried, while another process does. BIND_WAIT: that took
- * too long. */
-static enum circuit_bind wait_for_turn(const struct controller_attempt *attempt)
+/* Waits while another process binds as the service account. CIRCUIT_BIND_WAIT means a timeout. */
+static enum circuit_bind wait_for_bind_permission(const struct controller_attempt *attempt)
 {
     int64_t began = clock_steady_us();
-    int64_t patience = attempt->deadline->answer_us;
+    int64_t timeout_us = attempt->deadline->answer_us;
     for (;;) {
         int64_t now = clock_steady_us();
-        enum circuit_bind turn = circuit_bind(attempt->circuit, attempt->index, now, patience);
-        if (turn != BIND_WAIT || now >= attempt->deadline->call ||
-            circuit_silent_since(attempt->circuit, attempt->index, began)) {
-            return turn;
+        enum circuit_bind result = circuit_bind(attempt->circuit, attempt->index, now, timeout_us);
+        if (result != CIRCUIT_BIND_WAIT || now >= attempt->deadline->call ||
+            circuit_was_silent_since(attempt->circuit, attempt->index, began)) {
+            return result;
         }
-        nanosleep(&(struct timespec){.tv_nsec = TURN_PAUSE_NS}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = BIND_POLL_NS}, NULL);
     }
 }
 
-/* Binds, and lets all processes know what came of it. */
-static enum controller_result bind_in_turn(const struct controller_attempt *attempt, LDAP *ldap,
-                                           const char **why_r)
+/* Binds as the service account when the circuit permits it, and records the result there. */
+static enum controller_result bind_service_account(const struct controller_attempt *attempt,
+                                                   LDAP *ldap, const char **cause_r)
 {
     const char *diagnostic = "";
-    switch (wait_for_turn(attempt)) {
-    case BIND_REFUSED:
-        *why_r = "the bind of LDAP_BIND_DN was refused a moment ago";
+    switch (wait_for_bind_permission(attempt)) {
+    case CIRCUIT_BIND_REFUSED:
+        *cause_r = "the bind as LDAP_BIND_DN was refused a moment ago: not tried again yet";
         return CONTROLLER_REFUSES_CREDENTIALS;
-    case BIND_WAIT:
-        *why_r = "no time was left to bind";
+    case CIRCUIT_BIND_WAIT:
+        *cause_r = "no time was left to bind";
         return CONTROLLER_NOT_TRIED;
-    case BIND_ALLOWED:
+    case CIRCUIT_BIND_ALLOWED:
         break;
     }
     int64_t began = clock_steady_us();
@@ -347,17 +352,17 @@ static enum controller_result bind_in_turn(const struct controller_attempt *atte
                                attempt->config->ldap_bind_password, &diagnostic);
     if (code == LDAP_SUCCESS) {
         measure_operation("bind", began, NULL);
-        circuit_bind_accepted(attempt->circuit, attempt->index, clock_steady_us());
+        circuit_record_bind_success(attempt->circuit, attempt->index, clock_steady_us());
         return CONTROLLER_CONNECTED;
     }
-    *why_r = bind_cause(attempt->arena, code, diagnostic);
-    if (controller_refuses(code)) {
+    *cause_r = describe_bind_failure(attempt->arena, code, diagnostic);
+    if (controller_is_refusal(code)) {
         measure_operation("bind", began, "credentials");
-        circuit_bind_refused(attempt->circuit, attempt->index, clock_steady_us());
+        circuit_record_bind_refusal(attempt->circuit, attempt->index, clock_steady_us());
         return CONTROLLER_REFUSES_CREDENTIALS;
     }
-    circuit_bind_unanswered(attempt->circuit);
-    bool silent = is_silent(attempt, code);
+    circuit_record_bind_unknown(attempt->circuit);
+    bool silent = is_timeout(attempt, code);
     measure_operation("bind", began, silent ? "silent" : "lost");
     return silent ? CONTROLLER_SILENT : CONTROLLER_FAILED;
 }
@@ -365,22 +370,22 @@ static enum controller_result bind_in_turn(const struct controller_attempt *atte
 enum controller_result controller_connect(const struct controller_attempt *attempt, LDAP **ldap_r,
                                           const char **cause_r)
 {
-    const char *why = NULL;
+    const char *cause = NULL;
     bool silent = false;
     int64_t began = clock_steady_us();
-    LDAP *ldap = controller_open(attempt, &why, &silent);
+    LDAP *ldap = controller_open(attempt, &cause, &silent);
     if (!ldap) {
         measure_operation("connect", began, silent ? "silent" : "lost");
-        *cause_r = arena_format(attempt->arena, "%s: %s", attempt->uri, why);
+        *cause_r = arena_format(attempt->arena, "%s: %s", attempt->uri, cause);
         return silent ? CONTROLLER_SILENT : CONTROLLER_FAILED;
     }
     measure_operation("connect", began, NULL);
-    enum controller_result result = bind_in_turn(attempt, ldap, &why);
+    enum controller_result result = bind_service_account(attempt, ldap, &cause);
     if (result == CONTROLLER_CONNECTED) {
         *ldap_r = ldap;
         return result;
     }
-    *cause_r = arena_format(attempt->arena, "%s: %s", attempt->uri, why);
+    *cause_r = arena_format(attempt->arena, "%s: %s", attempt->uri, cause);
     ldap_unbind_ext(ldap, NULL, NULL);
     return result;
 }
@@ -392,10 +397,10 @@ int controller_read_root(const struct controller_attempt *attempt, LDAP *ldap)
     char *attributes[] = {"highestCommittedUSN", NULL};
     const char *diagnostic;
     int message_id = 0;
-    int64_t patience = deadline_expect_answer(attempt->deadline);
+    int64_t timeout_us = deadline_expect_answer(attempt->deadline);
     int code = ldap_search_ext(ldap, "", LDAP_SCOPE_BASE, NULL, attributes, 0, NULL, NULL, NULL,
                                LDAP_NO_LIMIT, &message_id);
     return code == LDAP_SUCCESS
-               ? wait_simple(attempt->arena, ldap, message_id, patience, &diagnostic)
+               ? wait_for_result(attempt->arena, ldap, message_id, timeout_us, &diagnostic)
                : code;
 }

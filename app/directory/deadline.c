@@ -1,14 +1,14 @@
 /*
- * Deadline: the time that a call has left, and a layer of liblber's socket buffer, between TCP and
- * TLS, that never waits for the other side beyond it.
+ * Deadline: limits the time of a call with a layer in liblber's socket buffer, between TCP and TLS.
+ * The layer does not wait for the peer beyond the deadline.
  *
- * The layer is needed because libldap's own time-outs have holes: with GnuTLS its TLS handshake spins on a
- * peer that is silent (libldap 2.5.13; a controller that is stopped accepts the connection by its
- * backlog and then says nothing), and a read that began goes on to the end of the TLS record. Here
- * both end with ETIMEDOUT, which GnuTLS and liblber take for a lost connection.
+ * It is needed because libldap's own timeouts have gaps. With GnuTLS the TLS handshake loops
+ * without end if the peer does not respond (libldap 2.5.13): a stopped controller does not,
+ * although its kernel accepts the connection. And a read that has begun waits for the rest of the
+ * TLS record. Here both end with ETIMEDOUT, which GnuTLS and liblber treat as a lost connection.
  *
- * Above it stands liblber's own read-ahead, so that a piece of an answer costs one wait and one read
- * and not two for each TLS record.
+ * liblber's read-ahead layer is placed above it, so that reading a TLS record takes one poll() and
+ * one read() instead of two of each.
  */
 #include "directory/deadline.h"
 
@@ -19,14 +19,14 @@
 
 enum {
     LEVEL = (LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2, /* read-ahead is above */
-    WRITE_MOST = 4096, /* what a writable socket takes at once, even if it is a blocking one */
+    WRITE_MOST = 4096, /* a writable socket accepts as much without blocking */
     WAIT_MOST_MS = 60 * 1000,
 };
 
 /* --- the socket layer ------------------------------------------------------------------------ */
 
 /* Waits for `events` until the deadline. False, with errno set, if it passes. */
-static bool wait_for(Sockbuf_IO_Desc *layer, short events)
+static bool wait_until_ready(Sockbuf_IO_Desc *layer, short events)
 {
     const struct deadline *deadline = layer->sbiod_pvt;
     struct pollfd poll_fd = {.fd = -1, .events = events};
@@ -51,7 +51,7 @@ static bool wait_for(Sockbuf_IO_Desc *layer, short events)
     }
 }
 
-static int setup(Sockbuf_IO_Desc *layer, void *deadline)
+static int setup_layer(Sockbuf_IO_Desc *layer, void *deadline)
 {
     layer->sbiod_pvt = deadline;
     return 0;
@@ -63,20 +63,20 @@ static int remove_layer(Sockbuf_IO_Desc *layer)
     return 0;
 }
 
-static int control(Sockbuf_IO_Desc *layer, int option, void *argument)
+static int control_layer(Sockbuf_IO_Desc *layer, int option, void *argument)
 {
     return LBER_SBIOD_CTRL_NEXT(layer, option, argument);
 }
 
-static ber_slen_t read_bytes(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t length)
+static ber_slen_t read_layer(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t length)
 {
-    return wait_for(layer, POLLIN) ? LBER_SBIOD_READ_NEXT(layer, bytes, length) : -1;
+    return wait_until_ready(layer, POLLIN) ? LBER_SBIOD_READ_NEXT(layer, bytes, length) : -1;
 }
 
-static ber_slen_t write_bytes(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t length)
+static ber_slen_t write_layer(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t length)
 {
     ber_len_t most = length < WRITE_MOST ? length : WRITE_MOST;
-    return wait_for(layer, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(layer, bytes, most) : -1;
+    return wait_until_ready(layer, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(layer, bytes, most) : -1;
 }
 
 static int close_layer(Sockbuf_IO_Desc *layer)
@@ -87,14 +87,15 @@ static int close_layer(Sockbuf_IO_Desc *layer)
 
 bool deadline_add(LDAP *ldap, struct deadline *deadline)
 {
-    static Sockbuf_IO io = {setup, remove_layer, control, read_bytes, write_bytes, close_layer};
+    static Sockbuf_IO io = {setup_layer, remove_layer, control_layer,
+                            read_layer,  write_layer,  close_layer};
     Sockbuf *socket = NULL;
     return ldap_get_option(ldap, LDAP_OPT_SOCKBUF, (void *)&socket) == LDAP_OPT_SUCCESS && socket &&
            ber_sockbuf_add_io(socket, &io, LEVEL, deadline) == 0 &&
            ber_sockbuf_add_io(socket, &ber_sockbuf_io_readahead, LEVEL + 1, NULL) == 0;
 }
 
-/* --- the time that is left ------------------------------------------------------------------- */
+/* --- the deadlines --------------------------------------------------------------------------- */
 
 void deadline_begin(struct deadline *deadline)
 {
@@ -109,8 +110,9 @@ void deadline_extend(struct deadline *deadline, int64_t now)
     }
 }
 
-/* Returns at most `timeout`, and not beyond the call's deadline. */
-static int64_t expect_within(struct deadline *deadline, int64_t timeout)
+/* Sets the deadline of reads and writes to `timeout` from now, or to the end of the call if that is
+ * earlier. Returns the time until then, at least one microsecond. */
+static int64_t set_io_deadline(struct deadline *deadline, int64_t timeout)
 {
     int64_t now = clock_steady_us();
     int64_t left = deadline->call - now;
@@ -124,12 +126,12 @@ static int64_t expect_within(struct deadline *deadline, int64_t timeout)
 
 int64_t deadline_expect_answer(struct deadline *deadline)
 {
-    return expect_within(deadline, deadline->answer_us);
+    return set_io_deadline(deadline, deadline->answer_us);
 }
 
 int64_t deadline_expect_connect(struct deadline *deadline)
 {
-    return expect_within(deadline, deadline->connect_us);
+    return set_io_deadline(deadline, deadline->connect_us);
 }
 
 bool deadline_io_passed(const struct deadline *deadline)

@@ -1,6 +1,6 @@
 /*
- * Deadline: the time that a call of the directory has left. Times are of the steady clock, in
- * microseconds.
+ * Deadline: limits the time that a directory call takes. Times are microseconds of the steady
+ * clock.
  */
 #ifndef DIRECTORY_DEADLINE_H
 #define DIRECTORY_DEADLINE_H
@@ -13,28 +13,28 @@
 
 struct deadline {
     int64_t connect_us, answer_us; /* the configured timeouts */
-    int64_t call;                  /* end of the call under way */
-    int64_t io;                    /* end of the read or write under way */
+    int64_t call;                  /* end of the current call */
+    int64_t io;                    /* end of the current read or write */
 };
 
-/* A call begins: it ends after both timeouts together. */
+/* Begins a call, which ends after the sum of both timeouts. */
 void deadline_begin(struct deadline *deadline);
 
-/* An answer came at `now`, so the controller serves: the call may take the time of an answer from
- * then on. */
+/* Extends the call to at least `now` + answer_us, because an answer shows that the controller
+ * serves. */
 void deadline_extend(struct deadline *deadline, int64_t now);
 
-/* Call it before sending: returns how long the answer may take, at least one microsecond. Reads and
- * writes end then, too. */
+/* Sets the deadline of reads and writes for a request; call it before sending. Returns how long the
+ * answer may take, at least one microsecond. */
 int64_t deadline_expect_answer(struct deadline *deadline);
 
-/* The counterpart for TCP and TLS. */
+/* Like deadline_expect_answer(), for connecting with TCP and TLS. */
 int64_t deadline_expect_connect(struct deadline *deadline);
 
-/* True if the time of the read or write under way is over. */
+/* True if the deadline of the current read or write has passed. */
 bool deadline_io_passed(const struct deadline *deadline);
 
-/* From now on reads and writes of this handle fail with ETIMEDOUT at deadline->io, which may change
+/* Makes reads and writes of this handle fail with ETIMEDOUT at deadline->io, which may be changed
  * at any time. The deadline must outlive the handle. */
 bool deadline_add(LDAP *ldap, struct deadline *deadline) MUST_CHECK;
 

@@ -1,4 +1,4 @@
-/* Directory: prepares the memory that all processes share, before the master forks. */
+/* Directory: allocates the shared memory of this folder before the master forks. */
 #include "directory/directory.h"
 
 #include "directory/circuit.h"
@@ -10,7 +10,7 @@ void directory_share(void)
     lockout_share();
 }
 
-void directory_prepare(const struct config *config)
+void directory_prepare_circuit(const struct config *config)
 {
     struct directory *directory = directory_new(config);
     directory_free(&directory);

@@ -1,14 +1,14 @@
 /*
- * Directory: Active Directory through one bound connection a worker; logins alone have others.
+ * Directory: access to Active Directory. Each worker keeps one bound LDAP connection; each login
+ * opens a connection of its own.
  *
- * Resources describe a class of objects (struct directory_class) and say what they want in terms of
- * field maps and changes; how Active Directory wants to be asked stands in this folder alone.
- * Everything that is returned lives in the caller's arena. No function here writes to a log what a
- * change holds: it may be a password.
+ * A resource describes its class of objects (struct directory_class) with a field map and passes
+ * changes in terms of that map; only this folder knows the LDAP requests. All results are allocated
+ * in the caller's arena. No function logs the content of a change, because it may be a password.
  *
- * A directory that is silent or gone is borne for LDAP_CONNECT_TIMEOUT_MS and LDAP_TIMEOUT_MS
- * together, however many servers there are, and then is ERR_DIRECTORY_UNAVAILABLE. Every function
- * that asks it can return that and ERR_DIRECTORY_CREDENTIALS.
+ * If the directory is unreachable or does not respond, a call returns ERR_DIRECTORY_UNAVAILABLE
+ * after at most LDAP_CONNECT_TIMEOUT_MS + LDAP_TIMEOUT_MS, however many servers LDAP_SERVER names.
+ * Every function that sends a request can return this error and ERR_DIRECTORY_CREDENTIALS.
  *
  * Sources: MS-ADTS (Active Directory technical specification), MS-SAMR, RFC 4511 to 4519, RFC 2696
  * (paged results), RFC 2891 (server-side sorting), draft-ietf-ldapext-ldapv3-vlv-09.
@@ -30,15 +30,15 @@ struct arena;
 struct buffer;
 struct config;
 
-/* One worker's view of the directory: its connection, and the little that is remembered. */
+/* The directory client of one process: its connection and its caches. */
 struct directory;
 
-/* Which entries are what, as filters (RFC 4515). */
-#define DIRECTORY_PEOPLE "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
-#define DIRECTORY_GROUPS "(objectClass=group)"
+/* Filters (RFC 4515) that select users and groups. */
+#define DIRECTORY_USER_FILTER "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
+#define DIRECTORY_GROUP_FILTER "(objectClass=group)"
 
-/* Of groupType (MS-ADTS 2.2.12), a signed number of 32 bits: where the group counts, and whether
- * permissions can be given to it. */
+/* Bits of groupType (MS-ADTS 2.2.12), a signed 32-bit integer: the scope of the group, and
+ * GROUP_SECURITY if it can be granted permissions. */
 enum {
     GROUP_GLOBAL = 0x2,
     GROUP_DOMAIN_LOCAL = 0x4,
@@ -46,86 +46,88 @@ enum {
 };
 #define GROUP_SECURITY INT64_C(0x80000000)
 
-/* Characters that an account name cannot have, besides control characters (MS-SAMR 3.1.1.6). */
-#define DIRECTORY_NOT_IN_ACCOUNT_NAMES "\"/\\[]:;|=,+*?<>@"
+/* Characters that an account name must not contain, besides control characters (MS-SAMR
+ * 3.1.1.6). */
+#define DIRECTORY_ACCOUNT_NAME_INVALID "\"/\\[]:;|=,+*?<>@"
 
-/* A class of objects. Static tables in resources/. */
+/* A class of objects. Defined as static tables in resources/. */
 struct directory_class {
-    const char *filter;                /* RFC 4515: which entries are of this class */
-    const char *name_attribute;        /* what a name in a path is compared with */
-    const char *rdn_attribute;         /* what the entry is named by: "CN", "OU" */
-    const char *sort_attribute;        /* the order of lists */
-    const char *const *searched;       /* the attributes that ?search= looks in; NULL ends */
-    const char *const *object_classes; /* of a new entry; NULL ends */
-    const struct field *fields;        /* what is read of an entry, and how it is bound */
-    const char *parent_field; /* what a client calls the parent of a new one: "ou", "parent_dn" */
+    const char *filter;                /* RFC 4515 filter that selects entries of this class */
+    const char *name_attribute;        /* attribute that a name in a URL path is matched against */
+    const char *rdn_attribute;         /* attribute of the entry's RDN: "CN", "OU" */
+    const char *sort_attribute;        /* attribute that lists are sorted by */
+    const char *const *searched;       /* attributes that ?search= matches; ends with NULL */
+    const char *const *object_classes; /* objectClass of a new entry; ends with NULL */
+    const struct field *fields;        /* the fields to read, and the attributes they map to */
+    const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
 };
 
 /* One object as it was read. */
 struct directory_entry {
     const char *dn;
-    const char *guid;     /* objectGUID as text: names the object wherever it is moved to */
-    struct value *values; /* parallel to the class's fields */
+    const char *guid;     /* objectGUID as text; stays the same when the object is moved */
+    struct value *values; /* one for each of the class's fields, in the same order */
 };
 
 struct directory_page {
     struct directory_entry *const *entries;
     size_t count;
-    int64_t total; /* of the whole list, by the server's count */
+    int64_t total; /* size of the whole list, as the server reports it */
 };
 
-/* A set of changes of one object; created by directory_changes_new(). */
+/* A set of changes to one object; created by directory_changes_new(). */
 struct directory_changes;
 
-/* Adds a line to `faults` for everything that is wrong with the settings and can be seen without
- * asking the directory. False if there is any. */
+/* Validates the settings without contacting the directory. Appends a line to `faults` for each
+ * invalid setting; returns false if there is any. */
 bool directory_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
-/* In the master, before it forks for the first time: what is known of the controllers shall be
- * known to all processes together. */
+/* Moves the states of the controllers and the lockout counts to shared memory. The master calls it
+ * once, before its first fork. */
 void directory_share(void);
 
-/* In the master, before it forks workers with these settings: what is known of the controllers is
- * kept if the settings are those of before, and begins anew if they are others. */
-void directory_prepare(const struct config *config);
+/* Allocates the shared controller states for these settings, or keeps them if the settings are
+ * unchanged. The master calls it before it forks workers with these settings. */
+void directory_prepare_circuit(const struct config *config);
 
-/* Does not connect yet: the first use does. `config` must outlive it. */
+/* Does not connect: the first request does. `config` must outlive the result. */
 struct directory *directory_new(const struct config *config);
 void directory_free(struct directory **directory);
 
 /*
- * The one object of the class that is called `name`, below `parent_dn` (directly) or, if that is
- * NULL, anywhere below the base DN. ERR_NOT_FOUND; ERR_AMBIGUOUS with the DNs if there are several;
- * ERR_PARENT_NOT_FOUND, or ERR_VALIDATION about "parent_dn" if it is outside of the base DN.
+ * Finds the object of the class with this name, directly below `parent_dn` or, if that is NULL,
+ * anywhere below the base DN. Returns ERR_NOT_FOUND if there is none; ERR_AMBIGUOUS with their DNs
+ * as details if there are several; ERR_PARENT_NOT_FOUND if the parent does not exist;
+ * ERR_VALIDATION for "parent_dn" if that is outside the base DN.
  */
 struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r) MUST_CHECK;
 
-/* Like directory_find(), for an object that is about to be changed or deleted: does not read
- * member and memberOf, which may have thousands of values; their fields are absent. */
+/* Like directory_find(), for an object to change or delete: leaves the fields of member and
+ * memberOf absent, because these attributes may have thousands of values. */
 struct error *directory_find_target(struct directory *directory, struct arena *arena,
                                     const struct directory_class *class, const char *name,
                                     const char *parent_dn,
                                     struct directory_entry **entry_r) MUST_CHECK;
 
-/* Reads an object again after a change that succeeded. If it cannot be read: ERR_RESULT_UNREAD. */
+/* Reads an object again after a successful change. ERR_RESULT_UNREAD if it cannot be read. */
 struct error *directory_read(struct directory *directory, struct arena *arena,
                              const struct directory_class *class,
                              const struct directory_entry *entry,
                              struct directory_entry **entry_r) MUST_CHECK;
 
-/* One page of the class, sorted, by a virtual list view: `skip` objects are passed over, at most
- * `limit` (1 to 1000) are read. `search` may be NULL. */
+/* Reads one sorted page of the class through a virtual list view: skips `skip` objects and reads at
+ * most `limit` (1 to 1000). `search` may be NULL. */
 struct error *directory_list(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *search, int64_t skip,
                              int64_t limit, struct directory_page *page_r) MUST_CHECK;
 
-/* An empty change. What it is filled with is not copied: the strings must live as long as it. */
+/* Creates an empty set of changes. Its strings are not copied: they must outlive it. */
 struct directory_changes *directory_changes_new(struct arena *arena);
 
-/* Takes over every field that is bound as text or as a number and has a value: null clears the
- * attribute. */
+/* Adds every field that maps to a text or integer attribute and is not absent; a null value clears
+ * the attribute. */
 void directory_change_fields(struct directory_changes *changes, const struct field *fields,
                              struct value *values);
 
@@ -133,28 +135,29 @@ void directory_change_fields(struct directory_changes *changes, const struct fie
 void directory_change_text(struct directory_changes *changes, const char *attribute,
                            const char *text);
 
-/* A reset of the password (unicodePwd, MS-ADTS 3.1.1.3.1.5): needs an encrypted connection. */
+/* Resets the password (unicodePwd, MS-ADTS 3.1.1.3.1.5). Requires an encrypted connection. */
 void directory_change_password(struct directory_changes *changes, const char *password);
 
-/* Sets or clears the bits of `mask` in userAccountControl and leaves all others as they stand. */
+/* Sets or clears the bits of `mask` in userAccountControl and keeps all others. */
 void directory_change_account_control(struct directory_changes *changes, int64_t mask, bool set);
 
-/* Renames (NULL: keeps the name) and moves (NULL: stays where it is). */
+/* Renames the object (NULL keeps its name) and moves it (NULL keeps its parent). */
 void directory_change_place(struct directory_changes *changes, const char *name,
                             const char *parent_dn);
 
-/* Creates an entry in one operation, named `name` below `parent_dn`. ERR_ALREADY_EXISTS,
- * ERR_PARENT_NOT_FOUND, ERR_PASSWORD_POLICY, ERR_PASSWORD_NEEDS_TLS … */
+/* Creates the entry `name` below `parent_dn` in one operation. Its errors include
+ * ERR_ALREADY_EXISTS, ERR_PARENT_NOT_FOUND, ERR_PASSWORD_POLICY and ERR_PASSWORD_NEEDS_TLS. */
 struct error *directory_add(struct directory *directory, struct arena *arena,
                             const struct directory_class *class, const char *name,
                             const char *parent_dn, const struct directory_changes *changes,
                             struct directory_entry **entry_r) MUST_CHECK;
 
 /*
- * Applies all changes to `entry`, or none: the move comes first, because it can be rolled back,
- * then one modify; the details of ERR_PARTIALLY_APPLIED name the changes that could not be
- * rolled back. `entry_r` is the object after the change. ERR_PROTECTED_OBJECT if the object, or for
- * a move one below it, is protected (protected.c).
+ * Applies all changes to `entry`, or none. Moves the object first, because a move can be rolled
+ * back, then sends all other changes as one modify operation. ERR_PARTIALLY_APPLIED, with the new
+ * DN as its detail, if the modify fails and the move cannot be rolled back. ERR_PROTECTED_OBJECT if
+ * the object is protected (protected.c), or if it is moved and an object below it is. `entry_r` is
+ * the object after the change.
  */
 struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_class *class,
@@ -162,21 +165,21 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_changes *changes,
                                struct directory_entry **entry_r) MUST_CHECK;
 
-/* Deletes the entry if nothing is below it: ERR_NOT_EMPTY. ERR_PROTECTED_OBJECT. */
+/* Deletes the entry. ERR_NOT_EMPTY if there are objects below it; ERR_PROTECTED_OBJECT if it is
+ * protected. */
 struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry) MUST_CHECK;
 
-/* --- rules that field maps name as checks ------------------------------------------------------
- */
+/* --- checks for field maps ------------------------------------------------------------------- */
 
-/* A distinguished name (RFC 4514). */
+/* Validates a distinguished name (RFC 4514). */
 enum fault_id directory_check_dn(const char *text, size_t length);
 
-/* MS-SAMR 3.1.1.6 and 3.1.1.8.4: no "/\[]:;|=,+*?<>@, no control characters, no dot at the end. */
+/* Validates a sAMAccountName (MS-SAMR 3.1.1.6 and 3.1.1.8.4): none of "/\[]:;|=,+*?<>@, no control
+ * characters, no dot at the end. */
 enum fault_id directory_check_account_name(const char *text, size_t length);
 
-/* A userPrincipalName that Active Directory can take apart: at most one @, no backslash at the end.
- */
+/* Validates a userPrincipalName: at most one @, no backslash at the end. */
 enum fault_id directory_check_principal_name(const char *text, size_t length);
 
 #endif

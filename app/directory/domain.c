@@ -1,6 +1,6 @@
 /*
- * Domain: its naming context and names, and how far the controller's clock is from ours, read from
- * the rootDSE (MS-ADTS 3.1.1.3.2) and from the domain's crossRef (6.1.1.2.1.1.5).
+ * Domain: reads the naming context, the controller's clock (both from the rootDSE, MS-ADTS
+ * 3.1.1.3.2) and the names of the domain (from its crossRef, MS-ADTS 6.1.1.2.1.1.5).
  */
 #include "directory/domain.h"
 
@@ -19,18 +19,13 @@
 #include <stdlib.h>
 
 enum {
-    KNOWN_US = 30 * US_PER_S,
+    CACHE_US = 30 * US_PER_S,
 };
 
-static const char *first_text(const struct raw_entry *raw, const char *name)
+static const char *get_first_text(const struct raw_entry *raw, const char *name)
 {
     const struct attribute *attribute = attribute_get(raw, name);
     return attribute && attribute->values->bv_len ? attribute->values->bv_val : NULL;
-}
-
-static char *own_copy(const char *text)
-{
-    return text ? must_string(text) : NULL;
 }
 
 static void clear_domain(void *data)
@@ -44,9 +39,10 @@ static void clear_domain(void *data)
 
 static const struct cache_kind domain_kind = {.size = sizeof(struct domain), .clear = clear_domain};
 
-/* The NetBIOS and the DNS name; both stay NULL if the service account may not read them. */
-static struct error *read_names(struct directory *directory, struct arena *arena,
-                                const char *configuration, const char *dn, struct domain *domain)
+/* Reads the NetBIOS and the DNS name; leaves them NULL if the service account cannot read them. */
+static struct error *read_domain_names(struct directory *directory, struct arena *arena,
+                                       const char *configuration, const char *dn,
+                                       struct domain *domain)
 {
     char *attributes[] = {"nETBIOSName", "dnsRoot", NULL};
     struct answer answer;
@@ -59,8 +55,10 @@ static struct error *read_names(struct directory *directory, struct arena *arena
     };
     struct error *error = query_run(directory, arena, &search, &answer);
     if (!error && answer.code == LDAP_SUCCESS && answer.count == 1) {
-        domain->netbios = own_copy(first_text(answer.entries, "nETBIOSName"));
-        domain->dns = own_copy(first_text(answer.entries, "dnsRoot"));
+        const char *netbios = get_first_text(answer.entries, "nETBIOSName");
+        const char *dns = get_first_text(answer.entries, "dnsRoot");
+        domain->netbios = netbios ? base_strdup(netbios) : NULL;
+        domain->dns = dns ? base_strdup(dns) : NULL;
     }
     return error;
 }
@@ -71,27 +69,27 @@ static struct error *read_domain(struct directory *directory, struct arena *aren
     char *attributes[] = {"defaultNamingContext", "configurationNamingContext", "currentTime",
                           NULL};
     struct raw_entry root;
-    int64_t theirs = clock_wall_ms();
+    int64_t controller_ms = clock_wall_ms();
     struct error *error = query_object(directory, arena, "", attributes, &root);
     if (error) {
         return error;
     }
-    const char *dn = first_text(&root, "defaultNamingContext");
-    const char *configuration = first_text(&root, "configurationNamingContext");
+    const char *dn = get_first_text(&root, "defaultNamingContext");
+    const char *configuration = get_first_text(&root, "configurationNamingContext");
     const struct attribute *time = attribute_get(&root, "currentTime");
     clear_domain(domain);
     dn = dn ? dn : connection_config(directory)->ldap_base_dn;
-    error = configuration ? read_names(directory, arena, configuration, dn, domain) : NULL;
+    error = configuration ? read_domain_names(directory, arena, configuration, dn, domain) : NULL;
     if (error) {
         return error;
     }
     if (time) {
-        (void)codec_time(time->values, &theirs);
+        (void)codec_time(time->values, &controller_ms);
     }
-    domain->lead_ms = theirs - clock_steady_us() / US_PER_MS;
-    domain->dn = must_string(dn);
+    domain->lead_ms = controller_ms - clock_steady_us() / US_PER_MS;
+    domain->dn = base_strdup(dn);
     domain->generation = connection_generation(directory);
-    domain->until = clock_steady_us() + KNOWN_US;
+    domain->until = clock_steady_us() + CACHE_US;
     return NULL;
 }
 

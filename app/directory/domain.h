@@ -1,4 +1,4 @@
-/* Domain: the names of the domain and the controller's clock. */
+/* Domain: reads the names of the domain and the controller's clock. */
 #ifndef DIRECTORY_DOMAIN_H
 #define DIRECTORY_DOMAIN_H
 
@@ -11,14 +11,14 @@ struct directory;
 
 /* The domain as the controller describes it. */
 struct domain {
-    char *dn;            /* malloc; its naming context; NULL: not known */
-    char *netbios, *dns; /* malloc; its names; NULL: not known */
-    int64_t lead_ms;     /* of the controller's clock over our steady one, which is never stepped */
-    uint64_t generation; /* of the connection: another controller has another clock */
+    char *dn;            /* malloc; naming context of the domain; NULL: unknown */
+    char *netbios, *dns; /* malloc; NetBIOS and DNS name; NULL: unknown */
+    int64_t lead_ms;     /* controller's wall clock minus our steady clock */
+    uint64_t generation; /* connection that it was read on: each controller has its own clock */
     int64_t until;       /* steady clock: when to read it again */
 };
 
-/* The domain as it was read at most half a minute ago. */
+/* Returns the domain, read at most 30 seconds ago. */
 struct error *domain_get(struct directory *directory, struct arena *arena,
                          const struct domain **domain_r) MUST_CHECK;
 

@@ -13,16 +13,16 @@ struct directory_entry;
 struct field;
 struct raw_entry;
 
-/* How much of an entry is read. ENTRY_WITHOUT_LINKS omits member and memberOf, which may have
- * thousands of values and need further searches for primary members and primary groups. */
+/* Selects how much of an entry to read. ENTRY_WITHOUT_LINKS omits member and memberOf, which may
+ * have thousands of values and need further searches for primary members and primary groups. */
 enum entry_extent { ENTRY_WHOLE, ENTRY_WITHOUT_LINKS };
 
-/* The attributes that the fields of a class are bound to, as libldap wants them. */
+/* Returns the attributes to request for the fields of a class, as a NULL-terminated array. */
 char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent);
 
-/* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of links are
- * absent. Searches again for what an answer omits: the rest of long attributes, and the primary
- * group. */
+/* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of member and
+ * memberOf are absent. Sends further searches for the remaining values of long attributes and for
+ * the primary group. */
 struct error *entry_decode(struct directory *directory, struct arena *arena,
                            const struct directory_class *class, enum entry_extent extent,
                            struct raw_entry *raw, struct directory_entry **entry_r) MUST_CHECK;

@@ -1,4 +1,4 @@
-/* Find: reads one object of a class by its name or DN, and decodes it. */
+/* Find: reads one object of a class by its name, DN or GUID, and decodes it. */
 #include "directory/find.h"
 
 #include "directory/attribute.h"
@@ -10,10 +10,10 @@
 
 #include <ldap.h>
 
-static struct error *find_by_name(struct directory *directory, struct arena *arena,
-                                  const struct directory_class *class, const char *name,
-                                  const char *parent_dn, enum entry_extent extent,
-                                  struct directory_entry **entry_r)
+static struct error *find_named_entry(struct directory *directory, struct arena *arena,
+                                      const struct directory_class *class, const char *name,
+                                      const char *parent_dn, enum entry_extent extent,
+                                      struct directory_entry **entry_r)
 {
     const struct query_by_name wanted = {
         .attribute = class->name_attribute,
@@ -23,7 +23,7 @@ static struct error *find_by_name(struct directory *directory, struct arena *are
         .attributes = entry_attributes(arena, class->fields, extent),
     };
     struct raw_entry *raw = NULL;
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = query_name(directory, arena, &wanted, &raw);
     return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
 }
@@ -32,14 +32,14 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r)
 {
-    return find_by_name(directory, arena, class, name, parent_dn, ENTRY_WHOLE, entry_r);
+    return find_named_entry(directory, arena, class, name, parent_dn, ENTRY_WHOLE, entry_r);
 }
 
 struct error *directory_find_target(struct directory *directory, struct arena *arena,
                                     const struct directory_class *class, const char *name,
                                     const char *parent_dn, struct directory_entry **entry_r)
 {
-    return find_by_name(directory, arena, class, name, parent_dn, ENTRY_WITHOUT_LINKS, entry_r);
+    return find_named_entry(directory, arena, class, name, parent_dn, ENTRY_WITHOUT_LINKS, entry_r);
 }
 
 struct error *find_entry(struct directory *directory, struct arena *arena,
@@ -76,6 +76,6 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
                              const struct directory_class *class,
                              const struct directory_entry *entry, struct directory_entry **entry_r)
 {
-    connection_begin(directory);
+    connection_begin_call(directory);
     return find_result(directory, arena, class, query_guid_dn(arena, entry->guid), entry_r);
 }

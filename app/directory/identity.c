@@ -1,14 +1,13 @@
 /*
- * Identity: who a person of the directory is, what the directory lets them do, and whether the
- * account may be used at all.
+ * Identity: reads the names and rights of a directory user, and whether the account may be used.
  *
- * A token lives for hours, and the account behind it can be disabled in the meantime. So a person's
- * rights are read again and again, each time by one base search, and remembered for no longer than
- * LDAP_LOGIN_CACHE_S. That somebody was refused is never remembered.
+ * A token is valid for hours, and its account can be disabled in the meantime. So the rights of a
+ * user are read again by one base search whenever the cached ones are older than
+ * LDAP_LOGIN_CACHE_S. Refusals are not cached.
  *
- * Who is an administrator is decided by tokenGroups (MS-ADTS 3.1.1.4.5.19), in which the directory
- * itself lists the SIDs of all security groups that an account is in: through other groups too, and
- * by its primary group.
+ * A user is an administrator if tokenGroups (MS-ADTS 3.1.1.4.5.19) contains the SID of
+ * LDAP_ADMIN_GROUP: there the directory lists all security groups of an account, including nested
+ * groups and the primary group.
  */
 #include "directory/identity.h"
 
@@ -33,172 +32,168 @@
 #include <string.h>
 
 enum {
-    KNOWN_PEOPLE = 64,
+    CACHED_USERS = 64,
     GUID_TEXT = 36, /* characters */
     /* userAccountControl, MS-ADTS 2.2.16 */
     ACCOUNT_DISABLED = 0x2,
-    ACCOUNT_LOCKED = 0x10,       /* of msDS-User-Account-Control-Computed alone */
-    PASSWORD_EXPIRED = 0x800000, /* the same */
+    ACCOUNT_LOCKED = 0x10,       /* only in msDS-User-Account-Control-Computed */
+    PASSWORD_EXPIRED = 0x800000, /* only in msDS-User-Account-Control-Computed */
 };
 
-/* --- what is remembered ---------------------------------------------------------------------- */
+/* --- cache ----------------------------------------------------------------------------------- */
 
-/* A person whose rights were looked up lately. */
-struct known_person {
+/* A user whose identity was read recently. */
+struct cached_user {
     char *guid, *username, *email, *name; /* malloc; guid NULL: free, email NULL: none */
     bool administrator;
     int64_t password_set; /* pwdLastSet */
-    int64_t until;        /* steady clock */
+    int64_t until;        /* steady clock: end of validity */
 };
 
-/* LDAP_ADMIN_GROUP as it was found lately. */
-struct known_group {
+/* The SID of LDAP_ADMIN_GROUP. */
+struct cached_group {
     char *sid;     /* malloc; NULL: no such group, or more than one */
-    int64_t until; /* steady clock */
+    int64_t until; /* steady clock: end of validity */
 };
 
-struct known_identities {
-    struct known_person people[KNOWN_PEOPLE];
-    size_t next_person; /* the next one to replace */
-    struct known_group administrators;
+struct identity_cache {
+    struct cached_user users[CACHED_USERS];
+    size_t next_user; /* index of the next user to replace */
+    struct cached_group administrators;
 };
 
-static int64_t remembered_until(const struct directory *directory)
+static int64_t compute_expiry(const struct directory *directory)
 {
     return clock_steady_us() + connection_config(directory)->ldap_login_cache_s * US_PER_S;
 }
 
-static char *own_copy(const char *text)
+static char *duplicate_or_null(const char *text)
 {
-    return text ? must_string(text) : NULL;
+    return text ? base_strdup(text) : NULL;
 }
 
-static void clear_person(struct known_person *person)
+static void clear_cached_user(struct cached_user *user)
 {
-    free(person->guid);
-    free(person->username);
-    free(person->email);
-    free(person->name);
-    *person = (struct known_person){0};
+    free(user->guid);
+    free(user->username);
+    free(user->email);
+    free(user->name);
+    *user = (struct cached_user){0};
 }
 
-static void clear_identities(void *data)
+static void clear_identity_cache(void *data)
 {
-    struct known_identities *known = data;
-    for (size_t i = 0; i < KNOWN_PEOPLE; i++) {
-        clear_person(&known->people[i]);
+    struct identity_cache *cache = data;
+    for (size_t i = 0; i < CACHED_USERS; i++) {
+        clear_cached_user(&cache->users[i]);
     }
-    free(known->administrators.sid);
-    known->administrators = (struct known_group){0};
+    free(cache->administrators.sid);
+    cache->administrators = (struct cached_group){0};
 }
 
-static const struct cache_kind identities_kind = {
-    .size = sizeof(struct known_identities),
-    .clear = clear_identities,
+static const struct cache_kind identity_cache_kind = {
+    .size = sizeof(struct identity_cache),
+    .clear = clear_identity_cache,
 };
 
-static struct known_person *find_person(struct directory *directory, const char *guid)
+static struct cached_user *find_cached_user(struct directory *directory, const char *guid)
 {
-    struct known_identities *known = connection_cache(directory, &identities_kind);
-    for (size_t i = 0; i < KNOWN_PEOPLE; i++) {
-        struct known_person *person = &known->people[i];
-        if (person->guid && !strcmp(person->guid, guid)) {
-            return person;
+    struct identity_cache *cache = connection_cache(directory, &identity_cache_kind);
+    for (size_t i = 0; i < CACHED_USERS; i++) {
+        struct cached_user *user = &cache->users[i];
+        if (user->guid && !strcmp(user->guid, guid)) {
+            return user;
         }
     }
     return NULL;
 }
 
-static void remember_person(struct directory *directory, const struct directory_identity *identity)
+static void cache_user(struct directory *directory, const struct directory_identity *identity)
 {
-    struct known_identities *known = connection_cache(directory, &identities_kind);
-    struct known_person *person = find_person(directory, identity->guid);
-    if (!person) {
-        person = &known->people[known->next_person];
-        known->next_person = (known->next_person + 1) % KNOWN_PEOPLE;
+    struct identity_cache *cache = connection_cache(directory, &identity_cache_kind);
+    struct cached_user *user = find_cached_user(directory, identity->guid);
+    if (!user) {
+        user = &cache->users[cache->next_user];
+        cache->next_user = (cache->next_user + 1) % CACHED_USERS;
     }
-    clear_person(person);
-    *person = (struct known_person){
-        .guid = must_string(identity->guid),
-        .username = must_string(identity->username),
-        .email = own_copy(identity->email),
-        .name = must_string(identity->name),
+    clear_cached_user(user);
+    *user = (struct cached_user){
+        .guid = base_strdup(identity->guid),
+        .username = base_strdup(identity->username),
+        .email = duplicate_or_null(identity->email),
+        .name = base_strdup(identity->name),
         .administrator = identity->administrator,
         .password_set = identity->password_set,
-        .until = remembered_until(directory),
+        .until = compute_expiry(directory),
     };
 }
 
-static void recall_person(struct arena *arena, const struct known_person *person,
-                          struct directory_identity *identity_r)
+static void copy_cached_user(struct arena *arena, const struct cached_user *user,
+                             struct directory_identity *identity_r)
 {
     *identity_r = (struct directory_identity){
-        .guid = arena_string(arena, person->guid),
-        .username = arena_string(arena, person->username),
-        .email = person->email ? arena_string(arena, person->email) : NULL,
-        .name = arena_string(arena, person->name),
-        .administrator = person->administrator,
-        .password_set = person->password_set,
+        .guid = arena_string(arena, user->guid),
+        .username = arena_string(arena, user->username),
+        .email = user->email ? arena_string(arena, user->email) : NULL,
+        .name = arena_string(arena, user->name),
+        .administrator = user->administrator,
+        .password_set = user->password_set,
     };
 }
 
-/* --- the group of the administrators --------------------------------------------------------- */
+/* --- the administrators' group --------------------------------------------------------------- */
 
-/* LDAP_ADMIN_GROUP names a place if it can be read as one. */
-static bool is_dn(const char *name)
-{
-    return strchr(name, '=') && directory_check_dn(name, strlen(name)) == FAULT_NONE;
-}
-
-static struct error *search_group(struct directory *directory, struct arena *arena,
-                                  struct answer *answer_r)
+/* Searches for LDAP_ADMIN_GROUP, which is a DN or a cn. */
+static struct error *search_admin_group(struct directory *directory, struct arena *arena,
+                                        struct answer *answer_r)
 {
     const char *name = connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"objectSid", NULL};
-    LDAPControl *controls[] = {&query_one_domain, NULL};
+    LDAPControl *controls[] = {&query_one_domain_control, NULL};
     struct query search = {.base = name, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
-    if (!is_dn(name)) {
+    bool is_dn = strchr(name, '=') && directory_check_dn(name, strlen(name)) == FAULT_NONE;
+    if (!is_dn) {
         search = (struct query){
             .base = connection_config(directory)->ldap_base_dn,
             .scope = LDAP_SCOPE_SUBTREE,
-            .filter = arena_format(arena, "(&(cn=%s)" DIRECTORY_GROUPS ")",
+            .filter = arena_format(arena, "(&(cn=%s)" DIRECTORY_GROUP_FILTER ")",
                                    names_filter_value(arena, name)),
             .attributes = attributes,
-            .size_limit = 2, /* enough to see that it is not the only one */
+            .size_limit = 2, /* enough to detect that the name is ambiguous */
             .controls = controls,
         };
     }
     return query_run(directory, arena, &search, answer_r);
 }
 
-/* The SID out of the answer; NULL if it is not one group's. Of several groups none is chosen: any
- * of them may be anybody's. */
-static const char *only_sid(const struct directory *directory, struct arena *arena,
-                            const struct answer *answer)
+/* Returns the SID of the only group in the answer, or NULL. If there are several groups, none is
+ * chosen, because anybody might have created one of them. */
+static const char *get_only_sid(const struct directory *directory, struct arena *arena,
+                                const struct answer *answer)
 {
     const char *name = connection_config(directory)->ldap_admin_group;
     const struct attribute *value =
         answer->count == 1 ? attribute_get(answer->entries, "objectSid") : NULL;
     const char *sid;
     if (answer->count > 1) {
-        log_error("directory: LDAP_ADMIN_GROUP: several groups are called \"%s\", so nobody is an "
-                  "administrator by it: name the one by its DN",
+        log_error("directory: LDAP_ADMIN_GROUP: several groups are called \"%s\": the setting has "
+                  "no effect until it is the DN of one group",
                   name);
         return NULL;
     }
     if (!value || !codec_sid(arena, value->values, &sid)) {
-        log_warning("directory: LDAP_ADMIN_GROUP: there is no group \"%s\"", name);
+        log_warning("directory: LDAP_ADMIN_GROUP: no such group: \"%s\"", name);
         return NULL;
     }
     return sid;
 }
 
-/* The group's SID, NULL if nobody is an administrator. */
-static struct error *administrators(struct directory *directory, struct arena *arena,
-                                    const char **sid_r)
+/* Returns the SID of LDAP_ADMIN_GROUP; NULL if the setting is empty or has no effect. */
+static struct error *get_admin_sid(struct directory *directory, struct arena *arena,
+                                   const char **sid_r)
 {
-    struct known_identities *identities = connection_cache(directory, &identities_kind);
-    struct known_group *known = &identities->administrators;
+    struct identity_cache *cache = connection_cache(directory, &identity_cache_kind);
+    struct cached_group *known = &cache->administrators;
     struct answer answer;
     *sid_r = NULL;
     if (!*connection_config(directory)->ldap_admin_group) {
@@ -208,28 +203,29 @@ static struct error *administrators(struct directory *directory, struct arena *a
         *sid_r = known->sid;
         return NULL;
     }
-    struct error *error = search_group(directory, arena, &answer);
+    struct error *error = search_admin_group(directory, arena, &answer);
     if (error) {
         return error;
     }
-    bool told = answer.code == LDAP_SUCCESS || answer.code == LDAP_SIZELIMIT_EXCEEDED ||
-                answer.code == LDAP_NO_SUCH_OBJECT;
-    if (!told) {
+    bool conclusive = answer.code == LDAP_SUCCESS || answer.code == LDAP_SIZELIMIT_EXCEEDED ||
+                      answer.code == LDAP_NO_SUCH_OBJECT;
+    if (!conclusive) {
         return result_error(arena, &answer, NULL, "search for LDAP_ADMIN_GROUP");
     }
-    *sid_r = only_sid(directory, arena, &answer);
+    *sid_r = get_only_sid(directory, arena, &answer);
     free(known->sid);
-    *known = (struct known_group){.sid = own_copy(*sid_r), .until = remembered_until(directory)};
+    *known =
+        (struct cached_group){.sid = duplicate_or_null(*sid_r), .until = compute_expiry(directory)};
     return NULL;
 }
 
-static bool is_member(struct arena *arena, const struct raw_entry *raw, const char *sid)
+static bool is_group_member(struct arena *arena, const struct raw_entry *raw, const char *sid)
 {
     const struct attribute *groups = attribute_get(raw, "tokenGroups");
     const char *group;
-    if (!groups) { /* there is a primary group at least: it is hidden from us */
-        log_error(
-            "directory: LDAP_BIND_DN may not read tokenGroups, so nobody is an administrator");
+    if (!groups) { /* every account has at least its primary group */
+        log_error("directory: LDAP_BIND_DN cannot read tokenGroups: LDAP_ADMIN_GROUP has no effect "
+                  "until it can");
     }
     for (size_t i = 0; groups && i < groups->count; i++) {
         if (codec_sid(arena, &groups->values[i], &group) && !strcmp(group, sid)) {
@@ -241,15 +237,15 @@ static bool is_member(struct arena *arena, const struct raw_entry *raw, const ch
 
 /* --- the account ----------------------------------------------------------------------------- */
 
-/* accountExpires, of which 0 and 2^63-1 mean never. */
-static bool is_over(const struct raw_entry *raw)
+/* True if accountExpires has passed; its values 0 and 2^63-1 mean "never". */
+static bool has_account_expired(const struct raw_entry *raw)
 {
     const struct attribute *expires = attribute_get(raw, "accountExpires");
     int64_t wall_ms;
     return expires && codec_time(expires->values, &wall_ms) && wall_ms <= clock_wall_ms();
 }
 
-static const char is_locked[] = "the account is locked";
+static const char reason_locked[] = "the account is locked";
 
 const char *identity_refusal(const struct raw_entry *raw)
 {
@@ -264,9 +260,9 @@ const char *identity_refusal(const struct raw_entry *raw)
         return "the account is disabled";
     }
     if (control & ACCOUNT_LOCKED) {
-        return is_locked;
+        return reason_locked;
     }
-    if (is_over(raw)) {
+    if (has_account_expired(raw)) {
         return "the account has expired";
     }
     if (attribute_integer(raw, "pwdLastSet", &changed) && !changed) {
@@ -275,10 +271,10 @@ const char *identity_refusal(const struct raw_entry *raw)
     return control & PASSWORD_EXPIRED ? "the password has expired" : NULL;
 }
 
-/* --- the person ------------------------------------------------------------------------------ */
+/* --- the user -------------------------------------------------------------------------------- */
 
-/* One value as text; NULL if there is none, or it is not UTF-8. */
-static const char *read_text(const struct raw_entry *raw, const char *name)
+/* Returns the first value as text; NULL if there is none or it is not UTF-8. */
+static const char *get_valid_text(const struct raw_entry *raw, const char *name)
 {
     const struct attribute *attribute = attribute_get(raw, name);
     const struct berval *value = attribute ? attribute->values : NULL;
@@ -286,9 +282,9 @@ static const char *read_text(const struct raw_entry *raw, const char *name)
                                                                               : NULL;
 }
 
-/* The entry with this objectGUID; ERR_NOT_FOUND if no person within the base DN has it. */
-static struct error *read_entry(struct directory *directory, struct arena *arena, const char *guid,
-                                struct raw_entry *raw_r)
+/* Reads the entry with this objectGUID. ERR_NOT_FOUND if no user below the base DN has it. */
+static struct error *read_user_entry(struct directory *directory, struct arena *arena,
+                                     const char *guid, struct raw_entry *raw_r)
 {
     bool wants_groups = *connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"sAMAccountName",
@@ -304,7 +300,7 @@ static struct error *read_entry(struct directory *directory, struct arena *arena
     const struct query search = {
         .base = arena_format(arena, "<GUID=%s>", guid),
         .scope = LDAP_SCOPE_BASE,
-        .filter = DIRECTORY_PEOPLE,
+        .filter = DIRECTORY_USER_FILTER,
         .attributes = attributes,
     };
     struct answer answer;
@@ -316,16 +312,11 @@ static struct error *read_entry(struct directory *directory, struct arena *arena
         return result_error(arena, &answer, NULL, "read");
     }
     if (!answer.count ||
-        !names_within(answer.entries->dn, connection_config(directory)->ldap_base_dn)) {
+        !names_is_within(answer.entries->dn, connection_config(directory)->ldap_base_dn)) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
     *raw_r = *answer.entries;
     return NULL;
-}
-
-static bool is_guid(const char *text)
-{
-    return strlen(text) == GUID_TEXT && strspn(text, "0123456789abcdef-") == GUID_TEXT;
 }
 
 struct error *identity_read(struct directory *directory, struct arena *arena, const char *guid,
@@ -334,28 +325,28 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
     struct raw_entry raw = {0};
     const char *sid;
     *refusal_r = "no such user";
-    if (!is_guid(guid)) {
+    if (strlen(guid) != GUID_TEXT || strspn(guid, "0123456789abcdef-") != GUID_TEXT) {
         return NULL;
     }
-    struct error *error = administrators(directory, arena, &sid);
-    error = error ? error : read_entry(directory, arena, guid, &raw);
+    struct error *error = get_admin_sid(directory, arena, &sid);
+    error = error ? error : read_user_entry(directory, arena, guid, &raw);
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }
     *refusal_r = identity_refusal(&raw);
-    if (*refusal_r && *refusal_r != is_locked) {
+    if (*refusal_r && *refusal_r != reason_locked) {
         return NULL;
     }
-    const char *username = read_text(&raw, "sAMAccountName");
-    const char *name = read_text(&raw, "displayName");
-    name = name ? name : read_text(&raw, "cn");
+    const char *username = get_valid_text(&raw, "sAMAccountName");
+    const char *name = get_valid_text(&raw, "displayName");
+    name = name ? name : get_valid_text(&raw, "cn");
     username = username ? username : guid;
     *identity_r = (struct directory_identity){
         .guid = guid,
         .username = username,
-        .email = read_text(&raw, "mail"),
+        .email = get_valid_text(&raw, "mail"),
         .name = name ? name : username,
-        .administrator = sid && is_member(arena, &raw, sid),
+        .administrator = sid && is_group_member(arena, &raw, sid),
     };
     if (!attribute_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
         identity_r->password_set = 0;
@@ -363,39 +354,39 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
     return NULL;
 }
 
-struct error *directory_examine(struct directory *directory, struct arena *arena, const char *guid,
-                                struct directory_identity *identity_r,
-                                enum directory_standing *standing_r)
+struct error *directory_read_identity(struct directory *directory, struct arena *arena,
+                                      const char *guid, struct directory_identity *identity_r,
+                                      enum directory_account_state *standing_r)
 {
     const char *refusal;
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = identity_read(directory, arena, guid, identity_r, &refusal);
-    *standing_r = !refusal               ? DIRECTORY_ACTIVE
-                  : refusal == is_locked ? DIRECTORY_LOCKED
-                                         : DIRECTORY_REFUSED;
+    *standing_r = !refusal                   ? DIRECTORY_ACTIVE
+                  : refusal == reason_locked ? DIRECTORY_LOCKED
+                                             : DIRECTORY_REFUSED;
     return error;
 }
 
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
                                  bool fresh, struct directory_identity *identity_r)
 {
-    struct known_person *known = find_person(directory, guid);
+    struct cached_user *known = find_cached_user(directory, guid);
     const char *refusal;
     if (known && !fresh && known->until > clock_steady_us()) {
-        recall_person(arena, known, identity_r);
+        copy_cached_user(arena, known, identity_r);
         return NULL;
     }
-    connection_begin(directory);
+    connection_begin_call(directory);
     struct error *error = identity_read(directory, arena, guid, identity_r, &refusal);
     if (error) {
         return error;
     }
     if (refusal) {
         if (known) {
-            clear_person(known);
+            clear_cached_user(known);
         }
         return error_new(arena, ERR_INVALID_TOKEN, "%s", refusal);
     }
-    remember_person(directory, identity_r);
+    cache_user(directory, identity_r);
     return NULL;
 }

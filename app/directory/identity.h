@@ -1,4 +1,4 @@
-/* Identity: who a person is, and whether the account may be used. */
+/* Identity: reads the names and rights of a user, and whether the account may be used. */
 #ifndef DIRECTORY_IDENTITY_H
 #define DIRECTORY_IDENTITY_H
 
@@ -9,13 +9,13 @@ struct directory;
 struct directory_identity;
 struct raw_entry;
 
-/* Reads the person with this objectGUID from the directory. `refusal_r` is NULL, or the reason why
- * the account cannot be used; the identity is then unset unless the account is locked. */
+/* Reads the user with this objectGUID. Sets *refusal_r to the reason why the account cannot be
+ * used, or to NULL. With a reason the identity is unset, unless the reason is a lockout. */
 struct error *identity_read(struct directory *directory, struct arena *arena, const char *guid,
                             struct directory_identity *identity_r,
                             const char **refusal_r) MUST_CHECK;
 
-/* Returns the reason why the account cannot be used, by its attributes; NULL: none. */
+/* Returns the reason why the account cannot be used, from its attributes; NULL if it can. */
 const char *identity_refusal(const struct raw_entry *raw);
 
 #endif

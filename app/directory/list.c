@@ -1,14 +1,14 @@
 /*
- * List: a page of many objects.
+ * List: reads one page of a sorted list of objects.
  *
- * A list is a virtual list view over a server-side sort (draft-ietf-ldapext-ldapv3-vlv-09, RFC
- * 2891): the directory counts and sorts, and sends the page that was asked for and nothing else.
+ * Uses a virtual list view over a server-side sort (draft-ietf-ldapext-ldapv3-vlv-09, RFC 2891):
+ * the directory counts and sorts the objects and sends only the requested page.
  *
- * Sorting is what costs: 10,000 objects take Samba 250 ms, a page of ten out of them 2 ms. So the
- * context with which the server lets us come back to a view is kept, as state of the connection.
- * It is used only while highestCommittedUSN of the rootDSE (MS-ADTS 3.1.1.3.2.4), which every write
- * to the directory moves, is what it was before the view was made: a page is never older than the
- * request for it.
+ * Sorting is expensive: Samba needs 250 ms to sort 10,000 objects, but 2 ms to send ten of them. So
+ * the context ID with which the server continues a sorted view is cached for the connection. It is
+ * used only while highestCommittedUSN of the rootDSE (MS-ADTS 3.1.1.3.2.4), which every write to
+ * the directory increases, has the value that it had before the view was created. So a page never
+ * shows a state of the directory before the request.
  */
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -29,68 +29,62 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a page is asked for by. */
+/* The parameters of a page. */
 struct page_request {
     const struct directory_class *class;
     const char *filter;
     int64_t skip, limit;
 };
 
-/* What the server says of the view that a page is cut out of. */
+/* The server's description of the sorted view that a page belongs to. */
 struct view {
-    ber_int_t target; /* the position of the first entry that was sent, from 1 */
+    ber_int_t target; /* position of the first entry of the page, from 1 */
     ber_int_t total;
-    struct berval *context; /* released with the arena; may be NULL */
+    struct berval *context; /* context ID, freed with the arena; may be NULL */
 };
 
-/* --- views that are remembered --------------------------------------------------------------- */
+/* --- cached views ---------------------------------------------------------------------------- */
 
-enum { KNOWN_VIEWS = 4 }; /* Samba keeps ten a connection */
+enum { CACHED_VIEWS = 4 }; /* Samba keeps ten for each connection */
 
-/* A list that the server has sorted and can return more pages of. */
-struct known_view {
-    char *key;     /* malloc; its filter and order; NULL: free */
-    char *context; /* malloc; the server's name for it, `length` bytes */
+/* A sorted view of which the server can return more pages. */
+struct cached_view {
+    char *key;     /* malloc; sort attribute and filter; NULL: free */
+    char *context; /* malloc; the server's context ID, `length` bytes */
     size_t length;
-    int64_t usn; /* highestCommittedUSN before it was made: it is valid as long as that stays */
+    int64_t usn; /* highestCommittedUSN before the view was created; valid while unchanged */
 };
 
-struct known_views {
-    struct known_view views[KNOWN_VIEWS];
-    size_t next; /* the next one to replace */
+struct view_cache {
+    struct cached_view views[CACHED_VIEWS];
+    size_t next; /* index of the next view to replace */
 };
 
-static void clear_view(struct known_view *known)
+static void clear_cached_view(struct cached_view *known)
 {
     free(known->key);
     free(known->context);
-    *known = (struct known_view){0};
+    *known = (struct cached_view){0};
 }
 
-static void clear_views(void *data)
+static void clear_view_cache(void *data)
 {
-    struct known_views *known = data;
-    for (size_t i = 0; i < KNOWN_VIEWS; i++) {
-        clear_view(&known->views[i]);
+    struct view_cache *known = data;
+    for (size_t i = 0; i < CACHED_VIEWS; i++) {
+        clear_cached_view(&known->views[i]);
     }
 }
 
-static const struct cache_kind views_kind = {
-    .size = sizeof(struct known_views),
-    .clear = clear_views,
+static const struct cache_kind view_cache_kind = {
+    .size = sizeof(struct view_cache),
+    .clear = clear_view_cache,
     .of_connection = true,
 };
 
-/* A filter and an order: what makes a view. */
-static const char *view_key(struct arena *arena, const struct page_request *page)
+static struct cached_view *find_cached_view(struct view_cache *views, const char *key)
 {
-    return arena_format(arena, "%s %s", page->class->sort_attribute, page->filter);
-}
-
-static struct known_view *find_view(struct known_views *views, const char *key)
-{
-    for (size_t i = 0; i < KNOWN_VIEWS; i++) {
-        struct known_view *known = &views->views[i];
+    for (size_t i = 0; i < CACHED_VIEWS; i++) {
+        struct cached_view *known = &views->views[i];
         if (known->key && !strcmp(known->key, key)) {
             return known;
         }
@@ -98,25 +92,26 @@ static struct known_view *find_view(struct known_views *views, const char *key)
     return NULL;
 }
 
-/* Keeps the view's newest context; the oldest view goes when there is no place. */
-static void remember_view(struct known_views *views, const char *key, int64_t usn,
-                          const struct view *view)
+/* Caches the newest context ID of a view; replaces the oldest view if the cache is full. */
+static void cache_view(struct view_cache *views, const char *key, int64_t usn,
+                       const struct view *view)
 {
-    struct known_view *known = find_view(views, key);
+    struct cached_view *known = find_cached_view(views, key);
     if (!known) {
         known = &views->views[views->next];
-        views->next = (views->next + 1) % KNOWN_VIEWS;
+        views->next = (views->next + 1) % CACHED_VIEWS;
     }
-    clear_view(known);
+    clear_cached_view(known);
     if (usn && view->context && view->context->bv_len) {
-        char *context = must_alloc(view->context->bv_len);
+        char *context = base_alloc(view->context->bv_len);
         memcpy(context, view->context->bv_val, view->context->bv_len);
-        *known = (struct known_view){must_string(key), context, view->context->bv_len, usn};
+        *known = (struct cached_view){base_strdup(key), context, view->context->bv_len, usn};
     }
 }
 
-/* highestCommittedUSN, 0 if it cannot be read: then nothing is remembered. */
-static struct error *read_usn(struct directory *directory, struct arena *arena, int64_t *usn_r)
+/* Reads highestCommittedUSN; 0 if it cannot be read, then no view is cached. */
+static struct error *read_highest_usn(struct directory *directory, struct arena *arena,
+                                      int64_t *usn_r)
 {
     char *attributes[] = {"highestCommittedUSN", NULL};
     struct raw_entry root = {0};
@@ -134,10 +129,10 @@ static struct error *read_usn(struct directory *directory, struct arena *arena, 
     return NULL;
 }
 
-/* --- asking ---------------------------------------------------------------------------------- */
+/* --- searching ------------------------------------------------------------------------------- */
 
-static const char *list_filter(struct arena *arena, const struct directory_class *class,
-                               const char *search)
+static const char *build_list_filter(struct arena *arena, const struct directory_class *class,
+                                     const char *search)
 {
     if (!search || !*search) {
         return class->filter;
@@ -152,33 +147,29 @@ static const char *list_filter(struct arena *arena, const struct directory_class
     return filter.bytes;
 }
 
-static void release_control(void *control)
+static void release_context(void *context)
 {
-    ldap_control_free(control);
+    ber_bvfree(context);
 }
 
-static void release_bytes(void *bytes)
-{
-    ber_bvfree(bytes);
-}
-
-/* Critical: an unsorted list would have no pages. */
-static LDAPControl *sort_control(struct arena *arena, LDAP *ldap, const char *attribute)
+/* Returns a critical control, so that the server fails rather than send an unsorted list. */
+static LDAPControl *create_sort_control(struct arena *arena, LDAP *ldap, const char *attribute)
 {
     LDAPSortKey **keys = NULL;
     LDAPControl *control = NULL;
     char *text = arena_string(arena, attribute);
     if (ldap_create_sort_keylist(&keys, text) == LDAP_SUCCESS &&
         ldap_create_sort_control(ldap, keys, 1, &control) == LDAP_SUCCESS) {
-        arena_defer(arena, release_control, control);
+        query_defer_control(arena, control);
     }
     ldap_free_sort_keylist(keys);
     return control;
 }
 
-/* The entry at skip + 1, and limit - 1 after it. */
-static LDAPControl *view_control(struct arena *arena, LDAP *ldap, const struct page_request *page,
-                                 const struct known_view *known)
+/* Requests the entry at position skip + 1 and limit - 1 entries after it. */
+static LDAPControl *create_view_control(struct arena *arena, LDAP *ldap,
+                                        const struct page_request *page,
+                                        const struct cached_view *known)
 {
     struct berval context = {0};
     LDAPVLVInfo view = {
@@ -192,25 +183,26 @@ static LDAPControl *view_control(struct arena *arena, LDAP *ldap, const struct p
         view.ldvlv_context = &context;
     }
     if (ldap_create_vlv_control(ldap, &view, &control) == LDAP_SUCCESS) {
-        arena_defer(arena, release_control, control);
+        query_defer_control(arena, control);
     }
     return control;
 }
 
-/* The search for a page, in a view that is known or (NULL) in a new one. */
-static struct error *ask_page(struct directory *directory, struct arena *arena,
-                              const struct page_request *page, const struct known_view *known,
-                              struct answer *answer)
+/* Searches for a page in a cached view or, if `known` is NULL, in a new one. */
+static struct error *search_view_page(struct directory *directory, struct arena *arena,
+                                      const struct page_request *page,
+                                      const struct cached_view *known, struct answer *answer)
 {
     LDAP *ldap;
     struct error *error = connection_get(directory, arena, &ldap);
     if (error) {
         return error;
     }
-    LDAPControl *controls[] = {sort_control(arena, ldap, page->class->sort_attribute),
-                               view_control(arena, ldap, page, known), &query_one_domain, NULL};
+    LDAPControl *controls[] = {create_sort_control(arena, ldap, page->class->sort_attribute),
+                               create_view_control(arena, ldap, page, known),
+                               &query_one_domain_control, NULL};
     if (!controls[0] || !controls[1]) {
-        return error_new(arena, ERR_INTERNAL, "list: the controls cannot be encoded");
+        return error_new(arena, ERR_INTERNAL, "list: cannot encode the controls");
     }
     const struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
@@ -222,8 +214,9 @@ static struct error *ask_page(struct directory *directory, struct arena *arena,
     return query_run(directory, arena, &search, answer);
 }
 
-static struct error *read_view(struct arena *arena, LDAP *ldap, const struct answer *answer,
-                               struct view *view_r)
+/* Reads the server's view control from the answer. */
+static struct error *parse_view(struct arena *arena, LDAP *ldap, const struct answer *answer,
+                                struct view *view_r)
 {
     LDAPControl *control = ldap_control_find(LDAP_CONTROL_VLVRESPONSE, answer->controls, NULL);
     int code = LDAP_OTHER;
@@ -232,77 +225,69 @@ static struct error *read_view(struct arena *arena, LDAP *ldap, const struct ans
         control && ldap_parse_vlvresponse_control(ldap, control, &view_r->target, &view_r->total,
                                                   &view_r->context, &code) == LDAP_SUCCESS;
     if (view_r->context) {
-        arena_defer(arena, release_bytes, view_r->context);
+        arena_defer(arena, release_context, view_r->context);
     }
     if (!parsed || code != LDAP_SUCCESS) {
-        return error_new(arena, ERR_INTERNAL, "list: no virtual list view in the answer");
+        return error_new(arena, ERR_INTERNAL, "list: the answer has no view control");
     }
     return NULL;
 }
 
-/* The page, from the known view if it is as new as the directory and the server still has it. */
-static struct error *ask_page_anyhow(struct directory *directory, struct arena *arena,
-                                     const struct page_request *page, struct answer *answer,
-                                     struct view *view)
+/* Reads the page from the cached view if that is up to date and the server still has it, else from
+ * a new view. */
+static struct error *search_page_cached(struct directory *directory, struct arena *arena,
+                                        const struct page_request *page, struct answer *answer,
+                                        struct view *view)
 {
-    struct known_views *views = connection_cache(directory, &views_kind);
-    const char *key = view_key(arena, page);
+    struct view_cache *views = connection_cache(directory, &view_cache_kind);
+    const char *key = arena_format(arena, "%s %s", page->class->sort_attribute, page->filter);
     int64_t usn;
     *answer = (struct answer){.code = LDAP_OTHER, .diagnostic = ""};
-    struct error *error = read_usn(directory, arena, &usn);
+    struct error *error = read_highest_usn(directory, arena, &usn);
     uint64_t generation = connection_generation(directory);
-    const struct known_view *known = find_view(views, key);
+    const struct cached_view *known = find_cached_view(views, key);
     bool reuse = !error && known && usn && known->usn == usn;
     if (reuse) {
-        error = ask_page(directory, arena, page, known, answer);
+        error = search_view_page(directory, arena, page, known, answer);
     }
     if (!error && answer->code != LDAP_SUCCESS) {
-        error = ask_page(directory, arena, page, NULL, answer);
+        error = search_view_page(directory, arena, page, NULL, answer);
     }
     if (!error && answer->code == LDAP_SUCCESS) {
-        error = read_view(arena, connection_ldap(directory), answer, view);
+        error = parse_view(arena, connection_ldap(directory), answer, view);
     }
     if (!error && answer->code == LDAP_SUCCESS && connection_generation(directory) == generation) {
-        remember_view(views, key, usn, view);
+        cache_view(views, key, usn, view);
     }
     return error;
-}
-
-/* --- answering ------------------------------------------------------------------------------- */
-
-static struct error *decode_page(struct directory *directory, struct arena *arena,
-                                 const struct directory_class *class, const struct answer *answer,
-                                 struct directory_page *page)
-{
-    struct directory_entry **entries = arena_array(arena, answer->count, sizeof *entries);
-    page->entries = entries;
-    page->count = answer->count;
-    return entry_decode_all(directory, arena, class, answer->entries, answer->count, entries);
 }
 
 struct error *directory_list(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *search, int64_t skip,
                              int64_t limit, struct directory_page *page_r)
 {
-    const struct page_request page = {class, list_filter(arena, class, search), skip, limit};
+    const struct page_request page = {class, build_list_filter(arena, class, search), skip, limit};
     struct answer answer;
     struct view view = {0};
     *page_r = (struct directory_page){0};
-    connection_begin(directory);
-    struct error *error = ask_page_anyhow(directory, arena, &page, &answer, &view);
+    connection_begin_call(directory);
+    struct error *error = search_page_cached(directory, arena, &page, &answer, &view);
     if (error) {
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return query_no_base(arena, &answer);
+        return query_missing_base_error(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, class->fields, "list");
     }
     page_r->total = view.total;
-    /* Beyond the end the server goes back to the last entry: that is not what was asked for. */
+    /* Beyond the end of the list the server sends the last entry instead. */
     if (view.target != skip + 1) {
         return NULL;
     }
-    return decode_page(directory, arena, class, &answer, page_r);
+    struct directory_entry **entries = arena_array(arena, answer.count, sizeof *entries);
+    page_r->entries = entries;
+    page_r->count = answer.count;
+    return entry_decode_all(directory, arena, class, answer.entries, answer.count, entries);
 }

@@ -1,24 +1,26 @@
 /*
  * Lockout: keeps failed logins below the threshold at which the directory locks an account
  * (lockoutThreshold of the domain, or msDS-LockoutThreshold of the password settings object that
- * applies to the account: MS-SAMR 3.1.5.14.7, MS-ADTS 3.1.1.4.5.36). Otherwise anybody who knows a
- * name could lock it for the whole domain.
+ * applies to the account: MS-SAMR 3.1.5.14.7, MS-ADTS 3.1.1.4.5.36). Otherwise anybody who knows an
+ * account name could lock that account for the whole domain.
  *
- * - Known sources, from which the account has logged in before, may use all failures but one.
- * - All other sources together may use half of them, so that the owner has the rest.
- * - Thresholds of one and two leave one attempt; with a threshold of one, it locks the account.
+ * - Known sources, from which the account has logged in before, may cause all failures but one.
+ * - All other sources together may cause half of them, so that the owner has the rest.
+ * - Thresholds of one and two allow one attempt; with a threshold of one, it locks the account.
  *
- * Failures are counted twice, and the larger count applies: by the controller (badPwdCount, which
- * stays after the window has passed, so badPasswordTime tells whether it still counts), and by this
- * host, because other controllers count separately, and several workers may ask at once.
+ * Two counts exist, and the larger one applies. The controller's count is badPwdCount; it is not
+ * reset when the observation window ends, so badPasswordTime decides whether it still counts. This
+ * host also counts, because each controller has its own badPwdCount, and because several workers
+ * may log in the same account at once.
  *
- * This host's count is in shared memory, one slot of two atomics for an account: a worker that is
- * killed has used one attempt. If another account takes the slot, the controller's count remains.
+ * This host's count is in shared memory, in one slot of two atomics for each account. An attempt of
+ * a worker that is killed stays counted. If another account takes over the slot, only the
+ * controller's count applies.
  *
- * A success sets badPwdCount to zero, but not for the attempts that are still under way: they may
- * fail after it. So a slot counts attempts under way and failures apart, and a success forgives the
- * failures that were counted when its own attempt was reserved: those were at the controller before
- * it. A failure that is counted later may have come after the success, and stays.
+ * A successful login resets badPwdCount, but pending attempts may still fail after that. So a slot
+ * counts pending attempts and failures separately. A success forgives only the failures that were
+ * counted when its attempt was reserved, because the controller had counted those before the
+ * success. Failures that are counted later may have happened after it, so they remain.
  */
 #include "directory/lockout.h"
 
@@ -39,21 +41,21 @@
 #include <string.h>
 
 enum {
-    KNOWN_US = 30 * US_PER_S,
+    CACHE_US = 30 * US_PER_S,
     FILETIME_PER_MS = 10 * 1000,
-    CLOCK_SLACK_MS = 2 * MS_PER_S,  /* currentTime is in whole seconds */
-    WINDOW_MS = 30 * 60 * MS_PER_S, /* if the directory does not say: its own default */
-    CAUTIOUS_THRESHOLD = 2,         /* of a policy that the service account may not read */
+    CLOCK_SLACK_MS = 2 * MS_PER_S,  /* currentTime has whole seconds */
+    WINDOW_MS = 30 * 60 * MS_PER_S, /* observation window if unknown: Active Directory's default */
+    CAUTIOUS_THRESHOLD = 2,         /* assumed if the service account cannot read the policy */
     SLOTS = 8192,
     PROBES = 8,            /* slots that an account may be in */
-    FLIGHT_BITS = 10,      /* lockoutThreshold is at most 999 */
-    TALLY_BITS = 11,       /* of numbers modulo 2048, of which two are at most 999 apart */
-    ACCOUNT_LOCKED = 0x10, /* of msDS-User-Account-Control-Computed */
+    PENDING_BITS = 10,     /* lockoutThreshold is at most 999 */
+    COUNTER_BITS = 11,     /* counters wrap at 2048; two of a slot differ by at most 999 */
+    ACCOUNT_LOCKED = 0x10, /* in msDS-User-Account-Control-Computed */
 };
 
 static const int64_t window_max_ms = INT64_C(100) * 365 * 24 * 3600 * MS_PER_S;
 
-/* --- arithmetic ------------------------------------------------------------------------------ */
+/* --- limits ---------------------------------------------------------------------------------- */
 
 int64_t lockout_limit(int64_t threshold, bool known_source)
 {
@@ -75,19 +77,19 @@ int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, i
 /* --- attempts -------------------------------------------------------------------------------- */
 
 struct slot {
-    _Atomic uint64_t key;   /* a digest of the GUID; 0: free */
-    _Atomic uint64_t state; /* a packed struct tally */
+    _Atomic uint64_t key;   /* digest of the GUID; 0: free */
+    _Atomic uint64_t state; /* packed struct attempts */
 };
 
-/* The attempts of an account. `failed` and `forgiven` are numbers of failures since the slot was
- * taken, modulo 1 << TALLY_BITS; the difference still counts. */
-struct tally {
-    uint64_t flight; /* attempts under way */
+/* The attempts of an account. `failed` and `forgiven` count failures since the slot was taken,
+ * modulo 1 << COUNTER_BITS; the difference is the number that still counts. */
+struct attempts {
+    uint64_t pending; /* attempts whose outcome is not yet known */
     uint64_t failed, forgiven;
-    uint64_t until_s; /* when all of them are over, of the steady clock */
+    uint64_t until_s; /* steady clock: when none of them counts any more */
 };
 
-static struct slot own_slots[SLOTS]; /* of a process without a master: unit programs */
+static struct slot own_slots[SLOTS]; /* used without lockout_share(), as in unit programs */
 static struct slot *slots = own_slots;
 
 void lockout_share(void)
@@ -95,8 +97,8 @@ void lockout_share(void)
     slots = shared_alloc(sizeof own_slots);
 }
 
-/* FNV-1a. */
-static uint64_t digest_guid(const char *guid)
+/* Returns a hash (FNV-1a) of the GUID; never 0. */
+static uint64_t hash_guid(const char *guid)
 {
     static const uint64_t prime = 1099511628211U;
     uint64_t hash = 14695981039346656037U;
@@ -107,52 +109,54 @@ static uint64_t digest_guid(const char *guid)
 }
 
 enum {
-    FORGIVEN_SHIFT = FLIGHT_BITS,
-    FAILED_SHIFT = FORGIVEN_SHIFT + TALLY_BITS,
-    UNTIL_SHIFT = FAILED_SHIFT + TALLY_BITS,
+    FORGIVEN_SHIFT = PENDING_BITS,
+    FAILED_SHIFT = FORGIVEN_SHIFT + COUNTER_BITS,
+    UNTIL_SHIFT = FAILED_SHIFT + COUNTER_BITS,
 };
 
-static const uint64_t flight_mask = (1 << FLIGHT_BITS) - 1, tally_mask = (1 << TALLY_BITS) - 1;
+static const uint64_t pending_mask = (1 << PENDING_BITS) - 1,
+                      counter_mask = (1 << COUNTER_BITS) - 1;
 
-static uint64_t pack(const struct tally *tally)
+static uint64_t pack_attempts(const struct attempts *attempts)
 {
-    return tally->until_s << UNTIL_SHIFT | (tally->failed & tally_mask) << FAILED_SHIFT |
-           (tally->forgiven & tally_mask) << FORGIVEN_SHIFT | tally->flight;
+    return attempts->until_s << UNTIL_SHIFT | (attempts->failed & counter_mask) << FAILED_SHIFT |
+           (attempts->forgiven & counter_mask) << FORGIVEN_SHIFT | attempts->pending;
 }
 
-static struct tally unpack(uint64_t state)
+static struct attempts unpack_attempts(uint64_t state)
 {
-    return (struct tally){
-        .flight = state & flight_mask,
-        .failed = state >> FAILED_SHIFT & tally_mask,
-        .forgiven = state >> FORGIVEN_SHIFT & tally_mask,
+    return (struct attempts){
+        .pending = state & pending_mask,
+        .failed = state >> FAILED_SHIFT & counter_mask,
+        .forgiven = state >> FORGIVEN_SHIFT & counter_mask,
         .until_s = state >> UNTIL_SHIFT,
     };
 }
 
-/* Attempts count for the window. The numbers go on, so that an older attempt forgives nothing. */
-static struct tally unpack_at(uint64_t state, uint64_t now_s)
+/* Unpacks the state, without attempts and failures whose window has ended. The counters continue,
+ * so that a success of an older attempt forgives nothing. */
+static struct attempts unpack_at(uint64_t state, uint64_t now_s)
 {
-    struct tally tally = unpack(state);
-    if (tally.until_s <= now_s) {
-        tally.flight = 0;
-        tally.forgiven = tally.failed;
+    struct attempts attempts = unpack_attempts(state);
+    if (attempts.until_s <= now_s) {
+        attempts.pending = 0;
+        attempts.forgiven = attempts.failed;
     }
-    return tally;
+    return attempts;
 }
 
-/* Failures that still count. */
-static uint64_t failures_of(const struct tally *tally)
+/* Returns the failures that still count. */
+static uint64_t count_failures(const struct attempts *attempts)
 {
-    return (tally->failed - tally->forgiven) & tally_mask;
+    return (attempts->failed - attempts->forgiven) & counter_mask;
 }
 
-static uint64_t until_of(uint64_t state)
+static uint64_t get_expiry(uint64_t state)
 {
     return state >> UNTIL_SHIFT;
 }
 
-static struct slot *nth_slot(uint64_t key, size_t i)
+static struct slot *get_nth_slot(uint64_t key, size_t i)
 {
     return &slots[(key + i) % SLOTS];
 }
@@ -160,7 +164,7 @@ static struct slot *nth_slot(uint64_t key, size_t i)
 static struct slot *find_slot(uint64_t key)
 {
     for (size_t i = 0; i < PROBES; i++) {
-        struct slot *slot = nth_slot(key, i);
+        struct slot *slot = get_nth_slot(key, i);
         if (slot->key == key) {
             return slot;
         }
@@ -168,17 +172,17 @@ static struct slot *find_slot(uint64_t key)
     return NULL;
 }
 
-/* The account's slot, or else the one whose failures are the first to be over. */
+/* Returns the account's slot, or takes over the slot whose failures expire first. */
 static struct slot *take_slot(uint64_t key)
 {
     struct slot *found = find_slot(key);
     if (found) {
         return found;
     }
-    found = nth_slot(key, 0);
+    found = get_nth_slot(key, 0);
     for (size_t i = 1; i < PROBES; i++) {
-        struct slot *slot = nth_slot(key, i);
-        if (until_of(slot->state) < until_of(found->state)) {
+        struct slot *slot = get_nth_slot(key, i);
+        if (get_expiry(slot->state) < get_expiry(found->state)) {
             found = slot;
         }
     }
@@ -190,8 +194,8 @@ static struct slot *take_slot(uint64_t key)
         atomic_compare_exchange_strong(&found->state, &state, 0);
         return found;
     }
-    found = find_slot(key); /* another process was faster, with the same account or another one */
-    return found ? found : nth_slot(key, 0);
+    found = find_slot(key); /* another process took the slot, for the same or another account */
+    return found ? found : get_nth_slot(key, 0);
 }
 
 bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t window_ms,
@@ -201,28 +205,28 @@ bool lockout_reserve(const char *guid, int64_t failures, int64_t limit, int64_t 
     if (limit == INT64_MAX) {
         return true;
     }
-    uint64_t key = digest_guid(guid), now_s = (uint64_t)(now_us / US_PER_S);
+    uint64_t key = hash_guid(guid), now_s = (uint64_t)(now_us / US_PER_S);
     uint64_t until_s = now_s + (uint64_t)(window_ms / MS_PER_S) + 1;
     struct slot *slot = take_slot(key);
     uint64_t state = slot->state;
-    struct tally tally;
+    struct attempts attempts;
     do {
-        tally = unpack_at(state, now_s);
-        int64_t counted = (int64_t)(tally.flight + failures_of(&tally));
+        attempts = unpack_at(state, now_s);
+        int64_t counted = (int64_t)(attempts.pending + count_failures(&attempts));
         if (counted >= limit || failures >= limit) {
             return false;
         }
-        if (failures > counted) { /* failures that this host does not know of */
-            tally.failed += (uint64_t)(failures - counted);
+        if (failures > counted) { /* failures that this host did not cause */
+            attempts.failed += (uint64_t)(failures - counted);
         }
-        tally.flight++;
-        tally.until_s = until_s < UINT32_MAX ? until_s : UINT32_MAX;
-    } while (!atomic_compare_exchange_weak(&slot->state, &state, pack(&tally)));
-    *attempt_r = (struct lockout_attempt){.account = key, .failed = tally.failed & tally_mask};
+        attempts.pending++;
+        attempts.until_s = until_s < UINT32_MAX ? until_s : UINT32_MAX;
+    } while (!atomic_compare_exchange_weak(&slot->state, &state, pack_attempts(&attempts)));
+    *attempt_r = (struct lockout_attempt){.account = key, .failed = attempts.failed & counter_mask};
     return true;
 }
 
-/* Ends an attempt in the slot of its account, unless another account has taken that. */
+/* Ends an attempt, unless another account has taken over its slot. */
 static void end_attempt(const struct lockout_attempt *attempt, bool success)
 {
     struct slot *slot = attempt->account ? find_slot(attempt->account) : NULL;
@@ -230,93 +234,96 @@ static void end_attempt(const struct lockout_attempt *attempt, bool success)
         return;
     }
     uint64_t state = slot->state;
-    struct tally tally;
+    struct attempts attempts;
     do {
-        tally = unpack(state);
-        if (!tally.flight) { /* it was over before */
+        attempts = unpack_attempts(state);
+        if (!attempts.pending) { /* the window of the attempt has ended */
             return;
         }
-        tally.flight--;
-        uint64_t before = (attempt->failed - tally.forgiven) & tally_mask;
+        attempts.pending--;
+        uint64_t before = (attempt->failed - attempts.forgiven) & counter_mask;
         if (!success) {
-            tally.failed++;
-        } else if (before <= failures_of(&tally)) { /* else a later success has forgiven more */
-            tally.forgiven = attempt->failed;
+            attempts.failed++;
+        } else if (before <=
+                   count_failures(&attempts)) { /* else a later success has forgiven more */
+            attempts.forgiven = attempt->failed;
         }
-    } while (!atomic_compare_exchange_weak(&slot->state, &state, pack(&tally)));
+    } while (!atomic_compare_exchange_weak(&slot->state, &state, pack_attempts(&attempts)));
 }
 
-void lockout_failed(const struct lockout_attempt *attempt)
+void lockout_record_failure(const struct lockout_attempt *attempt)
 {
     end_attempt(attempt, false);
 }
 
-void lockout_succeeded(const struct lockout_attempt *attempt)
+void lockout_record_success(const struct lockout_attempt *attempt)
 {
     end_attempt(attempt, true);
 }
 
 /* --- policies -------------------------------------------------------------------------------- */
 
-enum { KNOWN_POLICIES = 8 };
+enum { CACHED_POLICIES = 8 };
 
-/* When an account is locked. */
+/* The conditions under which the directory locks an account. */
 struct lockout_policy {
-    int64_t threshold; /* failed logins; 0: never */
-    int64_t window_ms; /* how long a failure counts after the last one */
+    int64_t threshold; /* failed logins; 0: never locked */
+    int64_t window_ms; /* failures count for this time after the last one */
 };
 
-/* A lockout policy as it was read lately. */
-struct known_policy {
+/* A lockout policy that was read recently. */
+struct cached_policy {
     char *dn; /* malloc; of the domain or of a password settings object; NULL: free */
     struct lockout_policy policy;
-    int64_t until; /* steady clock */
+    int64_t until; /* steady clock: end of validity */
 };
 
-struct known_policies {
-    struct known_policy policies[KNOWN_POLICIES];
-    size_t next; /* the next one to replace */
+struct policy_cache {
+    struct cached_policy policies[CACHED_POLICIES];
+    size_t next; /* index of the next policy to replace */
 };
 
-static void clear_policies(void *data)
+static void clear_policy_cache(void *data)
 {
-    struct known_policies *known = data;
-    for (size_t i = 0; i < KNOWN_POLICIES; i++) {
+    struct policy_cache *known = data;
+    for (size_t i = 0; i < CACHED_POLICIES; i++) {
         free(known->policies[i].dn);
-        known->policies[i] = (struct known_policy){0};
+        known->policies[i] = (struct cached_policy){0};
     }
 }
 
-static const struct cache_kind policies_kind = {
-    .size = sizeof(struct known_policies),
-    .clear = clear_policies,
+static const struct cache_kind policy_cache_kind = {
+    .size = sizeof(struct policy_cache),
+    .clear = clear_policy_cache,
 };
 
-static struct known_policy *find_policy(struct directory *directory, const char *dn)
+/* Returns the cached policy with this DN, or an expired one that replaces another policy. */
+static struct cached_policy *find_or_add_policy(struct directory *directory, const char *dn)
 {
-    struct known_policies *all = connection_cache(directory, &policies_kind);
-    for (size_t i = 0; i < KNOWN_POLICIES; i++) {
-        struct known_policy *known = &all->policies[i];
+    struct policy_cache *all = connection_cache(directory, &policy_cache_kind);
+    for (size_t i = 0; i < CACHED_POLICIES; i++) {
+        struct cached_policy *known = &all->policies[i];
         if (known->dn && !strcmp(known->dn, dn)) {
             return known;
         }
     }
-    struct known_policy *known = &all->policies[all->next];
-    all->next = (all->next + 1) % KNOWN_POLICIES;
+    struct cached_policy *known = &all->policies[all->next];
+    all->next = (all->next + 1) % CACHED_POLICIES;
     free(known->dn);
-    *known = (struct known_policy){.dn = must_string(dn)};
+    *known = (struct cached_policy){.dn = base_strdup(dn)};
     return known;
 }
 
-/* Spans of time are negative multiples of 100 ns. */
-static int64_t span_ms(int64_t span)
+/* Converts a time span of Active Directory, which is a negative multiple of 100 ns. */
+static int64_t convert_span_to_ms(int64_t span)
 {
     int64_t ms = span > INT64_MIN ? -(span / FILETIME_PER_MS) : window_max_ms;
     return ms < 0 ? 0 : ms < window_max_ms ? ms : window_max_ms;
 }
 
-static struct error *read_policy(struct directory *directory, struct arena *arena, const char *dn,
-                                 bool is_domain, struct lockout_policy *policy_r)
+static struct error *read_lockout_policy(struct directory *directory, struct arena *arena,
+                                         const char *dn, bool is_domain,
+                                         struct lockout_policy *policy_r)
 {
     const char *threshold = is_domain ? "lockoutThreshold" : "msDS-LockoutThreshold";
     const char *window = is_domain ? "lockOutObservationWindow" : "msDS-LockoutObservationWindow";
@@ -329,49 +336,36 @@ static struct error *read_policy(struct directory *directory, struct arena *aren
         return error;
     }
     if (!attribute_integer(&raw, threshold, &policy_r->threshold)) {
-        log_warning(
-            "directory: cannot read %s of %s with LDAP_BIND_DN: assuming a lockout threshold "
-            "of 2",
-            threshold, dn);
+        log_warning("directory: LDAP_BIND_DN cannot read %s of %s: assuming a lockout threshold of "
+                    "%d",
+                    threshold, dn, CAUTIOUS_THRESHOLD);
     }
     if (attribute_integer(&raw, window, &span)) {
-        policy_r->window_ms = span_ms(span);
+        policy_r->window_ms = convert_span_to_ms(span);
     }
     return NULL;
 }
 
-/* The policy that applies to an account. */
-static struct error *get_policy(struct directory *directory, struct arena *arena,
-                                const struct domain *domain, const struct raw_entry *account,
-                                struct lockout_policy *policy_r)
+/* Returns the policy that applies to an account. */
+static struct error *get_lockout_policy(struct directory *directory, struct arena *arena,
+                                        const struct domain *domain,
+                                        const struct raw_entry *account,
+                                        struct lockout_policy *policy_r)
 {
-    const struct attribute *pso = attribute_get(account, "msDS-ResultantPSO");
+    const struct attribute *pso = attribute_get(account, "msDS-ResultantPSO"); /* its own policy */
     const char *dn = pso ? pso->values->bv_val : domain->dn;
-    struct known_policy *known = find_policy(directory, dn);
+    struct cached_policy *known = find_or_add_policy(directory, dn);
     struct error *error = NULL;
     int64_t now = clock_steady_us();
     if (known->until <= now) {
-        error = read_policy(directory, arena, dn, !pso, &known->policy);
-        known->until = error ? 0 : now + KNOWN_US;
+        error = read_lockout_policy(directory, arena, dn, !pso, &known->policy);
+        known->until = error ? 0 : now + CACHE_US;
     }
     *policy_r = known->policy;
     return error;
 }
 
 /* --- logins ---------------------------------------------------------------------------------- */
-
-static struct lockout_count read_count(const struct raw_entry *account)
-{
-    struct lockout_count count = {0};
-    const struct attribute *time = attribute_get(account, "badPasswordTime");
-    if (!attribute_integer(account, "badPwdCount", &count.failures)) {
-        count.failures = 0;
-    }
-    if (!time || !codec_time(time->values, &count.failed_ms)) {
-        count.failed_ms = 0;
-    }
-    return count;
-}
 
 struct error *lockout_admit(struct directory *directory, struct arena *arena,
                             const struct directory_candidate *candidate, bool known_source,
@@ -384,7 +378,7 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
     *attempt_r = (struct lockout_attempt){0};
     struct error *error = domain_get(directory, arena, &domain);
     if (!error) {
-        error = get_policy(directory, arena, domain, candidate->raw, &policy);
+        error = get_lockout_policy(directory, arena, domain, candidate->raw, &policy);
     }
     if (error) {
         return error;
@@ -394,7 +388,14 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
         *refusal_r = "the account is locked";
         return NULL;
     }
-    struct lockout_count count = read_count(candidate->raw);
+    struct lockout_count count = {0};
+    const struct attribute *time = attribute_get(candidate->raw, "badPasswordTime");
+    if (!attribute_integer(candidate->raw, "badPwdCount", &count.failures)) {
+        count.failures = 0;
+    }
+    if (!time || !codec_time(time->values, &count.failed_ms)) {
+        count.failed_ms = 0;
+    }
     int64_t now_us = clock_steady_us();
     int64_t failures =
         lockout_failures(&count, policy.window_ms, now_us / US_PER_MS + domain->lead_ms);

@@ -1,14 +1,14 @@
 /*
- * Login: the proof of a person's password, by a bind (RFC 4511 4.2, RFC 4513 5.1.3).
+ * Login: verifies the password of a directory user by a bind (RFC 4511 4.2, RFC 4513 5.1.3).
  *
- * The person is looked up on the worker's own connection, and binds on another one to the same
- * controller, which ends with the proof: the service account's connection never becomes anybody
- * else's.
+ * The user is looked up on the worker's connection, but the bind is sent on a separate connection
+ * to the same controller, which is closed afterwards: the worker's connection stays bound as the
+ * service account.
  *
- * Neither the answer nor its time tells who exists. A name that nobody has is bound as well, by a
- * DN that cannot be; and because the controller is quicker with that than with a wrong password
- * (Samba: 0.2 against 3 ms, for a failure is written down), every refusal waits for the end of a
- * tenth of a second.
+ * Neither the answer nor its duration reveals whether an account exists. For an unknown name, a
+ * bind with an impossible DN is sent. The controller refuses that faster than a wrong password
+ * (Samba: 0.2 instead of 3 ms, because it stores a failure), so every refusal is delayed to a
+ * multiple of 100 ms.
  */
 #include "directory/login.h"
 
@@ -36,13 +36,13 @@
 #include <time.h>
 
 enum {
-    REFUSAL_STEP_US = 100 * 1000,
-    CN_TOO_LONG = 65, /* cn has at most 64 characters: MS-ADA1 2.110 */
+    REFUSAL_STEP_US = 100 * 1000, /* refusals take a multiple of this */
+    CN_TOO_LONG = 65,             /* cn has at most 64 characters: MS-ADA1 2.110 */
 };
 
-/* --- who it is ------------------------------------------------------------------------------- */
+/* --- resolving names ------------------------------------------------------------------------- */
 
-/* An account by one attribute; ERR_NOT_FOUND, ERR_AMBIGUOUS. */
+/* Finds a user account by one attribute. Returns ERR_NOT_FOUND or ERR_AMBIGUOUS as query_name(). */
 static struct error *find_account(struct directory *directory, struct arena *arena,
                                   const char *attribute, const char *name, struct raw_entry **raw_r)
 {
@@ -50,22 +50,22 @@ static struct error *find_account(struct directory *directory, struct arena *are
     const struct query_by_name wanted = {
         .attribute = attribute,
         .name = name,
-        .filter = DIRECTORY_PEOPLE,
+        .filter = DIRECTORY_USER_FILTER,
         .attributes = attributes,
     };
     return query_name(directory, arena, &wanted, raw_r);
 }
 
 /* True if the text is one of the names of the domain. */
-static bool is_domain(const struct domain *domain, const char *name)
+static bool is_domain_name(const struct domain *domain, const char *name)
 {
     return (domain->netbios && !strcasecmp(domain->netbios, name)) ||
            (domain->dns && !strcasecmp(domain->dns, name));
 }
 
-/* An account by any of the forms of its name. */
-static struct error *find_name(struct directory *directory, struct arena *arena, const char *name,
-                               struct raw_entry **raw_r)
+/* Finds a user account by a login name in any form; see directory_resolve(). */
+static struct error *find_by_login_name(struct directory *directory, struct arena *arena,
+                                        const char *name, struct raw_entry **raw_r)
 {
     const char *slash = strchr(name, '\\'), *at = strrchr(name, '@');
     const struct domain *domain;
@@ -75,7 +75,7 @@ static struct error *find_name(struct directory *directory, struct arena *arena,
     }
     if (slash) {
         const char *prefix = arena_copy(arena, name, (size_t)(slash - name));
-        return is_domain(domain, prefix)
+        return is_domain_name(domain, prefix)
                    ? find_account(directory, arena, "sAMAccountName", slash + 1, raw_r)
                    : error_new(arena, ERR_NOT_FOUND, NULL);
     }
@@ -90,9 +90,9 @@ static struct error *find_name(struct directory *directory, struct arena *arena,
     return error;
 }
 
-/* A DN that nobody can have. */
-static struct directory_candidate nobody(const struct directory *directory, struct arena *arena,
-                                         const char *reason)
+/* Returns a candidate that cannot log in, with a DN that cannot exist. */
+static struct directory_candidate make_unknown_candidate(const struct directory *directory,
+                                                         struct arena *arena, const char *reason)
 {
     return (struct directory_candidate){
         .dn = arena_format(arena, "CN=%0*d,%s", CN_TOO_LONG, 0,
@@ -101,10 +101,10 @@ static struct directory_candidate nobody(const struct directory *directory, stru
     };
 }
 
-/* Fills in who the entry is, if it is somebody who may log in at all. */
-static struct error *take_account(struct directory *directory, struct arena *arena,
-                                  const struct raw_entry *raw,
-                                  struct directory_candidate *candidate_r)
+/* Fills in the candidate from the entry, unless it is the service account. */
+static struct error *fill_candidate(struct directory *directory, struct arena *arena,
+                                    const struct raw_entry *raw,
+                                    struct directory_candidate *candidate_r)
 {
     const struct attribute *value = attribute_get(raw, "objectGUID");
     const char *guid;
@@ -113,12 +113,12 @@ static struct error *take_account(struct directory *directory, struct arena *are
     if (!value || !codec_guid(arena, value->values, &guid)) {
         return NULL;
     }
-    struct error *error = service_is(directory, arena, guid, &is_service);
+    struct error *error = service_is_account(directory, arena, guid, &is_service);
     if (error) {
         return error;
     }
-    if (is_service) { /* failures would lock it, and then nothing works */
-        candidate_r->reason = "the service account does not log in";
+    if (is_service) { /* failed logins would lock it, and all requests would fail */
+        candidate_r->reason = "the service account must not log in";
         return NULL;
     }
     if (!attribute_integer(raw, "pwdLastSet", &candidate_r->password_set)) {
@@ -134,14 +134,14 @@ static struct error *take_account(struct directory *directory, struct arena *are
 struct error *directory_resolve(struct directory *directory, struct arena *arena, const char *name,
                                 struct directory_candidate *candidate_r)
 {
-    static const char no_name[] = "\""; /* which no account name may hold: MS-SAMR 3.1.1.6 */
+    static const char no_name[] = "\""; /* not allowed in account names: MS-SAMR 3.1.1.6 */
     struct raw_entry *raw = NULL;
     int64_t began = clock_steady_us();
-    *candidate_r = nobody(directory, arena, "no such user");
-    connection_begin(directory);
-    struct error *error = find_name(directory, arena, name ? name : no_name, &raw);
+    *candidate_r = make_unknown_candidate(directory, arena, "no such user");
+    connection_begin_call(directory);
+    struct error *error = find_by_login_name(directory, arena, name ? name : no_name, &raw);
     if (!error && raw) {
-        error = take_account(directory, arena, raw, candidate_r);
+        error = fill_candidate(directory, arena, raw, candidate_r);
     } else if (error && error->id == ERR_AMBIGUOUS) {
         candidate_r->resolved = true;
         candidate_r->reason = "several users have this name";
@@ -152,19 +152,20 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
 
 /* --- the bind -------------------------------------------------------------------------------- */
 
-/* The controller does not serve logins: another one may. */
-static void leave_server(struct directory *directory, bool silent, int64_t asked)
+/* Drops the worker's connection, so that the next attempt uses another controller. */
+static void leave_failed_server(struct directory *directory, bool silent, int64_t asked)
 {
     if (silent) {
-        connection_unanswered(directory, asked);
+        connection_record_timeout(directory, asked);
     } else {
-        connection_avoid(directory);
+        connection_avoid_server(directory);
     }
 }
 
-/* Another connection to the controller that the worker is connected to. One that takes none is
- * failed over from, as connection.c does. */
-static struct error *open_another(struct directory *directory, struct arena *arena, LDAP **ldap_r)
+/* Opens a separate connection to the controller that the worker is connected to. If that fails,
+ * fails over to another controller, as connection.c does. */
+static struct error *open_login_connection(struct directory *directory, struct arena *arena,
+                                           LDAP **ldap_r)
 {
     LDAP *service;
     for (size_t i = 0; i < connection_server_count(directory); i++) {
@@ -176,19 +177,20 @@ static struct error *open_another(struct directory *directory, struct arena *are
         bool silent = false;
         int64_t asked = clock_steady_us();
         const struct controller_attempt attempt =
-            connection_attempt(directory, arena, connection_server(directory));
+            connection_attempt(directory, arena, connection_server_index(directory));
         *ldap_r = controller_open(&attempt, &cause, &silent);
         if (*ldap_r) {
             return NULL;
         }
-        log_error("directory: no connection for a login: %s: %s", attempt.uri, cause);
-        leave_server(directory, silent, asked);
+        log_error("directory: cannot connect for a login: %s: %s", attempt.uri, cause);
+        leave_failed_server(directory, silent, asked);
     }
-    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "no controller takes another connection");
+    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE,
+                     "no controller accepts a connection for a login");
 }
 
-/* ERR_INVALID_CREDENTIALS with the reason as its cause. */
-static struct error *refuse(struct arena *arena, const char *reason)
+/* Returns ERR_INVALID_CREDENTIALS with the reason as its cause. */
+static struct error *refuse_login(struct arena *arena, const char *reason)
 {
     return error_new(arena, ERR_INVALID_CREDENTIALS, "%s", reason);
 }
@@ -199,39 +201,39 @@ static struct error *bind_candidate(struct directory *directory, struct arena *a
 {
     LDAP *ldap = NULL;
     const char *diagnostic;
-    struct error *error = open_another(directory, arena, &ldap);
+    struct error *error = open_login_connection(directory, arena, &ldap);
     if (error) {
         return error;
     }
     int64_t asked = clock_steady_us();
     const struct controller_attempt attempt =
-        connection_attempt(directory, arena, connection_server(directory));
+        connection_attempt(directory, arena, connection_server_index(directory));
     int code = controller_bind(&attempt, ldap, candidate->dn, password, &diagnostic);
     ldap_unbind_ext(ldap, NULL, NULL);
     if (code == LDAP_SUCCESS && candidate->guid) {
         return NULL;
     }
-    if (!candidate->guid && (code == LDAP_SUCCESS || controller_refuses(code))) {
-        return refuse(arena, candidate->reason);
+    if (!candidate->guid && (code == LDAP_SUCCESS || controller_is_refusal(code))) {
+        return refuse_login(arena, candidate->reason);
     }
-    if (controller_refuses(code)) {
-        return refuse(arena, result_bind_reason(diagnostic));
+    if (controller_is_refusal(code)) {
+        return refuse_login(arena, result_bind_reason(diagnostic));
     }
     if (code == LDAP_TIMEOUT || code == LDAP_SERVER_DOWN) {
-        leave_server(directory, code == LDAP_TIMEOUT, asked);
+        leave_failed_server(directory, code == LDAP_TIMEOUT, asked);
     }
-    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "the bind of a login: %s%s%s",
+    return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "the bind of a login failed: %s%s%s",
                      ldap_err2string(code), *diagnostic ? ": " : "", diagnostic);
 }
 
 /* --- the login ------------------------------------------------------------------------------- */
 
-/* The candidate, or nobody in its place: a login that could lock the account is refused as one of
- * nobody is, after a bind of the same kind. */
-static struct error *admit(struct directory *directory, struct arena *arena,
-                           const struct directory_candidate *candidate, bool known_source,
-                           struct directory_candidate *admitted_r,
-                           struct lockout_attempt *attempt_r)
+/* Returns the candidate or, if another failure could lock its account, an unknown candidate: such a
+ * login is refused like that of an unknown user, after a bind that cannot succeed. */
+static struct error *admit_candidate(struct directory *directory, struct arena *arena,
+                                     const struct directory_candidate *candidate, bool known_source,
+                                     struct directory_candidate *admitted_r,
+                                     struct lockout_attempt *attempt_r)
 {
     const char *refusal = NULL;
     *admitted_r = *candidate;
@@ -240,23 +242,26 @@ static struct error *admit(struct directory *directory, struct arena *arena,
                                                           attempt_r, &refusal)
                                           : NULL;
     if (refusal) {
-        *admitted_r = nobody(directory, arena, refusal);
+        *admitted_r = make_unknown_candidate(directory, arena, refusal);
     }
     return error;
 }
 
-static struct error *prove(struct directory *directory, struct arena *arena,
-                           const struct directory_candidate *candidate, const char *password,
-                           bool known_source, struct directory_identity *identity_r)
+/* Verifies the password and reads the identity. */
+static struct error *verify_candidate(struct directory *directory, struct arena *arena,
+                                      const struct directory_candidate *candidate,
+                                      const char *password, bool known_source,
+                                      struct directory_identity *identity_r)
 {
     struct directory_candidate admitted;
     struct lockout_attempt attempt;
     const char *refusal;
-    connection_begin(directory);
-    struct error *error = admit(directory, arena, candidate, known_source, &admitted, &attempt);
+    connection_begin_call(directory);
+    struct error *error =
+        admit_candidate(directory, arena, candidate, known_source, &admitted, &attempt);
     if (!error) {
         error = bind_candidate(directory, arena, &admitted, password);
-        (error ? lockout_failed : lockout_succeeded)(&attempt);
+        (error ? lockout_record_failure : lockout_record_success)(&attempt);
     }
     if (!error) {
         error = identity_read(directory, arena, admitted.guid, identity_r, &refusal);
@@ -267,16 +272,7 @@ static struct error *prove(struct directory *directory, struct arena *arena,
     if (!refusal && admitted.password_set && admitted.password_set < identity_r->password_set) {
         identity_r->password_set = admitted.password_set; /* reset between the bind and the read */
     }
-    return refusal ? refuse(arena, refusal) : NULL;
-}
-
-/* Until the time since `began` is a whole number of steps. */
-static void wait_for_step(int64_t began)
-{
-    int64_t rest = REFUSAL_STEP_US - (clock_steady_us() - began) % REFUSAL_STEP_US;
-    struct timespec time = {.tv_sec = rest / US_PER_S, .tv_nsec = rest % US_PER_S * NS_PER_US};
-    while (nanosleep(&time, &time) < 0 && errno == EINTR) {
-    }
+    return refusal ? refuse_login(arena, refusal) : NULL;
 }
 
 struct error *directory_login(struct directory *directory, struct arena *arena,
@@ -284,20 +280,24 @@ struct error *directory_login(struct directory *directory, struct arena *arena,
                               bool known_source, struct directory_identity *identity_r)
 {
     int64_t began = clock_steady_us() - candidate->spent_us;
-    struct error *error =
-        *password ? prove(directory, arena, candidate, password, known_source, identity_r)
-                  : refuse(arena, "the password is empty");
+    struct error *error = *password ? verify_candidate(directory, arena, candidate, password,
+                                                       known_source, identity_r)
+                                    : refuse_login(arena, "the password is empty");
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
-        wait_for_step(began);
+        /* Sleeps until the time since `began` is a multiple of REFUSAL_STEP_US. */
+        int64_t rest = REFUSAL_STEP_US - (clock_steady_us() - began) % REFUSAL_STEP_US;
+        struct timespec time = {.tv_sec = rest / US_PER_S, .tv_nsec = rest % US_PER_S * NS_PER_US};
+        while (nanosleep(&time, &time) < 0 && errno == EINTR) {
+        }
     }
     return error;
 }
 
-void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us)
+void directory_simulate_login(struct directory *directory, struct arena *arena, int64_t spent_us)
 {
-    struct directory_candidate candidate = nobody(directory, arena, "no such user");
+    struct directory_candidate candidate = make_unknown_candidate(directory, arena, "no such user");
     struct directory_identity identity;
     candidate.spent_us = spent_us;
     struct error *ignored = directory_login(directory, arena, &candidate, "-", false, &identity);
-    (void)ignored; /* it was for the time that it takes */
+    (void)ignored; /* only the duration matters */
 }

@@ -1,4 +1,4 @@
-/* Login: verifies the passwords of people and reads their identities. */
+/* Login: verifies the passwords of directory users and reads their identities. */
 #ifndef DIRECTORY_LOGIN_H
 #define DIRECTORY_LOGIN_H
 
@@ -11,67 +11,68 @@ struct arena;
 struct directory;
 struct raw_entry;
 
-/* A person of the directory, as far as a login is concerned. */
+/* The identity of a directory user. */
 struct directory_identity {
-    const char *guid;     /* objectGUID: names the person whatever the account is called */
+    const char *guid;     /* objectGUID: stays the same when the account is renamed */
     const char *username; /* sAMAccountName */
     const char *email;    /* mail; NULL: none */
-    const char *name;     /* displayName, or cn where there is none */
-    bool administrator;   /* a member of LDAP_ADMIN_GROUP: directly, nested, or as primary group */
+    const char *name;     /* displayName, or else cn */
+    bool administrator;   /* member of LDAP_ADMIN_GROUP: directly, nested, or as primary group */
     int64_t password_set; /* pwdLastSet, in units of 100 ns; 0: unknown */
 };
 
 /* The account that a login name resolves to; directory_resolve() fills it in. */
 struct directory_candidate {
-    bool resolved;    /* the directory knows the name, even if its holder cannot log in */
-    const char *guid; /* objectGUID; NULL: nobody who could log in */
+    bool resolved;    /* the name exists in the directory, even if the account cannot log in */
+    const char *guid; /* objectGUID; NULL: there is no account that can log in */
     const char *dn;
     int64_t password_set;        /* pwdLastSet before the bind; 0: unknown */
-    const char *reason;          /* why it is nobody, for the log; NULL otherwise */
-    const struct raw_entry *raw; /* what was read of the account; NULL: nothing */
-    int64_t spent_us;            /* how long the search took */
+    const char *reason;          /* why `guid` is NULL, for the log; NULL otherwise */
+    const struct raw_entry *raw; /* attributes of the account; NULL: none */
+    int64_t spent_us;            /* duration of the search */
 };
 
 /*
- * Looks up a name as Active Directory would (MS-ADTS 5.1.1.1.1): a userPrincipalName, an account
- * name followed by @ and the domain's DNS name, DOMAIN\name with the NetBIOS or the DNS name of the
- * domain, or an account name. NULL is the name of nobody, and costs what an unknown name does.
+ * Resolves a login name in the forms that Active Directory accepts (MS-ADTS 5.1.1.1.1): a
+ * userPrincipalName, an account name followed by @ and the domain's DNS name, DOMAIN\name with the
+ * domain's NetBIOS or DNS name, or an account name. NULL is treated as an unknown name and takes as
+ * long.
  */
 struct error *directory_resolve(struct directory *directory, struct arena *arena, const char *name,
                                 struct directory_candidate *candidate_r) MUST_CHECK;
 
 /*
- * Verifies the password of a candidate by one bind on a connection of its own. Everything that is
- * wrong with the name, the password or the account is ERR_INVALID_CREDENTIALS after the same time;
- * its cause is the reason, in words that hold nothing that was given, for the log and the audit
- * line.
+ * Verifies the password of a candidate by one bind on a separate connection. If the name, the
+ * password or the account is invalid, returns ERR_INVALID_CREDENTIALS after the same time in each
+ * case. The cause of the error is the reason, for the log and the audit line; it contains no input.
  *
- * Nobody can lock an account this way (lockout.c): a login that could is refused in the same way
- * without a bind. `known_source` says that the candidate has logged in from there before.
+ * Failed logins do not lock an account (lockout.c): once the limit is reached, a login is refused
+ * in the same way without trying the password. `known_source` is true if the account has logged in
+ * from this source before.
  */
 struct error *directory_login(struct directory *directory, struct arena *arena,
                               const struct directory_candidate *candidate, const char *password,
                               bool known_source, struct directory_identity *identity_r) MUST_CHECK;
 
-/* Takes as long as directory_login() takes to refuse somebody whose search took `spent_us`, and
- * asks about nobody: for refusals that need no directory. */
-void directory_wait(struct directory *directory, struct arena *arena, int64_t spent_us);
+/* Takes as long as directory_login() for an unknown user whose search took `spent_us`. Call it
+ * before a refusal that was decided without the directory, so that its duration reveals nothing. */
+void directory_simulate_login(struct directory *directory, struct arena *arena, int64_t spent_us);
 
-/* Reads the person with this objectGUID who may still log in: from the directory if `fresh`, else
- * as remembered for at most LDAP_LOGIN_CACHE_S. ERR_INVALID_TOKEN if the person does not exist, or
- * the account is disabled, locked or expired. */
+/* Returns the identity of the user with this objectGUID: read now if `fresh`, else possibly cached
+ * for up to LDAP_LOGIN_CACHE_S. ERR_INVALID_TOKEN if the user does not exist, or the account is
+ * disabled, locked or expired. */
 struct error *directory_identify(struct directory *directory, struct arena *arena, const char *guid,
                                  bool fresh, struct directory_identity *identity_r) MUST_CHECK;
 
-enum directory_standing {
+enum directory_account_state {
     DIRECTORY_ACTIVE,
-    DIRECTORY_LOCKED,  /* for a while, by failed logins */
+    DIRECTORY_LOCKED,  /* temporarily, after failed logins */
     DIRECTORY_REFUSED, /* deleted, disabled or expired, or the password must be changed */
 };
 
-/* Reads the person with this objectGUID now: the identity is set but for DIRECTORY_REFUSED. */
-struct error *directory_examine(struct directory *directory, struct arena *arena, const char *guid,
-                                struct directory_identity *identity_r,
-                                enum directory_standing *standing_r) MUST_CHECK;
+/* Reads the user with this objectGUID now. With DIRECTORY_REFUSED the identity stays unset. */
+struct error *directory_read_identity(struct directory *directory, struct arena *arena,
+                                      const char *guid, struct directory_identity *identity_r,
+                                      enum directory_account_state *standing_r) MUST_CHECK;
 
 #endif

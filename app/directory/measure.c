@@ -1,4 +1,4 @@
-/* Measure: durations and failures of what is asked of the directory, for the metrics. */
+/* Measure: records durations and failures of directory operations in the metrics. */
 #include "directory/measure.h"
 
 #include "base/clock.h"

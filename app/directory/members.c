@@ -1,9 +1,9 @@
 /*
  * Members: adds an account to a group and removes it.
  *
- * A change adds or deletes one value of the group's `member` and never writes the list, so that two
- * clients who change one group at the same time lose nothing. Members by the primary group are in
- * primary.c.
+ * A change adds or deletes one value of the group's attribute `member` and never replaces the whole
+ * list, so that concurrent changes to one group do not overwrite each other. Membership by the
+ * primary group is in primary.c.
  */
 #include "directory/members.h"
 
@@ -22,45 +22,41 @@
 #include <ldap.h>
 #include <string.h>
 
-enum { TRIES = 10 }; /* against others that keep changing the same membership */
+enum { TRIES = 10 }; /* while other clients change the same membership */
 
-/* --- changed --------------------------------------------------------------------------------- */
+/* --- changing a membership ------------------------------------------------------------------- */
 
 struct member_change {
     const char *group_dn;
     LDAPMod *mods[2];
 };
 
-static int send_change(LDAP *ldap, const void *request, int *message_id_r)
+static int send_member_change(LDAP *ldap, const void *request, int *message_id_r)
 {
     const struct member_change *change = request;
     return ldap_modify_ext(ldap, change->group_dn, (LDAPMod **)change->mods, NULL, NULL,
                            message_id_r);
 }
 
-/* Refusals that may mean that it is so already: RFC 4511 4.6 has 16 and 20, Active Directory
- * answers 53 and 68, Samba 53 with words of its own. */
-static bool may_be_so_already(int code)
+/* True if the answer states that the membership is already as requested. The codes of RFC 4511 4.6
+ * are 16 and 20; Active Directory answers 68, or 53 with a Windows error code, Samba 53 with a text
+ * of its own. */
+static bool reports_no_change(const struct answer *answer)
 {
-    return code == LDAP_NO_SUCH_ATTRIBUTE || code == LDAP_TYPE_OR_VALUE_EXISTS ||
-           code == LDAP_UNWILLING_TO_PERFORM || code == LDAP_ALREADY_EXISTS;
+    return answer->code == LDAP_NO_SUCH_ATTRIBUTE || answer->code == LDAP_TYPE_OR_VALUE_EXISTS ||
+           answer->code == LDAP_ALREADY_EXISTS ||
+           (answer->code == LDAP_UNWILLING_TO_PERFORM &&
+            (strcasestr(answer->diagnostic, "already") || strstr(answer->diagnostic, "00000561") ||
+             strstr(answer->diagnostic, "00000562")));
 }
 
-/* Whether a 53 says so in its words; otherwise it is a refusal for another reason. */
-static bool says_already(const struct answer *answer)
-{
-    return answer->code == LDAP_UNWILLING_TO_PERFORM &&
-           (strcasestr(answer->diagnostic, "already") || strstr(answer->diagnostic, "00000561") ||
-            strstr(answer->diagnostic, "00000562"));
-}
-
-/* Whether the group has the value, by asking. */
+/* Searches for the member among the values of the group. */
 static struct error *read_belonging(struct directory *directory, struct arena *arena,
                                     const char *group_dn, const char *member_guid_dn,
-                                    enum directory_belonging *belonging_r)
+                                    enum directory_member_state *belonging_r)
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    struct raw_entry member = {0}; /* where it is by now: it may have been moved */
+    struct raw_entry member = {0}; /* for its current DN: it may have been moved */
     struct error *error = query_object(directory, arena, member_guid_dn, attributes, &member);
     if (error) {
         return error;
@@ -82,39 +78,37 @@ static struct error *read_belonging(struct directory *directory, struct arena *a
     return error;
 }
 
-/* One try. *settled_r says whether it is so now, by us or already; NULL without that: somebody else
- * has just made it otherwise. */
-static struct error *try_change(struct directory *directory, struct arena *arena,
-                                const struct member_change *change, const char *member_dn,
-                                enum directory_belonging wanted, bool *settled_r)
+/* Tries the change once. *settled_r is true if the membership is now as requested, by this change
+ * or before it. If it is false without an error, another client has just changed the membership. */
+static struct error *try_member_change(struct directory *directory, struct arena *arena,
+                                       const struct member_change *change, const char *member_dn,
+                                       enum directory_member_state wanted, bool *settled_r)
 {
-    const struct operation operation = {"modify", send_change, change, .writes = true};
+    const struct operation operation = {"modify", send_member_change, change, .writes = true};
     struct answer answer;
-    enum directory_belonging belonging;
+    enum directory_member_state belonging;
     struct error *error = operation_repeat(directory, arena, &operation, &answer);
     *settled_r = !error && answer.code == LDAP_SUCCESS;
     if (error || *settled_r) {
         return error;
     }
-    if (!may_be_so_already(answer.code)) {
+    bool contended = reports_no_change(&answer);
+    if (!contended && answer.code != LDAP_UNWILLING_TO_PERFORM) {
         return result_error(arena, &answer, NULL, operation.name);
     }
     error = read_belonging(directory, arena, change->group_dn, member_dn, &belonging);
     if (error) {
-        return answer.repeated ? result_lost(arena, &operation, error->cause) : error;
+        return answer.repeated ? result_connection_lost(arena, &operation, error->cause) : error;
     }
     *settled_r = belonging == wanted;
-    bool contended = answer.code == LDAP_NO_SUCH_ATTRIBUTE ||
-                     answer.code == LDAP_TYPE_OR_VALUE_EXISTS ||
-                     answer.code == LDAP_ALREADY_EXISTS || says_already(&answer);
     return *settled_r || contended ? NULL : result_error(arena, &answer, NULL, operation.name);
 }
 
-/* Until it is so: who comes and goes at once is served one after the other. */
-static struct error *change_value(struct directory *directory, struct arena *arena,
-                                  const struct directory_entry *group,
-                                  const struct directory_entry *member,
-                                  enum directory_belonging wanted)
+/* Repeats the change while other clients make the opposite change. */
+static struct error *change_member_value(struct directory *directory, struct arena *arena,
+                                         const struct directory_entry *group,
+                                         const struct directory_entry *member,
+                                         enum directory_member_state wanted)
 {
     const char *member_dn = query_guid_dn(arena, member->guid);
     struct berval value = {strlen(member_dn), arena_string(arena, member_dn)};
@@ -127,17 +121,18 @@ static struct error *change_value(struct directory *directory, struct arena *are
     const struct member_change change = {query_guid_dn(arena, group->guid), {&mod, NULL}};
     for (int tries = 0; tries < TRIES; tries++) {
         bool settled;
-        struct error *error = try_change(directory, arena, &change, member_dn, wanted, &settled);
+        struct error *error =
+            try_member_change(directory, arena, &change, member_dn, wanted, &settled);
         if (error || settled) {
             return error;
         }
     }
-    return error_new(arena, ERR_CONFLICT, "others keep changing this membership");
+    return error_new(arena, ERR_CONFLICT, "other clients keep changing this membership");
 }
 
-/* --- found ----------------------------------------------------------------------------------- */
+/* --- finding the group and the account ------------------------------------------------------- */
 
-/* The entry's names; those of its primary group's SID and of its own, as text, if it has them. */
+/* The group or the account, with its own SID and that of its primary group, as text. */
 struct party {
     struct directory_entry *entry;
     const char *sid, *primary_group_sid; /* NULL: none */
@@ -167,15 +162,15 @@ static struct error *find_party(struct directory *directory, struct arena *arena
     return NULL;
 }
 
-static struct error *find_both(struct directory *directory, struct arena *arena,
-                               const struct directory_membership *membership, struct party *group,
-                               struct party *member)
+static struct error *find_parties(struct directory *directory, struct arena *arena,
+                                  const struct directory_membership *membership,
+                                  struct party *group, struct party *member)
 {
     char *attributes[] = {"objectGUID", "objectSid", "primaryGroupID", NULL};
     const struct query_by_name group_search = {
         .attribute = "cn",
         .name = membership->group,
-        .filter = DIRECTORY_GROUPS,
+        .filter = DIRECTORY_GROUP_FILTER,
         .parent_dn = membership->group_parent_dn,
         .attributes = attributes,
     };
@@ -189,24 +184,15 @@ static struct error *find_both(struct directory *directory, struct arena *arena,
     return error ? error : find_party(directory, arena, &member_search, member);
 }
 
-/* A membership is shown by both entries, so neither may be protected. */
-static struct error *check_both(struct directory *directory, struct arena *arena,
-                                const struct directory_entry *group,
-                                const struct directory_entry *member)
-{
-    struct target target;
-    struct error *error = protected_read(directory, arena, group->guid, false, &target);
-    return error ? error : protected_read(directory, arena, member->guid, false, &target);
-}
-
 struct error *directory_change_member(struct directory *directory, struct arena *arena,
                                       const struct directory_membership *membership,
                                       struct directory_entry **group_r,
                                       struct directory_entry **member_r)
 {
     struct party group, member;
-    connection_begin(directory);
-    struct error *error = find_both(directory, arena, membership, &group, &member);
+    struct target target;
+    connection_begin_call(directory);
+    struct error *error = find_parties(directory, arena, membership, &group, &member);
     if (error) {
         return error;
     }
@@ -217,7 +203,12 @@ struct error *directory_change_member(struct directory *directory, struct arena 
                    ? NULL
                    : error_new(arena, ERR_PRIMARY_GROUP, NULL);
     }
-    error = check_both(directory, arena, group.entry, member.entry);
+    /* A membership changes both entries (member and memberOf), so neither may be protected. */
+    error = protected_read(directory, arena, group.entry->guid, false, &target);
+    if (!error) {
+        error = protected_read(directory, arena, member.entry->guid, false, &target);
+    }
     return error ? error
-                 : change_value(directory, arena, group.entry, member.entry, membership->belonging);
+                 : change_member_value(directory, arena, group.entry, member.entry,
+                                       membership->belonging);
 }

@@ -8,25 +8,26 @@ struct arena;
 struct directory;
 struct directory_entry;
 
-enum directory_belonging {
+enum directory_member_state {
     DIRECTORY_MEMBER,
     DIRECTORY_NO_MEMBER,
 };
 
 /* A change of the membership of an account in a group. */
 struct directory_membership {
-    const char *group;           /* its cn */
-    const char *group_parent_dn; /* chooses among several of that name; NULL: there is one */
-    const char *member;          /* an account name */
-    const char *member_filter;   /* which accounts may be meant */
-    enum directory_belonging belonging;
+    const char *group;           /* cn of the group */
+    const char *group_parent_dn; /* parent of the group; NULL: anywhere below the base DN */
+    const char *member;          /* sAMAccountName of the account */
+    const char *member_filter;   /* filter that the account must match */
+    enum directory_member_state belonging; /* membership after the change */
 };
 
 /*
- * Makes it so, by a change of that one value of the group; if it is so already, that is a success.
- * ERR_NOT_FOUND and ERR_AMBIGUOUS as directory_find(); ERR_PRIMARY_GROUP if the account would have
- * to leave its primary group; ERR_PROTECTED_OBJECT if either is protected. Of the two entries only
- * DN and GUID are returned.
+ * Adds the account to the group or removes it, by adding or deleting one value of the attribute
+ * `member`. Succeeds if the membership is already as requested. ERR_NOT_FOUND and ERR_AMBIGUOUS as
+ * directory_find(); ERR_PRIMARY_GROUP if the account would be removed from its primary group;
+ * ERR_PROTECTED_OBJECT if the group or the account is protected. The returned entries have only a
+ * DN and a GUID.
  */
 struct error *directory_change_member(struct directory *directory, struct arena *arena,
                                       const struct directory_membership *membership,

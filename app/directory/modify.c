@@ -1,10 +1,11 @@
 /*
- * Modify: objects are created, changed, moved and deleted.
+ * Modify: creates, changes, moves and deletes objects.
  *
- * Objects are addressed by their GUID, so that a concurrent rename cannot turn a change against
- * another object. A write whose connection died may have been done: adding looks at what is there
- * before it says that the name is taken, deleting takes "gone" for done, a move looks where the
- * object is, and a modification replaces values and so can simply be repeated.
+ * Requests address objects by their GUID, so that a concurrent rename cannot redirect a change to
+ * another object. If the connection is lost, a write may have been carried out, so it is repeated
+ * with care: after "already exists", an addition checks whether the object is its own; a deletion
+ * treats "no such object" as success; a move reads where the object is before it is repeated; a
+ * modify operation replaces values and can be repeated as it is.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -29,8 +30,8 @@
 #include <unistd.h>
 
 enum {
-    SWAP_TRIES = 20, /* against others that keep changing the same entry */
-    STEP_ASIDE_US = 1000,
+    SWAP_TRIES = 20,            /* while other clients change the same entry */
+    BACKOFF_US = 1000,          /* longest wait after the first try; grows with each try */
     CLOCK_SLACK_MS = 60 * 1000, /* between our clock and the controller's */
 };
 
@@ -38,9 +39,9 @@ enum {
 
 struct write {
     const char *dn;
-    LDAPMod **mods;     /* of an addition or a modification */
-    const char *rdn;    /* of a move */
-    const char *parent; /* of a move; NULL: stays */
+    LDAPMod **mods;     /* for an addition or a modify */
+    const char *rdn;    /* for a move */
+    const char *parent; /* for a move; NULL: unchanged */
 };
 
 static int send_add(LDAP *ldap, const void *request, int *message_id_r)
@@ -67,10 +68,11 @@ static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
     return ldap_delete_ext(ldap, write->dn, NULL, NULL, message_id_r);
 }
 
-/* Active Directory takes passwords over encrypted connections only; asking would send it in clear.
- */
-static struct error *check_password(const struct directory *directory, struct arena *arena,
-                                    const struct directory_changes *changes)
+/* Active Directory accepts passwords only over encrypted connections. Fails before the password is
+ * sent in clear text. */
+static struct error *check_password_encryption(const struct directory *directory,
+                                               struct arena *arena,
+                                               const struct directory_changes *changes)
 {
     if (changes->password && !controller_encrypts(connection_config(directory))) {
         return error_new(arena, ERR_PASSWORD_NEEDS_TLS, NULL);
@@ -78,13 +80,13 @@ static struct error *check_password(const struct directory *directory, struct ar
     return NULL;
 }
 
-/* Reads the object to change. Kontora's base DN is never moved or deleted, whatever
- * DIRECTORY_PROTECTED is. */
-static struct error *read_target(struct directory *directory, struct arena *arena,
-                                 const struct directory_entry *entry, bool moves, bool goes,
-                                 struct target *target_r)
+/* Reads the object to change, which must not be protected. The base DN is never renamed, moved or
+ * deleted (`moves_or_deletes`), whatever DIRECTORY_PROTECTED is. */
+static struct error *read_unprotected(struct directory *directory, struct arena *arena,
+                                      const struct directory_entry *entry, bool moves,
+                                      bool moves_or_deletes, struct target *target_r)
 {
-    if (goes && names_equal(entry->dn, connection_config(directory)->ldap_base_dn)) {
+    if (moves_or_deletes && names_equal(entry->dn, connection_config(directory)->ldap_base_dn)) {
         return error_detail(error_new(arena, ERR_DIRECTORY_REFUSED, NULL), NULL, FAULT_NONE,
                             "LDAP_BASE_DN");
     }
@@ -93,7 +95,7 @@ static struct error *read_target(struct directory *directory, struct arena *aren
 
 /* --- add ------------------------------------------------------------------------------------- */
 
-static const char *change_of(const struct directory_changes *changes, const char *attribute)
+static const char *get_changed_text(const struct directory_changes *changes, const char *attribute)
 {
     for (const struct change *change = changes->first; change; change = change->next) {
         if (!strcasecmp(change->attribute, attribute)) {
@@ -103,13 +105,14 @@ static const char *change_of(const struct directory_changes *changes, const char
     return NULL;
 }
 
-/* Finds out whether the object at `dn` was created by an addition that began at `began` (wall
- * clock) and whose answer was lost. */
-static struct error *find_ours(struct directory *directory, struct arena *arena, const char *dn,
-                               const struct directory_changes *changes, int64_t began, bool *ours_r)
+/* Sets *ours_r to true if the object at `dn` was created by our addition, which began at `began`
+ * (wall clock) and whose answer was lost. */
+static struct error *check_added_by_us(struct directory *directory, struct arena *arena,
+                                       const char *dn, const struct directory_changes *changes,
+                                       int64_t began, bool *ours_r)
 {
     char *attributes[] = {"sAMAccountName", "whenCreated", NULL};
-    const char *wanted = change_of(changes, "sAMAccountName");
+    const char *wanted = get_changed_text(changes, "sAMAccountName");
     struct raw_entry raw = {0};
     int64_t created;
     *ours_r = false;
@@ -124,18 +127,9 @@ static struct error *find_ours(struct directory *directory, struct arena *arena,
     return NULL;
 }
 
-static struct error *add_result(struct arena *arena, const struct directory_class *class,
-                                const struct answer *answer)
-{
-    if (answer->code == LDAP_NO_SUCH_OBJECT) {
-        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer->diagnostic);
-    }
-    return result_error(arena, answer, class->fields, "add");
-}
-
-static struct error *add(struct directory *directory, struct arena *arena,
-                         const struct directory_class *class, const struct write *write,
-                         const struct directory_changes *changes)
+static struct error *create_entry(struct directory *directory, struct arena *arena,
+                                  const struct directory_class *class, const struct write *write,
+                                  const struct directory_changes *changes)
 {
     const struct operation operation = {"add", send_add, write, .writes = true};
     struct answer answer;
@@ -146,12 +140,15 @@ static struct error *add(struct directory *directory, struct arena *arena,
     }
     bool ours = answer.code == LDAP_SUCCESS;
     if (answer.repeated && answer.code == LDAP_ALREADY_EXISTS) {
-        error = find_ours(directory, arena, write->dn, changes, began, &ours);
+        error = check_added_by_us(directory, arena, write->dn, changes, began, &ours);
     }
     if (error) {
-        return result_lost(arena, &operation, error->cause);
+        return result_connection_lost(arena, &operation, error->cause);
     }
-    return ours ? NULL : add_result(arena, class, &answer);
+    if (!ours && answer.code == LDAP_NO_SUCH_OBJECT) {
+        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic);
+    }
+    return ours ? NULL : result_error(arena, &answer, class->fields, operation.name);
 }
 
 struct error *directory_add(struct directory *directory, struct arena *arena,
@@ -161,8 +158,8 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
 {
     struct write write = {0};
     const char *parent = NULL;
-    connection_begin(directory);
-    struct error *error = check_password(directory, arena, changes);
+    connection_begin_call(directory);
+    struct error *error = check_password_encryption(directory, arena, changes);
     if (!error) {
         error = changes_to_entry(changes, arena, class, &write.mods);
     }
@@ -174,16 +171,16 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     }
     const char *rdn = names_rdn(arena, class->rdn_attribute, name);
     if (!rdn) {
-        return error_new(arena, ERR_DIRECTORY_INVALID, "the name cannot be written as a DN");
+        return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
-    error = add(directory, arena, class, &write, changes);
+    error = create_entry(directory, arena, class, &write, changes);
     return error ? error : find_result(directory, arena, class, write.dn, entry_r);
 }
 
 /* --- move ------------------------------------------------------------------------------------ */
 
-/* Where an object stands and where it shall stand; the DNs are as the directory writes them. */
+/* A move of an object; all DNs are in the directory's spelling. */
 struct move {
     const char *guid_dn;
     const char *old_dn, *old_rdn, *old_parent;
@@ -191,9 +188,9 @@ struct move {
     bool done;
 };
 
-/* Where the object is now, and its userAccountControl. */
-static struct error *read_state(struct directory *directory, struct arena *arena,
-                                const char *guid_dn, const char **dn_r, int64_t *control_r)
+/* Reads the DN of an object and its userAccountControl. */
+static struct error *read_dn_and_control(struct directory *directory, struct arena *arena,
+                                         const char *guid_dn, const char **dn_r, int64_t *control_r)
 {
     char *attributes[] = {"userAccountControl", NULL};
     struct raw_entry raw = {0};
@@ -205,22 +202,24 @@ static struct error *read_state(struct directory *directory, struct arena *arena
     *dn_r = raw.dn;
     *control_r = 0;
     if (attribute && !codec_integer(attribute->values, control_r)) {
-        return error_new(arena, ERR_INTERNAL, "userAccountControl is no number");
+        return error_new(arena, ERR_INTERNAL, "userAccountControl is not a number");
     }
     return NULL;
 }
 
-static bool stands_at(struct arena *arena, const char *dn, const char *rdn, const char *parent)
+/* True if the DN consists of this RDN and this parent. */
+static bool has_place(struct arena *arena, const char *dn, const char *rdn, const char *parent)
 {
-    const char *first = names_first(arena, dn);
+    const char *first = names_first_rdn(arena, dn);
     const char *rest = names_parent(arena, dn);
     return first && rest && !strcmp(first, rdn) && names_equal(rest, parent);
 }
 
-/* One rename. If its answer was lost, it is looked up where the object is before it is repeated. */
-static struct error *rename_to(struct directory *directory, struct arena *arena,
-                               const struct directory_class *class, const char *guid_dn,
-                               const char *rdn, const char *parent)
+/* Renames and moves the object. If the answer is lost, repeats the request unless the object has
+ * already moved. */
+static struct error *rename_object(struct directory *directory, struct arena *arena,
+                                   const struct directory_class *class, const char *guid_dn,
+                                   const char *rdn, const char *parent)
 {
     const struct write write = {.dn = guid_dn, .rdn = rdn, .parent = parent};
     const struct operation operation = {"rename", send_rename, &write, .writes = true};
@@ -229,11 +228,11 @@ static struct error *rename_to(struct directory *directory, struct arena *arena,
     if (!error && answer.lost) {
         const char *dn;
         int64_t control;
-        error = read_state(directory, arena, guid_dn, &dn, &control);
+        error = read_dn_and_control(directory, arena, guid_dn, &dn, &control);
         if (error) {
-            return result_lost(arena, &operation, error->cause);
+            return result_connection_lost(arena, &operation, error->cause);
         }
-        if (stands_at(arena, dn, rdn, parent)) {
+        if (has_place(arena, dn, rdn, parent)) {
             return NULL;
         }
         error = operation_run(directory, arena, &operation, &answer);
@@ -242,13 +241,13 @@ static struct error *rename_to(struct directory *directory, struct arena *arena,
         return error;
     }
     if (answer.lost) {
-        return result_lost(arena, &operation, NULL);
+        return result_connection_lost(arena, &operation, NULL);
     }
     return answer.code == LDAP_SUCCESS ? NULL
                                        : result_error(arena, &answer, class->fields, "rename");
 }
 
-/* What the changes say of the place, against where the object is. */
+/* Computes the RDN and the parent after the changes. */
 static struct error *plan_move(struct directory *directory, struct arena *arena,
                                const struct directory_class *class,
                                const struct directory_changes *changes, struct move *move)
@@ -260,7 +259,7 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    move->old_rdn = names_first(arena, move->old_dn);
+    move->old_rdn = names_first_rdn(arena, move->old_dn);
     move->old_parent = names_parent(arena, move->old_dn);
     move->rdn =
         changes->name ? names_rdn(arena, class->rdn_attribute, changes->name) : move->old_rdn;
@@ -268,51 +267,40 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
         move->parent = move->old_parent;
     }
     if (!move->old_rdn || !move->old_parent || !move->rdn) {
-        return error_new(arena, ERR_INTERNAL, "the name of the object cannot be taken apart");
+        return error_new(arena, ERR_INTERNAL, "cannot parse the DN of the object");
     }
     return NULL;
 }
 
-static struct error *apply_move(struct directory *directory, struct arena *arena,
-                                const struct directory_class *class, struct move *move)
-{
-    if (stands_at(arena, move->old_dn, move->rdn, move->parent)) {
-        return NULL;
-    }
-    struct error *error =
-        rename_to(directory, arena, class, move->guid_dn, move->rdn, move->parent);
-    move->done = !error;
-    return error;
-}
-
-/* Takes the move back after `error`. If that fails too, the answer says what stays. */
+/* Rolls the move back after `error`, and returns that error. If the rollback fails, returns
+ * ERR_PARTIALLY_APPLIED with the new DN. */
 static struct error *undo_move(struct directory *directory, struct arena *arena,
                                const struct directory_class *class, const struct move *move,
                                struct error *error)
 {
     const char *now = arena_format(arena, "%s,%s", move->rdn, move->parent);
     if (error->id == ERR_OUTCOME_UNKNOWN) {
-        /* The rest may have been made as well: half of it must not be taken back. */
+        /* The modify may have succeeded: then rolling back the move would undo only half. */
         return error_detail(error, NULL, FAULT_NONE, now);
     }
     struct error *again =
-        rename_to(directory, arena, class, move->guid_dn, move->old_rdn, move->old_parent);
+        rename_object(directory, arena, class, move->guid_dn, move->old_rdn, move->old_parent);
     if (!again) {
         return error;
     }
-    if (again->id == ERR_NOT_FOUND) { /* somebody has deleted it: nothing of it is left */
+    if (again->id == ERR_NOT_FOUND) { /* deleted by another client: nothing to roll back */
         return again;
     }
     struct error *partial = error_new(
-        arena, ERR_PARTIALLY_APPLIED, "%s; then the move could not be undone: %s",
+        arena, ERR_PARTIALLY_APPLIED, "%s; cannot roll back the move: %s",
         error->cause ? error->cause : "the change failed", again->cause ? again->cause : "unknown");
     return error_detail(partial, NULL, FAULT_NONE, now);
 }
 
 /* --- modify ---------------------------------------------------------------------------------- */
 
-/* Whether something is to be cleared, which depends on what is there. */
-static bool clears(const struct directory_changes *changes)
+/* True if the changes clear an attribute, which requires its current state. */
+static bool clears_attribute(const struct directory_changes *changes)
 {
     for (const struct change *change = changes->first; change; change = change->next) {
         if (!change->text) {
@@ -322,23 +310,23 @@ static bool clears(const struct directory_changes *changes)
     return false;
 }
 
-/* Waits for a moment that grows, and is another one in every process: two that read and write in
- * step would never let each other through. */
-static void step_aside(int tries)
+/* Backs off with jitter, so that two processes that change the same entry do not stay in step. */
+static void back_off(int tries)
 {
-    int64_t most_us = (int64_t)STEP_ASIDE_US * (tries + 1);
+    int64_t most_us = (int64_t)BACKOFF_US * (tries + 1);
     usleep((useconds_t)(clock_steady_us() % most_us));
 }
 
-/* What an entry is now that somebody else has changed it. */
-static struct error *read_again(struct directory *directory, struct arena *arena,
-                                const struct directory_class *class, const char *guid_dn,
-                                const struct directory_changes *changes,
-                                const struct directory_entry **entry, int64_t *control_r)
+/* Reads the parts of the entry that the changes depend on again, after another client changed
+ * it. */
+static struct error *read_changed_entry(struct directory *directory, struct arena *arena,
+                                        const struct directory_class *class, const char *guid_dn,
+                                        const struct directory_changes *changes,
+                                        const struct directory_entry **entry, int64_t *control_r)
 {
     struct directory_entry *now = NULL;
     const char *dn;
-    if (clears(changes)) {
+    if (clears_attribute(changes)) {
         struct error *error =
             find_entry(directory, arena, class, guid_dn, ENTRY_WITHOUT_LINKS, &now);
         if (error) {
@@ -346,11 +334,11 @@ static struct error *read_again(struct directory *directory, struct arena *arena
         }
         *entry = now;
     }
-    return read_state(directory, arena, guid_dn, &dn, control_r);
+    return read_dn_and_control(directory, arena, guid_dn, &dn, control_r);
 }
 
-/* One modify with everything in it. What changed since it was read, and so could not be swapped or
- * cleared, is read again. */
+/* Sends one modify operation with all changes. If userAccountControl or an attribute to clear has
+ * changed since it was read, reads the entry again and repeats the operation. */
 static struct error *apply_changes(struct directory *directory, struct arena *arena,
                                    const struct directory_class *class,
                                    const struct directory_entry *entry, const char *guid_dn,
@@ -372,10 +360,11 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
         if (answer.code != LDAP_NO_SUCH_ATTRIBUTE) {
             break;
         }
-        step_aside(tries);
-        error = read_again(directory, arena, class, guid_dn, changes, &entry, &control);
+        back_off(tries);
+        error = read_changed_entry(directory, arena, class, guid_dn, changes, &entry, &control);
         if (error) {
-            return answer.repeated ? result_lost(arena, &operation, error->cause) : error;
+            return answer.repeated ? result_connection_lost(arena, &operation, error->cause)
+                                   : error;
         }
     }
     return result_error(arena, &answer, class->fields, "modify");
@@ -390,17 +379,18 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     struct move move = {.guid_dn = query_guid_dn(arena, entry->guid)};
     bool moves = changes->name || changes->parent_dn;
     struct target target = {0};
-    connection_begin(directory);
-    struct error *error = check_password(directory, arena, changes);
+    connection_begin_call(directory);
+    struct error *error = check_password_encryption(directory, arena, changes);
     if (!error) {
-        error = read_target(directory, arena, entry, moves, moves, &target);
+        error = read_unprotected(directory, arena, entry, moves, moves, &target);
         move.old_dn = target.dn;
     }
     if (!error && moves) {
         error = plan_move(directory, arena, class, changes, &move);
     }
-    if (!error && moves) {
-        error = apply_move(directory, arena, class, &move);
+    if (!error && moves && !has_place(arena, move.old_dn, move.rdn, move.parent)) {
+        error = rename_object(directory, arena, class, move.guid_dn, move.rdn, move.parent);
+        move.done = !error;
     }
     if (error) {
         return error;
@@ -422,8 +412,8 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
     const struct operation operation = {"delete", send_delete, &write, .writes = true};
     struct answer answer;
     struct target target;
-    connection_begin(directory);
-    struct error *error = read_target(directory, arena, entry, false, true, &target);
+    connection_begin_call(directory);
+    struct error *error = read_unprotected(directory, arena, entry, false, true, &target);
     if (!error) {
         error = operation_repeat(directory, arena, &operation, &answer);
     }

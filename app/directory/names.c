@@ -1,8 +1,8 @@
 /*
- * Names: distinguished names (RFC 4514) and values in filters (RFC 4515).
+ * Names: parses and formats distinguished names (RFC 4514) and escapes filter values (RFC 4515).
  *
- * libldap's parser takes names apart and its writer escapes them; nothing is done on the text. What
- * a client names is written anew from what was parsed, so that what was checked is what is sent.
+ * libldap parses and formats the DNs. A DN of a client is formatted again from its parsed form, so
+ * that the DN that was checked is the one that is sent.
  */
 #include "directory/names.h"
 
@@ -18,10 +18,10 @@
 
 enum { ACCOUNT_NAME_DELETE = 0x7F, FIRST_PRINTABLE = 0x20 };
 
-/* --- written --------------------------------------------------------------------------------- */
+/* --- formatting ------------------------------------------------------------------------------ */
 
-/* Takes over what libldap allocated. */
-static const char *take(struct arena *arena, int code, struct berval *text)
+/* Copies a text that libldap allocated into the arena and frees it. NULL if `code` is a failure. */
+static const char *move_to_arena(struct arena *arena, int code, struct berval *text)
 {
     const char *copy = NULL;
     if (code == LDAP_SUCCESS && text->bv_val) {
@@ -41,12 +41,14 @@ const char *names_rdn(struct arena *arena, const char *attribute, const char *va
     LDAPAVA *rdn[] = {&part, NULL};
     struct berval text = {0};
     int code = ldap_rdn2bv(rdn, &text, LDAP_DN_FORMAT_LDAPV3);
-    return take(arena, code, &text);
+    return move_to_arena(arena, code, &text);
 }
 
-/* Samba puts a backslash before more characters than RFC 4514 has escapes for ("\?"), and libldap
- * refuses those: they become pairs of hexadecimal digits, which may stand for any character. */
-static char *standard_escapes(const char *dn)
+/* --- parsing --------------------------------------------------------------------------------- */
+
+/* Replaces escapes that libldap rejects by pairs of hexadecimal digits: Samba escapes more
+ * characters with a backslash ("\?") than RFC 4514 allows. Returns a malloc'd copy. */
+static char *convert_escapes(const char *dn)
 {
     struct buffer text = {0};
     for (const char *at = dn; *at; at++) {
@@ -63,32 +65,30 @@ static char *standard_escapes(const char *dn)
     return text.bytes;
 }
 
-static LDAPDN parse(const char *dn)
+static LDAPDN parse_dn(const char *dn)
 {
     LDAPDN parsed = NULL;
-    char *text = standard_escapes(dn);
+    char *text = convert_escapes(dn);
     int code = ldap_str2dn(text ? text : "", &parsed, LDAP_DN_FORMAT_LDAPV3);
     free(text);
     return code == LDAP_SUCCESS ? parsed : NULL;
 }
 
-const char *names_normal(struct arena *arena, const char *dn)
+const char *names_normalize(struct arena *arena, const char *dn)
 {
-    LDAPDN parsed = parse(dn);
+    LDAPDN parsed = parse_dn(dn);
     struct berval text = {0};
     if (!parsed) {
         return NULL;
     }
     int code = ldap_dn2bv(parsed, &text, LDAP_DN_FORMAT_LDAPV3);
     ldap_dnfree(parsed);
-    return take(arena, code, &text);
+    return move_to_arena(arena, code, &text);
 }
-
-/* --- taken apart ----------------------------------------------------------------------------- */
 
 const char *names_parent(struct arena *arena, const char *dn)
 {
-    LDAPDN parsed = parse(dn);
+    LDAPDN parsed = parse_dn(dn);
     struct berval text = {0};
     if (!parsed) {
         return NULL;
@@ -96,24 +96,25 @@ const char *names_parent(struct arena *arena, const char *dn)
     int code = parsed[0] && parsed[1] ? ldap_dn2bv(parsed + 1, &text, LDAP_DN_FORMAT_LDAPV3)
                                       : LDAP_NO_SUCH_OBJECT;
     ldap_dnfree(parsed);
-    return take(arena, code, &text);
+    return move_to_arena(arena, code, &text);
 }
 
-const char *names_first(struct arena *arena, const char *dn)
+const char *names_first_rdn(struct arena *arena, const char *dn)
 {
-    LDAPDN parsed = parse(dn);
+    LDAPDN parsed = parse_dn(dn);
     struct berval text = {0};
     if (!parsed) {
         return NULL;
     }
     int code = ldap_rdn2bv(parsed[0], &text, LDAP_DN_FORMAT_LDAPV3);
     ldap_dnfree(parsed);
-    return take(arena, code, &text);
+    return move_to_arena(arena, code, &text);
 }
 
-/* --- compared -------------------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------------------------------- */
 
-static bool same_text(const struct berval *a, const struct berval *b)
+/* Compares two texts, ignoring case. */
+static bool equals_folded(const struct berval *a, const struct berval *b)
 {
     size_t i = 0, j = 0;
     while (i < a->bv_len && j < b->bv_len) {
@@ -126,19 +127,19 @@ static bool same_text(const struct berval *a, const struct berval *b)
     return i == a->bv_len && j == b->bv_len;
 }
 
-static bool same_rdn(LDAPRDN a, LDAPRDN b)
+static bool equals_rdn(LDAPRDN a, LDAPRDN b)
 {
     size_t i = 0;
     for (; a[i] && b[i]; i++) {
-        if (!same_text(&a[i]->la_attr, &b[i]->la_attr) ||
-            !same_text(&a[i]->la_value, &b[i]->la_value)) {
+        if (!equals_folded(&a[i]->la_attr, &b[i]->la_attr) ||
+            !equals_folded(&a[i]->la_value, &b[i]->la_value)) {
             return false;
         }
     }
     return !a[i] && !b[i];
 }
 
-static size_t depth(LDAPDN dn)
+static size_t count_rdns(LDAPDN dn)
 {
     size_t count = 0;
     while (dn && dn[count]) {
@@ -147,25 +148,27 @@ static size_t depth(LDAPDN dn)
     return count;
 }
 
-/* Whether the last components of `dn` are those of `base`. */
-static bool ends_with(LDAPDN dn, LDAPDN base)
+/* True if the last components of `dn` are those of `base`. */
+static bool has_base(LDAPDN dn, LDAPDN base)
 {
-    size_t length = depth(dn), base_length = depth(base);
+    size_t length = count_rdns(dn), base_length = count_rdns(base);
     if (length < base_length) {
         return false;
     }
     for (size_t i = 0; i < base_length; i++) {
-        if (!same_rdn(dn[length - base_length + i], base[i])) {
+        if (!equals_rdn(dn[length - base_length + i], base[i])) {
             return false;
         }
     }
     return true;
 }
 
-static bool compare(const char *a, const char *b, bool below)
+/* True if `a` equals `b` or, if `below`, is below it. */
+static bool compare_dns(const char *a, const char *b, bool below)
 {
-    LDAPDN left = parse(a), right = parse(b);
-    bool result = left && right && ends_with(left, right) && (below || depth(left) == depth(right));
+    LDAPDN left = parse_dn(a), right = parse_dn(b);
+    bool result =
+        left && right && has_base(left, right) && (below || count_rdns(left) == count_rdns(right));
     ldap_dnfree(left);
     ldap_dnfree(right);
     return result;
@@ -173,12 +176,12 @@ static bool compare(const char *a, const char *b, bool below)
 
 bool names_equal(const char *a, const char *b)
 {
-    return compare(a, b, false);
+    return compare_dns(a, b, false);
 }
 
-bool names_within(const char *dn, const char *base)
+bool names_is_within(const char *dn, const char *base)
 {
-    return compare(dn, base, true);
+    return compare_dns(dn, base, true);
 }
 
 /* --- filters --------------------------------------------------------------------------------- */
@@ -199,14 +202,14 @@ const char *names_filter_value(struct arena *arena, const char *text)
     return out.bytes ? out.bytes : "";
 }
 
-/* --- checks of field maps -------------------------------------------------------------------- */
+/* --- checks for field maps ------------------------------------------------------------------- */
 
 enum fault_id directory_check_dn(const char *text, size_t length)
 {
     if (!length || strlen(text) != length || !utf8_valid(text, length)) {
         return FAULT_NOT_DN;
     }
-    LDAPDN parsed = parse(text);
+    LDAPDN parsed = parse_dn(text);
     bool is_dn = parsed && parsed[0];
     ldap_dnfree(parsed);
     return is_dn ? FAULT_NONE : FAULT_NOT_DN;
@@ -217,7 +220,7 @@ enum fault_id directory_check_account_name(const char *text, size_t length)
     for (size_t i = 0; i < length; i++) {
         unsigned char byte = (unsigned char)text[i];
         if (byte < FIRST_PRINTABLE || byte == ACCOUNT_NAME_DELETE ||
-            strchr(DIRECTORY_NOT_IN_ACCOUNT_NAMES, text[i])) {
+            strchr(DIRECTORY_ACCOUNT_NAME_INVALID, text[i])) {
             return FAULT_ACCOUNT_NAME;
         }
     }

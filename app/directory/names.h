@@ -6,22 +6,26 @@
 
 struct arena;
 
-/* ATTRIBUTE=value as RFC 4514 writes it; NULL if it cannot be written. */
+/* Returns the RDN "ATTRIBUTE=value", escaped (RFC 4514); NULL if libldap cannot encode it. */
 const char *names_rdn(struct arena *arena, const char *attribute, const char *value);
 
-/* The DN as libldap understood it, written anew: what was checked is what is sent. NULL: no DN. */
-const char *names_normal(struct arena *arena, const char *dn);
+/* Parses a DN and formats it again, so that the DN that was checked is the one that is sent. NULL
+ * if it is not a DN. */
+const char *names_normalize(struct arena *arena, const char *dn);
 
-/* The DN without its first component, and that component; NULL if there is none. */
+/* Returns the DN without its first component; NULL if that leaves nothing. */
 const char *names_parent(struct arena *arena, const char *dn);
-const char *names_first(struct arena *arena, const char *dn);
 
+/* Returns the first component of the DN (its RDN); NULL if it is not a DN. */
+const char *names_first_rdn(struct arena *arena, const char *dn);
+
+/* True if both are the same DN, ignoring case. */
 bool names_equal(const char *a, const char *b);
 
 /* True if `dn` is `base` or below it. */
-bool names_within(const char *dn, const char *base);
+bool names_is_within(const char *dn, const char *base);
 
-/* The value with every character escaped that means something in a filter (RFC 4515 3). */
+/* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);
 
 #endif

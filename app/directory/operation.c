@@ -1,9 +1,9 @@
 /*
- * Operation: one LDAP request and its answer.
+ * Operation: sends one LDAP request and receives its answer.
  *
- * The answer is copied into the arena and libldap's messages are freed at once. A time-out drops
- * the connection: the answer may still come, and must not meet the next request. libldap returns
- * codes of its own, which are negative, where it did not get as far as a result.
+ * Copies the answer into the arena and frees libldap's messages at once. After a timeout the
+ * connection is dropped, because the late answer would be taken for the answer to the next request.
+ * libldap returns a negative code of its own if it received no LDAP result.
  */
 #include "directory/operation.h"
 
@@ -23,9 +23,9 @@
 
 /* --- copying --------------------------------------------------------------------------------- */
 
-/* ";range=0-1499" of an attribute description: the index after the last one, 0 after "-*"
- * (MS-ADTS 3.1.1.3.1.3.3). */
-static int64_t range_next(const char *options)
+/* Parses ";range=0-1499" of an attribute description (MS-ADTS 3.1.1.3.1.3.3): returns the index
+ * after the last value, here 1500, or 0 if the range ends with "*", which means complete. */
+static int64_t parse_range_end(const char *options)
 {
     static const char range[] = ";range=";
     const char *at = strcasestr(options, range);
@@ -42,7 +42,7 @@ static void copy_attribute(struct arena *arena, const struct berval *description
     char *name = arena_copy(arena, description->bv_val, description->bv_len);
     char *options = strchr(name, ';');
     if (options) {
-        attribute->next = range_next(options);
+        attribute->next = parse_range_end(options);
         *options = '\0';
     }
     attribute->name = name;
@@ -120,8 +120,8 @@ static bool copy_result(struct arena *arena, LDAP *ldap, LDAPMessage *message,
     return parsed == LDAP_SUCCESS;
 }
 
-/* All messages of the answer. References to other naming contexts (RFC 4511 4.5.3) are passed over:
- * what Kontora manages is in one. */
+/* Copies all messages of the answer. Skips references to other naming contexts (RFC 4511 4.5.3),
+ * because Kontora manages only one. */
 static bool copy_answer(struct arena *arena, LDAP *ldap, LDAPMessage *chain, struct answer *answer)
 {
     int count = ldap_count_entries(ldap, chain);
@@ -145,86 +145,73 @@ static bool copy_answer(struct arena *arena, LDAP *ldap, LDAPMessage *chain, str
     return complete;
 }
 
-/* --- waiting --------------------------------------------------------------------------------- */
+/* --- sending and waiting --------------------------------------------------------------------- */
 
-/* The connection is of no use any more; what became of the request is not known. */
-static void lose(struct directory *directory, struct answer *answer)
+/* Handles a lost connection: the outcome of the request is unknown. */
+static void mark_lost(struct directory *directory, struct answer *answer)
 {
     answer->code = LDAP_SERVER_DOWN;
     answer->lost = true;
     connection_drop(directory);
 }
 
-static struct error *give_up(struct directory *directory, struct arena *arena,
-                             const struct operation *operation, int64_t began)
-{
-    enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
-    struct error *error =
-        error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
-                  connection_server_uri(directory, connection_server(directory)),
-                  (clock_steady_us() - began) / 1000);
-    log_warning("directory: %s", error->cause);
-    connection_unanswered(directory, began);
-    return error;
-}
-
-static struct error *receive(struct directory *directory, struct arena *arena,
-                             const struct operation *operation, int message_id, int64_t patience,
-                             struct answer *answer)
+static struct error *receive_answer(struct directory *directory, struct arena *arena,
+                                    const struct operation *operation, int message_id,
+                                    int64_t timeout_us, struct answer *answer)
 {
     LDAPMessage *chain = NULL;
     int64_t began = clock_steady_us();
     LDAP *ldap = connection_ldap(directory);
-    struct timeval time = {.tv_sec = patience / US_PER_S, .tv_usec = patience % US_PER_S};
+    struct timeval time = {.tv_sec = timeout_us / US_PER_S, .tv_usec = timeout_us % US_PER_S};
     int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &chain);
     if (type == 0 || (type < 0 && deadline_io_passed(connection_deadline(directory)))) {
-        return give_up(directory, arena, operation, began);
+        enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
+        struct error *error =
+            error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
+                      connection_server_uri(directory, connection_server_index(directory)),
+                      (clock_steady_us() - began) / US_PER_MS);
+        log_warning("directory: %s", error->cause);
+        connection_record_timeout(directory, began);
+        return error;
     }
     bool copied = type > 0 && copy_answer(arena, ldap, chain, answer);
     ldap_msgfree(chain);
     if (!copied) {
-        lose(directory, answer);
+        mark_lost(directory, answer);
         return NULL;
     }
-    connection_alive(directory);
+    connection_record_answer(directory);
     return NULL;
 }
 
-/* Codes with which a controller says that it cannot serve at the moment, whatever is asked. */
-static bool unavailable(const struct answer *answer)
+/* True if the controller answers that it cannot serve any request at the moment. */
+static bool is_server_unavailable(const struct answer *answer)
 {
-    /* "… a successful bind must be completed": it has forgotten who we are */
+    /* "… a successful bind must be completed": the server has lost the state of the bind */
     bool unbound = answer->code == LDAP_OPERATIONS_ERROR && strstr(answer->diagnostic, "bind must");
     return answer->code == LDAP_UNAVAILABLE || answer->code == LDAP_BUSY || unbound ||
            answer->code == LDAP_STRONG_AUTH_REQUIRED;
 }
 
-/* What an answer is counted as; that something is not there is no failure. */
-static const char *failure_of(const struct answer *answer)
-{
-    if (answer->lost) {
-        return "lost";
-    }
-    return answer->code == LDAP_SUCCESS || answer->code == LDAP_NO_SUCH_OBJECT ? NULL : "result";
-}
-
-/* On a live connection. */
-static struct error *run(struct directory *directory, struct arena *arena,
-                         const struct operation *operation, LDAP *ldap, struct answer *answer_r)
+/* Runs the operation on this connection. */
+static struct error *run_on_connection(struct directory *directory, struct arena *arena,
+                                       const struct operation *operation, LDAP *ldap,
+                                       struct answer *answer_r)
 {
     int message_id = 0;
-    int64_t patience = deadline_expect_answer(connection_deadline(directory));
+    int64_t timeout_us = deadline_expect_answer(connection_deadline(directory));
     answer_r->code = operation->send(ldap, operation->request, &message_id);
     if (answer_r->code == LDAP_SERVER_DOWN || answer_r->code == LDAP_CONNECT_ERROR) {
-        lose(directory, answer_r);
+        mark_lost(directory, answer_r);
         return NULL;
     }
     if (answer_r->code != LDAP_SUCCESS) {
-        return NULL; /* it could not even be encoded: nothing was sent */
+        return NULL; /* the request could not be encoded: nothing was sent */
     }
-    struct error *error = receive(directory, arena, operation, message_id, patience, answer_r);
-    if (!error && unavailable(answer_r)) {
-        connection_avoid(directory);
+    struct error *error =
+        receive_answer(directory, arena, operation, message_id, timeout_us, answer_r);
+    if (!error && is_server_unavailable(answer_r)) {
+        connection_avoid_server(directory);
     }
     return error;
 }
@@ -239,8 +226,10 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
         return error;
     }
     int64_t began = clock_steady_us();
-    error = run(directory, arena, operation, ldap, answer_r);
-    measure_operation(operation->name, began, error ? "silent" : failure_of(answer_r));
+    error = run_on_connection(directory, arena, operation, ldap, answer_r);
+    bool expected = answer_r->code == LDAP_SUCCESS || answer_r->code == LDAP_NO_SUCH_OBJECT;
+    const char *failure = error ? "silent" : answer_r->lost ? "lost" : expected ? NULL : "result";
+    measure_operation(operation->name, began, failure);
     return error;
 }
 
@@ -254,10 +243,11 @@ struct error *operation_repeat(struct directory *directory, struct arena *arena,
     error = operation_run(directory, arena, operation, answer_r);
     answer_r->repeated = true;
     if (error) {
-        return operation->writes ? result_lost(arena, operation, error->cause) : error;
+        return operation->writes ? result_connection_lost(arena, operation, error->cause) : error;
     }
-    /* The first try may have been carried out, whatever made the second one fail. */
-    bool open = answer_r->lost || (operation->writes && unavailable(answer_r));
-    return open ? result_lost(arena, operation, answer_r->lost ? NULL : answer_r->diagnostic)
-                : NULL;
+    /* The first attempt may have been carried out even if the second one fails. */
+    bool unknown = answer_r->lost || (operation->writes && is_server_unavailable(answer_r));
+    return unknown ? result_connection_lost(arena, operation,
+                                            answer_r->lost ? NULL : answer_r->diagnostic)
+                   : NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * Operation: one LDAP request and its answer. The answer is copied into the arena, so that it
- * outlives the connection that it came from.
+ * Operation: one LDAP request and its answer. The answer is copied into the arena, so it outlives
+ * the connection.
  */
 #ifndef DIRECTORY_OPERATION_H
 #define DIRECTORY_OPERATION_H
@@ -17,9 +17,9 @@ struct directory;
 
 /* The answer to one operation. */
 struct answer {
-    int code;               /* RFC 4511 4.1.9, or one of libldap's own, which are negative */
-    bool repeated;          /* a first try was lost */
-    bool lost;              /* the connection died: the server may or may not have done it */
+    int code;               /* LDAP result (RFC 4511 4.1.9), or negative: a libldap error */
+    bool repeated;          /* the connection was lost, and the operation was sent again */
+    bool lost;              /* the connection was lost: the outcome is unknown */
     const char *diagnostic; /* never NULL */
     struct raw_entry *entries;
     size_t count;
@@ -27,23 +27,23 @@ struct answer {
 };
 
 struct operation {
-    const char *name; /* for the log */
+    const char *name; /* for the log and the metrics */
     int (*send)(LDAP *ldap, const void *request, int *message_id_r);
     const void *request;
-    bool writes; /* no answer then means that nobody knows: ERR_OUTCOME_UNKNOWN */
+    bool writes; /* if true, a missing answer is ERR_OUTCOME_UNKNOWN */
 };
 
 /*
- * Sends an operation and waits for its answer. An error means that there is no connection or that
- * time ran out; everything else, a lost connection included, is in `answer_r`.
+ * Sends an operation and waits for its answer. Returns an error if it cannot connect or if the
+ * answer times out; reports all other results in `answer_r`, including a lost connection.
  */
 struct error *operation_run(struct directory *directory, struct arena *arena,
                             const struct operation *operation, struct answer *answer_r) MUST_CHECK;
 
-/* Like operation_run(), for operations that may be repeated: if the connection was lost, runs
- * the operation once more on a fresh one and sets `repeated` in the answer. Fails if that is
- * lost too, or if the repetition of a write cannot be served: the outcome of the first try is
- * then unknown. */
+/* Like operation_run(), for operations that may be repeated: if the connection is lost, sends the
+ * operation once more on a new connection and sets `repeated` in the answer. Returns an error if
+ * the second connection is lost too. Returns ERR_OUTCOME_UNKNOWN if a write was lost and the second
+ * attempt cannot be served, because the first may have been carried out. */
 struct error *operation_repeat(struct directory *directory, struct arena *arena,
                                const struct operation *operation,
                                struct answer *answer_r) MUST_CHECK;

@@ -1,8 +1,8 @@
 /*
- * Primary: membership by the primary group.
+ * Primary: finds primary groups of accounts, and members of a group by their primary group.
  *
- * An account's primary group is in neither memberOf nor member: only the account knows it, by a
- * number (primaryGroupID, MS-SAMR 3.1.1.8.2) that ends the SID of the group.
+ * Neither memberOf of an account nor member of a group contains the primary group. Only the account
+ * has it, as primaryGroupID (MS-SAMR 3.1.1.8.2): the last part of the group's SID (RID).
  */
 #include "directory/primary.h"
 
@@ -23,49 +23,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of groupType: other groups cannot be anybody's primary one. */
+/* Bits of groupType: only global and universal groups can be primary groups. */
 enum { MAY_BE_PRIMARY = GROUP_GLOBAL | GROUP_UNIVERSAL };
 
 enum {
-    FIRST_DNS = 16,
-    KNOWN_GROUPS = 8, /* a domain has one or two that are in use */
-    KNOWN_US = 10 * 1000 * 1000,
+    FIRST_DNS = 16,    /* initial capacity of a set */
+    CACHED_GROUPS = 8, /* a domain usually has one or two primary groups */
+    CACHE_US = 10 * 1000 * 1000,
 };
 
-/* --- the group of an account ----------------------------------------------------------------- */
+/* --- the primary group of an account --------------------------------------------------------- */
 
-/* The DN of a primary group, by its SID. */
-struct known_primary {
+/* The DN of a primary group. */
+struct cached_primary {
     char *sid, *dn; /* malloc; NULL: free */
-    int64_t until;  /* steady clock */
+    int64_t until;  /* steady clock: end of validity */
 };
 
-struct known_primaries {
-    struct known_primary groups[KNOWN_GROUPS];
-    size_t next; /* the next one to replace */
+struct primary_cache {
+    struct cached_primary groups[CACHED_GROUPS];
+    size_t next; /* index of the next group to replace */
 };
 
-static void clear_primaries(void *data)
+static void clear_primary_cache(void *data)
 {
-    struct known_primaries *known = data;
-    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
+    struct primary_cache *known = data;
+    for (size_t i = 0; i < CACHED_GROUPS; i++) {
         free(known->groups[i].sid);
         free(known->groups[i].dn);
-        known->groups[i] = (struct known_primary){0};
+        known->groups[i] = (struct cached_primary){0};
     }
 }
 
-static const struct cache_kind primaries_kind = {
-    .size = sizeof(struct known_primaries),
-    .clear = clear_primaries,
+static const struct cache_kind primary_cache_kind = {
+    .size = sizeof(struct primary_cache),
+    .clear = clear_primary_cache,
 };
 
-static const char *remembered_group(struct directory *directory, const char *sid)
+static const char *find_cached_dn(struct directory *directory, const char *sid)
 {
-    const struct known_primaries *all = connection_cache(directory, &primaries_kind);
+    const struct primary_cache *all = connection_cache(directory, &primary_cache_kind);
     int64_t now = clock_steady_us();
-    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
-        const struct known_primary *group = &all->groups[i];
+    for (size_t i = 0; i < CACHED_GROUPS; i++) {
+        const struct cached_primary *group = &all->groups[i];
         if (group->sid && group->until > now && !strcmp(group->sid, sid)) {
             return group->dn;
         }
@@ -73,29 +73,26 @@ static const char *remembered_group(struct directory *directory, const char *sid
     return NULL;
 }
 
-void primary_remember(struct directory *directory, const char *sid, const char *dn)
+void primary_cache_group(struct directory *directory, const char *sid, const char *dn)
 {
-    struct known_primaries *all = connection_cache(directory, &primaries_kind);
-    struct known_primary *group = NULL;
-    for (size_t i = 0; i < KNOWN_GROUPS; i++) {
-        struct known_primary *known = &all->groups[i];
+    struct primary_cache *all = connection_cache(directory, &primary_cache_kind);
+    struct cached_primary *group = NULL;
+    for (size_t i = 0; i < CACHED_GROUPS; i++) {
+        struct cached_primary *known = &all->groups[i];
         if (known->sid && !strcmp(known->sid, sid)) {
             group = known;
         }
     }
     if (!group) {
         group = &all->groups[all->next];
-        all->next = (all->next + 1) % KNOWN_GROUPS;
+        all->next = (all->next + 1) % CACHED_GROUPS;
     }
     free(group->sid);
     free(group->dn);
-    *group = (struct known_primary){
-        .sid = must_string(sid), .dn = must_string(dn), .until = clock_steady_us() + KNOWN_US};
+    *group = (struct cached_primary){
+        .sid = base_strdup(sid), .dn = base_strdup(dn), .until = clock_steady_us() + CACHE_US};
 }
 
-/* The DN of the primary group, NULL if the account has none that can be seen. It is in neither
- * memberOf nor member: the account has its number alone, primaryGroupID, which stands behind the
- * domain's SID in the group's. */
 struct error *primary_group_dn(struct directory *directory, struct arena *arena,
                                const struct raw_entry *raw, const char **dn_r)
 {
@@ -108,7 +105,7 @@ struct error *primary_group_dn(struct directory *directory, struct arena *arena,
         return NULL;
     }
     text = codec_sid_sibling(arena, text, rid);
-    const char *known = remembered_group(directory, text);
+    const char *known = find_cached_dn(directory, text);
     if (known) {
         *dn_r = arena_string(arena, known);
         return NULL;
@@ -120,15 +117,15 @@ struct error *primary_group_dn(struct directory *directory, struct arena *arena,
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }
-    primary_remember(directory, text, group.dn);
+    primary_cache_group(directory, text, group.dn);
     *dn_r = group.dn;
     return NULL;
 }
 
 /* --- the members of a group ------------------------------------------------------------------ */
 
-/* The last number of the group's SID; 0 if it cannot be anybody's primary group. */
-static int64_t primary_rid(struct arena *arena, const struct raw_entry *group)
+/* Returns the RID of the group; 0 if it cannot be a primary group. */
+static int64_t get_primary_rid(struct arena *arena, const struct raw_entry *group)
 {
     const struct attribute *sid = attribute_get(group, "objectSid");
     const struct attribute *type = attribute_get(group, "groupType");
@@ -147,7 +144,7 @@ static int compare_sets(const void *a, const void *b)
     return (left->rid > right->rid) - (left->rid < right->rid);
 }
 
-static struct primary_set *find_set(const struct primary_members *members, int64_t rid)
+static struct primary_set *find_primary_set(const struct primary_members *members, int64_t rid)
 {
     const struct primary_set key = {.rid = rid};
     return members->count
@@ -155,8 +152,15 @@ static struct primary_set *find_set(const struct primary_members *members, int64
                : NULL;
 }
 
-static void add_dn(struct primary_set *set, const char *dn)
+/* Adds the account to the set of its primary group. */
+static void visit_account(void *context, const struct raw_entry *account)
 {
+    int64_t rid;
+    struct primary_set *set =
+        attribute_integer(account, "primaryGroupID", &rid) ? find_primary_set(context, rid) : NULL;
+    if (!set) {
+        return;
+    }
     if (set->count == set->size) {
         size_t size = set->size ? 2 * set->size : FIRST_DNS;
         const char **dns = arena_array(set->arena, size, sizeof *dns);
@@ -166,31 +170,20 @@ static void add_dn(struct primary_set *set, const char *dn)
         set->dns = dns;
         set->size = size;
     }
-    set->dns[set->count++] = dn;
+    set->dns[set->count++] = account->dn;
 }
 
-static void visit_account(void *context, const struct raw_entry *account)
-{
-    const struct attribute *id = attribute_get(account, "primaryGroupID");
-    int64_t rid;
-    if (id && codec_integer(id->values, &rid)) {
-        struct primary_set *set = find_set(context, rid);
-        if (set) {
-            add_dn(set, account->dn);
-        }
-    }
-}
-
-/* The sets of all groups that may have such members, and the filter that finds them. */
-static const char *prepare_sets(struct arena *arena, const struct raw_entry *groups, size_t count,
-                                struct primary_members *members)
+/* Creates an empty set for each group that can be a primary group. Returns the filter that finds
+ * their members. */
+static const char *create_primary_sets(struct arena *arena, const struct raw_entry *groups,
+                                       size_t count, struct primary_members *members)
 {
     struct buffer filter = {.arena = arena};
     buffer_add_string(&filter, "(|");
     members->sets = arena_array(arena, count, sizeof *members->sets);
     members->count = 0;
     for (size_t i = 0; i < count; i++) {
-        int64_t rid = primary_rid(arena, &groups[i]);
+        int64_t rid = get_primary_rid(arena, &groups[i]);
         if (rid) {
             members->sets[members->count++] = (struct primary_set){.rid = rid, .arena = arena};
             buffer_format(&filter, "(primaryGroupID=%" PRId64 ")", rid);
@@ -211,14 +204,14 @@ struct error *primary_find_members(struct directory *directory, struct arena *ar
     const struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
-        .filter = prepare_sets(arena, groups, count, members_r),
+        .filter = create_primary_sets(arena, groups, count, members_r),
         .attributes = attributes,
     };
     return members_r->count ? query_all(directory, arena, &search, visit_account, members_r) : NULL;
 }
 
-const struct primary_set *primary_members_of(const struct primary_members *members,
-                                             struct arena *arena, const struct raw_entry *group)
+const struct primary_set *primary_get_members(const struct primary_members *members,
+                                              struct arena *arena, const struct raw_entry *group)
 {
-    return find_set(members, primary_rid(arena, group));
+    return find_primary_set(members, get_primary_rid(arena, group));
 }

@@ -1,4 +1,4 @@
-/* Primary: membership by the primary group. */
+/* Primary: finds primary groups of accounts, and members of a group by their primary group. */
 #ifndef DIRECTORY_PRIMARY_H
 #define DIRECTORY_PRIMARY_H
 
@@ -11,23 +11,23 @@ struct arena;
 struct directory;
 struct raw_entry;
 
-/* The DN of an account's primary group; NULL if it has none that can be read. */
+/* Returns the DN of an account's primary group; NULL if it has none that can be read. */
 struct error *primary_group_dn(struct directory *directory, struct arena *arena,
                                const struct raw_entry *raw, const char **dn_r) MUST_CHECK;
 
-/* Remembers the DN of a primary group for ten seconds. */
-void primary_remember(struct directory *directory, const char *sid, const char *dn);
+/* Caches the DN of a primary group for ten seconds. */
+void primary_cache_group(struct directory *directory, const char *sid, const char *dn);
 
 /* The accounts whose primary group is the group with this RID. */
 struct primary_set {
-    int64_t rid; /* the last number of the group's SID */
+    int64_t rid; /* last part of the group's SID */
     const char **dns;
     size_t count, size;
     struct arena *arena;
 };
 
 struct primary_members {
-    struct primary_set *sets; /* by rid */
+    struct primary_set *sets; /* sorted by rid */
     size_t count;
 };
 
@@ -36,8 +36,8 @@ struct error *primary_find_members(struct directory *directory, struct arena *ar
                                    const struct raw_entry *groups, size_t count,
                                    struct primary_members *members_r) MUST_CHECK;
 
-/* Returns the members of one of the groups; NULL: none. */
-const struct primary_set *primary_members_of(const struct primary_members *members,
-                                             struct arena *arena, const struct raw_entry *group);
+/* Returns the primary members of one of the groups; NULL if it cannot be a primary group. */
+const struct primary_set *primary_get_members(const struct primary_members *members,
+                                              struct arena *arena, const struct raw_entry *group);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Probe: the housekeeper asks each controller in turn whether it serves, on a connection of its
- * own, and notes the answer in the circuit. So a controller is left, and returned to, without a
- * client that waits to find out; and what all controllers are like is known without asking them.
+ * Probe: the housekeeper periodically connects to each controller in turn and records the result in
+ * the circuit. So failover to another controller, and the return, happen without a client waiting
+ * for a timeout, and the health of all controllers is known without a request.
  */
 #include "directory/probe.h"
 
@@ -19,72 +19,57 @@
 #include <ldap.h>
 
 enum {
-    INTERVAL_US = 5 * US_PER_S,
-    OPEN_INTERVAL_US = US_PER_S, /* while none serves; and as often it is looked whether one does */
+    INTERVAL_US = 5 * US_PER_S,  /* between two probes of a controller */
+    OPEN_INTERVAL_US = US_PER_S, /* the same while no controller serves; also the pause between
+                                    two calls of directory_probe() */
 };
 
 struct probed_server {
     int64_t probed_at;   /* steady clock; 0: never */
-    bool failure_logged; /* the log knows that it does not serve */
+    bool failure_logged; /* its failure was logged */
 };
 
 struct probed_servers {
     struct probed_server servers[CIRCUIT_CONTROLLERS];
 };
 
-static void clear_servers(void *data)
+static void clear_probed_servers(void *data)
 {
     *(struct probed_servers *)data = (struct probed_servers){0};
 }
 
-static const struct cache_kind servers_kind = {
+static const struct cache_kind probed_servers_kind = {
     .size = sizeof(struct probed_servers),
-    .clear = clear_servers,
+    .clear = clear_probed_servers,
 };
 
-/* Once after a start, with the first controller that serves; an attempt that fails is repeated with
- * the next probe. */
-static void judge_service(struct directory *directory, struct arena *arena)
-{
-    struct error *error = service_warn(directory, arena);
-    if (error) {
-        log_debug("directory: cannot look up LDAP_BIND_DN: %s", error->cause ? error->cause : "");
-    }
-}
-
-static bool reads_root(struct directory *directory, struct arena *arena, const char **cause_r)
+/* Reads from the controller that was just connected, and closes the connection. */
+static bool probe_read(struct directory *directory, struct arena *arena, const char **cause_r)
 {
     int64_t asked = clock_steady_us();
     const struct controller_attempt attempt =
-        connection_attempt(directory, arena, connection_server(directory));
+        connection_attempt(directory, arena, connection_server_index(directory));
     int code = controller_read_root(&attempt, connection_ldap(directory));
     if (code == LDAP_SUCCESS) {
-        connection_alive(directory);
-        judge_service(directory, arena);
+        connection_record_answer(directory);
+        struct error *error =
+            service_warn_if_administrator(directory, arena); /* repeated until it succeeds */
+        if (error) {
+            log_debug("directory: cannot look up LDAP_BIND_DN: %s",
+                      error->cause ? error->cause : "");
+        }
         connection_drop(directory);
         return true;
     }
-    *cause_r = arena_format(arena, "%s: it is bound, and reading fails: %s", attempt.uri,
-                            ldap_err2string(code));
+    *cause_r =
+        arena_format(arena, "%s: cannot read the rootDSE: %s", attempt.uri, ldap_err2string(code));
     if (code == LDAP_TIMEOUT) {
-        connection_unanswered(directory, asked);
+        connection_record_timeout(directory, asked);
     } else {
-        circuit_failed(attempt.circuit, attempt.index, clock_steady_us(), false);
+        circuit_record_failure(attempt.circuit, attempt.index, clock_steady_us(), false);
         connection_drop(directory);
     }
     return false;
-}
-
-/* The log gets every change, and not every probe. */
-static void log_change(struct probed_server *server, const char *uri, bool serves,
-                       const char *cause)
-{
-    if (!serves && !server->failure_logged) {
-        log_error("directory: %s", cause);
-    } else if (serves && server->failure_logged) {
-        log_info("directory: %s serves again", uri);
-    }
-    server->failure_logged = !serves;
 }
 
 static void probe_server(struct directory *directory, struct probed_server *server, size_t index)
@@ -92,13 +77,18 @@ static void probe_server(struct directory *directory, struct probed_server *serv
     struct arena *arena = arena_new();
     const char *cause = "";
     int64_t began = clock_steady_us();
-    connection_begin(directory);
-    bool serves = connection_try(directory, arena, index, &cause) == CONTROLLER_CONNECTED &&
-                  reads_root(directory, arena, &cause);
+    connection_begin_call(directory);
+    bool serves = connection_connect(directory, arena, index, &cause) == CONTROLLER_CONNECTED &&
+                  probe_read(directory, arena, &cause);
     int64_t took = clock_steady_us() - began;
     measure_operation("probe", began, serves ? NULL : "lost");
-    circuit_probed(connection_circuit(directory), index, serves ? took : -1, clock_wall_ms());
-    log_change(server, connection_server_uri(directory, index), serves, cause);
+    circuit_record_probe(connection_circuit(directory), index, serves ? took : -1, clock_wall_ms());
+    if (!serves && !server->failure_logged) { /* logs changes of the state, not every probe */
+        log_error("directory: %s", cause);
+    } else if (serves && server->failure_logged) {
+        log_info("directory: %s serves again", connection_server_uri(directory, index));
+    }
+    server->failure_logged = !serves;
     arena_free(&arena);
 }
 
@@ -107,7 +97,7 @@ int64_t directory_probe(struct directory *directory)
     int64_t now = clock_steady_us();
     enum circuit_gate gate = circuit_gate(connection_circuit(directory), now);
     int64_t interval = gate == CIRCUIT_CLOSED ? INTERVAL_US : OPEN_INTERVAL_US;
-    struct probed_servers *known = connection_cache(directory, &servers_kind);
+    struct probed_servers *known = connection_cache(directory, &probed_servers_kind);
     size_t count = connection_server_count(directory);
     struct probed_server *next = known->servers;
     if (!count) {
@@ -139,7 +129,7 @@ void directory_health(const struct directory *directory, struct directory_health
     health_r->state = states[circuit_state(circuit)];
     health_r->open = circuit_gate(circuit, clock_steady_us()) != CIRCUIT_CLOSED;
     health_r->latency_us = circuit_latency(circuit);
-    health_r->checked_ms = circuit_checked(circuit);
+    health_r->checked_ms = circuit_last_probe_ms(circuit);
     for (size_t i = 0; i < connection_server_count(directory); i++) {
         enum circuit_state state = circuit_controller_state(circuit, i);
         health_r->up += state == CIRCUIT_UP;

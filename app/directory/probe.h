@@ -1,4 +1,4 @@
-/* Probe: the health of the domain controllers. */
+/* Probe: checks and reports the health of the domain controllers. */
 #ifndef DIRECTORY_PROBE_H
 #define DIRECTORY_PROBE_H
 
@@ -10,25 +10,25 @@ struct directory;
 
 enum directory_state {
     DIRECTORY_OFF,     /* LDAP_SERVER is empty */
-    DIRECTORY_UNKNOWN, /* nothing has been asked of it yet */
+    DIRECTORY_UNKNOWN, /* no request was sent yet */
     DIRECTORY_DOWN,    /* no controller serves, or the service account is refused */
     DIRECTORY_UP,
 };
 
 struct directory_health {
     enum directory_state state;
-    bool open;                /* nothing is asked of the controllers but by the probe */
-    int64_t latency_us;       /* of the last probe: connecting, bind and a read; -1: not known */
-    int64_t checked_ms;       /* when that was, of the wall clock; 0: never */
-    size_t up, down, unknown; /* controllers */
+    bool open;                /* the circuit is open: only the probe contacts the controllers */
+    int64_t latency_us;       /* duration of the last probe (connect, bind, read); -1: unknown */
+    int64_t checked_ms;       /* wall clock: time of the last probe; 0: never */
+    size_t up, down, unknown; /* numbers of controllers */
 };
 
-/* Returns the result of the last probes of all processes, without a request. */
+/* Returns the shared state of the controllers, without a request. */
 void directory_health(const struct directory *directory, struct directory_health *health_r);
 
-/* For the housekeeper: probes the controller whose turn it is, if any (every five seconds, every
- * second while none serves), and notes what it finds for all processes. It may take as long as any
- * call of the directory. Returns when to call it again, of the steady clock. */
+/* Probes the next controller that is due, and records the result for all processes. A controller is
+ * due every five seconds, or every second while none serves. The housekeeper calls it. It may take
+ * as long as any directory call. Returns the time of the next call (steady clock). */
 int64_t directory_probe(struct directory *directory);
 
 #endif

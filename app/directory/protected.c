@@ -1,13 +1,14 @@
 /*
- * Protected: objects on which the privileges of the domain, or Kontora itself, depend. No caller
- * can change them unless DIRECTORY_PROTECTED=allow; the service account is protected in either
- * case, because after its loss Kontora could not give it back.
+ * Protected: detects objects on which the privileges of the domain, or Kontora itself, depend.
+ * Clients cannot change them unless DIRECTORY_PROTECTED=allow. The service account is always
+ * protected, because without it Kontora could not restore it.
  *
- * Every change reads its object here first: one base search by objectGUID, and the change that
- * follows is addressed by the same objectGUID. Samba sets adminCount for two accounts only, so the
- * privileged groups decide, by their SIDs: tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists
- * all security groups that it is in. Samba keeps no tokenGroups for groups: their memberOf is
- * walked. Attributes that cannot be read protect their object.
+ * Every change first reads its object here, by one base search with its objectGUID, and then
+ * addresses it by the same objectGUID. An object is protected if it is a member of a privileged
+ * group, directly or nested; adminCount is not sufficient, because Samba sets it for two accounts
+ * only. tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists the SIDs of all its security groups.
+ * Samba has no tokenGroups for groups, so their memberOf is followed upwards. If one of these
+ * attributes cannot be read, the object is protected.
  */
 #include "directory/protected.h"
 
@@ -25,14 +26,14 @@
 #include <string.h>
 
 enum {
-    GROUPS_MAX = 1000, /* in one walk; an object with more groups above it is protected */
-    FIRST_GROUPS = 16,
+    GROUPS_MAX = 1000, /* most groups of one walk; an object in more groups is protected */
+    FIRST_GROUPS = 16, /* initial capacity of a walk */
 };
 
-/* --- the rule -------------------------------------------------------------------------------- */
+/* --- reasons --------------------------------------------------------------------------------- */
 
-/* The first privileged SID among the values. A value that is no SID counts as privileged. */
-static const char *privileged_value(struct arena *arena, const struct attribute *sids)
+/* Returns the first privileged SID among the values, or "unreadable" for a malformed value. */
+static const char *find_privileged_sid(struct arena *arena, const struct attribute *sids)
 {
     for (size_t i = 0; i < sids->count; i++) {
         const char *sid;
@@ -46,21 +47,21 @@ static const char *privileged_value(struct arena *arena, const struct attribute 
     return NULL;
 }
 
-static bool has_text(const struct raw_entry *raw, const char *name, const char *text)
+static bool has_attribute_text(const struct raw_entry *raw, const char *name, const char *text)
 {
     const struct attribute *attribute = attribute_get(raw, name);
     return attribute && !strcmp(attribute->values->bv_val, text);
 }
 
-/* An object with privileges of its own: by its marks and its own SID. */
-static const char *own_reason(struct arena *arena, const struct raw_entry *raw)
+/* Returns the reason if the object itself is privileged, by its flags or its own SID. */
+static const char *find_own_reason(struct arena *arena, const struct raw_entry *raw)
 {
     const struct attribute *own = attribute_get(raw, "objectSid");
-    const char *sid = own ? privileged_value(arena, own) : NULL;
-    if (has_text(raw, "adminCount", "1")) {
+    const char *sid = own ? find_privileged_sid(arena, own) : NULL;
+    if (has_attribute_text(raw, "adminCount", "1")) {
         return "adminCount=1";
     }
-    if (has_text(raw, "isCriticalSystemObject", "TRUE")) {
+    if (has_attribute_text(raw, "isCriticalSystemObject", "TRUE")) {
         return "isCriticalSystemObject=TRUE";
     }
     return sid ? arena_format(arena, "objectSid=%s", sid) : NULL;
@@ -68,31 +69,32 @@ static const char *own_reason(struct arena *arena, const struct raw_entry *raw)
 
 const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
 {
-    const char *reason = own_reason(arena, raw);
+    const char *reason = find_own_reason(arena, raw);
     if (reason || !attribute_get(raw, "objectSid")) {
         return reason;
     }
     const struct attribute *groups = attribute_get(raw, "tokenGroups");
     bool is_group = attribute_get(raw, "groupType");
     if ((!groups && !is_group) || (groups && groups->next)) {
-        /* An account has a primary group at least. */
+        /* Every account has at least its primary group. */
         log_error("directory: %s is protected because LDAP_BIND_DN cannot read its tokenGroups: "
                   "make the service account a member of Windows Authorization Access Group",
                   raw->dn);
         return "tokenGroups: unreadable";
     }
-    const char *sid = groups ? privileged_value(arena, groups) : NULL;
+    const char *sid = groups ? find_privileged_sid(arena, groups) : NULL;
     return sid ? arena_format(arena, "tokenGroups=%s", sid) : NULL;
 }
 
-/* --- a walk through memberOf ----------------------------------------------------------------- */
+/* --- following memberOf ---------------------------------------------------------------------- */
 
-/* Groups to be looked at, each once, so that groups which contain each other end the walk. */
+/* The groups to examine. Each is added once, so that groups that contain each other end the
+ * walk. */
 struct walk {
     struct arena *arena;
     const char **dns;
     size_t count, size;
-    bool incomplete; /* there are more groups than are known here */
+    bool incomplete; /* there are more groups than `dns` has */
     const char *reason;
 };
 
@@ -128,7 +130,7 @@ static void walk_add_parents(struct walk *walk, const struct raw_entry *raw)
     walk->incomplete |= groups && groups->next;
 }
 
-/* The primary group is not in memberOf. */
+/* Adds the primary group, which memberOf does not contain. */
 static void walk_add_primary(struct walk *walk, const struct raw_entry *raw)
 {
     const struct attribute *own = attribute_get(raw, "objectSid");
@@ -142,7 +144,7 @@ static void walk_add_primary(struct walk *walk, const struct raw_entry *raw)
     }
 }
 
-/* Goes up from the groups until one is privileged, which becomes the reason. */
+/* Examines the groups and the groups above them until one is privileged, which is the reason. */
 static struct error *walk_run(struct directory *directory, struct walk *walk)
 {
     char *attributes[] = {"objectSid", "memberOf", NULL};
@@ -158,7 +160,7 @@ static struct error *walk_run(struct directory *directory, struct walk *walk)
             return error;
         }
         const struct attribute *sid = attribute_get(&group, "objectSid");
-        if (sid && privileged_value(walk->arena, sid)) {
+        if (sid && find_privileged_sid(walk->arena, sid)) {
             walk->reason = arena_format(walk->arena, "memberOf=%s", group.dn);
         }
         walk_add_parents(walk, &group);
@@ -169,12 +171,12 @@ static struct error *walk_run(struct directory *directory, struct walk *walk)
     return NULL;
 }
 
-/* --- a subtree ------------------------------------------------------------------------------- */
+/* --- objects below --------------------------------------------------------------------------- */
 
-static void visit_below(void *context, const struct raw_entry *raw)
+static void visit_object_below(void *context, const struct raw_entry *raw)
 {
     struct walk *walk = context;
-    const char *reason = own_reason(walk->arena, raw);
+    const char *reason = find_own_reason(walk->arena, raw);
     if (reason && !walk->reason) {
         walk->reason = arena_format(walk->arena, "%s: %s", raw->dn, reason);
     }
@@ -182,10 +184,11 @@ static void visit_below(void *context, const struct raw_entry *raw)
     walk_add_primary(walk, raw);
 }
 
-/* Moving or renaming a place gives all that is below it another DN. tokenGroups can only be read
- * one object at a time, so the groups of all of them are walked together. */
-static struct error *check_below(struct directory *directory, struct arena *arena,
-                                 const char *guid_dn, const char **reason_r)
+/* Finds a protected object below a container, because moving or renaming the container changes the
+ * DNs of all objects below it. tokenGroups can only be read for one object at a time, so this
+ * follows memberOf of all objects together. */
+static struct error *find_reason_below(struct directory *directory, struct arena *arena,
+                                       const char *guid_dn, const char **reason_r)
 {
     char *attributes[] = {"objectSid", "adminCount",     "isCriticalSystemObject",
                           "memberOf",  "primaryGroupID", NULL};
@@ -196,7 +199,7 @@ static struct error *check_below(struct directory *directory, struct arena *aren
         .attributes = attributes,
     };
     struct walk walk = {.arena = arena};
-    struct error *error = query_all(directory, arena, &search, visit_below, &walk);
+    struct error *error = query_all(directory, arena, &search, visit_object_below, &walk);
     error = error || walk.reason ? error : walk_run(directory, &walk);
     *reason_r = walk.reason;
     return error;
@@ -204,32 +207,32 @@ static struct error *check_below(struct directory *directory, struct arena *aren
 
 /* --- checks ---------------------------------------------------------------------------------- */
 
-static struct error *protected_error(struct arena *arena, enum error_id id, const char *reason)
+static struct error *report_protected(struct arena *arena, enum error_id id, const char *reason)
 {
     return error_detail(error_new(arena, id, "%s", reason), NULL, FAULT_NONE, reason);
 }
 
-/* The service account, or for a change of the DN also a place that holds it. */
-static struct error *check_service(struct directory *directory, struct arena *arena,
-                                   const char *guid, const char *dn, bool moves)
+/* Fails if the object is the service account or, if it is moved, a container above that account. */
+static struct error *check_service_account(struct directory *directory, struct arena *arena,
+                                           const char *guid, const char *dn, bool moves)
 {
     bool allowed = connection_config(directory)->directory_protected == PROTECTED_ALLOW;
-    bool is_service, holds = false;
-    struct error *error = service_is(directory, arena, guid, &is_service);
+    bool is_service, is_above = false;
+    struct error *error = service_is_account(directory, arena, guid, &is_service);
     if (!error && !is_service && moves) {
-        error = service_within(directory, arena, dn, &holds);
+        error = service_is_within(directory, arena, dn, &is_above);
     }
-    if (error || !(is_service || holds)) {
+    if (error || !(is_service || is_above)) {
         return error;
     }
-    return protected_error(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT,
-                           "LDAP_BIND_DN");
+    return report_protected(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT,
+                            "LDAP_BIND_DN");
 }
 
-/* The reason for which the object that was read is protected; NULL: none. */
-static struct error *find_reason(struct directory *directory, struct arena *arena,
-                                 const char *guid_dn, const struct raw_entry *raw, bool moves,
-                                 const char **reason_r)
+/* Sets *reason_r to the reason why the object is protected, or to NULL. */
+static struct error *find_protection_reason(struct directory *directory, struct arena *arena,
+                                            const char *guid_dn, const struct raw_entry *raw,
+                                            bool moves, const char **reason_r)
 {
     struct error *error = NULL;
     *reason_r = protected_reason(arena, raw);
@@ -239,7 +242,7 @@ static struct error *find_reason(struct directory *directory, struct arena *aren
         error = walk_run(directory, &walk);
         *reason_r = walk.reason;
     } else if (!*reason_r && moves && !attribute_get(raw, "objectSid")) {
-        error = check_below(directory, arena, guid_dn, reason_r);
+        error = find_reason_below(directory, arena, guid_dn, reason_r);
     }
     return error;
 }
@@ -261,10 +264,10 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
     if (control && !codec_integer(control->values, &target_r->account_control)) {
         return error_new(arena, ERR_INTERNAL, "userAccountControl is not a number");
     }
-    error =
-        check_service(directory, arena, guid, raw.dn, moves && !attribute_get(&raw, "objectSid"));
+    error = check_service_account(directory, arena, guid, raw.dn,
+                                  moves && !attribute_get(&raw, "objectSid"));
     if (!error && connection_config(directory)->directory_protected == PROTECTED_REFUSE) {
-        error = find_reason(directory, arena, guid_dn, &raw, moves, &reason);
+        error = find_protection_reason(directory, arena, guid_dn, &raw, moves, &reason);
     }
-    return !error && reason ? protected_error(arena, ERR_PROTECTED_OBJECT, reason) : error;
+    return !error && reason ? report_protected(arena, ERR_PROTECTED_OBJECT, reason) : error;
 }

@@ -1,4 +1,4 @@
-/* Protected: objects that callers cannot change. */
+/* Protected: detects objects that clients must not change. */
 #ifndef DIRECTORY_PROTECTED_H
 #define DIRECTORY_PROTECTED_H
 
@@ -11,22 +11,22 @@ struct arena;
 struct directory;
 struct raw_entry;
 
-/* An object that is about to be changed, as it was read by its objectGUID. */
+/* An object to change, as it was read by its objectGUID. */
 struct target {
     const char *dn;
-    int64_t account_control; /* 0: it has none */
+    int64_t account_control; /* userAccountControl; 0: none */
 };
 
 /*
- * Reads an object for a change of it, or of its membership. ERR_PROTECTED_OBJECT if callers cannot
- * change it; a detail is the reason. `moves`: its DN is to change, so the objects below it count
- * too.
+ * Reads an object before it or its membership is changed. ERR_PROTECTED_OBJECT, with the reason as
+ * its detail, if clients must not change it. `moves` is true if its DN changes: then the objects
+ * below it must not be protected either.
  */
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
                              bool moves, struct target *target_r) MUST_CHECK;
 
-/* Names the attribute that protects an object; NULL: none. The groups above a group are not
- * considered. */
+/* Returns the attribute and value that protect an object, as text; NULL if it is not protected.
+ * Does not consider the groups that a group is a member of. */
 const char *protected_reason(struct arena *arena, const struct raw_entry *raw);
 
 #endif

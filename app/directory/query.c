@@ -1,6 +1,6 @@
 /*
- * Query: searches that return raw entries: one object by its name or DN, all objects of a filter,
- * and the parents that clients name. find.c decodes entries, list.c reads pages.
+ * Query: searches that return raw entries: one object by its name or DN, all objects that match a
+ * filter, and parents that clients refer to. find.c decodes entries, list.c reads pages of lists.
  */
 #include "directory/query.h"
 
@@ -14,15 +14,23 @@
 #include "directory/result.h"
 
 enum {
-    PAGE_SIZE = 1000,  /* MaxPageSize of a controller, unless it was changed */
-    MATCHES_MAX = 100, /* of one name: enough to tell the client how ambiguous it is */
+    PAGE_SIZE = 1000,  /* default MaxPageSize of a controller */
+    MATCHES_MAX = 100, /* most objects of one name that ERR_AMBIGUOUS lists */
 };
 
 /* --- searching ------------------------------------------------------------------------------- */
 
-/* Control against references to other naming contexts (MS-ADTS 3.1.1.3.4.1.4). We would ignore
- * them; it is cheaper if the server does not send them. */
-LDAPControl query_one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
+LDAPControl query_one_domain_control = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
+
+static void release_query_control(void *control)
+{
+    ldap_control_free(control);
+}
+
+void query_defer_control(struct arena *arena, LDAPControl *control)
+{
+    arena_defer(arena, release_query_control, control);
+}
 
 static int send_search(LDAP *ldap, const void *request, int *message_id_r)
 {
@@ -52,7 +60,7 @@ struct error *query_object(struct directory *directory, struct arena *arena, con
         return result_error(arena, &answer, NULL, "read");
     }
     if (!answer.count) {
-        return error_new(arena, ERR_NOT_FOUND, "%s cannot be seen", dn);
+        return error_new(arena, ERR_NOT_FOUND, "%s is not visible to LDAP_BIND_DN", dn);
     }
     *raw_r = answer.entries[0];
     return NULL;
@@ -63,31 +71,16 @@ const char *query_guid_dn(struct arena *arena, const char *guid)
     return arena_format(arena, "<GUID=%s>", guid);
 }
 
-struct error *query_no_base(struct arena *arena, const struct answer *answer)
+struct error *query_missing_base_error(struct arena *arena, const struct answer *answer)
 {
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
                      *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
 }
 
-/* --- all of many ----------------------------------------------------------------------------- */
+/* --- paged searches -------------------------------------------------------------------------- */
 
-static void release_control(void *control)
-{
-    ldap_control_free(control);
-}
-
-/* The next page's control (RFC 2696): the cookie is that of the answer before, empty at first. */
-static LDAPControl *page_control(struct arena *arena, LDAP *ldap, struct berval *cookie)
-{
-    LDAPControl *control = NULL;
-    if (ldap_create_page_control(ldap, PAGE_SIZE, cookie, 1, &control) != LDAP_SUCCESS) {
-        return NULL;
-    }
-    arena_defer(arena, release_control, control);
-    return control;
-}
-
-/* The cookie that asks for the rest; empty: there is none. */
+/* Reads the cookie for the next page; empty after the last page. False if the answer has no valid
+ * page control. */
 static bool read_cookie(struct arena *arena, LDAP *ldap, const struct answer *answer,
                         struct berval *cookie)
 {
@@ -106,8 +99,9 @@ static bool read_cookie(struct arena *arena, LDAP *ldap, const struct answer *an
     return true;
 }
 
-/* One page; the cookie becomes the next one's. A cookie is state of one connection: if that is lost
- * in between, the server says so, and the whole cannot be had. */
+/* Reads one page (RFC 2696). `cookie` is empty for the first page and is replaced by the cookie for
+ * the next one. Cookies are valid on one connection only: if it is lost between two pages, the
+ * search fails. */
 static struct error *search_page(struct directory *directory, struct arena *arena,
                                  const struct query *search, struct berval *cookie,
                                  struct answer *answer)
@@ -117,12 +111,13 @@ static struct error *search_page(struct directory *directory, struct arena *aren
     if (error) {
         return error;
     }
-    LDAPControl *controls[] = {page_control(arena, ldap, cookie), &query_one_domain, NULL};
+    LDAPControl *controls[] = {NULL, &query_one_domain_control, NULL};
     struct query page = *search;
     page.controls = controls;
-    if (!controls[0]) {
-        return error_new(arena, ERR_INTERNAL, "search: the page control cannot be encoded");
+    if (ldap_create_page_control(ldap, PAGE_SIZE, cookie, 1, &controls[0]) != LDAP_SUCCESS) {
+        return error_new(arena, ERR_INTERNAL, "search: cannot encode the page control");
     }
+    query_defer_control(arena, controls[0]);
     error = query_run(directory, arena, &page, answer);
     if (error) {
         return error;
@@ -131,7 +126,7 @@ static struct error *search_page(struct directory *directory, struct arena *aren
         return result_error(arena, answer, NULL, "search");
     }
     if (!read_cookie(arena, connection_ldap(directory), answer, cookie)) {
-        return error_new(arena, ERR_INTERNAL, "search: no page in the answer");
+        return error_new(arena, ERR_INTERNAL, "search: the answer has no page control");
     }
     return NULL;
 }
@@ -148,7 +143,8 @@ struct error *query_all(struct directory *directory, struct arena *arena,
             return error;
         }
         if (generation && generation != connection_generation(directory)) {
-            return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "search: lost between two pages");
+            return error_new(arena, ERR_DIRECTORY_UNAVAILABLE,
+                             "search: the connection was lost between two pages");
         }
         generation = connection_generation(directory);
         for (size_t i = 0; i < answer.count; i++) {
@@ -160,15 +156,15 @@ struct error *query_all(struct directory *directory, struct arena *arena,
 
 /* --- parents --------------------------------------------------------------------------------- */
 
-/* The DN written anew, if it is within the base DN. */
-static struct error *managed_dn(const struct directory *directory, struct arena *arena,
-                                const char *dn, const char *field, const char **normal_r)
+/* Normalizes a DN of a client; a fault of `field` if it is invalid or outside the base DN. */
+static struct error *normalize_managed_dn(const struct directory *directory, struct arena *arena,
+                                          const char *dn, const char *field, const char **normal_r)
 {
-    *normal_r = names_normal(arena, dn);
+    *normal_r = names_normalize(arena, dn);
     if (!*normal_r || !**normal_r) {
         return error_field(arena, field, FAULT_NOT_DN, NULL);
     }
-    if (!names_within(*normal_r, connection_config(directory)->ldap_base_dn)) {
+    if (!names_is_within(*normal_r, connection_config(directory)->ldap_base_dn)) {
         return error_field(arena, field, FAULT_OUTSIDE_BASE_DN, NULL);
     }
     return NULL;
@@ -178,14 +174,14 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
                            const char *field, const char **parent_r)
 {
     const char *normal;
-    struct error *error = managed_dn(directory, arena, dn, field, &normal);
+    struct error *error = normalize_managed_dn(directory, arena, dn, field, &normal);
     if (error) {
         return error;
     }
     /* Searches instead of reading, because a DN below the base DN can belong to another naming
      * context (CN=Configuration), which searches do not cover. */
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    LDAPControl *controls[] = {&query_one_domain, NULL};
+    LDAPControl *controls[] = {&query_one_domain_control, NULL};
     const struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
@@ -199,37 +195,31 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return query_no_base(arena, &answer);
+        return query_missing_base_error(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
         return result_error(arena, &answer, NULL, "search for the parent");
     }
     if (answer.count != 1) {
-        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s is not there", normal);
+        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s does not exist", normal);
     }
     *parent_r = answer.entries->dn;
     return NULL;
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
-
-static struct error *report_ambiguous(struct arena *arena, const struct answer *answer,
-                                      const char *name)
-{
-    struct error *error =
-        error_new(arena, ERR_AMBIGUOUS, "%zu objects are called \"%s\"", answer->count, name);
-    for (size_t i = 0; i < answer->count; i++) {
-        error_detail(error, NULL, FAULT_NONE, answer->entries[i].dn);
-    }
-    return error;
-}
+/* --- searches by name ------------------------------------------------------------------------ */
 
 struct error *query_only_entry(struct arena *arena, const struct answer *answer,
                                const struct field *fields, const char *name,
                                struct raw_entry **raw_r)
 {
     if (answer->count > 1) {
-        return report_ambiguous(arena, answer, name);
+        struct error *error =
+            error_new(arena, ERR_AMBIGUOUS, "%zu objects are called \"%s\"", answer->count, name);
+        for (size_t i = 0; i < answer->count; i++) {
+            error_detail(error, NULL, FAULT_NONE, answer->entries[i].dn);
+        }
+        return error;
     }
     if (answer->code != LDAP_SUCCESS) {
         return result_error(arena, answer, fields, "search");
@@ -245,11 +235,11 @@ struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r)
 {
     struct answer answer;
-    LDAPControl *controls[] = {&query_one_domain, NULL};
+    LDAPControl *controls[] = {&query_one_domain_control, NULL};
     struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
-        /* The name first: Samba takes the candidates of the first index that it can use. */
+        /* The name comes first, because Samba evaluates the first index that it can use. */
         .filter = arena_format(arena, "(&(%s=%s)%s)", wanted->attribute,
                                names_filter_value(arena, wanted->name), wanted->filter),
         .attributes = wanted->attributes,
@@ -259,7 +249,8 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     struct error *error = NULL;
     if (wanted->parent_dn) {
         search.scope = LDAP_SCOPE_ONELEVEL;
-        error = managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
+        error =
+            normalize_managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
     }
     if (!error) {
         error = query_run(directory, arena, &search, &answer);
@@ -269,7 +260,7 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     }
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
         return wanted->parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
-                                 : query_no_base(arena, &answer);
+                                 : query_missing_base_error(arena, &answer);
     }
     return query_only_entry(arena, &answer, NULL, wanted->name, raw_r);
 }

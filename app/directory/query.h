@@ -17,7 +17,7 @@ struct query {
     int scope;
     const char *filter; /* NULL: any object */
     char **attributes;
-    int size_limit;         /* 0: none of ours */
+    int size_limit;         /* 0: no limit from the client */
     LDAPControl **controls; /* may be NULL */
 };
 
@@ -29,42 +29,49 @@ struct error *query_run(struct directory *directory, struct arena *arena,
 struct error *query_object(struct directory *directory, struct arena *arena, const char *dn,
                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
 
-/* A parent that a client named: a fault of `field` if it is outside of the base DN,
- * ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is its DN as the directory writes it. */
+/* Looks up the parent DN that a client sent in `field`. ERR_VALIDATION for that field if the DN is
+ * outside the base DN; ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is the DN in the
+ * directory's spelling. */
 struct error *query_parent(struct directory *directory, struct arena *arena, const char *dn,
                            const char *field, const char **parent_r) MUST_CHECK;
 
-/* The only entry of an answer to a search for `name`. ERR_NOT_FOUND; ERR_AMBIGUOUS with the DNs. */
+/* Returns the only entry of the answer to a search for `name`. ERR_NOT_FOUND if there is none,
+ * ERR_AMBIGUOUS with the DNs if there are several. */
 struct error *query_only_entry(struct arena *arena, const struct answer *answer,
                                const struct field *fields, const char *name,
                                struct raw_entry **raw_r) MUST_CHECK;
 
 struct query_by_name {
-    const char *attribute, *name; /* which must be equal */
-    const char *filter;           /* and this must hold */
-    const char *parent_dn;        /* as a client named it; NULL: anywhere below the base DN */
-    char **attributes;
+    const char *attribute, *name; /* the attribute that must have this value */
+    const char *filter;           /* a further condition */
+    const char *parent_dn;        /* from the client; NULL: anywhere below the base DN */
+    char **attributes;            /* to read */
 };
 
-/* The one entry of a name: directory_find() without reading its values. */
+/* Finds the one entry with this name; its errors are those of directory_find(). */
 struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r) MUST_CHECK;
 
-/* All entries, however many (RFC 2696): each is shown to the visitor, which may keep it as long as
- * the arena. The search's own controls are not used. */
+/* Passes all entries of a paged search (RFC 2696) to the visitor. The entries live in the arena.
+ * Ignores search->controls. */
 typedef void query_visitor(void *context, const struct raw_entry *raw);
 struct error *query_all(struct directory *directory, struct arena *arena,
                         const struct query *search, query_visitor *visit, void *context) MUST_CHECK;
 
-/* "<GUID=…>": a DN to Active Directory (MS-ADTS 3.1.1.3.1.2.4) that no rename makes stale. */
+/* Returns "<GUID=…>", which Active Directory accepts as a DN (MS-ADTS 3.1.1.3.1.2.4) and which
+ * stays valid after a rename. */
 const char *query_guid_dn(struct arena *arena, const char *guid);
 
-/* Returns the error for a base DN that does not exist, which is not the fault of the client. */
-struct error *query_no_base(struct arena *arena, const struct answer *answer)
+/* Returns the error for a base DN that does not exist: the configuration is wrong, not the
+ * request. */
+struct error *query_missing_base_error(struct arena *arena, const struct answer *answer)
     __attribute__((returns_nonnull));
 
-/* Control for searches of a subtree: the server returns no references to other naming contexts
- * (MS-ADTS 3.1.1.3.4.1.4). */
-extern LDAPControl query_one_domain;
+/* Frees the control with the arena. */
+void query_defer_control(struct arena *arena, LDAPControl *control);
+
+/* Control for subtree searches: the server sends no references to other naming contexts
+ * (MS-ADTS 3.1.1.3.4.1.4), which would be ignored anyway. */
+extern LDAPControl query_one_domain_control;
 
 #endif

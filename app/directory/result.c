@@ -1,8 +1,8 @@
 /*
- * Result: what a result code of the directory means to a client of ours.
+ * Result: converts LDAP result codes to errors of the API.
  *
- * RFC 4511 gives the codes, MS-ADTS 3.1.1.3.1.9 the Windows error code in hexadecimal with which
- * Active Directory begins the diagnostic message; Samba does the same where it can.
+ * RFC 4511 defines the result codes. Active Directory begins its diagnostic message with a Windows
+ * error code in hexadecimal (MS-ADTS 3.1.1.3.1.9), and Samba does so in most cases.
  */
 #include "directory/result.h"
 
@@ -16,7 +16,7 @@
 /* --- binds ----------------------------------------------------------------------------------- */
 
 struct bind_reason {
-    const char *data; /* of "AcceptSecurityContext error, data 52e, v4563" */
+    const char *data; /* "52e" of "AcceptSecurityContext error, data 52e, v4563" */
     const char *text;
 };
 
@@ -48,18 +48,19 @@ const char *result_bind_reason(const char *diagnostic)
     return "unknown reason";
 }
 
-/* --- everything else ------------------------------------------------------------------------- */
+/* --- other operations ------------------------------------------------------------------------ */
 
 struct meaning {
     int code;
-    const char *windows; /* how the diagnostic message begins, or a part of it; NULL: any */
+    const char *windows; /* text that the diagnostic message contains; NULL: any */
     enum error_id id;
 };
 
-/* The first row that fits. 80 and what is not here is a fault of ours or of the server. */
+/* The first matching row applies. Codes without a row, and most results 80 (other), are
+ * ERR_INTERNAL. */
 static const struct meaning meanings[] = {
     {LDAP_NO_SUCH_OBJECT, NULL, ERR_NOT_FOUND},
-    {LDAP_REFERRAL, NULL, ERR_NOT_FOUND}, /* it would be in another naming context */
+    {LDAP_REFERRAL, NULL, ERR_NOT_FOUND}, /* belongs to another naming context */
     {LDAP_ALREADY_EXISTS, NULL, ERR_ALREADY_EXISTS},
     {LDAP_NOT_ALLOWED_ON_NONLEAF, NULL, ERR_NOT_EMPTY},
     {LDAP_UNWILLING_TO_PERFORM, "non-leaf", ERR_NOT_EMPTY}, /* Samba */
@@ -67,7 +68,7 @@ static const struct meaning meanings[] = {
     {LDAP_UNWILLING_TO_PERFORM, "0000052D", ERR_PASSWORD_POLICY},
     {LDAP_CONSTRAINT_VIOLATION, "000021C7", ERR_ALREADY_EXISTS}, /* SPN not unique in the forest */
     {LDAP_CONSTRAINT_VIOLATION, "000021C8", ERR_ALREADY_EXISTS}, /* UPN not unique in the forest */
-    {LDAP_CONSTRAINT_VIOLATION, "already in use", ERR_ALREADY_EXISTS}, /* the same of Samba */
+    {LDAP_CONSTRAINT_VIOLATION, "already in use", ERR_ALREADY_EXISTS}, /* Samba: SPN or UPN */
     {LDAP_NO_SUCH_ATTRIBUTE, NULL, ERR_CONFLICT},
     {LDAP_TYPE_OR_VALUE_EXISTS, NULL, ERR_CONFLICT},
     {LDAP_UNDEFINED_TYPE, NULL, ERR_DIRECTORY_INVALID},
@@ -81,7 +82,7 @@ static const struct meaning meanings[] = {
     {LDAP_UNWILLING_TO_PERFORM, NULL, ERR_DIRECTORY_REFUSED},
     {LDAP_AFFECTS_MULTIPLE_DSAS, NULL, ERR_DIRECTORY_REFUSED},
     {LDAP_NO_OBJECT_CLASS_MODS, NULL, ERR_DIRECTORY_REFUSED},
-    {LDAP_OTHER, "LDB_DELETE", ERR_DIRECTORY_REFUSED}, /* Samba, of built-in accounts */
+    {LDAP_OTHER, "LDB_DELETE", ERR_DIRECTORY_REFUSED}, /* Samba: deletes no built-in accounts */
     {LDAP_TIMELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
     {LDAP_SIZELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
     {LDAP_ADMINLIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
@@ -98,7 +99,7 @@ static const struct meaning meanings[] = {
     {LDAP_TIMEOUT, NULL, ERR_DIRECTORY_UNAVAILABLE},
 };
 
-static enum error_id meaning_of(const struct answer *answer)
+static enum error_id map_result(const struct answer *answer)
 {
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
         const struct meaning *row = &meanings[i];
@@ -110,10 +111,10 @@ static enum error_id meaning_of(const struct answer *answer)
     return ERR_INTERNAL;
 }
 
-/* Where `name` stands in the message between two characters of `before` and `after`, at the same
- * index; NULL: nowhere. */
-static const char *find_name(const char *diagnostic, const char *name, const char *before,
-                             const char *after)
+/* Finds `name` in the message where it is preceded by a character of `before` and followed by the
+ * character of `after` at the same index. NULL if there is no such place. */
+static const char *find_delimited_name(const char *diagnostic, const char *name, const char *before,
+                                       const char *after)
 {
     size_t length = strlen(name);
     for (const char *at = diagnostic; (at = strcasestr(at, name)) != NULL; at++) {
@@ -126,9 +127,11 @@ static const char *find_name(const char *diagnostic, const char *name, const cha
     return NULL;
 }
 
-/* Names the fields whose attributes the server blames: all that it marks as names, "Att 9000d
- * (mail)" or "attribute 'mail'", else the first that it mentions, "sAMAccountName contains …". */
-static void name_fields(struct error *error, const char *diagnostic, const struct field *fields)
+/* Adds a detail for each field whose attribute the server rejects: all attributes that it quotes,
+ * as in "Att 9000d (mail)" or "attribute 'mail'", or else the first that it mentions, as in
+ * "sAMAccountName contains …". */
+static void add_rejected_fields(struct error *error, const char *diagnostic,
+                                const struct field *fields)
 {
     const struct field *first = NULL;
     const char *first_at = NULL, *last = "";
@@ -137,10 +140,10 @@ static void name_fields(struct error *error, const char *diagnostic, const struc
             continue;
         }
         last = field->attribute;
-        if (find_name(diagnostic, field->attribute, "('\"", ")'\"")) {
+        if (find_delimited_name(diagnostic, field->attribute, "('\"", ")'\"")) {
             error_detail(error, field->name, FAULT_REJECTED_BY_DIRECTORY, NULL);
         }
-        const char *at = find_name(diagnostic, field->attribute, "  ", " :");
+        const char *at = find_delimited_name(diagnostic, field->attribute, "  ", " :");
         if (at && (!first_at || at < first_at)) {
             first = field;
             first_at = at;
@@ -154,19 +157,20 @@ static void name_fields(struct error *error, const char *diagnostic, const struc
 struct error *result_error(struct arena *arena, const struct answer *answer,
                            const struct field *fields, const char *operation)
 {
-    enum error_id id = meaning_of(answer);
+    enum error_id id = map_result(answer);
     struct error *error = error_new(arena, id, "%s: LDAP result %d, %s%s%s", operation,
                                     answer->code, ldap_err2string(answer->code),
                                     *answer->diagnostic ? ": " : "", answer->diagnostic);
     if (id == ERR_DIRECTORY_INVALID) {
-        name_fields(error, answer->diagnostic, fields);
+        add_rejected_fields(error, answer->diagnostic, fields);
     } else if (id == ERR_DIRECTORY_REFUSED && *answer->diagnostic) {
         error_detail(error, NULL, FAULT_NONE, answer->diagnostic);
     }
     return error;
 }
 
-struct error *result_lost(struct arena *arena, const struct operation *operation, const char *cause)
+struct error *result_connection_lost(struct arena *arena, const struct operation *operation,
+                                     const char *cause)
 {
     enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
     return error_new(arena, id, "%s: the connection was lost%s%s", operation->name,

@@ -9,18 +9,19 @@ struct arena;
 struct field;
 struct operation;
 
-/* The error that a result code other than success stands for; `fields` (may be NULL) gives the
- * attributes that the server names their JSON names. */
+/* Converts a result code other than success to an error. `fields` (may be NULL) maps attributes
+ * that the server names in its diagnostic message to JSON fields. */
 struct error *result_error(struct arena *arena, const struct answer *answer,
                            const struct field *fields, const char *operation)
     __attribute__((returns_nonnull));
 
-/* The connection was lost with the answer outstanding: ERR_DIRECTORY_UNAVAILABLE, of a write
- * ERR_OUTCOME_UNKNOWN. `cause` is what went wrong afterwards, NULL for nothing. */
-struct error *result_lost(struct arena *arena, const struct operation *operation, const char *cause)
-    __attribute__((returns_nonnull));
+/* Returns the error for a connection that was lost before the answer arrived: ERR_OUTCOME_UNKNOWN
+ * for a write, otherwise ERR_DIRECTORY_UNAVAILABLE. `cause` is a failure that followed, or NULL. */
+struct error *result_connection_lost(struct arena *arena, const struct operation *operation,
+                                     const char *cause) __attribute__((returns_nonnull));
 
-/* Why a bind was refused, from "… data 52e, …"; "unknown reason" if it does not say. */
+/* Returns why a bind was refused, from the "data 52e" in the diagnostic message; "unknown reason"
+ * if that is missing or unknown. */
 const char *result_bind_reason(const char *diagnostic);
 
 #endif

@@ -1,4 +1,4 @@
-/* Settings: what is wrong with LDAP_SERVER and LDAP_BASE_DN, said before anything is started. */
+/* Settings: parses LDAP_SERVER, and validates LDAP_SERVER and LDAP_BASE_DN before the start. */
 #include "directory/settings.h"
 
 #include "base/buffer.h"
@@ -21,8 +21,8 @@ bool settings_next_server(const char **at, const char **name_r, size_t *length_r
     return *length_r > 0;
 }
 
-/* Whether what follows the colon of "host:port" or "[v6]:port" is a port; true without one. */
-static bool port_fits(const char *text, size_t length)
+/* True if the port in "host:port" or "[v6]:port" is valid, or if there is none. */
+static bool is_port_valid(const char *text, size_t length)
 {
     const char *bracket = memrchr(text, ']', length);
     const char *colon =
@@ -45,7 +45,7 @@ bool directory_check(const struct config *config, struct buffer *faults)
     }
     while (settings_next_server(&at, &name, &length)) {
         char *uri = controller_uri(config, name, length);
-        if (!uri || !port_fits(name, length)) {
+        if (!uri || !is_port_valid(name, length)) {
             buffer_format(faults, "LDAP_SERVER: \"%.*s\" is not a host or host:port\n", (int)length,
                           name);
         }

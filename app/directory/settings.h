@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Returns the next name of LDAP_SERVER and moves *at, which begins at the setting, behind it. False
- * if there are no more. */
+/* Returns the next name of LDAP_SERVER and moves *at behind it; *at is initially the value of the
+ * setting. False if there are no more names. */
 bool settings_next_server(const char **at, const char **name_r, size_t *length_r);
 
 #endif

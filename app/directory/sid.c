@@ -1,4 +1,4 @@
-/* SID: the security identifiers of privileged groups and accounts (MS-DTYP 2.4). */
+/* SID: recognizes the security identifiers of privileged groups and accounts (MS-DTYP 2.4). */
 #include "directory/sid.h"
 
 #include "base/number.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The last parts of privileged SIDs (MS-DTYP 2.4.2.4); 0 ends. */
+/* The last parts (RIDs) of privileged SIDs (MS-DTYP 2.4.2.4); each array ends with 0. */
 static const int64_t domain_rids[] = {
     501, /* Guest */
     502, /* krbtgt */

@@ -1,4 +1,4 @@
-/* SID: the security identifiers of privileged groups and accounts. */
+/* SID: recognizes the security identifiers of privileged groups and accounts. */
 #ifndef DIRECTORY_SID_H
 #define DIRECTORY_SID_H
 
@@ -7,7 +7,7 @@
 /* True if the SID is that of a privileged group, of krbtgt or of Guest. */
 bool sid_is_privileged(const char *sid);
 
-/* True if members of the group with this SID administer the domain. */
+/* True if members of the group with this SID are administrators of the domain. */
 bool sid_is_administrator(const char *sid);
 
 #endif

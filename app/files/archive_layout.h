@@ -24,9 +24,9 @@ enum {
     END_COMMENT = 20,
     COMMENT_MAX = 0xFFFF,
 
-    DIRECTORY_MAX = 4 * MIB, /* bytes that are read of a directory */
+    DIRECTORY_MAX = 4 * MIB, /* size limit of a directory */
 
-    ENTRY_SIZE = 46, /* of an entry of the directory, without its name, extra field and comment */
+    ENTRY_SIZE = 46, /* of a directory entry, without its name, extra field and comment */
     ENTRY_FLAGS = 8,
     ENTRY_METHOD = 10,
     ENTRY_CRC = 16,
@@ -38,7 +38,7 @@ enum {
     ENTRY_DISK = 34,
     ENTRY_OFFSET = 42,
 
-    LOCAL_SIZE = 30, /* of the header before a part's bytes, without its name and extra field */
+    LOCAL_SIZE = 30, /* of a local header, without its name and extra field */
     LOCAL_FLAGS = 6,
     LOCAL_METHOD = 8,
     LOCAL_CRC = 14,
@@ -48,7 +48,7 @@ enum {
     LOCAL_EXTRA = 28,
 };
 
-/* Decodes a little-endian integer. */
+/* Decode little-endian integers. */
 static inline size_t archive_u16(const char *bytes)
 {
     return (size_t)(unsigned char)bytes[0] | (size_t)(unsigned char)bytes[1] << 8;
@@ -59,7 +59,7 @@ static inline int64_t archive_u32(const char *bytes)
     return (int64_t)(archive_u16(bytes) | archive_u16(bytes + 2) << 16);
 }
 
-/* Negative if the highest bit is set: no size and no offset is that large. */
+/* Negative if the highest bit is set: callers reject such sizes and offsets. */
 static inline int64_t archive_u64(const char *bytes)
 {
     return (int64_t)((uint64_t)archive_u32(bytes) | (uint64_t)archive_u32(bytes + 4) << 32);

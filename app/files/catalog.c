@@ -12,20 +12,20 @@
 
 enum {
     PURGE_BATCH_OBJECTS = 50,
-    PAUSE_US = US_PER_S / 20, /* between two batches, for the housekeeper's other jobs */
-    REST_US = 60 * US_PER_S,
-    DISPOSE_US = 10 * US_PER_S, /* for objects that nobody sees any more, in a request */
+    PAUSE_US = US_PER_S / 20,    /* between two batches, so that other jobs can run */
+    INTERVAL_US = 60 * US_PER_S, /* of the job when no orphans are left */
+    DELETE_US = 10 * US_PER_S,   /* time limit of deleting objects in one request */
 };
 
-/* --- rows ------------------------------------------------------------------------------------ */
+/* --- rows ------------------------------------------------------------------------------------- */
 
-static const char *text_at(struct store_query *query, struct arena *arena, size_t column)
+static const char *copy_text_column(struct store_query *query, struct arena *arena, size_t column)
 {
     return arena_string(arena, store_text(query, column, NULL));
 }
 
-static const char *bytes_at(struct store_query *query, struct arena *arena, size_t column,
-                            size_t *length_r)
+static const char *copy_bytes_column(struct store_query *query, struct arena *arena, size_t column,
+                                     size_t *length_r)
 {
     const char *bytes = store_bytes(query, column, length_r);
     return arena_copy(arena, bytes ? bytes : "", *length_r);
@@ -36,19 +36,21 @@ void catalog_read(struct store_query *query, struct arena *arena, struct catalog
     size_t length;
     *file_r = (struct catalog_file){
         .id = store_integer(query, SQL_FILES_GET_ID),
-        .scope = text_at(query, arena, SQL_FILES_GET_SCOPE),
+        .scope = copy_text_column(query, arena, SQL_FILES_GET_SCOPE),
         .organization_id = store_integer(query, SQL_FILES_GET_ORGANIZATION_ID),
-        .name = text_at(query, arena, SQL_FILES_GET_NAME),
-        .object_key = text_at(query, arena, SQL_FILES_GET_OBJECT_KEY),
-        .content_type = text_at(query, arena, SQL_FILES_GET_CONTENT_TYPE),
+        .name = copy_text_column(query, arena, SQL_FILES_GET_NAME),
+        .object_key = copy_text_column(query, arena, SQL_FILES_GET_OBJECT_KEY),
+        .content_type = copy_text_column(query, arena, SQL_FILES_GET_CONTENT_TYPE),
         .size = store_integer(query, SQL_FILES_GET_SIZE),
-        .tags = text_at(query, arena, SQL_FILES_GET_TAGS),
+        .tags = copy_text_column(query, arena, SQL_FILES_GET_TAGS),
         .created_at = store_integer(query, SQL_FILES_GET_CREATED_AT),
     };
     file_r->original_name =
-        bytes_at(query, arena, SQL_FILES_GET_ORIGINAL_NAME, &file_r->original_length);
-    file_r->md5 = (const unsigned char *)bytes_at(query, arena, SQL_FILES_GET_MD5, &length);
-    file_r->sha256 = (const unsigned char *)bytes_at(query, arena, SQL_FILES_GET_SHA256, &length);
+        copy_bytes_column(query, arena, SQL_FILES_GET_ORIGINAL_NAME, &file_r->original_length);
+    file_r->md5 =
+        (const unsigned char *)copy_bytes_column(query, arena, SQL_FILES_GET_MD5, &length);
+    file_r->sha256 =
+        (const unsigned char *)copy_bytes_column(query, arena, SQL_FILES_GET_SHA256, &length);
 }
 
 struct error *catalog_find(struct store *store, struct arena *arena, const char *name,
@@ -65,15 +67,15 @@ struct error *catalog_find(struct store *store, struct arena *arena, const char 
     return store_next(query, &row);
 }
 
-/* --- pending objects ------------------------------------------------------------------------- */
+/* --- pending objects -------------------------------------------------------------------------- */
 
-/* One change of a pending row, in a transaction or within one. */
+/* A key to insert into pending_objects. */
 struct pending {
     struct arena *arena;
     const char *key;
 };
 
-static struct error *add_pending(struct store *store, void *context)
+static struct error *insert_pending_row(struct store *store, void *context)
 {
     const struct pending *pending = context;
     struct store_query *query = store_query(store, pending->arena, SQL_PENDING_OBJECTS_INSERT);
@@ -82,14 +84,14 @@ static struct error *add_pending(struct store *store, void *context)
     return store_execute(query);
 }
 
-/* Pending rows that go together. */
+/* Keys to delete from pending_objects. */
 struct pendings {
     struct arena *arena;
     const char *const *keys;
     size_t count;
 };
 
-static struct error *drop_pendings(struct store *store, void *context)
+static struct error *delete_pending_rows(struct store *store, void *context)
 {
     const struct pendings *pendings = context;
     struct error *error = NULL;
@@ -101,21 +103,21 @@ static struct error *drop_pendings(struct store *store, void *context)
     return error;
 }
 
-/* Runs it in a transaction of its own, which is durable when this returns. */
-static struct error *commit(struct store *store, struct arena *arena, store_work *work,
-                            void *context)
+/* Runs `work` in its own transaction, which is durable when this returns. */
+static struct error *commit_alone(struct store *store, struct arena *arena, store_work *work,
+                                  void *context)
 {
     struct error *error = store_write(store, arena, work, context);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     return error ? error : ending;
 }
 
-/* Deletes objects that are pending, as far as the storage does it in a while, and then the rows of
- * those. */
-static struct error *dispose(struct store *store, struct objects *objects, struct arena *arena,
-                             const char *const *keys, size_t count, size_t *deleted_r)
+/* Deletes pending objects until DELETE_US have passed, then the rows of the deleted ones. */
+static struct error *delete_pending_objects(struct store *store, struct objects *objects,
+                                            struct arena *arena, const char *const *keys,
+                                            size_t count, size_t *deleted_r)
 {
-    int64_t until = clock_steady_us() + DISPOSE_US;
+    int64_t until = clock_steady_us() + DELETE_US;
     struct error *error = NULL;
     *deleted_r = 0;
     for (size_t i = 0; i < count && !error && clock_steady_us() < until; i++) {
@@ -123,25 +125,27 @@ static struct error *dispose(struct store *store, struct objects *objects, struc
         *deleted_r += !error;
     }
     struct pendings pendings = {arena, keys, *deleted_r};
-    struct error *dropping = *deleted_r ? commit(store, arena, drop_pendings, &pendings) : NULL;
+    struct error *dropping =
+        *deleted_r ? commit_alone(store, arena, delete_pending_rows, &pendings) : NULL;
     return error ? error : dropping;
 }
 
-void catalog_dispose(struct store *store, struct objects *objects, struct arena *arena,
-                     const char *const *keys, size_t count)
+void catalog_delete_pending(struct store *store, struct objects *objects, struct arena *arena,
+                            const char *const *keys, size_t count)
 {
     size_t deleted;
-    const struct error *error = dispose(store, objects, arena, keys, count, &deleted);
+    const struct error *error =
+        delete_pending_objects(store, objects, arena, keys, count, &deleted);
     if (error || deleted < count) {
-        log_warning("%zu objects are left to the housekeeper: %s", count - deleted,
-                    error ? error->cause : "the storage is slow");
+        log_warning("catalog: cannot delete %zu objects, retrying later: %s", count - deleted,
+                    error ? error->cause : "the storage is too slow");
     }
 }
 
-/* --- adding --------------------------------------------------------------------------- */
+/* --- insertion -------------------------------------------------------------------------------- */
 
-struct error *catalog_place(struct store *store, struct objects *objects, struct arena *arena,
-                            struct staged *staged, const struct catalog_file *file)
+struct error *catalog_put_object(struct store *store, struct objects *objects, struct arena *arena,
+                                 struct staged *staged, const struct catalog_file *file)
 {
     struct pending pending = {arena, file->object_key};
     const struct object_properties properties = {
@@ -150,18 +154,18 @@ struct error *catalog_place(struct store *store, struct objects *objects, struct
         .md5 = file->md5,
         .sha256 = file->sha256,
     };
-    struct error *error = commit(store, arena, add_pending, &pending);
+    struct error *error = commit_alone(store, arena, insert_pending_row, &pending);
     if (error) {
         return error;
     }
-    error = objects_place(objects, arena, staged, file->object_key, &properties);
+    error = objects_put(objects, arena, staged, file->object_key, &properties);
     if (error) {
-        catalog_dispose(store, objects, arena, &file->object_key, 1);
+        catalog_delete_pending(store, objects, arena, &file->object_key, 1);
     }
     return error;
 }
 
-struct recording {
+struct insertion {
     struct arena *arena;
     const struct catalog_file *file;
     const struct file_quota *quota;
@@ -192,41 +196,38 @@ static struct error *insert_file(struct store *store, struct arena *arena,
     return store_execute(query);
 }
 
-/* The pending row must still be there: if it took that long, the object may be gone. */
-static struct error *confirm(struct store *store, struct arena *arena, const char *key)
+static struct error *replace_pending_by_file(struct store *store, void *context)
 {
-    struct store_query *query = store_query(store, arena, SQL_PENDING_OBJECTS_DELETE);
-    store_bind_text(query, key);
-    struct error *error = store_execute(query);
-    return error || store_changes(query) == 1
-               ? error
-               : error_new(arena, ERR_STORAGE_UNAVAILABLE, "object %s took too long", key);
-}
-
-static struct error *record(struct store *store, void *context)
-{
-    const struct recording *recording = context;
-    const struct catalog_file *file = recording->file;
-    struct error *error = insert_file(store, recording->arena, file);
-    if (!error) {
-        error = confirm(store, recording->arena, file->object_key);
+    const struct insertion *insertion = context;
+    const struct catalog_file *file = insertion->file;
+    struct error *error = insert_file(store, insertion->arena, file);
+    if (error) {
+        return error;
+    }
+    struct store_query *query = store_query(store, insertion->arena, SQL_PENDING_OBJECTS_DELETE);
+    store_bind_text(query, file->object_key);
+    error = store_execute(query);
+    if (!error && store_changes(query) != 1) {
+        /* The upload took so long that its pending row, and the object, were purged. */
+        error = error_new(insertion->arena, ERR_STORAGE_UNAVAILABLE,
+                          "catalog: object %s: upload took too long", file->object_key);
     }
     return error
                ? error
-               : file_usage_add(store, recording->arena, file->scope, file->size, recording->quota);
+               : file_usage_add(store, insertion->arena, file->scope, file->size, insertion->quota);
 }
 
-struct error *catalog_record(struct store *store, struct arena *arena,
-                             const struct catalog_file *file, const struct file_quota *quota)
+struct error *catalog_insert_file(struct store *store, struct arena *arena,
+                                  const struct catalog_file *file, const struct file_quota *quota)
 {
-    struct recording recording = {arena, file, quota};
-    return store_write_unserialized(store, arena, record, &recording);
+    struct insertion insertion = {arena, file, quota};
+    return store_write_unserialized(store, arena, replace_pending_by_file, &insertion);
 }
 
-/* --- removing -------------------------------------------------------------------------- */
+/* --- deletion --------------------------------------------------------------------------------- */
 
-struct error *catalog_remove(struct store *store, struct arena *arena,
-                             const struct catalog_file *file)
+struct error *catalog_delete_file(struct store *store, struct arena *arena,
+                                  const struct catalog_file *file)
 {
     struct pending pending = {arena, file->object_key};
     struct store_query *query = store_query(store, arena, SQL_FILES_DELETE);
@@ -236,16 +237,16 @@ struct error *catalog_remove(struct store *store, struct arena *arena,
         return error_new(arena, ERR_FILE_NOT_FOUND, NULL);
     }
     if (!error) {
-        error = add_pending(store, &pending);
+        error = insert_pending_row(store, &pending);
     }
     return error ? error : file_usage_remove(store, arena, file->scope, file->size);
 }
 
-/* --- orphans -------------------------------------------------------------------- */
+/* --- orphans ---------------------------------------------------------------------------------- */
 
-/* The keys of the oldest, that are due. */
-static struct error *find_due(struct store *store, struct arena *arena, int64_t now_ms,
-                              const char **keys_r, size_t *count_r)
+/* Reads the keys of the oldest pending rows that are orphans. */
+static struct error *find_due_orphans(struct store *store, struct arena *arena, int64_t now_ms,
+                                      const char **keys_r, size_t *count_r)
 {
     struct store_query *query = store_query(store, arena, SQL_PENDING_OBJECTS_OLDEST);
     struct error *error;
@@ -254,7 +255,8 @@ static struct error *find_due(struct store *store, struct arena *arena, int64_t 
     store_bind_integer(query, now_ms - (int64_t)CATALOG_PENDING_S * MS_PER_S);
     store_bind_integer(query, PURGE_BATCH_OBJECTS);
     while (!(error = store_next(query, &row)) && row) {
-        keys_r[(*count_r)++] = text_at(query, arena, SQL_PENDING_OBJECTS_OLDEST_OBJECT_KEY);
+        keys_r[(*count_r)++] =
+            copy_text_column(query, arena, SQL_PENDING_OBJECTS_OLDEST_OBJECT_KEY);
     }
     return error;
 }
@@ -265,12 +267,13 @@ struct error *catalog_purge(struct store *store, struct objects *objects, struct
     const char *keys[PURGE_BATCH_OBJECTS];
     size_t count;
     *orphans_r = (struct catalog_orphans){0};
-    struct error *error = find_due(store, arena, now_ms, keys, &count);
+    struct error *error = find_due_orphans(store, arena, now_ms, keys, &count);
     if (!error) {
-        error = dispose(store, objects, arena, keys, count, &orphans_r->objects);
+        error = delete_pending_objects(store, objects, arena, keys, count, &orphans_r->objects);
     }
     *more_r = !error && count == PURGE_BATCH_OBJECTS;
-    return error ? error : objects_sweep(objects, arena, CATALOG_PENDING_S, &orphans_r->staged);
+    return error ? error
+                 : objects_purge_staged(objects, arena, CATALOG_PENDING_S, &orphans_r->staged);
 }
 
 struct catalog_job {
@@ -280,7 +283,7 @@ struct catalog_job {
 
 struct catalog_job *catalog_job_new(struct store *store, struct objects *objects)
 {
-    struct catalog_job *job = must_alloc(sizeof *job);
+    struct catalog_job *job = base_alloc(sizeof *job);
     *job = (struct catalog_job){store, objects};
     return job;
 }
@@ -300,12 +303,12 @@ int64_t catalog_job_run(struct catalog_job *job)
     const struct error *error =
         catalog_purge(job->store, job->objects, arena, clock_wall_ms(), &orphans, &more);
     if (orphans.objects || orphans.staged) {
-        log_info("orphans of files deleted: %zu objects, %zu staged", orphans.objects,
+        log_info("catalog: purged orphans: %zu objects, %zu staged files", orphans.objects,
                  orphans.staged);
     }
     if (error) {
-        log_warning("orphans of files: %s", error->cause);
+        log_warning("catalog: cannot purge orphans: %s", error->cause);
     }
     arena_free(&arena);
-    return clock_steady_us() + (more ? PAUSE_US : REST_US);
+    return clock_steady_us() + (more ? PAUSE_US : INTERVAL_US);
 }

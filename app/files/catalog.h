@@ -1,11 +1,11 @@
 /*
  * The catalog: rows of the database that name the objects of the storage.
  *
- * The storage takes no part in transactions of the database, so an object is never in the storage
- * without a row that names it: a file, or a row of pending_objects. An upload adds the pending row,
- * places the object, and turns the pending row into the file in one transaction. A deletion does the
- * same in reverse. If a process is killed in between, the pending row remains. When it is older than
- * any request can be, the housekeeper deletes the orphaned object and the row.
+ * The storage takes no part in database transactions. So every object in the storage is named by a
+ * row at all times: a row of files, or a row of pending_objects. An upload adds the pending row,
+ * stores the object, and replaces the pending row by the file's row in one transaction. A deletion
+ * does the reverse. If a process is killed in between, the pending row remains. Once it is older
+ * than any request can be, its object is an orphan, and the housekeeper deletes object and row.
  */
 #ifndef FILES_CATALOG_H
 #define FILES_CATALOG_H
@@ -27,56 +27,57 @@ enum { CATALOG_PENDING_S = 3600 };
 struct catalog_file {
     int64_t id;
     const char *scope;
-    int64_t organization_id; /* 0: none */
+    int64_t organization_id; /* 0: no organization */
     const char *name, *object_key;
     const char *original_name;
     size_t original_length;
     const char *content_type;
     int64_t size;
     const unsigned char *md5, *sha256;
-    const char *tags; /* one a line */
+    const char *tags; /* separated by newlines */
     int64_t created_at;
 };
 
 enum { MD5_SIZE = 16, SHA256_SIZE = 32 };
 
-/* Reads the current row of a statement that selects the columns of files. */
+/* Reads the current row of a statement that selects the columns of SQL_FILES_GET. */
 void catalog_read(struct store_query *query, struct arena *arena, struct catalog_file *file_r);
 
-/* Finds the file of that name in all scopes. */
+/* Finds a file by its name, in all scopes. */
 struct error *catalog_find(struct store *store, struct arena *arena, const char *name,
                            bool *found_r, struct catalog_file *file_r) MUST_CHECK;
 
-/* --- adding ----------------------------------------------------------------------------------- */
+/* --- insertion -------------------------------------------------------------------------------- */
 
-/* Adds a pending row and places the staged bytes as the object of file->object_key. */
-struct error *catalog_place(struct store *store, struct objects *objects, struct arena *arena,
-                            struct staged *staged, const struct catalog_file *file) MUST_CHECK;
+/* Adds a pending row, then stores the staged bytes as the object file->object_key. */
+struct error *catalog_put_object(struct store *store, struct objects *objects, struct arena *arena,
+                                 struct staged *staged, const struct catalog_file *file) MUST_CHECK;
 
-/* Replaces the pending row by the file's row; the group commit commits it. ERR_QUOTA_EXCEEDED if
- * the scope would exceed its quota, ERR_STORAGE_FULL if all files together would. */
-struct error *catalog_record(struct store *store, struct arena *arena,
-                             const struct catalog_file *file,
-                             const struct file_quota *quota) MUST_CHECK;
+/* Replaces the pending row by the file's row; the group commit makes it durable. ERR_QUOTA_EXCEEDED
+ * or ERR_STORAGE_FULL if the new usage exceeds the quota of the scope or of all files. */
+struct error *catalog_insert_file(struct store *store, struct arena *arena,
+                                  const struct catalog_file *file,
+                                  const struct file_quota *quota) MUST_CHECK;
 
-/* Deletes pending objects and their rows. The housekeeper deletes those that this call cannot. */
-void catalog_dispose(struct store *store, struct objects *objects, struct arena *arena,
-                     const char *const *keys, size_t count);
+/* Deletes pending objects and their rows. If that fails, the housekeeper deletes them later. */
+void catalog_delete_pending(struct store *store, struct objects *objects, struct arena *arena,
+                            const char *const *keys, size_t count);
 
-/* --- removing --------------------------------------------------------------------------------- */
+/* --- deletion --------------------------------------------------------------------------------- */
 
-/* Inside of a transaction: replaces the file's row by a pending one. ERR_FILE_NOT_FOUND if another
- * request has removed it meanwhile. */
-struct error *catalog_remove(struct store *store, struct arena *arena,
-                             const struct catalog_file *file) MUST_CHECK;
+/* Replaces the file's row by a pending row, inside of a transaction. ERR_FILE_NOT_FOUND if another
+ * request has deleted the file meanwhile. */
+struct error *catalog_delete_file(struct store *store, struct arena *arena,
+                                  const struct catalog_file *file) MUST_CHECK;
 
 /* --- orphans ---------------------------------------------------------------------------------- */
 
 struct catalog_orphans {
-    size_t objects, staged; /* number deleted */
+    size_t objects, staged; /* deleted objects and staged files */
 };
 
-/* Deletes one batch of the orphans at `now_ms`. *more_r is true if more may be left. */
+/* Deletes one batch of the objects that are orphans at `now_ms`. Sets *more_r to true if more may
+ * be left. */
 struct error *catalog_purge(struct store *store, struct objects *objects, struct arena *arena,
                             int64_t now_ms, struct catalog_orphans *orphans_r,
                             bool *more_r) MUST_CHECK;
@@ -87,7 +88,7 @@ struct catalog_job *catalog_job_new(struct store *store, struct objects *objects
     __attribute__((returns_nonnull)); /* takes over `objects`; `store` must outlive it */
 void catalog_job_free(struct catalog_job **job);
 
-/* Deletes one batch. Returns the time of the steady clock at which to call it again. */
+/* Deletes one batch of orphans. Returns the time of the steady clock at which to call it again. */
 int64_t catalog_job_run(struct catalog_job *job);
 
 #endif

@@ -10,13 +10,13 @@
 
 enum { PAGE = 500 };
 
-/* A file, as far as it is checked. */
-struct known {
+/* The columns of a file that are checked. */
+struct listed_file {
     const char *name, *key;
     int64_t size;
 };
 
-/* A check under way: a page of each side, and where in it we are. */
+/* The state of a check: a page of files, a page of objects, and the position in each. */
 struct check {
     struct store *store;
     struct objects *objects;
@@ -24,16 +24,16 @@ struct check {
     struct arena *file_arena, *object_arena; /* of the current pages */
     struct buffer *report;
     struct catalog_faults *faults;
-    struct known files[PAGE];
+    struct listed_file files[PAGE];
     struct object_info infos[PAGE];
     size_t file_count, file_at, info_count, info_at;
-    bool files_ended, objects_ended; /* the page is the last one */
+    bool files_ended, objects_ended; /* the last page was read */
     char after_file[OBJECT_KEY_LENGTH + 1], after_object[OBJECT_KEY_LENGTH + 1];
 };
 
-/* --- pages ----------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
-static struct error *read_files(struct check *check)
+static struct error *read_file_page(struct check *check)
 {
     check->file_at = check->file_count = 0;
     if (check->files_ended) {
@@ -46,19 +46,19 @@ static struct error *read_files(struct check *check)
     store_bind_text(query, check->after_file);
     store_bind_integer(query, PAGE);
     while (!(error = store_next(query, &row)) && row) {
-        struct known *known = &check->files[check->file_count++];
-        known->name =
+        struct listed_file *file = &check->files[check->file_count++];
+        file->name =
             arena_string(check->file_arena, store_text(query, SQL_FILES_BY_OBJECT_NAME, NULL));
-        known->key = arena_string(check->file_arena,
-                                  store_text(query, SQL_FILES_BY_OBJECT_OBJECT_KEY, NULL));
-        known->size = store_integer(query, SQL_FILES_BY_OBJECT_SIZE);
-        snprintf(check->after_file, sizeof check->after_file, "%s", known->key);
+        file->key = arena_string(check->file_arena,
+                                 store_text(query, SQL_FILES_BY_OBJECT_OBJECT_KEY, NULL));
+        file->size = store_integer(query, SQL_FILES_BY_OBJECT_SIZE);
+        snprintf(check->after_file, sizeof check->after_file, "%s", file->key);
     }
     check->files_ended = check->file_count < PAGE;
     return error;
 }
 
-static struct error *read_objects(struct check *check)
+static struct error *read_object_page(struct check *check)
 {
     check->info_at = check->info_count = 0;
     if (check->objects_ended) {
@@ -75,25 +75,25 @@ static struct error *read_objects(struct check *check)
     return error;
 }
 
-/* The next page of whichever side has none left. Files first: one that comes later has an object that comes
- * later too. */
-static struct error *fill(struct check *check)
+/* Reads the next page of each side whose page is used up. Reads files first: an upload in between
+ * then adds an object whose file is not listed, which check_missing_file() looks up. */
+static struct error *read_next_pages(struct check *check)
 {
     struct error *error = NULL;
     if (check->file_at == check->file_count) {
-        error = read_files(check);
+        error = read_file_page(check);
     }
     if (!error && check->info_at == check->info_count) {
-        error = read_objects(check);
+        error = read_object_page(check);
     }
     return error;
 }
 
-/* --- faults ---------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
-/* The file of a key as it is now. */
-static struct error *file_of(struct store *store, struct arena *arena, const char *key,
-                             bool *found_r, struct catalog_file *file_r)
+/* Reads the file of an object key from the database. */
+static struct error *find_file_of_object(struct store *store, struct arena *arena, const char *key,
+                                         bool *found_r, struct catalog_file *file_r)
 {
     struct store_query *query = store_query(store, arena, SQL_FILES_OF_OBJECT);
     bool row;
@@ -106,87 +106,89 @@ static struct error *file_of(struct store *store, struct arena *arena, const cha
     return store_next(query, &row);
 }
 
-/* Whether the key is one of those that are on their way in or out. */
-static struct error *is_under_way(const struct check *check, struct arena *arena, const char *key,
-                                  bool *under_way_r)
+/* Sets *in_progress_r to true if a request may be uploading or deleting the object. */
+static struct error *check_in_progress(const struct check *check, struct arena *arena,
+                                       const char *key, bool *in_progress_r)
 {
     struct store_query *query = store_query(check->store, arena, SQL_PENDING_OBJECTS_GET);
     bool row;
     store_bind_text(query, key);
     struct error *error = store_next(query, &row);
-    *under_way_r = !error && row &&
-                   store_integer(query, SQL_PENDING_OBJECTS_GET_SINCE) >
-                       clock_wall_ms() - (int64_t)CATALOG_PENDING_S * MS_PER_S;
+    *in_progress_r = !error && row &&
+                     store_integer(query, SQL_PENDING_OBJECTS_GET_SINCE) >
+                         clock_wall_ms() - (int64_t)CATALOG_PENDING_S * MS_PER_S;
     return error || !row ? error : store_next(query, &row);
 }
 
-struct forgetting {
+struct deletion {
     struct arena *arena;
     const struct catalog_file *file;
 };
 
-static struct error *forget(struct store *store, void *context)
+static struct error *delete_lost_file(struct store *store, void *context)
 {
-    const struct forgetting *forgetting = context;
-    return catalog_remove(store, forgetting->arena, forgetting->file);
+    const struct deletion *deletion = context;
+    return catalog_delete_file(store, deletion->arena, deletion->file);
 }
 
-/* The file's row becomes a pending one, and with that it goes. */
-static struct error *forget_file(const struct check *check, struct arena *arena,
-                                 const struct catalog_file *file)
+/* Deletes a lost file in the same way as a request: its row becomes a pending row, which is then
+ * deleted. */
+static struct error *repair_lost_file(const struct check *check, struct arena *arena,
+                                      const struct catalog_file *file)
 {
-    struct forgetting forgetting = {arena, file};
-    struct error *error = store_write(check->store, arena, forget, &forgetting);
-    struct error *ending = store_turn_end(check->store, arena);
+    struct deletion deletion = {arena, file};
+    struct error *error = store_write(check->store, arena, delete_lost_file, &deletion);
+    struct error *ending = store_group_commit(check->store, arena);
     if (!error && !ending) {
-        catalog_dispose(check->store, check->objects, arena, &file->object_key, 1);
+        catalog_delete_pending(check->store, check->objects, arena, &file->object_key, 1);
     }
     return error ? error : ending;
 }
 
-/* A file whose object was not listed: it may have been deleted meanwhile. */
-static struct error *look_for_object(const struct check *check, struct arena *arena,
-                                     const struct known *known)
+/* Checks a file whose object was not listed. The file may have been deleted meanwhile. */
+static struct error *check_missing_object(const struct check *check, struct arena *arena,
+                                          const struct listed_file *file)
 {
-    struct catalog_file file;
+    struct catalog_file current;
     struct object_info info;
     bool is_file = false, is_there = false;
-    struct error *error = objects_find(check->objects, arena, known->key, &is_there, &info);
+    struct error *error = objects_find(check->objects, arena, file->key, &is_there, &info);
     if (!error && !is_there) {
-        error = file_of(check->store, arena, known->key, &is_file, &file);
+        error = find_file_of_object(check->store, arena, file->key, &is_file, &current);
     }
     if (error || is_there || !is_file) {
         return error;
     }
     check->faults->lost++;
-    buffer_format(check->report, "lost %s\n", known->name);
-    return check->repair ? forget_file(check, arena, &file) : NULL;
+    buffer_format(check->report, "lost %s\n", file->name);
+    return check->repair ? repair_lost_file(check, arena, &current) : NULL;
 }
 
-/* An object whose file was not listed: it may have come meanwhile. */
-static struct error *look_for_file(const struct check *check, struct arena *arena, const char *key)
+/* Checks an object whose file was not listed. The file may have been uploaded meanwhile. */
+static struct error *check_missing_file(const struct check *check, struct arena *arena,
+                                        const char *key)
 {
     struct catalog_file file;
-    bool is_file = false, under_way = false;
-    struct error *error = is_under_way(check, arena, key, &under_way);
-    if (!error && !under_way) {
-        error = file_of(check->store, arena, key, &is_file, &file);
+    bool is_file = false, in_progress = false;
+    struct error *error = check_in_progress(check, arena, key, &in_progress);
+    if (!error && !in_progress) {
+        error = find_file_of_object(check->store, arena, key, &is_file, &file);
     }
-    if (error || under_way || is_file) {
+    if (error || in_progress || is_file) {
         return error;
     }
     check->faults->orphans++;
-    buffer_format(check->report, "stray %s\n", key);
+    buffer_format(check->report, "orphan %s\n", key);
     if (check->repair) {
-        catalog_dispose(check->store, check->objects, arena, &key, 1);
+        catalog_delete_pending(check->store, check->objects, arena, &key, 1);
     }
     return NULL;
 }
 
-/* --- the merge of both sides ----------------------------------------------------------------- */
+/* --- merge of both sides ---------------------------------------------------------------------- */
 
-static void compare(const struct check *check, const struct known *file,
-                    const struct object_info *info)
+static void compare_sizes(const struct check *check, const struct listed_file *file,
+                          const struct object_info *info)
 {
     if (file->size == info->size) {
         check->faults->whole++;
@@ -197,14 +199,16 @@ static void compare(const struct check *check, const struct known *file,
                   file->name, info->size, file->size);
 }
 
+/* Copies an error out of an arena that will be freed. */
 static struct error *copy_error(struct arena *arena, const struct error *error)
 {
     return error ? error_new(arena, error->id, "%s", error->cause ? error->cause : "") : NULL;
 }
 
-static struct error *step(struct check *check)
+/* Compares the next file and the next object. */
+static struct error *check_next(struct check *check)
 {
-    const struct known *file =
+    const struct listed_file *file =
         check->file_at < check->file_count ? &check->files[check->file_at] : NULL;
     const struct object_info *info =
         check->info_at < check->info_count ? &check->infos[check->info_at] : NULL;
@@ -212,12 +216,12 @@ static struct error *step(struct check *check)
     check->file_at += order <= 0;
     check->info_at += order >= 0;
     if (!order) {
-        compare(check, file, info);
+        compare_sizes(check, file, info);
         return NULL;
     }
     struct arena *arena = arena_new();
-    struct error *error =
-        order < 0 ? look_for_object(check, arena, file) : look_for_file(check, arena, info->key);
+    struct error *error = order < 0 ? check_missing_object(check, arena, file)
+                                    : check_missing_file(check, arena, info->key);
     error = copy_error(check->file_arena, error);
     arena_free(&arena);
     return error;
@@ -225,21 +229,21 @@ static struct error *step(struct check *check)
 
 static struct error *check_all(struct check *check)
 {
-    struct error *error = fill(check);
+    struct error *error = read_next_pages(check);
     while (!error && (check->file_count || check->info_count)) {
-        error = step(check);
+        error = check_next(check);
         if (!error &&
             (check->file_at == check->file_count || check->info_at == check->info_count)) {
-            error = fill(check);
+            error = read_next_pages(check);
         }
     }
     return error;
 }
 
-/* One pass over everything. */
-static struct error *pass(struct store *store, struct objects *objects, bool repair,
-                          struct arena *arena, struct buffer *report,
-                          struct catalog_faults *faults_r)
+/* Checks all files and objects once. */
+static struct error *run_check(struct store *store, struct objects *objects, bool repair,
+                               struct arena *arena, struct buffer *report,
+                               struct catalog_faults *faults_r)
 {
     struct check *check = arena_alloc(arena, sizeof *check);
     *check = (struct check){
@@ -262,14 +266,14 @@ struct error *catalog_check(struct store *store, struct objects *objects, bool r
                             struct arena *arena, struct buffer *report,
                             struct catalog_faults *faults_r)
 {
-    struct error *error = pass(store, objects, false, arena, report, faults_r);
+    struct error *error = run_check(store, objects, false, arena, report, faults_r);
     if (error || !repair || !(faults_r->lost + faults_r->orphans)) {
         return error;
     }
     if (faults_r->lost && !faults_r->whole && !faults_r->damaged) {
         return error_new(arena, ERR_STORAGE_UNAVAILABLE,
-                         "not one of the files has its object: is it their storage?");
+                         "catalog: none of the files has an object: check STORAGE_URL");
     }
     buffer_clear(report);
-    return pass(store, objects, true, arena, report, faults_r);
+    return run_check(store, objects, true, arena, report, faults_r);
 }

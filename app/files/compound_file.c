@@ -11,16 +11,16 @@
 enum {
     ENTRY_SIZE = 128, /* of a directory entry; sectors are a multiple of it (MS-CFB 2.6.1) */
     ENTRY_NAME_SIZE = 64,
-    ENTRY_NAME_LENGTH = 64, /* where its length in bytes stands, which counts the NUL at the end */
+    ENTRY_NAME_LENGTH = 64, /* offset of the name's length in bytes, including its NUL */
     ENTRY_TYPE = 66,
     TYPE_STORAGE = 1,
     TYPE_STREAM = 2,
-    PIECE = 512 * ENTRY_SIZE, /* bytes that are read at once */
+    PIECE = 512 * ENTRY_SIZE, /* bytes of one read */
 };
 
 static const unsigned char signature[] = {0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1};
 
-/* True if the entry's name is this one: UTF-16LE, compared without case. */
+/* True if the entry has this name. Names are UTF-16LE and compare without case. */
 static bool has_name(const unsigned char *entry, const char *name)
 {
     size_t length = strlen(name);
@@ -36,7 +36,8 @@ static bool has_name(const unsigned char *entry, const char *name)
     return true;
 }
 
-static bool is_of_macros(const unsigned char *entry)
+/* True if the directory entry belongs to a VBA project. */
+static bool is_vba_entry(const unsigned char *entry)
 {
     if (entry[ENTRY_TYPE] == TYPE_STORAGE) {
         return has_name(entry, "Macros") || has_name(entry, "VBA") ||
@@ -45,7 +46,7 @@ static bool is_of_macros(const unsigned char *entry)
     return entry[ENTRY_TYPE] == TYPE_STREAM && has_name(entry, "_VBA_PROJECT");
 }
 
-/* Fills the piece with as many bytes as the file has there. */
+/* Reads up to PIECE bytes; fewer only at the end of the file. */
 static struct error *read_piece(struct arena *arena, int fd, int64_t offset, unsigned char *piece,
                                 size_t *length_r)
 {
@@ -54,7 +55,7 @@ static struct error *read_piece(struct arena *arena, int fd, int64_t offset, uns
         ssize_t got =
             pread(fd, piece + *length_r, PIECE - *length_r, (off_t)offset + (off_t)*length_r);
         if (got < 0 && errno != EINTR) {
-            return error_new(arena, ERR_INTERNAL, "cannot read a staged file: %s", strerror(errno));
+            return error_new(arena, ERR_INTERNAL, "staged file: cannot read: %s", strerror(errno));
         }
         if (got == 0) {
             return NULL;
@@ -79,7 +80,7 @@ struct error *compound_file_has_macros(struct arena *arena, int fd, int64_t size
             return NULL;
         }
         for (size_t at = 0; at + ENTRY_SIZE <= length && !*found_r; at += ENTRY_SIZE) {
-            *found_r = is_of_macros(piece + at);
+            *found_r = is_vba_entry(piece + at);
         }
     }
     return NULL;

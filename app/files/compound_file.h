@@ -1,6 +1,7 @@
 /*
- * Compound file: the container of Word's older format, .doc (MS-CFB). Its directory names storages
- * and streams, and those of a VBA project have fixed names (MS-OVBA 2.2).
+ * Compound file: the container format of .doc, the older format of Word (MS-CFB). Its directory
+ * names storages and streams. The storages and streams of a VBA project have fixed names (MS-OVBA
+ * 2.2).
  */
 #ifndef FILES_COMPOUND_FILE_H
 #define FILES_COMPOUND_FILE_H
@@ -13,11 +14,11 @@
 struct arena;
 
 /*
- * True if the file has a VBA project, of its own or in an embedded object. Entries of the directory
- * are looked for at every place where one can stand, instead of along the directory's chain of
- * sectors: so no chain can hide one, and nothing of the file is trusted.
+ * Sets *found_r to true if the file, or an object embedded in it, has a VBA project. Tests every
+ * position of the file at which a directory entry can be, instead of following the directory's
+ * chain of sectors, so that a manipulated chain cannot hide an entry.
  *
- * WordBasic macros of Word 6 and 95 are not found: they stand inside the document's stream.
+ * Does not find WordBasic macros of Word 6 and 95, which are inside the document's stream.
  */
 struct error *compound_file_has_macros(struct arena *arena, int fd, int64_t size,
                                        bool *found_r) MUST_CHECK;

@@ -12,21 +12,21 @@
 #include <unistd.h>
 
 enum {
-    THREAD_FROM = 1024 * KIB, /* bytes; smaller files are not worth a thread */
-    STEP = 256 * KIB,         /* the thread is woken for so many bytes at a time */
+    THREAD_FROM = 1024 * KIB, /* size of a file from which a thread is worth its cost */
+    STEP = 256 * KIB,         /* bytes after which the thread is woken again */
     PIECE = 64 * KIB,
 };
 
 struct digests {
     int fd;
     EVP_MD_CTX *md5, *sha256;
-    int64_t size;    /* bytes that are in the file */
-    bool has_thread; /* it alone uses md5 and hashed from then on */
-    int64_t hashed;  /* bytes that are in the MD5 */
-    int failed;      /* errno of the thread; read after it has ended */
+    int64_t size;    /* of the file so far */
+    bool has_thread; /* then only the thread uses `md5` and `hashed` */
+    int64_t hashed;  /* bytes added to the MD5 */
+    int failed;      /* errno of the thread; read after its end */
 
     pthread_t thread;
-    pthread_mutex_t mutex; /* over the two below */
+    pthread_mutex_t mutex; /* protects `offered` and `complete` */
     pthread_cond_t changed;
     int64_t offered; /* bytes that the thread may read */
     bool complete;
@@ -41,7 +41,7 @@ static EVP_MD_CTX *begin_digest(const EVP_MD *algorithm)
     return digest;
 }
 
-static void update(EVP_MD_CTX *digest, const char *bytes, size_t length)
+static void update_digest(EVP_MD_CTX *digest, const char *bytes, size_t length)
 {
     if (EVP_DigestUpdate(digest, bytes, length) != 1) {
         abort();
@@ -56,7 +56,7 @@ static void end_digest(EVP_MD_CTX *digest, unsigned char *bytes_r)
     EVP_MD_CTX_free(digest);
 }
 
-/* --- the thread ------------------------------------------------------------------------------ */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 /* Waits for more bytes. Returns the offset up to which the thread may read, or -1 after the last
  * byte. */
@@ -85,14 +85,15 @@ static void *hash_file(void *argument)
                 digests->failed = got < 0 ? errno : EIO;
                 return NULL;
             }
-            update(digests->md5, bytes, (size_t)got);
+            update_digest(digests->md5, bytes, (size_t)got);
             digests->hashed += got;
         }
     }
     return NULL;
 }
 
-static void offer(struct digests *digests, bool complete)
+/* Tells the thread how many bytes it may read. */
+static void offer_bytes(struct digests *digests, bool complete)
 {
     pthread_mutex_lock(&digests->mutex);
     digests->offered = digests->size;
@@ -101,30 +102,22 @@ static void offer(struct digests *digests, bool complete)
     pthread_mutex_unlock(&digests->mutex);
 }
 
-/* If no thread can be started, digests_add() goes on computing the MD5. */
-static void start_thread(struct digests *digests)
+/* Starts the thread. If that fails, digests_add() computes the MD5 itself. */
+static void start_hash_thread(struct digests *digests)
 {
     if (pthread_mutex_init(&digests->mutex, NULL) != 0 ||
         pthread_cond_init(&digests->changed, NULL) != 0) {
-        abort(); /* Linux's never fail */
+        abort(); /* cannot fail on Linux */
     }
     digests->hashed = digests->offered = digests->size;
     digests->has_thread = pthread_create(&digests->thread, NULL, hash_file, digests) == 0;
 }
 
-static void end_thread(struct digests *digests)
-{
-    offer(digests, true);
-    pthread_join(digests->thread, NULL);
-    pthread_cond_destroy(&digests->changed);
-    pthread_mutex_destroy(&digests->mutex);
-}
-
-/* --- the public functions -------------------------------------------------------------------- */
+/* --- the public functions --------------------------------------------------------------------- */
 
 struct digests *digests_new(int fd)
 {
-    struct digests *digests = must_alloc(sizeof *digests);
+    struct digests *digests = base_alloc(sizeof *digests);
     *digests = (struct digests){
         .fd = fd,
         .md5 = begin_digest(EVP_md5()),
@@ -137,14 +130,14 @@ void digests_add(struct digests *digests, const char *bytes, size_t length)
 {
     int64_t before = digests->size;
     digests->size += (int64_t)length;
-    update(digests->sha256, bytes, length);
+    update_digest(digests->sha256, bytes, length);
     if (!digests->has_thread) {
-        update(digests->md5, bytes, length);
+        update_digest(digests->md5, bytes, length);
         if (before < THREAD_FROM && digests->size >= THREAD_FROM) {
-            start_thread(digests);
+            start_hash_thread(digests);
         }
     } else if (before / STEP != digests->size / STEP) {
-        offer(digests, false);
+        offer_bytes(digests, false);
     }
 }
 
@@ -152,7 +145,10 @@ bool digests_finish(struct digests **digests, unsigned char *md5_r, unsigned cha
 {
     struct digests *ended = *digests;
     if (ended->has_thread) {
-        end_thread(ended);
+        offer_bytes(ended, true);
+        pthread_join(ended->thread, NULL);
+        pthread_cond_destroy(&ended->changed);
+        pthread_mutex_destroy(&ended->mutex);
     }
     end_digest(ended->md5, md5_r);
     end_digest(ended->sha256, sha256_r);

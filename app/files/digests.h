@@ -1,7 +1,7 @@
 /*
- * Digests: MD5 and SHA-256 of a file while it is written. Both together take longer than all else
- * that an upload costs, so that the MD5 of a large file is computed by a thread of its own, which
- * reads behind the writer what is still in the page cache.
+ * Digests: computes MD5 and SHA-256 of a file while it is written. Computing both takes longer than
+ * the rest of an upload. So a separate thread computes the MD5 of a large file: it reads the bytes
+ * back from the page cache.
  */
 #ifndef FILES_DIGESTS_H
 #define FILES_DIGESTS_H
@@ -13,13 +13,14 @@
 
 struct digests;
 
-/* Of a file that can be read at `fd`, and is empty. Out of memory ends the process. */
+/* Starts the digests of an empty file, open for reading. Ends the process if memory is
+ * exhausted. */
 struct digests *digests_new(int fd) __attribute__((returns_nonnull));
 
-/* These bytes have been written to the end of the file. */
+/* Adds bytes that have already been written to the end of the file. */
 void digests_add(struct digests *digests, const char *bytes, size_t length);
 
-/* Ends and frees them. False with errno set if the file could not be read back. */
+/* Returns the digests and frees the state. False with errno set if the file cannot be read back. */
 bool digests_finish(struct digests **digests, unsigned char *md5_r,
                     unsigned char *sha256_r) MUST_CHECK;
 

@@ -1,5 +1,5 @@
 /* See docx.h. */
-#define ZLIB_CONST /* zlib then promises not to change its input */
+#define ZLIB_CONST /* declares zlib's input as const */
 
 #include "files/docx.h"
 
@@ -13,13 +13,13 @@
 #include <strings.h>
 #include <zlib.h>
 
-enum { TYPES_MAX = MIB }; /* bytes of [Content_Types].xml, packed and unpacked */
+enum { TYPES_MAX = MIB }; /* size limit of [Content_Types].xml, compressed and not */
 
-/* The directory of an archive, and its next entry. */
+/* The unread entries of an archive's directory. */
 struct directory {
     const char *bytes;
     size_t left;
-    bool cut; /* the last entry is not whole */
+    bool is_truncated; /* the last entry is incomplete */
 };
 
 struct entry {
@@ -29,17 +29,17 @@ struct entry {
 
 static const char content_types[] = "[Content_Types].xml";
 
-/* Bytes of the file, all of which are there. */
-static struct error *read_at(struct arena *arena, int fd, int64_t offset, size_t length,
-                             const char **bytes_r)
+/* Reads exactly `length` bytes into the arena. */
+static struct error *read_file_part(struct arena *arena, int fd, int64_t offset, size_t length,
+                                    const char **bytes_r)
 {
     char *bytes = arena_alloc(arena, length + 1);
     *bytes_r = bytes;
     return archive_read_at(arena, fd, offset, length, bytes);
 }
 
-/* The last end record; NULL if there is none. */
-static const char *find_end(const char *tail, size_t length)
+/* Finds the last end record. Returns NULL if there is none. */
+static const char *find_last_end_record(const char *tail, size_t length)
 {
     for (const char *at = tail + length; at - tail >= END_SIZE; at--) {
         if (!memcmp(at - END_SIZE, ARCHIVE_END, MARK)) {
@@ -49,34 +49,34 @@ static const char *find_end(const char *tail, size_t length)
     return NULL;
 }
 
-static bool begins_with(const char *name, size_t length, const char *prefix)
+static bool has_prefix(const char *name, size_t length, const char *prefix)
 {
     return length >= strlen(prefix) && !memcmp(name, prefix, strlen(prefix));
 }
 
-/* True if there is another whole entry. */
-static bool next_entry(struct directory *directory, struct entry *entry_r)
+/* Returns false at the end of the directory or at an invalid entry. */
+static bool read_next_entry(struct directory *directory, struct entry *entry_r)
 {
     const char *bytes = directory->bytes;
     if (directory->left < ENTRY_SIZE || memcmp(bytes, ARCHIVE_ENTRY, MARK) != 0) {
         return false;
     }
     size_t name = archive_u16(bytes + ENTRY_NAME);
-    size_t whole =
+    size_t length =
         ENTRY_SIZE + name + archive_u16(bytes + ENTRY_EXTRA) + archive_u16(bytes + ENTRY_COMMENT);
-    directory->cut = whole > directory->left;
-    if (directory->cut) {
+    directory->is_truncated = length > directory->left;
+    if (directory->is_truncated) {
         return false;
     }
     *entry_r = (struct entry){bytes, bytes + ENTRY_SIZE, name};
-    directory->bytes += whole;
-    directory->left -= whole;
+    directory->bytes += length;
+    directory->left -= length;
     return true;
 }
 
-/* Reads the directory of an archive, with no bytes if the file is no archive. */
-static struct error *read_directory(struct arena *arena, int fd, int64_t size,
-                                    struct directory *directory_r)
+/* Reads the directory of the archive. The directory is empty if the file is not an archive. */
+static struct error *read_docx_directory(struct arena *arena, int fd, int64_t size,
+                                         struct directory *directory_r)
 {
     const char *head = NULL, *tail = NULL;
     *directory_r = (struct directory){0};
@@ -84,12 +84,12 @@ static struct error *read_directory(struct arena *arena, int fd, int64_t size,
         return NULL;
     }
     size_t length = (size_t)(size < END_SIZE + COMMENT_MAX ? size : END_SIZE + COMMENT_MAX);
-    struct error *error = read_at(arena, fd, 0, MARK, &head);
+    struct error *error = read_file_part(arena, fd, 0, MARK, &head);
     if (error || memcmp(head, ARCHIVE_LOCAL, MARK) != 0) {
         return error;
     }
-    error = read_at(arena, fd, size - (int64_t)length, length, &tail);
-    const char *end = error ? NULL : find_end(tail, length);
+    error = read_file_part(arena, fd, size - (int64_t)length, length, &tail);
+    const char *end = error ? NULL : find_last_end_record(tail, length);
     if (!end) {
         return error;
     }
@@ -98,7 +98,7 @@ static struct error *read_directory(struct arena *arena, int fd, int64_t size,
     if (bytes > DIRECTORY_MAX || offset + bytes > size) {
         return NULL;
     }
-    error = read_at(arena, fd, offset, (size_t)bytes, &directory_r->bytes);
+    error = read_file_part(arena, fd, offset, (size_t)bytes, &directory_r->bytes);
     directory_r->left = error ? 0 : (size_t)bytes;
     return error;
 }
@@ -108,19 +108,19 @@ struct error *docx_check(struct arena *arena, int fd, int64_t size, bool *fits_r
     struct directory directory;
     struct entry entry;
     bool types = false, document = false;
-    struct error *error = read_directory(arena, fd, size, &directory);
-    while (next_entry(&directory, &entry)) {
-        types |= begins_with(entry.name, entry.name_length, content_types);
-        document |= begins_with(entry.name, entry.name_length, "word/document");
+    struct error *error = read_docx_directory(arena, fd, size, &directory);
+    while (read_next_entry(&directory, &entry)) {
+        types |= has_prefix(entry.name, entry.name_length, content_types);
+        document |= has_prefix(entry.name, entry.name_length, "word/document");
     }
-    *fits_r = types && document && !directory.cut;
+    *fits_r = types && document && !directory.is_truncated;
     return error;
 }
 
-/* --- macros ---------------------------------------------------------------------------------- */
+/* --- macros ----------------------------------------------------------------------------------- */
 
-/* Names of parts and content types compare without case (ECMA-376-2 6.2.2, RFC 2045 5.1). */
-static bool mentions(const char *text, size_t length, const char *word)
+/* Ignores case, as names of parts and content types do (ECMA-376-2 6.2.2, RFC 2045 5.1). */
+static bool contains_word(const char *text, size_t length, const char *word)
 {
     size_t word_length = strlen(word);
     for (size_t i = 0; i + word_length <= length; i++) {
@@ -131,28 +131,30 @@ static bool mentions(const char *text, size_t length, const char *word)
     return false;
 }
 
-static void XMLCALL look_at_type(void *context, const XML_Char *name, const XML_Char **attributes)
+static void XMLCALL on_type_element(void *context, const XML_Char *name,
+                                    const XML_Char **attributes)
 {
     bool *found = context;
     (void)name;
     for (size_t i = 0; attributes[i]; i += 2) {
         size_t length = strlen(attributes[i + 1]);
-        *found |= mentions(attributes[i + 1], length, "vbaproject") ||
-                  mentions(attributes[i + 1], length, "macroenabled");
+        *found |= contains_word(attributes[i + 1], length, "vbaproject") ||
+                  contains_word(attributes[i + 1], length, "macroenabled");
     }
 }
 
-/* ECMA-376-2 forbids document types: they can take entities from files that are not read here. */
-static void XMLCALL refuse_doctype(void *context, const XML_Char *name, const XML_Char *system,
-                                   const XML_Char *public, int has_internal_subset)
+/* Treats a document type as macros: its entities could hide a content type. ECMA-376-2 forbids
+ * document types. */
+static void XMLCALL on_doctype(void *context, const XML_Char *name, const XML_Char *system,
+                               const XML_Char *public, int has_internal_subset)
 {
     bool *found = context;
     (void)name, (void)system, (void)public, (void)has_internal_subset;
     *found = true;
 }
 
-/* Content types are XML, in any encoding that it may have. What is none counts as macros. */
-static bool types_have_macros(const char *bytes, size_t length)
+/* True if the content types declare a VBA project, or are not valid XML. */
+static bool types_declare_macros(const char *bytes, size_t length)
 {
     bool found = false;
     XML_Parser parser = XML_ParserCreate(NULL);
@@ -160,16 +162,16 @@ static bool types_have_macros(const char *bytes, size_t length)
         return true;
     }
     XML_SetUserData(parser, &found);
-    XML_SetStartElementHandler(parser, look_at_type);
-    XML_SetStartDoctypeDeclHandler(parser, refuse_doctype);
-    bool whole = XML_Parse(parser, bytes, (int)length, 1) == XML_STATUS_OK;
+    XML_SetStartElementHandler(parser, on_type_element);
+    XML_SetStartDoctypeDeclHandler(parser, on_doctype);
+    bool complete = XML_Parse(parser, bytes, (int)length, 1) == XML_STATUS_OK;
     XML_ParserFree(parser);
-    return found || !whole;
+    return found || !complete;
 }
 
-/* False unless the part is one whole deflated stream of the size that the archive states. */
-static bool inflate_types(struct arena *arena, const struct archive_part *part, const char *packed,
-                          const char **bytes_r)
+/* Returns false unless the part is one deflate stream with the size that the archive states. */
+static bool inflate_content_types(struct arena *arena, const struct archive_part *part,
+                                  const char *packed, const char **bytes_r)
 {
     z_stream stream = {.next_in = (const unsigned char *)packed, .avail_in = (uInt)part->packed};
     char *bytes = arena_alloc(arena, (size_t)part->unpacked);
@@ -178,69 +180,66 @@ static bool inflate_types(struct arena *arena, const struct archive_part *part, 
     }
     stream.next_out = (unsigned char *)bytes;
     stream.avail_out = (uInt)part->unpacked;
-    bool whole = inflate(&stream, Z_FINISH) == Z_STREAM_END && !stream.avail_in &&
-                 stream.total_out == (size_t)part->unpacked;
+    bool complete = inflate(&stream, Z_FINISH) == Z_STREAM_END && !stream.avail_in &&
+                    stream.total_out == (size_t)part->unpacked;
     *bytes_r = bytes;
     inflateEnd(&stream);
-    return whole;
+    return complete;
 }
 
-/* The content types, unpacked; NULL if another reader could unpack something else. */
-static const char *unpack_types(struct arena *arena, const struct archive_part *part,
-                                const char *packed)
+/* Returns the uncompressed content types; NULL if their size or checksum is wrong: another program
+ * could read other content types then. */
+static const char *unpack_content_types(struct arena *arena, const struct archive_part *part,
+                                        const char *packed)
 {
     const char *bytes = packed;
-    bool whole = part->method == ARCHIVE_STORED     ? part->packed == part->unpacked
-                 : part->method == ARCHIVE_DEFLATED ? inflate_types(arena, part, packed, &bytes)
-                                                    : false;
-    return whole && crc32_z(0, (const unsigned char *)bytes, (size_t)part->unpacked) ==
-                        (uLong)part->crc
+    bool complete = part->method == ARCHIVE_STORED ? part->packed == part->unpacked
+                    : part->method == ARCHIVE_DEFLATED
+                        ? inflate_content_types(arena, part, packed, &bytes)
+                        : false;
+    return complete && crc32_z(0, (const unsigned char *)bytes, (size_t)part->unpacked) ==
+                           (uLong)part->crc
                ? bytes
                : NULL;
 }
 
-static struct error *check_types(struct arena *arena, int fd, const struct archive_part *part,
-                                 bool *found_r)
+static struct error *check_content_types(struct arena *arena, int fd,
+                                         const struct archive_part *part, bool *found_r)
 {
     const char *packed;
     *found_r = true;
     if (part->name_length != strlen(content_types) || part->flags & ARCHIVE_ENCRYPTED ||
         part->packed > TYPES_MAX || part->unpacked > TYPES_MAX) {
-        return NULL; /* a longer name may be that of a piece of the part: ECMA-376-2 6.2.4 */
+        return NULL; /* a longer name may denote a piece of the part: ECMA-376-2 6.2.4 */
     }
-    struct error *error = read_at(arena, fd, part->content, (size_t)part->packed, &packed);
-    const char *bytes = error ? NULL : unpack_types(arena, part, packed);
-    *found_r = !bytes || types_have_macros(bytes, (size_t)part->unpacked);
-    return error;
-}
-
-/* An archive is one if it begins as one: what does not is no document, and is refused as that. */
-static struct error *check_beginning(struct arena *arena, int fd, int64_t size, bool *fits_r)
-{
-    char head[MARK];
-    struct error *error = size < END_SIZE ? NULL : archive_read_at(arena, fd, 0, sizeof head, head);
-    *fits_r = !error && size >= END_SIZE && !memcmp(head, ARCHIVE_LOCAL, MARK);
+    struct error *error = read_file_part(arena, fd, part->content, (size_t)part->packed, &packed);
+    const char *bytes = error ? NULL : unpack_content_types(arena, part, packed);
+    *found_r = !bytes || types_declare_macros(bytes, (size_t)part->unpacked);
     return error;
 }
 
 struct error *docx_has_macros(struct arena *arena, int fd, int64_t size, bool *found_r)
 {
     struct archive archive = {0};
-    bool begins, clear = false, types = false;
+    char head[MARK];
+    bool unambiguous = false, types = false;
     *found_r = false;
-    struct error *error = check_beginning(arena, fd, size, &begins);
-    if (error || !begins) {
-        return error;
+    if (size < END_SIZE) {
+        return NULL;
     }
-    error = archive_read(arena, fd, size, &archive, &clear);
-    *found_r = !clear;
+    struct error *error = archive_read_at(arena, fd, 0, sizeof head, head);
+    if (error || memcmp(head, ARCHIVE_LOCAL, MARK) != 0) {
+        return error; /* not an archive: docx_check() rejects it */
+    }
+    error = archive_read(arena, fd, size, &archive, &unambiguous);
+    *found_r = !unambiguous;
     for (size_t i = 0; i < archive.count && !error && !*found_r; i++) {
         const struct archive_part *part = &archive.parts[i];
-        *found_r = mentions(part->name, part->name_length, "vbaproject") ||
-                   mentions(part->name, part->name_length, "vbadata");
-        if (!*found_r && mentions(part->name, part->name_length, content_types)) {
+        *found_r = contains_word(part->name, part->name_length, "vbaproject") ||
+                   contains_word(part->name, part->name_length, "vbadata");
+        if (!*found_r && contains_word(part->name, part->name_length, content_types)) {
             types = true;
-            error = check_types(arena, fd, part, found_r);
+            error = check_content_types(arena, fd, part, found_r);
         }
     }
     *found_r |= !types;

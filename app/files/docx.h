@@ -1,7 +1,7 @@
 /*
- * Docx: whether a file is a document of Word, by what its archive says that it holds (ECMA-376,
- * ZIP). The order of the parts is the writer's choice, and so libmagic, which looks at the first
- * few, knows only some.
+ * Docx: recognizes documents of Word by the names of the parts in their archive (ECMA-376, ZIP).
+ * libmagic checks only the first parts, but writers may choose any order, so it recognizes only
+ * some documents.
  */
 #ifndef FILES_DOCX_H
 #define FILES_DOCX_H
@@ -13,17 +13,18 @@
 
 struct arena;
 
-/* Reads an open file of `size` bytes; nothing is unpacked. */
+/* Sets *fits_r to true if the open file of `size` bytes is a document. Decompresses nothing. */
 struct error *docx_check(struct arena *arena, int fd, int64_t size, bool *fits_r) MUST_CHECK;
 
 /*
- * True if the document has a VBA project: by the names of its parts, and by the content types that
- * [Content_Types].xml declares, because a project may have any name. That one part is unpacked, in
- * bounded memory. A document whose content types cannot be read counts as one with macros. So does
- * an archive in which readers could see different parts (archive.h), because the program that opens
- * it may see a project.
+ * Sets *found_r to true if the document has a VBA project. Finds it by the names of the parts, and
+ * by the content types that [Content_Types].xml declares, because the parts of a project may have
+ * any name. Decompresses only [Content_Types].xml, in limited memory.
  *
- * Embedded objects are not opened, and links to templates elsewhere are not followed.
+ * Also true if the content types cannot be read, and if the archive is ambiguous (archive.h): the
+ * program that opens the document may find a project.
+ *
+ * Does not open embedded objects, and does not follow links to external templates.
  */
 struct error *docx_has_macros(struct arena *arena, int fd, int64_t size, bool *found_r) MUST_CHECK;
 

@@ -16,7 +16,7 @@ const struct field file_fields_metadata[] = {
     FILE_ORIGINAL,
     {.name = "upload_time",
      .type = FIELD_TIME,
-     .about = {"Время загрузки", "When it was uploaded"},
+     .about = {"Время загрузки", "The time of the upload"},
      .example = "\"2026-09-06T12:34:56.789Z\""},
     FILE_STRING("file_size", "Размер в байтах, строкой", "The size in bytes, as a string",
                 "\"1024\""),
@@ -24,7 +24,7 @@ const struct field file_fields_metadata[] = {
     {.name = NULL},
 };
 
-/* --- what is answered ------------------------------------------------------------------------ */
+/* --- records ---------------------------------------------------------------------------------- */
 
 void file_fields_set(const struct field *map, struct value *record, const char *name,
                      struct value value)
@@ -39,7 +39,7 @@ void file_fields_set(const struct field *map, struct value *record, const char *
 static struct value string_value(const char *text)
 {
     struct value value;
-    value_set_string(&value, text);
+    field_set_string(&value, text);
     return value;
 }
 
@@ -51,21 +51,14 @@ static struct value bytes_value(const char *bytes, size_t length)
 static struct value integer_value(int64_t integer)
 {
     struct value value;
-    value_set_integer(&value, integer);
+    field_set_integer(&value, integer);
     return value;
 }
 
-static struct value record_value_of(struct value *record)
-{
-    struct value value;
-    value_set_record(&value, record);
-    return value;
-}
-
-static struct value hex_value(struct arena *arena, const unsigned char *bytes, size_t count)
+static struct value hex_string_value(struct arena *arena, const unsigned char *bytes, size_t count)
 {
     char *text = arena_alloc(arena, 2 * count + 1);
-    random_format(bytes, count, text);
+    random_format_hex(bytes, count, text);
     return string_value(text);
 }
 
@@ -80,20 +73,11 @@ static struct value tags_value(struct arena *arena, const char *lines)
             tags[count++] = tag;
         }
     }
-    value_set_strings(&value, tags, count);
+    field_set_strings(&value, tags, count);
     return value;
 }
 
-/* 2026-11-20T12:34:56Z, as object stores tell of it */
-static struct value seconds_value(struct arena *arena, int64_t wall_ms)
-{
-    enum { SECONDS_LENGTH = 19 };
-    char text[CLOCK_TEXT_SIZE];
-    clock_format(wall_ms, text);
-    return string_value(arena_format(arena, "%.*sZ", SECONDS_LENGTH, text));
-}
-
-static struct value *metadata_of(struct arena *arena, const struct catalog_file *file)
+static struct value *new_metadata(struct arena *arena, const struct catalog_file *file)
 {
     const struct field *map = file_fields_metadata;
     struct value *record = arena_array(arena, fields_count(map), sizeof *record);
@@ -109,26 +93,33 @@ static struct value *metadata_of(struct arena *arena, const struct catalog_file 
 struct value *file_fields_describe(struct arena *arena, const struct field *map,
                                    const struct catalog_file *file)
 {
+    enum { SECONDS_LENGTH = sizeof "2026-11-20T12:34:56" - 1 };
     struct value *record = arena_array(arena, fields_count(map), sizeof *record);
+    char created_at[CLOCK_TEXT_SIZE];
+    /* Whole seconds, as object stores return them. */
+    clock_format(file->created_at, created_at);
+    const char *modified = arena_format(arena, "%.*sZ", SECONDS_LENGTH, created_at);
     file_fields_set(map, record, "name", string_value(file->name));
     file_fields_set(map, record, "filename", string_value(file->name));
     file_fields_set(map, record, "original_name",
                     bytes_value(file->original_name, file->original_length));
     file_fields_set(map, record, "size", integer_value(file->size));
-    file_fields_set(map, record, "last_modified", seconds_value(arena, file->created_at));
+    file_fields_set(map, record, "last_modified", string_value(modified));
     file_fields_set(map, record, "content_type", string_value(file->content_type));
-    file_fields_set(map, record, "etag", hex_value(arena, file->md5, MD5_SIZE));
-    file_fields_set(map, record, "sha256", hex_value(arena, file->sha256, SHA256_SIZE));
-    file_fields_set(map, record, "metadata", record_value_of(metadata_of(arena, file)));
+    file_fields_set(map, record, "etag", hex_string_value(arena, file->md5, MD5_SIZE));
+    file_fields_set(map, record, "sha256", hex_string_value(arena, file->sha256, SHA256_SIZE));
+    struct value metadata;
+    field_set_record(&metadata, new_metadata(arena, file));
+    file_fields_set(map, record, "metadata", metadata);
     file_fields_set(map, record, "tags", tags_value(arena, file->tags));
     return record;
 }
 
-/* PUBLIC_URL, or else the origin by which the client asked. A Host that cannot be a part of a URL
- * gets a path instead: it would be a URL that the client wrote itself. */
-static const char *url_base(const struct request *request)
+/* Returns PUBLIC_URL, or else the origin of the request. Returns "", so that the URL becomes a
+ * path, if the request's Host is invalid in a URL: the client could inject text into the URL. */
+static const char *download_base(const struct request *request)
 {
-    const char *public_url = request->app->config->public_url;
+    const char *public_url = app_of(request)->config->public_url;
     const char *asked = origin_valid(request->headers.base) ? request->headers.base : "";
     return *public_url ? public_url : asked;
 }
@@ -139,14 +130,15 @@ struct error *file_fields_set_url(const struct request *request, const struct fi
     const struct object_download download = {
         .key = file->object_key,
         .name = file->name,
-        .disposition =
-            parameters_attachment(request->arena, file->original_name, file->original_length),
+        .disposition = parameters_format_attachment(request->arena, file->original_name,
+                                                    file->original_length),
         .content_type = file->content_type,
-        .base = url_base(request),
+        .base = download_base(request),
         .expires = clock_wall_ms() / MS_PER_S + FILE_URL_LIFETIME_S,
     };
     const char *url = NULL;
-    struct error *error = objects_url(request->app->objects, request->arena, &download, &url);
+    struct error *error =
+        objects_sign_url(app_of(request)->objects, request->arena, &download, &url);
     file_fields_set(map, record, "download_url", string_value(url));
     return error;
 }

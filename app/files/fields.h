@@ -1,6 +1,6 @@
 /*
- * The field maps of files: rows that the maps of all calls about files share, and the functions that
- * fill records of such maps from a file of the catalog.
+ * Field maps of files: rows that the maps of several routes share, and functions that fill records
+ * of such maps from a file of the catalog.
  */
 #ifndef FILES_FIELDS_H
 #define FILES_FIELDS_H
@@ -16,7 +16,7 @@ enum {
     FILE_TAGS_MAX = 32,
 };
 
-/* Sets the field of that name, if the map has it. */
+/* Sets the field `name`. No-op if the map does not have it. */
 void file_fields_set(const struct field *map, struct value *record, const char *name,
                      struct value value);
 
@@ -25,11 +25,11 @@ struct value *file_fields_describe(struct arena *arena, const struct field *map,
                                    const struct catalog_file *file)
     __attribute__((returns_nonnull));
 
-/* Sets the download URL: signed, valid without a token for FILE_URL_LIFETIME_S. */
+/* Sets the field download_url: a signed URL, valid for FILE_URL_LIFETIME_S, that needs no token. */
 struct error *file_fields_set_url(const struct request *request, const struct field *map,
                                   struct value *record, const struct catalog_file *file) MUST_CHECK;
 
-/* --- rows of field maps ---------------------------------------------------------------------- */
+/* --- rows of field maps ----------------------------------------------------------------------- */
 
 extern const struct field file_fields_metadata[];
 
@@ -39,11 +39,11 @@ extern const struct field file_fields_metadata[];
     }
 
 #define FILE_NAME(name_)                                                                           \
-    FILE_STRING(name_, "Имя файла, присвоенное сервисом", "The name that the service gave it",     \
+    FILE_STRING(name_, "Имя файла, присвоенное сервисом",                                          \
+                "The file name, assigned by the service",                                          \
                 "\"20260906_123456_9f86d081884c7d659a2feaa0c55ad015.txt\"")
 #define FILE_ORIGINAL                                                                              \
-    FILE_STRING("original_name", "Имя файла у клиента", "What the client calls it",                \
-                "\"document.txt\"")
+    FILE_STRING("original_name", "Исходное имя файла", "The original file name", "\"document.txt\"")
 #define FILE_SIZE_OF(name_)                                                                        \
     {                                                                                              \
         .name = (name_), .type = FIELD_INTEGER, .about = {"Размер в байтах", "The size in bytes"}, \
@@ -52,15 +52,16 @@ extern const struct field file_fields_metadata[];
 #define FILE_MODIFIED                                                                              \
     {                                                                                              \
         .name = "last_modified", .type = FIELD_STRING, .format = "date-time",                      \
-        .about = {"Время загрузки", "When it was uploaded"}, .example = "\"2026-09-06T12:34:56Z\"" \
+        .about = {"Время загрузки", "The time of the upload"},                                     \
+        .example = "\"2026-09-06T12:34:56Z\""                                                      \
     }
 #define FILE_TYPE_OF                                                                               \
-    FILE_STRING("content_type", "Тип содержимого", "The type of its content", "\"text/plain\"")
+    FILE_STRING("content_type", "Тип содержимого", "The content type", "\"text/plain\"")
 #define FILE_ETAG                                                                                  \
-    FILE_STRING("etag", "MD5 содержимого", "The MD5 of its content",                               \
+    FILE_STRING("etag", "MD5 содержимого", "The MD5 of the content",                               \
                 "\"d41d8cd98f00b204e9800998ecf8427e\"")
 #define FILE_SHA256                                                                                \
-    FILE_STRING("sha256", "SHA-256 содержимого", "The SHA-256 of its content",                     \
+    FILE_STRING("sha256", "SHA-256 содержимого", "The SHA-256 of the content",                     \
                 "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"")
 #define FILE_TAGS                                                                                  \
     {                                                                                              \
@@ -70,13 +71,14 @@ extern const struct field file_fields_metadata[];
 #define FILE_URL                                                                                   \
     {                                                                                              \
         .name = "download_url", .type = FIELD_STRING, .format = "uri",                             \
-        .about = {"Адрес, по которому файл можно скачать без токена, пока не истёк срок",          \
-                  "Where it can be downloaded without a token, until that expires"},               \
+        .about = {"Временная ссылка, по которой файл можно скачать без токена",                    \
+                  "A temporary URL that downloads the file without a token"},                      \
         .example = "\"https://kontora.example.com/files/20260906_123456_9f86d081884c7d659a2feaa0"  \
                    "c55ad015.txt/content?expires=1788698396&signature=5f70bf18\""                  \
     }
 #define FILE_MESSAGE(example_)                                                                     \
-    FILE_STRING("message", "Что сделано, для людей", "What was done, for people", example_)
+    FILE_STRING("message", "Сообщение о результате, для людей",                                    \
+                "A message about the result, for people", example_)
 
 #define FILE_METADATA                                                                              \
     {                                                                                              \

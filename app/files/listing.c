@@ -13,7 +13,7 @@
 
 enum { LIMIT_FILES = 100 };
 
-/* --- field maps ------------------------------------------------------------------------------ */
+/* --- field maps ------------------------------------------------------------------------------- */
 
 static const struct field item_fields[] = {
     FILE_NAME("name"), FILE_SIZE_OF("size"), FILE_MODIFIED, FILE_ETAG,      FILE_URL,
@@ -28,14 +28,14 @@ static const struct field list_fields[] = {
      .example = "[" FILE_INFO_EXAMPLE "]"},
     {.name = "count",
      .type = FIELD_INTEGER,
-     .about = {"Сколько их в этом ответе", "How many are in this answer"},
+     .about = {"Число файлов в этом ответе", "The number of files in this response"},
      .example = "1"},
-    FILE_STRING("prefix", "Префикс, о котором спросили", "The prefix that was asked for", "\"\""),
+    FILE_STRING("prefix", "Префикс из запроса", "The prefix from the request", "\"\""),
     {.name = "next",
      .type = FIELD_STRING,
      .flags = FIELD_NULLABLE,
-     .about = {"Значение after для следующей страницы; null: это всё",
-               "The `after` of the next page; null: that was all"},
+     .about = {"Значение after для следующей страницы; null, если страница последняя",
+               "The value of `after` for the next page; null on the last page"},
      .example = "null"},
     {.name = NULL},
 };
@@ -44,67 +44,69 @@ const struct field file_listing_query[] = {
     {.name = "prefix",
      .type = FIELD_STRING,
      .max = FILE_NAME_LENGTH_MAX,
-     .about = {"Начало имени", "What names begin with"},
+     .about = {"Начало имени файла", "The beginning of the file name"},
      .example = "\"202609\""},
     QUERY_LIMIT(LIMIT_FILES),
     {.name = "search",
      .type = FIELD_STRING,
      .min = 1,
      .max = 100,
-     .about = {"Слова или их части из имени файла у клиента",
-               "Words, or parts of them, of what clients call the files"},
+     .about = {"Слова или части слов из исходного имени файла",
+               "Words, or parts of words, of the original file name"},
      .example = "\"договор\""},
     {.name = "tag",
      .type = FIELD_STRING,
      .min = 1,
      .max = FILE_TAG_MAX,
-     .about = {"Тег", "A tag"},
+     .about = {"Тег файла", "A tag of the file"},
      .example = "\"договор\""},
     {.name = "after",
      .type = FIELD_STRING,
      .min = 1,
      .max = FILE_NAME_LENGTH_MAX,
-     .about = {"Значение next последнего ответа: следующая страница",
-               "The `next` of the last answer: the page after it"},
+     .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",
+               "The value of `next` from the previous response: returns the next page"},
      .example = "null"},
     {.name = NULL},
 };
 
 const struct schema file_listing_schema = {"FileList", list_fields};
 
-/* --- lists ----------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
-enum { BOUNDS_MAX = 12 };
+enum { PARAMETERS_MAX = 12 };
 
-/* A list that is being put together: text of ours, and the values that are bound. */
+/* The statement of a page: its text, which contains nothing that a client sent, and its
+ * parameters. */
 struct listing {
     struct request *request;
     struct buffer text;
     struct {
         const char *text; /* NULL: an integer */
         int64_t integer;
-    } bounds[BOUNDS_MAX];
+    } parameters[PARAMETERS_MAX];
     size_t count;
-    bool by_id; /* found by words or a tag: in the order in which they came */
+    bool by_id; /* in the order of upload: the files are found by words or a tag */
 };
 
-static size_t bind_text(struct listing *listing, const char *text)
+/* Adds a parameter and returns its number. */
+static size_t bind_file_text(struct listing *listing, const char *text)
 {
-    listing->bounds[listing->count++].text = text;
+    listing->parameters[listing->count++].text = text;
     return listing->count;
 }
 
-static size_t bind_integer(struct listing *listing, int64_t integer)
+static size_t bind_file_integer(struct listing *listing, int64_t integer)
 {
-    listing->bounds[listing->count++].integer = integer;
+    listing->parameters[listing->count++].integer = integer;
     return listing->count;
 }
 
-/* What is found by words, by a tag, or by both; else all. */
-static struct error *choose(struct listing *listing)
+/* Begins the statement that finds files by words, by a tag, by both, or all files. */
+static struct error *begin_listing(struct listing *listing)
 {
     struct request *request = listing->request;
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     const char *search = request_query_string(request, "search");
     const char *tag = request_query_string(request, "tag");
     const char *parts[SEARCH_WORDS];
@@ -113,26 +115,27 @@ static struct error *choose(struct listing *listing)
         buffer_add_string(&listing->text,
                           store_text_of(store, tag ? SQL_FILES_TAGGED : SQL_FILES_LIST));
         if (tag) {
-            (void)bind_text(listing, tag);
+            (void)bind_file_text(listing, tag);
         }
         return NULL;
     }
     struct error *error = search_parse(request->arena, search, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        (void)bind_text(listing, parts[i]);
+        (void)bind_file_text(listing, parts[i]);
     }
     buffer_add_string(&listing->text, store_text_of(store, SQL_FILES_SEARCH));
     if (tag) {
         buffer_format(&listing->text,
                       " AND EXISTS (SELECT 1 FROM file_tags t WHERE t.file_id = f.id"
                       " AND t.tag = $%zu)",
-                      bind_text(listing, tag));
+                      bind_file_text(listing, tag));
     }
     return error;
 }
 
-/* Whose they are; of what is found by a tag alone, its index has that. */
-static void add_scope(struct listing *listing)
+/* Restricts the files to the caller's scope. In a search by a tag alone, the index of tags has the
+ * scope. */
+static void add_scope_condition(struct listing *listing)
 {
     const struct request *request = listing->request;
     if (file_scope_is_all(request)) {
@@ -140,22 +143,11 @@ static void add_scope(struct listing *listing)
     }
     bool by_tag = request_query_string(request, "tag") && !request_query_string(request, "search");
     buffer_format(&listing->text, " AND %s.scope = $%zu", by_tag ? "t" : "f",
-                  bind_text(listing, file_scope_of(request)));
+                  bind_file_text(listing, file_scope_of(request)));
 }
 
-/* Names have nothing but ASCII, all of which is less than DEL. */
-static void add_prefix(struct listing *listing)
-{
-    const char *prefix = request_query_string(listing->request, "prefix");
-    if (prefix && *prefix) {
-        buffer_format(&listing->text, " AND f.name >= $%zu", bind_text(listing, prefix));
-        buffer_format(&listing->text, " AND f.name < $%zu",
-                      bind_text(listing, arena_format(listing->request->arena, "%s\x7f", prefix)));
-    }
-}
-
-/* The order is that of names, or of ids; the cursor is the last one's. */
-static struct error *add_order(struct listing *listing, int64_t limit)
+/* Adds the order, by names or ids, and the condition of the cursor: the last file's name or id. */
+static struct error *add_listing_order(struct listing *listing, int64_t limit)
 {
     struct request *request = listing->request;
     const char *after = request_query_string(request, "after");
@@ -166,35 +158,37 @@ static struct error *add_order(struct listing *listing, int64_t limit)
         if (!id) {
             return error_field(request->arena, "after", FAULT_NOT_CURSOR, NULL);
         }
-        buffer_format(&listing->text, " AND %s > $%zu", column, bind_integer(listing, id));
+        buffer_format(&listing->text, " AND %s > $%zu", column, bind_file_integer(listing, id));
     } else if (after) {
-        buffer_format(&listing->text, " AND %s > $%zu", column, bind_text(listing, after));
+        buffer_format(&listing->text, " AND %s > $%zu", column, bind_file_text(listing, after));
     }
-    buffer_format(&listing->text, " ORDER BY %s LIMIT $%zu", column, bind_integer(listing, limit));
+    buffer_format(&listing->text, " ORDER BY %s LIMIT $%zu", column,
+                  bind_file_integer(listing, limit));
     return NULL;
 }
 
-static struct store_query *compose(const struct listing *listing)
+static struct store_query *prepare_listing(const struct listing *listing)
 {
     const struct request *request = listing->request;
     struct store_query *query =
-        store_compose(request->app->store, request->arena, listing->text.bytes);
+        store_compose(app_of(request)->store, request->arena, listing->text.bytes);
     for (size_t i = 0; i < listing->count; i++) {
-        if (listing->bounds[i].text) {
-            store_bind_text(query, listing->bounds[i].text);
+        if (listing->parameters[i].text) {
+            store_bind_text(query, listing->parameters[i].text);
         } else {
-            store_bind_integer(query, listing->bounds[i].integer);
+            store_bind_integer(query, listing->parameters[i].integer);
         }
     }
     return query;
 }
 
-/* The files of one page; one more is read to know whether there are more. */
-static struct error *read_page(const struct listing *listing, int64_t limit, struct value **items,
-                               size_t *count_r, const char **next_r)
+/* Reads a page of up to `limit` files. The statement selects one more, which tells if there is
+ * another page. */
+static struct error *read_listing_page(const struct listing *listing, int64_t limit,
+                                       struct value **items, size_t *count_r, const char **next_r)
 {
     const struct request *request = listing->request;
-    struct store_query *query = compose(listing);
+    struct store_query *query = prepare_listing(listing);
     struct catalog_file file = {0};
     struct error *error;
     bool row;
@@ -223,23 +217,28 @@ struct error *file_listing_reply(struct request *request, struct reply *reply)
     int64_t limit = request_query_integer(request, "limit");
     struct value **items = arena_array(request->arena, (size_t)limit, sizeof(*items));
     size_t count;
-    struct error *error = choose(&listing);
+    struct error *error = begin_listing(&listing);
     if (!error) {
-        add_scope(&listing);
-        add_prefix(&listing);
-        error = add_order(&listing, limit + 1);
+        add_scope_condition(&listing);
+        if (prefix && *prefix) {
+            /* Names contain only ASCII characters less than DEL. */
+            const char *end = arena_format(request->arena, "%s\x7f", prefix);
+            buffer_format(&listing.text, " AND f.name >= $%zu", bind_file_text(&listing, prefix));
+            buffer_format(&listing.text, " AND f.name < $%zu", bind_file_text(&listing, end));
+        }
+        error = add_listing_order(&listing, limit + 1);
     }
     if (!error) {
-        error = read_page(&listing, limit, items, &count, &next);
+        error = read_listing_page(&listing, limit, items, &count, &next);
     }
     if (error) {
         return error;
     }
     struct value *record = arena_array(request->arena, fields_count(list_fields), sizeof *record);
-    value_set_records(fields_get(list_fields, record, "files"), items, count);
-    value_set_integer(fields_get(list_fields, record, "count"), (int64_t)count);
-    value_set_string(fields_get(list_fields, record, "prefix"), prefix ? prefix : "");
-    value_set_string(fields_get(list_fields, record, "next"), next);
+    field_set_records(fields_get(list_fields, record, "files"), items, count);
+    field_set_integer(fields_get(list_fields, record, "count"), (int64_t)count);
+    field_set_string(fields_get(list_fields, record, "prefix"), prefix ? prefix : "");
+    field_set_string(fields_get(list_fields, record, "next"), next);
     reply_record(reply, record);
     return NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * The pages of a list of files, in the order of their names; files found by words or by a tag are in
- * the order of their upload. A page by a cursor costs the same at any depth.
+ * Lists of files, page by page, in the order of their names. Files found by words or by a tag are
+ * in the order of their upload. A page after a cursor takes the same time at any depth.
  */
 #ifndef FILES_LISTING_H
 #define FILES_LISTING_H
@@ -11,7 +11,7 @@
 extern const struct field file_listing_query[];
 extern const struct schema file_listing_schema;
 
-/* Serves a route that has this query map and this reply schema. */
+/* Handles a route that has this query map and this reply schema. */
 struct error *file_listing_reply(struct request *request, struct reply *reply) MUST_CHECK;
 
 #endif

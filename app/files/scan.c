@@ -22,11 +22,12 @@ enum {
     STATUS_INFECTED = 1,
 };
 
-/* The program needs nothing else, and the environment may hold secrets. */
-static char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
+/* The environment of the program. That of the service may hold secrets. */
+static char *const program_environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
 
-/* The words of the command, and the path behind them; NULL if they are too many. */
-static char **split(struct arena *arena, const char *command, const char *path)
+/* Returns the arguments: the words of the command and the path. NULL if there are too many
+ * words. */
+static char **split_command(struct arena *arena, const char *command, const char *path)
 {
     char **words = arena_array(arena, WORDS_MAX + 2, sizeof *words);
     char *rest = arena_string(arena, command);
@@ -43,15 +44,15 @@ static char **split(struct arena *arena, const char *command, const char *path)
     return words;
 }
 
-/* Starts it in a process group of its own, with nothing of ours: no descriptor, and the signals as they are
- * by default. Returns errno. */
-static int start(char **words, pid_t *pid_r)
+/* Starts the program in its own process group, without open files of the service and with default
+ * signal handling. Returns 0 or an errno. */
+static int spawn_program(char **words, pid_t *pid_r)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
+    sigset_t no_signals, all_signals;
+    sigemptyset(&no_signals);
+    sigfillset(&all_signals);
     int failed = posix_spawn_file_actions_init(&actions);
     if (failed) {
         return failed;
@@ -64,13 +65,14 @@ static int start(char **words, pid_t *pid_r)
         }
         failed =
             failed ? failed : posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-        (void)posix_spawnattr_setsigmask(&attributes, &none);
-        (void)posix_spawnattr_setsigdefault(&attributes, &all);
+        (void)posix_spawnattr_setsigmask(&attributes, &no_signals);
+        (void)posix_spawnattr_setsigdefault(&attributes, &all_signals);
         (void)posix_spawnattr_setpgroup(&attributes, 0);
         (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                         POSIX_SPAWN_SETPGROUP);
         failed = failed ? failed
-                        : posix_spawnp(pid_r, words[0], &actions, &attributes, words, environment);
+                        : posix_spawnp(pid_r, words[0], &actions, &attributes, words,
+                                       program_environment);
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);
@@ -78,7 +80,7 @@ static int start(char **words, pid_t *pid_r)
 }
 
 /* Waits until the process has exited. Returns 0 or an errno: ETIMEDOUT after `timeout_ms`. */
-static int await_end(pid_t pid, int64_t timeout_ms)
+static int wait_for_exit(pid_t pid, int64_t timeout_ms)
 {
     struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
     int64_t until = clock_steady_us() + timeout_ms * US_PER_MS;
@@ -103,26 +105,28 @@ struct error *scan_file(const struct config *config, struct arena *arena, const 
     if (!command[strspn(command, " ")]) {
         return NULL;
     }
-    char **words = split(arena, command, path);
+    char **words = split_command(arena, command, path);
     if (!words) {
         return error_new(arena, ERR_SCAN_UNAVAILABLE, "UPLOAD_SCAN_COMMAND has too many words");
     }
-    int failed = start(words, &pid);
+    int failed = spawn_program(words, &pid);
     if (failed) {
-        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: %s", words[0], strerror(failed));
+        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: cannot run: %s", words[0],
+                         strerror(failed));
     }
-    failed = await_end(pid, config->upload_scan_timeout_s * MS_PER_S);
+    failed = wait_for_exit(pid, config->upload_scan_timeout_s * MS_PER_S);
     if (failed) {
         (void)kill(-pid, SIGKILL);
     }
     pid_t ended;
     while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR) {
     }
-    if (ended != pid) { /* somebody ignores SIGCHLD: what it said is lost */
-        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: %s", words[0], strerror(errno));
+    if (ended != pid) { /* SIGCHLD is ignored, so the status is lost */
+        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: cannot read its exit status: %s",
+                         words[0], strerror(errno));
     }
     if (failed == ETIMEDOUT) {
-        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s took too long", words[0]);
+        return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: timed out", words[0]);
     }
     if (failed) {
         return error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: cannot wait for its exit: %s", words[0],
@@ -133,6 +137,6 @@ struct error *scan_file(const struct config *config, struct arena *arena, const 
     }
     return WIFEXITED(status) && WEXITSTATUS(status) == STATUS_INFECTED
                ? error_new(arena, ERR_FILE_INFECTED, NULL)
-               : error_new(arena, ERR_SCAN_UNAVAILABLE, "%s ended with status %d", words[0],
+               : error_new(arena, ERR_SCAN_UNAVAILABLE, "%s: exit status %d", words[0],
                            WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 }

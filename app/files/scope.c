@@ -19,20 +19,16 @@ const char *file_scope_of(const struct request *request)
 
 bool file_scope_is_all(const struct request *request)
 {
-    return request->principal && request->principal->kind == PRINCIPAL_LOCAL;
-}
-
-static bool may_see(const struct request *request, const struct catalog_file *file)
-{
-    return file_scope_is_all(request) || !strcmp(file->scope, file_scope_of(request));
+    return request->principal && app_principal(request)->kind == PRINCIPAL_LOCAL;
 }
 
 struct error *file_scope_find(const struct request *request, const char *name,
                               struct catalog_file *file_r)
 {
     bool found;
-    struct error *error = catalog_find(request->app->store, request->arena, name, &found, file_r);
-    return error || (found && may_see(request, file_r))
-               ? error
-               : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
+    struct error *error =
+        catalog_find(app_of(request)->store, request->arena, name, &found, file_r);
+    bool allowed = !error && found &&
+                   (file_scope_is_all(request) || !strcmp(file_r->scope, file_scope_of(request)));
+    return error || allowed ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
 }

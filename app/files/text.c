@@ -1,28 +1,21 @@
 /* See text.h. */
 #include "files/text.h"
 
-enum { BLOCK = 64 };
+enum { BLOCK = 64 }; /* bytes; the compiler vectorizes loops of a fixed length */
 
-/* Without a branch, so that the compiler takes many bytes at once. */
+/* Has no branches, so that the compiler can process many bytes with one instruction. */
 static unsigned char is_control(unsigned char byte)
 {
     return (byte < '\a') | (byte == 0x7F) | ((byte > '\r') & (byte < ' ') & (byte != '\033'));
 }
 
-static unsigned char block_control(const char *bytes)
-{
-    unsigned char found = 0;
-    for (size_t i = 0; i < BLOCK; i++) {
-        found |= is_control((unsigned char)bytes[i]);
-    }
-    return found;
-}
-
-static bool holds_control(const char *bytes, size_t length)
+static bool has_control(const char *bytes, size_t length)
 {
     unsigned char found = 0;
     for (; length >= BLOCK; bytes += BLOCK, length -= BLOCK) {
-        found |= block_control(bytes);
+        for (size_t i = 0; i < BLOCK; i++) {
+            found |= is_control((unsigned char)bytes[i]);
+        }
     }
     for (; length; bytes++, length--) {
         found |= is_control((unsigned char)*bytes);
@@ -30,9 +23,9 @@ static bool holds_control(const char *bytes, size_t length)
     return found;
 }
 
-/* --- UTF-16 (RFC 2781) ----------------------------------------------------------------------- */
+/* --- UTF-16 (RFC 2781) ------------------------------------------------------------------------ */
 
-static bool is_little(const struct file_text *text)
+static bool is_little_endian(const struct file_text *text)
 {
     return text->mark[0] == 0xFF && text->mark[1] == 0xFE;
 }
@@ -40,11 +33,11 @@ static bool is_little(const struct file_text *text)
 static bool is_utf16(const struct file_text *text)
 {
     return text->length >= FILE_TEXT_MARK_SIZE &&
-           (is_little(text) || (text->mark[0] == 0xFE && text->mark[1] == 0xFF));
+           (is_little_endian(text) || (text->mark[0] == 0xFE && text->mark[1] == 0xFF));
 }
 
-/* A low surrogate behind each high one, and nowhere else. */
-static bool add_unit(struct file_text *text, unsigned unit)
+/* A low surrogate must follow each high surrogate, and nothing else. */
+static bool check_utf16_unit(struct file_text *text, unsigned unit)
 {
     bool low = unit >= 0xDC00 && unit <= 0xDFFF;
     bool fits = low == text->surrogate && (unit > 0x7F || !is_control((unsigned char)unit));
@@ -52,7 +45,7 @@ static bool add_unit(struct file_text *text, unsigned unit)
     return fits;
 }
 
-static bool add_utf16(struct file_text *text, const char *bytes, size_t length)
+static bool check_utf16(struct file_text *text, const char *bytes, size_t length)
 {
     bool fits = true;
     for (size_t i = 0; i < length && fits; i++) {
@@ -60,14 +53,15 @@ static bool add_utf16(struct file_text *text, const char *bytes, size_t length)
         if (text->length++ % 2 == 0) {
             text->half = (unsigned char)byte;
         } else {
-            fits = add_unit(text, is_little(text) ? byte << 8 | text->half
-                                                  : (unsigned)text->half << 8 | byte);
+            fits =
+                check_utf16_unit(text, is_little_endian(text) ? byte << 8 | text->half
+                                                              : (unsigned)text->half << 8 | byte);
         }
     }
     return fits;
 }
 
-/* --- all of it ------------------------------------------------------------------------------- */
+/* --- the public functions --------------------------------------------------------------------- */
 
 bool file_text_add(struct file_text *text, const char *bytes, size_t length)
 {
@@ -79,10 +73,10 @@ bool file_text_add(struct file_text *text, const char *bytes, size_t length)
         text->mark[text->length++] = byte;
     }
     if (is_utf16(text)) {
-        return add_utf16(text, bytes, length);
+        return check_utf16(text, bytes, length);
     }
     text->length += (int64_t)length;
-    return !holds_control(bytes, length);
+    return !has_control(bytes, length);
 }
 
 bool file_text_is_complete(const struct file_text *text)

@@ -10,11 +10,11 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* Bytes of a file's beginning at which libmagic looks: it holds them, and eight times as many of
- * those that may be text. */
+/* Bytes at the beginning of a file that libmagic checks. It allocates as many bytes, and eight
+ * times as many to detect the encoding of a text. */
 enum {
-    LOOKED_AT = 64 * KIB,
-    LOOKED_AT_AS_TEXT = 16 * KIB,
+    CHECKED_BYTES = 64 * KIB,
+    CHECKED_TEXT_BYTES = 16 * KIB,
 };
 
 static const struct file_type types[] = {
@@ -46,22 +46,22 @@ const struct file_type *file_type_of(const char *name, size_t length)
     return NULL;
 }
 
-/* What is looked for. */
-static const int looks_for = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR |
-                             MAGIC_NO_CHECK_CSV | MAGIC_NO_CHECK_JSON | MAGIC_NO_CHECK_ELF;
+/* Makes libmagic return content types, and skip checks for types other than those above. */
+static const int magic_flags = MAGIC_MIME_TYPE | MAGIC_NO_CHECK_COMPRESS | MAGIC_NO_CHECK_TAR |
+                               MAGIC_NO_CHECK_CSV | MAGIC_NO_CHECK_JSON | MAGIC_NO_CHECK_ELF;
 
-/* The tables of this process, NULL if they cannot be loaded. */
-static magic_t tables(void)
+/* Loads libmagic's tables once per process. Returns NULL if that fails. */
+static magic_t load_magic(void)
 {
     static magic_t loaded;
-    const size_t looked_at = LOOKED_AT, as_text = LOOKED_AT_AS_TEXT;
+    const size_t max_bytes = CHECKED_BYTES, max_text_bytes = CHECKED_TEXT_BYTES;
     if (loaded) {
         return loaded;
     }
-    magic_t magic = magic_open(looks_for);
+    magic_t magic = magic_open(magic_flags);
     if (magic && magic_load(magic, NULL) == 0 &&
-        magic_setparam(magic, MAGIC_PARAM_BYTES_MAX, &looked_at) == 0 &&
-        magic_setparam(magic, MAGIC_PARAM_ENCODING_MAX, &as_text) == 0) {
+        magic_setparam(magic, MAGIC_PARAM_BYTES_MAX, &max_bytes) == 0 &&
+        magic_setparam(magic, MAGIC_PARAM_ENCODING_MAX, &max_text_bytes) == 0) {
         loaded = magic;
     } else if (magic) {
         magic_close(magic);
@@ -79,9 +79,9 @@ struct error *file_type_check(struct arena *arena, const struct file_type *type,
     if (type->content == CONTENT_DOCX) {
         return docx_check(arena, fd, size, fits_r);
     }
-    magic_t magic = tables();
+    magic_t magic = load_magic();
     if (!magic) {
-        return error_new(arena, ERR_INTERNAL, "libmagic: its tables cannot be loaded");
+        return error_new(arena, ERR_INTERNAL, "libmagic: cannot load its tables");
     }
     const char *found = lseek(fd, 0, SEEK_SET) == 0 ? magic_descriptor(magic, fd) : NULL;
     if (!found) {

@@ -1,6 +1,6 @@
 /*
- * File types: those that may be uploaded. What a client says of a file's type counts for nothing:
- * it is what its name ends in, and its content must be of that type too (libmagic).
+ * File types that may be uploaded. The extension of the file name determines the type, and the
+ * content must match it (libmagic). The content type that the client sends is ignored.
  */
 #ifndef FILES_TYPES_H
 #define FILES_TYPES_H
@@ -12,11 +12,11 @@
 
 struct arena;
 
-/* How content is looked at. */
+/* How the content of a type is checked. */
 enum file_content {
-    CONTENT_LIBMAGIC, /* what libmagic says must be content_type */
-    CONTENT_TEXT,     /* text.h, all of it as it arrives */
-    CONTENT_DOCX,     /* docx.h */
+    CONTENT_LIBMAGIC, /* libmagic must recognize content_type */
+    CONTENT_TEXT,     /* text.h checks all bytes as they arrive */
+    CONTENT_DOCX,     /* docx.h checks the archive */
 };
 
 struct file_type {
@@ -28,17 +28,17 @@ struct file_type {
 /* All extensions, NULL after the last. */
 extern const char *const file_type_extensions[];
 
-/* The type of a file's name; NULL: none of ours. */
+/* Returns the type of a file name; NULL if the type may not be uploaded. */
 const struct file_type *file_type_of(const char *name, size_t length);
 
-/* True if the content of an open file of `size` bytes is of that type; of CONTENT_TEXT that is
- * known already. Moves the place where the file is read. The first call of a process maps
- * libmagic's tables. */
+/* Sets *fits_r to true if the content of an open file of `size` bytes matches the type. Always true
+ * for CONTENT_TEXT, which is checked as it arrives. Moves the file offset. The first call in a
+ * process loads libmagic's tables. */
 struct error *file_type_check(struct arena *arena, const struct file_type *type, int fd,
                               int64_t size, bool *fits_r) MUST_CHECK;
 
-/* True if the file has macros that can be found: a VBA project of a .docx or .doc. PDF's scripts
- * are not looked for, because they may be compressed. */
+/* Sets *found_r to true if a .docx or .doc file has a VBA project. Does not search scripts in PDF
+ * files, which may be compressed. */
 struct error *file_type_has_macros(struct arena *arena, const struct file_type *type, int fd,
                                    int64_t size, bool *found_r) MUST_CHECK;
 

@@ -15,40 +15,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char field[] = "file";
+static const char file_field[] = "file";
 
-/* --- what is refused ------------------------------------------------------------------------- */
+/* --- rejections ------------------------------------------------------------------------------- */
 
-static struct error *refuse_type(struct arena *arena)
+static struct error *reject_type(struct arena *arena)
 {
     return error_member_strings(error_new(arena, ERR_FILE_TYPE, NULL), "allowed_extensions",
                                 file_type_extensions);
 }
 
-static struct error *refuse_size(struct arena *arena)
-{
-    return error_member_integer(error_new(arena, ERR_FILE_TOO_LARGE, NULL), "max_size_mb",
-                                UPLOAD_MAX_MIB);
-}
-
-/* Takes the name and the type of the file, before any byte of it is read. */
-static struct error *take_name(struct arena *arena, const struct multipart_part *part,
-                               struct upload *upload, const struct file_type **type_r)
+/* Reads the name of the file and finds its type, before the content is read. */
+static struct error *read_file_name(struct arena *arena, const struct multipart_part *part,
+                                    struct upload *upload, const struct file_type **type_r)
 {
     const struct parameter *name = &part->file_name;
     if (!part->is_file || !name->length) {
         return error_new(arena, ERR_FILE_MISSING, NULL);
     }
     if (!utf8_valid(name->bytes, name->length)) {
-        return error_field(arena, field, FAULT_INVALID_UTF8, NULL);
+        return error_field(arena, file_field, FAULT_INVALID_UTF8, NULL);
     }
     if (utf8_utf16_units(name->bytes, name->length) > UPLOAD_NAME_MAX) {
-        return error_field(arena, field, FAULT_TOO_LONG,
+        return error_field(arena, file_field, FAULT_TOO_LONG,
                            arena_format(arena, "%d", UPLOAD_NAME_MAX));
     }
     *type_r = file_type_of(name->bytes, name->length);
     if (!*type_r) {
-        return refuse_type(arena);
+        return reject_type(arena);
     }
     upload->original_name = name->bytes;
     upload->original_length = name->length;
@@ -58,23 +52,24 @@ static struct error *take_name(struct arena *arena, const struct multipart_part 
     return NULL;
 }
 
-/* --- bytes ----------------------------------------------------------------------------------- */
+/* --- content ---------------------------------------------------------------------------------- */
 
-/* Refuses a file at the first byte beyond a limit, before more of it is read. */
-static struct error *check_bytes(struct arena *arena, const struct upload *upload,
-                                 struct file_text *text, const char *bytes, size_t length)
+/* Rejects a file that exceeds a limit, or is not text although it must be, before more is read. */
+static struct error *check_size_and_text(struct arena *arena, const struct upload *upload,
+                                         struct file_text *text, const char *bytes, size_t length)
 {
     if (upload->size > UPLOAD_MAX) {
-        return refuse_size(arena);
+        return error_member_integer(error_new(arena, ERR_FILE_TOO_LARGE, NULL), "max_size_mb",
+                                    UPLOAD_MAX_MIB);
     }
-    if (upload->size > upload->room) {
+    if (upload->size > upload->remaining) {
         return error_new(arena, ERR_QUOTA_EXCEEDED, NULL);
     }
-    return !text || file_text_add(text, bytes, length) ? NULL : refuse_type(arena);
+    return !text || file_text_add(text, bytes, length) ? NULL : reject_type(arena);
 }
 
-/* Copies the bytes of the part into the staged file as they arrive. `text` is NULL unless the file
- * must be text. */
+/* Copies the content into the staged file as it arrives. `text` is NULL unless the file must be
+ * text. */
 static struct error *copy_bytes(struct arena *arena, struct multipart *form,
                                 struct digests *digests, struct file_text *text,
                                 struct upload *upload)
@@ -84,7 +79,7 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
     struct error *error;
     while (!(error = multipart_read(form, &bytes, &length)) && length) {
         upload->size += (int64_t)length;
-        if ((error = check_bytes(arena, upload, text, bytes, length))) {
+        if ((error = check_size_and_text(arena, upload, text, bytes, length))) {
             return error;
         }
         if ((error = objects_write(arena, &upload->staged, bytes, length))) {
@@ -92,34 +87,31 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
         }
         digests_add(digests, bytes, length);
     }
-    return error || !text || file_text_is_complete(text) ? error : refuse_type(arena);
+    return error || !text || file_text_is_complete(text) ? error : reject_type(arena);
 }
 
-static struct error *stage(struct request *request, struct multipart *form, struct upload *upload)
+static struct error *stage_file(struct request *request, struct multipart *form,
+                                struct upload *upload)
 {
     struct file_text text = {0};
-    struct error *error = objects_stage(request->app->objects, request->arena, &upload->staged);
+    struct error *error = objects_stage(app_of(request)->objects, request->arena, &upload->staged);
     if (error) {
         return error;
     }
     struct digests *digests = digests_new(upload->staged.fd);
     error = copy_bytes(request->arena, form, digests, upload->is_text ? &text : NULL, upload);
-    bool whole = digests_finish(&digests, upload->md5, upload->sha256);
-    return error || whole ? error
-                          : error_new(request->arena, ERR_STORAGE_UNAVAILABLE, "%s: %s",
-                                      upload->staged.path, strerror(errno));
+    bool digested = digests_finish(&digests, upload->md5, upload->sha256);
+    return error || digested
+               ? error
+               : error_new(request->arena, ERR_STORAGE_UNAVAILABLE,
+                           "staged file: cannot read %s: %s", upload->staged.path, strerror(errno));
 }
 
-/* --- the form -------------------------------------------------------------------------------- */
+/* --- the form --------------------------------------------------------------------------------- */
 
-static bool is_ours(const struct multipart_part *part)
-{
-    return part->name.length == strlen(field) && !memcmp(part->name.bytes, field, strlen(field));
-}
-
-/* Reads the whole form: one that is cut off after the file is invalid, too. */
-static struct error *read_form(struct request *request, struct upload *upload,
-                               const struct file_type **type_r)
+/* Reads the form to its end: a form that is cut off after the file is invalid. */
+static struct error *read_upload_form(struct request *request, struct upload *upload,
+                                      const struct file_type **type_r)
 {
     struct multipart *form;
     struct multipart_part part;
@@ -127,34 +119,29 @@ static struct error *read_form(struct request *request, struct upload *upload,
     struct error *error = multipart_open(request, &form);
     *type_r = NULL;
     while (!error && !(error = multipart_next(form, &part, &found)) && found) {
-        if (!is_ours(&part)) {
+        if (part.name.length != strlen(file_field) ||
+            memcmp(part.name.bytes, file_field, strlen(file_field)) != 0) {
             continue;
         }
         if (*type_r) {
-            return error_field(request->arena, field, FAULT_REPEATED, NULL);
+            return error_field(request->arena, file_field, FAULT_REPEATED, NULL);
         }
-        error = take_name(request->arena, &part, upload, type_r);
+        error = read_file_name(request->arena, &part, upload, type_r);
         if (!error) {
-            error = stage(request, form, upload);
+            error = stage_file(request, form, upload);
         }
     }
     if (!error && !*type_r) {
         error = error_new(request->arena, ERR_FILE_MISSING, NULL);
     }
     if (!error && request->withdrawn) { /* the body was cut off after the end of the form */
-        error = error_new(request->arena, ERR_INVALID_MULTIPART, "the spool withdrew the request");
+        error =
+            error_new(request->arena, ERR_INVALID_MULTIPART, "the spool has withdrawn the request");
     }
     return error;
 }
 
-static struct error *check_type(struct arena *arena, const struct file_type *type,
-                                const struct upload *upload)
-{
-    bool fits = false;
-    struct error *error = file_type_check(arena, type, upload->staged.fd, upload->size, &fits);
-    return error || fits ? error : refuse_type(arena);
-}
-
+/* Rejects files with macros, if the settings say so. */
 static struct error *check_macros(const struct config *config, struct arena *arena,
                                   const struct file_type *type, const struct upload *upload)
 {
@@ -166,31 +153,36 @@ static struct error *check_macros(const struct config *config, struct arena *are
     return found && !error ? error_new(arena, ERR_FILE_MACROS, NULL) : error;
 }
 
-/* Refuses a body that the spool has cut off (KONTORA_SPOOL). */
-static struct error *check_spool(const struct request *request)
+/* Rejects a body that the spool has cut off (KONTORA_SPOOL). */
+static struct error *check_cut_off(const struct request *request)
 {
     if (!strcmp(request->headers.spool, "slow")) {
         return error_new(request->arena, ERR_TOO_SLOW, NULL);
     }
     return strcmp(request->headers.spool, "full") != 0
                ? NULL
-               : error_new(request->arena, ERR_STORAGE_FULL, "the spool has no room for the body");
+               : error_new(request->arena, ERR_STORAGE_FULL, "the spool has no space for the body");
 }
 
-struct error *upload_receive(struct request *request, int64_t room, struct upload *upload_r)
+struct error *upload_receive(struct request *request, int64_t remaining, struct upload *upload_r)
 {
     const struct file_type *type = NULL;
-    *upload_r = (struct upload){.staged = {.fd = -1}, .room = room};
-    struct error *error = check_spool(request);
+    *upload_r = (struct upload){.staged = {.fd = -1}, .remaining = remaining};
+    bool fits = false;
+    struct error *error = check_cut_off(request);
     if (!error) {
-        error = read_form(request, upload_r, &type);
+        error = read_upload_form(request, upload_r, &type);
     }
     request->body_abandoned = error;
     if (!error) {
-        error = check_type(request->arena, type, upload_r);
+        error = file_type_check(request->arena, type, upload_r->staged.fd, upload_r->size, &fits);
+    }
+    if (!error && !fits) {
+        error = reject_type(request->arena);
     }
     if (!error) {
-        error = check_macros(request->app->config, request->arena, type, upload_r);
+        error = check_macros(app_of(request)->config, request->arena, type, upload_r);
     }
-    return error ? error : scan_file(request->app->config, request->arena, upload_r->staged.path);
+    return error ? error
+                 : scan_file(app_of(request)->config, request->arena, upload_r->staged.path);
 }

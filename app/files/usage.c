@@ -4,11 +4,12 @@
 #include "base/buffer.h"
 #include "base/config.h"
 #include "base/size.h"
+#include "rest/recount.h"
 
 #include <inttypes.h>
 
-/* The scope that counts all files together; no owner has a scope of this name. */
-static const char all[] = "all";
+/* The scope of the row that counts the files of all owners; no owner has a scope of this name. */
+static const char total_scope[] = "all";
 
 struct usage {
     int64_t files, bytes;
@@ -23,7 +24,7 @@ struct file_quota file_usage_quota(const struct config *config)
     };
 }
 
-/* The one row of a query; zeros if there is none. */
+/* Reads the only row of a query. Without a row, the usage is zero. */
 static struct error *read_usage(struct store_query *query, struct usage *usage_r)
 {
     bool row;
@@ -45,9 +46,9 @@ static struct error *get_usage(struct store *store, struct arena *arena, const c
     return read_usage(query, usage_r);
 }
 
-/* Adds to the usage of a scope; *usage_r is what it is then. */
-static struct error *change(struct store *store, struct arena *arena, const char *scope,
-                            const struct usage *delta, struct usage *usage_r)
+/* Adds to the usage of a scope. Sets *usage_r to the new usage. */
+static struct error *add_usage(struct store *store, struct arena *arena, const char *scope,
+                               const struct usage *delta, struct usage *usage_r)
 {
     struct store_query *query = store_query(store, arena, SQL_FILE_USAGE_ADD);
     store_bind_text(query, scope);
@@ -56,16 +57,18 @@ static struct error *change(struct store *store, struct arena *arena, const char
     return read_usage(query, usage_r);
 }
 
-/* Both, in one order: whoever holds the row of all files has that of its scope already. */
-static struct error *change_both(struct store *store, struct arena *arena, const char *scope,
-                                 const struct usage *delta, struct usage *usage_r,
-                                 struct usage *total_r)
+/* Adds to the usage of a scope and to the total, always in this order: a transaction that holds the
+ * row of the total already holds the row of its scope, so transactions cannot deadlock. */
+static struct error *add_usage_and_total(struct store *store, struct arena *arena,
+                                         const char *scope, const struct usage *delta,
+                                         struct usage *usage_r, struct usage *total_r)
 {
-    struct error *error = change(store, arena, scope, delta, usage_r);
-    return error ? error : change(store, arena, all, delta, total_r);
+    struct error *error = add_usage(store, arena, scope, delta, usage_r);
+    return error ? error : add_usage(store, arena, total_scope, delta, total_r);
 }
 
-static bool exceeds(int64_t value, int64_t quota)
+/* A quota of 0 means no limit. */
+static bool exceeds_quota(int64_t value, int64_t quota)
 {
     return quota && value > quota;
 }
@@ -77,15 +80,15 @@ struct error *file_usage_remaining(struct store *store, struct arena *arena, con
     *remaining_r = INT64_MAX;
     struct error *error = get_usage(store, arena, scope, &usage);
     if (!error) {
-        error = get_usage(store, arena, all, &total);
+        error = get_usage(store, arena, total_scope, &total);
     }
     if (error) {
         return error;
     }
-    if (exceeds(total.bytes + 1, quota->total_bytes)) {
+    if (exceeds_quota(total.bytes + 1, quota->total_bytes)) {
         return error_new(arena, ERR_STORAGE_FULL, NULL);
     }
-    if (exceeds(usage.files + 1, quota->files)) {
+    if (exceeds_quota(usage.files + 1, quota->files)) {
         return error_new(arena, ERR_QUOTA_EXCEEDED, NULL);
     }
     *remaining_r = quota->bytes ? quota->bytes - usage.bytes : INT64_MAX;
@@ -97,15 +100,15 @@ struct error *file_usage_add(struct store *store, struct arena *arena, const cha
 {
     const struct usage delta = {1, bytes};
     struct usage usage, total;
-    struct error *error = change_both(store, arena, scope, &delta, &usage, &total);
+    struct error *error = add_usage_and_total(store, arena, scope, &delta, &usage, &total);
     if (error) {
         return error;
     }
-    if (exceeds(usage.bytes, quota->bytes) || exceeds(usage.files, quota->files)) {
+    if (exceeds_quota(usage.bytes, quota->bytes) || exceeds_quota(usage.files, quota->files)) {
         return error_new(arena, ERR_QUOTA_EXCEEDED, NULL);
     }
-    return exceeds(total.bytes, quota->total_bytes) ? error_new(arena, ERR_STORAGE_FULL, NULL)
-                                                    : NULL;
+    return exceeds_quota(total.bytes, quota->total_bytes) ? error_new(arena, ERR_STORAGE_FULL, NULL)
+                                                          : NULL;
 }
 
 struct error *file_usage_remove(struct store *store, struct arena *arena, const char *scope,
@@ -113,51 +116,27 @@ struct error *file_usage_remove(struct store *store, struct arena *arena, const 
 {
     const struct usage delta = {-1, -bytes};
     struct usage usage, total;
-    return change_both(store, arena, scope, &delta, &usage, &total);
+    return add_usage_and_total(store, arena, scope, &delta, &usage, &total);
 }
 
-/* --- counting anew --------------------------------------------------------------------------- */
+/* --- recount ---------------------------------------------------------------------------------- */
 
-struct recount {
-    struct arena *arena;
-    struct buffer *report;
-    bool repair;
-    size_t wrong;
-};
-
-static struct error *recount(struct store *store, void *context)
+static void describe_wrong_usage(struct buffer *report, const struct store_query *query)
 {
-    struct recount *work = context;
-    struct buffer report = {.arena = work->arena};
-    struct store_query *query = store_query(store, work->arena, SQL_FILE_USAGE_WRONG);
-    struct error *error;
-    bool row;
-    work->wrong = 0;
-    while (!(error = store_next(query, &row)) && row) {
-        buffer_format(&report,
-                      "files of \"%s\": %" PRId64 " are %" PRId64 ", %" PRId64 " bytes are %" PRId64
-                      "\n",
-                      store_text(query, SQL_FILE_USAGE_WRONG_SCOPE, NULL),
-                      store_integer(query, SQL_FILE_USAGE_WRONG_FILES),
-                      store_integer(query, SQL_FILE_USAGE_WRONG_TRUE_FILES),
-                      store_integer(query, SQL_FILE_USAGE_WRONG_BYTES),
-                      store_integer(query, SQL_FILE_USAGE_WRONG_TRUE_BYTES));
-        work->wrong++;
-    }
-    if (!error && work->repair && work->wrong) {
-        error = store_execute(store_query(store, work->arena, SQL_FILE_USAGE_REPAIR));
-    }
-    *work->report = report;
-    return error;
+    buffer_format(report,
+                  "files of \"%s\": stored %" PRId64 " files and %" PRId64
+                  " bytes, counted %" PRId64 " files and %" PRId64 " bytes\n",
+                  store_text(query, SQL_FILE_USAGE_WRONG_SCOPE, NULL),
+                  store_integer(query, SQL_FILE_USAGE_WRONG_FILES),
+                  store_integer(query, SQL_FILE_USAGE_WRONG_BYTES),
+                  store_integer(query, SQL_FILE_USAGE_WRONG_TRUE_FILES),
+                  store_integer(query, SQL_FILE_USAGE_WRONG_TRUE_BYTES));
 }
 
 struct error *file_usage_recount(struct store *store, struct arena *arena, bool repair,
                                  struct buffer *report, size_t *wrong_r)
 {
-    struct recount work = {.arena = arena, .report = report, .repair = repair};
-    /* Without a repair, reads outside of a transaction, so that writers do not wait. */
-    struct error *error =
-        repair ? store_write(store, arena, recount, &work) : recount(store, &work);
-    *wrong_r = work.wrong;
-    return error;
+    static const struct recount recount = {SQL_FILE_USAGE_WRONG, SQL_FILE_USAGE_REPAIR,
+                                           describe_wrong_usage};
+    return recount_run(&recount, store, arena, repair, report, wrong_r);
 }

@@ -20,9 +20,9 @@ enum {
     MS_DIGITS = 3,
 };
 
-/* --- what is counted by ---------------------------------------------------------------------- */
+/* --- labels of the metrics ------------------------------------------------------------------- */
 
-/* A table of routes, and the number of its first one among all calls. */
+/* A table of routes, and the index of its first route among the values of the label `call`. */
 struct table {
     const struct route *routes;
     size_t count, first;
@@ -31,18 +31,18 @@ struct table {
 static struct {
     struct table *tables;
     size_t tables_count;
-    size_t first_none;               /* of the calls that lead nowhere, one a method */
-    size_t statuses[STATUS_MAX + 1]; /* the place of each among those that are counted */
-    size_t codes[ERR_COUNT];         /* the same */
+    size_t first_none;               /* index of the first call without a route, one per method */
+    size_t statuses[STATUS_MAX + 1]; /* index of each status among the values of its label */
+    size_t codes[ERR_COUNT];         /* index of each error among the values of the label `code` */
     size_t pool;
-} counted;
+} labels;
 
-static const char *const none[METHOD_COUNT + 1] = {
+static const char *const calls_without_route[METHOD_COUNT + 1] = {
     [METHOD_GET] = "GET none",     [METHOD_POST] = "POST none",     [METHOD_PUT] = "PUT none",
     [METHOD_PATCH] = "PATCH none", [METHOD_DELETE] = "DELETE none", [METHOD_COUNT] = "other none",
 };
 
-static size_t count_routes(const struct route *routes)
+static size_t table_length(const struct route *routes)
 {
     size_t count = 0;
     while (routes[count].pattern) {
@@ -51,31 +51,33 @@ static size_t count_routes(const struct route *routes)
     return count;
 }
 
-static void prepare_calls(struct arena *arena, const struct resource *resources)
+static void register_calls(struct arena *arena, const struct resource *resources)
 {
     size_t tables_count = 0, calls_count = 0;
     for (; resources[tables_count].routes; tables_count++) {
-        calls_count += count_routes(resources[tables_count].routes);
+        calls_count += table_length(resources[tables_count].routes);
     }
-    counted.tables = must_alloc(tables_count * sizeof *counted.tables);
-    counted.tables_count = tables_count;
-    counted.first_none = calls_count;
-    const char **calls =
-        arena_array(arena, calls_count + sizeof none / sizeof *none + 1, sizeof *calls);
+    labels.tables = base_alloc(tables_count * sizeof *labels.tables);
+    labels.tables_count = tables_count;
+    labels.first_none = calls_count;
+    const char **calls = arena_array(
+        arena, calls_count + sizeof calls_without_route / sizeof *calls_without_route + 1,
+        sizeof *calls);
     const char **call = calls;
     for (size_t i = 0; i < tables_count; i++) {
         const struct route *routes = resources[i].routes;
-        counted.tables[i] = (struct table){routes, count_routes(routes), (size_t)(call - calls)};
+        labels.tables[i] = (struct table){routes, table_length(routes), (size_t)(call - calls)};
         for (; routes->pattern; routes++) {
-            *call++ = arena_format(arena, "%s %s", method_names[routes->method], routes->pattern);
+            *call++ =
+                arena_format(arena, "%s %s", route_method_names[routes->method], routes->pattern);
         }
     }
-    memcpy(call, none, sizeof none);
+    memcpy(call, calls_without_route, sizeof calls_without_route);
     metrics_set_values(METRIC_CALLS, calls);
 }
 
-/* Several errors may have one code. */
-static void prepare_codes(void)
+/* Several errors may share one code. */
+static void register_codes(void)
 {
     static const char *codes[ERR_COUNT + 1];
     size_t count = 0;
@@ -85,7 +87,7 @@ static void prepare_codes(void)
         while (place < count && strcmp(codes[place], code) != 0) {
             place++;
         }
-        counted.codes[id] = place;
+        labels.codes[id] = place;
         codes[place] = code;
         count += place == count;
     }
@@ -93,48 +95,48 @@ static void prepare_codes(void)
     metrics_set_values(METRIC_CODES, codes);
 }
 
-static void prepare_statuses(void)
+static void index_statuses(void)
 {
     for (int status = 0; status <= STATUS_MAX; status++) {
         char text[] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
                        (char)('0' + status % 10), '\0'};
-        counted.statuses[status] =
-            metrics_series(METRIC_RESPONSES, none[METHOD_COUNT], text) -
-            metrics_series_at(METRIC_RESPONSES, counted.first_none + METHOD_COUNT, 0);
+        labels.statuses[status] =
+            metrics_series(METRIC_RESPONSES, calls_without_route[METHOD_COUNT], text) -
+            metrics_series_at(METRIC_RESPONSES, labels.first_none + METHOD_COUNT, 0);
     }
 }
 
-void access_prepare(const struct resource *resources)
+void access_register_labels(const struct resource *resources)
 {
-    static struct arena *names; /* for as long as the process lives */
+    static struct arena *names; /* used until the process exits */
     if (names) {
         arena_free(&names);
-        free(counted.tables);
+        free(labels.tables);
     }
     names = arena_new();
-    prepare_calls(names, resources);
-    prepare_codes();
-    prepare_statuses();
+    register_calls(names, resources);
+    register_codes();
+    index_statuses();
 }
 
-void access_enter(enum pool_id pool)
+void access_set_pool(enum pool_id pool)
 {
-    counted.pool = pool;
+    labels.pool = pool;
 }
 
-/* The number of what is called, among METRIC_CALLS. */
-static size_t call_of(const struct request *request)
+/* Returns the index of the request's call among the values of METRIC_CALLS. */
+static size_t index_of_call(const struct request *request)
 {
-    for (size_t i = 0; i < counted.tables_count && request->route; i++) {
-        const struct table *table = &counted.tables[i];
+    for (size_t i = 0; i < labels.tables_count && request->route; i++) {
+        const struct table *table = &labels.tables[i];
         if (request->route >= table->routes && request->route < table->routes + table->count) {
             return table->first + (size_t)(request->route - table->routes);
         }
     }
-    return counted.first_none + request->method;
+    return labels.first_none + request->method;
 }
 
-/* --- the steps of a request ------------------------------------------------------------------ */
+/* --- stages of a request --------------------------------------------------------------------- */
 
 void access_begin(struct access *access)
 {
@@ -142,8 +144,8 @@ void access_begin(struct access *access)
         (struct access){.started_us = clock_steady_us(), .spent = spent_times, .queue_us = -1};
 }
 
-/* nginx's time is seconds with three decimals. */
-void access_queued(struct access *access, const struct request *request)
+/* nginx sends the time in seconds with three decimals. */
+void access_record_queue(struct access *access, const struct request *request)
 {
     char *end;
     const char *sent = request->headers.sent;
@@ -155,19 +157,20 @@ void access_queued(struct access *access, const struct request *request)
         return;
     }
     int64_t ms = clock_wall_ms() - (seconds * 1000 + strtoll(end + 1, NULL, DECIMAL));
-    access->queue_us = ms > 0 ? ms * US_PER_MS : 0; /* a clock may be set back */
-    metrics_observe(METRIC_QUEUE_TIME, metrics_series_at(METRIC_QUEUE_TIME, counted.pool, 0),
+    access->queue_us = ms > 0 ? ms * US_PER_MS : 0; /* the clock may have been set back */
+    metrics_observe(METRIC_QUEUE_TIME, metrics_series_at(METRIC_QUEUE_TIME, labels.pool, 0),
                     access->queue_us);
 }
 
-void access_routed(const struct request *request)
+void access_count_request(const struct request *request)
 {
-    if (counted.tables && !request->asks && !request->early) {
-        metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call_of(request), 0), 1);
+    if (labels.tables && !request->asks && !request->early) {
+        metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, index_of_call(request), 0),
+                    1);
     }
 }
 
-void access_handled(struct access *access)
+void access_record_result(struct access *access)
 {
     access->handled_us = clock_steady_us();
     for (size_t i = 0; i < SPENT_COUNT; i++) {
@@ -175,14 +178,14 @@ void access_handled(struct access *access)
     }
 }
 
-void access_committed(struct access *access)
+void access_record_commit(struct access *access)
 {
     access->committed_us = clock_steady_us();
 }
 
-/* --- the path -------------------------------------------------------------------------------- */
+/* --- masking of the path --------------------------------------------------------------------- */
 
-/* Whether what follows the segment is a secret. */
+/* True if the next segment is a secret: the segment ends in "valid". */
 static bool leads_to_secret(const char *segment)
 {
     static const char valid[] = "valid";
@@ -205,38 +208,38 @@ static bool looks_like_token(const char *segment)
     return false;
 }
 
-/* Compares with a shape: 'd' is a decimal digit, 'x' a hexadecimal one; all else stands for itself.
- * Returns what follows, or NULL. */
-static const char *skip_shape(const char *text, const char *shape)
+/* Compares the text with a pattern: 'd' is a decimal digit, 'x' a hexadecimal digit, any other
+ * character itself. Returns the rest of the text, or NULL. */
+static const char *skip_pattern(const char *text, const char *pattern)
 {
-    for (; *shape; shape++, text++) {
+    for (; *pattern; pattern++, text++) {
         unsigned char c = (unsigned char)*text;
-        if (*shape == 'd'   ? !isdigit(c)
-            : *shape == 'x' ? !isxdigit(c)
-                            : c != (unsigned char)*shape) {
+        if (*pattern == 'd'   ? !isdigit(c)
+            : *pattern == 'x' ? !isxdigit(c)
+                              : c != (unsigned char)*pattern) {
             return NULL;
         }
     }
     return text;
 }
 
-/* Names that only look random: of entries of the directory, and of files. */
+/* True for names of directory entries and files, which look random but are not secret. */
 static bool is_identifier(const char *segment)
 {
     enum { EXTENSION_MAX = 5 };
-    const char *rest = skip_shape(segment, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+    const char *rest = skip_pattern(segment, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
     if (rest && !*rest) {
         return true;
     }
-    rest = skip_shape(segment, "dddddddd_dddddd_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.");
+    rest = skip_pattern(segment, "dddddddd_dddddd_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.");
     return rest && strlen(rest) <= EXTENSION_MAX;
 }
 
-/* True if the segment has a long run of letters and digits, as tokens, keys and digests have: words
- * are shorter, or have one case and no digit. */
+/* True if the segment has a long run of letters and digits of mixed kinds, like tokens, keys and
+ * digests. Words are shorter, or have letters of one case and no digits. */
 static bool looks_random(const char *segment)
 {
-    enum { SHORTEST = 20 };
+    enum { RUN_MIN = 20 };
     for (size_t run = 0, digits = 0, upper = 0, lower = 0; *segment; segment++) {
         unsigned char c = (unsigned char)*segment;
         if (!isascii(c) || (!isalnum(c) && c != '-' && c != '_')) {
@@ -247,14 +250,15 @@ static bool looks_random(const char *segment)
         digits += isdigit(c) != 0;
         upper += isupper(c) != 0;
         lower += islower(c) != 0;
-        if (run >= SHORTEST && !!digits + !!upper + !!lower > 1) {
+        if (run >= RUN_MIN && !!digits + !!upper + !!lower > 1) {
             return true;
         }
     }
     return false;
 }
 
-/* The name of the placeholder that a segment of the path stands for; NULL if it is a fixed one. */
+/* Returns the name of the placeholder that segment `i` matches; NULL if the pattern has a literal
+ * there. */
 static const char *placeholder_at(const struct request *request, size_t i, size_t *length_r)
 {
     const char *pattern = request->route->pattern;
@@ -269,8 +273,8 @@ static const char *placeholder_at(const struct request *request, size_t i, size_
     return pattern + 1;
 }
 
-/* True for a segment that stands for a number and is none: it may be anything, a secret too. */
-static bool is_misplaced(const struct request *request, size_t i)
+/* True if the route expects a number here and the segment is not one: it may be a secret. */
+static bool is_not_expected_number(const struct request *request, size_t i)
 {
     size_t length = 0;
     const char *name = request->route ? placeholder_at(request, i, &length) : NULL;
@@ -288,26 +292,27 @@ bool access_is_loggable(const struct request *request, size_t i)
     const char *segment = request->segments[i];
     return (request->route || i < request->segments_known) && !looks_like_token(segment) &&
            !strcasestr(segment, "signature=") &&
-           (is_identifier(segment) || !looks_random(segment)) && !is_misplaced(request, i) &&
-           !(i && leads_to_secret(request->segments[i - 1]));
+           (is_identifier(segment) || !looks_random(segment)) &&
+           !is_not_expected_number(request, i) && !(i && leads_to_secret(request->segments[i - 1]));
 }
 
-/* How much of a path may be shown. The segments say what it means, decoded; it is as it came. */
-static size_t shown_length(const struct request *request, size_t length)
+/* Returns the length of the loggable part of the path. Decides by the decoded segments, and
+ * measures the path as received. */
+static size_t loggable_length(const struct request *request, size_t length)
 {
     const char *uri = request->headers.uri;
-    size_t at = 0; /* of the slash before a segment */
+    size_t at = 0; /* position of the slash before the segment */
     for (size_t i = 0; i < request->segments_count; i++) {
         if (!access_is_loggable(request, i)) {
             return at + 1;
         }
         at += 1 + strcspn(uri + at + 1, "/?");
     }
-    return at < length && length > 1 ? at + 1
-                                     : length; /* what could not be taken apart is not shown */
+    /* Masks what could not be split into segments. */
+    return at < length && length > 1 ? at + 1 : length;
 }
 
-static const char *mask_after(const struct request *request, size_t shown)
+static const char *mask_path(const struct request *request, size_t shown)
 {
     static const char mask[] = "***";
     char *masked = arena_alloc(request->arena, shown + sizeof mask);
@@ -320,38 +325,32 @@ void access_write_path(struct jsonw *json, const char *key, const struct request
 {
     const char *uri = request->headers.uri;
     size_t length = strcspn(uri, "?");
-    size_t shown = shown_length(request, length);
+    size_t shown = loggable_length(request, length);
     if (shown == length) {
         jsonw_bytes(json, key, uri, length);
     } else {
-        jsonw_string(json, key, mask_after(request, shown));
+        jsonw_string(json, key, mask_path(request, shown));
     }
 }
 
 const char *access_masked_path(const struct request *request)
 {
     size_t length = strcspn(request->headers.uri, "?");
-    size_t shown = shown_length(request, length);
-    return shown == length ? NULL : mask_after(request, shown);
+    size_t shown = loggable_length(request, length);
+    return shown == length ? NULL : mask_path(request, shown);
 }
 
-/* --- the end --------------------------------------------------------------------------------- */
+/* --- metrics and log line -------------------------------------------------------------------- */
 
-static void write_stage(struct jsonw *json, const char *key, int64_t us)
+static void write_duration(struct jsonw *json, const char *key, int64_t us)
 {
     if (us > 0) {
         jsonw_integer(json, key, us);
     }
 }
 
-static int64_t body_length(const struct request *request)
-{
-    const char *length = request->headers.content_length;
-    return *length ? strtoll(length, NULL, DECIMAL) : 0;
-}
-
-/* A method that HTTP does not define may be any text of the client's. */
-static const char *logged_method(const struct request *request)
+/* Returns the method if HTTP or WebDAV defines it, else "other": a client may send any text. */
+static const char *loggable_method(const struct request *request)
 {
     static const char *const defined[] = {"GET",    "HEAD",    "POST",    "PUT",   "PATCH",
                                           "DELETE", "OPTIONS", "CONNECT", "TRACE", "PROPFIND"};
@@ -363,11 +362,12 @@ static const char *logged_method(const struct request *request)
     return "other";
 }
 
-static void write_line(const struct access *access, const struct request *request,
-                       const struct reply *reply, const struct error *error, int64_t duration_us)
+static void write_access_line(const struct access *access, const struct request *request,
+                              const struct reply *reply, const struct error *error,
+                              int64_t duration_us)
 {
     struct jsonw *json = log_begin(LOG_LEVEL_INFO, "request");
-    jsonw_string(json, "method", logged_method(request));
+    jsonw_string(json, "method", loggable_method(request));
     jsonw_string(json, "route", request->route ? request->route->pattern : NULL);
     access_write_path(json, "path", request);
     jsonw_integer(json, "status", reply->status);
@@ -375,37 +375,36 @@ static void write_line(const struct access *access, const struct request *reques
         jsonw_string(json, "code", problem_code(error->id));
     }
     jsonw_integer(json, "duration_us", duration_us);
-    write_stage(json, "queue_us", access->queue_us);
-    write_stage(json, "auth_us", request->auth_us);
-    write_stage(json, "handler_us", access->handled_us - access->started_us - request->auth_us);
-    write_stage(json, "database_us", access->spent.us[SPENT_DATABASE]);
-    write_stage(json, "directory_us", access->spent.us[SPENT_DIRECTORY]);
-    write_stage(json, "storage_us", access->spent.us[SPENT_STORAGE]);
-    write_stage(json, "commit_us",
-                access->committed_us ? access->committed_us - access->handled_us : 0);
-    jsonw_integer(json, "body_in", body_length(request));
+    write_duration(json, "queue_us", access->queue_us);
+    write_duration(json, "auth_us", request->auth_us);
+    write_duration(json, "handler_us", access->handled_us - access->started_us - request->auth_us);
+    write_duration(json, "database_us", access->spent.us[SPENT_DATABASE]);
+    write_duration(json, "directory_us", access->spent.us[SPENT_DIRECTORY]);
+    write_duration(json, "storage_us", access->spent.us[SPENT_STORAGE]);
+    write_duration(json, "commit_us",
+                   access->committed_us ? access->committed_us - access->handled_us : 0);
+    jsonw_integer(json, "body_in", strtoll(request->headers.content_length, NULL, DECIMAL));
     jsonw_integer(json, "body_out", (int64_t)reply->body.length);
     jsonw_string(json, "actor", request->actor);
     jsonw_string(json, "address", request->headers.address);
     log_end();
 }
 
-static void count_answer(const struct request *request, const struct reply *reply,
-                         const struct error *error, int64_t duration_us)
+static void count_reply(const struct request *request, const struct reply *reply,
+                        const struct error *error, int64_t duration_us)
 {
-    size_t call = call_of(request);
-    /* not counted on arrival: the complete request may come again */
+    size_t call = index_of_call(request);
+    /* access_count_request() has not counted it, because the complete request may follow. */
     if (request->asks || request->early) {
         metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, call, 0), 1);
     }
-    bool usual = reply->status >= 0 && reply->status <= STATUS_MAX;
-    size_t status = counted.statuses[usual ? reply->status : 0];
+    bool is_known = reply->status >= 0 && reply->status <= STATUS_MAX;
+    size_t status = labels.statuses[is_known ? reply->status : 0];
     metrics_add(METRIC_RESPONSES, metrics_series_at(METRIC_RESPONSES, call, status), 1);
     metrics_observe(METRIC_RESPONSE_TIME, metrics_series_at(METRIC_RESPONSE_TIME, call, 0),
                     duration_us);
     if (error) {
-        metrics_add(METRIC_ERRORS, metrics_series_at(METRIC_ERRORS, counted.codes[error->id], 0),
-                    1);
+        metrics_add(METRIC_ERRORS, metrics_series_at(METRIC_ERRORS, labels.codes[error->id], 0), 1);
     }
 }
 
@@ -413,12 +412,12 @@ void access_end(const struct access *access, const struct request *request,
                 const struct reply *reply, const struct error *error)
 {
     int64_t duration_us = clock_steady_us() - access->started_us;
-    if (counted.tables) {
-        count_answer(request, reply, error, duration_us);
+    if (labels.tables) {
+        count_reply(request, reply, error, duration_us);
     }
     if (log_enabled(LOG_LEVEL_INFO) && space_is_critical()) {
         metrics_add(METRIC_LOG_LINES_DROPPED, 0, 1);
     } else if (log_enabled(LOG_LEVEL_INFO)) {
-        write_line(access, request, reply, error, duration_us);
+        write_access_line(access, request, reply, error, duration_us);
     }
 }

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    LOCK_TRIES = 50, /* a tenth of a second */
+    LOCK_TRIES = 50, /* 100 ms in total */
     LOCK_PAUSE_NS = 2 * NS_PER_MS,
 };
 
@@ -37,7 +37,7 @@ bool audit_open(const char *path)
         close(audit.fd);
     }
     free(audit.path);
-    audit.path = must_string(path);
+    audit.path = base_strdup(path);
     audit.fd = fd;
     return true;
 }
@@ -46,21 +46,23 @@ void audit_reopen(void)
 {
     int fd = file_open_append(audit.path);
     if (fd < 0) {
-        log_error("cannot open %s again: %s", audit.path, strerror(errno));
+        log_error("audit log: cannot reopen %s: %s", audit.path, strerror(errno));
         return;
     }
     close(audit.fd);
     audit.fd = fd;
 }
 
-/* A segment of the path. That of a failed request may be a secret that was sent by mistake. */
-static const char *segment(const struct request *request, size_t i, const struct error *error)
+/* Returns a segment of the path. That of a failed request is masked if it may be a secret sent by
+ * mistake. */
+static const char *audited_segment(const struct request *request, size_t i,
+                                   const struct error *error)
 {
     return error && !access_is_loggable(request, i) ? "***" : request->segments[i];
 }
 
-/* Returns what was changed: as the handler set it, or the name in the path. */
-static const char *subject(const struct request *request, const struct error *error)
+/* Returns the name of the changed object: set by the handler, or taken from the path. */
+static const char *audited_object(const struct request *request, const struct error *error)
 {
     const char *pattern = request->route->pattern, *wanted = request->route->resource;
     const char *found = NULL;
@@ -75,21 +77,22 @@ static const char *subject(const struct request *request, const struct error *er
             wanted ? length == strlen(wanted) + 2 && !strncmp(pattern + 1, wanted, length - 2)
                    : is_last;
         if (*pattern == '{' && is_wanted) {
-            found = segment(request, i, error);
+            found = audited_segment(request, i, error);
         }
     }
     return found;
 }
 
-static void write_if(struct jsonw *json, const char *key, const char *text)
+static void write_optional_string(struct jsonw *json, const char *key, const char *text)
 {
     if (text) {
         jsonw_string(json, key, text);
     }
 }
 
-/* Of a path with several names, which of them is which. */
-static void write_path(struct jsonw *json, const struct request *request, const struct error *error)
+/* Writes the values of the placeholders by name, if the path has several. */
+static void write_path_values(struct jsonw *json, const struct request *request,
+                              const struct error *error)
 {
     const char *pattern = request->route->pattern;
     const char *first = strchr(pattern, '{');
@@ -101,22 +104,22 @@ static void write_path(struct jsonw *json, const struct request *request, const 
         if (*pattern == '{') {
             size_t length = strcspn(pattern + 1, "}");
             jsonw_string(json, arena_copy(request->arena, pattern + 1, length),
-                         segment(request, i, error));
+                         audited_segment(request, i, error));
         }
     }
 }
 
-/* Writes the names in the path, the names of known body fields, and the faults. Values and names
- * of unknown fields are left out: a client may have put a secret there. */
+/* Writes the values in the path, the names of known body fields, and the error with its details.
+ * Omits values and names of unknown fields, because a client may have put a secret there. */
 static void write_details(struct jsonw *json, const struct request *request,
                           const struct error *error)
 {
     const struct schema *body = request->route->body;
     jsonw_open_object(json, "details");
-    write_if(json, "actor_id", request->actor_id);
-    write_if(json, "dn", request->object_dn);
-    write_if(json, "moved_to", request->moved_dn);
-    write_path(json, request, error);
+    write_optional_string(json, "actor_id", request->actor_id);
+    write_optional_string(json, "dn", request->object_dn);
+    write_optional_string(json, "moved_to", request->moved_dn);
+    write_path_values(json, request, error);
     if (body && request->body) {
         jsonw_open_array(json, "fields");
         for (size_t i = 0; body->fields[i].name; i++) {
@@ -128,15 +131,16 @@ static void write_details(struct jsonw *json, const struct request *request,
     }
     if (error) {
         jsonw_string(json, "code", problem_code(error->id));
-        write_if(json, "reason", request->reason);
-        problem_write_known_details(json, error);
+        write_optional_string(json, "reason", request->reason);
+        problem_write_audit_details(json, error);
     }
     jsonw_close_object(json);
 }
 
-/* Not for ever: whoever may read the file can lock it, and a worker that is stopped holds its lock.
- * Without it a line is still appended whole, unless the disk fills up at that moment. */
-static void take_lock(void)
+/* Locks the file. Gives up after LOCK_TRIES, because any process that can read the file can lock
+ * it, and a stopped worker keeps its lock. Without the lock a line is still appended whole, unless
+ * the disk becomes full at that moment. */
+static void lock_file(void)
 {
     for (int tries = 0; tries < LOCK_TRIES; tries++) {
         if (flock(audit.fd, LOCK_EX | LOCK_NB) == 0 || (errno != EWOULDBLOCK && errno != EINTR)) {
@@ -146,16 +150,17 @@ static void take_lock(void)
     }
 }
 
-/* All of the line or nothing: what a full disk cut off would spoil the next line too. The lock
- * keeps other workers from appending to a line that is about to be taken back. */
-static bool append(const struct buffer *line)
+/* Appends the whole line or nothing: a line cut off by a full disk would corrupt the next line too.
+ * The lock prevents other workers from appending after a partial line that is about to be
+ * truncated. */
+static bool append_line(const struct buffer *line)
 {
-    take_lock();
+    lock_file();
     off_t end = lseek(audit.fd, 0, SEEK_END);
     bool written = end >= 0 && file_write(audit.fd, line->bytes, line->length) == line->length;
     int cause = errno;
     if (!written && end >= 0 && ftruncate(audit.fd, end) < 0) {
-        log_error("the audit log ends in half a line: %s", strerror(errno));
+        log_error("audit log: cannot remove a partial line: %s", strerror(errno));
     }
     (void)flock(audit.fd, LOCK_UN);
     errno = cause;
@@ -164,7 +169,7 @@ static bool append(const struct buffer *line)
 
 void audit_write(const struct request *request, const struct error *error)
 {
-    bool failed = error && error->id != ERR_RESULT_UNREAD; /* that change was made */
+    bool failed = error && error->id != ERR_RESULT_UNREAD; /* the change was made */
     struct buffer line = {.arena = request->arena};
     struct jsonw json = {.out = &line};
     jsonw_open_object(&json, NULL);
@@ -172,7 +177,7 @@ void audit_write(const struct request *request, const struct error *error)
     jsonw_string(&json, "actor", request->actor);
     jsonw_string(&json, "action", request->route->action);
     jsonw_string(&json, "resource_type", request->route->resource_type);
-    jsonw_string(&json, "resource_id", subject(request, error));
+    jsonw_string(&json, "resource_id", audited_object(request, error));
     jsonw_string(&json, "status", failed ? "failure" : "success");
     jsonw_string(&json, "message",
                  error ? problem_message(error->id, LANGUAGE_EN) : request->route->summary.en);
@@ -181,11 +186,10 @@ void audit_write(const struct request *request, const struct error *error)
     jsonw_string(&json, "address", request->headers.address);
     jsonw_close_object(&json);
     buffer_add_char(&line, '\n');
-    if (!append(&line)) {
+    if (!append_line(&line)) {
         const char *cause = strerror(errno);
         metrics_add(METRIC_AUDIT_FAILURES, 0, 1);
-        /* The change is done and cannot be taken back: the line goes where it can still be found.
-         */
+        /* The change is committed, so the line is kept in the service's log instead. */
         struct jsonw *log = log_begin(LOG_LEVEL_ERROR, "audit line not written");
         jsonw_string(log, "cause", cause);
         jsonw_bytes(log, "line", line.bytes, line.length - 1);

@@ -1,7 +1,7 @@
 /*
- * Audit: one line of JSON for every change, done or refused, and every login: who, what, which,
- * when, from where, and the request's id. The router writes it from the route's row, so that no
- * handler can forget it. It names the fields that a change was about and never their values.
+ * Audit: writes one line of JSON for every change, successful or failed, and every login: actor,
+ * action, resource, time, address and request id. The router writes it from the route's row, so no
+ * handler can omit it. The line contains the names of the changed fields, never their values.
  */
 #ifndef HTTP_AUDIT_H
 #define HTTP_AUDIT_H
@@ -11,13 +11,13 @@
 
 #include <stdbool.h>
 
-/* Opens the file for appending, instead of one that is open. False with errno set. */
+/* Opens the audit file for appending; closes the previous one. False with errno set on failure. */
 bool audit_open(const char *path) MUST_CHECK;
 
-/* Opens it again, after log rotation renamed it. */
+/* Reopens the file after log rotation has renamed it. */
 void audit_reopen(void);
 
-/* Writes the line of a request whose route has an action; `error` is NULL for success. */
+/* Writes the line of a request whose route has an action. `error` is NULL on success. */
 void audit_write(const struct request *request, const struct error *error);
 
 #endif

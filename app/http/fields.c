@@ -15,17 +15,17 @@
 #include <string.h>
 
 enum {
-    NAME_SHOWN_MAX = 100, /* bytes of an unknown name that an error repeats */
-    UNKNOWN_MAX = 100,    /* unknown names that an error tells of: a client can send any number */
+    NAME_SHOWN_MAX = 100, /* bytes of an unknown name that an error contains */
+    UNKNOWN_MAX = 100,    /* unknown names listed in an error: a client can send any number */
 };
 
 /* --- faults ---------------------------------------------------------------------------------- */
 
-/* The faults of one body or query; no error until the first. */
+/* Invalid fields of one body or query. `error` is NULL until the first fault. */
 struct faults {
     struct arena *arena;
     struct error *error;
-    size_t unknown; /* names that the map does not have */
+    size_t unknown; /* number of names that the field map does not contain */
 };
 
 static void add_fault(struct faults *faults, const char *name, enum fault_id fault,
@@ -37,8 +37,9 @@ static void add_fault(struct faults *faults, const char *name, enum fault_id fau
     error_detail(faults->error, name, fault, argument);
 }
 
-/* Names come from the client: as much of one as is worth repeating, cut between characters. */
-static const char *shown_name(struct arena *arena, const char *name)
+/* Returns a name sent by the client, truncated between characters to at most NAME_SHOWN_MAX
+ * bytes. */
+static const char *truncate_name(struct arena *arena, const char *name)
 {
     size_t length = strlen(name);
     size_t at = 0, end = 0;
@@ -52,20 +53,20 @@ static const char *shown_name(struct arena *arena, const char *name)
     return arena_copy(arena, name, end);
 }
 
-static void add_unknown(struct faults *faults, const char *name)
+static void add_unknown_name(struct faults *faults, const char *name)
 {
     if (faults->unknown++ < UNKNOWN_MAX) {
-        add_fault(faults, shown_name(faults->arena, name), FAULT_UNKNOWN, NULL);
+        add_fault(faults, truncate_name(faults->arena, name), FAULT_UNKNOWN, NULL);
     }
 }
 
-static void add_bound_fault(struct faults *faults, const char *name, enum fault_id fault,
+static void add_count_fault(struct faults *faults, const char *name, enum fault_id fault,
                             int64_t bound)
 {
     add_fault(faults, name, fault, arena_format(faults->arena, "%" PRId64, bound));
 }
 
-/* The same of a value's bound, which is written as the value is. */
+/* Adds a fault whose argument is a bound in the format of the field's values. */
 static void add_value_fault(struct faults *faults, const struct field *field, enum fault_id fault,
                             int64_t bound)
 {
@@ -74,14 +75,14 @@ static void add_value_fault(struct faults *faults, const struct field *field, en
     add_fault(faults, field->name, fault, text.bytes);
 }
 
-/* --- one value ------------------------------------------------------------------------------- */
+/* --- parsing one value ----------------------------------------------------------------------- */
 
-static bool bounded(const struct field *field)
+static bool has_bounds(const struct field *field)
 {
     return field->min || field->max;
 }
 
-static bool has_control_character(const char *text, size_t length)
+static bool contains_control(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) {
@@ -91,7 +92,7 @@ static bool has_control_character(const char *text, size_t length)
     return false;
 }
 
-static bool is_choice(const struct field *field, const char *text, size_t length)
+static bool is_allowed_choice(const struct field *field, const char *text, size_t length)
 {
     const char *const *choice = field->choices;
     while (choice && *choice && (strlen(*choice) != length || memcmp(*choice, text, length) != 0)) {
@@ -100,32 +101,32 @@ static bool is_choice(const struct field *field, const char *text, size_t length
     return !choice || *choice;
 }
 
-static const char *list_choices(struct arena *arena, const struct field *field)
+static void add_choice_fault(struct faults *faults, const struct field *field)
 {
-    struct buffer list = {.arena = arena};
+    struct buffer list = {.arena = faults->arena};
     for (size_t i = 0; field->choices[i]; i++) {
         buffer_format(&list, "%s%s", i ? ", " : "", field->choices[i]);
     }
-    return list.bytes;
+    add_fault(faults, field->name, FAULT_NOT_ONE_OF, list.bytes);
 }
 
-static void read_string(struct faults *faults, const struct field *field, const char *text,
-                        size_t length, struct value *value)
+static void validate_string(struct faults *faults, const struct field *field, const char *text,
+                            size_t length, struct value *value)
 {
     if ((field->flags & FIELD_ANY_STRING) && memchr(text, '\0', length)) {
-        length = 0;
+        length = 0; /* such a field accepts any string; one with NUL counts as empty */
     }
     int64_t units = (int64_t)utf8_utf16_units(text, length);
     if (memchr(text, '\0', length)) {
         add_fault(faults, field->name, FAULT_NUL_CHARACTER, NULL);
-    } else if (bounded(field) && units < field->min) {
-        add_bound_fault(faults, field->name, FAULT_TOO_SHORT, field->min);
-    } else if (bounded(field) && units > field->max) {
-        add_bound_fault(faults, field->name, FAULT_TOO_LONG, field->max);
-    } else if ((field->flags & FIELD_NAME) && has_control_character(text, length)) {
+    } else if (has_bounds(field) && units < field->min) {
+        add_count_fault(faults, field->name, FAULT_TOO_SHORT, field->min);
+    } else if (has_bounds(field) && units > field->max) {
+        add_count_fault(faults, field->name, FAULT_TOO_LONG, field->max);
+    } else if ((field->flags & FIELD_NAME) && contains_control(text, length)) {
         add_fault(faults, field->name, FAULT_CONTROL_CHARACTER, NULL);
-    } else if (!is_choice(field, text, length)) {
-        add_fault(faults, field->name, FAULT_NOT_ONE_OF, list_choices(faults->arena, field));
+    } else if (!is_allowed_choice(field, text, length)) {
+        add_choice_fault(faults, field);
     } else {
         enum fault_id fault = field->check ? field->check(text, length) : FAULT_NONE;
         if (fault != FAULT_NONE) {
@@ -137,12 +138,12 @@ static void read_string(struct faults *faults, const struct field *field, const 
     }
 }
 
-static void read_integer(struct faults *faults, const struct field *field, int64_t integer,
-                         struct value *value)
+static void validate_integer(struct faults *faults, const struct field *field, int64_t integer,
+                             struct value *value)
 {
-    if (bounded(field) && integer < field->min) {
+    if (has_bounds(field) && integer < field->min) {
         add_value_fault(faults, field, FAULT_TOO_SMALL, field->min);
-    } else if (bounded(field) && integer > field->max) {
+    } else if (has_bounds(field) && integer > field->max) {
         add_value_fault(faults, field, FAULT_TOO_LARGE, field->max);
     } else {
         enum fault_id fault = field->check_integer ? field->check_integer(integer) : FAULT_NONE;
@@ -150,12 +151,12 @@ static void read_integer(struct faults *faults, const struct field *field, int64
             add_fault(faults, field->name, fault, NULL);
             return;
         }
-        value_set_integer(value, integer);
+        field_set_integer(value, integer);
     }
 }
 
-/* Too many digits become the greatest number, which no bound lets through. */
-static void add_digit(int64_t *integer, int digit)
+/* Appends a decimal digit. On overflow the result is INT64_MAX, which exceeds every bound. */
+static void append_digit(int64_t *integer, int digit)
 {
     if (__builtin_mul_overflow(*integer, 10, integer) ||
         __builtin_add_overflow(*integer, digit, integer)) {
@@ -163,53 +164,54 @@ static void add_digit(int64_t *integer, int digit)
     }
 }
 
-/* The text of a JSON number without its point; false if it has more decimal places, or an exponent. */
-static bool parse_decimal(const char *text, int scale, int64_t *integer_r)
+/* Parses a JSON number as an integer in units of 10^-scale. Returns false if it has more decimal
+ * places, or an exponent. */
+static bool parse_scaled(const char *text, int scale, int64_t *integer_r)
 {
     bool negative = *text == '-';
     int64_t integer = 0;
     int places = 0;
     for (text += negative; isdigit((unsigned char)*text); text++) {
-        add_digit(&integer, *text - '0');
+        append_digit(&integer, *text - '0');
     }
     for (text += *text == '.'; isdigit((unsigned char)*text) && places < scale; text++, places++) {
-        add_digit(&integer, *text - '0');
+        append_digit(&integer, *text - '0');
     }
     for (; places < scale; places++) {
-        add_digit(&integer, 0);
+        append_digit(&integer, 0);
     }
     *integer_r = negative ? -integer : integer;
     return !*text;
 }
 
-static void read_decimal(struct faults *faults, const struct field *field, struct json_object *json,
-                         struct value *value)
+static void parse_decimal_value(struct faults *faults, const struct field *field,
+                                struct json_object *json, struct value *value)
 {
     int64_t integer;
     if (!json_object_is_type(json, json_type_int) && !json_object_is_type(json, json_type_double)) {
         add_fault(faults, field->name, FAULT_NOT_NUMBER, NULL);
-    } else if (!parse_decimal(json_object_get_string(json), field->scale, &integer)) {
-        add_bound_fault(faults, field->name, FAULT_NOT_DECIMAL, field->scale);
+    } else if (!parse_scaled(json_object_get_string(json), field->scale, &integer)) {
+        add_count_fault(faults, field->name, FAULT_NOT_DECIMAL, field->scale);
     } else {
-        read_integer(faults, field, integer, value);
+        validate_integer(faults, field, integer, value);
     }
 }
 
-/* A NUL among the bytes must not cut them down to a time. */
-static void read_time(struct faults *faults, const struct field *field, const char *text,
-                      size_t length, struct value *value)
+/* Rejects a text with NUL, which would otherwise be truncated to a valid time. */
+static void parse_time_value(struct faults *faults, const struct field *field, const char *text,
+                             size_t length, struct value *value)
 {
     struct clock_span span;
     if (strlen(text) == length && clock_parse_time(text, &span)) {
-        value_set_integer(value, span.from_ms);
+        field_set_integer(value, span.from_ms);
     } else {
         add_fault(faults, field->name, FAULT_NOT_TIME, NULL);
     }
 }
 
-/* Each as a string of its own; the first fault is the array's. */
-static void read_strings(struct faults *faults, const struct field *field, struct json_object *json,
-                         struct value *value)
+/* Parses an array of strings. Stops at the first invalid element. */
+static void parse_strings(struct faults *faults, const struct field *field,
+                          struct json_object *json, struct value *value)
 {
     if (!json_object_is_type(json, json_type_array)) {
         add_fault(faults, field->name, FAULT_NOT_STRINGS, NULL);
@@ -217,7 +219,7 @@ static void read_strings(struct faults *faults, const struct field *field, struc
     }
     size_t count = json_object_array_length(json);
     if (count > (size_t)field->items_max) {
-        add_bound_fault(faults, field->name, FAULT_TOO_MANY_ITEMS, field->items_max);
+        add_count_fault(faults, field->name, FAULT_TOO_MANY_ITEMS, field->items_max);
         return;
     }
     const char **items = arena_array(faults->arena, count + 1, sizeof *items);
@@ -227,19 +229,19 @@ static void read_strings(struct faults *faults, const struct field *field, struc
         if (!json_object_is_type(item, json_type_string)) {
             add_fault(faults, field->name, FAULT_NOT_STRINGS, NULL);
         } else {
-            read_string(faults, field, json_object_get_string(item),
-                        (size_t)json_object_get_string_len(item), &string);
+            validate_string(faults, field, json_object_get_string(item),
+                            (size_t)json_object_get_string_len(item), &string);
         }
         if (string.state != VALUE_SET) {
             return;
         }
         items[i] = string.string.bytes;
     }
-    value_set_strings(value, items, count);
+    field_set_strings(value, items, count);
 }
 
-static void read_json_value(struct faults *faults, const struct field *field,
-                            struct json_object *json, struct value *value)
+static void parse_json_value(struct faults *faults, const struct field *field,
+                             struct json_object *json, struct value *value)
 {
     if (!json) {
         if (field->flags & FIELD_NULLABLE) {
@@ -252,54 +254,54 @@ static void read_json_value(struct faults *faults, const struct field *field,
     switch (field->type) {
     case FIELD_STRING:
         if (json_object_is_type(json, json_type_string)) {
-            read_string(faults, field, json_object_get_string(json),
-                        (size_t)json_object_get_string_len(json), value);
+            validate_string(faults, field, json_object_get_string(json),
+                            (size_t)json_object_get_string_len(json), value);
         } else {
             add_fault(faults, field->name, FAULT_NOT_STRING, NULL);
         }
         break;
     case FIELD_INTEGER:
         if (json_object_is_type(json, json_type_int)) {
-            read_integer(faults, field, json_object_get_int64(json), value);
+            validate_integer(faults, field, json_object_get_int64(json), value);
         } else {
             add_fault(faults, field->name, FAULT_NOT_INTEGER, NULL);
         }
         break;
     case FIELD_DECIMAL:
-        read_decimal(faults, field, json, value);
+        parse_decimal_value(faults, field, json, value);
         break;
     case FIELD_TIME:
         if (json_object_is_type(json, json_type_string)) {
-            read_time(faults, field, json_object_get_string(json),
-                      (size_t)json_object_get_string_len(json), value);
+            parse_time_value(faults, field, json_object_get_string(json),
+                             (size_t)json_object_get_string_len(json), value);
         } else {
             add_fault(faults, field->name, FAULT_NOT_TIME, NULL);
         }
         break;
     case FIELD_BOOLEAN:
         if (json_object_is_type(json, json_type_boolean)) {
-            value_set_boolean(value, json_object_get_boolean(json));
+            field_set_boolean(value, json_object_get_boolean(json));
         } else {
             add_fault(faults, field->name, FAULT_NOT_BOOLEAN, NULL);
         }
         break;
     case FIELD_STRINGS:
         if (field->items_max) {
-            read_strings(faults, field, json, value);
+            parse_strings(faults, field, json, value);
         } else {
             add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         }
         break;
     case FIELD_RECORDS:
-    case FIELD_RECORD: /* stand in replies only */
+    case FIELD_RECORD: /* used only in replies */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
 }
 
-/* --- a whole body ---------------------------------------------------------------------------- */
+/* --- parsing a body -------------------------------------------------------------------------- */
 
-static const struct field *find_field(const struct field *fields, const char *name)
+static const struct field *find_field_by_name(const struct field *fields, const char *name)
 {
     for (; fields->name; fields++) {
         if (!strcmp(fields->name, name)) {
@@ -309,16 +311,16 @@ static const struct field *find_field(const struct field *fields, const char *na
     return NULL;
 }
 
-/* Faults in the order of the map, required ones that are missing among them; defaults set. */
-static void complete(struct faults *faults, const struct field *fields, struct value *values,
-                     const bool *seen)
+/* Reports missing required fields and sets defaults, in the order of the field map. */
+static void check_missing_fields(struct faults *faults, const struct field *fields,
+                                 struct value *values, const bool *seen)
 {
     for (size_t i = 0; fields[i].name; i++) {
         if (!seen[i] && (fields[i].flags & FIELD_REQUIRED)) {
             add_fault(faults, fields[i].name, FAULT_REQUIRED, NULL);
         }
         if (!seen[i] && (fields[i].flags & FIELD_DEFAULT)) {
-            value_set_integer(&values[i], fields[i].standard);
+            field_set_integer(&values[i], fields[i].standard);
         }
     }
 }
@@ -328,45 +330,46 @@ static void release_json(void *json)
     json_object_put(json);
 }
 
-/* Members that the text has, against those that json-c kept: it keeps the last of a name. */
-static size_t count_members(struct json_object *json)
+/* Counts the members of all objects. The count is smaller than that of json_strict_check() if a
+ * name is repeated, because json-c keeps only the last member of a name. */
+static size_t count_json_members(struct json_object *json)
 {
     size_t count = 0;
     if (json_object_is_type(json, json_type_object)) {
         json_object_object_foreach(json, key, member)
         {
             (void)key;
-            count += 1 + count_members(member);
+            count += 1 + count_json_members(member);
         }
     } else if (json_object_is_type(json, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(json); i++) {
-            count += count_members(json_object_array_get_idx(json, i));
+            count += count_json_members(json_object_array_get_idx(json, i));
         }
     }
     return count;
 }
 
-static struct error *invalid_json(struct arena *arena, const char *why)
+static struct error *new_invalid_json(struct arena *arena, const char *why)
 {
     return error_new(arena, ERR_INVALID_JSON, "%s", why);
 }
 
-/* Builds the values of a text that json_strict_check() has accepted. The result is NULL also for
+/* Parses a text that json_strict_check() has accepted. The result is NULL also for the literal
  * null. */
-static struct error *build_values(struct arena *arena, const char *text, size_t length,
-                                  struct json_object **json_r)
+static struct error *build_json(struct arena *arena, const char *text, size_t length,
+                                struct json_object **json_r)
 {
-    /* Uses a new tokener for each text: json_tokener_reset() keeps the first half of a surrogate
-     * pair, which would become part of the next client's text. Values in the innermost bracket
-     * count as one level deeper. Strict mode is off, because json-c 0.18 then takes non-ASCII
-     * bytes for control characters. */
+    /* Creates a new tokener for each text, because json_tokener_reset() keeps the first half of a
+     * surrogate pair, which would become part of the next client's text. The depth is one more than
+     * allowed, because json-c counts a value in the innermost bracket as one level deeper. Strict
+     * mode is off, because in json-c 0.18 it takes non-ASCII bytes for control characters. */
     struct json_tokener *tokener = json_tokener_new_ex(JSON_STRICT_NESTING_MAX + 1);
     if (!tokener) {
         abort();
     }
     struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
-        json = json_tokener_parse_ex(tokener, "", 1); /* the NUL ends a number or a literal */
+        json = json_tokener_parse_ex(tokener, "", 1); /* the NUL terminates a number or a literal */
     }
     enum json_tokener_error result = json_tokener_get_error(tokener);
     json_tokener_free(tokener);
@@ -381,16 +384,16 @@ static struct error *parse_json(struct arena *arena, const char *text, size_t le
                                 struct json_object **json_r)
 {
     if (length > INT32_MAX) {
-        return invalid_json(arena, "too many bytes for json-c");
+        return new_invalid_json(arena, "text is too long for json-c");
     }
     size_t members = 0;
     const char *fault = json_strict_check(text, length, &members);
     if (fault) {
-        return invalid_json(arena, fault);
+        return new_invalid_json(arena, fault);
     }
-    struct error *error = build_values(arena, text, length, json_r);
-    if (!error && members != count_members(*json_r)) {
-        return invalid_json(arena, "a name stands twice in an object");
+    struct error *error = build_json(arena, text, length, json_r);
+    if (!error && members != count_json_members(*json_r)) {
+        return new_invalid_json(arena, "repeated name in an object");
     }
     return error;
 }
@@ -404,22 +407,22 @@ struct error *fields_read_json(struct arena *arena, const struct field *fields, 
         return error;
     }
     if (!json_object_is_type(json, json_type_object)) {
-        return invalid_json(arena, "not an object");
+        return new_invalid_json(arena, "not an object");
     }
     struct faults faults = {.arena = arena};
     struct value *values = arena_array(arena, fields_count(fields) + 1, sizeof *values);
     bool *seen = arena_array(arena, fields_count(fields) + 1, sizeof *seen);
     json_object_object_foreach(json, name, member)
     {
-        const struct field *field = find_field(fields, name);
+        const struct field *field = find_field_by_name(fields, name);
         if (field) {
             seen[field - fields] = true;
-            read_json_value(&faults, field, member, &values[field - fields]);
+            parse_json_value(&faults, field, member, &values[field - fields]);
         } else {
-            add_unknown(&faults, name);
+            add_unknown_name(&faults, name);
         }
     }
-    complete(&faults, fields, values, seen);
+    check_missing_fields(&faults, fields, values, seen);
     *values_r = values;
     return faults.error;
 }
@@ -434,14 +437,14 @@ struct error *fields_read_bare(struct arena *arena, const struct field *field, c
     }
     struct faults faults = {.arena = arena};
     *values_r = arena_alloc(arena, sizeof **values_r);
-    read_json_value(&faults, field, json, *values_r);
+    parse_json_value(&faults, field, json, *values_r);
     return faults.error;
 }
 
-/* --- queries --------------------------------------------------------------------------------- */
+/* --- parsing a query ------------------------------------------------------------------------- */
 
-static void read_query_value(struct faults *faults, const struct field *field, const char *text,
-                             struct value *value)
+static void parse_query_value(struct faults *faults, const struct field *field, const char *text,
+                              struct value *value)
 {
     char *end = NULL;
     int64_t integer;
@@ -452,61 +455,56 @@ static void read_query_value(struct faults *faults, const struct field *field, c
         if (errno || end == text || *end || strchr(" \t\n\v\f\r+", *text)) {
             add_fault(faults, field->name, FAULT_NOT_INTEGER, NULL);
         } else {
-            read_integer(faults, field, integer, value);
+            validate_integer(faults, field, integer, value);
         }
         break;
     case FIELD_BOOLEAN:
         if (!strcmp(text, "true") || !strcmp(text, "false")) {
-            value_set_boolean(value, *text == 't');
+            field_set_boolean(value, *text == 't');
         } else {
             add_fault(faults, field->name, FAULT_NOT_BOOLEAN, NULL);
         }
         break;
     case FIELD_STRING:
-        read_string(faults, field, text, strlen(text), value);
+        validate_string(faults, field, text, strlen(text), value);
         break;
     case FIELD_TIME:
-        read_time(faults, field, text, strlen(text), value);
+        parse_time_value(faults, field, text, strlen(text), value);
         break;
     case FIELD_DECIMAL:
     case FIELD_STRINGS:
     case FIELD_RECORDS:
-    case FIELD_RECORD: /* stand in replies only */
+    case FIELD_RECORD: /* used only in replies */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
 }
 
-static bool decode_value(const struct field *field, char *text)
-{
-    if (request_decode(text, true)) {
-        return true;
-    }
-    *text = '\0';
-    return field && (field->flags & FIELD_ANY_STRING);
-}
-
-static void read_pair(struct faults *faults, const struct field *fields, char *pair,
-                      struct value *values, bool *seen)
+static void parse_query_pair(struct faults *faults, const struct field *fields, char *pair,
+                             struct value *values, bool *seen)
 {
     char *text = pair + strcspn(pair, "=");
     if (*text) {
         *text++ = '\0';
     }
-    bool named = request_decode(pair, true);
-    const struct field *field = named ? find_field(fields, pair) : NULL;
-    if (!named || !decode_value(field, text)) {
-        add_fault(faults, utf8_valid(pair, strlen(pair)) ? shown_name(faults->arena, pair) : "?",
+    bool is_valid = request_decode(pair, true);
+    const struct field *field = is_valid ? find_field_by_name(fields, pair) : NULL;
+    if (is_valid && !request_decode(text, true)) {
+        *text = '\0';
+        is_valid = field && (field->flags & FIELD_ANY_STRING); /* counts as an empty string */
+    }
+    if (!is_valid) {
+        add_fault(faults, utf8_valid(pair, strlen(pair)) ? truncate_name(faults->arena, pair) : "?",
                   FAULT_INVALID_UTF8, NULL);
         return;
     }
     if (!field) {
-        add_unknown(faults, pair);
+        add_unknown_name(faults, pair);
     } else if (seen[field - fields]) {
         add_fault(faults, field->name, FAULT_REPEATED, NULL);
     } else {
         seen[field - fields] = true;
-        read_query_value(faults, field, text, &values[field - fields]);
+        parse_query_value(faults, field, text, &values[field - fields]);
     }
 }
 
@@ -519,35 +517,18 @@ struct error *fields_read_query(struct arena *arena, const struct field *fields,
     char *rest = arena_string(arena, query);
     for (char *pair; (pair = strsep(&rest, "&"));) {
         if (*pair) {
-            read_pair(&faults, fields, pair, values, seen);
+            parse_query_pair(&faults, fields, pair, values, seen);
         }
     }
-    complete(&faults, fields, values, seen);
+    check_missing_fields(&faults, fields, values, seen);
     *values_r = values;
     return faults.error;
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-static void write_strings(struct jsonw *json, const char *key, const struct value *value)
-{
-    jsonw_open_array(json, key);
-    for (size_t i = 0; i < value->strings.count; i++) {
-        jsonw_string(json, NULL, value->strings.items[i]);
-    }
-    jsonw_close_array(json);
-}
-
-static void write_records(struct jsonw *json, const struct field *field, const struct value *value)
-{
-    jsonw_open_array(json, field->name);
-    for (size_t i = 0; i < value->records.count; i++) {
-        fields_write(json, NULL, field->fields, value->records.items[i]);
-    }
-    jsonw_close_array(json);
-}
-
-static void write_value(struct jsonw *json, const struct field *field, const struct value *value)
+static void write_field_value(struct jsonw *json, const struct field *field,
+                              const struct value *value)
 {
     switch (field->type) {
     case FIELD_STRING:
@@ -566,10 +547,18 @@ static void write_value(struct jsonw *json, const struct field *field, const str
         jsonw_time(json, field->name, value->integer);
         break;
     case FIELD_STRINGS:
-        write_strings(json, field->name, value);
+        jsonw_open_array(json, field->name);
+        for (size_t i = 0; i < value->strings.count; i++) {
+            jsonw_string(json, NULL, value->strings.items[i]);
+        }
+        jsonw_close_array(json);
         break;
     case FIELD_RECORDS:
-        write_records(json, field, value);
+        jsonw_open_array(json, field->name);
+        for (size_t i = 0; i < value->records.count; i++) {
+            fields_write(json, NULL, field->fields, value->records.items[i]);
+        }
+        jsonw_close_array(json);
         break;
     case FIELD_RECORD:
         fields_write(json, field->name, field->fields, value->record);
@@ -587,7 +576,7 @@ void fields_write(struct jsonw *json, const char *key, const struct field *field
             continue;
         }
         if (values[i].state == VALUE_SET) {
-            write_value(json, &fields[i], &values[i]);
+            write_field_value(json, &fields[i], &values[i]);
         } else {
             jsonw_null(json, fields[i].name);
         }

@@ -1,4 +1,5 @@
-/* See json_strict.h. One pass without recursion; numbers in comments are sections of RFC 8259. */
+/* See json_strict.h. Scans the text once, without recursion. Numbers in comments are sections of
+ * RFC 8259. */
 #include "http/json_strict.h"
 
 #include "base/utf8.h"
@@ -13,31 +14,31 @@ enum {
     INT64_DIGITS = 19,
 };
 
-/* The next token that the grammar allows; white space may stand before each. */
+/* The next token that the grammar allows; white space may precede it. */
 enum next {
     NEXT_VALUE,
     NEXT_ITEM_OR_CLOSE, /* after [ */
     NEXT_NAME,
     NEXT_NAME_OR_CLOSE,  /* after { */
-    NEXT_COMMA_OR_CLOSE, /* after a value; or the end of the text if no bracket is open */
+    NEXT_COMMA_OR_CLOSE, /* after a value; at nesting 0, the text may end */
 };
 
 struct scan {
     const char *text;
     size_t length, at;
     size_t members;
-    uint64_t objects; /* one bit per open bracket, the innermost lowest; set for an object */
+    uint64_t objects; /* one bit per open bracket, lowest: innermost; 1: object, 0: array */
     int nesting;
-    const char *fault; /* NULL: none yet */
+    const char *fault; /* NULL: no fault so far */
 };
 
 _Static_assert(JSON_STRICT_NESTING_MAX <= 64, "`objects` has one bit per open bracket");
 
-/* --- characters ------------------------------------------------------------------------------ */
+/* --- character classes ----------------------------------------------------------------------- */
 
 enum { PLAIN = 1, SPACE = 2, DIGIT = 4, HEX = 8, SIMPLE_ESCAPE = 16 };
 
-/* PLAIN is ASCII that stands for itself in a string (7). */
+/* PLAIN: ASCII characters that a string may contain without an escape (7). */
 static const unsigned char classes[UINT8_MAX + 1] = {
     ['\t'] = SPACE,
     ['\n'] = SPACE,
@@ -66,13 +67,13 @@ static const unsigned char classes[UINT8_MAX + 1] = {
     ['u' ... 0x7F] = PLAIN,
 };
 
-static bool is(int class, char c)
+static bool has_class(int class, char c)
 {
     return classes[(unsigned char)c] & class;
 }
 
-/* Returns NUL at the end of the text: the grammar allows NUL nowhere. */
-static char peek(const struct scan *scan)
+/* Returns the next character; NUL, which the grammar allows nowhere, at the end of the text. */
+static char peek_char(const struct scan *scan)
 {
     if (scan->at < scan->length) {
         return scan->text[scan->at];
@@ -85,17 +86,17 @@ static void set_fault(struct scan *scan, const char *fault)
     scan->fault = scan->at < scan->length ? fault : "unexpected end of text";
 }
 
-static void pass_space(struct scan *scan)
+static void skip_space(struct scan *scan)
 {
-    while (is(SPACE, peek(scan))) {
+    while (has_class(SPACE, peek_char(scan))) {
         scan->at++;
     }
 }
 
 /* --- strings (7) ----------------------------------------------------------------------------- */
 
-/* The code unit of the \uXXXX at the cursor, -1 if there is none. */
-static int32_t code_unit(const struct scan *scan)
+/* Returns the code unit of the \uXXXX at the current position; -1 if there is none. */
+static int32_t parse_code_unit(const struct scan *scan)
 {
     const char *at = scan->text + scan->at;
     if (scan->length - scan->at < ESCAPE_LENGTH || at[0] != '\\' || at[1] != 'u') {
@@ -103,23 +104,23 @@ static int32_t code_unit(const struct scan *scan)
     }
     int32_t unit = 0;
     for (int i = 2; i < ESCAPE_LENGTH; i++) {
-        if (!is(HEX, at[i])) {
+        if (!has_class(HEX, at[i])) {
             return -1;
         }
-        int digit = is(DIGIT, at[i]) ? at[i] - '0' : (at[i] | ' ') - 'a' + 10;
+        int digit = has_class(DIGIT, at[i]) ? at[i] - '0' : (at[i] | ' ') - 'a' + 10;
         unit = unit << HEX_BITS | digit;
     }
     return unit;
 }
 
-/* Passes over one escape: a surrogate only together with its other half. */
-static void pass_escape(struct scan *scan, bool *nul)
+/* Skips one escape, or a surrogate pair of two escapes. Sets *nul if the escape encodes NUL. */
+static void skip_escape(struct scan *scan, bool *nul)
 {
-    if (scan->length - scan->at >= 2 && is(SIMPLE_ESCAPE, scan->text[scan->at + 1])) {
+    if (scan->length - scan->at >= 2 && has_class(SIMPLE_ESCAPE, scan->text[scan->at + 1])) {
         scan->at += 2;
         return;
     }
-    int32_t unit = code_unit(scan);
+    int32_t unit = parse_code_unit(scan);
     if (unit < 0) {
         scan->fault = "unknown escape sequence";
         return;
@@ -127,7 +128,7 @@ static void pass_escape(struct scan *scan, bool *nul)
     *nul |= unit == 0;
     scan->at += ESCAPE_LENGTH;
     if (unit >= 0xD800 && unit <= 0xDBFF) {
-        int32_t low = code_unit(scan);
+        int32_t low = parse_code_unit(scan);
         if (low < 0xDC00 || low > 0xDFFF) {
             scan->fault = "unpaired surrogate";
             return;
@@ -138,10 +139,10 @@ static void pass_escape(struct scan *scan, bool *nul)
     }
 }
 
-/* True if each of eight bytes is plain. Uses haszero() and hasless() of "Bit Twiddling Hacks"
- * (Anderson). They are exact here although a borrow can reach the next byte: only a byte that is
- * not plain borrows. */
-static bool is_plain_word(const char *bytes)
+/* True if all of the next eight bytes are PLAIN. Tests them at once with haszero() and hasless() of
+ * "Bit Twiddling Hacks" (Anderson). Their borrows do not cause wrong results here, because only
+ * bytes that are not PLAIN borrow from the next byte. */
+static bool are_plain_bytes(const char *bytes)
 {
     const uint64_t ones = UINT64_MAX / UINT8_MAX, highs = ones << 7;
     uint64_t word;
@@ -150,44 +151,40 @@ static bool is_plain_word(const char *bytes)
     return !((word | (word - ones * ' ') | (quote - ones) | (backslash - ones)) & highs);
 }
 
-static void pass_plain(struct scan *scan)
+static void skip_plain(struct scan *scan)
 {
     const char *text = scan->text;
     size_t at = scan->at, length = scan->length;
-    while (length - at >= sizeof(uint64_t) && is_plain_word(text + at)) {
+    while (length - at >= sizeof(uint64_t) && are_plain_bytes(text + at)) {
         at += sizeof(uint64_t);
     }
-    while (at < length && is(PLAIN, text[at])) {
+    while (at < length && has_class(PLAIN, text[at])) {
         at++;
     }
     scan->at = at;
 }
 
-static void pass_beyond_ascii(struct scan *scan)
+/* Skips a string. Sets *nul if it contains an escaped NUL. */
+static void skip_string(struct scan *scan, bool *nul)
 {
-    size_t end = utf8_pass_beyond_ascii(scan->text, scan->length, scan->at);
-    if (end == scan->at) {
-        scan->fault = "invalid UTF-8";
-    }
-    scan->at = end;
-}
-
-static void pass_string(struct scan *scan, bool *nul)
-{
-    scan->at++; /* skips the opening quote */
+    scan->at++; /* the opening quote */
     for (;;) {
-        pass_plain(scan);
-        char c = peek(scan);
+        skip_plain(scan);
+        char c = peek_char(scan);
         if (c == '"') {
             scan->at++;
             return;
         }
         if (c == '\\') {
-            pass_escape(scan, nul);
+            skip_escape(scan, nul);
         } else if ((unsigned char)c < ' ') {
             set_fault(scan, "control character in a string");
         } else {
-            pass_beyond_ascii(scan);
+            size_t end = utf8_skip_non_ascii(scan->text, scan->length, scan->at);
+            if (end == scan->at) {
+                scan->fault = "invalid UTF-8";
+            }
+            scan->at = end;
         }
         if (scan->fault) {
             return;
@@ -197,10 +194,10 @@ static void pass_string(struct scan *scan, bool *nul)
 
 /* --- numbers (6) and literals (3) ------------------------------------------------------------ */
 
-static size_t pass_digits(struct scan *scan)
+static size_t skip_digits(struct scan *scan)
 {
     size_t start = scan->at;
-    while (is(DIGIT, peek(scan))) {
+    while (has_class(DIGIT, peek_char(scan))) {
         scan->at++;
     }
     if (scan->at == start) {
@@ -209,7 +206,7 @@ static size_t pass_digits(struct scan *scan)
     return scan->at - start;
 }
 
-/* True if int64_t holds the number of these digits, which have no leading zero. */
+/* True if the number with these digits, which have no leading zero, fits into int64_t. */
 static bool fits_int64(const char *digits, size_t count, bool negative)
 {
     const char *greatest = negative ? "9223372036854775808" : "9223372036854775807";
@@ -217,33 +214,33 @@ static bool fits_int64(const char *digits, size_t count, bool negative)
            (count == INT64_DIGITS && memcmp(digits, greatest, INT64_DIGITS) <= 0);
 }
 
-static void pass_number(struct scan *scan)
+static void skip_number(struct scan *scan)
 {
-    bool negative = peek(scan) == '-';
+    bool negative = peek_char(scan) == '-';
     scan->at += negative;
     const char *digits = scan->text + scan->at;
-    size_t count = pass_digits(scan);
+    size_t count = skip_digits(scan);
     if (count > 1 && *digits == '0') {
         scan->fault = "number with a leading zero";
     }
-    bool whole = true;
-    if (!scan->fault && peek(scan) == '.') {
-        whole = false;
+    bool is_integer = true;
+    if (!scan->fault && peek_char(scan) == '.') {
+        is_integer = false;
         scan->at++;
-        pass_digits(scan);
+        skip_digits(scan);
     }
-    if (!scan->fault && (peek(scan) | ' ') == 'e') {
-        whole = false;
+    if (!scan->fault && (peek_char(scan) | ' ') == 'e') {
+        is_integer = false;
         scan->at++;
-        scan->at += peek(scan) == '+' || peek(scan) == '-';
-        pass_digits(scan);
+        scan->at += peek_char(scan) == '+' || peek_char(scan) == '-';
+        skip_digits(scan);
     }
-    if (!scan->fault && whole && !fits_int64(digits, count, negative)) {
+    if (!scan->fault && is_integer && !fits_int64(digits, count, negative)) {
         scan->fault = "integer does not fit into 64 bits";
     }
 }
 
-static void pass_literal(struct scan *scan, const char *literal)
+static void skip_literal(struct scan *scan, const char *literal)
 {
     size_t length = strlen(literal);
     if (scan->length - scan->at < length || memcmp(scan->text + scan->at, literal, length) != 0) {
@@ -255,7 +252,7 @@ static void pass_literal(struct scan *scan, const char *literal)
 
 /* --- structure (2, 4, 5) --------------------------------------------------------------------- */
 
-static enum next open_bracket(struct scan *scan, bool object)
+static enum next enter_bracket(struct scan *scan, bool object)
 {
     if (scan->nesting == JSON_STRICT_NESTING_MAX) {
         scan->fault = "nesting too deep";
@@ -266,7 +263,7 @@ static enum next open_bracket(struct scan *scan, bool object)
     return object ? NEXT_NAME_OR_CLOSE : NEXT_ITEM_OR_CLOSE;
 }
 
-static enum next close_bracket(struct scan *scan)
+static enum next leave_bracket(struct scan *scan)
 {
     scan->at++;
     scan->nesting--;
@@ -274,42 +271,42 @@ static enum next close_bracket(struct scan *scan)
     return NEXT_COMMA_OR_CLOSE;
 }
 
-static enum next pass_value(struct scan *scan)
+static enum next skip_value(struct scan *scan)
 {
-    char c = peek(scan);
+    char c = peek_char(scan);
     if (c == '"') {
-        pass_string(scan, &(bool){false});
+        skip_string(scan, &(bool){false});
     } else if (c == '{' || c == '[') {
-        return open_bracket(scan, c == '{');
-    } else if (c == '-' || is(DIGIT, c)) {
-        pass_number(scan);
+        return enter_bracket(scan, c == '{');
+    } else if (c == '-' || has_class(DIGIT, c)) {
+        skip_number(scan);
     } else if (c == 't') {
-        pass_literal(scan, "true");
+        skip_literal(scan, "true");
     } else if (c == 'f') {
-        pass_literal(scan, "false");
+        skip_literal(scan, "false");
     } else if (c == 'n') {
-        pass_literal(scan, "null");
+        skip_literal(scan, "null");
     } else {
         set_fault(scan, "value expected");
     }
     return NEXT_COMMA_OR_CLOSE;
 }
 
-static enum next pass_name(struct scan *scan)
+static enum next skip_member_name(struct scan *scan)
 {
     bool nul = false;
-    if (peek(scan) != '"') {
+    if (peek_char(scan) != '"') {
         set_fault(scan, "name expected");
         return NEXT_NAME;
     }
-    pass_string(scan, &nul);
+    skip_string(scan, &nul);
     if (scan->fault) {
         return NEXT_NAME;
     }
-    pass_space(scan);
+    skip_space(scan);
     if (nul) {
         scan->fault = "NUL in a name";
-    } else if (peek(scan) != ':') {
+    } else if (peek_char(scan) != ':') {
         set_fault(scan, "colon expected after a name");
     }
     scan->at++;
@@ -317,31 +314,31 @@ static enum next pass_name(struct scan *scan)
     return NEXT_VALUE;
 }
 
-static enum next pass_token(struct scan *scan, enum next next)
+static enum next skip_token(struct scan *scan, enum next next)
 {
     bool object = scan->objects & 1;
-    char c = peek(scan);
+    char c = peek_char(scan);
     switch (next) {
     case NEXT_VALUE:
         break;
     case NEXT_ITEM_OR_CLOSE:
-        return c == ']' ? close_bracket(scan) : pass_value(scan);
+        return c == ']' ? leave_bracket(scan) : skip_value(scan);
     case NEXT_NAME:
-        return pass_name(scan);
+        return skip_member_name(scan);
     case NEXT_NAME_OR_CLOSE:
-        return c == '}' ? close_bracket(scan) : pass_name(scan);
+        return c == '}' ? leave_bracket(scan) : skip_member_name(scan);
     case NEXT_COMMA_OR_CLOSE:
         if (c == ',') {
             scan->at++;
             return object ? NEXT_NAME : NEXT_VALUE;
         }
         if (c == (object ? '}' : ']')) {
-            return close_bracket(scan);
+            return leave_bracket(scan);
         }
         set_fault(scan, "comma or closing bracket expected after a value");
         return next;
     }
-    return pass_value(scan);
+    return skip_value(scan);
 }
 
 const char *json_strict_check(const char *text, size_t length, size_t *members_r)
@@ -349,10 +346,10 @@ const char *json_strict_check(const char *text, size_t length, size_t *members_r
     struct scan scan = {.text = text, .length = length};
     enum next next = NEXT_VALUE;
     do {
-        pass_space(&scan);
-        next = pass_token(&scan, next);
+        skip_space(&scan);
+        next = skip_token(&scan, next);
     } while (!scan.fault && (scan.nesting || next != NEXT_COMMA_OR_CLOSE));
-    pass_space(&scan);
+    skip_space(&scan);
     if (!scan.fault && scan.at < length) {
         scan.fault = "text after the value";
     }

@@ -14,23 +14,23 @@ enum {
     MALFORMED = -1,
 };
 
-/* How much a language is wanted, and how early in the field that is said. */
+/* Weight of a language in Accept-Language, and the position of the range that sets it. */
 struct preference {
-    int weight; /* thousandths; MALFORMED: not said */
-    int place;
+    int weight; /* thousandths; MALFORMED: not named */
+    int position;
 };
 
-/* Whether a range such as "en-GB" names the language. */
-static bool names(const char *range, size_t length, const char *tag)
+/* True if a range such as "en-GB" names the language `tag` or a variant of it. */
+static bool is_range_of(const char *range, size_t length, const char *tag)
 {
     size_t tag_length = strlen(tag);
     return length >= tag_length && !strncasecmp(range, tag, tag_length) &&
            (length == tag_length || range[tag_length] == '-');
 }
 
-/* The number of a weight, RFC 9110 12.4.2: 0 or 1, and up to three decimals, which behind 1 are 0. Moves
- * past it. */
-static int take_number(const char **at)
+/* Parses a weight (RFC 9110 12.4.2) and moves *at past it: 0 or 1, then up to three decimals, which
+ * are zero after 1. Returns thousandths, or MALFORMED. */
+static int parse_weight(const char **at)
 {
     if (**at != '0' && **at != '1') {
         return MALFORMED;
@@ -46,9 +46,9 @@ static int take_number(const char **at)
     return weight <= WEIGHT_FULL ? weight : MALFORMED;
 }
 
-/* The weight of what stands behind a range's name, ";q=0.5" with spaces around the semicolon or nothing,
- * as far as the next comma. There is no other parameter. */
-static int take_weight(const char *at)
+/* Parses the weight after a language range: ";q=0.5" with optional spaces, up to the next comma.
+ * Without it the weight is 1. Any other parameter is malformed. */
+static int parse_weight_parameter(const char *at)
 {
     int weight = WEIGHT_FULL;
     at += strspn(at, " \t");
@@ -58,23 +58,23 @@ static int take_weight(const char *at)
             return MALFORMED;
         }
         at += 2;
-        weight = take_number(&at);
+        weight = parse_weight(&at);
         at += strspn(at, " \t");
     }
     return *at && *at != ',' ? MALFORMED : weight;
 }
 
-/* What the field says of a language. */
-static struct preference preference_of(const char *field, const char *tag)
+/* Returns the preference for a language, taken from a range that names it, or else from "*". */
+static struct preference find_preference(const char *field, const char *tag)
 {
     struct preference named = {MALFORMED, INT_MAX}, any = {0, INT_MAX};
-    int place = 0;
-    for (const char *range = field; *range; place++) {
+    int position = 0;
+    for (const char *range = field; *range; position++) {
         range += strspn(range, " \t,");
         size_t length = strcspn(range, " \t;,");
-        int weight = take_weight(range + length);
-        if (names(range, length, tag) && weight > named.weight) {
-            named = (struct preference){weight, place};
+        int weight = parse_weight_parameter(range + length);
+        if (is_range_of(range, length, tag) && weight > named.weight) {
+            named = (struct preference){weight, position};
         } else if (length == 1 && *range == '*' && weight > any.weight) {
             any.weight = weight;
         }
@@ -86,14 +86,14 @@ static struct preference preference_of(const char *field, const char *tag)
 enum config_language language_choose(const char *accept_language, enum config_language standard)
 {
     enum config_language best = standard;
-    struct preference best_preference = preference_of(accept_language, language_tags[standard]);
+    struct preference best_preference = find_preference(accept_language, language_tags[standard]);
     for (int i = 0; i < LANGUAGE_COUNT; i++) {
-        struct preference here = preference_of(accept_language, language_tags[i]);
-        bool sooner = here.weight > 0 && here.weight == best_preference.weight &&
-                      here.place < best_preference.place;
-        if (here.weight > best_preference.weight || sooner) {
+        struct preference preference = find_preference(accept_language, language_tags[i]);
+        bool is_earlier = preference.weight > 0 && preference.weight == best_preference.weight &&
+                          preference.position < best_preference.position;
+        if (preference.weight > best_preference.weight || is_earlier) {
             best = (enum config_language)i;
-            best_preference = here;
+            best_preference = preference;
         }
     }
     return best;

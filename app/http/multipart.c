@@ -1,9 +1,9 @@
 /*
  * See multipart.h.
  *
- * A delimiter is CR LF "--" boundary, also at the beginning of the body, where nothing stands before it:
- * the buffer begins with a CR LF of ours. What is in front of the first delimiter (the preamble) and
- * behind the last one (the epilogue) means nothing.
+ * A delimiter is CR LF "--" boundary. The first delimiter may begin the body without CR LF;
+ * therefore the buffer initially contains CR LF. The text before the first delimiter (preamble) and
+ * after the last one (epilogue) is ignored.
  */
 #include "http/multipart.h"
 
@@ -18,8 +18,8 @@ enum { DELIMITER_MAX = 4 + MULTIPART_BOUNDARY_MAX };
 enum state {
     IN_PREAMBLE,
     IN_PART,
-    BEHIND_PART, /* at the delimiter that ends it */
-    AT_END,      /* the last delimiter has come */
+    BEHIND_PART, /* at the delimiter after the part */
+    AT_END,      /* behind the last delimiter */
 };
 
 struct multipart {
@@ -30,51 +30,51 @@ struct multipart {
     size_t parts, header_left;
     char delimiter[DELIMITER_MAX + 1];
     size_t delimiter_length;
-    size_t begin, end; /* of the bytes in the buffer that have not been handed out */
+    size_t begin, end; /* range of the buffered bytes that have not been consumed */
     char buffer[MULTIPART_BUFFER];
 };
 
-static struct error *invalid(const struct multipart *form, const char *why)
+static struct error *new_invalid_form(const struct multipart *form, const char *why)
 {
     return error_new(form->arena, ERR_INVALID_MULTIPART, "%s", why);
 }
 
 /* --- the buffer ------------------------------------------------------------------------------ */
 
-static size_t held(const struct multipart *form)
+static size_t buffered_length(const struct multipart *form)
 {
     return form->end - form->begin;
 }
 
-/* Fills the buffer behind what it holds, which moves to its beginning. */
-static void fill(struct multipart *form)
+/* Moves the buffered bytes to the beginning of the buffer and reads more behind them. */
+static void fill_buffer(struct multipart *form)
 {
-    memmove(form->buffer, form->buffer + form->begin, held(form));
+    memmove(form->buffer, form->buffer + form->begin, buffered_length(form));
     form->end -= form->begin;
     form->begin = 0;
     if (!form->input_ended) {
-        size_t room = sizeof form->buffer - form->end;
-        size_t got = form->input.read(form->input.source, form->buffer + form->end, room);
-        form->input_ended = !got;
-        form->end += got;
+        size_t space = sizeof form->buffer - form->end;
+        size_t length = form->input.read(form->input.source, form->buffer + form->end, space);
+        form->input_ended = !length;
+        form->end += length;
     }
 }
 
-/* Makes sure that `length` bytes are held. */
-static struct error *need(struct multipart *form, size_t length)
+/* Reads until at least `length` bytes are buffered. */
+static struct error *ensure_buffered(struct multipart *form, size_t length)
 {
-    while (held(form) < length) {
+    while (buffered_length(form) < length) {
         if (form->input_ended) {
-            return invalid(form, "the body was cut off");
+            return new_invalid_form(form, "the body is incomplete");
         }
-        fill(form);
+        fill_buffer(form);
     }
     return NULL;
 }
 
 /* --- opening --------------------------------------------------------------------------------- */
 
-static bool is_form(const char *content_type)
+static bool is_multipart_type(const char *content_type)
 {
     static const char form[] = "multipart/form-data";
     const char *rest = content_type + strspn(content_type, " \t");
@@ -82,8 +82,8 @@ static bool is_form(const char *content_type)
     return !strncasecmp(rest, form, length) && strchr("; \t", rest[length]);
 }
 
-/* RFC 2046 5.1.1 */
-static bool is_boundary(const struct parameter *boundary)
+/* True if the boundary has the form that RFC 2046 5.1.1 requires. */
+static bool is_valid_boundary(const struct parameter *boundary)
 {
     static const char characters[] =
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -97,15 +97,15 @@ struct error *multipart_open(struct request *request, struct multipart **form_r)
 {
     const char *content_type = request->headers.content_type;
     struct parameter boundary;
-    if (!is_form(content_type)) {
+    if (!is_multipart_type(content_type)) {
         return error_new(request->arena, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
     struct multipart *form = arena_alloc(request->arena, sizeof *form);
     form->arena = request->arena;
     form->input = request->input;
     if (!parameters_find(request->arena, content_type, "boundary", &boundary) ||
-        !is_boundary(&boundary)) {
-        return invalid(form, "no boundary, or one that is none");
+        !is_valid_boundary(&boundary)) {
+        return new_invalid_form(form, "missing or invalid boundary");
     }
     memcpy(form->delimiter, "\r\n--", 4);
     memcpy(form->delimiter + 4, boundary.bytes, boundary.length);
@@ -117,8 +117,8 @@ struct error *multipart_open(struct request *request, struct multipart **form_r)
     return NULL;
 }
 
-/* Where the delimiter begins, NULL if it is not whole in these bytes. Few of them are CR, which is found at
- * the speed of memory. */
+/* Finds a complete delimiter; NULL if there is none. Searches for CR first, which is rare, so that
+ * memchr() skips most bytes fast. */
 static const char *find_delimiter(const struct multipart *form, const char *bytes, size_t length)
 {
     const char *end = bytes + length;
@@ -132,17 +132,19 @@ static const char *find_delimiter(const struct multipart *form, const char *byte
     return NULL;
 }
 
-/* --- bytes ----------------------------------------------------------------------------------- */
+/* --- content of parts ------------------------------------------------------------------------ */
 
-/* Bytes up to the next delimiter, as many as are here; 0 if that comes first. */
-static struct error *read_bytes(struct multipart *form, const char **bytes_r, size_t *length_r)
+/* Returns the buffered bytes up to the next delimiter, reading more if necessary. *length_r is 0 if
+ * the delimiter comes next. */
+static struct error *read_content(struct multipart *form, const char **bytes_r, size_t *length_r)
 {
     for (;;) {
         const char *bytes = form->buffer + form->begin;
-        const char *found = find_delimiter(form, bytes, held(form));
-        /* The last few may be the beginning of a delimiter. */
+        const char *found = find_delimiter(form, bytes, buffered_length(form));
+        /* The last bytes may be the beginning of a delimiter. */
         size_t tail = form->delimiter_length - 1;
-        size_t length = found ? (size_t)(found - bytes) : held(form) > tail ? held(form) - tail : 0;
+        size_t rest = buffered_length(form) > tail ? buffered_length(form) - tail : 0;
+        size_t length = found ? (size_t)(found - bytes) : rest;
         if (length || found) {
             *bytes_r = bytes;
             *length_r = length;
@@ -150,9 +152,9 @@ static struct error *read_bytes(struct multipart *form, const char **bytes_r, si
             return NULL;
         }
         if (form->input_ended) {
-            return invalid(form, "the body was cut off");
+            return new_invalid_form(form, "the body is incomplete");
         }
-        fill(form);
+        fill_buffer(form);
     }
 }
 
@@ -162,39 +164,40 @@ struct error *multipart_read(struct multipart *form, const char **bytes_r, size_
     if (form->state != IN_PART) {
         return NULL;
     }
-    struct error *error = read_bytes(form, bytes_r, length_r);
+    struct error *error = read_content(form, bytes_r, length_r);
     if (!error && !*length_r) {
         form->state = BEHIND_PART;
     }
     return error;
 }
 
-/* Passes over what is left of the preamble, or of a part. */
-static struct error *skip(struct multipart *form)
+/* Skips the rest of the preamble or of the part. */
+static struct error *skip_content(struct multipart *form)
 {
     const char *bytes;
     size_t length = 1;
     struct error *error = NULL;
     while (!error && length && form->state != BEHIND_PART) {
-        error = read_bytes(form, &bytes, &length);
+        error = read_content(form, &bytes, &length);
     }
     return error;
 }
 
 /* --- header lines ---------------------------------------------------------------------------- */
 
-/* Takes one line off the buffer, without its CR LF. */
-static struct error *read_line(struct multipart *form, const char **line_r)
+/* Reads one header line and removes it from the buffer. *line_r has no CR LF. */
+static struct error *read_header_line(struct multipart *form, const char **line_r)
 {
     const char *end = NULL;
-    for (size_t looked_at = 0; !end;) {
-        end = memmem(form->buffer + form->begin + looked_at, held(form) - looked_at, "\r\n", 2);
-        if (!end && held(form) > form->header_left) {
-            return invalid(form, "the headers of parts are too long");
+    for (size_t searched = 0; !end;) {
+        end = memmem(form->buffer + form->begin + searched, buffered_length(form) - searched,
+                     "\r\n", 2);
+        if (!end && buffered_length(form) > form->header_left) {
+            return new_invalid_form(form, "the headers of parts are too long");
         }
         if (!end) {
-            looked_at = held(form) ? held(form) - 1 : 0;
-            struct error *error = need(form, held(form) + 1);
+            searched = buffered_length(form) ? buffered_length(form) - 1 : 0;
+            struct error *error = ensure_buffered(form, buffered_length(form) + 1);
             if (error) {
                 return error;
             }
@@ -202,7 +205,7 @@ static struct error *read_line(struct multipart *form, const char **line_r)
     }
     size_t length = (size_t)(end - (form->buffer + form->begin));
     if (length + 2 > form->header_left || memchr(end - length, '\0', length)) {
-        return invalid(form, "the headers of parts are too long, or hold NUL");
+        return new_invalid_form(form, "the headers of parts are too long or contain NUL");
     }
     *line_r = arena_copy(form->arena, end - length, length);
     form->begin += length + 2;
@@ -210,14 +213,14 @@ static struct error *read_line(struct multipart *form, const char **line_r)
     return NULL;
 }
 
-/* Undoes what forms write in place of a quote, or of what would end a line. Other percent signs stand
- * for themselves: nobody encodes those. */
-static struct parameter unescape(struct arena *arena, const struct parameter *name)
+/* Decodes a name: browsers percent-encode quotes and control characters in names, and no other
+ * characters. Any other percent sign stands for itself. */
+static struct parameter decode_form_name(struct arena *arena, const struct parameter *name)
 {
     char *text = arena_copy(arena, name->bytes, name->length);
     size_t length = 0;
     for (const char *at = text; at < text + name->length; at++) {
-        int byte = *at == '%' ? parameters_hex(at + 1) : -1;
+        int byte = *at == '%' ? parameters_parse_hex(at + 1) : -1;
         bool escaped = byte == '"' || byte == 0x7F || (byte >= 0 && byte < ' ');
         text[length++] = (char)(escaped ? byte : *at);
         at += escaped ? 2 : 0;
@@ -232,30 +235,31 @@ static struct error *read_disposition(const struct multipart *form, const char *
     struct parameter value;
     if (strncasecmp(field, "form-data", strlen("form-data")) != 0 ||
         !parameters_find(form->arena, field, "name", &value)) {
-        return invalid(form, "a part without a name");
+        return new_invalid_form(form, "part without a name");
     }
-    part->name = unescape(form->arena, &value);
+    part->name = decode_form_name(form->arena, &value);
     part->is_file = true;
     if (parameters_find_extended(form->arena, field, "filename", &part->file_name)) {
         return NULL;
     }
     part->is_file = parameters_find(form->arena, field, "filename", &value);
     if (part->is_file) {
-        part->file_name = unescape(form->arena, &value);
+        part->file_name = decode_form_name(form->arena, &value);
     }
     return NULL;
 }
 
-/* The header of a part: Content-Disposition matters, what a client says of the type does not. */
-static struct error *read_header(struct multipart *form, struct multipart_part *part)
+/* Reads the header of a part. Uses Content-Disposition and ignores Content-Type, because the
+ * client's type is not trusted. */
+static struct error *read_part_header(struct multipart *form, struct multipart_part *part)
 {
     static const char disposition[] = "Content-Disposition:";
     const char *line = "", *field = NULL;
     struct error *error;
-    while (!(error = read_line(form, &line)) && *line) {
+    while (!(error = read_header_line(form, &line)) && *line) {
         if (!strncasecmp(line, disposition, strlen(disposition))) {
             if (field) {
-                return invalid(form, "a part with two names");
+                return new_invalid_form(form, "part with two Content-Disposition headers");
             }
             field = line + strlen(disposition);
             field += strspn(field, " \t");
@@ -264,40 +268,35 @@ static struct error *read_header(struct multipart *form, struct multipart_part *
     if (error) {
         return error;
     }
-    return field ? read_disposition(form, field, part) : invalid(form, "a part without a name");
+    return field ? read_disposition(form, field, part)
+                 : new_invalid_form(form, "part without a name");
 }
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
-/* Passes over the epilogue: whoever answers has the whole body behind it. */
-static void skip_epilogue(struct multipart *form)
-{
-    while (!form->input_ended) {
-        form->begin = form->end;
-        fill(form);
-    }
-}
-
-/* Takes the delimiter off, at which the buffer stands, and what ends its line. */
+/* Reads the delimiter at the current position, and the rest of its line. */
 static struct error *read_delimiter(struct multipart *form)
 {
     const char *line = "";
-    struct error *error = need(form, form->delimiter_length + 2);
+    struct error *error = ensure_buffered(form, form->delimiter_length + 2);
     if (error) {
         return error;
     }
     form->begin += form->delimiter_length;
     if (!memcmp(form->buffer + form->begin, "--", 2)) {
         form->state = AT_END;
-        skip_epilogue(form);
+        while (!form->input_ended) { /* reads the whole body before the reply is sent */
+            form->begin = form->end;
+            fill_buffer(form);
+        }
         return NULL;
     }
-    error = read_line(form, &line);
+    error = read_header_line(form, &line);
     if (!error && line[strspn(line, " \t")]) {
-        error = invalid(form, "something behind a delimiter");
+        error = new_invalid_form(form, "text after a delimiter");
     }
     if (!error && ++form->parts > MULTIPART_PARTS_MAX) {
-        error = invalid(form, "too many parts");
+        error = new_invalid_form(form, "too many parts");
     }
     form->state = IN_PART;
     return error;
@@ -310,7 +309,7 @@ struct error *multipart_next(struct multipart *form, struct multipart_part *part
     if (form->state == AT_END) {
         return NULL;
     }
-    struct error *error = skip(form);
+    struct error *error = skip_content(form);
     if (!error) {
         error = read_delimiter(form);
     }
@@ -318,5 +317,5 @@ struct error *multipart_next(struct multipart *form, struct multipart_part *part
         return error;
     }
     *found_r = true;
-    return read_header(form, part_r);
+    return read_part_header(form, part_r);
 }

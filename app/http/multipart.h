@@ -1,21 +1,21 @@
 /*
- * Multipart: a form that a client sends piece by piece (multipart/form-data: RFC 7578, RFC 2046 5.1),
- * read as it arrives. Whatever the client sends, what is held of it is a buffer, and the header lines.
+ * Multipart: parses a multipart/form-data body (RFC 7578, RFC 2046 5.1) while it arrives. Memory is
+ * bounded: one buffer and the header lines of the parts, whatever the client sends.
  *
  *     error = multipart_open(request, &form);
  *     while (!error && !(error = multipart_next(form, &part, &found)) && found) {
  *         while (!(error = multipart_read(form, &bytes, &length)) && length) { … }
  *     }
  *
- * A form is good only if it is there to its end: a body that was cut off is an error, in the last
- * multipart_read() or multipart_next(). What a client wrote into names is undone: quoting, quotes and control
- * characters that are percent-encoded (WHATWG HTML 4.10.22.8), the extended form of RFC 8187.
+ * A truncated body is an error, returned by the last multipart_read() or multipart_next(). Names
+ * are decoded: quoting, percent-encoded quotes and control characters (WHATWG HTML 4.10.22.8), and
+ * the extended form of RFC 8187.
  *
- * Errors are ERR_INVALID_MULTIPART, with what is wrong as the cause.
+ * Errors are ERR_INVALID_MULTIPART; their cause describes the fault.
  *
- * Why not a library: of what Debian 12 has, libmicrohttpd's post processor works on connections of its own
- * daemon alone, gmime builds trees of whole messages over seekable streams, and kcgi's parser comes with
- * kcgi's processes. multipart-parser-c, which others embed, is in no package and not kept up.
+ * No library of Debian 12 fits: libmicrohttpd's post processor requires connections of its own
+ * daemon, gmime builds trees of whole messages from seekable streams, and kcgi's parser requires
+ * kcgi's processes. multipart-parser-c, often embedded, is not packaged and not maintained.
  */
 #ifndef HTTP_MULTIPART_H
 #define HTTP_MULTIPART_H
@@ -34,21 +34,24 @@ enum {
 
 struct multipart;
 
-/* A part; what it points to lives as long as the request. */
+/* A part of the form. Its strings live as long as the request. */
 struct multipart_part {
-    struct parameter name; /* of the field */
-    bool is_file;          /* it has a file name, be it an empty one */
+    struct parameter name; /* name of the form field */
+    bool is_file;          /* it has a file name, which may be empty */
     struct parameter file_name;
 };
 
-/* ERR_UNSUPPORTED_MEDIA_TYPE if the request's Content-Type is no form of this kind. */
+/* Prepares to read the form. ERR_UNSUPPORTED_MEDIA_TYPE if Content-Type is not
+ * multipart/form-data. */
 struct error *multipart_open(struct request *request, struct multipart **form_r) MUST_CHECK;
 
-/* The next part, behind whatever is left of the one before. */
+/* Skips the rest of the current part and reads the header of the next one. *found_r is false at the
+ * end of the form. */
 struct error *multipart_next(struct multipart *form, struct multipart_part *part_r,
                              bool *found_r) MUST_CHECK;
 
-/* The next bytes of the part, good until the next call; a length of 0 is its end. */
+/* Reads the next bytes of the part, valid until the next call. *length_r is 0 at the end of the
+ * part. */
 struct error *multipart_read(struct multipart *form, const char **bytes_r,
                              size_t *length_r) MUST_CHECK;
 

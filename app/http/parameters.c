@@ -11,10 +11,11 @@
 
 static const char blanks[] = " \t";
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- parsing --------------------------------------------------------------------------------- */
 
-/* What stands in quotes; `*at` is behind the first, and is moved behind the last. False without one. */
-static bool read_quoted(struct buffer *value, const char **at)
+/* Parses a quoted string. *at is behind the opening quote, and is moved behind the closing one.
+ * Returns false if there is no closing quote. */
+static bool parse_quoted_string(struct buffer *value, const char **at)
 {
     const char *text = *at;
     for (; *text && *text != '"'; text++) {
@@ -27,17 +28,10 @@ static bool read_quoted(struct buffer *value, const char **at)
     return *text == '"';
 }
 
-static void read_token(struct buffer *value, const char **at)
-{
-    size_t length = strcspn(*at, "; \t");
-    buffer_add(value, *at, length);
-    *at += length;
-}
-
-/* The next parameter: its name, and its value in `value`. False if there is none, or what is there is
- * broken. */
-static bool read_parameter(const char **at, const char **name_r, size_t *length_r,
-                           struct buffer *value)
+/* Parses the next parameter: its name to *name_r and *length_r, its value to `value`. Returns false
+ * at the end, or if the parameter is malformed. */
+static bool parse_next_parameter(const char **at, const char **name_r, size_t *length_r,
+                                 struct buffer *value)
 {
     *at += strcspn(*at, ";");
     *at += strspn(*at, "; \t");
@@ -53,9 +47,11 @@ static bool read_parameter(const char **at, const char **name_r, size_t *length_
     buffer_clear(value);
     if (**at == '"') {
         ++*at;
-        return read_quoted(value, at);
+        return parse_quoted_string(value, at);
     }
-    read_token(value, at);
+    size_t token_length = strcspn(*at, "; \t");
+    buffer_add(value, *at, token_length);
+    *at += token_length;
     return true;
 }
 
@@ -66,7 +62,7 @@ bool parameters_find(struct arena *arena, const char *field, const char *name,
     const char *found;
     size_t length;
     buffer_reserve(&value, 1);
-    while (read_parameter(&field, &found, &length, &value)) {
+    while (parse_next_parameter(&field, &found, &length, &value)) {
         if (length == strlen(name) && !strncasecmp(found, name, length)) {
             *value_r = (struct parameter){value.bytes, value.length};
             return true;
@@ -75,24 +71,24 @@ bool parameters_find(struct arena *arena, const char *field, const char *name,
     return false;
 }
 
-static int hex_digit(char c)
+static int hex_digit_value(char c)
 {
     int lower = c | 0x20;
     return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-int parameters_hex(const char *digits)
+int parameters_parse_hex(const char *digits)
 {
-    int high = hex_digit(digits[0]);
-    int low = high < 0 ? -1 : hex_digit(digits[1]);
+    int high = hex_digit_value(digits[0]);
+    int low = high < 0 ? -1 : hex_digit_value(digits[1]);
     return low < 0 ? -1 : high * 16 + low;
 }
 
-/* Undoes percent-encoding, also of NUL. */
-static bool decode(struct buffer *out, const char *text)
+/* Decodes percent-encoding, which may encode NUL. Returns false if it is malformed. */
+static bool decode_extended_value(struct buffer *out, const char *text)
 {
     for (; *text; text++) {
-        int byte = *text == '%' ? parameters_hex(text + 1) : *text;
+        int byte = *text == '%' ? parameters_parse_hex(text + 1) : *text;
         if (*text == '%' && byte < 0) {
             return false;
         }
@@ -114,32 +110,33 @@ bool parameters_find_extended(struct arena *arena, const char *field, const char
     }
     const char *text = strchr(whole.bytes + strlen(charset), '\'');
     buffer_reserve(&value, 1);
-    if (!text || !decode(&value, text + 1) || !utf8_valid(value.bytes, value.length)) {
+    if (!text || !decode_extended_value(&value, text + 1) ||
+        !utf8_valid(value.bytes, value.length)) {
         return false;
     }
     *value_r = (struct parameter){value.bytes, value.length};
     return true;
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- Content-Disposition --------------------------------------------------------------------- */
 
-/* What every recipient takes as it stands: ASCII that ends no string, begins no escape and separates no
- * path. All else is an underscore, one a character. */
-static void add_plain(struct buffer *out, const char *name, size_t length)
+/* Adds the name in characters that every client accepts: printable ASCII without the characters
+ * that quote, escape or separate paths. Each other character becomes an underscore. */
+static void add_ascii_name(struct buffer *out, const char *name, size_t length)
 {
     for (size_t at = 0; at < length;) {
         int32_t character = utf8_next(name, length, &at);
         bool plain = character >= ' ' && character < 0x7F && !strchr("\"\\/%", character);
         if (plain) {
-            buffer_add(out, name + at - 1, 1); /* ASCII is one byte */
+            buffer_add(out, name + at - 1, 1); /* an ASCII character is one byte */
         } else {
             buffer_add_char(out, '_');
         }
     }
 }
 
-/* Percent-encodes all but attr-char (RFC 8187 3.2.1). */
-static void add_extended(struct buffer *out, const char *name, size_t length)
+/* Adds the name in the extended form: percent-encodes every byte but attr-char (RFC 8187 3.2.1). */
+static void add_extended_name(struct buffer *out, const char *name, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)name[i];
@@ -151,12 +148,12 @@ static void add_extended(struct buffer *out, const char *name, size_t length)
     }
 }
 
-const char *parameters_attachment(struct arena *arena, const char *name, size_t length)
+const char *parameters_format_attachment(struct arena *arena, const char *name, size_t length)
 {
     struct buffer out = {.arena = arena};
     buffer_add_string(&out, "attachment; filename=\"");
-    add_plain(&out, name, length);
+    add_ascii_name(&out, name, length);
     buffer_add_string(&out, "\"; filename*=UTF-8''");
-    add_extended(&out, name, length);
+    add_extended_name(&out, name, length);
     return out.bytes;
 }

@@ -1,6 +1,7 @@
 /*
- * Parameters of header fields: `value; name=token; name="quoted"` (RFC 9110 5.6.6), and in the extended
- * form name*=UTF-8''percent%20encoded (RFC 8187). And the one such field that we write.
+ * Parameters of header values: `value; name=token; name="quoted"` (RFC 9110 5.6.6), and the
+ * extended form name*=UTF-8''percent%20encoded (RFC 8187). Also writes Content-Disposition, the one
+ * such header of our replies.
  */
 #ifndef HTTP_PARAMETERS_H
 #define HTTP_PARAMETERS_H
@@ -10,27 +11,28 @@
 
 struct arena;
 
-/* A value; it may hold NUL, and there is one behind it. */
+/* Value of a parameter. It may contain NUL bytes and is followed by one. */
 struct parameter {
     const char *bytes;
     size_t length;
 };
 
-/* The byte that two hexadecimal digits stand for; -1: there are no two. */
-int parameters_hex(const char *digits);
+/* Returns the byte that the two hexadecimal digits encode; -1 if they are not such digits. */
+int parameters_parse_hex(const char *digits);
 
-/* Whether the field has a parameter of that name, whatever its case. In quotes, a backslash takes the
- * meaning from a quote or another backslash and is itself in front of anything else, as browsers have it. */
+/* Finds a parameter by name, ignoring case; false if there is none. In quotes, a backslash escapes
+ * only a quote or a backslash; before any other character it stands for itself, as in browsers. */
 bool parameters_find(struct arena *arena, const char *field, const char *name,
                      struct parameter *value_r);
 
-/* The same in the extended form, decoded; false if it is in another encoding than UTF-8, or broken. */
+/* Finds a parameter in the extended form and decodes it; false if there is none, if it is
+ * malformed, or if its charset is not UTF-8. */
 bool parameters_find_extended(struct arena *arena, const char *field, const char *name,
                               struct parameter *value_r);
 
-/* The value of Content-Disposition (RFC 6266) for whoever saves what is sent under a name in UTF-8: the
- * name itself in the extended form and, for those who do not know that, as much of it as is harmless. */
-const char *parameters_attachment(struct arena *arena, const char *name, size_t length)
+/* Returns the value of Content-Disposition (RFC 6266) for a file name in UTF-8: the name in the
+ * extended form, and an ASCII form of it for clients that do not support the extended form. */
+const char *parameters_format_attachment(struct arena *arena, const char *name, size_t length)
     __attribute__((returns_nonnull));
 
 #endif

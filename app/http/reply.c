@@ -20,7 +20,7 @@ enum {
 void reply_header(struct reply *reply, const char *name, const char *value)
 {
     if (reply->headers_count == REPLY_HEADERS_MAX) {
-        abort(); /* a slip of the code: no answer has so many */
+        abort(); /* programming error: REPLY_HEADERS_MAX is too small */
     }
     reply->headers[reply->headers_count++] = (struct reply_header){name, value};
 }
@@ -71,9 +71,9 @@ void reply_text(struct reply *reply, const char *content_type, const struct buff
 
 static const char blanks[] = " \t";
 
-/* Finds the next tag of a list after commas and blanks. Returns its length; 0 at the end of the
- * list, or if the next item is not a tag. *weak_r tells the caller whether the tag is weak. */
-static size_t next_tag(const char **list, bool *weak_r, const char **tag_r)
+/* Returns the length of the next entity tag of a list, after commas and spaces; 0 at the end of the
+ * list, or if the next item is malformed. *weak_r is true for a weak tag. */
+static size_t parse_next_tag(const char **list, bool *weak_r, const char **tag_r)
 {
     *list += strspn(*list, " \t,");
     *weak_r = !strncmp(*list, "W/", 2);
@@ -86,8 +86,8 @@ static size_t next_tag(const char **list, bool *weak_r, const char **tag_r)
     return !**list || **list == ',' ? (size_t)(end + 1 - *tag_r) : 0;
 }
 
-/* True if the field is "*", or a list of entity tags that contains `tag`. In strong comparison a
- * weak tag never matches (RFC 9110 8.8.3.2). The list is read up to its first malformed item. */
+/* True if the header is "*", or a list that contains `tag`. With `weak_too`, weak tags match too
+ * (weak comparison, RFC 9110 8.8.3.2). The list is read up to its first malformed item. */
 static bool has_tag(const char *list, const char *tag, bool weak_too)
 {
     const char *found;
@@ -97,7 +97,7 @@ static bool has_tag(const char *list, const char *tag, bool weak_too)
     if (*list == '*') {
         return !list[1 + strspn(list + 1, blanks)];
     }
-    while ((length = next_tag(&list, &weak, &found))) {
+    while ((length = parse_next_tag(&list, &weak, &found))) {
         if (length == strlen(tag) && !memcmp(found, tag, length) && (!weak || weak_too)) {
             return true;
         }
@@ -105,7 +105,7 @@ static bool has_tag(const char *list, const char *tag, bool weak_too)
     return false;
 }
 
-static const char *version_tag(struct arena *arena, int64_t version)
+static const char *format_version_tag(struct arena *arena, int64_t version)
 {
     return arena_format(arena, "\"%" PRId64 "\"", version);
 }
@@ -113,9 +113,9 @@ static const char *version_tag(struct arena *arena, int64_t version)
 /* Result of the conditions of a request, evaluated in the order of RFC 9110 13.2.2. */
 enum conditions { CONDITIONS_MET, CONDITIONS_NOT_MODIFIED, CONDITIONS_FAILED };
 
-static enum conditions evaluate(const struct request *request, int64_t version)
+static enum conditions evaluate_conditions(const struct request *request, int64_t version)
 {
-    const char *tag = version_tag(request->arena, version);
+    const char *tag = format_version_tag(request->arena, version);
     const char *match = request->headers.if_match, *none_match = request->headers.if_none_match;
     if (*match && !has_tag(match, tag, false)) {
         return CONDITIONS_FAILED;
@@ -126,7 +126,7 @@ static enum conditions evaluate(const struct request *request, int64_t version)
     return CONDITIONS_MET;
 }
 
-static struct error *error_of(const struct request *request, enum conditions conditions)
+static struct error *condition_error(const struct request *request, enum conditions conditions)
 {
     return conditions == CONDITIONS_FAILED
                ? error_new(request->arena, ERR_PRECONDITION_FAILED, NULL)
@@ -135,31 +135,31 @@ static struct error *error_of(const struct request *request, enum conditions con
 
 struct error *reply_check_conditions(const struct request *request, int64_t version)
 {
-    return error_of(request, evaluate(request, version));
+    return condition_error(request, evaluate_conditions(request, version));
 }
 
-void reply_version(struct request *request, struct reply *reply, struct value *record,
-                   int64_t version)
+void reply_versioned(struct request *request, struct reply *reply, struct value *record,
+                     int64_t version)
 {
-    reply_header(reply, "ETag", version_tag(request->arena, version));
+    reply_header(reply, "ETag", format_version_tag(request->arena, version));
     reply_header(reply, "Vary", "Authorization");
     reply_record(reply, record);
 }
 
-struct error *reply_selected(struct request *request, struct reply *reply, struct value *record,
-                             int64_t version)
+struct error *reply_conditional(struct request *request, struct reply *reply, struct value *record,
+                                int64_t version)
 {
-    enum conditions conditions = evaluate(request, version);
+    enum conditions conditions = evaluate_conditions(request, version);
     if (conditions != CONDITIONS_FAILED) {
-        reply_version(request, reply, record, version);
+        reply_versioned(request, reply, record, version);
     }
     if (conditions == CONDITIONS_NOT_MODIFIED) {
         reply->status = STATUS_NOT_MODIFIED;
     }
-    return error_of(request, conditions);
+    return condition_error(request, conditions);
 }
 
-void reply_language(const struct request *request, struct reply *reply)
+void reply_set_language(const struct request *request, struct reply *reply)
 {
     reply_header(reply, "Content-Language", language_tags[request->language]);
     reply_header(reply, "Vary", "Accept-Language");
@@ -169,10 +169,10 @@ void reply_continue(struct request *request, struct reply *reply)
 {
     reply->status = REPLY_CONTINUE;
     reply->serialized = reply->audited = true;
-    request->body_abandoned = false; /* there is none */
+    request->body_abandoned = false; /* the body has not been sent */
 }
 
-void reply_nothing(struct reply *reply)
+void reply_no_content(struct reply *reply)
 {
     reply->status = STATUS_NO_CONTENT;
 }
@@ -196,15 +196,6 @@ static void serialize_position(const struct reply *reply, struct jsonw *json)
     jsonw_integer(json, "skip", reply->skip);
     jsonw_integer(json, "limit", reply->limit);
     jsonw_integer(json, "pages", (reply->total + reply->limit - 1) / reply->limit);
-}
-
-static void serialize_list(const struct field *fields, const struct reply *reply,
-                           struct jsonw *json)
-{
-    jsonw_open_object(json, NULL);
-    serialize_array(fields, reply, "items", json);
-    serialize_position(reply, json);
-    jsonw_close_object(json);
 }
 
 static void serialize_page(const struct field *fields, const struct reply *reply,
@@ -246,7 +237,10 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
         serialize_page(route->reply->fields, reply, &json);
         break;
     case REPLY_LIST:
-        serialize_list(route->reply->fields, reply, &json);
+        jsonw_open_object(&json, NULL);
+        serialize_array(route->reply->fields, reply, "items", &json);
+        serialize_position(reply, &json);
+        jsonw_close_object(&json);
         break;
     }
 }

@@ -1,4 +1,4 @@
-/* Reply: what a handler answers. Only the router makes bytes of it. */
+/* Reply: the result of a handler: status, headers and values. Only the router serializes it. */
 #ifndef HTTP_REPLY_H
 #define HTTP_REPLY_H
 
@@ -8,14 +8,14 @@
 
 enum {
     REPLY_HEADERS_MAX = 8,
-    REPLY_TOTAL_UNKNOWN = -1, /* of a page reached by a cursor */
+    REPLY_TOTAL_UNKNOWN = -1, /* total of a page selected by a cursor */
 };
 
 struct reply_header {
     const char *name, *value;
 };
 
-/* The status of an answer that says: send the body. See request->asks. */
+/* Status of the reply to an accepted preliminary request: send the body. See request->asks. */
 enum { REPLY_CONTINUE = 100 };
 
 struct reply {
@@ -23,71 +23,73 @@ struct reply {
     struct reply_header headers[REPLY_HEADERS_MAX];
     size_t headers_count;
     struct value *record;       /* REPLY_RECORD: parallel to the fields of route->reply */
-    struct value *const *items; /* REPLY_ARRAY, REPLY_LIST: the same, each */
+    struct value *const *items; /* REPLY_ARRAY, REPLY_LIST, REPLY_PAGE: records as above */
     size_t items_count;
     int64_t total, skip, limit;
-    bool total_is_minimum;    /* there are more, and nobody has counted how many */
-    const char *next;         /* REPLY_PAGE: where to go on; NULL: that was all */
-    bool serialized;          /* the body is there already */
-    bool repeated;            /* the same was answered before: nothing has been done */
-    bool recalled;            /* a repetition is to get this answer */
-    bool audited;             /* the handler has written the audit lines */
+    bool total_is_minimum; /* `total` is a lower bound: counting stopped there */
+    const char *next;      /* REPLY_PAGE: cursor of the next page; NULL: last page */
+    bool serialized;       /* the body has been serialized */
+    bool repeated; /* the stored reply to an earlier identical request: the handler did nothing */
+    bool recalled; /* the reply will be stored for repeated requests */
+    bool audited;  /* the handler has written the audit lines */
     const char *content_type; /* NULL: JSON */
-    struct buffer body;       /* serialized, by the router, unless it is no JSON */
+    struct buffer body;       /* serialized by the router, or set by reply_text() */
 };
 
-/* 200, or 201 after reply_created(), or the status that is set already, with one record. */
+/* Sets the record of the reply. Status 200, unless a status has been set, as by reply_created(). */
 void reply_record(struct reply *reply, struct value *record);
 
-/* 201 and the place of what was created: a pattern's collection and the name of the new member. */
+/* Sets status 201 and the Location of the new resource: `collection`/`name`, with `name`
+ * encoded. */
 void reply_created(struct request *request, struct reply *reply, const char *collection,
                    const char *name);
 
-/* 200 with one page of a list. */
+/* Sets status 200 and one page of a list. */
 void reply_list(struct reply *reply, struct value *const *items, size_t count, int64_t total,
                 int64_t skip, int64_t limit);
 
-/* 200 with a bare array of them, out of `total`. */
+/* Sets status 200, a JSON array of these items, and X-Total-Count. */
 void reply_array(struct request *request, struct reply *reply, struct value *const *items,
                  size_t count, int64_t total);
 
-/* 200 with a text that is no JSON; both must live as long as the request. */
+/* Sets status 200 and a body that is not JSON. Both arguments must live as long as the request. */
 void reply_text(struct reply *reply, const char *content_type, const struct buffer *text);
 
 /*
- * ETag and conditions (RFC 9110 8.8.3, 13.1) of a resource with a version: the tag is the version,
- * in quotes. Conditions apply only to calls that would succeed without them (13.2.1), so handlers
- * evaluate them after all other checks.
+ * ETag and conditional requests (RFC 9110 8.8.3, 13.1) of a resource with a version: the entity tag
+ * is the version in quotes. Conditions apply only to requests that would succeed without them
+ * (13.2.1), so handlers evaluate them after all other checks.
  */
 
-/* Called before a change: ERR_PRECONDITION_FAILED if If-Match or If-None-Match forbids it for
- * the current version of the resource. */
+/* Evaluates the conditions of a write. ERR_PRECONDITION_FAILED if If-Match or If-None-Match forbids
+ * it for the current version of the resource. */
 struct error *reply_check_conditions(const struct request *request, int64_t version) MUST_CHECK;
 
-/* Answers with one record and its ETag, after a change. With Vary a browser does not reuse the
- * answer for another user who logs in there. */
-void reply_version(struct request *request, struct reply *reply, struct value *record,
-                   int64_t version);
+/* Sets one record and its ETag after a write. Vary: Authorization prevents a browser from reusing
+ * the reply for another user. */
+void reply_versioned(struct request *request, struct reply *reply, struct value *record,
+                     int64_t version);
 
-/* Answers a read with one record and its ETag; with 304 if If-None-Match shows that the client
- * already has this version. Fails with ERR_PRECONDITION_FAILED. */
-struct error *reply_selected(struct request *request, struct reply *reply, struct value *record,
-                             int64_t version) MUST_CHECK;
+/* Sets one record and its ETag as the reply to a read; status 304 if If-None-Match shows that the
+ * client already has this version. Fails with ERR_PRECONDITION_FAILED. */
+struct error *reply_conditional(struct request *request, struct reply *reply, struct value *record,
+                                int64_t version) MUST_CHECK;
 
-/* Says that the body has words in the language that the request asked for (RFC 9110 8.5, 12.5.5):
- * for every answer with a message in it. Errors have it by themselves. */
-void reply_language(const struct request *request, struct reply *reply);
+/* Declares that the body contains text in the language that the request prefers: Content-Language
+ * and Vary (RFC 9110 8.5, 12.5.5). Required for every reply with a message. Errors do this
+ * themselves. */
+void reply_set_language(const struct request *request, struct reply *reply);
 
-/* 204. */
-void reply_nothing(struct reply *reply);
+/* Sets status 204. */
+void reply_no_content(struct reply *reply);
 
-/* 100, to a preliminary request (`asks`): it would not be refused so far. Changes nothing. */
+/* Sets status 100, the reply to a preliminary request (`asks`) that is accepted so far. */
 void reply_continue(struct request *request, struct reply *reply);
 
-/* Adds a header field. The value must hold no line break and outlive the reply. */
+/* Adds a header. The value must not contain a line break and must outlive the reply. */
 void reply_header(struct reply *reply, const char *name, const char *value);
 
-/* Writes the body that the route's row describes. */
+/* Serializes the body in the format that the route declares. */
 void reply_serialize(const struct route *route, struct reply *reply, struct arena *arena);
 
 #endif

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const method_names[METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+const char *const route_method_names[METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 
 bool request_decode(char *text, bool plus_is_space)
 {
@@ -23,7 +23,7 @@ bool request_decode(char *text, bool plus_is_space)
     char *out = text;
     for (const char *in = text; *in; in++) {
         if (*in == '%') {
-            int byte = parameters_hex(in + 1);
+            int byte = parameters_parse_hex(in + 1);
             if (byte <= 0) {
                 return false;
             }
@@ -62,17 +62,17 @@ static void parse_method(struct request *request)
     request->head = !strcmp(name, "HEAD");
     request->method = METHOD_GET;
     while (!request->head && request->method < METHOD_COUNT &&
-           strcmp(name, method_names[request->method]) != 0) {
+           strcmp(name, route_method_names[request->method]) != 0) {
         request->method++;
     }
 }
 
-static struct error *bad_path(struct request *request)
+static struct error *new_path_error(struct request *request)
 {
     return error_new(request->arena, ERR_BAD_REQUEST, "the path cannot be decoded");
 }
 
-/* Splits before it decodes, so that %2F is part of a name and no separator. */
+/* Splits the path before decoding it, so that %2F is part of a segment and not a separator. */
 static struct error *parse_path(struct request *request)
 {
     char *path = arena_string(request->arena, request->headers.uri);
@@ -83,7 +83,7 @@ static struct error *parse_path(struct request *request)
         request->query_text = question + 1;
     }
     if (*path != '/') {
-        return bad_path(request);
+        return new_path_error(request);
     }
     if (!path[1]) {
         return NULL; /* "/" has no segment */
@@ -97,7 +97,7 @@ static struct error *parse_path(struct request *request)
             return error_new(request->arena, ERR_NOT_FOUND, NULL);
         }
         if (!request_decode(segment, false)) {
-            return bad_path(request);
+            return new_path_error(request);
         }
         request->segments[request->segments_count++] = segment;
         segment = slash ? slash + 1 : NULL;
@@ -105,18 +105,19 @@ static struct error *parse_path(struct request *request)
     return NULL;
 }
 
-static bool harmless(char c)
+static bool is_id_character(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
 }
 
-/* The client's identifier if it is a harmless one, else ours. */
-static void choose_id(struct request *request)
+/* Uses the client's request id if it is short and has only safe characters; generates one
+ * otherwise. */
+static void choose_request_id(struct request *request)
 {
     const char *id = request->headers.request_id;
     size_t length = 0;
-    while (harmless(id[length])) {
+    while (is_id_character(id[length])) {
         length++;
     }
     if (length && length <= REQUEST_ID_MAX && !id[length]) {
@@ -128,13 +129,13 @@ static void choose_id(struct request *request)
 
 struct error *request_parse(struct request *request, enum config_language standard_language)
 {
-    choose_id(request);
+    choose_request_id(request);
     request->language = language_choose(request->headers.accept_language, standard_language);
     parse_method(request);
     return parse_path(request);
 }
 
-const char *request_path_value_if(const struct request *request, const char *name)
+const char *request_optional_path_value(const struct request *request, const char *name)
 {
     const char *pattern = request->route->pattern;
     size_t length = strlen(name);
@@ -149,9 +150,9 @@ const char *request_path_value_if(const struct request *request, const char *nam
 
 const char *request_path_value(const struct request *request, const char *name)
 {
-    const char *value = request_path_value_if(request, name);
+    const char *value = request_optional_path_value(request, name);
     if (!value) {
-        log_error("%s has no {%s}", request->route->pattern, name);
+        log_error("route %s: no placeholder {%s}", request->route->pattern, name);
         abort();
     }
     return value;
@@ -194,7 +195,7 @@ const char *request_body_string(const struct request *request, const char *name)
 void request_count(struct request *request, enum metric metric, size_t series, int64_t amount)
 {
     if (request->count.amount) {
-        log_error("%s counts twice", request->route->pattern);
+        log_error("route %s: more than one metric per request", request->route->pattern);
         abort();
     }
     request->count = (struct request_count){metric, series, amount};
@@ -203,24 +204,24 @@ void request_count(struct request *request, enum metric metric, size_t series, i
 struct error *request_read_body(struct request *request, size_t limit, struct buffer *body)
 {
     enum { PIECE = 8192 };
-    const char *said = request->headers.content_length;
-    unsigned long long expected = strtoull(said, NULL, 10);
+    const char *declared = request->headers.content_length;
+    unsigned long long expected = strtoull(declared, NULL, 10);
     *body = (struct buffer){.arena = request->arena};
     if (expected > limit) {
         return error_new(request->arena, ERR_PAYLOAD_TOO_LARGE, NULL);
     }
     buffer_reserve(body, expected < PIECE ? (size_t)expected + 1 : PIECE);
-    for (size_t got = 1; got;) {
-        char *end = buffer_reserve(body, 1); /* doubles what is full */
-        got = request->input.read(request->input.source, end, body->size - body->length - 1);
-        body->length += got;
+    for (size_t length = 1; length;) {
+        char *end = buffer_reserve(body, 1); /* doubles a full buffer */
+        length = request->input.read(request->input.source, end, body->size - body->length - 1);
+        body->length += length;
         body->bytes[body->length] = '\0';
         if (body->length > limit) {
             return error_new(request->arena, ERR_PAYLOAD_TOO_LARGE, NULL);
         }
     }
-    if (*said && body->length != expected) {
-        return error_new(request->arena, ERR_BAD_REQUEST, "the body was cut off");
+    if (*declared && body->length != expected) {
+        return error_new(request->arena, ERR_BAD_REQUEST, "the body is incomplete");
     }
     return NULL;
 }

@@ -1,7 +1,7 @@
 /*
- * Route: one row a call. Dispatch, permission, validation, serialization, audit and documentation
- * all read the same row, so that they cannot disagree. A resource has one static table of routes
- * that ends with a row without a pattern.
+ * Route: one row describes one API call. Dispatch, permission checks, validation, serialization,
+ * the audit log and the documentation all read this row, so they cannot disagree. A resource has
+ * one static table of routes, which ends with a row without a pattern.
  */
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H
@@ -9,9 +9,8 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/field.h"
+#include "http/permission.h"
 
-struct entries; /* what handlers serve that several resources share: rest/entries.h */
-struct records; /* the same: rest/records.h */
 struct reply;
 struct request;
 
@@ -24,67 +23,68 @@ enum method {
     METHOD_COUNT
 };
 
-extern const char *const method_names[METHOD_COUNT];
+extern const char *const route_method_names[METHOD_COUNT];
 
-/* Does the one job of the call: fills the reply, or returns an error. It writes no output. */
+/* Handles the call: fills the reply, or returns an error. The router writes the output. */
 typedef struct error *route_handler(struct request *request, struct reply *reply);
 
 /* A field map under the name that the OpenAPI document gives its schema. */
 struct schema {
     const char *name;
     const struct field *fields;
-    bool bare; /* of a body: it is no object, but the value of the one field */
+    bool bare; /* the body is the JSON value of the only field, not an object */
 };
 
-/* What an answer's body looks like. */
+/* Format of a reply's body. */
 enum reply_shape {
-    REPLY_NOTHING, /* 204 */
+    REPLY_NOTHING, /* no body: status 204 */
     REPLY_RECORD,
-    REPLY_ARRAY, /* a bare one, with X-Total-Count */
+    REPLY_ARRAY, /* a JSON array, with the header X-Total-Count */
     REPLY_LIST,  /* {"items","total","skip","limit","pages"} */
-    REPLY_PAGE,  /* the same and "next"; reached by a cursor: items, limit and next alone */
-    REPLY_TEXT,  /* no JSON: reply_text() */
-    REPLY_FILE,  /* a file that nginx sends instead: with ranges and conditions */
+    REPLY_PAGE,  /* REPLY_LIST and "next"; with a cursor only "items", "limit" and "next" */
+    REPLY_TEXT,  /* not JSON: set by reply_text() */
+    REPLY_FILE,  /* a file that nginx sends (X-Accel-Redirect), with ranges and conditions */
 };
 
 struct route {
     enum method method;
     const char *pattern;      /* "/api/v1/users/{username}"; NULL ends a table */
-    const struct field *path; /* the names in the pattern, and perhaps others */
+    const struct field *path; /* fields of the pattern's placeholders; may have more */
     route_handler *handler;
-    unsigned permission; /* of enum permission in auth/, checked by the router; 0: open to all */
-    enum pool_id pool;   /* where nginx sends it */
-    const struct entries *entries; /* of a shared handler; NULL: it serves something else */
-    const struct records *records; /* the same */
-    struct text summary, about;  /* a line, and what else there is to say; `about` may be missing */
-    const struct field *query;   /* NULL: parameters are ignored */
-    const struct field *headers; /* that this call heeds, beside those of all calls; NULL: none */
-    const struct schema *body;   /* NULL: takes none */
-    bool body_optional;          /* an empty body is as good as {} */
-    bool body_form;              /* a form is as good as JSON: application/x-www-form-urlencoded */
-    bool form; /* the body is multipart/form-data, and the handler reads it as it arrives */
+    enum permission permission; /* checked by the router; PERMIT_ALL: open to all */
+    enum pool_id pool;          /* the pool of workers that serves it */
+    const void *description; /* describes the resource to a handler that several resources share */
+    bool adds_faults;        /* the handler reports the faults of the body together with its own */
+    struct text summary, about;  /* one line, and an optional longer description */
+    const struct field *query;   /* NULL: the query is ignored */
+    const struct field *headers; /* request headers specific to this call; NULL: none */
+    const struct schema *body;   /* NULL: the call has no body */
+    bool body_optional;          /* an empty body means {} */
+    bool body_form;              /* application/x-www-form-urlencoded is accepted as well as JSON */
+    bool form; /* the body is multipart/form-data, which the handler reads while it arrives */
     enum reply_shape shape;
     const struct schema *reply;
-    bool creates; /* answers 201 with Location: reply_created() */
-    bool secret;  /* the answer holds a secret, and is not stored for an Idempotency-Key */
-    bool
-        versioned; /* the answer has an ETag, and conditions are heeded: reply_check_conditions() */
-    bool ready;    /* the same answer comes with 503 if a dependency is down */
-    const char *media_type, *example; /* of what is no JSON */
-    const enum error_id *errors;      /* beside what the row itself implies; ERR_COUNT ends */
-    const char *action;               /* of the audit line; NULL: not audited */
-    unsigned audited_for; /* of a call open to all: whose permission makes it audited; 0: all are */
+    bool creates;   /* replies 201 with Location: reply_created() */
+    bool secret;    /* the reply contains a secret and is not stored for an Idempotency-Key */
+    bool versioned; /* the reply has an ETag; If-Match and If-None-Match are evaluated */
+    bool ready;     /* status 503 has the same body: a dependency is unavailable */
+    const char *media_type, *example; /* type and example of a body that is not JSON */
+    const enum error_id *errors; /* additional to those that the row implies; ends with ERR_COUNT */
+    const char *action;          /* `action` of the audit line; NULL: not audited */
+    /* Of a call open to all: audited only for principals with this permission; PERMIT_ALL: for
+     * all. */
+    enum permission audited_for;
     bool access_by_setting; /* open to all by its row; a setting may require a principal */
-    bool essential; /* served while free space is short: it frees space, or needs next to none */
-    const char *resource_type;
-    const char *resource; /* the name in the pattern that says which; NULL: the last one */
+    bool essential; /* allowed while free space is short: it frees space or needs almost none */
+    const char *resource_type; /* of the audit line */
+    const char *resource; /* placeholder that identifies the resource; NULL: the last segment */
 };
 
-/* True if the call is refused while free space is short, unless a trusted caller makes it. New
- * calls that write are, until their row says that they are essential. */
+/* True if the call is rejected while free space is short, unless the principal may use the reserve.
+ * Applies to every call that writes unless its row says `essential`. */
 bool route_needs_space(const struct route *route);
 
-/* One resource: its table of routes, and what the documentation calls it. */
+/* One resource: its table of routes, and its title in the documentation. */
 struct resource {
     const char *tag;
     struct text title, about;

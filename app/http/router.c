@@ -1,4 +1,4 @@
-/* See router.h. The routes stand in a tree of path segments, built once. */
+/* See router.h. The routes form a tree of path segments, built once. */
 #include "http/router.h"
 
 #include "base/arena.h"
@@ -16,7 +16,7 @@
 #include <strings.h>
 
 struct node {
-    const char *segment; /* of the pattern, up to '/' or its end */
+    const char *segment; /* start of the segment in the pattern */
     size_t length;
     struct node *sibling, *children;
     const struct route *routes[METHOD_COUNT];
@@ -28,9 +28,10 @@ struct router {
     struct node root;
 };
 
-/* --- the tree -------------------------------------------------------------------------------- */
+/* --- tree of routes -------------------------------------------------------------------------- */
 
-/* Literal segments stand before {placeholders}: /users/me would win over /users/{username}. */
+/* Returns the child for a segment, creating it if necessary. Literal segments precede
+ * {placeholders}, so that /users/me is preferred to /users/{username}. */
 static struct node *add_child(struct router *router, struct node *parent, const char *segment,
                               size_t length)
 {
@@ -59,7 +60,8 @@ static void add_route(struct router *router, const struct route *route)
         segment += length + (segment[length] == '/');
     }
     if (node->routes[route->method]) {
-        log_error("two routes for %s %s", method_names[route->method], route->pattern);
+        log_error("router: two routes for %s %s", route_method_names[route->method],
+                  route->pattern);
         abort();
     }
     node->routes[route->method] = route;
@@ -67,7 +69,7 @@ static void add_route(struct router *router, const struct route *route)
 
 struct router *router_new(const struct resource *resources, const struct router_settings *settings)
 {
-    struct router *router = must_alloc(sizeof *router);
+    struct router *router = base_alloc(sizeof *router);
     router->arena = arena_new();
     router->settings = *settings;
     for (; resources->routes; resources++) {
@@ -87,9 +89,10 @@ void router_free(struct router **router)
     }
 }
 
-/* The node of a path below `node`, with a route on it; a literal match that leads nowhere gives way
- * to a placeholder. */
-static const struct node *find_node(const struct node *node, char *const *segments, size_t count)
+/* Finds the node of a path that has a route, below `node`. Tries a placeholder if a literal segment
+ * does not lead to a route. */
+static const struct node *find_node_with_route(const struct node *node, char *const *segments,
+                                               size_t count)
 {
     if (!count) {
         for (size_t i = 0; i < METHOD_COUNT; i++) {
@@ -103,7 +106,7 @@ static const struct node *find_node(const struct node *node, char *const *segmen
     for (const struct node *child = node->children; child; child = child->sibling) {
         bool literal = child->length == length && !memcmp(child->segment, segments[0], length);
         if (literal || (*child->segment == '{' && length)) {
-            const struct node *found = find_node(child, segments + 1, count - 1);
+            const struct node *found = find_node_with_route(child, segments + 1, count - 1);
             if (found) {
                 return found;
             }
@@ -112,9 +115,9 @@ static const struct node *find_node(const struct node *node, char *const *segmen
     return NULL;
 }
 
-/* How many segments of a path that leads nowhere are words of patterns, up to the first that is
- * not. */
-static size_t count_known(const struct node *node, char *const *segments, size_t count)
+/* Returns the number of leading segments of a path without a route that match literal segments of
+ * patterns. */
+static size_t count_known_segments(const struct node *node, char *const *segments, size_t count)
 {
     size_t known = 0;
     for (; known < count; known++) {
@@ -132,15 +135,15 @@ static size_t count_known(const struct node *node, char *const *segments, size_t
     return known;
 }
 
-/* --- the steps of an answer ------------------------------------------------------------------ */
+/* --- checks before the handler --------------------------------------------------------------- */
 
-/* The Allow field of RFC 9110 10.2.1. */
-static const char *allowed_methods(struct arena *arena, const struct node *node)
+/* Returns the value of the Allow header (RFC 9110 10.2.1). */
+static const char *list_allowed_methods(struct arena *arena, const struct node *node)
 {
     struct buffer list = {.arena = arena};
     for (size_t i = 0; i < METHOD_COUNT; i++) {
         if (node->routes[i]) {
-            buffer_format(&list, "%s%s%s", list.length ? ", " : "", method_names[i],
+            buffer_format(&list, "%s%s%s", list.length ? ", " : "", route_method_names[i],
                           i == METHOD_GET ? ", HEAD" : "");
         }
     }
@@ -150,24 +153,25 @@ static const char *allowed_methods(struct arena *arena, const struct node *node)
 static struct error *find_route(const struct router *router, struct request *request,
                                 struct reply *reply)
 {
-    const struct node *node = find_node(&router->root, request->segments, request->segments_count);
+    const struct node *node =
+        find_node_with_route(&router->root, request->segments, request->segments_count);
     if (!node) {
         request->segments_known =
-            count_known(&router->root, request->segments, request->segments_count);
+            count_known_segments(&router->root, request->segments, request->segments_count);
         return error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
     request->segments_known = request->segments_count;
     if (request->method == METHOD_COUNT || !node->routes[request->method]) {
-        reply_header(reply, "Allow", allowed_methods(request->arena, node));
+        reply_header(reply, "Allow", list_allowed_methods(request->arena, node));
         return error_new(request->arena, ERR_METHOD_NOT_ALLOWED, NULL);
     }
     request->route = node->routes[request->method];
     return NULL;
 }
 
-/* Applies the rate limits of the principal, NULL for nobody. A preliminary request is not counted,
- * because it comes again, complete. */
-static struct error *begin_limits(const struct router_guard *guard, struct request *request)
+/* Applies the rate limits of the principal (NULL: anonymous). A preliminary request is not counted,
+ * because the complete request follows. */
+static struct error *apply_rate_limits(const struct router_guard *guard, struct request *request)
 {
     if (!guard->begin || request->asks) {
         return NULL;
@@ -177,12 +181,12 @@ static struct error *begin_limits(const struct router_guard *guard, struct reque
     return error;
 }
 
-static struct error *ask_guard(const struct router_guard *guard, struct request *request)
+static struct error *authorize_caller(const struct router_guard *guard, struct request *request)
 {
-    unsigned permission = request->route->permission;
+    enum permission permission = request->route->permission;
     struct error *error = guard->authenticate(request);
     if (!error) {
-        error = begin_limits(guard, request);
+        error = apply_rate_limits(guard, request);
     }
     if (!error) {
         error = guard->confirm(request, permission);
@@ -196,16 +200,17 @@ static struct error *ask_guard(const struct router_guard *guard, struct request 
     return error_new(request->arena, request->principal ? ERR_FORBIDDEN : ERR_UNAUTHORIZED, NULL);
 }
 
-/* Identifies the caller of a call that is open to all. Where a setting requires a principal, wrong
- * credentials are an error; where it does not, they are as good as none. */
-static struct error *recognize(const struct router_guard *guard, struct request *request)
+/* Identifies the caller of a call that is open to all. Invalid credentials are an error only if a
+ * setting requires a principal; otherwise the caller is anonymous. */
+static struct error *identify_optional_caller(const struct router_guard *guard,
+                                              struct request *request)
 {
     const struct route *route = request->route;
     struct error *error = guard->authenticate(request);
     request->principal = error ? NULL : request->principal;
     request->unaudited = route->audited_for && !guard->permits(request, route->audited_for);
     if (request->principal) {
-        return begin_limits(guard, request);
+        return apply_rate_limits(guard, request);
     }
     if (!route->access_by_setting || guard->is_open(request)) {
         return NULL;
@@ -222,7 +227,8 @@ static struct error *check_permission(const struct router *router, struct reques
         return NULL;
     }
     int64_t began = clock_steady_us();
-    error = route->permission ? ask_guard(guard, request) : recognize(guard, request);
+    error = route->permission ? authorize_caller(guard, request)
+                              : identify_optional_caller(guard, request);
     request->auth_us = clock_steady_us() - began;
     return error;
 }
@@ -232,9 +238,10 @@ bool route_needs_space(const struct route *route)
     return route->method != METHOD_GET && route->method != METHOD_DELETE && !route->essential;
 }
 
-/* Refuses writes in the reserve of free space. Essential calls go on, but no answer is kept for a
- * repetition of them: they can be repeated as they are. */
-static struct error *check_space(const struct router *router, struct request *request)
+/* Rejects writes while free space is short, except essential ones and those of principals that may
+ * use the reserve. The reply to an essential write is not stored for repeated requests, because
+ * storing it takes space; such requests can be executed again without harm. */
+static struct error *check_free_space(const struct router *router, struct request *request)
 {
     enum { RETRY_AFTER_S = 60 };
     if (request->method == METHOD_GET || router->settings.guard.may_write(request)) {
@@ -249,8 +256,8 @@ static struct error *check_space(const struct router *router, struct request *re
     return error;
 }
 
-/* Whether a Content-Type field says JSON in UTF-8, the only encoding JSON has (RFC 8259 8.1). */
-static bool is_json(struct arena *arena, const char *content_type)
+/* True if Content-Type is JSON in UTF-8, the only encoding of JSON (RFC 8259 8.1). */
+static bool is_json_type(struct arena *arena, const char *content_type)
 {
     static const char json[] = "application/json";
     content_type += strspn(content_type, " \t");
@@ -267,9 +274,9 @@ static bool is_json(struct arena *arena, const char *content_type)
            !strcasecmp(charset.bytes, "utf-8");
 }
 
-/* True if a Content-Type field names a form. The type has no parameters, so that a charset means
- * nothing: what is percent-encoded is UTF-8 (WHATWG URL 5.1). */
-static bool is_form(const char *content_type)
+/* True if Content-Type is a form. The type has no parameters, so a charset is ignored:
+ * percent-encoded bytes are UTF-8 (WHATWG URL 5.1). */
+static bool is_urlencoded_type(const char *content_type)
 {
     static const char form[] = "application/x-www-form-urlencoded";
     content_type += strspn(content_type, " \t");
@@ -277,17 +284,7 @@ static bool is_form(const char *content_type)
            strchr("; \t", content_type[sizeof form - 1]);
 }
 
-static struct error *read_form(struct request *request, const struct field *fields)
-{
-    const struct buffer *text = &request->body_text;
-    if (text->length && strlen(text->bytes) != text->length) {
-        return error_new(request->arena, ERR_BAD_REQUEST, "a form with a NUL");
-    }
-    return fields_read_query(request->arena, fields, text->length ? text->bytes : "",
-                             &request->body);
-}
-
-static struct error *read_body(const struct router *router, struct request *request)
+static struct error *parse_body(const struct router *router, struct request *request)
 {
     const struct schema *schema = request->route->body;
     if (!schema) {
@@ -301,17 +298,21 @@ static struct error *read_body(const struct router *router, struct request *requ
     if (!text->length && request->route->body_optional) {
         return fields_read_query(request->arena, schema->fields, "", &request->body);
     }
-    if (request->route->body_form && is_form(request->headers.content_type)) {
-        return read_form(request, schema->fields);
+    if (request->route->body_form && is_urlencoded_type(request->headers.content_type)) {
+        const char *form = text->length ? text->bytes : "";
+        if (strlen(form) != text->length) {
+            return error_new(request->arena, ERR_BAD_REQUEST, "the form contains NUL");
+        }
+        return fields_read_query(request->arena, schema->fields, form, &request->body);
     }
-    if (!is_json(request->arena, request->headers.content_type)) {
+    if (!is_json_type(request->arena, request->headers.content_type)) {
         return error_new(request->arena, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
     return (schema->bare ? fields_read_bare : fields_read_json)(
         request->arena, schema->fields, text->bytes, text->length, &request->body);
 }
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- replies --------------------------------------------------------------------------------- */
 
 enum {
     STATUS_UNAUTHORIZED = 401,
@@ -319,20 +320,14 @@ enum {
     STATUS_UNAVAILABLE = 503,
 };
 
-/* True if the request carries a bearer token that this call uses. */
-static bool has_bearer(const struct request *request)
+/* Returns the value of WWW-Authenticate (RFC 6750 3); NULL if the reply has none. It names an error
+ * only if a token was sent (3.1). */
+static const char *choose_challenge(const struct request *request, const struct error *error,
+                                    int status)
 {
     static const char scheme[] = "Bearer ";
-    return !request->bearer_ignored &&
-           !strncasecmp(request->headers.authorization, scheme, sizeof scheme - 1);
-}
-
-/* Returns the challenge of RFC 6750 3, NULL if the answer carries none. It names an error only
- * if a token was sent (3.1). */
-static const char *challenge_of(const struct request *request, const struct error *error,
-                                int status)
-{
-    bool bearer = has_bearer(request);
+    bool bearer = !request->bearer_ignored &&
+                  !strncasecmp(request->headers.authorization, scheme, sizeof scheme - 1);
     if (bearer && (error->id == ERR_INVALID_TOKEN || error->id == ERR_TOKEN_EXPIRED)) {
         return "Bearer error=\"invalid_token\"";
     }
@@ -346,7 +341,7 @@ static void serialize_error(const struct request *request, struct reply *reply,
                             const struct error *error)
 {
     reply->status = problem_status(error->id);
-    const char *challenge = challenge_of(request, error, reply->status);
+    const char *challenge = choose_challenge(request, error, reply->status);
     if (challenge) {
         reply_header(reply, "WWW-Authenticate", challenge);
     }
@@ -361,12 +356,13 @@ static void serialize_error(const struct request *request, struct reply *reply,
     } else if (error->cause) {
         log_debug("%s: %s", problem_code(error->id), error->cause);
     }
-    reply_language(request, reply);
+    reply_set_language(request, reply);
     reply->body = (struct buffer){.arena = request->arena};
     problem_write(&reply->body, error, request->language, request->id);
 }
 
-static void serialize(const struct request *request, struct reply *reply, const struct error *error)
+static void serialize_result(const struct request *request, struct reply *reply,
+                             const struct error *error)
 {
     if (error) {
         serialize_error(request, reply, error);
@@ -389,8 +385,8 @@ struct error *router_recall(struct request *request, const struct buffer *body, 
     return error;
 }
 
-/* Does what is asked, unless it has been done: then the answer is that of the first time. Of a
- * form, the handler finds that out, when it has read it. */
+/* Calls the handler, unless there is a stored reply to an earlier identical request. A handler that
+ * reads a form itself calls router_recall() when it has read the form. */
 static struct error *handle_once(struct request *request, struct reply *reply)
 {
     struct error *error =
@@ -400,15 +396,15 @@ static struct error *handle_once(struct request *request, struct reply *reply)
     }
     error = request->route->handler(request, reply);
     if (reply->recalled && !reply->repeated) {
-        serialize(request, reply, error);
+        serialize_result(request, reply, error);
         request->repeats->keep(request, reply, error);
     }
     return error;
 }
 
-/* --- a request ------------------------------------------------------------------------------- */
+/* --- request processing ---------------------------------------------------------------------- */
 
-static struct error *handle_permitted(const struct router *router, struct request *request,
+static struct error *parse_and_handle(const struct router *router, struct request *request,
                                       struct reply *reply)
 {
     struct error *error = NULL;
@@ -419,11 +415,11 @@ static struct error *handle_permitted(const struct router *router, struct reques
             return error;
         }
     }
-    if ((error = read_body(router, request))) {
-        if (error->id != ERR_VALIDATION || !request->route->records) {
+    if ((error = parse_body(router, request))) {
+        if (error->id != ERR_VALIDATION || !request->route->adds_faults) {
             return error;
         }
-        request->faults = error; /* records report them together with those that they find */
+        request->faults = error;
     }
     return handle_once(request, reply);
 }
@@ -434,30 +430,30 @@ struct error *router_handle(const struct router *router, struct request *request
     const struct router_guard *guard = &router->settings.guard;
     *reply = (struct reply){0};
     request->repeats = router->settings.repeats;
-    request->body_abandoned = true; /* until somebody is to read it: a form's handler */
+    request->body_abandoned = true; /* until the route is known */
     struct error *error = request_parse(request, router->settings.standard_language);
     log_set_request(request->id);
     if (!error) {
         error = find_route(router, request, reply);
     }
-    access_routed(request);
+    access_count_request(request);
     if (!error) {
-        request->body_abandoned = request->route->form; /* until the handler has read it */
+        request->body_abandoned = request->route->form; /* a form may be too long to drain */
         error = guard->check_queue ? guard->check_queue(request) : NULL;
     }
     if (!error) {
         error = check_permission(router, request);
     }
     if (!error) {
-        error = check_space(router, request);
+        error = check_free_space(router, request);
     }
-    if (!error && request->asks) { /* all that does not depend on the body is known */
+    if (!error && request->asks) { /* all checks that need no body have passed */
         reply_continue(request, reply);
         if (guard->name_owners) {
             guard->name_owners(request, reply);
         }
     } else if (!error) {
-        error = handle_permitted(router, request, reply);
+        error = parse_and_handle(router, request, reply);
     }
     if (request->limited) {
         guard->end(request);
@@ -465,32 +461,22 @@ struct error *router_handle(const struct router *router, struct request *request
     return error;
 }
 
-static bool is_audited(const struct request *request)
-{
-    const struct route *route = request->route;
-    return route && route->action && !request->unaudited;
-}
-
-/* Tells nginx the masked path for its log: nginx knows neither the routes nor the decoded path
- * (nginx/log.conf). */
-static void tell_masked_path(const struct request *request, struct reply *reply)
-{
-    const char *masked = access_masked_path(request);
-    if (masked) {
-        reply_header(reply, "X-Kontora-Path", masked);
-    }
-}
-
 void router_finish(struct request *request, struct reply *reply, const struct error *error)
 {
-    if (is_audited(request) && !reply->repeated && !reply->audited) {
+    bool has_action = request->route && request->route->action;
+    if (has_action && !request->unaudited && !reply->repeated && !reply->audited) {
         audit_write(request, error);
     }
     if (!error && request->count.amount) {
         metrics_add(request->count.metric, request->count.series, request->count.amount);
     }
-    tell_masked_path(request, reply);
+    /* nginx logs the path too, but knows neither the routes nor the decoded path
+     * (nginx/log.conf). */
+    const char *masked_path = access_masked_path(request);
+    if (masked_path) {
+        reply_header(reply, "X-Kontora-Path", masked_path);
+    }
     if (!reply->serialized) {
-        serialize(request, reply, error);
+        serialize_result(request, reply, error);
     }
 }

@@ -1,7 +1,8 @@
 /*
- * Router: finds the route of a request by method and path, checks who may use it, reads query and
- * body by the route's field maps, calls the handler and serializes what it returns. 404, 405 with
- * Allow, 400, 401, 403, 413 and 415 are decided here and in no handler.
+ * Router: finds the route of a request by method and path, checks the permission, parses query and
+ * body by the route's field maps, calls the handler and serializes its result. Handlers never
+ * produce the errors 404 for an unknown path, 405, 413, 415, 401 and 403, nor 400 for an invalid
+ * field.
  */
 #ifndef HTTP_ROUTER_H
 #define HTTP_ROUTER_H
@@ -14,66 +15,70 @@
 
 struct router;
 
-/* How the router learns who asks and what they may do; auth/ knows, service/ hands it over. */
+/* Functions that authenticate and authorize callers. service/ provides them, because http/ must not
+ * include auth/. */
 struct router_guard {
-    /* Turns the Authorization field into a principal and sets request->actor; without a field the
-     * principal stays NULL. */
+    /* Verifies the Authorization header and sets request->principal and request->actor. Without the
+     * header the principal stays NULL. */
     struct error *(*authenticate)(struct request *request);
-    /* Brings the request's principal, NULL for nobody, up to date as far as the permission depends
-     * on it. An error if that cannot be done, or if the principal is nobody any more. */
-    struct error *(*confirm)(struct request *request, unsigned permission);
-    /* Whether the request's principal, NULL for nobody, has the permission. */
-    bool (*permits)(const struct request *request, unsigned permission);
-    /* Rate limits; NULL: none. check_queue() is called first; begin() when the principal is
-     * known. If begin() returns NULL, end() follows the handler. */
+    /* Refreshes the attributes of the principal (NULL: anonymous) on which the permission depends.
+     * Fails if they cannot be read, or if the account no longer exists or is disabled. */
+    struct error *(*confirm)(struct request *request, enum permission permission);
+    /* True if the request's principal (NULL: anonymous) has the permission. */
+    bool (*permits)(const struct request *request, enum permission permission);
+    /* Rate limits; NULL: no limits. check_queue() is called first, begin() when the principal is
+     * known. If begin() returns NULL, end() is called after the handler. */
     struct error *(*check_queue)(const struct request *request);
     struct error *(*begin)(const struct request *request);
     void (*end)(const struct request *request);
-    /* Names the owners of an upload that is not refused so far in the answer 100; NULL: there are
-     * none. */
+    /* Adds the owners of an accepted upload to the reply with status 100; NULL: does nothing. */
     void (*name_owners)(const struct request *request, struct reply *reply);
     /* True if a call with access_by_setting is open to anonymous callers. */
     bool (*is_open)(const struct request *request);
-    /* True if the request's principal, NULL for nobody, may write now: there is free space, or the
-     * principal may use the reserve. */
+    /* True if the request's principal (NULL: anonymous) may write now: there is enough free space,
+     * or the principal may use the reserve. */
     bool (*may_write)(const struct request *request);
 };
 
-/* How a POST that a client repeats is done once: implemented by rest/idempotency.c, set by service/. */
-struct router_repeats {
-    /* Before the handler, with the body as it came. Fills `reply` with the answer that the request
-     * has had before, or leaves its status 0. An error if it is not to be handled. */
+/* Idempotency of POST: a repeated request gets the stored reply of the first. rest/idempotency.c
+ * implements these functions, service/ sets them. */
+struct router_idempotency {
+    /* Called before the handler, with the body as received. Fills `reply` with the stored reply of
+     * an earlier identical request; leaves reply->status 0 if there is none. Returns an error if
+     * the request must not be handled. */
     struct error *(*recall)(struct request *request, const struct buffer *body,
                             struct reply *reply);
-    /* Called after the request, with the serialized answer and the error from which it was made;
-     * NULL if there was none. */
+    /* Called after the handler with the serialized reply. `error` is the handler's error, or
+     * NULL. */
     void (*keep)(struct request *request, const struct reply *reply, const struct error *error);
 };
 
 struct router_settings {
     struct router_guard guard;
-    const struct router_repeats *repeats; /* NULL: every POST is done */
+    const struct router_idempotency *repeats; /* NULL: every POST is executed */
     enum config_language standard_language;
     size_t body_max; /* bytes of a JSON body */
 };
 
-/* Builds the tree from the resources' tables of routes. Two rows for one call end the process. */
+/* Builds the tree from the routes of the resources. Aborts if two routes have the same method and
+ * path. */
 struct router *router_new(const struct resource *resources, const struct router_settings *settings);
 void router_free(struct router **router);
 
-/* Handles one request, whose arena, app, headers and input are set, as far as its handler's result:
- * nothing is answered yet. Fills `reply`, or returns what went wrong. */
+/* Handles one request up to the handler's result, and sends nothing. The caller has set the arena,
+ * app, headers and input of the request. Fills `reply`, or returns an error. */
 struct error *router_handle(const struct router *router, struct request *request,
                             struct reply *reply) MUST_CHECK;
 
-/* For the handler of a form, whose body the router has not read: what makes the request the same as
- * another one, as that has been read. An answer that the request has had before is then in `reply`,
- * and reply->repeated says so. */
+/* For handlers that read a form themselves: looks up the stored reply to an earlier request with
+ * the same Idempotency-Key. `body` is a text that identifies the form's content. If there is such a
+ * reply, it is in `reply` and reply->repeated is set. */
 struct error *router_recall(struct request *request, const struct buffer *body,
                             struct reply *reply) MUST_CHECK;
 
-/* Makes the answer of the result: writes the audit line and serializes the reply, or the error,
- * NULL for none. Between the two the result may still have turned into an error. */
+/* Completes the reply: writes the audit line, and serializes the reply, or `error` if it is not
+ * NULL. The error may differ from the result of router_handle(), because the group commit can fail
+ * in between. */
 void router_finish(struct request *request, struct reply *reply, const struct error *error);
 
 #endif

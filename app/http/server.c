@@ -1,11 +1,11 @@
 /*
  * See server.h.
  *
- * libfcgi is made to accept and then keep one connection. Here every connection is a FCGX_Request
- * of its own, so that one worker can hold many: the descriptor we accepted is put in before the
- * first FCGX_Accept_r(), and keepConnection with it, or that call would close what it was given
- * while it finishes the "previous" request. It has no listening socket: where libfcgi would go on
- * to accept another connection, it gets an error instead and returns.
+ * libfcgi is designed to accept one connection at a time and keep it. Here every connection has an
+ * FCGX_Request of its own, so that one worker can hold many. ipcFd and keepConnection are set
+ * before the first FCGX_Accept_r(); otherwise this call would close ipcFd when it finishes the
+ * "previous" request. The FCGX_Request has no listening socket: where libfcgi would accept another
+ * connection, it gets an error and returns.
  */
 #include "http/server.h"
 
@@ -28,49 +28,49 @@
 
 enum {
     NO_LISTENING_SOCKET = -1,
-    ARENAS_KEPT = 32,     /* as many requests wait for a commit, seldom more */
-    BODY_TIMEOUT_S = 2,   /* nginx buffers a whole body before it sends it */
-    FORM_TIMEOUT_S = 100, /* so does the spool, but storing a file takes time between two reads */
-    LINGER_TIMEOUT_S = 2, /* for nginx or the spool to read the answer and close */
+    ARENAS_KEPT = 32,     /* seldom more requests wait for a group commit */
+    BODY_TIMEOUT_S = 2,   /* nginx buffers the whole body before sending it */
+    FORM_TIMEOUT_S = 100, /* longer, because the handler stores the file between two reads */
+    LINGER_TIMEOUT_S = 2, /* time for nginx or the spool to read the reply and close */
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * MIB, /* bytes; more than nginx's client_max_body_size for JSON */
 };
 
 struct server {
     const struct router *router;
-    struct app *app;
-    const struct server_turn *turn;
-    bool keeps;                        /* nginx keeps its connections */
-    struct arena *arenas[ARENAS_KEPT]; /* those that no request is using */
+    void *app;
+    const struct server_group_commit *group_commit;
+    bool keeps;                        /* nginx keeps connections to this worker open */
+    struct arena *arenas[ARENAS_KEPT]; /* unused arenas */
     size_t arenas_count;
-    struct arena *turn_arena;
-    struct error *turn_error;  /* of the turn that has just ended */
-    uint64_t lost_transaction; /* the transaction that was rolled back */
+    struct arena *commit_arena;
+    struct error *commit_error; /* error of the last group commit; NULL: it succeeded */
+    uint64_t lost_transaction;  /* the transaction that was rolled back */
 };
 
-/* A connection, and the request that is under way on it. */
+/* A connection and its current request. */
 struct server_connection {
     FCGX_Request fcgi;
-    bool complete;            /* the whole request has arrived: reading never blocks */
-    int64_t body_deadline_us; /* steady clock; 0: nothing of the body has been read */
-    int body_fd;              /* the spool's file with the body; -1: the body is in the records */
+    bool complete;            /* the whole request has arrived: reads do not block */
+    int64_t body_deadline_us; /* steady clock; 0: reading the body has not begun */
+    int body_fd;              /* file of the spool with the body; -1: the body is in the records */
     off_t body_read;          /* bytes read of that file */
     struct request request;
     struct reply reply;
     struct error *error;  /* result of the handler */
-    uint64_t transaction; /* the transaction in which it wrote; 0: its answer need not wait */
+    uint64_t transaction; /* transaction in which the request wrote; 0: need not wait */
     struct access access;
 };
 
 /* --- arenas ---------------------------------------------------------------------------------- */
 
-/* One a request that is under way: nearly always the same one. */
-static struct arena *take_arena(struct server *server)
+/* Takes an unused arena. Each request in progress has an arena of its own. */
+static struct arena *acquire_arena(struct server *server)
 {
     return server->arenas_count ? server->arenas[--server->arenas_count] : arena_new();
 }
 
-static void give_arena(struct server *server, struct arena *arena)
+static void release_arena(struct server *server, struct arena *arena)
 {
     arena_reset(arena);
     if (server->arenas_count == ARENAS_KEPT) {
@@ -80,23 +80,23 @@ static void give_arena(struct server *server, struct arena *arena)
     server->arenas[server->arenas_count++] = arena;
 }
 
-/* --- life ------------------------------------------------------------------------------------ */
+/* --- server and connections ------------------------------------------------------------------ */
 
 bool server_init(void)
 {
     return FCGX_Init() == 0;
 }
 
-struct server *server_new(const struct router *router, struct app *app,
-                          const struct server_turn *turn, bool keeps)
+struct server *server_new(const struct router *router, void *app,
+                          const struct server_group_commit *group_commit, bool keeps)
 {
-    struct server *server = must_alloc(sizeof *server);
+    struct server *server = base_alloc(sizeof *server);
     *server = (struct server){
         .router = router,
         .app = app,
-        .turn = turn,
+        .group_commit = group_commit,
         .keeps = keeps,
-        .turn_arena = arena_new(),
+        .commit_arena = arena_new(),
     };
     return server;
 }
@@ -109,7 +109,7 @@ void server_free(struct server **server)
     for (size_t i = 0; i < (*server)->arenas_count; i++) {
         arena_free(&(*server)->arenas[i]);
     }
-    arena_free(&(*server)->turn_arena);
+    arena_free(&(*server)->commit_arena);
     free(*server);
     *server = NULL;
 }
@@ -117,28 +117,21 @@ void server_free(struct server **server)
 struct server_connection *server_open(struct server *server, int fd, int body_fd)
 {
     (void)server;
-    struct server_connection *connection = must_alloc(sizeof *connection);
+    struct server_connection *connection = base_alloc(sizeof *connection);
     connection->body_fd = body_fd;
     connection->body_read = 0;
     if (FCGX_InitRequest(&connection->fcgi, NO_LISTENING_SOCKET, 0) != 0) {
-        abort(); /* it only fills the struct */
+        abort(); /* does not happen: the call only fills the struct */
     }
     connection->fcgi.ipcFd = fd;
     connection->fcgi.keepConnection = 1;
-    FCGX_Detach(&connection->fcgi); /* no lingering close, which a sending peer would prolong */
+    /* Disables libfcgi's lingering close, which a sending peer could prolong. */
+    FCGX_Detach(&connection->fcgi);
     return connection;
 }
 
-static void free_connection(struct server_connection *connection)
-{
-    if (connection->body_fd >= 0) {
-        close(connection->body_fd);
-    }
-    free(connection);
-}
-
-/* Closes the descriptor itself: libfcgi would shut it down and wait for the peer's answer, which is
- * not worth the time of a worker that has other connections to serve. */
+/* Closes the socket without libfcgi, which would shut it down and block until the peer has
+ * closed. */
 void server_close(struct server_connection *connection)
 {
     if (connection->fcgi.ipcFd >= 0) {
@@ -146,13 +139,17 @@ void server_close(struct server_connection *connection)
         connection->fcgi.ipcFd = -1;
     }
     FCGX_Free(&connection->fcgi, 0);
-    free_connection(connection);
+    if (connection->body_fd >= 0) {
+        close(connection->body_fd);
+    }
+    free(connection);
 }
 
-/* --- one request ----------------------------------------------------------------------------- */
+/* --- reading a request ----------------------------------------------------------------------- */
 
-/* What the stream has read already, waiting for a first byte of it. 0: its end. */
-static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
+/* Waits for at least one byte, then returns all bytes that the stream has buffered, up to `size`.
+ * Returns 0 at the end of the stream. */
+static size_t read_stream(FCGX_Stream *stream, char *bytes, size_t size)
 {
     int first = FCGX_GetChar(stream);
     if (first == EOF) {
@@ -164,26 +161,26 @@ static size_t read_here(FCGX_Stream *stream, char *bytes, size_t size)
     return 1 + (got > 0 ? (size_t)got : 0);
 }
 
-/* Reads up to the deadline, even if the peer sends single bytes, or records that are not part of
- * the body. */
-static size_t read_in_time(struct server_connection *connection, char *bytes, size_t size)
+/* Reads from the stream until the deadline at most, even if the peer sends single bytes, or records
+ * that are not part of the body. */
+static size_t read_until_deadline(struct server_connection *connection, char *bytes, size_t size)
 {
     if (connection->complete) {
-        return read_here(connection->fcgi.in, bytes, size);
+        return read_stream(connection->fcgi.in, bytes, size);
     }
     read_deadline_begin(connection->fcgi.ipcFd, connection->body_deadline_us);
-    size_t got = read_here(connection->fcgi.in, bytes, size);
+    size_t got = read_stream(connection->fcgi.in, bytes, size);
     read_deadline_end();
     return got;
 }
 
-/* Waits for more of a body that the spool is still receiving: bytes in the records say that the
- * file has grown. False if the body has ended. */
-static bool await_spool(struct server_connection *connection)
+/* Waits until the spool has received more of the body: each byte in the FastCGI records reports
+ * that the file has grown. False if the body has ended. */
+static bool await_spooled_bytes(struct server_connection *connection)
 {
     struct request *request = &connection->request;
     char bytes[DRAIN_PIECE];
-    if (read_in_time(connection, bytes, sizeof bytes)) {
+    if (read_until_deadline(connection, bytes, sizeof bytes)) {
         return true;
     }
     if (request->early && FCGX_GetError(connection->fcgi.in)) {
@@ -192,28 +189,29 @@ static bool await_spool(struct server_connection *connection)
     return false;
 }
 
-/* Reads what has arrived, and fits, of a body in a file. Once the last record has been read the
- * file holds the whole body. */
+/* Reads the available bytes of a body in a file. When the last record has been read, the file is
+ * complete. */
 static size_t read_spooled(struct server_connection *connection, char *bytes, size_t size)
 {
     bool more = true;
     for (;;) {
         ssize_t got = pread(connection->body_fd, bytes, size, connection->body_read);
         if (got < 0) {
-            log_error("spool: cannot read a body: %s", strerror(errno));
+            log_error("spool: cannot read a request body: %s", strerror(errno));
             return 0;
         }
         if (got || !more || clock_steady_us() >= connection->body_deadline_us) {
             connection->body_read += got;
             return (size_t)got;
         }
-        more = await_spool(connection);
+        more = await_spooled_bytes(connection);
     }
 }
 
-/* Reads what has arrived, and fits: FCGX_GetStr() alone would wait until the buffer is full. The
- * deadline counts from the first call; a body that is incomplete by then ends there. */
-static size_t read_input(void *source, char *bytes, size_t size)
+/* Reads the available bytes of the body, at least one: FCGX_GetStr() alone would block until the
+ * buffer is full. The deadline starts with the first call. A body that is incomplete at the
+ * deadline ends there. */
+static size_t read_body_bytes(void *source, char *bytes, size_t size)
 {
     struct server_connection *connection = source;
     const struct route *route = connection->request.route;
@@ -227,16 +225,16 @@ static size_t read_input(void *source, char *bytes, size_t size)
     struct pollfd arrival = {.fd = connection->fcgi.ipcFd, .events = POLLIN};
     size_t length = 0, got = 1;
     while (length < size && got && (!length || poll(&arrival, 1, 0) == 1)) {
-        got = read_in_time(connection, bytes + length, size - length);
+        got = read_until_deadline(connection, bytes + length, size - length);
         length += got;
     }
     return length;
 }
 
-/* Takes all that matters in one walk: libfcgi's own look-up walks once a name. What nginx sends,
- * and in which order, is always the same (nginx/fastcgi.conf), and so is the order here: nearly all
- * are found at the first look. Copies, because libfcgi frees its own before the access log is
- * written. */
+/* Copies the known parameters in one pass, because libfcgi's own lookup scans all parameters for
+ * each name. `wanted` is in the order in which nginx sends them (nginx/fastcgi.conf), so that
+ * nearly every parameter is found at the first comparison. Copies the values, because libfcgi frees
+ * them before the access log line is written. */
 static void read_params(struct arena *arena, char *const *params, struct request_headers *headers)
 {
     static const struct {
@@ -270,8 +268,8 @@ static void read_params(struct arena *arena, char *const *params, struct request
     }
     size_t next = 0;
     for (; *params; params++) {
-        for (size_t looks = 0; looks < WANTED; looks++) {
-            size_t i = (next + looks) % WANTED;
+        for (size_t tries = 0; tries < WANTED; tries++) {
+            size_t i = (next + tries) % WANTED;
             if (**params == *wanted[i].name &&
                 !strncmp(*params, wanted[i].name, wanted[i].length)) {
                 *(const char **)(void *)((char *)headers + wanted[i].offset) =
@@ -283,8 +281,10 @@ static void read_params(struct arena *arena, char *const *params, struct request
     }
 }
 
-/* The reason phrases of RFC 9110 15, of the statuses that we answer with. */
-static const char *reason(int status)
+/* --- sending a reply ------------------------------------------------------------------------- */
+
+/* Returns the reason phrase (RFC 9110 15) of a status that the service uses. */
+static const char *reason_phrase(int status)
 {
     static const struct {
         int status;
@@ -316,7 +316,7 @@ static const char *reason(int status)
     return "Unknown";
 }
 
-static void add_field(struct buffer *head, const char *name, const char *value)
+static void add_header_line(struct buffer *head, const char *name, const char *value)
 {
     buffer_add_string(head, name);
     buffer_add(head, ": ", 2);
@@ -333,19 +333,9 @@ static bool has_header(const struct reply *reply, const char *name)
     return i < reply->headers_count;
 }
 
-/* Lets the client store an answer with an entity tag, and revalidate it on each use; no other
- * answer is stored. For a file nginx sets the header, together with the tag
- * (nginx/headers.conf). */
-static void add_caching(struct buffer *head, const struct reply *reply)
-{
-    if (!has_header(reply, "X-Accel-Redirect")) {
-        add_field(head, "Cache-Control",
-                  has_header(reply, "ETag") ? "private, no-cache" : "no-store");
-    }
-}
-
-/* The answer as CGI (RFC 3875 6.2). The length is that of the body also where HEAD leaves it out.
- * It is put together by hand: printf took a tenth of a small answer. */
+/* Writes the reply in CGI format (RFC 3875 6.2). Content-Length is the length of the body also
+ * for HEAD, which has no body. Does not use printf, which took a tenth of the time of a small
+ * request. */
 static void write_reply(FCGX_Stream *out, const struct request *request, const struct reply *reply)
 {
     enum { STATUS_NO_CONTENT = 204, STATUS_NOT_MODIFIED = 304 };
@@ -353,52 +343,58 @@ static void write_reply(FCGX_Stream *out, const struct request *request, const s
     buffer_add_string(&head, "Status: ");
     buffer_add_decimal(&head, reply->status, 0);
     buffer_add_char(&head, ' ');
-    buffer_add_string(&head, reason(reply->status));
+    buffer_add_string(&head, reason_phrase(reply->status));
     buffer_add_string(&head, "\r\n");
-    add_caching(&head, reply);
-    add_field(&head, "X-Request-ID", request->id);
+    /* Replies with an entity tag may be stored and must be revalidated; others must not be stored.
+     * For files, nginx sets both headers (nginx/headers.conf). */
+    if (!has_header(reply, "X-Accel-Redirect")) {
+        add_header_line(&head, "Cache-Control",
+                        has_header(reply, "ETag") ? "private, no-cache" : "no-store");
+    }
+    add_header_line(&head, "X-Request-ID", request->id);
     for (size_t i = 0; i < reply->headers_count; i++) {
-        add_field(&head, reply->headers[i].name, reply->headers[i].value);
+        add_header_line(&head, reply->headers[i].name, reply->headers[i].value);
     }
     if (reply->status != STATUS_NO_CONTENT && reply->status != STATUS_NOT_MODIFIED) {
-        add_field(&head, "Content-Type",
-                  reply->content_type ? reply->content_type : "application/json; charset=utf-8");
+        add_header_line(&head, "Content-Type",
+                        reply->content_type ? reply->content_type
+                                            : "application/json; charset=utf-8");
         buffer_add_string(&head, "Content-Length: ");
         buffer_add_decimal(&head, (int64_t)reply->body.length, 0);
         buffer_add(&head, "\r\n", 2);
     }
     buffer_add(&head, "\r\n", 2);
-    /* What cannot be written has nobody to read it: the client is gone. */
+    /* Ignores write errors: they mean that the client has disconnected. */
     FCGX_PutStr(head.bytes, (int)head.length, out);
     if (!request->head && reply->body.length) {
         FCGX_PutStr(reply->body.bytes, (int)reply->body.length, out);
     }
 }
 
-/* Reads the rest of the body from the connection: libfcgi discards only its buffer, and would
- * then parse the rest, bytes of the client's choice, as records of the next request. False if
- * the body did not end: it is longer than nginx lets through, or too slow. */
+/* Discards the rest of the body. libfcgi itself discards only the buffered bytes, and would parse
+ * the rest, which the client controls, as records of the next request. Returns false if the body
+ * did not end: it exceeds nginx's limit, or arrives too slowly. */
 static bool drain_body(const struct server *server, struct server_connection *connection)
 {
     char rest[DRAIN_PIECE];
     size_t drained = 0;
     if (connection->request.body_abandoned && !server->keeps) {
-        return false; /* the rest may take minutes to arrive */
+        return false; /* the rest may arrive for minutes */
     }
     connection->body_deadline_us = clock_steady_us() + (int64_t)BODY_TIMEOUT_S * US_PER_S;
     while (drained <= DRAIN_MAX) {
-        size_t got = read_in_time(connection, rest, sizeof rest);
-        if (!got) {
+        size_t length = read_until_deadline(connection, rest, sizeof rest);
+        if (!length) {
             return !FCGX_GetError(connection->fcgi.in);
         }
-        drained += got;
+        drained += length;
     }
     return false;
 }
 
-/* Reads until the peer has closed, at most for LINGER_TIMEOUT_S: closing a socket with unread
- * bytes would make the peer's next write fail, and nginx would lose the answer. */
-static void linger(int fd)
+/* Discards input until the peer has closed, for at most LINGER_TIMEOUT_S. If the socket were closed
+ * with unread bytes, the peer's next write would fail, and nginx would lose the reply. */
+static void linger_until_closed(int fd)
 {
     char rest[DRAIN_PIECE];
     struct pollfd arrival = {.fd = fd, .events = POLLIN};
@@ -411,26 +407,27 @@ static void linger(int fd)
     }
 }
 
-/* Sends the answer, and the record that ends it. True if the connection can take another
+/* Sends the buffered reply and the record that ends it. True if the connection can serve another
  * request. */
-static bool finish_request(const struct server *server, struct server_connection *connection)
+static bool end_request(const struct server *server, struct server_connection *connection)
 {
     FCGX_Request *fcgi = &connection->fcgi;
     bool drained = drain_body(server, connection);
     bool keeps = drained && fcgi->keepConnection;
-    /* Keeps the connection open. After an error libfcgi closes it anyway, without lingering. */
+    /* Prevents libfcgi from closing the connection. After an error libfcgi closes it anyway,
+     * without lingering. */
     fcgi->keepConnection = 1;
     FCGX_Finish_r(fcgi);
     if (!drained && fcgi->ipcFd >= 0) {
-        linger(fcgi->ipcFd);
+        linger_until_closed(fcgi->ipcFd);
     }
     return keeps && fcgi->ipcFd >= 0;
 }
 
-/* An early request may be refused before its body has been read to the end. Finds out if the spool
- * has withdrawn it meanwhile: nobody reads this answer then, because the request comes again. Once
- * the spool has shut its side down, all records are here, and to read them never waits. */
-static void note_withdrawal(struct server_connection *connection)
+/* Detects that the spool has withdrawn an early request, which the handler may have rejected before
+ * reading its whole body. Nobody reads the reply then, because the complete request follows. Does
+ * not block: once the spool has shut down its side, all records have arrived. */
+static void detect_withdrawal(struct server_connection *connection)
 {
     struct request *request = &connection->request;
     struct pollfd end = {.fd = connection->fcgi.ipcFd, .events = POLLRDHUP};
@@ -438,26 +435,27 @@ static void note_withdrawal(struct server_connection *connection)
     if (!request->early || request->withdrawn || poll(&end, 1, 0) != 1) {
         return;
     }
-    while (read_here(connection->fcgi.in, rest, sizeof rest)) {
+    while (read_stream(connection->fcgi.in, rest, sizeof rest)) {
     }
     request->withdrawn = FCGX_GetError(connection->fcgi.in);
 }
 
-/* Answers the request that was handled, and ends it. */
-static enum server_progress answer(struct server *server, struct server_connection *connection)
+/* Sends the reply to the request, logs it, and ends the request. */
+static enum server_progress complete_request(struct server *server,
+                                             struct server_connection *connection)
 {
     struct request *request = &connection->request;
-    note_withdrawal(connection);
+    detect_withdrawal(connection);
     request->unaudited = request->unaudited || request->withdrawn;
     router_finish(request, &connection->reply, connection->error);
     write_reply(connection->fcgi.out, request, &connection->reply);
-    bool keeps = finish_request(server, connection);
-    /* the request that comes again is logged in its place */
+    bool keeps = end_request(server, connection);
+    /* the complete request that follows is logged instead */
     if (connection->reply.status != REPLY_CONTINUE && !request->withdrawn) {
         access_end(&connection->access, request, &connection->reply, connection->error);
     }
     log_set_request(NULL);
-    give_arena(server, request->arena);
+    release_arena(server, request->arena);
     if (!keeps) {
         server_close(connection);
         return SERVER_CLOSED;
@@ -475,9 +473,9 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     }
     struct request *request = &connection->request;
     *request = (struct request){
-        .arena = take_arena(server),
+        .arena = acquire_arena(server),
         .app = server->app,
-        .input = {read_input, connection},
+        .input = {read_body_bytes, connection},
     };
     connection->complete = complete;
     connection->body_deadline_us = 0;
@@ -485,28 +483,28 @@ enum server_progress server_serve(struct server *server, struct server_connectio
     read_params(request->arena, fcgi->envp, &request->headers);
     request->asks = !strcmp(request->headers.spool, "asks");
     request->early = !strcmp(request->headers.spool, "early");
-    access_queued(&connection->access, request);
+    access_record_queue(&connection->access, request);
     request->queue_us = connection->access.queue_us;
     connection->error = router_handle(server->router, request, &connection->reply);
-    access_handled(&connection->access);
-    connection->transaction = server->turn->waits(server->app);
-    return connection->transaction ? SERVER_HELD : answer(server, connection);
+    access_record_result(&connection->access);
+    connection->transaction = server->group_commit->waits(server->app);
+    return connection->transaction ? SERVER_HELD : complete_request(server, connection);
 }
 
 void server_commit(struct server *server)
 {
-    arena_reset(server->turn_arena);
-    server->turn_error =
-        server->turn->commit(server->app, server->turn_arena, &server->lost_transaction);
+    arena_reset(server->commit_arena);
+    server->commit_error =
+        server->group_commit->commit(server->app, server->commit_arena, &server->lost_transaction);
 }
 
 enum server_progress server_finish(struct server *server, struct server_connection *connection)
 {
     log_set_request(connection->request.id);
-    access_committed(&connection->access);
-    if (server->turn_error && connection->transaction == server->lost_transaction) {
+    access_record_commit(&connection->access);
+    if (server->commit_error && connection->transaction == server->lost_transaction) {
         connection->reply = (struct reply){0};
-        connection->error = server->turn_error;
+        connection->error = server->commit_error;
     }
-    return answer(server, connection);
+    return complete_request(server, connection);
 }

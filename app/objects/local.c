@@ -1,14 +1,14 @@
 /*
- * Local disk: an object is the file ROOT/ab/KEY, where ab are the first two digits of its key;
- * staged files are in ROOT/incoming, on the same file system, so that one rename(2) makes an object
- * of them.
+ * The engine of the local disk. An object is the file ROOT/ab/KEY, where ab are the first two
+ * digits of its key. Staged files are in ROOT/incoming, on the same file system, so that one
+ * rename(2) turns a staged file into an object.
  *
- * Objects belong to the service and may be read by the group of nginx (SOCKET_GROUP), which sends
- * them to clients: folders can be passed through by it but not listed. Staged files are the
- * service's alone.
+ * Objects belong to the service. The group of nginx (SOCKET_GROUP), which sends them to clients,
+ * may read them and may traverse the folders, but not list them. Only the service may use staged
+ * files.
  *
- * Addresses are signed: HMAC-SHA256 (RFC 2104) of the file's name and the time at which they
- * expire, with a key that is derived from SECRET_KEY for this alone. Names are never used twice.
+ * Download URLs are signed with HMAC-SHA256 (RFC 2104) over the file's name and the expiry time.
+ * The key is derived from SECRET_KEY for this purpose only. File names are never reused.
  */
 #include "objects/internal.h"
 
@@ -38,35 +38,35 @@ enum {
     OBJECT_MODE = 0640,
     FOLDERS = 256,
     FOLDER_DIGITS = 2,
-    NAMES_FIRST = 64, /* that a listing makes room for */
+    KEYS_FIRST = 64, /* initial capacity of a listing */
     SIGNATURE_BYTES = 32,
     SIGNATURE_SIZE = 2 * SIGNATURE_BYTES + 1, /* as text */
 };
 
-/* What the key of signatures is derived for. */
-static const char purpose[] = "kontora: addresses of files";
+/* Derivation label of the signing key. */
+static const char signing_key_label[] = "kontora: addresses of files";
 
 struct local {
-    struct objects *objects; /* whose engine it is */
+    struct objects *objects; /* its owner */
     char *root, *staging;
-    gid_t group; /* (gid_t)-1: left alone */
+    gid_t group; /* of the objects; (gid_t)-1: not changed */
     unsigned char key[SIGNATURE_BYTES];
 };
 
-/* --- places ---------------------------------------------------------------------------------- */
+/* --- folders and paths ------------------------------------------------------------------------ */
 
-/* ROOT/ab */
-static const char *folder_of(const struct local *local, struct arena *arena, const char *key)
+/* Returns ROOT/ab. */
+static const char *object_folder(const struct local *local, struct arena *arena, const char *key)
 {
     return arena_format(arena, "%s/%.*s", local->root, FOLDER_DIGITS, key);
 }
 
-static const char *path_of(const struct local *local, struct arena *arena, const char *key)
+static const char *object_file_path(const struct local *local, struct arena *arena, const char *key)
 {
     return arena_format(arena, "%s/%.*s/%s", local->root, FOLDER_DIGITS, key, key);
 }
 
-/* What has been renamed or made in a folder stays there after a power cut. */
+/* Makes the entries of a folder durable: renames and new files survive a power failure. */
 static struct error *sync_folder(struct arena *arena, const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -78,8 +78,9 @@ static struct error *sync_folder(struct arena *arena, const char *path)
     return error;
 }
 
-/* A folder that nginx may pass through. */
-static struct error *make_folder(const struct local *local, struct arena *arena, const char *path)
+/* Creates a folder that nginx may traverse. No-op if it exists. */
+static struct error *make_public_folder(const struct local *local, struct arena *arena,
+                                        const char *path)
 {
     if (mkdir(path, FOLDER_MODE) < 0) {
         return errno == EEXIST ? NULL : storage_error(arena, path);
@@ -89,47 +90,42 @@ static struct error *make_folder(const struct local *local, struct arena *arena,
                : NULL;
 }
 
-static struct error *prepare(void *engine, struct arena *arena)
+static struct error *local_make_staging(void *engine, struct arena *arena)
 {
     const struct local *local = engine;
     file_make_parents(local->root, STORAGE_PRIVATE);
-    struct error *error = make_folder(local, arena, local->root);
+    struct error *error = make_public_folder(local, arena, local->root);
     return error ? error : storage_make_folder(arena, local->staging, STORAGE_PRIVATE);
 }
 
-static struct error *make_object_folder(const struct local *local, struct arena *arena,
-                                        const char *folder)
-{
-    if (access(folder, F_OK) == 0) {
-        return NULL;
-    }
-    struct error *error = make_folder(local, arena, folder);
-    return error ? error : sync_folder(arena, local->root);
-}
+/* --- objects ---------------------------------------------------------------------------------- */
 
-/* --- objects --------------------------------------------------------------------------------- */
-
-static struct error *place(void *engine, struct arena *arena, struct staged *staged,
-                           const char *key, const struct object_properties *properties)
+static struct error *local_put(void *engine, struct arena *arena, struct staged *staged,
+                               const char *key, const struct object_properties *properties)
 {
     const struct local *local = engine;
-    const char *folder = folder_of(local, arena, key);
-    (void)properties; /* in the database */
+    const char *folder = object_folder(local, arena, key);
+    (void)properties; /* the database has them */
     if (fchown(staged->fd, (uid_t)-1, local->group) < 0 || fchmod(staged->fd, OBJECT_MODE) < 0 ||
         fsync(staged->fd) < 0) {
         return storage_error(arena, staged->path);
     }
-    struct error *error = make_object_folder(local, arena, folder);
-    if (error) {
-        return error;
+    if (access(folder, F_OK) != 0) {
+        struct error *error = make_public_folder(local, arena, folder);
+        if (!error) {
+            error = sync_folder(arena, local->root);
+        }
+        if (error) {
+            return error;
+        }
     }
-    if (rename(staged->path, path_of(local, arena, key)) < 0) {
+    if (rename(staged->path, object_file_path(local, arena, key)) < 0) {
         return storage_error(arena, staged->path);
     }
     return sync_folder(arena, folder);
 }
 
-static void describe(struct object_info *info_r, const char *key, const struct stat *facts)
+static void fill_object_info(struct object_info *info_r, const char *key, const struct stat *facts)
 {
     *info_r = (struct object_info){
         .size = facts->st_size,
@@ -138,89 +134,89 @@ static void describe(struct object_info *info_r, const char *key, const struct s
     snprintf(info_r->key, sizeof info_r->key, "%s", key);
 }
 
-static struct error *find(void *engine, struct arena *arena, const char *key, bool *found_r,
-                          struct object_info *info_r)
+static struct error *local_find(void *engine, struct arena *arena, const char *key, bool *found_r,
+                                struct object_info *info_r)
 {
     struct stat facts;
-    const char *path = path_of(engine, arena, key);
+    const char *path = object_file_path(engine, arena, key);
     *found_r = stat(path, &facts) == 0;
     if (*found_r) {
-        describe(info_r, key, &facts);
+        fill_object_info(info_r, key, &facts);
         return NULL;
     }
     return errno == ENOENT ? NULL : storage_error(arena, path);
 }
 
-static struct error *delete (void *engine, struct arena *arena, const char *key)
+static struct error *local_delete(void *engine, struct arena *arena, const char *key)
 {
-    const char *path = path_of(engine, arena, key);
+    const char *path = object_file_path(engine, arena, key);
     if (unlink(path) < 0) {
         return errno == ENOENT ? NULL : storage_error(arena, path);
     }
-    return sync_folder(arena, folder_of(engine, arena, key));
+    return sync_folder(arena, object_folder(engine, arena, key));
 }
 
-/* --- the listing ----------------------------------------------------------------------------- */
+/* --- listing ---------------------------------------------------------------------------------- */
 
-/* Keys of one folder. */
-struct names {
+/* The keys of one folder. */
+struct key_list {
     struct arena *arena;
-    char (*list)[OBJECT_KEY_LENGTH + 1];
+    char (*keys)[OBJECT_KEY_LENGTH + 1];
     size_t count, size;
 };
 
-static void add_name(struct names *names, const char *name)
+static void add_key(struct key_list *list, const char *name)
 {
-    if (names->count == names->size) {
-        size_t size = names->size ? 2 * names->size : NAMES_FIRST;
-        void *larger = arena_array(names->arena, size, sizeof *names->list);
-        if (names->count) {
-            memcpy(larger, names->list, names->count * sizeof *names->list);
+    if (list->count == list->size) {
+        size_t size = list->size ? 2 * list->size : KEYS_FIRST;
+        void *larger = arena_array(list->arena, size, sizeof *list->keys);
+        if (list->count) {
+            memcpy(larger, list->keys, list->count * sizeof *list->keys);
         }
-        names->list = larger;
-        names->size = size;
+        list->keys = larger;
+        list->size = size;
     }
-    memcpy(names->list[names->count++], name, sizeof *names->list);
+    memcpy(list->keys[list->count++], name, sizeof *list->keys);
 }
 
-static int compare_names(const void *one, const void *other)
+static int compare_keys(const void *one, const void *other)
 {
     return strcmp(one, other);
 }
 
-/* The keys of a folder behind `after`, in their order; other files are none of ours. */
-static struct error *read_folder(struct names *names, DIR *folder, const char *after)
+/* Reads and sorts the keys after `after` of one folder. Ignores other files. */
+static struct error *read_keys(struct key_list *list, DIR *folder, const char *after)
 {
     const struct dirent *entry;
     while (errno = 0, (entry = readdir(folder))) {
         if (storage_is_key(entry->d_name) && strcmp(entry->d_name, after) > 0) {
-            add_name(names, entry->d_name);
+            add_key(list, entry->d_name);
         }
     }
     if (errno) {
-        return storage_error(names->arena, "a folder of objects");
+        return storage_error(list->arena, "folder of objects");
     }
-    if (names->count) {
-        qsort(names->list, names->count, sizeof *names->list, compare_names);
+    if (list->count) {
+        qsort(list->keys, list->count, sizeof *list->keys, compare_keys);
     }
     return NULL;
 }
 
-/* Adds what is in one folder, as far as there is room. */
+/* Appends the objects of one folder, up to `max` of them altogether. */
 static struct error *list_folder(const char *path, struct arena *arena, const char *after,
                                  struct object_info *infos_r, size_t max, size_t *count)
 {
-    struct names names = {.arena = arena};
+    struct key_list keys = {.arena = arena};
     DIR *folder = opendir(path);
     if (!folder) {
         return errno == ENOENT ? NULL : storage_error(arena, path);
     }
-    struct error *error = read_folder(&names, folder, after);
-    for (size_t i = 0; !error && i < names.count && *count < max; i++) {
+    struct error *error = read_keys(&keys, folder, after);
+    for (size_t i = 0; !error && i < keys.count && *count < max; i++) {
         struct stat facts;
-        if (fstatat(dirfd(folder), names.list[i], &facts, AT_SYMLINK_NOFOLLOW) == 0) {
-            describe(&infos_r[(*count)++], names.list[i], &facts);
-        } else if (errno != ENOENT) { /* gone meanwhile */
+        if (fstatat(dirfd(folder), keys.keys[i], &facts, AT_SYMLINK_NOFOLLOW) == 0) {
+            fill_object_info(&infos_r[(*count)++], keys.keys[i], &facts);
+        } else if (errno != ENOENT) { /* ENOENT: deleted meanwhile */
             error = storage_error(arena, path);
         }
     }
@@ -228,8 +224,8 @@ static struct error *list_folder(const char *path, struct arena *arena, const ch
     return error;
 }
 
-static struct error *list(void *engine, struct arena *arena, const char *after,
-                          struct object_info *infos_r, size_t max, size_t *count_r)
+static struct error *local_list(void *engine, struct arena *arena, const char *after,
+                                struct object_info *infos_r, size_t max, size_t *count_r)
 {
     char first[FOLDER_DIGITS + 1] = {0};
     struct error *error = NULL;
@@ -239,54 +235,57 @@ static struct error *list(void *engine, struct arena *arena, const char *after,
          i < FOLDERS && *count_r < max && !error; i++) {
         char digits[FOLDER_DIGITS + 1];
         snprintf(digits, sizeof digits, "%02lx", i & (FOLDERS - 1));
-        error = list_folder(folder_of(engine, arena, digits), arena, after, infos_r, max, count_r);
+        error =
+            list_folder(object_folder(engine, arena, digits), arena, after, infos_r, max, count_r);
     }
     return error;
 }
 
-/* --- addresses ------------------------------------------------------------------------------- */
+/* --- download URLs ---------------------------------------------------------------------------- */
 
-static void sign(const struct local *local, const char *name, const char *expires,
-                 char signature_r[SIGNATURE_SIZE])
+static void sign_download(const struct local *local, const char *name, const char *expires,
+                          char signature_r[SIGNATURE_SIZE])
 {
     unsigned char bytes[SIGNATURE_BYTES];
     struct buffer text = {0};
     buffer_format(&text, "%s\n%s", name, expires);
     if (!HMAC(EVP_sha256(), local->key, sizeof local->key, (const unsigned char *)text.bytes,
               text.length, bytes, NULL)) {
-        abort(); /* only without memory */
+        abort(); /* out of memory */
     }
     buffer_free(&text);
-    random_format(bytes, sizeof bytes, signature_r);
+    random_format_hex(bytes, sizeof bytes, signature_r);
 }
 
-/* {base}/files/{name}/content?expires=…&signature=… */
-static struct error *url(void *engine, struct arena *arena, const struct object_download *download,
-                         const char **url_r)
+/* Returns {base}/files/{name}/content?expires=…&signature=… */
+static struct error *local_sign_url(void *engine, struct arena *arena,
+                                    const struct object_download *download, const char **url_r)
 {
     char signature[SIGNATURE_SIZE];
     const char *expires = arena_format(arena, "%" PRId64, download->expires);
-    sign(engine, download->name, expires, signature);
+    sign_download(engine, download->name, expires, signature);
     *url_r = arena_format(arena, "%s/files/%s/content?expires=%s&signature=%s", download->base,
                           download->name, expires, signature);
     return NULL;
 }
 
-static bool verify(const void *engine, const char *name, const char *expires, const char *signature)
+static bool local_verify_url(const void *engine, const char *name, const char *expires,
+                             const char *signature)
 {
     enum { DIGITS_MAX = 15 };
-    char right[SIGNATURE_SIZE];
+    char expected[SIGNATURE_SIZE];
     size_t digits = strspn(expires, "0123456789");
-    sign(engine, name, expires, right);
-    return strlen(signature) == sizeof right - 1 &&
-           !CRYPTO_memcmp(signature, right, sizeof right - 1) && digits && digits <= DIGITS_MAX &&
-           !expires[digits] && clock_wall_ms() / MS_PER_S <= strtoll(expires, NULL, DECIMAL);
+    sign_download(engine, name, expires, expected);
+    return strlen(signature) == sizeof expected - 1 &&
+           !CRYPTO_memcmp(signature, expected, sizeof expected - 1) && digits &&
+           digits <= DIGITS_MAX && !expires[digits] &&
+           clock_wall_ms() / MS_PER_S <= strtoll(expires, NULL, DECIMAL);
 }
 
-/* --- life ------------------------------------------------------------------------------------ */
+/* --- the engine ------------------------------------------------------------------------------- */
 
-/* Whether a file can be made where uploads are: it makes one, and removes it. */
-static struct error *check(void *engine, struct arena *arena)
+/* Creates a staged file and deletes it. */
+static struct error *local_check(void *engine, struct arena *arena)
 {
     struct objects *objects = ((const struct local *)engine)->objects;
     struct staged staged;
@@ -304,20 +303,20 @@ static void local_close(void *engine)
     free(local);
 }
 
-static const struct objects_engine engine_of_disk = {
+static const struct objects_engine local_engine = {
     .close = local_close,
-    .prepare = prepare,
-    .place = place,
-    .find = find,
-    .list = list,
-    .delete = delete,
-    .url = url,
-    .verify = verify,
-    .check = check,
+    .make_staging = local_make_staging,
+    .put = local_put,
+    .find = local_find,
+    .list = local_list,
+    .delete = local_delete,
+    .sign_url = local_sign_url,
+    .verify_url = local_verify_url,
+    .check = local_check,
 };
 
-/* The folder of an URL file:///relative or file:////absolute; NULL if it names none. */
-static const char *url_folder(const struct config *config, struct arena *arena)
+/* Parses file:///relative or file:////absolute. Returns NULL for any other URL. */
+static const char *parse_file_url(const struct config *config, struct arena *arena)
 {
     static const char scheme[] = "file:///";
     size_t length = strlen(scheme);
@@ -332,30 +331,32 @@ static const char *url_folder(const struct config *config, struct arena *arena)
 
 const char *objects_folder(const struct config *config, struct arena *arena)
 {
-    return url_folder(config, arena);
+    return parse_file_url(config, arena);
 }
 
-/* The folders are made when they are needed: whoever looks at the settings alone makes none. */
+/* Creates no folder: commands that only check the settings call this too. storage_stage() creates
+ * the folders on demand. */
 struct error *local_open(struct objects *objects, struct arena *arena)
 {
     const struct config *config = objects->config;
-    const char *root = url_folder(config, arena);
+    const char *root = parse_file_url(config, arena);
     const struct group *group = *config->socket_group ? getgrnam(config->socket_group) : NULL;
     if (!root) {
         return error_new(arena, ERR_STORAGE_UNAVAILABLE, "must be file:///path");
     }
-    struct local *local = must_alloc(sizeof *local);
+    struct local *local = base_alloc(sizeof *local);
     *local = (struct local){
         .objects = objects,
-        .root = must_string(root),
-        .staging = must_string(arena_format(arena, "%s/incoming", root)),
+        .root = base_strdup(root),
+        .staging = base_strdup(arena_format(arena, "%s/incoming", root)),
         .group = group ? group->gr_gid : (gid_t)-1,
     };
     if (!HMAC(EVP_sha256(), config->secret_key, (int)strlen(config->secret_key),
-              (const unsigned char *)purpose, strlen(purpose), local->key, NULL)) {
-        abort(); /* only without memory */
+              (const unsigned char *)signing_key_label, strlen(signing_key_label), local->key,
+              NULL)) {
+        abort(); /* out of memory */
     }
-    objects->engine = &engine_of_disk;
+    objects->engine = &local_engine;
     objects->state = local;
     objects->staging = local->staging;
     return NULL;

@@ -1,4 +1,4 @@
-/* See objects.h. What all engines have in common: which one it is, keys, and staged files. */
+/* See objects.h. The code that all engines share: choice of the engine, keys, staged files. */
 #include "objects/internal.h"
 
 #include "base/arena.h"
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FLUSH_BYTES = MIB };
+enum { FLUSH_BYTES = MIB }; /* of a staged file, written to the disk at a time */
 
 static const struct {
     const char *scheme;
@@ -28,7 +28,7 @@ static const struct {
     {"s3:", s3_open},
 };
 
-/* --- life ------------------------------------------------------------------------------------ */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 struct error *objects_open(const struct config *config, struct arena *arena,
                            struct objects **objects_r)
@@ -36,7 +36,7 @@ struct error *objects_open(const struct config *config, struct arena *arena,
     const char *url = config->storage_url;
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
         if (!strncmp(url, engines[i].scheme, strlen(engines[i].scheme))) {
-            struct objects *objects = must_alloc(sizeof *objects);
+            struct objects *objects = base_alloc(sizeof *objects);
             *objects = (struct objects){.config = config};
             struct error *error = engines[i].open(objects, arena);
             if (error) {
@@ -60,56 +60,57 @@ void objects_close(struct objects **objects)
     }
 }
 
-const char *objects_key(struct arena *arena)
+const char *objects_generate_key(struct arena *arena)
 {
     return random_hex(arena, OBJECT_KEY_LENGTH / 2);
 }
 
-/* --- time ------------------------------------------------------------------------------------ */
+/* --- measured time ---------------------------------------------------------------------------- */
 
-static void count_time(const char *operation, int64_t us)
+static void count_storage_time(const char *operation, int64_t us)
 {
     metrics_observe(METRIC_STORAGE_TIME, metrics_series(METRIC_STORAGE_TIME, operation, NULL), us);
 }
 
-/* What an operation took since `began`. */
-static void count_since(const char *operation, int64_t began)
+/* Counts the time of an operation that began at `began`. */
+static void count_storage_time_since(const char *operation, int64_t began)
 {
     int64_t us = clock_steady_us() - began;
     spent_add(SPENT_STORAGE, us);
-    count_time(operation, us);
+    count_storage_time(operation, us);
 }
 
-/* A part of what a staged file takes: the client is waited for between the parts. */
-static void spend(struct staged *staged, int64_t began)
+/* Counts a part of the time of a staged file. Between the parts, the worker waits for the
+ * client. */
+static void add_staging_time(struct staged *staged, int64_t began)
 {
     int64_t us = clock_steady_us() - began;
     staged->spent_us += us;
     spent_add(SPENT_STORAGE, us);
 }
 
-/* --- staged files ---------------------------------------------------------------------------- */
+/* --- staged files ----------------------------------------------------------------------------- */
 
 struct error *objects_stage(struct objects *objects, struct arena *arena, struct staged *staged_r)
 {
     int64_t began = clock_steady_us();
     struct error *error = storage_stage(objects, arena, staged_r);
-    spend(staged_r, began);
+    add_staging_time(staged_r, began);
     if (error) {
-        count_time("stage", staged_r->spent_us);
+        count_storage_time("stage", staged_r->spent_us);
     }
     return error;
 }
 
-static struct error *append(struct arena *arena, struct staged *staged, const char *bytes,
-                            size_t length)
+static struct error *append_to_staged(struct arena *arena, struct staged *staged, const char *bytes,
+                                      size_t length)
 {
     if (file_write(staged->fd, bytes, length) != length) {
         return storage_error(arena, staged->path);
     }
     staged->length += (int64_t)length;
     if (staged->length - staged->flushed >= FLUSH_BYTES) {
-        /* Begins to write to the disk while more comes, so that the fsync() at the end has little left. */
+        /* Starts writing to the disk early, so that the final fsync() has little left to write. */
         (void)sync_file_range(staged->fd, staged->flushed, staged->length - staged->flushed,
                               SYNC_FILE_RANGE_WRITE);
         staged->flushed = staged->length;
@@ -121,8 +122,8 @@ struct error *objects_write(struct arena *arena, struct staged *staged, const ch
                             size_t length)
 {
     int64_t began = clock_steady_us();
-    struct error *error = append(arena, staged, bytes, length);
-    spend(staged, began);
+    struct error *error = append_to_staged(arena, staged, bytes, length);
+    add_staging_time(staged, began);
     return error;
 }
 
@@ -132,13 +133,13 @@ void objects_discard(struct objects *objects, struct staged *staged)
     if (staged->fd >= 0) {
         int64_t began = clock_steady_us();
         storage_discard(staged);
-        spend(staged, began);
-        count_time("stage", staged->spent_us);
+        add_staging_time(staged, began);
+        count_storage_time("stage", staged->spent_us);
     }
 }
 
-struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_t age_s,
-                            size_t *removed_r)
+struct error *objects_purge_staged(struct objects *objects, struct arena *arena, int64_t age_s,
+                                   size_t *removed_r)
 {
     time_t now = (time_t)(clock_wall_ms() / MS_PER_S), before = now - age_s;
     *removed_r = 0;
@@ -163,14 +164,14 @@ struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_
     return error;
 }
 
-/* --- objects --------------------------------------------------------------------------------- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
-struct error *objects_place(struct objects *objects, struct arena *arena, struct staged *staged,
-                            const char *key, const struct object_properties *properties)
+struct error *objects_put(struct objects *objects, struct arena *arena, struct staged *staged,
+                          const char *key, const struct object_properties *properties)
 {
     int64_t began = clock_steady_us();
-    struct error *error = objects->engine->place(objects->state, arena, staged, key, properties);
-    count_since("place", began);
+    struct error *error = objects->engine->put(objects->state, arena, staged, key, properties);
+    count_storage_time_since("place", began);
     return error;
 }
 
@@ -190,21 +191,21 @@ struct error *objects_delete(struct objects *objects, struct arena *arena, const
 {
     int64_t began = clock_steady_us();
     struct error *error = objects->engine->delete (objects->state, arena, key);
-    count_since("delete", began);
+    count_storage_time_since("delete", began);
     return error;
 }
 
-struct error *objects_url(struct objects *objects, struct arena *arena,
-                          const struct object_download *download, const char **url_r)
+struct error *objects_sign_url(struct objects *objects, struct arena *arena,
+                               const struct object_download *download, const char **url_r)
 {
-    return objects->engine->url(objects->state, arena, download, url_r);
+    return objects->engine->sign_url(objects->state, arena, download, url_r);
 }
 
-bool objects_verify(const struct objects *objects, const char *name, const char *expires,
-                    const char *signature)
+bool objects_verify_url(const struct objects *objects, const char *name, const char *expires,
+                        const char *signature)
 {
-    return objects->engine->verify &&
-           objects->engine->verify(objects->state, name, expires, signature);
+    return objects->engine->verify_url &&
+           objects->engine->verify_url(objects->state, name, expires, signature);
 }
 
 const char *objects_internal_path(struct arena *arena, const char *key)
@@ -216,6 +217,6 @@ struct error *objects_check(struct objects *objects, struct arena *arena)
 {
     int64_t began = clock_steady_us();
     struct error *error = objects->engine->check(objects->state, arena);
-    count_since("check", began);
+    count_storage_time_since("check", began);
     return error;
 }

@@ -1,21 +1,21 @@
 /*
- * Objects: bytes under keys of ours, on local disk or in S3-compatible storage.
+ * Objects: immutable bytes under opaque keys, on local disk or in S3-compatible storage.
  *
- * Bytes that come are staged first, in a file of this host that nobody else sees: there they are
- * measured, looked at and scanned. Then the staged file becomes an object in one step, which is
- * durable when it returns: on local disk by rename, in S3 by one PUT. An object is never changed.
+ * Incoming bytes are first written to a staged file on this host, which clients cannot see. There
+ * they are measured, checked and scanned. objects_put() then turns the staged file into an object
+ * in one durable step: a rename on local disk, a PUT in S3.
  *
- * Keys are chosen by callers (objects_key()), say nothing of what clients call a file, and have no
- * characters but lower-case hexadecimal digits. Which objects there should be is in the database:
- * this layer knows nothing of it.
+ * Callers generate keys with objects_generate_key(). A key consists of lower-case hexadecimal
+ * digits and reveals nothing about the client's file name. The database records which objects
+ * should exist; this folder does not use it.
  *
- * Errors: ERR_STORAGE_UNAVAILABLE if the engine cannot be reached, is slow or refuses us, and
- * ERR_STORAGE_FULL if it says that it is full; the log says why. What is lost between a request and
- * its answer is tried again where the request can be repeated without harm.
+ * Errors: ERR_STORAGE_UNAVAILABLE if the engine is unreachable, slow or refuses the request, and
+ * ERR_STORAGE_FULL if it has no space; the log has the cause. A request that got no response is
+ * retried if repeating it is harmless.
  *
- * What requests ask of the storage has its time counted (METRIC_STORAGE_TIME, SPENT_STORAGE), of a
- * staged file all parts as one, when it is discarded; objects_find() and objects_list() are of
- * commands alone.
+ * The time of calls that requests make is measured (METRIC_STORAGE_TIME, SPENT_STORAGE). The parts
+ * of one staged file count as one operation, which ends when it is discarded. objects_find() and
+ * objects_list() are not measured, because only commands call them.
  */
 #ifndef OBJECTS_OBJECTS_H
 #define OBJECTS_OBJECTS_H
@@ -28,58 +28,57 @@
 
 struct arena;
 struct config;
-struct objects; /* an open engine, one a process */
+struct objects; /* an open engine; each process opens its own */
 
 enum { OBJECT_KEY_LENGTH = 32 };
 
-/* Bytes on their way in. */
+/* A staged file. */
 struct staged {
-    int fd;     /* open for reading and writing; -1 when it is gone */
-    char *path; /* of the file, for whoever has to look into it; in the arena */
-    int64_t length,
-        flushed;      /* bytes that were written, and those that are on their way to the disk */
-    int64_t spent_us; /* on it as a file; not on making an object of it */
+    int fd;                  /* open for reading and writing; -1: deleted */
+    char *path;              /* in the arena */
+    int64_t length, flushed; /* bytes written, and those of them sent to the disk early */
+    int64_t spent_us;        /* time of file operations, without objects_put() */
 };
 
-/* What an object is stored with. */
+/* Properties that are stored with an object. */
 struct object_properties {
     int64_t size;
     const char *content_type;
-    const unsigned char *md5;    /* 16 bytes: an engine refuses what arrives otherwise */
-    const unsigned char *sha256; /* 32 bytes: the same */
+    const unsigned char *md5;    /* 16 bytes; S3 rejects a body with another digest */
+    const unsigned char *sha256; /* 32 bytes; likewise */
 };
 
-/* An object that is there. */
+/* A stored object. */
 struct object_info {
     char key[OBJECT_KEY_LENGTH + 1];
     int64_t size;
     int64_t modified_ms; /* wall clock */
 };
 
-/* How a client gets an object. */
+/* The download of an object by a client. */
 struct object_download {
     const char *key;
-    const char *name;        /* what the API calls it: a segment of a path */
+    const char *name;        /* of the file in the API; a path segment */
     const char *disposition; /* the value of Content-Disposition (RFC 6266) */
     const char *content_type;
-    const char *base; /* of our own URLs: "https://kontora.example.com", or "" for a path */
+    const char *base; /* of the service: "https://kontora.example.com"; "": the URL is a path */
     int64_t expires;  /* wall clock, seconds since the epoch */
 };
 
-/* Reads STORAGE_URL and what belongs to it. Ends the process if memory is gone; an engine that
- * cannot be reached is no error here, but with each call. */
+/* Opens the engine that STORAGE_URL and its settings describe. Connects to nothing: an unreachable
+ * engine is an error of each later call. Ends the process if memory is exhausted. */
 struct error *objects_open(const struct config *config, struct arena *arena,
                            struct objects **objects_r) MUST_CHECK;
 void objects_close(struct objects **objects);
 
-/* The folder of the local engine; NULL if the objects are not on this host. */
+/* Returns the folder of the local engine; NULL if the objects are not on this host. */
 const char *objects_folder(const struct config *config, struct arena *arena);
 
-/* A new key, of 128 random bits. */
-const char *objects_key(struct arena *arena) __attribute__((returns_nonnull));
+/* Generates a key: 128 random bits. */
+const char *objects_generate_key(struct arena *arena) __attribute__((returns_nonnull));
 
-/* An empty staged file. objects_discard() removes it and closes it, also after objects_place(), and
- * does nothing the second time. */
+/* Creates an empty staged file. objects_discard() closes and deletes it; it must be called after
+ * objects_put() as well. A second call is a no-op. */
 struct error *objects_stage(struct objects *objects, struct arena *arena,
                             struct staged *staged_r) MUST_CHECK;
 void objects_discard(struct objects *objects, struct staged *staged);
@@ -88,66 +87,69 @@ void objects_discard(struct objects *objects, struct staged *staged);
 struct error *objects_write(struct arena *arena, struct staged *staged, const char *bytes,
                             size_t length) MUST_CHECK;
 
-/* Makes the staged bytes the object of that key: durable when it returns. */
-struct error *objects_place(struct objects *objects, struct arena *arena, struct staged *staged,
-                            const char *key, const struct object_properties *properties) MUST_CHECK;
+/* Stores the staged bytes as the object `key`. The object is durable when this returns. */
+struct error *objects_put(struct objects *objects, struct arena *arena, struct staged *staged,
+                          const char *key, const struct object_properties *properties) MUST_CHECK;
 
-/* Whether an object is there, and how large. */
+/* Sets *found_r to true, and *info_r, if the object exists. */
 struct error *objects_find(struct objects *objects, struct arena *arena, const char *key,
                            bool *found_r, struct object_info *info_r) MUST_CHECK;
 
-/* The next objects behind the key `after` ("" is from the beginning), in the order of their keys:
- * at most `max`, fewer only at the end. */
+/* Lists up to `max` objects in the order of their keys, starting after the key `after` ("": from
+ * the beginning). Fewer than `max` mean the end of the list. */
 struct error *objects_list(struct objects *objects, struct arena *arena, const char *after,
                            struct object_info *infos_r, size_t max, size_t *count_r) MUST_CHECK;
 
-/* One that is not there is no error. */
+/* Deletes an object. No-op if it does not exist. */
 struct error *objects_delete(struct objects *objects, struct arena *arena,
                              const char *key) MUST_CHECK;
 
-/* Where a client gets the bytes, without a token, until it expires: an absolute URL, signed. */
-struct error *objects_url(struct objects *objects, struct arena *arena,
-                          const struct object_download *download, const char **url_r) MUST_CHECK;
+/* Returns a signed URL from which a client downloads the object without a token until it
+ * expires. */
+struct error *objects_sign_url(struct objects *objects, struct arena *arena,
+                               const struct object_download *download,
+                               const char **url_r) MUST_CHECK;
 
-/* True if expiry and signature, as they came, are those of an address that objects_url() made for
- * this name, and it has not expired. Never with an engine that gives out its objects itself. */
-bool objects_verify(const struct objects *objects, const char *name, const char *expires,
-                    const char *signature);
+/* True if objects_sign_url() has made a URL with this name, expiry and signature, and it has not
+ * expired. Always false for S3, which verifies its URLs itself. */
+bool objects_verify_url(const struct objects *objects, const char *name, const char *expires,
+                        const char *signature);
 
-/* Where nginx finds the bytes: the path of an internal location. For what objects_verify() accepts.
- */
+/* Returns the path of nginx's internal location for an object, after objects_verify_url() has
+ * accepted the URL. */
 const char *objects_internal_path(struct arena *arena, const char *key)
     __attribute__((returns_nonnull));
 
-/* Whether the engine serves: a real question to it. */
+/* Checks the health of the engine with a request to it. */
 struct error *objects_check(struct objects *objects, struct arena *arena) MUST_CHECK;
 
-/* Removes staged files that are older than `age_s` seconds: of workers that were killed. */
-struct error *objects_sweep(struct objects *objects, struct arena *arena, int64_t age_s,
-                            size_t *removed_r) MUST_CHECK;
+/* Deletes staged files older than `age_s` seconds, which workers left behind when they were
+ * killed. */
+struct error *objects_purge_staged(struct objects *objects, struct arena *arena, int64_t age_s,
+                                   size_t *removed_r) MUST_CHECK;
 
-/* --- what all processes know of it ----------------------------------------------------------- */
+/* --- health, shared by all processes ---------------------------------------------------------- */
 
-/* In the master, before it forks. */
+/* Allocates the shared memory. Called in the master, before it forks. */
 void objects_share(void);
 
-/* Asks objects_check() for objects_health() of all processes; the log gets every change. Returns
- * when to be called again, of the steady clock. */
+/* Calls objects_check(), stores the result for objects_health() in all processes, and logs changes.
+ * Returns the time of the steady clock at which to call it again. */
 int64_t objects_watch(struct objects *objects);
 
 enum objects_state {
-    OBJECTS_UNKNOWN, /* not asked yet */
+    OBJECTS_UNKNOWN, /* not checked yet */
     OBJECTS_DOWN,
     OBJECTS_UP,
 };
 
 struct objects_health {
     enum objects_state state;
-    int64_t latency_us; /* of the last answer; -1: there was none */
+    int64_t latency_us; /* of the last check; -1: it failed */
     int64_t checked_ms; /* wall clock; 0: never */
 };
 
-/* What objects_watch() has found out last, in any process. Asks nobody. */
+/* Reads the last result of objects_watch(). Sends no request to the storage. */
 void objects_health(struct objects_health *health_r);
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * What S3 says, in XML, read by expat: lists (ListBucketResult) and errors (Error).
+ * Parses XML responses of S3 with expat: lists (ListBucketResult) and errors (Error).
  *
- * The other side is not trusted with our memory: a body is bounded before it comes here, what nests
- * deeper than any answer or has a document type (and so entities) is refused, and a text is kept to
- * TEXT_MAX bytes. A list decides what counts as lost, so it is believed only if it is whole.
+ * The storage is not trusted with the memory of the service. Bodies have a limited size (s3.c), the
+ * parser rejects deep nesting and document types (and so entities), and stores at most TEXT_MAX
+ * bytes of a text. A list must be complete to be valid, because the catalog check treats objects
+ * that are not listed as lost.
  */
 #include "objects/s3.h"
 
@@ -18,8 +19,8 @@
 
 enum {
     DEPTH_MAX = 8,
-    TEXT_MAX = 4096, /* a key has at most 1,024 bytes, encoded three times as many */
-    SHOWN_MAX = 200, /* of a message */
+    TEXT_MAX = 4096,  /* a key has at most 1,024 bytes, and three times as many when encoded */
+    LOGGED_MAX = 200, /* bytes of a message in the log */
 };
 
 enum element {
@@ -37,12 +38,12 @@ enum element {
     ELEMENT_MODIFIED,
 };
 
-/* What stands where; anything else is passed over. */
+/* The elements that are read, by their parents; others are ignored. */
 static const struct {
     enum element parent;
     const char *name;
     enum element element;
-} places[] = {
+} elements[] = {
     {ELEMENT_OTHER, "Error", ELEMENT_ERROR},
     {ELEMENT_ERROR, "Code", ELEMENT_CODE},
     {ELEMENT_ERROR, "Message", ELEMENT_MESSAGE},
@@ -56,185 +57,174 @@ static const struct {
     {ELEMENT_CONTENTS, "LastModified", ELEMENT_MODIFIED},
 };
 
-struct reading {
-    XML_Parser parser;
+struct response_parser {
+    XML_Parser expat;
     struct arena *arena;
-    enum element path[DEPTH_MAX + 1]; /* path[0] is outside of the root */
+    enum element path[DEPTH_MAX + 1]; /* open elements; path[0] is outside of the root */
     size_t depth;
-    char text[TEXT_MAX + 1]; /* of the innermost element, as far as it has come */
+    char text[TEXT_MAX + 1]; /* of the innermost element, read so far */
     size_t length;
-    bool bad;
+    bool is_invalid;
     struct s3_failure *failure;
-    /* of a list */
+    /* of a list: */
     struct s3_page *page;
     bool is_list, truncated;
     const char *token;
     struct object_info info;
-    bool is_ours, has_key, has_size, has_time; /* of this object */
+    bool is_own, has_key, has_size, has_time; /* of the current object */
 };
 
-static void refuse(struct reading *reading)
+static void reject_response(struct response_parser *parser)
 {
-    reading->bad = true;
-    XML_StopParser(reading->parser, XML_FALSE);
+    parser->is_invalid = true;
+    XML_StopParser(parser->expat, XML_FALSE);
 }
 
-/* --- objects of a list ----------------------------------------------------------------------- */
+/* --- objects of a list ------------------------------------------------------------------------ */
 
-static int hex_value(char c)
+static int digit_value(char c)
 {
     return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
 }
 
-/* Keys come with %XX (encoding-type=url), some with the slash and some without. */
-static void decode(char *text)
+/* Decodes %XX in a key (encoding-type=url) in place. Some servers do not encode the slash. */
+static void decode_percent(char *text)
 {
     char *to = text;
     for (const char *from = text; *from; from++, to++) {
         *to = *from;
         if (*from == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]) &&
             strncmp(from, "%00", 3) != 0) {
-            *to = (char)(hex_value(from[1]) * 16 + hex_value(from[2]));
+            *to = (char)(digit_value(from[1]) * 16 + digit_value(from[2]));
             from += 2;
         }
     }
     *to = '\0';
 }
 
-static void take_key(struct reading *reading)
+static void read_key(struct response_parser *parser)
 {
-    const char *prefix = reading->page->prefix;
+    const char *prefix = parser->page->prefix;
     size_t length = strlen(prefix);
-    decode(reading->text);
-    const char *name = reading->text + length;
-    reading->has_key = true;
-    reading->is_ours = !strncmp(reading->text, prefix, length) && storage_is_key(name);
-    if (reading->is_ours) {
-        memcpy(reading->info.key, name, sizeof reading->info.key);
+    decode_percent(parser->text);
+    const char *name = parser->text + length;
+    parser->has_key = true;
+    parser->is_own = !strncmp(parser->text, prefix, length) && storage_is_key(name);
+    if (parser->is_own) {
+        memcpy(parser->info.key, name, sizeof parser->info.key);
     }
 }
 
-static void take_size(struct reading *reading)
+/* Appends the current object to the page, if it is the service's own. */
+static void add_object(struct response_parser *parser)
 {
-    char *end = NULL;
-    errno = 0;
-    reading->info.size = strtoll(reading->text, &end, 10);
-    reading->has_size = isdigit((unsigned char)*reading->text) && !*end && !errno;
-}
-
-static void take_time(struct reading *reading)
-{
-    struct clock_span span = {0};
-    reading->has_time = clock_parse_time(reading->text, &span);
-    reading->info.modified_ms = span.from_ms;
-}
-
-static void begin_object(struct reading *reading)
-{
-    reading->info = (struct object_info){0};
-    reading->is_ours = reading->has_key = reading->has_size = reading->has_time = false;
-}
-
-static void end_object(struct reading *reading)
-{
-    struct s3_page *page = reading->page;
-    if (!reading->has_key || !reading->has_size || !reading->has_time) {
-        refuse(reading);
-    } else if (reading->is_ours) {
-        if (page->count == page->max || strcmp(reading->info.key, page->last) <= 0) {
-            refuse(reading);
+    struct s3_page *page = parser->page;
+    if (!parser->has_key || !parser->has_size || !parser->has_time) {
+        reject_response(parser);
+    } else if (parser->is_own) {
+        if (page->count == page->max || strcmp(parser->info.key, page->last) <= 0) {
+            reject_response(parser);
             return;
         }
-        memcpy(page->last, reading->info.key, sizeof page->last);
-        page->infos[page->count++] = reading->info;
+        memcpy(page->last, parser->info.key, sizeof page->last);
+        page->infos[page->count++] = parser->info;
     }
 }
 
-/* --- what expat calls ------------------------------------------------------------------------ */
+/* --- callbacks of expat ----------------------------------------------------------------------- */
 
 static void on_start(void *state, const char *name, const char **attributes)
 {
-    struct reading *reading = state;
+    struct response_parser *parser = state;
     (void)attributes;
-    if (reading->depth == DEPTH_MAX) {
-        refuse(reading);
+    if (parser->depth == DEPTH_MAX) {
+        reject_response(parser);
         return;
     }
-    enum element parent = reading->path[reading->depth], element = ELEMENT_OTHER;
-    bool inside = reading->depth == 0 || parent != ELEMENT_OTHER;
-    for (size_t i = 0; inside && i < sizeof places / sizeof *places; i++) {
-        if (places[i].parent == parent && !strcmp(places[i].name, name)) {
-            element = places[i].element;
+    enum element parent = parser->path[parser->depth], element = ELEMENT_OTHER;
+    bool inside = parser->depth == 0 || parent != ELEMENT_OTHER;
+    for (size_t i = 0; inside && i < sizeof elements / sizeof *elements; i++) {
+        if (elements[i].parent == parent && !strcmp(elements[i].name, name)) {
+            element = elements[i].element;
         }
     }
-    reading->path[++reading->depth] = element;
-    reading->length = 0;
+    parser->path[++parser->depth] = element;
+    parser->length = 0;
     if (element == ELEMENT_CONTENTS) {
-        begin_object(reading);
+        parser->info = (struct object_info){0};
+        parser->is_own = parser->has_key = parser->has_size = parser->has_time = false;
     }
-    reading->is_list = reading->is_list || element == ELEMENT_LIST;
+    parser->is_list = parser->is_list || element == ELEMENT_LIST;
 }
 
 static void on_text(void *state, const char *text, int length)
 {
-    struct reading *reading = state;
-    if (reading->path[reading->depth] == ELEMENT_OTHER) {
+    struct response_parser *parser = state;
+    if (parser->path[parser->depth] == ELEMENT_OTHER) {
         return;
     }
-    if ((size_t)length > TEXT_MAX - reading->length) {
-        refuse(reading);
+    if ((size_t)length > TEXT_MAX - parser->length) {
+        reject_response(parser);
         return;
     }
-    memcpy(reading->text + reading->length, text, (size_t)length);
-    reading->length += (size_t)length;
+    memcpy(parser->text + parser->length, text, (size_t)length);
+    parser->length += (size_t)length;
 }
 
-static const char *shown(struct reading *reading)
+/* Returns a copy of the current text, truncated for the log. */
+static const char *copy_for_log(struct response_parser *parser)
 {
-    size_t length = reading->length < SHOWN_MAX ? reading->length : SHOWN_MAX;
-    while (length < reading->length && ((unsigned char)reading->text[length] & 0xC0) == 0x80) {
-        length--; /* not in the middle of a character */
+    size_t length = parser->length < LOGGED_MAX ? parser->length : LOGGED_MAX;
+    while (length < parser->length && ((unsigned char)parser->text[length] & 0xC0) == 0x80) {
+        length--; /* does not cut a UTF-8 character */
     }
-    return arena_copy(reading->arena, reading->text, length);
+    return arena_copy(parser->arena, parser->text, length);
 }
 
-static void end_of_list(struct reading *reading, enum element element)
+static void end_list_element(struct response_parser *parser, enum element element)
 {
     switch (element) {
     case ELEMENT_TRUNCATED:
-        reading->truncated = !strcmp(reading->text, "true");
+        parser->truncated = !strcmp(parser->text, "true");
         break;
     case ELEMENT_TOKEN:
-        reading->token = arena_string(reading->arena, reading->text);
+        parser->token = arena_string(parser->arena, parser->text);
         break;
     case ELEMENT_KEY:
-        take_key(reading);
+        read_key(parser);
         break;
-    case ELEMENT_SIZE:
-        take_size(reading);
+    case ELEMENT_SIZE: {
+        char *end = NULL;
+        errno = 0;
+        parser->info.size = strtoll(parser->text, &end, 10);
+        parser->has_size = isdigit((unsigned char)*parser->text) && !*end && !errno;
         break;
-    case ELEMENT_MODIFIED:
-        take_time(reading);
+    }
+    case ELEMENT_MODIFIED: {
+        struct clock_span span = {0};
+        parser->has_time = clock_parse_time(parser->text, &span);
+        parser->info.modified_ms = span.from_ms;
         break;
+    }
     case ELEMENT_CONTENTS:
-        end_object(reading);
+        add_object(parser);
         break;
     default:
         break;
     }
 }
 
-static void end_of_failure(struct reading *reading, enum element element)
+static void end_error_element(struct response_parser *parser, enum element element)
 {
     switch (element) {
     case ELEMENT_CODE:
-        reading->failure->code = shown(reading);
+        parser->failure->code = copy_for_log(parser);
         break;
     case ELEMENT_MESSAGE:
-        reading->failure->message = shown(reading);
+        parser->failure->message = copy_for_log(parser);
         break;
     case ELEMENT_REQUEST_ID:
-        reading->failure->request_id = shown(reading);
+        parser->failure->request_id = copy_for_log(parser);
         break;
     default:
         break;
@@ -243,65 +233,65 @@ static void end_of_failure(struct reading *reading, enum element element)
 
 static void on_end(void *state, const char *name)
 {
-    struct reading *reading = state;
+    struct response_parser *parser = state;
     (void)name;
-    enum element element = reading->path[reading->depth--];
-    reading->text[reading->length] = '\0';
-    if (reading->page) {
-        end_of_list(reading, element);
+    enum element element = parser->path[parser->depth--];
+    parser->text[parser->length] = '\0';
+    if (parser->page) {
+        end_list_element(parser, element);
     } else {
-        end_of_failure(reading, element);
+        end_error_element(parser, element);
     }
-    reading->length = 0;
+    parser->length = 0;
 }
 
-/* Entities would come next. */
+/* Rejects document types, which could define entities. */
 static void on_document_type(void *state, const char *name, const char *system_id,
                              const char *public_id, int has_internal_subset)
 {
     (void)name, (void)system_id, (void)public_id, (void)has_internal_subset;
-    refuse(state);
+    reject_response(state);
 }
 
-static bool parse(struct reading *reading, const struct buffer *body)
+static bool parse_response(struct response_parser *parser, const struct buffer *body)
 {
-    reading->parser = XML_ParserCreate("UTF-8");
-    if (!reading->parser) {
+    parser->expat = XML_ParserCreate("UTF-8");
+    if (!parser->expat) {
         abort(); /* out of memory */
     }
-    XML_SetUserData(reading->parser, reading);
-    XML_SetElementHandler(reading->parser, on_start, on_end);
-    XML_SetCharacterDataHandler(reading->parser, on_text);
-    XML_SetStartDoctypeDeclHandler(reading->parser, on_document_type);
-    enum XML_Status status = XML_Parse(reading->parser, body->bytes, (int)body->length, XML_TRUE);
-    XML_ParserFree(reading->parser);
-    return status == XML_STATUS_OK && !reading->bad;
+    XML_SetUserData(parser->expat, parser);
+    XML_SetElementHandler(parser->expat, on_start, on_end);
+    XML_SetCharacterDataHandler(parser->expat, on_text);
+    XML_SetStartDoctypeDeclHandler(parser->expat, on_document_type);
+    enum XML_Status status = XML_Parse(parser->expat, body->bytes, (int)body->length, XML_TRUE);
+    XML_ParserFree(parser->expat);
+    return status == XML_STATUS_OK && !parser->is_invalid;
 }
 
-/* --- the public functions -------------------------------------------------------------------- */
+/* --- the public functions --------------------------------------------------------------------- */
 
 void s3_read_failure(struct arena *arena, const struct buffer *body, struct s3_failure *failure_r)
 {
     static const struct s3_failure unknown = {"", "", ""};
-    struct reading *reading = arena_alloc(arena, sizeof *reading);
+    struct response_parser *parser = arena_alloc(arena, sizeof *parser);
     *failure_r = unknown;
-    reading->arena = arena;
-    reading->failure = failure_r;
-    if (!body->length || !parse(reading, body)) {
+    parser->arena = arena;
+    parser->failure = failure_r;
+    if (!body->length || !parse_response(parser, body)) {
         *failure_r = unknown;
     }
 }
 
 bool s3_read_list(struct arena *arena, const struct buffer *body, struct s3_page *page)
 {
-    struct reading *reading = arena_alloc(arena, sizeof *reading);
-    reading->arena = arena;
-    reading->page = page;
+    struct response_parser *parser = arena_alloc(arena, sizeof *parser);
+    parser->arena = arena;
+    parser->page = page;
     page->next = NULL;
-    if (!body->length || !parse(reading, body) || !reading->is_list ||
-        (reading->truncated && (!reading->token || !*reading->token))) {
+    if (!body->length || !parse_response(parser, body) || !parser->is_list ||
+        (parser->truncated && (!parser->token || !*parser->token))) {
         return false;
     }
-    page->next = reading->truncated ? reading->token : NULL;
+    page->next = parser->truncated ? parser->token : NULL;
     return true;
 }

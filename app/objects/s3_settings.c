@@ -1,6 +1,7 @@
 /*
- * The settings of S3: s3://bucket/prefix?endpoint=…&region=…&path_style=…&public_endpoint=…, read by
- * libcurl's own parser of URLs, and the keys. All that is wrong is said at once, and no secret is.
+ * The settings of S3: the access keys, and STORAGE_URL, parsed with libcurl's URL parser:
+ * s3://bucket/prefix?endpoint=…&region=…&path_style=…&public_endpoint=…
+ * An error names all faults at once, and no secrets.
  */
 #include "objects/s3.h"
 
@@ -22,27 +23,27 @@ enum {
 
 static const char standard_region[] = "us-east-1";
 
-/* STORAGE_URL in pieces; NULL is what it does not say. */
-struct pieces {
+/* The parts of STORAGE_URL; NULL: missing. */
+struct url_parts {
     const char *bucket, *prefix;
     const char *endpoint, *region, *path_style, *public_endpoint;
 };
 
-/* What an endpoint consists of. */
 struct endpoint {
     const char *scheme;
-    const char *host; /* with its port, unless that is the scheme's */
+    const char *host; /* with the port unless it is the scheme's default */
     bool is_https;
 };
 
-struct reader {
+struct settings_reader {
     const struct config *config;
     struct arena *arena;
     struct buffer faults;
 };
 
+/* Appends a fault to the error. */
 static void __attribute__((format(printf, 2, 3)))
-fault(struct reader *reader, const char *format, ...)
+add_fault(struct settings_reader *reader, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -51,27 +52,27 @@ fault(struct reader *reader, const char *format, ...)
     va_end(arguments);
 }
 
-/* --- URLs ------------------------------------------------------------------------------------ */
+/* --- URLs ------------------------------------------------------------------------------------- */
 
-static void release_url(void *url)
+static void free_url(void *url)
 {
     curl_url_cleanup(url);
 }
 
-/* NULL if it is no URL. */
-static CURLU *parse_url(struct reader *reader, const char *text)
+/* Returns NULL if the text is not a URL. */
+static CURLU *parse_url(struct settings_reader *reader, const char *text)
 {
     CURLU *url = curl_url();
     if (!url) {
         abort(); /* out of memory */
     }
-    arena_defer(reader->arena, release_url, url);
+    arena_defer(reader->arena, free_url, url);
     const unsigned flags = CURLU_NON_SUPPORT_SCHEME | CURLU_PATH_AS_IS;
     return curl_url_set(url, CURLUPART_URL, text, flags) == CURLUE_OK ? url : NULL;
 }
 
-/* Empty if the URL has no such part. */
-static const char *part_of(struct reader *reader, CURLU *url, CURLUPart part)
+/* Returns "" if the URL has no such part. */
+static const char *copy_url_part(struct settings_reader *reader, CURLU *url, CURLUPart part)
 {
     char *text = NULL;
     if (curl_url_get(url, part, &text, 0) != CURLUE_OK) {
@@ -82,19 +83,15 @@ static const char *part_of(struct reader *reader, CURLU *url, CURLUPart part)
     return copy;
 }
 
-static bool has_any(struct reader *reader, CURLU *url, const CURLUPart *parts, size_t count)
+static bool has_any_url_part(struct settings_reader *reader, CURLU *url, const CURLUPart *parts,
+                             size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (*part_of(reader, url, parts[i])) {
+        if (*copy_url_part(reader, url, parts[i])) {
             return true;
         }
     }
     return false;
-}
-
-static bool is_default_port(const char *scheme, const char *port)
-{
-    return !*port || !strcmp(port, !strcmp(scheme, "https") ? "443" : "80");
 }
 
 static bool is_loopback(const char *host)
@@ -104,41 +101,43 @@ static bool is_loopback(const char *host)
            (is_address && !strncmp(host, "127.", strlen("127.")));
 }
 
-/* http://host:port and nothing else; over the net in production only with TLS. */
-static void read_endpoint(struct reader *reader, const char *name, const char *text,
+/* Reads http://host:port or https://host:port. In production, only loopback may be without TLS. */
+static void read_endpoint(struct settings_reader *reader, const char *name, const char *text,
                           struct endpoint *endpoint_r)
 {
-    static const CURLUPart no_parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
+    static const CURLUPart excluded[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY,
                                          CURLUPART_FRAGMENT, CURLUPART_ZONEID};
     CURLU *url = parse_url(reader, text);
-    const char *scheme = url ? part_of(reader, url, CURLUPART_SCHEME) : "";
-    const char *host = url ? part_of(reader, url, CURLUPART_HOST) : "";
-    const char *port = url ? part_of(reader, url, CURLUPART_PORT) : "";
+    const char *scheme = url ? copy_url_part(reader, url, CURLUPART_SCHEME) : "";
+    const char *host = url ? copy_url_part(reader, url, CURLUPART_HOST) : "";
+    const char *port = url ? copy_url_part(reader, url, CURLUPART_PORT) : "";
     if ((strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) || !*host ||
-        strcmp(part_of(reader, url, CURLUPART_PATH), "/") != 0 ||
-        has_any(reader, url, no_parts, sizeof no_parts / sizeof *no_parts)) {
-        fault(reader, "%s must be https://host or https://host:port", name);
+        strcmp(copy_url_part(reader, url, CURLUPART_PATH), "/") != 0 ||
+        has_any_url_part(reader, url, excluded, sizeof excluded / sizeof *excluded)) {
+        add_fault(reader, "%s must be https://host or https://host:port", name);
         return;
     }
     char *lower = arena_string(reader->arena, host);
     for (char *c = lower; *c; c++) {
         *c = (char)tolower((unsigned char)*c);
     }
+    bool is_https = !strcmp(scheme, "https");
+    bool is_default_port = !*port || !strcmp(port, is_https ? "443" : "80");
     *endpoint_r = (struct endpoint){
         .scheme = scheme,
-        .host = is_default_port(scheme, port) ? lower
-                                              : arena_format(reader->arena, "%s:%s", lower, port),
-        .is_https = !strcmp(scheme, "https"),
+        .host = is_default_port ? lower : arena_format(reader->arena, "%s:%s", lower, port),
+        .is_https = is_https,
     };
     if (reader->config->environment == ENVIRONMENT_PRODUCTION && !endpoint_r->is_https &&
         !is_loopback(lower)) {
-        fault(reader, "%s must be https:// in production", name);
+        add_fault(reader, "%s must be https:// in production", name);
     }
 }
 
-/* --- the pieces ------------------------------------------------------------------------------ */
+/* --- the parts of STORAGE_URL ----------------------------------------------------------------- */
 
-static void read_parameter(struct reader *reader, struct pieces *pieces, char *parameter)
+static void read_url_parameter(struct settings_reader *reader, struct url_parts *parts,
+                               char *parameter)
 {
     char *value = strchr(parameter, '=');
     if (value) {
@@ -146,64 +145,66 @@ static void read_parameter(struct reader *reader, struct pieces *pieces, char *p
     }
     const struct {
         const char *name;
-        const char **piece;
-    } known[] = {
-        {"endpoint", &pieces->endpoint},
-        {"region", &pieces->region},
-        {"path_style", &pieces->path_style},
-        {"public_endpoint", &pieces->public_endpoint},
+        const char **part;
+    } known_parameters[] = {
+        {"endpoint", &parts->endpoint},
+        {"region", &parts->region},
+        {"path_style", &parts->path_style},
+        {"public_endpoint", &parts->public_endpoint},
     };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!strcmp(parameter, known[i].name)) {
+    for (size_t i = 0; i < sizeof known_parameters / sizeof *known_parameters; i++) {
+        if (!strcmp(parameter, known_parameters[i].name)) {
             int length = 0;
             char *decoded = curl_easy_unescape(NULL, value ? value : "", 0, &length);
-            if (*known[i].piece || !decoded || !length || strlen(decoded) != (size_t)length) {
-                fault(reader, "%s must be given once, with a value", parameter);
+            if (*known_parameters[i].part || !decoded || !length ||
+                strlen(decoded) != (size_t)length) {
+                add_fault(reader, "%s must be given once, with a value", parameter);
             } else {
-                *known[i].piece = arena_string(reader->arena, decoded);
+                *known_parameters[i].part = arena_string(reader->arena, decoded);
             }
             curl_free(decoded);
             return;
         }
     }
-    fault(reader, "%s: no such parameter", parameter);
+    add_fault(reader, "%s: no such parameter", parameter);
 }
 
-static void read_pieces(struct reader *reader, struct pieces *pieces_r)
+static void split_storage_url(struct settings_reader *reader, struct url_parts *parts_r)
 {
-    static const CURLUPart no_parts[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_PORT,
+    static const CURLUPart excluded[] = {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_PORT,
                                          CURLUPART_FRAGMENT};
     CURLU *url = parse_url(reader, reader->config->storage_url);
-    *pieces_r = (struct pieces){.bucket = "", .prefix = ""};
-    if (!url || has_any(reader, url, no_parts, sizeof no_parts / sizeof *no_parts)) {
-        fault(reader, "must be s3://bucket/prefix?endpoint=…&region=…");
+    *parts_r = (struct url_parts){.bucket = "", .prefix = ""};
+    if (!url || has_any_url_part(reader, url, excluded, sizeof excluded / sizeof *excluded)) {
+        add_fault(reader, "must be s3://bucket/prefix?endpoint=…&region=…");
         return;
     }
-    pieces_r->bucket = part_of(reader, url, CURLUPART_HOST);
-    const char *path = part_of(reader, url, CURLUPART_PATH);
-    pieces_r->prefix = path + (*path == '/');
-    char *query = arena_string(reader->arena, part_of(reader, url, CURLUPART_QUERY));
+    parts_r->bucket = copy_url_part(reader, url, CURLUPART_HOST);
+    const char *path = copy_url_part(reader, url, CURLUPART_PATH);
+    parts_r->prefix = path + (*path == '/');
+    char *query = arena_string(reader->arena, copy_url_part(reader, url, CURLUPART_QUERY));
     for (char *parameter; (parameter = strsep(&query, "&"));) {
         if (*parameter) {
-            read_parameter(reader, pieces_r, parameter);
+            read_url_parameter(reader, parts_r, parameter);
         }
     }
 }
 
-/* The names that every S3 takes. */
-static void check_bucket(struct reader *reader, const char *bucket)
+/* Accepts the bucket names that every S3 implementation accepts. */
+static void check_bucket_name(struct settings_reader *reader, const char *bucket)
 {
     size_t length = strlen(bucket);
     if (length < BUCKET_MIN || length > BUCKET_MAX ||
         bucket[strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789.-")] ||
         !isalnum((unsigned char)*bucket) || !isalnum((unsigned char)bucket[length - 1]) ||
         strstr(bucket, "..")) {
-        fault(reader, "the bucket must have 3 to 63 characters of a-z, 0-9, - and .");
+        add_fault(reader, "the bucket must have 3 to 63 characters of a-z, 0-9, - and .");
     }
 }
 
-/* What needs no encoding, and what nobody on the way takes for a relative path. With its slash. */
-static const char *read_prefix(struct reader *reader, const char *path)
+/* Returns the prefix with a slash at its end. Accepts only characters that need no encoding, and no
+ * segments that a proxy could resolve as a relative path. */
+static const char *read_prefix(struct settings_reader *reader, const char *path)
 {
     char *prefix = arena_string(reader->arena, path);
     size_t length = strlen(prefix);
@@ -218,59 +219,52 @@ static const char *read_prefix(struct reader *reader, const char *path)
         good = *segment && strcmp(segment, ".") != 0 && strcmp(segment, "..") != 0;
     }
     if (!good) {
-        fault(reader, "the prefix must be like path/in/bucket, of letters, digits, ., _ and -");
+        add_fault(reader, "the prefix must be like path/in/bucket, of letters, digits, ., _ and -");
     }
     return length ? arena_format(reader->arena, "%s/", prefix) : "";
 }
 
-static bool read_path_style(struct reader *reader, const char *text)
-{
-    if (text && strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
-        fault(reader, "path_style must be true or false");
-    }
-    return text && !strcmp(text, "true");
-}
-
-static const char *read_region(struct reader *reader, const char *text)
+static const char *read_region(struct settings_reader *reader, const char *text)
 {
     if (!text) {
         return standard_region;
     }
     if (strlen(text) > REGION_MAX ||
         text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")]) {
-        fault(reader, "region must be like eu-central-1");
+        add_fault(reader, "region must be like eu-central-1");
     }
     return text;
 }
 
-static void check_keys(struct reader *reader)
+static void check_access_keys(struct settings_reader *reader)
 {
     const char *id = reader->config->aws_access_key_id;
     const char *secret = reader->config->aws_secret_access_key;
     if (!*id || !*secret) {
-        fault(reader, "S3 needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+        add_fault(reader, "S3 needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
     }
-    /* It stands in headers and addresses, as one part of several. */
+    /* The id becomes a part of headers and URLs, separated by these characters. */
     for (; *id; id++) {
         if (!isgraph((unsigned char)*id) || strchr("/,&\"", *id)) {
-            fault(reader, "AWS_ACCESS_KEY_ID is none");
+            add_fault(reader, "AWS_ACCESS_KEY_ID has an invalid character");
             break;
         }
     }
     for (; *secret; secret++) {
         if (!isprint((unsigned char)*secret)) {
-            fault(reader, "AWS_SECRET_ACCESS_KEY is none");
+            add_fault(reader, "AWS_SECRET_ACCESS_KEY has an invalid character");
             break;
         }
     }
 }
 
-/* --- the public function --------------------------------------------------------------------- */
+/* --- bucket addresses ------------------------------------------------------------------------- */
 
-static struct s3_place place_of(struct reader *reader, const struct endpoint *endpoint,
-                                const char *bucket, bool path_style)
+static struct s3_address address_bucket(struct settings_reader *reader,
+                                        const struct endpoint *endpoint, const char *bucket,
+                                        bool path_style)
 {
-    return (struct s3_place){
+    return (struct s3_address){
         .scheme = endpoint->scheme,
         .host = path_style ? endpoint->host
                            : arena_format(reader->arena, "%s.%s", bucket, endpoint->host),
@@ -278,43 +272,47 @@ static struct s3_place place_of(struct reader *reader, const struct endpoint *en
     };
 }
 
-static void read_places(struct reader *reader, const struct pieces *pieces,
-                        struct s3_settings *settings_r)
+static void read_addresses(struct settings_reader *reader, const struct url_parts *parts,
+                           struct s3_settings *settings_r)
 {
     struct endpoint endpoint = {0}, public_endpoint;
-    bool path_style = read_path_style(reader, pieces->path_style);
-    const char *text = pieces->endpoint;
+    bool path_style = parts->path_style && !strcmp(parts->path_style, "true");
+    const char *text = parts->endpoint;
+    if (parts->path_style && !path_style && strcmp(parts->path_style, "false") != 0) {
+        add_fault(reader, "path_style must be true or false");
+    }
     if (!text) {
         text = arena_format(reader->arena, "https://s3.%s.amazonaws.com", settings_r->region);
     }
     read_endpoint(reader, "endpoint", text, &endpoint);
     public_endpoint = endpoint;
-    if (pieces->public_endpoint) {
-        read_endpoint(reader, "public_endpoint", pieces->public_endpoint, &public_endpoint);
+    if (parts->public_endpoint) {
+        read_endpoint(reader, "public_endpoint", parts->public_endpoint, &public_endpoint);
     }
     if (reader->faults.length) {
         return;
     }
-    if (!path_style && strchr(pieces->bucket, '.') &&
+    if (!path_style && strchr(parts->bucket, '.') &&
         (endpoint.is_https || public_endpoint.is_https)) {
-        fault(reader, "a bucket with a dot needs path_style=true: no certificate covers its name");
+        add_fault(reader, "a bucket with a dot in its name needs path_style=true: no certificate "
+                          "covers its host");
     }
-    settings_r->place = place_of(reader, &endpoint, pieces->bucket, path_style);
-    settings_r->public_place = place_of(reader, &public_endpoint, pieces->bucket, path_style);
+    settings_r->place = address_bucket(reader, &endpoint, parts->bucket, path_style);
+    settings_r->public_place = address_bucket(reader, &public_endpoint, parts->bucket, path_style);
 }
 
 struct error *s3_read_settings(const struct config *config, struct arena *arena,
                                struct s3_settings *settings_r)
 {
-    struct reader reader = {.config = config, .arena = arena, .faults.arena = arena};
-    struct pieces pieces;
-    read_pieces(&reader, &pieces);
+    struct settings_reader reader = {.config = config, .arena = arena, .faults.arena = arena};
+    struct url_parts parts;
+    split_storage_url(&reader, &parts);
     if (!reader.faults.length) {
-        check_bucket(&reader, pieces.bucket);
-        settings_r->prefix = read_prefix(&reader, pieces.prefix);
-        settings_r->region = read_region(&reader, pieces.region);
-        check_keys(&reader);
-        read_places(&reader, &pieces, settings_r);
+        check_bucket_name(&reader, parts.bucket);
+        settings_r->prefix = read_prefix(&reader, parts.prefix);
+        settings_r->region = read_region(&reader, parts.region);
+        check_access_keys(&reader);
+        read_addresses(&reader, &parts, settings_r);
     }
     return reader.faults.length
                ? error_new(arena, ERR_STORAGE_UNAVAILABLE, "%s", reader.faults.bytes)

@@ -35,7 +35,7 @@ void sigv4_encode(struct buffer *buffer, const char *text)
     }
 }
 
-static int compare_names(const void *a, const void *b)
+static int compare_parameters(const void *a, const void *b)
 {
     return strcmp(((const struct sigv4_parameter *)a)->name,
                   ((const struct sigv4_parameter *)b)->name);
@@ -46,7 +46,7 @@ char *sigv4_query(struct arena *arena, const struct sigv4_parameter *parameters,
     struct sigv4_parameter *sorted = arena_array(arena, count, sizeof *sorted);
     struct buffer query = {.arena = arena};
     memcpy(sorted, parameters, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare_names);
+    qsort(sorted, count, sizeof *sorted, compare_parameters);
     buffer_add(&query, "", 0);
     for (size_t i = 0; i < count; i++) {
         buffer_add_string(&query, i ? "&" : "");
@@ -57,35 +57,37 @@ char *sigv4_query(struct arena *arena, const struct sigv4_parameter *parameters,
     return query.bytes;
 }
 
-/* --- signing --------------------------------------------------------------------------------- */
+/* --- signing ---------------------------------------------------------------------------------- */
 
-static bool hmac(const unsigned char *key, size_t key_length, const char *text,
-                 unsigned char digest[SHA256_DIGEST_LENGTH])
+static bool compute_hmac(const unsigned char *key, size_t key_length, const char *text,
+                         unsigned char digest[SHA256_DIGEST_LENGTH])
 {
     return HMAC(EVP_sha256(), key, (int)key_length, (const unsigned char *)text, strlen(text),
                 digest, NULL) != NULL;
 }
 
-/* The key of one day, region and service signs the text. */
-static bool sign(struct arena *arena, const struct sigv4_key *key, const char *date,
-                 const char *text, char signature[HEX_SIZE])
+/* Signs the text with the key that is derived for the date, the region and the service. */
+static bool sign_text(struct arena *arena, const struct sigv4_key *key, const char *date,
+                      const char *text, char signature[HEX_SIZE])
 {
     char *secret = arena_format(arena, "AWS4%s", key->secret);
     const char *const scope[] = {date, key->region, "s3", "aws4_request", text};
     unsigned char digest[SHA256_DIGEST_LENGTH], next[SHA256_DIGEST_LENGTH];
-    bool good = hmac((const unsigned char *)secret, strlen(secret), scope[0], digest);
-    for (size_t i = 1; i < sizeof scope / sizeof *scope && good; i++) {
-        good = hmac(digest, sizeof digest, scope[i], next);
+    bool succeeded = compute_hmac((const unsigned char *)secret, strlen(secret), scope[0], digest);
+    for (size_t i = 1; i < sizeof scope / sizeof *scope && succeeded; i++) {
+        succeeded = compute_hmac(digest, sizeof digest, scope[i], next);
         memcpy(digest, next, sizeof digest);
     }
-    random_format(digest, sizeof digest, signature);
-    return good;
+    random_format_hex(digest, sizeof digest, signature);
+    return succeeded;
 }
 
-static const char *query_of(struct arena *arena, const struct sigv4_key *key, const char *scope,
-                            const char *moment, const struct sigv4_request *request)
+/* Returns the query string: the request's own parameters and those of the signature. */
+static const char *build_signed_query(struct arena *arena, const struct sigv4_key *key,
+                                      const char *scope, const char *moment,
+                                      const struct sigv4_request *request)
 {
-    const struct sigv4_parameter own[OWN_PARAMETERS] = {
+    const struct sigv4_parameter own_parameters[OWN_PARAMETERS] = {
         {"X-Amz-Algorithm", algorithm},
         {"X-Amz-Credential", arena_format(arena, "%s/%s", key->id, scope)},
         {"X-Amz-Date", moment},
@@ -94,7 +96,7 @@ static const char *query_of(struct arena *arena, const struct sigv4_key *key, co
     };
     size_t count = request->parameter_count;
     struct sigv4_parameter *all = arena_array(arena, OWN_PARAMETERS + count, sizeof *all);
-    memcpy(all, own, sizeof own);
+    memcpy(all, own_parameters, sizeof own_parameters);
     for (size_t i = 0; i < count; i++) {
         all[OWN_PARAMETERS + i] = request->parameters[i];
     }
@@ -110,17 +112,17 @@ struct error *sigv4_presign(struct arena *arena, const struct sigv4_key *key,
     struct tm parts;
     if (!gmtime_r(&seconds, &parts) ||
         strftime(moment, sizeof moment, "%Y%m%dT%H%M%SZ", &parts) != sizeof moment - 1) {
-        return error_new(arena, ERR_INTERNAL, "SigV4: a time that has no form");
+        return error_new(arena, ERR_INTERNAL, "SigV4: cannot format the signing time");
     }
     const char *date = arena_copy(arena, moment, DATE_LENGTH);
     const char *scope = arena_format(arena, "%s/%s/s3/aws4_request", date, key->region);
-    const char *query = query_of(arena, key, scope, moment, request);
+    const char *query = build_signed_query(arena, key, scope, moment, request);
     const char *canonical = arena_format(arena, "GET\n%s\n%s\nhost:%s\n\nhost\nUNSIGNED-PAYLOAD",
                                          request->path, query, request->host);
     SHA256((const unsigned char *)canonical, strlen(canonical), digest);
-    random_format(digest, sizeof digest, hash);
+    random_format_hex(digest, sizeof digest, hash);
     const char *text = arena_format(arena, "%s\n%s\n%s\n%s", algorithm, moment, scope, hash);
-    if (!sign(arena, key, date, text, signature)) {
+    if (!sign_text(arena, key, date, text, signature)) {
         return error_new(arena, ERR_INTERNAL, "SigV4: HMAC failed");
     }
     *url_r = arena_format(arena, "%s://%s%s?%s&X-Amz-Signature=%s", request->scheme, request->host,

@@ -1,7 +1,7 @@
 /*
- * AWS Signature Version 4 of addresses: a URL that carries who signed it, when, and for how long, so that
- * whoever has it may use it (SigV4 "query parameters" of the S3 API reference). Requests of our own are
- * signed by libcurl, which does not do this.
+ * AWS Signature Version 4 in the query string of a URL (SigV4 "query parameters" of the S3 API
+ * reference): anybody who has the URL may use it until it expires. Requests of the service itself
+ * are signed by libcurl, which cannot sign URLs.
  */
 #ifndef OBJECTS_SIGV4_H
 #define OBJECTS_SIGV4_H
@@ -24,25 +24,25 @@ struct sigv4_parameter {
     const char *name, *value;
 };
 
-/* A request for one object. */
+/* The download of one object. */
 struct sigv4_request {
-    const char *scheme,
-        *host;        /* of the address; the host with its port, unless that is the scheme's */
+    const char *scheme;
+    const char *host; /* with the port unless it is the scheme's default */
     const char *path; /* encoded */
     const struct sigv4_parameter *parameters;
     size_t parameter_count;
     int64_t signed_at; /* seconds since the epoch */
-    int64_t seconds;   /* for which it is good: 1 to SIGV4_SECONDS_MAX */
+    int64_t seconds;   /* lifetime: 1 to SIGV4_SECONDS_MAX */
 };
 
-/* Appends a text in which only the unreserved characters of RFC 3986 2.3 stand for themselves. */
+/* Appends the text percent-encoded, except for the unreserved characters of RFC 3986 2.3. */
 void sigv4_encode(struct buffer *buffer, const char *text);
 
-/* Parameters as the canonical query string: encoded, and in the order of their names. */
+/* Returns the canonical query string: encoded parameters, sorted by name. */
 char *sigv4_query(struct arena *arena, const struct sigv4_parameter *parameters, size_t count)
     __attribute__((returns_nonnull));
 
-/* The signed URL of a GET. */
+/* Returns the signed URL of a GET request. */
 struct error *sigv4_presign(struct arena *arena, const struct sigv4_key *key,
                             const struct sigv4_request *request, const char **url_r) MUST_CHECK;
 

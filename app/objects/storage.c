@@ -1,4 +1,4 @@
-/* Storage: files, folders and their errors, for objects.c and the engines. */
+/* Files and folders on local disk, and their errors, for objects.c and the engines. */
 #include "objects/internal.h"
 
 #include "base/arena.h"
@@ -14,10 +14,10 @@
 
 enum { STAGED_MODE = 0600 };
 
-struct error *storage_error(struct arena *arena, const char *what)
+struct error *storage_error(struct arena *arena, const char *object)
 {
     bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-    return error_new(arena, full ? ERR_STORAGE_FULL : ERR_STORAGE_UNAVAILABLE, "%s: %s", what,
+    return error_new(arena, full ? ERR_STORAGE_FULL : ERR_STORAGE_UNAVAILABLE, "%s: %s", object,
                      strerror(errno));
 }
 
@@ -45,7 +45,7 @@ struct error *storage_stage(struct objects *objects, struct arena *arena, struct
     int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
     staged_r->fd = open(staged_r->path, flags, STAGED_MODE);
     if (staged_r->fd < 0 && errno == ENOENT) {
-        struct error *error = objects->engine->prepare(objects->state, arena);
+        struct error *error = objects->engine->make_staging(objects->state, arena);
         if (error) {
             return error;
         }
@@ -60,7 +60,8 @@ void storage_discard(struct staged *staged)
         return;
     }
     if (unlink(staged->path) < 0 && errno != ENOENT) {
-        log_warning("%s: %s", staged->path, strerror(errno)); /* objects_sweep() comes back to it */
+        /* objects_purge_staged() will delete it. */
+        log_warning("staged file: cannot delete %s: %s", staged->path, strerror(errno));
     }
     close(staged->fd);
     staged->fd = -1;

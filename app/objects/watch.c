@@ -1,6 +1,6 @@
 /*
- * Watch: what the housekeeper asks of the storage. Whether it serves is noted in memory that all processes
- * share, so that nobody else has to ask only to know.
+ * Health of the storage: the housekeeper checks it periodically and notes the result in shared
+ * memory, so that other processes can read it without a request to the storage.
  */
 #include "objects/objects.h"
 
@@ -26,22 +26,17 @@ void objects_share(void)
     shared = shared_alloc(sizeof *shared);
 }
 
-static void log_change(const struct error *error)
-{
-    bool was_down = atomic_load(&shared->state) == OBJECTS_DOWN;
-    if (error && !was_down) {
-        log_error("storage: %s", error->cause);
-    } else if (!error && was_down) {
-        log_info("storage: it works again");
-    }
-}
-
 int64_t objects_watch(struct objects *objects)
 {
     struct arena *arena = arena_new();
     int64_t began = clock_steady_us();
     struct error *error = objects_check(objects, arena);
-    log_change(error);
+    bool was_down = atomic_load(&shared->state) == OBJECTS_DOWN;
+    if (error && !was_down) {
+        log_error("storage: unavailable: %s", error->cause);
+    } else if (!error && was_down) {
+        log_info("storage: available again");
+    }
     atomic_store(&shared->latency_us, error ? -1 : clock_steady_us() - began);
     atomic_store(&shared->checked_ms, clock_wall_ms());
     atomic_store(&shared->state, error ? OBJECTS_DOWN : OBJECTS_UP);

@@ -1,4 +1,4 @@
-/* Call: properties that follow from the row of a route. */
+/* See call.h. */
 #include "openapi/call.h"
 
 #include "http/route.h"
@@ -8,7 +8,7 @@ bool call_evaluates_conditions(const struct route *route)
     return (route->versioned && !route->creates) || route->shape == REPLY_FILE;
 }
 
-bool call_takes_key(const struct route *route)
+bool call_supports_idempotency(const struct route *route)
 {
     return route->permission && route->method == METHOD_POST && !route->secret;
 }

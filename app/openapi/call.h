@@ -1,4 +1,4 @@
-/* Call: properties that follow from the row of a route. */
+/* Call: properties of an API call that follow from its route. */
 #ifndef OPENAPI_CALL_H
 #define OPENAPI_CALL_H
 
@@ -9,7 +9,7 @@ struct route;
 /* True if the call evaluates If-Match and If-None-Match. */
 bool call_evaluates_conditions(const struct route *route);
 
-/* True if the call can be repeated under an Idempotency-Key. */
-bool call_takes_key(const struct route *route);
+/* True if the call supports Idempotency-Key. */
+bool call_supports_idempotency(const struct route *route);
 
 #endif

@@ -1,4 +1,4 @@
-/* Document: texts in the language of the document, references and names of components. */
+/* See document.h. */
 #include "openapi/document.h"
 
 #include "base/arena.h"
@@ -11,8 +11,8 @@ const char *document_text(const struct document *document, const struct text *te
     return document->settings->language == LANGUAGE_EN ? text->en : text->ru;
 }
 
-void document_reference(struct document *document, const char *key, const char *kind,
-                        const char *name)
+void document_write_reference(struct document *document, const char *key, const char *kind,
+                              const char *name)
 {
     struct jsonw *json = &document->json;
     jsonw_open_object(json, key);
@@ -20,7 +20,7 @@ void document_reference(struct document *document, const char *key, const char *
     jsonw_close_object(json);
 }
 
-bool document_is_new(struct document *document, struct document_names *names, const char *name)
+bool document_add_name(struct document *document, struct document_names *names, const char *name)
 {
     enum { NAMES_MIN = 64 };
     for (size_t i = 0; i < names->count; i++) {

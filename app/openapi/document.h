@@ -1,4 +1,5 @@
-/* Document: the OpenAPI document that is being written, and the helpers that its parts share. */
+/* Document: state of the OpenAPI document that is being written, and functions that its parts
+ * share. */
 #ifndef OPENAPI_DOCUMENT_H
 #define OPENAPI_DOCUMENT_H
 
@@ -12,7 +13,7 @@ struct arena;
 struct openapi_settings;
 struct resource;
 
-/* A document that is being written. */
+/* State of the document that is being written. */
 struct document {
     struct jsonw json;
     struct arena *arena;
@@ -20,12 +21,12 @@ struct document {
     const struct openapi_settings *settings;
 };
 
-/* A text in the document's language. */
+/* Returns a text in the language of the document. */
 const char *document_text(const struct document *document, const struct text *text);
 
-/* A reference to a component: "#/components/KIND/NAME". */
-void document_reference(struct document *document, const char *key, const char *kind,
-                        const char *name);
+/* Writes a reference to a component: {"$ref": "#/components/KIND/NAME"}. */
+void document_write_reference(struct document *document, const char *key, const char *kind,
+                              const char *name);
 
 /* Names of components that have been written. */
 struct document_names {
@@ -33,10 +34,11 @@ struct document_names {
     size_t count, size;
 };
 
-/* Adds `name`, which must outlive the document, to the names. False if it was added before. */
-bool document_is_new(struct document *document, struct document_names *names, const char *name);
+/* Adds `name`, which must outlive the document, to the names. Returns false if it is there
+ * already. */
+bool document_add_name(struct document *document, struct document_names *names, const char *name);
 
-/* Name of the component that describes a WWW-Authenticate header which may be absent. */
+/* Name of the component that describes an optional WWW-Authenticate header. */
 #define OPENAPI_OPTIONAL_CHALLENGE "WWW-Authenticate-Optional"
 
 #endif

@@ -1,4 +1,4 @@
-/* Failures: the errors that a call may return. */
+/* Failures: the error replies of a call in the document. */
 #ifndef OPENAPI_FAILURES_H
 #define OPENAPI_FAILURES_H
 
@@ -12,7 +12,7 @@ struct route;
 struct failure {
     int status;
     const char *code, *message;
-    enum error_id id; /* ERR_COUNT: nginx's own */
+    enum error_id id; /* ERR_COUNT: sent by nginx only */
 };
 
 enum { FAILURES_MAX = 64 };
@@ -23,15 +23,17 @@ struct failures {
     size_t count;
 };
 
-void failures_find(const struct document *document, const struct route *route,
-                   struct failures *failures);
+/* Collects the failures of a call: declared by its route, implied by the router, or sent by
+ * nginx. */
+void failures_collect(const struct document *document, const struct route *route,
+                      struct failures *failures);
 
-/* The answer with the status of the failure at `at` and of those that follow with the same; returns
- * where the next begin. */
+/* Writes the response for the status of the failure at index `at`, with all failures of this
+ * status. Returns the index of the first failure with another status. */
 size_t failures_write_status(struct document *document, const struct route *route,
                              const struct failures *failures, size_t at);
 
-/* The members of components.responses. */
+/* Writes the members of components.responses. */
 void failures_write(struct document *document);
 
 #endif

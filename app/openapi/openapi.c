@@ -1,4 +1,4 @@
-/* See openapi.h: the outline of the document. */
+/* See openapi.h. Writes the top level of the document. */
 #include "openapi/openapi.h"
 
 #include "base/arena.h"
@@ -11,42 +11,41 @@
 
 /* --- info ------------------------------------------------------------------------------------ */
 
-static const struct text about = {
+static const struct text default_description = {
     "Бэк-офис небольшой компании: Active Directory, клиенты, сделки, задачи, токены и файлы.",
     "The back office of a small company: Active Directory, customers, deals, tasks, tokens and "
     "files."};
 
-/* What holds for every call. */
+/* Conventions that apply to every call. */
 static const struct text conventions = {
     "**Вход.** Получите токен вызовом `POST /api/v1/auth/login` и передавайте его в заголовке "
     "`Authorization: Bearer …` (в Swagger UI: кнопка Authorize).\n\n"
     "**Короткие пути.** Вызовы `/api/v1/auth`, `users`, `groups`, `ous`, `containers` и `files` "
-    "доступны "
-    "и без `/api/v1`.\n\n"
-    "**JSON** в UTF-8. Неизвестные поля отклоняются поимённо, строки не содержат символа NUL. "
-    "Времена "
-    "записываются как `2026-11-20T12:34:56.789Z`, даты как `2026-11-20`.\n\n"
-    "**Ошибки**: `error` для людей, на языке из `Accept-Language`; `code` для программ, он никогда "
-    "не "
-    "меняется.\n\n"
-    "**HEAD** работает везде, где GET; другой метод: 405 с `Allow`. Неизвестный путь: 404.\n\n"
-    "**Частота** запросов, входов и загрузок ограничена: по адресу, а после проверки токена ещё и "
-    "по пользователю и организации. Сверх того 429; `Retry-After` говорит, когда повторить.",
-    "**Logging in.** Get a token by `POST /api/v1/auth/login`, and send it as "
+    "доступны и без `/api/v1`.\n\n"
+    "**JSON** передаётся в UTF-8. Запрос с неизвестными полями отклоняется с их перечнем; строки "
+    "не могут содержать символ NUL. Время записывается как `2026-11-20T12:34:56.789Z`, дата как "
+    "`2026-11-20`.\n\n"
+    "**Ошибки**: `error` содержит сообщение для людей на языке из `Accept-Language`, `code` "
+    "содержит код для программ, который никогда не меняется.\n\n"
+    "**HEAD** поддерживается везде, где есть GET. На неподдерживаемый метод сервер отвечает 405 с "
+    "`Allow`, на неизвестный путь 404.\n\n"
+    "**Частота** запросов, попыток входа и загрузок ограничена: по адресу, а после проверки токена "
+    "ещё и по пользователю и организации. При превышении сервер отвечает 429, а `Retry-After` "
+    "указывает, когда повторить запрос.",
+    "**Logging in.** Get a token with `POST /api/v1/auth/login` and send it as "
     "`Authorization: Bearer …` (in Swagger UI: the button Authorize).\n\n"
-    "**Short paths.** The calls of `/api/v1/auth`, `users`, `groups`, `ous`, `containers` and "
-    "`files` are "
-    "there without `/api/v1` too.\n\n"
-    "**JSON** in UTF-8. Unknown fields are refused by name, and no string holds a NUL. Times are "
-    "`2026-11-20T12:34:56.789Z`, dates `2026-11-20`.\n\n"
-    "**Errors**: `error` is for people, in the language of `Accept-Language`; `code` is for "
-    "programs, and "
-    "never changes.\n\n"
-    "**HEAD** works wherever GET does; another method is 405 with `Allow`. An unknown path is "
-    "404.\n\n"
-    "**Rates** of requests, logins and uploads are limited: by address and, once the token is "
-    "verified, by user and organization. Beyond that the answer is 429; `Retry-After` says when "
-    "to try again."};
+    "**Short paths.** The calls below `/api/v1/auth`, `users`, `groups`, `ous`, `containers` and "
+    "`files` are also available without `/api/v1`.\n\n"
+    "**JSON** is encoded in UTF-8. A request with unknown fields is rejected with a list of them; "
+    "strings must not contain NUL. Times are written as `2026-11-20T12:34:56.789Z`, dates as "
+    "`2026-11-20`.\n\n"
+    "**Errors**: `error` is a message for people, in the language selected by `Accept-Language`; "
+    "`code` is a code for programs and never changes.\n\n"
+    "**HEAD** is supported wherever GET is. An unsupported method is answered with 405 and "
+    "`Allow`, an unknown path with 404.\n\n"
+    "**Rate limits** apply to requests, logins and uploads: by address and, once the token is "
+    "verified, by user and organization. A request above the limit is answered with 429; "
+    "`Retry-After` tells when to try again."};
 
 static void write_info(struct document *document)
 {
@@ -57,8 +56,9 @@ static void write_info(struct document *document)
     jsonw_string(json, "version", settings->version);
     jsonw_string(json, "description",
                  arena_format(document->arena, "%s\n\n%s",
-                              *settings->description ? settings->description
-                                                     : document_text(document, &about),
+                              *settings->description
+                                  ? settings->description
+                                  : document_text(document, &default_description),
                               document_text(document, &conventions)));
     jsonw_open_object(json, "license");
     jsonw_string(json, "name", "MIT");
@@ -79,7 +79,7 @@ static void write_servers(struct document *document)
     jsonw_close_array(json);
 }
 
-static void write_tags(struct document *document)
+static void write_resource_tags(struct document *document)
 {
     struct jsonw *json = &document->json;
     jsonw_open_array(json, "tags");
@@ -95,9 +95,9 @@ static void write_tags(struct document *document)
 
 /* --- paths ----------------------------------------------------------------------------------- */
 
-/* All calls of a path stand together, whatever their order in the table. */
-static void write_path(struct document *document, const struct resource *resource,
-                       const char *pattern)
+/* Writes all calls of a path, which need not be adjacent in the table. */
+static void write_path_item(struct document *document, const struct resource *resource,
+                            const char *pattern)
 {
     jsonw_open_object(&document->json, pattern);
     for (const struct route *route = resource->routes; route->pattern; route++) {
@@ -114,8 +114,8 @@ static void write_paths(struct document *document)
     jsonw_open_object(&document->json, "paths");
     for (const struct resource *resource = document->resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
-            if (document_is_new(document, &names, route->pattern)) {
-                write_path(document, resource, route->pattern);
+            if (document_add_name(document, &names, route->pattern)) {
+                write_path_item(document, resource, route->pattern);
             }
         }
     }
@@ -126,8 +126,8 @@ static void write_paths(struct document *document)
 
 static void write_security_schemes(struct document *document)
 {
-    static const struct text token = {"Токен доступа, который дал вход",
-                                      "The access token that a login gave"};
+    static const struct text token = {"Токен доступа, полученный при входе",
+                                      "The access token returned by the login"};
     struct jsonw *json = &document->json;
     jsonw_open_object(json, "bearer");
     jsonw_string(json, "type", "http");
@@ -171,7 +171,7 @@ void openapi_write(struct buffer *out, const struct resource *resources,
     jsonw_string(&document.json, "openapi", "3.1.0");
     write_info(&document);
     write_servers(&document);
-    write_tags(&document);
+    write_resource_tags(&document);
     write_paths(&document);
     write_components(&document);
     jsonw_close_object(&document.json);

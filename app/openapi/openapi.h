@@ -1,7 +1,7 @@
 /*
- * OpenAPI: the document that describes the service (OpenAPI 3.1, with JSON Schema 2020-12), written
- * from the same rows of routes and field maps that the router works by. What the router implies of a
- * row, the document says of it.
+ * OpenAPI: writes the document that describes the API (OpenAPI 3.1, JSON Schema 2020-12) from the
+ * routes and field maps that the router uses. It also documents what the router does for every
+ * route.
  */
 #ifndef OPENAPI_OPENAPI_H
 #define OPENAPI_OPENAPI_H
@@ -11,24 +11,14 @@
 #include "base/field.h"
 #include "http/route.h"
 
-#include <stdbool.h>
-
-/* Meaning of the permission numbers in route rows, which auth/ defines and service/ passes in. */
-struct openapi_permissions {
-    const struct text *about; /* by number: who has it */
-    unsigned principal;       /* what everybody has who is somebody */
-    bool (*of_organization)(unsigned permission);
-};
-
 struct openapi_settings {
     const char *title;
-    const char *description; /* of the service; empty: ours */
+    const char *description; /* description of the service; "": the default text */
     const char *version;
     enum config_language language;
-    struct openapi_permissions permissions;
 };
 
-/* Appends the document, one JSON object, and a line break. */
+/* Appends the document: one JSON object and a line break. */
 void openapi_write(struct buffer *out, const struct resource *resources,
                    const struct openapi_settings *settings);
 

@@ -1,5 +1,4 @@
-/* Operations: what a row of a table of routes says of its call, and what the router and nginx heed
- * and add for all of them. */
+/* See operations.h. */
 #include "openapi/operations.h"
 
 #include "base/arena.h"
@@ -15,9 +14,9 @@
 #include <ctype.h>
 #include <string.h>
 
-/* --- what all calls share -------------------------------------------------------------------- */
+/* --- shared headers and parameters ----------------------------------------------------------- */
 
-/* Header fields of requests, as components of these names. */
+/* Request headers. Each is a component with the name of the header. */
 static const struct field request_headers[] = {
     {.name = "Accept-Language",
      .type = FIELD_STRING,
@@ -27,50 +26,53 @@ static const struct field request_headers[] = {
      .type = FIELD_STRING,
      .min = 1,
      .max = 64,
-     .about = {"Идентификатор запроса из `[A-Za-z0-9._-]`: ответ и журналы его повторят",
-               "An id for the request, of `[A-Za-z0-9._-]`: the answer and the logs repeat it"},
+     .about =
+         {"Идентификатор запроса из символов `[A-Za-z0-9._-]`; повторяется в ответе и журналах",
+          "An id for the request, of `[A-Za-z0-9._-]`; repeated in the response and the logs"},
      .example = "\"order-4711\""},
     {.name = "X-Organization-ID",
      .type = FIELD_INTEGER,
      .min = 1,
      .max = INT64_MAX,
-     .about = {"Организация, о которой речь, если не та, что в токене",
-               "The organization that is meant, if not that of the token"},
+     .about = {"Организация, к которой относится запрос; по умолчанию организация из токена",
+               "The organization that the request refers to; by default that of the token"},
      .example = "1"},
     {.name = "Idempotency-Key",
      .type = FIELD_STRING,
      .min = 1,
      .max = 255,
-     .about =
-         {"С одним ключом запрос выполняется один раз за 24 часа; повтор получает первый ответ",
-          "With one key the request is done once in 24 hours; a repetition gets the first answer"},
+     .about = {"Запрос с одним и тем же ключом выполняется один раз за 24 часа; повторный запрос "
+               "получает ответ первого",
+               "A request with the same key is executed once in 24 hours; a repeated request gets "
+               "the response of the first"},
      .example = "\"5b1c4b8e-9a55-4d3f-8f1e-2c11a1f3c0de\""},
     {.name = "If-Match",
      .type = FIELD_STRING,
-     .about = {"ETag, с которым ресурс был прочитан; если он изменился, ответ 412",
-               "The ETag that the resource was read with; if it has changed, the answer is 412"},
+     .about = {"ETag ресурса при чтении; если ресурс с тех пор изменился, ответ 412",
+               "The ETag of the resource when it was read; if the resource has changed since then, "
+               "the response is 412"},
      .example = "\"\\\"1\\\"\""},
     {.name = "Range",
      .type = FIELD_STRING,
-     .about = {"Какие байты нужны: ответ 206", "Which bytes are wanted: the answer is 206"},
+     .about = {"Запрашиваемый диапазон байтов; ответ 206",
+               "The requested range of bytes; the response is 206"},
      .example = "\"bytes=0-1023\""},
     {.name = "If-None-Match",
      .type = FIELD_STRING,
-     .about = {"ETag, который уже есть; если ресурс не изменился, ответ на чтение 304, на "
-               "изменение 412",
-               "The ETag that you have; if the resource has not changed, the answer to a read is "
-               "304, to a change 412"},
+     .about = {"ETag версии, которая уже есть у клиента; если ресурс не изменился, ответ на чтение "
+               "304, на изменение 412",
+               "The ETag of the version that the client has; if the resource has not changed, the "
+               "response is 304 to a read and 412 to a write"},
      .example = "\"\\\"1\\\"\""},
     {.name = NULL},
 };
 
-/* Header fields of answers. */
+/* Response headers. Each is a component with the name of the header. */
 static const struct field reply_headers[] = {
     {.name = "X-Request-ID",
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
-     .about = {"Идентификатор запроса, тот же, что в журналах",
-               "The id of the request, the same as in the logs"},
+     .about = {"Идентификатор запроса, как в журналах", "The id of the request, as in the logs"},
      .example = "\"order-4711\""},
     {.name = "Content-Language",
      .type = FIELD_STRING,
@@ -79,7 +81,7 @@ static const struct field reply_headers[] = {
     {.name = "Location",
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
-     .about = {"Где созданное", "Where what was created is"},
+     .about = {"Адрес созданного ресурса", "The URL of the created resource"},
      .example = "\"/api/v1/contacts/42\""},
     {.name = "ETag",
      .type = FIELD_STRING,
@@ -88,30 +90,31 @@ static const struct field reply_headers[] = {
      .example = "\"\\\"1\\\"\""},
     {.name = "Last-Modified",
      .type = FIELD_STRING,
-     .about = {"Когда файл записан", "When the file was written"},
+     .about = {"Время записи файла", "The time at which the file was stored"},
      .example = "\"Fri, 20 Nov 2026 12:34:56 GMT\""},
     {.name = "Content-Disposition",
      .type = FIELD_STRING,
-     .about = {"Под каким именем файл сохраняют", "The name that the file is saved by"},
+     .about = {"Имя, под которым браузер сохраняет файл",
+               "The name under which a browser saves the file"},
      .example = "\"attachment; filename=\\\"a.txt\\\"; filename*=UTF-8''a.txt\""},
     {.name = "Accept-Ranges",
      .type = FIELD_STRING,
-     .about = {"Файл можно получить по частям", "The file can be had in parts"},
+     .about = {"Файл можно запрашивать по частям", "The file can be requested in parts"},
      .example = "\"bytes\""},
     {.name = "Content-Range",
      .type = FIELD_STRING,
-     .about = {"Какая это часть файла", "Which part of the file it is"},
+     .about = {"Диапазон байтов этой части файла", "The range of bytes in this part of the file"},
      .example = "\"bytes 0-1023/4096\""},
     {.name = "X-Total-Count",
      .type = FIELD_INTEGER,
      .flags = FIELD_REQUIRED,
-     .about = {"Сколько их всего", "How many there are"},
+     .about = {"Общее число элементов", "The total number of items"},
      .example = "1"},
     {.name = "WWW-Authenticate",
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
      .about = {"Схема аутентификации и, если токен не принят, error=\"invalid_token\"",
-               "The authentication scheme and, if a token was refused, error=\"invalid_token\""},
+               "The authentication scheme; if a token was rejected, also error=\"invalid_token\""},
      .example = "\"Bearer error=\\\"invalid_token\\\"\""},
     {.name = OPENAPI_OPTIONAL_CHALLENGE,
      .type = FIELD_STRING,
@@ -121,13 +124,15 @@ static const struct field reply_headers[] = {
     {.name = "Retry-After",
      .type = FIELD_INTEGER,
      .flags = FIELD_REQUIRED,
-     .about = {"Через сколько секунд повторить", "After how many seconds to try again"},
+     .about = {"Через сколько секунд повторить запрос",
+               "The number of seconds after which to try again"},
      .example = "5"},
     {.name = NULL},
 };
 
-/* A parameter, which is a component or stands in the operation. One that may be left out has its
- * example in its description alone: pages that execute calls would send it. */
+/* Writes a parameter, as a component or as part of an operation. The example of an optional
+ * parameter is written only into its description, because documentation pages that execute calls
+ * would otherwise send it. */
 static void write_parameter(struct document *document, const char *key, const char *in,
                             const struct field *field)
 {
@@ -174,10 +179,10 @@ void operations_write_headers(struct document *document)
 
 /* --- parameters ------------------------------------------------------------------------------ */
 
-static void write_header_parameter(struct document *document, bool heeded, const char *name)
+static void write_header_parameter_if(struct document *document, bool used, const char *name)
 {
-    if (heeded) {
-        document_reference(document, NULL, "parameters", name);
+    if (used) {
+        document_write_reference(document, NULL, "parameters", name);
     }
 }
 
@@ -193,16 +198,16 @@ static void write_path_parameters(struct document *document, const struct route 
     }
 }
 
-/* Whether who has the answer already can ask for another one alone. */
-static bool has_version(const struct route *route)
+/* True if a client can revalidate a stored response: GET with conditions. */
+static bool can_be_revalidated(const struct route *route)
 {
     return call_evaluates_conditions(route) && route->method == METHOD_GET;
 }
 
 static void write_route_parameters(struct document *document, const struct route *route)
 {
-    const struct openapi_permissions *permissions = &document->settings->permissions;
-    bool organization = permissions->of_organization(route->permission) &&
+    bool organization = (permission_is_of_organization(route->permission) ||
+                         permission_is_of_files(route->permission)) &&
                         !strstr(route->pattern, "{organization_id}");
     bool file = route->shape == REPLY_FILE;
     jsonw_open_array(&document->json, "parameters");
@@ -213,20 +218,20 @@ static void write_route_parameters(struct document *document, const struct route
     for (const struct field *field = route->headers; field && field->name; field++) {
         write_parameter(document, NULL, "header", field);
     }
-    write_header_parameter(document, organization, "X-Organization-ID");
-    write_header_parameter(document, call_takes_key(route), "Idempotency-Key");
-    write_header_parameter(document, call_evaluates_conditions(route), "If-Match");
-    write_header_parameter(document, call_evaluates_conditions(route), "If-None-Match");
-    write_header_parameter(document, file, "Range");
-    write_header_parameter(document, true, "Accept-Language");
-    write_header_parameter(document, true, "X-Request-ID");
+    write_header_parameter_if(document, organization, "X-Organization-ID");
+    write_header_parameter_if(document, call_supports_idempotency(route), "Idempotency-Key");
+    write_header_parameter_if(document, call_evaluates_conditions(route), "If-Match");
+    write_header_parameter_if(document, call_evaluates_conditions(route), "If-None-Match");
+    write_header_parameter_if(document, file, "Range");
+    write_header_parameter_if(document, true, "Accept-Language");
+    write_header_parameter_if(document, true, "X-Request-ID");
     jsonw_close_array(&document->json);
 }
 
-/* --- bodies and answers ---------------------------------------------------------------------- */
+/* --- bodies and responses -------------------------------------------------------------------- */
 
-/* One file, as http/multipart.c reads it. */
-static void write_upload(struct document *document)
+/* Writes the body of an upload: a form with one file. */
+static void write_upload_body(struct document *document)
 {
     static const struct text about = {"Файл", "The file"};
     struct jsonw *json = &document->json;
@@ -247,11 +252,11 @@ static void write_upload(struct document *document)
     jsonw_close_object(json);
 }
 
-static void write_media(struct document *document, const char *type, const struct schema *body)
+static void write_media_type(struct document *document, const char *type, const struct schema *body)
 {
     struct jsonw *json = &document->json;
     jsonw_open_object(json, type);
-    document_reference(document, "schema", "schemas", body->name);
+    document_write_reference(document, "schema", "schemas", body->name);
     if (body->bare) {
         jsonw_raw(json, "example", body->fields->example);
     } else {
@@ -260,7 +265,7 @@ static void write_media(struct document *document, const char *type, const struc
     jsonw_close_object(json);
 }
 
-static void write_body(struct document *document, const struct route *route)
+static void write_request_body(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
     if (!route->body && !route->form) {
@@ -270,13 +275,13 @@ static void write_body(struct document *document, const struct route *route)
     jsonw_boolean(json, "required", !route->body_optional);
     jsonw_open_object(json, "content");
     if (route->form) {
-        write_upload(document);
+        write_upload_body(document);
     }
     if (route->body) {
-        write_media(document, "application/json", route->body);
+        write_media_type(document, "application/json", route->body);
     }
     if (route->body && route->body_form) {
-        write_media(document, "application/x-www-form-urlencoded", route->body);
+        write_media_type(document, "application/x-www-form-urlencoded", route->body);
     }
     jsonw_close_object(json);
     jsonw_close_object(json);
@@ -290,15 +295,15 @@ static void write_reply_schema(struct document *document, const struct route *ro
         jsonw_open_object(json, "schema");
         jsonw_string(json, "type", name ? "array" : "string");
         if (name) {
-            document_reference(document, "items", "schemas", name);
+            document_write_reference(document, "items", "schemas", name);
         }
         jsonw_close_object(json);
     } else {
-        document_reference(document, "schema", "schemas", name);
+        document_write_reference(document, "schema", "schemas", name);
     }
 }
 
-static void write_content(struct document *document, const struct route *route)
+static void write_reply_content(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
     if (route->shape == REPLY_NOTHING) {
@@ -312,24 +317,25 @@ static void write_content(struct document *document, const struct route *route)
     jsonw_close_object(json);
 }
 
-static void write_reply_header(struct document *document, bool sent, const char *name)
+static void write_reply_header_if(struct document *document, bool sent, const char *name)
 {
     if (sent) {
-        document_reference(document, name, "headers", name);
+        document_write_reference(document, name, "headers", name);
     }
 }
 
 static void write_file_headers(struct document *document, const struct route *route)
 {
     bool file = route->shape == REPLY_FILE;
-    write_reply_header(document, file, "Last-Modified");
-    write_reply_header(document, file, "Content-Disposition");
+    write_reply_header_if(document, file, "Last-Modified");
+    write_reply_header_if(document, file, "Content-Disposition");
 }
 
-static void write_success(struct document *document, const struct route *route)
+static void write_success_response(struct document *document, const struct route *route)
 {
     static const struct text done = {"Выполнено", "Done"}, created = {"Создано", "Created"},
-                             nothing = {"Выполнено; тела нет", "Done; there is no body"};
+                             nothing = {"Выполнено; ответ без тела",
+                                        "Done; the response has no body"};
     bool empty = route->shape == REPLY_NOTHING;
     struct jsonw *json = &document->json;
     jsonw_open_object(json, empty ? "204" : route->creates ? "201" : "200");
@@ -338,43 +344,45 @@ static void write_success(struct document *document, const struct route *route)
                                          : route->creates ? &created
                                                           : &done));
     jsonw_open_object(json, "headers");
-    write_reply_header(document, true, "X-Request-ID");
-    write_reply_header(document, route->creates, "Location");
-    write_reply_header(document, (route->versioned && !empty) || has_version(route), "ETag");
-    write_reply_header(document, route->shape == REPLY_ARRAY, "X-Total-Count");
+    write_reply_header_if(document, true, "X-Request-ID");
+    write_reply_header_if(document, route->creates, "Location");
+    write_reply_header_if(document, (route->versioned && !empty) || can_be_revalidated(route),
+                          "ETag");
+    write_reply_header_if(document, route->shape == REPLY_ARRAY, "X-Total-Count");
     write_file_headers(document, route);
-    write_reply_header(document, route->shape == REPLY_FILE, "Accept-Ranges");
+    write_reply_header_if(document, route->shape == REPLY_FILE, "Accept-Ranges");
     jsonw_close_object(json);
-    write_content(document, route);
+    write_reply_content(document, route);
     jsonw_close_object(json);
 }
 
-/* Several ranges are one multipart/byteranges, each with a Content-Range of its own. */
-static void write_partial(struct document *document, const struct route *route)
+/* Writes the response to a request with Range. A response with several ranges is
+ * multipart/byteranges, with a Content-Range for each part. */
+static void write_partial_response(struct document *document, const struct route *route)
 {
     static const struct text part = {"Часть файла", "A part of the file"};
     struct jsonw *json = &document->json;
     jsonw_open_object(json, "206");
     jsonw_string(json, "description", document_text(document, &part));
     jsonw_open_object(json, "headers");
-    write_reply_header(document, true, "X-Request-ID");
-    write_reply_header(document, true, "ETag");
-    write_reply_header(document, true, "Content-Range");
+    write_reply_header_if(document, true, "X-Request-ID");
+    write_reply_header_if(document, true, "ETag");
+    write_reply_header_if(document, true, "Content-Range");
     write_file_headers(document, route);
     jsonw_close_object(json);
-    write_content(document, route);
+    write_reply_content(document, route);
     jsonw_close_object(json);
 }
 
-static void write_not_modified(struct document *document, const struct route *route)
+static void write_not_modified_response(struct document *document, const struct route *route)
 {
     static const struct text same = {"Ресурс не изменился", "The resource has not changed"};
     struct jsonw *json = &document->json;
     jsonw_open_object(json, "304");
     jsonw_string(json, "description", document_text(document, &same));
     jsonw_open_object(json, "headers");
-    write_reply_header(document, true, "X-Request-ID");
-    write_reply_header(document, true, "ETag");
+    write_reply_header_if(document, true, "X-Request-ID");
+    write_reply_header_if(document, true, "ETag");
     write_file_headers(document, route);
     jsonw_close_object(json);
     jsonw_close_object(json);
@@ -383,14 +391,14 @@ static void write_not_modified(struct document *document, const struct route *ro
 static void write_responses(struct document *document, const struct route *route)
 {
     struct failures failures;
-    failures_find(document, route, &failures);
+    failures_collect(document, route, &failures);
     jsonw_open_object(&document->json, "responses");
-    write_success(document, route);
+    write_success_response(document, route);
     if (route->shape == REPLY_FILE) {
-        write_partial(document, route);
+        write_partial_response(document, route);
     }
-    if (has_version(route)) {
-        write_not_modified(document, route);
+    if (can_be_revalidated(route)) {
+        write_not_modified_response(document, route);
     }
     for (size_t at = 0; at < failures.count;) {
         at = failures_write_status(document, route, &failures, at);
@@ -398,20 +406,21 @@ static void write_responses(struct document *document, const struct route *route
     jsonw_close_object(&document->json);
 }
 
-/* --- the operation --------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------ */
 
-/* "get", "post" … */
+/* Returns the method in lower case: "get", "post" … */
 static const char *method_key(struct document *document, const struct route *route)
 {
-    char *key = arena_string(document->arena, method_names[route->method]);
+    char *key = arena_string(document->arena, route_method_names[route->method]);
     for (char *c = key; *c; c++) {
         *c = (char)tolower((unsigned char)*c);
     }
     return key;
 }
 
-/* "get_contacts_id" of GET /api/v1/contacts/{id}: what never changes, unlike a summary. */
-static const char *operation_id(struct document *document, const struct route *route)
+/* Returns an id such as "get_contacts_id" for GET /api/v1/contacts/{id}. Derived from method and
+ * path, because an id must be stable and summaries change. */
+static const char *derive_operation_id(struct document *document, const struct route *route)
 {
     static const char prefix[] = "/api/v1";
     size_t shared = strncmp(route->pattern, prefix, sizeof prefix - 1) ? 0 : sizeof prefix - 1;
@@ -430,20 +439,19 @@ static const char *operation_id(struct document *document, const struct route *r
     return id.bytes;
 }
 
-static void write_description(struct document *document, const struct route *route)
+static void write_operation_description(struct document *document, const struct route *route)
 {
     struct buffer text = {.arena = document->arena};
     if (route->about.ru) {
         buffer_format(&text, "%s\n\n", document_text(document, &route->about));
     }
-    buffer_add_string(
-        &text, document_text(document, &document->settings->permissions.about[route->permission]));
+    buffer_add_string(&text, document_text(document, &permission_descriptions[route->permission]));
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 
-/* Whether an open call looks at a token, if there is one: it says that there is none, or is audited
- * for some of those who have one. */
-static bool may_take_bearer(const struct route *route)
+/* True if a call open to all uses a token when there is one: it declares ERR_UNAUTHORIZED, or it is
+ * audited for some principals, or a setting may require a principal. */
+static bool may_use_token(const struct route *route)
 {
     const enum error_id *error = route->errors;
     if (route->audited_for || route->access_by_setting) {
@@ -455,15 +463,15 @@ static bool may_take_bearer(const struct route *route)
     return error && *error == ERR_UNAUTHORIZED;
 }
 
-static void write_security(struct document *document, const struct route *route)
+static void write_security_requirements(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
     jsonw_open_array(json, "security");
-    if (!route->permission && may_take_bearer(route)) {
+    if (!route->permission && may_use_token(route)) {
         jsonw_open_object(json, NULL);
         jsonw_close_object(json);
     }
-    if (route->permission || may_take_bearer(route)) {
+    if (route->permission || may_use_token(route)) {
         jsonw_open_object(json, NULL);
         jsonw_open_array(json, "bearer");
         jsonw_close_array(json);
@@ -480,12 +488,12 @@ void operations_write(struct document *document, const struct resource *resource
     jsonw_open_array(json, "tags");
     jsonw_string(json, NULL, resource->tag);
     jsonw_close_array(json);
-    jsonw_string(json, "operationId", operation_id(document, route));
+    jsonw_string(json, "operationId", derive_operation_id(document, route));
     jsonw_string(json, "summary", document_text(document, &route->summary));
-    write_description(document, route);
-    write_security(document, route);
+    write_operation_description(document, route);
+    write_security_requirements(document, route);
     write_route_parameters(document, route);
-    write_body(document, route);
+    write_request_body(document, route);
     write_responses(document, route);
     jsonw_close_object(json);
 }

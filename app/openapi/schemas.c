@@ -1,4 +1,4 @@
-/* Schemas: field maps as JSON Schema 2020-12, and examples put together from those of fields. */
+/* See schemas.h. Writes JSON Schema 2020-12. */
 #include "openapi/schemas.h"
 
 #include "base/arena.h"
@@ -8,16 +8,17 @@
 
 #include <string.h>
 
-/* --- one field ------------------------------------------------------------------------------- */
+/* --- schema of one field --------------------------------------------------------------------- */
 
-/* What fields_write() leaves out, and nobody is to learn of. */
-static bool left_out(const struct field *field, enum use use)
+/* True for fields that the document omits: internal ones, and secret ones in replies, which
+ * fields_write() omits too. */
+static bool is_omitted(const struct field *field, enum use use)
 {
     unsigned flags = use == USE_REPLY ? FIELD_SECRET | FIELD_INTERNAL : FIELD_INTERNAL;
     return field->flags & flags;
 }
 
-static const char *type_name(enum field_type type)
+static const char *json_type_name(enum field_type type)
 {
     static const char *const names[] = {
         [FIELD_STRING] = "string",   [FIELD_INTEGER] = "integer", [FIELD_DECIMAL] = "number",
@@ -27,20 +28,20 @@ static const char *type_name(enum field_type type)
     return names[type];
 }
 
-static void write_type(struct document *document, const struct field *field)
+static void write_field_type(struct document *document, const struct field *field)
 {
     struct jsonw *json = &document->json;
     if (!(field->flags & FIELD_NULLABLE)) {
-        jsonw_string(json, "type", type_name(field->type));
+        jsonw_string(json, "type", json_type_name(field->type));
         return;
     }
     jsonw_open_array(json, "type");
-    jsonw_string(json, NULL, type_name(field->type));
+    jsonw_string(json, NULL, json_type_name(field->type));
     jsonw_string(json, NULL, "null");
     jsonw_close_array(json);
 }
 
-static void write_choices(struct document *document, const struct field *field)
+static void write_enum(struct document *document, const struct field *field)
 {
     struct jsonw *json = &document->json;
     jsonw_open_array(json, "enum");
@@ -62,7 +63,7 @@ static void write_string_rules(struct document *document, const struct field *fi
         jsonw_string(json, "format", "password");
     }
     if (field->choices) {
-        write_choices(document, field);
+        write_enum(document, field);
         return;
     }
     if (field->min) {
@@ -126,14 +127,15 @@ static void write_rules(struct document *document, const struct field *field, en
     }
 }
 
-/* Whether the example of a field is a value of it: null is none unless it may be. */
-static bool has_example(const struct field *field)
+/* True if the field has an example that is a valid value; null is valid only if the field is
+ * nullable. */
+static bool has_valid_example(const struct field *field)
 {
     return field->example &&
            ((field->flags & FIELD_NULLABLE) || strcmp(field->example, "null") != 0);
 }
 
-static bool is_plain(const struct field *field)
+static bool is_scalar_or_strings(const struct field *field)
 {
     return field->type != FIELD_RECORD && field->type != FIELD_RECORDS;
 }
@@ -145,8 +147,8 @@ void schemas_write_field(struct document *document, const char *key, const struc
 {
     struct jsonw *json = &document->json;
     jsonw_open_object(json, key);
-    write_type(document, field);
-    if (use != USE_PARAMETER) { /* it has one beside its schema */
+    write_field_type(document, field);
+    if (use != USE_PARAMETER) { /* write_parameter() writes the description beside the schema */
         jsonw_string(json, "description", document_text(document, &field->about));
     }
     write_rules(document, field, use);
@@ -156,7 +158,7 @@ void schemas_write_field(struct document *document, const char *key, const struc
     if (use != USE_REPLY && (field->flags & FIELD_DEFAULT)) {
         jsonw_integer(json, "default", field->standard);
     }
-    if (use != USE_PARAMETER && is_plain(field) && has_example(field)) {
+    if (use != USE_PARAMETER && is_scalar_or_strings(field) && has_valid_example(field)) {
         jsonw_open_array(json, "examples");
         jsonw_raw(json, NULL, field->example);
         jsonw_close_array(json);
@@ -166,8 +168,8 @@ void schemas_write_field(struct document *document, const char *key, const struc
 
 const char *schemas_example_text(struct document *document, const struct field *field)
 {
-    if (!has_example(field) || *field->example != '"') {
-        return has_example(field) ? field->example : NULL;
+    if (!has_valid_example(field) || *field->example != '"') {
+        return has_valid_example(field) ? field->example : NULL;
     }
     struct buffer text = {.arena = document->arena};
     for (const char *c = field->example + 1; *c && *c != '"'; c++) {
@@ -177,33 +179,34 @@ const char *schemas_example_text(struct document *document, const struct field *
     return text.bytes;
 }
 
-/* --- objects --------------------------------------------------------------------------------- */
+/* --- schemas of objects ---------------------------------------------------------------------- */
 
-static bool always_there(const struct field *field, enum use use)
+static bool is_always_present(const struct field *field, enum use use)
 {
     return use == USE_REPLY ? !(field->flags & FIELD_OPTIONAL) : field->flags & FIELD_REQUIRED;
 }
 
-static void write_required(struct document *document, const struct field *fields, enum use use)
+static void write_required_names(struct document *document, const struct field *fields,
+                                 enum use use)
 {
     struct jsonw *json = &document->json;
     bool any = false;
     for (const struct field *field = fields; field->name; field++) {
-        any |= !left_out(field, use) && always_there(field, use);
+        any |= !is_omitted(field, use) && is_always_present(field, use);
     }
     if (!any) {
         return;
     }
     jsonw_open_array(json, "required");
     for (const struct field *field = fields; field->name; field++) {
-        if (!left_out(field, use) && always_there(field, use)) {
+        if (!is_omitted(field, use) && is_always_present(field, use)) {
             jsonw_string(json, NULL, field->name);
         }
     }
     jsonw_close_array(json);
 }
 
-/* Of the fields that stand for each other, exactly one. */
+/* Requires exactly one of the alternative fields. */
 static void write_alternatives(struct document *document, const struct field *fields)
 {
     struct jsonw *json = &document->json;
@@ -227,18 +230,19 @@ static void write_alternatives(struct document *document, const struct field *fi
     }
 }
 
-/* Bodies have no other fields: those are refused by name. Answers may get more one day. */
+/* Writes the properties of an object. Bodies have no additional properties, because the service
+ * rejects unknown fields; replies may get more fields in later versions. */
 static void write_properties(struct document *document, const struct field *fields, enum use use)
 {
     struct jsonw *json = &document->json;
     jsonw_open_object(json, "properties");
     for (const struct field *field = fields; field->name; field++) {
-        if (!left_out(field, use)) {
+        if (!is_omitted(field, use)) {
             schemas_write_field(document, field->name, field, use);
         }
     }
     jsonw_close_object(json);
-    write_required(document, fields, use);
+    write_required_names(document, fields, use);
     if (use == USE_BODY) {
         write_alternatives(document, fields);
         jsonw_boolean(json, "additionalProperties", false);
@@ -277,7 +281,8 @@ void schemas_write_example(struct document *document, const char *key, const str
     jsonw_open_object(&document->json, key);
     for (const struct field *field = fields; field->name; field++) {
         bool another = alternative && (field->flags & FIELD_ALTERNATIVE);
-        if (!another && !left_out(field, use) && (!is_plain(field) || has_example(field))) {
+        if (!another && !is_omitted(field, use) &&
+            (!is_scalar_or_strings(field) || has_valid_example(field))) {
             write_value_example(document, field, use);
         }
         alternative |= (field->flags & FIELD_ALTERNATIVE) != 0;
@@ -285,26 +290,27 @@ void schemas_write_example(struct document *document, const char *key, const str
     jsonw_close_object(&document->json);
 }
 
-/* --- answers --------------------------------------------------------------------------------- */
+/* --- schemas of replies ---------------------------------------------------------------------- */
 
 #define COUNT_FIELD(name_, ru_, en_, example_)                                                     \
     {                                                                                              \
         .name = (name_), .type = FIELD_INTEGER, .about = {(ru_), (en_)}, .example = (example_)     \
     }
 
-/* Where a list stands, as http/reply.c writes it. */
+/* Members of a list reply beside "items", as http/reply.c writes them. */
 static const struct field list_fields[] = {
-    COUNT_FIELD("total", "Сколько всего", "How many there are", "1"),
-    COUNT_FIELD("skip", "Сколько пропущено", "How many were passed over", "0"),
-    COUNT_FIELD("limit", "Сколько на странице", "How many a page has", "10"),
-    COUNT_FIELD("pages", "Сколько страниц", "How many pages there are", "1"),
+    COUNT_FIELD("total", "Общее число элементов", "The total number of items", "1"),
+    COUNT_FIELD("skip", "Число пропущенных элементов", "The number of skipped items", "0"),
+    COUNT_FIELD("limit", "Размер страницы", "The size of a page", "10"),
+    COUNT_FIELD("pages", "Число страниц", "The number of pages", "1"),
     {.name = NULL},
 };
 
 static const struct field minimum_field = {
     .name = "total_is_minimum",
     .type = FIELD_BOOLEAN,
-    .about = {"Есть и ещё: дальше не считали", "There are more: nobody has counted on"},
+    .about = {"`total` указывает не все элементы: подсчёт остановлен на этом числе",
+              "There are more items than `total`: counting stopped there"},
     .example = "true",
 };
 
@@ -312,12 +318,12 @@ static const struct field next_field = {
     .name = "next",
     .type = FIELD_STRING,
     .flags = FIELD_NULLABLE,
-    .about = {"Значение `after` для следующей страницы; null: это последняя",
-              "The `after` of the next page; null: this is the last one"},
+    .about = {"Значение `after` для следующей страницы; null на последней странице",
+              "The value of `after` for the next page; null on the last page"},
     .example = "null",
 };
 
-static bool is_listed(const struct route *route)
+static bool is_list_reply(const struct route *route)
 {
     return route->reply && (route->shape == REPLY_LIST || route->shape == REPLY_PAGE);
 }
@@ -327,22 +333,14 @@ const char *schemas_reply_name(struct document *document, const struct route *ro
     if (!route->reply) {
         return NULL;
     }
-    if (is_listed(route)) {
+    if (is_list_reply(route)) {
         return arena_format(document->arena, "%s%s", route->reply->name,
                             route->shape == REPLY_LIST ? "List" : "Page");
     }
     return route->reply->name;
 }
 
-static void write_items(struct document *document, const struct route *route)
-{
-    jsonw_open_object(&document->json, "items");
-    jsonw_string(&document->json, "type", "array");
-    document_reference(document, "items", "schemas", route->reply->name);
-    jsonw_close_object(&document->json);
-}
-
-static void write_names(struct document *document, const char *key, const char *const *names)
+static void write_name_array(struct document *document, const char *key, const char *const *names)
 {
     jsonw_open_array(&document->json, key);
     for (; *names; names++) {
@@ -351,16 +349,17 @@ static void write_names(struct document *document, const char *key, const char *
     jsonw_close_array(&document->json);
 }
 
-/* The members that only a page counted from the first one has come together. */
+/* Writes the rules for the members of a page: a page selected by a cursor has none of total, skip
+ * and pages; any other page has all of them. */
 static void write_page_rules(struct document *document)
 {
     struct jsonw *json = &document->json;
-    write_names(document, "required", (const char *const[]){"items", "limit", "next", NULL});
+    write_name_array(document, "required", (const char *const[]){"items", "limit", "next", NULL});
     jsonw_open_object(json, "dependentRequired");
-    write_names(document, "total", (const char *const[]){"skip", "pages", NULL});
-    write_names(document, "skip", (const char *const[]){"total", NULL});
-    write_names(document, "pages", (const char *const[]){"total", NULL});
-    write_names(document, "total_is_minimum", (const char *const[]){"total", NULL});
+    write_name_array(document, "total", (const char *const[]){"skip", "pages", NULL});
+    write_name_array(document, "skip", (const char *const[]){"total", NULL});
+    write_name_array(document, "pages", (const char *const[]){"total", NULL});
+    write_name_array(document, "total_is_minimum", (const char *const[]){"total", NULL});
     jsonw_close_object(json);
 }
 
@@ -371,7 +370,10 @@ static void write_list_schema(struct document *document, const char *name,
     jsonw_open_object(json, name);
     jsonw_string(json, "type", "object");
     jsonw_open_object(json, "properties");
-    write_items(document, route);
+    jsonw_open_object(json, "items");
+    jsonw_string(json, "type", "array");
+    document_write_reference(document, "items", "schemas", route->reply->name);
+    jsonw_close_object(json);
     for (const struct field *field = list_fields; field->name; field++) {
         schemas_write_field(document, field->name, field, USE_REPLY);
     }
@@ -383,8 +385,8 @@ static void write_list_schema(struct document *document, const char *name,
     if (route->shape == REPLY_PAGE) {
         write_page_rules(document);
     } else {
-        write_names(document, "required",
-                    (const char *const[]){"items", "total", "skip", "limit", "pages", NULL});
+        write_name_array(document, "required",
+                         (const char *const[]){"items", "total", "skip", "limit", "pages", NULL});
     }
     jsonw_close_object(json);
 }
@@ -425,11 +427,11 @@ void schemas_write_reply_example(struct document *document, const char *key,
 static const struct field detail_fields[] = {
     {.name = "field",
      .type = FIELD_STRING,
-     .about = {"Какое поле неверно", "Which field is wrong"},
+     .about = {"Имя неверного поля", "The name of the invalid field"},
      .example = "\"email\""},
     {.name = "message",
      .type = FIELD_STRING,
-     .about = {"Что в нём неверно", "What is wrong with it"},
+     .about = {"В чём ошибка", "What is wrong with the field"},
      .example = "\"обязательное поле\""},
     {.name = NULL},
 };
@@ -437,14 +439,14 @@ static const struct field detail_fields[] = {
 static const struct field other_field = {
     .name = "id",
     .type = FIELD_INTEGER,
-    .about = {"Идентификатор другого объекта, о котором речь",
-              "The id of the other object that it is about"},
+    .about = {"Идентификатор другого объекта, с которым связана ошибка",
+              "The id of another object that is involved in the error"},
     .example = "17",
 };
 
 static const struct text details_about = {
-    "О каких полях речь; или значения, о которых говорит сообщение",
-    "Which fields it is about; or the values that the message speaks of"};
+    "Неверные поля, либо значения, к которым относится сообщение",
+    "The invalid fields, or the values that the message refers to"};
 
 static const struct field error_fields[] = {
     {.name = "error",
@@ -458,17 +460,17 @@ static const struct field error_fields[] = {
     {.name = "allowed_extensions",
      .type = FIELD_STRINGS,
      .flags = FIELD_OPTIONAL,
-     .about = {"Какие типы файлов допустимы", "Which types of files are allowed"},
+     .about = {"Допустимые типы файлов", "The allowed file types"},
      .example = "[\"txt\", \"pdf\"]"},
     {.name = "max_size_mb",
      .type = FIELD_INTEGER,
      .flags = FIELD_OPTIONAL,
-     .about = {"Наибольший размер файла в мебибайтах", "The greatest size of a file in mebibytes"},
+     .about = {"Наибольший размер файла в мебибайтах", "The maximum size of a file in mebibytes"},
      .example = "16"},
     {.name = "request_id",
      .type = FIELD_STRING,
-     .about = {"X-Request-ID запроса: по нему его находят в журналах",
-               "The X-Request-ID of the request, by which logs are searched"},
+     .about = {"X-Request-ID запроса: по нему запрос можно найти в журналах",
+               "The X-Request-ID of the request, by which it can be found in the logs"},
      .example = "\"5f0c9c1e6c1a4f0e8a7b2d3c4e5f6071\""},
     {.name = NULL},
 };
@@ -480,7 +482,7 @@ static void write_fields(struct document *document, const struct field *fields)
     }
 }
 
-/* What http/problem.c writes. */
+/* Writes the schemas of an error, as http/problem.c writes it. */
 static void write_error_schema(struct document *document)
 {
     struct jsonw *json = &document->json;
@@ -490,7 +492,7 @@ static void write_error_schema(struct document *document)
     write_fields(document, detail_fields);
     schemas_write_field(document, other_field.name, &other_field, USE_REPLY);
     jsonw_close_object(json);
-    write_required(document, detail_fields, USE_REPLY);
+    write_required_names(document, detail_fields, USE_REPLY);
     jsonw_close_object(json);
 
     jsonw_open_object(json, "Error");
@@ -502,7 +504,7 @@ static void write_error_schema(struct document *document)
     jsonw_string(json, "description", document_text(document, &details_about));
     jsonw_open_object(json, "items");
     jsonw_open_array(json, "anyOf");
-    document_reference(document, NULL, "schemas", "ErrorDetail");
+    document_write_reference(document, NULL, "schemas", "ErrorDetail");
     jsonw_open_object(json, NULL);
     jsonw_string(json, "type", "string");
     jsonw_close_object(json);
@@ -510,31 +512,26 @@ static void write_error_schema(struct document *document)
     jsonw_close_object(json);
     jsonw_close_object(json);
     jsonw_close_object(json);
-    write_required(document, error_fields, USE_REPLY);
+    write_required_names(document, error_fields, USE_REPLY);
     jsonw_close_object(json);
-}
-
-/* The value of one field alone, or an object. */
-static void write_body_schema(struct document *document, const struct schema *schema)
-{
-    if (schema->bare) {
-        schemas_write_field(document, schema->name, schema->fields, USE_BODY);
-    } else {
-        schemas_write_object(document, schema->name, schema->fields, USE_BODY);
-    }
 }
 
 static void write_route_schemas(struct document *document, const struct route *route,
                                 struct document_names *names)
 {
-    if (route->body && document_is_new(document, names, route->body->name)) {
-        write_body_schema(document, route->body);
+    const struct schema *body = route->body;
+    if (body && document_add_name(document, names, body->name)) {
+        if (body->bare) { /* a single value, not an object */
+            schemas_write_field(document, body->name, body->fields, USE_BODY);
+        } else {
+            schemas_write_object(document, body->name, body->fields, USE_BODY);
+        }
     }
-    if (route->reply && document_is_new(document, names, route->reply->name)) {
+    if (route->reply && document_add_name(document, names, route->reply->name)) {
         schemas_write_object(document, route->reply->name, route->reply->fields, USE_REPLY);
     }
-    const char *listed = is_listed(route) ? schemas_reply_name(document, route) : NULL;
-    if (listed && document_is_new(document, names, listed)) {
+    const char *listed = is_list_reply(route) ? schemas_reply_name(document, route) : NULL;
+    if (listed && document_add_name(document, names, listed)) {
         write_list_schema(document, listed, route);
     }
 }

@@ -1,4 +1,4 @@
-/* Schemas: field maps as JSON Schema, and their examples. */
+/* Schemas: writes field maps as JSON Schema, with examples. */
 #ifndef OPENAPI_SCHEMAS_H
 #define OPENAPI_SCHEMAS_H
 
@@ -6,14 +6,14 @@ struct document;
 struct field;
 struct route;
 
-/* The use of a map: a body or a parameter has rules, an answer has all its fields. */
+/* Use of a field map. A body or a parameter has validation rules; a reply contains all fields. */
 enum use { USE_BODY, USE_PARAMETER, USE_REPLY };
 
-/* One field, with what it is about. */
+/* Writes the schema of one field, with its description. */
 void schemas_write_field(struct document *document, const char *key, const struct field *field,
                          enum use use);
 
-/* An object; and its example, put together from those of its fields. */
+/* Write the schema of an object, and an example object made from the examples of its fields. */
 void schemas_write_object(struct document *document, const char *key, const struct field *fields,
                           enum use use);
 void schemas_write_example(struct document *document, const char *key, const struct field *fields,
@@ -22,13 +22,15 @@ void schemas_write_example(struct document *document, const char *key, const str
 /* Returns the example of a field without quotation marks; NULL if it has none. */
 const char *schemas_example_text(struct document *document, const struct field *field);
 
-/* The name of the schema of what a route answers; of an array, that of its items; NULL if it has
- * none. */
+/* Returns the name of the schema of a route's reply; for an array, the schema of its items. NULL if
+ * the reply has no schema. */
 const char *schemas_reply_name(struct document *document, const struct route *route);
+
+/* Writes an example of a route's reply. */
 void schemas_write_reply_example(struct document *document, const char *key,
                                  const struct route *route);
 
-/* The members of components.schemas. */
+/* Writes the members of components.schemas. */
 void schemas_write(struct document *document);
 
 #endif

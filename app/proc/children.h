@@ -1,6 +1,6 @@
 /*
- * Children: the master's list of the processes it has forked, what they are counted by, and when
- * one that died may have a successor. It forks and signals nobody itself.
+ * Children: the master's list of child processes, their grouping by pool and configuration, and the
+ * earliest time of a restart after a crash. This file neither forks nor sends signals.
  */
 #ifndef PROC_CHILDREN_H
 #define PROC_CHILDREN_H
@@ -12,66 +12,69 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Children are counted by their pool; the housekeeper and the spool are groups of one. */
-enum { HOUSE = POOL_COUNT, SPOOL, GROUP_COUNT };
+/* Children are grouped by pool; the housekeeper and the spool are groups of one process each. */
+enum { GROUP_HOUSEKEEPER = POOL_COUNT, GROUP_SPOOL, GROUP_COUNT };
 
 struct child {
     pid_t pid;
-    size_t place; /* on the scoreboard */
+    size_t slot; /* slot on the scoreboard */
     unsigned group;
-    unsigned generation; /* of the configuration it was started with */
+    unsigned generation; /* of the configuration that it was started with */
     int64_t started_us;
-    int64_t kill_us; /* when a leaving one is killed; 0: it has not been told to leave */
+    int64_t kill_us; /* end of DRAIN_TIMEOUT, when it is killed; 0: not draining */
     bool ready;
-    bool leaving; /* on its own or told to: it no longer counts as one of its group */
+    bool draining; /* drains after SIGTERM or by itself; it no longer counts in its group */
 };
 
 struct children {
-    struct child *list; /* malloc */
+    struct child *list; /* allocated with malloc() */
     size_t count, size;
 };
 
-/* How the children of a group come up. */
+/* Restart state of a group. */
 struct group {
-    unsigned quick_deaths; /* in a row */
-    int64_t not_before_us; /* no start before that, of the steady clock */
+    unsigned quick_exits;  /* consecutive children that exited soon after their start */
+    int64_t not_before_us; /* earliest time of the next start, of clock_steady_us() */
 };
 
-/* The children of one configuration: those of now or, while reloading, those of before. */
+/* The children of one configuration: of the current one or, during a reload, of the previous
+ * one. */
 struct cohort {
     const struct config *config;
     unsigned generation;
-    struct group *groups; /* GROUP_COUNT */
+    struct group *groups; /* array of GROUP_COUNT */
 };
 
-/* The name of a pool, "house" or "spool". */
-const char *group_name(unsigned group);
+/* Returns the name of a pool, "house" or "spool". */
+const char *children_group_name(unsigned group);
 
-/* How many children there shall be. */
-int64_t group_size(const struct config *config, unsigned group);
+/* Returns the configured number of children. */
+int64_t children_group_size(const struct config *config, unsigned group);
 
-/* One of the group has died; puts off the next start if that was soon after its own. */
-void group_back_off(struct group *group, const struct child *child);
+/* Called when a child of the group has exited: delays the next start, with backoff, if the child
+ * exited soon after its start. */
+void children_back_off(struct group *group, const struct child *child);
 
-/* A place for one more, valid until the list is changed. */
+/* Appends an uninitialized child to the list. The pointer is valid until the list is changed. */
 struct child *children_add(struct children *children);
 
-/* NULL: none of ours. */
+/* Returns NULL if no child has this pid. */
 struct child *children_find(const struct children *children, pid_t pid);
 
 void children_remove(struct children *children, struct child *child);
 
-/* Whether it counts as one of the cohort. */
-bool child_is_of(const struct child *child, const struct cohort *cohort);
+/* True if the child was started with the configuration of the cohort and is not draining. */
+bool children_in_cohort(const struct child *child, const struct cohort *cohort);
 
-/* How many of a group there are, or are ready. */
+/* Counts the children of a group, or only those that are ready. */
 int64_t children_count(const struct children *children, const struct cohort *cohort, unsigned group,
                        bool ready_only);
 
-/* Whether every group has all its children, and they are ready. */
+/* True if every group has its configured number of ready children. */
 bool children_complete(const struct children *children, const struct cohort *cohort);
 
-/* When a group that lacks one may start it, of the steady clock; INT64_MAX if none does. */
+/* Returns the earliest time, of clock_steady_us(), at which a missing child may be started;
+ * INT64_MAX if no child is missing. */
 int64_t children_next_start(const struct children *children, const struct cohort *cohort);
 
 #endif

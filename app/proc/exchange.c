@@ -15,43 +15,44 @@
 #include <unistd.h>
 
 enum {
-    SENT_SIZE = 32,
-    TELL_EVERY = 64 * KIB, /* bytes of the body between two notifications */
-    PIECE = 16 * KIB,      /* bytes of a reply per read */
-    REPLY_MAX = 256 * KIB, /* an answer to an upload has one or two KiB */
+    SENT_SIZE = 32,             /* of the text of KONTORA_SENT */
+    NOTIFY_INTERVAL = 64 * KIB, /* bytes of the body between two notifications */
+    READ_SIZE = 16 * KIB,       /* bytes of a reply per read */
+    REPLY_MAX = 256 * KIB,      /* valid replies to an upload have one or two KiB */
 };
 
-static void write_head(struct exchange *exchange, const struct exchange_request *request)
+/* Writes the parameters into `out` and resets the state of the exchange. */
+static void write_params(struct exchange *exchange, const struct exchange_request *request)
 {
     char sent[SENT_SIZE];
     int64_t now_ms = clock_wall_ms();
-    size_t own = request->params->length;
+    size_t original_length = request->params->length;
     snprintf(sent, sizeof sent, "%" PRId64 ".%03" PRId64, now_ms / MS_PER_S, now_ms % MS_PER_S);
     fastcgi_add_param(request->params, "KONTORA_SENT", sent);
-    if (request->fate) {
-        fastcgi_add_param(request->params, "KONTORA_SPOOL", request->fate);
+    if (request->body_state) {
+        fastcgi_add_param(request->params, "KONTORA_SPOOL", request->body_state);
     }
     buffer_clear(&exchange->out);
     buffer_clear(&exchange->reply);
     fastcgi_add_request(&exchange->out, request->id, request->params);
-    request->params->length = own;
+    request->params->length = original_length;
     exchange->id = request->id;
     exchange->out_sent = 0;
-    exchange->told = request->size;
-    exchange->all_sent = false;
+    exchange->notified = request->size;
+    exchange->all_queued = false;
 }
 
-/* Writes the next record into `out`, which must have been sent. False if there is none at
- * present. */
+/* Replaces `out`, which must have been sent, by the next STDIN record. Returns false if none is due
+ * now. */
 static bool write_next_record(struct exchange *exchange, int64_t size)
 {
     static const char grown[FASTCGI_HEADER_SIZE] = "";
     bool ends = exchange->kind != EARLY;
-    if (exchange->all_sent || (!ends && size - exchange->told < TELL_EVERY)) {
+    if (exchange->all_queued || (!ends && size - exchange->notified < NOTIFY_INTERVAL)) {
         return false;
     }
-    exchange->all_sent = ends;
-    exchange->told = size;
+    exchange->all_queued = ends;
+    exchange->notified = size;
     buffer_clear(&exchange->out);
     exchange->out_sent = 0;
     fastcgi_add_header(&exchange->out, FASTCGI_STDIN, exchange->id, ends ? 0 : sizeof grown);
@@ -86,7 +87,7 @@ int exchange_begin(struct exchange *exchange, enum exchange_kind kind,
     bool sent = fcntl(fds[0], F_SETFL, O_NONBLOCK) >= 0;
     if (sent) {
         exchange->kind = kind;
-        write_head(exchange, request);
+        write_params(exchange, request);
         exchange_send(exchange, fds[0], request->size);
         sent = handoff_send(handoff_fd, fds[1], request->body_fd);
     }
@@ -102,8 +103,8 @@ int exchange_begin(struct exchange *exchange, enum exchange_kind kind,
 enum exchange_event exchange_receive(struct exchange *exchange, int fd)
 {
     for (;;) {
-        char *end = buffer_reserve(&exchange->reply, PIECE);
-        ssize_t got = recv(fd, end, PIECE, 0);
+        char *end = buffer_reserve(&exchange->reply, READ_SIZE);
+        ssize_t got = recv(fd, end, READ_SIZE, 0);
         if (got < 0 && errno == EAGAIN) {
             return EXCHANGE_PENDING;
         }

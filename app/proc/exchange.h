@@ -1,19 +1,21 @@
 /*
- * Exchange: hands a request from the spool to a worker, and receives the worker's answer. The
- * worker gets a connection and, if the request has a body, the file with that body (handoff.h). The
- * connection carries the parameters as FastCGI records. Its STDIN does not carry the body: eight
- * bytes without a meaning notify the worker that the file has grown, and the end of STDIN that the
- * body is complete.
+ * Exchange: passes a request from the spool to a worker, and receives the worker's reply. The
+ * worker gets a connection and, if the request has a body, the file that contains the body
+ * (handoff.h). The connection carries the parameters as FastCGI records. Its STDIN does not carry
+ * the body: eight arbitrary bytes notify the worker that the file has grown; the end of STDIN means
+ * that the body is complete.
  *
  * The spool adds these parameters to those of nginx:
  *
- *   KONTORA_SENT   when the request was handed over, in seconds with three decimals
- *   KONTORA_SPOOL  state of the body, unset if it is complete:
- *       asks   not yet received: refuse the request, or answer 100
- *       early  still arriving; if it is cut off, forget the request: it comes again
- *       slow   cut off: it was too slow
- *       full   cut off: the spool has no disk space left for it
- *       many   cut off: one of its owners has too many uploads under way
+ *   KONTORA_SENT   time of the handover, in seconds with three decimal places
+ *   KONTORA_SPOOL  state of the body; not sent if the body is complete:
+ *       asks   not received yet: the worker checks the parameters and refuses the request or
+ *              replies 100
+ *       early  still being received; if STDIN ends early, the worker discards the request, which
+ *              will be sent again
+ *       slow   aborted: the client sent too slowly
+ *       full   aborted: the spool has no disk space left, or too many uploads
+ *       many   aborted: an owner has too many concurrent uploads
  */
 #ifndef PROC_EXCHANGE_H
 #define PROC_EXCHANGE_H
@@ -27,52 +29,52 @@
 
 enum exchange_kind {
     NO_EXCHANGE,
-    ASKING,    /* parameters only: would the request be refused? */
-    EARLY,     /* a request whose body is still arriving quickly */
-    WITHDRAWN, /* EARLY until it was cut off: waits for the worker to close */
-    COMPLETE,
+    ASKING,    /* parameters only, to learn whether the worker would refuse the request */
+    EARLY,     /* request whose body is still being received, at a high rate */
+    WITHDRAWN, /* aborted EARLY exchange; waits for the worker to close the connection */
+    COMPLETE,  /* request whose body is complete or aborted */
 };
 
-/* Zero-initialized. */
+/* Must be zero-initialized. */
 struct exchange {
     enum exchange_kind kind;
     uint16_t id;         /* FastCGI id of the request */
     struct buffer out;   /* records to send to the worker */
     size_t out_sent;     /* bytes of `out` that have been sent */
-    int64_t told;        /* size of the body at the last notification */
-    bool all_sent;       /* the record that ends STDIN is in `out` or sent */
+    int64_t notified;    /* size of the body at the last notification */
+    bool all_queued;     /* the record that ends STDIN is in `out`, or was sent */
     struct buffer reply; /* bytes received from the worker */
 };
 
 struct exchange_request {
     uint16_t id;
-    struct buffer *params; /* restored before exchange_begin() returns */
-    const char *fate;      /* KONTORA_SPOOL; NULL: unset */
-    int body_fd;           /* file with the body; -1: none */
-    int64_t size;          /* bytes of the body so far */
+    struct buffer *params;  /* exchange_begin() appends to it and restores it */
+    const char *body_state; /* KONTORA_SPOOL; NULL: not sent */
+    int body_fd;            /* file that contains the body; -1: none */
+    int64_t size;           /* bytes of the body received so far */
 };
 
-/* Begins to hand over a request: puts a connection into the queue of the workers, with as much
- * of the request as the socket buffer takes. A worker that finds all parameters there serves the
- * request at once, and takes no second request while it waits for parameters. Returns our end of
- * the connection, non-blocking; -1 if the queue is full, and then `kind` is NO_EXCHANGE. */
+/* Starts the handover: creates a connection, writes as much of the request as its socket buffer
+ * takes, and puts the connection into the queue of the workers. So a worker usually finds all
+ * parameters and need not wait for them. Returns the spool's end of the connection, non-blocking;
+ * -1 if the queue is full; `kind` is then NO_EXCHANGE. */
 int exchange_begin(struct exchange *exchange, enum exchange_kind kind,
                    const struct exchange_request *request, int handoff_fd) MUST_CHECK;
 
-/* Sends what is left to send, until the socket buffer is full. Ignores errors:
- * exchange_receive() finds out if the worker has exited. */
+/* Sends the unsent bytes until the socket buffer is full. `size` is the size of the body so far.
+ * Ignores errors: exchange_receive() detects that the worker has exited. */
 void exchange_send(struct exchange *exchange, int fd, int64_t size);
 
 enum exchange_event {
-    EXCHANGE_PENDING,
-    EXCHANGE_ENDED,    /* the worker closed; without a reply, it crashed */
-    EXCHANGE_TOO_LONG, /* its reply is longer than any answer to an upload */
+    EXCHANGE_PENDING,  /* the reply is incomplete */
+    EXCHANGE_ENDED,    /* the worker closed the connection; if the reply is empty, it crashed */
+    EXCHANGE_TOO_LONG, /* the reply is longer than any valid reply to an upload */
 };
 
-/* Receives the bytes of the reply that have arrived. */
+/* Receives all available bytes of the reply. */
 enum exchange_event exchange_receive(struct exchange *exchange, int fd) MUST_CHECK;
 
-/* True if the reply is 100: the worker does not refuse the request. */
+/* True if the reply has status 100: the worker does not refuse the request. */
 bool exchange_says_continue(const struct exchange *exchange);
 
 void exchange_free(struct exchange *exchange);

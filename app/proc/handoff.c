@@ -1,5 +1,5 @@
-/* See handoff.h. Descriptors travel in control messages (unix(7), SCM_RIGHTS), each with one byte.
- */
+/* See handoff.h. Descriptors are sent as control messages (SCM_RIGHTS, unix(7)), each attached to
+ * one byte of data. */
 #include "proc/handoff.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 enum { FDS_MAX = 2 };
 
-/* Buffer for the descriptors, aligned as cmsg(3) requires. */
+/* Buffer of a control message, aligned as cmsg(3) requires. */
 union control {
     char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
     struct cmsghdr header;
@@ -68,7 +68,7 @@ int handoff_receive(int receive_fd, int *file_fd_r)
     if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len <= CMSG_LEN(sizeof fds)) {
         memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
     }
-    if (message.msg_flags & MSG_CTRUNC) { /* the limit of open descriptors is reached */
+    if (message.msg_flags & MSG_CTRUNC) { /* the limit of open descriptors was reached */
         if (fds[0] >= 0) {
             close(fds[0]);
         }

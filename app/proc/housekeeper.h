@@ -1,7 +1,7 @@
 /*
- * Housekeeper: one process beside the pools that runs the periodic jobs (struct job of service.h).
- * It serves no requests. Jobs run one after the other; a job that is woken runs next. Signals are
- * handled between two jobs: a drain ends as soon as the running job returns.
+ * Housekeeper: the process that runs the periodic jobs (struct job in service.h). It serves no
+ * requests. Jobs run one at a time; a job that is woken runs next. Signals are handled between two
+ * jobs: after SIGTERM, the process exits as soon as the running job returns.
  */
 #ifndef PROC_HOUSEKEEPER_H
 #define PROC_HOUSEKEEPER_H
@@ -9,8 +9,8 @@
 #include "base/config.h"
 #include "proc/service.h"
 
-/* Works until it is told to leave, then ends the process. `news_fd` is the pipe to the master. */
+/* Runs jobs until SIGTERM, then exits the process. `status_fd` is the status pipe to the master. */
 _Noreturn void housekeeper_run(const struct config *config, const struct service *service,
-                               int news_fd);
+                               int status_fd);
 
 #endif

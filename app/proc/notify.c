@@ -19,14 +19,14 @@ void notify_systemd(const char *state)
         return;
     }
     memcpy(address.sun_path, path, strlen(path));
-    if (*path == '@') { /* the abstract namespace */
+    if (*path == '@') { /* abstract socket address */
         address.sun_path[0] = '\0';
     }
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 ||
         sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length) < 0) {
-        log_warning("notifying systemd: %s", strerror(errno));
+        log_warning("master: cannot notify systemd: %s", strerror(errno));
     }
     if (fd >= 0) {
         close(fd);

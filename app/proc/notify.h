@@ -1,8 +1,8 @@
-/* Notify: tells systemd how the service is doing (sd_notify(3)); nothing without systemd. */
+/* Notify: reports the state of the service to systemd (sd_notify(3)). */
 #ifndef PROC_NOTIFY_H
 #define PROC_NOTIFY_H
 
-/* Sends one state, such as "READY=1". */
+/* Sends a state, such as "READY=1". No-op if the service was not started by systemd. */
 void notify_systemd(const char *state);
 
 #endif

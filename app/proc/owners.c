@@ -11,9 +11,9 @@ enum {
     LIMIT_DIGITS_MAX = 9,
 };
 
-/* Reads up to `max` digits of a base and moves *at behind them; returns how many there were. */
-static size_t read_digits(const char **at, const char *end, unsigned base, size_t max,
-                          uint64_t *number_r)
+/* Parses up to `max` digits of a base and advances *at. Returns the number of digits. */
+static size_t parse_number(const char **at, const char *end, unsigned base, size_t max,
+                           uint64_t *number_r)
 {
     static const char digits[] = "0123456789abcdef";
     size_t count = 0;
@@ -28,15 +28,15 @@ static size_t read_digits(const char **at, const char *end, unsigned base, size_
     return count;
 }
 
-/* Reads the value of a field; false if it is malformed. */
-static bool read_owner(const char *at, const char *end, struct owner *owner_r)
+/* Parses the value of a header field. Returns false if it is malformed. */
+static bool parse_owner(const char *at, const char *end, struct owner *owner_r)
 {
     uint64_t limit;
-    if (read_digits(&at, end, HEXADECIMAL, KEY_DIGITS, &owner_r->key) != KEY_DIGITS || at == end ||
+    if (parse_number(&at, end, HEXADECIMAL, KEY_DIGITS, &owner_r->key) != KEY_DIGITS || at == end ||
         *at++ != ' ') {
         return false;
     }
-    bool found = read_digits(&at, end, DECIMAL, LIMIT_DIGITS_MAX, &limit);
+    bool found = parse_number(&at, end, DECIMAL, LIMIT_DIGITS_MAX, &limit);
     owner_r->limit = (int64_t)limit;
     return found && at == end && owner_r->key && limit;
 }
@@ -56,7 +56,7 @@ bool owners_read(const char *reply, size_t length, struct owners *owners_r)
             continue;
         }
         if (owners_r->count == OWNERS_MAX ||
-            !read_owner(at + name_length, next, &owners_r->list[owners_r->count])) {
+            !parse_owner(at + name_length, next, &owners_r->list[owners_r->count])) {
             return false;
         }
         owners_r->count++;

@@ -1,11 +1,11 @@
 /*
- * Owners: the subject and the organization that an upload counts against. The spool cannot verify a
- * token; the worker that is asked about an upload names its owners in the answer 100, each by an
- * opaque key that is new at each start, and by the number of uploads that it may have under way:
+ * Owners: the subject and the organization against whose limits an upload counts. The spool cannot
+ * verify tokens; the worker that checks the parameters of an upload returns its owners in the reply
+ * 100, each as an opaque key, which changes at each start, and the limit of concurrent uploads:
  *
  *   X-Kontora-Owner: 0123456789abcdef 4
  *
- * The spool alone reads these fields: nginx never gets an answer 100.
+ * Only the spool reads these header fields; the reply 100 is never forwarded to nginx.
  */
 #ifndef PROC_OWNERS_H
 #define PROC_OWNERS_H
@@ -21,17 +21,17 @@ enum { OWNERS_MAX = 2 };
 struct owners {
     struct owner {
         uint64_t key;
-        int64_t limit; /* at least 1 */
+        int64_t limit; /* maximum number of concurrent uploads; at least 1 */
     } list[OWNERS_MAX];
     size_t count;
 };
 
-/* Reads the header fields of an answer, which begin behind the header of its first FastCGI record.
- * Returns false if they are incomplete, if a field that names an owner is malformed, or if there
- * are too many of them. */
+/* Parses the owners in the header fields of a reply, which begin behind the header of its first
+ * FastCGI record. Returns false if the header fields are incomplete, if an owner is malformed, or
+ * if there are more than OWNERS_MAX. */
 bool owners_read(const char *reply, size_t length, struct owners *owners_r) MUST_CHECK;
 
-/* True if the key is one of these owners'. */
+/* True if one of the owners has this key. */
 bool owners_include(const struct owners *owners, uint64_t key);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 
 enum {
-    DOUBLINGS_MAX = 20, /* 2 GiB/s: keeps the product within 64 bits */
+    DOUBLINGS_MAX = 20, /* reaches 2 GiB/s; prevents an overflow of the shift */
 };
 
 bool pace_is_too_slow(int64_t elapsed_us, int64_t bytes, int64_t start_s)

@@ -1,7 +1,6 @@
 /*
- * Service: the functions with which a worker serves its connections, and the periodic jobs of the
- * housekeeper. service/ passes them in: proc does not depend on HTTP or the directory, and knows
- * only the framing of FastCGI (exchange.h).
+ * Service: the interface that proc/ calls to serve connections and to run periodic jobs. service/
+ * implements it, so that proc/ does not depend on HTTP, the database or the directory.
  */
 #ifndef PROC_SERVICE_H
 #define PROC_SERVICE_H
@@ -12,94 +11,95 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the housekeeper does again and again. */
+/* A periodic job of the housekeeper. */
 struct job {
     const char *name; /* for the log */
 
-    /* Called in a new housekeeper, with the state that all jobs share. Returns the state of the
-     * job; NULL if it cannot run: the housekeeper then exits and is restarted with backoff. */
+    /* Called when the housekeeper starts, with the state that all jobs share. Returns the state of
+     * the job. NULL on failure: the housekeeper then exits and is restarted with backoff. */
     void *(*start)(const struct config *config, void *shared);
 
-    /* Does what is due, a small piece at a time: the other jobs, and the end of the housekeeper,
-     * wait for it. Returns when to be called again, of the steady clock. NULL ends a list. */
+    /* Does the work that is due, in small portions, because other jobs and SIGTERM wait for it.
+     * Returns the time of the next call, of clock_steady_us(). NULL marks the end of a list. */
     int64_t (*run)(void *state);
 
-    /* The housekeeper is about to end. */
+    /* Called before the housekeeper exits. */
     void (*stop)(void *state);
 
-    /* Returns a descriptor that is readable while the job is wanted before its time; run()
-     * clears it. NULL if the job cannot be woken. */
+    /* Returns a descriptor that becomes readable if the job must run before its time; run() makes
+     * it unreadable again. NULL if the job cannot be woken. */
     int (*wake_fd)(void);
 };
 
-/* What became of a request. */
+/* Result of serving a request. */
 enum served {
-    SERVED,        /* it is answered, and the connection is kept for another */
-    SERVED_CLOSED, /* the connection is over, and closed */
-    SERVED_HELD,   /* its answer waits for the end of the turn: commit, then finish */
+    SERVED,        /* the reply was sent; the connection stays open for further requests */
+    SERVED_CLOSED, /* the connection was closed */
+    SERVED_HELD,   /* the reply waits for the group commit: call commit(), then finish() */
 };
 
-/* State of a request by its first bytes, before it is read. */
+/* State of a request that is being received. */
 enum arrival {
-    ARRIVAL_PENDING, /* more must come before serve() can read a request without waiting */
-    ARRIVAL_READY,
-    ARRIVAL_COMPLETE, /* its body has arrived too */
-    ARRIVAL_REFUSED,  /* malformed */
+    ARRIVAL_PENDING,  /* incomplete: serve() would block */
+    ARRIVAL_READY,    /* the parameters are complete: serve() can read them without blocking */
+    ARRIVAL_COMPLETE, /* parameters and body are complete */
+    ARRIVAL_REFUSED,  /* malformed, or the peer has closed */
 };
 
 struct service {
-    /* In the master, before it forks workers with these settings: adds a line to `faults` for all
-     * that would keep them from serving. False if there is any. */
+    /* Called in the master before it forks workers with this configuration. Checks whether they can
+     * serve; appends one line per error to `faults`. Returns false if there are errors. */
     bool (*prepare)(const struct config *config, struct buffer *faults);
 
-    /* In each new process of these settings, before anything else; NULL: there is nothing to do. */
+    /* Called first in each new process. NULL: not needed. */
     void (*enter)(const struct config *config);
 
-    /* In a fresh worker, before it takes connections. Returns the worker's state, NULL if it cannot
-     * serve: the worker then ends and is started again with back-off. */
+    /* Called in a new worker before it accepts connections. Returns the state of the worker. NULL
+     * on failure: the worker then exits and is restarted with backoff. */
     void *(*start)(const struct config *config, enum pool_id pool);
 
-    /* Takes over an accepted connection; or one from the queue of the spool, and the file with
-     * its body; body_fd is -1 if there is none. Never returns NULL. */
+    /* Takes ownership of a connection that was accepted or received from the spool, and of the
+     * file that contains the body of its request (body_fd; -1: none). Never returns NULL. */
     void *(*open)(void *state, int fd, int body_fd);
 
-    /* Looks at bytes that have arrived; at least one. */
+    /* Determines how much of a request has arrived, from its first bytes; length >= 1. */
     enum arrival (*look)(const char *bytes, size_t length);
 
-    /* Serves a request that has arrived; `complete` if its body has, too. */
+    /* Serves a request whose parameters are complete; `complete`: its body is, too. */
     enum served (*serve)(void *state, void *connection, bool complete);
 
-    /* The end of a turn in which answers were held: makes what their requests have written durable,
-     * all with one commit. */
+    /* Called at the end of an iteration of the worker loop in which serve() returned SERVED_HELD:
+     * commits the writes of all these requests together. */
     void (*commit)(void *state);
 
-    /* After that, for each of them: answers it. Never SERVED_HELD. */
+    /* Called after commit() for each of these requests: sends its reply. Never returns
+     * SERVED_HELD. */
     enum served (*finish)(void *state, void *connection);
 
-    /* Returns how many connections may wait to be accepted; 0: leave the limit unchanged. NULL:
-     * there is no limit of the service. */
+    /* Returns the maximum number of connections that wait to be accepted; 0: keep the current
+     * limit. NULL: the service sets no limit. */
     size_t (*queue_length)(void *state);
 
-    /* The end of every turn, whether answers were held in it or not. */
+    /* Called at the end of every iteration of the worker loop. */
     void (*rest)(void *state);
 
-    /* Closes a connection between two requests. */
+    /* Closes a connection that has no request in progress. */
     void (*close)(void *state, void *connection);
 
-    /* Opens log files again. `state` is NULL in the housekeeper. */
+    /* Reopens the log files. `state` is NULL in the housekeeper and the spool. */
     void (*reopen)(void *state);
 
-    /* The worker is about to end. */
+    /* Called before the worker exits. */
     void (*stop)(void *state);
 
-    /* Called in a new housekeeper, before its jobs start: returns the state that they share,
-     * such as one connection to the database. Jobs never run concurrently. */
+    /* Called when the housekeeper starts, before its jobs: returns the state that all jobs share,
+     * such as a database connection. Jobs never run concurrently. */
     void *(*begin_jobs)(const struct config *config);
 
     /* Called after all jobs have stopped. */
     void (*end_jobs)(void *shared);
 
-    /* Of the housekeeper; at least one. */
+    /* Jobs of the housekeeper; at least one. */
     const struct job *jobs;
 };
 

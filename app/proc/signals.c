@@ -14,7 +14,7 @@ int signals_open(void)
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
     sigaddset(&signals, SIGCHLD);
-    /* Whoever started us may ignore it: then no child leaves a status. */
+    /* The parent process may have set SIGCHLD to be ignored: waitpid() would then get no status. */
     if (signal(SIGCHLD, SIG_DFL) == SIG_ERR || sigprocmask(SIG_SETMASK, &signals, NULL) < 0) {
         return -1;
     }

@@ -1,9 +1,10 @@
-/* Signals: master and workers read them from a descriptor in their loops. */
+/* Signals: received through a signalfd(2) in the event loops of all processes. */
 #ifndef PROC_SIGNALS_H
 #define PROC_SIGNALS_H
 
-/* Blocks all that we take and returns a non-blocking signalfd(2) that yields them, -1 on failure.
- * Blocked, they interrupt no system call: one in the middle of libfcgi's read would cost a request. */
+/* Blocks the signals that the service handles and returns a non-blocking signalfd(2) for them; -1
+ * with errno set on failure. Blocked signals cannot interrupt system calls: libfcgi drops the
+ * connection if its read(2) is interrupted. */
 int signals_open(void);
 
 #endif

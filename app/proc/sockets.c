@@ -1,5 +1,5 @@
-/* See sockets.h. systemd's protocol is sd_listen_fds(3): three variables and a range of
- * descriptors; libsystemd would bring its compressors into every worker for it. */
+/* See sockets.h. Implements sd_listen_fds(3), three environment variables and a range of
+ * descriptors, without libsystemd, which would load compression libraries into every worker. */
 #include "proc/sockets.h"
 
 #include "base/arena.h"
@@ -19,15 +19,14 @@
 
 enum {
     LISTEN_FDS_START = 3,
-    BACKLOG =
-        4096, /* a thousand clients may connect in one turn; the kernel's somaxconn bounds it */
+    BACKLOG = 4096, /* for bursts of 1,000 clients; limited by net.core.somaxconn */
     SOCKET_MODE = 0660,
     DIRECTORY_MODE = 0755,
-    SOCKET_PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path, /* config.c has checked it */
+    SOCKET_PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path, /* config.c checks the length */
 };
 
-/* The descriptor that systemd named after the pool, or -1. */
-static int socket_from_systemd(const char *pool)
+/* Returns the descriptor that systemd passed under the name of the pool, or -1. */
+static int find_systemd_socket(const char *pool)
 {
     const char *pid = getenv("LISTEN_PID");
     const char *count = getenv("LISTEN_FDS");
@@ -47,70 +46,72 @@ static int socket_from_systemd(const char *pool)
     return -1;
 }
 
-static bool in_use(const struct sockaddr_un *address)
+/* True if a process listens on the socket. */
+static bool is_socket_in_use(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return false;
     }
-    /* EAGAIN is a full backlog: somebody listens. */
+    /* EAGAIN means that the backlog is full, so a process listens. */
     bool used =
         connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN;
     close(fd);
     return used;
 }
 
-/* Hands the socket to the group that nginx runs in. */
-static bool give_to_group(const char *path, const char *name)
+/* Changes the group of the socket file to that of nginx; no-op if `name` is empty. */
+static bool set_socket_group(const char *path, const char *name)
 {
     const struct group *group = *name ? getgrnam(name) : NULL;
     if (*name && !group) {
-        log_error("SOCKET_GROUP: there is no group %s", name);
+        log_error("sockets: SOCKET_GROUP: group %s does not exist", name);
         return false;
     }
     if (group && chown(path, (uid_t)-1, group->gr_gid) < 0) {
-        log_error("chown %s: %s", path, strerror(errno));
+        log_error("sockets: cannot change the group of %s: %s", path, strerror(errno));
         return false;
     }
     return true;
 }
 
-static int socket_listen(const char path[SOCKET_PATH_SIZE], const char *group)
+static int listen_on_path(const char path[SOCKET_PATH_SIZE], const char *group)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     memcpy(address.sun_path, path, SOCKET_PATH_SIZE);
-    if (in_use(&address)) {
-        log_error("%s is in use: another kontora is running", path);
+    if (is_socket_in_use(&address)) {
+        log_error("sockets: %s is in use: another instance of kontora is running", path);
         return -1;
     }
     if (unlink(path) < 0 && errno != ENOENT) {
-        log_error("unlink %s: %s", path, strerror(errno));
+        log_error("sockets: cannot remove %s: %s", path, strerror(errno));
         return -1;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
-        log_error("socket: %s", strerror(errno));
+        log_error("sockets: cannot create a socket: %s", strerror(errno));
         return -1;
     }
-    /* No window in which the socket is open to more than its group. */
+    /* The umask restricts the mode at creation, so that other users can never connect. */
     mode_t before = umask((mode_t)~SOCKET_MODE & 0777);
     bool bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
     umask(before);
     if (!bound || listen(fd, BACKLOG) < 0) {
-        log_error("%s: %s", path, strerror(errno));
+        log_error("sockets: cannot listen on %s: %s", path, strerror(errno));
         close(fd);
         return -1;
     }
-    if (!give_to_group(path, group)) {
+    if (!set_socket_group(path, group)) {
         close(fd);
         return -1;
     }
     return fd;
 }
 
-static bool socket_open(const struct config *config, const char *pool, struct pool_socket *socket)
+static bool open_pool_socket(const struct config *config, const char *pool,
+                             struct pool_socket *socket)
 {
-    int fd = socket_from_systemd(pool);
+    int fd = find_systemd_socket(pool);
     if (fd >= 0) {
         int flags = fcntl(fd, F_GETFL);
         *socket = (struct pool_socket){.fd = fd};
@@ -120,11 +121,11 @@ static bool socket_open(const struct config *config, const char *pool, struct po
     char path[SOCKET_PATH_SIZE] = "";
     snprintf(path, sizeof path, "%s/%s.sock", config->socket_dir, pool);
     file_make_parents(path, DIRECTORY_MODE);
-    fd = socket_listen(path, config->socket_group);
+    fd = listen_on_path(path, config->socket_group);
     if (fd < 0) {
         return false;
     }
-    *socket = (struct pool_socket){.fd = fd, .path = must_string(path)};
+    *socket = (struct pool_socket){.fd = fd, .path = base_strdup(path)};
     return true;
 }
 
@@ -134,7 +135,7 @@ bool sockets_open(const struct config *config, struct pool_socket sockets[POOL_C
         sockets[i] = (struct pool_socket){.fd = -1};
     }
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        if (!socket_open(config, pool_names[i], &sockets[i])) {
+        if (!open_pool_socket(config, config_pool_names[i], &sockets[i])) {
             sockets_close(sockets);
             return false;
         }
@@ -152,7 +153,7 @@ void sockets_close(struct pool_socket sockets[POOL_COUNT])
             close(sockets[i].fd);
         }
         if (sockets[i].path && unlink(sockets[i].path) < 0) {
-            log_warning("unlink %s: %s", sockets[i].path, strerror(errno));
+            log_warning("sockets: cannot remove %s: %s", sockets[i].path, strerror(errno));
         }
         free(sockets[i].path);
         sockets[i] = (struct pool_socket){.fd = -1};

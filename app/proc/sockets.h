@@ -1,4 +1,5 @@
-/* Sockets: the listening Unix sockets of the pools, our own or systemd's (socket activation). */
+/* Sockets: the listening Unix sockets of the pools, opened here or inherited from systemd (socket
+ * activation). */
 #ifndef PROC_SOCKETS_H
 #define PROC_SOCKETS_H
 
@@ -9,14 +10,14 @@
 
 struct pool_socket {
     int fd;
-    char *path; /* of a socket that we made and remove; NULL: systemd's */
+    char *path; /* of a socket created here; NULL: inherited from systemd */
 };
 
-/* Opens one non-blocking listening socket a pool. A socket that nobody listens on any more is
- * replaced; one that is in use is a fault. False after logging what is wrong. */
+/* Opens one non-blocking listening socket per pool. Replaces a socket file on which no process
+ * listens; fails if a process listens on it. Returns false after logging the cause. */
 bool sockets_open(const struct config *config, struct pool_socket sockets[POOL_COUNT]) MUST_CHECK;
 
-/* Closes all, and removes the files that are ours. */
+/* Closes all sockets, and removes the files of those that were created here. */
 void sockets_close(struct pool_socket sockets[POOL_COUNT]);
 
 #endif

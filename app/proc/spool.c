@@ -1,8 +1,8 @@
 /*
- * See spool.h. A request passes through the stages of enum stage; each event of one of its two
- * connections, nginx's (client) and the worker's, moves it on. Connections of uploads that end are
- * closed at once, but their memory is freed after all events of an iteration, because later ones
- * may point to it.
+ * See spool.h. An upload has two connections, one to nginx (client) and one to a worker; their
+ * events move it through the stages of enum stage. When an upload ends, its connections are closed
+ * at once, but its memory is freed only after all events of the iteration, because later events may
+ * refer to it.
  */
 #include "proc/spool.h"
 
@@ -34,36 +34,36 @@
 
 enum {
     EVENTS = 256,
-    ACCEPTS_A_TURN = 64,
+    ACCEPTS_PER_ITERATION = 64,
     TICK_MS = 250,                     /* interval of the deadline checks while there are uploads */
-    UPLOADS_MAX = 1000,                /* under way; further ones are answered 503 … */
-    CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … up to these, and then closed */
-    PIECE = 64 * KIB,                  /* read at a time */
-    PIECES_A_TURN = 4,                 /* of one client, before the others are served */
-    PARAMS_MAX = 64 * KIB,             /* nginx's limits of headers are far below */
-    BODY_MAX = 18 * MIB,               /* nginx lets 17 MiB through: files.conf */
-    PARAMS_TIMEOUT_US = 2000 * 1000,   /* nginx sends them at once */
-    ASK_AFTER_US = 500 * 1000,         /* most bodies are complete sooner */
-    UNANSWERED_MAX = 3,                /* workers that crash while they are asked */
-    EARLY_FROM = 256 * KIB,            /* bytes of a body; smaller ones are read in no time */
-    EARLY_INTERVAL_US = 250 * 1000,    /* interval of the checks of an early exchange … */
-    EARLY_MIN = 1024 * KIB,            /* … and the bytes that must arrive in each */
-    LINGER_US = 2000 * 1000,           /* for nginx to take the answer and close */
-    FULL_PAUSE_NS = 10 * NS_PER_MS,    /* no descriptors left: lets some be closed */
+    UPLOADS_MAX = 1000,                /* concurrent uploads; further ones get a reply 503 … */
+    CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … until this limit; then connections are closed */
+    READ_SIZE = 64 * KIB,              /* bytes per read */
+    READS_PER_EVENT = 4,               /* reads from one client before others are served */
+    PARAMS_MAX = 64 * KIB,             /* far above nginx's limits of request headers */
+    BODY_MAX = 18 * MIB,               /* above nginx's limit of 17 MiB: files.conf */
+    PARAMS_TIMEOUT_US = 2000 * 1000,   /* for all parameters; nginx sends them at once */
+    ASK_AFTER_US = 500 * 1000,         /* time until an ASKING exchange; most bodies are faster */
+    ASKING_CRASHES_MAX = 3,            /* worker crashes in ASKING exchanges of one upload */
+    EARLY_SIZE_MIN = 256 * KIB,        /* bytes received before an EARLY exchange may begin */
+    EARLY_INTERVAL_US = 250 * 1000,    /* interval of the rate checks of an EARLY exchange … */
+    EARLY_INTERVAL_BYTES = 1024 * KIB, /* … and the bytes that must arrive in each interval */
+    LINGER_US = 2000 * 1000,           /* for nginx to read the reply and close the connection */
+    ACCEPT_RETRY_NS = 10 * NS_PER_MS,  /* pause when the limit of open descriptors is reached */
     DIRECTORY_MODE = 0711,
 };
 
 enum stage {
-    RECEIVING, /* bytes from nginx; a worker may be asked meanwhile */
-    WAITING,   /* complete, and the queue of the workers is full */
-    SERVED_BY_WORKER,
-    ANSWERING, /* bytes to nginx */
-    LINGERING, /* answered before the body was there: reads until nginx has closed */
+    RECEIVING,        /* receives parameters and body; an ASKING or EARLY exchange may run */
+    WAITING,          /* complete; the queue of the workers is full */
+    SERVED_BY_WORKER, /* complete; waits for the reply of a worker */
+    ANSWERING,        /* sends the reply to nginx */
+    LINGERING, /* reply sent before the body was complete: discards input until nginx closes */
 };
 
 /* One of the two connections of an upload; epoll's tag. */
 struct endpoint {
-    int fd; /* -1: none */
+    int fd; /* -1: closed or not open yet */
     bool is_client;
     struct upload *upload;
 };
@@ -72,24 +72,24 @@ struct upload {
     struct upload *previous, *next;
     struct endpoint client, worker;
     enum stage stage;
-    bool ended; /* its connections are closed */
-    int64_t began_us, linger_until_us;
+    bool ended;                        /* its connections are closed */
+    int64_t began_us, linger_until_us; /* of clock_steady_us() */
 
     struct fastcgi_reader reader;
     struct buffer params;
-    int file_fd;      /* of the body; -1 before its first byte */
-    int64_t size;     /* bytes of the body so far */
-    bool refused;     /* UPLOADS_MAX was exceeded when it came: answer 503 */
-    const char *fate; /* KONTORA_SPOOL; NULL: the body is complete */
+    int file_fd;            /* file of the body; -1 before its first byte */
+    int64_t size;           /* bytes of the body received so far */
+    bool refused;           /* UPLOADS_MAX was exceeded on accept: reply 503 */
+    const char *body_state; /* KONTORA_SPOOL; NULL: the body is complete */
 
-    struct exchange exchange; /* the current one with a worker */
-    bool asked;               /* a worker has answered the parameters alone */
-    unsigned unanswered;      /* workers that crashed while they were asked */
+    struct exchange exchange; /* current or last exchange with a worker */
+    bool asked;               /* an ASKING exchange has ended with a reply */
+    unsigned asking_crashes;  /* ASKING exchanges that ended without a reply */
     int64_t ask_at_us;        /* earliest time of the next ASKING exchange */
-    struct owners owners;     /* owners that the upload counts against */
-    bool was_early;           /* there was an EARLY exchange: no second one */
-    int64_t early_due_us;     /* time of the next check of the early exchange */
-    int64_t early_size;       /* size of the body at the last check */
+    struct owners owners;     /* owners against whose limits the upload counts */
+    bool was_early;           /* an EARLY exchange has begun; there is no second one */
+    int64_t early_due_us;     /* time of the next rate check of the EARLY exchange */
+    int64_t early_size;       /* size of the body at the last rate check */
 
     size_t reply_sent; /* bytes of the worker's reply sent to nginx */
 };
@@ -97,24 +97,28 @@ struct upload {
 struct spool {
     const struct config *config;
     const struct service *service;
-    char *directory; /* of the bodies, with a slash at its end */
-    int epoll_fd, listen_fd, signal_fd, handoff_fd, news_fd;
-    struct upload *first, *last, *dead;
-    size_t count, waiting, early;
-    int64_t bytes; /* of all files */
-    bool leaving;
+    char *directory; /* of the files with the bodies; ends with a slash */
+    int epoll_fd, listen_fd, signal_fd, handoff_fd, status_fd;
+    struct upload *first, *last; /* list of uploads, oldest first */
+    struct upload *dead;         /* list of ended uploads, to be freed */
+    size_t count;                /* uploads in the list */
+    size_t waiting;              /* those in stage WAITING */
+    size_t early;                /* those with an EARLY or WITHDRAWN exchange */
+    int64_t bytes;               /* total size of the files */
+    bool draining;
 };
 
+/* epoll tags of the listening socket and the signalfd. */
 static struct endpoint listen_tag, signal_tag;
 
 /* --- descriptors ----------------------------------------------------------------------------- */
 
-static void control(const struct spool *spool, int operation, struct endpoint *endpoint, int fd,
-                    uint32_t events)
+static void control_epoll(const struct spool *spool, int operation, struct endpoint *endpoint,
+                          int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = endpoint};
     if (epoll_ctl(spool->epoll_fd, operation, fd, &event) < 0) {
-        log_error("spool: epoll_ctl: %s", strerror(errno));
+        log_error("spool: epoll_ctl failed: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
 }
@@ -127,8 +131,8 @@ static void close_endpoint(struct endpoint *endpoint)
     }
 }
 
-/* Frees the space of the body. Closing alone would not: the queue or a worker may have the file
- * open, too, for a request that nobody waits for any more. */
+/* Frees the disk space of the body. Truncates the file first, because the queue or a worker may
+ * still have it open for a request that was aborted. */
 static void drop_body(struct spool *spool, struct upload *upload)
 {
     if (upload->file_fd >= 0) {
@@ -141,16 +145,16 @@ static void drop_body(struct spool *spool, struct upload *upload)
     }
 }
 
-static bool holds_early(const struct upload *upload)
+static bool has_early_exchange(const struct upload *upload)
 {
     return upload->exchange.kind == EARLY || upload->exchange.kind == WITHDRAWN;
 }
 
 static void set_exchange(struct spool *spool, struct upload *upload, enum exchange_kind kind)
 {
-    spool->early -= holds_early(upload);
+    spool->early -= has_early_exchange(upload);
     upload->exchange.kind = kind;
-    spool->early += holds_early(upload);
+    spool->early += has_early_exchange(upload);
 }
 
 static void enter_stage(struct spool *spool, struct upload *upload, enum stage stage)
@@ -160,7 +164,7 @@ static void enter_stage(struct spool *spool, struct upload *upload, enum stage s
     upload->stage = stage;
 }
 
-/* Closes both connections. nginx answers 502 if it has had no answer. */
+/* Closes both connections and frees the body. nginx replies 502 if it has received no reply. */
 static void end_upload(struct spool *spool, struct upload *upload)
 {
     if (upload->ended) {
@@ -190,11 +194,11 @@ static void free_dead(struct spool *spool)
     }
 }
 
-/* --- the answer ------------------------------------------------------------------------------ */
+/* --- reply to the client --------------------------------------------------------------------- */
 
-/* A socket that is closed with unread bytes resets the connection, and nginx would lose the answer:
- * if the body is not complete, reads on until nginx has closed. */
-static void end_answer(struct spool *spool, struct upload *upload)
+/* Closing a socket that has unread bytes resets the connection, and nginx would lose the reply. If
+ * the body is incomplete, therefore keeps reading until nginx closes the connection. */
+static void end_reply(struct spool *spool, struct upload *upload)
 {
     if (upload->reader.finished) {
         end_upload(spool, upload);
@@ -203,10 +207,10 @@ static void end_answer(struct spool *spool, struct upload *upload)
     shutdown(upload->client.fd, SHUT_WR);
     upload->linger_until_us = clock_steady_us() + LINGER_US;
     enter_stage(spool, upload, LINGERING);
-    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLIN | EPOLLRDHUP);
+    control_epoll(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLIN | EPOLLRDHUP);
 }
 
-static void send_answer(struct spool *spool, struct upload *upload)
+static void send_reply(struct spool *spool, struct upload *upload)
 {
     while (upload->reply_sent < upload->exchange.reply.length) {
         ssize_t sent = send(upload->client.fd, upload->exchange.reply.bytes + upload->reply_sent,
@@ -220,34 +224,34 @@ static void send_answer(struct spool *spool, struct upload *upload)
         }
         upload->reply_sent += (size_t)sent;
     }
-    end_answer(spool, upload);
+    end_reply(spool, upload);
 }
 
-static void begin_answer(struct spool *spool, struct upload *upload)
+static void begin_reply(struct spool *spool, struct upload *upload)
 {
     drop_body(spool, upload);
     upload->owners.count = 0;
     enter_stage(spool, upload, ANSWERING);
-    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLOUT | EPOLLRDHUP);
-    send_answer(spool, upload);
+    control_epoll(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLOUT | EPOLLRDHUP);
+    send_reply(spool, upload);
 }
 
-/* --- the worker ------------------------------------------------------------------------------ */
+/* --- requests to a worker -------------------------------------------------------------------- */
 
 static void send_request(struct upload *upload)
 {
     exchange_send(&upload->exchange, upload->worker.fd, upload->size);
 }
 
-/* Begins an exchange. False if the queue is full. */
+/* Begins an exchange. Returns false if the queue of the workers is full. */
 static bool begin_exchange(struct spool *spool, struct upload *upload, enum exchange_kind kind)
 {
     const struct exchange_request request = {
         .id = upload->reader.id,
         .params = &upload->params,
-        .fate = kind == ASKING  ? "asks"
-                : kind == EARLY ? "early"
-                                : upload->fate,
+        .body_state = kind == ASKING  ? "asks"
+                      : kind == EARLY ? "early"
+                                      : upload->body_state,
         .body_fd = kind == ASKING ? -1 : upload->file_fd,
         .size = upload->size,
     };
@@ -255,33 +259,23 @@ static bool begin_exchange(struct spool *spool, struct upload *upload, enum exch
     if (fd < 0) {
         return false;
     }
-    spool->early += holds_early(upload);
+    spool->early += has_early_exchange(upload);
     upload->worker.fd = fd;
-    control(spool, EPOLL_CTL_ADD, &upload->worker, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    control_epoll(spool, EPOLL_CTL_ADD, &upload->worker, fd,
+                  EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     return true;
 }
 
-/* Sends the parameters alone to a worker, while the body is still arriving. */
-static void ask_worker(struct spool *spool, struct upload *upload)
-{
-    bool begun = begin_exchange(spool, upload, ASKING);
-    (void)begun; /* if the queue is full, the next tick tries again */
-}
-
-/* True if the rate of the body is at least the one that an early exchange requires. */
-static bool is_quick(int64_t bytes, int64_t us)
-{
-    return bytes * EARLY_INTERVAL_US >= us * EARLY_MIN;
-}
-
-/* Begins an early exchange if the body is arriving quickly, so that the worker need not start
- * only at its end. Leaves half of the workers to complete requests. */
-static void start_early(struct spool *spool, struct upload *upload)
+/* Begins an EARLY exchange if the body is arriving quickly, so that a worker processes it in
+ * parallel. Reserves half of the workers for complete requests. */
+static void start_early_exchange(struct spool *spool, struct upload *upload)
 {
     int64_t now = clock_steady_us();
-    if (upload->was_early || upload->exchange.kind != NO_EXCHANGE || upload->size < EARLY_FROM ||
-        spool->waiting || spool->early >= (size_t)spool->config->workers[POOL_UPLOADS] / 2 ||
-        !is_quick(upload->size, now - upload->began_us)) {
+    bool is_fast =
+        upload->size * EARLY_INTERVAL_US >= (now - upload->began_us) * EARLY_INTERVAL_BYTES;
+    if (upload->was_early || upload->exchange.kind != NO_EXCHANGE ||
+        upload->size < EARLY_SIZE_MIN || spool->waiting ||
+        spool->early >= (size_t)spool->config->workers[POOL_UPLOADS] / 2 || !is_fast) {
         return;
     }
     upload->was_early = begin_exchange(spool, upload, EARLY);
@@ -289,26 +283,28 @@ static void start_early(struct spool *spool, struct upload *upload)
     upload->early_size = upload->size;
 }
 
-/* Withdraws the request of an early exchange: the worker sees an end of file within the body,
- * forgets the request and closes. */
-static void withdraw(struct spool *spool, struct upload *upload)
+/* Withdraws the request of an EARLY exchange: the worker reads an end of file within the body,
+ * discards the request and closes the connection. */
+static void withdraw_request(struct spool *spool, struct upload *upload)
 {
-    log_debug("spool: a body has become slow: withdrawing its request from a worker");
+    log_debug("spool: transfer has become slow: withdrawing its request from the worker");
     set_exchange(spool, upload, WITHDRAWN);
     shutdown(upload->worker.fd, SHUT_WR);
 }
 
-static void check_early(struct spool *spool, struct upload *upload, int64_t now)
+/* Withdraws the request of an EARLY exchange if too few bytes have arrived since the last check. */
+static void check_early_rate(struct spool *spool, struct upload *upload, int64_t now)
 {
-    if (upload->size - upload->early_size < EARLY_MIN) {
-        withdraw(spool, upload);
+    if (upload->size - upload->early_size < EARLY_INTERVAL_BYTES) {
+        withdraw_request(spool, upload);
         return;
     }
     upload->early_due_us = now + EARLY_INTERVAL_US;
     upload->early_size = upload->size;
 }
 
-static void start_worker(struct spool *spool, struct upload *upload)
+/* Passes a complete request to a worker, or waits until the queue has space. */
+static void hand_over_request(struct spool *spool, struct upload *upload)
 {
     if (begin_exchange(spool, upload, COMPLETE)) {
         enter_stage(spool, upload, SERVED_BY_WORKER);
@@ -317,19 +313,20 @@ static void start_worker(struct spool *spool, struct upload *upload)
     }
 }
 
-/* Nothing more is taken from nginx: the body is complete; or cut off, and then no worker reads it.
- */
-static void end_body(struct spool *spool, struct upload *upload, const char *fate)
+/* Stops receiving: the body is complete (`body_state` is NULL), or the upload is aborted and its
+ * body is discarded. Passes the request to a worker. */
+static void end_body(struct spool *spool, struct upload *upload, const char *body_state)
 {
-    if (upload->exchange.kind == EARLY && fate) {
-        withdraw(spool, upload);
+    if (upload->exchange.kind == EARLY && body_state) {
+        withdraw_request(spool, upload);
     }
-    upload->fate = fate;
-    if (fate) {
+    upload->body_state = body_state;
+    if (body_state) {
         drop_body(spool, upload);
     }
-    control(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
-    if (holds_early(upload)) { /* the worker has it; if withdrawn, end_withdrawn() follows */
+    control_epoll(spool, EPOLL_CTL_MOD, &upload->client, upload->client.fd, EPOLLRDHUP);
+    if (has_early_exchange(upload)) {
+        /* A worker has the request. If it is withdrawn, end_exchange() will pass it on again. */
         enter_stage(spool, upload, SERVED_BY_WORKER);
         if (upload->exchange.kind == EARLY) {
             set_exchange(spool, upload, COMPLETE);
@@ -337,16 +334,16 @@ static void end_body(struct spool *spool, struct upload *upload, const char *fat
         }
         return;
     }
-    close_endpoint(&upload->worker); /* its answer to the parameters alone is not needed any more */
+    close_endpoint(&upload->worker); /* cancels an ASKING exchange */
     set_exchange(spool, upload, NO_EXCHANGE);
-    start_worker(spool, upload);
+    hand_over_request(spool, upload);
 }
 
-/* --- the worker's answer --------------------------------------------------------------------- */
+/* --- replies of a worker --------------------------------------------------------------------- */
 
-/* Cuts off the newest upload of an owner that has more of them under way than it may. That one
- * counts no more, or it would be in the way of the next while its client is told. */
-static void enforce_limit(struct spool *spool, const struct owner *owner)
+/* Aborts the newest upload of an owner that exceeds its limit. The aborted upload no longer counts,
+ * so that it does not cause the next one to be aborted, too. */
+static void enforce_owner_limit(struct spool *spool, const struct owner *owner)
 {
     int64_t count = 0;
     struct upload *newest = NULL;
@@ -362,66 +359,60 @@ static void enforce_limit(struct spool *spool, const struct owner *owner)
     }
 }
 
-/* From here on the upload counts against its owners. */
-static void admit(struct spool *spool, struct upload *upload)
+/* Makes the upload count against the limits of its owners. */
+static void register_owners(struct spool *spool, struct upload *upload)
 {
     if (!owners_read(upload->exchange.reply.bytes, upload->exchange.reply.length,
                      &upload->owners)) {
-        log_error("spool: malformed answer of a worker");
+        log_error("spool: malformed reply of a worker: closing the upload");
         end_upload(spool, upload);
         return;
     }
     const struct owners owners = upload->owners;
     for (size_t i = 0; i < owners.count; i++) {
-        enforce_limit(spool, &owners.list[i]);
+        enforce_owner_limit(spool, &owners.list[i]);
     }
 }
 
-/* The worker that was asked has closed. If it crashed, asks another one, but lets no request crash
- * one after the other. */
-static void end_asking(struct spool *spool, struct upload *upload)
+/* Called when the worker of an ASKING exchange has closed the connection. Retries if the worker
+ * crashed; ends the upload after ASKING_CRASHES_MAX crashes. */
+static void end_asking_exchange(struct spool *spool, struct upload *upload)
 {
     if (!upload->exchange.reply.length) {
         upload->ask_at_us = clock_steady_us() + ASK_AFTER_US;
-        if (++upload->unanswered == UNANSWERED_MAX) {
+        if (++upload->asking_crashes == ASKING_CRASHES_MAX) {
             end_upload(spool, upload);
         }
         return;
     }
     upload->asked = true;
     if (exchange_says_continue(&upload->exchange)) {
-        admit(spool, upload);
+        register_owners(spool, upload);
     } else {
-        begin_answer(spool, upload);
+        begin_reply(spool, upload);
     }
 }
 
-/* Discards the reply. A request that is complete by now is handed over again. */
-static void end_withdrawn(struct spool *spool, struct upload *upload)
-{
-    if (upload->stage != RECEIVING) {
-        start_worker(spool, upload);
-    }
-}
-
-/* The worker has closed. */
+/* Called when the worker has closed the connection. */
 static void end_exchange(struct spool *spool, struct upload *upload)
 {
     enum exchange_kind ended = upload->exchange.kind;
     close_endpoint(&upload->worker);
     set_exchange(spool, upload, NO_EXCHANGE);
     if (ended == ASKING) {
-        end_asking(spool, upload);
+        end_asking_exchange(spool, upload);
     } else if (ended == WITHDRAWN) {
-        end_withdrawn(spool, upload);
+        if (upload->stage != RECEIVING) { /* complete by now */
+            hand_over_request(spool, upload);
+        }
     } else if (upload->exchange.reply.length) {
-        begin_answer(spool, upload);
+        begin_reply(spool, upload);
     } else if (ended == COMPLETE) {
         end_upload(spool, upload);
-    } /* an early worker crashed: the complete request goes to another worker */
+    } /* else the worker of an EARLY exchange crashed: another one will get the complete request */
 }
 
-static void read_reply(struct spool *spool, struct upload *upload)
+static void read_worker_reply(struct spool *spool, struct upload *upload)
 {
     switch (exchange_receive(&upload->exchange, upload->worker.fd)) {
     case EXCHANGE_PENDING:
@@ -430,22 +421,23 @@ static void read_reply(struct spool *spool, struct upload *upload)
         end_exchange(spool, upload);
         break;
     case EXCHANGE_TOO_LONG:
-        log_error("spool: reply of a worker too long: ending the upload");
+        log_error("spool: reply of a worker is too long: closing the upload");
         end_upload(spool, upload);
         break;
     }
 }
 
-/* --- the client ------------------------------------------------------------------------------ */
+/* --- requests of clients --------------------------------------------------------------------- */
 
-/* An unlinked file; where the file system cannot make one, a file that is unlinked at once. */
+/* Opens an unlinked temporary file. Falls back to creating and unlinking a file if the file system
+ * does not support O_TMPFILE. */
 static int open_unlinked(const char *directory)
 {
     int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd >= 0 || errno == ENOENT || errno == ENOSPC) {
         return fd;
     }
-    char *path = must_alloc(strlen(directory) + sizeof "XXXXXX");
+    char *path = base_alloc(strlen(directory) + sizeof "XXXXXX");
     sprintf(path, "%sXXXXXX", directory);
     fd = mkostemp(path, O_CLOEXEC);
     if (fd >= 0) {
@@ -455,8 +447,9 @@ static int open_unlinked(const char *directory)
     return fd;
 }
 
-/* Appends to the body; false if there is no room for it. */
-static bool store(struct spool *spool, struct upload *upload, const char *bytes, size_t length)
+/* Appends to the file of the body. Returns false if there is no space or a write fails. */
+static bool append_to_body(struct spool *spool, struct upload *upload, const char *bytes,
+                           size_t length)
 {
     if (spool->bytes + (int64_t)length > spool->config->upload_spool_mib * MIB) {
         log_warning("spool: refusing an upload: UPLOAD_SPOOL_MIB is used up");
@@ -479,9 +472,9 @@ static bool store(struct spool *spool, struct upload *upload, const char *bytes,
     return true;
 }
 
-/* Takes records apart. What belongs to the body is moved together, so that many small records are
- * one write. */
-static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, size_t length)
+/* Parses FastCGI records. Moves the parts of the body together in `bytes`, so that small records
+ * are written with one system call. */
+static void parse_records(struct spool *spool, struct upload *upload, char *bytes, size_t length)
 {
     const char *at = bytes, *piece;
     size_t piece_length, body_length = 0;
@@ -504,23 +497,23 @@ static void take_bytes(struct spool *spool, struct upload *upload, char *bytes, 
     if (event == FASTCGI_MALFORMED || upload->params.length > PARAMS_MAX) {
         end_upload(spool, upload);
     } else if ((upload->reader.params_end && upload->refused) ||
-               (body_length && !store(spool, upload, body, body_length))) {
+               (body_length && !append_to_body(spool, upload, body, body_length))) {
         end_body(spool, upload, "full");
     } else if (event == FASTCGI_END || upload->size > BODY_MAX) {
         end_body(spool, upload, NULL);
     } else {
-        start_early(spool, upload);
+        start_early_exchange(spool, upload);
         if (upload->exchange.kind == EARLY) {
             send_request(upload);
         }
     }
 }
 
-/* Bytes from nginx; its end of file is the client's disconnect. */
-static void receive(struct spool *spool, struct upload *upload)
+/* Reads from nginx. End of file means that the client has disconnected. */
+static void receive_from_client(struct spool *spool, struct upload *upload)
 {
-    static char bytes[PIECE];
-    for (int pieces = 0; pieces < PIECES_A_TURN && !upload->ended; pieces++) {
+    static char bytes[READ_SIZE];
+    for (int reads = 0; reads < READS_PER_EVENT && !upload->ended; reads++) {
         if (upload->stage != RECEIVING && upload->stage != LINGERING) {
             return;
         }
@@ -531,7 +524,7 @@ static void receive(struct spool *spool, struct upload *upload)
         if (got <= 0) {
             end_upload(spool, upload);
         } else if (upload->stage == RECEIVING) {
-            take_bytes(spool, upload, bytes, (size_t)got);
+            parse_records(spool, upload, bytes, (size_t)got);
         }
     }
 }
@@ -542,7 +535,7 @@ static void accept_upload(struct spool *spool, int fd)
         close(fd);
         return;
     }
-    struct upload *upload = must_alloc(sizeof *upload);
+    struct upload *upload = base_alloc(sizeof *upload);
     int64_t now = clock_steady_us();
     *upload = (struct upload){
         .previous = spool->last,
@@ -556,17 +549,17 @@ static void accept_upload(struct spool *spool, int fd)
     *(spool->last ? &spool->last->next : &spool->first) = upload;
     spool->last = upload;
     spool->count++;
-    control(spool, EPOLL_CTL_ADD, &upload->client, fd, EPOLLIN | EPOLLRDHUP);
+    control_epoll(spool, EPOLL_CTL_ADD, &upload->client, fd, EPOLLIN | EPOLLRDHUP);
 }
 
 static void accept_uploads(struct spool *spool)
 {
-    for (int i = 0; i < ACCEPTS_A_TURN && !spool->leaving; i++) {
+    for (int i = 0; i < ACCEPTS_PER_ITERATION && !spool->draining; i++) {
         int fd = accept4(spool->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno != EAGAIN && errno != EINTR) {
-                log_error("spool: accept: %s", strerror(errno));
-                nanosleep(&(struct timespec){.tv_nsec = FULL_PAUSE_NS}, NULL);
+                log_error("spool: cannot accept a connection: %s", strerror(errno));
+                nanosleep(&(struct timespec){.tv_nsec = ACCEPT_RETRY_NS}, NULL);
             }
             return;
         }
@@ -574,9 +567,9 @@ static void accept_uploads(struct spool *spool)
     }
 }
 
-/* --- time ------------------------------------------------------------------------------------ */
+/* --- periodic checks ------------------------------------------------------------------------- */
 
-static void check_receiving(struct spool *spool, struct upload *upload, int64_t now)
+static void check_receiving_upload(struct spool *spool, struct upload *upload, int64_t now)
 {
     int64_t elapsed = now - upload->began_us;
     if (!upload->reader.params_end) {
@@ -586,16 +579,17 @@ static void check_receiving(struct spool *spool, struct upload *upload, int64_t 
     } else if (pace_is_too_slow(elapsed, upload->size, spool->config->upload_slow_start_s)) {
         end_body(spool, upload, "slow");
     } else if (upload->exchange.kind == EARLY && now >= upload->early_due_us) {
-        check_early(spool, upload, now);
+        check_early_rate(spool, upload, now);
     } else if (!upload->asked && upload->exchange.kind == NO_EXCHANGE && now >= upload->ask_at_us) {
-        ask_worker(spool, upload);
+        bool begun = begin_exchange(spool, upload, ASKING);
+        (void)begun; /* if the queue is full, the next tick tries again */
     }
 }
 
-/* Half of the reserve of free space is for logins and deletions: gives back the largest body that
- * is under way while less is free. Called with each tick, because a body may be written faster than
- * free space is measured. */
-static void check_space(struct spool *spool)
+/* Aborts the largest upload while less than half of the disk reserve is free, because logins and
+ * deletions need that space. Called at each tick, because bodies can be written faster than the
+ * housekeeper measures the free space. */
+static void check_disk_space(struct spool *spool)
 {
     struct upload *largest = NULL;
     if (!spool->bytes || !space_is_low() || !space_is_critical()) {
@@ -607,7 +601,8 @@ static void check_space(struct spool *spool)
         }
     }
     if (largest) {
-        log_warning("spool: less than half of DISK_RESERVE_MIB is free: cutting a body off");
+        log_warning(
+            "spool: less than half of DISK_RESERVE_MIB is free: aborting the largest upload");
         end_body(spool, largest, "full");
     }
 }
@@ -618,19 +613,20 @@ static void check_uploads(struct spool *spool)
     for (struct upload *upload = spool->first, *next; upload; upload = next) {
         next = upload->next;
         if (upload->stage == RECEIVING) {
-            check_receiving(spool, upload, now);
+            check_receiving_upload(spool, upload, now);
         } else if (upload->stage == LINGERING && now >= upload->linger_until_us) {
             end_upload(spool, upload);
         }
     }
-    check_space(spool);
+    check_disk_space(spool);
 }
 
-static void start_waiting(struct spool *spool)
+/* Passes waiting requests to workers, oldest first, until the queue is full. */
+static void hand_over_waiting(struct spool *spool)
 {
     for (struct upload *upload = spool->first; upload && spool->waiting; upload = upload->next) {
         if (upload->stage == WAITING) {
-            start_worker(spool, upload);
+            hand_over_request(spool, upload);
             if (upload->stage == WAITING) { /* the queue is still full */
                 return;
             }
@@ -638,38 +634,38 @@ static void start_waiting(struct spool *spool)
     }
 }
 
-/* --- the loop -------------------------------------------------------------------------------- */
+/* --- event loop ------------------------------------------------------------------------------ */
 
-static void notify_master(const struct spool *spool, enum worker_news news)
+static void send_spool_status(const struct spool *spool, enum worker_status status)
 {
-    struct worker_message message = {.pid = getpid(), .news = news};
-    if (write(spool->news_fd, &message, sizeof message) != (ssize_t)sizeof message) {
+    struct worker_message message = {.pid = getpid(), .status = status};
+    if (write(spool->status_fd, &message, sizeof message) != (ssize_t)sizeof message) {
         log_warning("spool: cannot notify the master: %s", strerror(errno));
     }
 }
 
-static void read_signals(struct spool *spool)
+static void read_spool_signals(struct spool *spool)
 {
     struct signalfd_siginfo info;
     while (read(spool->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGTERM && !spool->leaving) {
-            spool->leaving = true;
+        if (info.ssi_signo == SIGTERM && !spool->draining) {
+            spool->draining = true;
             epoll_ctl(spool->epoll_fd, EPOLL_CTL_DEL, spool->listen_fd, NULL);
-            notify_master(spool, WORKER_LEAVING);
+            send_spool_status(spool, WORKER_DRAINING);
         } else if (info.ssi_signo == SIGUSR1) {
             spool->service->reopen(NULL);
         }
     }
 }
 
-static void handle_client(struct spool *spool, struct upload *upload, uint32_t events)
+static void handle_client_event(struct spool *spool, struct upload *upload, uint32_t events)
 {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-        end_upload(spool, upload); /* the client has gone, or nginx has its answer */
+        end_upload(spool, upload); /* the client has disconnected, or nginx has the reply */
     } else if (events & EPOLLOUT) {
-        send_answer(spool, upload);
+        send_reply(spool, upload);
     } else {
-        receive(spool, upload);
+        receive_from_client(spool, upload);
     }
 }
 
@@ -677,25 +673,25 @@ static void handle_event(struct spool *spool, const struct epoll_event *event)
 {
     struct endpoint *endpoint = event->data.ptr;
     if (endpoint == &signal_tag) {
-        read_signals(spool);
+        read_spool_signals(spool);
     } else if (endpoint == &listen_tag) {
         accept_uploads(spool);
     } else if (endpoint->fd < 0) { /* closed by an earlier event */
         return;
     } else if (endpoint->is_client) {
-        handle_client(spool, endpoint->upload, event->events);
+        handle_client_event(spool, endpoint->upload, event->events);
     } else {
         send_request(endpoint->upload);
-        read_reply(spool, endpoint->upload);
+        read_worker_reply(spool, endpoint->upload);
     }
 }
 
-static void run_iteration(struct spool *spool, int64_t *checked_us)
+static void run_spool_iteration(struct spool *spool, int64_t *checked_us)
 {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(spool->epoll_fd, events, EVENTS, spool->count ? TICK_MS : -1);
     if (count < 0 && errno != EINTR) {
-        log_error("spool: epoll_wait: %s", strerror(errno));
+        log_error("spool: epoll_wait failed: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
     for (int i = 0; i < count; i++) {
@@ -706,43 +702,43 @@ static void run_iteration(struct spool *spool, int64_t *checked_us)
         *checked_us = now;
         check_uploads(spool);
     }
-    start_waiting(spool);
+    hand_over_waiting(spool);
     free_dead(spool);
     scoreboard_set_connections(spool->count);
 }
 
-static char *make_directory(const struct config *config)
+static char *create_spool_directory(const struct config *config)
 {
     static const char name[] = "/spool/";
-    char *path = must_alloc(strlen(config->state_dir) + sizeof name);
+    char *path = base_alloc(strlen(config->state_dir) + sizeof name);
     sprintf(path, "%s%s", config->state_dir, name);
     file_make_parents(path, DIRECTORY_MODE);
     return path;
 }
 
 _Noreturn void spool_run(const struct config *config, const struct service *service, int listen_fd,
-                         int handoff_fd, int news_fd)
+                         int handoff_fd, int status_fd)
 {
     struct spool spool = {
         .config = config,
         .service = service,
-        .directory = make_directory(config),
+        .directory = create_spool_directory(config),
         .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
         .listen_fd = listen_fd,
         .signal_fd = signals_open(),
         .handoff_fd = handoff_fd,
-        .news_fd = news_fd,
+        .status_fd = status_fd,
     };
     int64_t checked_us = 0;
     if (spool.epoll_fd < 0 || spool.signal_fd < 0) {
-        log_error("spool: %s", strerror(errno));
+        log_error("spool: cannot create an epoll instance or a signalfd: %s", strerror(errno));
         exit(EXIT_FAILURE);
     }
-    control(&spool, EPOLL_CTL_ADD, &signal_tag, spool.signal_fd, EPOLLIN);
-    control(&spool, EPOLL_CTL_ADD, &listen_tag, listen_fd, EPOLLIN | EPOLLEXCLUSIVE);
-    notify_master(&spool, WORKER_READY);
-    while (!spool.leaving || spool.count) {
-        run_iteration(&spool, &checked_us);
+    control_epoll(&spool, EPOLL_CTL_ADD, &signal_tag, spool.signal_fd, EPOLLIN);
+    control_epoll(&spool, EPOLL_CTL_ADD, &listen_tag, listen_fd, EPOLLIN | EPOLLEXCLUSIVE);
+    send_spool_status(&spool, WORKER_READY);
+    while (!spool.draining || spool.count) {
+        run_spool_iteration(&spool, &checked_us);
     }
     log_flush();
     free(spool.directory);

@@ -1,16 +1,17 @@
 /*
- * Worker: one process of a pool, single-threaded.
+ * Worker: a single-threaded process of a pool.
  *
- * A multiplexing worker (`core`) watches the listening socket and all its kept connections with one
- * epoll, and serves one request of each that is readable. The other pools take one connection, one
- * request at a time, so that a slow one holds up nobody else's.
+ * Workers of `core` are multiplexing: one epoll instance watches the listening socket and all
+ * connections that nginx keeps open; in each iteration, the worker serves one request of each
+ * readable connection. Workers of the other pools accept one connection per iteration and close it
+ * after one request, so that requests do not queue behind a slow one.
  *
- * One turn, one commit: what requests of one turn have written is made durable together, and they
- * are answered after that. A worker of the other pools has one request a turn.
+ * Group commit: all writes of one iteration of the `core` loop are committed together, and the
+ * replies are sent after the commit. In the other pools, each request has its own commit.
  *
- * A worker that is to leave (SIGTERM, enough requests, grown too large) stops accepting, serves
- * what is on its connections until nginx has closed them, and ends: no request meets a closing
- * worker.
+ * A worker drains on SIGTERM, after WORKER_MAX_REQUESTS requests, and when its memory has grown by
+ * more than WORKER_MAX_GROWTH_MIB: it stops accepting connections, serves requests on the open ones
+ * until nginx closes them, and exits. So no request is sent to a worker that has exited.
  */
 #ifndef PROC_WORKER_H
 #define PROC_WORKER_H
@@ -20,19 +21,21 @@
 
 #include <sys/types.h>
 
-/* What workers tell the master, through a pipe; a message is written whole or not at all. */
-enum worker_news {
-    WORKER_READY,
-    WORKER_LEAVING,
+/* Status messages of a child process to the master, through the status pipe. Writes of this size
+ * are atomic. */
+enum worker_status {
+    WORKER_READY,    /* serves requests */
+    WORKER_DRAINING, /* drains; a replacement may be started */
 };
 
 struct worker_message {
     pid_t pid;
-    enum worker_news news;
+    enum worker_status status;
 };
 
-/* Serves until it is told to leave, then ends the process. `news_fd` is the pipe to the master. */
+/* Serves requests until a drain is complete, then exits the process. `listen_fd` is the listening
+ * socket, or the queue of the spool (handoff.h); `status_fd` is the status pipe to the master. */
 _Noreturn void worker_run(const struct config *config, const struct service *service,
-                          enum pool_id pool, int listen_fd, int news_fd);
+                          enum pool_id pool, int listen_fd, int status_fd);
 
 #endif

@@ -1,4 +1,5 @@
-/* Accounts: who has one, and new ones, which get their passwords elsewhere. */
+/* Accounts: lists and creates accounts. A new account has no password until `kontora admin
+ * password` sets one. */
 #include "rest/accounts.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -13,7 +14,7 @@
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
-/* A name with '@' could be taken for somebody's address. */
+/* Rejects '@': a login would take such a name for an email address. */
 static enum fault_id check_username(const char *text, size_t length)
 {
     bool fits = !memchr(text, '@', length) && *text != ' ' && text[length - 1] != ' ' &&
@@ -47,16 +48,16 @@ static const struct schema create_schema = {"AccountCreate", create_fields};
 
 static struct error *list_accounts(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     struct value **items;
     size_t count;
     int64_t total;
     struct store_query *query = store_query(store, request->arena, SQL_ACCOUNTS_PAGE);
     store_bind_integer(query, request_query_integer(request, "limit"));
     store_bind_integer(query, request_query_integer(request, "skip"));
-    struct error *error = rows_all(query, request->arena, account_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, account_fields, &items, &count);
     if (!error) {
-        error = rows_number(store_query(store, request->arena, SQL_ACCOUNTS_COUNT), &total);
+        error = rows_read_number(store_query(store, request->arena, SQL_ACCOUNTS_COUNT), &total);
     }
     if (!error) {
         reply_array(request, reply, items, count, total);
@@ -69,15 +70,15 @@ struct creation {
     struct account account;
 };
 
-static struct error *insert(struct store *store, void *context)
+static struct error *insert_new_account(struct store *store, void *context)
 {
     struct creation *creation = context;
     return account_insert(store, creation->arena, &creation->account, clock_wall_ms());
 }
 
-/* Neither of the two may be a name of the directory. */
-static struct error *check_names_free(struct request *request, const char *username,
-                                      const char *email)
+/* Returns ERR_ALREADY_EXISTS if the directory resolves the user name or the address. */
+static struct error *check_account_names_free(struct request *request, const char *username,
+                                              const char *email)
 {
     const struct app *app = request->app;
     struct error *error =
@@ -87,8 +88,8 @@ static struct error *check_names_free(struct request *request, const char *usern
                : login_check_name_free(app->directory, app->config, request->arena, "email", email);
 }
 
-/* The administrator vouches for the address of an account that they create. A caller without a
- * token, whom the surface of files may serve, does not. */
+/* Marks the address as verified if the administrator creates the account. The surface for files may
+ * also serve anonymous callers, whose accounts stay unverified. */
 static struct error *create_account(struct request *request, struct reply *reply)
 {
     const char *username = request_body_string(request, "username");
@@ -100,18 +101,18 @@ static struct error *create_account(struct request *request, struct reply *reply
                     .verified_ms = request->principal ? clock_wall_ms() : 0},
     };
     request->subject = username;
-    struct error *error = check_names_free(request, username, creation.account.email);
+    struct error *error = check_account_names_free(request, username, creation.account.email);
     if (!error) {
-        error = store_write(request->app->store, request->arena, insert, &creation);
+        error = store_write(app_of(request)->store, request->arena, insert_new_account, &creation);
     }
     if (error) {
         return error;
     }
     struct value *record =
         arena_array(request->arena, fields_count(account_fields), sizeof *record);
-    value_set_integer(fields_get(account_fields, record, "id"), creation.account.id);
-    value_set_string(fields_get(account_fields, record, "username"), username);
-    value_set_string(fields_get(account_fields, record, "email"), creation.account.email);
+    field_set_integer(fields_get(account_fields, record, "id"), creation.account.id);
+    field_set_string(fields_get(account_fields, record, "username"), username);
+    field_set_string(fields_get(account_fields, record, "email"), creation.account.email);
     reply_created(request, reply, request->route->pattern,
                   arena_format(request->arena, "%" PRId64, creation.account.id));
     reply_record(reply, record);

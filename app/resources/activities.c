@@ -1,13 +1,15 @@
-/* Activities: calls, letters, meetings and notes, and what changes of deals write down by themselves. */
+/* Activities: calls, emails, meetings and notes. A change of a deal's status adds an activity
+ * automatically (rest/activities.c). */
 #include "rest/activities.h"
 #include "resources/resources.h"
 #include "rest/records.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
-static const char *const types[] = {"CALL", "EMAIL", "MEETING", "NOTE", NULL};
+static const char *const activity_types[] = {"CALL", "EMAIL", "MEETING", "NOTE", NULL};
 
-#define ACTIVITY_TYPE(flags_) RECORD_CHOICE("type", flags_, types, "Вид", "The type", "\"CALL\"")
+#define ACTIVITY_TYPE(flags_)                                                                      \
+    RECORD_CHOICE("type", flags_, activity_types, "Вид", "The type", "\"CALL\"")
 
 #define ACTIVITY_SUBJECT(flags_)                                                                   \
     RECORD_LINE("subject", flags_, 200, "Тема", "The subject", "\"Первый звонок\"")
@@ -22,7 +24,7 @@ static const char *const types[] = {"CALL", "EMAIL", "MEETING", "NOTE", NULL};
 #define ACTIVITY_AUTHOR(flags_)                                                                    \
     RECORD_REFERENCE("author_id", flags_, "Автор: учётная запись", "The author: an account")
 
-#define ACTIVITY_TIME RECORD_TIME("occurred_at", 0, "Когда было", "When it happened")
+#define ACTIVITY_TIME RECORD_TIME("occurred_at", 0, "Время события", "The time of the activity")
 
 #define ACTIVITY_STATUS(name_, ru_, en_)                                                           \
     {                                                                                              \
@@ -41,10 +43,11 @@ static const struct field activity_fields[] = {
     ACTIVITY_TIME,
     {.name = "automatic",
      .type = FIELD_BOOLEAN,
-     .about = {"Записана автоматически", "Whether it wrote itself"},
+     .about = {"Записана автоматически", "True if the service added the activity itself"},
      .example = "false"},
-    ACTIVITY_STATUS("old_status", "Прежний статус сделки", "What the status of the deal was"),
-    ACTIVITY_STATUS("new_status", "Новый статус сделки", "What it became"),
+    ACTIVITY_STATUS("old_status", "Прежний статус сделки",
+                    "The status of the deal before the change"),
+    ACTIVITY_STATUS("new_status", "Новый статус сделки", "The status of the deal after the change"),
     RECORD_HISTORY,
     {.name = NULL},
 };
@@ -68,7 +71,7 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-static const struct list_key keys[] = {
+static const struct list_key activity_keys[] = {
     {"id", "a.id", SQL_ACTIVITIES_LIST_ID, FIELD_INTEGER, LIST_SORT},
     {"occurred_at", "a.occurred_at", SQL_ACTIVITIES_LIST_OCCURRED_AT, FIELD_TIME, LIST_SORT},
     {"type", "a.type", 0, FIELD_STRING, LIST_FILTER, ACTIVITIES_BY_TYPE},
@@ -78,12 +81,12 @@ static const struct list_key keys[] = {
     {.name = NULL},
 };
 
-static const struct list list = {
+static const struct list activity_list = {
     .rows = SQL_ACTIVITIES_LIST,
     .count = SQL_ACTIVITIES_COUNT,
     .counter = "activities",
     .fields = activity_fields,
-    .keys = keys,
+    .keys = activity_keys,
     .id = "a.id",
     .id_index = SQL_ACTIVITIES_LIST_ID,
 };
@@ -93,31 +96,32 @@ static const struct schema create_schema = {"ActivityCreate", create_fields};
 
 /* --- rules ----------------------------------------------------------------------------------- */
 
-static struct error *before_write(struct record_change *change)
+static struct error *set_activity_defaults(struct record_change *change)
 {
     struct value *occurred_at = record_value(change, "occurred_at");
     record_default_owner(change, "author_id");
-    value_set_boolean(record_value(change, "automatic"), false);
+    field_set_boolean(record_value(change, "automatic"), false);
     if (occurred_at->state != VALUE_SET) {
-        value_set_integer(occurred_at, change->now);
+        field_set_integer(occurred_at, change->now);
     }
     return NULL;
 }
 
-static struct error *before_hide(struct record_change *change)
+static struct error *refuse_automatic_activity(struct record_change *change)
 {
     return record_value(change, "automatic")->boolean
                ? error_new(change->request->arena, ERR_AUTOMATIC_ACTIVITY, NULL)
                : NULL;
 }
 
-static void tally(struct arena *arena, struct value *values, struct counter_deltas *deltas)
+static void add_activity_deltas(struct arena *arena, struct value *values,
+                                struct counter_deltas *deltas)
 {
-    activity_add_deltas(arena, fields_string(activity_fields, values, "type"),
-                        fields_get(activity_fields, values, "author_id"), deltas);
+    activities_add_deltas(arena, fields_string(activity_fields, values, "type"),
+                          fields_get(activity_fields, values, "author_id"), deltas);
 }
 
-static const struct record_reference references[] = {
+static const struct record_reference activity_references[] = {
     {"contact_id", SQL_CONTACTS_VISIBLE, FAULT_NO_SUCH_OBJECT},
     {"deal_id", SQL_DEALS_VISIBLE, FAULT_NO_SUCH_OBJECT},
     {.field = NULL},
@@ -129,20 +133,31 @@ static const struct records activities = {
     .get = SQL_ACTIVITIES_GET,
     .insert = SQL_ACTIVITIES_INSERT,
     .update = SQL_ACTIVITIES_UPDATE,
-    .list = &list,
-    .references = references,
-    .before_write = before_write,
-    .before_hide = before_hide,
-    .add_deltas = tally,
+    .list = &activity_list,
+    .references = activity_references,
+    .before_write = set_activity_defaults,
+    .before_hide = refuse_automatic_activity,
+    .add_deltas = add_activity_deltas,
 };
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
-static const enum error_id hide_errors[] = {RECORD_ERRORS, ERR_AUTOMATIC_ACTIVITY, ERR_COUNT};
+#define PATH "/api/v1/activities"
+
+static const enum error_id delete_errors[] = {RECORD_ERRORS, ERR_AUTOMATIC_ACTIVITY, ERR_COUNT};
 
 const struct route activities_routes[] = {
-    RECORDS_ROUTES(&activities, "/api/v1/activities", "activity", &activity_schema, list_query,
-                   &create_schema, records_errors, hide_errors, records_restore_errors, NULL,
-                   "активностей", "activities", "активность", "an activity"),
+    {RECORDS_LIST_ROW(&activities, PATH, &activity_schema),
+     .summary = {"Получить список активностей", "List the activities"}, .query = list_query},
+    {RECORDS_GET_ROW(&activities, PATH, &activity_schema),
+     .summary = {"Получить активность", "Get an activity"}},
+    {RECORDS_CREATE_ROW(&activities, PATH, "activity", &activity_schema),
+     .summary = {"Создать активность", "Create an activity"}, .body = &create_schema,
+     .errors = records_errors},
+    {RECORDS_DELETE_ROW(&activities, PATH, "activity"),
+     .summary = {"Удалить активность", "Delete an activity"}, .errors = delete_errors},
+    {RECORDS_RESTORE_ROW(&activities, PATH, "activity", &activity_schema),
+     .summary = {"Восстановить активность", "Restore an activity"},
+     .errors = records_restore_errors},
     {.pattern = NULL},
 };

@@ -1,9 +1,9 @@
 /*
- * Analytics: how an organization is doing, in numbers.
+ * Analytics: totals and rates of an organization's deals, tasks, contacts and activities.
  *
- * Without a filter they come from counters that every change keeps up (rest/counters.h), and cost
- * the same however many rows there are. With one, the rows are counted, in an index that has all that
- * is looked at.
+ * Without a filter the figures are read from counters that every change updates (rest/counters.h),
+ * at a cost that does not depend on the number of rows. With a filter the rows are counted in a
+ * covering index.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -30,42 +30,44 @@ enum { RATE_PLACES = 4, RATE_WHOLE = 10000, MINOR_PLACES = 2, FIGURES_MAX = 8 };
     }
 
 static const struct field deal_fields[] = {
-    COUNT("total", "Всего сделок", "All deals"),
-    COUNT("new", "Новые", "New ones"),
-    COUNT("in_progress", "В работе", "Those in progress"),
-    COUNT("won", "Выигранные, также закрытые", "Those won, closed ones too"),
-    COUNT("lost", "Проигранные, также закрытые", "Those lost, closed ones too"),
-    COUNT("closed", "Закрытые", "Closed ones"),
-    RATE("win_rate", "Доля выигранных среди решённых", "Those won among those decided"),
+    COUNT("total", "Всего сделок", "Number of deals"),
+    COUNT("new", "Новые сделки", "New deals"),
+    COUNT("in_progress", "Сделки в работе", "Deals in progress"),
+    COUNT("won", "Выигранные сделки, включая закрытые", "Won deals, including closed ones"),
+    COUNT("lost", "Проигранные сделки, включая закрытые", "Lost deals, including closed ones"),
+    COUNT("closed", "Закрытые сделки", "Closed deals"),
+    RATE("win_rate", "Доля выигранных среди выигранных и проигранных",
+         "Won deals as a share of won and lost deals"),
     {.name = "pipeline_amount",
      .type = FIELD_DECIMAL,
      .scale = MINOR_PLACES,
-     .about = {"Сумма новых и тех, что в работе", "The amounts of new ones and those in progress"},
+     .about = {"Сумма новых сделок и сделок в работе",
+               "Sum of the amounts of new deals and deals in progress"},
      .example = "450000.00"},
     {.name = NULL},
 };
 
 static const struct field task_fields[] = {
-    COUNT("total", "Всего задач", "All tasks"),
-    COUNT("todo", "К выполнению", "Those to do"),
-    COUNT("in_progress", "В работе", "Those in progress"),
-    COUNT("done", "Выполненные", "Those done"),
-    COUNT("overdue", "Просроченные", "Those overdue"),
-    RATE("completion_rate", "Доля выполненных", "Those done among all"),
+    COUNT("total", "Всего задач", "Number of tasks"),
+    COUNT("todo", "Задачи к выполнению", "Tasks to do"),
+    COUNT("in_progress", "Задачи в работе", "Tasks in progress"),
+    COUNT("done", "Выполненные задачи", "Tasks done"),
+    COUNT("overdue", "Просроченные задачи", "Overdue tasks"),
+    RATE("completion_rate", "Доля выполненных задач", "Tasks done as a share of all tasks"),
     {.name = NULL},
 };
 
 static const struct field contact_fields[] = {
-    COUNT("total_contacts", "Всего контактов", "All contacts"),
+    COUNT("total_contacts", "Всего контактов", "Number of contacts"),
     {.name = NULL},
 };
 
 static const struct field activity_fields[] = {
-    COUNT("total", "Всего активностей", "All activities"),
+    COUNT("total", "Всего активностей", "Number of activities"),
     COUNT("calls", "Звонки", "Calls"),
     COUNT("emails", "Письма", "Emails"),
     COUNT("meetings", "Встречи", "Meetings"),
-    COUNT("notes", "Заметки, также автоматические", "Notes, automatic ones too"),
+    COUNT("notes", "Заметки, включая автоматические", "Notes, including automatic ones"),
     {.name = NULL},
 };
 
@@ -84,9 +86,12 @@ static const struct field summary_fields[] = {
 };
 
 static const struct field query_fields[] = {
-    RECORD_MOMENT("from", 0, "Не раньше этого дня или времени", "Not before this day or time"),
-    RECORD_MOMENT("to", 0, "Не позже этого дня или времени", "Not after this day or time"),
-    RECORD_REFERENCE("owner_id", 0, "Чьи: учётная запись", "Whose: an account"),
+    RECORD_MOMENT("from", 0, "Начало периода: дата или время",
+                  "Start of the period: a date or a time"),
+    RECORD_MOMENT("to", 0, "Конец периода включительно: дата или время",
+                  "End of the period, inclusive: a date or a time"),
+    RECORD_REFERENCE("owner_id", 0, "Ответственный, исполнитель или автор: учётная запись",
+                     "Owner, assignee or author: an account"),
     {.name = NULL},
 };
 
@@ -96,18 +101,19 @@ static const struct schema contacts_schema = {"ContactAnalytics", contact_fields
 static const struct schema activities_schema = {"ActivityAnalytics", activity_fields};
 static const struct schema summary_schema = {"AnalyticsSummary", summary_fields};
 
-/* --- what is asked --------------------------------------------------------------------------- */
+/* --- parameters of a request ----------------------------------------------------------------- */
 
-struct question {
+/* The filter of a request, from its query parameters. */
+struct figures_filter {
     struct request *request;
     int64_t now;
-    bool filtered;
+    bool is_set; /* false: read the counters */
     int64_t from_ms, until_ms;
-    int64_t owner_id; /* 0: anybody */
+    int64_t owner_id; /* 0: no filter */
 };
 
-/* The texts have passed record_check_moment(). */
-static struct clock_span read_moment(const struct request *request, const char *name)
+/* Returns the span of a query parameter, which record_check_moment() has validated. */
+static struct clock_span read_query_moment(const struct request *request, const char *name)
 {
     struct clock_span span = {INT64_MIN, INT64_MAX};
     const char *text = request_query_string(request, name);
@@ -117,31 +123,32 @@ static struct clock_span read_moment(const struct request *request, const char *
     return span;
 }
 
-static void read_question(struct request *request, struct question *question_r)
+static void read_figures_filter(struct request *request, struct figures_filter *filter_r)
 {
     const struct value *owner = fields_get(query_fields, request->query, "owner_id");
-    *question_r = (struct question){
+    *filter_r = (struct figures_filter){
         .request = request,
         .now = clock_wall_ms(),
-        .from_ms = read_moment(request, "from").from_ms,
-        .until_ms = read_moment(request, "to").until_ms,
+        .from_ms = read_query_moment(request, "from").from_ms,
+        .until_ms = read_query_moment(request, "to").until_ms,
         .owner_id = owner->state == VALUE_SET ? owner->integer : 0,
     };
-    question_r->filtered = question_r->owner_id || question_r->from_ms != INT64_MIN ||
-                           question_r->until_ms != INT64_MAX;
+    filter_r->is_set =
+        filter_r->owner_id || filter_r->from_ms != INT64_MIN || filter_r->until_ms != INT64_MAX;
 }
 
-/* --- the parts ------------------------------------------------------------------------------- */
+/* --- figures of each kind of rows ------------------------------------------------------------ */
 
-/* One kind of rows. */
-struct part {
+/* The figures about one kind of rows. */
+struct figure_set {
     const struct field *fields;
-    const char *const *counters; /* NULL ends: one for each column of the statements */
-    /* $1 the organization, $2 and $3 the span of time; then, where they are asked for, now and whose. */
-    enum sql_statement figures, figures_of_owner;
+    const char *const *counters; /* one for each column of the statements; NULL ends the list */
+    /* Parameters: $1 the organization, $2 and $3 the span of time, then the current time if
+     * needs_now, then the owner in count_of_owner. */
+    enum sql_statement count, count_of_owner;
     bool needs_now;
-    /* Makes what is answered of the figures. */
-    struct error *(*fill)(const struct question *question, const int64_t *figures,
+    /* Computes the fields of the reply; NULL: the fields are the figures. */
+    struct error *(*fill)(const struct figures_filter *filter, const int64_t *figures,
                           struct value *values);
 };
 
@@ -156,86 +163,101 @@ static const char *const activity_counters[] = {"activities",       "activities.
                                                 "activities.EMAIL", "activities.MEETING",
                                                 "activities.NOTE",  NULL};
 
-/* Four places, rounded half up; of nothing, none. */
-static int64_t rate(int64_t some, int64_t all)
+/* Returns the ratio of `some` to `all` with four decimal places, rounded half up; 0 if `all` is
+ * 0. */
+static int64_t compute_rate(int64_t some, int64_t all)
 {
     return all ? (2 * some * RATE_WHOLE + all) / (2 * all) : 0;
 }
 
-static struct error *fill_deals(const struct question *question, const int64_t *figures,
-                                struct value *values)
+static struct error *fill_deal_figures(const struct figures_filter *filter, const int64_t *figures,
+                                       struct value *values)
 {
     enum { COUNTS = SQL_DEALS_FIGURES_PIPELINE, WIN_RATE = COUNTS, PIPELINE_AMOUNT };
     int64_t won = figures[SQL_DEALS_FIGURES_WON], lost = figures[SQL_DEALS_FIGURES_LOST];
-    (void)question;
+    (void)filter;
     for (size_t i = 0; i < COUNTS; i++) {
-        value_set_integer(&values[i], figures[i]);
+        field_set_integer(&values[i], figures[i]);
     }
-    value_set_integer(&values[WIN_RATE], rate(won, won + lost));
-    value_set_integer(&values[PIPELINE_AMOUNT], figures[SQL_DEALS_FIGURES_PIPELINE]);
+    field_set_integer(&values[WIN_RATE], compute_rate(won, won + lost));
+    field_set_integer(&values[PIPELINE_AMOUNT], figures[SQL_DEALS_FIGURES_PIPELINE]);
     return NULL;
 }
 
-static struct error *count_overdue(const struct question *question, int64_t *overdue_r)
+static struct error *count_overdue_tasks(const struct figures_filter *filter, int64_t *overdue_r)
 {
-    const struct request *request = question->request;
-    struct store_query *query = store_query(request->app->store, request->arena, SQL_TASKS_OVERDUE);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_text(query, counters_day_name(request->arena, "tasks.due.", question->now));
-    store_bind_integer(query, question->now - question->now % MS_PER_DAY);
-    store_bind_integer(query, question->now);
-    return rows_number(query, overdue_r);
+    const struct request *request = filter->request;
+    struct store_query *query =
+        store_query(app_of(request)->store, request->arena, SQL_TASKS_OVERDUE);
+    store_bind_integer(query, app_principal(request)->organization_id);
+    store_bind_text(query, counters_day_name(request->arena, "tasks.due.", filter->now));
+    store_bind_integer(query, filter->now - filter->now % MS_PER_DAY);
+    store_bind_integer(query, filter->now);
+    return rows_read_number(query, overdue_r);
 }
 
-static struct error *fill_tasks(const struct question *question, const int64_t *figures,
-                                struct value *values)
+static struct error *fill_task_figures(const struct figures_filter *filter, const int64_t *figures,
+                                       struct value *values)
 {
     enum { OVERDUE = SQL_TASKS_FIGURES_OVERDUE, COMPLETION_RATE };
     int64_t overdue = figures[OVERDUE];
-    struct error *error = question->filtered ? NULL : count_overdue(question, &overdue);
+    struct error *error = filter->is_set ? NULL : count_overdue_tasks(filter, &overdue);
     for (size_t i = 0; i < OVERDUE; i++) {
-        value_set_integer(&values[i], figures[i]);
+        field_set_integer(&values[i], figures[i]);
     }
-    value_set_integer(&values[OVERDUE], overdue);
-    value_set_integer(&values[COMPLETION_RATE],
-                      rate(figures[SQL_TASKS_FIGURES_DONE], figures[SQL_TASKS_FIGURES_TOTAL]));
+    field_set_integer(&values[OVERDUE], overdue);
+    field_set_integer(&values[COMPLETION_RATE], compute_rate(figures[SQL_TASKS_FIGURES_DONE],
+                                                             figures[SQL_TASKS_FIGURES_TOTAL]));
     return error;
 }
 
-static const struct part deal_part = {
-    deal_fields, deal_counters, SQL_DEALS_FIGURES, SQL_DEALS_FIGURES_OF_OWNER, false, fill_deals};
-static const struct part task_part = {
-    task_fields, task_counters, SQL_TASKS_FIGURES, SQL_TASKS_FIGURES_OF_ASSIGNEE, true, fill_tasks};
-static const struct part contact_part = {contact_fields,
-                                         contact_counters,
-                                         SQL_CONTACTS_FIGURES,
-                                         SQL_CONTACTS_FIGURES_OF_OWNER,
-                                         false,
-                                         NULL};
-static const struct part activity_part = {activity_fields,
-                                          activity_counters,
-                                          SQL_ACTIVITIES_FIGURES,
-                                          SQL_ACTIVITIES_FIGURES_OF_AUTHOR,
-                                          false,
-                                          NULL};
+static const struct figure_set deal_figures = {
+    .fields = deal_fields,
+    .counters = deal_counters,
+    .count = SQL_DEALS_FIGURES,
+    .count_of_owner = SQL_DEALS_FIGURES_OF_OWNER,
+    .fill = fill_deal_figures,
+};
 
-/* Counts the rows that the question is about. */
-static struct error *count(const struct question *question, const struct part *part,
-                           int64_t *figures_r)
+static const struct figure_set task_figures = {
+    .fields = task_fields,
+    .counters = task_counters,
+    .count = SQL_TASKS_FIGURES,
+    .count_of_owner = SQL_TASKS_FIGURES_OF_ASSIGNEE,
+    .needs_now = true,
+    .fill = fill_task_figures,
+};
+
+static const struct figure_set contact_figures = {
+    .fields = contact_fields,
+    .counters = contact_counters,
+    .count = SQL_CONTACTS_FIGURES,
+    .count_of_owner = SQL_CONTACTS_FIGURES_OF_OWNER,
+};
+
+static const struct figure_set activity_figures = {
+    .fields = activity_fields,
+    .counters = activity_counters,
+    .count = SQL_ACTIVITIES_FIGURES,
+    .count_of_owner = SQL_ACTIVITIES_FIGURES_OF_AUTHOR,
+};
+
+/* Counts the rows that pass the filter. */
+static struct error *count_filtered_rows(const struct figures_filter *filter,
+                                         const struct figure_set *set, int64_t *figures_r)
 {
-    const struct request *request = question->request;
-    struct store_query *query =
-        store_query(request->app->store, request->arena,
-                    question->owner_id ? part->figures_of_owner : part->figures);
+    const struct request *request = filter->request;
+    struct store_query *query = store_query(app_of(request)->store, request->arena,
+                                            filter->owner_id ? set->count_of_owner : set->count);
     bool row;
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_integer(query, question->from_ms);
-    store_bind_integer(query, question->until_ms);
-    if (part->needs_now) {
-        store_bind_integer(query, question->now);
+    store_bind_integer(query, app_principal(request)->organization_id);
+    store_bind_integer(query, filter->from_ms);
+    store_bind_integer(query, filter->until_ms);
+    if (set->needs_now) {
+        store_bind_integer(query, filter->now);
     }
-    if (question->owner_id) {
-        store_bind_integer(query, question->owner_id);
+    if (filter->owner_id) {
+        store_bind_integer(query, filter->owner_id);
     }
     struct error *error = store_next(query, &row);
     for (size_t i = 0; !error && i < store_columns(query); i++) {
@@ -244,75 +266,56 @@ static struct error *count(const struct question *question, const struct part *p
     return error ? error : store_next(query, &row);
 }
 
-static struct error *answer_part(const struct question *question, const struct part *part,
-                                 struct value **values_r)
+static struct error *read_figures(const struct figures_filter *filter, const struct figure_set *set,
+                                  struct value **values_r)
 {
-    const struct request *request = question->request;
+    const struct request *request = filter->request;
     int64_t figures[FIGURES_MAX] = {0};
-    size_t fields = fields_count(part->fields);
+    size_t fields = fields_count(set->fields);
     struct value *values = arena_array(request->arena, fields, sizeof *values);
-    struct error *error = question->filtered ? count(question, part, figures)
-                                             : counters_values(request->app->store, request->arena,
-                                                               request->principal->organization_id,
-                                                               part->counters, figures);
+    struct error *error = filter->is_set ? count_filtered_rows(filter, set, figures)
+                                         : counters_values(app_of(request)->store, request->arena,
+                                                           app_principal(request)->organization_id,
+                                                           set->counters, figures);
     *values_r = values;
-    if (error || part->fill) {
-        return error ? error : part->fill(question, figures, values);
+    if (error || set->fill) {
+        return error ? error : set->fill(filter, figures, values);
     }
     for (size_t i = 0; i < fields; i++) {
-        value_set_integer(&values[i], figures[i]);
+        field_set_integer(&values[i], figures[i]);
     }
     return NULL;
 }
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
-static struct error *answer(struct request *request, struct reply *reply, const struct part *part)
+/* Returns the figures of the set that is the description of the route. */
+static struct error *get_figures(struct request *request, struct reply *reply)
 {
-    struct question question;
+    struct figures_filter filter;
     struct value *values;
-    read_question(request, &question);
-    struct error *error = answer_part(&question, part, &values);
+    read_figures_filter(request, &filter);
+    struct error *error = read_figures(&filter, request->route->description, &values);
     if (!error) {
         reply_record(reply, values);
     }
     return error;
 }
 
-static struct error *get_deals(struct request *request, struct reply *reply)
+/* Returns the figures of all kinds, in the order of summary_fields. */
+static struct error *get_all_figures(struct request *request, struct reply *reply)
 {
-    return answer(request, reply, &deal_part);
-}
-
-static struct error *get_tasks(struct request *request, struct reply *reply)
-{
-    return answer(request, reply, &task_part);
-}
-
-static struct error *get_contacts(struct request *request, struct reply *reply)
-{
-    return answer(request, reply, &contact_part);
-}
-
-static struct error *get_activities(struct request *request, struct reply *reply)
-{
-    return answer(request, reply, &activity_part);
-}
-
-/* All of them, in the order of summary_fields. */
-static struct error *get_summary(struct request *request, struct reply *reply)
-{
-    static const struct part *const parts[] = {&deal_part, &task_part, &contact_part,
-                                               &activity_part};
-    enum { PARTS = sizeof parts / sizeof *parts };
-    struct question question;
+    static const struct figure_set *const sets[] = {&deal_figures, &task_figures, &contact_figures,
+                                                    &activity_figures};
+    enum { SETS = sizeof sets / sizeof *sets };
+    struct figures_filter filter;
     struct error *error = NULL;
-    struct value *values = arena_array(request->arena, PARTS, sizeof *values);
-    read_question(request, &question);
-    for (size_t i = 0; i < PARTS && !error; i++) {
-        struct value *part;
-        error = answer_part(&question, parts[i], &part);
-        value_set_record(&values[i], part);
+    struct value *values = arena_array(request->arena, SETS, sizeof *values);
+    read_figures_filter(request, &filter);
+    for (size_t i = 0; i < SETS && !error; i++) {
+        struct value *set_values;
+        error = read_figures(&filter, sets[i], &set_values);
+        field_set_record(&values[i], set_values);
     }
     if (!error) {
         reply_record(reply, values);
@@ -322,22 +325,26 @@ static struct error *get_summary(struct request *request, struct reply *reply)
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
-static const enum error_id errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id analytics_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
-#define ROUTE(name_, handler_, schema_, ru_, en_)                                                  \
+#define ROUTE(name_, handler_, set_, schema_, ru_, en_)                                            \
     {                                                                                              \
         .method = METHOD_GET, .pattern = "/api/v1/analytics/" name_, .handler = (handler_),        \
-        .permission = PERMIT_READ, .pool = POOL_CORE, .summary = {ru_, en_},                       \
-        .query = query_fields, .shape = REPLY_RECORD, .reply = (schema_), .errors = errors         \
+        .description = (set_), .permission = PERMIT_READ, .pool = POOL_CORE,                       \
+        .summary = {ru_, en_}, .query = query_fields, .shape = REPLY_RECORD, .reply = (schema_),   \
+        .errors = analytics_errors                                                                 \
     }
 
 const struct route analytics_routes[] = {
-    ROUTE("deals", get_deals, &deals_schema, "Показатели сделок", "Figures about deals"),
-    ROUTE("tasks", get_tasks, &tasks_schema, "Показатели задач", "Figures about tasks"),
-    ROUTE("contacts", get_contacts, &contacts_schema, "Показатели контактов",
-          "Figures about contacts"),
-    ROUTE("activities", get_activities, &activities_schema, "Показатели активностей",
-          "Figures about activities"),
-    ROUTE("summary", get_summary, &summary_schema, "Все показатели", "All figures"),
+    ROUTE("deals", get_figures, &deal_figures, &deals_schema, "Получить показатели сделок",
+          "Get the figures of deals"),
+    ROUTE("tasks", get_figures, &task_figures, &tasks_schema, "Получить показатели задач",
+          "Get the figures of tasks"),
+    ROUTE("contacts", get_figures, &contact_figures, &contacts_schema,
+          "Получить показатели контактов", "Get the figures of contacts"),
+    ROUTE("activities", get_figures, &activity_figures, &activities_schema,
+          "Получить показатели активностей", "Get the figures of activities"),
+    ROUTE("summary", get_all_figures, NULL, &summary_schema, "Получить все показатели",
+          "Get all figures"),
     {.pattern = NULL},
 };

@@ -1,4 +1,5 @@
-/* Auth: log in, renew the tokens, see who one is. */
+/* Auth: login, registration, refresh and logout, the caller's own data, and the change of the
+ * password. */
 #include "auth/auth.h"
 #include "auth/email_link.h"
 #include "auth/throttle.h"
@@ -10,6 +11,7 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/authorization.h"
 #include "rest/limits.h"
 #include "rest/login.h"
 #include "rest/rows.h"
@@ -26,7 +28,8 @@ static const struct field login_fields[] = {
      .flags = FIELD_ALTERNATIVE,
      .min = 1,
      .max = NAME_MAX_LENGTH,
-     .about = {"Имя пользователя; либо оно, либо email", "The user name; either it or the email"},
+     .about = {"Имя пользователя; укажите его или email",
+               "The user name; send either it or the email"},
      .example = "\"admin\""},
     {.name = "email",
      .type = FIELD_STRING,
@@ -52,12 +55,12 @@ static const struct field refresh_fields[] = {
      .min = 1,
      .max = 4096,
      .about = {"Токен обновления; без него нужен действующий токен доступа",
-               "The refresh token; without it a valid access token is needed"},
+               "The refresh token; without it, a valid access token is required"},
      .example = "\"eyJhbGciOiJIUzI1NiIs…\""},
     {.name = NULL},
 };
 
-/* What login, refresh and register answer. */
+/* The tokens in the replies of login, refresh and register. */
 #define TOKENS_FIELDS(refresh_flags)                                                               \
     {.name = "access_token",                                                                       \
      .type = FIELD_STRING,                                                                         \
@@ -75,7 +78,7 @@ static const struct field refresh_fields[] = {
     {                                                                                              \
         .name = "expires_in", .type = FIELD_INTEGER,                                               \
         .about = {"Срок действия токена доступа, секунды",                                         \
-                  "The life of the access token in seconds"},                                      \
+                  "The lifetime of the access token in seconds"},                                  \
         .example = "86400"                                                                         \
     }
 
@@ -84,7 +87,7 @@ static const struct field tokens_fields[] = {
     {.name = NULL},
 };
 
-/* Renewing an access token returns no refresh token. */
+/* A refresh by an access token returns no refresh token. */
 static const struct field renewed_fields[] = {
     TOKENS_FIELDS(FIELD_OPTIONAL),
     {.name = NULL},
@@ -107,9 +110,8 @@ static const struct field register_fields[] = {
 };
 
 static const struct field change_password_fields[] = {
-    ACCOUNT_PASSWORD("current_password", 1, "Текущий пароль", "The password that it was"),
-    ACCOUNT_PASSWORD("new_password", ACCOUNT_PASSWORD_MIN, "Новый пароль",
-                     "The password that it shall be"),
+    ACCOUNT_PASSWORD("current_password", 1, "Текущий пароль", "The current password"),
+    ACCOUNT_PASSWORD("new_password", ACCOUNT_PASSWORD_MIN, "Новый пароль", "The new password"),
     {.name = NULL},
 };
 
@@ -162,11 +164,12 @@ static const struct field me_fields[] = {
      .example = "null"},
     {.name = "name",
      .type = FIELD_STRING,
-     .about = {"Отображаемое имя", "The name to show"},
+     .about = {"Отображаемое имя", "The display name"},
      .example = "\"admin\""},
     {.name = "kind",
      .type = FIELD_STRING,
-     .about = {"Вид: local, account или directory", "The kind: local, account or directory"},
+     .about = {"Вид пользователя: local, account или directory",
+               "The kind of user: local, account or directory"},
      .example = "\"local\""},
     {.name = "account_id",
      .type = FIELD_INTEGER,
@@ -186,11 +189,11 @@ static const struct field me_fields[] = {
      .example = "1"},
     {.name = "email_verified",
      .type = FIELD_BOOLEAN,
-     .about = {"Подтверждён ли адрес учётной записи", "True if the account's address is verified"},
+     .about = {"Адрес учётной записи подтверждён", "True if the account's address is verified"},
      .example = "true"},
     {.name = "permissions",
      .type = FIELD_STRINGS,
-     .about = {"Разрешения", "The permissions"},
+     .about = {"Разрешения вызывающего", "The permissions of the caller"},
      .example = "[\"directory:read\"]"},
     {.name = NULL},
 };
@@ -218,18 +221,18 @@ static const struct schema change_password_schema = {"ChangePassword", change_pa
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
-static void set_tokens(const struct field *fields, struct value *record,
-                       const struct auth_tokens *tokens)
+static void set_token_fields(const struct field *fields, struct value *record,
+                             const struct auth_tokens *tokens)
 {
-    value_set_string(fields_get(fields, record, "access_token"), tokens->access);
+    field_set_string(fields_get(fields, record, "access_token"), tokens->access);
     if (tokens->refresh) {
-        value_set_string(fields_get(fields, record, "refresh_token"), tokens->refresh);
+        field_set_string(fields_get(fields, record, "refresh_token"), tokens->refresh);
     }
-    value_set_string(fields_get(fields, record, "token_type"), "bearer");
-    value_set_integer(fields_get(fields, record, "expires_in"), tokens->expires_in);
+    field_set_string(fields_get(fields, record, "token_type"), "bearer");
+    field_set_integer(fields_get(fields, record, "expires_in"), tokens->expires_in);
 }
 
-static struct session_client client_of(const struct request *request)
+static struct session_client get_session_client(const struct request *request)
 {
     return (struct session_client){request->headers.address, request->headers.user_agent};
 }
@@ -238,11 +241,11 @@ static void reply_tokens(struct request *request, struct reply *reply,
                          const struct auth_tokens *tokens)
 {
     struct value *record = arena_array(request->arena, fields_count(tokens_fields), sizeof *record);
-    set_tokens(tokens_fields, record, tokens);
+    set_token_fields(tokens_fields, record, tokens);
     reply_record(reply, record);
 }
 
-static struct error *login(struct request *request, struct reply *reply)
+static struct error *begin_login_session(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
     const char *username = request_body_string(request, "username");
@@ -259,9 +262,9 @@ static struct error *login(struct request *request, struct reply *reply)
     if (!error) {
         request->actor = principal->username;
         request->actor_id = principal->id;
-        const struct session_client client = client_of(request);
-        error = auth_open(app->config, app->store, request->arena, principal, &throttle, &client,
-                          &tokens);
+        const struct session_client client = get_session_client(request);
+        error = auth_begin_session(app->config, app->store, request->arena, principal, &throttle,
+                                   &client, &tokens);
     }
     if (!error) {
         reply_tokens(request, reply, &tokens);
@@ -269,42 +272,44 @@ static struct error *login(struct request *request, struct reply *reply)
     return error;
 }
 
-/* What register answers. */
-static struct value *registered(struct arena *arena, const struct auth_registration *registration,
-                                const struct auth_tokens *tokens)
+/* Returns the reply of a registration. */
+static struct value *describe_registration(struct arena *arena,
+                                           const struct auth_registration *registration,
+                                           const struct auth_tokens *tokens)
 {
     const struct account *account = &registration->account;
     struct value *user = arena_array(arena, fields_count(user_fields), sizeof *user);
     struct value *organization =
         arena_array(arena, fields_count(membership_fields), sizeof *organization);
     struct value *record = arena_array(arena, fields_count(registered_fields), sizeof *record);
-    value_set_integer(fields_get(user_fields, user, "id"), account->id);
-    value_set_string(fields_get(user_fields, user, "username"), account->username);
-    value_set_string(fields_get(user_fields, user, "email"), account->email);
-    value_set_string(fields_get(user_fields, user, "name"), account->name);
-    value_set_integer(fields_get(membership_fields, organization, "id"),
+    field_set_integer(fields_get(user_fields, user, "id"), account->id);
+    field_set_string(fields_get(user_fields, user, "username"), account->username);
+    field_set_string(fields_get(user_fields, user, "email"), account->email);
+    field_set_string(fields_get(user_fields, user, "name"), account->name);
+    field_set_integer(fields_get(membership_fields, organization, "id"),
                       registration->organization.id);
-    value_set_string(fields_get(membership_fields, organization, "name"),
+    field_set_string(fields_get(membership_fields, organization, "name"),
                      registration->organization.name);
-    value_set_string(fields_get(membership_fields, organization, "currency"),
+    field_set_string(fields_get(membership_fields, organization, "currency"),
                      registration->organization.currency);
-    value_set_string(fields_get(membership_fields, organization, "role"), role_names[ROLE_OWNER]);
-    value_set_record(fields_get(registered_fields, record, "user"), user);
-    value_set_record(fields_get(registered_fields, record, "organization"), organization);
-    set_tokens(registered_fields, record, tokens);
+    field_set_string(fields_get(membership_fields, organization, "role"),
+                     principal_role_names[ROLE_OWNER]);
+    field_set_record(fields_get(registered_fields, record, "user"), user);
+    field_set_record(fields_get(registered_fields, record, "organization"), organization);
+    set_token_fields(registered_fields, record, tokens);
     return record;
 }
 
 static struct error *refuse_registration(const struct request *request)
 {
-    bool open = config_registration(request->app->config) == REGISTRATION_OPEN;
+    bool open = config_registration(app_of(request)->config) == REGISTRATION_OPEN;
     return error_new(request->arena, open ? ERR_LINK_INVALID : ERR_REGISTRATION_CLOSED, NULL);
 }
 
 /*
- * Without open registration everybody but the holder of a link for this very address gets one
- * answer, after one look-up of the link and none of the address, so that nothing tells which
- * addresses have an account.
+ * Checks that the caller may register: by a valid link for the address or, without a link, by open
+ * registration. Looks up the link and never the address, so that neither the reply nor its time
+ * reveals whether an account has the address.
  */
 static struct error *check_registration(const struct request *request, const char *email)
 {
@@ -317,12 +322,14 @@ static struct error *check_registration(const struct request *request, const cha
     return error || valid ? error : refuse_registration(request);
 }
 
-/* A line of its own about the account that has lost its address to whoever proved it. */
+/* Writes an audit line about the account that lost its address to the new account, which has
+ * verified it. */
 static void audit_release(const struct request *request, int64_t account_id)
 {
     static const struct route release = {
         .pattern = "",
-        .summary = {"Передать адрес тому, кто его подтвердил", "Release an address to its holder"},
+        .summary = {"Передать адрес тому, кто его подтвердил",
+                    "Transfer an address to the caller who verified it"},
         .action = "release_email",
         .resource_type = "account",
     };
@@ -346,7 +353,7 @@ static struct error *register_account(struct request *request, struct reply *rep
                                               : email,
                          .currency = ORGANIZATION_CURRENCY},
         .link = request_body_string(request, "invitation_token"),
-        .client = client_of(request),
+        .client = get_session_client(request),
     };
     const struct new_password password = {.field = "password",
                                           .text = request_body_string(request, "password"),
@@ -362,17 +369,18 @@ static struct error *register_account(struct request *request, struct reply *rep
         error = login_check_name_free(app->directory, app->config, request->arena, "email", email);
     }
     if (!error) {
-        error =
-            auth_hash(app->config, request->arena, &password, &registration.account.password_hash);
+        error = auth_hash_password(app->config, request->arena, &password,
+                                   &registration.account.password_hash);
     }
     if (!error) {
         error = auth_register(app->config, app->store, request->arena, &registration, &tokens);
     }
-    if (error && error->id == ERR_LINK_INVALID) { /* it was used at the same time */
+    if (error && error->id == ERR_LINK_INVALID) { /* another request has just used the link */
         error = refuse_registration(request);
     }
     if (!error && registration.released_id) {
-        error = store_turn_end(app->store, request->arena); /* the line is of what is committed */
+        /* Commits first: the audit line must not report a release that is rolled back. */
+        error = store_group_commit(app->store, request->arena);
     }
     if (error) {
         return error;
@@ -383,7 +391,7 @@ static struct error *register_account(struct request *request, struct reply *rep
     }
     reply_created(request, reply, "/api/v1/organizations",
                   arena_format(request->arena, "%" PRId64, registration.organization.id));
-    reply_record(reply, registered(request->arena, &registration, &tokens));
+    reply_record(reply, describe_registration(request->arena, &registration, &tokens));
     return NULL;
 }
 
@@ -391,11 +399,11 @@ static struct error *change_password(struct request *request, struct reply *repl
 {
     const struct app *app = request->app;
     const struct principal *principal = request->principal;
-    const struct principal *proved;
+    const struct principal *verified;
     struct throttle throttle;
     struct account *account;
     if (!principal->account_id) {
-        return error_new(request->arena, ERR_FORBIDDEN, "the password is kept elsewhere");
+        return error_new(request->arena, ERR_FORBIDDEN, "the caller is not an account");
     }
     request->subject = principal->username;
     struct error *error = login_begin_throttle(request, principal->id, &throttle);
@@ -406,12 +414,12 @@ static struct error *change_password(struct request *request, struct reply *repl
         error = throttle_check(app->store, request->arena, &throttle, clock_wall_ms());
     }
     if (!error) {
-        error =
-            auth_login_account(app->config, app->store, request->arena, principal->username,
-                               request_body_string(request, "current_password"), &proved, &account);
+        error = auth_login_account(app->config, app->store, request->arena, principal->username,
+                                   request_body_string(request, "current_password"), &verified,
+                                   &account);
     }
     if (error && error->id == ERR_INVALID_CREDENTIALS) {
-        error = throttle_failed(app->store, request->arena, &throttle, clock_wall_ms());
+        error = throttle_count_failure(app->store, request->arena, &throttle, clock_wall_ms());
         return error ? error
                      : error_field(request->arena, "current_password", FAULT_WRONG_PASSWORD, NULL);
     }
@@ -423,24 +431,25 @@ static struct error *change_password(struct request *request, struct reply *repl
         error = auth_change_password(app->config, app->store, request->arena, principal, &password);
     }
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
 
-static struct error *logout(struct request *request, struct reply *reply)
+static struct error *end_own_session(struct request *request, struct reply *reply)
 {
-    request->subject = request->principal->username;
-    struct error *error = auth_logout(request->app->store, request->arena, request->principal);
+    request->subject = app_principal(request)->username;
+    struct error *error = auth_logout(app_of(request)->store, request->arena, request->principal);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
 
-/* People of the directory are who they are by now, and get no token that they could not get by
- * logging in. */
-static struct error *look_up_again(struct request *request, const struct principal **principal)
+/* Replaces the principal of a directory user by one made from the current directory entry, so that
+ * a refresh grants nothing that a new login would not. */
+static struct error *reread_directory_principal(struct request *request,
+                                                const struct principal **principal)
 {
     const char *guid = principal_guid((*principal)->id);
     struct directory_identity identity;
@@ -448,7 +457,7 @@ static struct error *look_up_again(struct request *request, const struct princip
         return NULL;
     }
     struct error *error =
-        directory_identify(request->app->directory, request->arena, guid, true, &identity);
+        directory_identify(app_of(request)->directory, request->arena, guid, true, &identity);
     if (!error) {
         struct principal *found = login_principal(request->arena, &identity);
         found->session = (*principal)->session;
@@ -457,37 +466,31 @@ static struct error *look_up_again(struct request *request, const struct princip
     return error;
 }
 
-/* Counts the caller, whom this call alone finds in its handler, against the rate limits. */
-static struct error *count_caller(struct request *request, const struct principal *principal)
-{
-    request->actor_id = principal->id;
-    request->principal = principal;
-    struct error *error = limits_begin(request);
-    request->limited = !error;
-    return error;
-}
-
-/* The session of the refresh token, or without one of the access token, goes on. */
-static struct error *refresh(struct request *request, struct reply *reply)
+/* Continues the session of the refresh token or, without one, that of the access token. Only this
+ * handler authenticates the caller itself, so it also counts the caller against the rate limits. */
+static struct error *refresh_caller_tokens(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
-    const struct session_client client = client_of(request);
+    const struct session_client client = get_session_client(request);
     const char *token = request_body_string(request, "refresh_token");
     const struct principal *principal;
     struct auth_tokens tokens;
     request->bearer_ignored = token != NULL;
     struct error *error =
         token ? auth_refresh_subject(app->config, app->store, request->arena, token, &principal)
-              : auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
-                            0, &principal);
+              : auth_authenticate_bearer(app->config, app->store, request->arena,
+                                         request->headers.authorization, 0, &principal);
     if (!error && !principal) {
         return error_new(request->arena, ERR_UNAUTHORIZED, NULL);
     }
     if (!error) {
-        error = count_caller(request, principal);
+        request->actor_id = principal->id;
+        request->principal = principal;
+        error = limits_begin(request);
+        request->limited = !error;
     }
     if (!error) {
-        error = look_up_again(request, &principal);
+        error = reread_directory_principal(request, &principal);
     }
     if (!error) {
         request->actor = request->subject = principal->username;
@@ -502,31 +505,23 @@ static struct error *refresh(struct request *request, struct reply *reply)
     return NULL;
 }
 
-static struct error *find_memberships(struct request *request, struct value ***items_r,
-                                      size_t *count_r)
+/* Reads the default organization of the caller's account, and whether its address is verified. */
+static struct error *read_account_state(struct request *request, struct value *record)
 {
     struct store_query *query =
-        store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
-    store_bind_integer(query, request->principal->account_id);
-    return rows_all(query, request->arena, membership_fields, items_r, count_r);
-}
-
-/* The account's own state: its default organization, and whether its address is verified. */
-static struct error *find_self(struct request *request, struct value *record)
-{
-    struct store_query *query = store_query(request->app->store, request->arena, SQL_ACCOUNTS_SELF);
+        store_query(app_of(request)->store, request->arena, SQL_ACCOUNTS_SELF);
     struct value *organization = fields_get(me_fields, record, "default_organization_id");
-    bool row, trusted = config_trusts_addresses(request->app->config);
-    store_bind_integer(query, request->principal->account_id);
+    bool row, trusted = config_trusts_email_addresses(app_of(request)->config);
+    store_bind_integer(query, app_principal(request)->account_id);
     struct error *error = store_next(query, &row);
     if (error || !row) {
         return error;
     }
-    value_set_boolean(fields_get(me_fields, record, "email_verified"),
-                      request->principal->email &&
+    field_set_boolean(fields_get(me_fields, record, "email_verified"),
+                      app_principal(request)->email &&
                           (trusted || !store_is_null(query, SQL_ACCOUNTS_SELF_EMAIL_VERIFIED_AT)));
     if (!store_is_null(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID)) {
-        value_set_integer(organization, store_integer(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID));
+        field_set_integer(organization, store_integer(query, SQL_ACCOUNTS_SELF_ORGANIZATION_ID));
     }
     return store_next(query, &row);
 }
@@ -538,32 +533,36 @@ static struct error *get_me(struct request *request, struct reply *reply)
     struct value **organizations = NULL;
     size_t count = 0, organizations_count = 0;
     for (size_t i = 0; i < PERMIT_COUNT; i++) {
-        if (permission_names[i] && principal_permits(principal, (enum permission)i)) {
+        if (permission_names[i] && authorization_permits(principal, (enum permission)i)) {
             permissions[count++] = permission_names[i];
         }
     }
     struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);
-    value_set_boolean(fields_get(me_fields, record, "email_verified"), false);
+    field_set_boolean(fields_get(me_fields, record, "email_verified"), false);
     if (principal->account_id) {
-        struct error *error = find_memberships(request, &organizations, &organizations_count);
+        struct store_query *query =
+            store_query(app_of(request)->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
+        store_bind_integer(query, principal->account_id);
+        struct error *error = rows_read_all(query, request->arena, membership_fields,
+                                            &organizations, &organizations_count);
         if (!error) {
-            error = find_self(request, record);
+            error = read_account_state(request, record);
         }
         if (error) {
             return error;
         }
     }
-    value_set_string(fields_get(me_fields, record, "id"), principal->id);
-    value_set_string(fields_get(me_fields, record, "username"), principal->username);
-    value_set_string(fields_get(me_fields, record, "email"), principal->email);
-    value_set_string(fields_get(me_fields, record, "name"), principal->name);
-    value_set_string(fields_get(me_fields, record, "kind"), principal_kind_names[principal->kind]);
+    field_set_string(fields_get(me_fields, record, "id"), principal->id);
+    field_set_string(fields_get(me_fields, record, "username"), principal->username);
+    field_set_string(fields_get(me_fields, record, "email"), principal->email);
+    field_set_string(fields_get(me_fields, record, "name"), principal->name);
+    field_set_string(fields_get(me_fields, record, "kind"), principal_kind_names[principal->kind]);
     if (principal->account_id) {
-        value_set_integer(fields_get(me_fields, record, "account_id"), principal->account_id);
+        field_set_integer(fields_get(me_fields, record, "account_id"), principal->account_id);
     }
-    value_set_records(fields_get(me_fields, record, "organizations"), organizations,
+    field_set_records(fields_get(me_fields, record, "organizations"), organizations,
                       organizations_count);
-    value_set_strings(fields_get(me_fields, record, "permissions"), permissions, count);
+    field_set_strings(fields_get(me_fields, record, "permissions"), permissions, count);
     reply_record(reply, record);
     return NULL;
 }
@@ -573,26 +572,27 @@ struct self_update {
     struct reply *reply;
 };
 
-/* Reads the caller in the same transaction, which sees the change. */
-static struct error *set_default(struct store *store, void *context)
+/* Makes the reply in the same transaction, so that it shows the change. */
+static struct error *set_default_organization(struct store *store, void *context)
 {
     const struct self_update *update = context;
     struct request *request = update->request;
     const struct value *wanted = request_body_value(request, "default_organization_id");
     struct error *error = account_set_default_organization(
-        store, request->arena, request->principal->account_id, wanted->integer);
+        store, request->arena, app_principal(request)->account_id, wanted->integer);
     return error ? error : get_me(request, update->reply);
 }
 
 static struct error *update_me(struct request *request, struct reply *reply)
 {
     struct self_update update = {request, reply};
-    request->subject = request->principal->username;
-    if (!request->principal->account_id) {
+    request->subject = app_principal(request)->username;
+    if (!app_principal(request)->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the caller is not an account");
     }
     bool wanted = request_body_value(request, "default_organization_id")->state == VALUE_SET;
-    return wanted ? store_write(request->app->store, request->arena, set_default, &update)
+    return wanted ? store_write(app_of(request)->store, request->arena, set_default_organization,
+                                &update)
                   : get_me(request, reply);
 }
 
@@ -633,14 +633,14 @@ static const enum error_id store_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT
 const struct route auth_routes[] = {
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/login",
-     .handler = login,
+     .handler = begin_login_session,
      .pool = POOL_AUTH,
      .summary = {"Войти", "Log in"},
      .essential = true,
-     .about = {"Локальный администратор, учётная запись или пользователь каталога. "
-               "Ответ на любой отказ один и тот же и занимает одно и то же время.",
-               "The local administrator, an account, or a person of the directory. "
-               "The answer to every refusal is the same, after the same time."},
+     .about = {"Входят локальный администратор, учётные записи и пользователи каталога. "
+               "Ответ при любой причине отказа одинаков и приходит через одно и то же время.",
+               "For the local administrator, accounts and directory users. Every refused login "
+               "gets the same reply after the same time, whatever the cause."},
      .body = &login_schema,
      .shape = REPLY_RECORD,
      .reply = &tokens_schema,
@@ -649,9 +649,9 @@ const struct route auth_routes[] = {
      .resource_type = "session"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/refresh",
-     .handler = refresh,
+     .handler = refresh_caller_tokens,
      .pool = POOL_DIRECTORY,
-     .summary = {"Обновить токены", "Renew the tokens"},
+     .summary = {"Обновить токены", "Refresh the tokens"},
      .essential = true,
      .about = {"Принимает токен обновления. Без тела запроса принимает действующий токен доступа, "
                "но не возвращает токен обновления. Токен обновления одноразовый: повтор в течение "
@@ -672,7 +672,7 @@ const struct route auth_routes[] = {
      .handler = get_me,
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
-     .summary = {"Узнать, кто я", "See who I am"},
+     .summary = {"Получить сведения о себе", "Get my own data"},
      .shape = REPLY_RECORD,
      .reply = &me_schema,
      .errors = store_errors},
@@ -683,7 +683,7 @@ const struct route auth_routes[] = {
      .pool = POOL_CORE,
      .summary = {"Изменить мою организацию по умолчанию", "Change my default organization"},
      .about = {"Действует для токенов, выданных при следующем входе или по токену обновления.",
-               "Applies to the tokens that the next login or refresh token returns."},
+               "Applies to tokens issued by the next login or in exchange for a refresh token."},
      .body = &update_me_schema,
      .shape = REPLY_RECORD,
      .reply = &me_schema,
@@ -695,12 +695,12 @@ const struct route auth_routes[] = {
      .handler = register_account,
      .pool = POOL_AUTH,
      .summary = {"Зарегистрироваться", "Register"},
-     .about = {"Новая учётная запись становится владельцем новой организации; `Location` указывает "
-               "на неё. Если регистрация не открыта для всех (`REGISTRATION`), нужен токен "
-               "одноразовой ссылки.",
-               "The new account owns a new organization, to which `Location` leads. Unless "
-               "registration is open to all (`REGISTRATION`), the token of a one-use link is "
-               "needed."},
+     .about =
+         {"Новая учётная запись становится владельцем новой организации; `Location` указывает "
+          "на неё. Если регистрация не открыта для всех (`REGISTRATION`), нужен токен "
+          "одноразовой ссылки.",
+          "The new account owns a new organization; `Location` is its URL. Unless registration "
+          "is open to everybody (`REGISTRATION`), the token of a one-use link is required."},
      .body = &register_schema,
      .shape = REPLY_RECORD,
      .reply = &registered_schema,
@@ -716,7 +716,7 @@ const struct route auth_routes[] = {
      .summary = {"Сменить пароль", "Change the password"},
      .essential = true,
      .about = {"Доступно только учётным записям. Завершает все сессии учётной записи, включая "
-               "текущую: войдите снова.",
+               "текущую: после смены войдите снова.",
                "For accounts only. Ends all sessions of the account, including this one: log in "
                "again."},
      .body = &change_password_schema,
@@ -726,7 +726,7 @@ const struct route auth_routes[] = {
      .resource_type = "account"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/logout",
-     .handler = logout,
+     .handler = end_own_session,
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
      .summary = {"Выйти", "Log out"},

@@ -1,4 +1,4 @@
-/* Contacts: the people and companies that an organization deals with. */
+/* Contacts: the people and companies that an organization does business with. */
 #include "auth/account.h"
 #include "base/utf8.h"
 #include "resources/resources.h"
@@ -29,12 +29,13 @@
         RECORD_LINE("position", FIELD_NULLABLE, 200, "Должность", "The position", "\"Директор\""), \
         RECORD_TEXT("notes", FIELD_NULLABLE, "Заметки", "Notes", "\"Звонить после обеда\""),       \
         RECORD_REFERENCE("owner_id", FIELD_NULLABLE, "Ответственный: учётная запись",              \
-                         "Who is in charge: an account")
+                         "The responsible member: an account")
 
 static const struct field contact_fields[] = {
     RECORD_ID,
     CONTACT_FIELDS(0),
-    /* The address once more, without its case; null where the same one was allowed twice. */
+    /* The case-folded address, which a unique index covers; null if the caller allowed a
+     * duplicate. */
     RECORD_LINE("email_unique_key", FIELD_INTERNAL, 254, "Адрес", "The address", "null"),
     RECORD_HISTORY,
     {.name = NULL},
@@ -55,22 +56,22 @@ static const struct field list_query[] = {
     LIST_SEARCH_FIELD,
     RECORD_LINE("email", 0, 254, "Адрес электронной почты", "The email address",
                 "\"petrova@example.com\""),
-    RECORD_REFERENCE("owner_id", 0, "Ответственный", "Who is in charge"),
+    RECORD_REFERENCE("owner_id", 0, "Ответственный", "The responsible member"),
     {.name = NULL},
 };
 
-static const char by_owner[] = "where.contacts.owner_id=";
+static const char owner_counter[] = "where.contacts.owner_id=";
 
-static const struct list_key keys[] = {
+static const struct list_key contact_keys[] = {
     {"id", "c.id", SQL_CONTACTS_LIST_ID, FIELD_INTEGER, LIST_SORT},
     {"name", "c.name_key", SQL_CONTACTS_LIST_NAME_KEY, FIELD_STRING, LIST_SORT},
     {"created_at", "c.created_at", SQL_CONTACTS_LIST_CREATED_AT, FIELD_TIME, LIST_SORT},
     {"email", "c.email_key", 0, FIELD_STRING, LIST_FILTER | LIST_FOLD | LIST_NARROW},
-    {"owner_id", "c.owner_id", 0, FIELD_INTEGER, LIST_FILTER, by_owner},
+    {"owner_id", "c.owner_id", 0, FIELD_INTEGER, LIST_FILTER, owner_counter},
     {.name = NULL},
 };
 
-static const struct list list = {
+static const struct list contact_list = {
     .rows = SQL_CONTACTS_LIST,
     .count = SQL_CONTACTS_COUNT,
     .counter = "contacts",
@@ -79,7 +80,7 @@ static const struct list list = {
     .search_common = SQL_CONTACTS_SEARCH_COMMON,
     .search_id = "f.id",
     .fields = contact_fields,
-    .keys = keys,
+    .keys = contact_keys,
     .id = "c.id",
     .id_index = SQL_CONTACTS_LIST_ID,
 };
@@ -90,28 +91,24 @@ static const struct schema update_schema = {"ContactUpdate", update_fields};
 
 /* --- rules ----------------------------------------------------------------------------------- */
 
-static bool duplicate_allowed(const struct record_change *change)
-{
-    return !strcasecmp(change->request->headers.allow_duplicate, "true");
-}
-
-static const char *email_key(const struct record_change *change)
+static const char *fold_contact_email(const struct record_change *change)
 {
     return utf8_fold_text(change->request->arena, record_string(change, "email"));
 }
 
-/* One address, one contact, unless that is allowed; the error names the other. */
-static struct error *check_duplicate(struct record_change *change)
+/* Returns ERR_DUPLICATE with the id of another contact that has the address, unless the header
+ * X-Allow-Duplicate permits it. */
+static struct error *check_contact_duplicate(struct record_change *change)
 {
     struct arena *arena = change->request->arena;
-    const char *key = email_key(change);
-    bool found, more, allowed = duplicate_allowed(change);
-    value_set_string(record_value(change, "email_unique_key"), allowed ? NULL : key);
+    const char *key = fold_contact_email(change);
+    bool found, more, allowed = !strcasecmp(change->request->headers.allow_duplicate, "true");
+    field_set_string(record_value(change, "email_unique_key"), allowed ? NULL : key);
     if (!key || allowed) {
         return NULL;
     }
     struct store_query *query = store_query(change->store, arena, SQL_CONTACTS_BY_EMAIL);
-    store_bind_integer(query, change->request->principal->organization_id);
+    store_bind_integer(query, app_principal(change->request)->organization_id);
     store_bind_text(query, key);
     store_bind_integer(query, record_value(change, "id")->integer);
     struct error *error = store_next(query, &found);
@@ -120,17 +117,18 @@ static struct error *check_duplicate(struct record_change *change)
     }
     int64_t other = store_integer(query, SQL_CONTACTS_BY_EMAIL_ID);
     error = store_next(query, &more);
-    return error ? error : error_about(arena, ERR_DUPLICATE, "email", FAULT_DUPLICATE, other);
+    return error ? error
+                 : error_about_object(arena, ERR_DUPLICATE, "email", FAULT_DUPLICATE, other);
 }
 
-static struct error *before_write(struct record_change *change)
+static struct error *check_contact(struct record_change *change)
 {
     record_default_owner(change, "owner_id");
-    return record_changes(change, "email") ? check_duplicate(change) : NULL;
+    return record_field_changed(change, "email") ? check_contact_duplicate(change) : NULL;
 }
 
-/* What is there to be compared and searched. */
-static void bind(const struct record_change *change, struct store_query *query)
+/* Binds the derived columns: the keys for sorting and filtering, and the text for searches. */
+static void bind_contact_keys(const struct record_change *change, struct store_query *query)
 {
     struct arena *arena = change->request->arena;
     struct buffer text = {.arena = arena};
@@ -139,27 +137,29 @@ static void bind(const struct record_change *change, struct store_query *query)
     search_add(&text, record_string(change, "phone"));
     search_add(&text, record_string(change, "company"));
     search_add_digits(&text, record_string(change, "phone"));
-    /* A search of digits and hyphens may mean these, too. */
+    /* Names and companies may contain digits too, and a search for digits must find them. */
     search_add_digits(&text, record_string(change, "name"));
     search_add_digits(&text, record_string(change, "company"));
     store_bind_text(query, utf8_fold_text(arena, record_string(change, "name")));
-    store_bind_text(query, email_key(change));
-    store_bind_text(query, text.bytes ? text.bytes : ""); /* of blanks alone there are no words */
+    store_bind_text(query, fold_contact_email(change));
+    /* The column is never null, even if all fields are blank and have no words. */
+    store_bind_text(query, text.bytes ? text.bytes : "");
 }
 
-static struct error *after_write(struct record_change *change)
+/* Defers indexing to the end of the group commit: indexing many rows together is cheaper. */
+static struct error *defer_contact_index(struct record_change *change)
 {
     store_defer(change->store, SQL_CONTACTS_INDEX);
     store_defer(change->store, SQL_CONTACTS_INDEXED);
     return NULL;
 }
 
-static struct error *before_hide(struct record_change *change)
+static struct error *refuse_contact_with_deals(struct record_change *change)
 {
     struct store_query *query =
         store_query(change->store, change->request->arena, SQL_DEALS_OF_CONTACT);
     bool found, more;
-    store_bind_integer(query, change->request->principal->organization_id);
+    store_bind_integer(query, app_principal(change->request)->organization_id);
     store_bind_integer(query, record_value(change, "id")->integer);
     struct error *error = store_next(query, &found);
     if (!error && found) {
@@ -168,13 +168,15 @@ static struct error *before_hide(struct record_change *change)
     return error || !found ? error : error_new(change->request->arena, ERR_HAS_DEALS, NULL);
 }
 
-static void tally(struct arena *arena, struct value *values, struct counter_deltas *deltas)
+static void add_contact_deltas(struct arena *arena, struct value *values,
+                               struct counter_deltas *deltas)
 {
     counter_deltas_add(deltas, "contacts", 1);
-    counter_deltas_add_id(deltas, arena, by_owner, fields_get(contact_fields, values, "owner_id"));
+    counter_deltas_add_id(deltas, arena, owner_counter,
+                          fields_get(contact_fields, values, "owner_id"));
 }
 
-static const struct record_reference references[] = {
+static const struct record_reference contact_references[] = {
     {"owner_id", SQL_MEMBERS_ROLE, FAULT_NO_SUCH_MEMBER},
     {.field = NULL},
 };
@@ -185,14 +187,14 @@ static const struct records contacts = {
     .get = SQL_CONTACTS_GET,
     .insert = SQL_CONTACTS_INSERT,
     .update = SQL_CONTACTS_UPDATE,
-    .list = &list,
-    .references = references,
-    .before_write = before_write,
-    .after_write = after_write,
-    .before_hide = before_hide,
-    .before_restore = check_duplicate,
-    .bind = bind,
-    .add_deltas = tally,
+    .list = &contact_list,
+    .references = contact_references,
+    .before_write = check_contact,
+    .after_write = defer_contact_index,
+    .before_hide = refuse_contact_with_deals,
+    .before_restore = check_contact_duplicate,
+    .bind = bind_contact_keys,
+    .add_deltas = add_contact_deltas,
 };
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -200,22 +202,32 @@ static const struct records contacts = {
 #define PATH "/api/v1/contacts"
 
 static const enum error_id write_errors[] = {RECORD_ERRORS, ERR_DUPLICATE, ERR_COUNT};
-static const enum error_id hide_errors[] = {RECORD_ERRORS, ERR_HAS_DEALS, ERR_COUNT};
+static const enum error_id delete_errors[] = {RECORD_ERRORS, ERR_HAS_DEALS, ERR_COUNT};
 
 static const struct field write_headers[] = {
     {.name = "X-Allow-Duplicate",
      .type = FIELD_BOOLEAN,
-     .about = {"Второй контакт с тем же адресом допустим",
-               "That a second contact with the same address is meant"},
+     .about = {"Допустить второй контакт с тем же адресом",
+               "Permits a second contact with the same address"},
      .example = "true"},
     {.name = NULL},
 };
 
 const struct route contacts_routes[] = {
-    RECORDS_ROUTES(&contacts, PATH, "contact", &contact_schema, list_query, &create_schema,
-                   write_errors, hide_errors, write_errors, write_headers, "контактов", "contacts",
-                   "контакт", "a contact"),
-    RECORDS_UPDATE_ROUTE(&contacts, PATH, "contact", &contact_schema, &update_schema, write_errors,
-                         write_headers, "контакт", "a contact"),
+    {RECORDS_LIST_ROW(&contacts, PATH, &contact_schema),
+     .summary = {"Получить список контактов", "List the contacts"}, .query = list_query},
+    {RECORDS_GET_ROW(&contacts, PATH, &contact_schema),
+     .summary = {"Получить контакт", "Get a contact"}},
+    {RECORDS_CREATE_ROW(&contacts, PATH, "contact", &contact_schema),
+     .summary = {"Создать контакт", "Create a contact"}, .headers = write_headers,
+     .body = &create_schema, .errors = write_errors},
+    {RECORDS_UPDATE_ROW(&contacts, PATH, "contact", &contact_schema),
+     .summary = {"Изменить контакт", "Change a contact"}, .headers = write_headers,
+     .body = &update_schema, .errors = write_errors},
+    {RECORDS_DELETE_ROW(&contacts, PATH, "contact"),
+     .summary = {"Удалить контакт", "Delete a contact"}, .errors = delete_errors},
+    {RECORDS_RESTORE_ROW(&contacts, PATH, "contact", &contact_schema),
+     .summary = {"Восстановить контакт", "Restore a contact"}, .headers = write_headers,
+     .errors = write_errors},
     {.pattern = NULL},
 };

@@ -1,11 +1,12 @@
-/* Containers: places of the directory that, unlike organizational units, carry no policies. */
+/* Containers: directory entries that hold other entries and, unlike organizational units, cannot
+ * have group policies. */
 #include "resources/resources.h"
 #include "rest/entries.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
 #define CONTAINER_NAME(flags_)                                                                     \
-    ENTRY_NAME("cn", flags_, "Название; им назван объект", "The name; the entry is named by it",   \
+    ENTRY_NAME("cn", flags_, "Название (RDN объекта)", "The name (the RDN of the entry)",          \
                "\"Archive\"")
 
 static const struct field container_fields[] = {
@@ -53,9 +54,20 @@ static const struct entries containers = {
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+#define PATH "/api/v1/containers"
+
 const struct route containers_routes[] = {
-    ENTRIES_ROUTES(&containers, "/api/v1/containers", "cn", "container", &container_schema,
-                   &create_schema, &update_schema, entries_create_errors, entries_update_errors,
-                   "контейнеров", "containers", "контейнер", "a container"),
+    {ENTRIES_LIST_ROW(&containers, PATH, &container_schema),
+     .summary = {"Получить список контейнеров", "List the containers"}},
+    {ENTRIES_GET_ROW(&containers, PATH "/{cn}", &container_schema),
+     .summary = {"Получить контейнер", "Get a container"}},
+    {ENTRIES_CREATE_ROW(&containers, PATH, "container", &container_schema),
+     .summary = {"Создать контейнер", "Create a container"}, .body = &create_schema,
+     .errors = entries_create_errors},
+    {ENTRIES_UPDATE_ROW(&containers, PATH "/{cn}", "container", &container_schema),
+     .summary = {"Изменить или переместить контейнер", "Change or move a container"},
+     .body = &update_schema, .errors = entries_update_errors},
+    {ENTRIES_DELETE_ROW(&containers, PATH "/{cn}", "container"),
+     .summary = {"Удалить контейнер", "Delete a container"}},
     {.pattern = NULL},
 };

@@ -1,4 +1,4 @@
-/* Deals: what an organization hopes to sell, from the first talk to won or lost, and closed. */
+/* Deals: the sales of an organization, with a status from NEW to CLOSED. */
 #include "base/arena.h"
 #include "resources/resources.h"
 #include "rest/activities.h"
@@ -11,18 +11,21 @@ enum {
     LOST_REASON_MAX = 1000,
 };
 
-#define AMOUNT_MAX 999999999999 /* in minor units: nine million deals of it can be added up */
+/* In minor units. The sum of nine million such amounts fits an int64_t. */
+#define AMOUNT_MAX 999999999999
 
 /* --- statuses -------------------------------------------------------------------------------- */
 
-static const char new[] = "NEW", in_progress[] = "IN_PROGRESS", won[] = "WON", lost[] = "LOST",
-                  closed[] = "CLOSED";
+static const char status_new[] = "NEW", status_in_progress[] = "IN_PROGRESS", status_won[] = "WON",
+                  status_lost[] = "LOST", status_closed[] = "CLOSED";
 
-static const char *const statuses[] = {new, in_progress, won, lost, closed, NULL};
+static const char *const deal_statuses[] = {status_new,  status_in_progress, status_won,
+                                            status_lost, status_closed,      NULL};
 
-static const struct record_step steps[] = {
-    {new, in_progress}, {in_progress, won}, {in_progress, lost},
-    {won, closed},      {lost, closed},     {.from = NULL},
+static const struct record_transition deal_steps[] = {
+    {status_new, status_in_progress},  {status_in_progress, status_won},
+    {status_in_progress, status_lost}, {status_won, status_closed},
+    {status_lost, status_closed},      {.from = NULL},
 };
 
 /* --- field maps ------------------------------------------------------------------------------ */
@@ -38,23 +41,23 @@ static const struct record_step steps[] = {
     }
 
 #define DEAL_STATUS(flags_)                                                                        \
-    RECORD_CHOICE("status", flags_, statuses, "Статус", "The status", "\"NEW\"")
+    RECORD_CHOICE("status", flags_, deal_statuses, "Статус", "The status", "\"NEW\"")
 
 #define DEAL_CONTACT(flags_) RECORD_REFERENCE("contact_id", flags_, "Контакт", "The contact")
 
 #define DEAL_OWNER(flags_)                                                                         \
     RECORD_REFERENCE("owner_id", flags_, "Ответственный: учётная запись",                          \
-                     "Who is in charge: an account")
+                     "The responsible member: an account")
 
 #define DEAL_REST                                                                                  \
     RECORD_TEXT("description", FIELD_NULLABLE, "Описание", "The description", "null"),             \
         RECORD_DATE("expected_close_date", FIELD_NULLABLE, "Ожидаемая дата закрытия",              \
-                    "When it is expected to close")
+                    "The expected closing date")
 
 #define DEAL_LOST_REASON                                                                           \
     {                                                                                              \
         .name = "lost_reason", .type = FIELD_STRING, .flags = FIELD_NULLABLE, .min = 1,            \
-        .max = LOST_REASON_MAX, .about = {"Почему проиграна", "Why it was lost"},                  \
+        .max = LOST_REASON_MAX, .about = {"Причина проигрыша", "Why the deal was lost"},           \
         .example = "\"Дорого\""                                                              \
     }
 
@@ -63,12 +66,12 @@ static const struct field deal_fields[] = {
     DEAL_TITLE(0),
     DEAL_AMOUNT,
     DEAL_STATUS(0),
-    RECORD_CHOICE("outcome", FIELD_INTERNAL, statuses, "Исход", "The outcome", "null"),
+    RECORD_CHOICE("outcome", FIELD_INTERNAL, deal_statuses, "Исход", "The outcome", "null"),
     DEAL_CONTACT(FIELD_NULLABLE),
     DEAL_OWNER(FIELD_NULLABLE),
     DEAL_REST,
     DEAL_LOST_REASON,
-    RECORD_TIME("closed_at", FIELD_NULLABLE, "Время закрытия", "When it was closed"),
+    RECORD_TIME("closed_at", FIELD_NULLABLE, "Время закрытия", "When the deal was closed"),
     RECORD_HISTORY,
     {.name = NULL},
 };
@@ -97,25 +100,26 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-static const char by_status[] = "where.deals.status=", by_owner[] = "where.deals.owner_id=";
+static const char status_counter[] = "where.deals.status=",
+                  owner_counter[] = "where.deals.owner_id=";
 
-static const struct list_key keys[] = {
+static const struct list_key deal_keys[] = {
     {"id", "d.id", SQL_DEALS_LIST_ID, FIELD_INTEGER, LIST_SORT},
     {"amount", "d.amount", SQL_DEALS_LIST_AMOUNT, FIELD_INTEGER, LIST_SORT},
     {"expected_close_date", "d.close_key", SQL_DEALS_LIST_CLOSE_KEY, FIELD_STRING, LIST_SORT},
     {"created_at", "d.created_at", SQL_DEALS_LIST_CREATED_AT, FIELD_TIME, LIST_SORT},
-    {"status", "d.status", 0, FIELD_STRING, LIST_FILTER, by_status},
+    {"status", "d.status", 0, FIELD_STRING, LIST_FILTER, status_counter},
     {"contact_id", "d.contact_id", 0, FIELD_INTEGER, LIST_FILTER | LIST_NARROW},
-    {"owner_id", "d.owner_id", 0, FIELD_INTEGER, LIST_FILTER, by_owner},
+    {"owner_id", "d.owner_id", 0, FIELD_INTEGER, LIST_FILTER, owner_counter},
     {.name = NULL},
 };
 
-static const struct list list = {
+static const struct list deal_list = {
     .rows = SQL_DEALS_LIST,
     .count = SQL_DEALS_COUNT,
     .counter = "deals",
     .fields = deal_fields,
-    .keys = keys,
+    .keys = deal_keys,
     .id = "d.id",
     .id_index = SQL_DEALS_LIST_ID,
 };
@@ -127,45 +131,49 @@ static const struct schema status_schema = {"DealStatus", status_fields};
 
 /* --- rules ----------------------------------------------------------------------------------- */
 
-static bool is(const char *text, const char *other)
+/* True if `text` is not NULL and equals `other`. */
+static bool equals_status(const char *text, const char *other)
 {
     return text && !strcmp(text, other);
 }
 
-static struct error *before_write(struct record_change *change)
+static struct error *check_deal(struct record_change *change)
 {
     struct value *amount = record_value(change, "amount");
     record_default_owner(change, "owner_id");
     if (!change->before) {
-        value_set_string(record_value(change, "status"), new);
+        field_set_string(record_value(change, "status"), status_new);
     }
     if (amount->state == VALUE_ABSENT) {
-        value_set_integer(amount, 0);
+        field_set_integer(amount, 0);
     }
-    bool for_nothing = is(record_string(change, "outcome"), won) && amount->integer == 0;
-    return for_nothing ? error_field(change->request->arena, "amount", FAULT_NOT_POSITIVE, NULL)
-                       : NULL;
+    bool unpaid_win =
+        equals_status(record_string(change, "outcome"), status_won) && amount->integer == 0;
+    return unpaid_win ? error_field(change->request->arena, "amount", FAULT_NOT_POSITIVE, NULL)
+                      : NULL;
 }
 
-/* Every change of the status leaves an activity. */
-static struct error *after_write(struct record_change *change)
+/* Adds an activity for each change of the status. */
+static struct error *add_status_activity(struct record_change *change)
 {
-    return change->before && record_changes(change, "status")
-               ? activity_insert_status_change(change,
-                                               fields_string(deal_fields, change->before, "status"),
-                                               record_string(change, "status"))
+    return change->before && record_field_changed(change, "status")
+               ? activities_insert_status_change(
+                     change, fields_string(deal_fields, change->before, "status"),
+                     record_string(change, "status"))
                : NULL;
 }
 
-static void tally(struct arena *arena, struct value *values, struct counter_deltas *deltas)
+static void add_deal_deltas(struct arena *arena, struct value *values,
+                            struct counter_deltas *deltas)
 {
     const char *status = fields_string(deal_fields, values, "status");
     const char *outcome = fields_string(deal_fields, values, "outcome");
     counter_deltas_add(deltas, "deals", 1);
-    counter_deltas_add(deltas, arena_format(arena, "%s%s", by_status, status), 1);
-    counter_deltas_add_id(deltas, arena, by_owner, fields_get(deal_fields, values, "owner_id"));
-    bool open = is(status, new) || is(status, in_progress);
-    if (open || is(status, closed)) {
+    counter_deltas_add(deltas, arena_format(arena, "%s%s", status_counter, status), 1);
+    counter_deltas_add_id(deltas, arena, owner_counter,
+                          fields_get(deal_fields, values, "owner_id"));
+    bool open = equals_status(status, status_new) || equals_status(status, status_in_progress);
+    if (open || equals_status(status, status_closed)) {
         counter_deltas_add(deltas, arena_format(arena, "deals.%s", status), 1);
     }
     if (outcome) {
@@ -177,7 +185,7 @@ static void tally(struct arena *arena, struct value *values, struct counter_delt
     }
 }
 
-static const struct record_reference references[] = {
+static const struct record_reference deal_references[] = {
     {"contact_id", SQL_CONTACTS_VISIBLE, FAULT_NO_SUCH_OBJECT},
     {"owner_id", SQL_MEMBERS_ROLE, FAULT_NO_SUCH_MEMBER},
     {.field = NULL},
@@ -189,40 +197,40 @@ static const struct records deals = {
     .get = SQL_DEALS_GET,
     .insert = SQL_DEALS_INSERT,
     .update = SQL_DEALS_UPDATE,
-    .list = &list,
-    .references = references,
-    .before_write = before_write,
-    .after_write = after_write,
-    .add_deltas = tally,
+    .list = &deal_list,
+    .references = deal_references,
+    .before_write = check_deal,
+    .after_write = add_status_activity,
+    .add_deltas = add_deal_deltas,
 };
 
-/* --- the status ------------------------------------------------------------------------------ */
+/* --- change of the status -------------------------------------------------------------------- */
 
-static struct error *apply_status(struct record_change *change)
+static struct error *apply_deal_status(struct record_change *change)
 {
     const struct request *request = change->request;
     const char *status = request_body_string(request, "status");
     const char *reason = request_body_string(request, "lost_reason");
-    struct error *error = record_check_step(change, steps, status);
+    struct error *error = record_check_transition(change, deal_steps, status);
     if (error) {
         return error;
     }
-    value_set_string(record_value(change, "status"), status);
-    if (is(status, won) || is(status, lost)) {
-        value_set_string(record_value(change, "outcome"), status);
-        value_set_string(record_value(change, "lost_reason"), reason);
+    field_set_string(record_value(change, "status"), status);
+    if (equals_status(status, status_won) || equals_status(status, status_lost)) {
+        field_set_string(record_value(change, "outcome"), status);
+        field_set_string(record_value(change, "lost_reason"), reason);
     }
-    if (is(status, closed)) {
-        value_set_integer(record_value(change, "closed_at"), change->now);
+    if (equals_status(status, status_closed)) {
+        field_set_integer(record_value(change, "closed_at"), change->now);
     }
-    return reason && !is(status, lost)
-               ? error_field(request->arena, "lost_reason", FAULT_ONLY_WITH, lost)
+    return reason && !equals_status(status, status_lost)
+               ? error_field(request->arena, "lost_reason", FAULT_ONLY_WITH, status_lost)
                : NULL;
 }
 
-static struct error *change_status(struct request *request, struct reply *reply)
+static struct error *change_deal_status(struct request *request, struct reply *reply)
 {
-    return records_apply(request, reply, apply_status);
+    return records_apply(request, reply, apply_deal_status);
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -232,17 +240,25 @@ static struct error *change_status(struct request *request, struct reply *reply)
 static const enum error_id status_errors[] = {RECORD_ERRORS, ERR_INVALID_TRANSITION, ERR_COUNT};
 
 const struct route deals_routes[] = {
-    RECORDS_ROUTES(&deals, PATH, "deal", &deal_schema, list_query, &create_schema, records_errors,
-                   records_errors, records_restore_errors, NULL, "сделок", "deals", "сделку",
-                   "a deal"),
-    RECORDS_UPDATE_ROUTE(&deals, PATH, "deal", &deal_schema, &update_schema, records_errors, NULL,
-                         "сделку", "a deal"),
-    {RECORDS_ROW(&deals, METHOD_POST, PATH "/{id}/status", change_status, PERMIT_UPDATE),
+    {RECORDS_LIST_ROW(&deals, PATH, &deal_schema),
+     .summary = {"Получить список сделок", "List the deals"}, .query = list_query},
+    {RECORDS_GET_ROW(&deals, PATH, &deal_schema), .summary = {"Получить сделку", "Get a deal"}},
+    {RECORDS_CREATE_ROW(&deals, PATH, "deal", &deal_schema),
+     .summary = {"Создать сделку", "Create a deal"}, .body = &create_schema,
+     .errors = records_errors},
+    {RECORDS_UPDATE_ROW(&deals, PATH, "deal", &deal_schema),
+     .summary = {"Изменить сделку", "Change a deal"}, .body = &update_schema,
+     .errors = records_errors},
+    {RECORDS_DELETE_ROW(&deals, PATH, "deal"), .summary = {"Удалить сделку", "Delete a deal"},
+     .errors = records_errors},
+    {RECORDS_RESTORE_ROW(&deals, PATH, "deal", &deal_schema),
+     .summary = {"Восстановить сделку", "Restore a deal"}, .errors = records_restore_errors},
+    {RECORDS_ROW(&deals, METHOD_POST, PATH "/{id}/status", change_deal_status, PERMIT_UPDATE),
      .summary = {"Сменить статус сделки", "Change the status of a deal"},
-     .about =
-         {"`NEW` → `IN_PROGRESS` → `WON` или `LOST` → `CLOSED`; выигрыш требует суммы больше нуля.",
-          "`NEW` → `IN_PROGRESS` → `WON` or `LOST` → `CLOSED`; winning needs an amount above "
-          "zero."},
+     .about = {"`NEW` → `IN_PROGRESS` → `WON` или `LOST` → `CLOSED`; для `WON` сумма должна быть "
+               "больше нуля.",
+               "`NEW` → `IN_PROGRESS` → `WON` or `LOST` → `CLOSED`; `WON` requires an amount above "
+               "zero."},
      .body = &status_schema, .shape = REPLY_RECORD, .reply = &deal_schema, .versioned = true,
      .errors = status_errors, .action = "change_deal_status", .resource_type = "deal",
      .resource = "id"},

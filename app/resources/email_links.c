@@ -1,7 +1,7 @@
 /*
- * Email links: proofs of email addresses. The local administrator issues one-use links and confirms
- * addresses; an account proves its own address by a link. A member of an organization never gets a
- * link: it would prove somebody else's address.
+ * Email links: verification of email addresses. The local administrator issues one-use links and
+ * confirms addresses; an account verifies its own address with a link. No call gives a link to a
+ * member of an organization, who could use it to verify the address of another person.
  */
 #include "auth/email_link.h"
 #include "base/arena.h"
@@ -30,7 +30,8 @@
         .example = "\"9b1c0e…\""                                                                 \
     }
 
-#define LINK_EXPIRES TIME_FIELD("expires_at", "Срок действия", "When the link expires")
+#define LINK_EXPIRES                                                                               \
+    TIME_FIELD("expires_at", "Время, когда истекает срок действия", "When the link expires")
 
 static const struct field issue_fields[] = {ACCOUNT_EMAIL(FIELD_REQUIRED), {.name = NULL}};
 
@@ -53,9 +54,6 @@ static const struct field verify_fields[] = {
 
 static const struct field page_query[] = {QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), {.name = NULL}};
 
-static const struct schema issue_schema = {"EmailLinkIssue", issue_fields};
-static const struct schema issued_schema = {"EmailLinkIssued", issued_fields};
-static const struct schema link_schema = {"EmailLink", link_fields};
 static const struct field confirm_fields[] = {
     {.name = "account_id",
      .type = FIELD_INTEGER,
@@ -67,6 +65,9 @@ static const struct field confirm_fields[] = {
     {.name = NULL},
 };
 
+static const struct schema issue_schema = {"EmailLinkIssue", issue_fields};
+static const struct schema issued_schema = {"EmailLinkIssued", issued_fields};
+static const struct schema link_schema = {"EmailLink", link_fields};
 static const struct schema confirm_schema = {"EmailConfirm", confirm_fields};
 static const struct schema verify_schema = {"EmailVerify", verify_fields};
 
@@ -74,7 +75,7 @@ static const struct schema verify_schema = {"EmailVerify", verify_fields};
 
 #define LINKS "/api/v1/accounts/invitations"
 
-static struct error *issue_link(struct request *request, struct reply *reply)
+static struct error *issue_one_use_link(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
     struct email_link link = {.email = request_body_string(request, "email")};
@@ -87,18 +88,18 @@ static struct error *issue_link(struct request *request, struct reply *reply)
         return error;
     }
     struct value *record = arena_array(request->arena, fields_count(issued_fields), sizeof *record);
-    value_set_integer(fields_get(issued_fields, record, "id"), link.id);
-    value_set_string(fields_get(issued_fields, record, "email"), link.email);
-    value_set_string(fields_get(issued_fields, record, "token"), link.token);
-    value_set_integer(fields_get(issued_fields, record, "expires_at"), link.expires_ms);
+    field_set_integer(fields_get(issued_fields, record, "id"), link.id);
+    field_set_string(fields_get(issued_fields, record, "email"), link.email);
+    field_set_string(fields_get(issued_fields, record, "token"), link.token);
+    field_set_integer(fields_get(issued_fields, record, "expires_at"), link.expires_ms);
     reply_created(request, reply, LINKS, arena_format(request->arena, "%" PRId64, link.id));
     reply_record(reply, record);
     return NULL;
 }
 
-static struct error *list_links(struct request *request, struct reply *reply)
+static struct error *list_unused_links(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     int64_t now = clock_wall_ms(), total, skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
     struct value **items;
@@ -107,11 +108,11 @@ static struct error *list_links(struct request *request, struct reply *reply)
     store_bind_integer(query, now);
     store_bind_integer(query, limit);
     store_bind_integer(query, skip);
-    struct error *error = rows_all(query, request->arena, link_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, link_fields, &items, &count);
     if (!error) {
         query = store_query(store, request->arena, SQL_EMAIL_LINKS_COUNT);
         store_bind_integer(query, now);
-        error = rows_number(query, &total);
+        error = rows_read_number(query, &total);
     }
     if (!error) {
         reply_list(reply, items, count, total, skip, limit);
@@ -119,9 +120,9 @@ static struct error *list_links(struct request *request, struct reply *reply)
     return error;
 }
 
-/* A query about the link that the path names. */
-static struct store_query *link_query(struct store *store, const struct request *request,
-                                      enum sql_statement statement)
+/* Begins a statement about the link that the path names. */
+static struct store_query *query_link_in_path(struct store *store, const struct request *request,
+                                              enum sql_statement statement)
 {
     struct store_query *query = store_query(store, request->arena, statement);
     store_bind_integer(query, clock_wall_ms());
@@ -129,11 +130,12 @@ static struct store_query *link_query(struct store *store, const struct request 
     return query;
 }
 
-static struct error *get_link(struct request *request, struct reply *reply)
+static struct error *get_unused_link(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = rows_one(link_query(request->app->store, request, SQL_EMAIL_LINKS_GET),
-                                   request->arena, link_fields, &values);
+    struct error *error =
+        rows_read_one(query_link_in_path(app_of(request)->store, request, SQL_EMAIL_LINKS_GET),
+                      request->arena, link_fields, &values);
     if (!error && !values) {
         error = error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
@@ -143,26 +145,27 @@ static struct error *get_link(struct request *request, struct reply *reply)
     return error;
 }
 
-static struct error *delete_link(struct store *store, void *context)
+static struct error *delete_email_link(struct store *store, void *context)
 {
     const struct request *request = context;
-    struct store_query *query = link_query(store, request, SQL_EMAIL_LINKS_DELETE);
+    struct store_query *query = query_link_in_path(store, request, SQL_EMAIL_LINKS_DELETE);
     struct error *error = store_execute(query);
     return error || store_changes(query) ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
-static struct error *withdraw_link(struct request *request, struct reply *reply)
+static struct error *withdraw_email_link(struct request *request, struct reply *reply)
 {
-    struct error *error = store_write(request->app->store, request->arena, delete_link, request);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, delete_email_link, request);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
 
-/* --- proofs ---------------------------------------------------------------------------------- */
+/* --- verification of addresses --------------------------------------------------------------- */
 
-static struct error *confirm(struct store *store, void *context)
+static struct error *verify_email_of_account(struct store *store, void *context)
 {
     const struct request *request = context;
     return account_verify_email(
@@ -173,19 +176,21 @@ static struct error *confirm_email(struct request *request, struct reply *reply)
 {
     request->subject = arena_format(request->arena, "%" PRId64,
                                     request_body_value(request, "account_id")->integer);
-    struct error *error = store_write(request->app->store, request->arena, confirm, request);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, verify_email_of_account, request);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
 
-/* Uses the account's current address, not the one in the token. */
-static struct error *verify(struct store *store, void *context)
+/* Uses the link for the current address of the account, which may have changed since the token was
+ * issued. */
+static struct error *verify_email_by_link(struct store *store, void *context)
 {
     const struct request *request = context;
     struct account *account = NULL;
-    int64_t id = request->principal->account_id, now = clock_wall_ms();
+    int64_t id = app_principal(request)->account_id, now = clock_wall_ms();
     struct error *error = account_get(store, request->arena, id, &account);
     if (error) {
         return error;
@@ -200,13 +205,14 @@ static struct error *verify(struct store *store, void *context)
 
 static struct error *verify_email(struct request *request, struct reply *reply)
 {
-    request->subject = request->principal->username;
-    if (!request->principal->account_id) {
+    request->subject = app_principal(request)->username;
+    if (!app_principal(request)->account_id) {
         return error_new(request->arena, ERR_FORBIDDEN, "the caller is not an account");
     }
-    struct error *error = store_write(request->app->store, request->arena, verify, request);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, verify_email_by_link, request);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
@@ -234,7 +240,7 @@ static const enum error_id verify_errors[] = {ERR_FORBIDDEN, ERR_LINK_INVALID,
 const struct route email_links_routes[] = {
     {.method = METHOD_POST,
      .pattern = LINKS,
-     .handler = issue_link,
+     .handler = issue_one_use_link,
      .permission = PERMIT_ADDRESSES,
      .pool = POOL_CORE,
      .summary = {"Выдать одноразовую ссылку", "Issue a one-use link"},
@@ -243,9 +249,9 @@ const struct route email_links_routes[] = {
           "для "
           "существующей учётной записи (`/auth/verify-email`). Новая ссылка заменяет прежнюю. С "
           "`REGISTRATION=closed` ссылки выдаёт только командная строка.",
-          "The token is valid for 7 days and proves the address: in a registration "
+          "The token is valid for 7 days and verifies the address: in a registration "
           "(`invitation_token`) or for an existing account (`/auth/verify-email`). A new link "
-          "replaces the old one. With `REGISTRATION=closed` only the command line issues "
+          "replaces the previous one. With `REGISTRATION=closed` only the command line issues "
           "links."},
      .body = &issue_schema,
      .shape = REPLY_RECORD,
@@ -257,7 +263,7 @@ const struct route email_links_routes[] = {
      .resource_type = "email_link"},
     {.method = METHOD_GET,
      .pattern = LINKS,
-     .handler = list_links,
+     .handler = list_unused_links,
      .permission = PERMIT_ADDRESSES,
      .pool = POOL_CORE,
      .summary = {"Получить неиспользованные ссылки", "List the unused links"},
@@ -268,7 +274,7 @@ const struct route email_links_routes[] = {
     {.method = METHOD_GET,
      .pattern = LINKS "/{link_id}",
      .path = path_fields,
-     .handler = get_link,
+     .handler = get_unused_link,
      .permission = PERMIT_ADDRESSES,
      .pool = POOL_CORE,
      .summary = {"Получить ссылку без токена", "Get a link without its token"},
@@ -278,7 +284,7 @@ const struct route email_links_routes[] = {
     {.method = METHOD_DELETE,
      .pattern = LINKS "/{link_id}",
      .path = path_fields,
-     .handler = withdraw_link,
+     .handler = withdraw_email_link,
      .permission = PERMIT_ADDRESSES,
      .pool = POOL_CORE,
      .summary = {"Отозвать ссылку", "Withdraw a link"},
@@ -294,7 +300,7 @@ const struct route email_links_routes[] = {
      .summary = {"Подтвердить адрес учётной записи", "Confirm the address of an account"},
      .about =
          {"Подтверждайте, только если знаете, что учётная запись принадлежит владельцу адреса.",
-          "Confirm only if you know that the account belongs to the owner of the address."},
+          "Confirm only if you know that the account belongs to the holder of the address."},
      .body = &confirm_schema,
      .shape = REPLY_NOTHING,
      .errors = one_errors,

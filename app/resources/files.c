@@ -1,6 +1,6 @@
 /*
- * Files: documents of an organization, or of a principal who has none. A file is a row of the
- * database and an object of the storage; files/catalog.h says how the two are kept in step.
+ * Files: documents of an organization, or of a principal without an organization. A file is a row
+ * in the database and an object in the storage; files/catalog.h describes how they stay consistent.
  */
 #include "auth/principal.h"
 #include "base/arena.h"
@@ -39,7 +39,7 @@ static const struct field info_fields[] = {
     FILE_TAGS,         {.name = NULL},
 };
 
-/* The same without an address: it stands beside. */
+/* The file's information in the reply to an upload. It has no URL: that is a field of the reply. */
 static const struct field uploaded_info_fields[] = {
     FILE_NAME("name"), FILE_SIZE_OF("size"), FILE_MODIFIED, FILE_TYPE_OF,
     FILE_ETAG,         FILE_METADATA,        FILE_SHA256,   {.name = NULL},
@@ -55,7 +55,7 @@ static const struct field uploaded_fields[] = {
     {.name = "file_info",
      .type = FIELD_RECORD,
      .fields = uploaded_info_fields,
-     .about = {"Сведения о файле", "What is known of the file"},
+     .about = {"Сведения о файле", "Information about the file"},
      .example = FILE_INFO_EXAMPLE},
     {.name = NULL},
 };
@@ -69,11 +69,11 @@ static const struct field download_fields[] = {
     {.name = "file_info",
      .type = FIELD_RECORD,
      .fields = download_info_fields,
-     .about = {"Сведения о файле", "What is known of the file"},
+     .about = {"Сведения о файле", "Information about the file"},
      .example = FILE_INFO_EXAMPLE},
     {.name = "expires_in",
      .type = FIELD_INTEGER,
-     .about = {"Сколько секунд действует адрес", "For how many seconds the address is good"},
+     .about = {"Срок действия ссылки, секунды", "The lifetime of the URL in seconds"},
      .example = "300"},
     {.name = NULL},
 };
@@ -88,17 +88,18 @@ static const struct field result_fields[] = {
     FILE_NAME("name"),
     {.name = "deleted",
      .type = FIELD_BOOLEAN,
-     .about = {"Файл удалён", "The file was deleted"},
+     .about = {"Файл удалён", "True if the file was deleted"},
      .example = "true"},
     {.name = "code",
      .type = FIELD_STRING,
      .flags = FIELD_NULLABLE,
-     .about = {"Код ошибки, если нет", "The code of the error, if not"},
+     .about = {"Код ошибки, если файл не удалён", "The error code if the file was not deleted"},
      .example = "null"},
     {.name = "error",
      .type = FIELD_STRING,
      .flags = FIELD_NULLABLE,
-     .about = {"Что не так, для людей", "What is wrong, for people"},
+     .about = {"Сообщение об ошибке, если файл не удалён",
+               "The error message if the file was not deleted"},
      .example = "null"},
     {.name = NULL},
 };
@@ -106,12 +107,13 @@ static const struct field result_fields[] = {
 static const struct field results_fields[] = {
     {.name = "deleted",
      .type = FIELD_INTEGER,
-     .about = {"Сколько файлов удалено", "How many files were deleted"},
+     .about = {"Число удалённых файлов", "The number of deleted files"},
      .example = "1"},
     {.name = "results",
      .type = FIELD_RECORDS,
      .fields = result_fields,
-     .about = {"Что стало с каждым, в том же порядке", "What became of each, in the same order"},
+     .about = {"Результат для каждого файла, в порядке запроса",
+               "The result for each file, in the order of the request"},
      .example = "[{\"name\":\"20260906_123456_9f86d081884c7d659a2feaa0c55ad015.txt\","
                 "\"deleted\":true,\"code\":null,\"error\":null}]"},
     {.name = NULL},
@@ -136,7 +138,8 @@ static const struct field tags_fields[] = {
      .min = 1,
      .max = FILE_TAG_MAX,
      .items_max = FILE_TAGS_MAX,
-     .about = {"Теги, все вместо прежних", "The tags, all of them in place of those before"},
+     .about = {"Все теги файла; они заменяют прежние",
+               "All tags of the file; they replace the previous ones"},
      .example = "[\"договор\", \"2026\"]"},
     {.name = NULL},
 };
@@ -145,12 +148,13 @@ static const struct field content_query[] = {
     {.name = "expires",
      .type = FIELD_STRING,
      .max = 2000,
-     .about = {"До какого времени действует адрес", "Until when the address is good"},
+     .about = {"Когда истекает ссылка, секунды с 1970 года",
+               "When the URL expires, in seconds since 1970"},
      .example = "\"1788698396\""},
     {.name = "signature",
      .type = FIELD_STRING,
      .max = 2000,
-     .about = {"Подпись адреса", "The signature of the address"},
+     .about = {"Подпись ссылки", "The signature of the URL"},
      .example = "\"5f70bf18\""},
     {.name = NULL},
 };
@@ -163,52 +167,47 @@ static const struct schema names_schema = {"FileNames", names_fields};
 static const struct schema results_schema = {"FilesDeleted", results_fields};
 static const struct schema tags_schema = {"FileTags", tags_fields, .bare = true};
 
-/* The file that the path names. */
-static struct error *find_named(const struct request *request, struct catalog_file *file_r)
+/* Finds the file that the path names. */
+static struct error *find_file_in_path(const struct request *request, struct catalog_file *file_r)
 {
     return file_scope_find(request, request_path_value(request, "name"), file_r);
 }
 
-static struct value *new_record(const struct request *request, const struct field *map)
+static struct value *new_file_record(const struct request *request, const struct field *map)
 {
     return arena_array(request->arena, fields_count(map), sizeof(struct value));
 }
 
-static void set_message(const struct request *request, const struct field *map,
-                        struct value *record, const char *ru, const char *en)
+static void set_file_message(const struct request *request, const struct field *map,
+                             struct value *record, const char *ru, const char *en)
 {
-    value_set_string(fields_get(map, record, "message"),
+    field_set_string(fields_get(map, record, "message"),
                      request->language == LANGUAGE_EN ? en : ru);
 }
 
 /* --- upload ---------------------------------------------------------------------------------- */
 
-/* YYYYMMDD_HHMMSS_<random>.<ext>, in UTC: nobody guesses it, and no two are the same. */
-static const char *new_name(struct arena *arena, int64_t wall_ms, const char *extension)
+/* Returns YYYYMMDD_HHMMSS_<random>.<ext>, in UTC: a unique name that cannot be guessed. */
+static const char *generate_file_name(struct arena *arena, int64_t wall_ms, const char *extension)
 {
     struct tm parts;
     char text[TIME_SIZE];
     time_t seconds = (time_t)(wall_ms / MS_PER_S);
     if (!gmtime_r(&seconds, &parts) || !strftime(text, sizeof text, "%Y%m%d_%H%M%S", &parts)) {
-        abort(); /* a clock beyond all years */
+        abort(); /* the clock is set to a year that gmtime_r() cannot represent */
     }
     return arena_format(arena, "%s_%s.%s", text, random_hex(arena, NAME_RANDOM_BYTES), extension);
 }
 
-/* The organization that the file belongs to; 0: none. */
-static int64_t organization_of(const struct request *request)
-{
-    return request->principal ? request->principal->organization_id : 0;
-}
-
-static struct catalog_file new_file(const struct request *request, const struct upload *upload)
+static struct catalog_file describe_new_file(const struct request *request,
+                                             const struct upload *upload)
 {
     int64_t now = clock_wall_ms();
     return (struct catalog_file){
         .scope = file_scope_of(request),
-        .organization_id = organization_of(request),
-        .name = new_name(request->arena, now, upload->extension),
-        .object_key = objects_key(request->arena),
+        .organization_id = request->principal ? app_principal(request)->organization_id : 0,
+        .name = generate_file_name(request->arena, now, upload->extension),
+        .object_key = objects_generate_key(request->arena),
         .original_name = upload->original_name,
         .original_length = upload->original_length,
         .content_type = upload->content_type,
@@ -220,94 +219,92 @@ static struct catalog_file new_file(const struct request *request, const struct 
     };
 }
 
-/* Everything that could fail is done before the file is recorded. */
-static struct error *describe_upload(struct request *request, const struct catalog_file *file,
-                                     struct value **record_r)
+/* Makes the reply to an upload. Called before the file is recorded, because signing the URL can
+ * fail. */
+static struct error *describe_uploaded_file(struct request *request,
+                                            const struct catalog_file *file,
+                                            struct value **record_r)
 {
     const struct field *map = uploaded_fields;
     struct value *record = file_fields_describe(request->arena, map, file);
-    set_message(request, map, record, "Файл успешно загружен", "The file was uploaded");
-    value_set_record(fields_get(map, record, "file_info"),
+    set_file_message(request, map, record, "Файл успешно загружен", "The file was uploaded");
+    field_set_record(fields_get(map, record, "file_info"),
                      file_fields_describe(request->arena, uploaded_info_fields, file));
     *record_r = record;
     return file_fields_set_url(request, map, record, file);
 }
 
-/* The object, and then the row. */
+/* Stores the object first and the row after it, so that no file is without an object. */
 static struct error *store_file(struct request *request, struct reply *reply, struct upload *upload)
 {
     const struct app *app = request->app;
-    const struct catalog_file file = new_file(request, upload);
+    const struct catalog_file file = describe_new_file(request, upload);
     struct value *record;
     request->subject = file.name;
-    struct error *error = describe_upload(request, &file, &record);
+    struct error *error = describe_uploaded_file(request, &file, &record);
     if (!error) {
-        error = catalog_place(app->store, app->objects, request->arena, &upload->staged, &file);
+        error =
+            catalog_put_object(app->store, app->objects, request->arena, &upload->staged, &file);
     }
     if (error) {
         return error;
     }
     const struct file_quota quota = file_usage_quota(app->config);
-    error = catalog_record(app->store, request->arena, &file, &quota);
+    error = catalog_insert_file(app->store, request->arena, &file, &quota);
     if (!error) {
         reply->status = STATUS_CREATED;
-        reply_language(request, reply);
+        reply_set_language(request, reply);
         reply_header(reply, "Location",
                      arena_format(request->arena, "/api/v1/files/%s/info", file.name));
         reply_record(reply, record);
-    } else if (error->id != ERR_OUTCOME_UNKNOWN) { /* then the row may be there */
-        catalog_dispose(app->store, app->objects, request->arena, &file.object_key, 1);
+    } else if (error->id != ERR_OUTCOME_UNKNOWN) {
+        /* With an unknown outcome the row may be committed, and its object is kept. */
+        catalog_delete_pending(app->store, app->objects, request->arena, &file.object_key, 1);
     }
     return error;
 }
 
-/* What makes an upload the same as another one, whatever its boundary. */
-static struct buffer fingerprint(const struct request *request, const struct upload *upload)
-{
-    struct buffer text = {.arena = request->arena};
-    buffer_add(&text, (const char *)upload->sha256, sizeof upload->sha256);
-    buffer_add(&text, upload->original_name, upload->original_length);
-    return text;
-}
-
-/* Returns the largest permitted size, so that a larger file is refused at the first byte beyond.
- * With an Idempotency-Key the size is not limited here: a repetition must get the first answer,
- * even if the first request used the last bytes of the quota. */
-static struct error *find_room(const struct request *request, int64_t *room_r)
+/* Returns the number of bytes that the quotas leave, so that a larger file is refused at the first
+ * byte beyond. With an Idempotency-Key the size is not limited here: a repetition must get the
+ * first reply, even if the first request used the last bytes of the quota. */
+static struct error *find_remaining_bytes(const struct request *request, int64_t *remaining_r)
 {
     const struct app *app = request->app;
     const struct file_quota quota = file_usage_quota(app->config);
-    *room_r = INT64_MAX;
+    *remaining_r = INT64_MAX;
     return *request->headers.idempotency_key
                ? NULL
                : file_usage_remaining(app->store, request->arena, file_scope_of(request), &quota,
-                                      room_r);
+                                      remaining_r);
 }
 
 static struct error *upload_file(struct request *request, struct reply *reply)
 {
     struct upload upload;
-    int64_t room;
-    struct error *error = find_room(request, &room);
+    int64_t remaining;
+    struct error *error = find_remaining_bytes(request, &remaining);
     if (error) {
         return error;
     }
-    error = upload_receive(request, room, &upload);
+    error = upload_receive(request, remaining, &upload);
     if (!error) {
-        struct buffer text = fingerprint(request, &upload);
+        /* A repetition has the same content and file name; its boundary may differ. */
+        struct buffer text = {.arena = request->arena};
+        buffer_add(&text, (const char *)upload.sha256, sizeof upload.sha256);
+        buffer_add(&text, upload.original_name, upload.original_length);
         error = router_recall(request, &text, reply);
     }
     if (!error && !reply->repeated) {
         error = store_file(request, reply, &upload);
     }
-    objects_discard(request->app->objects, &upload.staged);
+    objects_discard(app_of(request)->objects, &upload.staged);
     return error;
 }
 
 /* --- one file -------------------------------------------------------------------------------- */
 
-static struct error *answer_info(struct request *request, struct reply *reply,
-                                 const struct catalog_file *file)
+static struct error *reply_file_info(struct request *request, struct reply *reply,
+                                     const struct catalog_file *file)
 {
     struct value *record = file_fields_describe(request->arena, info_fields, file);
     struct error *error = file_fields_set_url(request, info_fields, record, file);
@@ -315,42 +312,42 @@ static struct error *answer_info(struct request *request, struct reply *reply,
     return error;
 }
 
-static struct error *get_info(struct request *request, struct reply *reply)
+static struct error *get_file_info(struct request *request, struct reply *reply)
 {
     struct catalog_file file;
-    struct error *error = find_named(request, &file);
-    return error ? error : answer_info(request, reply, &file);
+    struct error *error = find_file_in_path(request, &file);
+    return error ? error : reply_file_info(request, reply, &file);
 }
 
-static struct error *get_download(struct request *request, struct reply *reply)
+static struct error *get_file_download(struct request *request, struct reply *reply)
 {
     struct catalog_file file;
-    struct error *error = find_named(request, &file);
+    struct error *error = find_file_in_path(request, &file);
     if (error) {
         return error;
     }
     const struct field *map = download_fields;
-    struct value *record = new_record(request, map);
-    value_set_record(fields_get(map, record, "file_info"),
+    struct value *record = new_file_record(request, map);
+    field_set_record(fields_get(map, record, "file_info"),
                      file_fields_describe(request->arena, download_info_fields, &file));
-    value_set_integer(fields_get(map, record, "expires_in"), FILE_URL_LIFETIME_S);
+    field_set_integer(fields_get(map, record, "expires_in"), FILE_URL_LIFETIME_S);
     error = file_fields_set_url(request, map, record, &file);
     reply_record(reply, record);
     return error;
 }
 
-/* True if the address expires later than one signed now could: it was signed while the clock was
- * ahead. Allows for a small difference between the clocks of two hosts. */
-static bool is_too_far(const char *expires)
+/* True if a URL expires later than one signed now would: it was signed while the clock was ahead.
+ * Tolerates a small difference between the clocks of two hosts. */
+static bool expires_too_late(const char *expires)
 {
     enum { SLACK_S = 60 };
     int64_t left = strtoll(expires, NULL, DECIMAL) - clock_wall_ms() / MS_PER_S;
     return left > FILE_URL_LIFETIME_S + SLACK_S;
 }
 
-/* The bytes, for whoever has a signed address: nginx sends them. Whether there is such a file is
- * told to nobody else. */
-static struct error *get_content(struct request *request, struct reply *reply)
+/* Lets nginx send the file to a caller with a valid signature. Checks the signature first, so that
+ * other callers do not learn whether the file exists. */
+static struct error *get_file_content(struct request *request, struct reply *reply)
 {
     const char *name = request_path_value(request, "name");
     const char *expires = request_query_string(request, "expires");
@@ -358,16 +355,18 @@ static struct error *get_content(struct request *request, struct reply *reply)
     struct catalog_file file;
     bool found;
     if (!expires || !signature ||
-        !objects_verify(request->app->objects, name, expires, signature) || is_too_far(expires)) {
+        !objects_verify_url(app_of(request)->objects, name, expires, signature) ||
+        expires_too_late(expires)) {
         return error_new(request->arena, ERR_LINK_INVALID, NULL);
     }
-    struct error *error = catalog_find(request->app->store, request->arena, name, &found, &file);
+    struct error *error = catalog_find(app_of(request)->store, request->arena, name, &found, &file);
     if (error || !found) {
         return error ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
     }
     reply_header(reply, "X-Accel-Redirect", objects_internal_path(request->arena, file.object_key));
-    reply_header(reply, "Content-Disposition",
-                 parameters_attachment(request->arena, file.original_name, file.original_length));
+    reply_header(
+        reply, "Content-Disposition",
+        parameters_format_attachment(request->arena, file.original_name, file.original_length));
     reply_text(reply, file.content_type, &(struct buffer){.arena = request->arena});
     return NULL;
 }
@@ -380,7 +379,8 @@ struct tagging {
     const char *lines;
 };
 
-static struct error *insert_tag(struct store *store, const struct tagging *tagging, const char *tag)
+static struct error *insert_file_tag(struct store *store, const struct tagging *tagging,
+                                     const char *tag)
 {
     struct store_query *query = store_query(store, tagging->arena, SQL_FILE_TAGS_INSERT);
     store_bind_integer(query, tagging->file->id);
@@ -389,7 +389,7 @@ static struct error *insert_tag(struct store *store, const struct tagging *taggi
     return store_execute(query);
 }
 
-static struct error *write_tags(struct store *store, void *context)
+static struct error *write_file_tags(struct store *store, void *context)
 {
     const struct tagging *tagging = context;
     struct store_query *query = store_query(store, tagging->arena, SQL_FILES_SET_TAGS);
@@ -406,13 +406,13 @@ static struct error *write_tags(struct store *store, void *context)
     }
     char *rest = arena_string(tagging->arena, tagging->lines);
     for (char *tag; !error && (tag = strsep(&rest, "\n"));) {
-        error = *tag ? insert_tag(store, tagging, tag) : NULL;
+        error = *tag ? insert_file_tag(store, tagging, tag) : NULL;
     }
     return error;
 }
 
-/* One a line, each once. */
-static const char *tag_lines(struct arena *arena, const struct value *tags)
+/* Returns the tags without duplicates, each on a line; the first line is empty. */
+static const char *join_tags(struct arena *arena, const struct value *tags)
 {
     struct buffer lines = {.arena = arena};
     buffer_add_char(&lines, '\n');
@@ -425,36 +425,36 @@ static const char *tag_lines(struct arena *arena, const struct value *tags)
     return lines.bytes;
 }
 
-static struct error *put_tags(struct request *request, struct reply *reply)
+static struct error *replace_file_tags(struct request *request, struct reply *reply)
 {
     struct catalog_file file;
-    struct error *error = find_named(request, &file);
+    struct error *error = find_file_in_path(request, &file);
     if (error) {
         return error;
     }
     struct tagging tagging = {
         .arena = request->arena,
         .file = &file,
-        .lines = tag_lines(request->arena, request_body_value(request, "tags")),
+        .lines = join_tags(request->arena, request_body_value(request, "tags")),
     };
-    error = store_write(request->app->store, request->arena, write_tags, &tagging);
+    error = store_write(app_of(request)->store, request->arena, write_file_tags, &tagging);
     file.tags = tagging.lines;
-    return error ? error : answer_info(request, reply, &file);
+    return error ? error : reply_file_info(request, reply, &file);
 }
 
-/* --- deleting -------------------------------------------------------------------------------- */
+/* --- deletion -------------------------------------------------------------------------------- */
 
-/* Files that are deleted together. */
+/* Files deleted by one request. */
 struct deletion {
     const struct request *request;
     const char *const *names;
     size_t count;
     bool *found;       /* parallel to the names */
-    const char **keys; /* of what was deleted */
+    const char **keys; /* object keys of the deleted files */
     size_t deleted;
 };
 
-static struct error *remove_files(struct store *store, void *context)
+static struct error *remove_catalog_files(struct store *store, void *context)
 {
     struct deletion *deletion = context;
     struct error *error = NULL;
@@ -463,7 +463,7 @@ static struct error *remove_files(struct store *store, void *context)
         struct catalog_file file;
         error = file_scope_find(deletion->request, deletion->names[i], &file);
         if (!error) {
-            error = catalog_remove(store, deletion->request->arena, &file);
+            error = catalog_delete_file(store, deletion->request->arena, &file);
         }
         deletion->found[i] = !error;
         if (!error) {
@@ -475,21 +475,22 @@ static struct error *remove_files(struct store *store, void *context)
     return error;
 }
 
-/* First what everybody sees, and then the objects: what a worker that is killed leaves, the
- * housekeeper deletes. */
-static struct error *delete_files(struct request *request, struct deletion *deletion)
+/* Commits the removal of the rows first, and deletes the objects after it. If the worker is killed
+ * in between, the housekeeper deletes the orphaned objects. */
+static struct error *delete_named_files(struct request *request, struct deletion *deletion)
 {
     const struct app *app = request->app;
     deletion->request = request;
     deletion->found = arena_array(request->arena, deletion->count, sizeof *deletion->found);
     deletion->keys = arena_array(request->arena, deletion->count, sizeof *deletion->keys);
     struct error *error =
-        store_write_unserialized(app->store, request->arena, remove_files, deletion);
-    struct error *ending = store_turn_end(app->store, request->arena);
+        store_write_unserialized(app->store, request->arena, remove_catalog_files, deletion);
+    struct error *ending = store_group_commit(app->store, request->arena);
     if (error || ending) {
         return error ? error : ending;
     }
-    catalog_dispose(app->store, app->objects, request->arena, deletion->keys, deletion->deleted);
+    catalog_delete_pending(app->store, app->objects, request->arena, deletion->keys,
+                           deletion->deleted);
     return NULL;
 }
 
@@ -497,35 +498,36 @@ static struct error *delete_file(struct request *request, struct reply *reply)
 {
     const char *name = request_path_value(request, "name");
     struct deletion deletion = {.names = &name, .count = 1};
-    struct error *error = delete_files(request, &deletion);
+    struct error *error = delete_named_files(request, &deletion);
     if (error || !deletion.deleted) {
         return error ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
     }
     const struct field *map = deleted_fields;
-    struct value *record = new_record(request, map);
-    set_message(request, map, record, "Файл успешно удален", "The file was deleted");
-    reply_language(request, reply);
-    value_set_string(fields_get(map, record, "filename"), name);
+    struct value *record = new_file_record(request, map);
+    set_file_message(request, map, record, "Файл успешно удален", "The file was deleted");
+    reply_set_language(request, reply);
+    field_set_string(fields_get(map, record, "filename"), name);
     reply_record(reply, record);
     return NULL;
 }
 
-static struct value *result_of(const struct request *request, const char *name, bool deleted)
+static struct value *describe_deletion(const struct request *request, const char *name,
+                                       bool deleted)
 {
     const struct field *map = result_fields;
-    struct value *record = new_record(request, map);
-    value_set_string(fields_get(map, record, "name"), name);
-    value_set_boolean(fields_get(map, record, "deleted"), deleted);
+    struct value *record = new_file_record(request, map);
+    field_set_string(fields_get(map, record, "name"), name);
+    field_set_boolean(fields_get(map, record, "deleted"), deleted);
     if (!deleted) {
-        value_set_string(fields_get(map, record, "code"), problem_code(ERR_FILE_NOT_FOUND));
-        value_set_string(fields_get(map, record, "error"),
+        field_set_string(fields_get(map, record, "code"), problem_code(ERR_FILE_NOT_FOUND));
+        field_set_string(fields_get(map, record, "error"),
                          problem_message(ERR_FILE_NOT_FOUND, request->language));
     }
     return record;
 }
 
-/* A line for each file, as if it had been deleted alone. */
-static void audit_deletion(const struct request *request, const struct deletion *deletion)
+/* Writes an audit line for each file, as if each had been deleted by its own request. */
+static void audit_deleted_files(const struct request *request, const struct deletion *deletion)
 {
     for (size_t i = 0; i < deletion->count; i++) {
         struct request one = *request;
@@ -535,23 +537,23 @@ static void audit_deletion(const struct request *request, const struct deletion 
     }
 }
 
-static struct error *bulk_delete(struct request *request, struct reply *reply)
+static struct error *delete_many_files(struct request *request, struct reply *reply)
 {
     const struct value *names = request_body_value(request, "names");
     struct deletion deletion = {.names = names->strings.items, .count = names->strings.count};
-    struct error *error = delete_files(request, &deletion);
+    struct error *error = delete_named_files(request, &deletion);
     if (error) {
         return error;
     }
     const struct field *map = results_fields;
-    struct value *record = new_record(request, map);
+    struct value *record = new_file_record(request, map);
     struct value **results = arena_array(request->arena, deletion.count, sizeof *results);
     for (size_t i = 0; i < deletion.count; i++) {
-        results[i] = result_of(request, deletion.names[i], deletion.found[i]);
+        results[i] = describe_deletion(request, deletion.names[i], deletion.found[i]);
     }
-    value_set_integer(fields_get(map, record, "deleted"), (int64_t)deletion.deleted);
-    value_set_records(fields_get(map, record, "results"), results, deletion.count);
-    audit_deletion(request, &deletion);
+    field_set_integer(fields_get(map, record, "deleted"), (int64_t)deletion.deleted);
+    field_set_records(fields_get(map, record, "results"), results, deletion.count);
+    audit_deleted_files(request, &deletion);
     reply->audited = deletion.count;
     reply_record(reply, record);
     return NULL;
@@ -575,7 +577,7 @@ static const struct field path_fields[] = {
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
      .max = FILE_NAME_LENGTH_MAX,
-     .about = {"Имя файла, присвоенное сервисом", "The name that the service gave the file"},
+     .about = {"Имя файла, присвоенное сервисом", "The name that the service assigned to the file"},
      .example = "\"20260906_123456_9f86d081884c7d659a2feaa0c55ad015.txt\""},
     {.name = NULL},
 };
@@ -607,30 +609,30 @@ const struct route files_routes[] = {
     {.method = METHOD_GET,
      .pattern = "/api/v1/files/{name}/info",
      .path = path_fields,
-     .handler = get_info,
+     .handler = get_file_info,
      .permission = PERMIT_FILES_READ,
      .pool = POOL_CORE,
-     .summary = {"Получить сведения о файле", "Get what is known of a file"},
+     .summary = {"Получить сведения о файле", "Get information about a file"},
      .shape = REPLY_RECORD,
      .reply = &info_schema,
      .errors = file_errors},
     {.method = METHOD_GET,
      .pattern = "/api/v1/files/{name}/download",
      .path = path_fields,
-     .handler = get_download,
+     .handler = get_file_download,
      .permission = PERMIT_FILES_READ,
      .pool = POOL_CORE,
-     .summary = {"Получить адрес для скачивания", "Get an address to download a file from"},
+     .summary = {"Получить ссылку для скачивания", "Get a URL to download a file"},
      .shape = REPLY_RECORD,
      .reply = &download_schema,
      .errors = file_errors},
     {.method = METHOD_GET,
      .pattern = "/api/v1/files/{name}/content",
      .path = path_fields,
-     .handler = get_content,
+     .handler = get_file_content,
      .permission = PERMIT_ALL,
      .pool = POOL_CORE,
-     .summary = {"Скачать файл по подписанному адресу", "Download a file from a signed address"},
+     .summary = {"Скачать файл по подписанной ссылке", "Download a file by a signed URL"},
      .query = content_query,
      .shape = REPLY_FILE,
      .media_type = "*/*",
@@ -639,10 +641,10 @@ const struct route files_routes[] = {
     {.method = METHOD_PUT,
      .pattern = "/api/v1/files/{name}/tags",
      .path = path_fields,
-     .handler = put_tags,
+     .handler = replace_file_tags,
      .permission = PERMIT_FILES_UPDATE,
      .pool = POOL_CORE,
-     .summary = {"Задать теги файла", "Set the tags of a file"},
+     .summary = {"Задать теги файла", "Replace the tags of a file"},
      .body = &tags_schema,
      .shape = REPLY_RECORD,
      .reply = &info_schema,
@@ -664,7 +666,7 @@ const struct route files_routes[] = {
      .resource_type = "file"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/files/bulk-delete",
-     .handler = bulk_delete,
+     .handler = delete_many_files,
      .permission = PERMIT_FILES_DELETE,
      .pool = POOL_FILES,
      .summary = {"Удалить несколько файлов", "Delete several files"},

@@ -1,4 +1,4 @@
-/* Groups: their names and kinds, and who is in them. */
+/* Groups: groups of the directory and their members. */
 #include "base/arena.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
@@ -7,8 +7,8 @@
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
-/* Exactly one scope, and whether permissions can be given to it. What else there is, built-in
- * groups and those of applications, cannot be created. */
+/* Accepts exactly one scope, with or without the security bit. The other bits mark built-in groups
+ * and groups of applications, which clients cannot create. */
 static enum fault_id check_group_type(int64_t type)
 {
     int64_t scope = type & ~GROUP_SECURITY & UINT32_MAX;
@@ -18,12 +18,12 @@ static enum fault_id check_group_type(int64_t type)
 }
 
 #define GROUP_TYPE_ABOUT                                                                           \
-    .about = {"Тип группы: область и признак безопасности, число со знаком",                       \
-              "The kind of the group: its scope and the security bit, a signed number"},           \
+    .about = {"Тип группы: область и признак безопасности, целое со знаком",                       \
+              "The type of the group: its scope and the security bit, a signed integer"},          \
     .example = "-2147483646"
 
 #define GROUP_NAME(flags_)                                                                         \
-    ENTRY_NAME("cn", flags_, "Название; им назван объект", "The name; the entry is named by it",   \
+    ENTRY_NAME("cn", flags_, "Название (RDN объекта)", "The name (the RDN of the entry)",          \
                "\"sales\"")
 
 #define ACCOUNT_NAME_MAX 256
@@ -51,15 +51,16 @@ static const struct field group_fields[] = {
      .attribute = "groupType",
      .codec = CODEC_BITS_SET,
      .mask = GROUP_SECURITY,
-     .about = {"Группа безопасности, а не рассылки", "A security group, not a distribution list"},
+     .about = {"Группа безопасности, а не рассылки",
+               "True for a security group, false for a distribution group"},
      .example = "true"},
     ENTRY_GUID,
     {.name = "member",
      .type = FIELD_STRINGS,
      .attribute = "member",
      .codec = CODEC_MEMBERS,
-     .about = {"DN всех участников, включая тех, для кого группа основная",
-               "The DNs of all members, those whose primary group it is among them"},
+     .about = {"DN всех участников, включая тех, для кого эта группа основная",
+               "The DNs of all members, including those whose primary group it is"},
      .example = "[\"CN=Иванов Иван,OU=Staff,DC=kontora,DC=test\"]"},
     ENTRY_TIMES,
     {.name = NULL},
@@ -103,7 +104,7 @@ static const struct schema create_schema = {"GroupCreate", create_fields};
 static const struct schema update_schema = {"GroupUpdate", update_fields};
 
 static const struct directory_class group_class = {
-    .filter = DIRECTORY_GROUPS,
+    .filter = DIRECTORY_GROUP_FILTER,
     .name_attribute = "cn",
     .rdn_attribute = "CN",
     .sort_attribute = "cn",
@@ -115,13 +116,13 @@ static const struct directory_class group_class = {
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
-/* Without a name of its own the account is called as the group, but for the characters that only
- * names in the tree may have. The server would make up a random one. */
-static void name_account(struct request *request, struct directory_changes *changes)
+/* Derives a missing sAMAccountName from `cn`, because the server would generate a random one.
+ * Replaces characters that account names must not contain by '_'. */
+static void derive_group_account_name(struct request *request, struct directory_changes *changes)
 {
     if (!request_body_string(request, "sAMAccountName")) {
         char *name = arena_string(request->arena, request_body_string(request, "cn"));
-        for (size_t at = 0; (at += strcspn(name + at, DIRECTORY_NOT_IN_ACCOUNT_NAMES)), name[at];) {
+        for (size_t at = 0; (at += strcspn(name + at, DIRECTORY_ACCOUNT_NAME_INVALID)), name[at];) {
             name[at] = '_';
         }
         size_t length = strlen(name);
@@ -135,23 +136,24 @@ static void name_account(struct request *request, struct directory_changes *chan
 static const struct entries groups = {
     .class = &group_class,
     .rdn_field = "cn",
-    .create = name_account,
+    .create = derive_group_account_name,
 };
 
-/* Puts the account into the group or takes it out. Both are found by name alone: a group of
- * thousands need not be read for that. */
-static struct error *change_member(struct request *request, enum directory_belonging belonging,
-                                   struct directory_entry **group_r)
+/* Adds the account to the group or removes it. Looks both up without reading their attributes,
+ * which for a group may be thousands of members. */
+static struct error *change_group_member(struct request *request,
+                                         enum directory_member_state belonging,
+                                         struct directory_entry **group_r)
 {
     const struct directory_membership membership = {
         .group = request_path_value(request, "name"),
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
-        .member_filter = "(|" DIRECTORY_PEOPLE DIRECTORY_GROUPS ")",
+        .member_filter = "(|" DIRECTORY_USER_FILTER DIRECTORY_GROUP_FILTER ")",
         .belonging = belonging,
     };
     struct directory_entry *member;
-    struct error *error = directory_change_member(request->app->directory, request->arena,
+    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
                                                   &membership, group_r, &member);
     if (!error) {
         request->object_dn = (*group_r)->dn;
@@ -159,13 +161,13 @@ static struct error *change_member(struct request *request, enum directory_belon
     return error;
 }
 
-static struct error *add_member(struct request *request, struct reply *reply)
+static struct error *add_group_member(struct request *request, struct reply *reply)
 {
     struct directory_entry *group;
-    struct error *error = change_member(request, DIRECTORY_MEMBER, &group);
+    struct error *error = change_group_member(request, DIRECTORY_MEMBER, &group);
     if (!error) {
         error =
-            directory_read(request->app->directory, request->arena, &group_class, group, &group);
+            directory_read(app_of(request)->directory, request->arena, &group_class, group, &group);
     }
     if (!error) {
         reply_record(reply, group->values);
@@ -173,28 +175,39 @@ static struct error *add_member(struct request *request, struct reply *reply)
     return error;
 }
 
-static struct error *remove_member(struct request *request, struct reply *reply)
+static struct error *remove_group_member(struct request *request, struct reply *reply)
 {
     struct directory_entry *group;
-    struct error *error = change_member(request, DIRECTORY_NO_MEMBER, &group);
+    struct error *error = change_group_member(request, DIRECTORY_NO_MEMBER, &group);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+#define PATH "/api/v1/groups"
+
 const struct route groups_routes[] = {
-    ENTRIES_ROUTES(&groups, "/api/v1/groups", "name", "group", &group_schema, &create_schema,
-                   &update_schema, entries_create_errors, entries_update_errors, "групп", "groups",
-                   "группу", "a group"),
-    {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/groups/{name}/members/{username}", "name", add_member,
+    {ENTRIES_LIST_ROW(&groups, PATH, &group_schema),
+     .summary = {"Получить список групп", "List the groups"}},
+    {ENTRIES_GET_ROW(&groups, PATH "/{name}", &group_schema),
+     .summary = {"Получить группу", "Get a group"}},
+    {ENTRIES_CREATE_ROW(&groups, PATH, "group", &group_schema),
+     .summary = {"Создать группу", "Create a group"}, .body = &create_schema,
+     .errors = entries_create_errors},
+    {ENTRIES_UPDATE_ROW(&groups, PATH "/{name}", "group", &group_schema),
+     .summary = {"Изменить или переместить группу", "Change or move a group"},
+     .body = &update_schema, .errors = entries_update_errors},
+    {ENTRIES_DELETE_ROW(&groups, PATH "/{name}", "group"),
+     .summary = {"Удалить группу", "Delete a group"}},
+    {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{name}/members/{username}", "name", add_group_member,
                         "add_user_to_group"),
      .summary = {"Добавить участника в группу", "Add a member to a group"}, .shape = REPLY_RECORD,
      .reply = &group_schema},
-    {ENTRIES_MEMBER_ROW(METHOD_DELETE, "/api/v1/groups/{name}/members/{username}", "name",
-                        remove_member, "remove_user_from_group"),
+    {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{name}/members/{username}", "name",
+                        remove_group_member, "remove_user_from_group"),
      .summary = {"Удалить участника из группы", "Remove a member from a group"},
      .shape = REPLY_NOTHING},
     {.pattern = NULL},

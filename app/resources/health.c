@@ -1,8 +1,9 @@
 /*
- * Health: that the service is there, and whether what it depends on is. But for the storage, which
- * has a call of its own, nothing is asked of anybody here: what is known of dependencies is what
- * processes found out together (shared memory), so that no answer waits for one that is silent.
- * Where they are and why they fail is in the log alone.
+ * Health: liveness, readiness, and a check of the file storage.
+ *
+ * Readiness reports the states of the dependencies that the processes share in memory, so it never
+ * waits for a dependency that does not respond. Only /health/storage contacts one. Addresses of
+ * dependencies and causes of failures are in the log only.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -45,26 +46,28 @@ static const struct field health_fields[] = {
 static const struct field dependency_fields[] = {
     {.name = "name",
      .type = FIELD_STRING,
-     .about = {"От чего зависит сервис", "What the service depends on"},
+     .about = {"Имя зависимости", "The name of the dependency"},
      .example = "\"directory\""},
     {.name = "state",
      .type = FIELD_STRING,
-     .about = {"up, down, unknown (ещё не проверено) или off (не настроено)",
+     .about = {"up, down, unknown (ещё не проверялась) или off (не настроена)",
                "up, down, unknown (not checked yet) or off (not configured)"},
      .example = "\"up\""},
     {.name = "needed",
      .type = FIELD_BOOLEAN,
-     .about = {"Без этого сервис не готов", "The service is not ready without it"},
+     .about = {"Без этой зависимости сервис не готов",
+               "True if the service is not ready without it"},
      .example = "true"},
     {.name = "latency_ms",
      .type = FIELD_INTEGER,
      .flags = FIELD_NULLABLE,
-     .about = {"Сколько заняла последняя проверка, мс", "How long the last check took, ms"},
+     .about = {"Длительность последней проверки, мс",
+               "The duration of the last check in milliseconds"},
      .example = "12"},
     {.name = "checked_at",
      .type = FIELD_TIME,
      .flags = FIELD_NULLABLE,
-     .about = {"Когда она была", "When it was"},
+     .about = {"Время последней проверки", "The time of the last check"},
      .example = "\"2026-11-20T12:34:56.789Z\""},
     {.name = NULL},
 };
@@ -81,7 +84,7 @@ static const struct field ready_fields[] = {
     {.name = "dependencies",
      .type = FIELD_RECORDS,
      .fields = dependency_fields,
-     .about = {"Всё, от чего сервис зависит", "All that the service depends on"},
+     .about = {"Зависимости сервиса", "The dependencies of the service"},
      .example = "[{\"name\":\"directory\",\"state\":\"up\",\"needed\":true,"
                 "\"latency_ms\":12,\"checked_at\":\"2026-11-20T12:34:56.789Z\"}]"},
     {.name = NULL},
@@ -94,11 +97,11 @@ static const struct field storage_fields[] = {
      .example = "\"healthy\""},
     {.name = "message",
      .type = FIELD_STRING,
-     .about = {"То же для людей", "The same for people"},
+     .about = {"Состояние хранилища словами", "The state of the storage in words"},
      .example = "\"Object Storage доступен\""},
     {.name = "timestamp",
      .type = FIELD_TIME,
-     .about = {"Когда это проверено", "When it was checked"},
+     .about = {"Время проверки", "The time of the check"},
      .example = "\"2026-11-20T12:34:56.789Z\""},
     {.name = NULL},
 };
@@ -111,7 +114,7 @@ static const struct schema ready_schema = {"Readiness", ready_fields};
 static struct error *get_root(struct request *request, struct reply *reply)
 {
     struct value *record = arena_array(request->arena, fields_count(hello_fields), sizeof *record);
-    value_set_string(fields_get(hello_fields, record, "message"), "Hello World!");
+    field_set_string(fields_get(hello_fields, record, "message"), "Hello World!");
     reply_record(reply, record);
     return NULL;
 }
@@ -119,23 +122,24 @@ static struct error *get_root(struct request *request, struct reply *reply)
 static struct error *get_health(struct request *request, struct reply *reply)
 {
     struct value *record = arena_array(request->arena, fields_count(health_fields), sizeof *record);
-    value_set_string(fields_get(health_fields, record, "status"), "ok");
-    value_set_string(fields_get(health_fields, record, "service"), request->app->config->app_name);
+    field_set_string(fields_get(health_fields, record, "status"), "ok");
+    field_set_string(fields_get(health_fields, record, "service"),
+                     app_of(request)->config->app_name);
     reply_record(reply, record);
     return NULL;
 }
 
 /* --- dependencies ---------------------------------------------------------------------------- */
 
-/* What is known of one. */
-struct facts {
+/* The state of one dependency. */
+struct dependency_state {
     const char *state;
     bool needed;
-    int64_t latency_us; /* -1: not known */
-    int64_t checked_ms; /* 0: never */
+    int64_t latency_us; /* of the last check; -1: unknown */
+    int64_t checked_ms; /* time of the last check; 0: never */
 };
 
-static void look_at_directory(const struct app *app, struct facts *facts_r)
+static void read_directory_health(const struct app *app, struct dependency_state *state_r)
 {
     static const char *const states[] = {
         [DIRECTORY_OFF] = "off",
@@ -145,7 +149,7 @@ static void look_at_directory(const struct app *app, struct facts *facts_r)
     };
     struct directory_health health;
     directory_health(app->directory, &health);
-    *facts_r = (struct facts){
+    *state_r = (struct dependency_state){
         .state = states[health.state],
         .needed = health.state != DIRECTORY_OFF,
         .latency_us = health.latency_us,
@@ -153,7 +157,7 @@ static void look_at_directory(const struct app *app, struct facts *facts_r)
     };
 }
 
-static void look_at_database(const struct app *app, struct facts *facts_r)
+static void read_database_health(const struct app *app, struct dependency_state *state_r)
 {
     static const char *const states[] = {
         [STORE_UNKNOWN] = "unknown",
@@ -162,7 +166,7 @@ static void look_at_database(const struct app *app, struct facts *facts_r)
     };
     struct store_health health;
     store_health(app->store, &health);
-    *facts_r = (struct facts){
+    *state_r = (struct dependency_state){
         .state = states[health.state],
         .needed = true,
         .latency_us = health.latency_us,
@@ -170,7 +174,7 @@ static void look_at_database(const struct app *app, struct facts *facts_r)
     };
 }
 
-static void look_at_storage(const struct app *app, struct facts *facts_r)
+static void read_storage_health(const struct app *app, struct dependency_state *state_r)
 {
     static const char *const states[] = {
         [OBJECTS_UNKNOWN] = "unknown",
@@ -180,7 +184,7 @@ static void look_at_storage(const struct app *app, struct facts *facts_r)
     struct objects_health health;
     (void)app;
     objects_health(&health);
-    *facts_r = (struct facts){
+    *state_r = (struct dependency_state){
         .state = states[health.state],
         .needed = true,
         .latency_us = health.latency_us,
@@ -188,7 +192,7 @@ static void look_at_storage(const struct app *app, struct facts *facts_r)
     };
 }
 
-static void read_disk_health(const struct app *app, struct facts *facts_r)
+static void read_disk_health(const struct app *app, struct dependency_state *state_r)
 {
     static const char *const states[] = {
         [SPACE_OFF] = "off",
@@ -199,7 +203,7 @@ static void read_disk_health(const struct app *app, struct facts *facts_r)
     struct space_health health;
     (void)app;
     space_health(&health);
-    *facts_r = (struct facts){
+    *state_r = (struct dependency_state){
         .state = states[health.state],
         .needed = health.state != SPACE_OFF,
         .latency_us = health.latency_us,
@@ -209,29 +213,30 @@ static void read_disk_health(const struct app *app, struct facts *facts_r)
 
 static const struct dependency {
     const char *name;
-    void (*look)(const struct app *app, struct facts *facts_r);
+    void (*read)(const struct app *app, struct dependency_state *state_r);
 } dependencies[] = {
-    {"directory", look_at_directory},
-    {"database", look_at_database},
-    {"storage", look_at_storage},
+    {"directory", read_directory_health},
+    {"database", read_database_health},
+    {"storage", read_storage_health},
     {"disk", read_disk_health},
 };
 
 enum { DEPENDENCIES = sizeof dependencies / sizeof *dependencies };
 
-static struct value *describe(struct arena *arena, const char *name, const struct facts *facts)
+static struct value *describe_dependency(struct arena *arena, const char *name,
+                                         const struct dependency_state *state)
 {
     const struct field *map = dependency_fields;
     struct value *record = arena_array(arena, fields_count(map), sizeof *record);
-    value_set_string(fields_get(map, record, "name"), name);
-    value_set_string(fields_get(map, record, "state"), facts->state);
-    value_set_boolean(fields_get(map, record, "needed"), facts->needed);
-    if (facts->latency_us >= 0) {
-        value_set_integer(fields_get(map, record, "latency_ms"),
-                          (facts->latency_us + US_PER_MS - 1) / US_PER_MS);
+    field_set_string(fields_get(map, record, "name"), name);
+    field_set_string(fields_get(map, record, "state"), state->state);
+    field_set_boolean(fields_get(map, record, "needed"), state->needed);
+    if (state->latency_us >= 0) {
+        field_set_integer(fields_get(map, record, "latency_ms"),
+                          (state->latency_us + US_PER_MS - 1) / US_PER_MS);
     }
-    if (facts->checked_ms) {
-        value_set_integer(fields_get(map, record, "checked_at"), facts->checked_ms);
+    if (state->checked_ms) {
+        field_set_integer(fields_get(map, record, "checked_at"), state->checked_ms);
     }
     return record;
 }
@@ -243,14 +248,15 @@ static struct error *get_ready(struct request *request, struct reply *reply)
     struct value **records = arena_array(arena, DEPENDENCIES, sizeof *records);
     bool ready = true;
     for (size_t i = 0; i < DEPENDENCIES; i++) {
-        struct facts facts;
-        dependencies[i].look(request->app, &facts);
-        ready &= !facts.needed || strcmp(facts.state, "down") != 0;
-        records[i] = describe(arena, dependencies[i].name, &facts);
+        struct dependency_state state;
+        dependencies[i].read(request->app, &state);
+        ready &= !state.needed || strcmp(state.state, "down") != 0;
+        records[i] = describe_dependency(arena, dependencies[i].name, &state);
     }
-    value_set_string(fields_get(ready_fields, record, "status"), ready ? "ready" : "unavailable");
-    value_set_string(fields_get(ready_fields, record, "service"), request->app->config->app_name);
-    value_set_records(fields_get(ready_fields, record, "dependencies"), records, DEPENDENCIES);
+    field_set_string(fields_get(ready_fields, record, "status"), ready ? "ready" : "unavailable");
+    field_set_string(fields_get(ready_fields, record, "service"),
+                     app_of(request)->config->app_name);
+    field_set_records(fields_get(ready_fields, record, "dependencies"), records, DEPENDENCIES);
     if (!ready) {
         reply->status = STATUS_UNAVAILABLE;
         reply_header(reply, "Retry-After", "5");
@@ -259,22 +265,22 @@ static struct error *get_ready(struct request *request, struct reply *reply)
     return NULL;
 }
 
-/* The storage itself is asked, and now: whoever wants to know sooner asks for readiness. */
+/* Checks the storage now; the reply may take as long as the storage. */
 static struct error *get_storage(struct request *request, struct reply *reply)
 {
     struct arena *arena = request->arena;
-    const struct error *error = objects_check(request->app->objects, arena);
+    const struct error *error = objects_check(app_of(request)->objects, arena);
     bool english = request->language == LANGUAGE_EN;
     struct value *record = arena_array(arena, fields_count(storage_fields), sizeof *record);
-    value_set_string(fields_get(storage_fields, record, "status"), error ? "unhealthy" : "healthy");
-    value_set_string(fields_get(storage_fields, record, "message"),
+    field_set_string(fields_get(storage_fields, record, "status"), error ? "unhealthy" : "healthy");
+    field_set_string(fields_get(storage_fields, record, "message"),
                      error     ? problem_message(ERR_STORAGE_UNAVAILABLE, request->language)
                      : english ? "The object storage is available"
                                : "Object Storage доступен");
-    value_set_integer(fields_get(storage_fields, record, "timestamp"), clock_wall_ms());
-    reply_language(request, reply);
+    field_set_integer(fields_get(storage_fields, record, "timestamp"), clock_wall_ms());
+    reply_set_language(request, reply);
     if (error) {
-        log_warning("storage: %s", error->cause);
+        log_warning("storage: check failed: %s", error->cause);
         reply->status = STATUS_UNAVAILABLE;
         reply_header(reply, "Retry-After", "5");
     }
@@ -287,22 +293,22 @@ const struct route health_routes[] = {
      .pattern = "/",
      .handler = get_root,
      .pool = POOL_CORE,
-     .summary = {"Приветствие", "Say hello"},
+     .summary = {"Получить приветствие", "Get a greeting"},
      .shape = REPLY_RECORD,
      .reply = &hello_schema},
     {.method = METHOD_GET,
      .pattern = "/health",
      .handler = get_health,
      .pool = POOL_CORE,
-     .summary = {"Проверить, что сервис работает", "Check that the service is there"},
+     .summary = {"Проверить, что сервис работает", "Check that the service is running"},
      .shape = REPLY_RECORD,
      .reply = &health_schema},
     {.method = METHOD_GET,
      .pattern = "/health/ready",
      .handler = get_ready,
      .pool = POOL_CORE,
-     .summary = {"Проверить, что доступно всё, от чего сервис зависит",
-                 "Check that all that the service depends on is there"},
+     .summary = {"Проверить, что сервис готов: доступны все нужные зависимости",
+                 "Check that the service is ready: all dependencies that it needs are up"},
      .shape = REPLY_RECORD,
      .reply = &ready_schema,
      .ready = true},
@@ -310,8 +316,8 @@ const struct route health_routes[] = {
      .pattern = "/health/storage",
      .handler = get_storage,
      .pool = POOL_FILES,
-     .summary = {"Проверить, что доступно хранилище файлов",
-                 "Check that the storage of files is there"},
+     .summary = {"Проверить, что хранилище файлов доступно",
+                 "Check that the file storage is available"},
      .shape = REPLY_RECORD,
      .reply = &storage_schema,
      .ready = true},

@@ -1,6 +1,7 @@
 /*
- * Invitations: those of an organization, for its OWNER and ADMIN; and those of the caller, who
- * accepts or declines. Issuing one is a call of the organization's members: organizations.c.
+ * Invitations: an OWNER or ADMIN lists and withdraws the invitations of the organization; callers
+ * list, accept or decline their own. organizations.c issues them: POST
+ * …/organizations/{id}/members.
  */
 #include "rest/invitations.h"
 #include "base/arena.h"
@@ -53,28 +54,28 @@ static const struct field page_query[] = {QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD
 static const struct schema invitation_schema = {"Invitation", invitation_fields};
 static const struct schema own_schema = {"OwnInvitation", own_fields};
 
-/* --- of an organization ---------------------------------------------------------------------- */
+/* --- invitations of an organization ---------------------------------------------------------- */
 
 struct invitation {
     struct request *request;
     int64_t id, organization_id;
     const char *role;
-    struct value *organization; /* as its new member sees it */
+    struct value *organization; /* the reply: the organization of the new member */
 };
 
-static struct error *list_invitations(struct request *request, struct reply *reply)
+static struct error *list_organization_invitations(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     int64_t now = clock_wall_ms(), total, skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
     struct value **items;
     size_t count;
     struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_PAGE);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, now);
     store_bind_integer(query, limit);
     store_bind_integer(query, skip);
-    struct error *error = rows_all(query, request->arena, invitation_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, invitation_fields, &items, &count);
     if (!error) {
         error = invitation_count(store, request, now, &total);
     }
@@ -84,21 +85,21 @@ static struct error *list_invitations(struct request *request, struct reply *rep
     return error;
 }
 
-static struct error *read_invitation(struct store *store, const struct request *request,
-                                     struct value **values_r)
+static struct error *read_invitation_in_path(struct store *store, const struct request *request,
+                                             struct value **values_r)
 {
     struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_GET);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, clock_wall_ms());
     store_bind_integer(query, request_path_id(request, "invitation_id"));
-    struct error *error = rows_one(query, request->arena, invitation_fields, values_r);
+    struct error *error = rows_read_one(query, request->arena, invitation_fields, values_r);
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
-static struct error *get_invitation(struct request *request, struct reply *reply)
+static struct error *get_organization_invitation(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = read_invitation(request->app->store, request, &values);
+    struct error *error = read_invitation_in_path(app_of(request)->store, request, &values);
     if (!error) {
         reply_record(reply, values);
     }
@@ -112,16 +113,16 @@ static struct error *delete_invitation(struct store *store, struct arena *arena,
     return store_execute(query);
 }
 
-static struct error *withdraw(struct store *store, void *context)
+static struct error *delete_permitted_invitation(struct store *store, void *context)
 {
     struct request *request = context;
     struct value *values;
     struct error *error = organization_confirm_role(store, request);
     if (!error) {
-        error = read_invitation(store, request, &values);
+        error = read_invitation_in_path(store, request, &values);
     }
     if (!error) {
-        enum role role = role_of_name(fields_string(invitation_fields, values, "role"));
+        enum role role = principal_role_by_name(fields_string(invitation_fields, values, "role"));
         error = organization_check_rank(request, role, ROLE_NONE);
     }
     return error ? error
@@ -131,39 +132,41 @@ static struct error *withdraw(struct store *store, void *context)
 
 static struct error *withdraw_invitation(struct request *request, struct reply *reply)
 {
-    struct error *error = store_write(request->app->store, request->arena, withdraw, request);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, delete_permitted_invitation, request);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
 
-/* --- of the caller --------------------------------------------------------------------------- */
+/* --- invitations of the caller --------------------------------------------------------------- */
 
-/* A query that sees the invitations of the caller and no others. */
-static struct store_query *own_query(struct store *store, const struct request *request,
-                                     enum sql_statement statement)
+/* Begins a statement that is restricted to the invitations of the caller. */
+static struct store_query *query_own_invitations(struct store *store, const struct request *request,
+                                                 enum sql_statement statement)
 {
     struct store_query *query = store_query(store, request->arena, statement);
-    store_bind_integer(query, request->principal->account_id);
-    store_bind_integer(query, config_trusts_addresses(request->app->config));
+    store_bind_integer(query, app_principal(request)->account_id);
+    store_bind_integer(query, config_trusts_email_addresses(app_of(request)->config));
     store_bind_integer(query, clock_wall_ms());
     return query;
 }
 
 static struct error *list_own_invitations(struct request *request, struct reply *reply)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     int64_t total, skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
     struct value **items;
     size_t count;
-    struct store_query *query = own_query(store, request, SQL_INVITATIONS_OF_ACCOUNT);
+    struct store_query *query = query_own_invitations(store, request, SQL_INVITATIONS_OF_ACCOUNT);
     store_bind_integer(query, limit);
     store_bind_integer(query, skip);
-    struct error *error = rows_all(query, request->arena, own_fields, &items, &count);
+    struct error *error = rows_read_all(query, request->arena, own_fields, &items, &count);
     if (!error) {
-        error = rows_number(own_query(store, request, SQL_INVITATIONS_COUNT_OF_ACCOUNT), &total);
+        error = rows_read_number(
+            query_own_invitations(store, request, SQL_INVITATIONS_COUNT_OF_ACCOUNT), &total);
     }
     if (!error) {
         reply_list(reply, items, count, total, skip, limit);
@@ -171,13 +174,14 @@ static struct error *list_own_invitations(struct request *request, struct reply 
     return error;
 }
 
-/* ERR_NOT_FOUND also for an invitation of somebody else. */
-static struct error *find_own(struct store *store, struct invitation *invitation)
+/* Finds the invitation that the path names. Returns ERR_NOT_FOUND also if it is for another
+ * account. */
+static struct error *find_own_invitation(struct store *store, struct invitation *invitation)
 {
     struct request *request = invitation->request;
     bool row;
     invitation->id = request_path_id(request, "invitation_id");
-    struct store_query *query = own_query(store, request, SQL_INVITATIONS_TO_ACCOUNT);
+    struct store_query *query = query_own_invitations(store, request, SQL_INVITATIONS_TO_ACCOUNT);
     store_bind_integer(query, invitation->id);
     struct error *error = store_next(query, &row);
     if (error || !row) {
@@ -189,61 +193,63 @@ static struct error *find_own(struct store *store, struct invitation *invitation
     return store_next(query, &row);
 }
 
-static struct error *join(struct store *store, const struct invitation *invitation)
+static struct error *insert_membership(struct store *store, const struct invitation *invitation)
 {
     const struct request *request = invitation->request;
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_JOIN);
     store_bind_integer(query, invitation->organization_id);
-    store_bind_integer(query, request->principal->account_id);
+    store_bind_integer(query, app_principal(request)->account_id);
     store_bind_text(query, invitation->role);
     store_bind_integer(query, clock_wall_ms());
     struct error *error = store_execute(query);
     return error ? error
                  : account_init_default_organization(store, request->arena,
-                                                     request->principal->account_id,
+                                                     app_principal(request)->account_id,
                                                      invitation->organization_id);
 }
 
-static struct error *accept(struct store *store, void *context)
+static struct error *accept_in_transaction(struct store *store, void *context)
 {
     struct invitation *invitation = context;
     struct arena *arena = invitation->request->arena;
-    struct error *error = find_own(store, invitation);
+    struct error *error = find_own_invitation(store, invitation);
     if (!error) {
-        error = join(store, invitation);
+        error = insert_membership(store, invitation);
     }
     if (!error) {
         error = delete_invitation(store, arena, invitation->id);
     }
     return error ? error
                  : organization_read(store, arena, invitation->organization_id,
-                                     invitation->request->principal->account_id,
+                                     app_principal(invitation->request)->account_id,
                                      &invitation->organization);
 }
 
 static struct error *accept_invitation(struct request *request, struct reply *reply)
 {
     struct invitation invitation = {.request = request};
-    struct error *error = store_write(request->app->store, request->arena, accept, &invitation);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, accept_in_transaction, &invitation);
     if (!error) {
         reply_record(reply, invitation.organization);
     }
     return error;
 }
 
-static struct error *decline(struct store *store, void *context)
+static struct error *decline_in_transaction(struct store *store, void *context)
 {
     struct invitation *invitation = context;
-    struct error *error = find_own(store, invitation);
+    struct error *error = find_own_invitation(store, invitation);
     return error ? error : delete_invitation(store, invitation->request->arena, invitation->id);
 }
 
 static struct error *decline_invitation(struct request *request, struct reply *reply)
 {
     struct invitation invitation = {.request = request};
-    struct error *error = store_write(request->app->store, request->arena, decline, &invitation);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, decline_in_transaction, &invitation);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
@@ -273,7 +279,7 @@ const struct route invitations_routes[] = {
     {.method = METHOD_GET,
      .pattern = ORGANIZATION "/invitations",
      .path = path_fields,
-     .handler = list_invitations,
+     .handler = list_organization_invitations,
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
      .summary = {"Получить приглашения организации", "List the invitations of an organization"},
@@ -284,7 +290,7 @@ const struct route invitations_routes[] = {
     {.method = METHOD_GET,
      .pattern = ORGANIZATION "/invitations/{invitation_id}",
      .path = path_fields,
-     .handler = get_invitation,
+     .handler = get_organization_invitation,
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
      .summary = {"Получить приглашение организации", "Get an invitation of an organization"},
@@ -308,8 +314,8 @@ const struct route invitations_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
      .summary = {"Получить мои приглашения", "List my invitations"},
-     .about = {"Приглашения видны только учётной записи, адрес которой подтверждён.",
-               "Invitations show only to an account whose address is verified."},
+     .about = {"Приглашения видит только учётная запись с подтверждённым адресом.",
+               "Only an account with a verified address sees its invitations."},
      .query = page_query,
      .shape = REPLY_LIST,
      .reply = &own_schema,

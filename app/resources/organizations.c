@@ -1,4 +1,4 @@
-/* Organizations: those one belongs to, and who else does. */
+/* Organizations: the organizations of the caller, and their members. */
 #include "rest/organizations.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -51,8 +51,8 @@ static const struct field members_query[] = {
     {.name = NULL},
 };
 
-/* The order by user name is the one without an index, because the names are in another table: a
- * page of it sorts the members of one organization. */
+/* No index serves the order by user name, because the names are in another table: a page in that
+ * order sorts all members of the organization. */
 static const struct list_key member_keys[] = {
     {"account_id", "m.account_id", SQL_MEMBERS_LIST_ID, FIELD_INTEGER, LIST_SORT},
     {"username", "a.username_key", SQL_MEMBERS_LIST_USERNAME_KEY, FIELD_STRING, LIST_SORT},
@@ -83,9 +83,9 @@ static struct error *list_organizations(struct request *request, struct reply *r
     struct value **items;
     size_t count;
     struct store_query *query =
-        store_query(request->app->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
-    store_bind_integer(query, request->principal->account_id);
-    struct error *error = rows_all(query, request->arena, organization_fields, &items, &count);
+        store_query(app_of(request)->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
+    store_bind_integer(query, app_principal(request)->account_id);
+    struct error *error = rows_read_all(query, request->arena, organization_fields, &items, &count);
     if (!error) {
         reply_list(reply, items, count, (int64_t)count, 0, count ? (int64_t)count : 1);
     }
@@ -95,11 +95,11 @@ static struct error *list_organizations(struct request *request, struct reply *r
 static struct error *read_organization(struct store *store, const struct request *request,
                                        struct value **values_r)
 {
-    return organization_read(store, request->arena, request->principal->organization_id,
-                             request->principal->account_id, values_r);
+    return organization_read(store, request->arena, app_principal(request)->organization_id,
+                             app_principal(request)->account_id, values_r);
 }
 
-static int64_t version_of(struct value *organization)
+static int64_t get_organization_version(struct value *organization)
 {
     return fields_get(organization_fields, organization, "version")->integer;
 }
@@ -107,24 +107,25 @@ static int64_t version_of(struct value *organization)
 static struct error *get_organization(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = read_organization(request->app->store, request, &values);
-    return error ? error : reply_selected(request, reply, values, version_of(values));
+    struct error *error = read_organization(app_of(request)->store, request, &values);
+    return error ? error
+                 : reply_conditional(request, reply, values, get_organization_version(values));
 }
 
-/* What the writes below work with. */
+/* The context of a transaction that changes an organization or a member. */
 struct change {
     struct request *request;
-    struct value *values; /* what came of it */
+    struct value *values; /* the organization or the member after the change */
 };
 
-/* What the body says of a text, or else what it was. */
-static const char *changed(const struct change *change, const char *name)
+/* Returns the field's new value from the body, or its current value if the body has none. */
+static const char *choose_organization_text(const struct change *change, const char *name)
 {
     const char *text = request_body_string(change->request, name);
     return text ? text : fields_string(organization_fields, change->values, name);
 }
 
-static struct error *update(struct store *store, void *context)
+static struct error *write_organization(struct store *store, void *context)
 {
     struct change *change = context;
     struct request *request = change->request;
@@ -133,15 +134,15 @@ static struct error *update(struct store *store, void *context)
         error = read_organization(store, request, &change->values);
     }
     if (!error) {
-        error = reply_check_conditions(request, version_of(change->values));
+        error = reply_check_conditions(request, get_organization_version(change->values));
     }
     if (error) {
         return error;
     }
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_UPDATE);
-    store_bind_integer(query, request->principal->organization_id);
-    store_bind_text(query, changed(change, "name"));
-    store_bind_text(query, changed(change, "currency"));
+    store_bind_integer(query, app_principal(request)->organization_id);
+    store_bind_text(query, choose_organization_text(change, "name"));
+    store_bind_text(query, choose_organization_text(change, "currency"));
     store_bind_integer(query, clock_wall_ms());
     error = store_execute(query);
     return error ? error : read_organization(store, request, &change->values);
@@ -150,9 +151,10 @@ static struct error *update(struct store *store, void *context)
 static struct error *update_organization(struct request *request, struct reply *reply)
 {
     struct change change = {.request = request};
-    struct error *error = store_write(request->app->store, request->arena, update, &change);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, write_organization, &change);
     if (!error) {
-        reply_version(request, reply, change.values, version_of(change.values));
+        reply_versioned(request, reply, change.values, get_organization_version(change.values));
     }
     return error;
 }
@@ -163,25 +165,26 @@ static struct error *read_member(struct store *store, const struct request *requ
                                  int64_t account_id, struct value **values_r)
 {
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_GET);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, account_id);
-    struct error *error = rows_one(query, request->arena, member_fields, values_r);
+    struct error *error = rows_read_one(query, request->arena, member_fields, values_r);
     return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
-static enum role role_in(struct value *member)
+static enum role get_member_role(struct value *member)
 {
-    return role_of_name(fields_string(member_fields, member, "role"));
+    return principal_role_by_name(fields_string(member_fields, member, "role"));
 }
 
-/* Whether somebody else would still be an owner: the rows are locked until the end. */
-static struct error *check_owners(struct store *store, const struct request *request,
-                                  int64_t account_id)
+/* Returns ERR_LAST_OWNER if no other member is an owner. Locks the owners' rows until the
+ * transaction ends. */
+static struct error *check_other_owner(struct store *store, const struct request *request,
+                                       int64_t account_id)
 {
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_OWNERS);
     struct error *error;
     bool row, other = false;
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     while (!(error = store_next(query, &row)) && row) {
         other |= store_integer(query, SQL_MEMBERS_OWNERS_ACCOUNT_ID) != account_id;
     }
@@ -190,7 +193,7 @@ static struct error *check_owners(struct store *store, const struct request *req
 
 static struct error *list_members(struct request *request, struct reply *reply)
 {
-    const int64_t scope[] = {request->principal->organization_id};
+    const int64_t scope[] = {app_principal(request)->organization_id};
     return list_reply(request, reply, &member_list, scope, 1);
 }
 
@@ -199,7 +202,7 @@ struct invitation {
     int64_t id;
 };
 
-static struct error *invite(struct store *store, void *context)
+static struct error *insert_member_invitation(struct store *store, void *context)
 {
     struct invitation *invitation = context;
     const struct request *request = invitation->request;
@@ -214,28 +217,30 @@ static struct error *invite_member(struct request *request, struct reply *reply)
     const char *email = request_body_string(request, "email");
     struct invitation invitation = {.request = request};
     request->subject = email;
-    struct error *error = store_write(request->app->store, request->arena, invite, &invitation);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, insert_member_invitation, &invitation);
     if (error) {
         return error;
     }
     struct value *record =
         arena_array(request->arena, fields_count(invited_fields), sizeof *record);
-    value_set_integer(fields_get(invited_fields, record, "id"), invitation.id);
-    value_set_string(fields_get(invited_fields, record, "email"), email);
-    value_set_string(fields_get(invited_fields, record, "role"),
+    field_set_integer(fields_get(invited_fields, record, "id"), invitation.id);
+    field_set_string(fields_get(invited_fields, record, "email"), email);
+    field_set_string(fields_get(invited_fields, record, "role"),
                      request_body_string(request, "role"));
-    value_set_string(fields_get(invited_fields, record, "state"), invitation_states[0]);
+    field_set_string(fields_get(invited_fields, record, "state"), invitation_states[0]);
     reply_created(request, reply,
                   arena_format(request->arena, "/api/v1/organizations/%" PRId64 "/invitations",
-                               request->principal->organization_id),
+                               app_principal(request)->organization_id),
                   arena_format(request->arena, "%" PRId64, invitation.id));
     reply_record(reply, record);
     return NULL;
 }
 
-/* Finds the member that the path names, who is to become `role`, if all rules let that be. */
-static struct error *check_member(struct store *store, struct request *request, enum role role,
-                                  struct value **values_r)
+/* Finds the member that the path names, and checks that the caller may change the member's role to
+ * `role` (ROLE_NONE: remove the member). */
+static struct error *check_member_change(struct store *store, struct request *request,
+                                         enum role role, struct value **values_r)
 {
     int64_t account_id = request_path_id(request, "account_id");
     struct error *error = organization_confirm_role(store, request);
@@ -243,54 +248,54 @@ static struct error *check_member(struct store *store, struct request *request, 
         error = read_member(store, request, account_id, values_r);
     }
     if (!error) {
-        error = organization_check_rank(request, role_in(*values_r), role);
+        error = organization_check_rank(request, get_member_role(*values_r), role);
     }
-    if (!error && role_in(*values_r) == ROLE_OWNER && role != ROLE_OWNER) {
-        error = check_owners(store, request, account_id);
+    if (!error && get_member_role(*values_r) == ROLE_OWNER && role != ROLE_OWNER) {
+        error = check_other_owner(store, request, account_id);
     }
     return error;
 }
 
-/* Withdraws the invitations that the member may no longer issue: they must not bring back a
- * member who has lost the right. */
-static struct error *withdraw_invitations(struct store *store, const struct request *request)
+/* Withdraws those invitations of the member that the member's role no longer permits to issue. */
+static struct error *withdraw_member_invitations(struct store *store, const struct request *request)
 {
     struct store_query *query =
         store_query(store, request->arena, SQL_INVITATIONS_DELETE_OF_INVITER);
     store_bind_integer(query, request_path_id(request, "account_id"));
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     return store_execute(query);
 }
 
-/* Invalidates the entity tags of the organization: a member's representation contains the
- * member's role. */
-static struct error *renew_version(struct store *store, const struct request *request)
+/* Invalidates the ETags of the organization: the organization that a member reads contains the role
+ * of that member. */
+static struct error *renew_organization_version(struct store *store, const struct request *request)
 {
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_NEW_VERSION);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     return store_execute(query);
 }
 
-static struct error *set_role(struct store *store, void *context)
+static struct error *set_member_role(struct store *store, void *context)
 {
     struct change *change = context;
     struct request *request = change->request;
     const char *role = request_body_string(request, "role");
-    struct error *error = check_member(store, request, role_of_name(role), &change->values);
+    struct error *error =
+        check_member_change(store, request, principal_role_by_name(role), &change->values);
     if (error) {
         return error;
     }
-    bool is_new = role_in(change->values) != role_of_name(role);
+    bool is_new = get_member_role(change->values) != principal_role_by_name(role);
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_SET_ROLE);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, request_path_id(request, "account_id"));
     store_bind_text(query, role);
     error = store_execute(query);
     if (!error) {
-        error = withdraw_invitations(store, request);
+        error = withdraw_member_invitations(store, request);
     }
     if (!error && is_new) {
-        error = renew_version(store, request);
+        error = renew_organization_version(store, request);
     }
     return error ? error
                  : read_member(store, request, request_path_id(request, "account_id"),
@@ -300,32 +305,33 @@ static struct error *set_role(struct store *store, void *context)
 static struct error *update_member(struct request *request, struct reply *reply)
 {
     struct change change = {.request = request};
-    struct error *error = store_write(request->app->store, request->arena, set_role, &change);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, set_member_role, &change);
     if (!error) {
         reply_record(reply, change.values);
     }
     return error;
 }
 
-static struct error *remove_member(struct store *store, void *context)
+static struct error *remove_organization_member(struct store *store, void *context)
 {
     struct change *change = context;
     struct request *request = change->request;
-    struct error *error = check_member(store, request, ROLE_NONE, &change->values);
+    struct error *error = check_member_change(store, request, ROLE_NONE, &change->values);
     if (error) {
         return error;
     }
     int64_t account_id = request_path_id(request, "account_id");
-    int64_t organization_id = request->principal->organization_id;
+    int64_t organization_id = app_principal(request)->organization_id;
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_DELETE);
     store_bind_integer(query, organization_id);
     store_bind_integer(query, account_id);
     error = store_execute(query);
     if (!error) {
-        error = withdraw_invitations(store, request);
+        error = withdraw_member_invitations(store, request);
     }
-    if (!error) { /* whoever comes back may have another role */
-        error = renew_version(store, request);
+    if (!error) { /* the member may rejoin with another role */
+        error = renew_organization_version(store, request);
     }
     return error ? error
                  : account_clear_default_organization(store, request->arena, account_id,
@@ -335,9 +341,10 @@ static struct error *remove_member(struct store *store, void *context)
 static struct error *delete_member(struct request *request, struct reply *reply)
 {
     struct change change = {.request = request};
-    struct error *error = store_write(request->app->store, request->arena, remove_member, &change);
+    struct error *error =
+        store_write(app_of(request)->store, request->arena, remove_organization_member, &change);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
@@ -428,9 +435,9 @@ const struct route organizations_routes[] = {
      .about = {"Ответ не зависит от того, есть ли учётная запись с этим адресом. Приглашённый "
                "становится участником, когда примет приглашение. Приглашение действует 30 дней; "
                "новое заменяет прежнее.",
-               "The answer does not depend on whether an account has this address. The invited "
+               "The reply does not depend on whether an account has this address. The invited "
                "person becomes a member by accepting. An invitation is valid for 30 days; a new "
-               "one replaces the old one."},
+               "one replaces the previous one."},
      .body = &invite_schema,
      .shape = REPLY_RECORD,
      .reply = &invited_schema,
@@ -457,7 +464,8 @@ const struct route organizations_routes[] = {
      .handler = delete_member,
      .permission = PERMIT_MANAGE_OR_SELF,
      .pool = POOL_CORE,
-     .summary = {"Исключить участника или выйти", "Remove a member, or leave"},
+     .summary = {"Исключить участника или выйти из организации",
+                 "Remove a member or leave the organization"},
      .shape = REPLY_NOTHING,
      .errors = member_errors,
      .action = "remove_member",

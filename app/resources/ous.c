@@ -1,11 +1,11 @@
-/* OUs: the organizational units, in which the directory keeps people and groups. */
+/* OUs: organizational units, the entries of the directory that hold users and groups. */
 #include "resources/resources.h"
 #include "rest/entries.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
 #define OU_NAME(flags_)                                                                            \
-    ENTRY_NAME("ou", flags_, "Название; им назван объект", "The name; the entry is named by it",   \
+    ENTRY_NAME("ou", flags_, "Название (RDN объекта)", "The name (the RDN of the entry)",          \
                "\"Sales\"")
 
 static const struct field ou_fields[] = {
@@ -53,9 +53,20 @@ static const struct entries ous = {
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
+#define PATH "/api/v1/ous"
+
 const struct route ous_routes[] = {
-    ENTRIES_ROUTES(&ous, "/api/v1/ous", "name", "ou", &ou_schema, &create_schema, &update_schema,
-                   entries_create_errors, entries_update_errors, "подразделений",
-                   "organizational units", "подразделение", "an organizational unit"),
+    {ENTRIES_LIST_ROW(&ous, PATH, &ou_schema),
+     .summary = {"Получить список подразделений", "List the organizational units"}},
+    {ENTRIES_GET_ROW(&ous, PATH "/{name}", &ou_schema),
+     .summary = {"Получить подразделение", "Get an organizational unit"}},
+    {ENTRIES_CREATE_ROW(&ous, PATH, "ou", &ou_schema),
+     .summary = {"Создать подразделение", "Create an organizational unit"}, .body = &create_schema,
+     .errors = entries_create_errors},
+    {ENTRIES_UPDATE_ROW(&ous, PATH "/{name}", "ou", &ou_schema),
+     .summary = {"Изменить или переместить подразделение", "Change or move an organizational unit"},
+     .body = &update_schema, .errors = entries_update_errors},
+    {ENTRIES_DELETE_ROW(&ous, PATH "/{name}", "ou"),
+     .summary = {"Удалить подразделение", "Delete an organizational unit"}},
     {.pattern = NULL},
 };

@@ -1,7 +1,7 @@
 /*
- * Resources: one file each, with its handlers, its field maps and its table of routes. They never
- * include each other; what two of them share moves into a layer below. A new resource is one file
- * here and one row in routes.c.
+ * Resources: each file has the field maps, the handlers and the table of routes of one resource.
+ * The files never include each other; code that two of them share belongs in a lower layer. A new
+ * resource is one file here and one row in routes.c.
  */
 #ifndef RESOURCES_RESOURCES_H
 #define RESOURCES_RESOURCES_H
@@ -9,7 +9,7 @@
 #include "http/route.h"
 #include "rest/app.h"
 
-/* All of them; a row without routes ends. */
+/* All resources; a row without routes ends the list. */
 extern const struct resource resources[];
 
 extern const struct route accounts_routes[];

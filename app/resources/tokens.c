@@ -1,6 +1,6 @@
 /*
- * Tokens that expire: issued to and verified for all callers, listed and deleted by the administrator.
- * (Access tokens of sessions belong to auth/.) tokens/ issues, verifies and revokes them.
+ * Tokens that expire: everybody may issue and verify them, the administrator lists and deletes
+ * them. The work is done in tokens/. (Access tokens of sessions are in auth/.)
  */
 #include "auth/principal.h"
 #include "base/arena.h"
@@ -21,11 +21,10 @@
 
 enum {
     TTL_MAX = 365 * MINUTES_PER_DAY,
-    ANONYMOUS_TTL_MAX =
-        MINUTES_PER_DAY, /* minutes; of a token that an anonymous caller has issued */
+    ANONYMOUS_TTL_MAX = MINUTES_PER_DAY, /* minutes; for tokens issued by anonymous callers */
     PURPOSE_MAX = 200,
     MAX_USES_MAX = 1000 * 1000 * 1000,
-    CLEAR_ROWS = 100, /* that one request deletes by itself */
+    CLEAR_ROWS = 100, /* rows that one request deletes */
     STATUS_OK = 200,
 };
 
@@ -46,21 +45,20 @@ enum {
     {                                                                                              \
         .name = "max_uses", .type = FIELD_INTEGER, .flags = FIELD_NULLABLE, .min = 1,              \
         .max = MAX_USES_MAX,                                                                       \
-        .about = {"Сколько раз токен действителен; null: сколько угодно",                          \
-                  "How often it is valid; null: any number of times"},                             \
+        .about = {"Сколько раз можно использовать токен; null: сколько угодно",                    \
+                  "How many times the token can be used; null: any number of times"},              \
         .example = "1"                                                                             \
     }
 #define TOKEN_USES                                                                                 \
     {                                                                                              \
         .name = "uses", .type = FIELD_INTEGER,                                                     \
-        .about = {"Сколько раз токен проверен и был действителен",                                 \
-                  "How often it was checked and was valid"},                                       \
+        .about = {"Сколько раз токен использован", "How many times the token was used"},           \
         .example = "0"                                                                             \
     }
 #define STATUS_CODE                                                                                \
     {                                                                                              \
         .name = "status_code", .type = FIELD_INTEGER,                                              \
-        .about = {"Код ответа HTTP", "The status of HTTP"}, .example = "200"                       \
+        .about = {"Код ответа HTTP", "The HTTP status"}, .example = "200"                          \
     }
 #define TOKEN_TIME(name_, ru_, en_)                                                                \
     {                                                                                              \
@@ -74,7 +72,7 @@ static const struct field issue_fields[] = {
      .min = 1,
      .max = TTL_MAX,
      .about =
-         {"Время жизни в минутах; по умолчанию TOKEN_TTL_MINUTES. Без входа в систему: не более "
+         {"Срок действия в минутах; по умолчанию TOKEN_TTL_MINUTES. Без входа в систему не более "
           "1440",
           "The lifetime in minutes; TOKEN_TTL_MINUTES by default. At most 1440 for anonymous "
           "callers"},
@@ -99,8 +97,8 @@ static const struct field status_fields[] = {
     STATUS_CODE,
     {.name = "status",
      .type = FIELD_BOOLEAN,
-     .about = {"Действителен ли токен; очистка и отзыв: true",
-               "Whether the token is valid; of clearing and revoking: true"},
+     .about = {"true, если токен действителен; при очистке и отзыве всегда true",
+               "True if the token is valid; always true for clearing and revoking"},
      .example = "true"},
     {.name = NULL},
 };
@@ -110,27 +108,28 @@ static const struct field token_fields[] = {
     TOKEN_PURPOSE,
     TOKEN_MAX_USES,
     TOKEN_USES,
-    TOKEN_TIME("created_at", "Время выдачи", "When it was issued"),
-    TOKEN_TIME("expires_at", "С этого времени не действителен", "From when on it is not valid"),
+    TOKEN_TIME("created_at", "Время выдачи", "When the token was issued"),
+    TOKEN_TIME("expires_at", "Когда истекает срок действия", "When the token expires"),
     {.name = NULL},
 };
 
-/* RFC 7662 2.1, RFC 7009 2.1. */
+/* The body of introspection (RFC 7662 2.1) and revocation (RFC 7009 2.1). */
 static const struct field about_fields[] = {
     TOKEN_TEXT(FIELD_REQUIRED | FIELD_SECRET | FIELD_ANY_STRING),
     {.name = "token_type_hint",
      .type = FIELD_STRING,
      .max = 100,
-     .about = {"Не используется: вид токенов один", "Not used: there is one kind of tokens"},
+     .about = {"Не используется: есть только один вид токенов",
+               "Not used: there is only one kind of token"},
      .example = "\"access_token\""},
     {.name = NULL},
 };
 
-/* RFC 7662 2.2: of what is not active, nothing else is told. */
+/* RFC 7662 2.2: the reply about an inactive token contains `active` alone. */
 static const struct field introspection_fields[] = {
     {.name = "active",
      .type = FIELD_BOOLEAN,
-     .about = {"Действителен ли токен", "Whether the token is valid"},
+     .about = {"Токен действителен", "True if the token is valid"},
      .example = "true"},
     {.name = "jti",
      .type = FIELD_STRING,
@@ -141,29 +140,30 @@ static const struct field introspection_fields[] = {
     {.name = "iat",
      .type = FIELD_INTEGER,
      .flags = FIELD_OPTIONAL,
-     .about = {"Время выдачи, секунды с 1970 года", "When it was issued, in seconds since 1970"},
+     .about = {"Время выдачи, секунды с 1970 года",
+               "When the token was issued, in seconds since 1970"},
      .example = "1795178096"},
     {.name = "exp",
      .type = FIELD_INTEGER,
      .flags = FIELD_OPTIONAL,
-     .about = {"С этого времени не действителен, секунды с 1970 года",
-               "From when on it is not valid, in seconds since 1970"},
+     .about = {"Когда истекает срок действия, секунды с 1970 года",
+               "When the token expires, in seconds since 1970"},
      .example = "1795181696"},
     {.name = "purpose",
      .type = FIELD_STRING,
      .flags = FIELD_OPTIONAL,
      .max = PURPOSE_MAX,
-     .about = {"Для чего токен", "What the token is for"},
+     .about = {"Назначение токена", "The purpose of the token"},
      .example = "\"password-reset\""},
     {.name = "max_uses",
      .type = FIELD_INTEGER,
      .flags = FIELD_OPTIONAL,
-     .about = {"Сколько раз токен действителен", "How often it is valid"},
+     .about = {"Сколько раз можно использовать токен", "How many times the token can be used"},
      .example = "1"},
     {.name = "uses",
      .type = FIELD_INTEGER,
      .flags = FIELD_OPTIONAL,
-     .about = {"Сколько раз он уже использован", "How often it was used already"},
+     .about = {"Сколько раз токен использован", "How many times the token was used"},
      .example = "0"},
     {.name = NULL},
 };
@@ -173,18 +173,18 @@ static const struct field list_query[] = {
     {.name = NULL},
 };
 
-/* By id is by time of issue: ids are given in order. */
-static const struct list_key keys[] = {
+/* The order by id is the order of issue. */
+static const struct list_key token_keys[] = {
     {"id", "t.id", SQL_TOKENS_LIST_ID, FIELD_INTEGER, LIST_SORT},
     {"expires_at", "t.expires_at", SQL_TOKENS_LIST_EXPIRES_AT, FIELD_TIME, LIST_SORT},
     {.name = NULL},
 };
 
-static const struct list list = {
+static const struct list token_list = {
     .rows = SQL_TOKENS_LIST,
     .count = SQL_TOKENS_COUNT,
     .fields = token_fields,
-    .keys = keys,
+    .keys = token_keys,
     .id = "t.id",
     .id_index = SQL_TOKENS_LIST_ID,
 };
@@ -197,23 +197,23 @@ static const struct schema token_schema = {"Token", token_fields};
 static const struct schema about_schema = {"TokenAbout", about_fields};
 static const struct schema introspection_schema = {"TokenIntrospection", introspection_fields};
 
-static void reply_status(const struct request *request, struct reply *reply, bool status)
+static void reply_token_status(const struct request *request, struct reply *reply, bool status)
 {
     struct value *record = arena_array(request->arena, 2, sizeof *record);
-    value_set_integer(fields_get(status_fields, record, "status_code"), STATUS_OK);
-    value_set_boolean(fields_get(status_fields, record, "status"), status);
+    field_set_integer(fields_get(status_fields, record, "status_code"), STATUS_OK);
+    field_set_boolean(fields_get(status_fields, record, "status"), status);
     reply_record(reply, record);
 }
 
 /* --- issuing --------------------------------------------------------------------------------- */
 
-/* Reads the lifetime of the requested token. An anonymous caller gets at most a day, so that
- * such tokens expire soon: nobody in particular would revoke them. */
-static struct error *read_lifetime(const struct request *request, int64_t *minutes_r)
+/* Reads the lifetime of the requested token. Tokens of anonymous callers live for at most a day,
+ * because they have no owner who would revoke them. */
+static struct error *read_token_lifetime(const struct request *request, int64_t *minutes_r)
 {
     const struct value *ttl = request_body_value(request, "ttl_minutes");
     int64_t max = request->principal ? TTL_MAX : ANONYMOUS_TTL_MAX;
-    int64_t standard = request->app->config->token_ttl_minutes;
+    int64_t standard = app_of(request)->config->token_ttl_minutes;
     bool given = ttl->state == VALUE_SET;
     *minutes_r = given ? ttl->integer : standard < max ? standard : max;
     return *minutes_r <= max ? NULL
@@ -223,10 +223,10 @@ static struct error *read_lifetime(const struct request *request, int64_t *minut
 
 /* Counts the token against TOKENS_SUBJECT_QUOTA, or that of an anonymous caller against
  * TOKENS_QUOTA. */
-static struct error *check_quota(const struct request *request, int64_t minutes,
-                                 const struct tokens_terms *terms)
+static struct error *check_token_quota(const struct request *request, int64_t minutes,
+                                       const struct tokens_terms *terms)
 {
-    int64_t quota = request->app->config->tokens_quota;
+    int64_t quota = app_of(request)->config->tokens_quota;
     if (request->principal) {
         return limits_count_token(request, minutes);
     }
@@ -245,31 +245,32 @@ static struct error *issue_token(struct request *request, struct reply *reply)
     };
     int64_t minutes;
     const char *token;
-    struct error *error = read_lifetime(request, &minutes);
+    struct error *error = read_token_lifetime(request, &minutes);
     if (!error) {
         terms.expires_ms = terms.now_ms + minutes * MS_PER_MINUTE;
-        error = check_quota(request, minutes, &terms);
+        error = check_token_quota(request, minutes, &terms);
     }
     if (!error) {
-        error = tokens_issue(request->app->store, request->arena, request->app->config->secret_key,
-                             &terms, &token);
+        error = tokens_issue(app_of(request)->store, request->arena,
+                             app_of(request)->config->secret_key, &terms, &token);
     }
     if (error) {
         return error;
     }
     request_count(request, METRIC_TOKENS_ISSUED, 0, 1);
     struct value *record = arena_array(request->arena, 2, sizeof *record);
-    value_set_integer(fields_get(issued_fields, record, "status_code"), STATUS_OK);
-    value_set_string(fields_get(issued_fields, record, "token"), token);
+    field_set_integer(fields_get(issued_fields, record, "status_code"), STATUS_OK);
+    field_set_string(fields_get(issued_fields, record, "token"), token);
     reply_record(reply, record);
     return NULL;
 }
 
 /* --- checking -------------------------------------------------------------------------------- */
 
-/* Verifies a token. HEAD counts no use: it shows no result, and programs send it that only look at a
- * link. */
-static struct error *answer_check(struct request *request, struct reply *reply, const char *token)
+/* Verifies a token and counts a use. HEAD counts none: its reply has no result, and programs send
+ * it to preview a link. */
+static struct error *reply_token_check(struct request *request, struct reply *reply,
+                                       const char *token)
 {
     const struct app *app = request->app;
     enum tokens_result result;
@@ -278,28 +279,28 @@ static struct error *answer_check(struct request *request, struct reply *reply, 
     if (!error) {
         request_count(request, METRIC_TOKEN_CHECKS,
                       metrics_series(METRIC_TOKEN_CHECKS, tokens_result_names[result], NULL), 1);
-        reply_status(request, reply, result == TOKENS_VALID);
+        reply_token_status(request, reply, result == TOKENS_VALID);
     }
     return error;
 }
 
-static struct error *check_in_path(struct request *request, struct reply *reply)
+static struct error *check_token_in_path(struct request *request, struct reply *reply)
 {
-    return answer_check(request, reply, request_path_value(request, "token"));
+    return reply_token_check(request, reply, request_path_value(request, "token"));
 }
 
-static struct error *check_in_body(struct request *request, struct reply *reply)
+static struct error *check_token_in_body(struct request *request, struct reply *reply)
 {
-    return answer_check(request, reply, request_body_string(request, "token"));
+    return reply_token_check(request, reply, request_body_string(request, "token"));
 }
 
-/* --- clearing -------------------------------------------------------------------------------- */
+/* --- deletion of expired tokens --------------------------------------------------------------- */
 
-/* Few enough that nobody notices; if there are more, the housekeeper goes on. */
+/* Deletes few rows, so that other requests are not delayed; the housekeeper deletes the rest. */
 static struct error *clear_tokens(struct request *request, struct reply *reply)
 {
     int64_t deleted;
-    struct error *error = purge_rows(request->app->store, request->arena, &tokens_purge_kind,
+    struct error *error = purge_rows(app_of(request)->store, request->arena, &tokens_purge_kind,
                                      clock_wall_ms(), CLEAR_ROWS, &deleted);
     if (error) {
         return error;
@@ -309,41 +310,38 @@ static struct error *clear_tokens(struct request *request, struct reply *reply)
     }
     request_count(request, METRIC_PURGED,
                   metrics_series(METRIC_PURGED, tokens_purge_kind.table, NULL), deleted);
-    reply_status(request, reply, true);
+    reply_token_status(request, reply, true);
     return NULL;
 }
 
-/* --- for those who are logged in ------------------------------------------------------------- */
+/* --- introspection, revocation, and calls of the administrator -------------------------------- */
 
 static struct error *list_tokens(struct request *request, struct reply *reply)
 {
-    return list_reply(request, reply, &list, NULL, 0);
+    return list_reply(request, reply, &token_list, NULL, 0);
 }
 
-/* True if the row, of tokens_introspect, is of a token that a check would find valid. */
-static bool is_active(const struct value *row)
-{
-    return row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer > clock_wall_ms() &&
-           (row[SQL_TOKENS_INTROSPECT_MAX_USES].state != VALUE_SET ||
-            row[SQL_TOKENS_INTROSPECT_USES].integer < row[SQL_TOKENS_INTROSPECT_MAX_USES].integer);
-}
-
-static struct value *describe(struct arena *arena, struct value *row)
+/* Describes a token by its row of tokens_introspect; NULL if there is no such token. A token is
+ * active if it has not expired and has uses left. */
+static struct value *describe_token(struct arena *arena, struct value *row)
 {
     const struct field *map = introspection_fields;
     struct value *record = arena_array(arena, fields_count(map), sizeof *record);
-    bool active = row && is_active(row);
-    value_set_boolean(fields_get(map, record, "active"), active);
+    bool active =
+        row && row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer > clock_wall_ms() &&
+        (row[SQL_TOKENS_INTROSPECT_MAX_USES].state != VALUE_SET ||
+         row[SQL_TOKENS_INTROSPECT_USES].integer < row[SQL_TOKENS_INTROSPECT_MAX_USES].integer);
+    field_set_boolean(fields_get(map, record, "active"), active);
     if (!active) {
         return record;
     }
-    value_set_string(fields_get(map, record, "jti"),
+    field_set_string(fields_get(map, record, "jti"),
                      arena_format(arena, "%" PRId64, row[SQL_TOKENS_INTROSPECT_ID].integer));
-    value_set_integer(fields_get(map, record, "iat"),
+    field_set_integer(fields_get(map, record, "iat"),
                       row[SQL_TOKENS_INTROSPECT_CREATED_AT].integer / MS_PER_S);
-    value_set_integer(fields_get(map, record, "exp"),
+    field_set_integer(fields_get(map, record, "exp"),
                       row[SQL_TOKENS_INTROSPECT_EXPIRES_AT].integer / MS_PER_S);
-    value_set_integer(fields_get(map, record, "uses"), row[SQL_TOKENS_INTROSPECT_USES].integer);
+    field_set_integer(fields_get(map, record, "uses"), row[SQL_TOKENS_INTROSPECT_USES].integer);
     if (row[SQL_TOKENS_INTROSPECT_PURPOSE].state == VALUE_SET) {
         *fields_get(map, record, "purpose") = row[SQL_TOKENS_INTROSPECT_PURPOSE];
     }
@@ -353,7 +351,7 @@ static struct value *describe(struct arena *arena, struct value *row)
     return record;
 }
 
-/* RFC 7662. Counts no use. */
+/* RFC 7662. Does not count a use. */
 static struct error *introspect_token(struct request *request, struct reply *reply)
 {
     const char *token = request_body_string(request, "token");
@@ -361,23 +359,25 @@ static struct error *introspect_token(struct request *request, struct reply *rep
     struct error *error = NULL;
     if (tokens_format_matches(token)) {
         struct store_query *query =
-            store_query(request->app->store, request->arena, SQL_TOKENS_INTROSPECT);
-        tokens_format_bind_digest(query, request->arena, request->app->config->secret_key, token);
-        error = rows_one(query, request->arena, token_fields, &row);
+            store_query(app_of(request)->store, request->arena, SQL_TOKENS_INTROSPECT);
+        tokens_format_bind_digest(query, request->arena, app_of(request)->config->secret_key,
+                                  token);
+        error = rows_read_one(query, request->arena, token_fields, &row);
     }
     if (!error) {
-        reply_record(reply, describe(request->arena, row));
+        reply_record(reply, describe_token(request->arena, row));
     }
     return error;
 }
 
-static void count_revoked(struct request *request, int64_t id)
+static void count_revoked_token(struct request *request, int64_t id)
 {
     request_count(request, METRIC_TOKENS_REVOKED, 0, 1);
     request->subject = arena_format(request->arena, "%" PRId64, id);
 }
 
-/* RFC 7009: whoever has a token may revoke it, and a token that is not found is revoked already. */
+/* RFC 7009: every caller who has a token may revoke it; for an unknown token the call succeeds
+ * too. */
 static struct error *revoke_token(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
@@ -388,9 +388,9 @@ static struct error *revoke_token(struct request *request, struct reply *reply)
         return error;
     }
     if (id) {
-        count_revoked(request, id);
+        count_revoked_token(request, id);
     }
-    reply_status(request, reply, true);
+    reply_token_status(request, reply, true);
     return NULL;
 }
 
@@ -398,15 +398,15 @@ static struct error *delete_token(struct request *request, struct reply *reply)
 {
     int64_t id = request_path_id(request, "id");
     bool found;
-    struct error *error = tokens_revoke_id(request->app->store, request->arena, id, &found);
+    struct error *error = tokens_revoke_id(app_of(request)->store, request->arena, id, &found);
     if (error) {
         return error;
     }
     if (!found) {
         return error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
-    count_revoked(request, id);
-    reply_nothing(reply);
+    count_revoked_token(request, id);
+    reply_no_content(reply);
     return NULL;
 }
 
@@ -427,9 +427,9 @@ static const struct field path_fields[] = {
     {.name = NULL},
 };
 
-#define TOKENS_ACCESS_RU                                                                                                                        \
-    "С `TOKENS_ACCESS=authenticated` (по умолчанию в рабочей среде) вызов доступен только тем, " \
-    "кто вошёл."
+#define TOKENS_ACCESS_RU                                                                           \
+    "С `TOKENS_ACCESS=authenticated` (по умолчанию "                                   \
+    "в рабочей среде) вызов доступен только после входа."
 #define TOKENS_ACCESS_EN                                                                           \
     "With `TOKENS_ACCESS=authenticated`, the default in production, only callers who have logged " \
     "in are allowed."
@@ -450,17 +450,17 @@ const struct route tokens_routes[] = {
     {.method = METHOD_GET,
      .pattern = "/app/valid/{token}",
      .path = path_fields,
-     .handler = check_in_path,
+     .handler = check_token_in_path,
      .pool = POOL_CORE,
-     .summary = {"Проверить токен", "Check a token"},
+     .summary = {"Проверить токен", "Verify a token"},
      .shape = REPLY_RECORD,
      .reply = &status_schema,
      .errors = database_errors},
     {.method = METHOD_POST,
      .pattern = "/app/valid",
-     .handler = check_in_body,
+     .handler = check_token_in_body,
      .pool = POOL_CORE,
-     .summary = {"Проверить токен, которого нет в адресе", "Check a token that is not in the URL"},
+     .summary = {"Проверить токен из тела запроса", "Verify a token in the request body"},
      .essential = true,
      .body = &check_schema,
      .shape = REPLY_RECORD,
@@ -470,7 +470,7 @@ const struct route tokens_routes[] = {
      .pattern = "/app/clear/all/tokens",
      .handler = clear_tokens,
      .pool = POOL_CORE,
-     .summary = {"Удалить истёкшие токены", "Delete the tokens that have expired"},
+     .summary = {"Удалить истёкшие токены", "Delete expired tokens"},
      .about = {TOKENS_ACCESS_RU " Вызовы администратора записываются в журнал аудита.",
                TOKENS_ACCESS_EN " Calls by the administrator are audited."},
      .access_by_setting = true,
@@ -495,7 +495,8 @@ const struct route tokens_routes[] = {
      .handler = introspect_token,
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
-     .summary = {"Узнать о токене, не используя его", "Ask about a token without using it"},
+     .summary = {"Получить сведения о токене, не используя его",
+                 "Inspect a token without using it"},
      .essential = true,
      .body = &about_schema,
      .body_form = true,

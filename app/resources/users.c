@@ -1,5 +1,5 @@
-/* Users: the people's accounts of the directory. Computers and trusts have accounts too; they are
- * left out by their sAMAccountType (MS-SAMR 2.2.1.9). */
+/* Users: the users of the directory. Their sAMAccountType tells them from the accounts of computers
+ * and trusts (MS-SAMR 2.2.1.9). */
 #include "auth/auth.h"
 #include "base/log.h"
 #include "http/fields.h"
@@ -7,13 +7,13 @@
 #include "rest/entries.h"
 
 enum {
-    ACCOUNT_DISABLED = 0x2, /* of userAccountControl: MS-ADTS 2.2.16 */
-    LOCKED_OUT = 0x10,      /* of msDS-User-Account-Control-Computed */
+    ACCOUNT_DISABLED = 0x2, /* bit of userAccountControl: MS-ADTS 2.2.16 */
+    LOCKED_OUT = 0x10,      /* bit of msDS-User-Account-Control-Computed */
 };
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
-/* What a client sets and reads alike. */
+/* The fields that both bodies and replies have. */
 #define PERSON_FIELDS                                                                              \
     {.name = "userPrincipalName",                                                                  \
      .type = FIELD_STRING,                                                                         \
@@ -50,8 +50,8 @@ enum {
     }
 
 #define NAME_FIELD(flags_)                                                                         \
-    ENTRY_NAME("cn", flags_, "Полное имя; им назван объект",                                       \
-               "The full name; the entry is named by it", "\"Иванов Иван\"")
+    ENTRY_NAME("cn", flags_, "Полное имя (RDN объекта)", "The full name (the RDN of the entry)",   \
+               "\"Иванов Иван\"")
 
 #define PARENT_EXAMPLE "\"OU=Staff,DC=kontora,DC=test\""
 
@@ -71,7 +71,7 @@ static const struct field user_fields[] = {
      .attribute = "userAccountControl",
      .codec = CODEC_BITS_CLEAR,
      .mask = ACCOUNT_DISABLED,
-     .about = {"Учётная запись включена", "Whether the account is enabled"},
+     .about = {"Учётная запись включена", "True if the account is enabled"},
      .example = "true"},
     {.name = "locked",
      .type = FIELD_BOOLEAN,
@@ -79,14 +79,14 @@ static const struct field user_fields[] = {
      .codec = CODEC_BITS_SET,
      .mask = LOCKED_OUT,
      .about = {"Учётная запись заблокирована после неудачных входов",
-               "Whether failed logins have locked the account"},
+               "True if failed logins have locked the account"},
      .example = "false"},
     ENTRY_GUID,
     {.name = "memberOf",
      .type = FIELD_STRINGS,
      .attribute = "memberOf",
      .codec = CODEC_MEMBERSHIPS,
-     .about = {"DN групп, включая основную", "The DNs of the groups, the primary one among them"},
+     .about = {"DN групп, включая основную", "The DNs of the groups, including the primary group"},
      .example = "[\"CN=Domain Users,CN=Users,DC=kontora,DC=test\"]"},
     ENTRY_TIMES,
     {.name = NULL},
@@ -98,10 +98,10 @@ static const struct field create_fields[] = {
     PASSWORD_FIELD(FIELD_REQUIRED),
     ENTRY_PARENT("ou", FIELD_REQUIRED, PARENT_EXAMPLE),
     PERSON_FIELDS,
-    ENTRY_BOOLEAN("enabled", "Включить (по умолчанию да)", "Whether to enable it (default yes)",
-                  "true"),
-    ENTRY_BOOLEAN("must_change_password", "Потребовать смену пароля при входе",
-                  "Whether the password must be changed at the next login", "false"),
+    ENTRY_BOOLEAN("enabled", "Включить учётную запись (по умолчанию true)",
+                  "True to enable the account (the default)", "true"),
+    ENTRY_BOOLEAN("must_change_password", "Потребовать смену пароля при следующем входе",
+                  "True if the password must be changed at the next login", "false"),
     {.name = NULL},
 };
 
@@ -111,10 +111,11 @@ static const struct field update_fields[] = {
     PERSON_FIELDS,
     PASSWORD_FIELD(0),
     ENTRY_PARENT("parent_dn", 0, PARENT_EXAMPLE),
-    ENTRY_BOOLEAN("enabled", "Включить или отключить", "Enables or disables it", "true"),
-    ENTRY_BOOLEAN("unlock", "Снять блокировку", "Lifts the lock", "true"),
-    ENTRY_BOOLEAN("must_change_password", "Потребовать смену пароля при входе",
-                  "Whether the password must be changed at the next login", "false"),
+    ENTRY_BOOLEAN("enabled", "Включить (true) или отключить (false)",
+                  "True to enable the account, false to disable it", "true"),
+    ENTRY_BOOLEAN("unlock", "Снять блокировку", "True to unlock the account", "true"),
+    ENTRY_BOOLEAN("must_change_password", "Потребовать смену пароля при следующем входе",
+                  "True if the password must be changed at the next login", "false"),
     {.name = NULL},
 };
 
@@ -123,7 +124,7 @@ static const struct schema create_schema = {"UserCreate", create_fields};
 static const struct schema update_schema = {"UserUpdate", update_fields};
 
 static const struct directory_class user_class = {
-    .filter = DIRECTORY_PEOPLE,
+    .filter = DIRECTORY_USER_FILTER,
     .name_attribute = "sAMAccountName",
     .rdn_attribute = "CN",
     .sort_attribute = "sAMAccountName",
@@ -135,8 +136,9 @@ static const struct directory_class user_class = {
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
-/* What the body says of the account itself, beside the attributes that are text. */
-static void change_account(struct request *request, struct directory_changes *changes)
+/* Applies the fields of the body that do not correspond to an attribute: the password, and the
+ * flags of the account. */
+static void apply_account_fields(struct request *request, struct directory_changes *changes)
 {
     const char *password = request_body_string(request, "password");
     const struct value *enabled = request_body_value(request, "enabled");
@@ -148,16 +150,17 @@ static void change_account(struct request *request, struct directory_changes *ch
         directory_change_account_control(changes, ACCOUNT_DISABLED, !enabled->boolean);
     }
     if (must_change->state == VALUE_SET) {
-        /* 0 is "must change", -1 is now: the only values it takes (MS-ADTS 3.1.1.5.3.2). */
+        /* The only valid values are 0 ("must change") and -1 ("changed now"): MS-ADTS
+         * 3.1.1.5.3.2. */
         directory_change_text(changes, "pwdLastSet", must_change->boolean ? "0" : "-1");
     }
 }
 
-/* The same of an account that there is. */
-static void change_known_account(struct request *request, struct directory_changes *changes)
+/* Applies the body of a change: an existing account can also be unlocked. */
+static void apply_account_update(struct request *request, struct directory_changes *changes)
 {
     const struct value *unlock = request_body_value(request, "unlock");
-    change_account(request, changes);
+    apply_account_fields(request, changes);
     if (unlock->state == VALUE_SET && unlock->boolean) {
         directory_change_text(changes, "lockoutTime", "0");
     }
@@ -166,56 +169,57 @@ static void change_known_account(struct request *request, struct directory_chang
 /* Ends the sessions of a user at once. If that fails, the housekeeper ends them later; the reply
  * is a success all the same, because the directory was changed. Commits at once: a worker of the
  * pool `directory` serves one request at a time, so that no other request is committed with it. */
-static void end_sessions(struct request *request, const struct directory_entry *entry)
+static void end_user_sessions(struct request *request, const struct directory_entry *entry)
 {
-    struct store *store = request->app->store;
+    struct store *store = app_of(request)->store;
     const char *guid = fields_string(user_fields, entry->values, "objectGUID");
     if (!guid) {
         return;
     }
     struct error *error = auth_end_sessions(store, request->arena, guid);
-    struct error *commit = store_turn_end(store, request->arena);
-    auth_committed();
+    struct error *commit = store_group_commit(store, request->arena);
+    auth_after_commit();
     error = error ? error : commit;
     if (error) {
-        log_warning("sessions: cannot end those of a changed user now: %s", error->cause);
+        log_warning("sessions: cannot end the sessions of a changed user: %s", error->cause);
     }
 }
 
-/* A new password, a forced change of it, or a disabled account ends the sessions. */
-static void end_sessions_if_changed(struct request *request, const struct directory_entry *entry)
+/* Ends the sessions if the request set a password, set or cleared the obligation to change it, or
+ * disabled the account. */
+static void end_sessions_after_update(struct request *request, const struct directory_entry *entry)
 {
     const struct value *enabled = request_body_value(request, "enabled");
     const struct value *must_change = request_body_value(request, "must_change_password");
     if (request_body_string(request, "password") || must_change->state == VALUE_SET ||
         (enabled->state == VALUE_SET && !enabled->boolean)) {
-        end_sessions(request, entry);
+        end_user_sessions(request, entry);
     }
 }
 
 static const struct entries users = {
     .class = &user_class,
     .rdn_field = "cn",
-    .create = change_account,
-    .update = change_known_account,
-    .updated = end_sessions_if_changed,
-    .deleted = end_sessions,
+    .create = apply_account_fields,
+    .update = apply_account_update,
+    .updated = end_sessions_after_update,
+    .deleted = end_user_sessions,
 };
 
-/* Puts the person into the group or takes them out. Both are found by name alone: their attributes
- * are of no use here. */
-static struct error *change_group(struct request *request, enum directory_belonging belonging,
-                                  struct directory_entry **user_r)
+/* Adds the user to the group or removes them. Looks both up without reading their attributes. */
+static struct error *change_user_group(struct request *request,
+                                       enum directory_member_state belonging,
+                                       struct directory_entry **user_r)
 {
     const struct directory_membership membership = {
         .group = request_path_value(request, "group"),
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
-        .member_filter = DIRECTORY_PEOPLE,
+        .member_filter = DIRECTORY_USER_FILTER,
         .belonging = belonging,
     };
     struct directory_entry *group;
-    struct error *error = directory_change_member(request->app->directory, request->arena,
+    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
                                                   &membership, &group, user_r);
     if (!error) {
         request->object_dn = group->dn;
@@ -223,12 +227,13 @@ static struct error *change_group(struct request *request, enum directory_belong
     return error;
 }
 
-static struct error *add_to_group(struct request *request, struct reply *reply)
+static struct error *add_user_to_group(struct request *request, struct reply *reply)
 {
     struct directory_entry *user;
-    struct error *error = change_group(request, DIRECTORY_MEMBER, &user);
+    struct error *error = change_user_group(request, DIRECTORY_MEMBER, &user);
     if (!error) {
-        error = directory_read(request->app->directory, request->arena, &user_class, user, &user);
+        error =
+            directory_read(app_of(request)->directory, request->arena, &user_class, user, &user);
     }
     if (!error) {
         reply_record(reply, user->values);
@@ -236,17 +241,19 @@ static struct error *add_to_group(struct request *request, struct reply *reply)
     return error;
 }
 
-static struct error *remove_from_group(struct request *request, struct reply *reply)
+static struct error *remove_user_from_group(struct request *request, struct reply *reply)
 {
     struct directory_entry *user;
-    struct error *error = change_group(request, DIRECTORY_NO_MEMBER, &user);
+    struct error *error = change_user_group(request, DIRECTORY_NO_MEMBER, &user);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
+
+#define PATH "/api/v1/users"
 
 static const enum error_id create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PASSWORD_POLICY,
                                               ERR_PASSWORD_NEEDS_TLS, ERR_COUNT};
@@ -255,15 +262,24 @@ static const enum error_id update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECT
                                               ERR_PARTIALLY_APPLIED, ERR_COUNT};
 
 const struct route users_routes[] = {
-    ENTRIES_ROUTES(&users, "/api/v1/users", "username", "user", &user_schema, &create_schema,
-                   &update_schema, create_errors, update_errors, "пользователей", "users",
-                   "пользователя", "a user"),
-    {ENTRIES_MEMBER_ROW(METHOD_POST, "/api/v1/users/{username}/groups/{group}", "group",
-                        add_to_group, "add_user_to_group"),
+    {ENTRIES_LIST_ROW(&users, PATH, &user_schema),
+     .summary = {"Получить список пользователей", "List the users"}},
+    {ENTRIES_GET_ROW(&users, PATH "/{username}", &user_schema),
+     .summary = {"Получить пользователя", "Get a user"}},
+    {ENTRIES_CREATE_ROW(&users, PATH, "user", &user_schema),
+     .summary = {"Создать пользователя", "Create a user"}, .body = &create_schema,
+     .errors = create_errors},
+    {ENTRIES_UPDATE_ROW(&users, PATH "/{username}", "user", &user_schema),
+     .summary = {"Изменить или переместить пользователя", "Change or move a user"},
+     .body = &update_schema, .errors = update_errors},
+    {ENTRIES_DELETE_ROW(&users, PATH "/{username}", "user"),
+     .summary = {"Удалить пользователя", "Delete a user"}},
+    {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{username}/groups/{group}", "group", add_user_to_group,
+                        "add_user_to_group"),
      .summary = {"Добавить пользователя в группу", "Add a user to a group"}, .shape = REPLY_RECORD,
      .reply = &user_schema},
-    {ENTRIES_MEMBER_ROW(METHOD_DELETE, "/api/v1/users/{username}/groups/{group}", "group",
-                        remove_from_group, "remove_user_from_group"),
+    {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{username}/groups/{group}", "group",
+                        remove_user_from_group, "remove_user_from_group"),
      .summary = {"Удалить пользователя из группы", "Remove a user from a group"},
      .shape = REPLY_NOTHING},
     {.pattern = NULL},

@@ -1,4 +1,4 @@
-/* Accounts: the rows of field maps that the resources about people with an account share. */
+/* Accounts: rows of field maps that several resources about accounts share. */
 #ifndef REST_ACCOUNTS_H
 #define REST_ACCOUNTS_H
 
@@ -8,7 +8,7 @@
 
 enum { ACCOUNT_PASSWORD_MIN = 8 }; /* characters of a new password */
 
-/* Of organizations for which nobody chose one. */
+/* The default currency of an organization. */
 #define ORGANIZATION_CURRENCY "RUB"
 
 #define ACCOUNT_ID(name_)                                                                          \
@@ -35,7 +35,7 @@ enum { ACCOUNT_PASSWORD_MIN = 8 }; /* characters of a new password */
 #define ACCOUNT_NAME(flags_)                                                                       \
     {                                                                                              \
         .name = "name", .type = FIELD_STRING, .flags = FIELD_NAME | (flags_), .min = 1,            \
-        .max = 200, .about = {"Отображаемое имя", "The name to show"},                             \
+        .max = 200, .about = {"Отображаемое имя", "The display name"},                             \
         .example = "\"Иван Иванов\""                                                     \
     }
 
@@ -55,7 +55,8 @@ enum { ACCOUNT_PASSWORD_MIN = 8 }; /* characters of a new password */
 
 #define MEMBER_ROLE(flags_)                                                                        \
     {                                                                                              \
-        .name = "role", .type = FIELD_STRING, .flags = (flags_), .choices = role_names + 1,        \
+        .name = "role", .type = FIELD_STRING, .flags = (flags_),                                   \
+        .choices = principal_role_names + 1,                                                       \
         .about = {"Роль в организации", "The role in the organization"}, .example = "\"SALES\""    \
     }
 

@@ -5,15 +5,15 @@
 
 static const char automatic_type[] = "NOTE";
 
-void activity_add_deltas(struct arena *arena, const char *type, const struct value *author_id,
-                         struct counter_deltas *deltas)
+void activities_add_deltas(struct arena *arena, const char *type, const struct value *author_id,
+                           struct counter_deltas *deltas)
 {
     counter_deltas_add(deltas, "activities", 1);
     counter_deltas_add(deltas, arena_format(arena, ACTIVITIES_BY_TYPE "%s", type), 1);
     counter_deltas_add_id(deltas, arena, ACTIVITIES_BY_AUTHOR, author_id);
 }
 
-static void bind_id(struct store_query *query, const struct value *value)
+static void bind_optional_id(struct store_query *query, const struct value *value)
 {
     if (value->state == VALUE_SET) {
         store_bind_integer(query, value->integer);
@@ -22,8 +22,8 @@ static void bind_id(struct store_query *query, const struct value *value)
     }
 }
 
-struct error *activity_insert_status_change(struct record_change *deal, const char *old_status,
-                                            const char *new_status)
+struct error *activities_insert_status_change(struct record_change *deal, const char *old_status,
+                                              const char *new_status)
 {
     struct arena *arena = deal->request->arena;
     const struct principal *principal = deal->request->principal;
@@ -35,8 +35,8 @@ struct error *activity_insert_status_change(struct record_change *deal, const ch
     store_bind_text(query, automatic_type);
     store_bind_text(query, arena_format(arena, "%s → %s", old_status, new_status));
     store_bind_null(query); /* description */
-    bind_id(query, record_value(deal, "contact_id"));
-    bind_id(query, record_value(deal, "id"));
+    bind_optional_id(query, record_value(deal, "contact_id"));
+    bind_optional_id(query, record_value(deal, "id"));
     store_bind_integer(query, principal->account_id);
     store_bind_integer(query, deal->now);
     store_bind_integer(query, true);
@@ -46,6 +46,6 @@ struct error *activity_insert_status_change(struct record_change *deal, const ch
     if (error) {
         return error;
     }
-    activity_add_deltas(arena, automatic_type, &author, &deltas);
-    return counters_change(deal->store, arena, principal->organization_id, &none, &deltas);
+    activities_add_deltas(arena, automatic_type, &author, &deltas);
+    return counters_update(deal->store, arena, principal->organization_id, &none, &deltas);
 }

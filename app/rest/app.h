@@ -1,8 +1,13 @@
-/* The dependencies of handlers. Each worker has one set, which service/ fills in. */
+/*
+ * App: the dependencies of handlers, and typed access to what http/ passes on without knowing its
+ * type. Each worker has one instance, which service/ initializes.
+ */
 #ifndef REST_APP_H
 #define REST_APP_H
 
+#include "auth/principal.h"
 #include "base/config.h"
+#include "http/request.h"
 
 struct directory;
 struct objects;
@@ -13,7 +18,19 @@ struct app {
     struct directory *directory;
     struct store *store;
     struct objects *objects;
-    enum pool_id pool; /* pool of the worker */
+    enum pool_id pool; /* of the worker */
 };
+
+/* Returns the dependencies of the worker that handles the request. */
+static inline struct app *app_of(const struct request *request)
+{
+    return request->app;
+}
+
+/* Returns the caller of the request; NULL if it is anonymous. */
+static inline const struct principal *app_principal(const struct request *request)
+{
+    return request->principal;
+}
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/field.h"
+#include "rest/recount.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -11,15 +12,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Changes that are made at once collide only if they share a slot; a sum has at most so many parts. */
+/* The value of a counter is the sum of its slots. Concurrent changes wait for each other only if
+ * they update the same slot. */
 enum { SLOTS = 16 };
 
+/* Number of the first day, so that the numbers of all days have the same length. */
 enum { FIRST_DAY = 10000000 };
 
 void counter_deltas_add(struct counter_deltas *deltas, const char *name, int64_t amount)
 {
     if (deltas->count == COUNTER_DELTAS_MAX) {
-        abort(); /* a slip of the code: no row counts so often */
+        abort(); /* a bug: no row has so many deltas */
     }
     deltas->list[deltas->count++] = (struct counter_delta){name, amount};
 }
@@ -37,8 +40,8 @@ const char *counters_day_name(struct arena *arena, const char *prefix, int64_t w
     return arena_format(arena, "%s%" PRId64, prefix, FIRST_DAY + wall_ms / MS_PER_DAY);
 }
 
-/* Adds `sign` times each of `added` to those of the same name. */
-static void merge(struct counter_deltas *all, const struct counter_deltas *added, int sign)
+/* Adds the deltas `added`, multiplied by `sign`, to the deltas of the same names in `all`. */
+static void merge_deltas(struct counter_deltas *all, const struct counter_deltas *added, int sign)
 {
     for (size_t i = 0; i < added->count; i++) {
         const struct counter_delta *delta = &added->list[i];
@@ -53,39 +56,34 @@ static void merge(struct counter_deltas *all, const struct counter_deltas *added
     }
 }
 
-static struct error *add(struct store *store, struct arena *arena, int64_t organization_id,
-                         int64_t slot, const struct counter_delta *delta)
-{
-    struct store_query *query = store_query(store, arena, SQL_COUNTERS_ADD);
-    store_bind_integer(query, organization_id);
-    store_bind_text(query, delta->name);
-    store_bind_integer(query, slot);
-    store_bind_integer(query, delta->amount);
-    return store_execute(query);
-}
-
-static int by_name(const void *one, const void *other)
+static int compare_delta_names(const void *one, const void *other)
 {
     return strcmp(((const struct counter_delta *)one)->name,
                   ((const struct counter_delta *)other)->name);
 }
 
-struct error *counters_change(struct store *store, struct arena *arena, int64_t organization_id,
+struct error *counters_update(struct store *store, struct arena *arena, int64_t organization_id,
                               const struct counter_deltas *before,
                               const struct counter_deltas *after)
 {
-    /* Each change goes on to the next, so that two who have collided do not meet again. */
+    /* Each change takes the next slot, so that two processes that have collided do not collide
+     * again. */
     static unsigned changes;
     int64_t slot = ((unsigned)getpid() + changes++) % SLOTS;
     struct counter_deltas all = {.count = 0};
     struct error *error = NULL;
-    merge(&all, before, -1);
-    merge(&all, after, 1);
-    /* In one order whatever the change: two who share a slot must not wait for each other. */
-    qsort(all.list, all.count, sizeof all.list[0], by_name);
+    merge_deltas(&all, before, -1);
+    merge_deltas(&all, after, 1);
+    /* All changes update counters in the same order, so that they cannot deadlock in a slot. */
+    qsort(all.list, all.count, sizeof all.list[0], compare_delta_names);
     for (size_t i = 0; i < all.count && !error; i++) {
         if (all.list[i].amount) {
-            error = add(store, arena, organization_id, slot, &all.list[i]);
+            struct store_query *query = store_query(store, arena, SQL_COUNTERS_ADD);
+            store_bind_integer(query, organization_id);
+            store_bind_text(query, all.list[i].name);
+            store_bind_integer(query, slot);
+            store_bind_integer(query, all.list[i].amount);
+            error = store_execute(query);
         }
     }
     return error;
@@ -97,11 +95,11 @@ struct error *counters_value(struct store *store, struct arena *arena, int64_t o
     struct store_query *query = store_query(store, arena, SQL_COUNTERS_VALUE);
     store_bind_integer(query, organization_id);
     store_bind_text(query, name);
-    return rows_number(query, value_r);
+    return rows_read_number(query, value_r);
 }
 
-/* The least and the greatest of the names, between which the database looks. */
-static void bounds(const char *const *names, const char **least_r, const char **greatest_r)
+/* Finds the first and the last name in alphabetical order: the range that the query reads. */
+static void find_name_range(const char *const *names, const char **least_r, const char **greatest_r)
 {
     *least_r = *greatest_r = *names;
     for (; *names; names++) {
@@ -116,7 +114,7 @@ struct error *counters_values(struct store *store, struct arena *arena, int64_t 
     const char *least, *greatest;
     struct error *error;
     bool row;
-    bounds(names, &least, &greatest);
+    find_name_range(names, &least, &greatest);
     struct store_query *query = store_query(store, arena, SQL_COUNTERS_BETWEEN);
     store_bind_integer(query, organization_id);
     store_bind_text(query, least);
@@ -134,47 +132,21 @@ struct error *counters_values(struct store *store, struct arena *arena, int64_t 
     return error;
 }
 
-/* --- counting anew --------------------------------------------------------------------------- */
+/* --- recount ---------------------------------------------------------------------------------- */
 
-struct recount {
-    struct arena *arena;
-    struct buffer *report;
-    bool repair;
-    size_t wrong;
-};
-
-/* Finds the wrong counters, then repairs them: a query must have ended before the next one writes
- * on its connection. Replaces the report, because a write may run it again. */
-static struct error *recount(struct store *store, void *context)
+static void describe_wrong_counter(struct buffer *report, const struct store_query *query)
 {
-    struct recount *work = context;
-    struct buffer report = {.arena = work->arena};
-    struct store_query *query = store_query(store, work->arena, SQL_COUNTERS_WRONG);
-    struct error *error;
-    bool row;
-    work->wrong = 0;
-    while (!(error = store_next(query, &row)) && row) {
-        buffer_format(&report, "organization %" PRId64 ", %s: %" PRId64 " is %" PRId64 "\n",
-                      store_integer(query, SQL_COUNTERS_WRONG_ORGANIZATION_ID),
-                      store_text(query, SQL_COUNTERS_WRONG_NAME, NULL),
-                      store_integer(query, SQL_COUNTERS_WRONG_IS_VALUE),
-                      store_integer(query, SQL_COUNTERS_WRONG_TRUE_VALUE));
-        work->wrong++;
-    }
-    if (!error && work->repair && work->wrong) {
-        error = store_execute(store_query(store, work->arena, SQL_COUNTERS_REPAIR));
-    }
-    *work->report = report;
-    return error;
+    buffer_format(report, "organization %" PRId64 ", %s: stored %" PRId64 ", counted %" PRId64 "\n",
+                  store_integer(query, SQL_COUNTERS_WRONG_ORGANIZATION_ID),
+                  store_text(query, SQL_COUNTERS_WRONG_NAME, NULL),
+                  store_integer(query, SQL_COUNTERS_WRONG_IS_VALUE),
+                  store_integer(query, SQL_COUNTERS_WRONG_TRUE_VALUE));
 }
 
 struct error *counters_recount(struct store *store, struct arena *arena, bool repair,
                                struct buffer *report, size_t *wrong_r)
 {
-    struct recount work = {.arena = arena, .report = report, .repair = repair};
-    /* Without a repair, reads outside of a transaction, so that writers do not wait. */
-    struct error *error =
-        repair ? store_write(store, arena, recount, &work) : recount(store, &work);
-    *wrong_r = work.wrong;
-    return error;
+    static const struct recount recount = {SQL_COUNTERS_WRONG, SQL_COUNTERS_REPAIR,
+                                           describe_wrong_counter};
+    return recount_run(&recount, store, arena, repair, report, wrong_r);
 }

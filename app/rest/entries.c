@@ -8,7 +8,7 @@
 
 enum { SEARCH_MAX = 256 };
 
-/* --- maps ------------------------------------------------------------------------------------ */
+/* --- maps ------------------------------------------------------------------------------------- */
 
 const struct field entries_list_query[] = {
     {.name = "search",
@@ -52,21 +52,21 @@ const enum error_id entries_delete_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTEC
 const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_PRIMARY_GROUP, ERR_COUNT};
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
-static const struct entries *collection_of(const struct request *request)
+static const struct entries *route_entries(const struct request *request)
 {
-    return request->route->entries;
+    return request->route->description;
 }
 
-/* The entry that the path ends with; its name is then in the directory's spelling, which finds
- * names whatever their case and outer spaces. */
-static struct error *find(struct request *request, struct directory_entry **entry_r)
+/* Finds the entry that the last segment of the path names. The directory ignores case and outer
+ * spaces in names, so the request's subject becomes the name as the directory spells it. */
+static struct error *find_entry(struct request *request, struct directory_entry **entry_r)
 {
-    const struct directory_class *class = collection_of(request)->class;
+    const struct directory_class *class = route_entries(request)->class;
     bool reads = request->method == METHOD_GET;
     struct error *error = (reads ? directory_find : directory_find_target)(
-        request->app->directory, request->arena, class,
+        app_of(request)->directory, request->arena, class,
         request->segments[request->segments_count - 1], request_query_string(request, "parent_dn"),
         entry_r);
     if (!error) {
@@ -82,7 +82,7 @@ struct error *entries_list(struct request *request, struct reply *reply)
     int64_t limit = request_query_integer(request, "limit");
     struct directory_page page;
     struct error *error =
-        directory_list(request->app->directory, request->arena, collection_of(request)->class,
+        directory_list(app_of(request)->directory, request->arena, route_entries(request)->class,
                        request_query_string(request, "search"), skip, limit, &page);
     if (error) {
         return error;
@@ -98,16 +98,17 @@ struct error *entries_list(struct request *request, struct reply *reply)
 struct error *entries_get(struct request *request, struct reply *reply)
 {
     struct directory_entry *entry;
-    struct error *error = find(request, &entry);
+    struct error *error = find_entry(request, &entry);
     if (!error) {
         reply_record(reply, entry->values);
     }
     return error;
 }
 
-/* --- changing -------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
-static struct directory_changes *body_changes(struct request *request, entries_change *more)
+/* Returns the changes that the request body requires. `more` adds those of the resource. */
+static struct directory_changes *new_body_changes(struct request *request, entries_change *more)
 {
     struct directory_changes *changes = directory_changes_new(request->arena);
     directory_change_fields(changes, request->route->body->fields, request->body);
@@ -119,13 +120,13 @@ static struct directory_changes *body_changes(struct request *request, entries_c
 
 struct error *entries_create(struct request *request, struct reply *reply)
 {
-    const struct entries *entries = collection_of(request);
+    const struct entries *entries = route_entries(request);
     const struct directory_class *class = entries->class;
-    struct directory_changes *changes = body_changes(request, entries->create);
+    struct directory_changes *changes = new_body_changes(request, entries->create);
     struct directory_entry *entry;
     request->subject = request_body_string(request, class->name_attribute);
     struct error *error =
-        directory_add(request->app->directory, request->arena, class,
+        directory_add(app_of(request)->directory, request->arena, class,
                       request_body_string(request, entries->rdn_field),
                       request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
@@ -138,17 +139,17 @@ struct error *entries_create(struct request *request, struct reply *reply)
 
 struct error *entries_update(struct request *request, struct reply *reply)
 {
-    const struct entries *entries = collection_of(request);
+    const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
-    struct error *error = find(request, &entry);
+    struct error *error = find_entry(request, &entry);
     if (error) {
         return error;
     }
     const struct directory_entry *before = entry;
-    struct directory_changes *changes = body_changes(request, entries->update);
+    struct directory_changes *changes = new_body_changes(request, entries->update);
     directory_change_place(changes, request_body_string(request, entries->rdn_field),
                            request_body_string(request, "parent_dn"));
-    error = directory_update(request->app->directory, request->arena, entries->class, entry,
+    error = directory_update(app_of(request)->directory, request->arena, entries->class, entry,
                              changes, &entry);
     if (entries->updated && (!error || error_may_follow_change(error))) {
         entries->updated(request, before);
@@ -164,17 +165,17 @@ struct error *entries_update(struct request *request, struct reply *reply)
 
 struct error *entries_delete(struct request *request, struct reply *reply)
 {
-    const struct entries *entries = collection_of(request);
+    const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
-    struct error *error = find(request, &entry);
+    struct error *error = find_entry(request, &entry);
     if (!error) {
-        error = directory_delete(request->app->directory, request->arena, entry);
+        error = directory_delete(app_of(request)->directory, request->arena, entry);
         if (entries->deleted && (!error || error_may_follow_change(error))) {
             entries->deleted(request, entry);
         }
     }
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }

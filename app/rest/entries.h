@@ -1,9 +1,9 @@
 /*
- * Entries: what the resources have in common whose objects are entries of the directory.
+ * Entries: resources whose objects are entries of the directory. This file has what they share.
  *
- * Such a resource is a description (struct entries), its field maps, and rows of routes that name
- * the handlers below: one more class of objects is one more description. What only one class has, a
- * password or members, stays in that resource's file.
+ * Such a resource consists of a description (struct entries), its field maps, and rows of routes
+ * that name the handlers below. Code for one class of objects only, such as passwords or members,
+ * is in the file of that resource.
  */
 #ifndef REST_ENTRIES_H
 #define REST_ENTRIES_H
@@ -14,24 +14,22 @@
 #include "http/route.h"
 #include "rest/app.h"
 
-/* Says what a body wants of an entry beside its attributes that are text or numbers, its name and
- * its place. */
+/* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
 
-/* Follow-up work outside of the directory after a change of an entry. The change was made, or
- * its outcome is unknown. */
+/* Does follow-up work outside of the directory. The entry was changed, or may have been changed. */
 typedef void entries_changed(struct request *request, const struct directory_entry *entry);
 
-/* A resource; static tables in resources/, named by the rows of its routes. */
+/* The description of a resource, to which the rows of its routes refer. */
 struct entries {
-    const struct directory_class *class; /* its name_attribute is a field of that name as well */
-    const char *rdn_field;               /* of the bodies: what the entry is named by in the tree */
-    entries_change *create, *update;     /* NULL: nothing more */
-    entries_changed *updated, *deleted;  /* the same */
+    const struct directory_class *class; /* name_attribute must be the name of a field, too */
+    const char *rdn_field;               /* field of the bodies with the name for the entry's RDN */
+    entries_change *create, *update;     /* NULL: no further changes */
+    entries_changed *updated, *deleted;  /* NULL: no follow-up work */
 };
 
-/* --- handlers, by `entries` of the route's row --------------------------------------------------
- * A name that several entries have is ERR_AMBIGUOUS unless ?parent_dn= chooses one of them. */
+/* --- handlers of routes with `entries` ----------------------------------------------------------
+ * A name that several entries have is ERR_AMBIGUOUS unless ?parent_dn= selects one of them. */
 
 route_handler entries_list;
 route_handler entries_get;
@@ -39,11 +37,11 @@ route_handler entries_create;
 route_handler entries_update;
 route_handler entries_delete;
 
-/* --- maps and errors that their rows share ---------------------------------------------------- */
+/* --- maps and errors of their routes ---------------------------------------------------------- */
 
 extern const struct field entries_list_query[];  /* search, skip, limit */
 extern const struct field entries_place_query[]; /* parent_dn */
-extern const struct field entries_path[];        /* all that their patterns name */
+extern const struct field entries_path[];        /* parameters of all patterns */
 
 #define ENTRIES_UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS
 #define ENTRIES_FIND_ERRORS                                                                        \
@@ -60,7 +58,7 @@ extern const enum error_id entries_delete_errors[];
 extern const enum error_id entries_member_errors[]; /* of routes that change a membership */
 
 /* --- rows of field maps ------------------------------------------------------------------------
- * Bounds are the schema's rangeUpper (MS-ADA1 to MS-ADA3); the directory counts UTF-16 units. */
+ * Maximum lengths are rangeUpper of the schema (MS-ADA1 to MS-ADA3), in UTF-16 units. */
 
 #define ENTRY_TEXT(attribute_, max_, flags_, ru_, en_, example_)                                   \
     {                                                                                              \
@@ -77,7 +75,7 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
         .name = (name_), .type = FIELD_BOOLEAN, .about = {(ru_), (en_)}, .example = (example_)     \
     }
 
-/* What the entry is named by, in bodies; it is bound to no attribute: the server sets that. */
+/* The name of the entry in request bodies. Bound to no attribute: the server sets the attribute. */
 #define ENTRY_NAME(name_, flags_, ru_, en_, example_)                                              \
     {                                                                                              \
         .name = (name_), .type = FIELD_STRING, .flags = FIELD_NAME | (flags_), .min = 1,           \
@@ -100,8 +98,7 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
 #define ENTRY_GUID                                                                                 \
     {                                                                                              \
         .name = "objectGUID", .type = FIELD_STRING, .format = "uuid", .attribute = "objectGUID",   \
-        .codec = CODEC_GUID,                                                                       \
-        .about = {"Постоянный идентификатор", "The identifier that never changes"},                \
+        .codec = CODEC_GUID, .about = {"Постоянный идентификатор", "The permanent identifier"},    \
         .example = "\"a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11\""                                      \
     }
 
@@ -112,69 +109,56 @@ extern const enum error_id entries_member_errors[]; /* of routes that change a m
     }
 
 #define ENTRY_TIMES                                                                                \
-    ENTRY_TIME("whenCreated", "Время создания", "When it was created"),                            \
-        ENTRY_TIME("whenChanged", "Время последнего изменения", "When it was last changed")
+    ENTRY_TIME("whenCreated", "Время создания", "The time of creation"),                           \
+        ENTRY_TIME("whenChanged", "Время последнего изменения", "The time of the last change")
 
 /* --- rows of routes ----------------------------------------------------------------------------
- * The five calls that every such resource has. Paths, the parameter, the type for the audit log and
- * the words for the summaries are literals: many_ru_ in the genitive and one_ru_ in the accusative.
+ * Each macro begins the row of one call; the resource adds the rest with designated initializers:
+ *
+ *   {ENTRIES_CREATE_ROW(&ous, "/api/v1/ous", "ou", &ou_schema),
+ *    .summary = {"Создать подразделение", "Create an organizational unit"}, .body = &create_schema,
+ *    .errors = entries_create_errors},
+ *
+ * Paths, patterns and types are string literals; a pattern is the path with the parameter that
+ * names the entry, and the audit log names the type. The rows of create and update need `.body` and
+ * `.errors`.
  */
 
 #define ENTRIES_READ_ROW(entries_)                                                                 \
-    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,              \
+    .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,          \
     .pool = POOL_DIRECTORY
 
-#define ENTRIES_WRITE_ROW(entries_, errors_, verb_, type_)                                         \
-    .entries = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,             \
-    .pool = POOL_DIRECTORY, .errors = (errors_), .action = verb_ "_" type_, .resource_type = type_
+#define ENTRIES_WRITE_ROW(entries_, verb_, type_)                                                  \
+    .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,         \
+    .pool = POOL_DIRECTORY, .action = verb_ "_" type_, .resource_type = type_
 
-#define ENTRIES_ROUTES(entries_, path_, parameter_, type_, schema_, create_, update_,              \
-                       create_errors_, update_errors_, many_ru_, many_en_, one_ru_, one_en_)       \
-    {.method = METHOD_GET,                                                                         \
-     .pattern = "" path_,                                                                          \
-     .handler = entries_list,                                                                      \
-     ENTRIES_READ_ROW(entries_),                                                                   \
-     .summary = {"Получить список " many_ru_, "List the " many_en_},                               \
-     .query = entries_list_query,                                                                  \
-     .shape = REPLY_LIST,                                                                          \
-     .reply = (schema_),                                                                           \
-     .errors = entries_list_errors},                                                               \
-        {.method = METHOD_GET,                                                                     \
-         .pattern = path_ "/{" parameter_ "}",                                                     \
-         .handler = entries_get,                                                                   \
-         ENTRIES_READ_ROW(entries_),                                                               \
-         .summary = {"Получить " one_ru_, "Get " one_en_},                                         \
-         .query = entries_place_query,                                                             \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_),                                                                       \
-         .errors = entries_read_errors},                                                           \
-        {.method = METHOD_POST,                                                                    \
-         .pattern = "" path_,                                                                      \
-         .handler = entries_create,                                                                \
-         ENTRIES_WRITE_ROW(entries_, create_errors_, "create", type_),                             \
-         .summary = {"Создать " one_ru_, "Create " one_en_},                                       \
-         .body = (create_),                                                                        \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_),                                                                       \
-         .creates = true},                                                                         \
-        {.method = METHOD_PATCH,                                                                   \
-         .pattern = path_ "/{" parameter_ "}",                                                     \
-         .handler = entries_update,                                                                \
-         ENTRIES_WRITE_ROW(entries_, update_errors_, "update", type_),                             \
-         .summary = {"Изменить или переместить " one_ru_, "Change or move " one_en_},              \
-         .query = entries_place_query,                                                             \
-         .body = (update_),                                                                        \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_)},                                                                      \
-    {                                                                                              \
-        .method = METHOD_DELETE, .pattern = path_ "/{" parameter_ "}", .handler = entries_delete,  \
-        ENTRIES_WRITE_ROW(entries_, entries_delete_errors, "delete", type_),                       \
-        .summary = {"Удалить " one_ru_, "Delete " one_en_}, .query = entries_place_query,          \
-        .shape = REPLY_NOTHING                                                                     \
-    }
+#define ENTRIES_LIST_ROW(entries_, path_, schema_)                                                 \
+    .method = METHOD_GET, .pattern = (path_), .handler = entries_list, ENTRIES_READ_ROW(entries_), \
+    .query = entries_list_query, .shape = REPLY_LIST, .reply = (schema_),                          \
+    .errors = entries_list_errors
 
-/* The same for a call that changes who is in a group; `handler_` is the resource's own, `group_`
- * the group's name in the pattern. */
+#define ENTRIES_GET_ROW(entries_, pattern_, schema_)                                               \
+    .method = METHOD_GET, .pattern = (pattern_), .handler = entries_get,                           \
+    ENTRIES_READ_ROW(entries_), .query = entries_place_query, .shape = REPLY_RECORD,               \
+    .reply = (schema_), .errors = entries_read_errors
+
+#define ENTRIES_CREATE_ROW(entries_, path_, type_, schema_)                                        \
+    .method = METHOD_POST, .pattern = (path_), .handler = entries_create,                          \
+    ENTRIES_WRITE_ROW(entries_, "create", type_), .shape = REPLY_RECORD, .reply = (schema_),       \
+    .creates = true
+
+#define ENTRIES_UPDATE_ROW(entries_, pattern_, type_, schema_)                                     \
+    .method = METHOD_PATCH, .pattern = (pattern_), .handler = entries_update,                      \
+    ENTRIES_WRITE_ROW(entries_, "update", type_), .query = entries_place_query,                    \
+    .shape = REPLY_RECORD, .reply = (schema_)
+
+#define ENTRIES_DELETE_ROW(entries_, pattern_, type_)                                              \
+    .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete,                     \
+    ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_place_query,                    \
+    .shape = REPLY_NOTHING, .errors = entries_delete_errors
+
+/* Begins the row of a call that adds or removes a member of a group; `group_` is the parameter of
+ * the pattern that names the group. */
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \

@@ -1,15 +1,15 @@
 /*
- * Idempotency: a POST with an Idempotency-Key is carried out once within 24 hours for each
- * principal, and can be repeated any number of times (draft-ietf-httpapi-idempotency-key-header):
- * each repetition gets the first answer. An error after which nothing was changed is not stored, so
- * the request may be sent again. An error after which the change may have been made is stored like
- * any other answer. If a request ended without an answer, because its worker crashed, repetitions
- * get ERR_OUTCOME_UNKNOWN once it can no longer be under way.
+ * Idempotency: a POST with an Idempotency-Key is executed once within 24 hours for each principal.
+ * It may be repeated any number of times, and each repetition gets the first response
+ * (draft-ietf-httpapi-idempotency-key-header). The response is not stored after an error that
+ * changed nothing, so the request may be sent again. It is stored after an error that may have
+ * changed something. If a request ended without a response, because its worker crashed, repetitions
+ * get ERR_OUTCOME_UNKNOWN as soon as the request cannot be running any more.
  *
- * The key is reserved before the request is handled, and its answer is stored afterwards. If the
- * change is one of the database (pool core), SQLite commits all three together; otherwise the
- * reservation is committed first, so that the change is not made twice if the worker crashes
- * meanwhile.
+ * The key is reserved before the request is handled, and the response is stored afterwards. If the
+ * request changes only the database (pool core), SQLite commits reservation, change and response
+ * together. Otherwise the reservation is committed first, so that the change is not repeated after
+ * a crash.
  */
 #ifndef REST_IDEMPOTENCY_H
 #define REST_IDEMPOTENCY_H
@@ -17,10 +17,10 @@
 #include "base/clock.h"
 #include "http/router.h"
 
-/* How long an answer is kept. */
+/* Time for which a response is stored. */
 enum { IDEMPOTENCY_KEPT_MS = MS_PER_DAY };
 
-/* The hooks that service/ hands to the router. */
-extern const struct router_repeats idempotency;
+/* The hooks of the router; service/ installs them. */
+extern const struct router_idempotency idempotency;
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Invitations: membership by consent. An OWNER or ADMIN invites an address; nothing they see
- * depends on whether it has an account. The invitation shows only to an account that has proved the
- * address, and membership begins when that account accepts.
+ * Invitations: accounts become members by consent. An OWNER or ADMIN invites an email address, and
+ * cannot find out if it has an account. Only an account that has confirmed the address can see the
+ * invitation, and becomes a member by accepting it.
  */
 #ifndef REST_INVITATIONS_H
 #define REST_INVITATIONS_H
@@ -21,17 +21,17 @@ extern const char *const invitation_states[];
 #define INVITATION_STATE                                                                           \
     {                                                                                              \
         .name = "state", .type = FIELD_STRING, .choices = invitation_states,                       \
-        .about = {"Состояние: приглашение ждёт ответа", "The state: waiting for an answer"},       \
+        .about = {"Состояние: приглашение ждёт ответа", "The state: waiting for a response"},      \
         .example = "\"invited\""                                                                   \
     }
 
-/* Inside store_write(): invites an address into the organization of the request, or replaces its
- * pending invitation. ERR_ALREADY_EXISTS for a member, ERR_FORBIDDEN by rank,
- * ERR_TOO_MANY_INVITATIONS. */
+/* Invites an address into the organization of the request, or replaces its pending invitation.
+ * Called inside of store_write(). ERR_ALREADY_EXISTS if the address is a member's, ERR_FORBIDDEN if
+ * the caller's rank is too low, ERR_TOO_MANY_INVITATIONS. */
 struct error *invitation_insert(struct store *store, const struct request *request,
                                 const char *email, const char *role, int64_t *id_r) MUST_CHECK;
 
-/* How many pending invitations the organization of the request has. */
+/* Counts the pending invitations of the request's organization. */
 struct error *invitation_count(struct store *store, const struct request *request, int64_t now_ms,
                                int64_t *count_r) MUST_CHECK;
 

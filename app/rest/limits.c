@@ -13,22 +13,22 @@
 #include <string.h>
 
 enum {
-    BURST_S = 4,             /* a page of the console asks for a dozen things at one moment */
-    UPLOAD_WAIT_S = 5,       /* the end of an upload is unknown */
-    ANONYMOUS_AT_ONCE = 500, /* uploads; half of those that the spool holds */
+    BURST_S = 4,             /* seconds of requests at once: a page of the console sends a dozen */
+    UPLOAD_WAIT_S = 5,       /* for Retry-After, because the end of an upload is unknown */
+    ANONYMOUS_AT_ONCE = 500, /* uploads: half of the maximum of the spool */
 };
 
 enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS, BUCKET_COUNT };
 
-/* Kinds of keys: a subject and an organization for each bucket, then others. */
+/* Kinds of keys: first a subject and an organization for each bucket. */
 enum {
     KIND_ANONYMOUS = 2 * BUCKET_COUNT,
-    KIND_TOKENS, /* and those behind it, one for each class of lifetimes */
+    KIND_TOKENS, /* and the following kinds, one for each class of lifetimes */
 };
 
-/* Keys of the counters: hashes of the ids of the subject and the organization; 0: no
+/* Keys of the counters of a caller: hashes of the ids of subject and organization. 0 means no
  * organization. */
-struct parties {
+struct keys {
     uint64_t subject, organization;
 };
 
@@ -37,29 +37,30 @@ void limits_share(void)
     rate_share();
 }
 
-/* --- the queue for hashing ------------------------------------------------------------------- */
+/* --- the queue for hashing -------------------------------------------------------------------- */
 
-static struct error *refuse_hash(const struct request *request)
+static struct error *reject_hash(const struct request *request)
 {
     struct error *error = error_new(request->arena, ERR_OVERLOADED, NULL);
-    /* By then the requests that are queued now have been served or refused. */
-    error->retry_after_s = (int)((request->app->config->login_queue_ms + MS_PER_S - 1) / MS_PER_S);
+    /* By then, all requests that are queued now have been handled or rejected. */
+    error->retry_after_s =
+        (int)((app_of(request)->config->login_queue_ms + MS_PER_S - 1) / MS_PER_S);
     return error;
 }
 
 struct error *limits_check_queue(const struct request *request)
 {
-    int64_t longest_ms = request->app->config->login_queue_ms;
+    int64_t longest_ms = app_of(request)->config->login_queue_ms;
     if (request->route->pool != POOL_AUTH || request->queue_us <= longest_ms * US_PER_MS) {
         return NULL;
     }
-    return refuse_hash(request);
+    return reject_hash(request);
 }
 
 size_t limits_queue_length(const struct config *config)
 {
     enum { LENGTH_MAX = 4096 };
-    int64_t hash_us = password_hash_us(config->bcrypt_cost);
+    int64_t hash_us = password_hash_time_us(config->bcrypt_cost);
     if (!hash_us) {
         return 0;
     }
@@ -69,69 +70,69 @@ size_t limits_queue_length(const struct config *config)
 
 bool limits_is_overflow(const struct request *request)
 {
-    return request->route->pool == POOL_AUTH && request->app->pool == POOL_DIRECTORY;
+    return request->route->pool == POOL_AUTH && app_of(request)->pool == POOL_DIRECTORY;
 }
 
-static void end_hash(void *nothing)
+static void clear_hashing_flag(void *nothing)
 {
     (void)nothing;
     scoreboard_set_hashing(false);
 }
 
-/* Sets its own flag before it counts all of them: two concurrent requests may both be refused,
- * but cannot both be admitted to the last slot. Half of the workers stay free for the calls of
- * `directory` itself. */
+/* Sets the worker's own flag before it counts the flags of all workers: two concurrent requests may
+ * both be rejected, but cannot both take the last slot. Half of the workers remain free for the
+ * routes of `directory` itself. */
 struct error *limits_admit_hash(const struct request *request, bool known)
 {
     if (!limits_is_overflow(request)) {
         return NULL;
     }
     if (!known) {
-        return refuse_hash(request);
+        return reject_hash(request);
     }
-    int64_t most = request->app->config->workers[POOL_DIRECTORY] / 2;
-    arena_defer(request->arena, end_hash, NULL);
+    int64_t most = app_of(request)->config->workers[POOL_DIRECTORY] / 2;
+    arena_defer(request->arena, clear_hashing_flag, NULL);
     scoreboard_set_hashing(true);
     if (scoreboard_count_hashing(POOL_DIRECTORY) <= (most ? most : 1)) {
         return NULL;
     }
     scoreboard_set_hashing(false);
-    return refuse_hash(request);
+    return reject_hash(request);
 }
 
-/* --- rates ----------------------------------------------------------------------------------- */
+/* --- rates ------------------------------------------------------------------------------------ */
 
-static struct parties parties_of(const struct request *request, enum bucket bucket)
+static struct keys caller_keys(const struct request *request, enum bucket bucket)
 {
     const struct principal *principal = request->principal;
-    struct parties parties = {.subject = rate_key(2 * bucket, principal->id)};
+    struct keys keys = {.subject = rate_key(2 * bucket, principal->id)};
     if (principal->role != ROLE_NONE && principal->organization_id) {
         const char *id = arena_format(request->arena, "%" PRId64, principal->organization_id);
-        parties.organization = rate_key(2 * bucket + 1, id);
+        keys.organization = rate_key(2 * bucket + 1, id);
     }
-    return parties;
+    return keys;
 }
 
-static struct error *refuse(const struct request *request, int64_t wait_us)
+static struct error *reject_with_wait(const struct request *request, int64_t wait_us)
 {
     struct error *error = error_new(request->arena, ERR_TOO_MANY_REQUESTS, NULL);
     error->retry_after_s = (int)((wait_us + US_PER_S - 1) / US_PER_S);
     return error;
 }
 
-/* Takes a token from both buckets, or from neither. `burst` 0 means no limit. Returns the time
- * to wait, 0 if the tokens were taken. */
-static int64_t take(const struct parties *parties, const struct rate_limit *of_subject,
-                    const struct rate_limit *of_organization)
+/* Takes a token from both buckets, or from none. A burst of 0 means no limit. Returns the time to
+ * wait, 0 if the tokens were taken. */
+static int64_t take_tokens(const struct keys *keys, const struct rate_limit *of_subject,
+                           const struct rate_limit *of_organization)
 {
     int64_t now = clock_steady_us();
-    int64_t wait = of_subject->burst ? rate_take(parties->subject, of_subject, now) : 0;
-    if (wait || !parties->organization || !of_organization->burst) {
+    int64_t wait = of_subject->burst ? rate_take(keys->subject, of_subject, now) : 0;
+    if (wait || !keys->organization || !of_organization->burst) {
         return wait;
     }
-    wait = rate_take(parties->organization, of_organization, now);
+    wait = rate_take(keys->organization, of_organization, now);
     if (wait && of_subject->burst) {
-        rate_return(parties->subject, of_subject);
+        rate_return(keys->subject, of_subject);
     }
     return wait;
 }
@@ -146,29 +147,29 @@ static struct rate_limit per_minute(int64_t count)
     return count ? (struct rate_limit){US_PER_MINUTE / count, count} : (struct rate_limit){0};
 }
 
-static struct error *count_request(const struct request *request)
+static struct error *take_request_token(const struct request *request)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     const struct rate_limit of_subject = per_second(config->rate_subject_per_s);
     const struct rate_limit of_organization = per_second(config->rate_organization_per_s);
-    const struct parties parties = parties_of(request, BUCKET_REQUESTS);
-    int64_t wait = take(&parties, &of_subject, &of_organization);
-    return wait ? refuse(request, wait) : NULL;
+    const struct keys keys = caller_keys(request, BUCKET_REQUESTS);
+    int64_t wait = take_tokens(&keys, &of_subject, &of_organization);
+    return wait ? reject_with_wait(request, wait) : NULL;
 }
 
-/* --- uploads --------------------------------------------------------------------------------- */
+/* --- uploads ---------------------------------------------------------------------------------- */
 
-static struct error *refuse_upload(const struct request *request)
+static struct error *reject_upload(const struct request *request)
 {
-    return refuse(request, (int64_t)UPLOAD_WAIT_S * US_PER_S);
+    return reject_with_wait(request, (int64_t)UPLOAD_WAIT_S * US_PER_S);
 }
 
-/* Counts its own upload first, then all: of two uploads that begin together both may be refused,
- * but never are both admitted to the last slot. */
-static struct error *begin_upload(const struct request *request, const struct parties *parties)
+/* Registers the own upload before it counts all uploads: two concurrent uploads may both be
+ * rejected, but cannot both take the last slot. */
+static struct error *register_upload(const struct request *request, const struct keys *keys)
 {
-    const struct config *config = request->app->config;
-    const struct scoreboard_upload upload = {parties->subject, parties->organization};
+    const struct config *config = app_of(request)->config;
+    const struct scoreboard_upload upload = {keys->subject, keys->organization};
     scoreboard_set_upload(upload);
     struct scoreboard_uploads count = scoreboard_count_uploads(upload);
     if ((!config->uploads_subject_at_once || count.subject <= config->uploads_subject_at_once) &&
@@ -177,35 +178,35 @@ static struct error *begin_upload(const struct request *request, const struct pa
         return NULL;
     }
     scoreboard_set_upload((struct scoreboard_upload){0});
-    return refuse_upload(request);
+    return reject_upload(request);
 }
 
-static struct error *count_upload(const struct request *request)
+static struct error *admit_upload(const struct request *request)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     const struct rate_limit of_subject = per_minute(config->uploads_subject_per_minute);
     const struct rate_limit of_organization = per_minute(config->uploads_organization_per_minute);
-    const struct parties parties = parties_of(request, BUCKET_UPLOADS);
-    struct error *error = begin_upload(request, &parties);
+    const struct keys keys = caller_keys(request, BUCKET_UPLOADS);
+    struct error *error = register_upload(request, &keys);
     if (error) {
         return error;
     }
-    int64_t wait = take(&parties, &of_subject, &of_organization);
+    int64_t wait = take_tokens(&keys, &of_subject, &of_organization);
     if (wait) {
         scoreboard_set_upload((struct scoreboard_upload){0});
     }
-    return wait ? refuse(request, wait) : NULL;
+    return wait ? reject_with_wait(request, wait) : NULL;
 }
 
-/* --- tokens ---------------------------------------------------------------------------------- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
-/* The bucket of a caller for one class of lifetimes holds `quota` tokens, and is full again after
- * that lifetime: at most twice the quota are alive. Each class has a bucket of its own, or one token
- * of a year would have to be paid off before the next one of an hour. */
+/* A caller has one bucket for each class of lifetimes. It holds `quota` tokens and is refilled
+ * within that lifetime, so at most twice the quota are valid at a time. With one bucket for all
+ * classes, a token valid for a year would block tokens valid for an hour. */
 struct error *limits_count_token(const struct request *request, int64_t lifetime_minutes)
 {
     const struct principal *principal = request->principal;
-    int64_t quota = request->app->config->tokens_subject_quota;
+    int64_t quota = app_of(request)->config->tokens_subject_quota;
     int64_t lifetime = 1;
     unsigned kind = KIND_TOKENS;
     if (!quota || principal->kind == PRINCIPAL_LOCAL || principal->administrator) {
@@ -217,22 +218,23 @@ struct error *limits_count_token(const struct request *request, int64_t lifetime
     int64_t interval_us = lifetime * US_PER_MINUTE / quota;
     const struct rate_limit limit = {interval_us ? interval_us : 1, quota};
     int64_t wait = rate_take(rate_key(kind, principal->id), &limit, clock_steady_us());
-    return wait ? refuse(request, wait) : NULL;
+    return wait ? reject_with_wait(request, wait) : NULL;
 }
 
-/* --- a request ------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 struct error *limits_begin(const struct request *request)
 {
-    bool counts = request->principal && request->app->config->rate_limits;
-    struct error *error = counts ? count_request(request) : NULL;
+    bool counts = request->principal && app_of(request)->config->rate_limits;
+    struct error *error = counts ? take_request_token(request) : NULL;
     if (error || !request->route->form) {
         return error;
     }
-    if (!strcmp(request->headers.spool, "many")) { /* the spool cut the body off: proc/exchange.h */
-        return refuse_upload(request);
+    /* The spool has cut off the body (proc/exchange.h). */
+    if (!strcmp(request->headers.spool, "many")) {
+        return reject_upload(request);
     }
-    return counts ? count_upload(request) : NULL;
+    return counts ? admit_upload(request) : NULL;
 }
 
 void limits_end(const struct request *request)
@@ -242,8 +244,8 @@ void limits_end(const struct request *request)
     }
 }
 
-static void name_owner(const struct request *request, struct reply *reply, uint64_t key,
-                       int64_t limit)
+static void add_owner_header(const struct request *request, struct reply *reply, uint64_t key,
+                             int64_t limit)
 {
     if (key && limit) {
         reply_header(reply, "X-Kontora-Owner",
@@ -253,15 +255,15 @@ static void name_owner(const struct request *request, struct reply *reply, uint6
 
 void limits_name_owners(const struct request *request, struct reply *reply)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     if (!config->rate_limits || !request->route->form) {
         return;
     }
     if (!request->principal) {
-        name_owner(request, reply, rate_key(KIND_ANONYMOUS, ""), ANONYMOUS_AT_ONCE);
+        add_owner_header(request, reply, rate_key(KIND_ANONYMOUS, ""), ANONYMOUS_AT_ONCE);
         return;
     }
-    const struct parties parties = parties_of(request, BUCKET_UPLOADS);
-    name_owner(request, reply, parties.subject, config->uploads_subject_at_once);
-    name_owner(request, reply, parties.organization, config->uploads_organization_at_once);
+    const struct keys keys = caller_keys(request, BUCKET_UPLOADS);
+    add_owner_header(request, reply, keys.subject, config->uploads_subject_at_once);
+    add_owner_header(request, reply, keys.organization, config->uploads_organization_at_once);
 }

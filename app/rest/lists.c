@@ -14,56 +14,57 @@
 
 enum {
     SORT_KEYS_MAX = 3,
-    PARTS_MAX = SORT_KEYS_MAX + 2, /* of a cursor: the order, its values, the id */
+    PARTS_MAX = SORT_KEYS_MAX + 2, /* of a cursor: the order, the values, the id */
 };
 
-/* One key of the order that was asked for. */
+/* One key of the requested order. */
 struct order {
     const struct list_key *key;
     bool descending;
 };
 
-/* A value that is bound. */
-struct bound {
+/* The value of a parameter. */
+struct parameter_value {
     bool is_text;
     const char *text;
     int64_t integer;
 };
 
-/* A page that is being put together. */
+/* The state of one request for a page. */
 struct page {
     struct request *request;
     const struct list *list;
-    const char *sort; /* as it was sent; "" */
+    const char *sort; /* ?sort= as sent; or "" */
     struct order orders[SORT_KEYS_MAX];
     size_t order_count;
-    struct bound after[SORT_KEYS_MAX + 1]; /* the values behind which it begins, and the id */
+    struct parameter_value after[SORT_KEYS_MAX + 1]; /* values of the cursor, and the id */
     bool by_cursor;
-    struct buffer where; /* what is added to the statement's own condition */
-    struct bound bounds[64];
-    size_t bound_count;
-    enum sql_statement rows; /* the list's, or one of a search */
+    struct buffer where; /* conditions to add to the statement */
+    struct parameter_value parameters[64];
+    size_t parameter_count;
+    enum sql_statement rows; /* of the list, or of a search */
     const char *id;
-    const char *counter; /* of what passes the filters; NULL: it is counted */
-    size_t filters;      /* how many there are */
+    const char *counter; /* of the filtered rows; NULL: they are counted */
+    size_t filters;      /* number of filters */
     bool searched;
-    bool common; /* many rows are found */
-    bool narrow; /* few rows are left by the filters */
+    bool common; /* the search matches many rows */
+    bool narrow; /* few rows pass the filters */
 };
 
 /* Adds a parameter and returns its number. */
-static size_t bind(struct page *page, struct bound bound)
+static size_t add_parameter(struct page *page, struct parameter_value value)
 {
-    if (page->bound_count == sizeof page->bounds / sizeof *page->bounds) {
-        abort(); /* a slip of the code: no list has so many filters */
+    if (page->parameter_count == sizeof page->parameters / sizeof *page->parameters) {
+        abort(); /* a bug: no list has so many parameters */
     }
-    page->bounds[page->bound_count++] = bound;
-    return page->bound_count;
+    page->parameters[page->parameter_count++] = value;
+    return page->parameter_count;
 }
 
-/* --- the order ------------------------------------------------------------------------------- */
+/* --- the order -------------------------------------------------------------------------------- */
 
-static const struct list_key *find_key(const struct list *list, const char *name, size_t length)
+static const struct list_key *find_sort_key(const struct list *list, const char *name,
+                                            size_t length)
 {
     for (const struct list_key *key = list->keys; key->name; key++) {
         if ((key->uses & LIST_SORT) && strlen(key->name) == length &&
@@ -74,7 +75,7 @@ static const struct list_key *find_key(const struct list *list, const char *name
     return NULL;
 }
 
-static struct error *refuse_sort(const struct page *page)
+static struct error *reject_sort(const struct page *page)
 {
     struct buffer names = {.arena = page->request->arena};
     for (const struct list_key *key = page->list->keys; key->name; key++) {
@@ -102,9 +103,9 @@ static struct error *read_sort(struct page *page)
         bool descending = *at == '-';
         at += descending;
         size_t length = strcspn(at, ",");
-        const struct list_key *key = find_key(page->list, at, length);
+        const struct list_key *key = find_sort_key(page->list, at, length);
         if (!key || page->order_count == SORT_KEYS_MAX || is_sorted_by(page, key)) {
-            return refuse_sort(page);
+            return reject_sort(page);
         }
         page->orders[page->order_count++] = (struct order){key, descending};
         at += length;
@@ -113,51 +114,45 @@ static struct error *read_sort(struct page *page)
     return NULL;
 }
 
-/* Of rows that are equal in all keys; as the last key, so that one index serves both. */
-static bool id_descends(const struct page *page)
-{
-    return page->order_count && page->orders[page->order_count - 1].descending;
-}
-
-/* The keys of the order, and behind them the id. */
+/* The columns of the order are those of its keys, then the id. */
 static const char *column_at(const struct page *page, size_t place)
 {
     return place < page->order_count ? page->orders[place].key->column : page->id;
 }
 
+/* The id has the direction of the last key, so that one index has the order of both. */
 static bool descends_at(const struct page *page, size_t place)
 {
-    return place < page->order_count ? page->orders[place].descending : id_descends(page);
+    size_t last = page->order_count - 1;
+    return page->order_count && page->orders[place < last ? place : last].descending;
 }
 
-static size_t index_at(const struct page *page, size_t place)
-{
-    return place < page->order_count ? page->orders[place].key->index : page->list->id_index;
-}
+/* --- the cursor ------------------------------------------------------------------------------- */
 
-/* --- the cursor: the order, each value, the id; separated by what no part holds ---------------- */
-
-static void add_part(struct buffer *text, struct arena *arena, const struct bound *bound)
+/* A cursor is the order, the values of its keys, and the id, separated by "!", which occurs in none
+ * of them. A value begins with its type. */
+static void add_cursor_part(struct buffer *text, struct arena *arena,
+                            const struct parameter_value *value)
 {
-    if (bound->is_text) {
-        buffer_format(text, "!t%s", request_encode_segment(arena, bound->text));
+    if (value->is_text) {
+        buffer_format(text, "!t%s", request_encode_segment(arena, value->text));
     } else {
-        buffer_format(text, "!i%" PRId64, bound->integer);
+        buffer_format(text, "!i%" PRId64, value->integer);
     }
 }
 
-static bool read_part(char *part, enum field_type type, struct bound *bound_r)
+static bool read_cursor_part(char *part, enum field_type type, struct parameter_value *value_r)
 {
     bool is_text = type == FIELD_STRING;
     char *end = NULL;
     if (*part != (is_text ? 't' : 'i')) {
         return false;
     }
-    *bound_r = (struct bound){.is_text = is_text, .text = part + 1};
+    *value_r = (struct parameter_value){.is_text = is_text, .text = part + 1};
     if (is_text) {
         return request_decode(part + 1, false);
     }
-    bound_r->integer = strtoll(part + 1, &end, DECIMAL);
+    value_r->integer = strtoll(part + 1, &end, DECIMAL);
     return part[1] && !*end;
 }
 
@@ -176,11 +171,11 @@ static bool parse_cursor(struct page *page, char *cursor)
         return false;
     }
     for (size_t i = 0; i < page->order_count; i++) {
-        if (!read_part(parts[i + 1], page->orders[i].key->type, &page->after[i])) {
+        if (!read_cursor_part(parts[i + 1], page->orders[i].key->type, &page->after[i])) {
             return false;
         }
     }
-    return read_part(parts[count - 1], FIELD_INTEGER, &page->after[page->order_count]);
+    return read_cursor_part(parts[count - 1], FIELD_INTEGER, &page->after[page->order_count]);
 }
 
 static struct error *read_after(struct page *page)
@@ -196,45 +191,46 @@ static struct error *read_after(struct page *page)
                : error_field(arena, "after", FAULT_NOT_CURSOR, NULL);
 }
 
-static struct bound row_value(const struct store_query *query, struct arena *arena, size_t index,
-                              enum field_type type)
+static struct parameter_value read_row_value(const struct store_query *query, struct arena *arena,
+                                             size_t index, enum field_type type)
 {
     if (type != FIELD_STRING) {
-        return (struct bound){.integer = store_integer(query, index)};
+        return (struct parameter_value){.integer = store_integer(query, index)};
     }
-    return (struct bound){.is_text = true,
-                          .text = arena_string(arena, store_text(query, index, NULL))};
+    return (struct parameter_value){.is_text = true,
+                                    .text = arena_string(arena, store_text(query, index, NULL))};
 }
 
-/* The cursor behind the current row. */
-static const char *cursor_of(const struct page *page, const struct store_query *query)
+/* Returns the cursor that continues after the current row. */
+static const char *new_cursor(const struct page *page, const struct store_query *query)
 {
     struct arena *arena = page->request->arena;
     struct buffer text = {.arena = arena};
     buffer_add_string(&text, request_encode_segment(arena, page->sort));
     for (size_t i = 0; i < page->order_count; i++) {
         const struct list_key *key = page->orders[i].key;
-        struct bound bound = row_value(query, arena, key->index, key->type);
-        add_part(&text, arena, &bound);
+        struct parameter_value value = read_row_value(query, arena, key->index, key->type);
+        add_cursor_part(&text, arena, &value);
     }
-    struct bound id = row_value(query, arena, page->list->id_index, FIELD_INTEGER);
-    add_part(&text, arena, &id);
+    struct parameter_value id = read_row_value(query, arena, page->list->id_index, FIELD_INTEGER);
+    add_cursor_part(&text, arena, &id);
     return text.bytes;
 }
 
-/* --- conditions ------------------------------------------------------------------------------ */
+/* --- conditions ------------------------------------------------------------------------------- */
 
-static struct bound filter_value(struct arena *arena, const struct list_key *key,
-                                 const struct value *value)
+static struct parameter_value read_filter_value(struct arena *arena, const struct list_key *key,
+                                                const struct value *value)
 {
     if (key->type == FIELD_STRING) {
         const char *text = value->string.bytes;
-        return (struct bound){
+        return (struct parameter_value){
             .is_text = true,
             .text = key->uses & LIST_FOLD ? utf8_fold_text(arena, text) : text,
         };
     }
-    return (struct bound){.integer = key->type == FIELD_BOOLEAN ? value->boolean : value->integer};
+    return (struct parameter_value){.integer = key->type == FIELD_BOOLEAN ? value->boolean
+                                                                          : value->integer};
 }
 
 static struct error *read_search(struct page *page)
@@ -247,23 +243,23 @@ static struct error *read_search(struct page *page)
     }
     struct error *error = search_parse(page->request->arena, text, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        (void)bind(page, (struct bound){.is_text = true, .text = parts[i]});
+        (void)add_parameter(page, (struct parameter_value){.is_text = true, .text = parts[i]});
     }
     page->searched = true;
     page->counter = NULL;
     return error;
 }
 
-/* The counter of what one filter alone leaves; NULL if there is none. */
-static const char *counter_of(const struct page *page, const struct list_key *key,
-                              const struct bound *bound)
+/* Returns the counter of the rows that pass this filter alone; NULL if there is none. */
+static const char *find_filter_counter(const struct page *page, const struct list_key *key,
+                                       const struct parameter_value *value)
 {
     if (!page->counter || !key->counter) {
         return NULL;
     }
-    return bound->is_text
-               ? arena_format(page->request->arena, "%s%s", key->counter, bound->text)
-               : arena_format(page->request->arena, "%s%" PRId64, key->counter, bound->integer);
+    return value->is_text
+               ? arena_format(page->request->arena, "%s%s", key->counter, value->text)
+               : arena_format(page->request->arena, "%s%" PRId64, key->counter, value->integer);
 }
 
 static void add_filters(struct page *page)
@@ -275,100 +271,103 @@ static void add_filters(struct page *page)
         }
         const struct value *value = fields_get(query, page->request->query, key->name);
         if (value->state == VALUE_SET) {
-            struct bound bound = filter_value(page->request->arena, key, value);
-            page->counter = page->filters++ ? NULL : counter_of(page, key, &bound);
+            struct parameter_value parameter = read_filter_value(page->request->arena, key, value);
+            page->counter = page->filters++ ? NULL : find_filter_counter(page, key, &parameter);
             page->narrow = page->narrow || (key->uses & LIST_NARROW);
-            buffer_format(&page->where, " AND %s = $%zu", key->column, bind(page, bound));
+            buffer_format(&page->where, " AND %s = $%zu", key->column,
+                          add_parameter(page, parameter));
         }
     }
 }
 
-/* --- the page -------------------------------------------------------------------------------- */
+/* --- the page --------------------------------------------------------------------------------- */
 
-static struct store_query *compose(struct page *page, const char *text)
+static struct store_query *prepare_page_query(struct page *page, const char *text)
 {
     struct store_query *query =
-        store_compose(page->request->app->store, page->request->arena, text);
-    for (size_t i = 0; i < page->bound_count; i++) {
-        const struct bound *bound = &page->bounds[i];
-        if (bound->is_text) {
-            store_bind_text(query, bound->text);
+        store_compose(app_of(page->request)->store, page->request->arena, text);
+    for (size_t i = 0; i < page->parameter_count; i++) {
+        const struct parameter_value *value = &page->parameters[i];
+        if (value->is_text) {
+            store_bind_text(query, value->text);
         } else {
-            store_bind_integer(query, bound->integer);
+            store_bind_integer(query, value->integer);
         }
     }
     return query;
 }
 
-/* The statement's text, and what was added to its condition. */
-static const char *text_of(const struct page *page, enum sql_statement statement)
+/* Returns the text of a statement with the added conditions. */
+static const char *statement_text(const struct page *page, enum sql_statement statement)
 {
-    struct store *store = page->request->app->store;
+    struct store *store = app_of(page->request)->store;
     return arena_format(page->request->arena, "%s%s", store_text_of(store, statement),
                         page->where.length ? page->where.bytes : "");
 }
 
-static struct error *count(struct page *page, int64_t *total_r)
+static struct error *count_rows(struct page *page, int64_t *total_r)
 {
     const struct request *request = page->request;
     if (page->counter) {
-        return counters_value(request->app->store, request->arena, page->bounds[0].integer,
+        return counters_value(app_of(request)->store, request->arena, page->parameters[0].integer,
                               page->counter, total_r);
     }
-    return rows_number(compose(page, text_of(page, page->list->count)), total_r);
+    return rows_read_number(prepare_page_query(page, statement_text(page, page->list->count)),
+                            total_r);
 }
 
-/* Whether the index of the search finds rows in the order that is asked for. SQLite's goes by id; that of
- * PostgreSQL, the engine that compares rows, goes by nothing. */
-static bool found_in_order(const struct page *page)
-{
-    return !page->order_count && !store_compares_rows(page->request->app->store);
-}
-
-/* Counts what is found, as far as that matters, and decides how its rows are read. */
+/* Counts the matches of a search, up to a limit, and chooses the statement that reads them: see
+ * lists.h. */
 static struct error *count_found(struct page *page, int64_t limit, int64_t *total_r)
 {
     int64_t pages = limit * LIST_FOUND_PAGES;
     int64_t enough = pages > LIST_FOUND_COUNTED ? pages : LIST_FOUND_COUNTED;
-    const char *found = text_of(page, page->list->search_found);
+    const char *found = statement_text(page, page->list->search_found);
     const char *text =
         arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found", found,
-                     bind(page, (struct bound){.integer = enough + 1}));
-    struct error *error = rows_number(compose(page, text), total_r);
-    page->bound_count--; /* the limit is of this statement alone */
+                     add_parameter(page, (struct parameter_value){.integer = enough + 1}));
+    struct error *error = rows_read_number(prepare_page_query(page, text), total_r);
+    page->parameter_count--; /* only this statement has the limit */
     page->common = *total_r > enough;
     *total_r -= page->common;
-    bool walks = page->common && !found_in_order(page);
-    page->rows = walks ? page->list->search_common : page->list->search_rare;
-    page->id = walks ? page->list->id : page->list->search_id;
+    /* Without sort keys, rows are ordered by id. SQLite's index of the search finds them in this
+     * order; that of PostgreSQL, the engine that compares rows, is unordered. */
+    bool index_is_ordered =
+        !page->order_count && !store_compares_rows(app_of(page->request)->store);
+    bool use_order = page->common && !index_is_ordered;
+    page->rows = use_order ? page->list->search_common : page->list->search_rare;
+    page->id = use_order ? page->list->id : page->list->search_id;
     return error;
 }
 
-/* The end of a statement: in the order of the columns, with a limit. SQLite, which has no statistics, would
- * rather walk along all rows in their order than sort the few that it could find; + takes the index of
- * the order from it. */
-static void add_order(struct page *page, struct buffer *text, int64_t limit)
+/* Adds ORDER BY and LIMIT. SQLite has no statistics here, and would read all rows in their order
+ * instead of finding the few rows that pass a narrow filter and sorting them. The operator +
+ * prevents it from using the index of the order. */
+static void add_page_order(struct page *page, struct buffer *text, int64_t limit)
 {
     bool sorts =
-        page->narrow && page->order_count && !store_compares_rows(page->request->app->store);
+        page->narrow && page->order_count && !store_compares_rows(app_of(page->request)->store);
     for (size_t i = 0; i <= page->order_count; i++) {
         buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ", sorts ? "+" : "",
                       column_at(page, i), descends_at(page, i) ? " DESC" : "");
     }
-    buffer_format(text, " LIMIT $%zu", bind(page, (struct bound){.integer = limit}));
+    buffer_format(text, " LIMIT $%zu",
+                  add_parameter(page, (struct parameter_value){.integer = limit}));
 }
 
-/* The rows from the beginning, less those that are passed over. */
-static const char *rows_from_first(struct page *page, int64_t skip, int64_t limit)
+/* Returns the statement that reads rows from the beginning, after skipping `skip` rows. */
+static const char *select_from_start(struct page *page, int64_t skip, int64_t limit)
 {
     struct buffer text = {.arena = page->request->arena};
-    buffer_add_string(&text, text_of(page, page->rows));
-    add_order(page, &text, limit);
-    buffer_format(&text, " OFFSET $%zu", bind(page, (struct bound){.integer = skip}));
+    buffer_add_string(&text, statement_text(page, page->rows));
+    add_page_order(page, &text, limit);
+    buffer_format(&text, " OFFSET $%zu",
+                  add_parameter(page, (struct parameter_value){.integer = skip}));
     return text.bytes;
 }
 
-static bool all_the_same_way(const struct page *page)
+/* True if all keys are ascending, or all are descending. */
+static bool has_one_direction(const struct page *page)
 {
     for (size_t i = 1; i < page->order_count; i++) {
         if (descends_at(page, i) != descends_at(page, 0)) {
@@ -378,11 +377,12 @@ static bool all_the_same_way(const struct page *page)
     return true;
 }
 
-/* Rows behind the cursor, whose values are bound from $first on: one comparison of rows. */
-static const char *rows_behind_at_once(struct page *page, size_t first, int64_t limit)
+/* Returns the statement that reads rows after the cursor by one comparison of rows: (a, id) > ($1,
+ * $2). The values of the cursor are the parameters from $first on. */
+static const char *select_after_by_comparison(struct page *page, size_t first, int64_t limit)
 {
     struct buffer text = {.arena = page->request->arena};
-    buffer_add_string(&text, text_of(page, page->rows));
+    buffer_add_string(&text, statement_text(page, page->rows));
     for (size_t i = 0; i <= page->order_count; i++) {
         buffer_format(&text, "%s%s", i ? ", " : " AND (", column_at(page, i));
     }
@@ -394,17 +394,18 @@ static const char *rows_behind_at_once(struct page *page, size_t first, int64_t 
                       first + i);
     }
     buffer_add_char(&text, ')');
-    add_order(page, &text, limit);
+    add_page_order(page, &text, limit);
     return text.bytes;
 }
 
-/* The same in parts: those that are equal to the cursor in all keys and have an id behind its own, those
- * that are equal in all keys but the last, and so on. Each is a range of an index that begins where the
- * cursor is, and they are merged as they are read. */
-static const char *rows_behind_by_parts(struct page *page, size_t first, int64_t limit)
+/* Returns the statement that reads rows after the cursor as a union of ranges: the rows that equal
+ * the cursor in all keys and have a greater id, those that equal it in all keys but the last, and
+ * so on. Each range starts at the cursor in an index, and the engine merges the ranges while it
+ * reads them. */
+static const char *select_after_by_union(struct page *page, size_t first, int64_t limit)
 {
     struct buffer text = {.arena = page->request->arena};
-    const char *rows = text_of(page, page->rows);
+    const char *rows = statement_text(page, page->rows);
     for (size_t last = page->order_count + 1; last-- > 0;) {
         buffer_format(&text, "%s%s", text.length ? " UNION ALL " : "", rows);
         for (size_t i = 0; i < last; i++) {
@@ -414,28 +415,31 @@ static const char *rows_behind_by_parts(struct page *page, size_t first, int64_t
                       descends_at(page, last) ? '<' : '>', first + last);
     }
     for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index_at(page, i) + 1,
+        size_t index = i < page->order_count ? page->orders[i].key->index : page->list->id_index;
+        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index + 1,
                       descends_at(page, i) ? " DESC" : "");
     }
-    buffer_format(&text, " LIMIT $%zu", bind(page, (struct bound){.integer = limit}));
+    buffer_format(&text, " LIMIT $%zu",
+                  add_parameter(page, (struct parameter_value){.integer = limit}));
     return text.bytes;
 }
 
-static const char *rows_behind(struct page *page, int64_t limit)
+static const char *select_after_cursor(struct page *page, int64_t limit)
 {
-    size_t first = page->bound_count + 1;
+    size_t first = page->parameter_count + 1;
     bool at_once = !page->order_count ||
-                   (store_compares_rows(page->request->app->store) && all_the_same_way(page));
+                   (store_compares_rows(app_of(page->request)->store) && has_one_direction(page));
     for (size_t i = 0; i <= page->order_count; i++) {
-        (void)bind(page, page->after[i]);
+        (void)add_parameter(page, page->after[i]);
     }
-    return at_once ? rows_behind_at_once(page, first, limit)
-                   : rows_behind_by_parts(page, first, limit);
+    return at_once ? select_after_by_comparison(page, first, limit)
+                   : select_after_by_union(page, first, limit);
 }
 
-/* The rows, and whether there are more: one more than was asked for is read for that. */
-static struct error *read_rows(struct page *page, struct store_query *query, struct reply *reply,
-                               int64_t limit)
+/* Reads a page of up to `limit` rows. The statement selects one more, which tells if there is
+ * another page. */
+static struct error *read_page_rows(struct page *page, struct store_query *query,
+                                    struct reply *reply, int64_t limit)
 {
     struct arena *arena = page->request->arena;
     struct value **items = arena_array(arena, (size_t)limit, sizeof(*items));
@@ -450,7 +454,7 @@ static struct error *read_rows(struct page *page, struct store_query *query, str
         }
         items[reply->items_count++] = rows_read(query, arena, page->list->fields);
         if ((int64_t)reply->items_count == limit) {
-            next = cursor_of(page, query);
+            next = new_cursor(page, query);
         }
     }
     return error;
@@ -471,13 +475,13 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     int64_t limit = request_query_integer(request, "limit");
     int64_t total = 0;
     for (size_t i = 0; i < scope_count; i++) {
-        (void)bind(&page, (struct bound){.integer = scope[i]});
+        (void)add_parameter(&page, (struct parameter_value){.integer = scope[i]});
     }
     struct error *error = read_sort(&page);
     if (!error) {
         error = read_after(&page);
     }
-    error = error_join(error, read_search(&page));
+    error = error_merge(error, read_search(&page));
     if (error) {
         return error;
     }
@@ -485,14 +489,14 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     if (page.searched) {
         error = count_found(&page, limit, &total);
     } else if (!page.by_cursor) {
-        error = count(&page, &total);
+        error = count_rows(&page, &total);
     }
     if (error) {
         return error;
     }
-    const char *text =
-        page.by_cursor ? rows_behind(&page, limit + 1) : rows_from_first(&page, skip, limit + 1);
+    const char *text = page.by_cursor ? select_after_cursor(&page, limit + 1)
+                                      : select_from_start(&page, skip, limit + 1);
     reply_list(reply, NULL, 0, page.by_cursor ? REPLY_TOTAL_UNKNOWN : total, skip, limit);
     reply->total_is_minimum = page.common;
-    return read_rows(&page, compose(&page, text), reply, limit);
+    return read_page_rows(&page, prepare_page_query(&page, text), reply, limit);
 }

@@ -1,18 +1,20 @@
 /*
- * Lists: pages of rows, with filters, an order, and two ways to go on.
+ * Lists: pages of rows, with filters, a sort order, and two kinds of paging.
  *
- * ?skip= counts rows, and costs more the deeper it goes. ?after= takes what the last answer gave as
- * `next`, and costs the same at any depth: it holds the values of the order's columns in the last
- * row, and the page begins behind them, by an index. Rows that are equal in all of them are told
- * apart by their id, so that no row comes twice or never, whatever is inserted meanwhile.
+ * ?skip= is an offset: a page takes longer the deeper it is. ?after= takes the cursor that the last
+ * page returned as `next`: a page takes the same time at any depth. The cursor holds the values of
+ * the sort columns in the last row, and the page starts after them, with an index. The id orders
+ * rows with equal values, so that no row is repeated or skipped, even if rows are inserted
+ * meanwhile.
  *
- * A list is a statement that ends with its WHERE, and a table of what it can be filtered and sorted
- * by. Texts of ours alone are put together; what clients send is bound.
+ * A list is a statement that ends with its WHERE clause, and a table of the columns to filter and
+ * sort by. The text of a statement contains nothing that a client sent: values are parameters.
  *
- * ?search= has statements of its own. An index for it leads to all that is found, in no order: good for
- * what a thousand rows have, bad for what every other row has, where whoever walks along the order finds
- * a page at once. So what is found is counted first, but no further than that is decided: `total` is
- * exact up to LIST_FOUND_COUNTED rows or ten pages, and said to be a minimum beyond.
+ * ?search= has its own statements. The index of the search finds all matches, unordered. That is
+ * fast for up to some thousand matches. If every other row matches, it is faster to read the rows
+ * in their order, and to test each one. So the matches are counted first, but only up to the limit
+ * that decides this: `total` is exact up to LIST_FOUND_COUNTED rows or ten pages, and a minimum
+ * beyond.
  */
 #ifndef REST_LISTS_H
 #define REST_LISTS_H
@@ -26,41 +28,43 @@ enum { LIST_FOUND_COUNTED = 1000, LIST_FOUND_PAGES = 10 };
 
 enum list_use {
     LIST_SORT = 1 << 0,
-    LIST_FILTER = 1 << 1, /* by a query parameter of the same name */
-    LIST_FOLD = 1 << 2,   /* the column holds the filter's text without its case */
-    LIST_NARROW = 1 << 3, /* few rows pass the filter: they are found first, and then sorted */
+    LIST_FILTER = 1 << 1, /* by the query parameter of the same name */
+    LIST_FOLD = 1 << 2,   /* the column holds case-folded text */
+    LIST_NARROW = 1 << 3, /* few rows pass the filter: they are found first, then sorted */
 };
 
-/* A column that is never null: what is sorted by and may be missing has a column beside it, in which
- * what is missing stands behind all others. An expression would not do: SQLite bounds no range by one. */
+/* A column to sort or filter by, which is never null. A column with nulls has a second column for
+ * sorting, in which another value replaces the nulls and sorts after all others. (An expression is
+ * not enough: SQLite cannot use an index for a range of an expression.) */
 struct list_key {
     const char *name;   /* in ?sort=; NULL ends a table */
     const char *column; /* in SQL */
-    size_t index;       /* of the column in the statement's rows, for what can be sorted by */
+    size_t index;       /* of the column in the rows of the statement; for sorting */
     enum field_type type;
     unsigned uses;
-    /* Prefix of the counters that count rows by the value of this filter (rest/counters.h). NULL:
-     * there are none, and the matching rows are counted. */
+    /* Prefix of the counters for the values of this filter (rest/counters.h). NULL: matching rows
+     * are counted. */
     const char *counter;
 };
 
 struct list {
     enum sql_statement rows; /* SELECT … WHERE …; its rows begin with the columns of `fields` */
-    enum sql_statement count; /* SELECT count(*) … with the same WHERE */
-    const char *counter;      /* of all rows: rest/counters.h; NULL: they are counted */
-    /* What is found by the parts of search_parse(), parameters behind the scope's; not in a list whose
-     * search_id is NULL. SELECT 1 … of each that is found; the rows by the index of the search, for what
-     * few have; the rows in the order of the list, for what many have. */
+    enum sql_statement count; /* SELECT count(*) … with the same WHERE clause */
+    const char *counter;      /* counter of all rows (rest/counters.h); NULL: rows are counted */
+    /* Statements of the search, if search_id is not NULL. Their parameters are those of the scope,
+     * then the parts of search_parse(). search_found is SELECT 1 … for each match. search_rare
+     * reads the matches by the index of the search; search_common reads the rows in the order of
+     * the list. */
     enum sql_statement search_found, search_rare, search_common;
-    const char *search_id;      /* the column that has the id in search_rare */
+    const char *search_id;      /* the id column of search_rare */
     const struct field *fields; /* of a row */
     const struct list_key *keys;
-    const char *id;  /* the column that tells rows apart, an integer; */
-    size_t id_index; /* and where it is in the rows */
+    const char *id;  /* the id column, a unique integer */
+    size_t id_index; /* its index in the rows */
 };
 
-/* The rows that the query map of a list begins with; `sorts_` are the names that ?sort= takes,
- * `example_` an order of them. */
+/* The first rows of the query map of a list. `sorts_` lists the names for ?sort=, `example_` is an
+ * order of them. */
 #define LIST_QUERY_FIELDS(sorts_, example_)                                                        \
     QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD),                                                       \
         {.name = "sort",                                                                           \
@@ -68,25 +72,25 @@ struct list {
          .min = 1,                                                                                 \
          .max = 200,                                                                               \
          .about =                                                                                  \
-             {"Порядок: до трёх имён через запятую, «-» означает убывание: " sorts_,               \
-              "The order: up to three names, separated by commas; '-' is descending: " sorts_},    \
+             {"Порядок: до трёх полей через запятую; «-» перед полем — по убыванию: " sorts_,      \
+              "The order: up to three fields, separated by commas; '-' is descending: " sorts_},   \
          .example = "\"" example_ "\""},                                                           \
     {                                                                                              \
         .name = "after", .type = FIELD_STRING, .min = 1, .max = 2000,                              \
-        .about = {"Значение next последнего ответа: следующая страница",                           \
-                  "The `next` of the last answer: the page after it"},                             \
+        .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",            \
+                  "The value of `next` from the previous response: returns the next page"},        \
         .example = "null"                                                                          \
     }
 
 #define LIST_SEARCH_FIELD                                                                          \
     {                                                                                              \
         .name = "search", .type = FIELD_STRING, .min = 1, .max = 100,                              \
-        .about = {"Слова, которые должны встречаться", "Words that must be found"},                \
+        .about = {"Слова или части слов для поиска", "Words, or parts of words, to search for"},   \
         .example = "\"ромашка\""                                                            \
     }
 
-/* Answers one page. `scope` are the values of the statements' own parameters, from $1; the first is the
- * organization, where there is a counter. */
+/* Replies with one page. `scope` has the values of the first parameters of all statements. If the
+ * list has counters, its first value is the id of the organization. */
 struct error *list_reply(struct request *request, struct reply *reply, const struct list *list,
                          const int64_t *scope, size_t scope_count) MUST_CHECK;
 

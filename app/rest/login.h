@@ -1,12 +1,12 @@
 /*
- * Login: verifies a name and a password, of whatever kind the principal is.
+ * Login: verifies a name and a password, for all kinds of principals.
  *
- * The local administrator's name comes first. A name that the directory resolves is tried in the
- * directory alone, once. All others are names of accounts, and so are all names while the directory
- * is down. A name that the directory resolves cannot become an account's: its holder could not log
- * in to it, and would be taken for somebody else.
+ * The name is tried in this order. First, it may be the local administrator's. A name that the
+ * directory resolves is verified by the directory alone, once. All other names are those of
+ * accounts; so are all names while the directory is unavailable. An account cannot get a name that
+ * the directory resolves: its owner could not log in, and would be taken for another person.
  *
- * Neither an answer nor its time tells which of these a name is.
+ * Neither the response nor its time reveals the kind of a name, nor that it exists.
  */
 #ifndef REST_LOGIN_H
 #define REST_LOGIN_H
@@ -18,22 +18,23 @@
 
 struct request;
 
-/* A person of the directory as a principal. */
+/* Returns the principal of a directory user. */
 struct principal *login_principal(struct arena *arena, const struct directory_identity *identity);
 
-/* A throttle of attempts to prove the password of a principal, which are counted together with
- * the logins. */
+/* Begins a throttle for attempts to verify a principal's password outside of a login. Failures
+ * count like those of logins. */
 struct error *login_begin_throttle(struct request *request, const char *principal_id,
                                    struct throttle *throttle_r) MUST_CHECK;
 
-/* ERR_INVALID_CREDENTIALS; ERR_TOO_MANY_ATTEMPTS. The request's subject becomes the name, or a mark
- * in its place if it is nobody's. The throttle is for auth_open(). */
+/* Verifies name and password: ERR_INVALID_CREDENTIALS or ERR_TOO_MANY_ATTEMPTS. Sets the request's
+ * subject to the name, or to a placeholder if the name does not exist. Sets *throttle_r for
+ * auth_begin_session(). */
 struct error *login_verify(struct request *request, const char *name, const char *password,
                            struct throttle *throttle_r,
                            const struct principal **principal_r) MUST_CHECK;
 
-/* ERR_ALREADY_EXISTS about the field if people of the directory log in and one of them has the
- * name. While the directory is down nobody can tell: ERR_DIRECTORY_UNAVAILABLE. */
+/* ERR_ALREADY_EXISTS about the field if directory users may log in and the directory resolves the
+ * name. ERR_DIRECTORY_UNAVAILABLE if the directory cannot be asked. */
 struct error *login_check_name_free(struct directory *directory, const struct config *config,
                                     struct arena *arena, const char *field,
                                     const char *name) MUST_CHECK;

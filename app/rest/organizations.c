@@ -21,11 +21,12 @@ const struct field organization_fields[] = {
     ORGANIZATION_NAME("name", 0),
     ORGANIZATION_CURRENCY_FIELD,
     MEMBER_ROLE(0),
-    TIME_FIELD("created_at", "Время создания", "When it was created"),
-    TIME_FIELD("updated_at", "Время последнего изменения", "When it was last changed"),
+    TIME_FIELD("created_at", "Время создания", "The time of creation"),
+    TIME_FIELD("updated_at", "Время последнего изменения", "The time of the last change"),
     {.name = "version",
      .type = FIELD_INTEGER,
-     .about = {"Число изменений", "Counts the changes"},
+     .about = {"Номер версии; увеличивается при каждом изменении",
+               "The version number; each change increments it"},
      .example = "1"},
     {.name = NULL},
 };
@@ -38,7 +39,7 @@ struct error *organization_read(struct store *store, struct arena *arena, int64_
     struct store_query *query = store_query(store, arena, SQL_ORGANIZATIONS_OF_MEMBER);
     store_bind_integer(query, organization_id);
     store_bind_integer(query, account_id);
-    struct error *error = rows_one(query, arena, organization_fields, values_r);
+    struct error *error = rows_read_one(query, arena, organization_fields, values_r);
     return error || *values_r ? error : error_new(arena, ERR_NOT_FOUND, NULL);
 }
 
@@ -53,7 +54,8 @@ struct error *organization_confirm_role(struct store *store, const struct reques
     if (error) {
         return error;
     }
-    enum role role = row ? role_of_name(store_text(query, SQL_MEMBERS_ROLE_ROLE, NULL)) : ROLE_NONE;
+    enum role role =
+        row ? principal_role_by_name(store_text(query, SQL_MEMBERS_ROLE_ROLE, NULL)) : ROLE_NONE;
     store_end(query);
     if (role == ROLE_NONE) {
         return error_new(request->arena, ERR_NOT_FOUND, NULL);
@@ -65,7 +67,7 @@ struct error *organization_check_rank(const struct request *request, enum role b
                                       enum role after)
 {
     bool about_owners = before == ROLE_OWNER || after == ROLE_OWNER;
-    return about_owners && request->principal->role != ROLE_OWNER
+    return about_owners && app_principal(request)->role != ROLE_OWNER
                ? error_new(request->arena, ERR_FORBIDDEN, NULL)
                : NULL;
 }

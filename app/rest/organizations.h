@@ -1,4 +1,4 @@
-/* Organizations: their field map, and the rule of ranks, which several resources share. */
+/* Organizations: the field map and the rules about roles that several resources share. */
 #ifndef REST_ORGANIZATIONS_H
 #define REST_ORGANIZATIONS_H
 
@@ -22,24 +22,24 @@ enum { CURRENCY_LETTERS = 3 };
         .example = "\"2026-11-20T12:34:56.789Z\""                                                  \
     }
 
-/* A check of field maps: three capital letters. */
+/* Check of a field map: the text is a currency code, three capital letters. */
 enum fault_id organization_check_currency(const char *text, size_t length);
 
 extern const struct field organization_fields[];
 extern const struct schema organization_schema;
 
-/* An organization as one of its members sees it: ERR_NOT_FOUND if the account is not a member. */
+/* Reads an organization with the role of a member. ERR_NOT_FOUND if the account is not a member. */
 struct error *organization_read(struct store *store, struct arena *arena, int64_t organization_id,
                                 int64_t account_id, struct value **values_r) MUST_CHECK;
 
-/* Inside store_write(), before a change of members or invitations: the caller still has the role
- * that the request was permitted with. The change of a role and the change that needs it are
- * serialized, so that nobody uses a right after losing it. ERR_NOT_FOUND for a former member,
- * ERR_FORBIDDEN for a member with another role. */
+/* Checks that the caller still has the role with which the request was authorized. Called inside of
+ * store_write(), before a change of members or invitations: this serializes the change with changes
+ * of the caller's role, so that a lost right cannot be used. ERR_NOT_FOUND if the caller is no
+ * longer a member, ERR_FORBIDDEN if the caller has another role. */
 struct error *organization_confirm_role(struct store *store,
                                         const struct request *request) MUST_CHECK;
 
-/* ERR_FORBIDDEN if a role of OWNER is given, changed or taken away by anybody but an OWNER. */
+/* ERR_FORBIDDEN unless the caller is an OWNER, if the old or the new role of a member is OWNER. */
 struct error *organization_check_rank(const struct request *request, enum role before,
                                       enum role after) MUST_CHECK;
 

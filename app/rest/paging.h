@@ -1,4 +1,4 @@
-/* Paging: the rows of a query map that say which page of a list is meant, whatever it is a list of. */
+/* Paging: rows of query maps that select a page of a list, of records or directory entries. */
 #ifndef REST_PAGING_H
 #define REST_PAGING_H
 
@@ -8,19 +8,19 @@
 
 enum { LIMIT_MAX = 1000, LIMIT_STANDARD = 10 };
 
-/* With a whole page it fits into the 32 bits in which a directory counts. */
+/* The sum of offset and page size fits into the 32-bit integers of the directory. */
 #define QUERY_SKIP                                                                                 \
     {                                                                                              \
         .name = "skip", .type = FIELD_INTEGER, .flags = FIELD_DEFAULT,                             \
-        .max = INT32_MAX - LIMIT_MAX, .about = {"Сколько пропустить", "How many to pass over"},    \
-        .example = "0"                                                                             \
+        .max = INT32_MAX - LIMIT_MAX,                                                              \
+        .about = {"Сколько элементов пропустить", "The number of items to skip"}, .example = "0"   \
     }
 
 #define QUERY_LIMIT(standard_)                                                                     \
     {                                                                                              \
         .name = "limit", .type = FIELD_INTEGER, .flags = FIELD_DEFAULT, .min = 1,                  \
         .max = LIMIT_MAX, .standard = (standard_),                                                 \
-        .about = {"Сколько вернуть", "How many to return"}, .example = "10"                        \
+        .about = {"Сколько элементов вернуть", "The number of items to return"}, .example = "10"   \
     }
 
 #endif

@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Behind the own fields of a map: created_at, updated_at, version, deleted_at. */
+/* Number of fields of RECORD_HISTORY: created_at, updated_at, version, deleted_at. */
 enum { HISTORY = 4 };
 
 const enum error_id records_errors[] = {RECORD_ERRORS, ERR_COUNT};
@@ -19,26 +19,33 @@ const struct field records_path[] = {
     {.name = NULL},
 };
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
-static struct value *get(const struct records *records, struct value *values, const char *name)
+const struct records *records_of(const struct route *route)
+{
+    return route->adds_faults ? route->description : NULL;
+}
+
+static struct value *get_field(const struct records *records, struct value *values,
+                               const char *name)
 {
     return fields_get(records->schema->fields, values, name);
 }
 
-static int64_t integer_of(const struct records *records, struct value *values, const char *name)
+static int64_t get_integer_field(const struct records *records, struct value *values,
+                                 const char *name)
 {
-    return get(records, values, name)->integer;
+    return get_field(records, values, name)->integer;
 }
 
-static bool hidden(const struct records *records, struct value *values)
+static bool is_deleted_record(const struct records *records, struct value *values)
 {
-    return get(records, values, "deleted_at")->state == VALUE_SET;
+    return get_field(records, values, "deleted_at")->state == VALUE_SET;
 }
 
 struct value *record_value(const struct record_change *change, const char *name)
 {
-    return get(change->records, change->after, name);
+    return get_field(change->records, change->after, name);
 }
 
 const char *record_string(const struct record_change *change, const char *name)
@@ -46,7 +53,7 @@ const char *record_string(const struct record_change *change, const char *name)
     return fields_string(change->records->schema->fields, change->after, name);
 }
 
-static bool same(enum field_type type, const struct value *one, const struct value *other)
+static bool is_equal_value(enum field_type type, const struct value *one, const struct value *other)
 {
     if (one->state != VALUE_SET || other->state != VALUE_SET) {
         return (one->state == VALUE_SET) == (other->state == VALUE_SET);
@@ -56,28 +63,29 @@ static bool same(enum field_type type, const struct value *one, const struct val
                                    : one->integer == other->integer;
 }
 
-bool record_changes(const struct record_change *change, const char *name)
+bool record_field_changed(const struct record_change *change, const char *name)
 {
     const struct value *after = record_value(change, name);
     const struct field *fields = change->records->schema->fields;
-    return !change->before || !same(fields[after - change->after].type,
-                                    get(change->records, change->before, name), after);
+    return !change->before ||
+           !is_equal_value(fields[after - change->after].type,
+                           get_field(change->records, change->before, name), after);
 }
 
 void record_default_owner(struct record_change *change, const char *name)
 {
     struct value *owner = record_value(change, name);
     if (!change->before && owner->state == VALUE_ABSENT) {
-        value_set_integer(owner, change->request->principal->account_id);
+        field_set_integer(owner, app_principal(change->request)->account_id);
     }
 }
 
-static int64_t organization_of(const struct record_change *change)
+static int64_t get_organization_id(const struct record_change *change)
 {
-    return change->request->principal->organization_id;
+    return app_principal(change->request)->organization_id;
 }
 
-static struct value *copy(const struct record_change *change, const struct value *values)
+static struct value *copy_record(const struct record_change *change, const struct value *values)
 {
     size_t count = fields_count(change->records->schema->fields);
     struct value *own = arena_array(change->request->arena, count, sizeof *own);
@@ -87,8 +95,8 @@ static struct value *copy(const struct record_change *change, const struct value
     return own;
 }
 
-/* What the body says takes the place of what was; what it says nothing of stays. */
-static void apply_body(struct record_change *change)
+/* Replaces the values of the fields that the body contains. Never fails. */
+static struct error *apply_body(struct record_change *change)
 {
     const struct field *fields = change->request->route->body->fields;
     for (size_t i = 0; fields[i].name; i++) {
@@ -97,10 +105,11 @@ static void apply_body(struct record_change *change)
             *record_value(change, fields[i].name) = *value;
         }
     }
+    return NULL;
 }
 
-struct error *record_check_step(const struct record_change *change, const struct record_step *steps,
-                                const char *status)
+struct error *record_check_transition(const struct record_change *change,
+                                      const struct record_transition *steps, const char *status)
 {
     const char *before = fields_string(change->records->schema->fields, change->before, "status");
     struct error *error = error_new(change->request->arena, ERR_INVALID_TRANSITION, NULL);
@@ -126,95 +135,100 @@ enum fault_id record_check_moment(const char *text, size_t length)
     return strlen(text) == length && fits ? FAULT_NONE : FAULT_NOT_MOMENT;
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
-/* ERR_NOT_FOUND if it is not there, or hidden and that is not asked for. */
-static struct error *find(struct store *store, struct request *request, bool hidden_too,
-                          struct value **values_r)
+/* Finds the record that the path names. ERR_NOT_FOUND if it does not exist, or is deleted, unless
+ * `include_deleted` is true. */
+static struct error *find_record(struct store *store, struct request *request, bool include_deleted,
+                                 struct value **values_r)
 {
-    const struct records *records = request->route->records;
+    const struct records *records = records_of(request->route);
     struct store_query *query = store_query(store, request->arena, records->get);
-    store_bind_integer(query, request->principal->organization_id);
+    store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, request_path_id(request, "id"));
-    struct error *error = rows_one(query, request->arena, records->schema->fields, values_r);
+    struct error *error = rows_read_one(query, request->arena, records->schema->fields, values_r);
     if (error) {
         return error;
     }
-    bool found = *values_r && (hidden_too || !hidden(records, *values_r));
+    bool found = *values_r && (include_deleted || !is_deleted_record(records, *values_r));
     return found ? NULL : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
-static void reply_with(struct request *request, struct reply *reply, struct value *values)
+static void reply_with_record(struct request *request, struct reply *reply, struct value *values)
 {
-    reply_version(request, reply, values, integer_of(request->route->records, values, "version"));
+    reply_versioned(request, reply, values,
+                    get_integer_field(records_of(request->route), values, "version"));
 }
 
 struct error *records_list(struct request *request, struct reply *reply)
 {
-    const int64_t scope[] = {request->principal->organization_id};
-    return list_reply(request, reply, request->route->records->list, scope, 1);
+    const int64_t scope[] = {app_principal(request)->organization_id};
+    return list_reply(request, reply, records_of(request->route)->list, scope, 1);
 }
 
 struct error *records_get(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = find(request->app->store, request, false, &values);
+    struct error *error = find_record(app_of(request)->store, request, false, &values);
     return error ? error
-                 : reply_selected(request, reply, values,
-                                  integer_of(request->route->records, values, "version"));
+                 : reply_conditional(
+                       request, reply, values,
+                       get_integer_field(records_of(request->route), values, "version"));
 }
 
-/* --- references ------------------------------------------------------------------------------ */
+/* --- references ------------------------------------------------------------------------------- */
 
-static struct error *exists(const struct record_change *change,
-                            const struct record_reference *reference, bool *exists_r)
+static struct error *find_reference(const struct record_change *change,
+                                    const struct record_reference *reference, bool *found_r)
 {
     struct store_query *query = store_query(change->store, change->request->arena, reference->find);
-    store_bind_integer(query, organization_of(change));
+    store_bind_integer(query, get_organization_id(change));
     store_bind_integer(query, record_value(change, reference->field)->integer);
-    struct error *error = store_next(query, exists_r);
+    struct error *error = store_next(query, found_r);
     bool more;
-    return error || !*exists_r ? error : store_next(query, &more);
+    return error || !*found_r ? error : store_next(query, &more);
 }
 
-/* Whether a reference is to be looked up: those that the change sets, and of what is brought back those
- * to other objects; who has left the organization meanwhile is nobody's concern then. */
-static bool concerns(const struct record_change *change, const struct record_reference *reference,
-                     bool restoring)
+/* True if the reference must be checked. A change checks the references that it modifies. A restore
+ * checks the references to objects, but not to members, who may have left the organization. */
+static bool must_check_reference(const struct record_change *change,
+                                 const struct record_reference *reference, bool restoring)
 {
     return record_value(change, reference->field)->state == VALUE_SET &&
            (restoring ? reference->fault == FAULT_NO_SUCH_OBJECT
-                      : record_changes(change, reference->field));
+                      : record_field_changed(change, reference->field));
 }
 
-/* Every reference that leads nowhere is a detail of the error. */
+/* Checks that the referenced objects exist. The error has a detail for each one that does not. */
 static struct error *check_references(const struct record_change *change, bool restoring)
 {
-    struct error *refusal = NULL;
+    struct error *rejection = NULL;
     const struct record_reference *reference = change->records->references;
     for (; reference && reference->field; reference++) {
-        bool there;
-        if (!concerns(change, reference, restoring)) {
+        bool found;
+        if (!must_check_reference(change, reference, restoring)) {
             continue;
         }
-        struct error *error = exists(change, reference, &there);
+        struct error *error = find_reference(change, reference, &found);
         if (error) {
             return error;
         }
-        if (!there) {
-            refusal = refusal ? refusal
-                              : error_new(change->request->arena,
-                                          restoring ? ERR_HIDDEN_REFERENCE : ERR_VALIDATION, NULL);
-            error_detail(refusal, reference->field, restoring ? FAULT_HIDDEN : reference->fault,
+        if (!found) {
+            rejection = rejection
+                            ? rejection
+                            : error_new(change->request->arena,
+                                        restoring ? ERR_HIDDEN_REFERENCE : ERR_VALIDATION, NULL);
+            error_detail(rejection, reference->field, restoring ? FAULT_HIDDEN : reference->fault,
                          NULL);
         }
     }
-    return refusal;
+    return rejection;
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
-static void bind_value(struct store_query *query, enum field_type type, const struct value *value)
+static void bind_field_value(struct store_query *query, enum field_type type,
+                             const struct value *value)
 {
     if (value->state != VALUE_SET) {
         store_bind_null(query);
@@ -225,12 +239,12 @@ static void bind_value(struct store_query *query, enum field_type type, const st
     }
 }
 
-static void bind_own(const struct record_change *change, struct store_query *query)
+static void bind_own_fields(const struct record_change *change, struct store_query *query)
 {
     const struct field *fields = change->records->schema->fields;
     size_t end = fields_count(fields) - HISTORY;
     for (size_t i = 1; i < end; i++) {
-        bind_value(query, fields[i].type, &change->after[i]);
+        bind_field_value(query, fields[i].type, &change->after[i]);
     }
     if (change->records->bind) {
         change->records->bind(change, query);
@@ -240,23 +254,14 @@ static void bind_own(const struct record_change *change, struct store_query *que
 static void collect_deltas(const struct record_change *change, struct value *values,
                            struct counter_deltas *deltas)
 {
-    if (values && change->records->add_deltas && !hidden(change->records, values)) {
+    if (values && change->records->add_deltas && !is_deleted_record(change->records, values)) {
         change->records->add_deltas(change->request->arena, values, deltas);
     }
 }
 
-static struct error *count(const struct record_change *change)
-{
-    struct counter_deltas before = {.count = 0}, after = {.count = 0};
-    collect_deltas(change, change->before, &before);
-    collect_deltas(change, change->after, &after);
-    return counters_change(change->store, change->request->arena, organization_of(change), &before,
-                           &after);
-}
-
-/* A rule, where there is one. */
-static struct error *obey(struct error *(*rule)(struct record_change *change),
-                          struct record_change *change)
+/* Applies a rule of the resource, if it has that rule. */
+static struct error *apply_rule(struct error *(*rule)(struct record_change *change),
+                                struct record_change *change)
 {
     return rule ? rule(change) : NULL;
 }
@@ -264,141 +269,145 @@ static struct error *obey(struct error *(*rule)(struct record_change *change),
 static void set_history(const struct record_change *change)
 {
     if (!change->before) {
-        value_set_integer(record_value(change, "created_at"), change->now);
+        field_set_integer(record_value(change, "created_at"), change->now);
     }
-    value_set_integer(record_value(change, "updated_at"), change->now);
-    value_set_integer(record_value(change, "version"),
-                      change->before ? integer_of(change->records, change->before, "version") + 1
-                                     : 1);
+    field_set_integer(record_value(change, "updated_at"), change->now);
+    field_set_integer(
+        record_value(change, "version"),
+        change->before ? get_integer_field(change->records, change->before, "version") + 1 : 1);
 }
 
-/* What goes with the row that was written. */
-static struct error *end_write(struct record_change *change)
+/* Completes a written row: version and times, counters, further rows of the resource. */
+static struct error *finish_record_write(struct record_change *change)
 {
+    struct counter_deltas before = {.count = 0}, after = {.count = 0};
     set_history(change);
-    struct error *error = count(change);
-    return error ? error : obey(change->records->after_write, change);
+    collect_deltas(change, change->before, &before);
+    collect_deltas(change, change->after, &after);
+    struct error *error = counters_update(change->store, change->request->arena,
+                                          get_organization_id(change), &before, &after);
+    return error ? error : apply_rule(change->records->after_write, change);
 }
 
-static struct error *insert(struct record_change *change)
+static struct error *insert_record(struct record_change *change)
 {
     struct store_query *query =
         store_query(change->store, change->request->arena, change->records->insert);
     int64_t id;
-    store_bind_integer(query, organization_of(change));
+    store_bind_integer(query, get_organization_id(change));
     store_bind_integer(query, change->now);
-    bind_own(change, query);
-    struct error *error = rows_number(query, &id);
+    bind_own_fields(change, query);
+    struct error *error = rows_read_number(query, &id);
     if (error) {
         return error;
     }
-    value_set_integer(record_value(change, "id"), id);
-    return end_write(change);
+    field_set_integer(record_value(change, "id"), id);
+    return finish_record_write(change);
 }
 
-static struct error *update(struct record_change *change)
+static struct error *update_record(struct record_change *change)
 {
     struct store_query *query =
         store_query(change->store, change->request->arena, change->records->update);
-    store_bind_integer(query, organization_of(change));
+    store_bind_integer(query, get_organization_id(change));
     store_bind_integer(query, change->now);
     store_bind_integer(query, record_value(change, "id")->integer);
-    bind_value(query, FIELD_TIME, record_value(change, "deleted_at"));
-    bind_own(change, query);
+    bind_field_value(query, FIELD_TIME, record_value(change, "deleted_at"));
+    bind_own_fields(change, query);
     struct error *error = store_execute(query);
-    return error ? error : end_write(change);
+    return error ? error : finish_record_write(change);
 }
 
-/* --- changes --------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
-/* What a call does to a record; its transaction. */
-struct call {
+/* The context of a call's transaction. */
+struct record_call {
     struct record_change change;
     struct error *(*apply)(struct record_change *change);
-    bool hidden_too; /* works on what is hidden as well */
+    bool include_deleted; /* the call applies to deleted records, too */
 };
 
-/* The record as it is, as both sides of the change. */
-static struct error *begin_change(struct store *store, struct call *call)
+/* Reads the record. The values after the change start as a copy of those before. */
+static struct error *read_for_change(struct store *store, struct record_call *call)
 {
     struct record_change *change = &call->change;
     change->store = store;
     change->now = clock_wall_ms();
-    struct error *error = find(store, change->request, call->hidden_too, &change->before);
+    struct error *error =
+        find_record(store, change->request, call->include_deleted, &change->before);
     if (!error) {
-        change->after = copy(change, change->before);
+        change->after = copy_record(change, change->before);
     }
     return error;
 }
 
-/* Evaluates the conditions after `refusal`, the result of a rule that refuses the call whatever
- * its conditions and its body are. */
-static struct error *check_conditions(const struct record_change *change, struct error *refusal)
+/* Evaluates the conditions of the request, such as If-Match, unless a rule has rejected the call: a
+ * rule takes precedence over the conditions. */
+static struct error *check_conditions(const struct record_change *change, struct error *rejection)
 {
-    return refusal ? refusal
-                   : reply_check_conditions(change->request,
-                                            integer_of(change->records, change->before, "version"));
+    return rejection ? rejection
+                     : reply_check_conditions(
+                           change->request,
+                           get_integer_field(change->records, change->before, "version"));
 }
 
-/* What has faults writes nothing: what else is wrong is looked for beside those who write, and what is wrong
- * already is told even if that cannot be found out. */
-static struct error *add_faults(struct request *request, store_work *work, struct call *call)
-{
-    struct error *error = work(request->app->store, call);
-    return error->id == ERR_DATABASE_UNAVAILABLE ? request->faults : error;
-}
-
-/* A unique index was violated: somebody was quicker, and at a second try the rules find whom. */
-static struct error *write_twice(struct request *request, store_work *work, struct call *call)
+/* Runs the work in a transaction. If the transaction loses a race on a unique index, runs it again,
+ * so that the rules name the conflict. If the body has faults, nothing can be written, so the work
+ * runs outside of a transaction, and only adds the faults that references and rules find. */
+static struct error *write_with_retry(struct request *request, store_work *work,
+                                      struct record_call *call)
 {
     if (request->faults) {
-        return add_faults(request, work, call);
+        struct error *error = work(app_of(request)->store, call);
+        return error->id == ERR_DATABASE_UNAVAILABLE ? request->faults : error;
     }
-    struct error *error = store_write(request->app->store, request->arena, work, call);
+    struct error *error = store_write(app_of(request)->store, request->arena, work, call);
     return error && error->id == ERR_CONSTRAINT_UNIQUE
-               ? store_write(request->app->store, request->arena, work, call)
+               ? store_write(app_of(request)->store, request->arena, work, call)
                : error;
 }
 
-static bool changes_anything(const struct record_change *change)
+/* True if the change modifies at least one field. */
+static bool has_changes(const struct record_change *change)
 {
     const struct field *fields = change->records->schema->fields;
     size_t at = 0;
-    while (fields[at].name && !record_changes(change, fields[at].name)) {
+    while (fields[at].name && !record_field_changed(change, fields[at].name)) {
         at++;
     }
     return fields[at].name != NULL;
 }
 
-/* What is wrong with the body, `faults`, with its references and by the rules is told at once. */
-static struct error *write_change(struct record_change *change, struct error *faults)
+/* Writes the record, if it has no faults. Joins the faults of the body, the references and the
+ * rules in one error. */
+static struct error *check_and_write(struct record_change *change, struct error *faults)
 {
-    struct error *error = error_join(faults, check_references(change, false));
+    struct error *error = error_merge(faults, check_references(change, false));
     if (!error || error->id == ERR_VALIDATION) {
-        error = error_join(error, obey(change->records->before_write, change));
+        error = error_merge(error, apply_rule(change->records->before_write, change));
     }
-    if (error || !changes_anything(change)) {
+    if (error || !has_changes(change)) {
         return error;
     }
-    return change->before ? update(change) : insert(change);
+    return change->before ? update_record(change) : insert_record(change);
 }
 
-static struct error *create(struct store *store, void *context)
+static struct error *create_record(struct store *store, void *context)
 {
-    struct call *call = context;
+    struct record_call *call = context;
     struct record_change *change = &call->change;
     change->store = store;
     change->now = clock_wall_ms();
-    change->after = copy(change, NULL);
-    apply_body(change);
-    return write_change(change, change->request->faults);
+    change->after = copy_record(change, NULL);
+    (void)apply_body(change);
+    return check_and_write(change, change->request->faults);
 }
 
 struct error *records_create(struct request *request, struct reply *reply)
 {
-    const struct records *records = request->route->records;
-    struct call call = {.change = {.request = request, .records = records}};
-    struct error *error = write_twice(request, create, &call);
+    const struct records *records = records_of(request->route);
+    struct record_call call = {.change = {.request = request, .records = records}};
+    struct error *error = write_with_retry(request, create_record, &call);
     if (error) {
         return error;
     }
@@ -406,17 +415,17 @@ struct error *records_create(struct request *request, struct reply *reply)
         arena_format(request->arena, "%" PRId64, record_value(&call.change, "id")->integer);
     request->subject = id;
     reply_created(request, reply, records->path, id);
-    reply_with(request, reply, call.change.after);
+    reply_with_record(request, reply, call.change.after);
     return NULL;
 }
 
-static struct error *apply_change(struct store *store, void *context)
+static struct error *change_record(struct store *store, void *context)
 {
-    struct call *call = context;
-    struct error *error = begin_change(store, call);
+    struct record_call *call = context;
+    struct error *error = read_for_change(store, call);
     if (!error) {
-        error =
-            check_conditions(&call->change, obey(call->change.records->may_change, &call->change));
+        error = check_conditions(&call->change,
+                                 apply_rule(call->change.records->may_change, &call->change));
     }
     if (error) {
         return error;
@@ -424,17 +433,17 @@ static struct error *apply_change(struct store *store, void *context)
     error = call->apply(&call->change);
     return error && error->id != ERR_VALIDATION
                ? error
-               : write_change(&call->change, error_join(call->change.request->faults, error));
+               : check_and_write(&call->change, error_merge(call->change.request->faults, error));
 }
 
 static struct error *change_and_reply(struct request *request, struct reply *reply,
                                       struct error *(*apply)(struct record_change *change))
 {
-    struct call call = {.change = {.request = request, .records = request->route->records},
-                        .apply = apply};
-    struct error *error = write_twice(request, apply_change, &call);
+    struct record_call call = {
+        .change = {.request = request, .records = records_of(request->route)}, .apply = apply};
+    struct error *error = write_with_retry(request, change_record, &call);
     if (!error) {
-        reply_with(request, reply, call.change.after);
+        reply_with_record(request, reply, call.change.after);
     }
     return error;
 }
@@ -445,69 +454,65 @@ struct error *records_apply(struct request *request, struct reply *reply,
     return request->faults ? request->faults : change_and_reply(request, reply, apply);
 }
 
-static struct error *take_body(struct record_change *change)
-{
-    apply_body(change);
-    return NULL;
-}
-
 struct error *records_update(struct request *request, struct reply *reply)
 {
-    return change_and_reply(request, reply, take_body);
+    return change_and_reply(request, reply, apply_body);
 }
 
-static struct error *hide(struct store *store, void *context)
+static struct error *delete_record(struct store *store, void *context)
 {
-    struct call *call = context;
+    struct record_call *call = context;
     struct record_change *change = &call->change;
-    struct error *error = begin_change(store, call);
+    struct error *error = read_for_change(store, call);
     if (!error) {
-        error = check_conditions(change, obey(change->records->before_hide, change));
+        error = check_conditions(change, apply_rule(change->records->before_hide, change));
     }
     if (error) {
         return error;
     }
-    value_set_integer(record_value(change, "deleted_at"), change->now);
-    return update(change);
+    field_set_integer(record_value(change, "deleted_at"), change->now);
+    return update_record(change);
 }
 
 struct error *records_delete(struct request *request, struct reply *reply)
 {
-    struct call call = {.change = {.request = request, .records = request->route->records}};
-    struct error *error = store_write(request->app->store, request->arena, hide, &call);
+    struct record_call call = {
+        .change = {.request = request, .records = records_of(request->route)}};
+    struct error *error = store_write(app_of(request)->store, request->arena, delete_record, &call);
     if (!error) {
-        reply_nothing(reply);
+        reply_no_content(reply);
     }
     return error;
 }
 
-static struct error *restore(struct store *store, void *context)
+static struct error *restore_record(struct store *store, void *context)
 {
-    struct call *call = context;
+    struct record_call *call = context;
     struct record_change *change = &call->change;
-    struct error *error = begin_change(store, call);
+    struct error *error = read_for_change(store, call);
     if (error) {
         return error;
     }
-    bool is_hidden = hidden(change->records, change->before);
+    bool was_deleted = is_deleted_record(change->records, change->before);
     record_value(change, "deleted_at")->state = VALUE_NULL;
-    if (is_hidden) {
+    if (was_deleted) {
         error = check_references(change, true);
     }
-    if (is_hidden && !error) {
-        error = obey(change->records->before_restore, change);
+    if (was_deleted && !error) {
+        error = apply_rule(change->records->before_restore, change);
     }
     error = check_conditions(change, error);
-    return error || !is_hidden ? error : update(change);
+    return error || !was_deleted ? error : update_record(change);
 }
 
 struct error *records_restore(struct request *request, struct reply *reply)
 {
-    struct call call = {.change = {.request = request, .records = request->route->records},
-                        .hidden_too = true};
-    struct error *error = write_twice(request, restore, &call);
+    struct record_call call = {
+        .change = {.request = request, .records = records_of(request->route)},
+        .include_deleted = true};
+    struct error *error = write_with_retry(request, restore_record, &call);
     if (!error) {
-        reply_with(request, reply, call.change.after);
+        reply_with_record(request, reply, call.change.after);
     }
     return error;
 }

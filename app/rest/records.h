@@ -1,19 +1,19 @@
 /*
- * Records: resources whose objects are rows that belong to an organization. What they have in common
- * stands here: list, get, create, change, hide, bring back, versions, references, counters.
+ * Records: resources whose objects are rows that belong to an organization. This file has what they
+ * share: list, get, create, update, soft delete, restore, versions, references, counters.
  *
- * Such a resource is a migration, the statements of one file in sql/, and a description: its field map,
- * and the rules that are its own. The map begins with RECORD_ID and ends with RECORD_HISTORY; what
- * stands between are its own fields, each a column, of which the maps of bodies name those that
- * clients set. The statements have these parameters:
+ * Such a resource consists of a migration, the statements of one file in sql/, and a description: a
+ * field map, and the rules of the resource. The map begins with RECORD_ID and ends with
+ * RECORD_HISTORY. The fields in between are the resource's own; each is a column, and the maps of
+ * request bodies contain those that clients may set. The statements have these parameters:
  *
- *   get     $1 the organization, $2 the id; selects the columns of the map, hidden ones too
- *   insert  $1 the organization, $2 now, $3 … the own fields, and behind them what `bind` adds;
- *           returns the id
- *   update  $1 the organization, $2 now, $3 the id, $4 when it was hidden, $5 … as insert
+ *   get     $1 organization, $2 id; selects the columns of the map, of deleted rows too
+ *   insert  $1 organization, $2 time, $3 … own fields, then those of `bind`; returns the id
+ *   update  $1 organization, $2 time, $3 id, $4 time of deletion, $5 … as insert
  *
- * A change is one transaction. Its rules see the row before and after, may change what is written,
- * and run again from the beginning if the transaction does: they have no effect beside the database.
+ * A change is one transaction. Its rules can read the row before and after the change, and can
+ * modify the values to write. If the transaction is retried, the rules run again, so they must have
+ * no effects outside of the database.
  */
 #ifndef REST_RECORDS_H
 #define REST_RECORDS_H
@@ -24,155 +24,99 @@
 #include "http/route.h"
 #include "rest/counters.h"
 #include "rest/lists.h"
+#include "rest/record_fields.h"
 
 #include <stdbool.h>
 
-/* A change under way. The values are parallel to the map of the resource. */
+/* A change in progress. `before` and `after` have a value for each field of the map. */
 struct record_change {
     struct request *request;
     const struct records *records;
     struct store *store;
     int64_t now;          /* wall clock, milliseconds */
-    struct value *before; /* NULL: it is created */
+    struct value *before; /* NULL: the record is created */
     struct value *after;
 };
 
 /* A field that is the id of another object. */
 struct record_reference {
     const char *field;
-    enum sql_statement find; /* by $1 the organization and $2 the id, a row if it is there */
-    enum fault_id fault;     /* if it is not */
+    enum sql_statement find; /* selects a row if object $2 of organization $1 exists */
+    enum fault_id fault;     /* of the field if the object does not exist */
 };
 
 struct records {
-    const char *path; /* of the collection */
+    const char *path; /* of the collection, in the API */
     const struct schema *schema;
     enum sql_statement get, insert, update;
     const struct list *list;
-    const struct record_reference *references; /* a row without a field ends; NULL: none */
+    const struct record_reference *references; /* a row without a field ends the table; or NULL */
 
-    /* The rules; NULL where there are none. */
-    struct error *(*may_change)(struct record_change *change); /* whether the caller may, at all */
-    struct error *(*before_write)(
-        struct record_change *change); /* sets what clients do not, refuses */
-    struct error *(*before_hide)(struct record_change *change);    /* refuses */
-    struct error *(*before_restore)(struct record_change *change); /* as before_write */
-    /* Further rows; after hiding and bringing back, too. */
-    struct error *(*after_write)(struct record_change *change);
+    /* Rules of the resource; NULL: none. Those that return an error may reject the change. */
+    struct error *(*may_change)(struct record_change *change); /* before any change of the record */
+    struct error *(*before_write)(struct record_change *change);   /* sets derived values */
+    struct error *(*before_hide)(struct record_change *change);    /* before a deletion */
+    struct error *(*before_restore)(struct record_change *change); /* like before_write */
+    struct error *(*after_write)(struct record_change *change);    /* after every change */
+    /* Binds further parameters of insert and update. */
     void (*bind)(const struct record_change *change, struct store_query *query);
-    /* What a visible row adds to the counters. */
+    /* Adds the counter deltas of a row that is not deleted. */
     void (*add_deltas)(struct arena *arena, struct value *values, struct counter_deltas *deltas);
 };
 
-/* --- for rules ------------------------------------------------------------------------------- */
+/* --- functions for rules ---------------------------------------------------------------------- */
 
-/* Values of the row after the change, by the names of the map. */
+/* Return a value of the row after the change, by the name of its field. */
 struct value *record_value(const struct record_change *change, const char *name)
     __attribute__((returns_nonnull));
 const char *record_string(const struct record_change *change, const char *name);
 
-/* Whether the change makes a field another one than it was; true of everything in what is created. */
-bool record_changes(const struct record_change *change, const char *name);
+/* True if the change modifies the field. Always true for a record that is created. */
+bool record_field_changed(const struct record_change *change, const char *name);
 
-/* In what is created, an account that was not chosen is the caller's. */
+/* Sets the field to the caller's account if a record is created without it. */
 void record_default_owner(struct record_change *change, const char *name);
 
-/* One step that a status may take. */
-struct record_step {
+/* An allowed change of a status. */
+struct record_transition {
     const char *from, *to; /* NULL ends a table */
 };
 
-/* ERR_INVALID_TRANSITION, with those that are allowed, unless `status` is a step from what the status
- * was. */
-struct error *record_check_step(const struct record_change *change, const struct record_step *steps,
-                                const char *status) MUST_CHECK;
+/* ERR_INVALID_TRANSITION, with the allowed statuses as details, unless the table `steps` allows the
+ * change from the previous status to `status`. */
+struct error *record_check_transition(const struct record_change *change,
+                                      const struct record_transition *steps,
+                                      const char *status) MUST_CHECK;
 
-/* Changes the object that the path names in a transaction of its own, and answers with it: for calls
- * beside the five. `apply` sets the values of `after`, which are as they were; the rules follow, also
- * where it finds a fault. */
+/* Handles a call that changes the record that the path names, apart from the handlers below.
+ * `apply` sets the new values in `after`, which starts as a copy of `before`. If it returns
+ * ERR_VALIDATION, the rules are checked nevertheless, and all faults are reported together. */
 struct error *records_apply(struct request *request, struct reply *reply,
                             struct error *(*apply)(struct record_change *change)) MUST_CHECK;
 
-/* --- handlers -------------------------------------------------------------------------------- */
+/* --- handlers --------------------------------------------------------------------------------- */
+
+/* Returns the description of a record's route, NULL for other routes. */
+const struct records *records_of(const struct route *route);
 
 route_handler records_list, records_get, records_create, records_update, records_delete,
     records_restore;
 
-/* --- rows of field maps ---------------------------------------------------------------------- */
-
-#define RECORD_ID                                                                                  \
-    {                                                                                              \
-        .name = "id", .type = FIELD_INTEGER, .about = {"Идентификатор", "The id"}, .example = "42" \
-    }
-
-#define RECORD_TIME(name_, flags_, ru_, en_)                                                       \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_TIME, .flags = (flags_), .about = {(ru_), (en_)},           \
-        .example = "\"2026-11-20T12:34:56.789Z\""                                                  \
-    }
-
-#define RECORD_HISTORY                                                                             \
-    RECORD_TIME("created_at", 0, "Время создания", "When it was created"),                         \
-        RECORD_TIME("updated_at", 0, "Время последнего изменения", "When it was last changed"),    \
-        {.name = "version",                                                                        \
-         .type = FIELD_INTEGER,                                                                    \
-         .about = {"Число изменений", "Counts the changes"},                                       \
-         .example = "1"},                                                                          \
-        RECORD_TIME("deleted_at", FIELD_INTERNAL, "Время удаления", "When it was hidden")
-
-/* A line of text, and a text of several lines. */
-#define RECORD_LINE(name_, flags_, max_, ru_, en_, example_)                                       \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .flags = FIELD_NAME | (flags_), .min = 1,           \
-        .max = (max_), .about = {(ru_), (en_)}, .example = (example_)                              \
-    }
-
-#define RECORD_TEXT(name_, flags_, ru_, en_, example_)                                             \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = 10000,          \
-        .about = {(ru_), (en_)}, .example = (example_)                                             \
-    }
-
-/* Whether a text is a date; either that or a time: the checks of the fields below. */
-enum fault_id record_check_date(const char *text, size_t length);
-enum fault_id record_check_moment(const char *text, size_t length);
-
-#define RECORD_DATE(name_, flags_, ru_, en_)                                                       \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .max = 10,                       \
-        .check = record_check_date, .format = "date", .about = {(ru_), (en_)},                     \
-        .example = "\"2026-11-20\""                                                                \
-    }
-
-#define RECORD_MOMENT(name_, flags_, ru_, en_)                                                     \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .max = 64,                       \
-        .check = record_check_moment, .format = "moment", .about = {(ru_), (en_)},                 \
-        .example = "\"2026-11-20\""                                                                \
-    }
-
-/* One of a table of choices. */
-#define RECORD_CHOICE(name_, flags_, choices_, ru_, en_, example_)                                 \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .choices = (choices_),           \
-        .about = {(ru_), (en_)}, .example = (example_)                                             \
-    }
-
-/* The id of another object, as a field and as a filter. */
-#define RECORD_REFERENCE(name_, flags_, ru_, en_)                                                  \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_INTEGER, .flags = (flags_), .min = 1, .max = INT64_MAX,     \
-        .about = {(ru_), (en_)}, .example = "17"                                                   \
-    }
-
 /* --- rows of routes ----------------------------------------------------------------------------
- * The calls that every such resource has; those who cannot be changed have no RECORDS_UPDATE_ROUTE.
- * Paths and the type for the audit log are literals; many_ru_ in the genitive, one_ru_ in the
- * accusative.
+ * Each macro begins the row of one call; the resource adds the rest with designated initializers:
+ *
+ *   {RECORDS_CREATE_ROW(&contacts, "/api/v1/contacts", "contact", &contact_schema),
+ *    .summary = {"Создать контакт", "Create a contact"}, .body = &create_schema,
+ *    .errors = records_errors},
+ *
+ * Paths and types are string literals; the audit log names the type. A list row needs `.query`; the
+ * rows of create, update, delete and restore need `.errors`. A resource whose objects cannot be
+ * changed has no update row.
  */
 
-/* What every such call may answer beside what its row implies; and the restoring of what refers to
- * other objects. Those of a resource's own rules are in lists of its own. */
+/* Errors that the calls may return in addition to those that the row implies. Restoring also checks
+ * the references of the object. A resource with rules of its own adds their errors to RECORD_ERRORS
+ * in its own list. */
 #define RECORD_ERRORS ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE
 extern const enum error_id records_errors[], records_restore_errors[];
 
@@ -180,58 +124,35 @@ extern const struct field records_path[]; /* id */
 
 #define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
     .method = (method_), .pattern = "" pattern_, .path = records_path, .handler = (handler_),      \
-    .records = (records_), .permission = (permission_), .pool = POOL_CORE
+    .description = (records_), .adds_faults = true, .permission = (permission_), .pool = POOL_CORE
 
-#define RECORDS_ROUTES(records_, path_, type_, schema_, query_, create_, create_errors_,           \
-                       hide_errors_, restore_errors_, headers_, many_ru_, many_en_, one_ru_,       \
-                       one_en_)                                                                    \
-    {RECORDS_ROW(records_, METHOD_GET, path_, records_list, PERMIT_READ),                          \
-     .summary = {"Получить список " many_ru_, "List the " many_en_},                               \
-     .query = (query_),                                                                            \
-     .shape = REPLY_PAGE,                                                                          \
-     .reply = (schema_),                                                                           \
-     .errors = records_errors},                                                                    \
-        {RECORDS_ROW(records_, METHOD_GET, path_ "/{id}", records_get, PERMIT_READ),               \
-         .summary = {"Получить " one_ru_, "Get " one_en_},                                         \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_),                                                                       \
-         .versioned = true,                                                                        \
-         .errors = records_errors},                                                                \
-        {RECORDS_ROW(records_, METHOD_POST, path_, records_create, PERMIT_CREATE),                 \
-         .summary = {"Создать " one_ru_, "Create " one_en_},                                       \
-         .headers = (headers_),                                                                    \
-         .body = (create_),                                                                        \
-         .shape = REPLY_RECORD,                                                                    \
-         .reply = (schema_),                                                                       \
-         .creates = true,                                                                          \
-         .versioned = true,                                                                        \
-         .errors = (create_errors_),                                                               \
-         .action = "create_" type_,                                                                \
-         .resource_type = "" type_},                                                               \
-        {RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),       \
-         .summary = {"Удалить " one_ru_, "Delete " one_en_},                                       \
-         .about = {"Удалённое скрыто, и его можно восстановить.",                                  \
-                   "What is deleted is hidden, and can be restored."},                             \
-         .shape = REPLY_NOTHING,                                                                   \
-         .versioned = true,                                                                        \
-         .errors = (hide_errors_),                                                                 \
-         .action = "delete_" type_,                                                                \
-         .resource_type = "" type_},                                                               \
-    {                                                                                              \
-        RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE), \
-            .summary = {"Восстановить " one_ru_, "Restore " one_en_}, .headers = (headers_),       \
-            .shape = REPLY_RECORD, .reply = (schema_), .versioned = true,                          \
-            .errors = (restore_errors_), .action = "restore_" type_, .resource_type = "" type_,    \
-            .resource = "id"                                                                       \
-    }
+#define RECORDS_LIST_ROW(records_, path_, schema_)                                                 \
+    RECORDS_ROW(records_, METHOD_GET, path_, records_list, PERMIT_READ),                           \
+        .shape = REPLY_PAGE, .reply = (schema_), .errors = records_errors
 
-#define RECORDS_UPDATE_ROUTE(records_, path_, type_, schema_, update_, errors_, headers_, one_ru_, \
-                             one_en_)                                                              \
-    {                                                                                              \
-        RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),         \
-            .summary = {"Изменить " one_ru_, "Change " one_en_}, .headers = (headers_),            \
-            .body = (update_), .shape = REPLY_RECORD, .reply = (schema_), .versioned = true,       \
-            .errors = (errors_), .action = "update_" type_, .resource_type = "" type_              \
-    }
+#define RECORDS_GET_ROW(records_, path_, schema_)                                                  \
+    RECORDS_ROW(records_, METHOD_GET, path_ "/{id}", records_get, PERMIT_READ),                    \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .errors = records_errors
+
+#define RECORDS_CREATE_ROW(records_, path_, type_, schema_)                                        \
+    RECORDS_ROW(records_, METHOD_POST, path_, records_create, PERMIT_CREATE),                      \
+        .shape = REPLY_RECORD, .reply = (schema_), .creates = true, .versioned = true,             \
+        .action = "create_" type_, .resource_type = "" type_
+
+#define RECORDS_UPDATE_ROW(records_, path_, type_, schema_)                                        \
+    RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),             \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .action = "update_" type_,   \
+        .resource_type = "" type_
+
+#define RECORDS_DELETE_ROW(records_, path_, type_)                                                 \
+    RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),            \
+        .about = {"Удалённый объект можно восстановить.", "A deleted object can be restored."},    \
+        .shape = REPLY_NOTHING, .versioned = true, .action = "delete_" type_,                      \
+        .resource_type = "" type_
+
+#define RECORDS_RESTORE_ROW(records_, path_, type_, schema_)                                       \
+    RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE),     \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .action = "restore_" type_,  \
+        .resource_type = "" type_, .resource = "id"
 
 #endif

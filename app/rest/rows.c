@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-enum { FIRST_ROWS = 16 };
+enum { ROWS_FIRST = 16 }; /* initial capacity of rows_read_all() */
 
-static void read_column(struct store_query *query, struct arena *arena, size_t column,
-                        const struct field *field, struct value *value)
+static void read_column_value(struct store_query *query, struct arena *arena, size_t column,
+                              const struct field *field, struct value *value)
 {
     size_t length;
     if (store_is_null(query, column)) {
@@ -25,14 +25,14 @@ static void read_column(struct store_query *query, struct arena *arena, size_t c
     case FIELD_INTEGER:
     case FIELD_DECIMAL:
     case FIELD_TIME:
-        value_set_integer(value, store_integer(query, column));
+        field_set_integer(value, store_integer(query, column));
         break;
     case FIELD_BOOLEAN:
-        value_set_boolean(value, store_integer(query, column) != 0);
+        field_set_boolean(value, store_integer(query, column) != 0);
         break;
     case FIELD_STRINGS:
     case FIELD_RECORDS:
-    case FIELD_RECORD: /* are no column */
+    case FIELD_RECORD: /* these have no column */
         value->state = VALUE_NULL;
         break;
     }
@@ -42,13 +42,13 @@ struct value *rows_read(struct store_query *query, struct arena *arena, const st
 {
     struct value *values = arena_array(arena, fields_count(fields), sizeof *values);
     for (size_t i = 0; fields[i].name; i++) {
-        read_column(query, arena, i, &fields[i], &values[i]);
+        read_column_value(query, arena, i, &fields[i], &values[i]);
     }
     return values;
 }
 
-struct error *rows_one(struct store_query *query, struct arena *arena, const struct field *fields,
-                       struct value **values_r)
+struct error *rows_read_one(struct store_query *query, struct arena *arena,
+                            const struct field *fields, struct value **values_r)
 {
     bool row;
     *values_r = NULL;
@@ -60,8 +60,8 @@ struct error *rows_one(struct store_query *query, struct arena *arena, const str
     return store_next(query, &row);
 }
 
-struct error *rows_all(struct store_query *query, struct arena *arena, const struct field *fields,
-                       struct value ***values_r, size_t *count_r)
+struct error *rows_read_all(struct store_query *query, struct arena *arena,
+                            const struct field *fields, struct value ***values_r, size_t *count_r)
 {
     size_t count = 0, size = 0;
     struct value **values = NULL;
@@ -69,7 +69,7 @@ struct error *rows_all(struct store_query *query, struct arena *arena, const str
     bool row;
     while (!(error = store_next(query, &row)) && row) {
         if (count == size) {
-            size = size ? 2 * size : FIRST_ROWS;
+            size = size ? 2 * size : ROWS_FIRST;
             struct value **more = arena_array(arena, size, sizeof(*more));
             if (count) {
                 memcpy(more, values, count * sizeof(*more));
@@ -83,7 +83,7 @@ struct error *rows_all(struct store_query *query, struct arena *arena, const str
     return error;
 }
 
-struct error *rows_number(struct store_query *query, int64_t *number_r)
+struct error *rows_read_number(struct store_query *query, int64_t *number_r)
 {
     bool row;
     struct error *error = store_next(query, &row);

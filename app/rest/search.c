@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { WHOLE = 3 }; /* characters of a part that is found anywhere */
+enum { TRIGRAM = 3 }; /* characters; shorter parts are found only at the beginning of a word */
 
 static const char blanks[] = " \t\r\n", before_word[] = "  ";
 
@@ -22,7 +22,7 @@ void search_add(struct buffer *search_text, const char *text)
     }
 }
 
-static void add_digits(struct buffer *out, const char *text)
+static void append_digits(struct buffer *out, const char *text)
 {
     for (; *text; text++) {
         if (isdigit((unsigned char)*text)) {
@@ -35,27 +35,28 @@ void search_add_digits(struct buffer *search_text, const char *text)
 {
     if (text && strpbrk(text, "0123456789")) {
         buffer_add_string(search_text, before_word);
-        add_digits(search_text, text);
+        append_digits(search_text, text);
     }
 }
 
-/* Whether a text is what a telephone number is written with, and nothing else. */
+/* True if the text has only characters of telephone numbers, and enough digits to search for. */
 static bool is_phone(const char *text)
 {
     size_t digits = 0;
     for (const char *at = text; *at; at++) {
         digits += isdigit((unsigned char)*at) != 0;
     }
-    return digits >= WHOLE && !text[strspn(text, "0123456789+-(). ")];
+    return digits >= TRIGRAM && !text[strspn(text, "0123456789+-(). ")];
 }
 
-static const char *part_of(struct arena *arena, const char *word)
+/* Returns the part that finds a word: a short word is only found at the beginning of a word. */
+static const char *new_search_part(struct arena *arena, const char *word)
 {
     size_t characters = 0, length = strlen(word);
-    for (size_t at = 0; at < length && characters < WHOLE; characters++) {
+    for (size_t at = 0; at < length && characters < TRIGRAM; characters++) {
         utf8_next(word, length, &at);
     }
-    return characters < WHOLE ? arena_format(arena, "%s%s", before_word, word) : word;
+    return characters < TRIGRAM ? arena_format(arena, "%s%s", before_word, word) : word;
 }
 
 struct error *search_parse(struct arena *arena, const char *text, const char *parts_r[SEARCH_WORDS])
@@ -63,7 +64,7 @@ struct error *search_parse(struct arena *arena, const char *text, const char *pa
     size_t count = 0;
     if (is_phone(text)) {
         struct buffer digits = {.arena = arena};
-        add_digits(&digits, text);
+        append_digits(&digits, text);
         parts_r[count++] = digits.bytes;
     } else {
         char *rest = utf8_fold_text(arena, text);
@@ -73,7 +74,7 @@ struct error *search_parse(struct arena *arena, const char *text, const char *pa
                                    arena_format(arena, "%d", SEARCH_WORDS));
             }
             if (*word) {
-                parts_r[count++] = part_of(arena, word);
+                parts_r[count++] = new_search_part(arena, word);
             }
         }
     }

@@ -1,10 +1,11 @@
 /*
- * Search: text in which parts of words are found, whatever their case.
+ * Search: finds parts of words, ignoring case.
  *
- * What is searched is one column, search_text: the words of all fields without their case, each with
- * two blanks before it, so that an index of three characters each (trigrams) finds any part of three or
- * more characters, and the beginnings of words by fewer. What has digits is there twice, as it was given and by
- * its digits alone: a telephone number is found whatever its punctuation.
+ * The searchable text of a row is one column, search_text: the case-folded words of all fields,
+ * each with two spaces before it. An index of all sequences of three characters (trigrams) finds
+ * any part of at least three characters, and shorter beginnings of words. A text with digits is
+ * added a second time as its digits only, so that a telephone number is found regardless of its
+ * punctuation.
  */
 #ifndef REST_SEARCH_H
 #define REST_SEARCH_H
@@ -12,16 +13,18 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { SEARCH_WORDS = 3 }; /* that can be searched for at once */
+enum { SEARCH_WORDS = 3 }; /* maximum in one search */
 
-/* Adds the words of `text`, NULL for none. */
+/* Adds the words of `text`. No-op if it is NULL. */
 void search_add(struct buffer *search_text, const char *text);
 
-/* Adds the digits of a telephone number, or of a text that has some, as one word; NULL for none. */
+/* Adds all digits of a text, such as a telephone number, as one word. No-op without digits, and if
+ * it is NULL. */
 void search_add_digits(struct buffer *search_text, const char *text);
 
-/* The parts that must all be in search_text for what was searched for, SEARCH_WORDS of them: where
- * there are fewer, the first stands again. ERR_VALIDATION about `search` if there are more, or none. */
+/* Splits a search into parts, all of which a matching search_text contains. Always returns
+ * SEARCH_WORDS parts: the first part fills the rest. ERR_VALIDATION about `search` if it has no
+ * word or too many words. */
 struct error *search_parse(struct arena *arena, const char *text,
                            const char *parts_r[SEARCH_WORDS]) MUST_CHECK;
 

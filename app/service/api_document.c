@@ -1,7 +1,6 @@
 /* See api_document.h. */
 #include "service/api_document.h"
 
-#include "auth/principal.h"
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -13,12 +12,6 @@
 #include <errno.h>
 #include <string.h>
 
-static bool names_organization(unsigned permission)
-{
-    return permission_of_organization((enum permission)permission) ||
-           permission_of_files((enum permission)permission);
-}
-
 struct buffer api_document_write(const struct config *config, enum config_language language)
 {
     const struct openapi_settings settings = {
@@ -26,7 +19,6 @@ struct buffer api_document_write(const struct config *config, enum config_langua
         .description = config->app_description,
         .version = KONTORA_VERSION,
         .language = language,
-        .permissions = {permission_about, PERMIT_PRINCIPAL, names_organization},
     };
     struct buffer document = {0};
     openapi_write(&document, resources, &settings);
@@ -39,7 +31,7 @@ void api_document_publish(const struct config *config)
     struct arena *arena = arena_new();
     for (int i = 0; i < LANGUAGE_COUNT; i++) {
         const char *path =
-            arena_format(arena, "%s/openapi.%s.json", config->static_dir, language_names[i]);
+            arena_format(arena, "%s/openapi.%s.json", config->static_dir, config_language_names[i]);
         struct buffer document = api_document_write(config, (enum config_language)i);
         if (!file_replace(path, document.bytes, document.length, READABLE)) {
             log_error("STATIC_DIR: cannot write %s: %s", path, strerror(errno));

@@ -1,6 +1,6 @@
 /*
- * The OpenAPI document of this service: openapi/ writes it from the routes of resources/ and the
- * permissions of auth/.
+ * API document: generates the OpenAPI document of this service from the routes of resources/ and
+ * the permissions of auth/.
  */
 #ifndef SERVICE_API_DOCUMENT_H
 #define SERVICE_API_DOCUMENT_H
@@ -12,7 +12,7 @@
 struct buffer api_document_write(const struct config *config, enum config_language language);
 
 /* Writes the document in each language to STATIC_DIR, where nginx serves it. A file that cannot be
- * written is logged, because the service works without it. */
+ * written is only logged, because the service works without it. */
 void api_document_publish(const struct config *config);
 
 #endif

@@ -8,14 +8,16 @@
 #include "directory/directory.h"
 #include "http/request.h"
 #include "rest/app.h"
+#include "rest/authorization.h"
 #include "rest/limits.h"
 
 #include <string.h>
 
-/* Finds the organization of a request: from the path, else from the header; 0: from the token. */
-static struct error *find_organization(struct request *request, int64_t *organization_r)
+/* Selects the organization of a request: from the path, else from X-Organization-ID.
+ * *organization_r is 0 if neither names one; the organization of the token then applies. */
+static struct error *select_organization(struct request *request, int64_t *organization_r)
 {
-    const char *in_path = request_path_value_if(request, "organization_id");
+    const char *in_path = request_optional_path_value(request, "organization_id");
     const char *in_header = request->headers.organization;
     *organization_r = 0;
     if (!in_path && !*in_header) {
@@ -28,45 +30,49 @@ static struct error *find_organization(struct request *request, int64_t *organiz
 static struct error *authenticate_caller(struct request *request)
 {
     const struct app *app = request->app;
+    const struct principal *principal = NULL;
     int64_t organization_id;
-    struct error *error = find_organization(request, &organization_id);
+    struct error *error = select_organization(request, &organization_id);
     if (!error) {
-        error = auth_bearer(app->config, app->store, request->arena, request->headers.authorization,
-                            organization_id, &request->principal);
+        error =
+            auth_authenticate_bearer(app->config, app->store, request->arena,
+                                     request->headers.authorization, organization_id, &principal);
     }
+    request->principal = principal;
     if (error && error->id == ERR_INVALID_TOKEN) {
         request->reason = error->cause;
     }
-    if (!error && request->principal) {
-        request->actor = request->principal->username;
-        request->actor_id = request->principal->id;
+    if (!error && principal) {
+        request->actor = principal->username;
+        request->actor_id = principal->id;
     }
     return error;
 }
 
-/* Rechecks a directory user for calls that need the directory anyway: a token lives for hours,
- * and the directory decides about its users' rights. At most once in LDAP_LOGIN_CACHE_S. */
-static struct error *recheck_directory_user(struct request *request, unsigned permission)
+/* Checks again that a directory user is valid, and updates name and rights, for calls that need the
+ * directory anyway: a token is valid for hours, and the directory decides about the rights of its
+ * users. The result is cached for LDAP_LOGIN_CACHE_S. */
+static struct error *recheck_directory_user(struct request *request, enum permission permission)
 {
-    const char *guid = request->principal ? principal_guid(request->principal->id) : NULL;
+    const char *guid = request->principal ? principal_guid(app_principal(request)->id) : NULL;
     struct directory_identity identity;
-    if (!guid || !permission_of_directory((enum permission)permission)) {
+    if (!guid || !permission_is_of_directory(permission)) {
         return NULL;
     }
     struct error *error =
-        directory_identify(request->app->directory, request->arena, guid, false, &identity);
+        directory_identify(app_of(request)->directory, request->arena, guid, false, &identity);
     if (error) {
         request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
         return error;
     }
     const char *outdated =
-        auth_outdated(request->principal, identity.password_set, identity.administrator);
+        auth_outdated_reason(request->principal, identity.password_set, identity.administrator);
     if (outdated) {
         request->reason = outdated;
         return error_new(request->arena, ERR_INVALID_TOKEN, "%s", outdated);
     }
     struct principal *principal = arena_alloc(request->arena, sizeof *principal);
-    *principal = *request->principal;
+    *principal = *app_principal(request);
     principal->username = identity.username;
     principal->administrator = identity.administrator;
     request->principal = principal;
@@ -74,45 +80,43 @@ static struct error *recheck_directory_user(struct request *request, unsigned pe
     return NULL;
 }
 
-/* True if the settings open this call to anonymous callers. nginx names the surface on which the
- * request arrived. */
-static bool is_surface_open(const struct request *request, unsigned permission)
+/* True if a setting opens this call to anonymous callers. nginx tells on which surface the request
+ * has arrived. */
+static bool is_surface_open(const struct request *request, enum permission permission)
 {
-    const struct config *config = request->app->config;
+    const struct config *config = app_of(request)->config;
     if (strcmp(request->headers.surface, "files") != 0) {
         return false;
     }
-    return (permission == PERMIT_ACCOUNTS && config_anonymous(config, SURFACE_ACCOUNTS)) ||
-           (permission_of_files((enum permission)permission) &&
-            config_anonymous(config, SURFACE_FILES));
+    return (permission == PERMIT_ACCOUNTS && config_allows_anonymous(config, SURFACE_ACCOUNTS)) ||
+           (permission_is_of_files(permission) && config_allows_anonymous(config, SURFACE_FILES));
 }
 
-static bool permits_call(const struct request *request, unsigned permission)
+static bool permits_call(const struct request *request, enum permission permission)
 {
     const struct principal *principal = request->principal;
     if (permission == PERMIT_MANAGE_OR_SELF) {
-        return principal_permits(principal, PERMIT_MANAGE) ||
-               (principal_permits(principal, PERMIT_READ) &&
+        return authorization_permits(principal, PERMIT_MANAGE) ||
+               (authorization_permits(principal, PERMIT_READ) &&
                 request_path_id(request, "account_id") == principal->account_id);
     }
-    return principal_permits(principal, (enum permission)permission) ||
+    return authorization_permits(principal, permission) ||
            (!principal && is_surface_open(request, permission));
 }
 
-/* Decides for the routes that a setting opens: those of tokens, by TOKENS_ACCESS. */
+/* Decides for routes with access_by_setting, which are those of tokens (TOKENS_ACCESS). */
 static bool are_tokens_open(const struct request *request)
 {
-    return config_tokens_open(request->app->config);
+    return config_allows_anonymous_tokens(app_of(request)->config);
 }
 
-/* Reserves the last free space for administrators. Measures before each upload, because many fit
- * into the time for which a measurement decides about small writes. */
-static bool may_write(const struct request *request)
+/* Reserves the last free space for administrators. Measures free space again before each upload,
+ * because many uploads can arrive during the validity of one measurement. */
+static bool has_space_to_write(const struct request *request)
 {
     const struct principal *principal = request->principal;
     bool low = request->route->form ? space_is_low_now() : space_is_low();
-    return !low ||
-           (principal && (principal->kind == PRINCIPAL_LOCAL || principal->administrator));
+    return !low || (principal && (principal->kind == PRINCIPAL_LOCAL || principal->administrator));
 }
 
 const struct router_guard guard = {
@@ -124,5 +128,5 @@ const struct router_guard guard = {
     .end = limits_end,
     .name_owners = limits_name_owners,
     .is_open = are_tokens_open,
-    .may_write = may_write,
+    .may_write = has_space_to_write,
 };

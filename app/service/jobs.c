@@ -12,25 +12,25 @@
 #include "store/store.h"
 #include "tokens/usage.h"
 
-void *jobs_begin(const struct config *config)
+void *jobs_open_store(const struct config *config)
 {
     return store_new(config, sharing_database());
 }
 
-void jobs_end(void *store)
+void jobs_close_store(void *store)
 {
     struct store *owned = store;
     store_free(&owned);
 }
 
-/* Starts a job whose only state is the shared store. */
+/* Starts a job whose only state is the shared store. Returns the store as the state. */
 static void *use_shared_store(const struct config *config, void *store)
 {
     (void)config;
     return store;
 }
 
-/* Stops a job that owns nothing. */
+/* Stops a job that has no state of its own to free. */
 static void leave_shared_store(void *store)
 {
     (void)store;
@@ -91,7 +91,7 @@ static void stop_usage_flush(void *store)
 
 /* --- disk and object storage ----------------------------------------------------------------- */
 
-/* service.enter() has told this process which file systems to measure. */
+/* Measures the file systems that register_file_systems() has registered (service.c). */
 static int64_t run_space_watch(void *store)
 {
     (void)store;
@@ -153,10 +153,10 @@ const struct job jobs_list[] = {
     {"directory probe", start_directory_probe, run_directory_probe, stop_directory_probe},
     {"database watch", use_shared_store, run_database_watch, leave_shared_store},
     {"purge", start_purge, run_purge_batch, stop_purge, purge_wake_fd},
-    {"usage counters of tokens", use_shared_store, run_usage_flush, stop_usage_flush},
-    {"watch of free space", use_shared_store, run_space_watch, leave_shared_store},
+    {"token usage flush", use_shared_store, run_usage_flush, stop_usage_flush},
+    {"free space watch", use_shared_store, run_space_watch, leave_shared_store},
     {"storage watch", start_storage_watch, run_storage_watch, stop_storage_watch},
     {"session watch", start_session_watch, run_session_watch, stop_session_watch},
-    {"purge of orphaned objects", start_orphan_purge, run_orphan_purge, stop_orphan_purge},
+    {"orphan purge", start_orphan_purge, run_orphan_purge, stop_orphan_purge},
     {.run = NULL},
 };

@@ -1,17 +1,18 @@
-/* Jobs: the periodic work of the housekeeper. proc/housekeeper.h runs them one at a time. */
+/* Jobs: the periodic jobs of the housekeeper, which runs them one at a time
+ * (proc/housekeeper.h). */
 #ifndef SERVICE_JOBS_H
 #define SERVICE_JOBS_H
 
 #include "base/config.h"
 #include "proc/service.h"
 
-/* All jobs; a row without a function ends the list. */
+/* All jobs. A row without a `run` function ends the list. */
 extern const struct job jobs_list[];
 
-/* Returns the store that all jobs share, because they never run concurrently. */
-void *jobs_begin(const struct config *config);
+/* Opens the store that all jobs share. They can share it because they never run concurrently. */
+void *jobs_open_store(const struct config *config);
 
-/* Closes the store that jobs_begin() returned. */
-void jobs_end(void *store);
+/* Closes the store that jobs_open_store() returned. */
+void jobs_close_store(void *store);
 
 #endif

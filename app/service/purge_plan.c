@@ -16,21 +16,24 @@ static const struct purge_kind idempotency_keys = {"idempotency_keys", SQL_IDEMP
 static const struct purge_kind invitations = {"invitations", SQL_INVITATIONS_PURGE, 0};
 static const struct purge_kind email_links = {"email_links", SQL_EMAIL_LINKS_PURGE, 0};
 
-static const struct purge_kind *const kinds[] = {
+static const struct purge_kind *const purged_kinds[] = {
     &sessions,          &refresh_tokens, &login_failures, &login_sources, &idempotency_keys,
     &tokens_purge_kind, &invitations,    &email_links,    NULL,
 };
 
+/* Statements that correct times in the future after the clock has been set back. */
 static const enum sql_statement clamps[] = {
     SQL_IDEMPOTENCY_KEYS_CLAMP,
     SQL_PENDING_OBJECTS_CLAMP,
     SQL_LOGIN_SOURCES_CLAMP,
 };
 
-/* Not in this list: login_failures, whose holds are clamped when they are read (auth/throttle.c);
- * access tokens, which end with their session; signed addresses (resources/files.c). Tokens of
- * POST /app/token are shortened like the others: the client was promised a lifetime in minutes, and
- * the answer that issued the token names no time of expiry. */
+/* Corrections of rows that were issued in the future, before the clock was set back: each gets
+ * the lifetime that was intended. Not in this list: login_failures, whose delays are corrected
+ * when they are read (auth/throttle.c); access tokens, which end with their session; signed URLs
+ * (resources/files.c). Tokens of POST /app/token are shortened like the others: the client was
+ * promised a lifetime in minutes, and the reply that issued the token contains no time of
+ * expiry. */
 static const struct purge_expiry expiries[] = {
     {SQL_SESSIONS_AHEAD, SQL_SESSIONS_SHORTEN},
     {SQL_REFRESH_TOKENS_AHEAD, SQL_REFRESH_TOKENS_SHORTEN},
@@ -40,7 +43,7 @@ static const struct purge_expiry expiries[] = {
 };
 
 const struct purge_plan purge_plan = {
-    .kinds = kinds,
+    .kinds = purged_kinds,
     .clamps = clamps,
     .expiries = expiries,
     .clamp_count = sizeof clamps / sizeof *clamps,

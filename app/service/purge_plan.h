@@ -1,4 +1,4 @@
-/* The plan of the purge: every kind of row that expires. */
+/* Purge plan: every kind of row that expires, for store/purge.h. */
 #ifndef SERVICE_PURGE_PLAN_H
 #define SERVICE_PURGE_PLAN_H
 

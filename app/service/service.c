@@ -1,4 +1,4 @@
-/* See service.h: how a worker serves, and the operations that proc/ calls. */
+/* See service.h. Implements the functions that proc/ calls in workers. */
 #include "service/service.h"
 
 #include "auth/auth.h"
@@ -39,19 +39,21 @@ struct worker_state {
 
 /* --- group commit ---------------------------------------------------------------------------- */
 
-static uint64_t hold_answer(struct app *app)
+static uint64_t pending_transaction(void *state)
 {
-    return store_hold(app->store);
+    const struct app *app = state;
+    return store_pending_transaction(app->store);
 }
 
-static struct error *commit_group(struct app *app, struct arena *arena, uint64_t *lost_r)
+static struct error *end_group_commit(void *state, struct arena *arena, uint64_t *lost_r)
 {
+    const struct app *app = state;
     struct error *error = store_group_end(app->store, arena, lost_r);
-    auth_committed();
+    auth_after_commit();
     return error;
 }
 
-static const struct server_turn turn = {hold_answer, commit_group};
+static const struct server_group_commit group_commit = {pending_transaction, end_group_commit};
 
 /* --- start of a process ---------------------------------------------------------------------- */
 
@@ -74,10 +76,10 @@ static void register_file_systems(const struct config *config)
         }
     }
     paths[count] = NULL;
-    space_enter(config->disk_reserve_mib * MIB, paths);
+    space_configure(config->disk_reserve_mib * MIB, paths);
 }
 
-static struct worker_state *new_worker_state(const struct config *config, enum pool_id pool)
+static struct worker_state *create_worker_state(const struct config *config, enum pool_id pool)
 {
     const struct router_settings settings = {
         .guard = guard,
@@ -85,7 +87,7 @@ static struct worker_state *new_worker_state(const struct config *config, enum p
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
     };
-    struct worker_state *state = must_alloc(sizeof *state);
+    struct worker_state *state = base_alloc(sizeof *state);
     state->app = (struct app){
         .config = config,
         .directory = directory_new(config),
@@ -93,28 +95,28 @@ static struct worker_state *new_worker_state(const struct config *config, enum p
         .objects = settings_open_storage(config),
         .pool = pool,
     };
-    if (pool == POOL_CORE) { /* all requests of an iteration arrived before it began */
-        store_read_by_turns(state->app.store);
+    if (pool == POOL_CORE) { /* all requests of a loop iteration have arrived before it begins */
+        store_share_snapshots(state->app.store);
     }
     state->router = router_new(resources, &settings);
-    state->server = server_new(state->router, &state->app, &turn, pool == POOL_CORE);
+    state->server = server_new(state->router, &state->app, &group_commit, pool == POOL_CORE);
     return state;
 }
 
 static void *start_serving(const struct config *config, enum pool_id pool)
 {
-    /* Every worker runs every route: pools only isolate. Hashing passwords takes long, so the
-     * workers of `auth` yield the processor to all other processes. */
+    /* Every worker serves every route; pools only isolate slow requests. Hashing passwords takes
+     * long, so the workers of `auth` run with background priority. */
     if (pool == POOL_AUTH) {
         background_enter();
         password_estimate(config->bcrypt_cost);
     }
-    access_enter(pool);
+    access_set_pool(pool);
     if (!audit_open(config->audit_log_path)) {
-        log_error("AUDIT_LOG_PATH %s: %s", config->audit_log_path, strerror(errno));
+        log_error("AUDIT_LOG_PATH: cannot open %s: %s", config->audit_log_path, strerror(errno));
         return NULL;
     }
-    return new_worker_state(config, pool);
+    return create_worker_state(config, pool);
 }
 
 /* --- connections ----------------------------------------------------------------------------- */
@@ -130,14 +132,14 @@ static struct server *server_of(void *state)
     return ((struct worker_state *)state)->server;
 }
 
-static void *open_exchange(void *state, int fd, int body_fd)
+static void *open_server_connection(void *state, int fd, int body_fd)
 {
     return server_open(server_of(state), fd, body_fd);
 }
 
-static enum arrival look_at_request(const char *bytes, size_t length)
+static enum arrival classify_request(const char *bytes, size_t length)
 {
-    switch (fastcgi_look_at_request(bytes, length)) {
+    switch (fastcgi_inspect_request(bytes, length)) {
     case FASTCGI_END:
         return ARRIVAL_COMPLETE;
     case FASTCGI_PARAMS_END:
@@ -164,7 +166,7 @@ static enum served answer_held_request(void *state, void *connection)
     return served[server_finish(server_of(state), connection)];
 }
 
-static void close_exchange(void *state, void *connection)
+static void close_server_connection(void *state, void *connection)
 {
     (void)state;
     server_close(connection);
@@ -178,10 +180,10 @@ static size_t queue_length(void *state)
 
 static void end_iteration(void *state)
 {
-    store_rest(((struct worker_state *)state)->app.store);
+    store_snapshot_end(((struct worker_state *)state)->app.store);
 }
 
-/* --- logs and end ---------------------------------------------------------------------------- */
+/* --- log rotation and shutdown --------------------------------------------------------------- */
 
 static void reopen_log_files(void *state)
 {
@@ -206,18 +208,18 @@ static const struct service service = {
     .prepare = settings_prepare,
     .enter = register_file_systems,
     .start = start_serving,
-    .open = open_exchange,
-    .look = look_at_request,
+    .open = open_server_connection,
+    .look = classify_request,
     .serve = serve_request,
     .commit = commit_requests,
     .finish = answer_held_request,
     .queue_length = queue_length,
     .rest = end_iteration,
-    .close = close_exchange,
+    .close = close_server_connection,
     .reopen = reopen_log_files,
     .stop = stop_serving,
-    .begin_jobs = jobs_begin,
-    .end_jobs = jobs_end,
+    .begin_jobs = jobs_open_store,
+    .end_jobs = jobs_close_store,
     .jobs = jobs_list,
 };
 

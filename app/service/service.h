@@ -1,14 +1,15 @@
 /*
- * The running service: the master of proc/, with the workers that serve the routes of resources/,
- * and the jobs of the housekeeper.
+ * Service: runs the master of proc/ with workers that serve the routes of resources/, and with the
+ * housekeeper and its jobs.
  */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
 #include "base/config.h"
 
-/* Serves until the process is told to stop. Returns its exit status. The settings must be valid,
- * the log open, and server_init() called. `config` and `env_file`: see master_run(). */
+/* Serves until the process is told to stop, and returns its exit status. Before the call, the
+ * settings must have been checked, the log opened, and server_init() called. `config` and
+ * `env_file`: see master_run(). */
 int service_run(struct config *config, const char *env_file);
 
 #endif

@@ -14,25 +14,26 @@
 #include <string.h>
 
 enum {
-    BATCH = 20,                /* users */
+    BATCH = 20,                /* users per call */
     PAUSE_US = 20 * US_PER_MS, /* between two batches */
-    ROUND_MIN_S = 5,           /* from the end of one round to the next one, at least */
+    ROUND_MIN_S = 5,           /* minimum pause between two rounds over all users */
     SUBJECT_SIZE = 64,         /* "directory:" and a GUID */
 };
 
-static const char first_subject[] = "directory:"; /* sorts before all users of the directory */
+static const char first_subject[] =
+    "directory:"; /* sorts before the subjects of all directory users */
 
 struct session_watch {
     const struct config *config;
     struct store *store;
     struct directory *directory;
-    bool configured;            /* sessions that the configuration does not admit are ended */
-    bool failing;               /* logged */
-    size_t skipped;             /* users who could not be checked in this round */
-    char subject[SUBJECT_SIZE]; /* the last one that was checked in this round */
+    bool configured; /* sessions that the configuration no longer permits have been ended */
+    bool failing;    /* the last check failed, which has been logged */
+    size_t skipped;  /* users who could not be checked in this round */
+    char subject[SUBJECT_SIZE]; /* subject of the user checked last in this round */
 };
 
-static void set_subject(struct session_watch *watch, const char *subject)
+static void set_last_subject(struct session_watch *watch, const char *subject)
 {
     snprintf(watch->subject, sizeof watch->subject, "%s", subject);
 }
@@ -40,9 +41,9 @@ static void set_subject(struct session_watch *watch, const char *subject)
 struct session_watch *session_watch_new(const struct config *config, struct store *store,
                                         struct directory *directory)
 {
-    struct session_watch *watch = must_alloc(sizeof *watch);
+    struct session_watch *watch = base_alloc(sizeof *watch);
     *watch = (struct session_watch){.config = config, .store = store, .directory = directory};
-    set_subject(watch, first_subject);
+    set_last_subject(watch, first_subject);
     return watch;
 }
 
@@ -53,13 +54,13 @@ void session_watch_free(struct session_watch **watch)
     *watch = NULL;
 }
 
-/* A user with sessions: the oldest epoch and the most rights of these, and what the directory says.
- */
+/* A directory user with live sessions: the oldest credential epoch and the highest rights of the
+ * sessions, and the user's state in the directory. */
 struct user {
     const char *subject;
     int64_t oldest_epoch;
     bool any_administrator;
-    enum directory_standing standing;
+    enum directory_account_state standing;
     struct directory_identity identity;
 };
 
@@ -70,37 +71,38 @@ struct ending {
     int64_t count;
 };
 
-/* Commits what was ended, and makes it visible to all processes of this host. */
+/* Ends sessions with `work`, commits, and updates the session cache that all processes of this host
+ * share. */
 static struct error *end_and_commit(struct session_watch *watch, struct arena *arena,
                                     store_work *work, struct ending *ending)
 {
     struct error *error = store_write(watch->store, arena, work, ending);
-    struct error *commit = store_turn_end(watch->store, arena);
-    auth_committed();
+    struct error *commit = store_group_commit(watch->store, arena);
+    auth_after_commit();
     return error ? error : commit;
 }
 
 /* --- the configuration ----------------------------------------------------------------------- */
 
-static struct error *end_unconfigured(struct store *store, void *context)
+static struct error *end_unpermitted_sessions(struct store *store, void *context)
 {
     struct ending *work = context;
     const struct config *config = work->watch->config;
-    const struct session_terms terms = auth_session_terms(config);
+    const struct session_settings terms = auth_session_settings(config);
     const char *subject = auth_local_subject(config, work->arena);
     work->count = 0;
     return session_end_unconfigured(store, work->arena, &terms, subject,
                                     auth_local_epoch(config, work->arena), &work->count);
 }
 
-static struct error *apply_configuration(struct session_watch *watch, struct arena *arena)
+static struct error *end_sessions_by_configuration(struct session_watch *watch, struct arena *arena)
 {
     struct ending work = {.arena = arena, .watch = watch};
-    struct error *error = end_and_commit(watch, arena, end_unconfigured, &work);
+    struct error *error = end_and_commit(watch, arena, end_unpermitted_sessions, &work);
     watch->configured = !error;
     if (!error && work.count) {
         log_info("sessions: ended %" PRId64
-                 ": the local credentials or JWT_SECRET_KEY have changed",
+                 ": the credentials of the local administrator or JWT_SECRET_KEY have changed",
                  work.count);
     }
     return error;
@@ -108,7 +110,7 @@ static struct error *apply_configuration(struct session_watch *watch, struct are
 
 /* --- the directory --------------------------------------------------------------------------- */
 
-static struct error *end_outdated(struct store *store, void *context)
+static struct error *end_outdated_sessions(struct store *store, void *context)
 {
     struct ending *work = context;
     const struct user *user = work->user;
@@ -121,23 +123,23 @@ static struct error *end_outdated(struct store *store, void *context)
                                       now, &work->count);
 }
 
-static bool is_outdated(const struct user *user)
-{
-    return user->standing == DIRECTORY_REFUSED ||
-           user->identity.password_set > user->oldest_epoch ||
-           (user->any_administrator && !user->identity.administrator);
-}
-
-static struct error *check_user(struct session_watch *watch, struct arena *arena, struct user *user)
+static struct error *check_directory_user(struct session_watch *watch, struct arena *arena,
+                                          struct user *user)
 {
     const char *guid = principal_guid(user->subject);
     struct error *error =
-        directory_examine(watch->directory, arena, guid, &user->identity, &user->standing);
-    if (error || !is_outdated(user)) {
+        directory_read_identity(watch->directory, arena, guid, &user->identity, &user->standing);
+    if (error) {
         return error;
     }
+    bool is_outdated = user->standing == DIRECTORY_REFUSED ||
+                       user->identity.password_set > user->oldest_epoch ||
+                       (user->any_administrator && !user->identity.administrator);
+    if (!is_outdated) {
+        return NULL;
+    }
     struct ending work = {.arena = arena, .watch = watch, .user = user};
-    error = end_and_commit(watch, arena, end_outdated, &work);
+    error = end_and_commit(watch, arena, end_outdated_sessions, &work);
     if (!error) {
         log_info("sessions: ended %" PRId64
                  " of %s: the user was disabled or deleted, or the password "
@@ -147,9 +149,9 @@ static struct error *check_user(struct session_watch *watch, struct arena *arena
     return error;
 }
 
-/* Reads the users behind the last one that was checked; *count_r is below BATCH at the end. */
-static struct error *read_users(const struct session_watch *watch, struct arena *arena,
-                                struct user *users_r, size_t *count_r)
+/* Reads the next users, sorted by subject. *count_r is less than BATCH at the end of the round. */
+static struct error *read_user_batch(const struct session_watch *watch, struct arena *arena,
+                                     struct user *users_r, size_t *count_r)
 {
     struct store_query *query = store_query(watch->store, arena, SQL_SESSIONS_OF_DIRECTORY);
     bool row;
@@ -170,62 +172,54 @@ static struct error *read_users(const struct session_watch *watch, struct arena 
     return error;
 }
 
-/* True if the next users would fail too. */
+/* True if the error would affect the next users too. */
 static bool is_outage(const struct error *error)
 {
     return error->id == ERR_DIRECTORY_UNAVAILABLE || error->id == ERR_DIRECTORY_CREDENTIALS ||
            error->id == ERR_DATABASE_UNAVAILABLE;
 }
 
-/* Checks a user. An error that concerns this one alone is counted, and the first of a round is
- * logged: it must not keep the users who are sorted behind from being checked. */
-static struct error *check_or_skip(struct session_watch *watch, struct arena *arena,
-                                   struct user *user)
+/* Checks a user. An error that concerns only this user is counted, and the first of a round is
+ * logged; the check continues with the next user. */
+static struct error *check_user_or_skip(struct session_watch *watch, struct arena *arena,
+                                        struct user *user)
 {
-    struct error *error = check_user(watch, arena, user);
+    struct error *error = check_directory_user(watch, arena, user);
     if (error && is_outage(error)) {
         return error;
     }
     if (error && !watch->skipped++) {
-        log_warning("sessions: cannot check %s, the other users are checked: %s", user->subject,
-                    error->cause ? error->cause : "no cause is known");
+        log_warning("sessions: cannot check %s, continuing with other users: %s", user->subject,
+                    error->cause ? error->cause : "unknown cause");
     }
-    set_subject(watch, user->subject);
+    set_last_subject(watch, user->subject);
     return NULL;
 }
 
-/* Checks a batch; *more_r: the round goes on. */
-static struct error *check_batch(struct session_watch *watch, struct arena *arena, bool *more_r)
+/* Checks a batch. *more_r is true if the round is not complete. */
+static struct error *check_user_batch(struct session_watch *watch, struct arena *arena,
+                                      bool *more_r)
 {
     struct user users[BATCH];
     size_t count;
     *more_r = false;
-    struct error *error = read_users(watch, arena, users, &count);
+    struct error *error = read_user_batch(watch, arena, users, &count);
     for (size_t i = 0; !error && i < count; i++) {
-        error = check_or_skip(watch, arena, &users[i]);
+        error = check_user_or_skip(watch, arena, &users[i]);
     }
     *more_r = !error && count == BATCH;
     return error;
 }
 
-/* Says once that it fails, and once that it works again. */
-static void log_change(struct session_watch *watch, const struct error *error)
+/* Logs when checks begin to fail and when they succeed again. */
+static void log_failure_change(struct session_watch *watch, const struct error *error)
 {
     if (error && !watch->failing) {
-        log_warning("sessions: cannot check the users of the directory: %s", error->cause);
+        log_warning("sessions: cannot check directory users: %s", error->cause);
     } else if (!error && watch->failing) {
-        log_info("sessions: the users of the directory are checked again");
+        log_info("sessions: checking directory users works again");
     }
     watch->failing = error;
-}
-
-static void begin_round(struct session_watch *watch)
-{
-    if (watch->skipped > 1) {
-        log_warning("sessions: %zu users of the directory could not be checked", watch->skipped);
-    }
-    watch->skipped = 0;
-    set_subject(watch, first_subject);
 }
 
 int64_t session_watch_run(struct session_watch *watch)
@@ -233,17 +227,21 @@ int64_t session_watch_run(struct session_watch *watch)
     struct store_health health;
     bool more = false;
     store_health(watch->store, &health);
-    if (health.state == STORE_DOWN) { /* to wait for it would hold up the other jobs */
+    if (health.state == STORE_DOWN) { /* waiting for the database would delay the other jobs */
         return clock_steady_us() + (int64_t)ROUND_MIN_S * US_PER_S;
     }
     struct arena *arena = arena_new();
-    struct error *error = watch->configured ? NULL : apply_configuration(watch, arena);
+    struct error *error = watch->configured ? NULL : end_sessions_by_configuration(watch, arena);
     if (!error && watch->config->ldap_login) {
-        error = check_batch(watch, arena, &more);
+        error = check_user_batch(watch, arena, &more);
     }
-    log_change(watch, error);
-    if (!more && !error) {
-        begin_round(watch);
+    log_failure_change(watch, error);
+    if (!more && !error) { /* the round is complete */
+        if (watch->skipped > 1) {
+            log_warning("sessions: %zu directory users could not be checked", watch->skipped);
+        }
+        watch->skipped = 0;
+        set_last_subject(watch, first_subject);
     }
     arena_free(&arena);
     int64_t pause_s = watch->config->ldap_login_cache_s;

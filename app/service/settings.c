@@ -27,7 +27,7 @@ struct objects *settings_open_storage(const struct config *config)
     return objects;
 }
 
-static bool check_storage(const struct config *config, struct buffer *faults)
+static bool check_object_storage(const struct config *config, struct buffer *faults)
 {
     struct arena *arena = arena_new();
     struct objects *objects;
@@ -42,24 +42,24 @@ static bool check_storage(const struct config *config, struct buffer *faults)
 
 bool settings_check(const struct config *config, struct buffer *faults)
 {
-    bool directory_fits = directory_check(config, faults);
-    bool auth_fits = auth_check(config, faults);
-    bool store_fits = store_check(config, faults);
-    bool storage_fits = check_storage(config, faults);
-    return directory_fits && auth_fits && store_fits && storage_fits;
+    bool directory_valid = directory_check(config, faults);
+    bool auth_valid = auth_check(config, faults);
+    bool store_valid = store_check(config, faults);
+    bool storage_valid = check_object_storage(config, faults);
+    return directory_valid && auth_valid && store_valid && storage_valid;
 }
 
 bool settings_prepare(const struct config *config, struct buffer *faults)
 {
-    bool fits = settings_check(config, faults);
+    bool valid = settings_check(config, faults);
     if (!audit_open(config->audit_log_path)) {
         buffer_format(faults, "AUDIT_LOG_PATH: cannot open %s: %s\n", config->audit_log_path,
                       strerror(errno));
         return false;
     }
-    if (fits) {
-        directory_prepare(config);
+    if (valid) {
+        directory_prepare_circuit(config);
         api_document_publish(config);
     }
-    return fits;
+    return valid;
 }

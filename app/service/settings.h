@@ -1,4 +1,4 @@
-/* Settings of the service as a whole: each layer checks its own, and the service starts on all. */
+/* Settings: checks the settings of all layers; the service starts only if all are valid. */
 #ifndef SERVICE_SETTINGS_H
 #define SERVICE_SETTINGS_H
 
@@ -7,14 +7,14 @@
 
 struct objects;
 
-/* Adds a line to `faults` for each setting that a layer finds wrong. False if there is any. */
+/* Adds a line to `faults` for each invalid setting. Returns false if there is any. */
 bool settings_check(const struct config *config, struct buffer *faults);
 
-/* Does the same, opens the audit log, and publishes the OpenAPI document. For the master, before
- * it forks workers with these settings. */
+/* Checks the settings like settings_check(), opens the audit log, and publishes the OpenAPI
+ * document. The master calls this before it forks workers with these settings. */
 bool settings_prepare(const struct config *config, struct buffer *faults);
 
-/* Opens the storage of settings that settings_check() accepted. */
+/* Opens the object storage. settings_check() must have accepted the settings. */
 struct objects *settings_open_storage(const struct config *config) __attribute__((returns_nonnull));
 
 #endif

@@ -18,12 +18,12 @@
 #include "tokens/quota.h"
 #include "tokens/usage.h"
 
-/* Queue of SQLite's writers, and the health of the database. */
+/* The queue of SQLite's writers, and the health of the database. */
 static struct store_shared *database;
 
 static void share_counters(void)
 {
-    access_prepare(resources);
+    access_register_labels(resources);
     metrics_share();
     space_share();
     scoreboard_share();

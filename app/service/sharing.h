@@ -6,7 +6,7 @@
 
 struct store_shared;
 
-/* Allocates the shared memory of every layer. For the master, once, before the first fork. */
+/* Allocates the shared memory of every layer. The master calls this once, before the first fork. */
 void sharing_prepare(const struct config *config);
 
 /* Returns the state of the database that all processes share; NULL before sharing_prepare(). */

@@ -1,6 +1,7 @@
 /*
- * Engine: the operations that an engine provides, and the part of a store that both engines have.
- * store.c, query.c and write.c hold all that both do alike and call the engine through its table.
+ * Engine: the operations that an engine provides, and the part of a store that both engines share.
+ * store.c, query.c and write.c hold the code common to both engines and call an engine through
+ * its table of operations.
  */
 #ifndef STORE_ENGINE_H
 #define STORE_ENGINE_H
@@ -22,7 +23,7 @@ struct store_shared;
 enum write_kind {
     WRITE_ORDINARY,
     WRITE_UNSERIALIZED, /* store_write_unserialized() */
-    WRITE_SCHEMA,       /* a migration: one at a time, and without a bound on its time */
+    WRITE_SCHEMA,       /* a migration: serialized by a lock, without a statement timeout */
 };
 
 struct engine {
@@ -31,75 +32,77 @@ struct engine {
     struct store *(*open)(const struct config *config, struct store_shared *shared);
     void (*close)(struct store *store);
 
-    /* Prepares a statement where it would run, to see that it can be. */
+    /* Prepares a statement on a connection that reads, to check that it is valid. */
     struct error *(*prepare)(struct store *store, struct arena *arena, size_t slot);
 
-    /* Executes: sets handle, changes and column_count; on failure nothing is left to end. */
+    /* Executes a query: sets handle, changes and column_count. After an error, end() must not be
+     * called. */
     struct error *(*begin)(struct store_query *query);
-    /* Sets `row` to the next one, or to NULL. */
+    /* Sets `row` to the next row, or to NULL after the last one. */
     struct error *(*next)(struct store_query *query);
-    /* Ends a query that was begun. */
+    /* Ends a query for which begin() succeeded. */
     void (*end)(struct store_query *query);
-    /* Finalizes the statement of a slot; no query of it is open. */
-    void (*forget)(struct store *store, size_t slot);
+    /* Finalizes the prepared statement of a slot, which no open query uses. */
+    void (*finalize)(struct store *store, size_t slot);
 
     struct error *(*write)(struct store *store, struct arena *arena, store_work *work,
                            void *context, enum write_kind kind);
-    /* Executes statements that are separated by semicolons, inside of a write. */
+    /* Executes statements that are separated by semicolons, within a write. */
     struct error *(*script)(struct store *store, struct arena *arena, const char *text);
 
-    /* For SQLite alone; NULL: there is nothing to do. */
-    bool (*turn_open)(const struct store *store);
-    struct error *(*turn_end)(struct store *store, struct arena *arena);
+    /* Group commit, checkpoints and read snapshots: SQLite only. NULL: a no-op. */
+    bool (*group_open)(const struct store *store);
+    struct error *(*group_commit)(struct store *store, struct arena *arena);
     struct error *(*checkpoint)(struct store *store, struct arena *arena);
-    void (*rest)(struct store *store);
+    void (*snapshot_end)(struct store *store);
 };
 
-extern const struct engine sqlite_engine, postgres_engine;
+extern const struct engine store_engine_sqlite, store_engine_postgres;
 
-/* Adds a line to `faults` for each fault of DATABASE_URL. */
+/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is one. */
 bool postgres_check(const struct config *config, struct buffer *faults);
 
 enum { DEFERRED_MAX = 8 };
 
+/* An entry of the cache of composed statements, see store_compose(). */
 struct composed {
-    char *text; /* NULL: free */
+    char *text; /* NULL: the entry is unused */
     size_t parameters;
-    uint64_t used;    /* when, as a count of uses */
-    unsigned queries; /* that have not ended */
+    uint64_t used;    /* value of store.uses at the last use */
+    unsigned queries; /* number of open queries */
 };
 
-/* State of the group commit: the requests whose answers are held until store_group_end(). */
+/* State of the group commit: the requests whose replies are held until store_group_end(). */
 struct held_group {
     bool waits;       /* some of them have uncommitted writes */
-    bool failed;      /* their writes were rolled back, which they have not been told yet */
-    enum error_id id; /* of the error of that commit */
+    bool failed;      /* their writes were rolled back; the error replies are not sent yet */
+    enum error_id id; /* error of that commit */
     char cause[256];
 };
 
-/* The part of a store that both engines have; each begins its own with it. */
+/* The common part of a store: the first member of each engine's own struct. */
 struct store {
     const struct engine *engine;
     enum engine_id id;
     const struct config *config;
     struct store_shared *shared;
-    struct store_query *queries; /* that have not ended */
+    struct store_query *queries; /* open queries */
     struct composed composed[COMPOSED_COUNT];
-    uint64_t uses;
+    uint64_t uses; /* number of store_compose() calls */
 
-    enum sql_statement deferred[DEFERRED_MAX]; /* by store_defer(), for the end of the turn */
+    enum sql_statement deferred[DEFERRED_MAX]; /* by store_defer(): run before the group commit */
     size_t deferred_count;
 
-    bool reads_by_turns;       /* store_read_by_turns() */
-    bool wrote;                /* something was written since the last store_hold() */
-    bool writing;              /* inside store_write() */
-    struct arena *write_arena; /* of the store_write() that runs */
-    struct error *failure;     /* of the first query that failed in it */
+    bool shares_snapshots; /* store_share_snapshots() */
+    bool wrote;            /* store_write() was called since the last store_pending_transaction() */
+    bool writing;          /* inside store_write() */
+    struct arena *write_arena; /* of the running store_write() */
+    struct error *failure;     /* error of the first query that failed in it */
 
-    uint64_t transactions; /* number of those that store_write() has begun */
+    uint64_t transactions; /* number of transactions begun, which identifies the last one */
     struct held_group group;
 
-    bool down_logged, checkpoint_logged; /* the log knows that it fails: watch.c */
+    bool down_logged, checkpoint_logged; /* watch.c: this failure has been logged */
 };
 
 #endif

@@ -1,14 +1,15 @@
 /*
- * The engine PostgreSQL: one connection a process, made on first use and kept.
+ * PostgreSQL engine: one connection per process, opened on first use and kept.
  *
- * libpq's own waiting has no end, so everything is sent and read without blocking, and waited for
- * here. The server ends a statement that takes longer than DATABASE_TIMEOUT_MS by itself; a little
- * later it counts as silent, and the connection is dropped. (libpq's PQcancel() would wait for a
- * silent server without a bound; the server looks every second whether we are still there.)
- * A failure to connect is remembered for a moment, so that requests do not queue up for time-outs.
+ * libpq's blocking calls have no timeout, so this file uses the non-blocking ones and waits with
+ * poll(2). The server cancels a statement that takes longer than DATABASE_TIMEOUT_MS. If it does
+ * not answer shortly after that either, this engine closes the connection: PQcancel() would block
+ * without a timeout, and the server itself checks every second that its client is connected. After
+ * a failure to connect, further attempts fail at once for a short time, so that requests do not
+ * queue up behind timeouts.
  *
- * Outside of a write the session is read-only, so that the server itself refuses what does not
- * belong there. Results come in binary form: integers, text and bytes as they are.
+ * Outside of a write the session is read-only: the server rejects changes there. Results are
+ * requested in binary format.
  */
 #include "base/arena.h"
 #include "base/backoff.h"
@@ -35,15 +36,15 @@
 #include <unistd.h>
 
 enum {
-    GRACE_US = 500 * US_PER_MS, /* from the server's own bound to the one that we keep */
-    REFUSAL_US = US_PER_S,      /* for so long a failure to connect is answered again */
-    SCHEMA_PATIENCE_US = (int64_t)S_PER_HOUR * US_PER_S, /* a migration may rewrite large tables */
-    COLLISIONS_MAX = 8,                                  /* tries of a write before it gives up */
-    COLLISION_PAUSE_US = 2 * US_PER_MS,                  /* on average, after the first; doubles */
-    LOCK_OF_MIGRATIONS = 0x6b6f6e74, /* a number of ours, for pg_advisory_xact_lock() */
+    GRACE_US = 500 * US_PER_MS,  /* from the server's statement timeout to ours */
+    CONNECT_PAUSE_US = US_PER_S, /* how long no attempt is made after a failure to connect */
+    MIGRATION_TIMEOUT_US = (int64_t)S_PER_HOUR * US_PER_S, /* migrations may rewrite large tables */
+    CONFLICTS_MAX = 8,                 /* a write fails after so many conflicts */
+    CONFLICT_PAUSE_US = 2 * US_PER_MS, /* average pause after the first conflict; doubles */
+    MIGRATION_LOCK = 0x6b6f6e74,       /* key of pg_advisory_xact_lock(), "kont" in ASCII */
 };
 
-/* What results consist of: OIDs of pg_type.dat, which never change. */
+/* The column types that statements may return: OIDs of pg_type.dat, which never change. */
 enum {
     TYPE_BOOL = 16,
     TYPE_BYTEA = 17,
@@ -59,35 +60,37 @@ enum {
 
 enum { FORMAT_TEXT, FORMAT_BINARY };
 
+/* OUTDATED: the server has prepared a statement that the slot no longer holds. */
 enum preparation { NOT_PREPARED, PREPARED, OUTDATED };
 
 struct postgres {
     struct store store;
     PGconn *connection;
     enum preparation prepared[SLOT_COUNT]; /* on this connection */
-    enum mishap mishap;                    /* of the last call */
+    enum db_failure db_failure;            /* of the last call */
     bool in_transaction;
-    int64_t patience_us; /* for one statement */
-    int64_t refuse_until;
-    char refusal[256];
-    bool failure_logged; /* the log knows that there is no connection */
+    int64_t timeout_us;    /* of one statement */
+    int64_t connect_after; /* until then, connecting fails at once with connect_cause */
+    char connect_cause[256];
+    bool failure_logged; /* the failure to connect has been logged */
 };
 
-/* A result that is given out row by row; a query's handle. */
-struct answer {
+/* The result of a query and the position of the next row; a query's handle. */
+struct result_rows {
     PGresult *result;
     int row, row_count;
     struct cell *cells;
 };
 
-static struct postgres *engine_of(struct store *store)
+static struct postgres *as_postgres(struct store *store)
 {
-    return (struct postgres *)(void *)store; /* which begins with it */
+    return (struct postgres *)(void *)store; /* `store` is the first member */
 }
 
 /* --- settings -------------------------------------------------------------------------------- */
 
-/* A password with an unescaped @ would end up in the host, or in the port, and so in errors. */
+/* Returns false if the host or the port contains a part of the password, because of an @ in it that
+ * is not escaped: error messages would show that part. */
 static bool has_sane_host(const PQconninfoOption *options)
 {
     for (const PQconninfoOption *option = options; option->keyword; option++) {
@@ -110,45 +113,40 @@ bool postgres_check(const struct config *config, struct buffer *faults)
         options = PQconninfoParse(url, &message);
     }
     bool good = options && has_sane_host(options);
-    if (!good) { /* libpq's message may repeat pieces of the password */
-        buffer_add_string(faults, "DATABASE_URL: must be sqlite:///path or postgresql://…, "
-                                  "special characters as %XX\n");
+    if (!good) { /* libpq's own message may contain parts of the password */
+        buffer_add_string(faults, "DATABASE_URL: must be sqlite:///path or postgresql://…, with "
+                                  "special characters written as %XX\n");
     }
     PQfreemem(message);
     PQconninfoFree(options);
     return good;
 }
 
-static int64_t timeout_us(const struct postgres *postgres)
+static struct store *open_postgres(const struct config *config, struct store_shared *shared)
 {
-    return postgres->store.config->database_timeout_ms * US_PER_MS;
-}
-
-static struct store *open_store(const struct config *config, struct store_shared *shared)
-{
-    (void)shared; /* the server knows how to order its writers */
-    struct postgres *postgres = must_alloc(sizeof *postgres);
-    postgres->patience_us = config->database_timeout_ms * US_PER_MS + GRACE_US;
+    (void)shared; /* the server serializes writers itself */
+    struct postgres *postgres = base_alloc(sizeof *postgres);
+    postgres->timeout_us = config->database_timeout_ms * US_PER_MS + GRACE_US;
     return &postgres->store;
 }
 
-static void drop(struct postgres *postgres)
+static void close_session(struct postgres *postgres)
 {
     PQfinish(postgres->connection);
     postgres->connection = NULL;
     memset(postgres->prepared, 0, sizeof postgres->prepared);
 }
 
-static void close_store(struct store *store)
+static void close_postgres(struct store *store)
 {
-    drop(engine_of(store));
+    close_session(as_postgres(store));
     free(store);
 }
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-/* Waits for poll(2)'s `events` on the connection's socket. False if the deadline passes. */
-static bool wait_for(const PGconn *connection, short events, int64_t deadline)
+/* Waits for poll(2)'s `events` on the connection's socket. Returns false if the deadline passes. */
+static bool wait_for_socket(const PGconn *connection, short events, int64_t deadline)
 {
     struct pollfd poll_fd = {.fd = PQsocket(connection), .events = events};
     for (;;) {
@@ -163,89 +161,96 @@ static bool wait_for(const PGconn *connection, short events, int64_t deadline)
     }
 }
 
-/* Sends what is to be sent. MISHAP_NONE: all of it is on its way. */
-static enum mishap flush(PGconn *connection, int64_t deadline)
+/* Sends all output that libpq has buffered. */
+static enum db_failure flush_output(PGconn *connection, int64_t deadline)
 {
     int unsent;
     while ((unsent = PQflush(connection)) > 0) {
-        /* A server that sends to us before it reads on would otherwise wait for us, and we for it. */
-        if (!wait_for(connection, POLLIN | POLLOUT, deadline)) {
-            return MISHAP_SILENT;
+        /* Read as well, to avoid a deadlock with a server that sends before it reads on. */
+        if (!wait_for_socket(connection, POLLIN | POLLOUT, deadline)) {
+            return DB_FAILURE_TIMEOUT;
         }
         if (!PQconsumeInput(connection)) {
-            return MISHAP_LOST;
+            return DB_FAILURE_DISCONNECTED;
         }
     }
-    return unsent < 0 ? MISHAP_LOST : MISHAP_NONE;
+    return unsent < 0 ? DB_FAILURE_DISCONNECTED : DB_FAILURE_NONE;
 }
 
-/* The next result of what was sent; NULL when there are no more. */
-static enum mishap receive(PGconn *connection, int64_t deadline, PGresult **result_r)
+/* Receives the next result of the sent query; NULL after the last one. */
+static enum db_failure receive_result(PGconn *connection, int64_t deadline, PGresult **result_r)
 {
     while (PQisBusy(connection)) {
-        if (!wait_for(connection, POLLIN, deadline)) {
-            return MISHAP_SILENT;
+        if (!wait_for_socket(connection, POLLIN, deadline)) {
+            return DB_FAILURE_TIMEOUT;
         }
         if (!PQconsumeInput(connection)) {
-            return MISHAP_LOST;
+            return DB_FAILURE_DISCONNECTED;
         }
     }
     *result_r = PQgetResult(connection);
-    return MISHAP_NONE;
+    return DB_FAILURE_NONE;
 }
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
-/* The error of a result. Details are left out, and some messages too: they show values. */
+/* Returns the error of a failed result. Leaves out the server's details, and messages that contain
+ * values: they may be secret. */
 static struct error *result_error(struct postgres *postgres, struct arena *arena,
                                   const PGresult *result)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if (!state) { /* libpq's own: the connection is gone */
-        postgres->mishap = MISHAP_LOST;
-        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "PostgreSQL: the connection was lost");
+    if (!state) { /* libpq made this result: the connection is closed */
+        postgres->db_failure = DB_FAILURE_DISCONNECTED;
+        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "PostgreSQL: connection lost");
     }
     enum error_id id = sqlstate_error(state);
-    postgres->mishap = sqlstate_mishap(state);
+    postgres->db_failure = sqlstate_failure(state);
     if (id == ERR_CONSTRAINT_UNIQUE || id == ERR_CONSTRAINT_REFERENCE) {
         const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
         return error_new(arena, id, "%s", name ? name : "");
     }
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (!strcmp(state, "25006") && !postgres->in_transaction) {
-        store_slip("a change outside of store_write(): %s", message);
+        store_abort("statement changes data outside of store_write(): %s", message);
     }
     return error_new(arena, id, "PostgreSQL: %s (%s)",
-                     message && !sqlstate_shows_values(state) ? message : "a value does not fit",
-                     state);
+                     message && !sqlstate_shows_values(state) ? message : "invalid value", state);
 }
 
-static struct error *lost(struct postgres *postgres, struct arena *arena, enum mishap mishap)
+/* Records that the connection was lost or that the server did not answer, and returns the error. */
+static struct error *fail_connection(struct postgres *postgres, struct arena *arena,
+                                     enum db_failure db_failure)
 {
-    postgres->mishap = mishap;
+    postgres->db_failure = db_failure;
     return error_new(arena, ERR_DATABASE_UNAVAILABLE,
-                     mishap == MISHAP_SILENT ? "PostgreSQL: no answer in time"
-                                             : "PostgreSQL: the connection was lost");
+                     db_failure == DB_FAILURE_TIMEOUT
+                         ? "PostgreSQL: timed out waiting for the server"
+                         : "PostgreSQL: connection lost");
 }
 
-/* Answers this failure to connect for a moment without trying. */
-static struct error *refuse(struct postgres *postgres, struct arena *arena, const char *cause)
+/* Records a failure to connect: until the pause has passed, connecting fails at once with the same
+ * cause. Returns the error. */
+static struct error *pause_connecting(struct postgres *postgres, struct arena *arena,
+                                      const char *cause)
 {
-    postgres->refuse_until = clock_steady_us() + REFUSAL_US;
-    snprintf(postgres->refusal, sizeof postgres->refusal, "PostgreSQL: %.*s",
+    postgres->connect_after = clock_steady_us() + CONNECT_PAUSE_US;
+    snprintf(postgres->connect_cause, sizeof postgres->connect_cause, "PostgreSQL: %.*s",
              (int)strcspn(cause, "\n"), cause);
-    return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", postgres->refusal);
+    return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", postgres->connect_cause);
 }
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
-/* Reads all results of what was sent, and keeps the last one, or the one that is an error. */
-static enum mishap collect(PGconn *connection, int64_t deadline, PGresult **kept_r)
+/* Sends the query and receives all of its results. Keeps the first error, or else the last result.
+ */
+static enum db_failure collect_results(PGconn *connection, int64_t deadline, PGresult **kept_r)
 {
-    enum mishap mishap = flush(connection, deadline);
+    enum db_failure db_failure = flush_output(connection, deadline);
     PGresult *result = NULL;
-    while (mishap == MISHAP_NONE &&
-           (mishap = receive(connection, deadline, &result)) == MISHAP_NONE && result) {
+    while (db_failure == DB_FAILURE_NONE &&
+           (db_failure = receive_result(connection, deadline, &result)) == DB_FAILURE_NONE &&
+           result) {
         if (*kept_r && PQresultStatus(*kept_r) == PGRES_FATAL_ERROR) {
             PQclear(result);
             continue;
@@ -253,61 +258,67 @@ static enum mishap collect(PGconn *connection, int64_t deadline, PGresult **kept
         PQclear(*kept_r);
         *kept_r = result;
     }
-    return mishap;
+    return db_failure;
 }
 
-/* Ends a call: `sent` is what PQsend…() said. The caller clears the result. A connection on which
- * something may still be outstanding is dropped. */
-static struct error *finish(struct postgres *postgres, struct arena *arena, int sent,
-                            PGresult **result_r)
+/* Completes a call: waits for its result, which the caller clears. `sent` is what PQsend…()
+ * returned. Closes the connection after a timeout or a loss, because later calls on it could
+ * receive the outstanding result. */
+static struct error *complete_call(struct postgres *postgres, struct arena *arena, int sent,
+                                   PGresult **result_r)
 {
-    int64_t deadline = clock_steady_us() + postgres->patience_us;
+    int64_t deadline = clock_steady_us() + postgres->timeout_us;
     PGresult *result = NULL;
     struct error *error = NULL;
-    postgres->mishap = MISHAP_NONE;
-    enum mishap mishap = sent ? collect(postgres->connection, deadline, &result) : MISHAP_LOST;
+    postgres->db_failure = DB_FAILURE_NONE;
+    enum db_failure db_failure =
+        sent ? collect_results(postgres->connection, deadline, &result) : DB_FAILURE_DISCONNECTED;
     if (result && PQresultStatus(result) == PGRES_FATAL_ERROR) {
         error = result_error(postgres, arena, result);
-    } else if (mishap != MISHAP_NONE || !result) {
-        error = lost(postgres, arena, mishap == MISHAP_NONE ? MISHAP_LOST : mishap);
+    } else if (db_failure != DB_FAILURE_NONE || !result) {
+        error = fail_connection(
+            postgres, arena, db_failure == DB_FAILURE_NONE ? DB_FAILURE_DISCONNECTED : db_failure);
     }
-    if (mishap != MISHAP_NONE || postgres->mishap == MISHAP_LOST) {
-        drop(postgres);
+    if (db_failure != DB_FAILURE_NONE || postgres->db_failure == DB_FAILURE_DISCONNECTED) {
+        close_session(postgres);
     }
     if (error) {
         PQclear(result);
         result = NULL;
     }
-    if (mishap == MISHAP_SILENT) {
-        (void)refuse(postgres, arena, "no answer in time");
+    if (db_failure == DB_FAILURE_TIMEOUT) {
+        (void)pause_connecting(postgres, arena, "timed out waiting for the server");
     }
     *result_r = result;
     return error;
 }
 
-/* Statements without parameters and rows. */
-static struct error *command(struct postgres *postgres, struct arena *arena, const char *text)
+/* Executes statements without parameters and ignores their rows. */
+static struct error *execute_command(struct postgres *postgres, struct arena *arena,
+                                     const char *text)
 {
     PGresult *result = NULL;
-    struct error *error = finish(postgres, arena, PQsendQuery(postgres->connection, text), &result);
+    struct error *error =
+        complete_call(postgres, arena, PQsendQuery(postgres->connection, text), &result);
     PQclear(result);
     return error;
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
-static void ignore_notice(void *context, const char *message)
+static void log_notice(void *context, const char *message)
 {
     (void)context;
     log_debug("PostgreSQL: %.*s", (int)strcspn(message, "\n"), message);
 }
 
-/* Waits until the connection is there. False: it failed, or the deadline has passed. */
+/* Waits until the connection is open. Returns false if it failed or the deadline passes. */
 static bool poll_connection(PGconn *connection, int64_t deadline)
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING) {
-        if (!wait_for(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
+        if (!wait_for_socket(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+                             deadline)) {
             return false;
         }
         status = PQconnectPoll(connection);
@@ -315,35 +326,26 @@ static bool poll_connection(PGconn *connection, int64_t deadline)
     return status == PGRES_POLLING_OK;
 }
 
-/* What holds for the session: see the top. A server that we have left forgets us as well. */
-/* Statements are prepared once, and planned once: to plan again for each value costs more than most of them
- * take, and no plan of ours depends on a value. */
-static struct error *prepare_session(struct postgres *postgres, struct arena *arena)
+/* Configures the session, see the top of this file. Each prepared statement keeps one generic plan:
+ * planning it again for each value would take longer than most statements, and no statement needs
+ * a different plan for different values. The server ends the session of a client that disconnects
+ * or leaves a transaction idle. */
+static struct error *configure_session(struct postgres *postgres, struct arena *arena)
 {
     int64_t timeout_ms = postgres->store.config->database_timeout_ms;
-    return command(postgres, arena,
-                   arena_format(arena,
-                                "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;"
-                                "SET standard_conforming_strings = on;"
-                                "SET plan_cache_mode = force_generic_plan;"
-                                "SET client_connection_check_interval = '1s';"
-                                "SET statement_timeout = %" PRId64 ";"
-                                "SET idle_in_transaction_session_timeout = %" PRId64,
-                                timeout_ms, 2 * timeout_ms));
+    return execute_command(postgres, arena,
+                           arena_format(arena,
+                                        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;"
+                                        "SET standard_conforming_strings = on;"
+                                        "SET plan_cache_mode = force_generic_plan;"
+                                        "SET client_connection_check_interval = '1s';"
+                                        "SET statement_timeout = %" PRId64 ";"
+                                        "SET idle_in_transaction_session_timeout = %" PRId64,
+                                        timeout_ms, 2 * timeout_ms));
 }
 
-/* The log gets every change, and not every attempt. */
-static void log_change(struct postgres *postgres, const struct error *error)
-{
-    if (error && !postgres->failure_logged) {
-        log_error("%s", error->cause);
-    } else if (!error && postgres->failure_logged) {
-        log_info("PostgreSQL: connected again");
-    }
-    postgres->failure_logged = error;
-}
-
-static struct error *connect_now(struct postgres *postgres, struct arena *arena)
+/* Opens a connection. Logs the first failure and the recovery, not every attempt. */
+static struct error *open_postgres_session(struct postgres *postgres, struct arena *arena)
 {
     char process[16] = "kontora"; /* shown by ps, such as "kontora-core" */
     (void)prctl(PR_GET_NAME, process);
@@ -351,40 +353,46 @@ static struct error *connect_now(struct postgres *postgres, struct arena *arena)
     const char *const values[] = {postgres->store.config->database_url, process, "UTF8", NULL};
     postgres->connection = PQconnectStartParams(keywords, values, 1);
     if (!postgres->connection) {
-        store_slip("libpq has no memory");
+        store_abort("PostgreSQL: out of memory");
     }
-    PQsetNoticeProcessor(postgres->connection, ignore_notice, NULL);
-    bool connected =
-        PQstatus(postgres->connection) != CONNECTION_BAD &&
-        poll_connection(postgres->connection, clock_steady_us() + timeout_us(postgres)) &&
-        PQsetnonblocking(postgres->connection, 1) == 0;
+    PQsetNoticeProcessor(postgres->connection, log_notice, NULL);
+    int64_t deadline = clock_steady_us() + postgres->store.config->database_timeout_ms * US_PER_MS;
+    bool connected = PQstatus(postgres->connection) != CONNECTION_BAD &&
+                     poll_connection(postgres->connection, deadline) &&
+                     PQsetnonblocking(postgres->connection, 1) == 0;
     struct error *error = NULL;
     if (!connected) {
         bool failed = PQstatus(postgres->connection) == CONNECTION_BAD;
-        error = refuse(postgres, arena,
-                       failed ? PQerrorMessage(postgres->connection) : "no connection in time");
+        error = pause_connecting(postgres, arena,
+                                 failed ? PQerrorMessage(postgres->connection)
+                                        : "timed out connecting");
     } else {
-        error = prepare_session(postgres, arena);
+        error = configure_session(postgres, arena);
     }
     if (error) {
-        drop(postgres);
+        close_session(postgres);
     }
-    log_change(postgres, error);
+    if (error && !postgres->failure_logged) {
+        log_error("%s", error->cause);
+    } else if (!error && postgres->failure_logged) {
+        log_info("PostgreSQL: reconnected");
+    }
+    postgres->failure_logged = error;
     return error;
 }
 
-static struct error *connect(struct postgres *postgres, struct arena *arena)
+static struct error *ensure_session(struct postgres *postgres, struct arena *arena)
 {
     if (postgres->connection) {
         return NULL;
     }
-    if (postgres->in_transaction) { /* it was lost with its connection */
-        return lost(postgres, arena, MISHAP_LOST);
+    if (postgres->in_transaction) { /* the transaction was lost with its connection */
+        return fail_connection(postgres, arena, DB_FAILURE_DISCONNECTED);
     }
-    if (clock_steady_us() < postgres->refuse_until) {
-        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", postgres->refusal);
+    if (clock_steady_us() < postgres->connect_after) {
+        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", postgres->connect_cause);
     }
-    return connect_now(postgres, arena);
+    return open_postgres_session(postgres, arena);
 }
 
 /* --- statements ------------------------------------------------------------------------------ */
@@ -400,14 +408,14 @@ static struct error *prepare_slot(struct postgres *postgres, struct arena *arena
     PGresult *result = NULL;
     struct error *error = NULL;
     if (postgres->prepared[slot] == OUTDATED) {
-        error = command(postgres, arena, arena_format(arena, "DEALLOCATE %s", name));
+        error = execute_command(postgres, arena, arena_format(arena, "DEALLOCATE %s", name));
     }
     if (!error) {
         postgres->prepared[slot] = NOT_PREPARED;
-        error = finish(postgres, arena,
-                       PQsendPrepare(postgres->connection, name,
-                                     store_statement_text(&postgres->store, slot), 0, NULL),
-                       &result);
+        error = complete_call(postgres, arena,
+                              PQsendPrepare(postgres->connection, name,
+                                            store_statement_text(&postgres->store, slot), 0, NULL),
+                              &result);
         PQclear(result);
     }
     if (!error) {
@@ -428,29 +436,31 @@ static bool is_known_type(Oid type)
     return false;
 }
 
-/* A column of another type is to be cast in the statement: numeric, for one, the type of sum(). */
+/* Returns an error if a column has a type that this engine cannot decode: the statement must cast
+ * it, for example the result of sum(), which is numeric. */
 static struct error *check_columns(const PGresult *result, struct arena *arena, const char *text)
 {
     for (int i = 0; i < PQnfields(result); i++) {
         if (!is_known_type(PQftype(result, i))) {
-            return error_new(arena, ERR_INTERNAL, "column %d has the type %u: %s", i,
+            return error_new(arena, ERR_INTERNAL,
+                             "PostgreSQL: column %d has the unsupported type %u: %s", i,
                              PQftype(result, i), text);
         }
     }
     return NULL;
 }
 
-static struct error *prepare(struct store *store, struct arena *arena, size_t slot)
+static struct error *check_postgres_statement(struct store *store, struct arena *arena, size_t slot)
 {
-    struct postgres *postgres = engine_of(store);
+    struct postgres *postgres = as_postgres(store);
     PGresult *result = NULL;
-    struct error *error = connect(postgres, arena);
+    struct error *error = ensure_session(postgres, arena);
     if (!error && postgres->prepared[slot] != PREPARED) {
         error = prepare_slot(postgres, arena, slot);
     }
     if (!error) {
         int sent = PQsendDescribePrepared(postgres->connection, statement_name(arena, slot));
-        error = finish(postgres, arena, sent, &result);
+        error = complete_call(postgres, arena, sent, &result);
     }
     if (!error) {
         error = check_columns(result, arena, store_statement_text(store, slot));
@@ -459,15 +469,16 @@ static struct error *prepare(struct store *store, struct arena *arena, size_t sl
     return error;
 }
 
-static void forget(struct store *store, size_t slot)
+static void mark_slot_outdated(struct store *store, size_t slot)
 {
-    enum preparation *prepared = &engine_of(store)->prepared[slot];
+    enum preparation *prepared = &as_postgres(store)->prepared[slot];
     if (*prepared == PREPARED) {
         *prepared = OUTDATED;
     }
 }
 
-/* Parameters are text, of whose type the server decides; bytes are bytes. */
+/* Sends the query with its parameters: bytes in binary format, all others as text, whose type the
+ * server infers. */
 static int send_query(struct postgres *postgres, const struct store_query *query)
 {
     size_t count = query->parameter_count;
@@ -498,47 +509,48 @@ static int send_query(struct postgres *postgres, const struct store_query *query
 
 /* --- queries --------------------------------------------------------------------------------- */
 
-static struct error *execute(struct postgres *postgres, struct store_query *query,
-                             PGresult **result_r)
+static struct error *execute_prepared(struct postgres *postgres, struct store_query *query,
+                                      PGresult **result_r)
 {
-    postgres->mishap = MISHAP_NONE;
-    struct error *error = connect(postgres, query->arena);
+    postgres->db_failure = DB_FAILURE_NONE;
+    struct error *error = ensure_session(postgres, query->arena);
     if (!error && postgres->prepared[query->slot] != PREPARED) {
         error = prepare_slot(postgres, query->arena, query->slot);
     }
-    return error ? error : finish(postgres, query->arena, send_query(postgres, query), result_r);
+    return error ? error
+                 : complete_call(postgres, query->arena, send_query(postgres, query), result_r);
 }
 
-static struct error *begin(struct store_query *query)
+static struct error *begin_postgres_query(struct store_query *query)
 {
-    struct postgres *postgres = engine_of(query->store);
+    struct postgres *postgres = as_postgres(query->store);
     PGresult *result = NULL;
-    struct error *error = execute(postgres, query, &result);
-    /* What only reads can be repeated; a transaction is repeated as a whole. */
-    if (error && postgres->mishap == MISHAP_LOST && !postgres->in_transaction) {
-        error = execute(postgres, query, &result);
+    struct error *error = execute_prepared(postgres, query, &result);
+    /* Repeat a read on a new connection. run_transaction() repeats a transaction as a whole. */
+    if (error && postgres->db_failure == DB_FAILURE_DISCONNECTED && !postgres->in_transaction) {
+        error = execute_prepared(postgres, query, &result);
     }
     if (error) {
         return error;
     }
-    struct answer *answer = arena_alloc(query->arena, sizeof *answer);
-    answer->result = result;
-    answer->row_count = PQntuples(result);
-    query->handle = answer;
+    struct result_rows *rows = arena_alloc(query->arena, sizeof *rows);
+    rows->result = result;
+    rows->row_count = PQntuples(result);
+    query->handle = rows;
     query->column_count = (size_t)PQnfields(result);
-    answer->cells = arena_array(query->arena, query->column_count, sizeof *answer->cells);
+    rows->cells = arena_array(query->arena, query->column_count, sizeof *rows->cells);
     if (strncmp(PQcmdStatus(result), "SELECT", strlen("SELECT")) != 0) {
         query->changes = strtoll(PQcmdTuples(result), NULL, 10);
     }
     return NULL;
 }
 
-static void end(struct store_query *query)
+static void end_postgres_query(struct store_query *query)
 {
-    PQclear(((struct answer *)query->handle)->result);
+    PQclear(((struct result_rows *)query->handle)->result);
 }
 
-/* Integers come in network byte order. */
+/* Decodes an integer, which the server sends in network byte order. */
 static int64_t decode_integer(const char *bytes, Oid type)
 {
     uint64_t eight;
@@ -559,7 +571,7 @@ static int64_t decode_integer(const char *bytes, Oid type)
     }
 }
 
-static struct cell decode(const PGresult *result, int row, int column)
+static struct cell decode_cell(const PGresult *result, int row, int column)
 {
     struct cell cell = {.type = CELL_NULL};
     Oid type = PQftype(result, column);
@@ -578,147 +590,150 @@ static struct cell decode(const PGresult *result, int row, int column)
     return cell;
 }
 
-static struct error *next(struct store_query *query)
+static struct error *fetch_postgres_row(struct store_query *query)
 {
-    struct answer *answer = query->handle;
+    struct result_rows *rows = query->handle;
     struct error *error = NULL;
     query->row = NULL;
-    if (answer->row == 0) {
-        error = check_columns(answer->result, query->arena, query->text);
+    if (rows->row == 0) {
+        error = check_columns(rows->result, query->arena, query->text);
     }
-    if (error || answer->row == answer->row_count) {
+    if (error || rows->row == rows->row_count) {
         return error;
     }
     for (size_t i = 0; i < query->column_count; i++) {
-        answer->cells[i] = decode(answer->result, answer->row, (int)i);
+        rows->cells[i] = decode_cell(rows->result, rows->row, (int)i);
     }
-    answer->row++;
-    query->row = answer->cells;
+    rows->row++;
+    query->row = rows->cells;
     return NULL;
 }
 
 /* --- transactions ---------------------------------------------------------------------------- */
 
-/* Whether the server has not ended the connection while we did not look. */
-static bool still_there(PGconn *connection)
+/* Reads pending input. Returns false if the server has closed the connection. */
+static bool is_still_open(PGconn *connection)
 {
-    while (wait_for(connection, POLLIN, 0)) {
+    while (wait_for_socket(connection, POLLIN, 0)) {
         if (!PQconsumeInput(connection)) {
             return false;
         }
-        (void)PQisBusy(connection); /* takes note of what came */
+        (void)PQisBusy(connection); /* parses the input, such as a notice that the server exits */
     }
     return PQstatus(connection) == CONNECTION_OK;
 }
 
-static struct error *commit(struct postgres *postgres, struct arena *arena)
+static struct error *commit_transaction(struct postgres *postgres, struct arena *arena)
 {
     PGresult *result = NULL;
-    if (!postgres->connection || !still_there(postgres->connection)) {
-        drop(postgres);
-        return lost(postgres, arena, MISHAP_LOST);
+    if (!postgres->connection || !is_still_open(postgres->connection)) {
+        close_session(postgres);
+        return fail_connection(postgres, arena, DB_FAILURE_DISCONNECTED);
     }
     struct error *error =
-        finish(postgres, arena, PQsendQuery(postgres->connection, "COMMIT"), &result);
+        complete_call(postgres, arena, PQsendQuery(postgres->connection, "COMMIT"), &result);
     PQclear(result);
-    if (error && (postgres->mishap == MISHAP_LOST || postgres->mishap == MISHAP_SILENT)) {
-        postgres->mishap = MISHAP_NONE; /* not to be repeated */
-        return error_new(arena, ERR_OUTCOME_UNKNOWN, "%s, in the commit", error->cause);
+    if (error && (postgres->db_failure == DB_FAILURE_DISCONNECTED ||
+                  postgres->db_failure == DB_FAILURE_TIMEOUT)) {
+        postgres->db_failure = DB_FAILURE_NONE; /* it must not be repeated: it may have succeeded */
+        return error_new(arena, ERR_OUTCOME_UNKNOWN, "%s during the commit", error->cause);
     }
     return error;
 }
 
-/* Takes back what was done; `error` is why, and stays. */
-static struct error *undo(struct postgres *postgres, struct arena *arena, struct error *error)
+static void roll_back(struct postgres *postgres, struct arena *arena)
 {
-    enum mishap mishap = postgres->mishap;
-    if (postgres->connection && command(postgres, arena, "ROLLBACK")) {
-        drop(postgres);
+    enum db_failure db_failure = postgres->db_failure; /* of the error that causes the rollback */
+    if (postgres->connection && execute_command(postgres, arena, "ROLLBACK")) {
+        close_session(postgres);
     }
-    postgres->mishap = mishap;
-    return error;
+    postgres->db_failure = db_failure;
 }
 
-/* Once through a transaction. In a failure, mishap tells whether it is worth another try. */
-static struct error *attempt(struct postgres *postgres, struct arena *arena, store_work *work,
-                             void *context, const char *beginning)
+/* Runs a transaction once. After a failure, postgres->db_failure says whether to try again. */
+static struct error *try_transaction(struct postgres *postgres, struct arena *arena,
+                                     store_work *work, void *context, const char *beginning)
 {
-    postgres->mishap = MISHAP_NONE;
-    struct error *error = connect(postgres, arena);
+    postgres->db_failure = DB_FAILURE_NONE;
+    struct error *error = ensure_session(postgres, arena);
     if (!error) {
-        error = command(postgres, arena, beginning);
+        error = execute_command(postgres, arena, beginning);
     }
     if (error) {
         return error;
     }
     postgres->in_transaction = true;
-    error = store_run(&postgres->store, arena, work, context);
-    error = error ? undo(postgres, arena, error) : commit(postgres, arena);
+    error = store_run_work(&postgres->store, arena, work, context);
+    if (error) {
+        roll_back(postgres, arena);
+    } else {
+        error = commit_transaction(postgres, arena);
+    }
     postgres->in_transaction = false;
     return error;
 }
 
-/* In microseconds. The maximum is beyond what the collisions of one write reach. */
-static const struct backoff collision_backoff = {.first = COLLISION_PAUSE_US,
-                                                 .max = (int64_t)COLLISION_PAUSE_US
-                                                        << COLLISIONS_MAX,
-                                                 .random = arc4random_uniform};
+/* In microseconds. A write gives up before its pauses reach the maximum. */
+static const struct backoff conflict_backoff = {.first = CONFLICT_PAUSE_US,
+                                                .max = (int64_t)CONFLICT_PAUSE_US << CONFLICTS_MAX,
+                                                .random = arc4random_uniform};
 
-static struct error *transact(struct postgres *postgres, struct arena *arena, store_work *work,
-                              void *context, const char *beginning)
+/* Runs a transaction; repeats it after conflicts with others, and once after a lost connection. */
+static struct error *run_transaction(struct postgres *postgres, struct arena *arena,
+                                     store_work *work, void *context, const char *beginning)
 {
-    unsigned collisions = 0, losses = 0;
+    unsigned conflicts = 0, losses = 0;
     for (;;) {
-        struct error *error = attempt(postgres, arena, work, context, beginning);
-        if (error && postgres->mishap == MISHAP_COLLISION && ++collisions < COLLISIONS_MAX) {
-            usleep((useconds_t)backoff_delay(&collision_backoff, collisions));
-        } else if (!error || postgres->mishap != MISHAP_LOST || losses++) {
+        struct error *error = try_transaction(postgres, arena, work, context, beginning);
+        if (error && postgres->db_failure == DB_FAILURE_CONFLICT && ++conflicts < CONFLICTS_MAX) {
+            usleep((useconds_t)backoff_delay(&conflict_backoff, conflicts));
+        } else if (!error || postgres->db_failure != DB_FAILURE_DISCONNECTED || losses++) {
             return error;
         }
     }
 }
 
-static struct error *write_now(struct store *store, struct arena *arena, store_work *work,
-                               void *context, enum write_kind kind)
+static struct error *write_in_transaction(struct store *store, struct arena *arena,
+                                          store_work *work, void *context, enum write_kind kind)
 {
-    struct postgres *postgres = engine_of(store);
+    struct postgres *postgres = as_postgres(store);
     if (kind == WRITE_ORDINARY) {
-        return transact(postgres, arena, work, context,
-                        "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE");
+        return run_transaction(postgres, arena, work, context,
+                               "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE");
     }
     if (kind == WRITE_UNSERIALIZED) {
-        return transact(postgres, arena, work, context,
-                        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
+        return run_transaction(postgres, arena, work, context,
+                               "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
     }
-    /* After the wait for the lock, a look must show what was committed meanwhile. */
+    /* READ COMMITTED, so that queries see what was committed during the wait for the lock. */
     const char *beginning =
         arena_format(arena,
                      "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
                      "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(%d)",
-                     LOCK_OF_MIGRATIONS);
-    int64_t patience_us = postgres->patience_us;
-    postgres->patience_us = SCHEMA_PATIENCE_US;
-    struct error *error = transact(postgres, arena, work, context, beginning);
-    postgres->patience_us = patience_us;
+                     MIGRATION_LOCK);
+    int64_t timeout_us = postgres->timeout_us;
+    postgres->timeout_us = MIGRATION_TIMEOUT_US;
+    struct error *error = run_transaction(postgres, arena, work, context, beginning);
+    postgres->timeout_us = timeout_us;
     return error;
 }
 
-static struct error *script(struct store *store, struct arena *arena, const char *text)
+static struct error *run_postgres_script(struct store *store, struct arena *arena, const char *text)
 {
-    struct postgres *postgres = engine_of(store);
-    struct error *error = connect(postgres, arena);
-    return error ? error : command(postgres, arena, text);
+    struct postgres *postgres = as_postgres(store);
+    struct error *error = ensure_session(postgres, arena);
+    return error ? error : execute_command(postgres, arena, text);
 }
 
-const struct engine postgres_engine = {
+const struct engine store_engine_postgres = {
     .compares_rows = true,
-    .open = open_store,
-    .close = close_store,
-    .prepare = prepare,
-    .begin = begin,
-    .next = next,
-    .end = end,
-    .forget = forget,
-    .write = write_now,
-    .script = script,
+    .open = open_postgres,
+    .close = close_postgres,
+    .prepare = check_postgres_statement,
+    .begin = begin_postgres_query,
+    .next = fetch_postgres_row,
+    .end = end_postgres_query,
+    .finalize = mark_slot_outdated,
+    .write = write_in_transaction,
+    .script = run_postgres_script,
 };

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_US = 50 * US_PER_MS, /* between two batches, for those who wait to write */
-    ROUND_US = US_PER_MINUTE,  /* from one round of all kinds to the next */
+    PAUSE_US = 50 * US_PER_MS, /* between two batches, so that other writers can run */
+    ROUND_US = US_PER_MINUTE,  /* from one round through all kinds to the next */
 };
 
 struct batch {
@@ -51,7 +51,7 @@ struct error *purge_batch(struct store *store, struct arena *arena, const struct
                           int64_t now_ms, int64_t *deleted_r)
 {
     struct error *error = purge_rows(store, arena, kind, now_ms, PURGE_BATCH, deleted_r);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     error = error ? error : ending;
     *deleted_r = error ? 0 : *deleted_r;
     metrics_add(METRIC_PURGED, metrics_series(METRIC_PURGED, kind->table, NULL), *deleted_r);
@@ -80,13 +80,13 @@ static struct error *execute_clamps(struct store *store, void *context)
 }
 
 /* Sets times in the future to now, and commits. Otherwise, after the clock was set back, these rows
- * would not expire before it has caught up. */
+ * would expire too late. */
 static struct error *clamp_times(const struct purge_plan *plan, struct store *store,
                                  struct arena *arena, int64_t now_ms)
 {
     struct clamping clamping = {plan, arena, now_ms};
     struct error *error = store_write(store, arena, execute_clamps, &clamping);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     return error ? error : ending;
 }
 
@@ -107,8 +107,9 @@ static struct error *shorten_batch(struct store *store, void *context)
     return error;
 }
 
-static struct error *is_ahead(struct store *store, struct arena *arena,
-                              enum sql_statement statement, int64_t now_ms, bool *ahead_r)
+/* Sets *ahead_r to true if the table has rows that were issued after `now_ms`. */
+static struct error *find_rows_ahead(struct store *store, struct arena *arena,
+                                     enum sql_statement statement, int64_t now_ms, bool *ahead_r)
 {
     struct store_query *query = store_query(store, arena, statement);
     store_bind_integer(query, now_ms);
@@ -121,24 +122,25 @@ static struct error *is_ahead(struct store *store, struct arena *arena,
 struct error *purge_shorten(const struct purge_plan *plan, struct store *store, struct arena *arena,
                             int64_t now_ms, bool *more_r)
 {
-    enum { DIFFERENCE_MS = 1000 }; /* of the clocks of two hosts */
+    enum { DIFFERENCE_MS = 1000 }; /* tolerated between the clocks of two hosts */
     struct error *error = NULL;
     int64_t changed = 0;
     *more_r = false;
     for (size_t i = 0; !error && i < plan->expiry_count; i++) {
         struct shortening work = {arena, plan->expiries[i].shorten, now_ms, 0};
         bool ahead;
-        error = is_ahead(store, arena, plan->expiries[i].ahead, now_ms + DIFFERENCE_MS, &ahead);
+        error =
+            find_rows_ahead(store, arena, plan->expiries[i].ahead, now_ms + DIFFERENCE_MS, &ahead);
         if (!error && ahead) {
             error = store_write(store, arena, shorten_batch, &work);
         }
         changed += work.changed;
         *more_r = *more_r || work.changed == PURGE_BATCH;
     }
-    struct error *ending = store_turn_end(store, arena);
+    struct error *ending = store_group_commit(store, arena);
     error = error ? error : ending;
     if (!error && changed) {
-        log_warning("purge: the clock was set back: shortened %" PRId64
+        log_warning("purge: the clock was set back: corrected the expiry of %" PRId64
                     " sessions, tokens, links and invitations",
                     changed);
     }
@@ -169,7 +171,7 @@ void purge_share(const struct purge_plan *plan)
     requests = shared_alloc(count_kinds(plan) * sizeof *requests);
     wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake_fd < 0) {
-        log_error("eventfd: %s", strerror(errno));
+        log_error("purge: cannot create an eventfd: %s", strerror(errno));
         abort();
     }
 }
@@ -208,7 +210,7 @@ int purge_wake_fd(void)
 enum { NO_KIND = -1 };
 
 /* Progress of the purge of one kind, in batches. */
-struct stint {
+struct purge_progress {
     int kind; /* its index in the plan */
     int64_t deleted;
 };
@@ -217,17 +219,17 @@ struct purge {
     struct store *store;
     const struct purge_plan *plan;
     int kind_count;
-    struct stint round;
-    struct stint requested; /* the purge request, served before the round; or NO_KIND */
+    struct purge_progress round;
+    struct purge_progress requested; /* has priority over the round; kind may be NO_KIND */
     struct clock_watch clock;
-    bool shortens;    /* correct the rows that were issued in the future */
-    int64_t round_us; /* when the round continues, steady clock */
-    int64_t pause_us; /* no batch before that, however many requests come */
+    bool shortens;    /* call purge_shorten(): the clock was set back */
+    int64_t round_us; /* when the round begins or, after an error, continues; steady clock */
+    int64_t pause_us; /* earliest time of the next batch, even if one is requested */
 };
 
 struct purge *purge_new(struct store *store)
 {
-    struct purge *purge = must_alloc(sizeof *purge);
+    struct purge *purge = base_alloc(sizeof *purge);
     purge->store = store;
     purge->plan = shared_plan;
     purge->kind_count = (int)count_kinds(shared_plan);
@@ -241,21 +243,22 @@ void purge_free(struct purge **purge)
     *purge = NULL;
 }
 
-static void take_request(struct purge *purge)
+/* Takes one requested kind, if no requested purge is in progress. */
+static void accept_request(struct purge *purge)
 {
     uint64_t count;
     if (wake_fd >= 0 && read(wake_fd, &count, sizeof count) < 0 && errno != EAGAIN) {
-        log_warning("eventfd: %s", strerror(errno));
+        log_warning("purge: cannot read the eventfd: %s", strerror(errno));
     }
     for (int i = 0; purge->requested.kind == NO_KIND && i < purge->kind_count; i++) {
         if (atomic_exchange(&requests[i], false)) {
-            purge->requested = (struct stint){.kind = i};
+            purge->requested = (struct purge_progress){.kind = i};
         }
     }
 }
 
-/* Called at the beginning of a round. Returns true if there is more to correct at once. Times that
- * cannot be corrected do not keep rows from being purged; the next round tries again. */
+/* Corrects times in the future, at the beginning of a round. Returns true if rows are left to
+ * correct before the purge. After an error the round continues; the next round tries again. */
 static bool correct_times(struct purge *purge, struct arena *arena, int64_t now_ms)
 {
     struct error *error = clamp_times(purge->plan, purge->store, arena, now_ms);
@@ -264,67 +267,69 @@ static bool correct_times(struct purge *purge, struct arena *arena, int64_t now_
         clock_stepped_back(&purge->clock, now_ms, clock_steady_us()) || purge->shortens;
     if (!error && purge->shortens) {
         error = purge_shorten(purge->plan, purge->store, arena, now_ms, &more);
-        purge->shortens = error || more; /* after an error it is tried again in the next round */
+        purge->shortens = error || more;
     }
     if (error) {
-        log_warning("purge: cannot correct times that are in the future: %s", error->cause);
+        log_warning("purge: cannot correct times in the future: %s", error->cause);
     }
     return more && !error;
 }
 
 /* Deletes one batch, or corrects times at the beginning of a round. *more_r is true if more rows
  * of the kind may be left. */
-static struct error *purge_piece(struct purge *purge, struct stint *stint, struct arena *arena,
-                                 bool *more_r)
+static struct error *purge_one_batch(struct purge *purge, struct purge_progress *progress,
+                                     struct arena *arena, bool *more_r)
 {
     int64_t deleted = 0, now = clock_wall_ms();
-    bool begins = stint == &purge->round && !stint->kind;
+    bool begins = progress == &purge->round && !progress->kind;
     *more_r = begins && correct_times(purge, arena, now);
     if (*more_r) {
         return NULL;
     }
     struct error *error =
-        purge_batch(purge->store, arena, purge->plan->kinds[stint->kind], now, &deleted);
-    stint->deleted += deleted;
+        purge_batch(purge->store, arena, purge->plan->kinds[progress->kind], now, &deleted);
+    progress->deleted += deleted;
     *more_r = !error && deleted == PURGE_BATCH;
     return error;
 }
 
-/* Ends the purge of a kind: no due rows are left, or the database failed. */
-static void conclude(struct purge *purge, struct stint *stint, const struct error *error)
+/* Ends the purge of a kind: no expired rows are left, or the database failed. */
+static void end_kind(struct purge *purge, struct purge_progress *progress,
+                     const struct error *error)
 {
-    const char *table = purge->plan->kinds[stint->kind]->table;
+    const char *table = purge->plan->kinds[progress->kind]->table;
     if (error) {
-        log_warning("purging %s: %s", table, error->cause);
+        log_warning("purge: cannot purge %s: %s", table, error->cause);
     }
-    if (stint->deleted) {
-        log_info("purged: %" PRId64 " of %s", stint->deleted, table);
+    if (progress->deleted) {
+        log_info("purge: deleted %" PRId64 " expired rows of %s", progress->deleted, table);
     }
-    stint->deleted = 0;
-    if (stint == &purge->requested) {
-        stint->kind = NO_KIND;
+    progress->deleted = 0;
+    if (progress == &purge->requested) {
+        progress->kind = NO_KIND;
         return;
     }
-    stint->kind = (stint->kind + 1) % purge->kind_count;
-    if (error || !stint->kind) {
+    progress->kind = (progress->kind + 1) % purge->kind_count;
+    if (error || !progress->kind) {
         purge->round_us = clock_steady_us() + ROUND_US;
     }
 }
 
 int64_t purge_run(struct purge *purge)
 {
-    take_request(purge);
-    struct stint *stint = purge->requested.kind == NO_KIND ? &purge->round : &purge->requested;
-    int64_t due = stint == &purge->round && purge->round_us > purge->pause_us ? purge->round_us
-                                                                              : purge->pause_us;
+    accept_request(purge);
+    struct purge_progress *progress =
+        purge->requested.kind == NO_KIND ? &purge->round : &purge->requested;
+    int64_t due = progress == &purge->round && purge->round_us > purge->pause_us ? purge->round_us
+                                                                                 : purge->pause_us;
     if (clock_steady_us() < due) {
         return due;
     }
     struct arena *arena = arena_new();
     bool more;
-    const struct error *error = purge_piece(purge, stint, arena, &more);
+    const struct error *error = purge_one_batch(purge, progress, arena, &more);
     if (!more) {
-        conclude(purge, stint, error);
+        end_kind(purge, progress, error);
     }
     arena_free(&arena);
     purge->pause_us = clock_steady_us() + PAUSE_US;

@@ -1,6 +1,6 @@
 /*
- * The purge deletes expired rows in small batches, so that other writers hardly wait. The kinds of
- * rows and their statements come from the caller, as a plan.
+ * Purge: deletes expired rows in small batches, so that other writers wait only briefly. The caller
+ * provides a plan: the kinds of rows and their statements.
  */
 #ifndef STORE_PURGE_H
 #define STORE_PURGE_H
@@ -18,28 +18,28 @@ enum { PURGE_BATCH = 500 }; /* rows */
 /* Rows of one table that expire. */
 struct purge_kind {
     const char *table;
-    enum sql_statement statement; /* deletes the oldest rows: up to $2, with times up to $1 */
-    int64_t kept_ms;              /* how long rows are kept beyond the time that they bear */
+    enum sql_statement statement; /* deletes up to $2 rows with times up to $1, the oldest first */
+    int64_t kept_ms;              /* how long a row is kept after its time, such as its expiry */
 };
 
-/* Statements that correct rows of one table that were issued in the future. */
+/* Statements that correct the rows of one table whose time of issue is in the future, later than
+ * $1. */
 struct purge_expiry {
-    enum sql_statement ahead;   /* selects a row if there are such rows; takes no write lock */
-    enum sql_statement shorten; /* gives up to $2 of them the lifetime that they were issued with */
+    enum sql_statement ahead;   /* selects such a row if there is one; takes no write lock */
+    enum sql_statement shorten; /* sets the expiry of up to $2 of them to now plus their lifetime */
 };
 
 struct purge_plan {
     const struct purge_kind *const *kinds; /* NULL after the last */
-    const enum sql_statement *clamps;      /* set times that are later than $1 to $1 */
+    const enum sql_statement *clamps;      /* statements that set times later than $1 to $1 */
     const struct purge_expiry *expiries;
     size_t clamp_count, expiry_count;
 };
 
-/* Shortens rows that were issued in the future, up to PURGE_BATCH of each table, and commits:
- * from now on such a row lives for the lifetime it was issued with. The clock has been set back
- * since they were issued, so without this they would live longer by that difference. *more_r is
- * true if more may be left. A row that was issued before the clock went wrong expires at the right
- * time, and is left alone. */
+/* Corrects rows whose time of issue is in the future, because the clock was set back after they
+ * were issued: each expires after its original lifetime, counted from now. Otherwise they would
+ * live longer by the difference of the clocks. Corrects up to PURGE_BATCH rows of each table, and
+ * commits; *more_r is true if more may be left. */
 struct error *purge_shorten(const struct purge_plan *plan, struct store *store, struct arena *arena,
                             int64_t now_ms, bool *more_r) MUST_CHECK;
 
@@ -53,16 +53,16 @@ struct error *purge_batch(struct store *store, struct arena *arena, const struct
 struct error *purge_rows(struct store *store, struct arena *arena, const struct purge_kind *kind,
                          int64_t now_ms, int64_t limit, int64_t *deleted_r) MUST_CHECK;
 
-/* In the master, before it forks: from now on all processes can request a purge of a kind of the
- * plan. */
+/* Called by the master before it forks: from now on all processes can request a purge of a kind of
+ * the plan. */
 void purge_share(const struct purge_plan *plan);
 
 /* Requests that the housekeeper purges this kind next, before it continues its round. A no-op if
  * there is no housekeeper. */
 void purge_soon(const struct purge_kind *kind);
 
-/* The periodic job of the housekeeper: purges one kind of the shared plan after the other. The store
- * must outlive it. */
+/* The periodic job of the housekeeper: purges one kind of the shared plan after the other. The
+ * store must outlive it. */
 struct purge;
 struct purge *purge_new(struct store *store) __attribute__((returns_nonnull));
 void purge_free(struct purge **purge);

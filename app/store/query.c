@@ -1,4 +1,5 @@
-/* Query: statements, their parameters and rows, on either engine; and composed statements. */
+/* Query: parameters and rows of statements, and the cache of composed statements; the code that
+ * both engines share. */
 #include "store/query.h"
 
 #include "base/arena.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void store_slip(const char *format, ...)
+void store_abort(const char *format, ...)
 {
     char text[512];
     va_list arguments;
@@ -54,9 +55,10 @@ static void end_query(struct store_query *query)
     }
 }
 
-static void release(void *handle)
+/* Clean-up function of the arena. */
+static void end_query_with_arena(void *query)
 {
-    store_end(handle);
+    store_end(query);
 }
 
 static struct store_query *new_query(struct store *store, struct arena *arena, size_t slot)
@@ -66,7 +68,7 @@ static struct store_query *new_query(struct store *store, struct arena *arena, s
     query->arena = arena;
     query->slot = slot;
     query->text = store_statement_text(store, slot);
-    query->parameters_wanted = slot < SQL_COUNT ? sql_statements[slot].parameters[store->id]
+    query->parameters_wanted = slot < SQL_COUNT ? store_statements[slot].parameters[store->id]
                                                 : store->composed[slot - SQL_COUNT].parameters;
     query->parameters = query->inline_parameters;
     query->parameter_size = PARAMETERS_INLINE;
@@ -76,7 +78,7 @@ static struct store_query *new_query(struct store *store, struct arena *arena, s
         query->next->link = &query->next;
     }
     store->queries = query;
-    arena_defer(arena, release, query);
+    arena_defer(arena, end_query_with_arena, query);
     return query;
 }
 
@@ -86,7 +88,7 @@ struct store_query *store_query(struct store *store, struct arena *arena,
     return new_query(store, arena, statement);
 }
 
-/* Returns the number of parameters of a statement: the greatest n of its $n. */
+/* Returns the number of parameters of a statement: the highest n of its $n. */
 static size_t count_parameters(const char *text)
 {
     size_t greatest = 0;
@@ -97,8 +99,9 @@ static size_t count_parameters(const char *text)
     return greatest;
 }
 
-/* Where a new text goes: a place that is free, or the one that was used least recently. */
-static struct composed *choose_place(struct store *store)
+/* Returns a cache entry for a new text: an unused one, or the least recently used one without open
+ * queries. */
+static struct composed *choose_composed(struct store *store)
 {
     struct composed *chosen = NULL;
     for (size_t i = 0; i < COMPOSED_COUNT; i++) {
@@ -108,7 +111,7 @@ static struct composed *choose_place(struct store *store)
         }
     }
     if (!chosen) {
-        store_slip("%d composed statements are open", COMPOSED_COUNT);
+        store_abort("too many open composed statements: %d", COMPOSED_COUNT);
     }
     return chosen;
 }
@@ -122,12 +125,12 @@ struct store_query *store_compose(struct store *store, struct arena *arena, cons
         }
     }
     if (!composed) {
-        composed = choose_place(store);
+        composed = choose_composed(store);
         if (composed->text) {
-            store->engine->forget(store, SQL_COUNT + (size_t)(composed - store->composed));
+            store->engine->finalize(store, SQL_COUNT + (size_t)(composed - store->composed));
             free(composed->text);
         }
-        composed->text = must_string(text);
+        composed->text = base_strdup(text);
         composed->parameters = count_parameters(text);
     }
     composed->used = ++store->uses;
@@ -142,12 +145,12 @@ bool store_compares_rows(const struct store *store)
 
 const char *store_text_of(const struct store *store, enum sql_statement statement)
 {
-    return sql_statements[statement].text[store->id];
+    return store_statements[statement].text[store->id];
 }
 
 const char *store_statement_text(const struct store *store, size_t slot)
 {
-    return slot < SQL_COUNT ? sql_statements[slot].text[store->id]
+    return slot < SQL_COUNT ? store_statements[slot].text[store->id]
                             : store->composed[slot - SQL_COUNT].text;
 }
 
@@ -191,7 +194,6 @@ void store_bind_null(struct store_query *query)
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
-/* In a write the first failure stays: nothing after it is tried, on neither engine. */
 struct error *store_remember_failure(struct store *store, struct error *error)
 {
     if (store->writing && !store->failure) {
@@ -201,11 +203,12 @@ struct error *store_remember_failure(struct store *store, struct error *error)
     return error;
 }
 
-static struct error *begin(struct store_query *query)
+static struct error *begin_query(struct store_query *query)
 {
     struct store *store = query->store;
     if (query->parameters_wanted != query->parameter_count) {
-        store_slip("%zu parameters: %s", query->parameter_count, query->text);
+        store_abort("%zu parameters bound, not %zu: %s", query->parameter_count,
+                    query->parameters_wanted, query->text);
     }
     query->writing = store->writing;
     if (query->writing && store->failure) {
@@ -216,23 +219,21 @@ static struct error *begin(struct store_query *query)
     return error;
 }
 
-static struct error *step(struct store_query *query)
+/* Begins the query if necessary, and fetches its next row. Adds the duration to the metrics, except
+ * within a write: that is measured as a whole (write.c). */
+static struct error *fetch_row(struct store_query *query)
 {
-    struct error *error = query->begun ? NULL : begin(query);
-    return error ? error : query->store->engine->next(query);
-}
-
-/* Like step(), and adds the duration to the metrics. A write is measured as a whole (write.c). */
-static struct error *timed_step(struct store_query *query)
-{
-    if (query->store->writing) {
-        return step(query);
+    bool measured = !query->store->writing;
+    int64_t began = measured ? clock_steady_us() : 0;
+    struct error *error = query->begun ? NULL : begin_query(query);
+    if (!error) {
+        error = query->store->engine->next(query);
     }
-    int64_t began = clock_steady_us();
-    struct error *error = step(query);
-    int64_t us = clock_steady_us() - began;
-    query->spent_us += us;
-    spent_add(SPENT_DATABASE, us);
+    if (measured) {
+        int64_t us = clock_steady_us() - began;
+        query->spent_us += us;
+        spent_add(SPENT_DATABASE, us);
+    }
     return error;
 }
 
@@ -242,7 +243,7 @@ struct error *store_next(struct store_query *query, bool *row_r)
     if (query->ended) {
         return NULL;
     }
-    struct error *error = timed_step(query);
+    struct error *error = fetch_row(query);
     if (error) {
         store_remember_failure(query->store, error);
     }
@@ -284,12 +285,12 @@ size_t store_columns(const struct store_query *query)
 static const struct cell *get_cell(const struct store_query *query, size_t column)
 {
     if (!query->row || column >= query->column_count) {
-        store_slip("no column %zu: %s", column, query->text);
+        store_abort("no column %zu: %s", column, query->text);
     }
     return &query->row[column];
 }
 
-/* The cell if it is of the type, NULL if it is null. */
+/* Returns the cell of a column, or NULL if it is null. Aborts if the cell has another type. */
 static const struct cell *get_typed(const struct store_query *query, size_t column,
                                     enum cell_type type)
 {
@@ -298,7 +299,7 @@ static const struct cell *get_typed(const struct store_query *query, size_t colu
         return NULL;
     }
     if (cell->type != type) {
-        store_slip("column %zu is of another type: %s", column, query->text);
+        store_abort("column %zu has another type: %s", column, query->text);
     }
     return cell;
 }
@@ -332,7 +333,7 @@ const void *store_bytes(const struct store_query *query, size_t column, size_t *
     return get_bytes(get_typed(query, column, CELL_BYTES), length_r);
 }
 
-bool store_violated(const struct error *error, const char *constraint)
+bool store_is_violation(const struct error *error, const char *constraint)
 {
     bool violated = error->id == ERR_CONSTRAINT_UNIQUE || error->id == ERR_CONSTRAINT_REFERENCE;
     if (error->id == ERR_CONSTRAINT_REFERENCE && !*error->cause) {

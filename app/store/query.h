@@ -1,4 +1,4 @@
-/* Query: one execution of a statement, as the engines see it. */
+/* Query: one execution of a statement, as the engines see it. Private to store/. */
 #ifndef STORE_QUERY_H
 #define STORE_QUERY_H
 
@@ -12,8 +12,8 @@
 struct arena;
 struct store;
 
-/* A statement's place among those that a connection keeps prepared: its number in enum
- * sql_statement, or one of these behind them if it was composed. */
+/* A slot numbers the statements that a connection keeps prepared: first those of
+ * enum sql_statement, then the composed ones. */
 enum { COMPOSED_COUNT = 64, SLOT_COUNT = SQL_COUNT + COMPOSED_COUNT };
 
 enum cell_type { CELL_NULL, CELL_INTEGER, CELL_TEXT, CELL_BYTES };
@@ -22,7 +22,7 @@ enum cell_type { CELL_NULL, CELL_INTEGER, CELL_TEXT, CELL_BYTES };
 struct cell {
     enum cell_type type;
     int64_t integer;
-    const char *bytes; /* of text, with a NUL behind it, and of bytes */
+    const char *bytes; /* of text, NUL-terminated, or of bytes */
     size_t length;
 };
 
@@ -34,30 +34,31 @@ struct store_query {
     size_t slot;
     const char *text;
     struct cell *parameters;
-    size_t parameters_wanted; /* count_parameters() of `text` */
+    size_t parameters_wanted; /* the number of parameters of `text` */
     size_t parameter_count, parameter_size;
     struct cell inline_parameters[PARAMETERS_INLINE];
-    struct cell *row; /* the engine's, NULL between rows */
+    struct cell *row; /* the current row, owned by the engine; NULL if there is none */
     size_t column_count;
-    int64_t changes;
+    int64_t changes; /* number of rows changed */
     bool begun, ended;
     bool writing; /* it was begun inside store_write() */
     int64_t spent_us;
-    void *handle; /* the engine's, from begin() to end() */
+    void *handle; /* the engine's state, from begin() to end() */
 
-    struct store_query *next, **link; /* among the queries of the store that have not ended */
+    struct store_query *next, **link; /* in the store's list of open queries */
 };
 
-/* Keeps the first failure of a write: nothing after it is tried, on neither engine. */
+/* Keeps the first error of a write: every later query of the write fails with it. Returns `error`.
+ */
 struct error *store_remember_failure(struct store *store, struct error *error);
 
-/* Counts the duration of "read", "write" or "commit". */
+/* Adds a duration to the metric of "read", "write" or "commit". */
 void store_count_time(const char *operation, int64_t us);
 
-/* The text of a statement for the store's engine. */
+/* Returns the text of a slot's statement for the store's engine. */
 const char *store_statement_text(const struct store *store, size_t slot);
 
-/* A slip of the code: logs it and ends the process. */
-_Noreturn void store_slip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Logs a programming error and aborts the process. */
+_Noreturn void store_abort(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

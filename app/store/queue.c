@@ -1,12 +1,13 @@
 /*
- * The queue of SQLite's writers, of all processes of a host: memory that they share by fork.
+ * Queue of the SQLite writers of all processes of a host, in memory that they share by fork.
  *
- * SQLite lets one write at a time, and who finds it busy sleeps for a guessed time and tries again.
- * Here they are woken. It is a turnstile of two locks: who holds `next` waits for `writing`, all
- * others wait for `next`; so who has just written cannot pass by who waits already.
+ * SQLite allows one writer at a time; its busy handler makes the others sleep and poll. This queue
+ * wakes the next writer at once. It consists of two mutexes: a writer locks `next`, then `writing`,
+ * and then unlocks `next`. So one writer waits for `writing` and all others for `next`: a process
+ * that has just written cannot overtake a waiting one.
  *
- * Both are robust: when a process dies with one, the next one has it. Nothing is to be repaired
- * then, for SQLite has rolled back what the dead one had not committed.
+ * Both mutexes are robust: if their owner crashes, the next process gets them. No state needs
+ * repair then, because SQLite rolls back the transaction of the crashed process.
  */
 #include "store/queue.h"
 
@@ -23,10 +24,10 @@
 #include <sys/mman.h>
 #include <time.h>
 
-static void must(int result, const char *what)
+static void check_mutex_result(int result, const char *operation)
 {
     if (result) {
-        store_slip("the queue of writers: %s: %s", what, strerror(result));
+        store_abort("queue of writers: cannot %s: %s", operation, strerror(result));
     }
 }
 
@@ -35,19 +36,22 @@ struct store_shared *store_shared_new(void)
     struct store_shared *shared =
         mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
-        store_slip("the queue of writers: %s", strerror(errno));
+        store_abort("queue of writers: cannot map memory: %s", strerror(errno));
     }
     pthread_mutexattr_t attributes;
-    must(pthread_mutexattr_init(&attributes), "attributes");
-    must(pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED), "shared");
-    must(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), "robust");
-    must(pthread_mutex_init(&shared->next, &attributes), "next");
-    must(pthread_mutex_init(&shared->writing, &attributes), "writing");
+    check_mutex_result(pthread_mutexattr_init(&attributes), "create attributes");
+    check_mutex_result(pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED),
+                       "share a mutex");
+    check_mutex_result(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST),
+                       "make a mutex robust");
+    check_mutex_result(pthread_mutex_init(&shared->next, &attributes), "create a mutex");
+    check_mutex_result(pthread_mutex_init(&shared->writing, &attributes), "create a mutex");
     pthread_mutexattr_destroy(&attributes);
     return shared;
 }
 
-static bool lock(pthread_mutex_t *mutex, int64_t deadline_us)
+/* Locks a mutex. Returns false if the deadline passes. */
+static bool lock_until(pthread_mutex_t *mutex, int64_t deadline_us)
 {
     struct timespec deadline = {
         .tv_sec = deadline_us / US_PER_S,
@@ -55,27 +59,27 @@ static bool lock(pthread_mutex_t *mutex, int64_t deadline_us)
     };
     int result = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &deadline);
     if (result == EOWNERDEAD) {
-        log_warning("a process has died while it wrote to the database");
+        log_warning("SQLite: a process crashed while writing to the database");
         result = pthread_mutex_consistent(mutex);
     }
     if (result == ETIMEDOUT) {
         return false;
     }
-    must(result, "lock");
+    check_mutex_result(result, "lock a mutex");
     return true;
 }
 
 bool queue_enter(struct store_shared *shared, int64_t deadline_us)
 {
-    if (!lock(&shared->next, deadline_us)) {
+    if (!lock_until(&shared->next, deadline_us)) {
         return false;
     }
-    bool entered = lock(&shared->writing, deadline_us);
-    must(pthread_mutex_unlock(&shared->next), "unlock");
+    bool entered = lock_until(&shared->writing, deadline_us);
+    check_mutex_result(pthread_mutex_unlock(&shared->next), "unlock a mutex");
     return entered;
 }
 
 void queue_leave(struct store_shared *shared)
 {
-    must(pthread_mutex_unlock(&shared->writing), "unlock");
+    check_mutex_result(pthread_mutex_unlock(&shared->writing), "unlock a mutex");
 }

@@ -1,4 +1,4 @@
-/* Shared: memory that the processes of one host share. */
+/* Shared: the layout of the memory that the processes of one host share. */
 #ifndef STORE_SHARED_H
 #define STORE_SHARED_H
 
@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 struct store_shared {
-    pthread_mutex_t next, writing; /* of queue.c */
+    pthread_mutex_t next, writing; /* see queue.c */
     struct {
         atomic_int state; /* enum store_state */
         _Atomic int64_t latency_us, checked_ms;
-    } health; /* of watch.c */
+    } health; /* see watch.c */
 };
 
 #endif

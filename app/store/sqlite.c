@@ -1,13 +1,14 @@
 /*
- * The engine SQLite: one file in write-ahead-log mode, two connections a process.
+ * SQLite engine: one database file in write-ahead log (WAL) mode, two connections per process.
  *
- * The reader sees what was committed when its query began. The writer has a transaction open from
- * the first write of a turn to the end of the turn; each write is a savepoint of it. A process that
- * has this transaction holds the queue of writers. Where the store reads by turns the reader has a
- * transaction too, from the first query of a turn on.
+ * A query on the reader sees the data that was committed when it began. The writer opens a
+ * transaction, the group's transaction, with the first write of an iteration of the worker loop and
+ * commits it at the end (group commit); each write is a savepoint in it. While the transaction is
+ * open, the process is at the head of the writers' queue. If the store shares snapshots, the reader
+ * has a transaction too, which all queries of the iteration share.
  *
- * A statement that changes something runs to its end before its first row is given out: SQLite
- * checks foreign keys at the end, and PostgreSQL knows no half-executed change either.
+ * A statement that changes data runs to completion before its first row is returned: SQLite checks
+ * foreign keys only at the end. PostgreSQL behaves the same.
  */
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -34,15 +35,16 @@ enum {
     BUSY_US = STORE_BUSY_S * US_PER_S,
     RETRY_PAUSE_US = 5 * US_PER_MS,
 
-    /* Pages of 4 KiB in the log after which a checkpoint makes writers wait for a moment, so that
-     * it begins at its start again. */
+    /* If the log has more pages (of 4 KiB), a checkpoint blocks writers for up to the timeout and
+     * truncates the log. */
     LONG_LOG_PAGES = 4096,
-    LONG_LOG_PATIENCE_MS = 100,
-    LONG_LOG_PATIENCE_US = LONG_LOG_PATIENCE_MS * US_PER_MS,
-    PRIMARY_CODE = 0xff, /* of an extended one */
+    TRUNCATE_TIMEOUT_MS = 100,
+    TRUNCATE_TIMEOUT_US = TRUNCATE_TIMEOUT_MS * US_PER_MS,
+    PRIMARY_CODE = 0xff, /* mask for the primary code of an extended result code */
 };
 
-/* The log is moved into the file by store_checkpoint(); by a writer only if nobody has done so for long. */
+/* store_checkpoint() does the checkpoints. A writer's automatic checkpoint is a fallback, in case
+ * no process has done one for a long time. */
 static const char settings[] = "PRAGMA wal_autocheckpoint = 16384;"
                                "PRAGMA journal_size_limit = 16777216;";
 
@@ -51,10 +53,11 @@ static const char *const synchronous[] = {"PRAGMA synchronous = FULL",
 
 enum role { READER, WRITER, ROLE_COUNT };
 
-/* The reader has the file mapped, because a connection forgets its cache whenever another one commits. The
- * writer's cache holds what one turn changes: what does not fit is written twice. It maps nothing: where the
- * file is mapped, SQLite looks up in the log's index which version of a page is the newest whenever a page is
- * read, and of those that each row changes, such as the last ids that were given, the log has hundreds. */
+/* The reader maps the file into memory, because a connection discards its page cache whenever
+ * another one commits. The writer's cache must hold the pages that one group commit changes: pages
+ * that do not fit are written twice. The writer does not map the file: with a mapping, SQLite
+ * searches the log's index for the latest version of a page on every read, and the log holds
+ * hundreds of versions of the pages that every insert changes, such as the last assigned ids. */
 static const char *const role_settings[ROLE_COUNT] = {
     [READER] = "PRAGMA mmap_size = 134217728; PRAGMA cache_size = -1024; PRAGMA query_only = ON",
     [WRITER] = "PRAGMA mmap_size = 0; PRAGMA cache_size = -8192",
@@ -68,31 +71,27 @@ struct prepared {
 struct connection {
     sqlite3 *db;
     struct prepared prepared[SLOT_COUNT];
-    bool suspect; /* has had an error of the file: opened again as soon as nothing runs on it */
+    bool suspect; /* it had an I/O error: reopen it as soon as no query runs on it */
 };
 
-/* The statements that open and close turns and savepoints; the last two are the reader's. */
+/* Statements that control transactions and savepoints; the last two are for the reader. */
 enum control {
     CONTROL_BEGIN,
     CONTROL_COMMIT,
     CONTROL_ROLLBACK,
-    CONTROL_SAVE,
+    CONTROL_SAVEPOINT,
     CONTROL_RELEASE,
-    CONTROL_UNDO,
-    CONTROL_LOOK,
-    CONTROL_LOOK_AWAY,
+    CONTROL_ROLLBACK_TO,
+    CONTROL_SNAPSHOT_BEGIN,
+    CONTROL_SNAPSHOT_END,
     CONTROL_COUNT
 };
 
 static const char *const control_texts[CONTROL_COUNT] = {
-    [CONTROL_BEGIN] = "BEGIN IMMEDIATE",
-    [CONTROL_COMMIT] = "COMMIT",
-    [CONTROL_ROLLBACK] = "ROLLBACK",
-    [CONTROL_SAVE] = "SAVEPOINT one_write",
-    [CONTROL_RELEASE] = "RELEASE one_write",
-    [CONTROL_UNDO] = "ROLLBACK TO one_write",
-    [CONTROL_LOOK] = "BEGIN",
-    [CONTROL_LOOK_AWAY] = "COMMIT",
+    [CONTROL_BEGIN] = "BEGIN IMMEDIATE",     [CONTROL_COMMIT] = "COMMIT",
+    [CONTROL_ROLLBACK] = "ROLLBACK",         [CONTROL_SAVEPOINT] = "SAVEPOINT one_write",
+    [CONTROL_RELEASE] = "RELEASE one_write", [CONTROL_ROLLBACK_TO] = "ROLLBACK TO one_write",
+    [CONTROL_SNAPSHOT_BEGIN] = "BEGIN",      [CONTROL_SNAPSHOT_END] = "COMMIT",
 };
 
 struct sqlite {
@@ -100,39 +99,39 @@ struct sqlite {
     char *path;
     struct connection connections[ROLE_COUNT];
     sqlite3_stmt *controls[CONTROL_COUNT];
-    bool turn;        /* the transaction is open, and the queue is ours */
-    char broken[256]; /* why the turn cannot be committed; empty: it can */
+    bool group_open;  /* the group's transaction is open, and this process heads the queue */
+    char broken[256]; /* why the transaction cannot be committed; empty: it can */
 };
 
-/* What a query runs on; its handle. */
+/* The state of a running query; its handle. */
 struct run {
     struct connection *connection;
     sqlite3_stmt *statement;
-    struct prepared *prepared; /* NULL: the statement is this query's alone */
+    struct prepared *prepared; /* NULL: the query owns the statement */
     struct cell *row;
-    /* Of a statement that changed something: its rows, which are all here. */
-    bool complete;
+    bool complete; /* the statement changed data, and `rows` holds its whole result */
     struct cell **rows;
     size_t row_count, row_size, row_next;
 };
 
-static enum role role_of(enum control which)
+static enum role control_role(enum control which)
 {
-    return which >= CONTROL_LOOK ? READER : WRITER;
+    return which >= CONTROL_SNAPSHOT_BEGIN ? READER : WRITER;
 }
 
-static struct store *open_store(const struct config *config, struct store_shared *shared)
+static struct store *open_sqlite(const struct config *config, struct store_shared *shared)
 {
     (void)shared;
-    struct sqlite *sqlite = must_alloc(sizeof *sqlite);
-    sqlite->path = sqlite_path(config);
+    struct sqlite *sqlite = base_alloc(sizeof *sqlite);
+    sqlite->path = sqlite_file_path(config);
     return &sqlite->store;
 }
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
-/* The index of "UNIQUE constraint failed: TABLE.COLUMN, TABLE.COLUMN": TABLE_COLUMN_COLUMN. */
-static struct error *unique_violation(struct arena *arena, int code, const char *message)
+/* Returns the error of a violated unique index. From the message "UNIQUE constraint failed:
+ * TABLE.COLUMN, TABLE.COLUMN", derives the name of the index, TABLE_COLUMN_COLUMN. */
+static struct error *translate_unique_violation(struct arena *arena, int code, const char *message)
 {
     const char *list = strstr(message, ": ");
     list = list ? list + strlen(": ") : message;
@@ -151,29 +150,29 @@ static struct error *unique_violation(struct arena *arena, int code, const char 
     return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s", name.bytes);
 }
 
-static struct error *violation(struct arena *arena, int code, const char *message)
+static struct error *translate_constraint_code(struct arena *arena, int code, const char *message)
 {
     switch (code) {
     case SQLITE_CONSTRAINT_UNIQUE:
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_ROWID:
-        return unique_violation(arena, code, message);
+        return translate_unique_violation(arena, code, message);
     case SQLITE_CONSTRAINT_FOREIGNKEY:
-    case SQLITE_CONSTRAINT_TRIGGER: /* ON DELETE RESTRICT is one, inside */
+    case SQLITE_CONSTRAINT_TRIGGER: /* SQLite implements ON DELETE RESTRICT as a trigger */
         return error_new(arena, ERR_CONSTRAINT_REFERENCE, "%s", "");
     default:
         return error_new(arena, ERR_INTERNAL, "SQLite: %s", message);
     }
 }
 
-/* The error that the connection's last call ended with. */
-static struct error *failure(struct arena *arena, struct connection *connection, int code)
+/* Converts the result code of the connection's last call into an error. */
+static struct error *translate_code(struct arena *arena, struct connection *connection, int code)
 {
     const char *message = connection->db ? sqlite3_errmsg(connection->db) : sqlite3_errstr(code);
     int system = connection->db ? sqlite3_system_errno(connection->db) : 0;
     switch (code & PRIMARY_CODE) {
     case SQLITE_CONSTRAINT:
-        return violation(arena, code, message);
+        return translate_constraint_code(arena, code, message);
     case SQLITE_IOERR:
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -196,7 +195,7 @@ static struct error *failure(struct arena *arena, struct connection *connection,
 
 /* --- connections ----------------------------------------------------------------------------- */
 
-static void close_connection(struct sqlite *sqlite, enum role role)
+static void close_sqlite_connection(struct sqlite *sqlite, enum role role)
 {
     struct connection *connection = &sqlite->connections[role];
     for (size_t i = 0; i < SLOT_COUNT; i++) {
@@ -204,36 +203,36 @@ static void close_connection(struct sqlite *sqlite, enum role role)
         connection->prepared[i] = (struct prepared){0};
     }
     for (enum control i = 0; i < CONTROL_COUNT; i++) {
-        if (role_of(i) == role) {
+        if (control_role(i) == role) {
             sqlite3_finalize(sqlite->controls[i]);
             sqlite->controls[i] = NULL;
         }
     }
-    sqlite3_close_v2(connection->db); /* is gone when the last query on it has ended */
+    sqlite3_close_v2(connection->db); /* frees the connection when its last query has ended */
     connection->db = NULL;
     connection->suspect = false;
 }
 
-static void close_store(struct store *store)
+static void close_sqlite(struct store *store)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
-    if (sqlite->turn) {
+    if (sqlite->group_open) {
         sqlite3_exec(sqlite->connections[WRITER].db, control_texts[CONTROL_ROLLBACK], NULL, NULL,
                      NULL);
         if (store->shared) {
             queue_leave(store->shared);
         }
     }
-    close_connection(sqlite, READER);
-    close_connection(sqlite, WRITER);
+    close_sqlite_connection(sqlite, READER);
+    close_sqlite_connection(sqlite, WRITER);
     free(sqlite->path);
     free(sqlite);
 }
 
-static int configure(const struct sqlite *sqlite, sqlite3 *db, enum role role)
+static int configure_connection(const struct sqlite *sqlite, sqlite3 *db, enum role role)
 {
-    /* Foreign keys hold, "names" are never strings. The schema is trusted: it is ours, and its triggers
-     * write into tables for full-text search. */
+    /* Enforce foreign keys; do not read "name" as a string literal. The schema is trusted, because
+     * only migrations write it, and its triggers write into virtual tables (full-text search). */
     static const struct {
         int option, value;
     } options[] = {
@@ -258,8 +257,9 @@ static int configure(const struct sqlite *sqlite, sqlite3 *db, enum role role)
     return code;
 }
 
-/* Does nothing when it is so already. SQLite does not wait when two do this at once. */
-static int use_log(sqlite3 *db)
+/* Sets WAL mode; a no-op if it is set. Retries, because SQLite's busy timeout does not apply when
+ * two processes do this at the same time. */
+static int enable_wal(sqlite3 *db)
 {
     int64_t deadline = clock_steady_us() + BUSY_US;
     int code;
@@ -271,47 +271,48 @@ static int use_log(sqlite3 *db)
     return code;
 }
 
-static struct error *open_connection(struct sqlite *sqlite, struct arena *arena, enum role role)
+static struct error *open_sqlite_connection(struct sqlite *sqlite, struct arena *arena,
+                                            enum role role)
 {
     struct connection *connection = &sqlite->connections[role];
-    struct error *error = sqlite_make_file(arena, sqlite->path);
+    struct error *error = sqlite_file_create(arena, sqlite->path);
     if (error) {
         return error;
     }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(sqlite->path, &connection->db, flags, NULL);
     if (code == SQLITE_OK) {
-        code = configure(sqlite, connection->db, role);
+        code = configure_connection(sqlite, connection->db, role);
     }
     if (code == SQLITE_OK && role == WRITER) {
-        code = use_log(connection->db);
+        code = enable_wal(connection->db);
     }
     if (code != SQLITE_OK) {
-        error = failure(arena, connection, code);
-        close_connection(sqlite, role);
+        error = translate_code(arena, connection, code);
+        close_sqlite_connection(sqlite, role);
     }
     return error;
 }
 
-/* A connection that works as far as we know. */
-static struct error *connect(struct sqlite *sqlite, struct arena *arena, enum role role)
+/* Opens a connection if it is not open, or if it is suspect and no query runs on it. */
+static struct error *ensure_connection(struct sqlite *sqlite, struct arena *arena, enum role role)
 {
     struct connection *connection = &sqlite->connections[role];
-    bool in_use = role == WRITER && sqlite->turn;
+    bool in_use = role == WRITER && sqlite->group_open;
     for (size_t i = 0; connection->suspect && i < SLOT_COUNT; i++) {
         in_use = in_use || connection->prepared[i].busy;
     }
     if (connection->suspect && !in_use) {
-        close_connection(sqlite, role);
+        close_sqlite_connection(sqlite, role);
     }
-    return connection->db ? NULL : open_connection(sqlite, arena, role);
+    return connection->db ? NULL : open_sqlite_connection(sqlite, arena, role);
 }
 
 /* --- statements ------------------------------------------------------------------------------ */
 
-/* Compiles a statement; SQLite counts parameters as ?1 where our texts, as PostgreSQL, say $1. */
-static int compile(struct arena *arena, sqlite3 *db, const char *text, unsigned flags,
-                   sqlite3_stmt **statement_r)
+/* Compiles a statement. Converts its parameters from $1 to ?1: SQLite reads $1 as a name. */
+static int compile_statement(struct arena *arena, sqlite3 *db, const char *text, unsigned flags,
+                             sqlite3_stmt **statement_r)
 {
     char *own = arena_string(arena, text);
     for (char *dollar = strchr(own, '$'); dollar; dollar = strchr(dollar, '$')) {
@@ -327,8 +328,8 @@ static int step_control(struct sqlite *sqlite, enum control which)
     sqlite3_stmt **statement = &sqlite->controls[which];
     int code = SQLITE_OK;
     if (!*statement) {
-        code = sqlite3_prepare_v3(sqlite->connections[role_of(which)].db, control_texts[which], -1,
-                                  SQLITE_PREPARE_PERSISTENT, statement, NULL);
+        code = sqlite3_prepare_v3(sqlite->connections[control_role(which)].db, control_texts[which],
+                                  -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_step(*statement);
@@ -336,48 +337,53 @@ static int step_control(struct sqlite *sqlite, enum control which)
     return code;
 }
 
-static struct error *control(struct sqlite *sqlite, struct arena *arena, enum control which)
+static struct error *execute_control(struct sqlite *sqlite, struct arena *arena, enum control which)
 {
     int code = step_control(sqlite, which);
     struct error *error =
-        code == SQLITE_DONE ? NULL : failure(arena, &sqlite->connections[role_of(which)], code);
+        code == SQLITE_DONE
+            ? NULL
+            : translate_code(arena, &sqlite->connections[control_role(which)], code);
     sqlite3_reset(sqlite->controls[which]);
     return error;
 }
 
-/* The reader's part of a turn. */
-static struct error *look(struct sqlite *sqlite, struct arena *arena)
+/* Begins the reader's snapshot, if the store shares snapshots and none is open. */
+static struct error *begin_snapshot(struct sqlite *sqlite, struct arena *arena)
 {
-    bool looks = !sqlite3_get_autocommit(sqlite->connections[READER].db);
-    return sqlite->store.reads_by_turns && !looks ? control(sqlite, arena, CONTROL_LOOK) : NULL;
+    bool open = !sqlite3_get_autocommit(sqlite->connections[READER].db);
+    return sqlite->store.shares_snapshots && !open
+               ? execute_control(sqlite, arena, CONTROL_SNAPSHOT_BEGIN)
+               : NULL;
 }
 
-static void look_away(struct store *store)
+static void end_snapshot(struct store *store)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
     struct connection *reader = &sqlite->connections[READER];
     if (!reader->db || sqlite3_get_autocommit(reader->db)) {
         return;
     }
-    if (step_control(sqlite, CONTROL_LOOK_AWAY) != SQLITE_DONE) {
-        log_warning("SQLite: %s", sqlite3_errmsg(reader->db));
-        reader->suspect = true; /* it might go on seeing what is no more */
+    if (step_control(sqlite, CONTROL_SNAPSHOT_END) != SQLITE_DONE) {
+        log_warning("SQLite: cannot end the read snapshot: %s", sqlite3_errmsg(reader->db));
+        reader->suspect = true; /* later queries on it could read old data */
     }
-    sqlite3_reset(sqlite->controls[CONTROL_LOOK_AWAY]);
+    sqlite3_reset(sqlite->controls[CONTROL_SNAPSHOT_END]);
 }
 
-/* The statement that is kept for the slot, or one of its own if that is running. */
-static int take(struct store_query *query, struct run *run)
+/* Sets the statement of a run: the slot's prepared statement or, while another query uses that, a
+ * new one. */
+static int acquire_statement(struct store_query *query, struct run *run)
 {
     struct prepared *prepared = &run->connection->prepared[query->slot];
     sqlite3 *db = run->connection->db;
     if (prepared->busy) {
-        return compile(query->arena, db, query->text, 0, &run->statement);
+        return compile_statement(query->arena, db, query->text, 0, &run->statement);
     }
     int code = SQLITE_OK;
     if (!prepared->statement) {
-        code =
-            compile(query->arena, db, query->text, SQLITE_PREPARE_PERSISTENT, &prepared->statement);
+        code = compile_statement(query->arena, db, query->text, SQLITE_PREPARE_PERSISTENT,
+                                 &prepared->statement);
     }
     if (code == SQLITE_OK) {
         run->prepared = prepared;
@@ -387,25 +393,14 @@ static int take(struct store_query *query, struct run *run)
     return code;
 }
 
-static void give_back(struct run *run)
-{
-    if (run->prepared) {
-        sqlite3_reset(run->statement);
-        sqlite3_clear_bindings(run->statement);
-        run->prepared->busy = false;
-    } else {
-        sqlite3_finalize(run->statement);
-    }
-}
-
-static int bind(const struct store_query *query, sqlite3_stmt *statement)
+static int bind_cells(const struct store_query *query, sqlite3_stmt *statement)
 {
     int code = SQLITE_OK;
     for (size_t i = 0; i < query->parameter_count && code == SQLITE_OK; i++) {
         const struct cell *cell = &query->parameters[i];
         int number = (int)i + 1;
         switch (cell->type) {
-        case CELL_NULL: /* as it is without */
+        case CELL_NULL: /* the default of a parameter */
             break;
         case CELL_INTEGER:
             code = sqlite3_bind_int64(statement, number, cell->integer);
@@ -446,8 +441,8 @@ static struct error *read_row(const struct store_query *query, const struct run 
             cell->bytes = sqlite3_column_blob(run->statement, column);
             break;
         default:
-            return error_new(query->arena, ERR_INTERNAL, "column %zu is no integer: %s", i,
-                             query->text);
+            return error_new(query->arena, ERR_INTERNAL,
+                             "SQLite: column %zu has an unsupported type: %s", i, query->text);
         }
         cell->length = (size_t)sqlite3_column_bytes(run->statement, column);
         cell->bytes = cell->length ? cell->bytes : "";
@@ -455,8 +450,8 @@ static struct error *read_row(const struct store_query *query, const struct run 
     return NULL;
 }
 
-/* A copy of the current row, to be given out later. */
-static void keep_row(const struct store_query *query, struct run *run)
+/* Appends a copy of the current row to the complete result. */
+static void keep_result_row(const struct store_query *query, struct run *run)
 {
     if (run->row_count == run->row_size) {
         size_t size = run->row_size ? 2 * run->row_size : 1;
@@ -477,8 +472,8 @@ static void keep_row(const struct store_query *query, struct run *run)
     run->rows[run->row_count++] = row;
 }
 
-/* Runs a statement that changes something to its end. */
-static struct error *complete(struct store_query *query, struct run *run)
+/* Runs a statement that changes data to completion, and keeps its rows. */
+static struct error *run_to_completion(struct store_query *query, struct run *run)
 {
     sqlite3 *db = run->connection->db;
     int64_t before = sqlite3_total_changes64(db);
@@ -486,59 +481,66 @@ static struct error *complete(struct store_query *query, struct run *run)
     int code;
     while (!error && (code = sqlite3_step(run->statement)) == SQLITE_ROW) {
         error = read_row(query, run);
-        keep_row(query, run);
+        keep_result_row(query, run);
     }
     if (error || code != SQLITE_DONE) {
-        return error ? error : failure(query->arena, run->connection, code);
+        return error ? error : translate_code(query->arena, run->connection, code);
     }
     run->complete = true;
-    /* The number that SQLite gives stays as it is when a statement changes none. */
+    /* A statement that changes no row leaves sqlite3_changes64() as it was. */
     query->changes = sqlite3_total_changes64(db) > before ? sqlite3_changes64(db) : 0;
     return NULL;
 }
 
-static void end(struct store_query *query)
+static void end_sqlite_query(struct store_query *query)
 {
-    give_back(query->handle);
+    struct run *run = query->handle;
+    if (run->prepared) {
+        sqlite3_reset(run->statement);
+        sqlite3_clear_bindings(run->statement);
+        run->prepared->busy = false;
+    } else {
+        sqlite3_finalize(run->statement);
+    }
 }
 
-static struct error *begin(struct store_query *query)
+static struct error *begin_sqlite_query(struct store_query *query)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)query->store;
     enum role role = query->writing ? WRITER : READER;
-    struct error *error = connect(sqlite, query->arena, role);
+    struct error *error = ensure_connection(sqlite, query->arena, role);
     if (!error && role == READER) {
-        error = look(sqlite, query->arena);
+        error = begin_snapshot(sqlite, query->arena);
     }
     if (error) {
         return error;
     }
     struct run *run = arena_alloc(query->arena, sizeof *run);
     run->connection = &sqlite->connections[role];
-    int code = take(query, run);
+    int code = acquire_statement(query, run);
     if (code != SQLITE_OK) {
-        return failure(query->arena, run->connection, code);
+        return translate_code(query->arena, run->connection, code);
     }
     bool changes = !sqlite3_stmt_readonly(run->statement);
     if (changes && role == READER) {
-        store_slip("a change outside of store_write(): %s", query->text);
+        store_abort("statement changes data outside of store_write(): %s", query->text);
     }
     query->handle = run;
     query->column_count = (size_t)sqlite3_column_count(run->statement);
     run->row = arena_array(query->arena, query->column_count, sizeof *run->row);
-    code = bind(query, run->statement);
+    code = bind_cells(query, run->statement);
     if (code != SQLITE_OK) {
-        error = failure(query->arena, run->connection, code);
+        error = translate_code(query->arena, run->connection, code);
     } else if (changes) {
-        error = complete(query, run);
+        error = run_to_completion(query, run);
     }
     if (error) {
-        end(query);
+        end_sqlite_query(query);
     }
     return error;
 }
 
-static struct error *next(struct store_query *query)
+static struct error *fetch_sqlite_row(struct store_query *query)
 {
     struct run *run = query->handle;
     query->row = NULL;
@@ -548,13 +550,13 @@ static struct error *next(struct store_query *query)
     }
     int code = sqlite3_step(run->statement);
     if (code != SQLITE_ROW) {
-        return code == SQLITE_DONE ? NULL : failure(query->arena, run->connection, code);
+        return code == SQLITE_DONE ? NULL : translate_code(query->arena, run->connection, code);
     }
     query->row = run->row;
     return read_row(query, run);
 }
 
-static void forget(struct store *store, size_t slot)
+static void finalize_slot(struct store *store, size_t slot)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
     for (size_t i = 0; i < ROLE_COUNT; i++) {
@@ -563,141 +565,141 @@ static void forget(struct store *store, size_t slot)
     }
 }
 
-static struct error *prepare(struct store *store, struct arena *arena, size_t slot)
+static struct error *check_sqlite_statement(struct store *store, struct arena *arena, size_t slot)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
     struct connection *connection = &sqlite->connections[READER];
-    struct error *error = connect(sqlite, arena, READER);
+    struct error *error = ensure_connection(sqlite, arena, READER);
     if (error) {
         return error;
     }
     sqlite3_stmt *statement = NULL;
-    int code = compile(arena, connection->db, store_statement_text(store, slot), 0, &statement);
-    error = code == SQLITE_OK ? NULL : failure(arena, connection, code);
+    int code =
+        compile_statement(arena, connection->db, store_statement_text(store, slot), 0, &statement);
+    error = code == SQLITE_OK ? NULL : translate_code(arena, connection, code);
     sqlite3_finalize(statement);
     return error;
 }
 
-/* --- turns ----------------------------------------------------------------------------------- */
+/* --- group commit ---------------------------------------------------------------------------- */
 
-/* Another host's process, or one that shares no queue with us, may be writing too: for that SQLite
- * itself waits, as long as there is time left. */
-static struct error *begin_turn(struct sqlite *sqlite, struct arena *arena)
+/* Begins the group's transaction: waits in the queue of writers and then, for the rest of the
+ * timeout, in SQLite's busy handler for a writer that does not use the queue. */
+static struct error *begin_group(struct sqlite *sqlite, struct arena *arena)
 {
     struct store_shared *shared = sqlite->store.shared;
     int64_t deadline = clock_steady_us() + BUSY_US;
-    struct error *error = connect(sqlite, arena, WRITER);
+    struct error *error = ensure_connection(sqlite, arena, WRITER);
     if (error) {
         return error;
     }
-    /* Who empties the log has the queue, and waits until nobody reads in the log. */
-    look_away(&sqlite->store);
+    /* End the snapshot before waiting, to avoid a deadlock: a process that truncates the log heads
+     * the queue and waits until no snapshot uses the log. */
+    end_snapshot(&sqlite->store);
     if (shared && !queue_enter(shared, deadline)) {
-        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "SQLite: no turn to write within %d s",
-                         STORE_BUSY_S);
+        return error_new(arena, ERR_DATABASE_UNAVAILABLE,
+                         "SQLite: timed out after %d s of waiting for other writers", STORE_BUSY_S);
     }
     int64_t left_ms = (deadline - clock_steady_us()) / US_PER_MS;
     sqlite3_busy_timeout(sqlite->connections[WRITER].db, left_ms > 1 ? (int)left_ms : 1);
-    error = control(sqlite, arena, CONTROL_BEGIN);
+    error = execute_control(sqlite, arena, CONTROL_BEGIN);
     if (error && shared) {
         queue_leave(shared);
     }
-    sqlite->turn = !error;
+    sqlite->group_open = !error;
     sqlite->broken[0] = '\0';
     return error;
 }
 
-/* Nothing of this turn can be committed any more. */
-static void break_turn(struct sqlite *sqlite, const struct error *error)
-{
-    const char *cause = error && error->cause ? error->cause : "SQLite ended the transaction";
-    snprintf(sqlite->broken, sizeof sqlite->broken, "%s", cause);
-    log_error("store: a turn is lost: %s", sqlite->broken);
-}
-
-/* Ends the savepoint of one write. Some errors, such as a full disk, make SQLite roll back all of
- * the transaction: then there is none to go back in, and the turn is broken. */
-static struct error *end_write(struct sqlite *sqlite, struct arena *arena, struct error *error)
+/* Releases the savepoint of one write; after an `error`, rolls back to it first. Some errors, such
+ * as a full disk, make SQLite roll back the whole transaction, savepoint included: then no write of
+ * the group can be committed. */
+static struct error *end_savepoint(struct sqlite *sqlite, struct arena *arena, struct error *error)
 {
     bool open = !sqlite3_get_autocommit(sqlite->connections[WRITER].db);
     struct error *ending = NULL;
     if (open && error) {
-        ending = control(sqlite, arena, CONTROL_UNDO);
+        ending = execute_control(sqlite, arena, CONTROL_ROLLBACK_TO);
     }
     if (open && !ending) {
-        ending = control(sqlite, arena, CONTROL_RELEASE);
+        ending = execute_control(sqlite, arena, CONTROL_RELEASE);
     }
     if (!open || ending) {
-        break_turn(sqlite, ending ? ending : error);
+        const struct error *reason = ending ? ending : error;
+        snprintf(sqlite->broken, sizeof sqlite->broken, "%s",
+                 reason && reason->cause ? reason->cause : "SQLite rolled the transaction back");
+        log_error("SQLite: group commit failed: all its writes were rolled back: %s",
+                  sqlite->broken);
         ending = error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", sqlite->broken);
     }
     return error ? error : ending;
 }
 
-static struct error *write_in_turn(struct store *store, struct arena *arena, store_work *work,
-                                   void *context, enum write_kind kind)
+static struct error *write_in_group(struct store *store, struct arena *arena, store_work *work,
+                                    void *context, enum write_kind kind)
 {
-    (void)kind; /* whoever writes is alone, and nothing limits the time of a statement */
+    (void)kind; /* SQLite has one writer at a time and no statement timeout */
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
-    struct error *error = sqlite->turn ? NULL : begin_turn(sqlite, arena);
+    struct error *error = sqlite->group_open ? NULL : begin_group(sqlite, arena);
     if (!error && *sqlite->broken) {
         error = error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", sqlite->broken);
     }
     if (!error) {
-        error = control(sqlite, arena, CONTROL_SAVE);
+        error = execute_control(sqlite, arena, CONTROL_SAVEPOINT);
     }
-    return error ? error : end_write(sqlite, arena, store_run(store, arena, work, context));
+    return error ? error
+                 : end_savepoint(sqlite, arena, store_run_work(store, arena, work, context));
 }
 
-static bool turn_open(const struct store *store)
+static bool is_group_open(const struct store *store)
 {
-    return ((const struct sqlite *)(const void *)store)->turn;
+    return ((const struct sqlite *)(const void *)store)->group_open;
 }
 
-static struct error *turn_end(struct store *store, struct arena *arena)
+static struct error *commit_group_transaction(struct store *store, struct arena *arena)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
-    look_away(store);
-    if (!sqlite->turn) {
+    end_snapshot(store);
+    if (!sqlite->group_open) {
         return NULL;
     }
     struct error *error = *sqlite->broken
                               ? error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", sqlite->broken)
                               : store_run_deferred(store, arena);
     if (!error) {
-        error = control(sqlite, arena, CONTROL_COMMIT);
+        error = execute_control(sqlite, arena, CONTROL_COMMIT);
     }
     store->deferred_count = 0;
     if (!sqlite3_get_autocommit(sqlite->connections[WRITER].db)) {
-        (void)control(sqlite, arena, CONTROL_ROLLBACK);
+        (void)execute_control(sqlite, arena, CONTROL_ROLLBACK);
     }
-    sqlite->turn = false;
+    sqlite->group_open = false;
     if (store->shared) {
         queue_leave(store->shared);
     }
     return error;
 }
 
-static struct error *script(struct store *store, struct arena *arena, const char *text)
+static struct error *run_sqlite_script(struct store *store, struct arena *arena, const char *text)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
     struct connection *writer = &sqlite->connections[WRITER];
     int code = sqlite3_exec(writer->db, text, NULL, NULL, NULL);
-    return code == SQLITE_OK ? NULL : failure(arena, writer, code);
+    return code == SQLITE_OK ? NULL : translate_code(arena, writer, code);
 }
 
-/* --- the log --------------------------------------------------------------------------------- */
+/* --- checkpoints ----------------------------------------------------------------------------- */
 
-/* Empties a log that has grown long, which only works while nobody writes or reads in it. */
+/* Truncates the log, which SQLite can do only while no process writes or has a snapshot in it. */
 static int truncate_log(struct sqlite *sqlite)
 {
     struct store_shared *shared = sqlite->store.shared;
     sqlite3 *db = sqlite->connections[WRITER].db;
-    int64_t deadline = clock_steady_us() + LONG_LOG_PATIENCE_US;
+    int64_t deadline = clock_steady_us() + TRUNCATE_TIMEOUT_US;
     if (shared && !queue_enter(shared, deadline)) {
         return SQLITE_BUSY;
     }
-    sqlite3_busy_timeout(db, LONG_LOG_PATIENCE_MS);
+    sqlite3_busy_timeout(db, TRUNCATE_TIMEOUT_MS);
     int code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (shared) {
         queue_leave(shared);
@@ -705,18 +707,11 @@ static int truncate_log(struct sqlite *sqlite)
     return code;
 }
 
-static void note_size(const struct connection *writer)
-{
-    struct stat facts;
-    const char *file = sqlite3_filename_wal(sqlite3_db_filename(writer->db, "main"));
-    metrics_set(METRIC_DATABASE_LOG, 0, stat(file, &facts) == 0 ? facts.st_size : 0);
-}
-
-static struct error *checkpoint(struct store *store, struct arena *arena)
+static struct error *checkpoint_log(struct store *store, struct arena *arena)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
     struct connection *writer = &sqlite->connections[WRITER];
-    struct error *error = connect(sqlite, arena, WRITER);
+    struct error *error = ensure_connection(sqlite, arena, WRITER);
     if (error) {
         return error;
     }
@@ -725,24 +720,26 @@ static struct error *checkpoint(struct store *store, struct arena *arena)
     if (code == SQLITE_OK && pages > LONG_LOG_PAGES) {
         code = truncate_log(sqlite);
     }
-    note_size(writer);
-    /* Busy: somebody reads or writes; there will be another time. */
+    struct stat log;
+    const char *file = sqlite3_filename_wal(sqlite3_db_filename(writer->db, "main"));
+    metrics_set(METRIC_DATABASE_LOG, 0, stat(file, &log) == 0 ? log.st_size : 0);
+    /* SQLITE_BUSY is no failure: another process reads or writes, and the next call tries again. */
     bool good = code == SQLITE_OK || (code & PRIMARY_CODE) == SQLITE_BUSY;
-    return good ? NULL : failure(arena, writer, code);
+    return good ? NULL : translate_code(arena, writer, code);
 }
 
-const struct engine sqlite_engine = {
-    .open = open_store,
-    .close = close_store,
-    .prepare = prepare,
-    .begin = begin,
-    .next = next,
-    .end = end,
-    .forget = forget,
-    .write = write_in_turn,
-    .script = script,
-    .turn_open = turn_open,
-    .turn_end = turn_end,
-    .checkpoint = checkpoint,
-    .rest = look_away,
+const struct engine store_engine_sqlite = {
+    .open = open_sqlite,
+    .close = close_sqlite,
+    .prepare = check_sqlite_statement,
+    .begin = begin_sqlite_query,
+    .next = fetch_sqlite_row,
+    .end = end_sqlite_query,
+    .finalize = finalize_slot,
+    .write = write_in_group,
+    .script = run_sqlite_script,
+    .group_open = is_group_open,
+    .group_commit = commit_group_transaction,
+    .checkpoint = checkpoint_log,
+    .snapshot_end = end_snapshot,
 };

@@ -1,4 +1,4 @@
-/* The file of SQLite's database: where it is, and that nobody else can read it. */
+/* SQLite file: the path of the database file, and its creation with restricted permissions. */
 #include "store/sqlite_file.h"
 
 #include "base/arena.h"
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file of an URL sqlite:///relative or sqlite:////absolute; empty if it names none. */
+/* Returns the path in a URL sqlite:///relative or sqlite:////absolute; empty if there is none. */
 static const char *url_path(const char *url)
 {
     static const char scheme[] = "sqlite:///";
@@ -25,7 +25,7 @@ static const char *url_path(const char *url)
     return end && path[end - 1] != '/' && !strpbrk(path, "?#") ? path : "";
 }
 
-bool sqlite_check(const struct config *config, struct buffer *faults)
+bool sqlite_file_check(const struct config *config, struct buffer *faults)
 {
     const char *path = url_path(config->database_url);
     struct stat facts;
@@ -35,7 +35,7 @@ bool sqlite_check(const struct config *config, struct buffer *faults)
     }
     if (*path == '/' && stat(path, &facts) == 0 &&
         (!S_ISREG(facts.st_mode) || access(path, R_OK | W_OK) < 0)) {
-        buffer_add_string(faults, "DATABASE_URL: not a file that can be written\n");
+        buffer_add_string(faults, "DATABASE_URL: not a writable file\n");
         return false;
     }
     return true;
@@ -46,23 +46,23 @@ const char *store_database_file(const struct config *config, struct arena *arena
     if (!*url_path(config->database_url)) {
         return NULL;
     }
-    char *path = sqlite_path(config);
+    char *path = sqlite_file_path(config);
     const char *copy = arena_string(arena, path);
     free(path);
     return copy;
 }
 
-char *sqlite_path(const struct config *config)
+char *sqlite_file_path(const struct config *config)
 {
     const char *path = url_path(config->database_url);
     const char *folder = *path == '/' ? "" : config->state_dir;
     size_t size = strlen(folder) + sizeof "/" + strlen(path);
-    char *whole = must_alloc(size);
+    char *whole = base_alloc(size);
     snprintf(whole, size, "%s%s%s", folder, *folder ? "/" : "", path);
     return whole;
 }
 
-struct error *sqlite_make_file(struct arena *arena, const char *file)
+struct error *sqlite_file_create(struct arena *arena, const char *file)
 {
     char *path = arena_string(arena, file);
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -72,8 +72,8 @@ struct error *sqlite_make_file(struct arena *arena, const char *file)
         }
         *slash = '/';
     }
-    /* One that is there is not even opened: closing it would drop SQLite's locks of this process.
-     */
+    /* O_EXCL: an existing file must not be opened here, because closing it would release the locks
+     * that SQLite holds in this process. */
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (fd < 0 && errno != EEXIST) {
         return error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s: %s", path, strerror(errno));

@@ -1,4 +1,4 @@
-/* SQLite file: the path and the permissions of the database. */
+/* SQLite file: the path and the permissions of the database file. */
 #ifndef STORE_SQLITE_FILE_H
 #define STORE_SQLITE_FILE_H
 
@@ -10,14 +10,15 @@ struct arena;
 struct buffer;
 struct config;
 
-/* Adds a line to `faults` for each fault of DATABASE_URL. False if there is any. */
-bool sqlite_check(const struct config *config, struct buffer *faults);
+/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is one. */
+bool sqlite_file_check(const struct config *config, struct buffer *faults);
 
-/* The path of DATABASE_URL's file, below STATE_DIR if it is relative. The caller frees it. */
-char *sqlite_path(const struct config *config) __attribute__((returns_nonnull));
+/* Returns the path of the file of DATABASE_URL; a relative one is below STATE_DIR. The caller
+ * frees it. */
+char *sqlite_file_path(const struct config *config) __attribute__((returns_nonnull));
 
-/* Makes the file, and the folders above it, unless it is there: readable by us alone. SQLite gives
- * the files beside it the same permissions. */
-struct error *sqlite_make_file(struct arena *arena, const char *file) MUST_CHECK;
+/* Creates the file and its parent directories if they do not exist, accessible to this user only.
+ * SQLite gives its -wal and -shm files the same permissions. */
+struct error *sqlite_file_create(struct arena *arena, const char *file) MUST_CHECK;
 
 #endif

@@ -1,4 +1,4 @@
-/* SQLSTATE: the error codes of PostgreSQL. */
+/* SQLSTATE: classifies the error codes of PostgreSQL. */
 #ifndef STORE_SQLSTATE_H
 #define STORE_SQLSTATE_H
 
@@ -7,18 +7,18 @@
 #include <stdbool.h>
 
 /* The effect of a failed call on the connection or the transaction. */
-enum mishap {
-    MISHAP_NONE,
-    MISHAP_COLLISION, /* with another transaction: it may work if it is repeated */
-    MISHAP_LOST,      /* the connection ended; a new one may work at once */
-    MISHAP_SILENT,    /* the server did not answer in time */
+enum db_failure {
+    DB_FAILURE_NONE,
+    DB_FAILURE_CONFLICT, /* a conflict with another transaction: repeating this one may succeed */
+    DB_FAILURE_DISCONNECTED, /* the connection was lost: a new one may work at once */
+    DB_FAILURE_TIMEOUT,      /* the server did not answer before the timeout */
 };
 
 /* Classify the SQLSTATE of a failed statement (PostgreSQL, Appendix A). */
-enum mishap sqlstate_mishap(const char *state);
+enum db_failure sqlstate_failure(const char *state);
 enum error_id sqlstate_error(const char *state);
 
-/* True if the message of such an error shows values, which may be secret. */
+/* True if the server's message for this error contains values, which may be secret. */
 bool sqlstate_shows_values(const char *state);
 
 #endif

@@ -1,4 +1,5 @@
-/* Store: chooses the engine by DATABASE_URL. Queries are in query.c, writes in write.c. */
+/* Store: creates a store with the engine that DATABASE_URL names. Queries are in query.c, writes in
+ * write.c. */
 #include "store/store.h"
 
 #include "base/config.h"
@@ -17,13 +18,14 @@ static bool is_sqlite(const struct config *config)
 
 bool store_check(const struct config *config, struct buffer *faults)
 {
-    return is_sqlite(config) ? sqlite_check(config, faults) : postgres_check(config, faults);
+    return is_sqlite(config) ? sqlite_file_check(config, faults) : postgres_check(config, faults);
 }
 
 struct store *store_new(const struct config *config, struct store_shared *shared)
 {
     enum engine_id id = is_sqlite(config) ? ENGINE_SQLITE : ENGINE_POSTGRES;
-    const struct engine *engine = id == ENGINE_SQLITE ? &sqlite_engine : &postgres_engine;
+    const struct engine *engine =
+        id == ENGINE_SQLITE ? &store_engine_sqlite : &store_engine_postgres;
     struct store *store = engine->open(config, shared);
     store->engine = engine;
     store->id = id;

@@ -1,7 +1,6 @@
 /*
- * Watch: what the housekeeper does about the database. It asks whether it answers, and notes that in
- * memory that all processes share, so that nobody else has to ask only to know; and it keeps
- * SQLite's log short.
+ * Watch: the housekeeper's job for the database. It checks the database, stores the result in
+ * shared memory, so that no other process needs a check of its own, and keeps SQLite's log short.
  */
 #include "store/watch.h"
 
@@ -14,25 +13,13 @@
 
 enum { INTERVAL_US = US_PER_S };
 
-/* A question that reads the database itself, whatever is in it. */
-static struct error *ask(struct store *store, struct arena *arena)
-{
-    return store_execute(store_query(store, arena, SQL_SCHEMA_MIGRATIONS_EXIST));
-}
-
-static void note(struct store_shared *shared, int64_t latency_us)
-{
-    atomic_store(&shared->health.latency_us, latency_us);
-    atomic_store(&shared->health.checked_ms, clock_wall_ms());
-    atomic_store(&shared->health.state, latency_us < 0 ? STORE_DOWN : STORE_UP);
-}
-
-static void log_change(bool *logged, const struct error *error, const char *what)
+/* Logs the first failure and the recovery, not every attempt. */
+static void log_store_change(bool *logged, const struct error *error, const char *object)
 {
     if (error && !*logged) {
-        log_error("%s: %s", what, error->cause);
+        log_error("%s: %s", object, error->cause);
     } else if (!error && *logged) {
-        log_info("%s: it works again", what);
+        log_info("%s: works again", object);
     }
     *logged = error;
 }
@@ -41,12 +28,16 @@ int64_t store_watch(struct store *store)
 {
     struct arena *arena = arena_new();
     int64_t began = clock_steady_us();
-    struct error *error = ask(store, arena);
-    note(store->shared, error ? -1 : clock_steady_us() - began);
-    log_change(&store->down_logged, error, "database");
+    struct store_shared *shared = store->shared;
+    /* This statement reads the database file, and works on every version of the schema. */
+    struct error *error = store_execute(store_query(store, arena, SQL_SCHEMA_MIGRATIONS_EXIST));
+    atomic_store(&shared->health.latency_us, error ? -1 : clock_steady_us() - began);
+    atomic_store(&shared->health.checked_ms, clock_wall_ms());
+    atomic_store(&shared->health.state, error ? STORE_DOWN : STORE_UP);
+    log_store_change(&store->down_logged, error, "database");
     if (!error) {
         error = store_checkpoint(store, arena);
-        log_change(&store->checkpoint_logged, error, "checkpoint of the database");
+        log_store_change(&store->checkpoint_logged, error, "database checkpoint");
     }
     arena_free(&arena);
     return clock_steady_us() + INTERVAL_US;

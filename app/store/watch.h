@@ -1,4 +1,4 @@
-/* Watch: checkpoints and the health of the database, for the housekeeper. */
+/* Watch: the housekeeper's health checks of the database and SQLite's checkpoints. */
 #ifndef STORE_WATCH_H
 #define STORE_WATCH_H
 
@@ -9,25 +9,25 @@
 struct arena;
 struct store;
 
-/* Moves what was committed from SQLite's log into its file, so that the log stays short. Never in
- * the way of readers, and of writers only when the log has grown long. To be called every second by
- * one process of the host; does nothing on PostgreSQL. */
+/* Moves committed pages from SQLite's write-ahead log into the database file, so that the log
+ * stays short. Never blocks readers; blocks writers only if the log has grown long. One process of
+ * the host calls this every second. A no-op on PostgreSQL. */
 struct error *store_checkpoint(struct store *store, struct arena *arena) MUST_CHECK;
 
-/* Asks the database whether it answers, for store_health() of all processes, and checkpoints; the
- * log gets every change. Takes as long as a query may. Returns when to be called again, of the
- * steady clock. For a store that has somebody to share with. */
+/* Runs a query to check the database, stores the result for store_health() of all processes, and
+ * does a checkpoint. Logs when the result changes. Takes as long as a query may take. Returns the
+ * time of the steady clock at which to call it again. The store must have shared memory. */
 int64_t store_watch(struct store *store);
 
 enum store_state {
-    STORE_UNKNOWN, /* not asked yet */
+    STORE_UNKNOWN, /* not checked yet */
     STORE_DOWN,
     STORE_UP,
 };
 
 struct store_health {
     enum store_state state;
-    int64_t latency_us; /* of the last answer; -1: there was none */
+    int64_t latency_us; /* duration of the last check; -1: it failed, or there was none */
     int64_t checked_ms; /* wall clock; 0: never */
 };
 

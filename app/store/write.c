@@ -1,20 +1,21 @@
-/* Write: transactions, what is deferred to their ends, and group commits, on either engine. */
+/* Write: transactions, deferred statements and the group commit; the code that both engines share.
+ */
 #include "store/write.h"
 
 #include "base/clock.h"
 #include "base/spent.h"
 #include "store/compiled.h"
 #include "store/engine.h"
+#include "store/group.h"
 #include "store/query.h"
 #include "store/store.h"
-#include "store/turn.h"
 #include "store/watch.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Adds the duration of a transaction or a commit since `began` to the metrics. */
-static void count_since(const char *operation, int64_t began)
+static void count_duration_since(const char *operation, int64_t began)
 {
     int64_t us = clock_steady_us() - began;
     spent_add(SPENT_DATABASE, us);
@@ -23,7 +24,8 @@ static void count_since(const char *operation, int64_t began)
 
 /* --- changes --------------------------------------------------------------------------------- */
 
-struct error *store_run(struct store *store, struct arena *arena, store_work *work, void *context)
+struct error *store_run_work(struct store *store, struct arena *arena, store_work *work,
+                             void *context)
 {
     store->writing = true;
     store->write_arena = arena;
@@ -45,38 +47,38 @@ static struct error *group_error(const struct store *store, struct arena *arena)
     return error_new(arena, store->group.id, "%s", store->group.cause);
 }
 
-static struct error *write_kind(struct store *store, struct arena *arena, store_work *work,
-                                void *context, enum write_kind kind)
+static struct error *run_write(struct store *store, struct arena *arena, store_work *work,
+                               void *context, enum write_kind kind)
 {
     if (store->writing) {
-        store_slip("store_write() inside of store_write()");
+        store_abort("store_write() called inside store_write()");
     }
     if (store->group.failed) {
         return group_error(store, arena);
     }
-    store->transactions += !store_turn_open(store);
+    store->transactions += !store_group_open(store);
     store->wrote = true;
     int64_t began = clock_steady_us();
     struct error *error = store->engine->write(store, arena, work, context, kind);
-    count_since("write", began);
+    count_duration_since("write", began);
     return error;
 }
 
 struct error *store_write(struct store *store, struct arena *arena, store_work *work, void *context)
 {
-    return write_kind(store, arena, work, context, WRITE_ORDINARY);
+    return run_write(store, arena, work, context, WRITE_ORDINARY);
 }
 
 struct error *store_write_unserialized(struct store *store, struct arena *arena, store_work *work,
                                        void *context)
 {
-    return write_kind(store, arena, work, context, WRITE_UNSERIALIZED);
+    return run_write(store, arena, work, context, WRITE_UNSERIALIZED);
 }
 
 struct error *store_write_schema(struct store *store, struct arena *arena, store_work *work,
                                  void *context)
 {
-    return write_kind(store, arena, work, context, WRITE_SCHEMA);
+    return run_write(store, arena, work, context, WRITE_SCHEMA);
 }
 
 struct error *store_script(struct store *store, struct arena *arena, const char *text)
@@ -87,7 +89,7 @@ struct error *store_script(struct store *store, struct arena *arena, const char 
 
 void store_defer(struct store *store, enum sql_statement statement)
 {
-    if (!sql_statements[statement].text[store->id]) {
+    if (!store_statements[statement].text[store->id]) {
         return;
     }
     for (size_t i = 0; i < store->deferred_count; i++) {
@@ -95,8 +97,8 @@ void store_defer(struct store *store, enum sql_statement statement)
             return;
         }
     }
-    if (store->deferred_count == DEFERRED_MAX || !store->engine->turn_end) {
-        store_slip("%s cannot be deferred", sql_statements[statement].name);
+    if (store->deferred_count == DEFERRED_MAX || !store->engine->group_commit) {
+        store_abort("cannot defer %s", store_statements[statement].name);
     }
     store->deferred[store->deferred_count++] = statement;
 }
@@ -112,39 +114,39 @@ static struct error *run_deferred(struct store *store, void *context)
 
 struct error *store_run_deferred(struct store *store, struct arena *arena)
 {
-    struct error *error = store_run(store, arena, run_deferred, arena);
+    struct error *error = store_run_work(store, arena, run_deferred, arena);
     store->deferred_count = 0;
     return error;
 }
 
-void store_read_by_turns(struct store *store)
+void store_share_snapshots(struct store *store)
 {
-    store->reads_by_turns = true;
+    store->shares_snapshots = true;
 }
 
-void store_rest(struct store *store)
+void store_snapshot_end(struct store *store)
 {
-    if (store->engine->rest) {
-        store->engine->rest(store);
+    if (store->engine->snapshot_end) {
+        store->engine->snapshot_end(store);
     }
 }
 
-bool store_turn_open(const struct store *store)
+bool store_group_open(const struct store *store)
 {
-    return store->engine->turn_open && store->engine->turn_open(store);
+    return store->engine->group_open && store->engine->group_open(store);
 }
 
 /* --- group commit ---------------------------------------------------------------------------- */
 
-uint64_t store_hold(struct store *store)
+uint64_t store_pending_transaction(struct store *store)
 {
-    bool waits = store->wrote && store_turn_open(store);
+    bool waits = store->wrote && store_group_open(store);
     store->wrote = false;
     store->group.waits = store->group.waits || waits;
     return waits ? store->transactions : 0;
 }
 
-/* Records the result of a commit for the requests of the group. */
+/* Records the result of a commit for the requests whose replies are held. */
 static void settle_group(struct store *store, const struct error *error)
 {
     struct held_group *group = &store->group;
@@ -156,16 +158,16 @@ static void settle_group(struct store *store, const struct error *error)
     }
 }
 
-struct error *store_turn_end(struct store *store, struct arena *arena)
+struct error *store_group_commit(struct store *store, struct arena *arena)
 {
-    if (!store->engine->turn_end) {
+    if (!store->engine->group_commit) {
         return NULL;
     }
-    bool open = store_turn_open(store);
+    bool open = store_group_open(store);
     int64_t began = open ? clock_steady_us() : 0;
-    struct error *error = store->engine->turn_end(store, arena);
+    struct error *error = store->engine->group_commit(store, arena);
     if (open) {
-        count_since("commit", began);
+        count_duration_since("commit", began);
         settle_group(store, error);
     }
     return !error && store->group.failed ? group_error(store, arena) : error;
@@ -173,7 +175,7 @@ struct error *store_turn_end(struct store *store, struct arena *arena)
 
 struct error *store_group_end(struct store *store, struct arena *arena, uint64_t *lost_r)
 {
-    struct error *error = store_turn_end(store, arena);
+    struct error *error = store_group_commit(store, arena);
     *lost_r = error ? store->transactions : 0;
     store->group.failed = false;
     return error;

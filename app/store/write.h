@@ -1,4 +1,4 @@
-/* Write: transactions, for the engines and for migrations. */
+/* Write: transactions, for the engines and for migrations. Private to store/. */
 #ifndef STORE_WRITE_H
 #define STORE_WRITE_H
 
@@ -7,16 +7,19 @@
 
 struct arena;
 
-/* Runs `work` between the engine's begin and commit. NULL: all that it did succeeded. */
-struct error *store_run(struct store *store, struct arena *arena, store_work *work, void *context);
+/* Runs `work` inside the transaction that the engine has begun. Returns the error of `work`, or
+ * else of the first query in it that failed. */
+struct error *store_run_work(struct store *store, struct arena *arena, store_work *work,
+                             void *context);
 
-/* Executes what was deferred, in the order in which it was, and forgets it. */
+/* Executes the deferred statements in order, and empties their list. */
 struct error *store_run_deferred(struct store *store, struct arena *arena) MUST_CHECK;
 
-/* store_write() for migrations. */
+/* Like store_write(), for migrations. */
 struct error *store_write_schema(struct store *store, struct arena *arena, store_work *work,
                                  void *context) MUST_CHECK;
 
+/* Executes statements that are separated by semicolons, inside store_write_schema(). */
 struct error *store_script(struct store *store, struct arena *arena, const char *text) MUST_CHECK;
 
 #endif

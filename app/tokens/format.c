@@ -11,12 +11,12 @@
 
 enum {
     NUMBER_DIGITS = 6,
-    SECRET_DIGITS = 22, /* of base 62: RFC 6749 10.10 asks for 128 bits */
+    SECRET_DIGITS = 22, /* base-62 digits: RFC 6749 10.10 requires at least 128 bits */
     TOKEN_LENGTH = NUMBER_DIGITS + 1 + SECRET_DIGITS,
     NUMBER_END = 1000 * 1000,
     BASE62 = 62,
-    NUMBER_SIZE = 3,  /* bytes that hold the number */
-    DIGEST_KEPT = 16, /* bytes of the digest: RFC 2104 5 */
+    NUMBER_SIZE = 3,  /* stored bytes of the number */
+    DIGEST_KEPT = 16, /* stored bytes of the digest: RFC 2104 5 allows truncating it to half */
 };
 
 const char *tokens_format_generate(struct arena *arena, int64_t now_ms)
@@ -32,25 +32,23 @@ const char *tokens_format_generate(struct arena *arena, int64_t now_ms)
     return token;
 }
 
-static bool is_digit(char c, bool letters_too)
-{
-    return (c >= '0' && c <= '9') ||
-           (letters_too && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')));
-}
-
 bool tokens_format_matches(const char *text)
 {
-    size_t at = 0;
-    while (at < TOKEN_LENGTH &&
-           (at == NUMBER_DIGITS ? text[at] == ':' : is_digit(text[at], at > NUMBER_DIGITS))) {
-        at++;
+    for (size_t at = 0; at < TOKEN_LENGTH; at++) {
+        char c = text[at];
+        bool digit = c >= '0' && c <= '9';
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        bool fits = at == NUMBER_DIGITS ? c == ':' : digit || (letter && at > NUMBER_DIGITS);
+        if (!fits) {
+            return false;
+        }
     }
-    return at == TOKEN_LENGTH && !text[at];
+    return !text[TOKEN_LENGTH];
 }
 
-/* The number comes first, so that tokens that are issued at one time are adjacent in the index.
- * Without it, each token would change a different page of the index, and a commit would write all of
- * these pages. */
+/* The number comes first, so that tokens that are issued at the same time are adjacent in the
+ * index. Without it, each token would change a different page of the index, and a commit would
+ * write all of these pages. */
 void tokens_format_bind_digest(struct store_query *query, struct arena *arena, const char *key,
                                const char *token)
 {
@@ -60,6 +58,6 @@ void tokens_format_bind_digest(struct store_query *query, struct arena *arena, c
     for (size_t at = NUMBER_SIZE; at--; number >>= BYTE_BITS) {
         kept[at] = (unsigned char)number;
     }
-    memcpy(kept + NUMBER_SIZE, digest_keyed(arena, key, token, strlen(token)), DIGEST_KEPT);
+    memcpy(kept + NUMBER_SIZE, digest_hmac(arena, key, token, strlen(token)), DIGEST_KEPT);
     store_bind_bytes(query, kept, NUMBER_SIZE + DIGEST_KEPT);
 }

@@ -1,10 +1,11 @@
 /*
- * The format of tokens, and the digest by which the database knows them.
+ * Token format: the text of a token, and the digest under which the database stores it.
  *
- * A token is six digits, a colon and 22 digits of base 62. The latter are 131 random bits. The six
- * digits are the time of issue in milliseconds, modulo a million: they order the index, and are easy
- * to read out. The database has these digits and the first 128 bits of the token's HMAC-SHA256, so
- * that a reader of the database cannot produce a valid token.
+ * A token consists of six decimal digits, a colon and 22 base-62 digits. The base-62 digits are 131
+ * random bits. The decimal digits are the time of issue in milliseconds, modulo a million: they
+ * order the index, and are easy to read aloud. The database stores the decimal digits and the first
+ * 128 bits of the token's HMAC-SHA256, so that an attacker who reads the database cannot produce a
+ * valid token.
  */
 #ifndef TOKENS_FORMAT_H
 #define TOKENS_FORMAT_H
@@ -20,7 +21,7 @@ struct arena;
 const char *tokens_format_generate(struct arena *arena, int64_t now_ms)
     __attribute__((returns_nonnull));
 
-/* True if the text has the format of a token. Any other text is no token, without a look-up. */
+/* True if the text has the format of a token. Any other text can be rejected without a query. */
 bool tokens_format_matches(const char *text);
 
 /* Binds the digest of a token, under the key of the service, to the next parameter. */

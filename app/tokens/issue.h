@@ -1,4 +1,4 @@
-/* Issues tokens. */
+/* Issue: creates tokens. */
 #ifndef TOKENS_ISSUE_H
 #define TOKENS_ISSUE_H
 
@@ -15,7 +15,7 @@ struct tokens_terms {
     int64_t now_ms, expires_ms;
 };
 
-/* Issues a new token within the group commit. `key` is the key of the service. */
+/* Issues a new token; the write belongs to the current group commit. `key` is the service's key. */
 struct error *tokens_issue(struct store *store, struct arena *arena, const char *key,
                            const struct tokens_terms *terms, const char **token_r) MUST_CHECK;
 

@@ -9,11 +9,11 @@
 
 enum {
     COUNT_BITS = 32,
-    BUCKETS = TOKEN_QUOTA_HOURS + 1, /* one to spare: TOKEN_QUOTA_HOURS has the partial hour */
+    BUCKETS = TOKEN_QUOTA_HOURS + 1, /* TOKEN_QUOTA_HOURS includes the current hour; one spare */
 };
 
-/* The high half is an hour since the epoch, the low half a count, so that one compare-and-swap
- * replaces both: a process may be killed between any two steps. */
+/* The upper half is an hour since the epoch, the lower half the count of that hour. One
+ * compare-and-swap changes both, because a process may be killed between any two steps. */
 typedef _Atomic uint64_t bucket;
 
 static bucket own_buckets[BUCKETS];
@@ -24,25 +24,20 @@ void tokens_quota_share(void)
     buckets = shared_alloc(sizeof own_buckets);
 }
 
-static int64_t hour_of(uint64_t value)
+static int64_t bucket_hour(uint64_t value)
 {
     return (int64_t)(value >> COUNT_BITS);
 }
 
-static int64_t count_of(uint64_t value)
-{
-    return (int64_t)(value & UINT32_MAX);
-}
-
-/* Buckets of hours that are over count no more; neither do those beyond the longest lifetime, which
- * a clock that was wrong has left. */
+/* Returns the number of live tokens. Ignores buckets of past hours, and buckets beyond the longest
+ * lifetime, which were filled while the clock was ahead. */
 static int64_t count_live(int64_t hour)
 {
     int64_t count = 0;
     for (size_t i = 0; i < BUCKETS; i++) {
         uint64_t value = atomic_load_explicit(&buckets[i], memory_order_relaxed);
-        bool live = hour_of(value) >= hour && hour_of(value) < hour + BUCKETS;
-        count += live ? count_of(value) : 0;
+        bool live = bucket_hour(value) >= hour && bucket_hour(value) < hour + BUCKETS;
+        count += live ? (int64_t)(value & UINT32_MAX) : 0;
     }
     return count;
 }
@@ -56,7 +51,7 @@ bool tokens_quota_take(int64_t quota, int64_t now_ms, int64_t expires_ms)
     bucket *own = &buckets[hour % BUCKETS];
     uint64_t value = atomic_load(own), next;
     do {
-        next = hour_of(value) == hour ? value + 1 : ((uint64_t)hour << COUNT_BITS) + 1;
+        next = bucket_hour(value) == hour ? value + 1 : ((uint64_t)hour << COUNT_BITS) + 1;
     } while (!atomic_compare_exchange_weak(own, &value, next));
     return true;
 }

@@ -6,8 +6,8 @@
 struct deletion {
     struct arena *arena;
     enum sql_statement statement;
-    const char *key, *token; /* NULL: by its id */
-    int64_t id, deleted_id;  /* 0: not found */
+    const char *key, *token; /* token: NULL if `id` selects the row */
+    int64_t id, deleted_id;  /* deleted_id: 0 if the token was not found */
 };
 
 static struct error *delete_row(struct store *store, void *context)

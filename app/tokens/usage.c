@@ -1,11 +1,11 @@
 /*
  * See usage.h.
  *
- * A counter is one word, the id above and the count below, so that both change at once: a process that
- * takes a counter takes its whole count, and a killed process leaves no counter half changed. An id
- * has few possible slots, the first of them by its value. Ids are assigned in order, so tokens that
- * were issued in a row have adjacent slots, and a batch, written in the order of the slots, changes
- * few pages.
+ * A counter is one word, with the token's id in the upper bits and the count in the lower ones, so
+ * that both change atomically: a process that takes a counter gets its whole count, and a killed
+ * process leaves no counter half changed. Each id can use only a few slots; its value determines
+ * the first one. Ids are assigned in order, so tokens issued in a row have adjacent slots, and a
+ * batch, which is written in the order of the slots, changes few database pages.
  */
 #include "tokens/usage.h"
 
@@ -18,13 +18,13 @@
 #include <stdatomic.h>
 
 enum {
-    SLOTS = 1 << 18, /* words: 2 MiB, there from the first use on */
-    TRIES = 8,       /* slots of one id, */
-    STRIDE = 30011,  /* so far apart */
+    SLOTS = 1 << 18, /* words: 2 MiB, allocated by the kernel on first use */
+    TRIES = 8,       /* number of slots that an id can use */
+    STRIDE = 30011,  /* distance between these slots */
     COUNT_BITS = 24,
-    BATCH = 500, /* tokens */
-    PAUSE_US = 50 * US_PER_MS,
-    REST_US = US_PER_S,
+    BATCH = 500,               /* tokens */
+    PAUSE_US = 50 * US_PER_MS, /* between two batches of a pass */
+    INTERVAL_US = US_PER_S,    /* between two passes */
 };
 
 static const uint64_t count_max = (UINT64_C(1) << COUNT_BITS) - 1;
@@ -43,36 +43,37 @@ void tokens_usage_share(void)
     uses = shared_alloc(sizeof *uses);
 }
 
-static uint64_t pack(int64_t id, uint64_t count)
+static uint64_t pack_counter(int64_t id, uint64_t count)
 {
     return (uint64_t)id << COUNT_BITS | count;
 }
 
-static int64_t id_of(uint64_t word)
+static int64_t counter_id(uint64_t word)
 {
     return (int64_t)(word >> COUNT_BITS);
 }
 
-/* False if the slot is in use for another token, or its count is at the maximum. */
-static bool add_at(_Atomic uint64_t *slot, int64_t id, uint64_t count)
+/* Returns false if the slot belongs to another token, or its count would exceed the maximum. */
+static bool add_to_slot(_Atomic uint64_t *slot, int64_t id, uint64_t count)
 {
     uint64_t word = atomic_load(slot), sum;
     do {
         sum = (word & count_max) + count;
-        if ((word && id_of(word) != id) || sum > count_max) {
+        if ((word && counter_id(word) != id) || sum > count_max) {
             return false;
         }
-    } while (!atomic_compare_exchange_weak(slot, &word, pack(id, sum)));
+    } while (!atomic_compare_exchange_weak(slot, &word, pack_counter(id, sum)));
     return true;
 }
 
-static bool add(int64_t id, uint64_t count)
+/* Returns false if none of the id's slots can take the count. */
+static bool add_uses(int64_t id, uint64_t count)
 {
     if (id <= 0 || id > id_max) {
         return false;
     }
     for (size_t i = 0; i < TRIES; i++) {
-        if (add_at(&uses->slots[((uint64_t)id + i * STRIDE) % SLOTS], id, count)) {
+        if (add_to_slot(&uses->slots[((uint64_t)id + i * STRIDE) % SLOTS], id, count)) {
             if (!atomic_load(&uses->any)) {
                 atomic_store(&uses->any, true);
             }
@@ -84,10 +85,10 @@ static bool add(int64_t id, uint64_t count)
 
 bool tokens_usage_add(int64_t id)
 {
-    return add(id, 1);
+    return add_uses(id, 1);
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- flushing -------------------------------------------------------------------------------- */
 
 struct batch {
     struct arena *arena;
@@ -95,13 +96,13 @@ struct batch {
     size_t count;
 };
 
-static struct error *write_batch(struct store *store, void *context)
+static struct error *write_counters(struct store *store, void *context)
 {
     const struct batch *batch = context;
     struct error *error = NULL;
     for (size_t i = 0; i < batch->count && !error; i++) {
         struct store_query *query = store_query(store, batch->arena, SQL_TOKENS_USED);
-        store_bind_integer(query, id_of(batch->words[i]));
+        store_bind_integer(query, counter_id(batch->words[i]));
         store_bind_integer(query, (int64_t)(batch->words[i] & count_max));
         error = store_execute(query);
     }
@@ -110,30 +111,19 @@ static struct error *write_batch(struct store *store, void *context)
 
 struct error *tokens_usage_write(struct store *store, struct arena *arena, int64_t id)
 {
-    struct batch batch = {.arena = arena, .words = {pack(id, 1)}, .count = 1};
-    return store_write_unserialized(store, arena, write_batch, &batch);
+    struct batch batch = {.arena = arena, .words = {pack_counter(id, 1)}, .count = 1};
+    return store_write_unserialized(store, arena, write_counters, &batch);
 }
 
-/* Moves counters from the slots into the batch until it is full; *at is the next slot. */
-static void take(struct batch *batch, size_t *at)
-{
-    for (; *at < SLOTS && batch->count < BATCH; ++*at) {
-        if (atomic_load(&uses->slots[*at])) {
-            batch->words[batch->count] = atomic_exchange(&uses->slots[*at], 0);
-            batch->count += batch->words[batch->count] != 0;
-        }
-    }
-}
-
-static void put_back(const struct batch *batch)
+static void restore_counters(const struct batch *batch)
 {
     uint64_t lost = 0;
     for (size_t i = 0; i < batch->count; i++) {
         uint64_t count = batch->words[i] & count_max;
-        lost += add(id_of(batch->words[i]), count) ? 0 : count;
+        lost += add_uses(counter_id(batch->words[i]), count) ? 0 : count;
     }
     if (lost) {
-        log_warning("%" PRIu64 " uses of tokens are not counted", lost);
+        log_warning("token usage: %" PRIu64 " uses were lost: no counter is free", lost);
     }
 }
 
@@ -146,18 +136,23 @@ struct error *tokens_usage_flush(struct store *store, struct arena *arena, bool 
     if (!at && !atomic_exchange(&uses->any, false)) {
         return NULL;
     }
-    take(batch, &at);
+    for (; at < SLOTS && batch->count < BATCH; at++) {
+        if (atomic_load(&uses->slots[at])) {
+            batch->words[batch->count] = atomic_exchange(&uses->slots[at], 0);
+            batch->count += batch->words[batch->count] != 0;
+        }
+    }
     *more_r = at < SLOTS;
     at = *more_r ? at : 0;
     if (!batch->count) {
         return NULL;
     }
-    struct error *error = store_write_unserialized(store, arena, write_batch, batch);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *error = store_write_unserialized(store, arena, write_counters, batch);
+    struct error *ending = store_group_commit(store, arena);
     error = error ? error : ending;
-    if (error &&
-        error->id != ERR_OUTCOME_UNKNOWN) { /* with that error they may be written already */
-        put_back(batch);
+    bool may_be_written = !error || error->id == ERR_OUTCOME_UNKNOWN;
+    if (!may_be_written) {
+        restore_counters(batch);
     }
     return error;
 }
@@ -180,8 +175,8 @@ int64_t tokens_usage_run(struct store *store)
     bool more;
     struct error *error = tokens_usage_flush(store, arena, &more);
     if (error) {
-        log_warning("uses of tokens are not written yet: %s", error->cause);
+        log_warning("token usage: cannot write the counters: %s", error->cause);
     }
     arena_free(&arena);
-    return clock_steady_us() + (more && !error ? PAUSE_US : REST_US);
+    return clock_steady_us() + (more && !error ? PAUSE_US : INTERVAL_US);
 }

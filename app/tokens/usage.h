@@ -1,12 +1,12 @@
 /*
- * Usage counters of tokens: how often tokens without a limit were checked.
+ * Usage counters: count how often tokens without a limit of uses are verified.
  *
- * A use is a statistic and not worth a write per check. Processes count uses in shared memory; the
- * housekeeper, and each worker that exits, flushes them to the database. A power cut or a killed
- * master loses the uses of the last seconds. If the housekeeper is killed before it commits a batch
- * that it has taken, the batch is lost too: taking it after the commit could count it twice, and
- * missing uses are the lesser fault. Uses of tokens that have a limit are never counted here: they are
- * written before the check is answered.
+ * Such a count is only a statistic, so it does not justify a write for each verification. Processes
+ * count uses in shared memory; the housekeeper, and each worker that exits, flushes the counters to
+ * the database. A power failure or a killed master loses the uses of the last seconds. If the
+ * housekeeper is killed after it has taken a batch of counters and before it commits them, the
+ * batch is lost: clearing the counters only after the commit could count uses twice, which would be
+ * worse. Uses of tokens that have a limit are not counted here, but written before the reply.
  */
 #ifndef TOKENS_USAGE_H
 #define TOKENS_USAGE_H
@@ -19,18 +19,18 @@
 
 struct arena;
 
-/* In the master, before it forks: from now on all processes share the counters. */
+/* Called by the master before it forks: from now on all processes share the counters. */
 void tokens_usage_share(void);
 
-/* Counts one use of the token with the id. False if no counter is free: the caller then calls
- * tokens_usage_write(). */
+/* Counts one use of the token with the id. Returns false if no counter is free: the caller then
+ * calls tokens_usage_write(). */
 bool tokens_usage_add(int64_t id) MUST_CHECK;
 
-/* Writes one use within the group commit. */
+/* Writes one use to the database; the write belongs to the current group commit. */
 struct error *tokens_usage_write(struct store *store, struct arena *arena, int64_t id) MUST_CHECK;
 
-/* Writes one batch of the counters and commits. *more_r is true if more are left. Counters that
- * cannot be written keep their uses. */
+/* Writes one batch of the counters and commits. *more_r is true if more are left. After an error,
+ * adds the uses to the counters again. */
 struct error *tokens_usage_flush(struct store *store, struct arena *arena, bool *more_r) MUST_CHECK;
 
 /* Flushes all counters, for a process that exits. */

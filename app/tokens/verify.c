@@ -11,12 +11,13 @@ const char *const tokens_result_names[] = {
     [TOKENS_USED_UP] = "used_up",     [TOKENS_VALID] = "valid",
 };
 
-/* The columns of a token that a check needs; the index covers them. */
+/* The columns of a token that its verification needs; the index covers them. */
 struct found {
-    int64_t id, expires_at, max_uses /* 0: unlimited */;
+    int64_t id; /* 0: not found */
+    int64_t expires_at;
+    int64_t max_uses; /* 0: unlimited */
 };
 
-/* Leaves the id 0 if the token is not found. */
 static struct error *find_token(struct store *store, struct arena *arena, const char *key,
                                 const char *token, struct found *found_r)
 {
@@ -37,8 +38,8 @@ static struct error *find_token(struct store *store, struct arena *arena, const 
     return NULL;
 }
 
-/* *left_r is true if the token has uses left. This read comes before the update of a use, which has
- * to wait for the write lock. */
+/* Sets *left_r to true if the token has uses left. This read avoids an unnecessary update, which
+ * would wait for the write lock. */
 static struct error *find_use_left(struct store *store, struct arena *arena,
                                    const struct found *found, bool *left_r)
 {
@@ -59,7 +60,7 @@ struct use {
     bool done;
 };
 
-static struct error *use_limited(struct store *store, void *context)
+static struct error *update_uses(struct store *store, void *context)
 {
     struct use *use = context;
     struct store_query *query = store_query(store, use->arena, SQL_TOKENS_USE);
@@ -70,8 +71,8 @@ static struct error *use_limited(struct store *store, void *context)
     return error;
 }
 
-/* Counts a use of a token that has a limit. *valid_r is true if there was one left. */
-static struct error *count_limited_use(struct store *store, struct arena *arena,
+/* Uses a token that has a limit, if `counts` is set. *valid_r is true if it had uses left. */
+static struct error *use_limited_token(struct store *store, struct arena *arena,
                                        const struct found *found, int64_t now, bool counts,
                                        bool *valid_r)
 {
@@ -80,7 +81,7 @@ static struct error *count_limited_use(struct store *store, struct arena *arena,
         return error;
     }
     struct use use = {arena, found->id, now, false};
-    error = store_write_unserialized(store, arena, use_limited, &use);
+    error = store_write_unserialized(store, arena, update_uses, &use);
     *valid_r = use.done;
     return error;
 }
@@ -110,7 +111,7 @@ struct error *tokens_verify(struct store *store, struct arena *arena, const char
                                                      : tokens_usage_write(store, arena, found.id);
     }
     bool valid = false;
-    error = count_limited_use(store, arena, &found, now_ms, counts, &valid);
+    error = use_limited_token(store, arena, &found, now_ms, counts, &valid);
     *result_r = valid ? TOKENS_VALID : TOKENS_USED_UP;
     return error;
 }

@@ -1,7 +1,7 @@
 /*
- * Verifies tokens, which is the most frequent call of all. It reads one row by its digest. A use of
- * a token without a limit is counted in memory (tokens/usage.h); a use of a token with a limit is one
- * conditional update. An expired token is left to the purge.
+ * Verify: verifies tokens, the most frequent operation of the service. It reads one row by its
+ * digest. A use of a token without a limit is counted in memory (tokens/usage.h); a use of a token
+ * with a limit is one conditional update. The purge deletes expired tokens.
  */
 #ifndef TOKENS_VERIFY_H
 #define TOKENS_VERIFY_H
@@ -26,13 +26,13 @@ enum tokens_result {
 /* The names of the results, as labels of a metric. */
 extern const char *const tokens_result_names[];
 
-/* Verifies a token at `now_ms`. `key` is the key of the service. If `counts` is set, a valid token
- * has one use more. */
+/* Verifies a token at `now_ms`. `key` is the service's key. If `counts` is set, a valid token uses
+ * up one of its uses. */
 struct error *tokens_verify(struct store *store, struct arena *arena, const char *key,
                             const char *token, int64_t now_ms, bool counts,
                             enum tokens_result *result_r) MUST_CHECK;
 
-/* Expired tokens, for the purge. */
+/* The purge of expired tokens. */
 extern const struct purge_kind tokens_purge_kind;
 
 #endif

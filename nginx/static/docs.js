@@ -1,20 +1,21 @@
-/* Swagger UI, with nothing from elsewhere: not even the validator that it would ask by itself. */
+/* Starts Swagger UI without resources of other sites: validatorUrl: null turns off the online
+ * validator. */
 "use strict";
 
-/* Its styles know that it is dark by a class. */
+/* The dark theme of Swagger UI is a class of the root element. */
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-function shade() {
+function applyTheme() {
   document.documentElement.classList.toggle("dark-mode", dark.matches);
 }
 
-dark.addEventListener("change", shade);
-shade();
+dark.addEventListener("change", applyTheme);
+applyTheme();
 
-/* The page is in the language of the document that it shows. */
+/* Sets the language of the page to that of the document. */
 fetch("/openapi.json", { method: "HEAD" }).then((response) => {
   document.documentElement.lang = response.headers.get("Content-Language") ?? "en";
-  return response.text(); // of nothing, but what nobody reads counts as aborted
+  return response.text(); // browsers report a request whose body is not read as aborted
 });
 
 SwaggerUIBundle({

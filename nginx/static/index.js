@@ -1,5 +1,5 @@
-/* The landing page shows the state of the service, and of what it depends on, as /health/ready has it.
- * The words are attributes of the page, which is there in each language. */
+/* The landing page shows the state of the service and of its dependencies, as /health/ready returns
+ * it. The texts are data attributes of the page, which exists in each language. */
 "use strict";
 
 const PERIOD_MS = 15000;
@@ -7,7 +7,7 @@ const state = document.getElementById("state");
 const list = document.getElementById("dependencies");
 
 function show(status, dependencies) {
-  if (state.className !== status) { // or readers aloud would say it again and again
+  if (state.className !== status) { // otherwise screen readers would repeat it at each check
     state.textContent = state.dataset[status];
     state.className = status;
   }
@@ -19,8 +19,8 @@ function show(status, dependencies) {
   }));
 }
 
-/* 503 has the same body where the service itself answers; nginx's has no dependencies. */
-async function look() {
+/* A 503 of the service has the same body; a 503 of nginx has no dependencies. */
+async function checkState() {
   try {
     const response = await fetch("/health/ready", { headers: { Accept: "application/json" } });
     const { status, dependencies } = await response.json();
@@ -30,5 +30,5 @@ async function look() {
   }
 }
 
-look();
-setInterval(() => document.hidden || look(), PERIOD_MS);
+checkState();
+setInterval(() => document.hidden || checkState(), PERIOD_MS);

@@ -1,10 +1,10 @@
-/* ReDoc, with the system's fonts instead of those it would have from elsewhere. */
+/* Starts ReDoc with the fonts of the system, because its default fonts are on another site. */
 "use strict";
 
-/* The page is in the language of the document that it shows. */
+/* Sets the language of the page to that of the document. */
 fetch("/openapi.json", { method: "HEAD" }).then((response) => {
   document.documentElement.lang = response.headers.get("Content-Language") ?? "en";
-  return response.text(); // of nothing, but what nobody reads counts as aborted
+  return response.text(); // browsers report a request whose body is not read as aborted
 });
 
 Redoc.init(

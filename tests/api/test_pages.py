@@ -115,7 +115,7 @@ def test_pages_load_nothing_from_other_hosts(browser_report):
 def test_landing_page_shows_service_state(browser_report):
     russian, english = browser_report["pages"]["/ ru-RU"], browser_report["pages"]["/ en-US"]
     assert (russian["language"], russian["state"]) == ("ru", "Сервис работает")
-    assert (english["language"], english["state"]) == ("en", "The service works")
+    assert (english["language"], english["state"]) == ("en", "The service is running")
     assert russian["links"] == english["links"] == ["/docs", "/redoc", "/openapi.json"]
 
 

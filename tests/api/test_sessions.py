@@ -46,14 +46,14 @@ def assert_tokens_work(anonymous, tokens):
     return must_refresh(anonymous, tokens["refresh_token"])
 
 
-def digest_of(stack, token):
+def digest_sha256(stack, token):
     return hmac.digest(stack.env["JWT_SECRET_KEY"].encode(), token.encode(), "sha256")
 
 
 @pytest.fixture
 def token_condition(sql_stack, sql_database):
     """Returns a function that returns the SQL condition of a refresh token."""
-    return lambda token: f"digest = {sql_database.bytes_literal(digest_of(sql_stack, token))}"
+    return lambda token: f"digest = {sql_database.bytes_literal(digest_sha256(sql_stack, token))}"
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_only_digests_are_in_the_database(sql_anonymous, sql_database, sql_stack
     dump = sql_database.dump()
     for tokens in (person.tokens, second):
         token = tokens["refresh_token"]
-        assert digest_of(sql_stack, token).hex() in dump
+        assert digest_sha256(sql_stack, token).hex() in dump
         assert token not in dump and token.encode().hex() not in dump
         assert tokens["access_token"].lower() not in dump
     assert person.password.lower() not in dump

@@ -1,2 +1,2 @@
-"""Measures Kontora against references in the same run, and prints ratios: a ratio holds on another
-machine, an absolute number does not. `make bench` runs all of it."""
+"""Measures Kontora and references in the same run and prints ratios, which are comparable between
+machines, unlike absolute numbers. `make bench` runs all measurements."""

@@ -1,5 +1,5 @@
-"""`make bench`: every measurement, or those that are named, then one table of ratios with their
-targets. Exits 1 if one is missed.
+"""`make bench`: runs all measurements, or those that the arguments name, and prints a table of
+ratios and targets. Exits 1 if a target is missed.
 
     cd tests && /usr/bin/python3 -m bench [users pages …]
 """
@@ -40,7 +40,8 @@ MEASUREMENTS = {
 def main(names: list[str]) -> int:
     unknown = [name for name in names if name not in MEASUREMENTS]
     if unknown:
-        print(f"bench: {' '.join(unknown)}: there are {' '.join(MEASUREMENTS)}", file=sys.stderr)
+        print(f"bench: unknown measurement: {' '.join(unknown)}; known are "
+              f"{' '.join(MEASUREMENTS)}", file=sys.stderr)
         return 2
     with Bed() as bed:
         rows = [row for name in names or MEASUREMENTS for row in MEASUREMENTS[name](bed)]

@@ -1,6 +1,6 @@
-"""Bed: what the measurements of the directory share. A directory of 10,000 users with a group of
-5,000 members, a stack on it with its default pools and without rate limits, and a token. Each is
-made when it is first asked for, and kept until the end of the run.
+"""Test bed that the measurements of the directory share: a directory with 10,000 users and a group
+of 5,000 members, a stack with default pools and without rate limits, and an access token. Each part
+is created on first use and kept until the end of the run.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ def fill(folder: Path) -> None:
 
 
 class Bed(contextlib.ExitStack):
-    """As a context manager; all that was made is gone at its end."""
+    """The test bed, a context manager that removes everything on exit."""
 
     @functools.cached_property
     def folder(self) -> Path:
@@ -36,7 +36,7 @@ class Bed(contextlib.ExitStack):
 
     @functools.cached_property
     def directory(self) -> Directory:
-        print(f"  a directory of {USERS:,} users is made", flush=True)
+        print(f"  creating a directory with {USERS:,} users", flush=True)
         return self.enter_context(running_directory(self.folder, prepare=fill))
 
     @functools.cached_property
@@ -45,13 +45,13 @@ class Bed(contextlib.ExitStack):
 
     @property
     def workers(self) -> int:
-        """How many requests the service works on at a time: each has a connection to the
-        directory."""
+        """The number of requests that the service processes at a time, each with its own connection
+        to the directory."""
         return len(self.stack.service.workers("directory"))
 
     @functools.cached_property
     def session(self) -> requests.Session:
-        """The administrator."""
+        """A session that is logged in as the administrator."""
         session = requests.Session()
         session.trust_env = False
         name, password = self.stack.administrator
@@ -63,7 +63,7 @@ class Bed(contextlib.ExitStack):
 
     @property
     def headers(self) -> tuple[str, ...]:
-        """For wrk, what the session sends to be let in."""
+        """The header that authenticates requests of wrk."""
         return (f"Authorization: {self.session.headers['Authorization']}",)
 
     def url(self, path: str) -> str:

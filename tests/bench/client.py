@@ -1,5 +1,5 @@
-"""Client: one kept connection, on which requests are timed one after the other. It does next to
-nothing between a request and its answer, so that what is measured is the service and nginx."""
+"""Client that measures the latency of requests, one after the other on one kept connection. It does
+almost no work between a request and its answer, so that it measures the service and nginx."""
 
 import json
 import re
@@ -18,11 +18,11 @@ HEAD_END, BODY_END = b"\r\n\r\n", b"0\r\n\r\n"
 
 
 class ClientError(Exception):
-    """An answer that was not asked for."""
+    """An error answer or an incomplete answer."""
 
 
 class Client:
-    """Of one stack."""
+    """A client of one stack."""
 
     def __init__(self, port: int) -> None:
         self._address = (addresses.LOCALHOST, port)
@@ -30,7 +30,7 @@ class Client:
         self._socket = socket.create_connection(self._address, TIMEOUT_S)
 
     def log_in(self, email: str, password: str) -> str:
-        """The header by which further requests are let in."""
+        """Logs in. Returns the header that authenticates requests; the client sends it itself."""
         body = {"email": email, "password": password}
         answer = self.ask(self.request("/auth/login", "POST", body))
         header = f"Authorization: Bearer {answer['access_token']}"
@@ -38,7 +38,7 @@ class Client:
         return header
 
     def request(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> bytes:
-        """The octets of a request."""
+        """Returns a request as bytes."""
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{self._token}"
         if body is None:
             return f"{head}\r\n".encode()
@@ -47,11 +47,11 @@ class Client:
                 f"Content-Length: {len(content)}\r\n\r\n").encode() + content
 
     def ask(self, request: bytes) -> Any:
-        """What is answered."""
+        """Sends a request and returns the JSON of the answer."""
         return json.loads(self._exchange(request).partition(HEAD_END)[2])
 
     def seconds(self, request: bytes) -> float:
-        """How long the answer takes."""
+        """Sends a request and returns the latency of the answer."""
         began = time.perf_counter()
         answer = self._exchange(request)
         took = time.perf_counter() - began
@@ -66,17 +66,17 @@ class Client:
     def _exchange(self, request: bytes) -> bytes:
         self._socket.sendall(request)
         answer = self._socket.recv(PIECE)
-        while not complete(answer):
+        while not is_complete(answer):
             piece = self._socket.recv(PIECE)
             if not piece:
-                raise ClientError(f"the answer ends too soon: {answer!r}")
+                raise ClientError(f"incomplete answer: {answer!r}")
             answer += piece
         if not answer.startswith(b"HTTP/1.1 2"):
             raise ClientError(f"{request.splitlines()[0]!r}: {answer.decode(errors='replace')}")
         return answer
 
 
-def complete(answer: bytes) -> bool:
+def is_complete(answer: bytes) -> bool:
     head, found, body = answer.partition(HEAD_END)
     length = LENGTH.search(head)
     if not found or not length:

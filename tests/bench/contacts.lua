@@ -1,5 +1,5 @@
--- For wrk: new contacts, `wrk … URL -- RUN`, each with an address of its own. RUN tells one run
--- from another on the same database.
+-- Script for wrk that creates contacts: `wrk … URL -- RUN`. Each contact has a unique email address;
+-- RUN makes the addresses of several runs on one database different.
 
 local threads = 0
 

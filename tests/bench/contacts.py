@@ -1,6 +1,6 @@
-"""POST /contacts, of which each survives a power cut, against Fastify with better-sqlite3 behind
-the same nginx, which stores the same row with the same indexes and does nothing else; and
-GET /contacts/{id} against the empty answer of the same loop.
+"""POST /contacts with durable commits, against Fastify with better-sqlite3 behind the same nginx,
+which stores the same row with the same indexes and does nothing else; and GET /contacts/{id}
+against a constant answer of the same worker loop (empty.c).
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from bench.references import nginx_with, running_empty, running_fastify
 from bench.table import Row, row
 from stack import Stack
 
-ROWS = 10_000  # that are there before
+ROWS = 10_000  # contacts that exist before the measurement
 WORKERS = 2
 CLIENTS = 64
 ROUNDS = 11
@@ -28,6 +28,7 @@ POST_RATIO_MIN = 3.0
 GET_RATIO_MIN = 0.7
 
 NEW_CONTACTS = Path(__file__).with_name("contacts.lua")
+
 
 def measure(_: Bed) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="kontora-") as name, contextlib.ExitStack() as parts:

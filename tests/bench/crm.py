@@ -1,10 +1,10 @@
-"""Customers: what a page of a list, a figure, an object and a search cost in an organization of a
-million contacts, deals, tasks and activities each, against what they cost among a thousand.
+"""CRM: latency of pages, analytics, objects and searches in an organization with a million
+contacts, deals, tasks and activities each, against an organization with a thousand of each.
 
-One client asks, and how long each answer takes is what counts, the median of several. All sizes
-of an engine are up at the same time and asked in turn. Pages are asked for in every order there is,
-both ways: the first one, and by cursor from the middle and from near the end. Of what belongs
-together, the worst ratio is shown.
+One client measures the median latency of several answers. The stacks of all sizes of an engine run
+at the same time and are measured in turn. Pages are requested in all orders and both directions:
+the first page, and pages by cursor from the middle and near the end. The table shows the worst
+ratio of each group of requests.
 """
 
 import concurrent.futures
@@ -30,12 +30,12 @@ SIZES = (1_000, 100_000, 1_000_000)
 SMALL, LARGE = SIZES[0], SIZES[-1]
 
 ROUNDS = 5
-BATCH = 15  # answers of which the median is one measurement; fewer, if they take longer than
+BATCH = 15  # a measurement is the median of so many answers; fewer, if they take longer than
 BATCH_S = 0.1
 
 RATIO_MAX = 1.5
 
-# All orders, but for their directions.
+# All orders of each list, without their directions.
 LISTS = {
     "contacts": ("id", "name", "created_at"),
     "deals": ("id", "amount", "expected_close_date", "created_at"),
@@ -43,10 +43,10 @@ LISTS = {
     "activities": ("id", "occurred_at"),
 }
 FIGURES = ("deals", "tasks", "contacts", "activities", "summary")
-PAGE = 10  # as it is by default
-EDGE = 2 * PAGE  # rows from either end, where the last pages begin
+PAGE = 10  # default size of a page
+EDGE = 2 * PAGE  # distance of the outermost cursors from the ends of a list
 
-# What is shown and has no target: it depends on how much there is to find.
+# Requests without a target, because their cost depends on the number of matches.
 FILTERS = {
     "sort=name,-created_at": "contacts?sort=name,-created_at",
     "sort=-expected_close_date,amount": "deals?sort=-expected_close_date,amount",
@@ -57,7 +57,7 @@ FILTERS = {
     "deals?status&owner_id": "deals?status=WON&owner_id=1",
     "analytics/deals?from": "analytics/deals?from=2020-01-01",
 }
-# One filter each, which a good part of all passes.
+# Requests with one filter that matches many rows.
 FILTERED = ("contacts?owner_id=1", "deals?status=WON", "deals?owner_id=1", "tasks?status=TODO",
             "tasks?assignee_id=1", "activities?type=CALL", "activities?author_id=1")
 COMMON_WORD = "иванов"  # in every thirteenth contact
@@ -68,13 +68,13 @@ ONE_FILTER = "first pages with one filter"
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """What is asked of each size."""
+    """A request that is measured on each size; the table shows one row for each group."""
 
     group: str
     name: str
 
 
-# Makes a request; each may be another one.
+# Returns the next request for a question; requests may differ.
 Maker = Callable[[], bytes]
 
 
@@ -85,7 +85,7 @@ class Round:
 
 
 class Place:
-    """A stack with so many rows, and a client of it."""
+    """A stack with a number of rows, and a client of it."""
 
     def __init__(self, stack: Stack, filled: crm_fill.Filled) -> None:
         self.rows = filled.rows
@@ -116,7 +116,7 @@ class Place:
                                f"{name}?sort={sort}&after={quote(sign + after)}")
 
     def cursor(self, name: str, key: str, skip: int) -> str:
-        """Behind that row. The same values are a cursor in either direction."""
+        """Returns the cursor after the row at `skip`, without its sign for the direction."""
         return self.client.ask(self.get(f"{name}?sort={key}&skip={skip}&limit=1"))["next"]
 
     def others(self) -> dict[Question, str]:
@@ -161,14 +161,14 @@ Stacks = list[tuple[Stack, crm_fill.Filled]]
 
 
 def fill_both(parts: contextlib.ExitStack, folder: Path, server: Postgres) -> dict[str, Stacks]:
-    """Stacks that are not started, of all sizes, on both engines."""
+    """Creates filled stacks of all sizes on both engines, without starting them."""
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor() as executor:
         filling = {engine: executor.submit(fill, parts, folder / engine, database)
                    for engine, database in (("sqlite", None), ("postgres", server))}
         stacks = {engine: future.result() for engine, future in filling.items()}
-    print(f"  {LARGE:,} of each, and fewer, on both engines: {time.monotonic() - began:.0f} s",
-          flush=True)
+    print(f"  filled databases with up to {LARGE:,} rows on both engines: "
+          f"{time.monotonic() - began:.0f} s", flush=True)
     return stacks
 
 
@@ -184,7 +184,7 @@ def fill(parts: contextlib.ExitStack, folder: Path, database: Postgres | None) -
 
 def compare(engine: str, places: list[Place]) -> list[Row]:
     questions = {place.rows: place.questions() for place in places}
-    sweep(places, questions)  # by then everything has been read once
+    sweep(places, questions)  # fills the caches
     rounds: list[Round] = []
     while len(rounds) < TRIES * ROUNDS and len(undisturbed(rounds)) < ROUNDS:
         rounds.append(sweep(places, questions))
@@ -194,7 +194,7 @@ def compare(engine: str, places: list[Place]) -> list[Row]:
 
 
 def sweep(places: list[Place], questions: dict[int, dict[Question, Maker]]) -> Round:
-    """Everything once, each size after the other."""
+    """Measures every question once, on each size in turn."""
     with Meter() as meter:
         seconds = {(question, place.rows): batch(place.client, questions[place.rows][question])
                    for question in questions[SMALL] for place in places}
@@ -202,14 +202,14 @@ def sweep(places: list[Place], questions: dict[int, dict[Question, Maker]]) -> R
 
 
 def batch(client: Client, maker: Maker) -> float:
-    """The median of several answers."""
+    """Returns the median latency of several answers."""
     seen: list[float] = []
     while len(seen) < BATCH and sum(seen) < BATCH_S:
         seen.append(client.seconds(maker()))
     return statistics.median(seen)
 
 
-# --- what comes of it -----------------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------------------
 
 
 def table_rows(engine: str, questions: list[Question], rounds: list[Round]) -> list[Row]:
@@ -234,7 +234,7 @@ def growth(question: Question, rounds: list[Round]) -> float:
 
 
 def depth(question: Question, questions: list[Question], rounds: list[Round]) -> float:
-    """What a page by cursor takes among the most rows against the first one of its order."""
+    """Returns the ratio of a page by cursor to the first page of its order, both on most rows."""
     first = Question(question.group.replace(BY_CURSOR, FIRST), question.name.partition(",")[0])
     assert first in questions
     return statistics.median(each.seconds[question, LARGE] / each.seconds[first, LARGE]

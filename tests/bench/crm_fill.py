@@ -1,9 +1,8 @@
-"""Fills the customers of an organization: as many contacts, deals, tasks and activities each as are
-wanted, past the service, in a database of either engine that has none yet and on which no service
-runs. Through the API it would take an hour, here it takes seconds: indexes are made when all rows
-are there.
+"""Adds contacts, deals, tasks and activities to an organization directly in the database. The
+database, of either engine, must not have any yet, and no service may use it. Takes seconds, while
+the API would take an hour, because indexes are created after all rows.
 
-What is made is the same whenever it is made, but for the times, which are relative to now.
+The rows are the same in every run, except for times, which are relative to now.
 """
 
 import contextlib
@@ -16,19 +15,19 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from stack import Postgres, Stack
-from stack.processes import PATH, run
+from stack.processes import run
 
 TABLES = ("contacts", "deals", "tasks", "activities")
-DAYS_AROUND = 90  # before and after today, in which what has a date is due
+DAYS_AROUND = 90  # due dates are at most so many days before or after today
 MS_PER_DAY = 24 * 60 * 60 * 1000
 MS_PER_YEAR = 365 * MS_PER_DAY
 
 EMAIL = "owner@example.com"
 PASSWORD = "long-enough"
-BATCH = 500  # words that one statement adds
-MEMBERS = 5  # who own what there is, in equal parts
+BATCH = 500  # words that one statement inserts
+MEMBERS = 5  # members of the organization, who own equal parts of the rows
 
-RARE_COMPANY = "АО «Единорог»"  # of one contact
+RARE_COMPANY = "АО «Единорог»"  # the company of only one contact
 
 FAMILY_NAMES = """Иванов Смирнов Кузнецов Попов Васильев Петров Соколов Михайлов Новиков Фёдоров
     Морозов Волков Алексеев Лебедев Семёнов Егоров Павлов Козлов Степанов Николаев Орлов Андреев
@@ -44,11 +43,11 @@ FIRMS = """Ромашка Восток Заря Маяк Горизонт Лид
     Меридиан Авангард Феникс Каскад Гранит Вектор Альянс Прогресс""".split()
 FORMS = ("ООО", "АО", "ПАО", "ИП", "НКО")
 
-# Words are drawn by two sequences of which each number in turn is far from the one before.
+# Words are selected by two pseudo-random sequences, a and b.
 NUMBERS = """(SELECT i, i * 1103515245 % 2147483647 AS a, i * 754974721 % 2147483629 AS b
                 FROM numbers) n"""
 
-# Both engines read these. :name stands for a value; tables of words begin with word_.
+# Statements for both engines. :name is replaced by a value; word_NAME are tables of words.
 ROWS = f"""
 INSERT INTO contacts (organization_id, name, name_key, email, email_key, email_unique_key, phone,
                       company, position, notes, owner_id, search_text, created_at, updated_at)
@@ -123,7 +122,7 @@ SELECT :organization,
 
 @dataclasses.dataclass(frozen=True)
 class Filled:
-    """What there is, and who may ask for it. Ids go from 1 to `rows`."""
+    """A filled organization, and the credentials of its owner. Ids are 1 to `rows`."""
 
     rows: int
     organization: int
@@ -132,7 +131,7 @@ class Filled:
 
 
 def fill(stack: Stack, rows: int, postgres: Postgres | None = None) -> Filled:
-    """Of a stack that has not been started."""
+    """Fills the database of a stack that has not been started."""
     stack.service.migrate()
     owner, organization = create_owner(stack)
     with engine(stack, postgres) as database:
@@ -150,13 +149,13 @@ def command(stack: Stack, *arguments: str, given: str = "") -> str:
 
 
 def create_owner(stack: Stack) -> tuple[int, int]:
-    """Ids of an account and of its organization, the first ones."""
+    """Creates an account with an organization, the first ones. Returns their ids."""
     command(stack, "admin", "create", EMAIL, "--organization", "Ромашка", given=PASSWORD + "\n")
     return 1, 1
 
 
 def add_members(database: "Sqlite | Psql", organization: int) -> list[int]:
-    """Colleagues, who cannot log in."""
+    """Adds members who cannot log in. Returns their ids."""
     ids = range(2, MEMBERS + 1)
     for number in ids:
         database.run([
@@ -172,7 +171,7 @@ def add_members(database: "Sqlite | Psql", organization: int) -> list[int]:
 
 
 def words_of(text: str) -> str:
-    """As in search_text: app/rest/search.h."""
+    """Returns the text in the format of the column search_text (app/rest/search.h)."""
     return "".join(f"  {word}" for word in text.lower().split())
 
 
@@ -201,7 +200,7 @@ def days() -> list[tuple[str]]:
 
 
 def moments() -> list[tuple[str, int]]:
-    """Dates, and as many times, of each day; and from when on they are overdue."""
+    """Returns due dates and due times of each day, with the time from which they are overdue."""
     all_of = []
     quarter_ms = MS_PER_DAY // 96
     for midnight in (first_day() + day * MS_PER_DAY for day in range(2 * DAYS_AROUND)):
@@ -240,7 +239,7 @@ def literal(value: int | str) -> str:
 
 
 def with_values(rows: int, organization: int) -> str:
-    """ROWS with its values put in, the longest names first."""
+    """Returns ROWS with its parameters replaced, longest names first: some begin with another."""
     values = {
         "organization": organization, "rows": rows, "first_time": now_ms() - MS_PER_YEAR,
         "span": MS_PER_YEAR, "people": len(people()), "firms": len(firms()), "days": len(days()),
@@ -257,8 +256,8 @@ def with_values(rows: int, organization: int) -> str:
 
 
 class Sqlite:
-    """The file of a stack, without a journal until it is filled. Its statistics stay what they are:
-    PostgreSQL renews them by itself, here nobody does."""
+    """The SQLite database of a stack, without a journal until it is filled. Keeps the statistics of
+    the empty database, because in production nothing updates them (PostgreSQL does that itself)."""
 
     def __init__(self, stack: Stack) -> None:
         self._connection = sqlite3.connect(stack.state_dir / "kontora.db", isolation_level=None)
@@ -284,7 +283,7 @@ class Sqlite:
         self.run([*(f"DROP {kind} {name}" for kind, name, _ in found), *script,
                   *(text for _, _, text in found),
                   "INSERT INTO contacts_search (contacts_search) VALUES ('rebuild')"])
-        if statistics:  # those of an index go with it
+        if statistics:  # dropping an index also deleted its statistics
             self.run(["DELETE FROM sqlite_stat1"])
             self._connection.executemany("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", statistics)
         self.run(["PRAGMA journal_mode = WAL"])
@@ -301,7 +300,7 @@ class Sqlite:
 
 
 class Psql:
-    """A database of a server, by the superuser, whose session checks no references."""
+    """A PostgreSQL database, filled by the superuser without checking foreign keys."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -326,7 +325,7 @@ class Psql:
                   *(text for _, text in found), *(f"VACUUM ANALYZE {table}" for table in TABLES)])
 
     def close(self) -> None:
-        """Each statement had a session of its own."""
+        """Does nothing: run() uses a session for each call."""
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
-"""Disturbance: how much of the machine others took while something was measured. The service needs
-more processors than its references do, so what others take away changes the ratios too.
+"""Disturbance: the share of processor time that other processes used during a measurement. The
+service needs more processors than its references, so other processes also change the ratios.
 """
 
 import os
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 class Meter:
-    """As a context manager around what is measured. `share` then is the part of all processor time
-    that went to processes that are not ours, 0 to 1."""
+    """A context manager around a measurement. Afterwards `share` is the share of all processor time
+    that other processes used, 0 to 1."""
 
     def __enter__(self) -> "Meter":
         self._total, self._busy, self._ours = _ticks()
@@ -21,8 +21,8 @@ class Meter:
 
 
 def _ticks() -> tuple[int, int, int]:
-    """Of all processors: all time, the time that processes had, and what this process had with all
-    its descendants. Since boot."""
+    """Returns ticks since boot of all processors: the total, those that processes used, and those
+    that this process and its descendants used."""
     with open("/proc/stat", encoding="ascii") as file:  # proc(5)
         user, nice, system, idle, iowait, irq, softirq, steal = map(
             int, file.readline().split()[1:9])
@@ -31,14 +31,15 @@ def _ticks() -> tuple[int, int, int]:
 
 
 def _ours() -> int:
-    """Those that have ended and been waited for are counted with their parents."""
+    """Returns the ticks of this process and its descendants. Ticks of processes that have ended are
+    part of those of their parents (cutime, cstime)."""
     children: dict[int, list[int]] = {}
     ticks: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            # pid (name) state ppid …; a name may hold anything
+            # pid (name) state ppid …; the name may contain spaces and parentheses
             fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        except OSError:  # it has just ended
+        except OSError:  # the process has just ended
             continue
         ticks[int(folder.name)] = sum(map(int, fields[11:15]))  # utime stime cutime cstime
         children.setdefault(int(fields[1]), []).append(int(folder.name))

@@ -1,11 +1,11 @@
 /*
- * Empty: the answer that costs nothing, from the service's own loop. A reference of `make bench`: it shows
- * what nginx, FastCGI and the loop of proc/worker.c take by themselves.
+ * Empty: a constant answer from the service's worker loop. A reference of `make bench` that shows
+ * the cost of nginx, FastCGI and the loop of proc/worker.c alone.
  *
  *   empty SOCKET WORKERS
  *
- * Serves until it is ended, with as many workers as a pool `core` of that size has, and answers every
- * request with the same bytes, which are those of a token that is valid.
+ * Serves until it is killed, with WORKERS workers of the pool `core`. Answers every request with
+ * the same bytes, those of the check of a valid token.
  */
 #include "base/arena.h"
 #include "base/fastcgi.h"
@@ -34,7 +34,7 @@ static const char answer[] = "Status: 200 OK\r\n"
                              "\r\n"
                              "{\"status_code\":200,\"status\":true}";
 
-static void *start(const struct config *config, enum pool_id pool)
+static void *init_fastcgi(const struct config *config, enum pool_id pool)
 {
     static char state;
     (void)config;
@@ -42,12 +42,13 @@ static void *start(const struct config *config, enum pool_id pool)
     return FCGX_Init() ? NULL : &state;
 }
 
-static void *open_connection(void *state, int fd, int body_fd)
+static void *open_request(void *state, int fd, int body_fd)
 {
     (void)state;
     (void)body_fd; /* -1 outside the pool uploads */
-    FCGX_Request *request = must_alloc(sizeof *request);
-    if (FCGX_InitRequest(request, -1, 0) != 0) { /* no socket to accept from: see http/server.c */
+    FCGX_Request *request = base_alloc(sizeof *request);
+    if (FCGX_InitRequest(request, -1, 0) !=
+        0) { /* -1: no listening socket, because the loop accepts; see http/server.c */
         abort();
     }
     request->ipcFd = fd;
@@ -55,7 +56,7 @@ static void *open_connection(void *state, int fd, int body_fd)
     return request;
 }
 
-static void close_connection(void *state, void *connection)
+static void close_request(void *state, void *connection)
 {
     FCGX_Request *request = connection;
     (void)state;
@@ -65,17 +66,17 @@ static void close_connection(void *state, void *connection)
     free(request);
 }
 
-static enum arrival look(const char *bytes, size_t length)
+static enum arrival check_arrival(const char *bytes, size_t length)
 {
-    return fastcgi_look_at_request(bytes, length) == FASTCGI_MORE ? ARRIVAL_PENDING : ARRIVAL_READY;
+    return fastcgi_inspect_request(bytes, length) == FASTCGI_MORE ? ARRIVAL_PENDING : ARRIVAL_READY;
 }
 
-static enum served serve(void *state, void *connection, bool complete)
+static enum served serve_constant(void *state, void *connection, bool complete)
 {
     FCGX_Request *request = connection;
-    (void)complete; /* it reads no body */
+    (void)complete; /* the body is not read */
     if (FCGX_Accept_r(request) != 0) {
-        close_connection(state, request);
+        close_request(state, request);
         return SERVED_CLOSED;
     }
     FCGX_PutStr(answer, sizeof answer - 1, request->out);
@@ -83,24 +84,24 @@ static enum served serve(void *state, void *connection, bool complete)
     return SERVED;
 }
 
-static void do_nothing(void *state)
+static void ignore_event(void *state)
 {
     (void)state;
 }
 
 static const struct service service = {
-    .start = start,
-    .open = open_connection,
-    .look = look,
-    .serve = serve,
-    .commit = do_nothing,
-    .rest = do_nothing,
-    .close = close_connection,
-    .reopen = do_nothing,
-    .stop = do_nothing,
+    .start = init_fastcgi,
+    .open = open_request,
+    .look = check_arrival,
+    .serve = serve_constant,
+    .commit = ignore_event,
+    .rest = ignore_event,
+    .close = close_request,
+    .reopen = ignore_event,
+    .stop = ignore_event,
 };
 
-static int listen_at(const char *path)
+static int listen_on_path(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -116,13 +117,13 @@ static int listen_at(const char *path)
 
 int main(int argc, char **argv)
 {
-    int news[2];
+    int status_pipe[2];
     if (argc != 3) {
         fprintf(stderr, "usage: empty SOCKET WORKERS\n");
         return 2;
     }
-    int fd = listen_at(argv[1]);
-    if (fd < 0 || pipe(news) < 0) {
+    int fd = listen_on_path(argv[1]);
+    if (fd < 0 || pipe(status_pipe) < 0) {
         fprintf(stderr, "%s: %s\n", argv[1], strerror(errno));
         return EXIT_FAILURE;
     }
@@ -130,10 +131,10 @@ int main(int argc, char **argv)
     for (long i = strtol(argv[2], NULL, DECIMAL); i > 0; i--) {
         if (fork() == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            worker_run(&config, &service, POOL_CORE, fd, news[1]);
+            worker_run(&config, &service, POOL_CORE, fd, status_pipe[1]);
         }
     }
     while (wait(NULL) > 0) {
     }
-    return EXIT_FAILURE; /* nobody is left, and nobody has asked for that */
+    return EXIT_FAILURE; /* all workers have ended unexpectedly */
 }

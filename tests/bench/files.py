@@ -1,14 +1,15 @@
-"""Files: uploads of 16 MB against nginx's own PUT (DAV) into the same file system, downloads against nginx's
-static files, what a worker holds of uploads, and what 50 slow ones do to others.
+"""Files: uploads of 16 MB against nginx's own PUT (DAV) to the same file system, downloads against
+nginx's static files, memory of a worker during uploads, and the effect of 50 slow uploads on other
+requests.
 
-nginx's PUT writes the body into a file and renames it. An upload is besides taken out of its form, digested
-twice, looked at by libmagic, on the disk when it is answered, and a row of the database.
+nginx's PUT only writes the body to a file and renames it. For an upload, the service also parses
+the form, computes two digests, detects the content type with libmagic, syncs the file to the disk
+before it answers, and inserts a row into the database.
 """
 
 import contextlib
 import http.client
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -29,11 +30,11 @@ from stack.guard import wait_until
 MIB = 1024 * 1024
 SIZE = 16_000_000
 ROUNDS = 5
-UPLOADS = 6  # a measurement
+UPLOADS = 6  # for each measurement
 SECONDS = 3
 
 SLOW = 50
-SLOW_RATE = 10_000  # bytes a second, each
+SLOW_RATE = 10_000  # bytes a second of each slow upload
 SLOW_PIECES_S = 0.1
 CLIENTS = 16
 
@@ -42,8 +43,8 @@ GROWTH_MAX_MIB = 1.0
 REST_MAX_MIB = 64.0
 P99_RATIO_MAX = 2.0
 
-PATIENCE_S = 60
-LOOK_EVERY_S = 0.02
+TIMEOUT_S = 60
+POLL_INTERVAL_S = 0.02
 
 BOUNDARY = "bench"
 HEAD = (f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
@@ -94,7 +95,7 @@ def measure(_: Bed) -> list[Row]:
             f">= {UPLOAD_MIN:g} ×", lambda value: value >= UPLOAD_MIN),
         note("16 MB downloads, against nginx's static files",
              median_ratio(downloads, "kontora", "static")),
-        row(f"memory that a worker grows by, {SLOW} uploads under way", growth,
+        row(f"growth of a worker's memory during {SLOW} uploads", growth,
             f"< {GROWTH_MAX_MIB:g} MiB", lambda value: value < GROWTH_MAX_MIB, "{:.2f} MiB"),
         row("memory of all processes at rest", rest, f"< {REST_MAX_MIB:g} MiB",
             lambda value: value < REST_MAX_MIB, "{:.1f} MiB"),
@@ -109,15 +110,15 @@ def measure(_: Bed) -> list[Row]:
 
 @contextlib.contextmanager
 def reference(folder: Path) -> Iterator[str]:
-    """An nginx of its own, which takes files by PUT and gives them out; its address."""
+    """Runs a separate nginx that stores files with PUT and serves them. Yields its URL."""
     (folder / "files").mkdir(parents=True)
     [number], [claim] = addresses.claim_ports(1)
     conf = folder / "nginx.conf"
     conf.write_text(REFERENCE.format(folder=folder, port=number))
     with subprocess.Popen(["nginx", "-p", str(folder), "-c", str(conf)]) as server:
         try:
-            if not wait_until(lambda: addresses.accepts("127.0.0.1", number), PATIENCE_S):
-                raise RuntimeError("the reference does not start")
+            if not wait_until(lambda: addresses.accepts("127.0.0.1", number), TIMEOUT_S):
+                raise RuntimeError("the reference nginx does not start")
             yield f"http://127.0.0.1:{number}"
         finally:
             server.terminate()
@@ -126,7 +127,7 @@ def reference(folder: Path) -> Iterator[str]:
 
 def connect(url: str) -> http.client.HTTPConnection:
     parts = urlsplit(url)
-    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
+    return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
 
 
 def exchange(connection: http.client.HTTPConnection, method: str, path: str, body: bytes,
@@ -140,7 +141,7 @@ def exchange(connection: http.client.HTTPConnection, method: str, path: str, bod
 
 
 def put_rate(url: str) -> float:
-    """Files a second."""
+    """Stores files with PUT. Returns files a second."""
     connection = connect(url)
     began = time.monotonic()
     for number in range(UPLOADS):
@@ -151,7 +152,8 @@ def put_rate(url: str) -> float:
 # --- the service --------------------------------------------------------------------------------
 
 def upload_rate(stack: Stack) -> float:
-    """Files a second; they are deleted again, as those of the reference are overwritten."""
+    """Uploads files and returns files a second. Deletes them, since the reference overwrites its
+    files."""
     connection, made = connect(stack.files_url), []
     body = HEAD + CONTENT + TAIL
     began = time.monotonic()
@@ -165,14 +167,14 @@ def upload_rate(stack: Stack) -> float:
 
 
 def signed_url(stack: Stack) -> str:
-    """Of a file of 16 MB."""
+    """Uploads a file of 16 MB and returns its signed URL."""
     answer = exchange(connect(stack.files_url), "POST", "/files/upload", HEAD + CONTENT + TAIL,
                       FORM, (201,))
     return json.loads(answer)["download_url"]
 
 
 def smaps(pid: int, name: str) -> int:
-    """KiB."""
+    """Returns a value of /proc/PID/smaps_rollup in KiB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     match = re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)
     return int(match[1]) if match else 0
@@ -187,7 +189,7 @@ def total_pss_mib(stack: Stack) -> float:
 
 
 def growth_mib(stack: Stack) -> float:
-    """The most that any worker grows by, from its start on, while as many uploads are under way."""
+    """Returns the largest growth of a worker's private memory while uploads are in progress."""
     before = {pid: smaps(pid, "Anonymous") for pid in stack.service.workers("uploads")}
     body = HEAD + CONTENT + TAIL
 
@@ -200,7 +202,7 @@ def growth_mib(stack: Stack) -> float:
     grown = 0
     while any(thread.is_alive() for thread in threads):
         grown = max(grown, *(smaps(pid, "Anonymous") - size for pid, size in before.items()))
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_INTERVAL_S)
     print(f"  a worker grows by {grown} KiB during {SLOW} uploads", flush=True)
     return grown / 1024
 
@@ -208,7 +210,7 @@ def growth_mib(stack: Stack) -> float:
 # --- slow uploads -------------------------------------------------------------------------------
 
 def compare(stack: Stack) -> tuple[load.Result, load.Result]:
-    """Of one round: /health alone, and while uploads trickle."""
+    """Measures one round of /health, without and with slow uploads."""
     health = f"{stack.http_url}/health"
     quiet = load.run(health, CLIENTS, SECONDS)
     with trickling(stack):
@@ -220,7 +222,7 @@ def compare(stack: Stack) -> tuple[load.Result, load.Result]:
 
 @contextlib.contextmanager
 def trickling(stack: Stack) -> Iterator[None]:
-    """Uploads of which a piece comes now and then; in one process, whose load is small."""
+    """Runs slow uploads, which send a piece every 100 ms, in one thread."""
     ended = threading.Event()
     piece = CONTENT[:int(SLOW_RATE * SLOW_PIECES_S)]
     peers = []
@@ -232,12 +234,12 @@ def trickling(stack: Stack) -> Iterator[None]:
         peer.endheaders(HEAD)
         peers.append(peer)
 
-    def go_on() -> None:
+    def send_pieces() -> None:
         while not ended.wait(SLOW_PIECES_S):
             for peer in peers:
                 peer.send(piece)
 
-    thread = threading.Thread(target=go_on)
+    thread = threading.Thread(target=send_pieces)
     thread.start()
     try:
         yield

@@ -1,9 +1,9 @@
-"""/health while the directory is silent, against /health while it serves: who asks the directory must
-not hold up who does not.
+"""/health while the directory does not respond, against /health while it serves: requests that wait
+for the directory must not delay other requests.
 
-In both, as many clients ask for people, at the same pace. The two are measured in turn, several
-times, and the median of the ratios counts. A round with a silent directory begins at the moment it
-falls silent, so that workers waiting for it are part of what is measured.
+In both cases the same number of clients also request users at the same rate. Both cases are
+measured in turn several times, and the median of the ratios counts. The measurement with a silent
+directory starts when the directory is stopped, so that it includes workers that wait for an answer.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ ROUNDS = 5
 SECONDS = 4
 WARM_UP_SECONDS = 1
 
-ASKING = 8  # clients that ask the directory, each so often:
-PAUSE_S = 0.1
-PATIENCE_S = 30
+DIRECTORY_CLIENTS = 8  # clients that request users
+PAUSE_S = 0.1  # between two requests of such a client
+TIMEOUT_S = 30
 
 P99_RATIO_MAX = 2.0
 
@@ -51,10 +51,10 @@ def measure(_: Bed) -> list[Row]:
 
 
 def compare(stack: Stack, token: str) -> tuple[load.Result, load.Result]:
-    """Of one round: while it serves, while it is silent."""
+    """Measures one round of /health: while the directory serves, and while it is silent."""
     assert stack.directory
     await_service(stack, token)
-    with asking(stack, token):
+    with directory_load(stack, token):
         serving = load.run(f"{stack.http_url}/health", CLIENTS, SECONDS)
         stack.directory.freeze()
         try:
@@ -71,37 +71,37 @@ def log_in(stack: Stack) -> str:
     body = json.dumps({"username": name, "password": password}).encode()
     request = urllib.request.Request(f"{stack.http_url}/auth/login", body,
                                      {"Content-Type": "application/json"})
-    with NO_PROXY.open(request, timeout=PATIENCE_S) as response:
+    with NO_PROXY.open(request, timeout=TIMEOUT_S) as response:
         return json.load(response)["access_token"]
 
 
 def ask(stack: Stack, token: str) -> int:
-    """The status of one question to the directory."""
+    """Requests a user. Returns the HTTP status."""
     request = urllib.request.Request(f"{stack.http_url}/users/Administrator",
                                      headers={"Authorization": f"Bearer {token}"})
     try:
-        with NO_PROXY.open(request, timeout=PATIENCE_S) as response:
+        with NO_PROXY.open(request, timeout=TIMEOUT_S) as response:
             return response.status
     except urllib.error.HTTPError as error:
         return error.code
 
 
 def await_service(stack: Stack, token: str) -> None:
-    """Until the directory serves again."""
-    if not wait_until(lambda: ask(stack, token) == 200, PATIENCE_S):
-        raise TimeoutError("the directory does not come back")
+    """Waits until the directory serves again."""
+    if not wait_until(lambda: ask(stack, token) == 200, TIMEOUT_S):
+        raise TimeoutError("the directory does not serve again")
 
 
 @contextlib.contextmanager
-def asking(stack: Stack, token: str) -> Iterator[None]:
-    """Clients of the directory, at their pace."""
+def directory_load(stack: Stack, token: str) -> Iterator[None]:
+    """Runs clients that request users."""
     ended = threading.Event()
 
-    def go_on() -> None:
+    def ask_repeatedly() -> None:
         while not ended.wait(PAUSE_S):
             ask(stack, token)
 
-    threads = [threading.Thread(target=go_on) for _ in range(ASKING)]
+    threads = [threading.Thread(target=ask_repeatedly) for _ in range(DIRECTORY_CLIENTS)]
     for thread in threads:
         thread.start()
     try:

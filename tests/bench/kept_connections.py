@@ -1,8 +1,8 @@
-"""/health under a thousand clients: kept connections that one epoll a worker multiplexes, against one
-connection a request, with the same program and the same nginx configuration but for that.
+"""/health with a thousand clients: nginx keeps its connections to the workers, against an nginx
+that opens a connection for each request. Program and configuration are otherwise the same.
 
-The two are measured in turn, several times, and the median of the ratios counts, so that a machine
-whose speed drifts does not decide.
+Both are measured in turn several times, and the median of the ratios counts, so that changes of the
+machine's speed do not matter.
 """
 
 import statistics
@@ -24,7 +24,7 @@ RATIO_MIN = 2.0
 
 
 def without_keepalive(folder: Path) -> Path:
-    """A copy of nginx/ in which no connection to the service is kept."""
+    """Copies nginx/ to the folder, without keeping connections to the service."""
     for source in (TOP / "nginx").glob("*.conf"):
         text = source.read_text(encoding="utf-8")
         if source.name == "upstreams.conf":
@@ -56,10 +56,10 @@ def compare(url: str, reference_url: str) -> list[Row]:
         results.append(result)
         ratios.append(result.rate / reference.rate)
         print(f"  /health, {CLIENTS} clients: {result.rate:,.0f} a second, p99 "
-              f"{result.p99_ms:.0f} ms, {result.errors} errors; one connection a request: "
+              f"{result.p99_ms:.0f} ms, {result.errors} errors; one connection for each request: "
               f"{reference.rate:,.0f}, p99 {reference.p99_ms:.0f} ms", flush=True)
     return [
-        row("/health against one connection a request", statistics.median(ratios),
+        row("/health against one connection for each request", statistics.median(ratios),
             f">= {RATIO_MIN:g} ×", lambda ratio: ratio >= RATIO_MIN),
         row(f"/health, {CLIENTS} clients, p99", statistics.median(r.p99_ms for r in results),
             f"< {P99_MS_MAX} ms", lambda p99: p99 < P99_MS_MAX, "{:.0f} ms"),

@@ -1,4 +1,4 @@
-"""Load: runs wrk and reads what it measured; runs raw_search, the reference of what asks the
+"""Load: runs wrk and parses its results; runs raw_search, the reference for requests to the
 directory."""
 
 import dataclasses
@@ -20,21 +20,21 @@ RAW_SEARCH = TOP / "build/tests/bench/raw_search"
 
 
 class LoadError(Exception):
-    """Something else than what was to be measured has been measured."""
+    """The measurement is invalid, for example because requests failed."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
     rate: float  # requests a second
     p99_ms: float
-    errors: int  # connections, reads, writes, time-outs, and answers that are not 2xx or 3xx
+    errors: int  # failed connections, reads and writes, timeouts, answers other than 2xx and 3xx
 
 
 def run(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *, first: int = 0,
         count: int = 0, script: Path | None = None, arguments: tuple[str, ...] = ()) -> Result:
-    """`clients` connections that ask for `url` without a pause. With `count`, the URL has a place
-    for a number (%d), and as many, from `first` on, take turns. `script` makes the requests
-    otherwise."""
+    """Runs wrk: `clients` connections request `url` without a pause. With `count`, the URL contains
+    %d, and the numbers from `first` to `first` + `count` - 1 take turns. With `script`, a Lua
+    script creates the requests, with `arguments`."""
     command = ["wrk", "--latency", f"-t{min(THREADS, clients)}", f"-c{clients}",
                f"-d{seconds:g}s", f"--timeout={TIMEOUT_S}s"]
     for header in headers:
@@ -52,7 +52,7 @@ def run(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *
 
 def rate(url: str, clients: int, seconds: float, headers: tuple[str, ...] = (), *, first: int = 0,
          count: int = 0) -> float:
-    """Requests a second of run(), where none may fail."""
+    """Runs run() and returns requests a second. Raises if a request fails."""
     result = run(url, clients, seconds, headers, first=first, count=count)
     if result.errors:
         raise LoadError(f"{url}: {result.errors} errors at {result.rate:.0f} requests a second")
@@ -70,7 +70,7 @@ def parse(text: str) -> Result:
 
 def raw_rate(directory: Directory, connections: int, seconds: float, filters: Iterable[str],
              attributes: Iterable[str]) -> float:
-    """Searches a second on kept LDAPS connections: raw_search.c."""
+    """Runs raw_search.c. Returns searches a second on kept LDAPS connections."""
     command = [str(RAW_SEARCH), directory.url, str(directory.ca_file), directory.bind_dn,
                directory.base_dn, str(connections), f"{seconds:g}", *attributes]
     lines = [directory.bind_password, *filters, ""]

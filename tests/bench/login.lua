@@ -1,4 +1,4 @@
--- For wrk: logins with the body that is the argument.
+-- Script for wrk that logs in: `wrk … URL -- BODY`.
 
 function init(arguments)
     wrk.method = "POST"

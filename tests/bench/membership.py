@@ -1,8 +1,7 @@
 """GET /groups/{name} of a group with 5,000 members, against a client that reads the same group,
 range by range, on kept connections.
 
-The reference asks for less: members whose primary group it is have to be searched for, which the
-service does and the client does not.
+The client does less work: only the service also searches for members by their primary group.
 """
 
 from bench import load
@@ -16,7 +15,7 @@ WARM_UP_SECONDS = 1
 
 RATIO_MIN = 0.5
 
-# What the service asks for: app/resources/groups.c.
+# The filter and the attributes of the service: app/resources/groups.c.
 FILTER = f"(&(cn={GROUP})(objectClass=group))"
 ATTRIBUTES = ("objectGUID", "cn", "sAMAccountName", "description", "groupType", "objectSid",
               "member", "whenCreated", "whenChanged")
@@ -27,7 +26,7 @@ def measure(bed: Bed) -> list[Row]:
     answer = bed.session.get(url, timeout=TIMEOUT_S)
     answer.raise_for_status()
     if len(answer.json()["member"]) != MEMBERS:
-        raise load.LoadError(f"{url} has not {MEMBERS} members")
+        raise load.LoadError(f"{url} does not have {MEMBERS} members")
 
     def service(seconds: float = SECONDS) -> float:
         return load.rate(url, bed.workers, seconds, bed.headers)

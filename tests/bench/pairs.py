@@ -1,7 +1,7 @@
-"""Pairs: a thing and its references measured in turn, several times, so that a machine whose speed
-drifts does not decide. The median of the ratios counts.
+"""Pairs: measures the service and its references in turn several times, so that changes of the
+machine's speed do not matter. The median of the ratios counts.
 
-A round in which others worked on the machine does not count, unless there is no other.
+Rounds that other processes disturbed do not count, unless all were disturbed.
 """
 
 import dataclasses
@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 from bench.disturbance import Meter
 
-DISTURBED = 0.04  # of all processor time, which is never all ours
-TRIES = 2  # times the rounds wanted
+DISTURBED = 0.04  # share of processor time of other processes from which a round is disturbed
+TRIES = 2  # at most so many times the requested number of rounds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Round:
 
 
 def alternate(work: str, rounds: int, measures: Mapping[str, Callable[[], float]]) -> list[Round]:
-    """Measures each of `measures` in turn and prints what it sees. Returns `rounds` rounds that
-    nobody disturbed; fewer, or those that were disturbed, if others do not leave the machine."""
+    """Runs each of `measures` in turn and prints the results. Returns `rounds` undisturbed rounds,
+    or fewer if there are not as many; disturbed ones only if there are no others."""
     seen: list[Round] = []
     while len(seen) < TRIES * rounds and len(undisturbed(seen)) < rounds:
         with Meter() as meter:

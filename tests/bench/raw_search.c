@@ -1,16 +1,16 @@
 /*
- * Raw search: what the directory itself gives to a client that does nothing else, as a reference of
- * `make bench`.
+ * Raw search: measures searches that a client sends to the directory without any other work. A
+ * reference of `make bench`.
  *
  *   raw_search URI CA_FILE BIND_DN BASE CONNECTIONS SECONDS ATTRIBUTE…
  *
- * CONNECTIONS processes, each with one verified and bound connection that it keeps, search below
- * BASE as fast as answers come, for SECONDS, and read every value of what is found. Standard input
- * has the password of BIND_DN in its first line, and a filter in each further line: these are asked
- * for in turn. Each must find one object. An attribute that comes in ranges (MS-ADTS
- * 3.1.1.3.1.3.3) is read to its end, as part of its search.
+ * CONNECTIONS processes, each with one TLS connection that it binds and keeps, send searches below
+ * BASE for SECONDS without a pause, and read every value of the entries. The first line of standard
+ * input is the password of BIND_DN, each further line a filter; the filters are used in turn. Each
+ * must match one object. An attribute that is sent in ranges (MS-ADTS 3.1.1.3.1.3.3) is
+ * read to its end as part of its search.
  *
- * Prints how many searches a second were made by all together. Whatever goes wrong ends it with 1.
+ * Prints the total number of searches a second. Exits with 1 on any error.
  */
 #include "base/number.h"
 
@@ -35,31 +35,31 @@ struct work {
     char *uri, *ca_file, *bind_dn, *base;
     long connections;
     double seconds;
-    char **attributes; /* NULL ends */
+    char **attributes; /* ends with NULL */
     char *password;
     char **filters;
     size_t filter_count;
 };
 
-/* What the processes have in common. */
+/* Memory that all processes share. */
 struct shared {
-    pthread_barrier_t start; /* all are bound */
+    pthread_barrier_t start; /* waits until all processes are bound */
     uint64_t searches[CONNECTIONS_MAX];
 };
 
-/* MS-ADTS 3.1.1.3.4.1.7: no references to other naming contexts, as the service asks too. */
+/* Suppresses references to other naming contexts (MS-ADTS 3.1.1.3.4.1.4), as the service does. */
 static LDAPControl one_domain = {.ldctl_oid = LDAP_CONTROL_X_DOMAIN_SCOPE};
 
-_Noreturn static void fail(const char *what, const char *why)
+_Noreturn static void exit_with_error(const char *what, const char *cause)
 {
-    fprintf(stderr, "raw_search: %s: %s\n", what, why);
+    fprintf(stderr, "raw_search: %s: %s\n", what, cause);
     exit(EXIT_FAILURE);
 }
 
-static void must(const char *what, int code)
+static void check_result(const char *what, int code)
 {
     if (code != LDAP_SUCCESS) {
-        fail(what, ldap_err2string(code));
+        exit_with_error(what, ldap_err2string(code));
     }
 }
 
@@ -73,8 +73,8 @@ static double now_s(void)
 
 /* --- what to do ------------------------------------------------------------------------------ */
 
-/* The next line without its end, NULL if there is none. The caller frees it. */
-static char *read_line(void)
+/* Returns the next line without its newline, NULL at the end of the input. The caller frees it. */
+static char *read_stdin_line(void)
 {
     char *line = NULL;
     size_t size = 0;
@@ -86,11 +86,11 @@ static char *read_line(void)
     return line;
 }
 
-static void read_input(struct work *work)
+static void read_work(struct work *work)
 {
     size_t size = 0;
-    work->password = read_line();
-    for (char *line = read_line(); line; line = read_line()) {
+    work->password = read_stdin_line();
+    for (char *line = read_stdin_line(); line; line = read_stdin_line()) {
         if (work->filter_count == size) {
             size = size ? 2 * size : 1024;
             work->filters = realloc(work->filters, size * sizeof *work->filters);
@@ -101,11 +101,11 @@ static void read_input(struct work *work)
         work->filters[work->filter_count++] = line;
     }
     if (!work->filter_count) {
-        fail("standard input", "no password, or no filter");
+        exit_with_error("standard input", "a password and at least one filter are required");
     }
 }
 
-static void free_input(struct work *work)
+static void free_work(struct work *work)
 {
     for (size_t i = 0; i < work->filter_count; i++) {
         free(work->filters[i]);
@@ -114,28 +114,28 @@ static void free_input(struct work *work)
     free(work->password);
 }
 
-/* --- asking ---------------------------------------------------------------------------------- */
+/* --- searching ------------------------------------------------------------------------------- */
 
 static LDAP *connect_and_bind(const struct work *work)
 {
     LDAP *ldap = NULL;
     int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, client = 0;
     struct berval password = {.bv_val = work->password, .bv_len = strlen(work->password)};
-    must("the address", ldap_initialize(&ldap, work->uri));
+    check_result("the address", ldap_initialize(&ldap, work->uri));
     if (ldap_set_option(ldap, LDAP_OPT_PROTOCOL_VERSION, &version) != LDAP_OPT_SUCCESS ||
         ldap_set_option(ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) != LDAP_OPT_SUCCESS ||
         ldap_set_option(ldap, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand) != LDAP_OPT_SUCCESS ||
         ldap_set_option(ldap, LDAP_OPT_X_TLS_CACERTFILE, work->ca_file) != LDAP_OPT_SUCCESS ||
         ldap_set_option(ldap, LDAP_OPT_X_TLS_NEWCTX, &client) != LDAP_OPT_SUCCESS) {
-        fail("options", "libldap refuses one");
+        exit_with_error("options", "libldap rejects an option");
     }
-    must("the bind",
-         ldap_sasl_bind_s(ldap, work->bind_dn, LDAP_SASL_SIMPLE, &password, NULL, NULL, NULL));
+    check_result("the bind", ldap_sasl_bind_s(ldap, work->bind_dn, LDAP_SASL_SIMPLE, &password,
+                                              NULL, NULL, NULL));
     return ldap;
 }
 
-/* The attribute to ask for next if this one is a range that goes on after its last value, else
- * NULL. The caller frees it. */
+/* If the attribute is an incomplete range, returns the description that requests its remaining
+ * values, else NULL. The caller frees it. */
 static char *next_range(const struct berval *description)
 {
     static const char range[] = ";range=";
@@ -152,16 +152,17 @@ static char *next_range(const struct berval *description)
     return next;
 }
 
-/* Looks at every value. Returns the range that is to be asked for next, or NULL. */
+/* Reads every value. Returns the description of the range to request next, or NULL. */
 static char *read_entry(LDAP *ldap, LDAPMessage *entry)
 {
     char *next = NULL;
     BerElement *ber = NULL;
     struct berval dn = {0};
-    must("the name", ldap_get_dn_ber(ldap, entry, &ber, &dn));
+    check_result("the name", ldap_get_dn_ber(ldap, entry, &ber, &dn));
     for (;;) {
         struct berval description = {0}, *values = NULL;
-        must("an attribute", ldap_get_attribute_ber(ldap, entry, ber, &description, &values));
+        check_result("an attribute",
+                     ldap_get_attribute_ber(ldap, entry, ber, &description, &values));
         if (!description.bv_val) {
             break;
         }
@@ -174,16 +175,16 @@ static char *read_entry(LDAP *ldap, LDAPMessage *entry)
     return next;
 }
 
-/* Asks for one object. Returns the range that is to be asked for next, or NULL; and its DN. */
-static char *search(LDAP *ldap, const char *base, int scope, const char *filter, char **attributes,
-                    char **dn_r)
+/* Reads one object. Returns the description of the range to request next and the DN, or NULL. */
+static char *search_object(LDAP *ldap, const char *base, int scope, const char *filter,
+                           char **attributes, char **dn_r)
 {
     LDAPControl *controls[] = {&one_domain, NULL};
     LDAPMessage *answer = NULL;
-    must(filter, ldap_search_ext_s(ldap, base, scope, filter, attributes, 0, controls, NULL, NULL,
-                                   LDAP_NO_LIMIT, &answer));
+    check_result(filter, ldap_search_ext_s(ldap, base, scope, filter, attributes, 0, controls, NULL,
+                                           NULL, LDAP_NO_LIMIT, &answer));
     if (ldap_count_entries(ldap, answer) != 1) {
-        fail(filter, "finds not one object");
+        exit_with_error(filter, "does not match exactly one object");
     }
     LDAPMessage *entry = ldap_first_entry(ldap, answer);
     char *next = read_entry(ldap, entry);
@@ -197,10 +198,11 @@ static char *search(LDAP *ldap, const char *base, int scope, const char *filter,
 static void search_whole(LDAP *ldap, const struct work *work, const char *filter)
 {
     char *dn = NULL;
-    char *range = search(ldap, work->base, LDAP_SCOPE_SUBTREE, filter, work->attributes, &dn);
+    char *range =
+        search_object(ldap, work->base, LDAP_SCOPE_SUBTREE, filter, work->attributes, &dn);
     while (range) {
         char *attributes[] = {range, NULL};
-        char *next = search(ldap, dn, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, NULL);
+        char *next = search_object(ldap, dn, LDAP_SCOPE_BASE, "(objectClass=*)", attributes, NULL);
         free(range);
         range = next;
     }
@@ -209,8 +211,8 @@ static void search_whole(LDAP *ldap, const struct work *work, const char *filter
 
 /* --- processes ------------------------------------------------------------------------------- */
 
-/* The body of a process: each begins at another filter. */
-static void ask_all_the_time(const struct work *work, struct shared *shared, long number)
+/* Runs one process, which begins at its own part of the filters. */
+static void search_repeatedly(const struct work *work, struct shared *shared, long number)
 {
     size_t next = work->filter_count * (size_t)number / (size_t)work->connections;
     LDAP *ldap = connect_and_bind(work);
@@ -224,7 +226,7 @@ static void ask_all_the_time(const struct work *work, struct shared *shared, lon
     ldap_unbind_ext(ldap, NULL, NULL);
 }
 
-static struct shared *share(const struct work *work)
+static struct shared *create_shared(const struct work *work)
 {
     pthread_barrierattr_t attributes;
     struct shared *shared =
@@ -232,22 +234,22 @@ static struct shared *share(const struct work *work)
     if (shared == MAP_FAILED || pthread_barrierattr_init(&attributes) ||
         pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) ||
         pthread_barrier_init(&shared->start, &attributes, (unsigned)work->connections)) {
-        fail("shared memory", "not to be had");
+        exit_with_error("shared memory", "cannot be allocated");
     }
     return shared;
 }
 
-/* If one fails we end, and the others with us: they would wait for it. */
-static void run(const struct work *work, struct shared *shared)
+/* Exits if one process fails; PR_SET_PDEATHSIG then kills the others, which would wait for it. */
+static void run_processes(const struct work *work, struct shared *shared)
 {
     for (long i = 0; i < work->connections; i++) {
         pid_t child = fork();
         if (child < 0) {
-            fail("fork", "refused");
+            exit_with_error("fork", "failed");
         }
         if (!child) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
-            ask_all_the_time(work, shared, i);
+            search_repeatedly(work, shared, i);
             exit(EXIT_SUCCESS);
         }
     }
@@ -264,7 +266,8 @@ int main(int count, char **arguments)
     enum { URI = 1, CA_FILE, BIND_DN, BASE, CONNECTIONS, SECONDS, ATTRIBUTES };
     uint64_t searches = 0;
     if (count <= ATTRIBUTES) {
-        fail("usage", "raw_search URI CA_FILE BIND_DN BASE CONNECTIONS SECONDS ATTRIBUTE…");
+        exit_with_error("usage",
+                        "raw_search URI CA_FILE BIND_DN BASE CONNECTIONS SECONDS ATTRIBUTE…");
     }
     struct work work = {
         .uri = arguments[URI],
@@ -276,15 +279,15 @@ int main(int count, char **arguments)
         .attributes = &arguments[ATTRIBUTES],
     };
     if (work.connections < 1 || work.connections > CONNECTIONS_MAX || work.seconds <= 0) {
-        fail("usage", "1 to 64 connections, more than 0 seconds");
+        exit_with_error("usage", "1 to 64 connections, more than 0 seconds");
     }
-    read_input(&work);
-    struct shared *shared = share(&work);
-    run(&work, shared);
+    read_work(&work);
+    struct shared *shared = create_shared(&work);
+    run_processes(&work, shared);
     for (long i = 0; i < work.connections; i++) {
         searches += shared->searches[i];
     }
-    free_input(&work);
+    free_work(&work);
     printf("%.1f\n", (double)searches / work.seconds);
     return EXIT_SUCCESS;
 }

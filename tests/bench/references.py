@@ -1,6 +1,6 @@
-"""References behind the service's own nginx: Fastify with better-sqlite3 below /fastify, the source's way
-(source_tokens.py) below /source, as one process, and below /sources, as two, and the empty answer of the
-service's own loop (empty.c) below /empty."""
+"""References behind the nginx of the service: Fastify with better-sqlite3 at /fastify, FastAPI
+(fastapi_tokens.py) at /fastapi-one with one process and at /fastapi-two with two, and the constant
+answer of the service's worker loop (empty.c) at /empty."""
 
 import contextlib
 import subprocess
@@ -13,7 +13,7 @@ from stack.processes import PATH, Process
 
 PROCESSES = 2
 PYTHON = "/usr/bin/python3"
-START_PATIENCE_S = 20
+START_TIMEOUT_S = 20
 
 MODULES = TOP / "build/tests/bench/fastify/node_modules"
 INSTALLED = MODULES / ".package-lock.json"
@@ -32,11 +32,11 @@ location ^~ /{name}/ {{
 """
 
 
-# In front of surface-main.conf.
+# Locations that are inserted before surface-main.conf.
 LOCATIONS = {
     "fastify": _proxied("fastify"),
-    "source": _proxied("source"),
-    "sources": _proxied("sources"),
+    "fastapi-one": _proxied("fastapi-one"),
+    "fastapi-two": _proxied("fastapi-two"),
     "empty": """\
 location ^~ /empty/ {
     error_log stderr emerg;
@@ -47,13 +47,13 @@ location ^~ /empty/ {
 
 
 def make(*targets: Path) -> None:
-    """Has the Makefile make what is not there."""
+    """Builds missing targets with the Makefile."""
     names = [str(target.relative_to(TOP)) for target in targets]
     subprocess.run(["make", "--no-print-directory", "-s", *names], cwd=TOP, check=True)
 
 
 def nginx_with(folder: Path, upstreams: dict[str, list[Path]]) -> Path:
-    """A copy of nginx/ that also serves what listens on the sockets, by the names of LOCATIONS."""
+    """Copies nginx/ and adds upstreams: the names are those of LOCATIONS, the values sockets."""
     folder.mkdir()
     for source in (TOP / "nginx").glob("*.conf"):
         text = source.read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ def _running(processes: list[tuple[Process, Path]], guard: Guard) -> Iterator[No
     try:
         for process, socket in processes:
             process.start()
-            process.wait_ready(socket.exists, START_PATIENCE_S)
+            process.wait_ready(socket.exists, START_TIMEOUT_S)
         yield
     finally:
         for process, _ in processes:
@@ -82,7 +82,7 @@ def _running(processes: list[tuple[Process, Path]], guard: Guard) -> Iterator[No
 
 @contextlib.contextmanager
 def running_fastify(folder: Path, server: str, synchronous: str) -> Iterator[list[Path]]:
-    """Its sockets, each of a process, all on one database: of fastify/SERVER.js."""
+    """Runs fastify/SERVER.js in several processes on one database. Yields their sockets."""
     make(INSTALLED)
     guard = Guard()
     name = f"{server}-{synchronous}"
@@ -98,14 +98,14 @@ def running_fastify(folder: Path, server: str, synchronous: str) -> Iterator[lis
 
 
 @contextlib.contextmanager
-def running_source(folder: Path) -> Iterator[list[Path]]:
-    """Its sockets, each of a process, on one database."""
+def running_fastapi(folder: Path) -> Iterator[list[Path]]:
+    """Runs fastapi_tokens.py in several processes on one database. Yields their sockets."""
     guard = Guard()
-    sockets = [folder / f"source{number}.sock" for number in range(PROCESSES)]
-    uvicorn = [Process(path.stem, [PYTHON, "-m", "uvicorn", "bench.source_tokens:app", "--uds",
+    sockets = [folder / f"fastapi{number}.sock" for number in range(PROCESSES)]
+    uvicorn = [Process(path.stem, [PYTHON, "-m", "uvicorn", "bench.fastapi_tokens:app", "--uds",
                                    str(path), "--log-level", "warning"],
                        guard=guard, log=folder / f"{path.stem}.log", cwd=TOP / "tests",
-                       env={"PATH": PATH, "DATABASE": str(folder / "source.db")})
+                       env={"PATH": PATH, "DATABASE": str(folder / "fastapi.db")})
                for path in sockets]
     with _running(list(zip(uvicorn, sockets, strict=True)), guard):
         yield sockets
@@ -113,7 +113,7 @@ def running_source(folder: Path) -> Iterator[list[Path]]:
 
 @contextlib.contextmanager
 def running_empty(folder: Path, workers: int) -> Iterator[list[Path]]:
-    """Its socket."""
+    """Runs empty.c. Yields its socket."""
     make(EMPTY)
     guard = Guard()
     socket = folder / "empty.sock"

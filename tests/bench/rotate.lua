@@ -1,6 +1,6 @@
--- For wrk: asks for one path after the other, `wrk … URL -- FORMAT COUNT FIRST`. FORMAT is a path
--- with a place for a number (%d), of which there are COUNT from FIRST on, again and again. Each
--- thread begins at another one.
+-- Script for wrk that requests paths in turn: `wrk … URL -- FORMAT COUNT FIRST`. FORMAT is a path
+-- that contains %d, which is replaced by the numbers from FIRST to FIRST + COUNT - 1 in turn. Each
+-- thread begins at a different number.
 
 local threads = 0
 

@@ -1,7 +1,7 @@
-"""/health while very many people log in at once, against /health in quiet: passwords are slow to
-verify, and whoever has none to verify must not wait for that.
+"""/health while 200 clients log in repeatedly, against /health without logins: verifying passwords
+is slow, and other requests must not wait for it.
 
-The two are measured in turn, several times, and the median of the ratios counts.
+Both are measured in turn several times, and the median of the ratios counts.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ ROUNDS = 3
 SECONDS = 4
 WARM_UP_SECONDS = 1
 
-PEOPLE = 200  # who log in, again and again
-LONG_S = 600
-PATIENCE_S = 120
-SOON_S = 3
+LOGIN_CLIENTS = 200  # each logs in again as soon as it has logged in
+STORM_MAX_S = 600
+DRAIN_TIMEOUT_S = 120
+REQUEST_TIMEOUT_S = 3
 BODY = {"email": "storm@example.com", "password": "long-enough"}
 
 P99_RATIO_MAX = 2.0
@@ -42,21 +42,21 @@ def measure(_: Bed) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder, \
             Stack(Path(folder), own_directory=False) as stack:
         if not post(stack, "/auth/register"):
-            raise RuntimeError("nobody can register")
+            raise RuntimeError("cannot register an account")
         load.run(f"{stack.http_url}/health", CLIENTS, WARM_UP_SECONDS)
-        quiet, stormy = zip(*several(stack), strict=True)
+        quiet, stormy = zip(*measure_rounds(stack), strict=True)
     ratio = statistics.median(b.p99_ms / a.p99_ms for a, b in zip(quiet, stormy, strict=True))
     return [
-        row(f"/health, p99, {PEOPLE} logins at once against none", ratio,
+        row(f"/health, p99, {LOGIN_CLIENTS} logins at once against none", ratio,
             f"<= {P99_RATIO_MAX:g} ×", lambda value: value <= P99_RATIO_MAX),
         row("/health, errors while they log in", sum(each.errors for each in stormy),
             "0", lambda errors: errors == 0, "{:.0f}"),
     ]
 
 
-def several(stack: Stack) -> list[tuple[load.Result, load.Result]]:
-    """Rounds that nobody disturbed; fewer, or those that were disturbed, if others do not leave the
-    machine."""
+def measure_rounds(stack: Stack) -> list[tuple[load.Result, load.Result]]:
+    """Returns undisturbed rounds, or fewer if there are not as many; disturbed ones only if there
+    are no others."""
     undisturbed: list[tuple[load.Result, load.Result]] = []
     seen: list[tuple[load.Result, load.Result]] = []
     while len(undisturbed) < ROUNDS and len(seen) < TRIES * ROUNDS:
@@ -68,7 +68,7 @@ def several(stack: Stack) -> list[tuple[load.Result, load.Result]]:
 
 
 def compare(stack: Stack) -> tuple[tuple[load.Result, load.Result], float]:
-    """One round, in quiet and in the storm; and the greater disturbance of the two."""
+    """Measures one round, without and with logins. Returns also the larger disturbance of both."""
     health = f"{stack.http_url}/health"
     with Meter() as before:
         quiet = load.run(health, CLIENTS, SECONDS)
@@ -77,17 +77,17 @@ def compare(stack: Stack) -> tuple[tuple[load.Result, load.Result], float]:
     disturbance = max(before.share, during.share)
     noise = f" (disturbed: {disturbance:.0%})" if disturbance >= DISTURBED else ""
     print(f"  /health, {CLIENTS} clients: p99 {quiet.p99_ms:.2f} ms, {quiet.rate:,.0f} a second; "
-          f"with {PEOPLE} logins {stormy.p99_ms:.2f} ms, {stormy.rate:,.0f} a second{noise}",
+          f"with {LOGIN_CLIENTS} logins {stormy.p99_ms:.2f} ms, {stormy.rate:,.0f} a second{noise}",
           flush=True)
     return (quiet, stormy), disturbance
 
 
 def post(stack: Stack, path: str) -> bool:
-    """Whether it succeeds soon."""
+    """True if the request succeeds within REQUEST_TIMEOUT_S."""
     request = urllib.request.Request(f"{stack.http_url}{path}", json.dumps(BODY).encode(),
                                      {"Content-Type": "application/json"})
     try:
-        with NO_PROXY.open(request, timeout=SOON_S):
+        with NO_PROXY.open(request, timeout=REQUEST_TIMEOUT_S):
             return True
     except OSError:
         return False
@@ -95,13 +95,14 @@ def post(stack: Stack, path: str) -> bool:
 
 @contextlib.contextmanager
 def storm(stack: Stack) -> Iterator[None]:
-    """People who log in, each again as soon as they are."""
-    command = ["wrk", "-t1", f"-c{PEOPLE}", f"-d{LONG_S}s", f"--timeout={LONG_S}s", "-s",
-               str(LOGIN), f"{stack.http_url}/auth/login", "--", json.dumps(BODY)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as people:
+    """Runs clients that log in repeatedly. Waits at the end until their last logins are served."""
+    command = ["wrk", "-t1", f"-c{LOGIN_CLIENTS}", f"-d{STORM_MAX_S}s",
+               f"--timeout={STORM_MAX_S}s", "-s", str(LOGIN), f"{stack.http_url}/auth/login", "--",
+               json.dumps(BODY)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as clients:
         try:
             yield
         finally:
-            people.terminate()
-    if not wait_until(lambda: post(stack, "/auth/login"), PATIENCE_S):
-        raise TimeoutError("the queue of those who left does not end")
+            clients.terminate()
+    if not wait_until(lambda: post(stack, "/auth/login"), DRAIN_TIMEOUT_S):
+        raise TimeoutError("the queue of abandoned logins does not drain")

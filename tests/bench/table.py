@@ -1,4 +1,4 @@
-"""Table: the rows that `make bench` prints."""
+"""Table: the table of results that `make bench` prints."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def row(work: str, value: float, target: str, met: Callable[[float], bool],
 
 
 def note(work: str, value: float, form: str = "{:.2f} ×") -> Row:
-    """A figure without a target."""
+    """Returns a row without a target."""
     return Row(work, form.format(value), "none", True)
 
 

@@ -1,5 +1,6 @@
--- For wrk: `wrk … URL -- PREFIX FILE SHARE`. Checks the tokens of a file, a line each, in turn, at
--- PREFIX/app/valid/TOKEN; one request in SHARE issues a new one instead (0: none, 1: all).
+-- Script for wrk that checks and issues tokens: `wrk … URL -- PREFIX FILE SHARE`. Checks the tokens
+-- of FILE, one on each line, in turn at PREFIX/app/valid/TOKEN; one request in SHARE issues a new
+-- token instead (0: none, 1: all).
 
 local threads = 0
 

@@ -1,6 +1,6 @@
-"""GET /users/{username}, through nginx and over LDAPS, against what the directory itself gives to a
-client that searches on kept connections, as many as the service has; and against the source's way,
-a connection and a bind for each request.
+"""GET /users/{username}, through nginx and over LDAPS, against two references: a client that sends
+the same searches to the directory on as many kept connections as the service has, and FastAPI with
+ldap3, which connects and binds for each request.
 """
 
 import contextlib
@@ -11,23 +11,23 @@ from bench.bed import ACCOUNT, USERS, Bed
 from bench.pairs import alternate, median_ratio
 from bench.table import Row, row
 from stack import addresses
-from stack.guard import PYTHON, Guard, wait_until
+from stack.guard import PYTHON, Guard
 from stack.processes import PATH, Process
 from stack.stack import TOP
 
 ROUNDS = 7
 SECONDS = 2
-SOURCE_ROUNDS = 3
-SOURCE_SECONDS = 4  # it makes some forty a second
+FASTAPI_ROUNDS = 3
+FASTAPI_SECONDS = 4  # it serves about forty requests a second
 WARM_UP_SECONDS = 1
-SOURCE_PROCESSES = 2
-SOURCE_CLIENTS = 8  # with fewer, one process may get them all
-START_PATIENCE_S = 20
+FASTAPI_PROCESSES = 2
+FASTAPI_CLIENTS = 8  # with fewer clients, one process may accept all connections
+START_TIMEOUT_S = 20
 
 RAW_RATIO_MIN = 0.85
-SOURCE_RATIO_MIN = 60
+FASTAPI_RATIO_MIN = 60
 
-# What the service asks for: app/resources/users.c.
+# The filter and the attributes of the service: app/resources/users.c.
 FILTER = f"(&(sAMAccountName={ACCOUNT})(sAMAccountType=805306368))"
 ATTRIBUTES = (
     "objectGUID", "cn", "sAMAccountName", "userPrincipalName", "givenName", "sn", "mail",
@@ -37,17 +37,17 @@ ATTRIBUTES = (
 
 
 @contextlib.contextmanager
-def source_way(bed: Bed) -> Iterator[str]:
-    """The URL of source_way.py while it runs, with a place for the number of a user."""
+def running_fastapi(bed: Bed) -> Iterator[str]:
+    """Runs fastapi_users.py. Yields the URL of a user as a format for the number of the user."""
     (port,), claims = addresses.claim_ports(1)
     guard = Guard()
-    command = [PYTHON, "-m", "uvicorn", "bench.source_way:app", "--host", addresses.LOCALHOST,
-               "--port", str(port), "--workers", str(SOURCE_PROCESSES), "--log-level", "warning"]
-    process = Process("uvicorn", command, guard=guard, log=bed.folder / "source_way.log",
+    command = [PYTHON, "-m", "uvicorn", "bench.fastapi_users:app", "--host", addresses.LOCALHOST,
+               "--port", str(port), "--workers", str(FASTAPI_PROCESSES), "--log-level", "warning"]
+    process = Process("uvicorn", command, guard=guard, log=bed.folder / "fastapi_users.log",
                       cwd=TOP / "tests", env={"PATH": PATH, **bed.directory.settings()})
     try:
         process.start()
-        process.wait_ready(lambda: addresses.accepts(addresses.LOCALHOST, port), START_PATIENCE_S)
+        process.wait_ready(lambda: addresses.accepts(addresses.LOCALHOST, port), START_TIMEOUT_S)
         yield f"http://{addresses.LOCALHOST}:{port}/users/{ACCOUNT}"
     finally:
         process.stop()
@@ -58,7 +58,7 @@ def source_way(bed: Bed) -> Iterator[str]:
 
 def measure(bed: Bed) -> list[Row]:
     service(bed, bed.workers, WARM_UP_SECONDS)
-    return [against_raw(bed), against_source(bed)]
+    return [against_raw(bed), against_fastapi(bed)]
 
 
 def service(bed: Bed, clients: int, seconds: float = SECONDS) -> float:
@@ -78,15 +78,15 @@ def against_raw(bed: Bed) -> Row:
                f">= {RAW_RATIO_MIN:g} ×", lambda ratio: ratio >= RAW_RATIO_MIN)
 
 
-def against_source(bed: Bed) -> Row:
-    with source_way(bed) as url:
-        def source(seconds: float = SOURCE_SECONDS) -> float:
-            return load.rate(url, SOURCE_CLIENTS, seconds, count=USERS)
+def against_fastapi(bed: Bed) -> Row:
+    with running_fastapi(bed) as url:
+        def fastapi(seconds: float = FASTAPI_SECONDS) -> float:
+            return load.rate(url, FASTAPI_CLIENTS, seconds, count=USERS)
 
-        source(WARM_UP_SECONDS)
-        seen = alternate("GET /users/{username}", SOURCE_ROUNDS,
-                         {"source's way": source,
-                          "service": lambda: service(bed, SOURCE_CLIENTS)})
-    return row("GET /users/{username} against the source's way",
-               median_ratio(seen, "service", "source's way"),
-               f">= {SOURCE_RATIO_MIN:g} ×", lambda ratio: ratio >= SOURCE_RATIO_MIN, "{:.0f} ×")
+        fastapi(WARM_UP_SECONDS)
+        seen = alternate("GET /users/{username}", FASTAPI_ROUNDS,
+                         {"FastAPI": fastapi,
+                          "service": lambda: service(bed, FASTAPI_CLIENTS)})
+    return row("GET /users/{username} against FastAPI with ldap3",
+               median_ratio(seen, "service", "FastAPI"),
+               f">= {FASTAPI_RATIO_MIN:g} ×", lambda ratio: ratio >= FASTAPI_RATIO_MIN, "{:.0f} ×")

@@ -1,10 +1,11 @@
 /*
- * Writers: what small changes cost when several processes make them at the same time.
+ * Writers: measures small changes that several processes make at the same time.
  *
  *   writers DATABASE_URL PROCESSES SECONDS queue|busy full|normal
  *
- * `queue` shares the queue of writers, as workers do; `busy` leaves the waiting to SQLite. Prints one
- * line: changes a second, and the median, 99th percentile and longest time of one in milliseconds.
+ * `queue` uses the shared queue of writers, as workers do; `busy` uses SQLite's busy timeout.
+ * Prints one line: changes a second, and the median, 99th percentile and maximum of the duration of
+ * a change in milliseconds.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -22,7 +23,7 @@
 
 enum { SECOND_US = 1000 * 1000, TIMES_MAX = 1 << 20, PERCENT = 100, PERCENTILE = 99 };
 
-/* What all processes write into. */
+/* Durations of all changes, in memory that all processes share. */
 struct times {
     size_t count;
     int64_t us[TIMES_MAX];
@@ -36,14 +37,14 @@ struct bench {
     struct arena *arena;
 };
 
-static struct error *create(struct store *store, void *context)
+static struct error *create_bench_table(struct store *store, void *context)
 {
     struct bench *bench = context;
     return store_script(store, bench->arena,
                         "CREATE TABLE IF NOT EXISTS bench (process BIGINT, text TEXT)");
 }
 
-static struct error *insert(struct store *store, void *context)
+static struct error *insert_row(struct store *store, void *context)
 {
     struct bench *bench = context;
     struct store_query *query =
@@ -53,7 +54,7 @@ static struct error *insert(struct store *store, void *context)
     return store_execute(query);
 }
 
-static void must(const struct error *error)
+static void exit_on_error(const struct error *error)
 {
     if (error) {
         fprintf(stderr, "%s\n", error->cause);
@@ -63,17 +64,17 @@ static void must(const struct error *error)
 
 static void write_one(struct store *store, struct bench *bench, store_work *work)
 {
-    must(store_write(store, bench->arena, work, bench));
-    must(store_turn_end(store, bench->arena));
+    exit_on_error(store_write(store, bench->arena, work, bench));
+    exit_on_error(store_group_commit(store, bench->arena));
     arena_reset(bench->arena);
 }
 
-static void run(struct bench *bench)
+static void run_writer(struct bench *bench)
 {
     struct store *store = store_new(&bench->config, bench->shared);
     int64_t began = clock_steady_us();
     while (began < bench->end) {
-        write_one(store, bench, insert);
+        write_one(store, bench, insert_row);
         int64_t now = clock_steady_us();
         size_t place = __atomic_fetch_add(&bench->times->count, 1, __ATOMIC_RELAXED);
         if (place < TIMES_MAX) {
@@ -84,7 +85,7 @@ static void run(struct bench *bench)
     store_free(&store);
 }
 
-static int compare(const void *a, const void *b)
+static int compare_times(const void *a, const void *b)
 {
     int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
     return (left > right) - (left < right);
@@ -96,10 +97,10 @@ static double in_ms(int64_t us)
     return (double)us / us_per_ms;
 }
 
-static void print(struct times *times, int64_t seconds)
+static void print_times(struct times *times, int64_t seconds)
 {
     size_t count = times->count < TIMES_MAX ? times->count : TIMES_MAX;
-    qsort(times->us, count, sizeof *times->us, compare);
+    qsort(times->us, count, sizeof *times->us, compare_times);
     size_t median = count / 2, late = count * PERCENTILE / PERCENT;
     printf("%.0f %.2f %.2f %.2f\n", (double)count / (double)seconds, in_ms(times->us[median]),
            in_ms(times->us[late]), in_ms(times->us[count - 1]));
@@ -124,12 +125,12 @@ int main(int argc, char **argv)
         .arena = arena_new(),
     };
     struct store *store = store_new(&bench.config, NULL);
-    write_one(store, &bench, create);
+    write_one(store, &bench, create_bench_table);
     store_free(&store);
     bench.end = clock_steady_us() + seconds * SECOND_US;
     for (long i = 0; i < processes; i++) {
         if (fork() == 0) {
-            run(&bench);
+            run_writer(&bench);
             _exit(EXIT_SUCCESS);
         }
     }
@@ -137,7 +138,7 @@ int main(int argc, char **argv)
     while (wait(&status) > 0) {
         worst = status ? status : worst;
     }
-    print(bench.times, seconds);
+    print_times(bench.times, seconds);
     arena_free(&bench.arena);
     return worst ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,5 +1,5 @@
-"""Many processes that write to SQLite at the same time: the queue of writers against SQLite's own
-waiting, which lets some of them starve until they give up."""
+"""Concurrent writes of many processes to SQLite: the service's queue of writers against SQLite's
+busy timeout, with which some writers starve until they fail."""
 
 import subprocess
 import tempfile
@@ -15,7 +15,8 @@ SECONDS = 4
 
 
 def run(folder: str, waiting: str) -> tuple[float, float]:
-    """Changes a second, and the longest time of one in milliseconds."""
+    """Runs writers.c. Returns changes a second, and the longest time of a change in milliseconds.
+    """
     done = subprocess.run(
         [TOP / PROGRAM, f"sqlite:///{folder}/{waiting}.db", str(PROCESSES), str(SECONDS), waiting,
          "full"], check=True, capture_output=True, text=True)
@@ -27,7 +28,8 @@ def measure(_: Bed) -> list[Row]:
     subprocess.run(["make", "--no-print-directory", "-s", PROGRAM], cwd=TOP, check=True)
     with tempfile.TemporaryDirectory(prefix="kontora-bench-") as folder:
         queue, busy = (run(folder, waiting) for waiting in ("queue", "busy"))
-    return [row(f"longest time of a durable change, {PROCESSES} writers, to SQLite's own waiting",
+    return [row(f"longest durable change, {PROCESSES} writers, against SQLite's busy timeout",
                 queue[1] / busy[1], "≤ 0.2 ×", lambda ratio: ratio <= 0.2),
-            row("changes a second, the same", queue[0] / busy[0], "≥ 0.4 ×",
+            row(f"durable changes a second, {PROCESSES} writers, against SQLite's busy timeout",
+                queue[0] / busy[0], "≥ 0.4 ×",
                 lambda ratio: ratio >= 0.4)]

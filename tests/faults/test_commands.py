@@ -232,4 +232,4 @@ def test_housekeeper_purges_expired_rows(rig):
     rig.service.start()
     wait_until(lambda: remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1),
                what="the housekeeper to purge all expired rows")
-    assert rig.count_log(f"purged: {EXPIRED} of sessions") == 1
+    assert rig.count_log(f"purge: deleted {EXPIRED} expired rows of sessions") == 1

@@ -67,7 +67,8 @@ def test_development_starts_on_unknown_schema(make_rig, postgres):
     rig.service.stop()
     rig.service.migrate("down")
     rig.service.start()
-    wait_until(lambda: rig.count_log("the database: the database's schema"), what="the warning")
+    wait_until(lambda: rig.count_log("database: the database's schema"),
+               what="the warning to be logged")
     assert rig.anonymous("").get("/health").ok
 
 
@@ -77,7 +78,7 @@ def test_service_starts_without_database(make_rig):
     rig.set(DATABASE_URL="postgresql:///none?host=/no/such/folder")
     rig.service.start()
     assert rig.anonymous("").get("/health").ok
-    assert rig.count_log("the database: PostgreSQL") == 1
+    assert rig.count_log("database: PostgreSQL") == 1
 
 
 def test_password_in_database_url_is_not_shown(kontora):

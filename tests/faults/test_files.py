@@ -233,7 +233,7 @@ def test_undeletable_object_is_deleted_later(rig, disk):
     aside.rename(folder)
     assert files_check(rig) == ("0 wrong\n", 0)  # deletion in progress
     age_leftovers(rig, disk)
-    assert files_check(rig) == (f"stray {key}\n1 wrong\n", 1)
+    assert files_check(rig) == (f"orphan {key}\n1 wrong\n", 1)
     assert "pending_objects 1" in kontora(rig, "purge")[0]
     assert has_no_leftovers(rig, disk)
 
@@ -252,7 +252,7 @@ def test_files_check_finds_and_repairs_differences(rig, disk):
     now = int(time.time() * 1000)
     rig.database.run(f"INSERT INTO pending_objects VALUES ('{under_way}', {now})")
     report = sorted([f"lost {made[0]}", f"damaged {made[1]}: 12 bytes instead of 2",
-                     f"stray {stray}"])
+                     f"orphan {stray}"])
     said, status = files_check(rig)
     assert (sorted(said.splitlines()[:-1]), said.splitlines()[-1], status) == (report, "3 wrong", 1)
     said, status = files_check(rig, "--repair")
@@ -274,15 +274,18 @@ def test_files_repair_keeps_uploads_in_progress(rig, disk):
             gone = files.upload(client)["filename"]
             assert client.delete(f"/files/{gone}").status_code == 200
 
-    threads = [threading.Thread(target=write) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for _ in range(10):
-        kontora(rig, "files", "check", "--repair")
-    over.set()
-    for thread in threads:
-        thread.join()
-    assert kept and files.names(rig.api, "?limit=1000") == sorted(kept)
+    with ThreadPoolExecutor(3) as pool:
+        writers = [pool.submit(write) for _ in range(3)]
+        try:
+            for _ in range(10):
+                count = len(kept)
+                kontora(rig, "files", "check", "--repair")
+                wait_until(lambda count=count: len(kept) > count, what="another upload to succeed")
+        finally:
+            over.set()
+        for writer in writers:
+            writer.result()
+    assert files.names(rig.api, "?limit=1000") == sorted(kept)
     assert files_check(rig) == ("0 wrong\n", 0) and has_no_leftovers(rig, disk, disk.keys())
 
 

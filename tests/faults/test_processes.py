@@ -214,7 +214,7 @@ def test_reload_whose_workers_cannot_start_is_reverted(rig):
     workers = rig.service.workers()
     rig.set(AUDIT_LOG_PATH=MASTER_ONLY.format(rig.service.pid))
     rig.service.reload()
-    wait_until(lambda: rig.count_log("do not come up"), what="the complaint")
+    wait_until(lambda: rig.count_log("new workers did not start"), what="the error to be logged")
     assert set(workers) <= set(rig.service.workers())
     assert_serves(rig)
     os.kill(workers[0], signal.SIGKILL)  # must be restarted with the old configuration

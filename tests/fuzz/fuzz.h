@@ -1,6 +1,6 @@
 /*
- * What fuzzers share. Each is one file with LLVMFuzzerTestOneInput(), which libFuzzer or replay.c
- * calls with bytes of any kind; FUZZ_CHECK says what must hold whatever they are.
+ * Shared by all fuzzers. Each fuzzer is one file with LLVMFuzzerTestOneInput(), which libFuzzer or
+ * replay.c calls with arbitrary bytes; FUZZ_CHECK asserts what must hold for any input.
  */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
@@ -15,19 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Zero: nothing else is defined. */
+/* Always returns 0: libFuzzer defines no other value. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FUZZ_CHECK(condition)                                                                      \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
+            fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #condition);          \
             abort();                                                                               \
         }                                                                                          \
     } while (0)
 
-/* The bytes as a string: cut at the first NUL, and in memory that ends where the string does. The
- * caller frees it. */
+/* Returns the bytes as a string, truncated at the first NUL, in memory that ends with the
+ * string. The caller frees it. */
 static inline char *fuzz_string(const uint8_t *data, size_t size)
 {
     const uint8_t *nul = size ? memchr(data, '\0', size) : NULL;
@@ -40,7 +40,7 @@ static inline char *fuzz_string(const uint8_t *data, size_t size)
     return text;
 }
 
-/* Cuts the next line off *rest; an empty string when there is none left. */
+/* Cuts the next line off *rest; returns an empty string if none is left. */
 static inline char *fuzz_line(char **rest)
 {
     static char nothing[] = "";

@@ -1,5 +1,5 @@
-# How fuzzers are built: as the Makefile builds everything else, each linked with all of app/ but
-# main. FUZZ_MAIN is what calls them: replay.c, or with clang libFuzzer's own main. See run.sh.
+# Builds the fuzzers by the rules of the Makefile. Each is linked with all of app/ except main.c.
+# FUZZ_MAIN provides main(): replay.c, or libFuzzer's own with clang. See run.sh.
 include Makefile
 
 FUZZ_MAIN     ?= $(BUILD)/tests/fuzz/replay.o

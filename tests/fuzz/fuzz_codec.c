@@ -1,13 +1,13 @@
 /*
- * Fuzzes what a directory server sends: integers, times, GUIDs, SIDs and the reasons of refused
- * binds; and passwords as they are sent to it. A server that lies must do no harm.
+ * Fuzzes values that a directory server sends: integers, times, GUIDs, SIDs and the reasons of
+ * rejected binds; and passwords as they are sent to the server. A malicious server must do no harm.
  */
 #include "fuzz.h"
 
 #include "directory/codec.h"
 #include "directory/result.h"
 
-/* libldap puts a NUL behind every value; the sanitizer sees what is read behind that. */
+/* libldap appends a NUL to every value; the sanitizer detects reads beyond it. */
 static void check_values(struct arena *arena, struct berval *value)
 {
     int64_t number = 0;

@@ -1,6 +1,6 @@
 /*
- * Fuzzes the environment file: it is taken or its faults are named, and what is printed afterwards
- * is one line a setting without a secret in it.
+ * Fuzzes the environment file: it is accepted, or its faults are reported; the printed
+ * configuration has one line per setting and contains no secret.
  */
 #include "base/config.h"
 #include "fuzz.h"
@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Its marks must not show, wherever the bytes of the input stand. */
+/* Must never be printed, wherever it stands in the input. */
 static const char secret[] = "zyxwvut-secret-zyxwvut-secret-zyxwvut";
 
 static void check_lines(const struct buffer *lines)
@@ -16,7 +16,7 @@ static void check_lines(const struct buffer *lines)
     FUZZ_CHECK(!lines->length || lines->bytes[lines->length - 1] == '\n');
 }
 
-/* `shown`: the input itself holds the secret, in the place of something that is none. */
+/* `shown`: the input itself contains the secret, as the value of a setting that is not secret. */
 static void check_print(const struct config *config, bool shown)
 {
     struct buffer out = {0};
@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static char path[64];
     if (fd < 0) {
         FUZZ_CHECK(!clearenv());
-        /* from the environment, which wins */
+        /* The environment overrides the file. */
         FUZZ_CHECK(!setenv("LDAP_BIND_PASSWORD", secret, 1));
         fd = memfd_create("settings", MFD_CLOEXEC);
         FUZZ_CHECK(fd >= 0);

@@ -1,6 +1,6 @@
 /*
- * Fuzzes the look into archives that may be documents of Word. Whatever the file is, it is read without a
- * fault, and what is taken for a document begins as an archive does and names both of its parts.
+ * Fuzzes the check of archives that may be Word documents. Any file is read without a fault, and a
+ * file accepted as a document begins like an archive and names both required parts.
  */
 #include "files/docx.h"
 #include "fuzz.h"
@@ -8,13 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static bool holds(const uint8_t *data, size_t size, const char *text)
+static bool contains(const uint8_t *data, size_t size, const char *text)
 {
     return memmem(data, size, text, strlen(text));
 }
 
-/* A file of these bytes, the same one each time. */
-static int file_of(const uint8_t *data, size_t size)
+/* Returns a file with these bytes; the same descriptor is reused each time. */
+static int write_document(const uint8_t *data, size_t size)
 {
     static int fd = -1;
     if (fd < 0) {
@@ -29,10 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena = arena_new();
     bool fits = true;
-    FUZZ_CHECK(!docx_check(arena, file_of(data, size), (int64_t)size, &fits));
-    FUZZ_CHECK(!fits ||
-               (!memcmp(data, "PK\003\004", 4) && holds(data, size, "PK\005\006") &&
-                holds(data, size, "[Content_Types].xml") && holds(data, size, "word/document")));
+    FUZZ_CHECK(!docx_check(arena, write_document(data, size), (int64_t)size, &fits));
+    FUZZ_CHECK(!fits || (!memcmp(data, "PK\003\004", 4) && contains(data, size, "PK\005\006") &&
+                         contains(data, size, "[Content_Types].xml") &&
+                         contains(data, size, "word/document")));
     arena_free(&arena);
     return 0;
 }

@@ -1,12 +1,12 @@
 /*
- * Fuzzes the reader of FastCGI records: the first byte says in what pieces the rest comes. Whatever
- * it is, pieces make no difference, pieces of content lie within the bytes, and nothing follows an
- * end.
+ * Fuzzes the parser of FastCGI records: the first byte determines the size of the pieces in which
+ * the rest arrives. The size makes no difference, pieces of content lie within the bytes, and
+ * nothing is returned after an end.
  */
 #include "base/fastcgi.h"
 #include "fuzz.h"
 
-/* Everything that is read, and how it ended. */
+/* Returns everything that was parsed, and the last event. */
 static struct buffer read_records(struct arena *arena, const char *bytes, size_t length,
                                   size_t size)
 {
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buffer whole = read_records(arena, bytes, size - 1, size);
     struct buffer pieces = read_records(arena, bytes, size - 1, (size_t)data[0] % 16 + 1);
     FUZZ_CHECK(whole.length == pieces.length && !memcmp(whole.bytes, pieces.bytes, whole.length));
-    (void)!fastcgi_look_at_request(bytes, size - 1);
+    (void)!fastcgi_inspect_request(bytes, size - 1);
     arena_free(&arena);
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Fuzzes the reader of JSON bodies. Whatever is not refused as no JSON is JSON by the standard;
- * what is taken fits the map, and is taken again when it is written; what is refused makes an error
- * body that is JSON itself.
+ * Fuzzes the parser of JSON bodies. An accepted text is valid JSON by the standard; an accepted
+ * body matches the map and is accepted again when it is written; a rejected body yields an error
+ * body that is valid JSON.
  */
 #include "fuzz.h"
 #include "http/fields.h"
@@ -10,7 +10,7 @@
 
 enum { NAME_MAX_UNITS = 8, COUNT_MIN = -1000, COUNT_MAX = 1000, NESTING_THAT_FITS = 30 };
 
-static enum fault_id no_spaces(const char *text, size_t length)
+static enum fault_id check_no_spaces(const char *text, size_t length)
 {
     return memchr(text, ' ', length) ? FAULT_ACCOUNT_NAME : FAULT_NONE;
 }
@@ -27,7 +27,7 @@ static const struct field map[] = {
     [COUNT] = {.name = "count", .type = FIELD_INTEGER, .min = COUNT_MIN, .max = COUNT_MAX},
     [FREE] = {.name = "free", .type = FIELD_INTEGER, .flags = FIELD_DEFAULT, .standard = 7},
     [FLAG] = {.name = "flag", .type = FIELD_BOOLEAN},
-    [CHECKED] = {.name = "checked", .type = FIELD_STRING, .check = no_spaces},
+    [CHECKED] = {.name = "checked", .type = FIELD_STRING, .check = check_no_spaces},
     [WHEN] = {.name = "when", .type = FIELD_TIME},
     [TAGS] = {.name = "tags", .type = FIELD_STRINGS},
     [ROWS] = {.name = "rows", .type = FIELD_RECORDS},
@@ -61,7 +61,7 @@ static void check_values(const struct value *values)
     FUZZ_CHECK(values[COUNT].state != VALUE_SET || (count >= COUNT_MIN && count <= COUNT_MAX));
     FUZZ_CHECK(values[FREE].state == VALUE_SET);
     for (size_t i = TAGS; i <= ROWS; i++) {
-        FUZZ_CHECK(values[i].state == VALUE_ABSENT); /* they stand in replies only */
+        FUZZ_CHECK(values[i].state == VALUE_ABSENT); /* only allowed in replies */
     }
 }
 
@@ -80,8 +80,8 @@ static void write_value(struct jsonw *json, const struct field *field, const str
     }
 }
 
-/* Written and read again, the values are the same. */
-static void check_round(struct arena *arena, const struct value *values)
+/* Writes the values, parses them again and compares. */
+static void check_round_trip(struct arena *arena, const struct value *values)
 {
     struct buffer out = {.arena = arena};
     struct jsonw json = {.out = &out};
@@ -119,9 +119,9 @@ static void check_error(struct arena *arena, const struct error *error)
     }
 }
 
-/* JSON that nothing speaks against: shallow, without escapes and with at most one member, so that
- * no name can stand twice; and no number that 64 bits may not hold. */
-static bool harmless(const char *text, size_t length)
+/* True for JSON that must be accepted: shallow, without escapes, with at most one member, so
+ * that no name is repeated, and without numbers that may exceed 64 bits. */
+static bool must_be_accepted(const char *text, size_t length)
 {
     size_t depth = 0, members = 0, digits = 0;
     for (size_t i = 0; i < length; i++) {
@@ -135,7 +135,7 @@ static bool harmless(const char *text, size_t length)
     return length > 0 && rfc8259_valid(text, length) && text[strspn(text, " \t\r\n")] == '{';
 }
 
-/* Whatever came before, the next body is read as it is. */
+/* Checks that the next body is parsed independently of the previous input. */
 static void check_next(struct arena *arena)
 {
     static const char next[] = "{\"note\":\"\\u0041\"}";
@@ -149,18 +149,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_new();
     const char *text = arena_copy(arena, (const char *)data, size);
     struct value *values = NULL;
-    /* The reader gets memory that ends where the body does. */
+    /* The parser gets memory that ends with the body. */
     const struct error *error = fields_read_json(arena, map, (const char *)data, size, &values);
     if (!error || error->id == ERR_VALIDATION) {
         FUZZ_CHECK(rfc8259_valid(text, size));
     } else {
-        FUZZ_CHECK(!harmless(text, size));
+        FUZZ_CHECK(!must_be_accepted(text, size));
     }
     if (error) {
         check_error(arena, error);
     } else {
         check_values(values);
-        check_round(arena, values);
+        check_round_trip(arena, values);
     }
     check_next(arena);
     arena_free(&arena);

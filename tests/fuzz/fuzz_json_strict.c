@@ -8,7 +8,8 @@
 
 #include <json-c/json.h>
 
-/* Counts members as json-c stores them: of members with one name it keeps the last. */
+/* Counts members as json-c stores them: of several members with the same name, it keeps the
+ * last. */
 static size_t count_members(struct json_object *json)
 {
     size_t count = 0;

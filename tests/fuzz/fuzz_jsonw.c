@@ -1,6 +1,6 @@
 /*
- * Fuzzes the writer of JSON: the input is a list of calls and their arguments. Whatever is written,
- * the standard and json-c take it, and strings that were UTF-8 come back as they went in.
+ * Fuzzes the JSON writer: the input is a list of calls and their arguments. The standard's grammar
+ * and json-c accept everything that is written, and valid UTF-8 strings are read back unchanged.
  */
 #include "base/jsonw.h"
 #include "fuzz.h"
@@ -14,12 +14,12 @@ struct calls {
     const uint8_t *at, *end;
     struct jsonw json;
     struct buffer key;
-    char closers[DEPTH_MAX + 1]; /* of what is open, the innermost last */
+    char closers[DEPTH_MAX + 1]; /* closing brackets of all open values, the innermost last */
     size_t depth;
-    unsigned keys; /* to make each name one of its own */
+    unsigned keys; /* makes each name unique */
 };
 
-/* Up to `limit` bytes of the input. */
+/* Takes up to `limit` bytes of the input. */
 static const char *take(struct calls *calls, size_t limit, size_t *length_r)
 {
     size_t left = (size_t)(calls->end - calls->at);
@@ -32,7 +32,7 @@ static const char *take(struct calls *calls, size_t limit, size_t *length_r)
     return bytes;
 }
 
-/* A name inside an object, NULL inside an array. */
+/* Returns a name inside an object, NULL inside an array. */
 static const char *next_key(struct calls *calls)
 {
     size_t length;
@@ -46,7 +46,7 @@ static const char *next_key(struct calls *calls)
     return calls->key.bytes;
 }
 
-static void open(struct calls *calls, char closer)
+static void open_container(struct calls *calls, char closer)
 {
     if (calls->depth == DEPTH_MAX) {
         return;
@@ -60,7 +60,7 @@ static void open(struct calls *calls, char closer)
     calls->closers[++calls->depth] = closer;
 }
 
-static void close(struct calls *calls)
+static void close_container(struct calls *calls)
 {
     if (calls->closers[calls->depth--] == '}') {
         jsonw_close_object(&calls->json);
@@ -69,7 +69,7 @@ static void close(struct calls *calls)
     }
 }
 
-static int64_t integer(struct calls *calls)
+static int64_t take_integer(struct calls *calls)
 {
     size_t length;
     int64_t number = 0;
@@ -78,13 +78,13 @@ static int64_t integer(struct calls *calls)
     return number;
 }
 
-/* Without its point it is the integer again. */
+/* The text without its decimal point must be the integer again. */
 static void call_decimal(struct calls *calls)
 {
     size_t length;
     char digits[64] = "";
     struct buffer out = {0};
-    int64_t number = integer(calls);
+    int64_t number = take_integer(calls);
     const char *bytes = take(calls, 2, &length);
     int scale = length ? (unsigned char)*bytes % 20 : 0;
     jsonw_decimal(&(struct jsonw){.out = &out}, NULL, number, scale);
@@ -99,7 +99,7 @@ static void call_decimal(struct calls *calls)
     jsonw_decimal(&calls->json, next_key(calls), number, scale);
 }
 
-/* One string alone is read back as it was, or with U+FFFD where it was no UTF-8. */
+/* A string must be read back unchanged, or with U+FFFD in place of invalid UTF-8. */
 static void check_string(const char *bytes, size_t length)
 {
     struct buffer out = {0};
@@ -118,20 +118,20 @@ static void check_string(const char *bytes, size_t length)
     buffer_free(&out);
 }
 
-static void call(struct calls *calls)
+static void make_call(struct calls *calls)
 {
     size_t length;
     const char *bytes;
     switch (*calls->at++ % 10) {
     case 0:
-        open(calls, '}');
+        open_container(calls, '}');
         break;
     case 1:
-        open(calls, ']');
+        open_container(calls, ']');
         break;
     case 2:
         if (calls->depth > 1) {
-            close(calls);
+            close_container(calls);
         }
         break;
     case 3:
@@ -141,10 +141,10 @@ static void call(struct calls *calls)
         jsonw_boolean(&calls->json, next_key(calls), calls->depth % 2);
         break;
     case 5:
-        jsonw_integer(&calls->json, next_key(calls), integer(calls));
+        jsonw_integer(&calls->json, next_key(calls), take_integer(calls));
         break;
     case 6:
-        jsonw_time(&calls->json, next_key(calls), integer(calls));
+        jsonw_time(&calls->json, next_key(calls), take_integer(calls));
         break;
     case 7:
         jsonw_string(&calls->json, next_key(calls), NULL);
@@ -164,13 +164,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buffer out = {0};
     struct calls calls = {.at = data, .end = data + size, .json = {.out = &out}};
-    calls.closers[0] = ']'; /* the outermost has no name */
-    open(&calls, '}');
+    calls.closers[0] = ']'; /* the outermost value has no name */
+    open_container(&calls, '}');
     while (calls.at < calls.end) {
-        call(&calls);
+        make_call(&calls);
     }
     while (calls.depth) {
-        close(&calls);
+        close_container(&calls);
     }
     FUZZ_CHECK(rfc8259_valid(out.bytes, out.length));
     struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX + 2);

@@ -1,8 +1,8 @@
 /*
- * Fuzzes the search for macros in documents of Word, of both formats. Whatever the file is, it is
- * read without a fault. Macros are found only in a file that begins as an archive or a compound file
- * does. An archive has none only if its parts fill it up to the directory, in order, and one of them
- * is [Content_Types].xml.
+ * Fuzzes the detection of macros in Word documents of both formats. Any file is read without a
+ * fault. Macros are found only in a file that begins like an archive or a compound file. An archive
+ * is free of macros only if its parts fill it up to the directory, in order, and one of them is
+ * [Content_Types].xml.
  */
 #include "files/archive.h"
 #include "files/compound_file.h"
@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A file of these bytes, the same one each time. */
-static int file_of(const uint8_t *data, size_t size)
+/* Returns a file with these bytes; the same descriptor is reused each time. */
+static int write_document(const uint8_t *data, size_t size)
 {
     static int fd = -1;
     if (fd < 0) {
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena = arena_new();
     bool in_docx = true, in_doc = true;
-    int fd = file_of(data, size);
+    int fd = write_document(data, size);
     FUZZ_CHECK(!docx_has_macros(arena, fd, (int64_t)size, &in_docx));
     FUZZ_CHECK(!compound_file_has_macros(arena, fd, (int64_t)size, &in_doc));
     FUZZ_CHECK(!in_docx || !memcmp(data, "PK\003\004", 4));

@@ -1,7 +1,8 @@
 /*
- * Fuzzes the reader of forms: the first byte says in what pieces the body comes, the rest of the first line
- * is the boundary, and the rest is the body. Whatever it is, pieces make no difference, names are within
- * bounds, and what is read was in the body.
+ * Fuzzes the parser of multipart forms: the first byte determines the size of the pieces in which
+ * the body arrives, the rest of the first line is the boundary, and the rest of the input is the
+ * body. The size makes no difference, names are within their limits, and the content that is read
+ * was in the body.
  */
 #include "fuzz.h"
 #include "http/multipart.h"
@@ -24,7 +25,7 @@ static size_t read_piece(void *context, char *bytes, size_t size)
     return length;
 }
 
-/* Everything that is read, and how it ended. */
+/* Returns everything that was parsed, and whether parsing failed. */
 static struct buffer read_form(struct arena *arena, const char *boundary, struct source source)
 {
     struct request request = {

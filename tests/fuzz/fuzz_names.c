@@ -9,34 +9,35 @@
 
 #include <ldap.h>
 
-/* What was understood is what is written: written again, it is the same. */
+/* Normalizing a name must be idempotent and must not change its meaning. */
 static void check_dn(struct arena *arena, const char *dn)
 {
-    const char *normal = names_normal(arena, dn);
+    const char *normal = names_normalize(arena, dn);
     bool taken = directory_check_dn(dn, strlen(dn)) == FAULT_NONE;
-    /* Hexadecimal values are bytes of any kind; what libldap cannot write is no DN to us. */
+    /* Hexadecimal values may be any bytes; a name that libldap cannot write is not accepted as a
+     * DN. */
     if (!taken || !normal || strchr(normal, '#')) {
         (void)names_parent(arena, dn);
-        (void)names_first(arena, dn);
-        (void)names_within(dn, dn);
+        (void)names_first_rdn(arena, dn);
+        (void)names_is_within(dn, dn);
         return;
     }
-    const char *again = names_normal(arena, normal);
+    const char *again = names_normalize(arena, normal);
     FUZZ_CHECK(again && !strcmp(again, normal));
-    bool textual = names_equal(dn, dn); /* not of bytes that are no characters */
-    FUZZ_CHECK(!textual || (names_equal(dn, normal) && names_within(normal, dn)));
-    const char *first = names_first(arena, dn), *parent = names_parent(arena, dn);
+    bool textual = names_equal(dn, dn); /* false for values that are not text */
+    FUZZ_CHECK(!textual || (names_equal(dn, normal) && names_is_within(normal, dn)));
+    const char *first = names_first_rdn(arena, dn), *parent = names_parent(arena, dn);
     FUZZ_CHECK(first && *first);
     if (!parent) {
         FUZZ_CHECK(!strcmp(first, normal));
         return;
     }
     FUZZ_CHECK(!strcmp(arena_format(arena, "%s,%s", first, parent), normal));
-    FUZZ_CHECK(!textual || names_within(dn, parent));
-    FUZZ_CHECK(!names_equal(dn, parent) && !names_within(parent, dn));
+    FUZZ_CHECK(!textual || names_is_within(dn, parent));
+    FUZZ_CHECK(!names_equal(dn, parent) && !names_is_within(parent, dn));
 }
 
-/* A component keeps its value whatever that holds, and never becomes two. */
+/* A component keeps its value, whatever it contains, and never becomes two components. */
 static void check_rdn(struct arena *arena, const char *value)
 {
     const char *rdn = names_rdn(arena, "CN", value);
@@ -52,18 +53,18 @@ static void check_rdn(struct arena *arena, const char *value)
     FUZZ_CHECK(parsed[0][0]->la_value.bv_len == strlen(value));
     FUZZ_CHECK(!strlen(value) || !memcmp(parsed[0][0]->la_value.bv_val, value, strlen(value)));
     ldap_dnfree(parsed);
-    FUZZ_CHECK(!utf8_valid(value, strlen(value)) || names_within(dn, "dc=KONTORA,dc=test"));
-    FUZZ_CHECK(!names_within("DC=kontora,DC=test", dn));
+    FUZZ_CHECK(!utf8_valid(value, strlen(value)) || names_is_within(dn, "dc=KONTORA,dc=test"));
+    FUZZ_CHECK(!names_is_within("DC=kontora,DC=test", dn));
 }
 
-static int hex(char c)
+static int hex_digit(char c)
 {
     const char *digits = "0123456789abcdef", *found = c ? strchr(digits, c) : NULL;
     FUZZ_CHECK(found);
     return (int)(found - digits);
 }
 
-/* RFC 4515 3: nothing in it means anything, and undone it is the text. */
+/* RFC 4515 3: the escaped text has no special characters, and unescaping it restores the text. */
 static void check_filter(struct arena *arena, const char *text)
 {
     const char *escaped = names_filter_value(arena, text);
@@ -71,7 +72,7 @@ static void check_filter(struct arena *arena, const char *text)
     for (; *escaped; escaped++, text++) {
         char c = *escaped;
         if (c == '\\') {
-            c = (char)(hex(escaped[1]) * 16 + hex(escaped[2]));
+            c = (char)(hex_digit(escaped[1]) * 16 + hex_digit(escaped[2]));
             escaped += 2;
         }
         FUZZ_CHECK(c == *text);

@@ -1,6 +1,6 @@
 /*
- * Fuzzes the grammar of origins. What is taken for one can begin a URL in any context: it has a scheme, a
- * host, and no character that would end a URL or an attribute of HTML.
+ * Fuzzes the grammar of origins. An accepted origin can begin a URL in any context: it has a
+ * scheme, a host, and no character that would end a URL or an HTML attribute.
  */
 #include "base/origin.h"
 #include "fuzz.h"

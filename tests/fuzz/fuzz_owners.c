@@ -1,6 +1,7 @@
 /*
- * Fuzzes the reader of the owners in a worker's answer: a client's own words stand in it, such as the
- * id of its request. What it reads is within bounds and written again as it was read.
+ * Fuzzes the parser of the owners in a worker's answer, which also contains text from the client,
+ * such as the request id. Accepted owners are within their limits and can be written and parsed
+ * again.
  */
 #include "fuzz.h"
 #include "proc/owners.h"

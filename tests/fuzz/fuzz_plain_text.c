@@ -1,6 +1,6 @@
 /*
- * Fuzzes what tells a text from everything else: the first byte says in what pieces the others come. Pieces
- * make no difference, and no text of bytes holds NUL.
+ * Fuzzes the detection of plain text: the first byte determines the size of the pieces in which the
+ * rest arrives. The size makes no difference, and a text that is not UTF-16 contains no NUL.
  */
 #include "files/text.h"
 #include "fuzz.h"

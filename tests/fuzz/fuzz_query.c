@@ -1,4 +1,5 @@
-/* Fuzzes the reader of queries: what is taken fits the map, what is refused makes an error body. */
+/* Fuzzes the parser of queries: accepted queries match the map, rejected ones yield an error
+ * body. */
 #include "fuzz.h"
 #include "http/fields.h"
 #include "http/problem.h"
@@ -36,7 +37,7 @@ static void check_values(const struct value *values)
     if (values[FLAG].state == VALUE_SET) {
         unsigned char flag;
         memcpy(&flag, &values[FLAG].boolean, sizeof flag);
-        FUZZ_CHECK(flag <= 1); /* a boolean, and not the address of a text */
+        FUZZ_CHECK(flag <= 1); /* a valid bool, not a part of a pointer */
     }
 }
 

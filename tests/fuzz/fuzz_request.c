@@ -1,6 +1,6 @@
 /*
- * Fuzzes what a request is taken apart from. The input is lines: method, request target,
- * Accept-Language, X-Request-ID; the rest is no matter.
+ * Fuzzes the parsing of requests. The input is lines: method, request target, Accept-Language,
+ * X-Request-ID; the rest is ignored.
  */
 #include "fuzz.h"
 #include "http/language.h"
@@ -12,7 +12,7 @@ static void check_path(struct request *request)
     for (size_t i = 0; i < request->segments_count; i++) {
         const char *segment = request->segments[i];
         FUZZ_CHECK(utf8_valid(segment, strlen(segment)));
-        /* encoded and decoded, it is the same */
+        /* Encoding and decoding a segment must restore it. */
         char *again = arena_string(request->arena, request_encode_segment(request->arena, segment));
         FUZZ_CHECK(strspn(again, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                  "0123456789-._~%") == strlen(again));

@@ -1,13 +1,12 @@
 /*
- * Fuzzes the whole way of a request through the routes of all resources, as nobody and with tokens
- * of any kind. The input is lines: method, request target, Content-Type, Authorization,
- * Accept-Language; what follows is the body. Whatever comes, the answer is one of the contract.
+ * Fuzzes the complete handling of a request by the routes of all resources, unauthenticated and
+ * with arbitrary tokens. The input is lines: method, request target, Content-Type, Authorization,
+ * Accept-Language; the rest is the body. Every reply must conform to the contract.
  *
- * The database is an SQLite file that lives as long as the process: what one input has written, the
- * next ones find.
+ * The database is an SQLite file that lives as long as the process, so each input finds the writes
+ * of earlier ones.
  */
 #include "auth/auth.h"
-#include "auth/principal.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "directory/directory.h"
@@ -15,6 +14,7 @@
 #include "http/audit.h"
 #include "http/router.h"
 #include "resources/resources.h"
+#include "rest/authorization.h"
 #include "rfc8259.h"
 #include "store/migrations.h"
 
@@ -28,22 +28,25 @@ static char folder[] = "/tmp/kontora-fuzz-XXXXXX";
 
 static struct error *authenticate(struct request *request)
 {
-    const char *in_path = request_path_value_if(request, "organization_id");
-    return auth_bearer(request->app->config, request->app->store, request->arena,
-                       request->headers.authorization, in_path ? request_parse_id(in_path) : 0,
-                       &request->principal);
+    const char *in_path = request_optional_path_value(request, "organization_id");
+    const struct principal *principal = NULL;
+    struct error *error = auth_authenticate_bearer(
+        app.config, app.store, request->arena, request->headers.authorization,
+        in_path ? request_parse_id(in_path) : 0, &principal);
+    request->principal = principal;
+    return error;
 }
 
-static struct error *confirm(struct request *request, unsigned permission)
+static struct error *confirm(struct request *request, enum permission permission)
 {
     FUZZ_CHECK(permission != PERMIT_ALL);
     (void)request;
     return NULL;
 }
 
-static bool permits(const struct request *request, unsigned permission)
+static bool permits(const struct request *request, enum permission permission)
 {
-    return principal_permits(request->principal, (enum permission)permission);
+    return authorization_permits(request->principal, permission);
 }
 
 static bool is_open(const struct request *request)
@@ -58,7 +61,7 @@ static bool may_write(const struct request *request)
     return true;
 }
 
-static void finish(void)
+static void remove_folder(void)
 {
     static const char *const files[] = {"kontora.db", "kontora.db-wal", "kontora.db-shm"};
     store_free(&app.store);
@@ -80,8 +83,8 @@ static struct store *open_store(const struct config *config)
     return store;
 }
 
-/* Once a process. No directory is configured: nothing is asked over a network. */
-static void start(void)
+/* Runs once per process. No directory is configured, so nothing is sent over a network. */
+static void start_service(void)
 {
     static struct config config;
     struct buffer faults = {0}, warnings = {0};
@@ -92,7 +95,7 @@ static void start(void)
                                                        .may_write = may_write},
                                              .standard_language = LANGUAGE_RU,
                                              .body_max = BODY_MAX};
-    FUZZ_CHECK(mkdtemp(folder) && !atexit(finish));
+    FUZZ_CHECK(mkdtemp(folder) && !atexit(remove_folder));
     FUZZ_CHECK(!clearenv() && !setenv("LDAP_SERVER", "", 1) && !setenv("STATE_DIR", folder, 1));
     FUZZ_CHECK(!setenv("DATABASE_SYNCHRONOUS", "normal", 1) && !setenv("BCRYPT_COST", "4", 1));
     FUZZ_CHECK(config_load(&config, "/dev/null", &faults, &warnings));
@@ -133,14 +136,14 @@ static void check_reply(const struct request *request, const struct reply *reply
         FUZZ_CHECK(!strpbrk(reply->headers[i].name, "\r\n: "));
         FUZZ_CHECK(!strpbrk(reply->headers[i].value, "\r\n"));
     }
-    /* nobody gets where somebody must be */
+    /* Protected routes never succeed without a principal. */
     FUZZ_CHECK(reply->status >= 400 || !request->route->permission || request->principal);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!router) {
-        start();
+        start_service();
     }
     char *text = fuzz_string(data, size), *rest = text;
     struct request request = {.arena = arena_new(), .app = &app};
@@ -163,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     request.input = (struct request_body){read_input, &source};
     const struct error *error = router_handle(router, &request, &reply);
     router_finish(&request, &reply, error);
-    FUZZ_CHECK(!store_turn_end(app.store, request.arena));
+    FUZZ_CHECK(!store_group_commit(app.store, request.arena));
     check_reply(&request, &reply);
     log_set_request(NULL);
     arena_free(&request.arena);

@@ -1,7 +1,7 @@
 /*
- * Fuzzes what S3 says. The first byte chooses the prefix of our keys, the rest is the body of an answer,
- * read as a list and as an error: whatever it is, objects of a list that is believed are ours, in order and
- * behind the key that was asked from, and texts of an error are short.
+ * Fuzzes the parsing of S3 replies. The first byte chooses the prefix of our keys; the rest is the
+ * body of a reply, parsed as an object list and as an error. Objects of an accepted list are ours,
+ * in order, and after the requested key; the texts of an error are short.
  */
 #include "fuzz.h"
 #include "objects/s3.h"

@@ -1,13 +1,13 @@
 /*
- * Fuzzes searches. Whatever is searched for, its parts stand without case and blanks, each fit for an
- * index of three characters; and what holds a text is found by it.
+ * Fuzzes searches. The parts of an accepted query are case-folded, contain no blanks, and are long
+ * enough for a trigram index; and the search text made from the same words contains each part.
  */
 #include "fuzz.h"
 #include "rest/search.h"
 
 enum { TRIGRAM = 3 };
 
-static size_t characters_of(const char *text)
+static size_t count_characters(const char *text)
 {
     size_t count = 0, length = strlen(text);
     for (size_t at = 0; at < length; count++) {
@@ -20,13 +20,14 @@ static void check_part(struct arena *arena, const char *part)
 {
     const char *word = part + strspn(part, " ");
     FUZZ_CHECK(utf8_valid(part, strlen(part)));
-    FUZZ_CHECK(characters_of(part) >= TRIGRAM);
+    FUZZ_CHECK(count_characters(part) >= TRIGRAM);
     FUZZ_CHECK(*word && !strpbrk(word, " \t\r\n"));
-    FUZZ_CHECK(part == word || (word == part + 2 && characters_of(word) < TRIGRAM));
+    FUZZ_CHECK(part == word || (word == part + 2 && count_characters(word) < TRIGRAM));
     FUZZ_CHECK(!strcmp(utf8_fold_text(arena, part), part));
 }
 
-/* In a text that was made from it, as of a contact's name and telephone number. */
+/* Checks that the search text made of the query, as of a contact's name and phone number,
+ * contains each part. */
 static void check_found(struct arena *arena, const char *text, const char *const *parts)
 {
     struct buffer search_text = {.arena = arena};

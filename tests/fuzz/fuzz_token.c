@@ -1,7 +1,7 @@
 /*
- * Fuzzes the verification of tokens. The first byte chooses what the rest is: a whole token, the
- * claims of one that is rightly signed, or the header of one. Nothing is taken that we did not
- * sign, with HMAC-SHA256, for this use, and until later than now.
+ * Fuzzes the verification of access tokens. The first byte chooses what the rest is: a whole token,
+ * the claims of a correctly signed token, or its header. Only tokens that we signed, with
+ * HMAC-SHA256, as access tokens, and that have not expired are accepted.
  */
 #include "../unit/forge.h"
 #include "auth/token.h"
@@ -17,7 +17,7 @@ static const char hs256[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
 static const char good_claims[] =
     "{\"sub\":\"local:admin\",\"type\":\"access\",\"iat\":1,\"exp\":99999999999}";
 
-static bool verify(struct arena *arena, const char *token)
+static bool verify_token(struct arena *arena, const char *token)
 {
     struct token_claims claims = {0};
     const struct error *error = token_verify(arena, key, token, &claims);
@@ -29,8 +29,8 @@ static bool verify(struct arena *arena, const char *token)
     return true;
 }
 
-/* The string member `name` of a JSON object; NULL if there is none. The caller puts the object. */
-static const char *member(struct json_object *json, const char *name)
+/* Returns the string member `name` of a JSON object, or NULL. The caller releases the object. */
+static const char *string_member(struct json_object *json, const char *name)
 {
     struct json_object *value = NULL;
     if (!json_object_object_get_ex(json, name, &value) ||
@@ -42,28 +42,29 @@ static const char *member(struct json_object *json, const char *name)
 
 static void check_claims(struct arena *arena, const char *claims)
 {
-    if (verify(arena, forge_token(arena, EVP_sha256(), key, hs256, claims, strlen(claims)))) {
+    if (verify_token(arena, forge_token(arena, EVP_sha256(), key, hs256, claims, strlen(claims)))) {
         struct json_object *json = json_tokener_parse(claims);
-        const char *type = member(json, "type");
-        FUZZ_CHECK(type && !strcmp(type, "access") && member(json, "sub"));
+        const char *type = string_member(json, "type");
+        FUZZ_CHECK(type && !strcmp(type, "access") && string_member(json, "sub"));
         json_object_put(json);
     }
     const char *other = "0123456789abcdef0123456789abcdeF";
-    FUZZ_CHECK(
-        !verify(arena, forge_token(arena, EVP_sha256(), other, hs256, claims, strlen(claims))));
+    FUZZ_CHECK(!verify_token(
+        arena, forge_token(arena, EVP_sha256(), other, hs256, claims, strlen(claims))));
 }
 
 static void check_header(struct arena *arena, const char *header)
 {
     size_t length = strlen(good_claims);
-    if (verify(arena, forge_token(arena, EVP_sha256(), key, header, good_claims, length))) {
+    if (verify_token(arena, forge_token(arena, EVP_sha256(), key, header, good_claims, length))) {
         struct json_object *json = json_tokener_parse(header);
-        const char *algorithm = member(json, "alg");
+        const char *algorithm = string_member(json, "alg");
         FUZZ_CHECK(algorithm && !strcasecmp(algorithm, "HS256"));
         json_object_put(json);
     }
-    FUZZ_CHECK(!verify(arena, forge_token(arena, NULL, key, header, good_claims, length)));
-    FUZZ_CHECK(!verify(arena, forge_token(arena, EVP_sha512(), key, header, good_claims, length)));
+    FUZZ_CHECK(!verify_token(arena, forge_token(arena, NULL, key, header, good_claims, length)));
+    FUZZ_CHECK(
+        !verify_token(arena, forge_token(arena, EVP_sha512(), key, header, good_claims, length)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -81,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_header(arena, text);
         break;
     default:
-        FUZZ_CHECK(!verify(arena, text));
+        FUZZ_CHECK(!verify_token(arena, text));
         break;
     }
     free(text);

@@ -1,7 +1,7 @@
 /*
- * Fuzzes dates, times and decimals: a line each of the input. What is taken as a date or a time is
- * written, read again and the same; a decimal is the number that its digits are; and all of them stand
- * in a body as they do alone.
+ * Fuzzes dates, times and decimals, one per line of the input. An accepted date or time stays the
+ * same when it is formatted and parsed again; a decimal equals its digits; and all of them are
+ * parsed in a body as they are alone.
  */
 #include "base/clock.h"
 #include "base/jsonw.h"
@@ -10,7 +10,7 @@
 
 enum { PLACES = 2, DAY_MS = 24 * 60 * 60 * 1000, DIGITS_THAT_FIT = 12 };
 
-/* What the widest field of the service takes. */
+/* Maximum of the widest decimal field of the service. */
 static const int64_t amount_max = 999999999999;
 
 enum { AMOUNT, WHEN, FIELDS };
@@ -53,7 +53,7 @@ static bool check_time(const char *text, int64_t *wall_ms_r)
     return true;
 }
 
-/* The values of a body with one member. */
+/* Parses a body with one member. */
 static struct value *read_member(struct arena *arena, const char *name, const char *json,
                                  const struct error **error_r)
 {
@@ -75,7 +75,7 @@ static void check_time_in_body(struct arena *arena, const char *text)
     FUZZ_CHECK(error || values[WHEN].integer == wall_ms);
 }
 
-/* -? digits (. digits)?, as RFC 8259 has it; and no more of them than fit. */
+/* True for `-? digits (. digits)?` as in RFC 8259, without more digits than fit. */
 static bool is_plain_decimal(const char *text)
 {
     text += *text == '-';
@@ -95,7 +95,7 @@ static void check_decimal(struct arena *arena, const char *text)
     const struct value *values = read_member(arena, "amount", text, &error);
     FUZZ_CHECK(!error || !is_plain_decimal(text));
     if (error || values[AMOUNT].state != VALUE_SET) {
-        return; /* the text was something else than one value */
+        return; /* the text was not a single value */
     }
     int64_t amount = values[AMOUNT].integer;
     FUZZ_CHECK(amount >= -amount_max && amount <= amount_max);
@@ -104,7 +104,7 @@ static void check_decimal(struct arena *arena, const char *text)
     FUZZ_CHECK(is_plain_decimal(out.bytes));
     values = read_member(arena, "amount", out.bytes, &error);
     FUZZ_CHECK(!error && values[AMOUNT].integer == amount);
-    /* Twelve digits are exact in a double, and rounded to two places they are what was written. */
+    /* Twelve digits are exact in a double, and rounding to two places restores the decimal. */
     FUZZ_CHECK(!is_plain_decimal(text) ||
                (int64_t)(strtod(text, NULL) * 100 + (amount < 0 ? -0.5 : 0.5)) == amount);
 }

@@ -1,6 +1,6 @@
 /*
- * Replay: a main() for fuzzers where libFuzzer is not at hand, and for tests: feeds them every file
- * that is named, and every file of every folder that is.
+ * Replay: a main() for fuzzers where libFuzzer is not available, and for tests. Passes every named
+ * file, and every file of every named folder, to the fuzzer.
  */
 #include "fuzz.h"
 
@@ -36,19 +36,20 @@ static int replay_file(const char *path, size_t size)
     if (!file) {
         return -1;
     }
-    /* Exactly as much memory as bytes: what is read behind the end shows. */
+    /* The memory has exactly the size of the input, so that the sanitizer detects reads beyond
+     * its end. */
     uint8_t *bytes = malloc(size + !size);
     bool whole = bytes && fread(bytes, 1, size, file) == size;
     fclose(file);
     if (whole) {
-        fprintf(stderr, "%s\n", path); /* the last one is what failed */
+        fprintf(stderr, "%s\n", path); /* the last path printed is the failing input */
         (void)LLVMFuzzerTestOneInput(bytes, size);
     }
     free(bytes);
     return whole ? 1 : -1;
 }
 
-/* The number of inputs, or -1 with errno set. */
+/* Returns the number of inputs, or -1 with errno set. */
 static int replay(const char *path)
 {
     struct stat facts;
@@ -69,7 +70,7 @@ int main(int argc, char **argv)
         }
         count += more;
     }
-    /* No corpus at all is a mistake, and no success. */
+    /* An empty corpus is a mistake, so it fails. */
     printf("replayed %d\n", count);
     return count ? EXIT_SUCCESS : EXIT_FAILURE;
 }

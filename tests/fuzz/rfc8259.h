@@ -1,7 +1,7 @@
 /*
- * A second parser for fuzzers to compare with, written from the grammar of RFC 8259 and accepting
- * nothing else. It also records properties for which a parser may refuse a text that the grammar
- * allows (RFC 8259 8.2 and 9).
+ * A second JSON parser for fuzzers to compare with. It accepts exactly the grammar of RFC 8259, and
+ * records properties for which another parser may reject a text that the grammar allows (RFC 8259
+ * 8.2 and 9).
  */
 #ifndef TESTS_FUZZ_RFC8259_H
 #define TESTS_FUZZ_RFC8259_H
@@ -61,7 +61,7 @@ static inline size_t rfc8259_digits(struct rfc8259 *json)
     return (size_t)(json->at - start);
 }
 
-/* Records an integer that int64_t does not hold. */
+/* Records an integer that exceeds int64_t. */
 static inline void rfc8259_note_whole(struct rfc8259 *json, const char *start)
 {
     char text[64] = "";
@@ -111,7 +111,7 @@ static inline bool rfc8259_escape(struct rfc8259 *json)
     return true;
 }
 
-/* Records the code units of a string between `at` and `end`, whose escapes are valid. */
+/* Records properties of the string between `at` and `end`, whose escapes are valid. */
 static inline void rfc8259_note_units(struct rfc8259 *json, const char *at, const char *end,
                                       bool name)
 {
@@ -150,7 +150,7 @@ static inline bool rfc8259_string(struct rfc8259 *json, bool name)
     return true;
 }
 
-/* The members between the brackets of an object or, without names, of an array. */
+/* Parses the members between the brackets of an object or, without names, of an array. */
 static inline bool rfc8259_members(struct rfc8259 *json, char close, bool named)
 {
     json->nesting++;
@@ -180,7 +180,7 @@ static inline bool rfc8259_members(struct rfc8259 *json, char close, bool named)
     return rfc8259_take(json, close);
 }
 
-/* A value, and the space around it. */
+/* Parses a value and the space around it. */
 static inline bool rfc8259_value(struct rfc8259 *json)
 {
     bool valid;
@@ -203,7 +203,7 @@ static inline bool rfc8259_value(struct rfc8259 *json)
     return valid;
 }
 
-/* True if the whole text is one value, in UTF-8. `json` is what was recorded. */
+/* True if the whole text is one value in UTF-8. Fills `json` with the recorded properties. */
 static inline bool rfc8259_read(struct rfc8259 *json, const char *text, size_t length)
 {
     for (size_t at = 0; at < length;) {

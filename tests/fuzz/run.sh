@@ -1,19 +1,19 @@
 #!/bin/sh
 # Runs the fuzzers.
 #
-#   run.sh [SECONDS]  builds them with clang and libFuzzer and runs each on its corpus and on what
-#                     it makes of that, for so long (default 5)
-#   run.sh replay     builds them with the compiler of everything else and feeds them the corpora
+#   run.sh [SECONDS]  builds the fuzzers with clang and libFuzzer and runs each for SECONDS
+#                     (default 5), starting from its corpus
+#   run.sh replay     builds the fuzzers with the default compiler and runs each on its corpus only
 #
-# Prints one line a fuzzer and fails if any does. What fails is kept as build/fuzz/NAME-crash-…, and
-# `build/fuzz/tests/fuzz/fuzz_NAME FILE` shows it again. An input that found a fault belongs into
-# corpus/NAME/, where every later run begins.
+# Prints one line per fuzzer and fails if any fuzzer fails. A failing input is kept as
+# build/fuzz/NAME-crash-…; `build/fuzz/tests/fuzz/fuzz_NAME FILE` reproduces the failure. Add
+# inputs that found a fault to corpus/NAME/, so that every later run starts from them.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 jobs=$(nproc)
 out=build/fuzz
 
-# One line about one fuzzer, from its exit status and its log.
+# Prints the result of one fuzzer from its exit status and its log.
 report() { # name status log
     if [ "$2" -eq 0 ]; then
         echo "fuzz $1: ok, $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p; s/^replayed //p' "$3") inputs"
@@ -29,7 +29,7 @@ replay() { # name
     report "$1" $? "$out/$1.log"
 }
 
-# What a run learns stays in build/, so that the next begins there.
+# Inputs that a run discovers stay in build/, so that the next run starts from them.
 fuzz() { # name seconds
     mkdir -p "$out/corpus/$1"
     dictionary=
@@ -42,9 +42,10 @@ fuzz() { # name seconds
 
 build() {
     mkdir -p "$out"
-    make --no-print-directory -s -j "$jobs" -f tests/fuzz/fuzz.mk "$@" fuzzers >"$out/build.log" 2>&1 || {
+    make --no-print-directory -s -j "$jobs" -f tests/fuzz/fuzz.mk "$@" fuzzers \
+        >"$out/build.log" 2>&1 || {
         cat "$out/build.log"
-        echo 'fuzz: they do not build'
+        echo 'fuzz: the fuzzers do not build'
         exit 1
     }
 }
@@ -66,10 +67,10 @@ replay)
 *)
     if ! echo 'int LLVMFuzzerTestOneInput(const char *data, long size) { return !data || size; }' |
         clang -fsanitize=fuzzer -x c -o /dev/null - 2>/dev/null; then
-        echo 'fuzz: clang and libclang-rt-dev are needed; "run.sh replay" goes without'
+        echo 'fuzz: clang and libclang-rt-dev are required; "run.sh replay" works without them'
         exit 1
     fi
-    # The warnings are those of the other compiler.
+    # WARNINGS is empty, because its options are made for gcc.
     build BUILD=$out CC=clang WARNINGS= SANITIZE=fuzzer-no-link,address,undefined \
         FUZZ_MAIN=-fsanitize=fuzzer
     all --fuzz "${1:-5}" || exit 1

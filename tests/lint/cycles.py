@@ -1,7 +1,7 @@
-"""Finds cycles between the files of each folder under app/: of calls, and of includes.
+"""Finds cycles of calls and of includes between the files of each folder under app/.
 
-A file calls another one if it names a function that the other file defines. Headers include each
-other by their names below app/. Prints every cycle and exits 1 if there is any.
+A file calls another file if it uses the name of a function defined there. Includes are compared by
+their paths below app/. Prints every cycle and exits 1 if there is any.
 """
 
 import re
@@ -11,9 +11,9 @@ from pathlib import Path
 APP = Path(__file__).resolve().parents[2] / "app"
 
 COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
-# A definition that other files can see: it begins a line, and a brace follows its parameters.
+# A public definition begins a line, and a brace follows its parameters.
 DEFINITION = re.compile(r"^(?!static\b)[a-z_][\w \t*]*?\b(\w+)\([^;{}]*?\)\s*\{", re.MULTILINE)
-# A name that is not the tag of a type or a member.
+# A name that is neither the tag of a type nor a member.
 NAME = re.compile(r"(?<![\w.>])(?:(?:struct|enum|union)\s+\w+|(\w+))")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
@@ -21,7 +21,7 @@ Graph = dict[str, set[str]]
 
 
 def call_graph(sources: dict[str, str]) -> Graph:
-    """The files whose functions each source file names."""
+    """Returns for each source file the files whose functions it calls."""
     code = {name: COMMENT_OR_STRING.sub(" ", text) for name, text in sources.items()}
     owners = {symbol: name for name, text in code.items() for symbol in DEFINITION.findall(text)}
     return {name: {owners[symbol] for symbol in NAME.findall(text) if symbol in owners} - {name}
@@ -29,7 +29,7 @@ def call_graph(sources: dict[str, str]) -> Graph:
 
 
 def include_graph(folder: str, sources: dict[str, str]) -> Graph:
-    """The files of the folder that each of its files includes."""
+    """Returns for each file of the folder the files of the same folder that it includes."""
     graph = {}
     for name, text in sources.items():
         headers = {header.removeprefix(f"{folder}/") for header in INCLUDE.findall(text)}
@@ -48,7 +48,7 @@ def reachable(graph: Graph, start: str) -> set[str]:
 
 
 def find_cycles(graph: Graph) -> list[list[str]]:
-    """The groups of files that reach each other."""
+    """Returns the groups of files that reach each other."""
     reach = {name: reachable(graph, name) for name in graph}
     groups = {tuple(sorted(other for other in reach[name] if name in reach[other]))
               for name in graph if name in reach[name]}

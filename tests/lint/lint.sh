@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that `make lint` checks. Runs all of it, prints what is wrong, and fails if anything is.
+# Runs all checks of `make lint`, prints their violations, and fails if any check fails.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 sources=$(find app tests -name '*.c' | sort)
@@ -19,17 +19,18 @@ check() { # name command …
 }
 
 tidy() {
-    # Two at a time; only what clang-tidy itself calls an error counts, not its statistics.
+    # Runs two processes at a time. Only the exit status of clang-tidy decides, not its statistics.
     # shellcheck disable=SC2086
     printf '%s\n' $sources | xargs -P 2 -n 4 sh -c \
         'clang-tidy --quiet --warnings-as-errors="*" "$@" -- '"$flags" clang-tidy
 }
 
-# What is made of sql/ is read by all that includes it.
+# The other checks include the headers that are generated from sql/.
 check generated make --no-print-directory -s generated
 # shellcheck disable=SC2086
 check rules /usr/bin/python3 tests/lint/rules.py
 check cycles /usr/bin/python3 tests/lint/cycles.py
+check language /usr/bin/python3 tests/lint/language.py
 # shellcheck disable=SC2086
 check clang-format clang-format --dry-run --Werror $sources $headers
 # shellcheck disable=SC2086

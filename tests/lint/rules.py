@@ -1,4 +1,4 @@
-"""Checks structure: layers, the top level, documents, and tests that hide others.
+"""Checks the structure: layers, the top level, documents, and tests with duplicate names.
 
 Prints every violation as file:line: text and exits 1 if there is any.
 """
@@ -11,32 +11,32 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 
-# What stands at the top level, beside dotfiles. build/ and var/ are ignored by git.
+# Allowed at the top level, besides dotfiles. Git ignores build/ and var/.
 TOP_LEVEL = {"app", "nginx", "systemd", "sql", "tests", "Makefile", "README.md", "LICENSE"}
 
-# May include everything.
+# Files that may include everything.
 MAIN = {"app/main.c"}
 
-# A layer may include itself and these.
+# From the lowest layer to the highest: the layers that each may include, besides itself.
 LAYERS = {
     "base": set(),
     "proc": {"base"},
-    "http": {"base"},
-    "store": {"base"},
-    "directory": {"base"},
     "objects": {"base"},
+    "directory": {"base"},
+    "store": {"base"},
+    "http": {"base"},
     "auth": {"store", "base"},
+    "openapi": {"http", "base"},
     "rest": {"http", "auth", "store", "directory", "base"},
-    "files": {"rest", "http", "auth", "store", "objects", "base"},
     "tokens": {"auth", "store", "base"},
+    "files": {"rest", "http", "auth", "store", "objects", "base"},
     "resources": {"files", "tokens", "rest", "http", "auth", "store", "directory", "objects",
                   "base"},
-    "openapi": {"http", "base"},
 }
 LAYERS["service"] = set(LAYERS)
 LAYERS["cli"] = set(LAYERS)
 
-# A foreign header belongs to one place: a folder, or files of one.
+# Third-party headers, and the only folders or files that may include them.
 FOREIGN = {
     "fcgiapp.h": "app/http/server.c",
     "json-c/": "app/http/fields.c",
@@ -61,11 +61,13 @@ PROSE_COLUMNS_MAX = 100
 
 # Each of these folders has a README.md for its readers.
 DOCUMENTED = {"nginx", "systemd", "app", "app/resources", "sql", "tests"}
+FORWARD = re.compile(r"^struct (\w+);", re.MULTILINE)
+STRUCT = re.compile(r"^struct (\w+) \{", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
 def tracked() -> list[str]:
-    """Files that git tracks or would: what is ignored is build output or state."""
+    """Returns all files except those that git ignores (build output and state)."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=TOP, check=True, capture_output=True, text=True)
     return [name for name in listing.stdout.splitlines() if (TOP / name).exists()]
@@ -78,7 +80,7 @@ def check_top_level(names: list[str]) -> list[str]:
 
 
 def check_include(name: str, quote: str, header: str) -> str | None:
-    """What is wrong with one include, or None."""
+    """Returns the violation of one include, or None."""
     if quote == "<":
         for foreign, places in FOREIGN.items():
             if header.startswith(foreign) and not name.startswith(tuple(places.split())):
@@ -112,8 +114,23 @@ def check_file(name: str) -> list[str]:
     return faults
 
 
+def check_forward_declarations(names: list[str]) -> list[str]:
+    """A header forward-declares no struct of a higher layer."""
+    ranks = {layer: rank for rank, layer in enumerate(LAYERS)}
+    texts = {name: (TOP / name).read_text(encoding="utf-8") for name in names if name not in MAIN}
+    lowest: dict[str, int] = {}
+    for name, text in texts.items():
+        for struct in STRUCT.findall(text):
+            rank = ranks[name.split("/")[1]]
+            lowest[struct] = min(lowest.get(struct, rank), rank)
+    return [f"{name}: struct {struct} belongs to a higher layer"
+            for name, text in texts.items() if name.endswith(".h")
+            for struct in FORWARD.findall(text)
+            if lowest.get(struct, len(ranks)) > ranks[name.split("/")[1]]]
+
+
 def check_tests(name: str) -> list[str]:
-    """A test by the name of an earlier one hides it: that one never runs."""
+    """Finds duplicate names: a test hides an earlier test of the same name, which never runs."""
     faults, seen = [], set()
     for node in ast.parse((TOP / name).read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -174,6 +191,8 @@ def check_documents(names: list[str]) -> list[str]:
 def main() -> int:
     names = tracked()
     faults = check_top_level(names) + check_documents(names)
+    sources = [name for name in names if name.startswith("app/") and name.endswith((".c", ".h"))]
+    faults += check_forward_declarations(sources)
     for name in names:
         if name.startswith("app/") and name.endswith((".c", ".h")):
             faults += check_file(name)

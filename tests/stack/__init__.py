@@ -1,13 +1,13 @@
-"""Brings up a whole Kontora on a folder of state: the development Active Directory, the service,
-and nginx in front of it. `make run` uses it, and so do the tests.
+"""Starts a complete Kontora on a state folder: the development Active Directory, the service, and
+nginx in front of it. `make run` and the tests use it.
 
     from stack import Stack
 
     with Stack(tmp_path) as stack:
         requests.get(stack.https_url + "/health", verify=stack.ca_file)
 
-Everything listens on loopback only and takes addresses that are free, so that several stacks run
-side by side. Nothing outlives the process that started it, even if that is killed (guard.py).
+All parts listen on free loopback addresses only, so that several stacks can run at the same time.
+No part outlives the process that started it, even if that is killed (guard.py).
 """
 
 from stack.directory import Directory, running_directory

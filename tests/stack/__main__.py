@@ -1,10 +1,10 @@
-"""`make run`: everything on this machine, in the foreground, until Ctrl-C.
+"""`make run`: runs a complete Kontora in the foreground until Ctrl-C.
 
     cd tests && /usr/bin/python3 -m stack run
 
-Settings come from the environment and from .env at the repository's top; the environment wins.
-STATE_DIR, HTTP_PORT, HTTPS_PORT, FILES_PORT and RATE_LIMITS are for this program; it hands all of
-them on to the service. With LDAP_SERVER no development directory is started.
+Reads settings from the environment and from .env in the repository; the environment takes
+precedence. This program uses STATE_DIR, HTTP_PORT, HTTPS_PORT, FILES_PORT and RATE_LIMITS; all
+settings are passed to the service. If LDAP_SERVER is set, no development directory is started.
 """
 
 import os
@@ -20,11 +20,11 @@ from stack.errors import StackError
 from stack.nginx import Ports
 from stack.stack import DEVELOPMENT_PASSWORD, TOP, Stack
 
-LOOK_EVERY_S = 0.25
+POLL_INTERVAL_S = 0.25
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """NAME=value lines with `export`, quotes and comments, as the service reads them too."""
+    """Parses NAME=value lines with `export`, quotes and comments, like the service."""
     values: dict[str, str] = {}
     if not path.exists():
         return values
@@ -56,7 +56,7 @@ def port(settings: Mapping[str, str], name: str, standard: int) -> int:
 def open_stack() -> Stack:
     settings = {**read_env_file(TOP / ".env"), **os.environ}
     own_directory = not settings.get("LDAP_SERVER")
-    if own_directory:  # a sample file may hold the rest of some other directory
+    if own_directory:  # .env may contain further settings of another directory
         settings = {name: value for name, value in settings.items()
                     if name not in directory.SETTINGS}
         settings = {**directory.LOGIN_SETTINGS, **settings}
@@ -70,15 +70,15 @@ def open_stack() -> Stack:
 
 
 def ready_text(stack: Stack) -> str:
-    """The one thing that is printed: where it is, and how to log in."""
+    """Returns the text to print: the addresses, and how to log in."""
     name, password = stack.administrator
     if password != DEVELOPMENT_PASSWORD:
-        password = "$LOCAL_AUTH_PASSWORD"  # a secret: not for the screen
+        password = "$LOCAL_AUTH_PASSWORD"  # the secret is not printed
     body = '{"username":"%s","password":"%s"}' % (name, password)
     quote = shlex.quote(body) if password == DEVELOPMENT_PASSWORD else f'"{escaped(body)}"'
     people = ""
     if stack.directory and stack.env["LDAP_LOGIN"] == "true":
-        people = (f"  people     {directory.SAMPLE_ADMINISTRATOR} (may change the directory), "
+        people = (f"  users      {directory.SAMPLE_ADMINISTRATOR} (may change the directory), "
                   f"{directory.SAMPLE_PERSON} (may read it) / the sample_password in "
                   f"{stack.directory.credentials_file}\n")
     where = f"{stack.directory.url}  {stack.directory.base_dn}" if stack.directory else (
@@ -98,22 +98,22 @@ def escaped(text: str) -> str:
     return text.replace('"', '\\"')
 
 
-class Asked(BaseException):
-    """A signal asks us to stop. It may come at any time, while parts are started or stopped too;
-    what is then left running is the guard's to end."""
+class StopRequested(BaseException):
+    """A signal requests a stop. It may arrive while parts are started or stopped; the guard ends
+    the parts that are then still running."""
 
 
-def ask(*_: object) -> None:
-    raise Asked
+def request_stop(*_: object) -> None:
+    raise StopRequested
 
 
 def serve() -> None:
-    """Runs it until a part dies."""
+    """Runs the stack until a part ends."""
     with open_stack() as stack:
         print(ready_text(stack), flush=True)
         while not (dead := stack.dead_part()):
-            time.sleep(LOOK_EVERY_S)
-        raise StackError(f"{dead} has ended by itself: see {stack.logs_dir}")
+            time.sleep(POLL_INTERVAL_S)
+        raise StackError(f"{dead} has ended unexpectedly: see {stack.logs_dir}")
 
 
 def main() -> int:
@@ -121,13 +121,13 @@ def main() -> int:
         print("usage: python3 -m stack run", file=sys.stderr)
         return 2
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, ask)
+        signal.signal(number, request_stop)
     try:
         serve()
     except StackError as error:
         print(f"kontora: {error}", file=sys.stderr)
         return 1
-    except Asked:
+    except StopRequested:
         pass
     return 0
 

@@ -1,8 +1,8 @@
-"""Addresses of our own: ports and loopback addresses that nothing else uses, other stacks included.
+"""Reserves ports and loopback addresses that nothing else uses, including other stacks.
 
-Between finding that an address is free and its use by a program of ours lies some time. For that
-time, and as long as the stack lives, it is claimed by a name in the kernel's abstract namespace of
-Unix sockets: it belongs to the same network namespace as the address, and is gone with its owner.
+A program starts to listen some time after its address was found free. So each address is reserved
+for the lifetime of the stack by binding a Unix socket to a name in the kernel's abstract namespace.
+Such a name belongs to the same network namespace as the address, and it disappears with its owner.
 """
 
 import random
@@ -14,10 +14,10 @@ LOCALHOST = "127.0.0.1"
 
 LDAPS_PORT = 636
 
-# What a domain controller listens on: LDAP, LDAPS, and its global catalogue on both.
+# The ports of a domain controller: LDAP and LDAPS, and the global catalog on LDAP and LDAPS.
 DIRECTORY_PORTS = (389, LDAPS_PORT, 3268, 3269)
 
-# Below the range from which the kernel gives ports to outgoing connections.
+# Below the range of ports that the kernel assigns to outgoing connections.
 FREE_PORTS = range(20000, 32000)
 TRIES = 200
 
@@ -26,10 +26,10 @@ DIRECTORY_ADDRESSES = [f"127.0.{number}.1" for number in range(77, 255)]
 
 
 class Claim:
-    """An address that is ours until it is released."""
+    """The reservation of an address."""
 
     def __init__(self, address: str) -> None:
-        """Raises OSError if another stack has it."""
+        """Raises OSError if another stack has reserved the address."""
         self.address = address
         self._name = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -43,9 +43,9 @@ class Claim:
 
 
 def why_taken(address: str, port: int) -> str | None:
-    """What keeps us from listening there; None if nothing does."""
+    """Returns why nobody can start to listen on the port, or None if that is possible."""
     with socket.socket() as probe:
-        # As servers do: connections that linger from an earlier run are no hindrance.
+        # Ignores connections of an earlier run in the state TIME_WAIT, as servers do.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
@@ -56,7 +56,7 @@ def why_taken(address: str, port: int) -> str | None:
 
 
 def accepts(address: str, port: int) -> bool:
-    """Whether somebody listens there."""
+    """True if a program accepts connections on the port."""
     try:
         socket.create_connection((address, port), timeout=1).close()
     except OSError:
@@ -65,7 +65,7 @@ def accepts(address: str, port: int) -> bool:
 
 
 def claim_ports(count: int) -> tuple[list[int], list[Claim]]:
-    """Free ports of the loopback address."""
+    """Reserves free ports of the loopback address."""
     ports: list[int] = []
     claims: list[Claim] = []
     for port in random.sample(FREE_PORTS, TRIES):
@@ -82,7 +82,7 @@ def claim_ports(count: int) -> tuple[list[int], list[Claim]]:
 
 
 def claim_directory_address() -> Claim:
-    """A loopback address whose LDAP ports are free: the first, if nothing runs beside us."""
+    """Reserves the first loopback address whose LDAP ports are free."""
     reason = None
     for address in DIRECTORY_ADDRESSES:
         reason = next(filter(None, (why_taken(address, port) for port in DIRECTORY_PORTS)), None)
@@ -92,4 +92,4 @@ def claim_directory_address() -> Claim:
             return Claim(address)
         except OSError:
             continue
-    raise StackError(f"no address for the directory: the ports of LDAP on 127.0.X.1: {reason}")
+    raise StackError(f"no free address for the directory: LDAP ports of 127.0.X.1: {reason}")

@@ -1,8 +1,8 @@
-"""The development Active Directory: Samba's domain controller on a loopback address of its own.
+"""The development Active Directory: Samba's domain controller on its own loopback address.
 
-It is Active Directory down to its quirks, and needs nothing from outside. Only its LDAP service is
-started. State is one folder, which can be moved: smb.conf, with its absolute paths, is written anew
-at every start, and the address with it.
+It behaves like Active Directory in most details and needs no network. Only its LDAP service is
+started. Its state is one folder, which can be moved: smb.conf, which contains absolute paths and
+the address, is written at every start.
 """
 
 import contextlib
@@ -25,23 +25,23 @@ DOMAIN = "KONTORA"
 BASE_DN = "DC=kontora,DC=test"
 BIND_NAME = "kontora-service"
 
-# Wrong passwords until an account is locked. Samba's own default is never.
+# Failed logins after which the directory locks an account. By default Samba never does.
 LOCKOUT_THRESHOLD = 5
 
-# People of the sample company log in with their own password; this one may change things.
+# Users of the sample company can log in; the members of kontora-admins may change the directory.
 LOGIN_SETTINGS = {"LDAP_LOGIN": "true", "LDAP_ADMIN_GROUP": "kontora-admins"}
 SAMPLE_ADMINISTRATOR, SAMPLE_PERSON = "m.sidorova", "i.petrov"
 
-# The longest path of a Unix socket, less what Samba puts below the folder.
+# The longest path of a Unix socket, minus the part that Samba adds to the folder.
 FOLDER_PATH_MAX = 107 - 30
 
-START_PATIENCE_S = 30
+START_TIMEOUT_S = 30
 
-# The service's settings that say which directory it works on, and how.
+# The settings of the service that select the directory and the connection to it.
 SETTINGS = ("LDAP_SERVER", "LDAP_PORT", "LDAP_USE_SSL", "LDAP_START_TLS", "LDAP_TLS_CA_FILE",
             "LDAP_BIND_DN", "LDAP_BIND_PASSWORD", "LDAP_BASE_DN")
 
-# Only ldap: no other port, and no other process. `dreplsrv` and the rest have nobody to talk to.
+# Only `ldap` is started, which saves ports and processes: a single controller replicates nothing.
 SMB_CONF = """\
 [global]
     server role = active directory domain controller
@@ -83,7 +83,7 @@ SMB_CONF = """\
 
 
 class Directory:
-    """One domain controller. `folder` holds it all, and is made when it is not there."""
+    """A domain controller. `folder` has its state; if it does not exist, a domain is created."""
 
     def __init__(self, folder: Path, authority: Authority, guard: Guard, *, log: Path) -> None:
         self.base_dn = BASE_DN
@@ -103,14 +103,14 @@ class Directory:
         self.bind_password: str = credentials["bind_password"]
         self.administrator_dn = f"CN=Administrator,CN=Users,{BASE_DN}"
         self.administrator_password: str = credentials["administrator_password"]
-        # Of all people of the sample company (seed.py).
+        # The password of all users of the sample company (seed.py).
         self.sample_password: str = credentials["sample_password"]
 
     # --- for the service and for tests -----------------------------------------------------------
 
     @property
     def address(self) -> str:
-        """Chosen at the first start, and kept for later ones."""
+        """The loopback address, which is chosen on first use and then kept."""
         if not self._claim:
             self._claim = addresses.claim_directory_address()
         return self._claim.address
@@ -120,13 +120,13 @@ class Directory:
         return f"ldaps://{self.address}"
 
     def settings(self) -> dict[str, str]:
-        """Kontora's, to work on this directory."""
+        """Returns the settings with which Kontora uses this directory."""
         values = (self.address, str(addresses.LDAPS_PORT), "true", "false", str(self.ca_file),
                   self.bind_dn, self.bind_password, self.base_dn)
         return dict(zip(SETTINGS, values, strict=True))
 
     def fill(self, **wanted: str | int) -> None:
-        """Adds many users and a group of them, past LDAP: see fill_directory()."""
+        """Adds many users and a group without LDAP; see fill_directory()."""
         fill_directory(self._folder, **wanted)
 
     # --- the process -----------------------------------------------------------------------------
@@ -136,7 +136,7 @@ class Directory:
         return self._process is not None and self._process.alive
 
     def start(self, wait: bool = True) -> None:
-        """Also after stop() and kill(). Without `wait`, wait_ready() is to follow."""
+        """Starts it, also after stop() or kill(). Without `wait`, call wait_ready() later."""
         if not self._process:
             self._process = self._prepare()
         self._process.start()
@@ -144,7 +144,7 @@ class Directory:
             self.wait_ready()
 
     def wait_ready(self) -> None:
-        self._running.wait_ready(self._answers, START_PATIENCE_S)
+        self._running.wait_ready(self._answers, START_TIMEOUT_S)
 
     def stop(self) -> None:
         if self._process:
@@ -154,14 +154,14 @@ class Directory:
         self._running.kill()
 
     def freeze(self) -> None:
-        """It keeps its connections and answers nothing: a controller that hangs."""
+        """Simulates a controller that hangs: connections stay open, but it does not respond."""
         self._running.freeze()
 
     def thaw(self) -> None:
         self._running.thaw()
 
     def close(self) -> None:
-        """Stops it and gives the address back."""
+        """Stops it and releases the address."""
         self.stop()
         if self._claim:
             self._claim.release()
@@ -174,7 +174,7 @@ class Directory:
         return self._process
 
     def _answers(self) -> bool:
-        """Whether it listens and shows a certificate that its clients will trust."""
+        """True if it accepts TLS connections with a trusted certificate."""
         context = ssl.create_default_context(cafile=str(self.ca_file))
         try:
             with socket.create_connection((self.address, addresses.LDAPS_PORT), timeout=1) as tcp:
@@ -184,28 +184,29 @@ class Directory:
         return True
 
     def _prepare(self) -> Process:
-        """Writes smb.conf for the address and the place we have now."""
+        """Writes smb.conf for the current address and folder."""
         folder = self._short_path()
-        shutil.rmtree(folder / "run", ignore_errors=True)  # of a run that was killed
+        shutil.rmtree(folder / "run", ignore_errors=True)  # left by a process that was killed
         for name in ("run", "run/lock", "run/ncalrpc", "cache"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         for name in ("run/winbindd", "run/ntp"):
-            (folder / name).mkdir(mode=0o750)  # Samba insists
+            (folder / name).mkdir(mode=0o750)  # Samba rejects other modes
         for name in ("run", "private/ldapi", "private/ldap_priv/ldapi"):
-            self._guard.remove_at_end(self._folder / name)  # Samba itself leaves its sockets
+            self._guard.remove_at_end(self._folder / name)  # Samba does not remove its sockets
         certificate = self._authority.certificate("directory", [f"IP:{self.address}"])
         conf = folder / "smb.conf"
         conf.write_text(SMB_CONF.format(
             realm=REALM, domain=DOMAIN, domain_name=REALM.lower(), address=self.address,
             folder=folder, key=certificate.key, certificate=certificate.file,
             authority=self._authority.file), encoding="utf-8")
-        # One process for all connections; in the foreground, its log to our file.
+        # One process for all connections, in the foreground, which logs to its standard output.
         command = ["samba", "--configfile", str(conf), "--interactive", "--model=single"]
         return Process("the directory (samba)", command, guard=self._guard, log=self._log,
                        cwd=self._folder, env={"PATH": PATH})
 
     def _short_path(self) -> Path:
-        """The folder, by way of a short link if Unix sockets in it would have too long a path."""
+        """Returns the folder, or a short symbolic link to it if its path is too long for sockets.
+        """
         if len(str(self._folder)) <= FOLDER_PATH_MAX:
             return self._folder
         if not self._alias:
@@ -214,14 +215,15 @@ class Directory:
             (self._alias / "directory").symlink_to(self._folder)
         return self._alias / "directory"
 
-    # --- making it -------------------------------------------------------------------------------
+    # --- creating the domain ---------------------------------------------------------------------
 
     def _provision(self) -> None:
-        """Makes the domain and fills it, beside its place: half a directory is never started."""
+        """Creates and fills the domain in a temporary folder, which is renamed when it is complete.
+        """
         made = self._folder.with_name(self._folder.name + ".new")
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True, mode=0o700)
-        # A configuration of its own to begin with, or it would take the host's.
+        # An empty configuration, because samba-tool would use that of the host.
         base, log = made / "provision.conf", made / "provision.log"
         base.write_text("[global]\n", encoding="ascii")
         command = [
@@ -255,8 +257,8 @@ class Directory:
 
 
 def fill_directory(folder: Path, **wanted: str | int) -> None:
-    """Adds users and a group to the directory in a folder, running or not; fill.py has the names of
-    what is wanted. Takes seconds for thousands, where LDAP takes minutes."""
+    """Adds users and a group to the directory in a folder, whether it runs or not. fill.py has the
+    parameters. Takes seconds for thousands of users, while LDAP takes minutes."""
     parameters = {
         "smb_conf": str(folder / "etc/smb.conf"), "sam_ldb": str(folder / "private/sam.ldb"),
         "base_dn": BASE_DN, **wanted}
@@ -266,8 +268,8 @@ def fill_directory(folder: Path, **wanted: str | int) -> None:
 @contextlib.contextmanager
 def running_directory(folder: Path,
                       prepare: Callable[[Path], None] = lambda _: None) -> Iterator[Directory]:
-    """A directory that belongs to no stack, for several stacks to share. `prepare` gets its folder
-    before it starts."""
+    """Runs a directory that several stacks share. `prepare` is called with its folder before it
+    starts."""
     guard = Guard()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -284,5 +286,5 @@ def running_directory(folder: Path,
 
 
 def _new_password() -> str:
-    """Random, and of all the kinds of characters that a policy asks for."""
+    """Returns a random password with all kinds of characters that a password policy requires."""
     return "Aa1-" + secrets.token_urlsafe(18)

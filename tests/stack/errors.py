@@ -1,5 +1,5 @@
-"""The one exception of this package."""
+"""The exception that this package raises."""
 
 
 class StackError(Exception):
-    """A part cannot be started or does not become ready. The message is for a person."""
+    """A part of a stack cannot be started or does not become ready. The message is readable."""

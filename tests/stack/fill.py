@@ -1,12 +1,12 @@
-"""Fills a directory with many users and one group of them. Through LDAP it would take a minute, here
-it takes seconds: one transaction, in the mode of Samba's own mass imports. Runs as a program of its
-own, since it loads Samba into the process.
+"""Adds many users and a group to a directory. Takes seconds instead of a minute over LDAP, because
+it uses one transaction in the mode of Samba's bulk imports. Runs as a separate program, because it
+loads Samba's libraries into its process.
 
-Reads its parameters from its input:
+Reads its parameters from standard input:
 
     {"smb_conf", "sam_ldb", "base_dn", "unit", "account", "users", "group", "members"}
 
-`account` is a format of the account name, by number; the first `members` users are in the group.
+`account` is the format of the account names ("u%05d"); the first `members` users are in the group.
 """
 
 import json
@@ -17,13 +17,13 @@ from samba.auth import system_session
 from samba.param import LoadParm
 from samba.samdb import SamDB
 
-# They have no passwords: deriving the keys would take most of the time, and nobody logs in.
+# The users have no passwords: deriving their keys would take most of the time, and none logs in.
 NORMAL_ACCOUNT = 0x200
 PASSWORD_NOT_REQUIRED = 0x20
 GLOBAL_SECURITY_GROUP = -2147483646
 
-# Without batch_mode every operation copies the changed indices, and the whole takes a minute. It
-# gives up the whole transaction if one operation fails, which is what we want.
+# Without batch_mode each operation copies the changed indexes, which takes a minute in total. With
+# it a failed operation aborts the whole transaction, which is acceptable here.
 OPTIONS = ["batch_mode:1", "transaction_index_cache_size:200000"]
 
 

@@ -1,13 +1,15 @@
-"""The guard: sees to it that nothing outlives the process that started it, however that ended.
+"""The guard: a process that cleans up after its owner, even if the owner is killed.
 
-It is a process of its own, out of reach of a terminal's signals. It reads orders from a pipe:
+It runs in a session of its own, so that signals of the terminal do not reach it. It reads commands
+from a pipe:
 
-    group N     N is a process group to be ended
-    gone N      it has ended
-    remove P    P is a file or folder to be removed
+    group N     end the process group N at the end
+    gone N      the process group N has ended already
+    remove P    remove the file or folder P at the end
 
-When the pipe ends, its owner is gone, killed perhaps: the guard ends what is left. It also holds
-the owner's locks (descriptors it inherited), so that they are only free when everything is.
+The pipe closes when the owner exits or is killed: then the guard ends the groups and removes the
+files. It also inherits the descriptors of the owner's locks, so that these are not released before
+the clean-up is complete.
 
 This file holds both sides: class Guard for the owner, main() for the guard.
 """
@@ -23,15 +25,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# What runs children: never a python3 that stands first on PATH, which may lack Debian's packages.
+# Debian's interpreter. Another python3 that comes first in PATH may lack Debian's packages.
 PYTHON = "/usr/bin/python3"
 
-# Between SIGTERM and SIGKILL, and between SIGKILL and giving up on a process that cannot die.
-PATIENCE_S = 3.0
+# Wait after SIGTERM before SIGKILL, and after SIGKILL before giving up.
+TIMEOUT_S = 3.0
 
 
 class Guard:
-    """The owner's side. Closing it tells the guard that nothing is left to do but its list."""
+    """The owner's side of the pipe. Closing it makes the guard clean up."""
 
     def __init__(self, *inherited: int) -> None:
         command = [PYTHON, "-I", "-S", __file__]
@@ -42,14 +44,14 @@ class Guard:
         self._order(f"group {group}")
 
     def drop_group(self, group: int) -> None:
-        with contextlib.suppress(BrokenPipeError):  # a guard that was killed needs to know nothing
+        with contextlib.suppress(BrokenPipeError):  # the guard was killed
             self._order(f"gone {group}")
 
     def remove_at_end(self, path: Path) -> None:
         self._order(f"remove {path}")
 
     def close(self) -> None:
-        """Returns when the guard has done its work."""
+        """Returns when the guard has cleaned up."""
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -62,11 +64,11 @@ class Guard:
 
 
 def group_lives(group: int) -> bool:
-    """Whether a process of the group still runs. One that has ended, and that its new parent has
-    not yet taken note of, does not; killpg(group, 0) would count it."""
+    """True if a process of the group still runs. Ignores zombies, which killpg(group, 0) would
+    find."""
     for stat in glob.iglob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError), open(stat, encoding="utf-8", errors="replace") as file:
-            # proc(5): pid (name) state ppid pgrp …; a name may hold anything
+            # proc(5): pid (name) state ppid pgrp …; the name may contain spaces and parentheses
             state, _, group_of = file.read().rpartition(")")[2].split()[:3]
             if int(group_of) == group and state not in "ZX":
                 return True
@@ -74,23 +76,24 @@ def group_lives(group: int) -> bool:
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
-    """Does nothing if it is gone."""
+    """Sends a signal to a process group. Does nothing if the group has ended."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
 
 
 def end_groups(groups: set[int]) -> None:
-    """Asks, then forces. A stopped process hears nothing until it is continued."""
+    """Ends groups with SIGTERM, then SIGKILL. Sends SIGCONT too, because a stopped process does not
+    handle signals."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         for group in groups:
             signal_group(group, number)
             signal_group(group, signal.SIGCONT)
-        wait_until(lambda: not any(map(group_lives, groups)), PATIENCE_S)
+        wait_until(lambda: not any(map(group_lives, groups)), TIMEOUT_S)
 
 
-def wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
-    """Whether the condition came true in time."""
-    deadline = time.monotonic() + patience_s
+def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Waits for the condition. Returns False on a timeout."""
+    deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
             return False

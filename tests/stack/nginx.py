@@ -1,7 +1,7 @@
-"""nginx in front of the service: the configuration of the repository, with a site of our own.
+"""nginx in front of the service, with the configuration of the repository and a generated site.
 
-The folder it runs in holds links to nginx/*.conf, so that what is tested, and what `make run`
-serves with, is what administrators get. Only the files that differ between hosts are written here.
+Its folder has symbolic links to nginx/*.conf, so that the tests and `make run` use the files that
+administrators install. Only the files that differ between hosts are generated.
 """
 
 import dataclasses
@@ -16,16 +16,16 @@ from stack.guard import Guard
 from stack.processes import PATH, Process, run
 from stack.tls import Certificate
 
-START_PATIENCE_S = 10
-STOP_PATIENCE_S = 5  # for requests that are under way
+START_TIMEOUT_S = 10
+STOP_TIMEOUT_S = 5  # until pending requests are complete
 
-# Where upstreams.conf, as it is in the repository, has the sockets.
+# The folder of the sockets in the repository's upstreams.conf.
 PRODUCTION_SOCKETS = "unix:/run/kontora/"
 
-# These differ between hosts. upstreams.conf keeps all but the sockets' folder.
+# The files that differ between hosts. In upstreams.conf only the sockets' folder is changed.
 SITE_FILES = ("site.conf", "site-names.conf", "site-process.conf", "upstreams.conf")
 
-# root: the checkout may be closed to other users.
+# Workers run as root, because other users may have no access to the checkout.
 SITE_PROCESS = """\
 # Written by tests/stack/nginx.py.
 user root;
@@ -35,13 +35,13 @@ worker_rlimit_nofile {descriptors};
 error_log {logs}/nginx-error.log error;
 """
 
-# The origins are those of a front end under development.
+# The allowed origins are those of a front end that runs on the developer's machine.
 SITE = """\
 # Written by tests/stack/nginx.py.
 geo $rate_limits {{ default {rate_limits}; }}
 map "" $default_language {{ default {language}; }}
 
-# None: browsers apply it to every port of a host, and http://localhost is many developers' own.
+# Unset, because browsers would apply HSTS to all ports, also to other servers on http://localhost.
 map "" $hsts {{ default ""; }}
 
 map "" $objects_dir {{ default {objects_dir}; }}
@@ -108,7 +108,7 @@ server_name localhost {host};
 
 @dataclasses.dataclass(frozen=True)
 class Ports:
-    """Of the loopback address."""
+    """The ports of nginx on the loopback address."""
 
     http: int
     https: int
@@ -120,7 +120,7 @@ class Ports:
 
 @dataclasses.dataclass(frozen=True)
 class Site:
-    """What differs between hosts."""
+    """The parameters that differ between hosts."""
 
     ports: Ports
     certificate: Certificate
@@ -134,15 +134,15 @@ class Site:
 
 
 def speak_http2(site: Path) -> None:
-    """Enables HTTP/2 with the program that administrators run at the installation."""
+    """Enables HTTP/2 with the script that administrators run during installation."""
     run(["sh", str(Path(__file__).parents[2] / "nginx/http2.sh"), str(site)])
 
 
 class Nginx:
-    """nginx in a folder, which is made anew."""
+    """An nginx whose configuration folder is created at each start."""
 
     def __init__(self, folder: Path, source: Path, site: Site, guard: Guard) -> None:
-        """`source` is the repository's nginx/."""
+        """`source` is the folder nginx/ of the repository."""
         self.site = site
         self._folder = folder
         self._source = source
@@ -151,7 +151,7 @@ class Nginx:
         self._check_command = [*command, "-t", "-q"]
         self._process = Process("nginx", command, guard=guard, log=site.logs / "nginx.log",
                                 cwd=folder.parent, env={"PATH": PATH},
-                                patience_s=STOP_PATIENCE_S)
+                                timeout_s=STOP_TIMEOUT_S)
 
     @property
     def pid(self) -> int:
@@ -168,10 +168,10 @@ class Nginx:
     def start(self) -> None:
         self.configure(self.site)
         self._process.start()
-        self._process.wait_ready(self._listens, START_PATIENCE_S)
+        self._process.wait_ready(self._listens, START_TIMEOUT_S)
 
     def configure(self, site: Site) -> None:
-        """Writes the site and checks it. A running nginx takes it at reload()."""
+        """Writes and validates the configuration. A running nginx reads it at reload()."""
         self.site = site
         self._write()
         run(self._check_command)
@@ -180,7 +180,7 @@ class Nginx:
         self._process.send(signal.SIGHUP)
 
     def stop(self) -> None:
-        """Lets requests under way end."""
+        """Stops nginx after pending requests are complete."""
         self._process.stop(signal.SIGQUIT)
 
     def kill(self) -> None:
@@ -209,5 +209,5 @@ class Nginx:
     def _upstreams(self) -> str:
         text = (self._source / "upstreams.conf").read_text(encoding="utf-8")
         if PRODUCTION_SOCKETS not in text:
-            raise StackError(f"nginx/upstreams.conf has no {PRODUCTION_SOCKETS}")
+            raise StackError(f"nginx/upstreams.conf does not contain {PRODUCTION_SOCKETS}")
         return text.replace(PRODUCTION_SOCKETS, f"unix:{self.site.socket_dir}/")

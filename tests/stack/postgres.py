@@ -1,7 +1,7 @@
-"""PostgreSQL, for a service that does not run on SQLite: a server of its own, without TCP.
+"""A private PostgreSQL server without TCP, for services that do not use SQLite.
 
-State is a folder of its own with a short path (a socket stands in it), and is gone at the end: what
-outlives a run is on SQLite. PostgreSQL does not run as root, and then runs as its package's user.
+Its state is a temporary folder with a short path, because the folder contains a Unix socket.
+PostgreSQL refuses to run as root; then it runs as the user of its package.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from stack.guard import Guard, wait_until
 from stack.processes import PATH, Process, run
 
 USER = "postgres"
-START_PATIENCE_S = 15
-STOP_PATIENCE_S = 10
+START_TIMEOUT_S = 15
+STOP_TIMEOUT_S = 10
 
 
 def programs() -> Path:
-    """The folder with the programs of the newest version that is installed."""
+    """Returns the folder with the programs of the newest installed version."""
     found = list(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if not found:
         raise StackError("PostgreSQL is not installed")
@@ -33,10 +33,10 @@ def programs() -> Path:
 
 
 class Postgres:
-    """One server with any number of databases."""
+    """A server with any number of databases."""
 
     def __init__(self, guard: Guard, *, log: Path, durable: bool = False) -> None:
-        """`durable`: what it has committed survives a power cut."""
+        """With `durable`, committed transactions survive a power failure (fsync)."""
         self._programs = programs()
         self._as_user: list[str] = []
         self._numbers = itertools.count(1)
@@ -54,7 +54,7 @@ class Postgres:
             "-c", "shared_buffers=32MB")
         self._process = Process("postgres", command, guard=guard, log=log, cwd=self.folder,
                                 env={"PATH": PATH, "LC_ALL": "C.UTF-8"},
-                                patience_s=STOP_PATIENCE_S)
+                                timeout_s=STOP_TIMEOUT_S)
 
     # --- for the service and for tests -----------------------------------------------------------
 
@@ -62,13 +62,13 @@ class Postgres:
         return f"postgresql:///{database}?host={quote(str(self.folder), safe='')}&user={USER}"
 
     def create(self) -> str:
-        """A new database; its URL."""
+        """Creates a database and returns its URL."""
         name = f"kontora{next(self._numbers)}"
         self.sql(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def sql(self, statement: str, url: str | None = None) -> list[str]:
-        """Rows, their columns separated by |."""
+        """Executes a statement and returns the rows, with columns separated by |."""
         return run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement,
                     url or self.url("postgres")]).splitlines()
 
@@ -80,22 +80,23 @@ class Postgres:
 
     def start(self) -> None:
         self._process.start()
-        self._process.wait_ready(self._answers, START_PATIENCE_S)
+        self._process.wait_ready(self._answers, START_TIMEOUT_S)
 
     def stop(self) -> None:
-        """Ends its clients' sessions, instead of waiting for them."""
+        """Stops the server and ends its clients' sessions (fast shutdown)."""
         self._process.stop(signal.SIGINT)
 
     def kill(self) -> None:
-        """As a power cut would. Its processes are no group: each has a session of its own."""
+        """Kills the server like a power failure. Kills each process, because each has a session and
+        a process group of its own."""
         children = self._process.children()
         self._process.kill()
         _signal(children, signal.SIGKILL)
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children),
-                   STOP_PATIENCE_S)
+                   STOP_TIMEOUT_S)
 
     def freeze(self) -> None:
-        """It keeps its connections and answers nothing."""
+        """Simulates a server that hangs: connections stay open, but it does not respond."""
         _signal([self._process.pid, *self._process.children()], signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -122,7 +123,7 @@ def _signal(pids: Sequence[int], number: signal.Signals) -> None:
 
 @contextlib.contextmanager
 def running_postgres(folder: Path) -> Iterator[Postgres]:
-    """A server that is shared by stacks. Its log is in the folder."""
+    """Runs a server that several stacks share, with its log in the folder."""
     with contextlib.ExitStack() as parts:
         guard = Guard()
         parts.callback(guard.close)

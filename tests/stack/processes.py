@@ -1,4 +1,4 @@
-"""Child processes: start, wait for, signal and stop them, with all that they have forked."""
+"""Starts, signals and stops child processes together with their descendants."""
 
 import os
 import signal
@@ -9,34 +9,35 @@ from pathlib import Path
 from stack.errors import StackError
 from stack.guard import Guard, group_lives, signal_group, wait_until
 
-# What children find: Debian's programs, and no python3 of another kind.
+# The PATH of child processes: only Debian's programs, without other versions of python3.
 PATH = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# Waits for a line before it becomes the program, so that the guard knows of the process before it
-# does anything. If we are killed in between, it reads the end of the pipe and is gone.
+# A shell that reads a line before it executes the program, so that the guard knows the process
+# group before the program runs. If the parent is killed before, the shell reads the end of the pipe
+# and exits.
 GATE = 'read -r go && exec "$@" </dev/null'
 
 LOG_LINES_SHOWN = 15
 
 
 class Process:
-    """One program and its descendants: a process group. Can be started again after it has ended."""
+    """A program and its descendants, as one process group. Can be started again after it ended."""
 
     def __init__(self, name: str, command: Sequence[str], *, guard: Guard, log: Path, cwd: Path,
-                 env: Mapping[str, str], patience_s: float = 10) -> None:
-        """`log` takes its output. `patience_s` is how long it may take to end when asked to."""
+                 env: Mapping[str, str], timeout_s: float = 10) -> None:
+        """`log` receives the output. stop() waits `timeout_s` before it kills the group."""
         self.name = name
         self.log = log
         self._command = ["/bin/sh", "-c", GATE, "sh", *command]
         self._guard = guard
         self._cwd = cwd
         self._env = dict(env)
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
-        """Of the program itself, which leads the group."""
+        """The process ID of the program, which is also that of the group."""
         if not self._child:
             raise StackError(f"{self.name} is not running")
         return self._child.pid
@@ -46,12 +47,12 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     def change_environment(self, variables: Mapping[str, str]) -> None:
-        """From the next start() on."""
+        """Changes environment variables for the next start()."""
         self._env.update(variables)
 
     def start(self) -> None:
         if self._child:
-            self.kill()  # what is left of it, if it has ended by itself
+            self.kill()  # descendants may still run after the program has ended
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 self._command, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=self._cwd,
@@ -61,15 +62,15 @@ class Process:
         self._child.stdin.write(b"go\n")
         self._child.stdin.close()
 
-    def wait_ready(self, ready: Callable[[], bool], patience_s: float) -> None:
-        """Until `ready()`. Raises when the program has ended, or takes too long."""
-        if wait_until(lambda: not self.alive or ready(), patience_s) and self.alive:
+    def wait_ready(self, ready: Callable[[], bool], timeout_s: float) -> None:
+        """Waits until `ready()` is true. Raises on a timeout or if the program ends."""
+        if wait_until(lambda: not self.alive or ready(), timeout_s) and self.alive:
             return
         what = "is not ready" if self.alive else f"ended with status {self._status()}"
         raise StackError(f"{self.name} {what}. The end of {self.log}:\n{self._log_end()}")
 
     def wait_end(self) -> None:
-        """Until it has ended by itself. Raises if it says that it failed."""
+        """Waits until the program ends. Raises if its exit status is not 0."""
         assert self._child
         status = self._child.wait()
         self.kill()
@@ -78,37 +79,38 @@ class Process:
                              f"{self._log_end()}")
 
     def send(self, number: signal.Signals) -> None:
-        """To the program itself."""
+        """Sends a signal to the program, but not to its descendants."""
         os.kill(self.pid, number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Asks it to end, and forces it when it takes too long."""
+        """Sends the signal to the program, and kills the group after a timeout."""
         if self.alive:
             self.thaw()
             self.send(number)
-            wait_until(lambda: not self.alive, self._patience_s)
+            wait_until(lambda: not self.alive, self._timeout_s)
         self.kill()
 
     def kill(self) -> None:
-        """Ends all of it at once, as a power cut would."""
+        """Kills the whole group at once, like a power failure."""
         if not self._child:
             return
         group = self._child.pid
         signal_group(group, signal.SIGKILL)
         self._child.wait()
-        wait_until(lambda: not group_lives(group), self._patience_s)
+        wait_until(lambda: not group_lives(group), self._timeout_s)
         self._guard.drop_group(group)
         self._child = None
 
     def freeze(self) -> None:
-        """Stops all of it in its tracks: its sockets stay open, and nobody answers."""
+        """Stops the group with SIGSTOP: its sockets stay open, but it does not respond."""
         signal_group(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
+        """Continues the group after freeze()."""
         signal_group(self.pid, signal.SIGCONT)
 
     def children(self) -> list[int]:
-        """The processes that the program itself has forked."""
+        """Returns the child processes of the program, without their descendants."""
         try:
             text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
         except FileNotFoundError:
@@ -124,7 +126,7 @@ class Process:
 
 
 def run(command: Sequence[str], *, stdin: str = "") -> str:
-    """Runs a program to its end and returns its output. Raises with what it said if it fails."""
+    """Runs a program and returns its output. Raises with its error output if it fails."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False,
                           env={"PATH": PATH, "LC_ALL": "C.UTF-8"})
     if done.returncode:

@@ -1,7 +1,7 @@
-"""Fills a freshly provisioned directory, before it is ever started: the sample company, and the
-account that Kontora binds as. Runs as a program of its own, since it loads Samba into the process.
+"""Adds the sample company and the service account to a new directory before its first start. Runs
+as a separate program, because it loads Samba's libraries into its process.
 
-Reads its parameters from its input, because passwords on a command line are for everyone to see:
+Reads its parameters from standard input, because all users can read command lines:
 
     {"smb_conf", "sam_ldb", "base_dn", "administrator_password", "bind_name", "bind_password",
      "sample_password", "lockout_threshold"}
@@ -21,7 +21,7 @@ ACCOUNT_DISABLED = 0x2
 PASSWORD_NEVER_EXPIRES = 0x10000
 GLOBAL_SECURITY_GROUP = -2147483646
 
-# Parent first.
+# Organizational units; each comes after its parent.
 UNITS = {
     "OU=Staff": "Everyone who works here",
     "OU=Sales,OU=Staff": "Sales department",
@@ -67,12 +67,12 @@ PEOPLE = (
 
 
 def quoted(password: str) -> bytes:
-    """The form that unicodePwd takes (MS-ADTS 3.1.1.3.1.5)."""
+    """Returns a password as a value of unicodePwd (MS-ADTS 3.1.1.3.1.5)."""
     return f'"{password}"'.encode("utf-16-le")
 
 
 def named(samdb: SamDB, parent: str, name: str) -> ldb.Dn:
-    """CN=name below the parent, whatever characters are in the name."""
+    """Returns the DN of CN=name below the parent, with the name escaped."""
     dn = ldb.Dn(samdb, f"CN=x,{parent}")
     dn.set_component(0, "CN", name)
     return dn
@@ -114,7 +114,7 @@ def add_company(samdb: SamDB, base_dn: str, password: str) -> None:
 
 
 def add_service_account(samdb: SamDB, base_dn: str, name: str, password: str) -> None:
-    """It gets its rights afterwards, from the script that production uses."""
+    """Adds the service account. Its rights are granted later by systemd/delegate.sh."""
     users = f"CN=Users,{base_dn}"
     dn = named(samdb, users, name)
     samdb.add({

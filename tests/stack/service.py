@@ -1,4 +1,4 @@
-"""The service itself: the program `kontora` with its pools of workers."""
+"""Runs the service: the program `kontora` with its pools of workers."""
 
 import signal
 import subprocess
@@ -11,10 +11,10 @@ from stack.processes import Process
 
 POOLS = ("core", "auth", "directory", "files", "uploads")
 
-START_PATIENCE_S = 15
-STOP_PATIENCE_S = 10
+START_TIMEOUT_S = 15
+STOP_TIMEOUT_S = 10
 
-# Workers are named after their pool; the kernel keeps 15 characters.
+# Processes are named after their pool or task; the kernel truncates names to 15 characters.
 WORKER_NAME = "kontora-"
 HOUSEKEEPER_NAME = "kontora-house"
 SPOOL_NAME = "kontora-spool"
@@ -24,13 +24,13 @@ EXIT_CONFIGURATION = 78
 
 
 class Service:
-    """One master with its workers."""
+    """A master with its workers."""
 
     def __init__(self, program: Path, settings: Mapping[str, str], guard: Guard, *,
                  log: Path, cwd: Path) -> None:
-        """`settings` are its whole environment."""
+        """`settings` is the complete environment of the program."""
         self._process = Process("kontora", [str(program), "serve"], guard=guard, log=log, cwd=cwd,
-                                env=settings, patience_s=STOP_PATIENCE_S)
+                                env=settings, timeout_s=STOP_TIMEOUT_S)
         self._program, self._settings, self._cwd = program, dict(settings), cwd
 
     @property
@@ -42,8 +42,8 @@ class Service:
         return self._process.alive
 
     def migrate(self, *arguments: str) -> str:
-        """`kontora migrate`, without arguments `up`. A configuration that is wrong is left to the
-        service to complain about."""
+        """Runs `kontora migrate`, by default `up`. Ignores an invalid configuration, which the
+        service reports when it starts."""
         done = subprocess.run([self._program, "migrate", *(arguments or ("up",))], check=False,
                               env=self._settings, cwd=self._cwd, capture_output=True, text=True)
         if done.returncode not in (0, EXIT_CONFIGURATION):
@@ -51,16 +51,16 @@ class Service:
         return done.stdout
 
     def start(self, wait: bool = True) -> None:
-        """Also after stop() and kill(). Without `wait`, wait_ready() is to follow."""
+        """Starts it, also after stop() or kill(). Without `wait`, call wait_ready() later."""
         self._process.start()
         if wait:
             self.wait_ready()
 
     def wait_ready(self) -> None:
-        self._process.wait_ready(self._has_workers, START_PATIENCE_S)
+        self._process.wait_ready(self._has_workers, START_TIMEOUT_S)
 
     def stop(self) -> None:
-        """Lets requests under way end."""
+        """Drains and stops the service."""
         self._process.stop()
 
     def kill(self) -> None:
@@ -73,11 +73,11 @@ class Service:
         self._process.thaw()
 
     def reload(self) -> None:
-        """New configuration, new workers."""
+        """Makes the master read its configuration and replace the workers."""
         self._process.send(signal.SIGHUP)
 
     def change(self, **settings: str) -> None:
-        """Settings of its environment, from the next start() on."""
+        """Changes settings for the next start()."""
         self._settings.update(settings)
         self._process.change_environment(settings)
 
@@ -85,26 +85,28 @@ class Service:
         self._process.send(signal.SIGUSR1)
 
     def workers(self, pool: str = "") -> list[int]:
-        """The processes of a pool, or of all."""
+        """Returns the workers of a pool, or of all pools."""
         wanted = f"{WORKER_NAME}{pool}"[:NAME_MAX]
-        return [pid for pid in self._process.children()
-                if _name(pid).startswith(wanted) and _name(pid) not in (HOUSEKEEPER_NAME, SPOOL_NAME)]
+        names = {pid: _name(pid) for pid in self._process.children()}
+        return [pid for pid, name in names.items()
+                if name.startswith(wanted) and name not in (HOUSEKEEPER_NAME, SPOOL_NAME)]
 
     def housekeepers(self) -> list[int]:
-        """One, but for a moment of a reload."""
+        """Returns the housekeeper; two processes for a moment of a reload."""
         return [pid for pid in self._process.children() if _name(pid) == HOUSEKEEPER_NAME]
 
     def spools(self) -> list[int]:
-        """One; while an old one drains, two."""
+        """Returns the spool; two processes while the old one drains after a reload."""
         return [pid for pid in self._process.children() if _name(pid) == SPOOL_NAME]
 
     def _has_workers(self) -> bool:
-        """Workers are forked after their sockets listen: a connection waits for them at worst."""
+        """True if each pool has a worker. The sockets listen before workers are forked, so
+        connections are then accepted or queued."""
         return all(map(self.workers, POOLS))
 
 
 def _name(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
-    except OSError:  # it has just ended
+    except OSError:  # the process has just ended
         return ""

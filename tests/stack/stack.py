@@ -1,14 +1,14 @@
-"""The whole: directory, service and nginx on one folder of state.
+"""A complete Kontora: directory, service and nginx on one state folder.
 
-    STATE/lock          held by whoever runs on it
+    STATE/lock          locked while a stack uses the folder
     STATE/tls/          the authority ca.pem, certificates and keys
-    STATE/keys/         secrets that were made for this state
-    STATE/kontora.db    the database, unless it is on PostgreSQL
+    STATE/keys/         generated secrets of the service
+    STATE/kontora.db    the database, unless PostgreSQL is used
     STATE/directory/    the development Active Directory
-    STATE/nginx/        nginx's configuration and temporary files, made anew at each start
-    STATE/static/       the OpenAPI document, in each language
+    STATE/nginx/        nginx's configuration and temporary files, created at each start
+    STATE/static/       the OpenAPI document in each language
     STATE/run/          the sockets of the service
-    STATE/logs/         the logs of all
+    STATE/logs/         the logs of all parts
 """
 
 import contextlib
@@ -36,20 +36,20 @@ TOP = Path(__file__).resolve().parents[2]
 ADMINISTRATOR = "admin"
 DEVELOPMENT_PASSWORD = "admin123"
 
-SOCKET_PATH_MAX = 107  # sockaddr_un.sun_path less its NUL
+SOCKET_PATH_MAX = 107  # sockaddr_un.sun_path without its NUL
 
-START_PATIENCE_S = 15
+START_TIMEOUT_S = 15
 NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-# A run that was killed is cleared away in less.
-LOCK_PATIENCE_S = 4.0
+# The guard of a stack that was killed cleans up and releases the lock in a shorter time.
+LOCK_TIMEOUT_S = 4.0
 
-# What a program may need of our own environment, beside its settings.
+# The variables of our own environment that are passed to the service.
 KEPT_VARIABLES = ("LANG", "LC_ALL", "TZ", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
 
 
 class Stack:
-    """A Kontora of its own. As a context manager it is started and, at the end, gone."""
+    """A complete Kontora. As a context manager it starts on entry, and stops and closes on exit."""
 
     def __init__(self, state_dir: Path, *, ports: Ports | None = None,
                  directory: Directory | None = None, own_directory: bool = True,
@@ -57,11 +57,17 @@ class Stack:
                  env: Mapping[str, str] | None = None, binary: Path = TOP / "build/kontora",
                  cwd: Path | None = None,
                  nginx_source: Path = TOP / "nginx") -> None:
-        """`ports`: free ones. `directory`: one that runs already and is shared; without it the
-        stack has its own, below its state, or none if not `own_directory`. `database`: a server
-        that runs already, for a new database on it; without it, SQLite below the state. `env`: settings of the
-        service, over those of the stack. `cwd` of the service: the state (it reads .env there).
-        `nginx_source`: another configuration than the repository's."""
+        """Prepares a stack, but starts nothing.
+
+        `ports`: the ports of nginx; by default free ones.
+        `directory`: a shared directory that already runs. By default the stack has its own
+        directory in its state folder, or none if `own_directory` is false.
+        `database`: a running PostgreSQL server, in which a new database is created. By default the
+        service uses SQLite in the state folder.
+        `env`: settings of the service, which override those of the stack.
+        `cwd`: the working directory of the service, where it reads .env; by default the state
+        folder.
+        `nginx_source`: the folder with nginx's configuration."""
         self.state_dir = state_dir.resolve()
         self.binary = binary
         self._nginx_source = nginx_source
@@ -79,9 +85,10 @@ class Stack:
             raise
 
     def _open(self, ports: Ports | None, directory: Directory | None, own_directory: bool,
-              database: Postgres | None, rate_limits: bool, env: dict[str, str], cwd: Path | None) -> None:
+              database: Postgres | None, rate_limits: bool, env: dict[str, str],
+              cwd: Path | None) -> None:
         if not os.access(self.binary, os.X_OK):
-            raise StackError(f"{self.binary} is not there: run make first")
+            raise StackError(f"{self.binary} does not exist: run make first")
         for folder in (self.state_dir, self.logs_dir):
             folder.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
@@ -111,7 +118,7 @@ class Stack:
                     pages=TOP / "build", documents=self.state_dir / "static")
         self.nginx = Nginx(self.state_dir / "nginx", self._nginx_source, site, self._guard)
 
-    # --- where and who ---------------------------------------------------------------------------
+    # --- addresses and credentials ---------------------------------------------------------------
 
     @property
     def https_url(self) -> str:
@@ -127,19 +134,19 @@ class Stack:
 
     @property
     def ca_file(self) -> str:
-        """To verify https_url (and the directory) with."""
+        """The CA certificate that verifies nginx and the directory."""
         return str(self.authority.file)
 
     @property
     def administrator(self) -> tuple[str, str]:
-        """Name and password of the local administrator."""
+        """The name and the password of the local administrator."""
         return (self.env["LOCAL_AUTH_USERNAME"], self.env["LOCAL_AUTH_PASSWORD"])
 
     @property
     def audit_log(self) -> Path:
         return self.state_dir / self.env.get("AUDIT_LOG_PATH", "logs/audit.jsonl")
 
-    # --- life ------------------------------------------------------------------------------------
+    # --- starting and stopping -------------------------------------------------------------------
 
     def start(self) -> None:
         if self._own_directory:
@@ -150,31 +157,31 @@ class Stack:
         if self._own_directory:
             self._own_directory.wait_ready()
         self.nginx.start()
-        if not wait_until(self._serves, START_PATIENCE_S):
-            raise StackError(f"kontora does not answer: see {self.logs_dir}")
+        if not wait_until(self._serves, START_TIMEOUT_S):
+            raise StackError(f"kontora does not respond: see {self.logs_dir}")
 
     def dead_part(self) -> str | None:
-        """The name of a part that should run and does not."""
+        """Returns the name of a part that has ended unexpectedly, or None."""
         parts = {"nginx": self.nginx, "kontora": self.service, "the directory": self._own_directory}
         return next((name for name, part in parts.items() if part and not part.alive), None)
 
     def stop(self) -> None:
-        """From the outside in, so that no request meets a part that has gone."""
-        with contextlib.ExitStack() as parts:  # the last one first, and all of them come what may
+        """Stops nginx first and the directory last, so that no request reaches a stopped part."""
+        with contextlib.ExitStack() as parts:  # runs all callbacks in reverse order, despite errors
             if self._own_directory:
                 parts.callback(self._own_directory.stop)
             parts.callback(self.service.stop)
             parts.callback(self.nginx.stop)
 
     def kill(self) -> None:
-        """All at once."""
+        """Kills all parts at once."""
         self.nginx.kill()
         self.service.kill()
         if self._own_directory and self._own_directory.alive:
             self._own_directory.kill()
 
     def close(self) -> None:
-        """Gives back what was taken: addresses, locks, the short folder. After stop()."""
+        """Releases addresses and locks and removes temporary folders. Call it after stop()."""
         if self._own_directory:
             self._own_directory.close()
         if self._guard:
@@ -199,11 +206,11 @@ class Stack:
         finally:
             self.close()
 
-    # --- steps -----------------------------------------------------------------------------------
+    # --- setting up ------------------------------------------------------------------------------
 
     def _take_lock(self) -> int:
-        """Nobody else may run on this state. A run that was killed still holds it for a moment,
-        until its guard has ended what it left."""
+        """Locks the state folder against other stacks. Waits, because after a stack was killed its
+        guard holds the lock until it has cleaned up."""
         lock = os.open(self.state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
         def taken() -> bool:
@@ -213,9 +220,9 @@ class Stack:
                 return False
             return True
 
-        if not wait_until(taken, LOCK_PATIENCE_S):
+        if not wait_until(taken, LOCK_TIMEOUT_S):
             os.close(lock)
-            raise StackError(f"another Kontora runs on {self.state_dir}")
+            raise StackError(f"another Kontora uses {self.state_dir}")
         return lock
 
     def _free_ports(self) -> Ports:
@@ -230,7 +237,8 @@ class Stack:
                 raise StackError(f"{name}: cannot listen on {addresses.LOCALHOST}:{port}: {reason}")
 
     def _make_socket_dir(self, wanted: str | None) -> Path:
-        """Below the state, or a short folder elsewhere if a socket's path would be too long."""
+        """Creates the folder of the sockets: `wanted`, or one in the state folder, or a temporary
+        folder if the paths of the sockets would be too long there."""
         standard = self.state_dir / "run"
         folder = self.state_dir / wanted if wanted else standard
         ours = folder == standard
@@ -240,11 +248,11 @@ class Stack:
         folder.mkdir(parents=True, exist_ok=True)
         if ours:
             assert self._guard
-            self._guard.remove_at_end(folder)  # a service that was killed leaves its sockets
+            self._guard.remove_at_end(folder)  # a killed service does not remove its sockets
         return folder
 
     def _standard_env(self) -> dict[str, str]:
-        """What the caller may set otherwise."""
+        """Returns the default settings, which the caller can override."""
         kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
         return {
             **kept,
@@ -257,7 +265,8 @@ class Stack:
         }
 
     def _own_env(self, rate_limits: bool) -> dict[str, str]:
-        """Where everything is, made absolute, and what nginx has been told too."""
+        """Returns the settings that the caller cannot override, because they must match the state
+        folder and nginx."""
         return {
             "STATE_DIR": str(self.state_dir),
             "SOCKET_DIR": str(self.socket_dir),
@@ -269,17 +278,16 @@ class Stack:
         }
 
     def _serves(self) -> bool:
-        """Whether an answer comes from the service, all the way through nginx; with a directory of
-        our own, that it was found, too."""
+        """True if the service responds through nginx and, with an own directory, has checked it."""
         path = "/health/ready" if self._own_directory else "/health"
         try:
-            with NO_PROXY.open(f"{self.http_url}{path}", timeout=START_PATIENCE_S) as response:
+            with NO_PROXY.open(f"{self.http_url}{path}", timeout=START_TIMEOUT_S) as response:
                 return b'"unknown"' not in response.read()
         except (urllib.error.URLError, OSError):
             return False
 
     def _secret(self, name: str) -> str:
-        """A random one, made once."""
+        """Returns a random secret, which is generated once and stored."""
         file = self.state_dir / "keys" / name
         file.parent.mkdir(mode=0o700, exist_ok=True)
         if not file.exists():

@@ -1,17 +1,16 @@
-"""S3-compatible storage, for a service that does not keep files on local disk: Ceph's gateway with
+"""S3-compatible storage for services that do not store files on a local disk: Ceph's gateway with
 one monitor and one object store in memory.
 
-What it holds is gone when the store stops; the gateway alone can be stopped and started again.
-Messages of its errors are empty, and it does not look at the region of a signature. Its lists are
-of at most twenty objects, so that everybody has to go on reading; a bucket is also reached as
-BUCKET.localhost.
+Stopping the object store loses the objects; the gateway can be stopped and started again without a
+loss. Unlike other S3 servers it sends empty error messages and ignores the region of a signature.
+Lists are limited to twenty objects for each page, so that clients have to read several pages. Each
+bucket is also reachable as BUCKET.localhost.
 """
 
 import contextlib
 import dataclasses
 import secrets
 import shutil
-import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -26,18 +25,18 @@ from stack.tls import Authority
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw")
 
-START_PATIENCE_S = 30
-STOP_PATIENCE_S = 10
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 10
 
 REGION = "kontora-1"
 USER = "kontora"
 
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8"}
 
-# Every address is said, or it would be all of this host's; without the mode of the monitor's
-# clients the gateway hangs; without the intervals the monitor and its clients wait ten seconds. In
-# Debian 13 the default folder of classes, plug-ins with operations that the gateway needs, is a
-# relative path.
+# Every address is set, because the default is all addresses of the host. Without "ms mon client
+# mode" the gateway hangs; without the intervals the monitor and its clients wait for ten seconds.
+# The folder of the classes (plug-ins with operations that the gateway needs) is set, because its
+# default is a relative path in Debian 13.
 CONFIGURATION = """\
 [global]
 fsid = {fsid}
@@ -80,7 +79,7 @@ ssl_certificate={certificate} ssl_private_key={key}
 """
 
 
-ASK_PATIENCE_S = "20"
+ASK_TIMEOUT_S = "20"
 STARTS = 3
 
 
@@ -91,7 +90,7 @@ class Keys:
 
 
 class Storage:
-    """One gateway with any number of buckets, all of one user."""
+    """A gateway with any number of buckets, all owned by one user."""
 
     def __init__(self, guard: Guard, *, log: Path) -> None:
         for program in PROGRAMS:
@@ -116,7 +115,7 @@ class Storage:
 
     @property
     def tls_endpoint(self) -> str:
-        """Its certificate is signed by `ca_file`."""
+        """The HTTPS endpoint; `ca_file` verifies its certificate."""
         return f"https://{addresses.LOCALHOST}:{self.tls_port}"
 
     @property
@@ -124,21 +123,21 @@ class Storage:
         return str(self.authority.file)
 
     def create(self) -> str:
-        """A new bucket; its name."""
+        """Creates a bucket and returns its name."""
         name = f"kontora-{secrets.token_hex(4)}"
         self.curl("PUT", f"/{name}")
         return name
 
     def settings(self, bucket: str, **options: str) -> dict[str, str]:
-        """What the service needs for that bucket; `options` are further parts of STORAGE_URL."""
+        """Returns the service's settings for the bucket; `options` are added to STORAGE_URL."""
         query = urlencode({"endpoint": self.endpoint, "region": REGION, "path_style": "true",
                            **options})
         return {"STORAGE_URL": f"s3://{bucket}?{query}", "AWS_ACCESS_KEY_ID": self.keys.access,
                 "AWS_SECRET_ACCESS_KEY": self.keys.secret, "AWS_CA_BUNDLE": self.ca_file}
 
     def curl(self, method: str, path: str, *arguments: str) -> str:
-        """Asks it, past the service: what it answers. Raises if it refuses."""
-        return run(["curl", "--max-time", ASK_PATIENCE_S, "--silent", "--show-error",
+        """Sends a request to the gateway directly and returns the reply. Raises on an error."""
+        return run(["curl", "--max-time", ASK_TIMEOUT_S, "--silent", "--show-error",
                     "--fail-with-body", "--noproxy", "*",
                     "--request", method, "--aws-sigv4", f"aws:amz:{REGION}:s3",
                     "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD",
@@ -152,9 +151,9 @@ class Storage:
         return self._gateway.alive
 
     def start(self) -> None:
-        """All of it, for the first time."""
+        """Starts all processes and creates the store and the user. Call it once."""
         self._monitor.start()
-        self._monitor.wait_ready(lambda: (self.folder / "mon.a.sock").exists(), START_PATIENCE_S)
+        self._monitor.wait_ready(lambda: (self.folder / "mon.a.sock").exists(), START_TIMEOUT_S)
         self._make_store()
         self._store.start()
         self._ceph("radosgw-admin", "-n", "client.rgw", "user", "create", "--uid", USER,
@@ -163,12 +162,12 @@ class Storage:
         self.start_gateway()
 
     def start_gateway(self) -> None:
-        """Also after stop_gateway()."""
+        """Starts the gateway, also after stop_gateway()."""
         self._gateway.start()
-        self._gateway.wait_ready(self._answers, START_PATIENCE_S)
+        self._gateway.wait_ready(self._answers, START_TIMEOUT_S)
 
     def _answers(self) -> bool:
-        """Whether it is this one, and serves its user."""
+        """True if this gateway, which knows the keys, serves requests."""
         try:
             self.curl("GET", "/")
         except StackError:
@@ -176,19 +175,19 @@ class Storage:
         return True
 
     def stop_gateway(self) -> None:
-        """Nobody listens; what is stored stays. Killed, it would leave its watches behind, for
-        which the next one waits half a minute."""
+        """Stops the gateway; the objects remain. Does not kill it, because then the next gateway
+        would wait half a minute until the registered watches of this one expire."""
         self._gateway.stop()
 
     def freeze(self) -> None:
-        """It takes connections, and answers nothing."""
+        """Simulates a gateway that hangs: it accepts connections, but does not respond."""
         self._gateway.freeze()
 
     def thaw(self) -> None:
         self._gateway.thaw()
 
     def close(self) -> None:
-        with contextlib.ExitStack() as parts:  # the last one first
+        with contextlib.ExitStack() as parts:  # runs the callbacks in reverse order
             parts.callback(shutil.rmtree, self.folder, ignore_errors=True)
             for claim in self._claims:
                 parts.callback(claim.release)
@@ -196,7 +195,7 @@ class Storage:
             parts.callback(self._store.kill)
             parts.callback(self._gateway.kill)
 
-    # --- steps -----------------------------------------------------------------------------------
+    # --- setting up ------------------------------------------------------------------------------
 
     def _configure(self, monitor: int) -> None:
         certificate = self.authority.certificate("gateway", [f"IP:{addresses.LOCALHOST}"])
@@ -215,7 +214,7 @@ class Storage:
 
     def _make_store(self) -> None:
         number = str(uuid.uuid4())
-        self._ceph("ceph", "--connect-timeout", str(START_PATIENCE_S), "osd", "new", number)
+        self._ceph("ceph", "--connect-timeout", str(START_TIMEOUT_S), "osd", "new", number)
         self._ceph("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", number)
 
     def _ceph(self, program: str, *arguments: str) -> str:
@@ -223,20 +222,20 @@ class Storage:
 
     def _process(self, program: str, *arguments: str, guard: Guard, log: Path) -> Process:
         return Process(program, [program, "-c", str(self._file), "-f", *arguments], guard=guard,
-                       log=log, cwd=self.folder, env=ENVIRONMENT, patience_s=STOP_PATIENCE_S)
+                       log=log, cwd=self.folder, env=ENVIRONMENT, timeout_s=STOP_TIMEOUT_S)
 
 
 def _classes() -> Path:
-    """The folder of the plug-ins of ceph-osd; its path depends on the architecture."""
+    """Returns the folder of the plug-ins of ceph-osd, whose path depends on the architecture."""
     found = list(Path("/usr/lib").glob("*/rados-classes"))
     if not found:
-        raise StackError("ceph-osd: its classes are not installed")
+        raise StackError("the plug-ins of ceph-osd (rados-classes) are not installed")
     return found[0]
 
 
 @contextlib.contextmanager
 def running_storage(folder: Path) -> Iterator[Storage]:
-    """A gateway that is shared by stacks. Its log is in the folder."""
+    """Runs a gateway that several stacks share, with its log in the folder."""
     with contextlib.ExitStack() as parts:
         guard = Guard()
         parts.callback(guard.close)
@@ -246,7 +245,8 @@ def running_storage(folder: Path) -> Iterator[Storage]:
 
 
 def started(guard: Guard, log: Path) -> Storage:
-    """One that takes objects. Of its three processes one may be gone as soon as it has come."""
+    """Starts a gateway and verifies it by creating a bucket. Retries, because one of its three
+    processes occasionally exits right after the start."""
     for attempt in range(STARTS):
         storage = Storage(guard, log=log)
         try:
@@ -257,4 +257,4 @@ def started(guard: Guard, log: Path) -> Storage:
             storage.close()
             if attempt + 1 == STARTS:
                 raise
-    raise AssertionError("there are no other ways out of the loop")
+    raise AssertionError("unreachable: the loop returns or raises")

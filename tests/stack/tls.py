@@ -1,7 +1,7 @@
-"""Certificates of our own: an authority for this state, and what it signs for nginx and Samba.
+"""Creates a certificate authority for the state folder, and certificates for nginx and Samba.
 
-The authority can vouch for loopback only (name constraints, RFC 5280 4.2.1.10): who trusts it in a
-browser gives nothing else away. Keys never leave their files, which only root can read.
+The authority is restricted to loopback names (name constraints, RFC 5280 4.2.1.10), so browsers can
+trust it safely. Only the owner of the key files can read them.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from stack.errors import StackError
 from stack.processes import run
 
 AUTHORITY_DAYS = 3650
-CERTIFICATE_DAYS = 825  # the most that some clients accept
+CERTIFICATE_DAYS = 825  # some clients reject longer validity
 RENEW_BEFORE_S = 30 * 24 * 3600
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc")
@@ -32,7 +32,7 @@ class Certificate:
 
 
 class Authority:
-    """A certificate authority in a folder. Made when it is not there, or about to expire."""
+    """A certificate authority in a folder. Created if it does not exist or expires soon."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,8 +43,8 @@ class Authority:
             self._make()
 
     def certificate(self, name: str, alternatives: list[str]) -> Certificate:
-        """For a server of these names ("DNS:localhost", "IP:127.0.0.1"). The one that is there, if
-        it is good for them."""
+        """Returns a certificate for these names ("DNS:localhost", "IP:127.0.0.1"). Signs a new one
+        unless the existing one is valid for them."""
         certificate = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         if not (_is_good(certificate, self.file) and _names(certificate) == set(alternatives)):
             self._sign(certificate, name, alternatives)
@@ -70,7 +70,7 @@ class Authority:
                 "extendedKeyUsage=serverAuth\n"
                 "subjectKeyIdentifier=hash\n"
                 "authorityKeyIdentifier=keyid\n", encoding="ascii")
-            # No common name: GnuTLS would hold one against the constraints, as a host's.
+            # Without a common name: GnuTLS would apply the name constraints to it as a host name.
             run(["openssl", "req", "-new", *NEW_KEY, "-keyout", str(key), "-out", str(request),
                  "-subj", f"/O=Kontora/OU={name}"])
             run(["openssl", "x509", "-req", "-in", str(request), "-out", str(file),
@@ -82,13 +82,13 @@ class Authority:
 def _put_in_place(made: Certificate, place: Certificate) -> None:
     made.key.chmod(0o600)
     made.file.chmod(0o644)
-    # If we are killed between the two, _is_good() sees that they do not belong together.
+    # After a crash between the two, _is_good() detects that they do not match.
     os.replace(made.key, place.key)
     os.replace(made.file, place.file)
 
 
 def _is_good(certificate: Certificate, authority: Path) -> bool:
-    """Whether it is there, whole, signed by the authority, and has time left."""
+    """True if it exists, matches its key, is signed by the authority and does not expire soon."""
     file = str(certificate.file)
     try:
         run(["openssl", "verify", "-CAfile", str(authority), file])
@@ -101,7 +101,7 @@ def _is_good(certificate: Certificate, authority: Path) -> bool:
 
 
 def _names(certificate: Certificate) -> set[str]:
-    """Its subject alternative names, spelled as openssl's configuration does."""
+    """Returns the subject alternative names, spelled as in openssl's configuration."""
     text = run(["openssl", "x509", "-in", str(certificate.file), "-noout",
                 "-ext", "subjectAltName"])
     names = text.splitlines()[1].split(",")

@@ -1,15 +1,17 @@
 /*
- * Does what it is told to the storage that the settings in the environment name, for tests of engines: a
- * command a line on standard input, an answer a line on standard output.
+ * Executes commands on the storage that the settings in the environment name, for tests of the
+ * storage engines. Reads one command per line from standard input and writes one answer per line to
+ * standard output.
  *
- *   put KEY FILE       stages the file, and places it; `spoil` says another digest than it has
- *   find KEY           ok SIZE MODIFIED_MS, or none
- *   list AFTER MAX     ok KEY …; AFTER is - for the beginning
+ *   put KEY FILE       stages the file and places it as the object
+ *   spoil KEY FILE     like put, but declares a wrong MD5 digest
+ *   find KEY           answers "ok SIZE MODIFIED_MS" or "ok none"
+ *   list AFTER MAX     answers "ok KEY …"; AFTER is "-" for the beginning
  *   delete KEY
- *   url KEY EXPIRES    ok URL; EXPIRES in seconds from now
+ *   url KEY EXPIRES    answers "ok URL"; EXPIRES is in seconds from now
  *   check
  *
- * What failed is answered with: error ID CAUSE.
+ * A failed command answers "error ID CAUSE".
  */
 #include "objects/objects.h"
 #include "base/arena.h"
@@ -39,7 +41,7 @@ struct digests {
     unsigned char md5_r[MD5_DIGEST_LENGTH], sha256_r[SHA256_DIGEST_LENGTH];
 };
 
-static void must(bool good, const char *what)
+static void exit_unless(bool good, const char *what)
 {
     if (!good) {
         perror(what);
@@ -51,34 +53,35 @@ static void digests_begin(struct digests *digests)
 {
     digests->md5 = EVP_MD_CTX_new();
     digests->sha256 = EVP_MD_CTX_new();
-    must(digests->md5 && digests->sha256 && EVP_DigestInit_ex(digests->md5, EVP_md5(), NULL) &&
-             EVP_DigestInit_ex(digests->sha256, EVP_sha256(), NULL),
-         "digests");
+    exit_unless(digests->md5 && digests->sha256 &&
+                    EVP_DigestInit_ex(digests->md5, EVP_md5(), NULL) &&
+                    EVP_DigestInit_ex(digests->sha256, EVP_sha256(), NULL),
+                "digests");
 }
 
 static void digests_add(struct digests *digests, const char *bytes, size_t length)
 {
-    must(EVP_DigestUpdate(digests->md5, bytes, length) &&
-             EVP_DigestUpdate(digests->sha256, bytes, length),
-         "digests");
+    exit_unless(EVP_DigestUpdate(digests->md5, bytes, length) &&
+                    EVP_DigestUpdate(digests->sha256, bytes, length),
+                "digests");
 }
 
 static void digests_end(struct digests *digests)
 {
-    must(EVP_DigestFinal_ex(digests->md5, digests->md5_r, NULL) &&
-             EVP_DigestFinal_ex(digests->sha256, digests->sha256_r, NULL),
-         "digests");
+    exit_unless(EVP_DigestFinal_ex(digests->md5, digests->md5_r, NULL) &&
+                    EVP_DigestFinal_ex(digests->sha256, digests->sha256_r, NULL),
+                "digests");
     EVP_MD_CTX_free(digests->md5);
     EVP_MD_CTX_free(digests->sha256);
 }
 
-static struct error *copy(struct arena *arena, const char *path, struct staged *staged,
-                          struct digests *digests, int64_t *size_r)
+static struct error *copy_to_staged(struct arena *arena, const char *path, struct staged *staged,
+                                    struct digests *digests, int64_t *size_r)
 {
     static char piece[PIECE];
     struct error *error = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    must(fd >= 0, path);
+    exit_unless(fd >= 0, path);
     for (ssize_t got; !error && (got = read(fd, piece, sizeof piece)) > 0;) {
         digests_add(digests, piece, (size_t)got);
         error = objects_write(arena, staged, piece, (size_t)got);
@@ -88,7 +91,8 @@ static struct error *copy(struct arena *arena, const char *path, struct staged *
     return error;
 }
 
-static struct error *put(struct objects *objects, struct arena *arena, char **words, bool spoilt)
+static struct error *put_object(struct objects *objects, struct arena *arena, char **words,
+                                bool spoilt)
 {
     struct staged staged;
     struct digests digests;
@@ -102,18 +106,18 @@ static struct error *put(struct objects *objects, struct arena *arena, char **wo
         return error;
     }
     digests_begin(&digests);
-    error = copy(arena, words[1], &staged, &digests, &properties.size);
+    error = copy_to_staged(arena, words[1], &staged, &digests, &properties.size);
     digests_end(&digests);
     digests.md5_r[0] ^= spoilt;
     if (!error) {
-        error = objects_place(objects, arena, &staged, words[0], &properties);
+        error = objects_put(objects, arena, &staged, words[0], &properties);
     }
     objects_discard(objects, &staged);
     return error;
 }
 
-static struct error *find(struct objects *objects, struct arena *arena, char **words,
-                          struct buffer *answer)
+static struct error *find_object(struct objects *objects, struct arena *arena, char **words,
+                                 struct buffer *answer)
 {
     struct object_info info;
     bool found;
@@ -126,13 +130,13 @@ static struct error *find(struct objects *objects, struct arena *arena, char **w
     return error;
 }
 
-static struct error *list(struct objects *objects, struct arena *arena, char **words,
-                          struct buffer *answer)
+static struct error *list_objects(struct objects *objects, struct arena *arena, char **words,
+                                  struct buffer *answer)
 {
     static struct object_info infos[LIST_MAX];
     size_t count, max = strtoul(words[1], NULL, DECIMAL);
     const char *after = strcmp(words[0], "-") ? words[0] : "";
-    must(max <= LIST_MAX, "list");
+    exit_unless(max <= LIST_MAX, "list");
     struct error *error = objects_list(objects, arena, after, infos, max, &count);
     for (size_t i = 0; !error && i < count; i++) {
         buffer_format(answer, " %s", infos[i].key);
@@ -140,8 +144,8 @@ static struct error *list(struct objects *objects, struct arena *arena, char **w
     return error;
 }
 
-static struct error *url(struct objects *objects, struct arena *arena, char **words,
-                         struct buffer *answer)
+static struct error *make_url(struct objects *objects, struct arena *arena, char **words,
+                              struct buffer *answer)
 {
     const char *url;
     const struct object_download download = {
@@ -152,36 +156,36 @@ static struct error *url(struct objects *objects, struct arena *arena, char **wo
         .base = "https://kontora.example.com",
         .expires = clock_wall_ms() / MS_PER_S + strtol(words[1], NULL, DECIMAL),
     };
-    struct error *error = objects_url(objects, arena, &download, &url);
+    struct error *error = objects_sign_url(objects, arena, &download, &url);
     if (!error) {
         buffer_format(answer, " %s", url);
     }
     return error;
 }
 
-static struct error *obey(struct objects *objects, struct arena *arena, const char *command,
-                          char **words, struct buffer *answer)
+static struct error *run_command(struct objects *objects, struct arena *arena, const char *command,
+                                 char **words, struct buffer *answer)
 {
     if (!strcmp(command, "put") || !strcmp(command, "spoil")) {
-        return put(objects, arena, words, !strcmp(command, "spoil"));
+        return put_object(objects, arena, words, !strcmp(command, "spoil"));
     }
     if (!strcmp(command, "find")) {
-        return find(objects, arena, words, answer);
+        return find_object(objects, arena, words, answer);
     }
     if (!strcmp(command, "list")) {
-        return list(objects, arena, words, answer);
+        return list_objects(objects, arena, words, answer);
     }
     if (!strcmp(command, "delete")) {
         return objects_delete(objects, arena, words[0]);
     }
     if (!strcmp(command, "url")) {
-        return url(objects, arena, words, answer);
+        return make_url(objects, arena, words, answer);
     }
-    must(!strcmp(command, "check"), "a command that there is not");
+    exit_unless(!strcmp(command, "check"), "unknown command");
     return objects_check(objects, arena);
 }
 
-static void serve(struct objects *objects)
+static void serve_commands(struct objects *objects)
 {
     struct arena *arena = arena_new();
     char *line = NULL;
@@ -194,7 +198,7 @@ static void serve(struct objects *objects)
             words[i] = strsep(&rest, " ");
         }
         buffer_add(&answer, "", 0);
-        const struct error *error = obey(objects, arena, words[0], words + 1, &answer);
+        const struct error *error = run_command(objects, arena, words[0], words + 1, &answer);
         if (error) {
             printf("error %s %s\n", problem_code(error->id), error->cause ? error->cause : "");
         } else {
@@ -221,7 +225,7 @@ int main(void)
         fprintf(stderr, "%s%s\n", faults.bytes ? faults.bytes : "", error ? error->cause : "");
         return EXIT_FAILURE;
     }
-    serve(objects);
+    serve_commands(objects);
     objects_close(&objects);
     buffer_free(&faults);
     buffer_free(&warnings);

@@ -1,6 +1,6 @@
 /*
- * What the tests of accounts and sessions share: a database on SQLite with the whole schema, below
- * the state of each test.
+ * Shared by the tests of accounts and sessions: creates an SQLite database with the full schema,
+ * and uses the test state of stores.h.
  */
 #ifndef TESTS_ACCOUNTS_H
 #define TESTS_ACCOUNTS_H
@@ -12,13 +12,13 @@
 
 #define ACCOUNTS_TEST(function) cmocka_unit_test_setup_teardown(function, test_setup, test_teardown)
 
-/* What was written is seen by others, and by our own reads, from now on. */
-static inline void commit(struct test *test)
+/* Commits the writes, so that other connections and our own reads see them. */
+static inline void commit_writes(struct test *test)
 {
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
-/* Enters a folder with a new database that has the whole schema. */
+/* Enters a temporary folder with a new database that has the full schema. */
 static inline bool enter_accounts(char folder[PATH_MAX])
 {
     struct test *test = NULL;
@@ -26,7 +26,7 @@ static inline bool enter_accounts(char folder[PATH_MAX])
     if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
         return false;
     }
-    store_config = settings_of("sqlite:///accounts.db");
+    store_config = config_of_url("sqlite:///accounts.db");
     store_queue = store_shared_new();
     test_setup((void **)&test);
     struct error *error = store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report);

@@ -1,4 +1,4 @@
-/* What the programs share whose tests are the same on SQLite and on PostgreSQL. */
+/* Runs the same tests on SQLite and on PostgreSQL. */
 #ifndef TESTS_ENGINES_H
 #define TESTS_ENGINES_H
 
@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 
-/* main(): runs a group of tests on each engine, under a name each. */
+/* Implements main(): runs a group of tests on each engine, under a separate group name. */
 static inline int run_on_engines(int (*run)(const char *name), const char *on_sqlite,
                                  const char *on_postgres)
 {
@@ -17,13 +17,13 @@ static inline int run_on_engines(int (*run)(const char *name), const char *on_sq
         return EXIT_FAILURE;
     }
     struct arena *arena = arena_new();
-    store_config = settings_of("sqlite:///test.db");
+    store_config = config_of_url("sqlite:///test.db");
     int failed = run(on_sqlite);
     if (postgres_create(&server, folder)) {
-        store_config = settings_of(postgres_url(arena, &server));
+        store_config = config_of_url(postgres_url(arena, &server));
         failed += run(on_postgres);
     } else {
-        fprintf(stderr, "PostgreSQL does not start\n");
+        fprintf(stderr, "PostgreSQL: cannot start the server\n");
         failed++;
     }
     postgres_kill(&server);

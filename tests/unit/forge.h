@@ -1,6 +1,6 @@
 /*
- * JSON Web Tokens as an attacker makes them: any header and any claims, signed by whatever hash
- * with whatever key (RFC 7515 3.1), written without the library that checks them.
+ * Builds forged JSON Web Tokens as an attacker would: any header and any claims, signed with any
+ * hash and any key (RFC 7515 3.1), without the library that verifies them.
  */
 #ifndef TESTS_UNIT_FORGE_H
 #define TESTS_UNIT_FORGE_H
@@ -27,7 +27,7 @@ static inline void forge_base64(struct buffer *out, const unsigned char *bytes, 
     }
 }
 
-/* header.claims. and the signature; `hash` NULL leaves that empty. */
+/* Returns header.claims.signature; the signature is empty if `hash` is NULL. */
 static inline char *forge_token(struct arena *arena, const EVP_MD *hash, const char *key,
                                 const char *header, const char *claims, size_t claims_length)
 {

@@ -1,6 +1,7 @@
 /*
- * A PostgreSQL server of the test's own, below the folder that it runs in: without TCP, and without
- * fsync. It does not run as root, and then runs as its package's user. It ends with the test.
+ * Starts a private PostgreSQL server in the temporary folder of the test, without TCP and without
+ * fsync. PostgreSQL refuses to run as root, so the server then runs as the user of its package. The
+ * server ends with the test.
  */
 #ifndef TESTS_POSTGRES_H
 #define TESTS_POSTGRES_H
@@ -23,10 +24,11 @@ enum {
 struct postgres_server {
     char folder[PATH_MAX + sizeof "/pg"];
     char programs[PATH_MAX];
-    pid_t pid; /* of the one that has started the others; 0: it does not run */
+    pid_t pid; /* process id of the postmaster; 0 if the server does not run */
 };
 
-/* In a new process: becomes the user that PostgreSQL runs as, and dies with the test. */
+/* Switches the child process to the user that PostgreSQL runs as; the kernel kills it when the
+ * test ends. */
 static inline void postgres_become_user(void)
 {
     const struct passwd *user = geteuid() == 0 ? getpwnam("postgres") : NULL;
@@ -37,8 +39,8 @@ static inline void postgres_become_user(void)
     signal(SIGXFSZ, SIG_DFL);
 }
 
-/* Starts a program of PostgreSQL, the first of the arguments, with its output in a file. Uses
- * its full path, because PostgreSQL 17 looks for its other programs in the same folder. */
+/* Starts the PostgreSQL program that arguments[0] names and appends its output to a log file.
+ * Uses its full path, because PostgreSQL 17 looks for its other programs in the same folder. */
 static inline pid_t postgres_spawn(const struct postgres_server *server, char *arguments[])
 {
     char path[POSTGRES_PATH], log[POSTGRES_PATH];
@@ -70,7 +72,7 @@ static inline bool postgres_answers(const struct postgres_server *server)
     return postgres_run(server, arguments);
 }
 
-/* Also after postgres_kill(). */
+/* Starts the server; may be called again after postgres_kill(). */
 static inline bool postgres_start(struct postgres_server *server)
 {
     char data[POSTGRES_PATH], sockets[POSTGRES_PATH];
@@ -88,7 +90,8 @@ static inline bool postgres_start(struct postgres_server *server)
     return false;
 }
 
-/* Finds the newest version with a server: a folder may also belong to a client package alone. */
+/* Finds the newest installed version that includes a server: a client package alone also creates
+ * a version folder. */
 static inline bool postgres_find(struct postgres_server *server)
 {
     glob_t found = {0};
@@ -105,7 +108,8 @@ static inline bool postgres_find(struct postgres_server *server)
     return true;
 }
 
-/* In the folder of enter_temporary(), which others must be allowed to pass through. */
+/* Creates a database cluster in the folder of enter_temporary() and starts the server. Opens
+ * that folder to other users, because the server may run as one. */
 static inline bool postgres_create(struct postgres_server *server, const char *temporary)
 {
     char data[POSTGRES_PATH];
@@ -130,7 +134,7 @@ static inline const char *postgres_url(struct arena *arena, const struct postgre
     return arena_format(arena, "postgresql:///postgres?host=%s&user=postgres", server->folder);
 }
 
-/* The server and the processes of its sessions. */
+/* Returns the process ids of the server and of the child processes that serve its sessions. */
 static inline size_t postgres_processes(const struct postgres_server *server,
                                         pid_t pids[POSTGRES_CHILDREN])
 {
@@ -153,7 +157,8 @@ static inline size_t postgres_processes(const struct postgres_server *server,
     return count;
 }
 
-/* SIGSTOP: it keeps its connections and answers nothing; SIGCONT: it goes on. */
+/* Signals the server and its sessions. SIGSTOP: connections stay open, but get no answer;
+ * SIGCONT: the server continues. */
 static inline void postgres_signal(const struct postgres_server *server, int number)
 {
     pid_t pids[POSTGRES_CHILDREN];
@@ -163,7 +168,7 @@ static inline void postgres_signal(const struct postgres_server *server, int num
     }
 }
 
-/* Ends all of it at once, as a power cut would. */
+/* Kills all processes of the server at once, as a power failure would. */
 static inline void postgres_kill(struct postgres_server *server)
 {
     pid_t pids[POSTGRES_CHILDREN];

@@ -1,6 +1,6 @@
 /*
- * What the tests of the store share: settings for an engine, the state of a test, a table to write
- * to, and the simplest statements on it.
+ * Shared by the tests of the store: settings for an engine, the per-test state, a table to write
+ * to, and simple statements on it.
  */
 #ifndef TESTS_STORES_H
 #define TESTS_STORES_H
@@ -16,7 +16,7 @@
 
 enum { TIMEOUT_MS = 1000, MS_US = 1000 };
 
-static inline struct config settings_of(const char *url)
+static inline struct config config_of_url(const char *url)
 {
     return (struct config){
         .database_url = url,
@@ -25,13 +25,14 @@ static inline struct config settings_of(const char *url)
     };
 }
 
-/* --- the state of a test --------------------------------------------------------------------- */
+/* --- state of a test -------------------------------------------------------------------------- */
 
-/* What stores are made with; the queue is NULL where each is alone. */
+/* Arguments of store_new(); store_queue is NULL if the stores do not share a write queue. */
 static struct config store_config;
 static struct store_shared *store_queue;
 
-/* A test's arena, its store, and a second one: another process's. The rows stay from test to test. */
+/* State of a test: its arena, its store, and a second store that stands for another process.
+ * Rows persist from test to test. */
 struct test {
     struct arena *arena;
     struct store *store, *other;
@@ -39,7 +40,7 @@ struct test {
 
 static inline int test_setup(void **state)
 {
-    struct test *test = must_alloc(sizeof *test);
+    struct test *test = base_alloc(sizeof *test);
     test->arena = arena_new();
     test->store = store_new(&store_config, store_queue);
     test->other = store_new(&store_config, store_queue);
@@ -57,7 +58,7 @@ static inline int test_teardown(void **state)
     return 0;
 }
 
-/* --- errors ---------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
 static inline void must_succeed(const struct error *error)
 {
@@ -74,7 +75,7 @@ static inline void assert_error(const struct error *error, enum error_id id)
     }
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 struct script {
     struct arena *arena;
@@ -87,23 +88,24 @@ static inline struct error *run_script(struct store *store, void *context)
     return store_script(store, script->arena, script->text);
 }
 
-/* Statements that change the schema, committed. */
+/* Runs and commits statements that change the schema. */
 static inline void must_script(struct store *store, struct arena *arena, const char *text)
 {
     struct script script = {arena, text};
     must_succeed(store_write_schema(store, arena, run_script, &script));
-    must_succeed(store_turn_end(store, arena));
+    must_succeed(store_group_commit(store, arena));
 }
 
-/* A statement without rows and with up to one integer and one text, for store_write(). */
+/* A statement for store_write() that returns no rows and has an integer and an optional text
+ * parameter. */
 struct change {
     struct arena *arena;
     const char *text;
     int64_t integer;
-    const char *string; /* NULL: the statement has one parameter */
+    const char *string; /* NULL if the statement has one parameter */
     int runs;
     int64_t changes;
-    struct error *then; /* what it returns after it was done */
+    struct error *then; /* returned after the statement succeeded */
 };
 
 static inline struct error *run_change(struct store *store, void *context)
@@ -122,24 +124,24 @@ static inline struct error *run_change(struct store *store, void *context)
 
 static const char insert_item[] = "INSERT INTO items (id) VALUES ($1)";
 
-/* Writes one item into the turn. */
-static inline struct error *insert(struct store *store, struct arena *arena, int64_t id)
+/* Inserts one item into the current group commit. */
+static inline struct error *insert_item_row(struct store *store, struct arena *arena, int64_t id)
 {
     struct change change = {.arena = arena, .text = insert_item, .integer = id};
     return store_write(store, arena, run_change, &change);
 }
 
-/* The same, committed. */
-static inline struct error *insert_now(struct store *store, struct arena *arena, int64_t id)
+/* Inserts one item and commits it. */
+static inline struct error *insert_and_commit(struct store *store, struct arena *arena, int64_t id)
 {
-    struct error *error = insert(store, arena, id);
-    struct error *ending = store_turn_end(store, arena);
+    struct error *error = insert_item_row(store, arena, id);
+    struct error *ending = store_group_commit(store, arena);
     return error ? error : ending;
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
-/* The one integer that a statement without parameters gives. */
+/* Reads the single integer that a statement without parameters returns. */
 static inline struct error *read_integer(struct store *store, struct arena *arena, const char *text,
                                          int64_t *integer_r)
 {

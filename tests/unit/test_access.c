@@ -1,4 +1,5 @@
-/* Access: what of a request is counted, and what its line in the log holds and must not hold. */
+/* Access log and request metrics: which series count a request, and which data the log line
+ * contains and must not contain. */
 #include "unit.h"
 
 #include "base/log.h"
@@ -6,25 +7,25 @@
 #include "http/access.h"
 #include "http/problem.h"
 
-static struct error *nothing(struct request *request, struct reply *reply)
+static struct error *reply_without_content(struct request *request, struct reply *reply)
 {
     (void)request;
-    reply_nothing(reply);
+    reply_no_content(reply);
     return NULL;
 }
 
 static const struct route users[] = {
-    {.method = METHOD_GET, .pattern = "/users", .handler = nothing},
-    {.method = METHOD_GET, .pattern = "/users/{name}", .handler = nothing},
+    {.method = METHOD_GET, .pattern = "/users", .handler = reply_without_content},
+    {.method = METHOD_GET, .pattern = "/users/{name}", .handler = reply_without_content},
     {.pattern = NULL},
 };
 static const struct route health[] = {
-    {.method = METHOD_POST, .pattern = "/health", .handler = nothing},
+    {.method = METHOD_POST, .pattern = "/health", .handler = reply_without_content},
     {.pattern = NULL},
 };
 
-/* A request as the router leaves it. */
-static struct request asked(struct arena *arena, const char *uri, const struct route *route)
+/* Returns a request in the state in which the router leaves it. */
+static struct request make_request(struct arena *arena, const char *uri, const struct route *route)
 {
     struct request request = {
         .arena = arena,
@@ -48,26 +49,26 @@ static int64_t value_of(enum metric metric, const char *first, const char *secon
     return metrics_value(metric, metrics_series(metric, first, second));
 }
 
-/* --- counting -------------------------------------------------------------------------------- */
+/* --- counting --------------------------------------------------------------------------------- */
 
-static void answer(const struct request *request, int status, const struct error *error)
+static void finish_request(const struct request *request, int status, const struct error *error)
 {
     struct access access;
     const struct reply reply = {.status = status};
     access_begin(&access);
-    access_routed(request);
-    access_handled(&access);
+    access_count_request(request);
+    access_record_result(&access);
     access_end(&access, request, &reply, error);
 }
 
-static void requests_are_counted_by_pattern(void **state)
+static void requests_are_counted_by_route_pattern(void **state)
 {
-    struct request one = asked(*state, "/users/a?x=1", &users[1]);
-    struct request other = asked(*state, "/users/b", &users[1]);
-    struct request last = asked(*state, "/health", &health[0]);
-    answer(&one, 200, NULL);
-    answer(&other, 404, error_new(*state, ERR_NOT_FOUND, NULL));
-    answer(&last, 204, NULL);
+    struct request one = make_request(*state, "/users/a?x=1", &users[1]);
+    struct request other = make_request(*state, "/users/b", &users[1]);
+    struct request last = make_request(*state, "/health", &health[0]);
+    finish_request(&one, 200, NULL);
+    finish_request(&other, 404, error_new(*state, ERR_NOT_FOUND, NULL));
+    finish_request(&last, 204, NULL);
     assert_int_equal(value_of(METRIC_REQUESTS, "GET /users/{name}", NULL), 2);
     assert_int_equal(value_of(METRIC_RESPONSES, "GET /users/{name}", "200"), 1);
     assert_int_equal(value_of(METRIC_RESPONSES, "GET /users/{name}", "404"), 1);
@@ -78,71 +79,71 @@ static void requests_are_counted_by_pattern(void **state)
     assert_int_equal(value_of(METRIC_ERRORS, "FORBIDDEN", NULL), 0);
 }
 
-/* Whoever asks for what is not there cannot make a series of it. */
-static void what_leads_nowhere_is_one_series_a_method(void **state)
+/* Requests for unknown paths must not create new series. */
+static void unmatched_requests_share_one_series_per_method(void **state)
 {
-    struct request one = asked(*state, "/nowhere/1", NULL);
-    struct request other = asked(*state, "/nowhere/2", NULL);
+    struct request one = make_request(*state, "/nowhere/1", NULL);
+    struct request other = make_request(*state, "/nowhere/2", NULL);
     other.method = METHOD_COUNT;
-    answer(&one, 404, NULL);
-    answer(&other, 299, NULL);
-    answer(&other, 100000, NULL);
+    finish_request(&one, 404, NULL);
+    finish_request(&other, 299, NULL);
+    finish_request(&other, 100000, NULL);
     assert_int_equal(value_of(METRIC_RESPONSES, "GET none", "404"), 1);
     assert_int_equal(value_of(METRIC_RESPONSES, "other none", "other"), 2);
 }
 
-static void every_code_is_counted(void **state)
+static void every_error_code_is_counted(void **state)
 {
-    struct request request = asked(*state, "/nowhere", NULL);
+    struct request request = make_request(*state, "/nowhere", NULL);
     for (int id = 0; id < ERR_COUNT; id++) {
         const char *code = problem_code((enum error_id)id);
         int64_t before = value_of(METRIC_ERRORS, code, NULL);
         const char *status = arena_format(*state, "%d", problem_status((enum error_id)id));
         int64_t of_status = value_of(METRIC_RESPONSES, "GET none", status);
-        answer(&request, problem_status((enum error_id)id),
-               error_new(*state, (enum error_id)id, NULL));
+        finish_request(&request, problem_status((enum error_id)id),
+                       error_new(*state, (enum error_id)id, NULL));
         assert_int_equal(value_of(METRIC_ERRORS, code, NULL), before + 1);
         assert_int_equal(value_of(METRIC_RESPONSES, "GET none", status), of_status + 1);
     }
     assert_int_equal(value_of(METRIC_RESPONSES, "GET none", "other"), 0);
 }
 
-/* --- the queue ------------------------------------------------------------------------------- */
+/* --- queue time ------------------------------------------------------------------------------- */
 
-static int64_t queue_of(struct arena *arena, const char *sent)
+static int64_t measure_queue(struct arena *arena, const char *sent)
 {
     struct access access;
-    struct request request = asked(arena, "/", NULL);
+    struct request request = make_request(arena, "/", NULL);
     request.headers.sent = sent;
     access_begin(&access);
-    access_queued(&access, &request);
+    access_record_queue(&access, &request);
     return access.queue_us;
 }
 
-static void the_queue_is_what_passed_since_nginx(void **state)
+static void queue_time_is_measured_from_nginx_timestamp(void **state)
 {
-    access_enter(POOL_AUTH);
+    access_set_pool(POOL_AUTH);
     int64_t before = value_of(METRIC_QUEUE_TIME, "auth", NULL);
-    assert_true(queue_of(*state, "1700000000.000") > 0);
-    assert_int_equal(queue_of(*state, "99999999999.000"), 0); /* a clock was set back */
+    assert_true(measure_queue(*state, "1700000000.000") > 0);
+    assert_int_equal(measure_queue(*state, "99999999999.000"), 0); /* the clock was set back */
     assert_int_equal(value_of(METRIC_QUEUE_TIME, "auth", NULL), before + 2);
 }
 
-static void a_time_that_is_none_is_no_queue(void **state)
+static void invalid_nginx_timestamp_yields_no_queue_time(void **state)
 {
     static const char *const times[] = {"", "x", "1700000000", "1700000000.", "1700000000.1234",
                                         "."};
     for (size_t i = 0; i < COUNT_OF(times); i++) {
-        assert_int_equal(queue_of(*state, times[i]), -1);
+        assert_int_equal(measure_queue(*state, times[i]), -1);
     }
 }
 
-/* --- paths ----------------------------------------------------------------------------------- */
+/* --- paths ------------------------------------------------------------------------------------ */
 
-static const char *shown_of(struct arena *arena, const char *uri, const struct route *route,
-                            size_t segments_known)
+static const char *log_path_of_route(struct arena *arena, const char *uri,
+                                     const struct route *route, size_t segments_known)
 {
-    struct request request = asked(arena, uri, route);
+    struct request request = make_request(arena, uri, route);
     request.segments_known = segments_known;
     struct buffer out = {.arena = arena};
     struct jsonw json = {.out = &out};
@@ -150,23 +151,23 @@ static const char *shown_of(struct arena *arena, const char *uri, const struct r
     return out.bytes;
 }
 
-static const char *shown(struct arena *arena, const char *uri)
+static const char *log_path(struct arena *arena, const char *uri)
 {
-    return shown_of(arena, uri, &users[1], 0);
+    return log_path_of_route(arena, uri, &users[1], 0);
 }
 
-static void a_path_is_shown_as_it_came(void **state)
+static void path_is_logged_as_received_without_query(void **state)
 {
-    assert_string_equal(shown(*state, "/"), "\"/\"");
-    assert_string_equal(shown(*state, "/users/a%20b/"), "\"/users/a%20b/\"");
-    assert_string_equal(shown(*state, "/users?search=secret"), "\"/users\"");
-    assert_string_equal(shown(*state, "/?secret"), "\"/\"");
-    assert_string_equal(shown(*state, "/a//b"), "\"/a//b\"");
-    assert_string_equal(shown(*state, "/app/valid"), "\"/app/valid\"");
-    assert_string_equal(shown(*state, "/at/12:30"), "\"/at/12:30\"");
+    assert_string_equal(log_path(*state, "/"), "\"/\"");
+    assert_string_equal(log_path(*state, "/users/a%20b/"), "\"/users/a%20b/\"");
+    assert_string_equal(log_path(*state, "/users?search=secret"), "\"/users\"");
+    assert_string_equal(log_path(*state, "/?secret"), "\"/\"");
+    assert_string_equal(log_path(*state, "/a//b"), "\"/a//b\"");
+    assert_string_equal(log_path(*state, "/app/valid"), "\"/app/valid\"");
+    assert_string_equal(log_path(*state, "/at/12:30"), "\"/at/12:30\"");
 }
 
-static void what_may_be_secret_is_not_shown(void **state)
+static void possible_secrets_in_paths_are_masked(void **state)
 {
     static const char *const rows[][2] = {
         {"/app/valid/123456:abc", "\"/app/valid/***\""},
@@ -190,11 +191,11 @@ static void what_may_be_secret_is_not_shown(void **state)
         {"/files/20261129_120000_0123456789abcdef0123456789abcdef.secret", "\"/files/***\""},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_string_equal(shown(*state, rows[i][0]), rows[i][1]);
+        assert_string_equal(log_path(*state, rows[i][0]), rows[i][1]);
     }
 }
 
-static void names_that_administrators_look_for_are_shown(void **state)
+static void ordinary_names_in_paths_are_logged(void **state)
 {
     static const char *const paths[] = {
         "/users/petrova",
@@ -206,23 +207,24 @@ static void names_that_administrators_look_for_are_shown(void **state)
         "/contacts/1234567890",
     };
     for (size_t i = 0; i < COUNT_OF(paths); i++) {
-        assert_string_equal(shown(*state, paths[i]), arena_format(*state, "\"%s\"", paths[i]));
+        assert_string_equal(log_path(*state, paths[i]), arena_format(*state, "\"%s\"", paths[i]));
     }
 }
 
-static void of_a_path_that_leads_nowhere_only_known_words_are_shown(void **state)
+static void unmatched_path_is_masked_after_its_known_segments(void **state)
 {
-    assert_string_equal(shown_of(*state, "/app/vaild/Summer26!", NULL, 1), "\"/app/***\"");
-    assert_string_equal(shown_of(*state, "/Summer26!", NULL, 0), "\"/***\"");
-    assert_string_equal(shown_of(*state, "/users/a", NULL, 2), "\"/users/a\"");
-    assert_string_equal(shown_of(*state, "/abc/%zz/def", NULL, 0), "\"/***\"");
-    assert_string_equal(shown_of(*state, "/1/2/3/4/5/6/7/8/9/10/11/12/13", NULL, 0), "\"/***\"");
+    assert_string_equal(log_path_of_route(*state, "/app/vaild/Summer26!", NULL, 1), "\"/app/***\"");
+    assert_string_equal(log_path_of_route(*state, "/Summer26!", NULL, 0), "\"/***\"");
+    assert_string_equal(log_path_of_route(*state, "/users/a", NULL, 2), "\"/users/a\"");
+    assert_string_equal(log_path_of_route(*state, "/abc/%zz/def", NULL, 0), "\"/***\"");
+    assert_string_equal(log_path_of_route(*state, "/1/2/3/4/5/6/7/8/9/10/11/12/13", NULL, 0),
+                        "\"/***\"");
 }
 
-/* --- the line -------------------------------------------------------------------------------- */
+/* --- log line --------------------------------------------------------------------------------- */
 
-static struct json_object *line_of(struct arena *arena, const struct access *access,
-                                   const struct request *request, const struct error *error)
+static struct json_object *log_line_of(struct arena *arena, const struct access *access,
+                                       const struct request *request, const struct error *error)
 {
     const struct reply reply = {.status = 200};
     (void)remove("line.log");
@@ -234,21 +236,21 @@ static struct json_object *line_of(struct arena *arena, const struct access *acc
     return must_parse(text, strlen(text));
 }
 
-static void a_line_tells_where_the_time_went(void **state)
+static void log_line_reports_duration_of_each_stage(void **state)
 {
-    struct request request = asked(*state, "/users/a?secret", &users[1]);
+    struct request request = make_request(*state, "/users/a?secret", &users[1]);
     struct access access;
     request.actor = "anna";
     access_begin(&access);
     spent_add(SPENT_DATABASE, 30);
     spent_add(SPENT_DIRECTORY, 40);
     spent_add(SPENT_STORAGE, 50);
-    access_handled(&access);
+    access_record_result(&access);
     access.started_us = access.handled_us - 1000;
     access.committed_us = access.handled_us + 500;
     access.queue_us = 2000;
     request.auth_us = 100;
-    struct json_object *line = line_of(*state, &access, &request, NULL);
+    struct json_object *line = log_line_of(*state, &access, &request, NULL);
     assert_member(line, "message", "request");
     assert_member(line, "method", "GET");
     assert_member(line, "route", "/users/{name}");
@@ -270,15 +272,15 @@ static void a_line_tells_where_the_time_went(void **state)
     json_object_put(line);
 }
 
-static void stages_that_took_nothing_are_left_out(void **state)
+static void log_line_omits_stages_that_took_no_time(void **state)
 {
-    struct request request = asked(*state, "/nowhere", NULL);
+    struct request request = make_request(*state, "/nowhere", NULL);
     struct access access;
     access_begin(&access);
-    access_handled(&access);
+    access_record_result(&access);
     access.handled_us = access.started_us;
     const struct error *error = error_new(*state, ERR_NOT_FOUND, "%s", "a secret cause");
-    struct json_object *line = line_of(*state, &access, &request, error);
+    struct json_object *line = log_line_of(*state, &access, &request, error);
     static const char *const stages[] = {"queue_us",     "auth_us",    "handler_us", "database_us",
                                          "directory_us", "storage_us", "commit_us"};
     for (size_t i = 0; i < COUNT_OF(stages); i++) {
@@ -297,19 +299,19 @@ int main(void)
     if (!enter_temporary(folder) || !log_open(LOG_LEVEL_WARNING, "access.log")) {
         return EXIT_FAILURE;
     }
-    access_prepare(tables);
+    access_register_labels(tables);
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(requests_are_counted_by_pattern),
-        ARENA_TEST(what_leads_nowhere_is_one_series_a_method),
-        ARENA_TEST(every_code_is_counted),
-        ARENA_TEST(the_queue_is_what_passed_since_nginx),
-        ARENA_TEST(a_time_that_is_none_is_no_queue),
-        ARENA_TEST(a_path_is_shown_as_it_came),
-        ARENA_TEST(names_that_administrators_look_for_are_shown),
-        ARENA_TEST(of_a_path_that_leads_nowhere_only_known_words_are_shown),
-        ARENA_TEST(what_may_be_secret_is_not_shown),
-        ARENA_TEST(a_line_tells_where_the_time_went),
-        ARENA_TEST(stages_that_took_nothing_are_left_out),
+        ARENA_TEST(requests_are_counted_by_route_pattern),
+        ARENA_TEST(unmatched_requests_share_one_series_per_method),
+        ARENA_TEST(every_error_code_is_counted),
+        ARENA_TEST(queue_time_is_measured_from_nginx_timestamp),
+        ARENA_TEST(invalid_nginx_timestamp_yields_no_queue_time),
+        ARENA_TEST(path_is_logged_as_received_without_query),
+        ARENA_TEST(ordinary_names_in_paths_are_logged),
+        ARENA_TEST(unmatched_path_is_masked_after_its_known_segments),
+        ARENA_TEST(possible_secrets_in_paths_are_masked),
+        ARENA_TEST(log_line_reports_duration_of_each_stage),
+        ARENA_TEST(log_line_omits_stages_that_took_no_time),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("access", tests, NULL, NULL));
 }

@@ -1,10 +1,10 @@
-/* Arena: memory that is zeroed, aligned and apart; clean-ups; and the end of a process without
- * memory. */
+/* Arena: allocations are zeroed, aligned and do not overlap; clean-ups run; a failed allocation
+ * ends the process. */
 #include "unit.h"
 
 #include <sysexits.h>
 
-static bool all_bytes(const unsigned char *bytes, size_t size, unsigned char value)
+static bool all_bytes_equal(const unsigned char *bytes, size_t size, unsigned char value)
 {
     for (size_t i = 0; i < size; i++) {
         if (bytes[i] != value) {
@@ -14,17 +14,17 @@ static bool all_bytes(const unsigned char *bytes, size_t size, unsigned char val
     return true;
 }
 
-static void memory_is_zeroed_and_aligned(void **state)
+static void arena_memory_is_zeroed_and_aligned(void **state)
 {
     struct arena *arena = *state;
     for (int round = 0; round < 3; round++) {
         for (size_t size = 0; size < 200; size++) {
             unsigned char *bytes = arena_alloc(arena, size);
             assert_int_equal((uintptr_t)bytes % _Alignof(max_align_t), 0);
-            assert_true(all_bytes(bytes, size, 0));
+            assert_true(all_bytes_equal(bytes, size, 0));
             memset(bytes, 0xAA, size);
         }
-        arena_reset(arena); /* what is used again is zeroed again */
+        arena_reset(arena); /* reused memory is zeroed again */
     }
 }
 
@@ -34,26 +34,26 @@ static void allocations_do_not_overlap(void **state)
     struct arena *arena = *state;
     unsigned char *blocks[COUNT];
     for (size_t i = 0; i < COUNT; i++) {
-        blocks[i] = arena_alloc(arena, i * 37); /* crosses several chunks */
+        blocks[i] = arena_alloc(arena, i * 37); /* spans several chunks */
         memset(blocks[i], (int)i, i * 37);
     }
     for (size_t i = 0; i < COUNT; i++) {
-        assert_true(all_bytes(blocks[i], i * 37, (unsigned char)i));
+        assert_true(all_bytes_equal(blocks[i], i * 37, (unsigned char)i));
     }
 }
 
-static void large_allocations_get_a_chunk_of_their_own(void **state)
+static void large_allocations_get_their_own_chunk(void **state)
 {
     struct arena *arena = *state;
     const size_t sizes[] = {16383, 16384, 16385, 1 << 20};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         unsigned char *bytes = arena_alloc(arena, sizes[i]);
-        assert_true(all_bytes(bytes, sizes[i], 0));
+        assert_true(all_bytes_equal(bytes, sizes[i], 0));
         memset(bytes, 0xFF, sizes[i]);
     }
 }
 
-static void reset_keeps_one_chunk(void **state)
+static void arena_reset_keeps_one_chunk(void **state)
 {
     struct arena *arena = *state;
     const void *first = arena_alloc(arena, 8);
@@ -62,7 +62,7 @@ static void reset_keeps_one_chunk(void **state)
     assert_ptr_equal(arena_alloc(arena, 8), first);
 }
 
-static void copies_end_with_nul(void **state)
+static void arena_copies_are_nul_terminated(void **state)
 {
     struct arena *arena = *state;
     char *copy = arena_copy(arena, BYTES("a\0b"));
@@ -75,7 +75,7 @@ static void copies_end_with_nul(void **state)
     assert_ptr_not_equal(string, text);
 }
 
-static void formats(void **state)
+static void arena_format_returns_text_of_any_length(void **state)
 {
     struct arena *arena = *state;
     assert_string_equal(arena_format(arena, "%s-%d", "a", 7), "a-7");
@@ -85,7 +85,7 @@ static void formats(void **state)
     assert_string_equal(wide + 39999, "1|");
 }
 
-static void arrays_have_room_for_all(void **state)
+static void arena_array_is_zeroed_and_holds_all_elements(void **state)
 {
     struct arena *arena = *state;
     int64_t *numbers = arena_array(arena, 1000, sizeof *numbers);
@@ -96,63 +96,63 @@ static void arrays_have_room_for_all(void **state)
     assert_non_null(arena_array(arena, 0, sizeof *numbers));
 }
 
-/* --- clean-ups ------------------------------------------------------------------------------- */
+/* --- clean-ups -------------------------------------------------------------------------------- */
 
-static char released[16]; /* the names of what was released, in order */
+static char released[16]; /* names of the released handles, in order */
 
-static void release(void *handle)
+static void record_release(void *handle)
 {
     strncat(released, handle, 1);
 }
 
-static void cleanups_run_last_first_and_once(void **state)
+static void cleanups_run_once_in_reverse_order(void **state)
 {
     struct arena *arena = *state;
     static char a[] = "a", b[] = "b", c[] = "c";
     released[0] = '\0';
-    arena_defer(arena, release, a);
-    arena_defer(arena, release, b);
+    arena_defer(arena, record_release, a);
+    arena_defer(arena, record_release, b);
     arena_reset(arena);
     assert_string_equal(released, "ba");
     arena_reset(arena);
     assert_string_equal(released, "ba");
-    arena_defer(arena, release, c);
+    arena_defer(arena, record_release, c);
     arena_alloc(arena, 100000);
     arena_reset(arena);
     assert_string_equal(released, "bac");
 }
 
-static void free_runs_cleanups_and_clears(void **state)
+static void arena_free_runs_cleanups_and_clears_pointer(void **state)
 {
     (void)state;
     static char a[] = "a";
     struct arena *arena = arena_new();
     released[0] = '\0';
-    arena_defer(arena, release, a);
+    arena_defer(arena, record_release, a);
     arena_free(&arena);
     assert_null(arena);
     assert_string_equal(released, "a");
-    arena_free(&arena); /* NULL inside is fine */
+    arena_free(&arena); /* a pointer to NULL is accepted */
     assert_null(arena);
 }
 
-static void release_and_defer(void *handle)
+static void defer_during_release(void *handle)
 {
     static char late[] = "z";
     strncat(released, "y", 2);
-    arena_defer(handle, release, late);
+    arena_defer(handle, record_release, late);
 }
 
-static void cleanups_may_use_the_arena(void **state)
+static void cleanups_may_defer_further_cleanups(void **state)
 {
     struct arena *arena = *state;
     released[0] = '\0';
-    arena_defer(arena, release_and_defer, arena);
+    arena_defer(arena, defer_during_release, arena);
     arena_reset(arena);
     assert_string_equal(released, "yz");
 }
 
-/* --- no memory ------------------------------------------------------------------------------- */
+/* --- out of memory ---------------------------------------------------------------------------- */
 
 static void allocate_too_much(void *size)
 {
@@ -166,31 +166,31 @@ static void overflow_an_array(void *count)
     arena_array(arena, *(const size_t *)count, 16);
 }
 
-static void what_cannot_be_had_ends_the_process(void **state)
+static void failed_allocation_ends_the_process(void **state)
 {
     (void)state;
     size_t sizes[] = {SIZE_MAX, SIZE_MAX - 8, SIZE_MAX / 2 + 1};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        int status = ending_of(allocate_too_much, &sizes[i]);
+        int status = exit_status_of(allocate_too_much, &sizes[i]);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), EX_SOFTWARE);
     }
     size_t count = SIZE_MAX / 16 + 2; /* the product wraps to 16 */
-    int status = ending_of(overflow_an_array, &count);
+    int status = exit_status_of(overflow_an_array, &count);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), EX_SOFTWARE);
 }
 
-static void memory_that_outlives_arenas(void **state)
+static void memory_outside_arenas_is_zeroed_and_kept_when_resized(void **state)
 {
     (void)state;
-    unsigned char *bytes = must_alloc(64);
-    assert_true(all_bytes(bytes, 64, 0));
+    unsigned char *bytes = base_alloc(64);
+    assert_true(all_bytes_equal(bytes, 64, 0));
     bytes[63] = 7;
-    bytes = must_realloc(bytes, 4096);
+    bytes = base_realloc(bytes, 4096);
     assert_int_equal(bytes[63], 7);
     free(bytes);
-    char *text = must_string("text");
+    char *text = base_strdup("text");
     assert_string_equal(text, "text");
     free(text);
 }
@@ -198,18 +198,18 @@ static void memory_that_outlives_arenas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(memory_is_zeroed_and_aligned),
+        ARENA_TEST(arena_memory_is_zeroed_and_aligned),
         ARENA_TEST(allocations_do_not_overlap),
-        ARENA_TEST(large_allocations_get_a_chunk_of_their_own),
-        ARENA_TEST(reset_keeps_one_chunk),
-        ARENA_TEST(copies_end_with_nul),
-        ARENA_TEST(formats),
-        ARENA_TEST(arrays_have_room_for_all),
-        ARENA_TEST(cleanups_run_last_first_and_once),
-        cmocka_unit_test(free_runs_cleanups_and_clears),
-        ARENA_TEST(cleanups_may_use_the_arena),
-        cmocka_unit_test(what_cannot_be_had_ends_the_process),
-        cmocka_unit_test(memory_that_outlives_arenas),
+        ARENA_TEST(large_allocations_get_their_own_chunk),
+        ARENA_TEST(arena_reset_keeps_one_chunk),
+        ARENA_TEST(arena_copies_are_nul_terminated),
+        ARENA_TEST(arena_format_returns_text_of_any_length),
+        ARENA_TEST(arena_array_is_zeroed_and_holds_all_elements),
+        ARENA_TEST(cleanups_run_once_in_reverse_order),
+        cmocka_unit_test(arena_free_runs_cleanups_and_clears_pointer),
+        ARENA_TEST(cleanups_may_defer_further_cleanups),
+        cmocka_unit_test(failed_allocation_ends_the_process),
+        cmocka_unit_test(memory_outside_arenas_is_zeroed_and_kept_when_resized),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
 }

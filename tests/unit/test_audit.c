@@ -1,4 +1,4 @@
-/* Audit: the members of a line, that values stay out of it, and log rotation. */
+/* Audit log: the members of a line, the exclusion of values and secrets, and rotation. */
 #include "unit.h"
 
 #include "http/audit.h"
@@ -45,9 +45,9 @@ static struct request *request_for(struct arena *arena, const struct route *rout
     return request;
 }
 
-/* The one line that writing leaves behind. The caller puts it. */
-static struct json_object *written(struct arena *arena, const struct request *request,
-                                   const struct error *error)
+/* Writes an audit line and returns it parsed. The caller releases it. */
+static struct json_object *write_and_read_line(struct arena *arena, const struct request *request,
+                                               const struct error *error)
 {
     unlink("audit.jsonl");
     audit_reopen();
@@ -59,10 +59,10 @@ static struct json_object *written(struct arena *arena, const struct request *re
     return must_parse(text, length);
 }
 
-static void a_line_says_who_what_which_when_and_whence(void **state)
+static void audit_line_contains_actor_action_resource_time_and_address(void **state)
 {
     struct request *request = request_for(*state, &change);
-    struct json_object *line = written(*state, request, NULL);
+    struct json_object *line = write_and_read_line(*state, request, NULL);
     assert_int_equal(json_object_get_string_len(must_get(line, "timestamp")),
                      strlen("2026-11-20T12:34:56.789Z"));
     assert_member(line, "actor", "admin");
@@ -77,26 +77,26 @@ static void a_line_says_who_what_which_when_and_whence(void **state)
     json_object_put(line);
 }
 
-static void fields_are_named_and_their_values_are_not(void **state)
+static void audit_line_names_changed_fields_without_their_values(void **state)
 {
     struct request *request = request_for(*state, &change);
     struct value *values = arena_array(*state, fields_count(map), sizeof *values);
-    value_set_string(&values[1], "hush");
-    value_set_string(&values[2], NULL);
+    field_set_string(&values[1], "hush");
+    field_set_string(&values[2], NULL);
     request->body = values;
-    struct json_object *line = written(*state, request, NULL);
+    struct json_object *line = write_and_read_line(*state, request, NULL);
     struct json_object *fields = must_get(must_get(line, "details"), "fields");
     assert_string_equal(json_object_to_json_string_ext(fields, JSON_C_TO_STRING_PLAIN),
                         "[\"password\",\"title\"]");
     json_object_put(line);
 }
 
-static void a_failure_says_why(void **state)
+static void audit_line_of_a_failed_change_names_error_code_and_fields(void **state)
 {
     struct request *request = request_for(*state, &change);
     struct error *error = error_field(*state, "password", FAULT_TOO_SHORT, "8");
     error->cause = "hush";
-    struct json_object *line = written(*state, request, error);
+    struct json_object *line = write_and_read_line(*state, request, error);
     assert_member(line, "status", "failure");
     struct json_object *details = must_get(line, "details");
     assert_member(details, "code", "VALIDATION_ERROR");
@@ -106,61 +106,63 @@ static void a_failure_says_why(void **state)
     json_object_put(line);
 }
 
-static void unknown_fields_are_counted_and_client_text_is_not_written(void **state)
+static void unknown_fields_are_counted_and_client_text_is_omitted(void **state)
 {
     struct request *request = request_for(*state, &change);
     struct error *error = error_field(*state, "hush", FAULT_UNKNOWN, NULL);
     error_detail(error, "password", FAULT_TOO_SHORT, "8");
     error_detail(error, "hush too", FAULT_UNKNOWN, NULL);
-    struct json_object *line = written(*state, request, error);
+    struct json_object *line = write_and_read_line(*state, request, error);
     struct json_object *details = must_get(line, "details");
     assert_int_equal(json_object_get_int(must_get(details, "unknown_fields")), 2);
     assert_int_equal(json_object_array_length(must_get(details, "details")), 1);
     assert_null(strstr(json_object_to_json_string(line), "hush"));
     json_object_put(line);
     error = error_new(*state, ERR_DIRECTORY_REFUSED, NULL); /* the directory may quote a value */
-    line = written(*state, request, error_detail(error, NULL, FAULT_NONE, "bad value: hush"));
+    line = write_and_read_line(*state, request,
+                               error_detail(error, NULL, FAULT_NONE, "bad value: hush"));
     assert_null(strstr(json_object_to_json_string(line), "hush"));
     json_object_put(line);
 }
 
-/* What the client is not told: why a login is refused. */
-static void a_reason_is_kept(void **state)
+/* The client is not told why a login is rejected; the audit log is. */
+static void audit_line_contains_the_internal_reason_of_a_failure(void **state)
 {
     struct request *request = request_for(*state, &change);
     request->reason = "the account is locked";
     const struct error *error = error_new(*state, ERR_INVALID_CREDENTIALS, "hush");
-    struct json_object *line = written(*state, request, error);
+    struct json_object *line = write_and_read_line(*state, request, error);
     assert_member(must_get(line, "details"), "reason", "the account is locked");
     json_object_put(line);
 }
 
-static void the_subject_is_what_the_handler_says(void **state)
+static void resource_id_in_the_audit_line_is_set_by_the_handler_or_null(void **state)
 {
     struct request *request = request_for(*state, &create);
     request->subject = "new";
-    struct json_object *line = written(*state, request, NULL);
+    struct json_object *line = write_and_read_line(*state, request, NULL);
     assert_member(line, "resource_id", "new");
     json_object_put(line);
-    request->subject = NULL; /* and nothing where neither handler nor path names one */
-    line = written(*state, request, NULL);
+    request->subject = NULL; /* null if neither the handler nor the path names a resource */
+    line = write_and_read_line(*state, request, NULL);
     assert_null(must_get(line, "resource_id"));
     json_object_put(line);
 }
 
-static void an_unknown_actor_is_null(void **state)
+static void unknown_actor_is_null_in_the_audit_line(void **state)
 {
     struct request *request = request_for(*state, &change);
     request->actor = NULL;
-    struct json_object *line = written(*state, request, error_new(*state, ERR_UNAUTHORIZED, NULL));
+    struct json_object *line =
+        write_and_read_line(*state, request, error_new(*state, ERR_UNAUTHORIZED, NULL));
     assert_null(must_get(line, "actor"));
     json_object_put(line);
 }
 
-static void lines_are_appended_and_survive_rotation(void **state)
+static void audit_lines_are_appended_before_and_after_rotation(void **state)
 {
     struct request *request = request_for(*state, &change);
-    json_object_put(written(*state, request, NULL));
+    json_object_put(write_and_read_line(*state, request, NULL));
     audit_write(request, NULL);
     assert_int_equal(rename("audit.jsonl", "audit.jsonl.1"), 0);
     audit_write(request, NULL);
@@ -187,14 +189,14 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(a_line_says_who_what_which_when_and_whence),
-        ARENA_TEST(fields_are_named_and_their_values_are_not),
-        ARENA_TEST(a_failure_says_why),
-        ARENA_TEST(unknown_fields_are_counted_and_client_text_is_not_written),
-        ARENA_TEST(a_reason_is_kept),
-        ARENA_TEST(the_subject_is_what_the_handler_says),
-        ARENA_TEST(an_unknown_actor_is_null),
-        ARENA_TEST(lines_are_appended_and_survive_rotation),
+        ARENA_TEST(audit_line_contains_actor_action_resource_time_and_address),
+        ARENA_TEST(audit_line_names_changed_fields_without_their_values),
+        ARENA_TEST(audit_line_of_a_failed_change_names_error_code_and_fields),
+        ARENA_TEST(unknown_fields_are_counted_and_client_text_is_omitted),
+        ARENA_TEST(audit_line_contains_the_internal_reason_of_a_failure),
+        ARENA_TEST(resource_id_in_the_audit_line_is_set_by_the_handler_or_null),
+        ARENA_TEST(unknown_actor_is_null_in_the_audit_line),
+        ARENA_TEST(audit_lines_are_appended_before_and_after_rotation),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("audit", tests, NULL, NULL));
 }

@@ -1,4 +1,4 @@
-/* Auth: logging in, bearer tokens, and renewing them; and what a principal may do. */
+/* Authentication: login, bearer tokens and their renewal; and the permissions of a principal. */
 #include "unit.h"
 
 #include "accounts.h"
@@ -6,6 +6,7 @@
 #include "auth/password.h"
 #include "auth/session.h"
 #include "auth/token.h"
+#include "rest/authorization.h"
 
 #include <crypt.h>
 
@@ -25,15 +26,16 @@ static const struct config config = {
 
 static const struct session_client client = {"192.0.2.1", "tests"};
 
-/* --- what the tests do ----------------------------------------------------------------------- */
+/* --- helpers ---------------------------------------------------------------------------------- */
 
-/* Begins a session of a principal. */
+/* Opens a session for a principal. */
 static struct auth_tokens open_session(struct test *test, const struct config *with,
                                        const struct principal *principal)
 {
     struct auth_tokens tokens = {0};
-    must_succeed(auth_open(with, test->store, test->arena, principal, NULL, &client, &tokens));
-    commit(test);
+    must_succeed(
+        auth_begin_session(with, test->store, test->arena, principal, NULL, &client, &tokens));
+    commit_writes(test);
     return tokens;
 }
 
@@ -44,27 +46,28 @@ static struct auth_tokens log_in(struct test *test)
     return open_session(test, &config, principal);
 }
 
-static const struct principal *bearer(struct test *test, const struct config *with,
-                                      const char *token)
+static const struct principal *authenticate_bearer(struct test *test, const struct config *with,
+                                                   const char *token)
 {
     const struct principal *principal = NULL;
-    must_succeed(auth_bearer(with, test->store, test->arena,
-                             arena_format(test->arena, "Bearer %s", token), 0, &principal));
+    must_succeed(auth_authenticate_bearer(with, test->store, test->arena,
+                                          arena_format(test->arena, "Bearer %s", token), 0,
+                                          &principal));
     assert_non_null(principal);
     return principal;
 }
 
-static void assert_no_bearer(struct test *test, const struct config *with, const char *field)
+static void assert_bearer_rejected(struct test *test, const struct config *with, const char *field)
 {
     const struct principal *principal = NULL;
-    assert_error(auth_bearer(with, test->store, test->arena, field, 0, &principal),
+    assert_error(auth_authenticate_bearer(with, test->store, test->arena, field, 0, &principal),
                  ERR_INVALID_TOKEN);
     assert_null(principal);
 }
 
-/* --- the local administrator ----------------------------------------------------------------- */
+/* --- local administrator ---------------------------------------------------------------------- */
 
-static void the_administrator_logs_in(void **state)
+static void local_administrator_logs_in(void **state)
 {
     struct test *test = *state;
     const struct principal *principal = NULL;
@@ -77,11 +80,11 @@ static void the_administrator_logs_in(void **state)
     assert_null(principal->email);
     assert_int_equal(principal->account_id, 0);
     assert_null(principal_guid(principal->id));
-    assert_true(auth_is_local(&config, "admin"));
-    assert_false(auth_is_local(&config, "Admin"));
+    assert_true(auth_is_local_username(&config, "admin"));
+    assert_false(auth_is_local_username(&config, "Admin"));
 }
 
-static void nobody_else_does(void **state)
+static void wrong_local_credentials_are_rejected(void **state)
 {
     struct test *test = *state;
     static const char *const rows[][2] = {
@@ -92,15 +95,15 @@ static void nobody_else_does(void **state)
         const struct principal *principal = NULL;
         const struct error *error =
             auth_login_local(&config, test->arena, rows[i][0], rows[i][1], &principal);
-        assert_error(error, ERR_INVALID_CREDENTIALS); /* the same for all */
+        assert_error(error, ERR_INVALID_CREDENTIALS); /* same error in all cases */
         assert_null(error->details);
         assert_null(principal);
     }
 }
 
-/* --- tokens ---------------------------------------------------------------------------------- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
-static void a_login_gives_two_tokens_of_one_session(void **state)
+static void login_returns_access_and_refresh_token_of_one_session(void **state)
 {
     struct test *test = *state;
     struct auth_tokens tokens = log_in(test);
@@ -112,13 +115,13 @@ static void a_login_gives_two_tokens_of_one_session(void **state)
     assert_int_equal(claims.organization_id, 0);
     assert_int_equal(strspn(tokens.refresh, "0123456789abcdef"), REFRESH_HEX_DIGITS);
     assert_int_equal(strlen(tokens.refresh), REFRESH_HEX_DIGITS);
-    const struct session_terms terms = auth_session_terms(&config);
+    const struct session_settings terms = auth_session_settings(&config);
     struct session session;
     must_succeed(session_find(test->store, test->arena, &terms, tokens.refresh, &session));
     assert_string_equal(session.id, claims.session);
 }
 
-static void a_bearer_is_who_the_token_names(void **state)
+static void bearer_token_resolves_to_its_subject(void **state)
 {
     struct test *test = *state;
     static const char *const schemes[] = {"Bearer ", "bearer ", "BEARER ", "Bearer   "};
@@ -126,21 +129,22 @@ static void a_bearer_is_who_the_token_names(void **state)
     for (size_t i = 0; i < COUNT_OF(schemes); i++) {
         const char *field = arena_format(test->arena, "%s%s", schemes[i], tokens.access);
         const struct principal *principal = NULL;
-        assert_null(auth_bearer(&config, test->store, test->arena, field, 0, &principal));
+        assert_null(
+            auth_authenticate_bearer(&config, test->store, test->arena, field, 0, &principal));
         assert_non_null(principal);
         assert_string_equal(principal->id, "local:admin");
     }
 }
 
-static void no_field_is_nobody(void **state)
+static void missing_authorization_header_yields_no_principal(void **state)
 {
     struct test *test = *state;
     const struct principal *principal = (const struct principal *)&config;
-    assert_null(auth_bearer(&config, test->store, test->arena, "", 0, &principal));
+    assert_null(auth_authenticate_bearer(&config, test->store, test->arena, "", 0, &principal));
     assert_null(principal);
 }
 
-static void what_is_no_bearer_is_refused(void **state)
+static void invalid_authorization_headers_are_rejected(void **state)
 {
     struct test *test = *state;
     struct auth_tokens tokens = log_in(test);
@@ -159,30 +163,30 @@ static void what_is_no_bearer_is_refused(void **state)
         arena_format(test->arena, "Bearer %s", tokens.refresh),
     };
     for (size_t i = 0; i < COUNT_OF(fields); i++) {
-        assert_no_bearer(test, &config, fields[i]);
+        assert_bearer_rejected(test, &config, fields[i]);
     }
 }
 
-/* The administrator was renamed, or the key changed, after the token was issued. */
-static void tokens_do_not_outlive_the_configuration(void **state)
+/* The administrator is renamed, or the key is changed, after the token was issued. */
+static void tokens_are_rejected_after_administrator_or_key_changes(void **state)
 {
     struct test *test = *state;
     struct auth_tokens tokens = log_in(test);
     const char *field = arena_format(test->arena, "Bearer %s", tokens.access);
     const struct principal *principal = NULL;
     struct config changed = config;
-    assert_non_null(bearer(test, &changed, tokens.access));
+    assert_non_null(authenticate_bearer(test, &changed, tokens.access));
     changed.local_auth_username = "root";
-    assert_no_bearer(test, &changed, field);
+    assert_bearer_rejected(test, &changed, field);
     assert_error(
         auth_refresh_subject(&changed, test->store, test->arena, tokens.refresh, &principal),
         ERR_INVALID_TOKEN);
     changed = config;
     changed.jwt_secret_key = "another-key-another-key-another-key";
-    assert_no_bearer(test, &changed, field);
+    assert_bearer_rejected(test, &changed, field);
 }
 
-static void the_subject_of_a_refresh_token_uses_nothing_up(void **state)
+static void reading_subject_does_not_consume_refresh_token(void **state)
 {
     struct test *test = *state;
     struct auth_tokens tokens = log_in(test);
@@ -196,26 +200,27 @@ static void the_subject_of_a_refresh_token_uses_nothing_up(void **state)
                  ERR_INVALID_TOKEN);
 }
 
-static void an_access_token_renews_its_session(void **state)
+static void access_token_renews_its_session_until_logout(void **state)
 {
     struct test *test = *state;
-    const struct principal *principal = bearer(test, &config, log_in(test).access);
+    const struct principal *principal = authenticate_bearer(test, &config, log_in(test).access);
     struct auth_tokens tokens;
     must_succeed(
         auth_refresh(&config, test->store, test->arena, principal, &client, NULL, &tokens));
-    commit(test);
+    commit_writes(test);
     assert_null(tokens.refresh);
-    assert_string_equal(bearer(test, &config, tokens.access)->session, principal->session);
+    assert_string_equal(authenticate_bearer(test, &config, tokens.access)->session,
+                        principal->session);
     must_succeed(auth_logout(test->store, test->arena, principal));
-    commit(test);
+    commit_writes(test);
     assert_error(auth_refresh(&config, test->store, test->arena, principal, &client, NULL, &tokens),
                  ERR_INVALID_TOKEN);
-    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
+    assert_bearer_rejected(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
 }
 
-/* --- accounts -------------------------------------------------------------------------------- */
+/* --- accounts --------------------------------------------------------------------------------- */
 
-/* A new account with this password, and its tokens. */
+/* Registers a new account with this password and returns its tokens. */
 static struct auth_tokens add_account(struct test *test, const char *email, const char *password,
                                       struct auth_registration *registration)
 {
@@ -226,18 +231,19 @@ static struct auth_tokens add_account(struct test *test, const char *email, cons
         .client = client,
     };
     const struct new_password new = {.field = "password", .text = password};
-    must_succeed(auth_hash(&config, test->arena, &new, &registration->account.password_hash));
+    must_succeed(
+        auth_hash_password(&config, test->arena, &new, &registration->account.password_hash));
     must_succeed(auth_register(&config, test->store, test->arena, registration, &tokens));
-    commit(test);
+    commit_writes(test);
     return tokens;
 }
 
-static void an_account_is_looked_up(void **state)
+static void bearer_token_resolves_account_role_and_organization(void **state)
 {
     struct test *test = *state;
     struct auth_registration anna;
     const char *token = add_account(test, "anna@example.com", "mein-geheim-1", &anna).access;
-    const struct principal *principal = bearer(test, &config, token);
+    const struct principal *principal = authenticate_bearer(test, &config, token);
     assert_int_equal(principal->kind, PRINCIPAL_ACCOUNT);
     assert_int_equal(principal->account_id, anna.account.id);
     assert_int_equal(principal->organization_id, anna.organization.id);
@@ -246,15 +252,15 @@ static void an_account_is_looked_up(void **state)
     struct auth_registration other;
     add_account(test, "other@example.com", "mein-geheim-1", &other);
     const char *field = arena_format(test->arena, "Bearer %s", token);
-    assert_error(
-        auth_bearer(&config, test->store, test->arena, field, other.organization.id, &principal),
-        ERR_NOT_FOUND);
-    must_succeed(auth_logout(test->store, test->arena, bearer(test, &config, token)));
-    commit(test);
-    assert_no_bearer(test, &config, field);
+    assert_error(auth_authenticate_bearer(&config, test->store, test->arena, field,
+                                          other.organization.id, &principal),
+                 ERR_NOT_FOUND);
+    must_succeed(auth_logout(test->store, test->arena, authenticate_bearer(test, &config, token)));
+    commit_writes(test);
+    assert_bearer_rejected(test, &config, field);
 }
 
-static void accounts_log_in_by_either_name(void **state)
+static void account_login_ignores_case_of_email(void **state)
 {
     struct test *test = *state;
     static const char *const names[] = {"Boris@Example.com", "boris@example.com",
@@ -278,33 +284,33 @@ static void accounts_log_in_by_either_name(void **state)
     assert_null(account);
 }
 
-/* --- work of a login ------------------------------------------------------------------------ */
+/* --- bcrypt work of a login ------------------------------------------------------------------- */
 
-/* Sum of the work of all bcrypt hashes since it was last reset; each step of the cost doubles
- * it. */
-static uint64_t work;
+/* Total work of all bcrypt hashes since the last reset; each step of the cost doubles it. */
+static uint64_t bcrypt_work;
 
-/* Replaces libxcrypt's function, and counts the work. */
+/* Replaces libxcrypt's function to count the work. */
 char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
 {
     if (!strncmp(setting, "$2b$", strlen("$2b$"))) {
-        work += UINT64_C(1) << strtoul(setting + strlen("$2b$"), NULL, 10);
+        bcrypt_work += UINT64_C(1) << strtoul(setting + strlen("$2b$"), NULL, 10);
     }
     return crypt_rn(phrase, setting, data, sizeof *data);
 }
 
-static uint64_t work_of_refusal(struct test *test, const struct config *with, const char *name)
+static uint64_t measure_rejected_login(struct test *test, const struct config *with,
+                                       const char *name)
 {
     const struct principal *principal = NULL;
     struct account *account;
-    work = 0;
+    bcrypt_work = 0;
     assert_error(auth_login_account(with, test->store, test->arena, name, "not-the-password",
                                     &principal, &account),
                  ERR_INVALID_CREDENTIALS);
-    return work;
+    return bcrypt_work;
 }
 
-static struct config with_cost(int64_t cost)
+static struct config config_with_cost(int64_t cost)
 {
     struct config changed = config;
     changed.bcrypt_cost = cost;
@@ -314,16 +320,17 @@ static struct config with_cost(int64_t cost)
 static const char *add_account_of_cost(struct test *test, int64_t cost)
 {
     struct auth_registration *registration = arena_alloc(test->arena, sizeof *registration);
-    const struct config changed = with_cost(cost);
+    const struct config changed = config_with_cost(cost);
     const struct new_password new = {.field = "password", .text = "mein-geheim-1"};
     const char *email = arena_format(test->arena, "cost-%d@example.com", (int)cost);
     *registration = (struct auth_registration){
         .account = {.username = email, .email = email, .name = email},
         .organization = {.name = email, .currency = "RUB"},
     };
-    must_succeed(auth_hash(&changed, test->arena, &new, &registration->account.password_hash));
+    must_succeed(
+        auth_hash_password(&changed, test->arena, &new, &registration->account.password_hash));
     must_succeed(auth_add_account(test->store, test->arena, registration));
-    commit(test);
+    commit_writes(test);
     return email;
 }
 
@@ -333,13 +340,13 @@ static struct error *add_without_password(struct store *store, void *context)
     return account_insert(store, context, &account, 1);
 }
 
-/* Compares refusals for costs that were set before and after the password. */
-static void refusals_take_the_same_work_for_every_name(void **state)
+/* Compares rejected logins at costs below, equal to and above the cost of the stored hash. */
+static void rejected_logins_take_equal_bcrypt_work_for_all_names(void **state)
 {
     enum { LOW = 4, MIDDLE = 6, HIGH = 8, HIGHER = 9 };
     struct test *test = *state;
     must_succeed(store_write(test->store, test->arena, add_without_password, test->arena));
-    commit(test);
+    commit_writes(test);
     const char *const names[] = {
         "nobody@example.com",
         "silent@example.com",
@@ -350,11 +357,12 @@ static void refusals_take_the_same_work_for_every_name(void **state)
     };
     static const int64_t costs[] = {LOW, MIDDLE, HIGH, HIGHER};
     for (size_t i = 0; i < COUNT_OF(costs); i++) {
-        const struct config changed = with_cost(costs[i]);
+        const struct config changed = config_with_cost(costs[i]);
         int64_t highest = costs[i] > HIGH ? costs[i] : HIGH;
         for (size_t j = 0; j < COUNT_OF(names); j++) {
             print_message("BCRYPT_COST %d, %s\n", (int)costs[i], names[j]);
-            assert_int_equal(work_of_refusal(test, &changed, names[j]), UINT64_C(1) << highest);
+            assert_int_equal(measure_rejected_login(test, &changed, names[j]), UINT64_C(1)
+                                                                                   << highest);
         }
     }
 }
@@ -366,7 +374,7 @@ static const char *log_in_with(struct test *test, const struct config *with, con
     struct account *account;
     must_succeed(
         auth_login_account(with, test->store, test->arena, email, password, &principal, &account));
-    must_succeed(auth_rehash(with, test->store, test->arena, account, password));
+    must_succeed(auth_rehash_password(with, test->store, test->arena, account, password));
     return open_session(test, with, principal).access;
 }
 
@@ -377,16 +385,16 @@ static struct account *read_account(struct test *test, const char *email)
     return account;
 }
 
-static void a_login_rehashes_the_password(void **state)
+static void login_rehashes_password_if_bcrypt_cost_changed(void **state)
 {
     enum { FIRST = 5, LOWER = 4, HIGHER = 7 };
     static const int64_t costs[] = {HIGHER, HIGHER, LOWER, FIRST};
     struct test *test = *state;
     const char *email = add_account_of_cost(test, FIRST);
-    const struct config first = with_cost(FIRST);
+    const struct config first = config_with_cost(FIRST);
     const char *token = log_in_with(test, &first, email, "mein-geheim-1");
     for (size_t i = 0; i < COUNT_OF(costs); i++) {
-        const struct config changed = with_cost(costs[i]);
+        const struct config changed = config_with_cost(costs[i]);
         const struct account *before = read_account(test, email);
         (void)log_in_with(test, &changed, email, "mein-geheim-1");
         const struct account *after = read_account(test, email);
@@ -394,11 +402,11 @@ static void a_login_rehashes_the_password(void **state)
         bool same = !strcmp(before->password_hash, after->password_hash);
         assert_int_equal(same, password_cost(before->password_hash) == costs[i]);
         assert_int_equal(after->credentials_version, before->credentials_version);
-        bearer(test, &changed, token); /* a session older than the new hash */
+        authenticate_bearer(test, &changed, token); /* this session is older than the new hash */
     }
 }
 
-static void a_rehash_loses_against_a_new_password(void **state)
+static void rehash_does_not_overwrite_a_newer_password(void **state)
 {
     enum { OLD = 10 };
     struct test *test = *state;
@@ -407,29 +415,30 @@ static void a_rehash_loses_against_a_new_password(void **state)
     const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
     must_succeed(auth_change_password(&config, test->other, test->arena,
                                       principal_of_account(test->arena, verified->id), &new));
-    must_succeed(store_turn_end(test->other, test->arena));
+    must_succeed(store_group_commit(test->other, test->arena));
     const struct account *changed = read_account(test, email);
-    const struct config higher = with_cost(OLD + 1);
-    must_succeed(auth_rehash(&higher, test->store, test->arena, verified, "mein-geheim-1"));
-    commit(test);
+    const struct config higher = config_with_cost(OLD + 1);
+    must_succeed(
+        auth_rehash_password(&higher, test->store, test->arena, verified, "mein-geheim-1"));
+    commit_writes(test);
     assert_string_equal(read_account(test, email)->password_hash, changed->password_hash);
     (void)log_in_with(test, &config, email, "mein-geheim-2");
 }
 
-/* --- passwords ------------------------------------------------------------------------------- */
+/* --- passwords -------------------------------------------------------------------------------- */
 
-static void a_new_password_ends_all_sessions(void **state)
+static void changed_password_ends_all_sessions(void **state)
 {
     struct test *test = *state;
     struct auth_registration vera;
     const char *mine = add_account(test, "vera@example.com", "mein-geheim-1", &vera).access;
-    const struct principal *principal = bearer(test, &config, mine);
+    const struct principal *principal = authenticate_bearer(test, &config, mine);
     const char *other = open_session(test, &config, principal).access;
     const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
     must_succeed(auth_change_password(&config, test->store, test->arena, principal, &new));
-    commit(test);
-    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", mine));
-    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", other));
+    commit_writes(test);
+    assert_bearer_rejected(test, &config, arena_format(test->arena, "Bearer %s", mine));
+    assert_bearer_rejected(test, &config, arena_format(test->arena, "Bearer %s", other));
     struct account *account;
     assert_error(auth_login_account(&config, test->store, test->arena, "vera@example.com",
                                     "mein-geheim-1", &principal, &account),
@@ -438,8 +447,8 @@ static void a_new_password_ends_all_sessions(void **state)
                                     "mein-geheim-2", &principal, &account));
 }
 
-/* A login that was verified before the password changed opens a session that is dead. */
-static void a_session_of_a_changed_password_is_refused(void **state)
+/* A login that was verified before the password change opens a session that is already invalid. */
+static void session_opened_with_replaced_password_is_rejected(void **state)
 {
     struct test *test = *state;
     struct auth_registration vera;
@@ -450,49 +459,49 @@ static void a_session_of_a_changed_password_is_refused(void **state)
                                     "mein-geheim-1", &verified, &account));
     const struct new_password new = {.field = "new_password", .text = "mein-geheim-2"};
     must_succeed(auth_change_password(&config, test->store, test->arena, verified, &new));
-    commit(test);
+    commit_writes(test);
     struct auth_tokens tokens = open_session(test, &config, verified);
-    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
+    assert_bearer_rejected(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
 }
 
-/* The local password changes: the session is of the former one. */
-static void a_new_local_password_ends_the_sessions(void **state)
+/* The local password changes: sessions opened with the old password end. */
+static void changed_local_password_ends_local_sessions(void **state)
 {
     struct test *test = *state;
     struct auth_tokens tokens = log_in(test);
     const char *field = arena_format(test->arena, "Bearer %s", tokens.access);
     struct config changed = config;
     changed.local_auth_password = "admin124";
-    assert_no_bearer(test, &changed, field);
+    assert_bearer_rejected(test, &changed, field);
     const struct principal *principal = NULL;
     must_succeed(
         auth_refresh_subject(&changed, test->store, test->arena, tokens.refresh, &principal));
     assert_error(auth_refresh(&changed, test->store, test->arena, principal, &client,
                               tokens.refresh, &tokens),
                  ERR_INVALID_TOKEN);
-    commit(test);
-    assert_no_bearer(test, &config, field); /* it has ended for good */
+    commit_writes(test);
+    assert_bearer_rejected(test, &config, field); /* the session has ended permanently */
 }
 
-static void tokens_of_the_previous_key_are_accepted(void **state)
+static void tokens_signed_with_previous_key_are_accepted(void **state)
 {
     struct test *test = *state;
     struct auth_tokens tokens = log_in(test);
     struct config changed = config;
     changed.jwt_secret_key = "another-key-another-key-another-key";
-    assert_no_bearer(test, &changed, arena_format(test->arena, "Bearer %s", tokens.access));
+    assert_bearer_rejected(test, &changed, arena_format(test->arena, "Bearer %s", tokens.access));
     changed.jwt_secret_key_previous = config.jwt_secret_key;
     for (int i = 0; i < 2; i++) {
-        const struct principal *principal = bearer(test, &changed, tokens.access);
+        const struct principal *principal = authenticate_bearer(test, &changed, tokens.access);
         must_succeed(
             auth_refresh(&changed, test->store, test->arena, principal, &client, NULL, &tokens));
-        commit(test);
+        commit_writes(test);
         changed.jwt_secret_key_previous = "";
     }
 }
 
-/* An access token ends with its session, if that is earlier. */
-static void no_access_token_outlives_its_session(void **state)
+/* An access token expires with its session, if the session expires first. */
+static void access_token_expires_no_later_than_its_session(void **state)
 {
     struct test *test = *state;
     struct config changed = config;
@@ -501,14 +510,14 @@ static void no_access_token_outlives_its_session(void **state)
     assert_null(auth_login_local(&changed, test->arena, "admin", "admin123", &principal));
     struct auth_tokens tokens = open_session(test, &changed, principal);
     assert_true(tokens.expires_in <= 7200 && tokens.expires_in > 7140);
-    changed.session_max_hours = 720; /* of later sessions */
-    principal = bearer(test, &changed, tokens.access);
+    changed.session_max_hours = 720; /* applies to later sessions only */
+    principal = authenticate_bearer(test, &changed, tokens.access);
     must_succeed(
         auth_refresh(&changed, test->store, test->arena, principal, &client, NULL, &tokens));
     assert_true(tokens.expires_in <= 7200);
 }
 
-static void addresses_are_judged(void **state)
+static void email_addresses_are_validated(void **state)
 {
     (void)state;
     static const char *const good[] = {"a@b", "a.b+c@example.com", "иван@пример.рф", "o'b@x.y"};
@@ -519,15 +528,15 @@ static void addresses_are_judged(void **state)
     }
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         if (account_check_email(wrong[i], strlen(wrong[i])) != FAULT_NOT_EMAIL) {
-            FAIL("taken: %s", wrong[i]);
+            FAIL("accepted: %s", wrong[i]);
         }
     }
 }
 
-/* --- people of the directory ----------------------------------------------------------------- */
+/* --- people of the directory ------------------------------------------------------------------ */
 
-/* Somebody of the directory, as a login makes them. */
-static struct principal *person(struct arena *arena, bool administrator)
+/* Returns a directory principal as a login creates it. */
+static struct principal *make_directory_principal(struct arena *arena, bool administrator)
 {
     struct principal *principal = principal_of_directory(arena, "0a1b");
     principal->username = "ivanov";
@@ -537,13 +546,14 @@ static struct principal *person(struct arena *arena, bool administrator)
     return principal;
 }
 
-static void people_of_the_directory_are_who_their_token_says(void **state)
+static void directory_principal_is_restored_from_its_access_token(void **state)
 {
     struct test *test = *state;
     struct config with = config;
     with.ldap_login = true;
-    struct auth_tokens tokens = open_session(test, &with, person(test->arena, true));
-    const struct principal *principal = bearer(test, &with, tokens.access);
+    struct auth_tokens tokens =
+        open_session(test, &with, make_directory_principal(test->arena, true));
+    const struct principal *principal = authenticate_bearer(test, &with, tokens.access);
     assert_int_equal(principal->kind, PRINCIPAL_DIRECTORY);
     assert_string_equal(principal->id, "directory:0a1b");
     assert_string_equal(principal_guid(principal->id), "0a1b");
@@ -551,33 +561,33 @@ static void people_of_the_directory_are_who_their_token_says(void **state)
     assert_string_equal(principal->email, "ivanov@example.com");
     assert_string_equal(principal->name, "Иванов");
     assert_true(principal->administrator);
-    /* A refresh token tells who, and nothing of them: that is looked up. */
+    /* A refresh token only identifies the person; attributes are looked up in the directory. */
     must_succeed(auth_refresh_subject(&with, test->store, test->arena, tokens.refresh, &principal));
     assert_string_equal(principal->id, "directory:0a1b");
     assert_null(principal->username);
     assert_false(principal->administrator);
-    /* With LDAP_LOGIN off both are nobody's. */
-    assert_no_bearer(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
+    /* With LDAP_LOGIN off, both tokens are rejected. */
+    assert_bearer_rejected(test, &config, arena_format(test->arena, "Bearer %s", tokens.access));
     assert_error(
         auth_refresh_subject(&config, test->store, test->arena, tokens.refresh, &principal),
         ERR_INVALID_TOKEN);
 }
 
-/* --- permissions ----------------------------------------------------------------------------- */
+/* --- permissions ------------------------------------------------------------------------------ */
 
-enum { COLUMNS = PERMIT_MANAGE_OR_SELF }; /* what the router resolves is in no principal */
+enum { COLUMNS = PERMIT_MANAGE_OR_SELF }; /* excludes permissions that the router resolves itself */
 
 struct row {
     struct principal principal;
-    const char *marks; /* one a permission: 'x' is permitted */
+    const char *marks; /* one character per permission; 'x' means permitted */
 };
 
-/* The table of the contract. */
-static void permissions_are_those_of_the_table(void **state)
+/* Matches the table of permissions in the API contract. */
+static void roles_have_permissions_of_the_contract_table(void **state)
 {
     (void)state;
-    /* all, principal; directory read, write; accounts, tokens, addresses; of files and of what else
-     * belongs to the organization read, create, update, delete; manage */
+    /* all, principal; directory read, write; accounts, tokens, addresses; read, create, update,
+     * delete of files; read, create, update, delete of other data of the organization; manage */
     static const struct row rows[] = {
         {{.kind = PRINCIPAL_LOCAL}, "xxxxxxxxxxx....."},
         {{.kind = PRINCIPAL_DIRECTORY}, "xxx....xxxx....."},
@@ -595,7 +605,7 @@ static void permissions_are_those_of_the_table(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(strlen(rows[i].marks), COLUMNS);
         for (int j = 0; j < COLUMNS; j++) {
-            bool permitted = principal_permits(&rows[i].principal, (enum permission)j);
+            bool permitted = authorization_permits(&rows[i].principal, (enum permission)j);
             if (permitted != (rows[i].marks[j] == 'x')) {
                 FAIL("row %zu, permission %d", i, j);
             }
@@ -603,32 +613,32 @@ static void permissions_are_those_of_the_table(void **state)
     }
 }
 
-static void permissions_have_their_names(void **state)
+static void every_permission_role_and_principal_kind_has_a_name(void **state)
 {
     (void)state;
     for (int i = 0; i < PERMIT_COUNT; i++) {
         enum permission permission = (enum permission)i;
-        assert_int_equal(principal_permits(NULL, permission), permission == PERMIT_ALL);
+        assert_int_equal(authorization_permits(NULL, permission), permission == PERMIT_ALL);
         bool silent = permission == PERMIT_ALL || permission == PERMIT_PRINCIPAL ||
                       permission == PERMIT_ADDRESSES || permission == PERMIT_MANAGE_OR_SELF ||
-                      permission_of_files(permission);
+                      permission_is_of_files(permission);
         assert_int_equal(permission_names[i] != NULL, !silent);
-        assert_int_equal(permission_of_directory(permission),
+        assert_int_equal(permission_is_of_directory(permission),
                          permission == PERMIT_DIRECTORY_READ ||
                              permission == PERMIT_DIRECTORY_WRITE);
-        assert_int_equal(permission_of_organization(permission), permission >= PERMIT_READ);
+        assert_int_equal(permission_is_of_organization(permission), permission >= PERMIT_READ);
     }
     for (int i = 0; i < PRINCIPAL_KIND_COUNT; i++) {
         assert_non_null(principal_kind_names[i]);
     }
     for (int i = ROLE_OWNER; i < ROLE_COUNT; i++) {
-        assert_int_equal(role_of_name(role_names[i]), i);
+        assert_int_equal(principal_role_by_name(principal_role_names[i]), i);
     }
-    assert_int_equal(role_of_name("owner"), ROLE_NONE);
-    assert_int_equal(role_of_name(NULL), ROLE_NONE);
+    assert_int_equal(principal_role_by_name("owner"), ROLE_NONE);
+    assert_int_equal(principal_role_by_name(NULL), ROLE_NONE);
 }
 
-static void ids_name_one_principal(void **state)
+static void principal_id_yields_its_account_id(void **state)
 {
     struct test *test = *state;
     static const char *const wrong[] = {"account:",
@@ -649,30 +659,30 @@ static void ids_name_one_principal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ACCOUNTS_TEST(the_administrator_logs_in),
-        ACCOUNTS_TEST(nobody_else_does),
-        ACCOUNTS_TEST(a_login_gives_two_tokens_of_one_session),
-        ACCOUNTS_TEST(a_bearer_is_who_the_token_names),
-        ACCOUNTS_TEST(no_field_is_nobody),
-        ACCOUNTS_TEST(what_is_no_bearer_is_refused),
-        ACCOUNTS_TEST(tokens_do_not_outlive_the_configuration),
-        ACCOUNTS_TEST(the_subject_of_a_refresh_token_uses_nothing_up),
-        ACCOUNTS_TEST(an_access_token_renews_its_session),
-        ACCOUNTS_TEST(a_session_of_a_changed_password_is_refused),
-        ACCOUNTS_TEST(a_new_local_password_ends_the_sessions),
-        ACCOUNTS_TEST(tokens_of_the_previous_key_are_accepted),
-        ACCOUNTS_TEST(no_access_token_outlives_its_session),
-        ACCOUNTS_TEST(an_account_is_looked_up),
-        ACCOUNTS_TEST(accounts_log_in_by_either_name),
-        ACCOUNTS_TEST(refusals_take_the_same_work_for_every_name),
-        ACCOUNTS_TEST(a_login_rehashes_the_password),
-        ACCOUNTS_TEST(a_rehash_loses_against_a_new_password),
-        ACCOUNTS_TEST(a_new_password_ends_all_sessions),
-        cmocka_unit_test(addresses_are_judged),
-        ACCOUNTS_TEST(people_of_the_directory_are_who_their_token_says),
-        cmocka_unit_test(permissions_are_those_of_the_table),
-        cmocka_unit_test(permissions_have_their_names),
-        ACCOUNTS_TEST(ids_name_one_principal),
+        ACCOUNTS_TEST(local_administrator_logs_in),
+        ACCOUNTS_TEST(wrong_local_credentials_are_rejected),
+        ACCOUNTS_TEST(login_returns_access_and_refresh_token_of_one_session),
+        ACCOUNTS_TEST(bearer_token_resolves_to_its_subject),
+        ACCOUNTS_TEST(missing_authorization_header_yields_no_principal),
+        ACCOUNTS_TEST(invalid_authorization_headers_are_rejected),
+        ACCOUNTS_TEST(tokens_are_rejected_after_administrator_or_key_changes),
+        ACCOUNTS_TEST(reading_subject_does_not_consume_refresh_token),
+        ACCOUNTS_TEST(access_token_renews_its_session_until_logout),
+        ACCOUNTS_TEST(session_opened_with_replaced_password_is_rejected),
+        ACCOUNTS_TEST(changed_local_password_ends_local_sessions),
+        ACCOUNTS_TEST(tokens_signed_with_previous_key_are_accepted),
+        ACCOUNTS_TEST(access_token_expires_no_later_than_its_session),
+        ACCOUNTS_TEST(bearer_token_resolves_account_role_and_organization),
+        ACCOUNTS_TEST(account_login_ignores_case_of_email),
+        ACCOUNTS_TEST(rejected_logins_take_equal_bcrypt_work_for_all_names),
+        ACCOUNTS_TEST(login_rehashes_password_if_bcrypt_cost_changed),
+        ACCOUNTS_TEST(rehash_does_not_overwrite_a_newer_password),
+        ACCOUNTS_TEST(changed_password_ends_all_sessions),
+        cmocka_unit_test(email_addresses_are_validated),
+        ACCOUNTS_TEST(directory_principal_is_restored_from_its_access_token),
+        cmocka_unit_test(roles_have_permissions_of_the_contract_table),
+        cmocka_unit_test(every_permission_role_and_principal_kind_has_a_name),
+        ACCOUNTS_TEST(principal_id_yields_its_account_id),
     };
     char folder[PATH_MAX];
     return enter_accounts(folder)

@@ -1,8 +1,8 @@
-/* Buffer: bytes that grow, in an arena and in malloc's memory, always with a NUL behind them. */
+/* Buffer: bytes that grow, in an arena or on the heap, always NUL-terminated. */
 #include "unit.h"
 
-/* Fills a buffer in every way there is, and compares with what must have come out. */
-static void fill(struct buffer *buffer)
+/* Appends with every function and compares the result. */
+static void fill_and_compare(struct buffer *buffer)
 {
     enum { ROUNDS = 500 };
     for (int i = 0; i < ROUNDS; i++) {
@@ -22,28 +22,28 @@ static void fill(struct buffer *buffer)
     }
 }
 
-static void grows_in_memory_of_malloc(void **state)
+static void buffer_grows_on_the_heap(void **state)
 {
     (void)state;
     struct buffer buffer = {0};
-    fill(&buffer);
+    fill_and_compare(&buffer);
     buffer_free(&buffer);
     assert_null(buffer.bytes);
     assert_int_equal(buffer.length + buffer.size, 0);
-    buffer_free(&buffer); /* twice is fine */
+    buffer_free(&buffer); /* freeing twice is allowed */
 }
 
-static void grows_in_an_arena(void **state)
+static void buffer_grows_in_an_arena(void **state)
 {
     struct buffer buffer = {.arena = *state};
-    fill(&buffer);
+    fill_and_compare(&buffer);
     buffer_free(&buffer);
     assert_ptr_equal(buffer.arena, *state);
     assert_null(buffer.bytes);
-    fill(&buffer);
+    fill_and_compare(&buffer);
 }
 
-static void nothing_added_is_still_a_string(void **state)
+static void adding_nothing_to_a_buffer_yields_an_empty_string(void **state)
 {
     struct buffer buffer = {.arena = *state};
     buffer_add(&buffer, NULL, 0);
@@ -54,10 +54,10 @@ static void nothing_added_is_still_a_string(void **state)
     assert_string_equal(buffer.bytes, "");
 }
 
-static void clear_keeps_the_memory(void **state)
+static void buffer_clear_keeps_allocated_memory(void **state)
 {
     struct buffer buffer = {.arena = *state};
-    buffer_clear(&buffer); /* also of one that has none yet */
+    buffer_clear(&buffer); /* also allowed on an empty buffer */
     buffer_add_string(&buffer, "text");
     const char *bytes = buffer.bytes;
     size_t size = buffer.size;
@@ -68,8 +68,8 @@ static void clear_keeps_the_memory(void **state)
     assert_int_equal(buffer.size, size);
 }
 
-/* Lengths at and around the sizes that a buffer grows to: the NUL must always fit. */
-static void every_length_leaves_room_for_nul(void **state)
+/* Tests lengths at and around the sizes that a buffer grows to: the NUL must always fit. */
+static void buffer_is_nul_terminated_at_every_length(void **state)
 {
     char text[1100];
     memset(text, 'x', sizeof text);
@@ -84,7 +84,7 @@ static void every_length_leaves_room_for_nul(void **state)
     (void)state;
 }
 
-static void reserve_gives_room(void **state)
+static void buffer_reserve_provides_requested_space(void **state)
 {
     struct buffer buffer = {.arena = *state};
     buffer_add_string(&buffer, "ab");
@@ -98,7 +98,7 @@ static void reserve_gives_room(void **state)
     assert_string_equal(buffer.bytes + 10001, "cd");
 }
 
-static void formats_what_is_longer_than_the_buffer(void **state)
+static void format_grows_buffer_for_long_text(void **state)
 {
     struct buffer buffer = {.arena = *state};
     buffer_format(&buffer, "%d%5000s%d", 1, "x", 2);
@@ -109,10 +109,13 @@ static void formats_what_is_longer_than_the_buffer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(grows_in_memory_of_malloc),        ARENA_TEST(grows_in_an_arena),
-        ARENA_TEST(nothing_added_is_still_a_string),        ARENA_TEST(clear_keeps_the_memory),
-        cmocka_unit_test(every_length_leaves_room_for_nul), ARENA_TEST(reserve_gives_room),
-        ARENA_TEST(formats_what_is_longer_than_the_buffer),
+        cmocka_unit_test(buffer_grows_on_the_heap),
+        ARENA_TEST(buffer_grows_in_an_arena),
+        ARENA_TEST(adding_nothing_to_a_buffer_yields_an_empty_string),
+        ARENA_TEST(buffer_clear_keeps_allocated_memory),
+        cmocka_unit_test(buffer_is_nul_terminated_at_every_length),
+        ARENA_TEST(buffer_reserve_provides_requested_space),
+        ARENA_TEST(format_grows_buffer_for_long_text),
     };
     return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Clock: the text of times, written and read, and the order of instants. */
+/* Clock: formatting and parsing of times, and comparison of instants. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -18,13 +18,13 @@ static const struct {
     {-1, "1969-12-31T23:59:59.999Z"},
     {-1000, "1969-12-31T23:59:59.000Z"},
     {-1001, "1969-12-31T23:59:58.999Z"},
-    {-11644473600000, "1601-01-01T00:00:00.000Z"}, /* where the times of Windows begin */
+    {-11644473600000, "1601-01-01T00:00:00.000Z"}, /* epoch of Windows times */
     {253402300799999, "9999-12-31T23:59:59.999Z"},
     {-30641760000000, "0999-01-01T00:00:00.000Z"}, /* RFC 3339: a year has four digits */
     {-62135596800000, "0001-01-01T00:00:00.000Z"},
 };
 
-static void times_are_written_as_rfc_3339(void **state)
+static void times_are_formatted_as_rfc_3339(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(times); i++) {
@@ -34,8 +34,8 @@ static void times_are_written_as_rfc_3339(void **state)
     }
 }
 
-/* No instant that 64 bits can name writes outside of the text or overflows on the way. */
-static void every_instant_fits(void **state)
+/* No 64-bit instant writes beyond the buffer or overflows in between. */
+static void every_instant_fits_into_the_text_buffer(void **state)
 {
     (void)state;
     static const int64_t instants[] = {INT64_MAX, INT64_MAX - 1, INT64_MIN + 1000, INT64_MIN + 1,
@@ -48,7 +48,7 @@ static void every_instant_fits(void **state)
     }
 }
 
-static void the_time_zone_does_not_matter(void **state)
+static void formatting_ignores_the_time_zone(void **state)
 {
     (void)state;
     char text[CLOCK_TEXT_SIZE];
@@ -59,7 +59,7 @@ static void the_time_zone_does_not_matter(void **state)
     tzset();
 }
 
-static void the_wall_clock_is_the_systems(void **state)
+static void wall_clock_matches_the_system_clock(void **state)
 {
     (void)state;
     int64_t before = (int64_t)time(NULL) * 1000;
@@ -68,7 +68,7 @@ static void the_wall_clock_is_the_systems(void **state)
     assert_true(before <= now + 1000 && now <= after);
 }
 
-static void the_steady_clock_goes_forward(void **state)
+static void steady_clock_never_goes_back(void **state)
 {
     (void)state;
     int64_t first = clock_steady_us(), last = first;
@@ -81,13 +81,14 @@ static void the_steady_clock_goes_forward(void **state)
     assert_true(clock_steady_us() - first >= 2000);
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 enum { DAY_MS = 24 * 60 * 60 * 1000 };
 
-/* What a parser makes of a copy that ends where its memory does: what is read behind the end shows. */
-static bool parse(bool (*parser)(const char *, struct clock_span *), const char *text,
-                  struct clock_span *span_r)
+/* Parses a copy of the text in memory of exactly its size, so that the sanitizer detects reads
+ * beyond its end. */
+static bool parse_copy(bool (*parser)(const char *, struct clock_span *), const char *text,
+                       struct clock_span *span_r)
 {
     char *copy = strdup(text);
     assert_non_null(copy);
@@ -97,35 +98,35 @@ static bool parse(bool (*parser)(const char *, struct clock_span *), const char 
     return parsed;
 }
 
-static void assert_neither(const char *text)
+static void assert_not_date_or_time(const char *text)
 {
     struct clock_span span;
-    if (parse(clock_parse_date, text, &span) || parse(clock_parse_time, text, &span)) {
-        FAIL("taken: %s", text);
+    if (parse_copy(clock_parse_date, text, &span) || parse_copy(clock_parse_time, text, &span)) {
+        FAIL("accepted: %s", text);
     }
 }
 
 static void assert_date(const char *text, int64_t from_ms)
 {
     struct clock_span span;
-    if (!parse(clock_parse_date, text, &span) || span.from_ms != from_ms ||
+    if (!parse_copy(clock_parse_date, text, &span) || span.from_ms != from_ms ||
         span.until_ms != from_ms + DAY_MS) {
         FAIL("not the day from %lld: %s", (long long)from_ms, text);
     }
-    assert_false(parse(clock_parse_time, text, &span));
+    assert_false(parse_copy(clock_parse_time, text, &span));
 }
 
 static void assert_time(const char *text, int64_t wall_ms)
 {
     struct clock_span span;
-    if (!parse(clock_parse_time, text, &span) || span.from_ms != wall_ms ||
+    if (!parse_copy(clock_parse_time, text, &span) || span.from_ms != wall_ms ||
         span.until_ms != wall_ms + 1) {
         FAIL("not %lld: %s", (long long)wall_ms, text);
     }
-    assert_false(parse(clock_parse_date, text, &span));
+    assert_false(parse_copy(clock_parse_date, text, &span));
 }
 
-static void what_is_written_is_read_back(void **state)
+static void formatted_times_parse_to_the_same_instant(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(times); i++) {
@@ -133,7 +134,7 @@ static void what_is_written_is_read_back(void **state)
     }
 }
 
-static void dates_are_days_in_utc(void **state)
+static void dates_are_parsed_as_days_in_utc(void **state)
 {
     (void)state;
     setenv("TZ", "Asia/Vladivostok", 1);
@@ -147,7 +148,7 @@ static void dates_are_days_in_utc(void **state)
     tzset();
 }
 
-static void leap_days_are_those_of_leap_years(void **state)
+static void leap_days_are_valid_in_leap_years_only(void **state)
 {
     (void)state;
     assert_date("2000-02-29", 951782400000);
@@ -155,11 +156,11 @@ static void leap_days_are_those_of_leap_years(void **state)
     assert_time("2024-02-29T00:00:00Z", 1709164800000);
     static const char *const none[] = {"1900-02-29", "2023-02-29", "2100-02-29", "2024-02-30"};
     for (size_t i = 0; i < COUNT_OF(none); i++) {
-        assert_neither(none[i]);
+        assert_not_date_or_time(none[i]);
     }
 }
 
-static void what_is_no_day_or_hour_is_refused(void **state)
+static void out_of_range_dates_and_times_are_rejected(void **state)
 {
     (void)state;
     static const char *const texts[] = {
@@ -171,11 +172,11 @@ static void what_is_no_day_or_hour_is_refused(void **state)
         "2026-11-20T23:59:61Z", "2026-11-20T99:00:00Z", "10000-01-01T00:00:00Z",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_neither(texts[i]);
+        assert_not_date_or_time(texts[i]);
     }
 }
 
-static void garbage_is_refused(void **state)
+static void malformed_dates_and_times_are_rejected(void **state)
 {
     (void)state;
     static const char *const texts[] = {
@@ -233,11 +234,11 @@ static void garbage_is_refused(void **state)
         "2026-11-20\xFF",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_neither(texts[i]);
+        assert_not_date_or_time(texts[i]);
     }
 }
 
-static void offsets_are_taken_off(void **state)
+static void utc_offsets_are_subtracted(void **state)
 {
     (void)state;
     const int64_t noon = 1795176000000, minute = 60000;
@@ -253,18 +254,19 @@ static void offsets_are_taken_off(void **state)
     assert_time("2026-11-21T01:00:00+13:00", noon);
 }
 
-/* What UTC has no four digits for could be written, and not be read again. */
-static void offsets_do_not_lead_out_of_the_years(void **state)
+/* Such instants fall outside the years 1 to 9999 in UTC, so their text could not be parsed
+ * again. */
+static void offsets_beyond_years_1_to_9999_are_rejected(void **state)
 {
     (void)state;
     assert_time("0001-01-01T01:00:00+01:00", -62135596800000);
     assert_time("9999-12-31T22:59:59.999-01:00", 253402300799999);
-    assert_neither("0001-01-01T00:59:59.999+01:00");
-    assert_neither("9999-12-31T23:00:00-01:00");
-    assert_neither("9999-12-31T23:59:59-23:59");
+    assert_not_date_or_time("0001-01-01T00:59:59.999+01:00");
+    assert_not_date_or_time("9999-12-31T23:00:00-01:00");
+    assert_not_date_or_time("9999-12-31T23:59:59-23:59");
 }
 
-static void fractions_are_cut_after_milliseconds(void **state)
+static void fractions_are_truncated_to_milliseconds(void **state)
 {
     (void)state;
     const int64_t second = 1795176000000;
@@ -281,8 +283,8 @@ static void fractions_are_cut_after_milliseconds(void **state)
     }
 }
 
-/* It is the last second of its minute: nothing else has no place to go on. */
-static void leap_seconds_are_the_last_ones(void **state)
+/* A leap second counts as the last second of its minute, because Unix time has no value for it. */
+static void leap_seconds_map_to_the_preceding_second(void **state)
 {
     (void)state;
     const int64_t last = 1483228799000;
@@ -291,7 +293,7 @@ static void leap_seconds_are_the_last_ones(void **state)
     assert_time("2016-12-31T15:59:60-08:00", last);
 }
 
-static void no_beginning_of_one_is_one(void **state)
+static void truncated_times_are_rejected(void **state)
 {
     (void)state;
     static const char *const whole[] = {"2026-11-20T12:34:56.789+03:00", "2026-11-20T12:34:56Z"};
@@ -302,14 +304,14 @@ static void no_beginning_of_one_is_one(void **state)
             if (length == strlen("2026-11-20")) {
                 assert_date(text, 1795132800000);
             } else {
-                assert_neither(text);
+                assert_not_date_or_time(text);
             }
         }
     }
 }
 
-/* Each byte, in turn, by what does not belong there. */
-static void no_other_byte_passes(void **state)
+/* Replaces each byte in turn by characters that are invalid there. */
+static void replacing_any_byte_makes_the_time_invalid(void **state)
 {
     (void)state;
     static const char whole[] = "2026-11-20T12:34:56.789+03:00", wrong[] = "x:-+.TZ 0\x80\xFF";
@@ -321,50 +323,53 @@ static void no_other_byte_passes(void **state)
             text[at] = *c;
             bool same_kind = whole[at] == *c || (*c == '0' && whole[at] >= '0' && whole[at] <= '9');
             if (!same_kind && !(whole[at] == '+' && *c == '-')) {
-                assert_neither(text);
+                assert_not_date_or_time(text);
             } else {
-                (void)parse(clock_parse_time, text, &span);
+                (void)parse_copy(clock_parse_time, text, &span);
             }
         }
     }
 }
 
-static void a_step_back_is_noticed_once(void **state)
+static void clock_step_back_is_reported_once(void **state)
 {
     (void)state;
     const int64_t second = 1000, hour = 3600 * second;
     struct clock_watch watch = {0};
     int64_t wall = 1700000000000, steady = 5000000;
-    assert_true(clock_stepped_back(&watch, wall, steady)); /* first call: unknown */
+    /* first call: unknown, so treated as a step */
+    assert_true(clock_stepped_back(&watch, wall, steady));
     assert_false(clock_stepped_back(&watch, wall + hour, steady + hour * 1000));
     wall += hour;
     steady += hour * 1000;
-    assert_false(clock_stepped_back(&watch, wall + 2 * hour, steady)); /* a step forward */
+    /* A step forward is not reported. */
+    assert_false(clock_stepped_back(&watch, wall + 2 * hour, steady));
     assert_true(clock_stepped_back(&watch, wall, steady));
     assert_false(clock_stepped_back(&watch, wall, steady));
-    assert_false(clock_stepped_back(&watch, wall - second, steady)); /* a usual adjustment */
+    /* A small adjustment is not reported. */
+    assert_false(clock_stepped_back(&watch, wall - second, steady));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(times_are_written_as_rfc_3339),
-        cmocka_unit_test(every_instant_fits),
-        cmocka_unit_test(the_time_zone_does_not_matter),
-        cmocka_unit_test(the_wall_clock_is_the_systems),
-        cmocka_unit_test(the_steady_clock_goes_forward),
-        cmocka_unit_test(a_step_back_is_noticed_once),
-        cmocka_unit_test(what_is_written_is_read_back),
-        cmocka_unit_test(dates_are_days_in_utc),
-        cmocka_unit_test(leap_days_are_those_of_leap_years),
-        cmocka_unit_test(what_is_no_day_or_hour_is_refused),
-        cmocka_unit_test(garbage_is_refused),
-        cmocka_unit_test(offsets_are_taken_off),
-        cmocka_unit_test(offsets_do_not_lead_out_of_the_years),
-        cmocka_unit_test(fractions_are_cut_after_milliseconds),
-        cmocka_unit_test(leap_seconds_are_the_last_ones),
-        cmocka_unit_test(no_beginning_of_one_is_one),
-        cmocka_unit_test(no_other_byte_passes),
+        cmocka_unit_test(times_are_formatted_as_rfc_3339),
+        cmocka_unit_test(every_instant_fits_into_the_text_buffer),
+        cmocka_unit_test(formatting_ignores_the_time_zone),
+        cmocka_unit_test(wall_clock_matches_the_system_clock),
+        cmocka_unit_test(steady_clock_never_goes_back),
+        cmocka_unit_test(clock_step_back_is_reported_once),
+        cmocka_unit_test(formatted_times_parse_to_the_same_instant),
+        cmocka_unit_test(dates_are_parsed_as_days_in_utc),
+        cmocka_unit_test(leap_days_are_valid_in_leap_years_only),
+        cmocka_unit_test(out_of_range_dates_and_times_are_rejected),
+        cmocka_unit_test(malformed_dates_and_times_are_rejected),
+        cmocka_unit_test(utc_offsets_are_subtracted),
+        cmocka_unit_test(offsets_beyond_years_1_to_9999_are_rejected),
+        cmocka_unit_test(fractions_are_truncated_to_milliseconds),
+        cmocka_unit_test(leap_seconds_map_to_the_preceding_second),
+        cmocka_unit_test(truncated_times_are_rejected),
+        cmocka_unit_test(replacing_any_byte_makes_the_time_invalid),
     };
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* The command line: how commands are parsed, and the help that is made from their tables. */
+/* Command line: parsing of commands, and the help generated from their tables. */
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/usage.h"
@@ -7,15 +7,16 @@
 
 enum { WORDS_MAX = 8, LINE_MAX_COLUMNS = 100 };
 
-static const struct command *const all[] = {
+static const struct command *const all_commands[] = {
     &admin_command,   &config_command,   &files_command,   &help_command,
     &migrate_command, &openapi_command,  &purge_command,   &recount_command,
     &serve_command,   &sessions_command, &version_command, NULL,
 };
 
-/* Parses `line`, words separated by spaces, as a call of `command`. Returns what was printed. */
-static const char *parse(struct arena *arena, const struct command *command, const char *line,
-                         struct command_call *call_r, bool *valid_r)
+/* Parses `line`, words separated by spaces, as a call of `command`. Returns the text printed to
+ * standard error. */
+static const char *parse_line(struct arena *arena, const struct command *command, const char *line,
+                              struct command_call *call_r, bool *valid_r)
 {
     char **words = arena_array(arena, WORDS_MAX + 1, sizeof *words), *rest = NULL, *printed = NULL;
     size_t length = 0;
@@ -36,12 +37,12 @@ static const char *parse(struct arena *arena, const struct command *command, con
     return text;
 }
 
-static struct command_call accept(struct arena *arena, const struct command *command,
-                                  const char *line)
+static struct command_call parse_valid(struct arena *arena, const struct command *command,
+                                       const char *line)
 {
     struct command_call call;
     bool valid;
-    const char *printed = parse(arena, command, line, &call, &valid);
+    const char *printed = parse_line(arena, command, line, &call, &valid);
     assert_string_equal(printed, "");
     assert_true(valid);
     return call;
@@ -52,7 +53,7 @@ static void assert_rejected(struct arena *arena, const struct command *command, 
 {
     struct command_call call;
     bool valid;
-    const char *printed = parse(arena, command, line, &call, &valid);
+    const char *printed = parse_line(arena, command, line, &call, &valid);
     const char *usage = arena_format(arena, "%susage: kontora %s", reason, command->name);
     assert_false(valid);
     assert_memory_equal(printed, usage, strlen(usage));
@@ -66,7 +67,7 @@ static void options_may_surround_arguments(void **state)
         "admin --env-file e --organization Firm --name=Anna create a@example.com",
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
-        struct command_call call = accept(*state, &admin_command, lines[i]);
+        struct command_call call = parse_valid(*state, &admin_command, lines[i]);
         assert_string_equal(call.action->name, "create");
         assert_int_equal(call.argument_count, 1);
         assert_string_equal(call.arguments[0], "a@example.com");
@@ -76,32 +77,32 @@ static void options_may_surround_arguments(void **state)
     }
 }
 
-static void options_that_are_not_given_are_null(void **state)
+static void missing_options_are_null(void **state)
 {
-    struct command_call call = accept(*state, &recount_command, "recount");
+    struct command_call call = parse_valid(*state, &recount_command, "recount");
     assert_null(command_option(&call, "repair"));
     assert_null(call.env_file);
-    call = accept(*state, &recount_command, "recount --repair");
+    call = parse_valid(*state, &recount_command, "recount --repair");
     assert_string_equal(command_option(&call, "repair"), "");
 }
 
 static void optional_arguments_may_be_omitted(void **state)
 {
-    struct command_call call = accept(*state, &migrate_command, "migrate up");
+    struct command_call call = parse_valid(*state, &migrate_command, "migrate up");
     assert_int_equal(call.argument_count, 0);
-    call = accept(*state, &migrate_command, "migrate up 7");
+    call = parse_valid(*state, &migrate_command, "migrate up 7");
     assert_int_equal(call.argument_count, 1);
     assert_string_equal(call.arguments[0], "7");
 }
 
 static void arguments_after_two_dashes_are_not_options(void **state)
 {
-    struct command_call call = accept(*state, &sessions_command, "sessions end -- --all");
+    struct command_call call = parse_valid(*state, &sessions_command, "sessions end -- --all");
     assert_string_equal(call.arguments[0], "--all");
     assert_null(command_option(&call, "all"));
 }
 
-static void unexpected_options_are_named(void **state)
+static void error_names_the_unexpected_option(void **state)
 {
     static const struct {
         const struct command *command;
@@ -140,14 +141,14 @@ static void invalid_arguments_are_rejected(void **state)
 }
 
 /* Each line holds a heading, at least one space, and a text that begins in the same column. */
-static void help_is_aligned(void **state)
+static void help_texts_are_aligned_in_one_column(void **state)
 {
     enum { HELP_COLUMN = 25 };
     char *printed = NULL, *rest = NULL;
     size_t length = 0;
     (void)state;
     FILE *out = open_memstream(&printed, &length);
-    usage_print(out, all);
+    usage_print(out, all_commands);
     fclose(out);
     for (char *line = strtok_r(printed, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         assert_true(strlen(line) <= LINE_MAX_COLUMNS);
@@ -163,12 +164,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(options_may_surround_arguments),
-        ARENA_TEST(options_that_are_not_given_are_null),
+        ARENA_TEST(missing_options_are_null),
         ARENA_TEST(optional_arguments_may_be_omitted),
         ARENA_TEST(arguments_after_two_dashes_are_not_options),
-        ARENA_TEST(unexpected_options_are_named),
+        ARENA_TEST(error_names_the_unexpected_option),
         ARENA_TEST(invalid_arguments_are_rejected),
-        ARENA_TEST(help_is_aligned),
+        ARENA_TEST(help_texts_are_aligned_in_one_column),
     };
     return cmocka_run_group_tests_name("command_line", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Configuration: the environment file, every type's bad values, the rules between settings, what is
- * printed, and that no secret is. */
+/* Configuration: the environment file, invalid values of every type, rules between settings, and
+ * the printed configuration, which contains no secrets. */
 #include "unit.h"
 
 #include "base/config.h"
@@ -10,7 +10,7 @@
 #define LONG_SECRET "b7e151628aed2a6abf7158809cf4f3c7"
 #define OTHER_SECRET "243f6a8885a308d313198a2e03707344"
 
-/* What a production needs, so that a test changes one thing of it. */
+/* A valid production configuration; each test changes one setting of it. */
 #define PRODUCTION                                                                                 \
     "ENVIRONMENT=production\nJWT_SECRET_KEY=" LONG_SECRET "\nSECRET_KEY=" OTHER_SECRET             \
     "\nLOCAL_AUTH_PASSWORD=another-one-1\nPUBLIC_URL=https://kontora.example.com\n"
@@ -25,7 +25,7 @@ struct loaded {
     bool valid;
 };
 
-static void release(void *loaded)
+static void free_loaded(void *loaded)
 {
     config_free(&((struct loaded *)loaded)->config);
 }
@@ -37,7 +37,7 @@ static struct loaded *load_path(struct arena *arena, const char *path)
     buffer_add(&loaded->faults, "", 0);
     buffer_add(&loaded->warnings, "", 0);
     loaded->valid = config_load(&loaded->config, path, &loaded->faults, &loaded->warnings);
-    arena_defer(arena, release, loaded);
+    arena_defer(arena, free_loaded, loaded);
     assert_int_equal(loaded->valid, loaded->faults.length == 0);
     return loaded;
 }
@@ -48,14 +48,14 @@ static struct loaded *load_bytes(struct arena *arena, const char *bytes, size_t 
     return load_path(arena, "settings");
 }
 
-static struct loaded *load(struct arena *arena, const char *text)
+static struct loaded *load_text(struct arena *arena, const char *text)
 {
     return load_bytes(arena, text, strlen(text));
 }
 
 static struct loaded *must_load(struct arena *arena, const char *text)
 {
-    struct loaded *loaded = load(arena, text);
+    struct loaded *loaded = load_text(arena, text);
     assert_string_equal(loaded->faults.bytes, "");
     assert_string_equal(loaded->warnings.bytes, "");
     return loaded;
@@ -70,8 +70,8 @@ static size_t count_lines(const struct buffer *lines)
     return count;
 }
 
-/* Whether one of the lines is about the setting. */
-static bool names(const struct buffer *lines, const char *name)
+/* True if one of the lines is about the setting. */
+static bool has_line_about(const struct buffer *lines, const char *name)
 {
     size_t length = strlen(name);
     for (const char *line = lines->bytes; *line; line += strcspn(line, "\n") + 1) {
@@ -82,18 +82,18 @@ static bool names(const struct buffer *lines, const char *name)
     return false;
 }
 
-/* One fault, and it names the setting. */
-static void assert_refused(struct arena *arena, const char *text, const char *name)
+/* Asserts that exactly one fault is reported and names the setting. */
+static void assert_rejected(struct arena *arena, const char *text, const char *name)
 {
-    struct loaded *loaded = load(arena, text);
-    if (!names(&loaded->faults, name) || count_lines(&loaded->faults) != 1) {
+    struct loaded *loaded = load_text(arena, text);
+    if (!has_line_about(&loaded->faults, name) || count_lines(&loaded->faults) != 1) {
         FAIL("%s gives: %s", text, loaded->faults.bytes);
     }
 }
 
-/* --- defaults and sources -------------------------------------------------------------------- */
+/* --- defaults and sources --------------------------------------------------------------------- */
 
-static void nothing_set_is_enough_for_development(void **state)
+static void defaults_suffice_for_development(void **state)
 {
     const struct config *config = &must_load(*state, "")->config;
     assert_string_equal(config->app_name, "kontora");
@@ -119,10 +119,10 @@ static void nothing_set_is_enough_for_development(void **state)
     }
 }
 
-static void the_environment_wins(void **state)
+static void environment_variables_override_the_env_file(void **state)
 {
     setenv("APP_NAME", "from-environment", 1);
-    setenv("LOG_PATH", "", 1); /* set to nothing is set */
+    setenv("LOG_PATH", "", 1); /* an empty value counts as set */
     const struct config *config = &must_load(*state, "APP_NAME=file\nLOG_PATH=a.log\n")->config;
     unsetenv("APP_NAME");
     unsetenv("LOG_PATH");
@@ -130,9 +130,10 @@ static void the_environment_wins(void **state)
     assert_string_equal(config->log_path, "");
 }
 
-static void the_file_of_the_working_directory_is_read(void **state)
+static void env_file_of_working_directory_is_read_if_present(void **state)
 {
-    struct loaded *loaded = load_path(*state, NULL); /* there is none, and none is needed */
+    /* the file does not exist and is not required */
+    struct loaded *loaded = load_path(*state, NULL);
     assert_true(loaded->valid);
     write_file(".env", BYTES("APP_NAME=from-dotenv\n"));
     loaded = load_path(*state, NULL);
@@ -141,17 +142,17 @@ static void the_file_of_the_working_directory_is_read(void **state)
     assert_string_equal(loaded->config.app_name, "from-dotenv");
 }
 
-static void a_file_that_cannot_be_read_is_a_fault(void **state)
+static void unreadable_env_file_is_reported(void **state)
 {
     struct loaded *loaded = load_path(*state, "no-such-file");
-    assert_true(names(&loaded->faults, "no-such-file"));
+    assert_true(has_line_about(&loaded->faults, "no-such-file"));
     loaded = load_path(*state, "/");
-    assert_true(names(&loaded->faults, "/"));
+    assert_true(has_line_about(&loaded->faults, "/"));
 }
 
-/* --- lines of the file ----------------------------------------------------------------------- */
+/* --- lines of the file ------------------------------------------------------------------------ */
 
-static void values_are_read_as_shells_do(void **state)
+static void setting_values_are_unquoted_as_in_a_shell(void **state)
 {
     static const struct {
         const char *text, *app_name;
@@ -172,19 +173,19 @@ static void values_are_read_as_shells_do(void **state)
         {"APP_NAME=value    # comment\n", "value"},
         {"APP_NAME=value\t# comment\n", "value"},
         {"APP_NAME=a#b\n", "a#b"},
-        {"APP_NAME=#a\n", "#a"}, /* passwords begin with anything */
+        {"APP_NAME=#a\n", "#a"}, /* passwords may begin with any character */
         {"APP_NAME=a=b=c\n", "a=b=c"},
         {"# APP_NAME=comment\n\n   \n\t# more\nAPP_NAME=below\n", "below"},
         {"APP_NAME=first\nAPP_NAME=last\n", "last"},
         {"APP_NAME=Контора", "Контора"},
-        {"APP_NAME=$HOME\n", "$HOME"}, /* nothing is expanded */
+        {"APP_NAME=$HOME\n", "$HOME"}, /* "$" is not expanded */
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_string_equal(must_load(*state, rows[i].text)->config.app_name, rows[i].app_name);
     }
 }
 
-static void values_may_be_empty(void **state)
+static void setting_values_may_be_empty(void **state)
 {
     static const char *const lines[] = {"LOG_PATH=",          "LOG_PATH=\n",
                                         "LOG_PATH=\"\"\n",    "LOG_PATH='' # none\n",
@@ -194,41 +195,41 @@ static void values_may_be_empty(void **state)
     }
 }
 
-static void lines_that_are_none_are_faults(void **state)
+static void malformed_lines_are_rejected_with_line_number(void **state)
 {
     static const char *const lines[] = {
         "APP_NAME\n",    "APP_NAME=\"open\n", "APP_NAME='open\n", "APP_NAME=\"a\" b\n",
         "APP_NAME=\"\n", "export\n",          "some words\n",
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
-        struct loaded *loaded = load(*state, arena_format(*state, "\n%s", lines[i]));
+        struct loaded *loaded = load_text(*state, arena_format(*state, "\n%s", lines[i]));
         assert_false(loaded->valid);
         assert_non_null(strstr(loaded->faults.bytes, "line 2 "));
     }
 }
 
-static void unknown_names_are_warned_of(void **state)
+static void unknown_settings_cause_warnings(void **state)
 {
-    struct loaded *loaded = load(*state, "APP_NMAE=x\nPATH=/bin\nAPP_NAME=known\n");
+    struct loaded *loaded = load_text(*state, "APP_NMAE=x\nPATH=/bin\nAPP_NAME=known\n");
     assert_true(loaded->valid);
     assert_int_equal(count_lines(&loaded->warnings), 2);
-    assert_true(names(&loaded->warnings, "APP_NMAE"));
-    assert_true(names(&loaded->warnings, "PATH"));
+    assert_true(has_line_about(&loaded->warnings, "APP_NMAE"));
+    assert_true(has_line_about(&loaded->warnings, "PATH"));
     assert_string_equal(loaded->config.app_name, "known");
 }
 
-static void bytes_of_any_kind_do_no_harm(void **state)
+static void binary_content_and_overlong_lines_are_handled(void **state)
 {
     load_bytes(*state, BYTES("APP_NAME=a\0b\n\0=\n=\n\xFF\xFE=\x80\n\"=\"\n'"));
     char *line = arena_alloc(*state, 200001);
     memset(line, 'x', 200000);
-    assert_false(load(*state, line)->valid);
-    assert_refused(*state, arena_format(*state, "LDAP_BASE_DN=%s", line), "LDAP_BASE_DN");
+    assert_false(load_text(*state, line)->valid);
+    assert_rejected(*state, arena_format(*state, "LDAP_BASE_DN=%s", line), "LDAP_BASE_DN");
 }
 
-/* --- types ----------------------------------------------------------------------------------- */
+/* --- types ------------------------------------------------------------------------------------ */
 
-static void bad_values_name_their_setting(void **state)
+static void invalid_values_are_rejected_naming_the_setting(void **state)
 {
     static const struct {
         const char *name, *value;
@@ -284,14 +285,14 @@ static void bad_values_name_their_setting(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *line = arena_format(*state, "%s=%s\n", rows[i].name, rows[i].value);
-        assert_refused(*state, line, rows[i].name);
-        setenv(rows[i].name, rows[i].value, 1); /* the same from the environment */
-        assert_refused(*state, "", rows[i].name);
+        assert_rejected(*state, line, rows[i].name);
+        setenv(rows[i].name, rows[i].value, 1); /* the same value from the environment */
+        assert_rejected(*state, "", rows[i].name);
         unsetenv(rows[i].name);
     }
 }
 
-static void every_fault_is_named_at_once(void **state)
+static void all_faults_of_the_settings_are_reported_together(void **state)
 {
     static const char *const bad[] = {"APP_NAME",     "DEBUG",     "LOG_LEVEL",
                                       "CORE_WORKERS", "HTTP_PORT", "JWT_ALGORITHM"};
@@ -300,14 +301,14 @@ static void every_fault_is_named_at_once(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         buffer_format(&text, "%s=\n", bad[i]);
     }
-    struct loaded *loaded = load(*state, text.bytes);
+    struct loaded *loaded = load_text(*state, text.bytes);
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        assert_true(names(&loaded->faults, bad[i]));
+        assert_true(has_line_about(&loaded->faults, bad[i]));
     }
     assert_int_equal(count_lines(&loaded->faults), COUNT_OF(bad) + 1);
 }
 
-static void good_values_are_taken(void **state)
+static void valid_setting_values_are_accepted(void **state)
 {
     static const struct {
         const char *text;
@@ -327,7 +328,7 @@ static void good_values_are_taken(void **state)
                      LOG_LEVEL_DEBUG);
 }
 
-static void lengths_are_counted_in_characters(void **state)
+static void setting_lengths_are_counted_in_characters(void **state)
 {
     static const char *const characters[] = {"x", "я"};
     for (size_t i = 0; i < COUNT_OF(characters); i++) {
@@ -338,28 +339,28 @@ static void lengths_are_counted_in_characters(void **state)
         }
         must_load(*state, line.bytes);
         buffer_add_string(&line, characters[i]);
-        assert_refused(*state, line.bytes, "APP_NAME");
+        assert_rejected(*state, line.bytes, "APP_NAME");
     }
 }
 
-/* --- rules between settings ------------------------------------------------------------------ */
+/* --- rules between settings ------------------------------------------------------------------- */
 
-static void production_refuses_defaults(void **state)
+static void production_rejects_default_secrets(void **state)
 {
     must_load(*state, PRODUCTION);
-    struct loaded *loaded = load(*state, "ENVIRONMENT=production\n");
-    assert_true(names(&loaded->faults, "JWT_SECRET_KEY"));
-    assert_true(names(&loaded->faults, "SECRET_KEY"));
-    assert_true(names(&loaded->faults, "LOCAL_AUTH_PASSWORD"));
-    assert_true(names(&loaded->faults, "PUBLIC_URL"));
+    struct loaded *loaded = load_text(*state, "ENVIRONMENT=production\n");
+    assert_true(has_line_about(&loaded->faults, "JWT_SECRET_KEY"));
+    assert_true(has_line_about(&loaded->faults, "SECRET_KEY"));
+    assert_true(has_line_about(&loaded->faults, "LOCAL_AUTH_PASSWORD"));
+    assert_true(has_line_about(&loaded->faults, "PUBLIC_URL"));
     assert_int_equal(count_lines(&loaded->faults), 4);
-    /* An option given as its default is no better than one left out. */
-    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=admin123\n", "LOCAL_AUTH_PASSWORD");
-    assert_refused(*state, PRODUCTION "JWT_SECRET_KEY=your-secret-key-change-this-in-production\n",
-                   "JWT_SECRET_KEY");
+    /* A default value that is set explicitly is rejected as well. */
+    assert_rejected(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=admin123\n", "LOCAL_AUTH_PASSWORD");
+    assert_rejected(*state, PRODUCTION "JWT_SECRET_KEY=your-secret-key-change-this-in-production\n",
+                    "JWT_SECRET_KEY");
 }
 
-static void tokens_are_open_in_development_alone(void **state)
+static void token_access_is_open_by_default_in_development_only(void **state)
 {
     static const struct {
         const char *text;
@@ -374,36 +375,37 @@ static void tokens_are_open_in_development_alone(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct loaded *loaded = must_load(*state, rows[i].text);
-        assert_int_equal(config_tokens_open(&loaded->config), rows[i].open);
+        assert_int_equal(config_allows_anonymous_tokens(&loaded->config), rows[i].open);
     }
-    assert_refused(*state, "TOKENS_ACCESS=closed\n", "TOKENS_ACCESS");
-    assert_refused(*state, "DISK_RESERVE_MIB=-1\n", "DISK_RESERVE_MIB");
-    assert_refused(*state, "FILES_TOTAL_QUOTA_MIB=much\n", "FILES_TOTAL_QUOTA_MIB");
+    assert_rejected(*state, "TOKENS_ACCESS=closed\n", "TOKENS_ACCESS");
+    assert_rejected(*state, "DISK_RESERVE_MIB=-1\n", "DISK_RESERVE_MIB");
+    assert_rejected(*state, "FILES_TOTAL_QUOTA_MIB=much\n", "FILES_TOTAL_QUOTA_MIB");
 }
 
-static void production_refuses_weak_keys(void **state)
+static void production_rejects_weak_keys(void **state)
 {
     static const char *const weak[] = {
-        "b7e151628aed2a6abf7158809cf4f3c",           /* a character too short */
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",  /* one letter */
-        "abababababababababababababababababababab",  /* two */
-        "0123456789abcdef0123456789abcdef",          /* a block twice */
-        "0123456789abcdefghijklmnopqrstuvwxyz",      /* a run */
-        "change-me-change-me-change-me-change-it",   /* a word with a small change */
-        "kontora-production-aaaaaaaaaaaaaaaaaaaaaa", /* a word, filled up */
+        "b7e151628aed2a6abf7158809cf4f3c",           /* one character too short */
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",  /* one repeated letter */
+        "abababababababababababababababababababab",  /* two repeated letters */
+        "0123456789abcdef0123456789abcdef",          /* a repeated block */
+        "0123456789abcdefghijklmnopqrstuvwxyz",      /* a sequence */
+        "change-me-change-me-change-me-change-it",   /* a repeated word with a small change */
+        "kontora-production-aaaaaaaaaaaaaaaaaaaaaa", /* words padded with one letter */
     };
-    must_load(*state, "JWT_SECRET_KEY=short\n"); /* development does not mind */
+    must_load(*state, "JWT_SECRET_KEY=short\n"); /* development accepts short keys */
     for (size_t i = 0; i < COUNT_OF(weak); i++) {
-        assert_refused(*state, arena_format(*state, PRODUCTION "JWT_SECRET_KEY=%s\n", weak[i]),
-                       "JWT_SECRET_KEY");
-        assert_refused(*state, arena_format(*state, PRODUCTION "SECRET_KEY=%s\n", weak[i]),
-                       "SECRET_KEY");
+        assert_rejected(*state, arena_format(*state, PRODUCTION "JWT_SECRET_KEY=%s\n", weak[i]),
+                        "JWT_SECRET_KEY");
+        assert_rejected(*state, arena_format(*state, PRODUCTION "SECRET_KEY=%s\n", weak[i]),
+                        "SECRET_KEY");
     }
-    assert_refused(*state, PRODUCTION "SECRET_KEY=" LONG_SECRET "\n", "SECRET_KEY"); /* the other */
+    /* equal to JWT_SECRET_KEY */
+    assert_rejected(*state, PRODUCTION "SECRET_KEY=" LONG_SECRET "\n", "SECRET_KEY");
 }
 
-/* As `openssl rand -hex 32` and others print them. */
-static void random_keys_are_strong(void **state)
+/* Tests random keys in hexadecimal, as `openssl rand -hex 32` prints them. */
+static void random_keys_are_accepted_as_strong(void **state)
 {
     enum { KEYS = 2000, BYTES_MIN = 16, BYTES_MAX = 1024 };
     for (size_t i = 0; i < KEYS; i++) {
@@ -413,32 +415,34 @@ static void random_keys_are_strong(void **state)
         for (size_t j = 0; j < ids; j++) {
             buffer_add_string(&hex, random_id(id));
         }
-        if (key_weakness(hex.bytes)) {
-            FAIL("%s %s", hex.bytes, key_weakness(hex.bytes));
+        if (key_strength_find_weakness(hex.bytes)) {
+            FAIL("%s %s", hex.bytes, key_strength_find_weakness(hex.bytes));
         }
     }
-    assert_null(key_weakness("q5zP0tXbGvJm1rYk8wLcSdHnUeAfTiRo7V9hE2Bx")); /* base64 */
-    assert_null(key_weakness("correct horse battery staple 1837"));
+    assert_null(key_strength_find_weakness(
+        "q5zP0tXbGvJm1rYk8wLcSdHnUeAfTiRo7V9hE2Bx")); /* a key in base64 */
+    assert_null(key_strength_find_weakness("correct horse battery staple 1837"));
 }
 
-static void production_refuses_weak_administrators(void **state)
+static void production_rejects_weak_administrator_passwords(void **state)
 {
     must_load(*state, "LOCAL_AUTH_PASSWORD=a\n");
-    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=a\n", "LOCAL_AUTH_PASSWORD");
-    assert_refused(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=elevenchar1\n", "LOCAL_AUTH_PASSWORD");
+    assert_rejected(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=a\n", "LOCAL_AUTH_PASSWORD");
+    assert_rejected(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=elevenchar1\n", "LOCAL_AUTH_PASSWORD");
     must_load(*state, PRODUCTION "LOCAL_AUTH_PASSWORD=двенадцать-1\n");
-    must_load(*state, PRODUCTION "LOCAL_AUTH_PASSWORD='$2b$10$x'\n"); /* auth_check() looks at it */
+    /* checked later by auth_check() */
+    must_load(*state, PRODUCTION "LOCAL_AUTH_PASSWORD='$2b$10$x'\n");
 }
 
-static void production_needs_a_public_url(void **state)
+static void production_requires_an_https_public_url(void **state)
 {
     must_load(*state, "PUBLIC_URL=http://localhost:8000\n");
-    assert_refused(*state, PRODUCTION "PUBLIC_URL=\n", "PUBLIC_URL");
-    assert_refused(*state, PRODUCTION "PUBLIC_URL=http://kontora.example.com\n", "PUBLIC_URL");
-    assert_refused(*state, PRODUCTION "PUBLIC_URL='https://evil.com\"<script>'\n", "PUBLIC_URL");
+    assert_rejected(*state, PRODUCTION "PUBLIC_URL=\n", "PUBLIC_URL");
+    assert_rejected(*state, PRODUCTION "PUBLIC_URL=http://kontora.example.com\n", "PUBLIC_URL");
+    assert_rejected(*state, PRODUCTION "PUBLIC_URL='https://evil.com\"<script>'\n", "PUBLIC_URL");
 }
 
-static void registration_follows_the_environment(void **state)
+static void registration_default_depends_on_environment(void **state)
 {
     static const struct {
         const char *text;
@@ -458,42 +462,42 @@ static void registration_follows_the_environment(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct config *config = &must_load(*state, rows[i].text)->config;
         assert_int_equal(config_registration(config), rows[i].registration);
-        assert_int_equal(config_trusts_addresses(config), rows[i].trusts);
+        assert_int_equal(config_trusts_email_addresses(config), rows[i].trusts);
     }
-    assert_refused(*state, "REGISTRATION=anybody\n", "REGISTRATION");
-    assert_refused(*state, "REGISTRATION=\n", "REGISTRATION");
+    assert_rejected(*state, "REGISTRATION=anybody\n", "REGISTRATION");
+    assert_rejected(*state, "REGISTRATION=\n", "REGISTRATION");
 }
 
-static void production_needs_an_encrypted_directory(void **state)
+static void production_requires_an_encrypted_directory_connection(void **state)
 {
     must_load(*state, DIRECTORY);
-    assert_refused(*state, PRODUCTION DIRECTORY, "LDAP_USE_SSL");
+    assert_rejected(*state, PRODUCTION DIRECTORY, "LDAP_USE_SSL");
     must_load(*state, PRODUCTION DIRECTORY "LDAP_USE_SSL=true\n");
     must_load(*state, PRODUCTION DIRECTORY "LDAP_START_TLS=true\n");
 }
 
-static void a_directory_needs_all_of_its_settings(void **state)
+static void ldap_server_requires_the_other_directory_settings(void **state)
 {
-    struct loaded *loaded = load(*state, "LDAP_SERVER=dc.kontora.test\n");
-    assert_true(names(&loaded->faults, "LDAP_BASE_DN"));
-    assert_true(names(&loaded->faults, "LDAP_BIND_DN"));
-    assert_true(names(&loaded->faults, "LDAP_BIND_PASSWORD"));
-    assert_refused(*state, DIRECTORY "LDAP_BIND_PASSWORD=\n", "LDAP_BIND_PASSWORD");
-    assert_refused(*state, DIRECTORY "LDAP_TLS_CA_FILE=/no/such/file\n", "LDAP_TLS_CA_FILE");
+    struct loaded *loaded = load_text(*state, "LDAP_SERVER=dc.kontora.test\n");
+    assert_true(has_line_about(&loaded->faults, "LDAP_BASE_DN"));
+    assert_true(has_line_about(&loaded->faults, "LDAP_BIND_DN"));
+    assert_true(has_line_about(&loaded->faults, "LDAP_BIND_PASSWORD"));
+    assert_rejected(*state, DIRECTORY "LDAP_BIND_PASSWORD=\n", "LDAP_BIND_PASSWORD");
+    assert_rejected(*state, DIRECTORY "LDAP_TLS_CA_FILE=/no/such/file\n", "LDAP_TLS_CA_FILE");
     write_file("ca.pem", "", 0);
     must_load(*state, DIRECTORY "STATE_DIR=.\nLDAP_TLS_CA_FILE=ca.pem\n");
 }
 
-static void the_port_of_the_directory_follows_tls(void **state)
+static void ldap_port_default_depends_on_tls(void **state)
 {
     assert_int_equal(must_load(*state, DIRECTORY)->config.ldap_port, 389);
     assert_int_equal(must_load(*state, DIRECTORY "LDAP_USE_SSL=1\n")->config.ldap_port, 636);
     assert_int_equal(must_load(*state, DIRECTORY "LDAP_START_TLS=1\n")->config.ldap_port, 389);
     assert_int_equal(must_load(*state, DIRECTORY "LDAP_PORT=3269\n")->config.ldap_port, 3269);
-    assert_refused(*state, DIRECTORY "LDAP_USE_SSL=1\nLDAP_START_TLS=1\n", "LDAP_START_TLS");
+    assert_rejected(*state, DIRECTORY "LDAP_USE_SSL=1\nLDAP_START_TLS=1\n", "LDAP_START_TLS");
 }
 
-static void relative_paths_are_below_the_state_directory(void **state)
+static void relative_paths_are_resolved_below_the_state_directory(void **state)
 {
     const struct config *config =
         &must_load(*state, "STATE_DIR=/srv/kontora\nLOG_PATH=logs/a.log\nSOCKET_DIR=/run/k\n")
@@ -501,11 +505,11 @@ static void relative_paths_are_below_the_state_directory(void **state)
     assert_string_equal(config->log_path, "/srv/kontora/logs/a.log");
     assert_string_equal(config->socket_dir, "/run/k");
     assert_string_equal(config->audit_log_path, "/srv/kontora/logs/audit.jsonl");
-    assert_string_equal(config->ldap_tls_ca_file, ""); /* not set stays not set */
+    assert_string_equal(config->ldap_tls_ca_file, ""); /* an unset path stays unset */
 }
 
-/* sun_path has room for 107 bytes, and "directory" is the longest name of a pool. */
-static void socket_paths_must_fit(void **state)
+/* sun_path holds 107 bytes, and "directory" is the longest name of a pool. */
+static void overlong_socket_paths_are_rejected(void **state)
 {
     char folder[PATH_MAX];
     size_t longest = 107 - strlen("/directory.sock");
@@ -515,24 +519,24 @@ static void socket_paths_must_fit(void **state)
     must_load(*state, arena_format(*state, "SOCKET_DIR=%s\n", folder));
     folder[longest] = 'x';
     folder[longest + 1] = '\0';
-    assert_refused(*state, arena_format(*state, "SOCKET_DIR=%s\n", folder), "SOCKET_DIR");
+    assert_rejected(*state, arena_format(*state, "SOCKET_DIR=%s\n", folder), "SOCKET_DIR");
 }
 
-/* --- what is shown --------------------------------------------------------------------------- */
+/* --- printing --------------------------------------------------------------------------------- */
 
-static const char *print(struct arena *arena, const struct config *config)
+static const char *print_config(struct arena *arena, const struct config *config)
 {
     struct buffer out = {.arena = arena};
     config_print(config, &out);
     return out.bytes;
 }
 
-static void secrets_are_masked(void **state)
+static void printed_secrets_are_masked(void **state)
 {
-    const char *out =
-        print(*state, &must_load(*state, PRODUCTION DIRECTORY "LDAP_USE_SSL=1\n"
-                                                              "LOCAL_AUTH_PASSWORD=local-secret\n")
-                           ->config);
+    const char *out = print_config(*state, &must_load(*state, PRODUCTION DIRECTORY
+                                                      "LDAP_USE_SSL=1\n"
+                                                      "LOCAL_AUTH_PASSWORD=local-secret\n")
+                                                ->config);
     assert_null(strstr(out, LONG_SECRET));
     assert_null(strstr(out, "local-secret"));
     assert_null(strstr(out, "bind-secret"));
@@ -540,20 +544,21 @@ static void secrets_are_masked(void **state)
     assert_non_null(strstr(out, "\nSECRET_KEY=***\n"));
     assert_non_null(strstr(out, "\nLOCAL_AUTH_PASSWORD=***\n"));
     assert_non_null(strstr(out, "\nLDAP_BIND_PASSWORD=***\n"));
-    out = print(*state, &must_load(*state, "")->config);
-    assert_non_null(strstr(out, "\nLDAP_BIND_PASSWORD=\n")); /* whether it is set may show */
+    out = print_config(*state, &must_load(*state, "")->config);
+    /* Printing may reveal that a secret is unset. */
+    assert_non_null(strstr(out, "\nLDAP_BIND_PASSWORD=\n"));
 }
 
-/* A secret that is itself at fault, or stands on a line that is. */
-static void faults_show_no_secret(void **state)
+/* The secret itself is invalid, or stands on an invalid line. */
+static void fault_messages_contain_no_secrets(void **state)
 {
     char text[8192] = "JWT_SECRET_KEY=";
     size_t start = strlen(text);
     for (size_t i = start; i < 6000; i += strlen("secret-")) {
         snprintf(text + i, sizeof text - i, "secret-");
     }
-    struct loaded *loaded = load(*state, text);
-    assert_true(names(&loaded->faults, "JWT_SECRET_KEY"));
+    struct loaded *loaded = load_text(*state, text);
+    assert_true(has_line_about(&loaded->faults, "JWT_SECRET_KEY"));
     assert_null(strstr(loaded->faults.bytes, "secret-"));
     static const char *const lines[] = {
         "LDAP_BIND_PASSWORD=\"secret-\n",
@@ -563,27 +568,28 @@ static void faults_show_no_secret(void **state)
         "LDAP_BIND_PASWORD=secret-\n",
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
-        loaded = load(*state, lines[i]);
+        loaded = load_text(*state, lines[i]);
         assert_true(loaded->faults.length || loaded->warnings.length);
         assert_null(strstr(loaded->faults.bytes, "secret-"));
         assert_null(strstr(loaded->warnings.bytes, "secret-"));
     }
 }
 
-/* What is printed is an environment file that yields the same (but for the secrets). */
-static void what_is_printed_can_be_read(void **state)
+/* The printed configuration is an environment file that loads to the same settings, except for
+ * secrets. */
+static void printed_configuration_can_be_loaded_again(void **state)
 {
     const char *text = "APP_NAME=Контора 2\nDEFAULT_LANGUAGE=en\nLDAP_START_TLS=true\n"
                        "LOG_LEVEL=warning\nSTATE_DIR=/srv\nFILES_WORKERS=9\nRATE_LIMITS=off\n";
-    const char *first = print(*state, &must_load(*state, text)->config);
-    const char *second = print(*state, &must_load(*state, first)->config);
+    const char *first = print_config(*state, &must_load(*state, text)->config);
+    const char *second = print_config(*state, &must_load(*state, first)->config);
     assert_string_equal(first, second);
 }
 
-/* One line a setting, and nothing but lines of settings. */
-static void every_setting_is_printed(void **state)
+/* Prints one line per setting, and only lines of settings. */
+static void every_setting_is_printed_on_its_own_line(void **state)
 {
-    const char *out = print(*state, &must_load(*state, "")->config);
+    const char *out = print_config(*state, &must_load(*state, "")->config);
     static const char *const settings[] = {
         "APP_NAME",
         "ENVIRONMENT",
@@ -634,35 +640,35 @@ int main(void)
         return EXIT_FAILURE;
     }
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(nothing_set_is_enough_for_development),
-        ARENA_TEST(the_environment_wins),
-        ARENA_TEST(the_file_of_the_working_directory_is_read),
-        ARENA_TEST(a_file_that_cannot_be_read_is_a_fault),
-        ARENA_TEST(values_are_read_as_shells_do),
-        ARENA_TEST(values_may_be_empty),
-        ARENA_TEST(lines_that_are_none_are_faults),
-        ARENA_TEST(unknown_names_are_warned_of),
-        ARENA_TEST(bytes_of_any_kind_do_no_harm),
-        ARENA_TEST(bad_values_name_their_setting),
-        ARENA_TEST(every_fault_is_named_at_once),
-        ARENA_TEST(good_values_are_taken),
-        ARENA_TEST(lengths_are_counted_in_characters),
-        ARENA_TEST(production_refuses_defaults),
-        ARENA_TEST(production_refuses_weak_keys),
-        ARENA_TEST(random_keys_are_strong),
-        ARENA_TEST(production_refuses_weak_administrators),
-        ARENA_TEST(production_needs_a_public_url),
-        ARENA_TEST(registration_follows_the_environment),
-        ARENA_TEST(tokens_are_open_in_development_alone),
-        ARENA_TEST(production_needs_an_encrypted_directory),
-        ARENA_TEST(a_directory_needs_all_of_its_settings),
-        ARENA_TEST(the_port_of_the_directory_follows_tls),
-        ARENA_TEST(relative_paths_are_below_the_state_directory),
-        ARENA_TEST(socket_paths_must_fit),
-        ARENA_TEST(secrets_are_masked),
-        ARENA_TEST(faults_show_no_secret),
-        ARENA_TEST(what_is_printed_can_be_read),
-        ARENA_TEST(every_setting_is_printed),
+        ARENA_TEST(defaults_suffice_for_development),
+        ARENA_TEST(environment_variables_override_the_env_file),
+        ARENA_TEST(env_file_of_working_directory_is_read_if_present),
+        ARENA_TEST(unreadable_env_file_is_reported),
+        ARENA_TEST(setting_values_are_unquoted_as_in_a_shell),
+        ARENA_TEST(setting_values_may_be_empty),
+        ARENA_TEST(malformed_lines_are_rejected_with_line_number),
+        ARENA_TEST(unknown_settings_cause_warnings),
+        ARENA_TEST(binary_content_and_overlong_lines_are_handled),
+        ARENA_TEST(invalid_values_are_rejected_naming_the_setting),
+        ARENA_TEST(all_faults_of_the_settings_are_reported_together),
+        ARENA_TEST(valid_setting_values_are_accepted),
+        ARENA_TEST(setting_lengths_are_counted_in_characters),
+        ARENA_TEST(production_rejects_default_secrets),
+        ARENA_TEST(production_rejects_weak_keys),
+        ARENA_TEST(random_keys_are_accepted_as_strong),
+        ARENA_TEST(production_rejects_weak_administrator_passwords),
+        ARENA_TEST(production_requires_an_https_public_url),
+        ARENA_TEST(registration_default_depends_on_environment),
+        ARENA_TEST(token_access_is_open_by_default_in_development_only),
+        ARENA_TEST(production_requires_an_encrypted_directory_connection),
+        ARENA_TEST(ldap_server_requires_the_other_directory_settings),
+        ARENA_TEST(ldap_port_default_depends_on_tls),
+        ARENA_TEST(relative_paths_are_resolved_below_the_state_directory),
+        ARENA_TEST(overlong_socket_paths_are_rejected),
+        ARENA_TEST(printed_secrets_are_masked),
+        ARENA_TEST(fault_messages_contain_no_secrets),
+        ARENA_TEST(printed_configuration_can_be_loaded_again),
+        ARENA_TEST(every_setting_is_printed_on_its_own_line),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("config", tests, NULL, NULL));
 }

@@ -1,4 +1,5 @@
-/* Counters: the names of days, and what rows add. What becomes of them is asserted through the API. */
+/* Counters: names of daily counters, and collecting counter deltas. The API tests check their
+ * effect. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -13,7 +14,7 @@ static const char *day_of(struct arena *arena, const char *date)
     return counters_day_name(arena, "due.", span.from_ms);
 }
 
-static void every_moment_of_a_day_has_its_name(void **state)
+static void all_times_of_a_day_yield_one_counter_name(void **state)
 {
     assert_string_equal(counters_day_name(*state, "due.", 0), "due.10000000");
     assert_string_equal(counters_day_name(*state, "due.", DAY_MS - 1), "due.10000000");
@@ -22,7 +23,7 @@ static void every_moment_of_a_day_has_its_name(void **state)
     assert_string_equal(day_of(*state, "2026-11-20"), "due.10020777");
 }
 
-static void names_sort_as_days_do(void **state)
+static void counter_names_sort_by_day(void **state)
 {
     static const char *const dates[] = {"1970-01-01", "1970-01-02", "1999-12-31", "2000-01-01",
                                         "2026-11-20", "2243-10-16", "2243-10-17", "2243-10-18",
@@ -51,7 +52,7 @@ static void add_too_many(void *argument)
     }
 }
 
-static void more_than_a_row_has_is_a_slip(void **state)
+static void too_many_counter_deltas_abort_the_process(void **state)
 {
     (void)state;
     char name[] = "deals";
@@ -61,10 +62,10 @@ static void more_than_a_row_has_is_a_slip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(every_moment_of_a_day_has_its_name),
-        ARENA_TEST(names_sort_as_days_do),
+        ARENA_TEST(all_times_of_a_day_yield_one_counter_name),
+        ARENA_TEST(counter_names_sort_by_day),
         cmocka_unit_test(counter_deltas_keep_their_order),
-        cmocka_unit_test(more_than_a_row_has_is_a_slip),
+        cmocka_unit_test(too_many_counter_deltas_abort_the_process),
     };
     return cmocka_run_group_tests_name("counters", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Changes to an object of the directory, as the modifications that are sent. */
+/* Directory changes: the LDAP modifications that a set of changes produces. */
 #include "unit.h"
 
 #include "directory/changes.h"
@@ -27,8 +27,8 @@ static const struct directory_class unit = {
     .fields = fields,
 };
 
-/* The modifications as lines of "operation attribute=value,…". */
-static const char *lines_of(struct arena *arena, LDAPMod **mods)
+/* Formats the modifications as lines of "operation attribute=value,…". */
+static const char *format_mods(struct arena *arena, LDAPMod **mods)
 {
     static const char *const operations[] = {"add", "delete", "replace"};
     struct buffer lines = {.arena = arena};
@@ -47,13 +47,13 @@ static const char *lines_of(struct arena *arena, LDAPMod **mods)
     return lines.bytes;
 }
 
-/* What an entry had before: a mail address, and nothing else. */
+/* Returns the values of the entry before the change: a mail address and no other attribute. */
 static const struct value *old_values(void)
 {
     static struct value values[COUNT_OF(fields)];
-    value_set_string(fields_get(fields, values, "title"), NULL);
-    value_set_string(fields_get(fields, values, "email"), "a@example.com");
-    value_set_string(fields_get(fields, values, "sn"), NULL);
+    field_set_string(fields_get(fields, values, "title"), NULL);
+    field_set_string(fields_get(fields, values, "email"), "a@example.com");
+    field_set_string(fields_get(fields, values, "sn"), NULL);
     return values;
 }
 
@@ -62,10 +62,10 @@ static void assert_mods(struct arena *arena, const struct directory_changes *cha
 {
     LDAPMod **mods = NULL;
     assert_null(changes_to_mods(changes, arena, &user, old_values(), before, &mods));
-    assert_string_equal(lines_of(arena, mods), expected);
+    assert_string_equal(format_mods(arena, mods), expected);
 }
 
-static void nothing_is_no_modification(void **state)
+static void empty_changes_produce_no_modifications(void **state)
 {
     struct arena *arena = *state;
     LDAPMod **mods = (LDAPMod *[]){NULL};
@@ -74,31 +74,31 @@ static void nothing_is_no_modification(void **state)
     assert_null(mods);
 }
 
-static void fields_that_are_bound_are_taken_over(void **state)
+static void fields_bound_to_attributes_become_modifications(void **state)
 {
     struct arena *arena = *state;
     struct value values[COUNT_OF(fields)] = {0};
     struct directory_changes *changes = directory_changes_new(arena);
-    value_set_string(fields_get(fields, values, "title"), "Chef");
-    value_set_string(fields_get(fields, values, "email"), NULL);
-    value_set_string(fields_get(fields, values, "password"), "secret");
-    value_set_integer(fields_get(fields, values, "flags"), 1);
+    field_set_string(fields_get(fields, values, "title"), "Chef");
+    field_set_string(fields_get(fields, values, "email"), NULL);
+    field_set_string(fields_get(fields, values, "password"), "secret");
+    field_set_integer(fields_get(fields, values, "flags"), 1);
     directory_change_fields(changes, fields, values);
     assert_mods(arena, changes, 0, "replace title=Chef\ndelete mail=\nreplace flags=1\n");
 }
 
-static void what_is_not_there_is_not_cleared(void **state)
+static void absent_attributes_are_not_deleted(void **state)
 {
     struct arena *arena = *state;
     struct value values[COUNT_OF(fields)] = {0};
     struct directory_changes *changes = directory_changes_new(arena);
-    value_set_string(fields_get(fields, values, "title"), NULL);
-    value_set_string(fields_get(fields, values, "sn"), NULL);
+    field_set_string(fields_get(fields, values, "title"), NULL);
+    field_set_string(fields_get(fields, values, "sn"), NULL);
     directory_change_fields(changes, fields, values);
     assert_mods(arena, changes, 0, "");
 }
 
-static void the_last_word_counts(void **state)
+static void last_change_of_an_attribute_wins(void **state)
 {
     struct arena *arena = *state;
     struct directory_changes *changes = directory_changes_new(arena);
@@ -108,7 +108,7 @@ static void the_last_word_counts(void **state)
     assert_mods(arena, changes, 0, "replace pwdLastSet=-1\nreplace lockoutTime=0\n");
 }
 
-static void account_control_is_compared_and_swapped(void **state)
+static void account_control_is_changed_by_deleting_its_old_value(void **state)
 {
     struct arena *arena = *state;
     struct directory_changes *changes = directory_changes_new(arena);
@@ -123,7 +123,7 @@ static void account_control_is_compared_and_swapped(void **state)
                 "delete userAccountControl=514\nadd userAccountControl=66048\n");
 }
 
-static void a_password_is_replaced_before_the_account_is_enabled(void **state)
+static void password_is_replaced_before_account_is_enabled(void **state)
 {
     struct arena *arena = *state;
     struct directory_changes *changes = directory_changes_new(arena);
@@ -137,7 +137,7 @@ static void a_password_is_replaced_before_the_account_is_enabled(void **state)
     assert_string_equal(mods[1]->mod_type, "userAccountControl");
 }
 
-static void a_password_that_is_no_text_is_a_fault(void **state)
+static void password_with_invalid_utf8_is_rejected(void **state)
 {
     struct arena *arena = *state;
     struct directory_changes *changes = directory_changes_new(arena);
@@ -152,42 +152,42 @@ static void a_password_that_is_no_text_is_a_fault(void **state)
     assert_int_equal(error->id, ERR_VALIDATION);
 }
 
-static void a_new_account_is_normal_and_has_what_is_set(void **state)
+static void new_account_is_normal_and_has_set_fields_only(void **state)
 {
     struct arena *arena = *state;
     struct value values[COUNT_OF(fields)] = {0};
     struct directory_changes *changes = directory_changes_new(arena);
     LDAPMod **mods = NULL;
-    value_set_string(fields_get(fields, values, "title"), NULL);
-    value_set_string(fields_get(fields, values, "sn"), "Жук");
+    field_set_string(fields_get(fields, values, "title"), NULL);
+    field_set_string(fields_get(fields, values, "sn"), "Жук");
     directory_change_fields(changes, fields, values);
-    directory_change_text(changes, "cn", "the name says it");
+    directory_change_text(changes, "cn", "set by the RDN");
     directory_change_account_control(changes, DISABLED, true);
     assert_null(changes_to_entry(changes, arena, &user, &mods));
-    assert_string_equal(lines_of(arena, mods),
+    assert_string_equal(format_mods(arena, mods),
                         "add objectClass=top,user\nadd sn=Жук\nadd userAccountControl=514\n");
 }
 
-static void what_is_no_account_has_no_account_control(void **state)
+static void organizational_unit_gets_no_account_control(void **state)
 {
     struct arena *arena = *state;
     LDAPMod **mods = NULL;
     assert_null(changes_to_entry(directory_changes_new(arena), arena, &unit, &mods));
-    assert_string_equal(lines_of(arena, mods), "add objectClass=top,organizationalUnit\n");
+    assert_string_equal(format_mods(arena, mods), "add objectClass=top,organizationalUnit\n");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(nothing_is_no_modification),
-        ARENA_TEST(fields_that_are_bound_are_taken_over),
-        ARENA_TEST(what_is_not_there_is_not_cleared),
-        ARENA_TEST(the_last_word_counts),
-        ARENA_TEST(account_control_is_compared_and_swapped),
-        ARENA_TEST(a_password_is_replaced_before_the_account_is_enabled),
-        ARENA_TEST(a_password_that_is_no_text_is_a_fault),
-        ARENA_TEST(a_new_account_is_normal_and_has_what_is_set),
-        ARENA_TEST(what_is_no_account_has_no_account_control),
+        ARENA_TEST(empty_changes_produce_no_modifications),
+        ARENA_TEST(fields_bound_to_attributes_become_modifications),
+        ARENA_TEST(absent_attributes_are_not_deleted),
+        ARENA_TEST(last_change_of_an_attribute_wins),
+        ARENA_TEST(account_control_is_changed_by_deleting_its_old_value),
+        ARENA_TEST(password_is_replaced_before_account_is_enabled),
+        ARENA_TEST(password_with_invalid_utf8_is_rejected),
+        ARENA_TEST(new_account_is_normal_and_has_set_fields_only),
+        ARENA_TEST(organizational_unit_gets_no_account_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

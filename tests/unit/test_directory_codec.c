@@ -1,4 +1,4 @@
-/* Codecs of the directory: values as Active Directory keeps them, to and from ours. */
+/* Directory codecs: conversion between Active Directory's attribute values and ours. */
 #include "unit.h"
 
 #include "directory/codec.h"
@@ -13,7 +13,7 @@ static struct berval text_of(const char *text)
     return bytes_of(text, strlen(text));
 }
 
-static void integers(void **state)
+static void decimal_integers_are_decoded(void **state)
 {
     (void)state;
     static const char *const wrong[] = {"", "x", "1x", "9223372036854775808", "1.0", "TRUE"};
@@ -37,7 +37,7 @@ struct time_case {
     int64_t wall_ms;
 };
 
-static void times(void **state)
+static void generalized_times_and_filetimes_are_decoded(void **state)
 {
     (void)state;
     static const struct time_case right[] = {
@@ -84,12 +84,12 @@ static void times(void **state)
         int64_t wall_ms;
         struct berval value = text_of(wrong[i]);
         if (codec_time(&value, &wall_ms)) {
-            FAIL("%s is taken for a time", wrong[i]);
+            FAIL("%s is accepted as a time", wrong[i]);
         }
     }
 }
 
-static void guids(void **state)
+static void guid_bytes_are_decoded_in_mixed_endian_order(void **state)
 {
     struct arena *arena = *state;
     const char *text = NULL;
@@ -101,7 +101,7 @@ static void guids(void **state)
     assert_false(codec_guid(arena, &value, &text));
 }
 
-static void sids(void **state)
+static void sids_are_decoded_and_invalid_lengths_rejected(void **state)
 {
     struct arena *arena = *state;
     const char *text = NULL;
@@ -120,7 +120,7 @@ static void sids(void **state)
     assert_false(codec_sid(arena, &value, &text));
 }
 
-static void passwords(void **state)
+static void passwords_are_quoted_and_encoded_as_utf16(void **state)
 {
     struct arena *arena = *state;
     struct berval value;
@@ -139,8 +139,11 @@ static void passwords(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers), cmocka_unit_test(times), ARENA_TEST(guids),
-        ARENA_TEST(sids),           ARENA_TEST(passwords),
+        cmocka_unit_test(decimal_integers_are_decoded),
+        cmocka_unit_test(generalized_times_and_filetimes_are_decoded),
+        ARENA_TEST(guid_bytes_are_decoded_in_mixed_endian_order),
+        ARENA_TEST(sids_are_decoded_and_invalid_lengths_rejected),
+        ARENA_TEST(passwords_are_quoted_and_encoded_as_utf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
- * The connection to the directory against peers that are no directory: silent ones, dead ones, and
- * a simple one that refuses every bind. What needs a real Active Directory is in tests/api and
- * tests/faults.
+ * Directory connection against peers that are not directory servers: peers that accept and never
+ * answer, refused ports, and a small server that rejects every bind. Tests that need a real Active
+ * Directory are in tests/api and tests/faults.
  */
 #include "unit.h"
 
@@ -20,7 +20,7 @@ enum {
     MS_US = 1000,
     CONNECT_MS = 300,
     ANSWER_MS = 400,
-    SLACK_MS = 1500, /* for a busy machine under sanitizers */
+    SLACK_MS = 1500, /* margin for a busy machine under sanitizers */
     SETTLE_US = 100 * 1000,
     BACKLOG = 16,
 };
@@ -41,7 +41,7 @@ static const struct directory_class class = {
     .parent_field = "parent_dn",
 };
 
-static struct config settings(const char *server)
+static struct config make_settings(const char *server)
 {
     return (struct config){
         .ldap_server = server,
@@ -55,8 +55,8 @@ static struct config settings(const char *server)
     };
 }
 
-/* A socket on a port of its own; nobody accepts what the backlog takes. */
-static int listen_anywhere(struct arena *arena, const char **server_r)
+/* Returns a socket that listens on a free port. Nobody accepts the connections in its backlog. */
+static int listen_on_free_port(struct arena *arena, const char **server_r)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t size = sizeof address;
@@ -69,25 +69,25 @@ static int listen_anywhere(struct arena *arena, const char **server_r)
     return fd;
 }
 
-static const struct error *find(struct directory *directory, struct arena *arena)
+static const struct error *find_entry(struct directory *directory, struct arena *arena)
 {
     struct directory_entry *entry = NULL;
     return directory_find(directory, arena, &class, "x", NULL, &entry);
 }
 
-/* A call that must fail in time, and whose cause must contain `cause`. */
+/* Asserts that a search fails within its timeouts, with an error whose cause contains `cause`. */
 static void assert_fails(struct directory *directory, struct arena *arena, enum error_id id,
                          const char *cause)
 {
     int64_t began = clock_steady_us();
-    const struct error *error = find(directory, arena);
+    const struct error *error = find_entry(directory, arena);
     int64_t took_ms = (clock_steady_us() - began) / MS_US;
     assert_non_null(error);
     if (error->id != id || !strstr(error->cause, cause)) {
         FAIL("error %d because \"%s\"", (int)error->id, error->cause);
     }
     if (took_ms > CONNECT_MS + ANSWER_MS + SLACK_MS) {
-        FAIL("it took %lld ms", (long long)took_ms);
+        FAIL("the call took %lld ms", (long long)took_ms);
     }
 }
 
@@ -95,7 +95,7 @@ struct uri_case {
     const char *server, *uri;
 };
 
-static void servers_are_named_in_several_ways(void **state)
+static void server_names_and_addresses_become_uris(void **state)
 {
     (void)state;
     static const struct uri_case cases[] = {
@@ -110,7 +110,7 @@ static void servers_are_named_in_several_ways(void **state)
         {"dc1?x", NULL},
         {"d c", NULL},
     };
-    struct config config = settings("");
+    struct config config = make_settings("");
     config.ldap_use_ssl = true;
     config.ldap_port = 636;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -125,10 +125,10 @@ static void servers_are_named_in_several_ways(void **state)
     }
 }
 
-static void several_servers_are_kept_in_order(void **state)
+static void configured_servers_keep_their_order(void **state)
 {
     (void)state;
-    struct config config = settings(" a:1, b\tldap://no ,,c ");
+    struct config config = make_settings(" a:1, b\tldap://no ,,c ");
     struct directory *directory = directory_new(&config);
     assert_int_equal(connection_server_count(directory), 3);
     assert_string_equal(connection_server_uri(directory, 0), "ldap://a:1");
@@ -139,38 +139,39 @@ static void several_servers_are_kept_in_order(void **state)
     directory_free(&directory);
 }
 
-static void without_a_server_it_is_not_available(void **state)
+static void directory_without_server_is_unavailable(void **state)
 {
     struct arena *arena = *state;
-    struct config config = settings("");
+    struct config config = make_settings("");
     struct directory *directory = directory_new(&config);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "not configured");
     directory_free(&directory);
 }
 
-static void without_a_base_it_is_not_available(void **state)
+static void directory_with_invalid_base_dn_is_unavailable(void **state)
 {
     struct arena *arena = *state;
-    struct config config = settings("127.0.0.1:1");
+    struct config config = make_settings("127.0.0.1:1");
     config.ldap_base_dn = "example.com";
     struct directory *directory = directory_new(&config);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN");
     directory_free(&directory);
 }
 
-static void what_the_probe_finds_is_known(void **state)
+static void probe_results_are_reported_as_health(void **state)
 {
     struct arena *arena = *state;
     const char *server;
     struct directory_health health;
-    int fd = listen_anywhere(arena, &server);
-    struct config config = settings(arena_format(arena, "127.0.0.1:1 %s", server));
+    int fd = listen_on_free_port(arena, &server);
+    struct config config = make_settings(arena_format(arena, "127.0.0.1:1 %s", server));
     struct directory *directory = directory_new(&config);
     directory_health(directory, &health);
     assert_int_equal(health.state, DIRECTORY_UNKNOWN);
     assert_int_equal(health.unknown, 2);
     assert_true(health.checked_ms == 0 && health.latency_us < 0);
-    assert_true(directory_probe(directory) <= clock_steady_us()); /* the other one is next */
+    /* The other server is due for a probe. */
+    assert_true(directory_probe(directory) <= clock_steady_us());
     directory_health(directory, &health);
     assert_int_equal(health.state, DIRECTORY_UNKNOWN);
     assert_int_equal(health.down, 1);
@@ -180,15 +181,15 @@ static void what_the_probe_finds_is_known(void **state)
     assert_int_equal(health.state, DIRECTORY_DOWN);
     assert_true(health.down == 2 && health.open);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "a moment ago");
-    assert_true(directory_probe(directory) > clock_steady_us()); /* it is nobody's turn */
+    assert_true(directory_probe(directory) > clock_steady_us()); /* no server is due for a probe */
     directory_free(&directory);
     close(fd);
 }
 
-static void without_a_server_nothing_is_probed(void **state)
+static void directory_without_server_is_not_probed(void **state)
 {
     (void)state;
-    struct config config = settings("");
+    struct config config = make_settings("");
     struct directory_health health;
     struct directory *directory = directory_new(&config);
     assert_true(directory_probe(directory) == INT64_MAX);
@@ -197,14 +198,14 @@ static void without_a_server_nothing_is_probed(void **state)
     directory_free(&directory);
 }
 
-static void a_silent_server_is_not_waited_for(void **state)
+static void silent_server_fails_within_the_timeouts(void **state)
 {
     struct arena *arena = *state;
     static const char *const ways[] = {"plain", "LDAPS", "StartTLS"};
     for (size_t i = 0; i < COUNT_OF(ways); i++) {
         const char *server;
-        int fd = listen_anywhere(arena, &server);
-        struct config config = settings(server);
+        int fd = listen_on_free_port(arena, &server);
+        struct config config = make_settings(server);
         config.ldap_use_ssl = !strcmp(ways[i], "LDAPS");
         config.ldap_start_tls = !strcmp(ways[i], "StartTLS");
         struct directory *directory = directory_new(&config);
@@ -214,13 +215,13 @@ static void a_silent_server_is_not_waited_for(void **state)
     }
 }
 
-static void many_silent_servers_are_not_waited_for_either(void **state)
+static void several_silent_servers_fail_within_the_timeouts(void **state)
 {
     struct arena *arena = *state;
     const char *a, *b, *c;
-    int fds[] = {listen_anywhere(arena, &a), listen_anywhere(arena, &b),
-                 listen_anywhere(arena, &c)};
-    struct config config = settings(arena_format(arena, "%s %s %s", a, b, c));
+    int fds[] = {listen_on_free_port(arena, &a), listen_on_free_port(arena, &b),
+                 listen_on_free_port(arena, &c)};
+    struct config config = make_settings(arena_format(arena, "%s %s %s", a, b, c));
     config.ldap_use_ssl = true;
     struct directory *directory = directory_new(&config);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "in time");
@@ -230,12 +231,12 @@ static void many_silent_servers_are_not_waited_for_either(void **state)
     }
 }
 
-static void a_failure_is_answered_again_at_once(void **state)
+static void known_failure_is_reported_at_once_by_all_connections(void **state)
 {
     struct arena *arena = *state;
     const char *server;
-    int fd = listen_anywhere(arena, &server);
-    struct config config = settings(server);
+    int fd = listen_on_free_port(arena, &server);
+    struct config config = make_settings(server);
     config.ldap_use_ssl = true;
     struct directory *directory = directory_new(&config);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "in time");
@@ -245,27 +246,28 @@ static void a_failure_is_answered_again_at_once(void **state)
     }
     assert_true(clock_steady_us() - began < (int64_t)CONNECT_MS * MS_US);
     directory_free(&directory);
-    directory = directory_new(&config); /* as it were in another process */
+    directory = directory_new(&config); /* stands for another process */
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "a moment ago");
     assert_true(clock_steady_us() - began < (int64_t)CONNECT_MS * MS_US);
     directory_free(&directory);
-    config.ldap_timeout_ms++; /* other settings: what is known does not hold for them */
+    config.ldap_timeout_ms++; /* different settings do not share the health */
     directory = directory_new(&config);
     close(fd);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, server);
     directory_free(&directory);
 }
 
-/* Whether a request is a bind (RFC 4511 4.2): a sequence, the message's number, then its tag. */
+/* True if the LDAP request is a bind (RFC 4511 4.2): a sequence, the message id, then the tag of
+ * the bind request. */
 static bool is_bind(const char *request, ssize_t length)
 {
     enum { TAG_AT = 5, BIND_TAG = 0x60 };
     return length > TAG_AT && request[TAG_AT] == BIND_TAG;
 }
 
-/* Answers binds, as many as come on as many connections, with invalidCredentials and data 775, and
- * writes a byte to standard output for each. */
-static void refuse_binds(int listener)
+/* Answers all bind requests on successive connections with invalidCredentials and data 775
+ * (locked), and writes a byte to standard output for each. */
+static void reject_binds(int listener)
 {
     static const char answer[] = "\x30\x24\x02\x01\x01\x61\x1f\x0a\x01\x31\x04\x00\x04\x18"
                                  "error, data 775, v1db1..";
@@ -286,8 +288,8 @@ static void refuse_binds(int listener)
     }
 }
 
-/* Starts refuse_binds() in a process of its own; *binds_r is where it says how often. */
-static pid_t start_refusing(int listener, int *binds_r)
+/* Runs reject_binds() in a child process; one byte per rejected bind can be read from *binds_r. */
+static pid_t start_rejecting_server(int listener, int *binds_r)
 {
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
@@ -297,7 +299,7 @@ static pid_t start_refusing(int listener, int *binds_r)
         if (dup2(ends[1], STDOUT_FILENO) < 0) {
             _exit(EXIT_FAILURE);
         }
-        refuse_binds(listener);
+        reject_binds(listener);
     }
     assert_true(child > 0);
     close(ends[1]);
@@ -305,20 +307,20 @@ static pid_t start_refusing(int listener, int *binds_r)
     return child;
 }
 
-static void a_refused_password_is_not_tried_again_and_again(void **state)
+static void rejected_service_password_is_not_retried_at_once(void **state)
 {
     struct arena *arena = *state;
     const char *server;
-    int binds, listener = listen_anywhere(arena, &server);
+    int binds, listener = listen_on_free_port(arena, &server);
     char marks[16];
-    pid_t child = start_refusing(listener, &binds);
-    struct config config = settings(arena_format(arena, "%s %s", server, server));
+    pid_t child = start_rejecting_server(listener, &binds);
+    struct config config = make_settings(arena_format(arena, "%s %s", server, server));
     struct directory *directory = directory_new(&config);
     assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "locked");
     for (int i = 0; i < 20; i++) {
         assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "refused");
-        assert_null(strstr(find(directory, arena)->cause, "secret"));
-        directory_free(&directory); /* as it were in another process */
+        assert_null(strstr(find_entry(directory, arena)->cause, "secret"));
+        directory_free(&directory); /* stands for another process */
         directory = directory_new(&config);
     }
     assert_int_equal(directory_probe(directory) / MS_US > clock_steady_us() / MS_US, true);
@@ -330,19 +332,19 @@ static void a_refused_password_is_not_tried_again_and_again(void **state)
     close(listener);
 }
 
-static void an_empty_password_never_binds(void **state)
+static void empty_service_password_is_never_sent(void **state)
 {
     struct arena *arena = *state;
     const char *server;
-    int binds, listener = listen_anywhere(arena, &server);
+    int binds, listener = listen_on_free_port(arena, &server);
     char marks[16];
-    pid_t child = start_refusing(listener, &binds);
-    struct config config = settings(server);
+    pid_t child = start_rejecting_server(listener, &binds);
+    struct config config = make_settings(server);
     config.ldap_bind_password = "";
     struct directory *directory = directory_new(&config);
     assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "empty");
     directory_free(&directory);
-    usleep(SETTLE_US); /* for what might have been sent */
+    usleep(SETTLE_US); /* waits for a bind that must not arrive */
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_true(read(binds, marks, sizeof marks) <= 0);
@@ -350,10 +352,10 @@ static void an_empty_password_never_binds(void **state)
     close(listener);
 }
 
-static void a_password_is_not_sent_in_clear(void **state)
+static void user_password_is_not_sent_without_tls(void **state)
 {
     struct arena *arena = *state;
-    struct config config = settings("127.0.0.1:1");
+    struct config config = make_settings("127.0.0.1:1");
     struct directory *directory = directory_new(&config);
     struct directory_changes *changes = directory_changes_new(arena);
     struct directory_entry *entry = NULL;
@@ -367,10 +369,10 @@ static void a_password_is_not_sent_in_clear(void **state)
     directory_free(&directory);
 }
 
-static void a_parent_outside_of_the_base_is_refused_before_connecting(void **state)
+static void parent_outside_base_dn_is_rejected_before_connecting(void **state)
 {
     struct arena *arena = *state;
-    struct config config = settings("127.0.0.1:1");
+    struct config config = make_settings("127.0.0.1:1");
     struct directory *directory = directory_new(&config);
     struct directory_entry *entry = NULL;
     const struct error *error = directory_add(directory, arena, &class, "x", "OU=a,DC=y",
@@ -386,19 +388,19 @@ static void a_parent_outside_of_the_base_is_refused_before_connecting(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(servers_are_named_in_several_ways),
-        cmocka_unit_test(several_servers_are_kept_in_order),
-        ARENA_TEST(without_a_server_it_is_not_available),
-        ARENA_TEST(without_a_base_it_is_not_available),
-        ARENA_TEST(what_the_probe_finds_is_known),
-        cmocka_unit_test(without_a_server_nothing_is_probed),
-        ARENA_TEST(a_silent_server_is_not_waited_for),
-        ARENA_TEST(many_silent_servers_are_not_waited_for_either),
-        ARENA_TEST(a_failure_is_answered_again_at_once),
-        ARENA_TEST(a_refused_password_is_not_tried_again_and_again),
-        ARENA_TEST(an_empty_password_never_binds),
-        ARENA_TEST(a_password_is_not_sent_in_clear),
-        ARENA_TEST(a_parent_outside_of_the_base_is_refused_before_connecting),
+        cmocka_unit_test(server_names_and_addresses_become_uris),
+        cmocka_unit_test(configured_servers_keep_their_order),
+        ARENA_TEST(directory_without_server_is_unavailable),
+        ARENA_TEST(directory_with_invalid_base_dn_is_unavailable),
+        ARENA_TEST(probe_results_are_reported_as_health),
+        cmocka_unit_test(directory_without_server_is_not_probed),
+        ARENA_TEST(silent_server_fails_within_the_timeouts),
+        ARENA_TEST(several_silent_servers_fail_within_the_timeouts),
+        ARENA_TEST(known_failure_is_reported_at_once_by_all_connections),
+        ARENA_TEST(rejected_service_password_is_not_retried_at_once),
+        ARENA_TEST(empty_service_password_is_never_sent),
+        ARENA_TEST(user_password_is_not_sent_without_tls),
+        ARENA_TEST(parent_outside_base_dn_is_rejected_before_connecting),
     };
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || !log_open(LOG_LEVEL_ERROR, "/dev/null")) {
         return EXIT_FAILURE;

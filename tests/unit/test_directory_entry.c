@@ -1,4 +1,5 @@
-/* Entries of the directory to the values of a field map: each codec, and what is absent or odd. */
+/* Directory entries: decoding attributes into the values of a field map, for every codec, and
+ * for absent or invalid attributes. */
 #include "unit.h"
 
 #include "base/config.h"
@@ -48,7 +49,7 @@ static const struct directory_class class = {.fields = fields};
 static const char guid_bytes[] = "\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f";
 static const char guid_text[] = "03020100-0504-0706-0809-0a0b0c0d0e0f";
 
-/* S-1-5-21-1-500 */
+/* Binary form of S-1-5-21-1-500. */
 static const char sid_bytes[] = "\x01\x03\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00\x01\x00\x00\x00"
                                 "\xf4\x01\x00\x00";
 
@@ -62,8 +63,8 @@ static const char sid_bytes[] = "\x01\x03\x00\x00\x00\x00\x00\x05\x15\x00\x00\x0
         .count = COUNT_OF(((struct berval[]){__VA_ARGS__}))                                        \
     }
 
-static struct directory_entry *decode(struct directory *directory, struct arena *arena,
-                                      struct attribute *attributes, size_t count)
+static struct directory_entry *decode_entry(struct directory *directory, struct arena *arena,
+                                            struct attribute *attributes, size_t count)
 {
     struct raw_entry raw = {.dn = "CN=x,DC=y", .attributes = attributes, .count = count};
     struct directory_entry *entry = NULL;
@@ -73,7 +74,7 @@ static struct directory_entry *decode(struct directory *directory, struct arena 
     return entry;
 }
 
-static void every_attribute_is_asked_for_once(void **state)
+static void each_attribute_is_requested_once(void **state)
 {
     struct arena *arena = *state;
     static const char *const expected[] = {
@@ -87,7 +88,7 @@ static void every_attribute_is_asked_for_once(void **state)
     assert_null(attributes[COUNT_OF(expected)]);
 }
 
-static void every_codec_decodes(void **state)
+static void every_codec_decodes_its_attribute(void **state)
 {
     struct arena *arena = *state;
     struct attribute attributes[] = {
@@ -99,7 +100,8 @@ static void every_codec_decodes(void **state)
         ATTRIBUTE("otherTelephone", VALUE("1"), VALUE("\xff"), VALUE("2")),
         ATTRIBUTE("whenCreated", VALUE("20261120123456.0Z")),
     };
-    const struct value *values = decode(NULL, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values =
+        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
     assert_string_equal(values[DN].string.bytes, "CN=x,DC=y");
     assert_string_equal(values[TITLE].string.bytes, "Начальник");
     assert_int_equal(values[FLAGS].integer, 514);
@@ -108,7 +110,7 @@ static void every_codec_decodes(void **state)
     assert_string_equal(values[GUID].string.bytes, guid_text);
     assert_int_equal(values[GROUPS].strings.count, 2);
     assert_string_equal(values[GROUPS].strings.items[1], "CN=b");
-    assert_int_equal(values[PHONES].strings.count, 2); /* what is no text is left out */
+    assert_int_equal(values[PHONES].strings.count, 2); /* values that are not UTF-8 are omitted */
     assert_string_equal(values[PHONES].strings.items[1], "2");
     assert_int_equal(values[CREATED].integer, 1795178096000);
     for (size_t i = 0; i < COUNT; i++) {
@@ -116,7 +118,7 @@ static void every_codec_decodes(void **state)
     }
 }
 
-static void what_is_absent_is_null_and_a_list_is_empty(void **state)
+static void absent_attributes_are_null_and_absent_lists_empty(void **state)
 {
     struct arena *arena = *state;
     struct attribute attributes[] = {
@@ -124,7 +126,8 @@ static void what_is_absent_is_null_and_a_list_is_empty(void **state)
         {.name = "title", .count = 0},
         ATTRIBUTE("titles", VALUE("another attribute")),
     };
-    const struct value *values = decode(NULL, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values =
+        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
     for (size_t i = TITLE; i < COUNT; i++) {
         bool set = i == GUID || i == GROUPS || i == PHONES;
         assert_int_equal(values[i].state, set ? VALUE_SET : VALUE_NULL);
@@ -133,7 +136,7 @@ static void what_is_absent_is_null_and_a_list_is_empty(void **state)
     assert_int_equal(values[PHONES].strings.count, 0);
 }
 
-static void what_is_odd_is_null(void **state)
+static void undecodable_attributes_are_null(void **state)
 {
     struct arena *arena = *state;
     struct attribute attributes[] = {
@@ -145,7 +148,8 @@ static void what_is_odd_is_null(void **state)
         ATTRIBUTE("primaryGroupID", VALUE("513")),
         ATTRIBUTE("whenCreated", VALUE("yesterday")),
     };
-    const struct value *values = decode(NULL, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values =
+        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
     static const size_t odd[] = {TITLE, FLAGS, ENABLED, LOCKED, CREATED};
     for (size_t i = 0; i < COUNT_OF(odd); i++) {
         assert_int_equal(values[odd[i]].state, VALUE_NULL);
@@ -153,19 +157,20 @@ static void what_is_odd_is_null(void **state)
     assert_int_equal(values[GROUPS].strings.count, 0);
 }
 
-static void text_may_hold_nul(void **state)
+static void text_values_may_contain_nul(void **state)
 {
     struct arena *arena = *state;
     struct attribute attributes[] = {
         ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
         ATTRIBUTE("title", VALUE("a\0b")),
     };
-    const struct value *values = decode(NULL, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values =
+        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
     assert_int_equal(values[TITLE].string.length, 3);
     assert_memory_equal(values[TITLE].string.bytes, "a\0b", 4);
 }
 
-static void the_primary_group_is_the_last_of_the_groups(void **state)
+static void primary_group_is_appended_to_the_groups(void **state)
 {
     struct arena *arena = *state;
     struct attribute attributes[] = {
@@ -176,26 +181,27 @@ static void the_primary_group_is_the_last_of_the_groups(void **state)
     };
     const struct config config = {.ldap_server = ""};
     struct directory *directory = directory_new(&config);
-    primary_remember(directory, "S-1-5-21-1-513", "CN=Domain Users");
-    const struct value *values = decode(directory, arena, attributes, COUNT_OF(attributes))->values;
+    primary_cache_group(directory, "S-1-5-21-1-513", "CN=Domain Users");
+    const struct value *values =
+        decode_entry(directory, arena, attributes, COUNT_OF(attributes))->values;
     assert_int_equal(values[GROUPS].strings.count, 2);
     assert_string_equal(values[GROUPS].strings.items[0], "CN=a");
     assert_string_equal(values[GROUPS].strings.items[1], "CN=Domain Users");
     directory_free(&directory);
 }
 
-/* Neither attributes of links are requested, nor those that complete them. */
-static void an_entry_without_links_has_all_other_fields(void **state)
+/* Requests neither link attributes nor the attributes that complete them. */
+static void entry_without_links_contains_all_other_fields(void **state)
 {
     struct arena *arena = *state;
     static const char *const expected[] = {
         "objectGUID",     "title",      "userAccountControl", "msDS-User-Account-Control-Computed",
         "otherTelephone", "whenCreated"};
-    char **asked = entry_attributes(arena, fields, ENTRY_WITHOUT_LINKS);
+    char **requested = entry_attributes(arena, fields, ENTRY_WITHOUT_LINKS);
     for (size_t i = 0; i < COUNT_OF(expected); i++) {
-        assert_string_equal(asked[i], expected[i]);
+        assert_string_equal(requested[i], expected[i]);
     }
-    assert_null(asked[COUNT_OF(expected)]);
+    assert_null(requested[COUNT_OF(expected)]);
     struct attribute attributes[] = {
         ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
         ATTRIBUTE("otherTelephone", VALUE("1")),
@@ -207,7 +213,7 @@ static void an_entry_without_links_has_all_other_fields(void **state)
     assert_string_equal(entry->guid, guid_text);
 }
 
-static void an_object_without_a_guid_is_an_error(void **state)
+static void object_without_guid_is_an_internal_error(void **state)
 {
     struct arena *arena = *state;
     struct raw_entry raw = {.dn = "CN=x"};
@@ -220,14 +226,14 @@ static void an_object_without_a_guid_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(every_attribute_is_asked_for_once),
-        ARENA_TEST(every_codec_decodes),
-        ARENA_TEST(what_is_absent_is_null_and_a_list_is_empty),
-        ARENA_TEST(what_is_odd_is_null),
-        ARENA_TEST(text_may_hold_nul),
-        ARENA_TEST(the_primary_group_is_the_last_of_the_groups),
-        ARENA_TEST(an_entry_without_links_has_all_other_fields),
-        ARENA_TEST(an_object_without_a_guid_is_an_error),
+        ARENA_TEST(each_attribute_is_requested_once),
+        ARENA_TEST(every_codec_decodes_its_attribute),
+        ARENA_TEST(absent_attributes_are_null_and_absent_lists_empty),
+        ARENA_TEST(undecodable_attributes_are_null),
+        ARENA_TEST(text_values_may_contain_nul),
+        ARENA_TEST(primary_group_is_appended_to_the_groups),
+        ARENA_TEST(entry_without_links_contains_all_other_fields),
+        ARENA_TEST(object_without_guid_is_an_internal_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Identity: what of an account speaks against its use; and logins that need no directory to be
- * refused. */
+/* Directory identity: account states that forbid a login, and logins that are rejected without
+ * asking the directory. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -10,14 +10,14 @@
 
 enum { ATTRIBUTES_MAX = 4 };
 
-/* Pairs of a name and a value; NULL ends. */
+/* `attributes` holds pairs of a name and a value; NULL ends the list. */
 struct account {
     const char *what;
     const char *attributes[2 * ATTRIBUTES_MAX + 1];
-    const char *refusal; /* NULL: may be used */
+    const char *refusal; /* NULL: the account may be used */
 };
 
-static const char *refusal_of(const char *const *pairs)
+static const char *find_refusal(const char *const *pairs)
 {
     struct attribute attributes[ATTRIBUTES_MAX];
     struct berval values[ATTRIBUTES_MAX];
@@ -60,20 +60,20 @@ static const struct account accounts[] = {
     {"with an old password", {CONTROL, "512", COMPUTED, "8388608"}, "the password has expired"},
 };
 
-static void accounts_are_used_or_refused(void **state)
+static void account_state_allows_or_rejects_a_login(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(accounts); i++) {
-        const char *refusal = refusal_of(accounts[i].attributes);
+        const char *refusal = find_refusal(accounts[i].attributes);
         if (strcmp(refusal ? refusal : "", accounts[i].refusal ? accounts[i].refusal : "") != 0) {
             FAIL("an account %s: %s", accounts[i].what, refusal ? refusal : "may be used");
         }
     }
 }
 
-static const int64_t refusal_us = 100000; /* refusals take as long, at least */
+static const int64_t refusal_us = 100000; /* minimum duration of a rejected login */
 
-/* Nothing listens there: whoever asked the directory would get another error. */
+/* Nothing listens on this port: a login that contacts the directory gets another error. */
 static const struct config config = {
     .ldap_server = "127.0.0.1:1",
     .ldap_base_dn = "DC=x",
@@ -84,7 +84,7 @@ static const struct config config = {
     .ldap_timeout_ms = 100,
 };
 
-static void an_empty_password_is_refused_unasked(void **state)
+static void empty_password_is_rejected_without_asking_the_directory(void **state)
 {
     struct directory *directory = directory_new(&config);
     struct directory_identity identity;
@@ -98,7 +98,7 @@ static void an_empty_password_is_refused_unasked(void **state)
     directory_free(&directory);
 }
 
-static void what_is_no_guid_is_nobody_s(void **state)
+static void invalid_guid_identifies_nobody(void **state)
 {
     static const char *const texts[] = {
         "",
@@ -119,7 +119,7 @@ static void what_is_no_guid_is_nobody_s(void **state)
     directory_free(&directory);
 }
 
-static void without_a_directory_nobody_is_judged(void **state)
+static void logins_fail_as_unavailable_without_the_directory(void **state)
 {
     struct directory *directory = directory_new(&config);
     struct directory_identity identity;
@@ -140,10 +140,10 @@ static void without_a_directory_nobody_is_judged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accounts_are_used_or_refused),
-        ARENA_TEST(an_empty_password_is_refused_unasked),
-        ARENA_TEST(what_is_no_guid_is_nobody_s),
-        ARENA_TEST(without_a_directory_nobody_is_judged),
+        cmocka_unit_test(account_state_allows_or_rejects_a_login),
+        ARENA_TEST(empty_password_is_rejected_without_asking_the_directory),
+        ARENA_TEST(invalid_guid_identifies_nobody),
+        ARENA_TEST(logins_fail_as_unavailable_without_the_directory),
     };
     return cmocka_run_group_tests_name("directory_identity", tests, NULL, NULL);
 }

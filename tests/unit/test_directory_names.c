@@ -1,5 +1,5 @@
-/* Names of the directory: DNs are built, taken apart and compared by what they mean, filters hold
- * what was searched for and nothing else. */
+/* Directory names: DNs are built, parsed and compared by their meaning; filter values are
+ * escaped. */
 #include "unit.h"
 
 #include "directory/directory.h"
@@ -7,15 +7,15 @@
 
 #include <ldap.h>
 
-/* Values that mean something in a DN or a filter, and those that look as if they did. */
+/* Values with characters that are special in a DN or a filter, or look as if they were. */
 static const char *const awkward[] = {
     "Иванов Иван", "Müller", "a,b",       "\"quoted\"", "#lead", " lead", "trail ", "  both  ",
     "a*b",         "(x)",    "back\\",    "a+b",        "a=b",   "<x>",   "a;b",    "nl\nx",
     "tab\tx",      "\\2C",   "CN=x,OU=y", "*)(cn=*",    "#",     " ",     "\\",     "😀",
 };
 
-/* The value of the first component of a DN, as libldap reads it. */
-static const char *value_of(struct arena *arena, const char *dn)
+/* Returns the value of the first component of a DN, as libldap parses it. */
+static const char *parse_first_value(struct arena *arena, const char *dn)
 {
     LDAPDN parsed = NULL;
     assert_int_equal(ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3), LDAP_SUCCESS);
@@ -25,44 +25,45 @@ static const char *value_of(struct arena *arena, const char *dn)
     return copy;
 }
 
-static void a_value_comes_back_out_of_the_name_it_went_into(void **state)
+static void rdn_value_survives_building_and_parsing_a_dn(void **state)
 {
     struct arena *arena = *state;
     for (size_t i = 0; i < COUNT_OF(awkward); i++) {
         const char *rdn = names_rdn(arena, "CN", awkward[i]);
         assert_non_null(rdn);
         const char *dn = arena_format(arena, "%s,OU=Staff,DC=x", rdn);
-        assert_string_equal(value_of(arena, dn), awkward[i]);
-        assert_string_equal(value_of(arena, names_normal(arena, dn)), awkward[i]);
-        assert_string_equal(names_first(arena, dn), rdn);
+        assert_string_equal(parse_first_value(arena, dn), awkward[i]);
+        assert_string_equal(parse_first_value(arena, names_normalize(arena, dn)), awkward[i]);
+        assert_string_equal(names_first_rdn(arena, dn), rdn);
         assert_string_equal(names_parent(arena, dn), "OU=Staff,DC=x");
-        assert_true(names_within(dn, "ou=staff,dc=X"));
+        assert_true(names_is_within(dn, "ou=staff,dc=X"));
     }
 }
 
-static void a_long_value_is_no_matter(void **state)
+static void long_rdn_values_are_accepted(void **state)
 {
     struct arena *arena = *state;
     enum { LENGTH = 20000 };
     char *value = arena_alloc(arena, LENGTH + 1);
     memset(value, ',', LENGTH);
     const char *dn = arena_format(arena, "%s,DC=x", names_rdn(arena, "CN", value));
-    assert_string_equal(value_of(arena, dn), value);
+    assert_string_equal(parse_first_value(arena, dn), value);
     assert_int_equal(directory_check_dn(dn, strlen(dn)), FAULT_NONE);
 }
 
-static void a_name_is_taken_apart(void **state)
+static void dn_is_split_into_first_component_and_parent(void **state)
 {
     struct arena *arena = *state;
     assert_string_equal(names_parent(arena, "CN=Ivanov\\, Ivan , OU=a+L=b, DC=x"), "OU=a+L=b,DC=x");
-    assert_string_equal(names_first(arena, "CN=Ivanov\\, Ivan , OU=a, DC=x"), "CN=Ivanov\\2C Ivan");
+    assert_string_equal(names_first_rdn(arena, "CN=Ivanov\\, Ivan , OU=a, DC=x"),
+                        "CN=Ivanov\\2C Ivan");
     assert_null(names_parent(arena, "DC=x"));
     assert_null(names_parent(arena, "no name"));
-    assert_null(names_first(arena, "no name"));
-    assert_null(names_normal(arena, "no name"));
+    assert_null(names_first_rdn(arena, "no name"));
+    assert_null(names_normalize(arena, "no name"));
 }
 
-static void names_are_compared_by_what_they_mean(void **state)
+static void equal_dns_match_in_any_spelling(void **state)
 {
     (void)state;
     assert_true(names_equal("CN=Ann,DC=x", "cn = ANN , dc=X"));
@@ -78,22 +79,22 @@ static void names_are_compared_by_what_they_mean(void **state)
     assert_false(names_equal("no name", "no name"));
 }
 
-static void what_is_within_a_base(void **state)
+static void dn_is_within_its_base_only_by_whole_components(void **state)
 {
     (void)state;
     static const char base[] = "OU=Staff,DC=kontora,DC=test";
-    assert_true(names_within(base, base));
-    assert_true(names_within("OU=x,ou=STAFF,dc=kontora,dc=test", base));
-    assert_true(names_within("CN=a\\,b,OU=x,OU=Staff,DC=kontora,DC=test", base));
-    assert_false(names_within("DC=kontora,DC=test", base));
-    assert_false(names_within("OU=NotStaff,DC=kontora,DC=test", base));
-    assert_false(names_within("CN=x\\,OU=Staff,DC=kontora,DC=test", base));
-    assert_false(names_within("OU=Staff,DC=kontora,DC=test,DC=evil", base));
-    assert_false(names_within("", base));
-    assert_false(names_within("no name", base));
+    assert_true(names_is_within(base, base));
+    assert_true(names_is_within("OU=x,ou=STAFF,dc=kontora,dc=test", base));
+    assert_true(names_is_within("CN=a\\,b,OU=x,OU=Staff,DC=kontora,DC=test", base));
+    assert_false(names_is_within("DC=kontora,DC=test", base));
+    assert_false(names_is_within("OU=NotStaff,DC=kontora,DC=test", base));
+    assert_false(names_is_within("CN=x\\,OU=Staff,DC=kontora,DC=test", base));
+    assert_false(names_is_within("OU=Staff,DC=kontora,DC=test,DC=evil", base));
+    assert_false(names_is_within("", base));
+    assert_false(names_is_within("no name", base));
 }
 
-static void a_filter_holds_the_value_alone(void **state)
+static void filter_value_is_escaped(void **state)
 {
     struct arena *arena = *state;
     assert_string_equal(names_filter_value(arena, ""), "");
@@ -103,7 +104,7 @@ static void a_filter_holds_the_value_alone(void **state)
     assert_string_equal(names_filter_value(arena, "Жук"), "Жук");
 }
 
-static void what_is_a_dn(void **state)
+static void invalid_dns_are_rejected(void **state)
 {
     (void)state;
     static const char *const yes[] = {"DC=x", "CN=a\\,b,OU=y,DC=x", "CN=Ж+L=b , DC=x", "2.5.4.3=a"};
@@ -114,13 +115,13 @@ static void what_is_a_dn(void **state)
     }
     for (size_t i = 0; i < COUNT_OF(no); i++) {
         if (directory_check_dn(no[i], strlen(no[i])) != FAULT_NOT_DN) {
-            FAIL("taken for a DN: \"%s\"", no[i]);
+            FAIL("accepted as a DN: \"%s\"", no[i]);
         }
     }
     assert_int_equal(directory_check_dn(BYTES("DC=x\0,DC=y")), FAULT_NOT_DN);
 }
 
-static void what_is_an_account_name(void **state)
+static void account_names_with_forbidden_characters_are_rejected(void **state)
 {
     (void)state;
     static const char forbidden[] = "\"/\\[]:;|=,+*?<>@\x01\x1f\x7f";
@@ -136,8 +137,8 @@ static void what_is_an_account_name(void **state)
     }
 }
 
-/* Bytes of every kind: whatever they are, they are answered and not crashed on. */
-static void rubbish_is_borne(void **state)
+/* Random bytes must neither crash the parser nor yield contradictory results. */
+static void random_bytes_do_not_crash_the_dn_parser(void **state)
 {
     struct arena *arena = *state;
     static const char pieces[] = "CNOU=,;+\\\"# <>*()0aF\xd0\x96\xff\n";
@@ -149,7 +150,7 @@ static void rubbish_is_borne(void **state)
             text[i] = pieces[(size_t)rand_r(&seed) % (sizeof pieces - 1)];
         }
         text[length] = '\0';
-        const char *normal = names_normal(arena, text);
+        const char *normal = names_normalize(arena, text);
         if (directory_check_dn(text, length) == FAULT_NONE) {
             assert_non_null(normal);
             assert_true(names_equal(text, normal));
@@ -161,15 +162,15 @@ static void rubbish_is_borne(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(a_value_comes_back_out_of_the_name_it_went_into),
-        ARENA_TEST(a_long_value_is_no_matter),
-        ARENA_TEST(a_name_is_taken_apart),
-        cmocka_unit_test(names_are_compared_by_what_they_mean),
-        cmocka_unit_test(what_is_within_a_base),
-        ARENA_TEST(a_filter_holds_the_value_alone),
-        cmocka_unit_test(what_is_a_dn),
-        cmocka_unit_test(what_is_an_account_name),
-        ARENA_TEST(rubbish_is_borne),
+        ARENA_TEST(rdn_value_survives_building_and_parsing_a_dn),
+        ARENA_TEST(long_rdn_values_are_accepted),
+        ARENA_TEST(dn_is_split_into_first_component_and_parent),
+        cmocka_unit_test(equal_dns_match_in_any_spelling),
+        cmocka_unit_test(dn_is_within_its_base_only_by_whole_components),
+        ARENA_TEST(filter_value_is_escaped),
+        cmocka_unit_test(invalid_dns_are_rejected),
+        cmocka_unit_test(account_names_with_forbidden_characters_are_rejected),
+        ARENA_TEST(random_bytes_do_not_crash_the_dn_parser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

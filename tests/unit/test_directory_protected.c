@@ -1,4 +1,4 @@
-/* Protected objects: which SIDs are privileged, and which attributes of an object protect it. */
+/* Protected objects: which SIDs are privileged, and which attributes protect an object. */
 #include "unit.h"
 
 #include "directory/attribute.h"
@@ -10,11 +10,12 @@ struct sid_case {
     bool privileged, administrator;
 };
 
-static void privileged_sids_are_those_of_the_domain_and_of_builtin_groups(void **state)
+static void privileged_domain_and_builtin_sids_are_recognized(void **state)
 {
     (void)state;
     static const struct sid_case cases[] = {
-        {"S-1-5-21-1-2-3-500", false, false}, /* Administrator has adminCount */
+        /* This account is protected by its adminCount instead. */
+        {"S-1-5-21-1-2-3-500", false, false},
         {"S-1-5-21-1-2-3-501", true, false},
         {"S-1-5-21-1-2-3-502", true, false},
         {"S-1-5-21-1-2-3-512", true, true},
@@ -52,7 +53,7 @@ static void privileged_sids_are_those_of_the_domain_and_of_builtin_groups(void *
     }
 }
 
-/* S-1-5-21-1-2-3-… */
+/* Binary form of S-1-5-21-1-2-3-rid. */
 #define DOMAIN_SID(rid)                                                                            \
     "\x01\x05\x00\x00\x00\x00\x00\x05\x15\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00\x03\x00\x00" \
     "\x00" rid
@@ -60,7 +61,7 @@ static void privileged_sids_are_those_of_the_domain_and_of_builtin_groups(void *
 #define RID_512 "\x00\x02\x00\x00"
 #define RID_513 "\x01\x02\x00\x00"
 #define RID_1103 "\x4f\x04\x00\x00"
-/* S-1-5-32-551, and S-1-5-32-545. */
+/* Binary forms of S-1-5-32-551 and S-1-5-32-545. */
 #define BACKUP_OPERATORS "\x01\x02\x00\x00\x00\x00\x00\x05\x20\x00\x00\x00\x27\x02\x00\x00"
 #define BUILTIN_USERS "\x01\x02\x00\x00\x00\x00\x00\x05\x20\x00\x00\x00\x21\x02\x00\x00"
 
@@ -77,10 +78,10 @@ static void privileged_sids_are_those_of_the_domain_and_of_builtin_groups(void *
 #define ORDINARY_GROUPS ATTRIBUTE("tokenGroups", VALUE(DOMAIN_SID(RID_513)), VALUE(BUILTIN_USERS))
 
 #define REASON(...)                                                                                \
-    reason_of(*state, (struct attribute[]){__VA_ARGS__},                                           \
-              COUNT_OF(((struct attribute[]){__VA_ARGS__})))
+    find_reason(*state, (struct attribute[]){__VA_ARGS__},                                         \
+                COUNT_OF(((struct attribute[]){__VA_ARGS__})))
 
-static const char *reason_of(struct arena *arena, struct attribute *attributes, size_t count)
+static const char *find_reason(struct arena *arena, struct attribute *attributes, size_t count)
 {
     const struct raw_entry raw = {.dn = "CN=x,DC=y", .attributes = attributes, .count = count};
     return protected_reason(arena, &raw);
@@ -91,12 +92,12 @@ static void ordinary_objects_are_not_protected(void **state)
     assert_null(REASON(ORDINARY_SID, ORDINARY_GROUPS));
     assert_null(REASON(ORDINARY_SID, ORDINARY_GROUPS, ATTRIBUTE("adminCount", VALUE("0")),
                        ATTRIBUTE("isCriticalSystemObject", VALUE("FALSE"))));
-    /* A group has no tokenGroups on Samba, and a unit has no SID. */
+    /* A group has no tokenGroups on Samba, and an organizational unit has no SID. */
     assert_null(REASON(ORDINARY_SID, ATTRIBUTE("groupType", VALUE("-2147483646"))));
     assert_null(REASON(ATTRIBUTE("ou", VALUE("Staff"))));
 }
 
-static void marks_and_privileged_sids_protect(void **state)
+static void admin_marks_and_privileged_sids_protect_an_object(void **state)
 {
     assert_string_equal(REASON(ORDINARY_SID, ORDINARY_GROUPS, ATTRIBUTE("adminCount", VALUE("1"))),
                         "adminCount=1");
@@ -113,7 +114,7 @@ static void marks_and_privileged_sids_protect(void **state)
         "tokenGroups=S-1-5-32-551");
 }
 
-static void attributes_that_cannot_be_read_protect(void **state)
+static void unreadable_security_attributes_protect_an_object(void **state)
 {
     static const char unreadable[] = "tokenGroups: unreadable";
     struct attribute ranged = ORDINARY_GROUPS;
@@ -130,10 +131,10 @@ static void attributes_that_cannot_be_read_protect(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(privileged_sids_are_those_of_the_domain_and_of_builtin_groups),
+        cmocka_unit_test(privileged_domain_and_builtin_sids_are_recognized),
         ARENA_TEST(ordinary_objects_are_not_protected),
-        ARENA_TEST(marks_and_privileged_sids_protect),
-        ARENA_TEST(attributes_that_cannot_be_read_protect),
+        ARENA_TEST(admin_marks_and_privileged_sids_protect_an_object),
+        ARENA_TEST(unreadable_security_attributes_protect_an_object),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* Result codes of the directory: what each means to a client, told by the code and by how Active
- * Directory and Samba begin their diagnostic messages. */
+/* Directory result codes: the error that each code yields for a client. The code and the
+ * beginning of the diagnostic message decide; Active Directory and Samba write these messages
+ * differently. */
 #include "unit.h"
 
 #include "base/error.h"
@@ -11,12 +12,12 @@ static const struct field fields[] = {
     {.name = "title", .type = FIELD_STRING, .attribute = "title", .codec = CODEC_TEXT},
     {.name = "email", .type = FIELD_STRING, .attribute = "mail", .codec = CODEC_TEXT},
     {.name = "cn", .type = FIELD_STRING, .attribute = "cn", .codec = CODEC_TEXT},
-    {.name = "bound to nothing", .type = FIELD_STRING},
+    {.name = "unbound", .type = FIELD_STRING},
     {.name = "sAMAccountName", .type = FIELD_STRING, .attribute = "sAMAccountName"},
     {.name = NULL},
 };
 
-static struct error *error_of(struct arena *arena, int code, const char *diagnostic)
+static struct error *make_error(struct arena *arena, int code, const char *diagnostic)
 {
     const struct answer answer = {.code = code, .diagnostic = diagnostic};
     return result_error(arena, &answer, fields, "modify");
@@ -28,7 +29,7 @@ struct meaning_case {
     enum error_id id;
 };
 
-static void every_code_has_its_meaning(void **state)
+static void each_result_code_maps_to_its_error(void **state)
 {
     struct arena *arena = *state;
     static const struct meaning_case cases[] = {
@@ -72,7 +73,7 @@ static void every_code_has_its_meaning(void **state)
         {12345, "", ERR_INTERNAL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const struct error *error = error_of(arena, cases[i].code, cases[i].diagnostic);
+        const struct error *error = make_error(arena, cases[i].code, cases[i].diagnostic);
         if (error->id != cases[i].id) {
             FAIL("%d \"%s\" means %d", cases[i].code, cases[i].diagnostic, (int)error->id);
         }
@@ -82,7 +83,7 @@ static void every_code_has_its_meaning(void **state)
 
 static void assert_field(struct arena *arena, const char *diagnostic, const char *field)
 {
-    const struct error *error = error_of(arena, 21, diagnostic);
+    const struct error *error = make_error(arena, 21, diagnostic);
     if (!field) {
         assert_null(error->details);
         return;
@@ -93,7 +94,7 @@ static void assert_field(struct arena *arena, const char *diagnostic, const char
     assert_null(error->details->next);
 }
 
-static void the_attribute_that_the_server_names_is_named(void **state)
+static void error_names_the_field_of_the_attribute_in_the_diagnostic(void **state)
 {
     struct arena *arena = *state;
     assert_field(arena, "", NULL);
@@ -107,16 +108,16 @@ static void the_attribute_that_the_server_names_is_named(void **state)
     assert_field(arena, "title", NULL);
 }
 
-static void a_refusal_carries_the_server_s_reason(void **state)
+static void rejected_operation_carries_the_diagnostic_message(void **state)
 {
     struct arena *arena = *state;
-    const struct error *error = error_of(arena, 53, "no, never");
+    const struct error *error = make_error(arena, 53, "no, never");
     assert_null(error->details->field);
     assert_string_equal(error->details->argument, "no, never");
-    assert_null(error_of(arena, 53, "")->details);
+    assert_null(make_error(arena, 53, "")->details);
 }
 
-static void why_a_bind_is_refused(void **state)
+static void bind_diagnostic_is_translated_into_a_reason(void **state)
 {
     (void)state;
     static const char form[] = "80090308: LdapErr: DSID-0C09042F, comment: AcceptSecurityContext "
@@ -140,10 +141,10 @@ static void why_a_bind_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(every_code_has_its_meaning),
-        ARENA_TEST(the_attribute_that_the_server_names_is_named),
-        ARENA_TEST(a_refusal_carries_the_server_s_reason),
-        cmocka_unit_test(why_a_bind_is_refused),
+        ARENA_TEST(each_result_code_maps_to_its_error),
+        ARENA_TEST(error_names_the_field_of_the_attribute_in_the_diagnostic),
+        ARENA_TEST(rejected_operation_carries_the_diagnostic_message),
+        cmocka_unit_test(bind_diagnostic_is_translated_into_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

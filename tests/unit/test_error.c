@@ -1,9 +1,9 @@
-/* Errors: what they carry, and that details keep their order. */
+/* Errors: their cause, and the order of their details. */
 #include "unit.h"
 
 #include "base/error.h"
 
-static void an_error_carries_its_cause(void **state)
+static void error_carries_its_formatted_cause(void **state)
 {
     struct error *error = error_new(*state, ERR_CONFLICT, "%s is %d", "version", 7);
     assert_int_equal(error->id, ERR_CONFLICT);
@@ -12,14 +12,14 @@ static void an_error_carries_its_cause(void **state)
     assert_ptr_equal(error->arena, *state);
 }
 
-static void a_cause_may_be_missing(void **state)
+static void error_may_have_no_cause(void **state)
 {
     struct error *error = error_new(*state, ERR_NOT_FOUND, NULL);
     assert_int_equal(error->id, ERR_NOT_FOUND);
     assert_null(error->cause);
 }
 
-static void details_keep_their_order(void **state)
+static void error_details_keep_the_order_of_insertion(void **state)
 {
     static const char *const names[] = {"a", "b", "c", "d"};
     struct error *error = error_new(*state, ERR_VALIDATION, NULL);
@@ -36,7 +36,7 @@ static void details_keep_their_order(void **state)
     assert_int_equal(count, COUNT_OF(names));
 }
 
-static void one_field_alone(void **state)
+static void error_about_one_field_has_one_detail(void **state)
 {
     struct error *error = error_field(*state, "cn", FAULT_REQUIRED, NULL);
     assert_int_equal(error->id, ERR_VALIDATION);
@@ -50,10 +50,10 @@ static void one_field_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(an_error_carries_its_cause),
-        ARENA_TEST(a_cause_may_be_missing),
-        ARENA_TEST(details_keep_their_order),
-        ARENA_TEST(one_field_alone),
+        ARENA_TEST(error_carries_its_formatted_cause),
+        ARENA_TEST(error_may_have_no_cause),
+        ARENA_TEST(error_details_keep_the_order_of_insertion),
+        ARENA_TEST(error_about_one_field_has_one_detail),
     };
     return cmocka_run_group_tests_name("error", tests, NULL, NULL);
 }

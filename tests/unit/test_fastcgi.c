@@ -1,8 +1,8 @@
-/* FastCGI: the framing of requests, in pieces of every size. */
+/* FastCGI: parsing of requests that arrive in pieces of any size, and writing of requests. */
 #include "base/fastcgi.h"
 #include "unit.h"
 
-/* The records of a request as nginx writes them: with padding, and parameters in two records. */
+/* The records of a request as nginx writes them: padded, with the parameters in two records. */
 static const char request[] = "\1\1\0\7\0\10\0\0"
                               "\0\1\0\0\0\0\0\0"
                               "\1\4\0\7\0\3\5\0"
@@ -15,7 +15,7 @@ static const char request[] = "\1\1\0\7\0\10\0\0"
                               "\1\5\0\7\0\0\0\0";
 static const size_t head_length = 16 + 16 + 10 + 8;
 
-/* Reads bytes in pieces of a size, each in memory of its own; the last event. */
+/* Parses the bytes in pieces of `size`, each in its own allocation, and returns the last event. */
 static enum fastcgi_event read_all(const char *bytes, size_t length, size_t size,
                                    struct fastcgi_reader *reader, struct buffer *params,
                                    struct buffer *body)
@@ -42,7 +42,7 @@ static enum fastcgi_event read_all(const char *bytes, size_t length, size_t size
     return event;
 }
 
-static void a_request_is_read_in_pieces_of_any_size(void **state)
+static void request_is_parsed_in_pieces_of_any_size(void **state)
 {
     for (size_t size = 1; size <= sizeof request; size++) {
         struct fastcgi_reader reader = {0};
@@ -57,23 +57,23 @@ static void a_request_is_read_in_pieces_of_any_size(void **state)
     }
 }
 
-static void a_head_is_complete_with_its_parameters(void **state)
+static void request_head_is_complete_at_the_end_of_its_parameters(void **state)
 {
     (void)state;
     for (size_t length = 0; length < sizeof request - 1; length++) {
-        assert_int_equal(fastcgi_look_at_request(request, length),
+        assert_int_equal(fastcgi_inspect_request(request, length),
                          length < head_length ? FASTCGI_MORE : FASTCGI_PARAMS_END);
     }
-    assert_int_equal(fastcgi_look_at_request(BYTES(request)), FASTCGI_END);
+    assert_int_equal(fastcgi_inspect_request(BYTES(request)), FASTCGI_END);
 }
 
 /* The record after the parameters does not belong to a body. */
-static void a_head_is_complete_whatever_follows_it(void **state)
+static void request_head_is_complete_whatever_record_follows(void **state)
 {
     struct buffer bytes = {.arena = *state};
     buffer_add(&bytes, request, head_length);
     buffer_add(&bytes, BYTES("\1\1\0\1\0\10\0\0"));
-    assert_int_equal(fastcgi_look_at_request(bytes.bytes, bytes.length), FASTCGI_PARAMS_END);
+    assert_int_equal(fastcgi_inspect_request(bytes.bytes, bytes.length), FASTCGI_PARAMS_END);
 }
 
 static void records_that_do_not_begin_a_request_are_malformed(void **state)
@@ -84,31 +84,31 @@ static void records_that_do_not_begin_a_request_are_malformed(void **state)
         size_t length;
     } wrong[] = {
         {BYTES("GET / HTTP/1.1\r\n")},
-        {BYTES("\2\1\0\1\0\10\0\0")},                          /* another version */
-        {BYTES("\1\1\0\0\0\10\0\0")},                          /* no request number */
-        {BYTES("\1\1\0\1\0\7\0\0")},                           /* a short BEGIN_REQUEST */
-        {BYTES("\1\4\0\1\0\1\0\0")},                           /* PARAMS first */
-        {BYTES("\1\1\0\1\0\10\0\0________\1\1\0\1\0\10\0\0")}, /* two beginnings */
-        {BYTES("\1\1\0\1\0\10\0\0________\1\5\0\1\0\0\0\0")},  /* STDIN before PARAMS end */
-        {BYTES("\1\1\0\1\0\10\0\0________\1\4\0\2\0\0\0\0")},  /* another request's */
+        {BYTES("\2\1\0\1\0\10\0\0")},                          /* unknown version */
+        {BYTES("\1\1\0\0\0\10\0\0")},                          /* request id 0 */
+        {BYTES("\1\1\0\1\0\7\0\0")},                           /* BEGIN_REQUEST is too short */
+        {BYTES("\1\4\0\1\0\1\0\0")},                           /* PARAMS comes first */
+        {BYTES("\1\1\0\1\0\10\0\0________\1\1\0\1\0\10\0\0")}, /* BEGIN_REQUEST comes twice */
+        {BYTES("\1\1\0\1\0\10\0\0________\1\5\0\1\0\0\0\0")},  /* STDIN before the end of PARAMS */
+        {BYTES("\1\1\0\1\0\10\0\0________\1\4\0\2\0\0\0\0")},  /* request id of another request */
         {BYTES("\1\1\0\1\0\10\0\0________\1\2\0\1\0\0\0\0")},  /* ABORT_REQUEST */
     };
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        assert_int_equal(fastcgi_look_at_request(wrong[i].bytes, wrong[i].length),
+        assert_int_equal(fastcgi_inspect_request(wrong[i].bytes, wrong[i].length),
                          FASTCGI_MALFORMED);
     }
 }
 
-static void what_is_written_is_read_back(void **state)
+static void written_request_can_be_parsed(void **state)
 {
     struct buffer params = {.arena = *state}, out = {.arena = *state};
     struct buffer read = {.arena = *state}, body = {.arena = *state};
     struct fastcgi_reader reader = {0};
-    for (int i = 0; i < 10000; i++) { /* more than one record holds */
+    for (int i = 0; i < 10000; i++) { /* exceeds one record */
         fastcgi_add_param(&params, "NAME", "a value");
     }
     fastcgi_add_request(&out, 258, &params);
-    assert_int_equal(fastcgi_look_at_request(out.bytes, out.length), FASTCGI_PARAMS_END);
+    assert_int_equal(fastcgi_inspect_request(out.bytes, out.length), FASTCGI_PARAMS_END);
     fastcgi_add_header(&out, FASTCGI_STDIN, 258, 1);
     buffer_add_char(&out, 'x');
     fastcgi_add_header(&out, FASTCGI_STDIN, 258, 0);
@@ -123,11 +123,11 @@ static void what_is_written_is_read_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(a_request_is_read_in_pieces_of_any_size),
-        cmocka_unit_test(a_head_is_complete_with_its_parameters),
-        ARENA_TEST(a_head_is_complete_whatever_follows_it),
+        ARENA_TEST(request_is_parsed_in_pieces_of_any_size),
+        cmocka_unit_test(request_head_is_complete_at_the_end_of_its_parameters),
+        ARENA_TEST(request_head_is_complete_whatever_record_follows),
         cmocka_unit_test(records_that_do_not_begin_a_request_are_malformed),
-        ARENA_TEST(what_is_written_is_read_back),
+        ARENA_TEST(written_request_can_be_parsed),
     };
     return cmocka_run_group_tests_name("fastcgi", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Field maps: finding a value by its name, and setting one of every type. */
+/* Field maps: access to values by name, and setters for every type. */
 #include "unit.h"
 
 #include "base/field.h"
@@ -14,14 +14,14 @@ static const struct field map[] = {
 
 static const struct field empty_map[] = {{.name = NULL}};
 
-static void a_map_is_counted(void **state)
+static void fields_of_a_map_are_counted(void **state)
 {
     (void)state;
     assert_int_equal(fields_count(map), COUNT);
     assert_int_equal(fields_count(empty_map), 0);
 }
 
-static void values_are_found_by_name(void **state)
+static void field_values_are_found_by_name(void **state)
 {
     (void)state;
     struct value values[COUNT] = {0};
@@ -30,68 +30,68 @@ static void values_are_found_by_name(void **state)
     assert_ptr_equal(fields_get(map, values, "ab"), &values[C]);
 }
 
-static void find(void *name)
+static void get_by_name(void *name)
 {
     struct value values[COUNT] = {0};
     (void)fields_get(map, values, name);
 }
 
-static void a_name_that_is_not_in_the_map_ends_the_process(void **state)
+static void unknown_field_name_aborts_the_process(void **state)
 {
     (void)state;
     static char prefix[] = "aba", empty[] = "", other[] = "A";
-    assert_aborts(find, prefix);
-    assert_aborts(find, empty);
-    assert_aborts(find, other);
+    assert_aborts(get_by_name, prefix);
+    assert_aborts(get_by_name, empty);
+    assert_aborts(get_by_name, other);
 }
 
-static void a_string_is_null_unless_it_is_set(void **state)
+static void string_field_is_null_unless_set(void **state)
 {
     (void)state;
     struct value values[COUNT] = {0};
     assert_null(fields_string(map, values, "a"));
     values[A].state = VALUE_NULL;
     assert_null(fields_string(map, values, "a"));
-    value_set_string(&values[A], "text");
+    field_set_string(&values[A], "text");
     assert_string_equal(fields_string(map, values, "a"), "text");
 }
 
-static void values_are_set(void **state)
+static void field_value_setters_store_value_and_state(void **state)
 {
     (void)state;
     static const char *const items[] = {"one", "two"};
     struct value value, record = {0};
     struct value *const records[] = {&record};
 
-    value_set_string(&value, "text");
+    field_set_string(&value, "text");
     assert_int_equal(value.state, VALUE_SET);
     assert_int_equal(value.string.length, 4);
-    value_set_string(&value, NULL);
+    field_set_string(&value, NULL);
     assert_int_equal(value.state, VALUE_NULL);
-    value_set_integer(&value, INT64_MIN);
+    field_set_integer(&value, INT64_MIN);
     assert_int_equal(value.state, VALUE_SET);
     assert_true(value.integer == INT64_MIN);
-    value_set_boolean(&value, true);
+    field_set_boolean(&value, true);
     assert_int_equal(value.state, VALUE_SET);
     assert_true(value.boolean);
-    value_set_strings(&value, items, COUNT_OF(items));
+    field_set_strings(&value, items, COUNT_OF(items));
     assert_int_equal(value.strings.count, 2);
     assert_string_equal(value.strings.items[1], "two");
-    value_set_records(&value, records, 1);
+    field_set_records(&value, records, 1);
     assert_int_equal(value.records.count, 1);
     assert_ptr_equal(value.records.items[0], &record);
-    value_set_records(&value, NULL, 0);
+    field_set_records(&value, NULL, 0);
     assert_int_equal(value.state, VALUE_SET);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_map_is_counted),
-        cmocka_unit_test(values_are_found_by_name),
-        cmocka_unit_test(a_name_that_is_not_in_the_map_ends_the_process),
-        cmocka_unit_test(a_string_is_null_unless_it_is_set),
-        cmocka_unit_test(values_are_set),
+        cmocka_unit_test(fields_of_a_map_are_counted),
+        cmocka_unit_test(field_values_are_found_by_name),
+        cmocka_unit_test(unknown_field_name_aborts_the_process),
+        cmocka_unit_test(string_field_is_null_unless_set),
+        cmocka_unit_test(field_value_setters_store_value_and_state),
     };
     return cmocka_run_group_tests_name("field", tests, NULL, NULL);
 }

@@ -1,5 +1,4 @@
-/* Field maps and JSON bodies: what is no JSON, what does not fit the map, what is taken as it is.
- */
+/* Field maps and JSON bodies: invalid JSON, bodies that do not match the map, and valid bodies. */
 #include "unit.h"
 
 #include "base/utf8.h"
@@ -9,7 +8,7 @@ enum { NAME, NOTE, COUNT, FREE, FLAG, CHECKED, WHEN, AMOUNT, CHANGE, TAGS, ROWS,
 
 enum { MINOR_PLACES = 2, CHANGE_MAX = 5000 };
 
-static enum fault_id no_spaces(const char *text, size_t length)
+static enum fault_id check_no_spaces(const char *text, size_t length)
 {
     return memchr(text, ' ', length) ? FAULT_ACCOUNT_NAME : FAULT_NONE;
 }
@@ -20,7 +19,7 @@ static const struct field map[] = {
     [COUNT] = {.name = "count", .type = FIELD_INTEGER, .min = -10, .max = 10},
     [FREE] = {.name = "free", .type = FIELD_INTEGER},
     [FLAG] = {.name = "flag", .type = FIELD_BOOLEAN},
-    [CHECKED] = {.name = "checked", .type = FIELD_STRING, .check = no_spaces},
+    [CHECKED] = {.name = "checked", .type = FIELD_STRING, .check = check_no_spaces},
     [WHEN] = {.name = "when", .type = FIELD_TIME},
     [AMOUNT] = {.name = "amount",
                 .type = FIELD_DECIMAL,
@@ -46,7 +45,8 @@ static const struct field demanding_map[] = {
 static struct error *read_bytes(struct arena *arena, const char *text, size_t length,
                                 struct value **values_r)
 {
-    /* A copy that ends where its memory does: what is read behind the end shows. */
+    /* Copies the text into memory of exactly its size, so that the sanitizer detects reads
+     * beyond its end. */
     char *copy = malloc(length + !length);
     assert_non_null(copy);
     memcpy(copy, text, length);
@@ -59,22 +59,23 @@ static struct value *must_read(struct arena *arena, const char *text)
 {
     struct value *values = NULL;
     if (read_bytes(arena, text, strlen(text), &values) || !values) {
-        FAIL("refused: %s", text);
+        FAIL("rejected: %s", text);
     }
     return values;
 }
 
-static void assert_no_json(struct arena *arena, const char *text, size_t length)
+static void assert_invalid_json(struct arena *arena, const char *text, size_t length)
 {
     struct value *values = NULL;
     struct error *error = read_bytes(arena, text, length, &values);
     if (!error || error->id != ERR_INVALID_JSON) {
-        FAIL("%s as JSON: %.*s", error ? "not refused" : "taken", (int)length, text);
+        FAIL("%s: %.*s", error ? "rejected, but not as invalid JSON" : "accepted as JSON",
+             (int)length, text);
     }
     assert_null(error->details);
 }
 
-/* ERR_VALIDATION with this one detail. */
+/* Asserts ERR_VALIDATION with exactly this detail. */
 static void assert_fault(struct arena *arena, const char *text, const char *field,
                          enum fault_id fault, const char *argument)
 {
@@ -82,7 +83,7 @@ static void assert_fault(struct arena *arena, const char *text, const char *fiel
     struct error *error = read_bytes(arena, text, strlen(text), &values);
     if (!error || error->id != ERR_VALIDATION || !error->details || error->details->next ||
         strcmp(error->details->field, field) != 0 || error->details->fault != fault) {
-        FAIL("not refused with fault %d of %s alone: %s", (int)fault, field, text);
+        FAIL("not rejected with fault %d of %s only: %s", (int)fault, field, text);
     }
     assert_string_equal(error->details->argument ? error->details->argument : "",
                         argument ? argument : "");
@@ -100,9 +101,9 @@ static void assert_faults(struct arena *arena, const char *const *texts, size_t 
     assert_faults(arena, (const char *const[]){__VA_ARGS__},                                       \
                   COUNT_OF(((const char *const[]){__VA_ARGS__})), field, fault)
 
-/* --- what is no JSON ------------------------------------------------------------------------- */
+/* --- invalid JSON ----------------------------------------------------------------------------- */
 
-static void what_is_no_json_is_refused(void **state)
+static void invalid_json_is_rejected(void **state)
 {
     static const char *const texts[] = {
         "",
@@ -149,12 +150,12 @@ static void what_is_no_json_is_refused(void **state)
         "name",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_no_json(*state, texts[i], strlen(texts[i]));
+        assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
 }
 
-/* What json-c takes and RFC 8259 does not. */
-static void what_only_resembles_json_is_refused(void **state)
+/* Texts that json-c accepts although RFC 8259 does not allow them. */
+static void json_extensions_are_rejected(void **state)
 {
     static const char *const texts[] = {
         "{'note':\"x\"}",
@@ -198,21 +199,21 @@ static void what_only_resembles_json_is_refused(void **state)
         "{\"other\":{\"a\":NaN}}",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_no_json(*state, texts[i], strlen(texts[i]));
+        assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
 }
 
-static void only_an_object_is_a_body(void **state)
+static void body_must_be_a_json_object(void **state)
 {
     static const char *const texts[] = {"[]", "[{}]", "null",     "true", "1",
                                         "-0", "1.5",  "\"text\"", " 12 ", "[\"name\",\"x\"]"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_no_json(*state, texts[i], strlen(texts[i]));
+        assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
 }
 
-/* Numbers and literals are read to their end, although no delimiter follows them. */
-static void a_bare_body_is_any_value(void **state)
+/* Numbers and literals are parsed to their end, although no delimiter follows them. */
+static void bare_body_may_be_any_json_value(void **state)
 {
     static const struct field tags = {.name = "tags", .type = FIELD_STRINGS, .items_max = 2};
     static const char *const others[] = {"12", "-0", "1.5", "true", "false", "\"x\"", "{}", " 12 "};
@@ -220,7 +221,7 @@ static void a_bare_body_is_any_value(void **state)
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         struct error *error = fields_read_bare(*state, &tags, others[i], strlen(others[i]), &value);
         if (!error || error->id != ERR_VALIDATION || error->details->fault != FAULT_NOT_STRINGS) {
-            FAIL("not refused for its type: %s", others[i]);
+            FAIL("not rejected for its type: %s", others[i]);
         }
     }
     struct error *null = fields_read_bare(*state, &tags, BYTES("null"), &value);
@@ -231,7 +232,7 @@ static void a_bare_body_is_any_value(void **state)
     assert_int_equal(value->state, VALUE_SET);
 }
 
-static void nothing_but_space_may_follow(void **state)
+static void only_white_space_may_surround_the_body(void **state)
 {
     must_read(*state, "{\"note\":\"x\"}\r\n\t ");
     must_read(*state, " \t\r\n{ \"note\" : \"x\" , \"flag\"\n:\ttrue } ");
@@ -239,13 +240,13 @@ static void nothing_but_space_may_follow(void **state)
                                         "{}}",  "{}\"\"", "{}0",        "{} null",
                                         "{}\v", "{}\f",   "{}\xC2\xA0", "\xC2\xA0{}"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_no_json(*state, texts[i], strlen(texts[i]));
+        assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
-    assert_no_json(*state, BYTES("{}\0"));
-    assert_no_json(*state, BYTES("{}\0garbage"));
+    assert_invalid_json(*state, BYTES("{}\0"));
+    assert_invalid_json(*state, BYTES("{}\0garbage"));
 }
 
-static void bytes_that_are_no_utf8_are_refused(void **state)
+static void invalid_utf8_is_rejected(void **state)
 {
     static const char *const texts[] = {
         "\xEF\xBB\xBF{}", /* a byte order mark: RFC 8259 8.1 */
@@ -259,24 +260,24 @@ static void bytes_that_are_no_utf8_are_refused(void **state)
         "{\"note\":\"\xF4\x90\x80\x80\"}",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_no_json(*state, texts[i], strlen(texts[i]));
+        assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
-    assert_no_json(*state, BYTES("{\0\"\0a\0\"\0:\0001\0}\0")); /* UTF-16 */
+    assert_invalid_json(*state, BYTES("{\0\"\0a\0\"\0:\0001\0}\0")); /* an object in UTF-16 */
 }
 
-static void raw_control_characters_are_refused(void **state)
+static void unescaped_control_characters_are_rejected(void **state)
 {
     for (int c = 0; c < 0x20; c++) {
         char value[] = "{\"note\":\"a?b\"}", name[] = "{\"a?b\":1}";
         *strchr(value, '?') = (char)c;
         *strchr(name, '?') = (char)c;
-        assert_no_json(*state, value, sizeof value - 1);
-        assert_no_json(*state, name, sizeof name - 1);
+        assert_invalid_json(*state, value, sizeof value - 1);
+        assert_invalid_json(*state, name, sizeof name - 1);
     }
-    must_read(*state, "{\"note\":\"a\x7F\"}"); /* DEL is none to JSON */
+    must_read(*state, "{\"note\":\"a\x7F\"}"); /* DEL is not a control character in JSON */
 }
 
-static void broken_escapes_are_refused(void **state)
+static void invalid_escapes_are_rejected(void **state)
 {
     static const char *const texts[] = {
         "{\"note\":\"\\x\"}",     "{\"note\":\"\\u\"}",     "{\"note\":\"\\u12\"}",
@@ -285,12 +286,12 @@ static void broken_escapes_are_refused(void **state)
         "{\"note\":\"\\\"}",      "{\"note\":\"\\\n\"}",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_no_json(*state, texts[i], strlen(texts[i]));
+        assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
 }
 
-/* No UTF-8 says what they mean; to put something else in their place would change a password. */
-static void lone_surrogates_are_refused(void **state)
+/* UTF-8 cannot encode lone surrogates, and replacing them would change a password. */
+static void lone_surrogates_are_rejected(void **state)
 {
     static const char *const escapes[] = {
         "\\ud800",        "\\udbff",        "\\udc00",          "\\uDFFF",
@@ -308,7 +309,7 @@ static void lone_surrogates_are_refused(void **state)
             struct value *values = NULL;
             struct error *error = read_bytes(*state, text.bytes, text.length, &values);
             if (!error) {
-                FAIL("taken: %s", text.bytes);
+                FAIL("accepted: %s", text.bytes);
             }
         }
     }
@@ -316,36 +317,36 @@ static void lone_surrogates_are_refused(void **state)
     assert_string_equal(values[NOTE].string.bytes, "😀\\ud800");
 }
 
-static void names_stand_once(void **state)
+static void repeated_member_names_are_rejected(void **state)
 {
     static const char *const texts[] = {
         "{\"note\":\"a\",\"note\":\"b\"}",
         "{\"note\":\"a\",\"note\":\"a\"}",
         "{\"note\":\"a\",\"flag\":true,\"note\":null}",
-        "{\"note\":\"a\",\"n\\u006fte\":\"b\"}", /* another spelling of the same name */
+        "{\"note\":\"a\",\"n\\u006fte\":\"b\"}", /* the same name in another spelling */
         "{\"\\u006e\\u006F\\u0074\\u0065\":\"a\",\"note\":\"b\"}",
         "{\"a\\/b\":1,\"a/b\":2}",
         "{\"\\ud83d\\ude00\":1,\"😀\":2}",
         "{\"\":1,\"\":2}",
-        "{\"rows\":[{\"a\":1,\"a\":2}]}", /* nested */
+        "{\"rows\":[{\"a\":1,\"a\":2}]}", /* repeated in a nested object */
         "{\"other\":{\"b\":{\"a\":1,\"\\u0061\":2}}}",
         "{\"other\":[[[{\"a:\":1,\"a:\":2}]]]}",
         "{\":\":1,\":\":2}",
         "{\"note\":\"::\",\"note\":\"\\\":\"}",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_no_json(*state, texts[i], strlen(texts[i]));
+        assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
-    /* the same name in different objects, and colons that are no separators, are fine */
+    /* Equal names in different objects, and colons inside strings, are allowed. */
     assert_fault(*state, "{\"other\":[{\"a\":1},{\"a\":2},{\"b\":{\"a\":\":\"}}]}", "other",
                  FAULT_UNKNOWN, NULL);
     assert_string_equal(must_read(*state, "{\"note\":\":\\\":\\\\\"}")[NOTE].string.bytes,
                         ":\":\\");
 }
 
-/* Single quotes and raw quotes inside them must not hide a name that stands twice, nor a control
+/* Single quotes, and double quotes inside them, must not hide a repeated name or a control
  * character. */
-static void repeated_names_cannot_be_hidden(void **state)
+static void quotes_cannot_hide_repeated_member_names(void **state)
 {
     static const char *const texts[] = {
         "{'\"':1,\"note\":\"::\",\"note\":\"b\"}",
@@ -353,7 +354,7 @@ static void repeated_names_cannot_be_hidden(void **state)
         "{'\"':\"a\nb\"}",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        assert_no_json(*state, texts[i], strlen(texts[i]));
+        assert_invalid_json(*state, texts[i], strlen(texts[i]));
     }
 }
 
@@ -371,7 +372,7 @@ static char *nest(struct arena *arena, const char *open, size_t depth, const cha
     return text.bytes;
 }
 
-static void deep_nesting_is_refused(void **state)
+static void deep_nesting_is_rejected(void **state)
 {
     static const size_t depths[] = {100, 10000, 100000};
     for (size_t i = 0; i < COUNT_OF(depths); i++) {
@@ -379,20 +380,20 @@ static void deep_nesting_is_refused(void **state)
         const char *objects = nest(*state, "{\"a\":", depths[i], "1", "}");
         const char *open = nest(*state, "[", depths[i], "", "");
         const char *field = arena_format(*state, "{\"note\":%s}", arrays);
-        assert_no_json(*state, arrays, strlen(arrays));
-        assert_no_json(*state, objects, strlen(objects));
-        assert_no_json(*state, open, strlen(open));
-        assert_no_json(*state, field, strlen(field));
+        assert_invalid_json(*state, arrays, strlen(arrays));
+        assert_invalid_json(*state, objects, strlen(objects));
+        assert_invalid_json(*state, open, strlen(open));
+        assert_invalid_json(*state, field, strlen(field));
     }
-    /* what a later resource might nest is no offence in itself */
+    /* Moderate nesting is valid JSON, so the error concerns the type of the field. */
     assert_fault(*state, arena_format(*state, "{\"note\":%s}", nest(*state, "[", 8, "", "]")),
                  "note", FAULT_NOT_STRING, NULL);
     must_read(*state, "{\"note\":\"after\"}");
 }
 
-/* --- what does not fit the map --------------------------------------------------------------- */
+/* --- bodies that do not match the map --------------------------------------------------------- */
 
-static void every_type_is_checked(void **state)
+static void values_of_wrong_type_are_rejected(void **state)
 {
     ASSERT_FAULTS(*state, "note", FAULT_NOT_STRING, "{\"note\":1}", "{\"note\":1.5}",
                   "{\"note\":true}", "{\"note\":[]}", "{\"note\":{}}", "{\"note\":[\"x\"]}",
@@ -414,7 +415,7 @@ static void every_type_is_checked(void **state)
     ASSERT_FAULTS(*state, "rows", FAULT_READ_ONLY, "{\"rows\":[]}", "{\"rows\":[{}]}");
 }
 
-static void null_is_for_what_may_be_null(void **state)
+static void null_is_accepted_by_nullable_fields_only(void **state)
 {
     ASSERT_FAULTS(*state, "name", FAULT_NOT_NULL, "{\"name\":null}");
     ASSERT_FAULTS(*state, "count", FAULT_NOT_NULL, "{\"count\":null}");
@@ -425,7 +426,7 @@ static void null_is_for_what_may_be_null(void **state)
     assert_int_equal(values[NAME].state, VALUE_ABSENT);
 }
 
-static void unknown_fields_are_named(void **state)
+static void error_names_unknown_fields(void **state)
 {
     ASSERT_FAULTS(*state, "other", FAULT_UNKNOWN, "{\"other\":1}", "{\"other\":null}",
                   "{\"other\":{\"name\":\"x\"}}", "{\"o\\u0074her\":[]}");
@@ -436,8 +437,8 @@ static void unknown_fields_are_named(void **state)
     ASSERT_FAULTS(*state, "я\"\n", FAULT_UNKNOWN, "{\"я\\\"\\n\":1}");
 }
 
-/* A NUL must not cut a name down to one that is known. */
-static void names_with_nul_are_not_known(void **state)
+/* A NUL must not truncate a name to a known one. */
+static void names_with_nul_are_not_truncated_to_known_names(void **state)
 {
     static const char *const texts[] = {"{\"note\\u0000\":\"x\"}", "{\"note\\u0000evil\":\"x\"}",
                                         "{\"\\u0000note\":\"x\"}"};
@@ -445,13 +446,13 @@ static void names_with_nul_are_not_known(void **state)
         struct value *values = NULL;
         struct error *error = read_bytes(*state, texts[i], strlen(texts[i]), &values);
         if (!error) {
-            FAIL("taken: %s", texts[i]);
+            FAIL("accepted: %s", texts[i]);
         }
         assert_true(error->id == ERR_INVALID_JSON || error->id == ERR_VALIDATION);
     }
 }
 
-static void long_unknown_names_are_cut_between_characters(void **state)
+static void long_unknown_names_are_truncated_between_characters(void **state)
 {
     struct buffer text = {.arena = *state};
     buffer_add_string(&text, "{\"x");
@@ -467,7 +468,7 @@ static void long_unknown_names_are_cut_between_characters(void **state)
     assert_true(utf8_valid(shown, strlen(shown)));
 }
 
-static void bounds_of_strings_are_in_utf16_units(void **state)
+static void string_lengths_are_counted_in_utf16_units(void **state)
 {
     assert_string_equal(must_read(*state, "{\"name\":\"абвгд\"}")[NAME].string.bytes, "абвгд");
     must_read(*state, "{\"name\":\"😀😀a\"}");
@@ -478,7 +479,7 @@ static void bounds_of_strings_are_in_utf16_units(void **state)
     must_read(*state, "{\"note\":\"\"}");
 }
 
-static void bounds_of_integers_hold(void **state)
+static void integers_out_of_bounds_are_rejected(void **state)
 {
     assert_int_equal(must_read(*state, "{\"count\":10}")[COUNT].integer, 10);
     assert_int_equal(must_read(*state, "{\"count\":-10}")[COUNT].integer, -10);
@@ -495,8 +496,8 @@ static void integers_keep_every_digit(void **state)
     assert_true(must_read(*state, "{\"free\":-9223372036854775808}")[FREE].integer == INT64_MIN);
 }
 
-/* A number that 64 bits do not hold is refused in whatever way, and never becomes another one. */
-static void huge_integers_are_refused(void **state)
+/* A number beyond 64 bits is rejected in any case, and is never changed to another number. */
+static void integers_beyond_64_bits_are_rejected(void **state)
 {
     static const char *const texts[] = {
         "{\"free\":9223372036854775808}",   "{\"free\":18446744073709551615}",
@@ -510,13 +511,13 @@ static void huge_integers_are_refused(void **state)
         struct value *values = NULL;
         struct error *error = read_bytes(*state, text, strlen(text), &values);
         if (!error) {
-            FAIL("taken: %.60s", text);
+            FAIL("accepted: %.60s", text);
         }
         assert_true(error->id == ERR_INVALID_JSON || error->id == ERR_VALIDATION);
     }
 }
 
-static void nul_and_control_characters_in_values(void **state)
+static void nul_and_forbidden_control_characters_are_rejected(void **state)
 {
     ASSERT_FAULTS(*state, "note", FAULT_NUL_CHARACTER, "{\"note\":\"\\u0000\"}",
                   "{\"note\":\"a\\u0000b\"}", "{\"note\":\"a\\u0000\"}");
@@ -528,7 +529,7 @@ static void nul_and_control_characters_in_values(void **state)
                         "a\n\t\x01");
 }
 
-static void further_rules_are_asked(void **state)
+static void custom_check_of_a_field_is_applied(void **state)
 {
     assert_fault(*state, "{\"checked\":\"a b\"}", "checked", FAULT_ACCOUNT_NAME, NULL);
     must_read(*state, "{\"checked\":\"ab\"}");
@@ -554,7 +555,7 @@ static size_t count_details(const struct error *error)
     return count;
 }
 
-static void every_fault_is_named_at_once(void **state)
+static void all_faults_of_a_body_are_reported_together(void **state)
 {
     static const char text[] = "{\"name\":\"\",\"note\":1,\"count\":11,\"free\":1.5,\"flag\":0,"
                                "\"checked\":\" \",\"when\":1,\"amount\":0.001,\"tags\":[],"
@@ -578,7 +579,7 @@ static void every_fault_is_named_at_once(void **state)
     assert_true(has_detail(error, "y", FAULT_UNKNOWN));
 }
 
-static void required_fields_must_be_there(void **state)
+static void missing_required_fields_are_rejected(void **state)
 {
     struct value *values = NULL;
     struct error *error = fields_read_json(*state, demanding_map, BYTES("{\"x\":1}"), &values);
@@ -587,7 +588,7 @@ static void required_fields_must_be_there(void **state)
     assert_true(has_detail(error, "first", FAULT_REQUIRED));
     assert_true(has_detail(error, "second", FAULT_REQUIRED));
     assert_true(has_detail(error, "x", FAULT_UNKNOWN));
-    /* one that is there and wrong is wrong, not missing */
+    /* A field with an invalid value is reported as invalid, not as missing. */
     error =
         fields_read_json(*state, demanding_map, BYTES("{\"first\":null,\"second\":1}"), &values);
     assert_non_null(error);
@@ -607,9 +608,9 @@ static void absent_integers_take_their_default(void **state)
     assert_int_equal(values[2].integer, 0);
 }
 
-/* --- times and decimals ---------------------------------------------------------------------- */
+/* --- times and decimals ----------------------------------------------------------------------- */
 
-static void times_are_milliseconds(void **state)
+static void times_are_parsed_to_milliseconds(void **state)
 {
     static const struct {
         const char *text;
@@ -629,7 +630,7 @@ static void times_are_milliseconds(void **state)
     }
 }
 
-static void what_is_no_time_is_refused(void **state)
+static void invalid_times_are_rejected(void **state)
 {
     ASSERT_FAULTS(*state, "when", FAULT_NOT_TIME, "{\"when\":\"2026-11-20\"}",
                   "{\"when\":\"2026-11-20T12:34:56\"}", "{\"when\":\"2026-02-29T00:00:00Z\"}",
@@ -638,14 +639,14 @@ static void what_is_no_time_is_refused(void **state)
     assert_fault(*state, "{\"when\":null}", "when", FAULT_NOT_NULL, NULL);
 }
 
-/* A NUL does not cut a text down to a time. */
-static void times_with_nul_are_refused(void **state)
+/* A NUL must not truncate a text to a valid time. */
+static void times_with_nul_are_rejected(void **state)
 {
     ASSERT_FAULTS(*state, "when", FAULT_NOT_TIME, "{\"when\":\"2026-11-20T12:34:56Z\\u0000\"}",
                   "{\"when\":\"2026-11-20T12:34:56Z\\u0000evil\"}", "{\"when\":\"\\u0000\"}");
 }
 
-static void decimals_are_exact(void **state)
+static void decimals_are_parsed_exactly(void **state)
 {
     static const struct {
         const char *text;
@@ -683,8 +684,8 @@ static void decimals_are_exact(void **state)
     assert_true(must_read(*state, "{\"amount\":9007199254.93}")[AMOUNT].integer == 900719925493);
 }
 
-/* More places than there are, also zeros, and exponents, also of whole numbers. */
-static void decimals_have_so_many_places_and_no_exponent(void **state)
+/* Rejects more decimal places than the scale, even zeros, and exponents, even of whole numbers. */
+static void decimals_with_excess_places_or_exponents_are_rejected(void **state)
 {
     static const char *const texts[] = {"1.001", "1.000",  "0.300", "-0.000", "0.001", "1e2",
                                         "1E2",   "1e0",    "1.0e1", "0e0",    "1e-2",  "1E+2",
@@ -697,7 +698,7 @@ static void decimals_have_so_many_places_and_no_exponent(void **state)
     assert_fault(*state, many, "change", FAULT_NOT_DECIMAL, "2");
 }
 
-static void bounds_of_decimals_are_told_as_decimals(void **state)
+static void bounds_in_errors_are_formatted_as_decimals(void **state)
 {
     assert_fault(*state, "{\"amount\":10000000000}", "amount", FAULT_TOO_LARGE, "9999999999.99");
     assert_fault(*state, "{\"amount\":10000000000.00}", "amount", FAULT_TOO_LARGE, "9999999999.99");
@@ -708,9 +709,9 @@ static void bounds_of_decimals_are_told_as_decimals(void **state)
     assert_fault(*state, "{\"amount\":null}", "amount", FAULT_NOT_NULL, NULL);
 }
 
-/* Digits that no 64 bits hold are out of bounds on their own side; a whole number of so many is no JSON
- * of ours at all. */
-static void huge_decimals_are_out_of_bounds(void **state)
+/* Numbers beyond 64 bits are out of bounds on their own side; whole numbers beyond 64 bits are
+ * rejected as invalid JSON. */
+static void decimals_beyond_64_bits_are_out_of_bounds(void **state)
 {
     static const char *const huge[] = {
         "92233720368547758.07",   "92233720368547758.08",      "9223372036854775807",
@@ -725,14 +726,14 @@ static void huge_decimals_are_out_of_bounds(void **state)
         assert_fault(*state, arena_format(*state, "{\"change\":-%s}", text), "change",
                      FAULT_TOO_SMALL, "-50.00");
     }
-    assert_no_json(*state, BYTES("{\"change\":9223372036854775808}"));
-    assert_no_json(*state, BYTES("{\"change\":-9223372036854775809}"));
+    assert_invalid_json(*state, BYTES("{\"change\":9223372036854775808}"));
+    assert_invalid_json(*state, BYTES("{\"change\":-9223372036854775809}"));
     assert_fault(*state, "{\"change\":-9223372036854775808}", "change", FAULT_TOO_SMALL, "-50.00");
 }
 
-/* --- what is taken --------------------------------------------------------------------------- */
+/* --- valid bodies ----------------------------------------------------------------------------- */
 
-static void values_are_taken_as_they_are(void **state)
+static void valid_values_are_stored_unchanged(void **state)
 {
     const struct value *values =
         must_read(*state, "{\"flag\":true,\"note\":\"\\u0422\\\"\\\\\\/\\b\\f\\n\\r\\t😀\","
@@ -746,7 +747,7 @@ static void values_are_taken_as_they_are(void **state)
     assert_false(must_read(*state, "{\"flag\":false}")[FLAG].boolean);
 }
 
-static void an_empty_object_sets_nothing(void **state)
+static void empty_object_sets_no_values(void **state)
 {
     const struct value *values = must_read(*state, "{}");
     for (size_t i = 0; i < FIELDS; i++) {
@@ -754,8 +755,8 @@ static void an_empty_object_sets_nothing(void **state)
     }
 }
 
-/* A body that is cut off inside an escape leaves nothing behind for the next client's. */
-static void broken_escapes_do_not_reach_the_next_body(void **state)
+/* A body that is truncated inside an escape must not affect the next client's body. */
+static void truncated_escape_does_not_affect_the_next_body(void **state)
 {
     static const char *const broken[] = {
         "{\"note\":\"\\ud83d",      "{\"note\":\"\\ud83d\\",         "{\"note\":\"\\ud83d\\u",
@@ -763,20 +764,20 @@ static void broken_escapes_do_not_reach_the_next_body(void **state)
         "{\"note\":\"\\u00",
     };
     for (size_t i = 0; i < COUNT_OF(broken); i++) {
-        assert_no_json(*state, broken[i], strlen(broken[i]));
+        assert_invalid_json(*state, broken[i], strlen(broken[i]));
         assert_string_equal(must_read(*state, "{\"note\":\"\\u0041bc\"}")[NOTE].string.bytes,
                             "Abc");
-        assert_no_json(*state, broken[i], strlen(broken[i]));
+        assert_invalid_json(*state, broken[i], strlen(broken[i]));
         assert_string_equal(must_read(*state, "{\"n\\u006fte\":\"x\"}")[NOTE].string.bytes, "x");
     }
 }
 
-/* A body that is refused leaves nothing behind for the next one. */
-static void each_body_stands_for_itself(void **state)
+/* A rejected body must not affect the next one. */
+static void rejected_body_does_not_affect_the_next_one(void **state)
 {
     for (int i = 0; i < 100; i++) {
-        assert_no_json(*state, BYTES("{\"note\":\"half"));
-        assert_no_json(*state, BYTES("{\"note\":\"x\"}}"));
+        assert_invalid_json(*state, BYTES("{\"note\":\"half"));
+        assert_invalid_json(*state, BYTES("{\"note\":\"x\"}}"));
         const struct value *values = must_read(*state, "{\"count\":1}");
         assert_int_equal(values[NOTE].state, VALUE_ABSENT);
         assert_int_equal(values[COUNT].integer, 1);
@@ -784,7 +785,7 @@ static void each_body_stands_for_itself(void **state)
     }
 }
 
-static void large_bodies_are_taken(void **state)
+static void large_bodies_are_accepted(void **state)
 {
     struct buffer text = {.arena = *state};
     buffer_add_string(&text, "{\"note\":\"");
@@ -798,44 +799,44 @@ static void large_bodies_are_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(what_is_no_json_is_refused),
-        ARENA_TEST(what_only_resembles_json_is_refused),
-        ARENA_TEST(only_an_object_is_a_body),
-        ARENA_TEST(a_bare_body_is_any_value),
-        ARENA_TEST(nothing_but_space_may_follow),
-        ARENA_TEST(bytes_that_are_no_utf8_are_refused),
-        ARENA_TEST(raw_control_characters_are_refused),
-        ARENA_TEST(broken_escapes_are_refused),
-        ARENA_TEST(lone_surrogates_are_refused),
-        ARENA_TEST(names_stand_once),
-        ARENA_TEST(repeated_names_cannot_be_hidden),
-        ARENA_TEST(deep_nesting_is_refused),
-        ARENA_TEST(every_type_is_checked),
-        ARENA_TEST(null_is_for_what_may_be_null),
-        ARENA_TEST(unknown_fields_are_named),
-        ARENA_TEST(names_with_nul_are_not_known),
-        ARENA_TEST(long_unknown_names_are_cut_between_characters),
-        ARENA_TEST(bounds_of_strings_are_in_utf16_units),
-        ARENA_TEST(bounds_of_integers_hold),
+        ARENA_TEST(invalid_json_is_rejected),
+        ARENA_TEST(json_extensions_are_rejected),
+        ARENA_TEST(body_must_be_a_json_object),
+        ARENA_TEST(bare_body_may_be_any_json_value),
+        ARENA_TEST(only_white_space_may_surround_the_body),
+        ARENA_TEST(invalid_utf8_is_rejected),
+        ARENA_TEST(unescaped_control_characters_are_rejected),
+        ARENA_TEST(invalid_escapes_are_rejected),
+        ARENA_TEST(lone_surrogates_are_rejected),
+        ARENA_TEST(repeated_member_names_are_rejected),
+        ARENA_TEST(quotes_cannot_hide_repeated_member_names),
+        ARENA_TEST(deep_nesting_is_rejected),
+        ARENA_TEST(values_of_wrong_type_are_rejected),
+        ARENA_TEST(null_is_accepted_by_nullable_fields_only),
+        ARENA_TEST(error_names_unknown_fields),
+        ARENA_TEST(names_with_nul_are_not_truncated_to_known_names),
+        ARENA_TEST(long_unknown_names_are_truncated_between_characters),
+        ARENA_TEST(string_lengths_are_counted_in_utf16_units),
+        ARENA_TEST(integers_out_of_bounds_are_rejected),
         ARENA_TEST(integers_keep_every_digit),
-        ARENA_TEST(huge_integers_are_refused),
-        ARENA_TEST(nul_and_control_characters_in_values),
-        ARENA_TEST(further_rules_are_asked),
-        ARENA_TEST(every_fault_is_named_at_once),
-        ARENA_TEST(required_fields_must_be_there),
+        ARENA_TEST(integers_beyond_64_bits_are_rejected),
+        ARENA_TEST(nul_and_forbidden_control_characters_are_rejected),
+        ARENA_TEST(custom_check_of_a_field_is_applied),
+        ARENA_TEST(all_faults_of_a_body_are_reported_together),
+        ARENA_TEST(missing_required_fields_are_rejected),
         ARENA_TEST(absent_integers_take_their_default),
-        ARENA_TEST(times_are_milliseconds),
-        ARENA_TEST(what_is_no_time_is_refused),
-        ARENA_TEST(times_with_nul_are_refused),
-        ARENA_TEST(decimals_are_exact),
-        ARENA_TEST(decimals_have_so_many_places_and_no_exponent),
-        ARENA_TEST(bounds_of_decimals_are_told_as_decimals),
-        ARENA_TEST(huge_decimals_are_out_of_bounds),
-        ARENA_TEST(values_are_taken_as_they_are),
-        ARENA_TEST(an_empty_object_sets_nothing),
-        ARENA_TEST(broken_escapes_do_not_reach_the_next_body),
-        ARENA_TEST(each_body_stands_for_itself),
-        ARENA_TEST(large_bodies_are_taken),
+        ARENA_TEST(times_are_parsed_to_milliseconds),
+        ARENA_TEST(invalid_times_are_rejected),
+        ARENA_TEST(times_with_nul_are_rejected),
+        ARENA_TEST(decimals_are_parsed_exactly),
+        ARENA_TEST(decimals_with_excess_places_or_exponents_are_rejected),
+        ARENA_TEST(bounds_in_errors_are_formatted_as_decimals),
+        ARENA_TEST(decimals_beyond_64_bits_are_out_of_bounds),
+        ARENA_TEST(valid_values_are_stored_unchanged),
+        ARENA_TEST(empty_object_sets_no_values),
+        ARENA_TEST(truncated_escape_does_not_affect_the_next_body),
+        ARENA_TEST(rejected_body_does_not_affect_the_next_one),
+        ARENA_TEST(large_bodies_are_accepted),
     };
     return cmocka_run_group_tests_name("fields_json", tests, NULL, NULL);
 }

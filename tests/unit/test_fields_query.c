@@ -1,4 +1,5 @@
-/* Field maps and queries: application/x-www-form-urlencoded in, and JSON of records out. */
+/* Field maps and queries: parsing of application/x-www-form-urlencoded, and writing of records
+ * as JSON. */
 #include "unit.h"
 
 #include "http/fields.h"
@@ -23,7 +24,7 @@ static struct value *must_read(struct arena *arena, const char *query)
 {
     struct value *values = NULL;
     if (fields_read_query(arena, map, query, &values) || !values) {
-        FAIL("refused: %s", query);
+        FAIL("rejected: %s", query);
     }
     return values;
 }
@@ -35,11 +36,11 @@ static void assert_fault(struct arena *arena, const char *query, const char *fie
     struct error *error = fields_read_query(arena, map, query, &values);
     if (!error || error->id != ERR_VALIDATION || !error->details || error->details->next ||
         strcmp(error->details->field, field) != 0 || error->details->fault != fault) {
-        FAIL("not refused with fault %d of %s alone: %s", (int)fault, field, query);
+        FAIL("not rejected with fault %d of %s only: %s", (int)fault, field, query);
     }
 }
 
-static void defaults_stand_where_nothing_is_said(void **state)
+static void missing_parameters_take_their_defaults(void **state)
 {
     static const char *const queries[] = {"", "&", "&&&"};
     for (size_t i = 0; i < COUNT_OF(queries); i++) {
@@ -51,7 +52,7 @@ static void defaults_stand_where_nothing_is_said(void **state)
     }
 }
 
-static void strings_are_decoded(void **state)
+static void string_parameters_are_url_decoded(void **state)
 {
     static const struct {
         const char *query, *search;
@@ -75,7 +76,7 @@ static void strings_are_decoded(void **state)
     }
 }
 
-static void integers_are_read(void **state)
+static void integer_parameters_are_parsed(void **state)
 {
     assert_int_equal(must_read(*state, "limit=1000&skip=5")[LIMIT].integer, 1000);
     assert_int_equal(must_read(*state, "limit=1000&skip=5")[SKIP].integer, 5);
@@ -85,7 +86,7 @@ static void integers_are_read(void **state)
     assert_true(must_read(*state, "free=-9223372036854775808")[FREE].integer == INT64_MIN);
 }
 
-static void what_is_no_integer_is_refused(void **state)
+static void invalid_integers_are_rejected(void **state)
 {
     static const char *const texts[] = {
         "",
@@ -117,7 +118,7 @@ static void what_is_no_integer_is_refused(void **state)
     assert_fault(*state, "free", "free", FAULT_NOT_INTEGER);
 }
 
-/* Byte by byte: a text in the place of a boolean would be undefined to load. */
+/* Compares the bytes: loading a bool that holds another value would be undefined behaviour. */
 static void assert_boolean(struct arena *arena, const char *query, bool expected)
 {
     const struct value *value = &must_read(arena, query)[FLAG];
@@ -125,7 +126,7 @@ static void assert_boolean(struct arena *arena, const char *query, bool expected
     assert_memory_equal(&value->boolean, &expected, sizeof expected);
 }
 
-static void booleans_are_read(void **state)
+static void boolean_parameters_are_parsed(void **state)
 {
     assert_boolean(*state, "flag=true", true);
     assert_boolean(*state, "flag=false", false);
@@ -133,7 +134,7 @@ static void booleans_are_read(void **state)
     assert_fault(*state, "flag=", "flag", FAULT_NOT_BOOLEAN);
 }
 
-static void bounds_hold(void **state)
+static void query_values_out_of_bounds_are_rejected(void **state)
 {
     assert_fault(*state, "limit=0", "limit", FAULT_TOO_SMALL);
     assert_fault(*state, "limit=-1", "limit", FAULT_TOO_SMALL);
@@ -143,7 +144,7 @@ static void bounds_hold(void **state)
     assert_fault(*state, "search=0123456789x", "search", FAULT_TOO_LONG);
 }
 
-static void unknown_and_repeated_names_are_refused(void **state)
+static void unknown_and_repeated_parameters_are_rejected(void **state)
 {
     assert_fault(*state, "other=1", "other", FAULT_UNKNOWN);
     assert_fault(*state, "other", "other", FAULT_UNKNOWN);
@@ -152,10 +153,11 @@ static void unknown_and_repeated_names_are_refused(void **state)
     assert_fault(*state, "skip%20=1", "skip ", FAULT_UNKNOWN);
     assert_fault(*state, "skip=1&skip=1", "skip", FAULT_REPEATED);
     assert_fault(*state, "skip=1&%73kip=2", "skip", FAULT_REPEATED);
-    assert_fault(*state, "skip=1;limit=2", "skip", FAULT_NOT_INTEGER); /* ; separates nothing */
+    /* A semicolon is not a separator. */
+    assert_fault(*state, "skip=1;limit=2", "skip", FAULT_NOT_INTEGER);
 }
 
-static void broken_encoding_is_refused(void **state)
+static void invalid_url_encoding_is_rejected(void **state)
 {
     static const char *const queries[] = {"search=%",      "search=%4",    "search=%zz",
                                           "search=%00",    "search=a%00b", "search=%FF",
@@ -172,7 +174,7 @@ static void broken_encoding_is_refused(void **state)
     }
 }
 
-static void every_fault_is_named_at_once(void **state)
+static void all_faults_of_a_query_are_reported_together(void **state)
 {
     static const struct field demanding[] = {
         {.name = "needed", .type = FIELD_STRING, .flags = FIELD_REQUIRED},
@@ -189,7 +191,7 @@ static void every_fault_is_named_at_once(void **state)
     assert_int_equal(count, 4);
 }
 
-static void many_pairs_are_no_burden(void **state)
+static void thousands_of_parameters_are_rejected_as_unknown(void **state)
 {
     struct buffer query = {.arena = *state};
     for (int i = 0; i < 2000; i++) {
@@ -201,7 +203,7 @@ static void many_pairs_are_no_burden(void **state)
     assert_int_equal(error->id, ERR_VALIDATION);
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static const struct field inner[] = {
     {.name = "id", .type = FIELD_INTEGER},
@@ -224,22 +226,22 @@ static const struct field reply[] = {
     [REPLY_FIELDS] = {.name = NULL},
 };
 
-static void records_are_written(void **state)
+static void records_are_written_without_secret_fields(void **state)
 {
     static const char *const tags[] = {"a", "b\"c"};
     struct value row[2] = {0}, values[REPLY_FIELDS] = {0};
     struct value *const rows[] = {row, row};
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
-    value_set_integer(&row[0], 1);
-    value_set_string(&row[1], "hush");
-    value_set_string(&values[TEXT], "Иван \"И\"");
-    value_set_integer(&values[NUMBER], -5);
-    value_set_boolean(&values[YES], true);
-    value_set_integer(&values[WHEN], 0);
-    value_set_strings(&values[TAGS], tags, COUNT_OF(tags));
-    value_set_records(&values[ROWS], rows, COUNT_OF(rows));
-    value_set_string(&values[SECRET], "hush");
+    field_set_integer(&row[0], 1);
+    field_set_string(&row[1], "hush");
+    field_set_string(&values[TEXT], "Иван \"И\"");
+    field_set_integer(&values[NUMBER], -5);
+    field_set_boolean(&values[YES], true);
+    field_set_integer(&values[WHEN], 0);
+    field_set_strings(&values[TAGS], tags, COUNT_OF(tags));
+    field_set_records(&values[ROWS], rows, COUNT_OF(rows));
+    field_set_string(&values[SECRET], "hush");
     values[CLEARED].state = VALUE_NULL;
     fields_write(&json, NULL, reply, values);
     assert_string_equal(out.bytes,
@@ -248,13 +250,13 @@ static void records_are_written(void **state)
                         "\"rows\":[{\"id\":1},{\"id\":1}],\"nothing\":null,\"cleared\":null}");
 }
 
-static void empty_lists_are_lists(void **state)
+static void empty_lists_are_written_as_arrays(void **state)
 {
     struct value values[REPLY_FIELDS] = {0};
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
-    value_set_strings(&values[TAGS], NULL, 0);
-    value_set_records(&values[ROWS], NULL, 0);
+    field_set_strings(&values[TAGS], NULL, 0);
+    field_set_records(&values[ROWS], NULL, 0);
     jsonw_open_object(&json, NULL);
     fields_write(&json, "inside", reply, values);
     jsonw_close_object(&json);
@@ -265,18 +267,18 @@ static void empty_lists_are_lists(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(defaults_stand_where_nothing_is_said),
-        ARENA_TEST(strings_are_decoded),
-        ARENA_TEST(integers_are_read),
-        ARENA_TEST(what_is_no_integer_is_refused),
-        ARENA_TEST(booleans_are_read),
-        ARENA_TEST(bounds_hold),
-        ARENA_TEST(unknown_and_repeated_names_are_refused),
-        ARENA_TEST(broken_encoding_is_refused),
-        ARENA_TEST(every_fault_is_named_at_once),
-        ARENA_TEST(many_pairs_are_no_burden),
-        ARENA_TEST(records_are_written),
-        ARENA_TEST(empty_lists_are_lists),
+        ARENA_TEST(missing_parameters_take_their_defaults),
+        ARENA_TEST(string_parameters_are_url_decoded),
+        ARENA_TEST(integer_parameters_are_parsed),
+        ARENA_TEST(invalid_integers_are_rejected),
+        ARENA_TEST(boolean_parameters_are_parsed),
+        ARENA_TEST(query_values_out_of_bounds_are_rejected),
+        ARENA_TEST(unknown_and_repeated_parameters_are_rejected),
+        ARENA_TEST(invalid_url_encoding_is_rejected),
+        ARENA_TEST(all_faults_of_a_query_are_reported_together),
+        ARENA_TEST(thousands_of_parameters_are_rejected_as_unknown),
+        ARENA_TEST(records_are_written_without_secret_fields),
+        ARENA_TEST(empty_lists_are_written_as_arrays),
     };
     return cmocka_run_group_tests_name("fields_query", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* File: a file is replaced as a whole or not at all. */
+/* File: file_replace() replaces a file atomically: entirely or not at all. */
 #include "unit.h"
 
 #include "base/file.h"
@@ -11,7 +11,7 @@ enum { MODE = 0644, LENGTH = 200000 };
 
 static const char path[] = "below/document";
 
-/* Removes what is in the folder, and it; returns how many there were. */
+/* Removes the folder with all its files, and returns the number of files. */
 static size_t remove_all(void)
 {
     size_t count = 0;
@@ -29,65 +29,65 @@ static size_t remove_all(void)
     return count;
 }
 
-static int clear(void **state)
+static int clear_folder(void **state)
 {
     (void)state;
     (void)remove_all();
     return 0;
 }
 
-static struct stat facts_now(void)
+static struct stat stat_file(void)
 {
     struct stat facts;
     assert_int_equal(stat(path, &facts), 0);
     return facts;
 }
 
-static void it_is_made_with_its_folder_and_mode(void **state)
+static void file_is_created_with_its_folder_and_mode(void **state)
 {
     (void)state;
     assert_true(file_replace(path, BYTES("one"), MODE));
-    struct stat facts = facts_now();
+    struct stat facts = stat_file();
     assert_int_equal(facts.st_mode & 07777, MODE);
     assert_int_equal(facts.st_size, 3);
-    assert_int_equal(remove_all(), 1); /* nothing else stands beside it */
+    assert_int_equal(remove_all(), 1); /* no temporary file is left */
 }
 
-static void another_takes_its_place(void **state)
+static void changed_content_replaces_the_file(void **state)
 {
     (void)state;
-    char *bytes = must_alloc(LENGTH);
+    char *bytes = base_alloc(LENGTH);
     memset(bytes, 'x', LENGTH);
     assert_true(file_replace(path, BYTES("one"), MODE));
-    struct stat before = facts_now();
+    struct stat before = stat_file();
     assert_true(file_replace(path, bytes, LENGTH, MODE));
-    struct stat after = facts_now();
+    struct stat after = stat_file();
     assert_int_equal(after.st_size, LENGTH);
     assert_true(after.st_ino != before.st_ino);
-    assert_int_equal(remove_all(), 1); /* nothing else stands beside it */
+    assert_int_equal(remove_all(), 1); /* no temporary file is left */
     free(bytes);
 }
 
-/* Whoever has it cached need not ask for it again. */
-static void the_same_is_left_alone(void **state)
+/* An unchanged file keeps its inode, so that caches of it stay valid. */
+static void unchanged_content_keeps_the_file(void **state)
 {
     (void)state;
     assert_true(file_replace(path, BYTES("one"), MODE));
-    struct stat before = facts_now();
+    struct stat before = stat_file();
     assert_true(file_replace(path, BYTES("one"), MODE));
-    assert_true(facts_now().st_ino == before.st_ino);
+    assert_true(stat_file().st_ino == before.st_ino);
     assert_true(file_replace(path, BYTES("two"), MODE));
-    assert_true(facts_now().st_ino != before.st_ino);
+    assert_true(stat_file().st_ino != before.st_ino);
 }
 
-static void what_cannot_be_replaced_stays(void **state)
+static void file_stays_intact_if_replacing_fails(void **state)
 {
     (void)state;
     assert_true(file_replace(path, BYTES("one"), MODE));
     assert_false(file_replace("below/document/x", BYTES("two"), MODE));
     assert_int_equal(errno, ENOTDIR);
-    assert_int_equal(facts_now().st_size, 3);
-    assert_int_equal(remove_all(), 1); /* nothing else stands beside it */
+    assert_int_equal(stat_file().st_size, 3);
+    assert_int_equal(remove_all(), 1); /* no temporary file is left */
 }
 
 int main(void)
@@ -98,10 +98,14 @@ int main(void)
     }
     umask(077);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(it_is_made_with_its_folder_and_mode, clear, clear),
-        cmocka_unit_test_setup_teardown(another_takes_its_place, clear, clear),
-        cmocka_unit_test_setup_teardown(the_same_is_left_alone, clear, clear),
-        cmocka_unit_test_setup_teardown(what_cannot_be_replaced_stays, clear, clear),
+        cmocka_unit_test_setup_teardown(file_is_created_with_its_folder_and_mode, clear_folder,
+                                        clear_folder),
+        cmocka_unit_test_setup_teardown(changed_content_replaces_the_file, clear_folder,
+                                        clear_folder),
+        cmocka_unit_test_setup_teardown(unchanged_content_keeps_the_file, clear_folder,
+                                        clear_folder),
+        cmocka_unit_test_setup_teardown(file_stays_intact_if_replacing_fails, clear_folder,
+                                        clear_folder),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("file", tests, NULL, NULL));
 }

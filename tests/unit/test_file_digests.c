@@ -1,4 +1,4 @@
-/* Digests of files around the size from which a thread computes the MD5. */
+/* File digests: files around the size from which a thread computes the MD5. */
 #include "base/size.h"
 #include "files/digests.h"
 #include "unit.h"
@@ -28,7 +28,7 @@ static struct digests *digest_in_pieces(int fd, size_t length, size_t piece)
     return digests;
 }
 
-static void digests_are_those_of_the_whole(void **state)
+static void digests_match_openssl_for_all_sizes_and_pieces(void **state)
 {
     static const size_t lengths[] = {0, 1, MIB - 1, MIB, MIB + 1, LARGEST - 7, LARGEST};
     static const size_t pieces[] = {997, 8192, LARGEST};
@@ -49,8 +49,8 @@ static void digests_are_those_of_the_whole(void **state)
     }
 }
 
-/* Of a file that has become shorter than what was written. */
-static void a_file_that_cannot_be_read_back_has_none(void **state)
+/* The file is shorter than the data passed to digests_add(). */
+static void digests_fail_if_the_file_cannot_be_read_back(void **state)
 {
     unsigned char md5[MD5_LENGTH], sha256[SHA256_LENGTH];
     int fd = open_file();
@@ -70,8 +70,8 @@ int main(void)
         content[i] = (char)(i * 31 + i / 251);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(digests_are_those_of_the_whole),
-        cmocka_unit_test(a_file_that_cannot_be_read_back_has_none),
+        cmocka_unit_test(digests_match_openssl_for_all_sizes_and_pieces),
+        cmocka_unit_test(digests_fail_if_the_file_cannot_be_read_back),
     };
     return enter_temporary(folder)
                ? leave_temporary(folder, cmocka_run_group_tests_name("digests", tests, NULL, NULL))

@@ -1,4 +1,4 @@
-/* Scan: the verdict of the program about a file, and failures to wait for the program. */
+/* Scan: the verdict of the external scanner about a file, and failures to wait for the scanner. */
 #include "unit.h"
 
 #include "base/config.h"
@@ -9,7 +9,7 @@
 #include <sys/pidfd.h>
 #include <sys/syscall.h>
 
-/* Replaces libc's function: fails with this errno unless it is 0. */
+/* Replaces libc's function: fails with errno pidfd_failure unless that is 0. */
 static int pidfd_failure;
 
 int pidfd_open(pid_t pid, unsigned flags)
@@ -21,34 +21,34 @@ int pidfd_open(pid_t pid, unsigned flags)
     return (int)syscall(SYS_pidfd_open, pid, flags);
 }
 
-static struct error *scan(struct arena *arena, const char *command)
+static struct error *scan_with_command(struct arena *arena, const char *command)
 {
     const struct config config = {
         .upload_scan_command = command,
         .upload_scan_timeout_s = 1,
     };
-    return scan_file(&config, arena, "1000"); /* `sleep 1000` outlasts the timeout */
+    return scan_file(&config, arena, "1000"); /* `sleep 1000` exceeds the timeout */
 }
 
-static void the_exit_status_decides(void **state)
+static void exit_status_of_scanner_decides(void **state)
 {
-    assert_null(scan(*state, ""));
-    assert_null(scan(*state, "true"));
-    assert_int_equal(scan(*state, "false")->id, ERR_FILE_INFECTED);
-    assert_int_equal(scan(*state, "/does/not/exist")->id, ERR_SCAN_UNAVAILABLE);
+    assert_null(scan_with_command(*state, ""));
+    assert_null(scan_with_command(*state, "true"));
+    assert_int_equal(scan_with_command(*state, "false")->id, ERR_FILE_INFECTED);
+    assert_int_equal(scan_with_command(*state, "/does/not/exist")->id, ERR_SCAN_UNAVAILABLE);
 }
 
-static void a_program_that_takes_too_long_is_killed(void **state)
+static void scanner_that_exceeds_the_timeout_is_killed(void **state)
 {
-    const struct error *error = scan(*state, "sleep");
+    const struct error *error = scan_with_command(*state, "sleep");
     assert_int_equal(error->id, ERR_SCAN_UNAVAILABLE);
-    assert_string_equal(error->cause, "sleep took too long");
+    assert_string_equal(error->cause, "sleep: timed out");
 }
 
-static void a_failed_wait_is_no_timeout(void **state)
+static void failed_wait_is_not_reported_as_timeout(void **state)
 {
     pidfd_failure = EMFILE;
-    const struct error *error = scan(*state, "sleep");
+    const struct error *error = scan_with_command(*state, "sleep");
     pidfd_failure = 0;
     assert_int_equal(error->id, ERR_SCAN_UNAVAILABLE);
     assert_string_equal(error->cause, "sleep: cannot wait for its exit: Too many open files");
@@ -58,9 +58,9 @@ static void a_failed_wait_is_no_timeout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(the_exit_status_decides),
-        ARENA_TEST(a_program_that_takes_too_long_is_killed),
-        ARENA_TEST(a_failed_wait_is_no_timeout),
+        ARENA_TEST(exit_status_of_scanner_decides),
+        ARENA_TEST(scanner_that_exceeds_the_timeout_is_killed),
+        ARENA_TEST(failed_wait_is_not_reported_as_timeout),
     };
     return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
-/* Plain text: what is one and what is none, wherever it is cut into pieces. */
+/* Plain text detection: texts and non-texts, in pieces of any size. */
 #include "files/text.h"
 #include "unit.h"
 
-/* Whether it is a text, when it comes in pieces of that length. */
+/* True if the bytes are a text when they arrive in pieces of that size. */
 static bool is_text(const char *bytes, size_t length, size_t piece)
 {
     struct file_text text = {0};
@@ -21,7 +21,7 @@ static void assert_text(bool expected, const char *bytes, size_t length)
     }
 }
 
-static void texts_of_every_encoding(void **state)
+static void texts_in_all_supported_encodings_are_recognized(void **state)
 {
     (void)state;
     assert_text(true, BYTES(""));
@@ -29,30 +29,33 @@ static void texts_of_every_encoding(void **state)
     assert_text(true, BYTES("\a\b\t\n\v\f\r\033[1m ~"));
     assert_text(true, BYTES("\xd0\x96 \xe2\x82\xac \xf0\x9f\x98\x80"));
     assert_text(true, BYTES("\xef\xbb\xbfUTF-8 with its mark"));
-    assert_text(true, BYTES("\xcf\xf0\xe8\xe2\xe5\xf2")); /* windows-1251 */
+    assert_text(true, BYTES("\xcf\xf0\xe8\xe2\xe5\xf2")); /* text in windows-1251 */
     assert_text(true, BYTES("\xff"));
     assert_text(true, BYTES("\xff\xfe"));
     assert_text(true, BYTES("\xff\xfe\x16\x04\x3d\xd8\x00\xde"));
     assert_text(true, BYTES("\xfe\xff\x04\x16\xd8\x3d\xde\x00"));
 }
 
-static void what_no_text_holds(void **state)
+static void binary_content_is_not_a_text(void **state)
 {
     (void)state;
     assert_text(false, BYTES("\0"));
     assert_text(false, BYTES("a\0b"));
     assert_text(false, BYTES("\xff\0"));
     assert_text(false, BYTES("\x89PNG\r\n\x1a\n"));
-    assert_text(false, BYTES("\xff\xfe\x16"));                   /* half a unit, */
-    assert_text(false, BYTES("\xff\xfe\x3d\xd8"));               /* half a character, */
-    assert_text(false, BYTES("\xff\xfe\x3d\xd8\x16\x04"));       /* also in the middle, */
-    assert_text(false, BYTES("\xff\xfe\x00\xde\x16\x04"));       /* its second half, */
-    assert_text(false, BYTES("\xfe\xff\xd8\x3d\xd8\x3d\xde\0")); /* its first one twice */
+    assert_text(false, BYTES("\xff\xfe\x16"));     /* half a UTF-16 unit */
+    assert_text(false, BYTES("\xff\xfe\x3d\xd8")); /* half a surrogate pair */
+    /* Half a surrogate pair before another character. */
+    assert_text(false, BYTES("\xff\xfe\x3d\xd8\x16\x04"));
+    /* Second half of a surrogate pair only. */
+    assert_text(false, BYTES("\xff\xfe\x00\xde\x16\x04"));
+    /* First half of a surrogate pair twice. */
+    assert_text(false, BYTES("\xfe\xff\xd8\x3d\xd8\x3d\xde\0"));
     assert_text(false, BYTES("\xff\xfe\x01\x00"));
-    assert_text(false, BYTES("\xff\xfe\0\0a\0\0\0")); /* UTF-32 */
+    assert_text(false, BYTES("\xff\xfe\0\0a\0\0\0")); /* text in UTF-32 */
 }
 
-static void every_byte_everywhere(void **state)
+static void forbidden_bytes_are_detected_at_every_position(void **state)
 {
     (void)state;
     char bytes[200];
@@ -70,9 +73,9 @@ static void every_byte_everywhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_of_every_encoding),
-        cmocka_unit_test(what_no_text_holds),
-        cmocka_unit_test(every_byte_everywhere),
+        cmocka_unit_test(texts_in_all_supported_encodings_are_recognized),
+        cmocka_unit_test(binary_content_is_not_a_text),
+        cmocka_unit_test(forbidden_bytes_are_detected_at_every_position),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Uploads: bodies that are complete, and those that the spool has cut off. */
+/* Uploads: complete bodies, and bodies that the spool has cut off. */
 #include "base/config.h"
 #include "files/upload.h"
 #include "rest/app.h"
@@ -24,7 +24,7 @@ static size_t read_byte(void *source, char *bytes, size_t size)
     return 1;
 }
 
-static struct error *receive(struct arena *arena, const char *text, const char *spool)
+static struct error *receive_upload(struct arena *arena, const char *text, const char *spool)
 {
     static const struct config config = {
         .storage_url = "file:///objects",
@@ -54,29 +54,30 @@ static void assert_cut_off(struct arena *arena, const char *spool, enum error_id
 {
     static const char *const bodies[] = {"", FILE_PART "x", FILE_PART "x\r\n--b--\r\n"};
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
-        const struct error *error = receive(arena, bodies[i], spool);
+        const struct error *error = receive_upload(arena, bodies[i], spool);
         assert_non_null(error);
         assert_int_equal(error->id, id);
     }
 }
 
-static void a_body_that_was_cut_off_is_refused(void **state)
+static void body_cut_off_by_the_spool_is_rejected(void **state)
 {
     assert_cut_off(*state, "slow", ERR_TOO_SLOW);
     assert_cut_off(*state, "full", ERR_STORAGE_FULL);
 }
 
-static void a_complete_body_is_received(void **state)
+static void complete_body_is_received(void **state)
 {
-    assert_null(receive(*state, FILE_PART "x\r\n--b--\r\n", ""));
-    assert_null(receive(*state, PART("other", "") "x\r\n" FILE_PART "x\r\n--b--\r\nepilogue", ""));
+    assert_null(receive_upload(*state, FILE_PART "x\r\n--b--\r\n", ""));
+    assert_null(
+        receive_upload(*state, PART("other", "") "x\r\n" FILE_PART "x\r\n--b--\r\nepilogue", ""));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(a_body_that_was_cut_off_is_refused),
-        ARENA_TEST(a_complete_body_is_received),
+        ARENA_TEST(body_cut_off_by_the_spool_is_rejected),
+        ARENA_TEST(complete_body_is_received),
     };
     char folder[PATH_MAX];
     return enter_temporary(folder)

@@ -1,12 +1,12 @@
-/* Handoff: descriptors through a queue that processes share. */
+/* Handoff: passing file descriptors through a queue that processes share. */
 #include "proc/handoff.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <sys/resource.h>
 
-/* A descriptor from which `byte` can be read. */
-static int pipe_with(char byte)
+/* Returns a descriptor from which `byte` can be read. */
+static int make_pipe_with(char byte)
 {
     int fds[2];
     assert_int_equal(pipe(fds), 0);
@@ -15,13 +15,13 @@ static int pipe_with(char byte)
     return fds[0];
 }
 
-static void descriptors_come_out_one_by_one(void **state)
+static void descriptors_are_received_in_order(void **state)
 {
     struct handoff handoff;
     (void)state;
     assert_true(handoff_open(&handoff));
     for (int number = 0; number < 3; number++) {
-        int fd = pipe_with((char)('a' + number));
+        int fd = make_pipe_with((char)('a' + number));
         assert_true(handoff_send(handoff.send_fd, fd, -1));
         close(fd);
     }
@@ -43,11 +43,11 @@ static void descriptors_come_out_one_by_one(void **state)
     close(handoff.receive_fd);
 }
 
-static void a_file_arrives_with_its_connection(void **state)
+static void file_is_received_with_its_connection(void **state)
 {
     struct handoff handoff;
     char bytes[2];
-    int file_fd, fd = pipe_with('c'), file = pipe_with('f');
+    int file_fd, fd = make_pipe_with('c'), file = make_pipe_with('f');
     (void)state;
     assert_true(handoff_open(&handoff));
     assert_true(handoff_send(handoff.send_fd, fd, file));
@@ -65,12 +65,12 @@ static void a_file_arrives_with_its_connection(void **state)
     close(handoff.receive_fd);
 }
 
-/* Without its file, a request would look like one with an empty body. */
+/* Without its file, the request would look as if its body were empty. */
 static void receive_fails_without_a_free_descriptor_for_the_file(void **state)
 {
     struct handoff handoff;
     struct rlimit before, low;
-    int file_fd, fd = pipe_with('c'), file = pipe_with('f');
+    int file_fd, fd = make_pipe_with('c'), file = make_pipe_with('f');
     (void)state;
     assert_true(handoff_open(&handoff));
     assert_true(handoff_send(handoff.send_fd, fd, file));
@@ -78,7 +78,7 @@ static void receive_fails_without_a_free_descriptor_for_the_file(void **state)
     close(file);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     low = before;
-    low.rlim_cur = (rlim_t)fd + 1; /* one free descriptor is allowed, the second is not */
+    low.rlim_cur = (rlim_t)fd + 1; /* allows one more descriptor, not two */
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
     errno = 0;
     assert_int_equal(handoff_receive(handoff.receive_fd, &file_fd), -1);
@@ -90,10 +90,10 @@ static void receive_fails_without_a_free_descriptor_for_the_file(void **state)
     close(handoff.receive_fd);
 }
 
-static void a_full_queue_takes_no_more(void **state)
+static void full_queue_rejects_further_descriptors(void **state)
 {
     struct handoff handoff;
-    int fd = pipe_with('x');
+    int fd = make_pipe_with('x');
     size_t sent = 0;
     (void)state;
     assert_true(handoff_open(&handoff));
@@ -113,10 +113,10 @@ static void a_full_queue_takes_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(descriptors_come_out_one_by_one),
-        cmocka_unit_test(a_file_arrives_with_its_connection),
+        cmocka_unit_test(descriptors_are_received_in_order),
+        cmocka_unit_test(file_is_received_with_its_connection),
         cmocka_unit_test(receive_fails_without_a_free_descriptor_for_the_file),
-        cmocka_unit_test(a_full_queue_takes_no_more),
+        cmocka_unit_test(full_queue_rejects_further_descriptors),
     };
     return cmocka_run_group_tests_name("handoff", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Idempotency: which answers a repetition gets, and when they are committed. Runs on both
+/* Idempotency: the response to a repeated request, and when it is committed. Runs on both
  * engines. */
 #include "engines.h"
 
@@ -20,7 +20,7 @@ static const struct principal principal = {.id = "local:admin"};
 static struct buffer no_body;
 
 /* Creates an empty database with the schema. */
-static int setup(void **state)
+static int setup_keys(void **state)
 {
     test_setup(state);
     struct test *test = *state;
@@ -34,9 +34,9 @@ static int setup(void **state)
     return 0;
 }
 
-#define KEY_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+#define KEY_TEST(function) cmocka_unit_test_setup_teardown(function, setup_keys, test_teardown)
 
-/* Returns a request with a key, to a route of a pool. */
+/* Returns a request with an idempotency key, to a route of a pool. */
 static struct request new_request(struct test *test, const char *key, enum pool_id pool)
 {
     struct route *route = arena_alloc(test->arena, sizeof *route);
@@ -52,23 +52,23 @@ static struct request new_request(struct test *test, const char *key, enum pool_
     };
 }
 
-/* Returns the error that a request with the key gets before it is handled. */
-static struct error *recall(struct request *request, struct reply *reply)
+/* Looks up the key of the request before it is handled; returns the resulting error. */
+static struct error *recall_response(struct request *request, struct reply *reply)
 {
     *reply = (struct reply){0};
     struct error *error = idempotency.recall(request, &no_body, reply);
-    struct error *ending = store_turn_end(app.store, request->arena);
+    struct error *ending = store_group_commit(app.store, request->arena);
     return error ? error : ending;
 }
 
-/* Answers the request with an error. */
-static void keep_error(struct request *request, enum error_id id)
+/* Stores an error as the response to the request. */
+static void keep_error_response(struct request *request, enum error_id id)
 {
     const struct error *error = error_new(request->arena, id, NULL);
     struct reply reply = {.status = problem_status(id), .body = {.arena = request->arena}};
     problem_write(&reply.body, error, LANGUAGE_EN, request->id);
     idempotency.keep(request, &reply, error);
-    must_succeed(store_turn_end(app.store, request->arena));
+    must_succeed(store_group_commit(app.store, request->arena));
 }
 
 static bool leaves_outcome_unknown(enum error_id id)
@@ -81,18 +81,18 @@ static bool leaves_outcome_unknown(enum error_id id)
     return false;
 }
 
-static void a_key_is_free_again_only_if_nothing_was_changed(void **state)
+static void idempotency_key_is_reusable_only_if_nothing_was_changed(void **state)
 {
     struct test *test = *state;
     for (enum error_id id = 0; id < ERR_COUNT; id++) {
         struct reply reply;
         struct request request =
             new_request(test, arena_format(test->arena, "key-%d", (int)id), POOL_DIRECTORY);
-        must_succeed(recall(&request, &reply));
+        must_succeed(recall_response(&request, &reply));
         assert_int_equal(reply.status, 0);
-        keep_error(&request, id);
+        keep_error_response(&request, id);
         request.id = "second";
-        must_succeed(recall(&request, &reply));
+        must_succeed(recall_response(&request, &reply));
         if (!leaves_outcome_unknown(id)) {
             assert_int_equal(reply.status, 0);
             continue;
@@ -112,54 +112,53 @@ static struct error *age_keys(struct store *store, void *context)
                                      RUNNING_MS));
 }
 
-static void an_abandoned_request_has_an_unknown_outcome(void **state)
+static void abandoned_request_reports_an_unknown_outcome(void **state)
 {
     struct test *test = *state;
     struct reply reply;
     struct request request = new_request(test, "died", POOL_CORE);
-    must_succeed(recall(&request, &reply));
+    must_succeed(recall_response(&request, &reply));
     assert_int_equal(reply.status, 0);
-    assert_error(recall(&request, &reply), ERR_IDEMPOTENCY_PENDING);
+    assert_error(recall_response(&request, &reply), ERR_IDEMPOTENCY_PENDING);
     must_succeed(store_write(test->store, test->arena, age_keys, test->arena));
-    must_succeed(store_turn_end(test->store, test->arena));
-    assert_error(recall(&request, &reply), ERR_OUTCOME_UNKNOWN);
-    assert_error(recall(&request, &reply), ERR_OUTCOME_UNKNOWN);
+    must_succeed(store_group_commit(test->store, test->arena));
+    assert_error(recall_response(&request, &reply), ERR_OUTCOME_UNKNOWN);
+    assert_error(recall_response(&request, &reply), ERR_OUTCOME_UNKNOWN);
 }
 
-/* Otherwise a failed commit of the answer would be reported in place of the change that was
- * made. */
-static void an_answer_is_committed_with_its_change_or_at_once(void **state)
+/* Otherwise a failed commit of the response would be reported although the change was committed. */
+static void response_is_committed_with_its_change_or_at_once(void **state)
 {
     struct test *test = *state;
     const struct reply reply = {.status = 200};
     struct reply before;
     struct request request = new_request(test, "with", POOL_FILES);
-    must_succeed(recall(&request, &before));
-    must_succeed(insert(test->store, test->arena, 1));
-    bool joins = store_turn_open(test->store); /* always false on PostgreSQL */
+    must_succeed(recall_response(&request, &before));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
+    bool joins = store_group_open(test->store); /* always false on PostgreSQL */
     idempotency.keep(&request, &reply, NULL);
-    assert_int_equal(store_turn_open(test->store), joins);
-    must_succeed(store_turn_end(test->store, test->arena));
+    assert_int_equal(store_group_open(test->store), joins);
+    must_succeed(store_group_commit(test->store, test->arena));
     request = new_request(test, "after", POOL_FILES);
-    must_succeed(recall(&request, &before));
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(recall_response(&request, &before));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     idempotency.keep(&request, &reply, NULL);
-    assert_false(store_turn_open(test->store));
-    must_succeed(recall(&request, &before));
+    assert_false(store_group_open(test->store));
+    must_succeed(recall_response(&request, &before));
     assert_int_equal(before.status, reply.status);
 }
 
-static int run(const char *name)
+static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        KEY_TEST(a_key_is_free_again_only_if_nothing_was_changed),
-        KEY_TEST(an_abandoned_request_has_an_unknown_outcome),
-        KEY_TEST(an_answer_is_committed_with_its_change_or_at_once),
+        KEY_TEST(idempotency_key_is_reusable_only_if_nothing_was_changed),
+        KEY_TEST(abandoned_request_reports_an_unknown_outcome),
+        KEY_TEST(response_is_committed_with_its_change_or_at_once),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 
 int main(void)
 {
-    return run_on_engines(run, "idempotency on SQLite", "idempotency on PostgreSQL");
+    return run_on_engines(run_group, "idempotency on SQLite", "idempotency on PostgreSQL");
 }

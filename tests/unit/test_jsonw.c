@@ -1,10 +1,11 @@
-/* JSON, written: json-c reads back what went in, and nothing that goes in makes it no JSON. */
+/* JSON writer: json-c reads back every value that was written, and the output is always valid
+ * JSON. */
 #include "unit.h"
 
 #include "base/jsonw.h"
 #include "base/utf8.h"
 
-static void structures_get_their_commas(void **state)
+static void objects_and_arrays_are_separated_by_commas(void **state)
 {
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
@@ -29,7 +30,7 @@ static void structures_get_their_commas(void **state)
                                    "\"list\":[1,[],{\"a\":\"b\",\"c\":null},true],\"last\":false}");
 }
 
-static void the_outermost_value_may_be_anything(void **state)
+static void outermost_value_may_be_a_string(void **state)
 {
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
@@ -37,7 +38,7 @@ static void the_outermost_value_may_be_anything(void **state)
     assert_string_equal(out.bytes, "\"alone\"");
 }
 
-/* What `bytes` are, written as a string and read back by json-c. */
+/* Asserts that json-c reads `expected` from a string written with these bytes. */
 static void assert_reads_back(struct arena *arena, const char *bytes, size_t length,
                               const char *expected, size_t expected_length)
 {
@@ -62,7 +63,7 @@ static void every_ascii_character_is_read_back(void **state)
     }
 }
 
-static void assert_nothing_raw(struct arena *arena, const char *bytes, size_t length)
+static void assert_no_raw_controls(struct arena *arena, const char *bytes, size_t length)
 {
     struct buffer out = {.arena = arena};
     struct jsonw json = {.out = &out};
@@ -72,26 +73,26 @@ static void assert_nothing_raw(struct arena *arena, const char *bytes, size_t le
     }
 }
 
-/* Several bytes are looked at together, and not at the end. */
-static void no_place_hides_a_character(void **state)
+/* The writer tests several bytes at once, except at the end of the string. */
+static void characters_are_escaped_at_every_position(void **state)
 {
     for (int c = 0; c < 0x80; c++) {
         for (size_t at = 0; at < 20; at++) {
             char bytes[] = "abcdefgh~}|{ !#[]^01";
             bytes[at] = (char)c;
             assert_reads_back(*state, bytes, sizeof bytes - 1, bytes, sizeof bytes - 1);
-            assert_nothing_raw(*state, bytes, sizeof bytes - 1);
+            assert_no_raw_controls(*state, bytes, sizeof bytes - 1);
         }
     }
 }
 
-static void control_characters_are_never_raw(void **state)
+static void control_characters_are_always_escaped(void **state)
 {
     char all[0x80];
     for (size_t i = 0; i < sizeof all; i++) {
         all[i] = (char)i;
     }
-    assert_nothing_raw(*state, all, sizeof all);
+    assert_no_raw_controls(*state, all, sizeof all);
 }
 
 static void unicode_is_read_back(void **state)
@@ -108,7 +109,7 @@ static void unicode_is_read_back(void **state)
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 
-static void what_is_no_utf8_is_replaced(void **state)
+static void invalid_utf8_is_replaced(void **state)
 {
     static const struct {
         const char *bytes, *expected;
@@ -118,7 +119,7 @@ static void what_is_no_utf8_is_replaced(void **state)
         {"\xC0\x80", REPLACEMENT REPLACEMENT},
         {"\xED\xA0\x80", REPLACEMENT REPLACEMENT REPLACEMENT},
         {"cut \xE2\x82", "cut " REPLACEMENT REPLACEMENT},
-        {"\xE2\x82\"", REPLACEMENT REPLACEMENT "\""}, /* the quote is not swallowed */
+        {"\xE2\x82\"", REPLACEMENT REPLACEMENT "\""}, /* the quote is preserved */
         {"\xF0\\", REPLACEMENT "\\"},
         {"я\xD1", "я" REPLACEMENT},
     };
@@ -128,7 +129,7 @@ static void what_is_no_utf8_is_replaced(void **state)
     }
 }
 
-static void keys_are_escaped_too(void **state)
+static void keys_are_escaped(void **state)
 {
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
@@ -157,7 +158,7 @@ static void integers_keep_every_digit(void **state)
     }
 }
 
-static void decimals_have_all_their_places(void **state)
+static void decimals_are_written_with_all_places(void **state)
 {
     static const struct {
         int64_t integer;
@@ -196,7 +197,7 @@ static void decimals_have_all_their_places(void **state)
     }
 }
 
-static void decimals_get_their_commas_and_keys(void **state)
+static void decimal_members_have_keys_and_commas(void **state)
 {
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
@@ -207,7 +208,7 @@ static void decimals_get_their_commas_and_keys(void **state)
     assert_string_equal(out.bytes, "{\"a\":-0.07,\"b\":0.07}");
 }
 
-static void times_and_missing_texts(void **state)
+static void times_are_formatted_and_missing_strings_are_null(void **state)
 {
     struct buffer out = {.arena = *state};
     struct jsonw json = {.out = &out};
@@ -224,18 +225,18 @@ static void times_and_missing_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(structures_get_their_commas),
-        ARENA_TEST(the_outermost_value_may_be_anything),
+        ARENA_TEST(objects_and_arrays_are_separated_by_commas),
+        ARENA_TEST(outermost_value_may_be_a_string),
         ARENA_TEST(every_ascii_character_is_read_back),
-        ARENA_TEST(no_place_hides_a_character),
-        ARENA_TEST(control_characters_are_never_raw),
+        ARENA_TEST(characters_are_escaped_at_every_position),
+        ARENA_TEST(control_characters_are_always_escaped),
         ARENA_TEST(unicode_is_read_back),
-        ARENA_TEST(what_is_no_utf8_is_replaced),
-        ARENA_TEST(keys_are_escaped_too),
+        ARENA_TEST(invalid_utf8_is_replaced),
+        ARENA_TEST(keys_are_escaped),
         ARENA_TEST(integers_keep_every_digit),
-        ARENA_TEST(decimals_have_all_their_places),
-        ARENA_TEST(decimals_get_their_commas_and_keys),
-        ARENA_TEST(times_and_missing_texts),
+        ARENA_TEST(decimals_are_written_with_all_places),
+        ARENA_TEST(decimal_members_have_keys_and_commas),
+        ARENA_TEST(times_are_formatted_and_missing_strings_are_null),
     };
     return cmocka_run_group_tests_name("jsonw", tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
-/* Language: Accept-Language fields as browsers send them, and as nobody should. */
+/* Language: valid and malformed Accept-Language headers. */
 #include "unit.h"
 
 #include "http/language.h"
 
 static const struct {
     const char *field;
-    enum config_language with_ru, with_en; /* the choice, by what is the standard */
+    enum config_language with_ru, with_en; /* the chosen language, by default language */
 } rows[] = {
     {"", LANGUAGE_RU, LANGUAGE_EN},
     {"ru", LANGUAGE_RU, LANGUAGE_RU},
@@ -18,24 +18,25 @@ static const struct {
     {"ru;q=0.8, en;q=0.9", LANGUAGE_EN, LANGUAGE_EN},
     {"ru; q=0.8 , en ; q=0.9", LANGUAGE_EN, LANGUAGE_EN},
     {"ru;Q=0.8, en;Q=0.9", LANGUAGE_EN, LANGUAGE_EN},
-    {"en, ru", LANGUAGE_EN, LANGUAGE_EN}, /* the first of equals */
+    {"en, ru", LANGUAGE_EN, LANGUAGE_EN}, /* the first of equal weights */
     {"ru, en", LANGUAGE_RU, LANGUAGE_RU},
-    {"de-DE, fr;q=0.9", LANGUAGE_RU, LANGUAGE_EN}, /* none of ours */
+    {"de-DE, fr;q=0.9", LANGUAGE_RU, LANGUAGE_EN}, /* no supported language */
     {"de, en;q=0.1", LANGUAGE_EN, LANGUAGE_EN},
     {"*", LANGUAGE_RU, LANGUAGE_EN},
     {"de, *;q=0.5", LANGUAGE_RU, LANGUAGE_EN},
-    {"en;q=0", LANGUAGE_RU, LANGUAGE_EN}, /* there must be some language */
+    {"en;q=0", LANGUAGE_RU, LANGUAGE_EN}, /* some language must be chosen */
     {"en;q=0, ru;q=0.001", LANGUAGE_RU, LANGUAGE_RU},
     {"english", LANGUAGE_RU, LANGUAGE_EN},
     {"e", LANGUAGE_RU, LANGUAGE_EN},
-    {"en_US", LANGUAGE_RU, LANGUAGE_EN}, /* of a locale, not a language range */
+    {"en_US", LANGUAGE_RU, LANGUAGE_EN}, /* a locale name, not a language range */
     {"-en", LANGUAGE_RU, LANGUAGE_EN},
     {",,, ,en,,", LANGUAGE_EN, LANGUAGE_EN},
     {"en;q=1.0, ru;q=1", LANGUAGE_EN, LANGUAGE_EN},
-    {"en-GB;q=0.1, ru;q=0.5, en;q=0.9", LANGUAGE_EN, LANGUAGE_EN}, /* the greatest of its own */
-    {"*, en", LANGUAGE_EN, LANGUAGE_EN},                           /* named before unnamed */
+    /* The greatest weight of a language counts. */
+    {"en-GB;q=0.1, ru;q=0.5, en;q=0.9", LANGUAGE_EN, LANGUAGE_EN},
+    {"*, en", LANGUAGE_EN, LANGUAGE_EN}, /* a named range precedes the wildcard */
     {"*, ru", LANGUAGE_RU, LANGUAGE_RU},
-    /* what is malformed counts for nothing */
+    /* Malformed ranges are ignored. */
     {"en;q=x, ru;q=0.1", LANGUAGE_RU, LANGUAGE_RU},
     {"ru;q=0.1, en;q=1.5", LANGUAGE_RU, LANGUAGE_RU},
     {"ru;q=0.1, en;q=1.001", LANGUAGE_RU, LANGUAGE_RU},
@@ -49,7 +50,7 @@ static const struct {
     {"ru;q=0.1, en;q=1.", LANGUAGE_EN, LANGUAGE_EN},
 };
 
-static void the_greatest_weight_wins(void **state)
+static void language_with_greatest_weight_is_chosen(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -60,8 +61,8 @@ static void the_greatest_weight_wins(void **state)
     }
 }
 
-/* RFC 9110 12.4.2: a weight has three decimals, and every step of them counts. */
-static void a_thousandth_decides(void **state)
+/* RFC 9110 12.4.2: a weight has three decimals, and a difference in the third one counts. */
+static void weights_are_compared_to_three_decimals(void **state)
 {
     (void)state;
     for (int weight = 1; weight <= 999; weight++) {
@@ -73,16 +74,16 @@ static void a_thousandth_decides(void **state)
     }
 }
 
-/* RFC 9110 12.5.4 by RFC 4647 3.3.1: "*" stands for what no other range of the field names. */
-static void a_wildcard_stands_for_the_others(void **state)
+/* RFC 9110 12.5.4 and RFC 4647 3.3.1: "*" matches all languages that no other range names. */
+static void wildcard_matches_languages_not_named_otherwise(void **state)
 {
     (void)state;
     assert_int_equal(language_choose("ru;q=0, *", LANGUAGE_RU), LANGUAGE_EN);
     assert_int_equal(language_choose("en;q=0, *;q=0.5", LANGUAGE_EN), LANGUAGE_RU);
 }
 
-/* What is no field at all yields one of ours, without harm. */
-static void nonsense_yields_a_language(void **state)
+/* A malformed header must yield a supported language and do no harm. */
+static void malformed_headers_yield_a_supported_language(void **state)
 {
     static const char *const fields[] = {
         ";",        ";q=",      "en;q=",    "en;q=x", "en;q=-1", "en;q=2",         "en;q=1e999",
@@ -104,10 +105,10 @@ static void nonsense_yields_a_language(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_greatest_weight_wins),
-        cmocka_unit_test(a_thousandth_decides),
-        cmocka_unit_test(a_wildcard_stands_for_the_others),
-        ARENA_TEST(nonsense_yields_a_language),
+        cmocka_unit_test(language_with_greatest_weight_is_chosen),
+        cmocka_unit_test(weights_are_compared_to_three_decimals),
+        cmocka_unit_test(wildcard_matches_languages_not_named_otherwise),
+        ARENA_TEST(malformed_headers_yield_a_supported_language),
     };
     return cmocka_run_group_tests_name("language", tests, NULL, NULL);
 }

@@ -1,7 +1,9 @@
 /*
- * Lists, searches and analytics over many rows, on both engines: they go by an index, whatever is sorted
- * and filtered by, and pages are whole. The handlers of the routes run; what they ask the database is
- * seen on the way, and the engine tells how it would answer.
+ * Lists, searches and analytics over many rows, on both engines: every sort order and filter uses
+ * an index, and pages are complete.
+ *
+ * The tests call the route handlers, record the statements that these send to the database, and
+ * check the query plan of each.
  */
 #include "unit.h"
 
@@ -18,13 +20,13 @@
 
 enum { STATEMENTS_MAX = 16, PLANNED_ANEW = 5 };
 
-/* Who asks. */
+/* The requesting account and its organization. */
 enum { ORGANIZATION = 1, ACCOUNT = 7 };
 
 static struct config config;
 static struct postgres_server server;
 
-/* --- rows: 20,000 of each kind in one organization, and 500 in another one ---------------------- */
+/* --- rows: 20,000 of each kind in one organization, and 500 in another ------------------------ */
 
 static const char accounts[] =
     "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
@@ -33,12 +35,12 @@ static const char accounts[] =
     " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)"
     " SELECT i, 'user' || i, 'user' || i, 'User', 0, 0 FROM n;";
 
-/* In what follows: the number of a row and the organization that has it. */
+/* Yields for each row its number i and its organization o. */
 #define NUMBERS                                                                                    \
     " WITH RECURSIVE n (i, o) AS (SELECT 1, 1 UNION ALL SELECT i + 1, CASE WHEN i < 20000 THEN 1"  \
     " ELSE 2 END FROM n WHERE i < 20500) "
 
-/* Times that are not in the order of the ids; one in fifty is hidden. */
+/* Times whose order differs from that of the ids; one row in fifty is soft-deleted. */
 #define TIME "1700000000000 + CAST((i * 7919) % 20011 AS BIGINT) * 3600000"
 #define DELETED "CASE WHEN i % 50 = 0 THEN 1 END"
 
@@ -79,7 +81,7 @@ static const char counters[] =
     "INSERT INTO counters (organization_id, name, slot, value) VALUES (1, 'contacts', 0, 19600),"
     " (1, 'deals', 0, 19600), (1, 'tasks', 0, 19600), (1, 'activities', 0, 19600);";
 
-/* --- what the handlers ask the database ------------------------------------------------------- */
+/* --- statements of the handlers --------------------------------------------------------------- */
 
 struct statement {
     const char *text;
@@ -87,66 +89,70 @@ struct statement {
     size_t count;
 };
 
-static struct statement seen[STATEMENTS_MAX];
-static size_t seen_count;
-static bool seeing;
+static struct statement statements[STATEMENTS_MAX];
+static size_t statement_count;
+static bool is_recording;
 
-static const struct engine *real;
-static struct engine seer; /* the real one, but for what it begins */
+static const struct engine *real_engine;
 
-static struct error *see(struct store_query *query)
+/* The real engine with a begin function that records statements. */
+static struct engine recording_engine;
+
+static struct error *record_statement(struct store_query *query)
 {
-    if (seeing) {
-        assert_true(seen_count < STATEMENTS_MAX);
+    if (is_recording) {
+        assert_true(statement_count < STATEMENTS_MAX);
         struct cell *parameters =
             arena_array(query->arena, query->parameter_count, sizeof *parameters);
         for (size_t i = 0; i < query->parameter_count; i++) {
             parameters[i] = query->parameters[i];
         }
-        seen[seen_count++] = (struct statement){query->text, parameters, query->parameter_count};
+        statements[statement_count++] =
+            (struct statement){query->text, parameters, query->parameter_count};
     }
-    return real->begin(query);
+    return real_engine->begin(query);
 }
 
-/* --- a test ----------------------------------------------------------------------------------- */
+/* --- state of a test -------------------------------------------------------------------------- */
 
 struct lists_test {
     struct arena *arena;
     struct store *store;
-    size_t bad; /* plans that are not as they should be: all are told of */
+    size_t bad; /* number of unexpected plans; each of them is printed */
 };
 
-static int setup(void **state)
+static int setup_lists(void **state)
 {
-    struct lists_test *test = must_alloc(sizeof *test);
+    struct lists_test *test = base_alloc(sizeof *test);
     *test = (struct lists_test){.arena = arena_new(), .store = store_new(&config, NULL)};
-    real = test->store->engine;
-    seer = *real;
-    seer.begin = see;
-    test->store->engine = &seer;
+    real_engine = test->store->engine;
+    recording_engine = *real_engine;
+    recording_engine.begin = record_statement;
+    test->store->engine = &recording_engine;
     *state = test;
     return 0;
 }
 
-static int teardown(void **state)
+static int teardown_lists(void **state)
 {
     struct lists_test *test = *state;
-    test->store->engine = real;
+    test->store->engine = real_engine;
     arena_free(&test->arena);
     store_free(&test->store);
     free(test);
     return 0;
 }
 
-#define LISTS_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define LISTS_TEST(function) cmocka_unit_test_setup_teardown(function, setup_lists, teardown_lists)
 
 static bool on_sqlite(const struct lists_test *test)
 {
     return test->store->id == ENGINE_SQLITE;
 }
 
-/* The answer to a GET with that query. */
-static struct reply get(const struct lists_test *test, const struct route *route, const char *query)
+/* Returns the reply to a GET request with that query. */
+static struct reply get_list(const struct lists_test *test, const struct route *route,
+                             const char *query)
 {
     struct app app = {.config = &config, .store = test->store};
     struct principal principal = {.kind = PRINCIPAL_ACCOUNT,
@@ -157,18 +163,18 @@ static struct reply get(const struct lists_test *test, const struct route *route
         .arena = test->arena, .app = &app, .route = route, .principal = &principal};
     struct reply reply = {0};
     must_succeed(fields_read_query(test->arena, route->query, query, &request.query));
-    seen_count = 0;
-    seeing = true;
+    statement_count = 0;
+    is_recording = true;
     struct error *error = route->handler(&request, &reply);
-    seeing = false;
+    is_recording = false;
     must_succeed(error);
-    assert_true(seen_count > 0);
+    assert_true(statement_count > 0);
     return reply;
 }
 
-/* --- plans ------------------------------------------------------------------------------------ */
+/* --- query plans ------------------------------------------------------------------------------ */
 
-static const char *all_rows(struct store_query *query, struct arena *arena, size_t column)
+static const char *join_rows(struct store_query *query, struct arena *arena, size_t column)
 {
     struct buffer text = {.arena = arena};
     bool row;
@@ -179,7 +185,8 @@ static const char *all_rows(struct store_query *query, struct arena *arena, size
     return text.bytes;
 }
 
-static const char *sqlite_plan(const struct lists_test *test, const struct statement *statement)
+static const char *explain_on_sqlite(const struct lists_test *test,
+                                     const struct statement *statement)
 {
     enum { DETAIL = 3 };
     struct store_query *query =
@@ -193,11 +200,12 @@ static const char *sqlite_plan(const struct lists_test *test, const struct state
             store_bind_integer(query, cell->integer);
         }
     }
-    return all_rows(query, test->arena, DETAIL);
+    return join_rows(query, test->arena, DETAIL);
 }
 
-/* The statement as EXECUTE has it, with its parameters. */
-static const char *execution(const struct lists_test *test, const struct statement *statement)
+/* Returns the EXPLAIN EXECUTE statement with the parameters inserted. */
+static const char *format_execution(const struct lists_test *test,
+                                    const struct statement *statement)
 {
     struct buffer text = {.arena = test->arena};
     buffer_add_string(&text, "EXPLAIN EXECUTE plan (");
@@ -215,29 +223,31 @@ static const char *execution(const struct lists_test *test, const struct stateme
     return text.bytes;
 }
 
-/* PostgreSQL plans a prepared statement for the values it has five times, and then decides whether one
- * plan will do for any: both must be right. */
-static const char *postgres_plan(const struct lists_test *test, const struct statement *statement)
+/* PostgreSQL plans a prepared statement for its actual values five times, and then may switch to
+ * a generic plan: both plans must be good. */
+static const char *explain_on_postgres(const struct lists_test *test,
+                                       const struct statement *statement)
 {
     const char *first = NULL, *last = NULL;
     must_script(test->store, test->arena,
                 arena_format(test->arena, "PREPARE plan AS %s", statement->text));
     for (int i = 0; i <= PLANNED_ANEW; i++) {
-        last = all_rows(store_compose(test->store, test->arena, execution(test, statement)),
-                        test->arena, 0);
+        last = join_rows(store_compose(test->store, test->arena, format_execution(test, statement)),
+                         test->arena, 0);
         first = first ? first : last;
     }
     must_script(test->store, test->arena, "DEALLOCATE plan");
     return strcmp(first, last) != 0 ? arena_format(test->arena, "%sthen\n%s", first, last) : first;
 }
 
-static const char *plan_of(const struct lists_test *test, const struct statement *statement)
+static const char *explain(const struct lists_test *test, const struct statement *statement)
 {
-    return on_sqlite(test) ? sqlite_plan(test, statement) : postgres_plan(test, statement);
+    return on_sqlite(test) ? explain_on_sqlite(test, statement)
+                           : explain_on_postgres(test, statement);
 }
 
-/* Whether the plan reads a table, or an index of it, from one end to the other. */
-static bool reads_all(const struct lists_test *test, const char *plan)
+/* True if the plan scans a whole table or a whole index. */
+static bool scans_all_rows(const struct lists_test *test, const char *plan)
 {
     static const char no_table[] = "SCAN CONSTANT ROW";
     if (!on_sqlite(test)) {
@@ -251,12 +261,12 @@ static bool reads_all(const struct lists_test *test, const char *plan)
     return false;
 }
 
-static bool sorts(const struct lists_test *test, const char *plan)
+static bool sorts_rows(const struct lists_test *test, const char *plan)
 {
     return strstr(plan, on_sqlite(test) ? "TEMP B-TREE" : "Sort");
 }
 
-/* All are told of, and not the first alone. */
+/* Prints and counts a bad plan, so that one run reports all of them. */
 static void expect_plan(struct lists_test *test, bool good, const char *what, const char *text,
                         const char *plan)
 {
@@ -266,15 +276,16 @@ static void expect_plan(struct lists_test *test, bool good, const char *what, co
     }
 }
 
-/* The rows of a page are the last that a list asks for. `needed` is something that SQLite tells of how
- * it uses the index; PostgreSQL may know better ways, by what it knows of the values. */
+/* Checks the plan of the last statement of a list, which reads the rows of the page. `needed` is
+ * a part of SQLite's plan that shows how it uses the index; PostgreSQL may choose a better plan
+ * by its statistics. */
 static void check_page(struct lists_test *test, const struct route *route, const char *query,
                        const char *needed)
 {
-    const struct statement *statement = &seen[seen_count - 1];
-    const char *plan = plan_of(test, statement);
-    bool good =
-        !reads_all(test, plan) && !sorts(test, plan) && (!on_sqlite(test) || strstr(plan, needed));
+    const struct statement *statement = &statements[statement_count - 1];
+    const char *plan = explain(test, statement);
+    bool good = !scans_all_rows(test, plan) && !sorts_rows(test, plan) &&
+                (!on_sqlite(test) || strstr(plan, needed));
     expect_plan(test, good, arena_format(test->arena, "%s?%s", route->pattern, query),
                 statement->text, plan);
 }
@@ -288,7 +299,7 @@ static void for_each_list(struct lists_test *test,
     size_t lists = 0;
     for (const struct resource *resource = resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
-            if (route->records && route->shape == REPLY_PAGE) {
+            if (records_of(route) && route->shape == REPLY_PAGE) {
                 work(test, route);
                 lists++;
             }
@@ -298,16 +309,16 @@ static void for_each_list(struct lists_test *test,
     assert_int_equal(test->bad, 0);
 }
 
-/* The first page of an order, and the one behind its cursor. */
+/* Checks the first page of a sort order, and the page after its cursor. */
 static void check_order(struct lists_test *test, const struct route *route, const char *query)
 {
-    struct reply reply = get(test, route, query);
+    struct reply reply = get_list(test, route, query);
     assert_int_equal(reply.items_count, reply.limit);
     check_page(test, route, query, "(organization_id=?)");
     assert_non_null(reply.next);
     const char *next = arena_format(test->arena, "%s&after=%s", query,
                                     request_encode_segment(test->arena, reply.next));
-    reply = get(test, route, next);
+    reply = get_list(test, route, next);
     assert_int_equal(reply.items_count, reply.limit);
     check_page(test, route, next, strstr(query, "sort=-") ? "id<?" : "id>?");
 }
@@ -315,7 +326,7 @@ static void check_order(struct lists_test *test, const struct route *route, cons
 static void check_orders(struct lists_test *test, const struct route *route)
 {
     check_order(test, route, "limit=100");
-    for (const struct list_key *key = route->records->list->keys; key->name; key++) {
+    for (const struct list_key *key = records_of(route)->list->keys; key->name; key++) {
         if (key->uses & LIST_SORT) {
             check_order(test, route, arena_format(test->arena, "limit=100&sort=%s", key->name));
             check_order(test, route, arena_format(test->arena, "limit=100&sort=-%s", key->name));
@@ -323,12 +334,12 @@ static void check_orders(struct lists_test *test, const struct route *route)
     }
 }
 
-static void every_order_has_its_index(void **state)
+static void every_sort_order_uses_an_index(void **state)
 {
     for_each_list(*state, check_orders);
 }
 
-/* A value of the filter that rows have. */
+/* Returns a filter value that matches some rows. */
 static const char *filter_of(const struct lists_test *test, const struct route *route,
                              const char *name)
 {
@@ -344,42 +355,43 @@ static const char *filter_of(const struct lists_test *test, const struct route *
 
 static void check_filters(struct lists_test *test, const struct route *route)
 {
-    for (const struct list_key *key = route->records->list->keys; key->name; key++) {
+    for (const struct list_key *key = records_of(route)->list->keys; key->name; key++) {
         if (key->uses & LIST_FILTER) {
             const char *query = arena_format(test->arena, "limit=5&%s=%s", key->name,
                                              filter_of(test, route, key->name));
-            struct reply reply = get(test, route, query);
+            struct reply reply = get_list(test, route, query);
             assert_true(reply.items_count > 0);
             const char *needed = arena_format(test->arena, "%s=?", strchr(key->column, '.') + 1);
             check_page(test, route, query, needed);
             if (reply.next) {
                 query = arena_format(test->arena, "%s&after=%s", query,
                                      request_encode_segment(test->arena, reply.next));
-                get(test, route, query);
+                get_list(test, route, query);
                 check_page(test, route, query, needed);
             }
         }
     }
 }
 
-static void every_filter_has_its_index(void **state)
+static void every_filter_uses_an_index(void **state)
 {
     for_each_list(*state, check_filters);
 }
 
 /* --- searches --------------------------------------------------------------------------------- */
 
-/* The word is found first, and then the contact: the other way round each contact would be asked for. */
-static void check_found_first(struct lists_test *test, const char *query)
+/* The plan must find the word first and then its contacts; the reverse would check every
+ * contact. */
+static void check_word_found_first(struct lists_test *test, const char *query)
 {
-    for (size_t i = 0; i < seen_count; i++) {
-        const char *plan = plan_of(test, &seen[i]);
+    for (size_t i = 0; i < statement_count; i++) {
+        const char *plan = explain(test, &statements[i]);
         bool good = on_sqlite(test)
                         ? strstr(plan, "SCAN contacts_search VIRTUAL TABLE INDEX") &&
                               strstr(plan, "SEARCH c USING INTEGER PRIMARY KEY (rowid=?)") &&
-                              !sorts(test, plan)
+                              !sorts_rows(test, plan)
                         : strstr(plan, "Bitmap Index Scan on contacts_search") != NULL;
-        expect_plan(test, good, query, seen[i].text, plan);
+        expect_plan(test, good, query, statements[i].text, plan);
     }
 }
 
@@ -387,17 +399,17 @@ static void check_search(struct lists_test *test, const char *words, int64_t fou
 {
     const char *query =
         arena_format(test->arena, "limit=4&search=%s", request_encode_segment(test->arena, words));
-    struct reply reply = get(test, contacts_routes, query);
+    struct reply reply = get_list(test, contacts_routes, query);
     assert_int_equal(contacts_routes->shape, REPLY_PAGE);
     assert_int_equal(reply.total, found);
-    check_found_first(test, query);
+    check_word_found_first(test, query);
     query = arena_format(test->arena, "%s&after=%s", query,
                          request_encode_segment(test->arena, reply.next));
-    get(test, contacts_routes, query);
-    check_found_first(test, query);
+    get_list(test, contacts_routes, query);
+    check_word_found_first(test, query);
 }
 
-static void searches_begin_with_the_word(void **state)
+static void searches_start_from_the_word_index(void **state)
 {
     struct lists_test *test = *state;
     check_search(test, "РЕДКОЕ", 5);
@@ -405,39 +417,40 @@ static void searches_begin_with_the_word(void **state)
     assert_int_equal(test->bad, 0);
 }
 
-/* The index would lead to nearly all contacts: they are counted as far as that matters, and read in the
- * order that is asked for. */
-static void check_common(struct lists_test *test, const char *query, int64_t total)
+/* The index would match nearly all contacts. They are counted only up to a limit, and read in
+ * the requested order. */
+static void check_common_word(struct lists_test *test, const char *query, int64_t total)
 {
-    struct reply reply = get(test, contacts_routes, query);
+    struct reply reply = get_list(test, contacts_routes, query);
     assert_int_equal(reply.total, total);
     assert_true(reply.total_is_minimum);
     assert_int_equal(reply.items_count, reply.limit);
     check_page(test, contacts_routes, query, "(organization_id=?)");
     query = arena_format(test->arena, "%s&after=%s", query,
                          request_encode_segment(test->arena, reply.next));
-    reply = get(test, contacts_routes, query);
+    reply = get_list(test, contacts_routes, query);
     assert_int_equal(reply.items_count, reply.limit);
     check_page(test, contacts_routes, query, strstr(query, "sort=-") ? "id<?" : "id>?");
 }
 
-static void common_words_go_by_the_order(void **state)
+static void searches_for_common_words_use_the_index_of_the_order(void **state)
 {
     struct lists_test *test = *state;
     const char *common =
         arena_format(test->arena, "search=%s", request_encode_segment(test->arena, "им общее"));
-    if (on_sqlite(test)) { /* whose index finds in the order of ids */
+    if (on_sqlite(test)) { /* SQLite's index returns rows in the order of their ids */
         check_search(test, "им общее", LIST_FOUND_COUNTED);
     } else {
-        check_common(test, arena_format(test->arena, "%s&limit=4", common), LIST_FOUND_COUNTED);
+        check_common_word(test, arena_format(test->arena, "%s&limit=4", common),
+                          LIST_FOUND_COUNTED);
     }
-    for (const struct list_key *key = contacts_routes->records->list->keys; key->name; key++) {
+    for (const struct list_key *key = records_of(contacts_routes)->list->keys; key->name; key++) {
         if (key->uses & LIST_SORT) {
             const char *query =
                 arena_format(test->arena, "%s&limit=200&sort=%s", common, key->name);
-            check_common(test, query, (int64_t)200 * LIST_FOUND_PAGES);
+            check_common_word(test, query, (int64_t)200 * LIST_FOUND_PAGES);
             query = arena_format(test->arena, "%s&limit=200&sort=-%s", common, key->name);
-            check_common(test, query, (int64_t)200 * LIST_FOUND_PAGES);
+            check_common_word(test, query, (int64_t)200 * LIST_FOUND_PAGES);
         }
     }
     assert_int_equal(test->bad, 0);
@@ -447,19 +460,19 @@ static void common_words_go_by_the_order(void **state)
 
 static void check_figures(struct lists_test *test, const struct route *route, const char *query)
 {
-    bool counted = strchr(query, '=') != NULL; /* and not taken from counters */
-    get(test, route, query);
-    for (size_t i = 0; i < seen_count; i++) {
-        const char *plan = plan_of(test, &seen[i]);
-        bool good = !reads_all(test, plan) &&
+    bool counted = strchr(query, '=') != NULL; /* counted from rows, not read from counters */
+    get_list(test, route, query);
+    for (size_t i = 0; i < statement_count; i++) {
+        const char *plan = explain(test, &statements[i]);
+        bool good = !scans_all_rows(test, plan) &&
                     (!on_sqlite(test) || !counted || strstr(plan, "COVERING INDEX")) &&
                     (!on_sqlite(test) || !strstr(query, "owner_id") || strstr(plan, "_id=? AND "));
         expect_plan(test, good, arena_format(test->arena, "%s?%s", route->pattern, query),
-                    seen[i].text, plan);
+                    statements[i].text, plan);
     }
 }
 
-static void figures_come_from_an_index_alone(void **state)
+static void analytics_use_indexes_only(void **state)
 {
     struct lists_test *test = *state;
     for (const struct route *route = analytics_routes; route->pattern; route++) {
@@ -477,16 +490,18 @@ static void figures_come_from_an_index_alone(void **state)
 
 enum { ID_MAX = 20500 };
 
-/* Follows the cursors to the end: each row comes once, and the pages are those that ?skip= gives. */
-static void walk(const struct lists_test *test, const struct route *route, const char *query)
+/* Follows the cursors to the end: each row appears once, and each page equals the page selected
+ * by ?skip=. */
+static void follow_cursors(const struct lists_test *test, const struct route *route,
+                           const char *query)
 {
     bool *met = arena_array(test->arena, ID_MAX + 1, sizeof *met);
     const char *after = "";
     int64_t rows = 0, total;
     do {
-        struct reply skipped =
-            get(test, route, arena_format(test->arena, "%s&skip=%lld", query, (long long)rows));
-        struct reply page = get(test, route, arena_format(test->arena, "%s%s", query, after));
+        struct reply skipped = get_list(
+            test, route, arena_format(test->arena, "%s&skip=%lld", query, (long long)rows));
+        struct reply page = get_list(test, route, arena_format(test->arena, "%s%s", query, after));
         assert_int_equal(page.items_count, skipped.items_count);
         for (size_t i = 0; i < page.items_count; i++) {
             int64_t id = page.items[i][0].integer;
@@ -503,30 +518,30 @@ static void walk(const struct lists_test *test, const struct route *route, const
     assert_int_equal(rows, total);
 }
 
-static void cursors_lead_to_every_row_once(void **state)
+static void cursors_return_every_row_once(void **state)
 {
-    walk(*state, contacts_routes, "limit=20&search=199");
-    walk(*state, contacts_routes, "limit=20&search=199&sort=-name");
-    walk(*state, contacts_routes, "limit=1000&sort=-name");
-    walk(*state, deals_routes, "limit=1000&sort=expected_close_date");
-    walk(*state, deals_routes, "limit=1000&sort=-expected_close_date");
-    walk(*state, deals_routes, "limit=1000&sort=expected_close_date,-amount,created_at");
-    walk(*state, tasks_routes, "limit=1000&sort=-due_date,-created_at");
-    walk(*state, activities_routes, "limit=1000&sort=-occurred_at,id");
+    follow_cursors(*state, contacts_routes, "limit=20&search=199");
+    follow_cursors(*state, contacts_routes, "limit=20&search=199&sort=-name");
+    follow_cursors(*state, contacts_routes, "limit=1000&sort=-name");
+    follow_cursors(*state, deals_routes, "limit=1000&sort=expected_close_date");
+    follow_cursors(*state, deals_routes, "limit=1000&sort=-expected_close_date");
+    follow_cursors(*state, deals_routes, "limit=1000&sort=expected_close_date,-amount,created_at");
+    follow_cursors(*state, tasks_routes, "limit=1000&sort=-due_date,-created_at");
+    follow_cursors(*state, activities_routes, "limit=1000&sort=-occurred_at,id");
 }
 
-/* --- texts sort by their bytes, in a database of any language --------------------------------- */
+/* --- order of missing values, and counters ---------------------------------------------------- */
 
 static bool first_is_dated(const struct lists_test *test, const char *sort)
 {
     struct reply reply =
-        get(test, deals_routes, arena_format(test->arena, "limit=1&sort=%s", sort));
+        get_list(test, deals_routes, arena_format(test->arena, "limit=1&sort=%s", sort));
     struct value *date =
         fields_get(deals_routes->reply->fields, reply.items[0], "expected_close_date");
     return date->state == VALUE_SET;
 }
 
-static void what_is_missing_stands_last(void **state)
+static void missing_dates_sort_after_all_others(void **state)
 {
     assert_true(first_is_dated(*state, "expected_close_date"));
     assert_false(first_is_dated(*state, "-expected_close_date"));
@@ -534,23 +549,23 @@ static void what_is_missing_stands_last(void **state)
 
 static const char *const some_counters[] = {"some", "some.NEW", "some.WON", "some.pipeline", NULL};
 
-static struct error *count_some(struct store *store, void *context)
+static struct error *change_counters(struct store *store, void *context)
 {
     struct counter_deltas before = {.count = 0}, after = {.count = 0};
     for (size_t i = 0; some_counters[i]; i++) {
         counter_deltas_add(&after, some_counters[i], (int64_t)i + 1);
     }
-    return counters_change(store, context, ORGANIZATION, &before, &after);
+    return counters_update(store, context, ORGANIZATION, &before, &after);
 }
 
-/* They are looked for between the least and the greatest of the names. */
-static void counters_are_found_by_their_names(void **state)
+/* The statement selects the range between the least and the greatest of the names. */
+static void counters_are_read_by_name(void **state)
 {
     struct lists_test *test = *state;
     int64_t before[COUNT_OF(some_counters)], values[COUNT_OF(some_counters)];
     must_succeed(counters_values(test->store, test->arena, ORGANIZATION, some_counters, before));
-    must_succeed(store_write(test->store, test->arena, count_some, test->arena));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_write(test->store, test->arena, change_counters, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     must_succeed(counters_values(test->store, test->arena, ORGANIZATION, some_counters, values));
     for (int64_t i = 0; some_counters[i]; i++) {
         assert_int_equal(values[i], before[i] + i + 1);
@@ -559,7 +574,7 @@ static void counters_are_found_by_their_names(void **state)
 
 /* --- both engines ----------------------------------------------------------------------------- */
 
-/* As what creates contacts through the API does. */
+/* Updates the search index as the API does after creating contacts. */
 static struct error *index_contacts(struct store *store, void *context)
 {
     (void)context;
@@ -568,7 +583,7 @@ static struct error *index_contacts(struct store *store, void *context)
     return NULL;
 }
 
-static bool fill(void)
+static bool create_rows(void)
 {
     const char *const scripts[] = {accounts, contacts, deals, tasks, activities, counters};
     struct arena *arena = arena_new();
@@ -579,14 +594,14 @@ static bool fill(void)
         must_script(store, arena, scripts[i]);
     }
     must_succeed(store_write(store, arena, index_contacts, NULL));
-    must_succeed(store_turn_end(store, arena));
+    must_succeed(store_group_commit(store, arena));
     arena_free(&arena);
     store_free(&store);
     return true;
 }
 
-/* Counts what the rows are like, for the plans of those who connect from now on. */
-static void analyze(void)
+/* Collects statistics for the plans of later connections. */
+static void analyze_tables(void)
 {
     struct arena *arena = arena_new();
     struct store *store = store_new(&config, NULL);
@@ -595,18 +610,22 @@ static void analyze(void)
     store_free(&store);
 }
 
-static int run_on(const char *name)
+static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        LISTS_TEST(every_order_has_its_index),        LISTS_TEST(every_filter_has_its_index),
-        LISTS_TEST(searches_begin_with_the_word),     LISTS_TEST(common_words_go_by_the_order),
-        LISTS_TEST(figures_come_from_an_index_alone), LISTS_TEST(cursors_lead_to_every_row_once),
-        LISTS_TEST(what_is_missing_stands_last),      LISTS_TEST(counters_are_found_by_their_names),
+        LISTS_TEST(every_sort_order_uses_an_index),
+        LISTS_TEST(every_filter_uses_an_index),
+        LISTS_TEST(searches_start_from_the_word_index),
+        LISTS_TEST(searches_for_common_words_use_the_index_of_the_order),
+        LISTS_TEST(analytics_use_indexes_only),
+        LISTS_TEST(cursors_return_every_row_once),
+        LISTS_TEST(missing_dates_sort_after_all_others),
+        LISTS_TEST(counters_are_read_by_name),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 
-/* Runs one of PostgreSQL's programs on the database "lists". */
+/* Runs a PostgreSQL client program on the database "lists". */
 static bool run_program(char *program, char *first, char *second, char *third)
 {
     char *arguments[] = {program, "-h",   server.folder, "-U",    "postgres",
@@ -614,14 +633,14 @@ static bool run_program(char *program, char *first, char *second, char *third)
     return postgres_run(&server, arguments);
 }
 
-/* Texts sort there as those of a language do, which no index and no list may mind. */
+/* Creates a database that sorts texts by a language; no index and no list may depend on that. */
 static bool create_database(void)
 {
     return run_program("createdb", "--template=template0", "--locale-provider=icu",
                        "--icu-locale=ru-RU");
 }
 
-/* What the server does by itself, sooner or later. */
+/* Does what autovacuum would do eventually. */
 static bool vacuum_database(void)
 {
     return run_program("vacuumdb", "--quiet", "--analyze", "--dbname");
@@ -634,17 +653,18 @@ int main(void)
         return EXIT_FAILURE;
     }
     struct arena *arena = arena_new();
-    config = settings_of("sqlite:///lists.db");
-    int failed = !fill();
-    failed += run_on("lists on SQLite");
-    analyze();
-    failed += run_on("lists on SQLite, after ANALYZE");
+    config = config_of_url("sqlite:///lists.db");
+    int failed = !create_rows();
+    failed += run_group("lists on SQLite");
+    analyze_tables();
+    failed += run_group("lists on SQLite, after ANALYZE");
     config =
-        settings_of(arena_format(arena, "postgresql:///lists?host=%s/pg&user=postgres", folder));
-    if (postgres_create(&server, folder) && create_database() && fill() && vacuum_database()) {
-        failed += run_on("lists on PostgreSQL");
+        config_of_url(arena_format(arena, "postgresql:///lists?host=%s/pg&user=postgres", folder));
+    if (postgres_create(&server, folder) && create_database() && create_rows() &&
+        vacuum_database()) {
+        failed += run_group("lists on PostgreSQL");
     } else {
-        fprintf(stderr, "PostgreSQL does not start\n");
+        fprintf(stderr, "PostgreSQL: cannot start the server\n");
         failed++;
     }
     postgres_kill(&server);

@@ -1,4 +1,4 @@
-/* Lockout: how many failed logins a source may cause, and that several processes keep to it. */
+/* Lockout: the number of failed logins that a source may cause, also across several processes. */
 #include "base/clock.h"
 #include "unit.h"
 
@@ -14,13 +14,13 @@ enum {
 
 static const int64_t start_us = INT64_C(1000) * US_PER_S;
 
-static void limits_stay_below_the_threshold(void **state)
+static void attempt_limits_stay_below_the_lockout_threshold(void **state)
 {
     static const struct {
         int64_t threshold, unknown, known;
     } rows[] = {
         {0, INT64_MAX, INT64_MAX},
-        {1, 1, 1}, /* nothing less lets anybody log in */
+        {1, 1, 1}, /* a lower limit would allow no login at all */
         {2, 1, 1},
         {3, 1, 2},
         {4, 2, 3},
@@ -36,7 +36,7 @@ static void limits_stay_below_the_threshold(void **state)
     }
 }
 
-static void stale_failures_count_as_none(void **state)
+static void failed_logins_older_than_the_window_are_ignored(void **state)
 {
     static const int64_t now = INT64_C(1800000000000);
     static const struct {
@@ -44,11 +44,11 @@ static void stale_failures_count_as_none(void **state)
     } rows[] = {
         {4, 0, 4},
         {4, WINDOW_MS, 4},
-        {4, WINDOW_MS + 2 * SECOND_MS, 4}, /* the controller's clock is known to the second */
+        {4, WINDOW_MS + 2 * SECOND_MS, 4}, /* the controller's clock is known only to the second */
         {4, WINDOW_MS + 2 * SECOND_MS + 1, 0},
-        {4, -WINDOW_MS, 4}, /* in the future */
+        {4, -WINDOW_MS, 4}, /* failed in the future */
         {0, 0, 0},
-        {4, now, 4}, /* no time was read */
+        {4, now, 4}, /* the time of the failures could not be read */
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -57,13 +57,13 @@ static void stale_failures_count_as_none(void **state)
     }
 }
 
-static bool reserve(const char *guid, int64_t failures, int64_t limit, int64_t now_us)
+static bool reserve_attempt(const char *guid, int64_t failures, int64_t limit, int64_t now_us)
 {
     struct lockout_attempt attempt;
     return lockout_reserve(guid, failures, limit, WINDOW_MS, now_us, &attempt);
 }
 
-/* An attempt of which the test says how it ends. */
+/* Begins an attempt; the test decides how it ends. */
 static struct lockout_attempt begin_attempt(const char *guid, int64_t limit)
 {
     struct lockout_attempt attempt;
@@ -74,178 +74,179 @@ static struct lockout_attempt begin_attempt(const char *guid, int64_t limit)
 static void fail_attempt(const char *guid, int64_t limit)
 {
     struct lockout_attempt attempt = begin_attempt(guid, limit);
-    lockout_failed(&attempt);
+    lockout_record_failure(&attempt);
 }
 
-static void attempts_are_admitted_up_to_the_limit(void **state)
+static void login_attempts_are_admitted_up_to_the_limit(void **state)
 {
     (void)state;
-    assert_true(reserve("a", 0, 2, start_us));
-    assert_true(reserve("a", 0, 2, start_us));
-    assert_false(reserve("a", 0, 2, start_us));
-    assert_true(reserve("a", 0, 3, start_us)); /* a known source */
-    assert_false(reserve("a", 0, 3, start_us));
-    assert_true(reserve("b", 0, 2, start_us));
+    assert_true(reserve_attempt("a", 0, 2, start_us));
+    assert_true(reserve_attempt("a", 0, 2, start_us));
+    assert_false(reserve_attempt("a", 0, 2, start_us));
+    assert_true(reserve_attempt("a", 0, 3, start_us)); /* known sources have a higher limit */
+    assert_false(reserve_attempt("a", 0, 3, start_us));
+    assert_true(reserve_attempt("b", 0, 2, start_us));
 }
 
-static void failures_elsewhere_count(void **state)
+static void failures_counted_by_the_controller_reduce_the_limit(void **state)
 {
     (void)state;
-    assert_false(reserve("c", 2, 2, start_us));
-    assert_true(reserve("c", 2, 4, start_us));
-    assert_true(reserve("c", 2, 4, start_us)); /* the first is not counted by the controller yet */
-    assert_false(reserve("c", 2, 4, start_us));
+    assert_false(reserve_attempt("c", 2, 2, start_us));
+    assert_true(reserve_attempt("c", 2, 4, start_us));
+    /* The controller has not counted the first attempt yet. */
+    assert_true(reserve_attempt("c", 2, 4, start_us));
+    assert_false(reserve_attempt("c", 2, 4, start_us));
 }
 
-static void attempts_expire_with_the_window(void **state)
+static void login_attempts_expire_with_the_window(void **state)
 {
     (void)state;
-    assert_true(reserve("d", 0, 1, start_us));
-    assert_false(reserve("d", 0, 1, start_us + WINDOW_US));
-    assert_true(reserve("d", 0, 1, start_us + WINDOW_US + (int64_t)2 * US_PER_S));
+    assert_true(reserve_attempt("d", 0, 1, start_us));
+    assert_false(reserve_attempt("d", 0, 1, start_us + WINDOW_US));
+    assert_true(reserve_attempt("d", 0, 1, start_us + WINDOW_US + (int64_t)2 * US_PER_S));
 }
 
-static void success_forgives_the_failures_before_it(void **state)
+static void successful_login_clears_earlier_failures(void **state)
 {
     (void)state;
     fail_attempt("e", 3);
     fail_attempt("e", 3);
     struct lockout_attempt attempt = begin_attempt("e", 3);
-    assert_false(reserve("e", 0, 3, start_us));
-    lockout_succeeded(&attempt);
+    assert_false(reserve_attempt("e", 0, 3, start_us));
+    lockout_record_success(&attempt);
     for (int i = 0; i < 3; i++) {
         fail_attempt("e", 3);
     }
-    assert_false(reserve("e", 0, 3, start_us));
+    assert_false(reserve_attempt("e", 0, 3, start_us));
 }
 
-static void success_forgives_failures_of_other_hosts_too(void **state)
+static void successful_login_clears_failures_on_other_hosts(void **state)
 {
     struct lockout_attempt attempt;
     (void)state;
     assert_true(lockout_reserve("other hosts", 2, 3, WINDOW_MS, start_us, &attempt));
-    assert_false(reserve("other hosts", 0, 3, start_us));
-    lockout_succeeded(&attempt);
-    assert_true(reserve("other hosts", 0, 1, start_us));
+    assert_false(reserve_attempt("other hosts", 0, 3, start_us));
+    lockout_record_success(&attempt);
+    assert_true(reserve_attempt("other hosts", 0, 1, start_us));
 }
 
-/* They were resolved before the success and may fail after it. */
-static void success_keeps_the_attempts_under_way(void **state)
+/* These attempts were admitted before the success and may fail after it. */
+static void successful_login_keeps_attempts_in_progress(void **state)
 {
     (void)state;
     struct lockout_attempt first = begin_attempt("flight", 2), second = begin_attempt("flight", 2);
     struct lockout_attempt owner = begin_attempt("flight", 4);
-    lockout_succeeded(&owner);
-    assert_false(reserve("flight", 0, 2, start_us));
-    lockout_failed(&first);
-    lockout_failed(&second);
-    assert_false(reserve("flight", 0, 2, start_us));
-    assert_true(reserve("flight", 0, 3, start_us));
+    lockout_record_success(&owner);
+    assert_false(reserve_attempt("flight", 0, 2, start_us));
+    lockout_record_failure(&first);
+    lockout_record_failure(&second);
+    assert_false(reserve_attempt("flight", 0, 2, start_us));
+    assert_true(reserve_attempt("flight", 0, 3, start_us));
 }
 
-/* Nobody knows which of the two came to the controller first. */
-static void success_keeps_failures_that_end_while_it_is_under_way(void **state)
+/* The order in which the controller saw the two attempts is unknown. */
+static void successful_login_keeps_failures_that_ended_meanwhile(void **state)
 {
     (void)state;
     struct lockout_attempt first = begin_attempt("late", 2), owner = begin_attempt("late", 4);
-    lockout_failed(&first);
-    lockout_succeeded(&owner);
-    assert_true(reserve("late", 0, 2, start_us));
-    assert_false(reserve("late", 0, 2, start_us));
+    lockout_record_failure(&first);
+    lockout_record_success(&owner);
+    assert_true(reserve_attempt("late", 0, 2, start_us));
+    assert_false(reserve_attempt("late", 0, 2, start_us));
 }
 
-static void two_successes_forgive_no_failure_twice(void **state)
+static void concurrent_successful_logins_do_not_clear_a_failure_twice(void **state)
 {
     (void)state;
     fail_attempt("twice", 9);
     fail_attempt("twice", 9);
     struct lockout_attempt older = begin_attempt("twice", 9), newer = begin_attempt("twice", 9);
     struct lockout_attempt late = begin_attempt("twice", 9), later = begin_attempt("twice", 9);
-    lockout_failed(&late);
-    lockout_failed(&later);
-    lockout_succeeded(&newer);
-    lockout_succeeded(&older);
-    lockout_succeeded(&older); /* of an attempt that is over, nothing is left */
-    assert_false(reserve("twice", 0, 2, start_us));
-    assert_true(reserve("twice", 0, 3, start_us));
+    lockout_record_failure(&late);
+    lockout_record_failure(&later);
+    lockout_record_success(&newer);
+    lockout_record_success(&older);
+    lockout_record_success(&older); /* ending an attempt twice has no effect */
+    assert_false(reserve_attempt("twice", 0, 2, start_us));
+    assert_true(reserve_attempt("twice", 0, 3, start_us));
 }
 
-static void older_success_does_not_undo_a_newer_one(void **state)
+static void late_success_does_not_undo_a_newer_successful_login(void **state)
 {
     (void)state;
     struct lockout_attempt older = begin_attempt("order", 9);
     fail_attempt("order", 9);
     fail_attempt("order", 9);
     struct lockout_attempt newer = begin_attempt("order", 9);
-    lockout_succeeded(&newer);
-    lockout_succeeded(&older);
-    assert_true(reserve("order", 0, 1, start_us));
+    lockout_record_success(&newer);
+    lockout_record_success(&older);
+    assert_true(reserve_attempt("order", 0, 1, start_us));
 }
 
-static void expired_attempt_forgives_no_later_failure(void **state)
+static void expired_attempt_does_not_clear_later_failures(void **state)
 {
     static const int64_t later_us = start_us + WINDOW_US + (int64_t)2 * US_PER_S;
     struct lockout_attempt expired = begin_attempt("old", 2), later;
     (void)state;
     assert_true(lockout_reserve("old", 0, 1, WINDOW_MS, later_us, &later));
-    lockout_failed(&later);
-    lockout_succeeded(&expired);
-    assert_false(reserve("old", 0, 1, later_us));
+    lockout_record_failure(&later);
+    lockout_record_success(&expired);
+    assert_false(reserve_attempt("old", 0, 1, later_us));
 }
 
-static void failures_are_counted_for_ever(void **state)
+static void failures_are_counted_after_thousands_of_successes(void **state)
 {
     (void)state;
     for (int i = 0; i < 5000; i++) {
         fail_attempt("many", 3);
         fail_attempt("many", 3);
         struct lockout_attempt attempt = begin_attempt("many", 3);
-        assert_false(reserve("many", 0, 3, start_us));
-        lockout_succeeded(&attempt);
+        assert_false(reserve_attempt("many", 0, 3, start_us));
+        lockout_record_success(&attempt);
     }
 }
 
-static void highest_threshold_fits(void **state)
+static void failures_are_counted_up_to_the_highest_threshold(void **state)
 {
     enum { LIMIT = 998 };
     (void)state;
     for (int i = 0; i < LIMIT; i++) {
-        assert_true(reserve("high", 0, LIMIT, start_us));
+        assert_true(reserve_attempt("high", 0, LIMIT, start_us));
         fail_attempt("high failures", LIMIT);
     }
-    assert_false(reserve("high", 0, LIMIT, start_us));
-    assert_false(reserve("high failures", 0, LIMIT, start_us));
+    assert_false(reserve_attempt("high", 0, LIMIT, start_us));
+    assert_false(reserve_attempt("high failures", 0, LIMIT, start_us));
 }
 
-static void nothing_reserved_is_nothing_to_end(void **state)
+static void ending_an_unreserved_attempt_has_no_effect(void **state)
 {
     struct lockout_attempt nothing = {0};
     (void)state;
-    lockout_failed(&nothing);
-    lockout_succeeded(&nothing);
+    lockout_record_failure(&nothing);
+    lockout_record_success(&nothing);
 }
 
-static void without_a_threshold_nothing_is_counted(void **state)
+static void attempts_are_not_counted_without_a_threshold(void **state)
 {
     (void)state;
     for (int i = 0; i < 100; i++) {
-        assert_true(reserve("f", 1000, INT64_MAX, start_us));
+        assert_true(reserve_attempt("f", 1000, INT64_MAX, start_us));
     }
-    assert_true(reserve("f", 0, 1, start_us));
+    assert_true(reserve_attempt("f", 0, 1, start_us));
 }
 
-static void more_accounts_than_slots_are_still_counted(void **state)
+static void attempts_are_counted_for_more_accounts_than_slots(void **state)
 {
     for (int i = 0; i < 20000; i++) {
         const char *guid = arena_format(*state, "guid %d", i);
-        assert_true(reserve(guid, 0, 1, start_us + i));
-        assert_false(reserve(guid, 0, 1, start_us + i));
+        assert_true(reserve_attempt(guid, 0, 1, start_us + i));
+        assert_false(reserve_attempt(guid, 0, 1, start_us + i));
         arena_reset(*state);
     }
 }
 
-/* Processes that reserve at the same time; each exits with how many attempts it got. */
-static void processes_together_keep_to_the_limit(void **state)
+/* Several processes reserve at the same time; each exits with the number of attempts it got. */
+static void concurrent_processes_share_the_login_attempt_limit(void **state)
 {
     enum { PROCESSES = 8, TRIES = 200, LIMIT = 97 };
     int admitted = 0, status;
@@ -255,7 +256,7 @@ static void processes_together_keep_to_the_limit(void **state)
         if (fork() == 0) {
             int got = 0;
             for (int tries = 0; tries < TRIES; tries++) {
-                got += reserve("g", 0, LIMIT, start_us);
+                got += reserve_attempt("g", 0, LIMIT, start_us);
             }
             _exit(got);
         }
@@ -270,24 +271,24 @@ static void processes_together_keep_to_the_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limits_stay_below_the_threshold),
-        cmocka_unit_test(stale_failures_count_as_none),
-        cmocka_unit_test(attempts_are_admitted_up_to_the_limit),
-        cmocka_unit_test(failures_elsewhere_count),
-        cmocka_unit_test(attempts_expire_with_the_window),
-        cmocka_unit_test(success_forgives_the_failures_before_it),
-        cmocka_unit_test(success_forgives_failures_of_other_hosts_too),
-        cmocka_unit_test(success_keeps_the_attempts_under_way),
-        cmocka_unit_test(success_keeps_failures_that_end_while_it_is_under_way),
-        cmocka_unit_test(two_successes_forgive_no_failure_twice),
-        cmocka_unit_test(older_success_does_not_undo_a_newer_one),
-        cmocka_unit_test(expired_attempt_forgives_no_later_failure),
-        cmocka_unit_test(failures_are_counted_for_ever),
-        cmocka_unit_test(highest_threshold_fits),
-        cmocka_unit_test(nothing_reserved_is_nothing_to_end),
-        cmocka_unit_test(without_a_threshold_nothing_is_counted),
-        ARENA_TEST(more_accounts_than_slots_are_still_counted),
-        cmocka_unit_test(processes_together_keep_to_the_limit),
+        cmocka_unit_test(attempt_limits_stay_below_the_lockout_threshold),
+        cmocka_unit_test(failed_logins_older_than_the_window_are_ignored),
+        cmocka_unit_test(login_attempts_are_admitted_up_to_the_limit),
+        cmocka_unit_test(failures_counted_by_the_controller_reduce_the_limit),
+        cmocka_unit_test(login_attempts_expire_with_the_window),
+        cmocka_unit_test(successful_login_clears_earlier_failures),
+        cmocka_unit_test(successful_login_clears_failures_on_other_hosts),
+        cmocka_unit_test(successful_login_keeps_attempts_in_progress),
+        cmocka_unit_test(successful_login_keeps_failures_that_ended_meanwhile),
+        cmocka_unit_test(concurrent_successful_logins_do_not_clear_a_failure_twice),
+        cmocka_unit_test(late_success_does_not_undo_a_newer_successful_login),
+        cmocka_unit_test(expired_attempt_does_not_clear_later_failures),
+        cmocka_unit_test(failures_are_counted_after_thousands_of_successes),
+        cmocka_unit_test(failures_are_counted_up_to_the_highest_threshold),
+        cmocka_unit_test(ending_an_unreserved_attempt_has_no_effect),
+        cmocka_unit_test(attempts_are_not_counted_without_a_threshold),
+        ARENA_TEST(attempts_are_counted_for_more_accounts_than_slots),
+        cmocka_unit_test(concurrent_processes_share_the_login_attempt_limit),
     };
     return cmocka_run_group_tests_name("lockout", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Log: every line is one JSON object with what a line must have; levels; opening and reopening. */
+/* Log: every line is a JSON object with the required members; levels; opening and reopening of
+ * the file. */
 #include "unit.h"
 
 #include "base/file.h"
@@ -11,8 +12,8 @@
 
 enum { MODE_BITS = 0777 };
 
-/* The only line of a file, parsed. The caller puts it. */
-static struct json_object *only_line(struct arena *arena, const char *path)
+/* Parses the only line of a file. The caller releases it. */
+static struct json_object *parse_only_line(struct arena *arena, const char *path)
 {
     char *text = read_file(arena, path);
     size_t length = strlen(text);
@@ -23,11 +24,11 @@ static struct json_object *only_line(struct arena *arena, const char *path)
     return must_parse(text, length);
 }
 
-static void a_line_has_time_level_message(void **state)
+static void log_line_has_time_level_message_and_pid(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "line.log"));
     log_warning("%s\n\"%s\"", "two lines", "quoted \xFF");
-    struct json_object *line = only_line(*state, "line.log");
+    struct json_object *line = parse_only_line(*state, "line.log");
     assert_member(line, "level", "warning");
     assert_member(line, "message", "two lines\n\"quoted \xEF\xBF\xBD\"");
     assert_int_equal(json_object_get_int64(must_get(line, "pid")), getpid());
@@ -37,28 +38,29 @@ static void a_line_has_time_level_message(void **state)
     json_object_put(line);
 }
 
-/* What the master's log says of itself, and that of a worker. */
-static void every_line_has_its_process(void **state)
+/* The log of the master, and that of a worker. */
+static void log_line_names_its_pool_and_process(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "master.log"));
     log_info("as the master");
-    struct json_object *line = only_line(*state, "master.log");
+    struct json_object *line = parse_only_line(*state, "master.log");
     assert_member(line, "pool", "master");
     json_object_put(line);
-    log_forked("auth");
+    log_set_process("auth");
     assert_true(log_open(LOG_LEVEL_INFO, "pool.log"));
     log_info("as a worker");
-    log_forked("master");
-    line = only_line(*state, "pool.log");
+    log_set_process("master");
+    line = parse_only_line(*state, "pool.log");
     assert_member(line, "pool", "auth");
     assert_int_equal(json_object_get_int64(must_get(line, "pid")), getpid());
     json_object_put(line);
 }
 
-/* --- the journal ----------------------------------------------------------------------------- */
+/* --- journal ---------------------------------------------------------------------------------- */
 
-/* Standard error as something else, and JOURNAL_STREAM with what that is, plus `off`. */
-static void begin_stream(const char *path, int off, int *saved_r)
+/* Redirects standard error to a file and sets JOURNAL_STREAM to the device and inode of that
+ * file, plus `off` to make it mismatch. */
+static void redirect_stderr(const char *path, int off, int *saved_r)
 {
     char stream[64];
     struct stat facts;
@@ -75,7 +77,7 @@ static void begin_stream(const char *path, int off, int *saved_r)
     assert_true(log_open(LOG_LEVEL_DEBUG, ""));
 }
 
-static void end_stream(int saved)
+static void restore_stderr(int saved)
 {
     assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
     close(saved);
@@ -83,18 +85,19 @@ static void end_stream(int saved)
     assert_true(log_open(LOG_LEVEL_INFO, "after.log"));
 }
 
-/* sd-daemon(3): the priorities of syslog(3), one a line, also of lines that are written together. */
-static void the_journal_gets_priorities(void **state)
+/* sd-daemon(3): each line begins with a priority of syslog(3), even if lines are written
+ * together. */
+static void journal_lines_begin_with_a_priority(void **state)
 {
     int saved;
-    begin_stream("journal", 0, &saved);
+    redirect_stderr("journal", 0, &saved);
     log_hold();
     log_debug("debug");
     log_info("info");
     log_warning("warning");
     log_error("error");
     log_flush();
-    end_stream(saved);
+    restore_stderr(saved);
     static const char *const priorities[] = {"<7>{", "<6>{", "<4>{", "<3>{"};
     char *line = read_file(*state, "journal");
     for (size_t i = 0; i < COUNT_OF(priorities); i++) {
@@ -107,42 +110,42 @@ static void the_journal_gets_priorities(void **state)
     assert_string_equal(line, "");
 }
 
-/* Standard error was redirected since: JOURNAL_STREAM is inherited all the same. */
-static void nothing_else_gets_priorities(void **state)
+/* Standard error was redirected since, but JOURNAL_STREAM is still inherited. */
+static void redirected_stderr_gets_no_priorities(void **state)
 {
     int saved;
-    begin_stream("redirected", 1, &saved);
+    redirect_stderr("redirected", 1, &saved);
     log_error("plain");
-    end_stream(saved);
-    json_object_put(only_line(*state, "redirected"));
+    restore_stderr(saved);
+    json_object_put(parse_only_line(*state, "redirected"));
 }
 
-static void a_file_gets_no_priorities(void **state)
+static void log_file_gets_no_priorities(void **state)
 {
     int saved;
-    begin_stream("stream", 0, &saved);
+    redirect_stderr("stream", 0, &saved);
     assert_true(log_open(LOG_LEVEL_INFO, "file.log"));
     log_error("plain");
-    end_stream(saved);
-    json_object_put(only_line(*state, "file.log"));
+    restore_stderr(saved);
+    json_object_put(parse_only_line(*state, "file.log"));
     assert_string_equal(read_file(*state, "stream"), "");
 }
 
-/* --- lines ----------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
-static void a_request_has_its_id_on_every_line(void **state)
+static void log_lines_of_a_request_contain_its_id(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "request.log"));
     log_set_request("abc");
     log_error("inside");
     log_set_request(NULL);
-    struct json_object *line = only_line(*state, "request.log");
+    struct json_object *line = parse_only_line(*state, "request.log");
     assert_member(line, "request_id", "abc");
     assert_member(line, "level", "error");
     json_object_put(line);
 }
 
-static void what_is_below_the_level_is_left_out(void **state)
+static void messages_below_the_log_level_are_omitted(void **state)
 {
     assert_true(log_open(LOG_LEVEL_WARNING, "level.log"));
     assert_false(log_enabled(LOG_LEVEL_INFO));
@@ -150,12 +153,12 @@ static void what_is_below_the_level_is_left_out(void **state)
     log_debug("no");
     log_info("no");
     log_error("yes");
-    struct json_object *line = only_line(*state, "level.log");
+    struct json_object *line = parse_only_line(*state, "level.log");
     assert_member(line, "message", "yes");
     json_object_put(line);
 }
 
-static void long_messages_are_cut(void **state)
+static void long_log_messages_are_truncated(void **state)
 {
     struct arena *arena = *state;
     struct buffer text = {.arena = arena};
@@ -163,27 +166,27 @@ static void long_messages_are_cut(void **state)
         buffer_add_string(&text, "я");
     }
     assert_true(log_open(LOG_LEVEL_INFO, "long.log"));
-    log_info("x%s", text.bytes); /* the cut falls inside a character */
-    struct json_object *line = only_line(arena, "long.log");
+    log_info("x%s", text.bytes); /* the limit falls inside a character */
+    struct json_object *line = parse_only_line(arena, "long.log");
     int length = json_object_get_string_len(must_get(line, "message"));
     assert_true(length > 1000 && length < 4096);
     json_object_put(line);
 }
 
-static void a_line_may_have_members_of_its_own(void **state)
+static void log_line_may_have_additional_members(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "members.log"));
     struct jsonw *json = log_begin(LOG_LEVEL_INFO, "request");
     jsonw_integer(json, "status", 200);
     jsonw_string(json, "actor", NULL);
     log_end();
-    struct json_object *line = only_line(*state, "members.log");
+    struct json_object *line = parse_only_line(*state, "members.log");
     assert_member(line, "status", "200");
     assert_null(must_get(line, "actor"));
     json_object_put(line);
 }
 
-static void opening_makes_folders_and_keeps_what_is_there(void **state)
+static void opening_the_log_creates_folders_and_appends_to_the_file(void **state)
 {
     struct stat facts;
     for (int i = 0; i < 2; i++) {
@@ -198,7 +201,7 @@ static void opening_makes_folders_and_keeps_what_is_there(void **state)
     assert_int_equal(facts.st_mode & MODE_BITS & ~0640U, 0);
 }
 
-static void what_cannot_be_opened_is_said(void **state)
+static void opening_the_log_at_an_invalid_path_fails(void **state)
 {
     (void)state;
     write_file("plain", "", 0);
@@ -208,7 +211,7 @@ static void what_cannot_be_opened_is_said(void **state)
 }
 
 /* A failed log_open() changes nothing: a rotation reopens the file in use. */
-static void a_failed_opening_keeps_the_path(void **state)
+static void failed_opening_keeps_the_current_log_file(void **state)
 {
     write_file("occupied", "", 0);
     assert_true(log_open(LOG_LEVEL_INFO, "kept.log"));
@@ -216,12 +219,12 @@ static void a_failed_opening_keeps_the_path(void **state)
     assert_int_equal(rename("kept.log", "kept.log.1"), 0);
     log_reopen();
     log_info("after the rotation");
-    struct json_object *line = only_line(*state, "kept.log");
+    struct json_object *line = parse_only_line(*state, "kept.log");
     assert_member(line, "message", "after the rotation");
     json_object_put(line);
 }
 
-static void rotation_opens_a_new_file(void **state)
+static void reopening_after_rotation_creates_a_new_log_file(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "rotate.log"));
     log_info("old");
@@ -229,14 +232,14 @@ static void rotation_opens_a_new_file(void **state)
     log_info("still old");
     log_reopen();
     log_info("new");
-    struct json_object *line = only_line(*state, "rotate.log");
+    struct json_object *line = parse_only_line(*state, "rotate.log");
     assert_member(line, "message", "new");
     json_object_put(line);
     assert_non_null(strstr(read_file(*state, "rotate.log.1"), "still old"));
 }
 
-/* A turn is not over when the file is opened again: its lines are whole, and there once. */
-static void lines_that_wait_outlive_a_rotation(void **state)
+/* Lines that are still held when the file is reopened are written once and entirely. */
+static void held_log_lines_are_written_after_a_rotation(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "held.log"));
     log_hold();
@@ -244,13 +247,13 @@ static void lines_that_wait_outlive_a_rotation(void **state)
     assert_int_equal(rename("held.log", "held.log.1"), 0);
     log_reopen();
     log_flush();
-    struct json_object *line = only_line(*state, "held.log");
+    struct json_object *line = parse_only_line(*state, "held.log");
     assert_member(line, "message", "waits");
     json_object_put(line);
     assert_string_equal(read_file(*state, "held.log.1"), "");
 }
 
-static void a_line_that_cannot_be_written_is_said(void **state)
+static void failed_log_write_is_reported(void **state)
 {
     (void)state;
     int fd = open("readonly", O_CREAT | O_RDONLY | O_CLOEXEC, 0600);
@@ -259,8 +262,8 @@ static void a_line_that_cannot_be_written_is_said(void **state)
     close(fd);
 }
 
-/* As on a disk that is full: SIGXFSZ ignored, a file that may not grow is written to its limit. */
-static void a_torn_line_ends_before_the_next(void **state)
+/* Simulates a full disk: with SIGXFSZ ignored, a write stops at the file size limit. */
+static void partial_log_line_is_terminated_before_the_next_one(void **state)
 {
     struct rlimit whole, small = {0};
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
@@ -287,22 +290,22 @@ int main(void)
         return EXIT_FAILURE;
     }
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(a_line_has_time_level_message),
-        ARENA_TEST(every_line_has_its_process),
-        ARENA_TEST(the_journal_gets_priorities),
-        ARENA_TEST(nothing_else_gets_priorities),
-        ARENA_TEST(a_file_gets_no_priorities),
-        ARENA_TEST(a_request_has_its_id_on_every_line),
-        ARENA_TEST(what_is_below_the_level_is_left_out),
-        ARENA_TEST(long_messages_are_cut),
-        ARENA_TEST(a_line_may_have_members_of_its_own),
-        ARENA_TEST(opening_makes_folders_and_keeps_what_is_there),
-        ARENA_TEST(what_cannot_be_opened_is_said),
-        ARENA_TEST(a_failed_opening_keeps_the_path),
-        ARENA_TEST(rotation_opens_a_new_file),
-        ARENA_TEST(lines_that_wait_outlive_a_rotation),
-        ARENA_TEST(a_line_that_cannot_be_written_is_said),
-        ARENA_TEST(a_torn_line_ends_before_the_next),
+        ARENA_TEST(log_line_has_time_level_message_and_pid),
+        ARENA_TEST(log_line_names_its_pool_and_process),
+        ARENA_TEST(journal_lines_begin_with_a_priority),
+        ARENA_TEST(redirected_stderr_gets_no_priorities),
+        ARENA_TEST(log_file_gets_no_priorities),
+        ARENA_TEST(log_lines_of_a_request_contain_its_id),
+        ARENA_TEST(messages_below_the_log_level_are_omitted),
+        ARENA_TEST(long_log_messages_are_truncated),
+        ARENA_TEST(log_line_may_have_additional_members),
+        ARENA_TEST(opening_the_log_creates_folders_and_appends_to_the_file),
+        ARENA_TEST(opening_the_log_at_an_invalid_path_fails),
+        ARENA_TEST(failed_opening_keeps_the_current_log_file),
+        ARENA_TEST(reopening_after_rotation_creates_a_new_log_file),
+        ARENA_TEST(held_log_lines_are_written_after_a_rotation),
+        ARENA_TEST(failed_log_write_is_reported),
+        ARENA_TEST(partial_log_line_is_terminated_before_the_next_one),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("log", tests, NULL, NULL));
 }

@@ -1,4 +1,4 @@
-/* Metrics: counted, shared with other processes, and written as Prometheus wants them. */
+/* Metrics: counting in shared memory, and output in the Prometheus text format. */
 #include "unit.h"
 
 #include "base/config.h"
@@ -6,12 +6,12 @@
 
 #include <sys/wait.h>
 
-static int64_t value_of(enum metric metric, const char *first, const char *second)
+static int64_t read_value(enum metric metric, const char *first, const char *second)
 {
     return metrics_value(metric, metrics_series(metric, first, second));
 }
 
-static void series_are_counted_apart(void **state)
+static void metric_series_are_counted_separately(void **state)
 {
     (void)state;
     metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, "add", "lost"), 2);
@@ -19,13 +19,13 @@ static void series_are_counted_apart(void **state)
                 1);
     metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, "bind", "lost"),
                 5);
-    assert_int_equal(value_of(METRIC_DIRECTORY_ERRORS, "add", "lost"), 2);
-    assert_int_equal(value_of(METRIC_DIRECTORY_ERRORS, "add", "silent"), 1);
-    assert_int_equal(value_of(METRIC_DIRECTORY_ERRORS, "bind", "lost"), 5);
-    assert_int_equal(value_of(METRIC_DIRECTORY_ERRORS, "bind", "silent"), 0);
+    assert_int_equal(read_value(METRIC_DIRECTORY_ERRORS, "add", "lost"), 2);
+    assert_int_equal(read_value(METRIC_DIRECTORY_ERRORS, "add", "silent"), 1);
+    assert_int_equal(read_value(METRIC_DIRECTORY_ERRORS, "bind", "lost"), 5);
+    assert_int_equal(read_value(METRIC_DIRECTORY_ERRORS, "bind", "silent"), 0);
 }
 
-static void what_is_not_listed_is_other(void **state)
+static void unknown_label_values_count_as_other(void **state)
 {
     (void)state;
     assert_int_equal(metrics_series(METRIC_DIRECTORY_TIME, "x{}\"\n", NULL),
@@ -34,16 +34,16 @@ static void what_is_not_listed_is_other(void **state)
                          metrics_series(METRIC_DIRECTORY_TIME, "other", NULL));
 }
 
-static void every_pool_is_listed(void **state)
+static void every_pool_has_a_metric_series(void **state)
 {
     (void)state;
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        assert_int_equal(metrics_series(METRIC_WORKER_RESTARTS, pool_names[i], NULL), i);
+        assert_int_equal(metrics_series(METRIC_WORKER_RESTARTS, config_pool_names[i], NULL), i);
     }
     assert_int_equal(metrics_series(METRIC_WORKER_RESTARTS, "house", NULL), POOL_COUNT);
 }
 
-static void gauges_are_set(void **state)
+static void gauge_keeps_the_last_value(void **state)
 {
     (void)state;
     metrics_set(METRIC_DIRECTORY_OPEN, 0, 7);
@@ -51,7 +51,7 @@ static void gauges_are_set(void **state)
     assert_int_equal(metrics_value(METRIC_DIRECTORY_OPEN, 0), 1);
 }
 
-static const char *written(struct arena *arena)
+static const char *write_metrics(struct arena *arena)
 {
     struct buffer text = {.arena = arena};
     metrics_write(&text);
@@ -66,7 +66,7 @@ static void assert_line(const char *text, const char *line)
     }
 }
 
-static void durations_fall_into_buckets(void **state)
+static void durations_are_counted_in_histogram_buckets(void **state)
 {
     size_t series = metrics_series(METRIC_DIRECTORY_TIME, "rename", NULL);
     static const int64_t durations[] = {0, 500, 501, 3000000, 60000000};
@@ -74,7 +74,7 @@ static void durations_fall_into_buckets(void **state)
         metrics_observe(METRIC_DIRECTORY_TIME, series, durations[i]);
     }
     assert_int_equal(metrics_value(METRIC_DIRECTORY_TIME, series), COUNT_OF(durations));
-    const char *text = written(*state);
+    const char *text = write_metrics(*state);
 #define NAME "kontora_directory_operation_duration_seconds"
     assert_line(text, "# TYPE " NAME " histogram\n");
     assert_line(text, NAME "_bucket{operation=\"rename\",le=\"0.0005\"} 2\n");
@@ -87,12 +87,12 @@ static void durations_fall_into_buckets(void **state)
 #undef NAME
 }
 
-static void every_series_is_written(void **state)
+static void series_without_events_are_written_as_zero(void **state)
 {
     metrics_set(METRIC_DIRECTORY_OPEN, 0, 1);
     metrics_add(METRIC_DIRECTORY_ERRORS, metrics_series(METRIC_DIRECTORY_ERRORS, "modify", "lost"),
                 3);
-    const char *text = written(*state);
+    const char *text = write_metrics(*state);
     assert_line(text, "# TYPE kontora_directory_circuit_open gauge\n");
     assert_line(text, "kontora_directory_circuit_open 1\n");
     assert_line(text, "kontora_directory_errors_total{operation=\"modify\",reason=\"lost\"} 3\n");
@@ -101,7 +101,7 @@ static void every_series_is_written(void **state)
     assert_line(text, "kontora_worker_restarts_total{pool=\"house\"} 0\n");
 }
 
-/* --- values that are set --------------------------------------------------------------------- */
+/* --- label values set at run time ------------------------------------------------------------- */
 
 static void set_calls(void)
 {
@@ -109,13 +109,13 @@ static void set_calls(void)
     metrics_set_values(METRIC_CALLS, calls);
 }
 
-static void calls_are_two_labels(void **state)
+static void routes_are_written_as_method_and_route_labels(void **state)
 {
     set_calls();
     metrics_add(METRIC_RESPONSES, metrics_series(METRIC_RESPONSES, "POST /a/{id}", "201"), 2);
     metrics_add(METRIC_RESPONSES, metrics_series(METRIC_RESPONSES, "other none", "599"), 1);
     metrics_add(METRIC_REQUESTS, metrics_series_at(METRIC_REQUESTS, 0, 0), 1);
-    const char *text = written(*state);
+    const char *text = write_metrics(*state);
     assert_line(text, "kontora_http_requests_total{method=\"GET\",route=\"/a\"} 1\n");
     assert_line(text,
                 "kontora_http_responses_total{method=\"POST\",route=\"/a/{id}\",status=\"201\"}"
@@ -125,12 +125,12 @@ static void calls_are_two_labels(void **state)
                 " 1\n");
 }
 
-/* There are thousands of these, and most are never used. */
-static void calls_that_nobody_made_are_left_out(void **state)
+/* There are thousands of such series, and most are never used. */
+static void routes_without_requests_are_omitted(void **state)
 {
     set_calls();
     metrics_observe(METRIC_RESPONSE_TIME, metrics_series_at(METRIC_RESPONSE_TIME, 1, 0), 7);
-    const char *text = written(*state);
+    const char *text = write_metrics(*state);
     assert_line(text, "# TYPE kontora_http_response_duration_seconds histogram\n");
     assert_line(text,
                 "kontora_http_response_duration_seconds_count{method=\"POST\",route=\"/a/{id}\"}"
@@ -138,31 +138,31 @@ static void calls_that_nobody_made_are_left_out(void **state)
     assert_null(strstr(text, "duration_seconds_count{method=\"GET\",route=\"/a\"}"));
 }
 
-static void seconds_are_counted_in_microseconds(void **state)
+static void seconds_are_written_with_microsecond_precision(void **state)
 {
     metrics_add(METRIC_POOL_BUSY, metrics_series(METRIC_POOL_BUSY, "auth", NULL), 2000003);
-    assert_line(written(*state), "kontora_pool_busy_seconds_total{pool=\"auth\"} 2.000003\n");
+    assert_line(write_metrics(*state), "kontora_pool_busy_seconds_total{pool=\"auth\"} 2.000003\n");
 }
 
-static void set_many(void *values)
+static void set_too_many_values(void *values)
 {
     metrics_set_values(METRIC_CODES, values);
 }
 
-static void too_many_values_are_a_slip(void **state)
+static void too_many_label_values_abort_the_process(void **state)
 {
     (void)state;
     static const char *values[4096];
     for (size_t i = 0; i + 1 < COUNT_OF(values); i++) {
         values[i] = "x";
     }
-    assert_aborts(set_many, values);
+    assert_aborts(set_too_many_values, values);
 }
 
-/* --- processes ------------------------------------------------------------------------------- */
+/* --- processes -------------------------------------------------------------------------------- */
 
-/* A number that a process was given by chance may be another one's too: nothing is lost by it. */
-static void processes_count_together(void **state)
+/* Two processes may be assigned the same slot by chance; no increment is lost. */
+static void concurrent_processes_lose_no_increments(void **state)
 {
     (void)state;
     enum { PROCESSES = 24, EACH = 10000 };
@@ -174,7 +174,7 @@ static void processes_count_together(void **state)
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            metrics_forked((size_t)i);
+            metrics_select_stripe((size_t)i);
         }
         for (int n = 0; child == 0 && n < EACH; n++) {
             metrics_add(METRIC_WORKER_RESTARTS, series, 1);
@@ -189,8 +189,8 @@ static void processes_count_together(void **state)
     assert_int_equal(metrics_value(METRIC_WORKER_RESTARTS, series), PROCESSES * EACH);
 }
 
-/* Killed at any line, again and again: what is written stays a whole histogram. */
-static void a_killed_process_leaves_whole_counts(void **state)
+/* Kills the process at random points: the output must always contain consistent histograms. */
+static void killed_process_leaves_consistent_histograms(void **state)
 {
     metrics_share();
     size_t series = metrics_series(METRIC_DIRECTORY_TIME, "search", NULL);
@@ -199,7 +199,7 @@ static void a_killed_process_leaves_whole_counts(void **state)
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            metrics_forked(i);
+            metrics_select_stripe(i);
             for (;;) {
                 metrics_observe(METRIC_DIRECTORY_TIME, series, 100);
             }
@@ -215,24 +215,24 @@ static void a_killed_process_leaves_whole_counts(void **state)
     snprintf(line, sizeof line,
              "kontora_directory_operation_duration_seconds_count{operation=\"search\"} %lld\n",
              (long long)metrics_value(METRIC_DIRECTORY_TIME, series));
-    assert_line(written(*state), line);
+    assert_line(write_metrics(*state), line);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(series_are_counted_apart),
-        cmocka_unit_test(what_is_not_listed_is_other),
-        cmocka_unit_test(every_pool_is_listed),
-        cmocka_unit_test(gauges_are_set),
-        ARENA_TEST(durations_fall_into_buckets),
-        ARENA_TEST(every_series_is_written),
-        ARENA_TEST(calls_are_two_labels),
-        ARENA_TEST(calls_that_nobody_made_are_left_out),
-        ARENA_TEST(seconds_are_counted_in_microseconds),
-        cmocka_unit_test(too_many_values_are_a_slip),
-        cmocka_unit_test(processes_count_together),
-        ARENA_TEST(a_killed_process_leaves_whole_counts),
+        cmocka_unit_test(metric_series_are_counted_separately),
+        cmocka_unit_test(unknown_label_values_count_as_other),
+        cmocka_unit_test(every_pool_has_a_metric_series),
+        cmocka_unit_test(gauge_keeps_the_last_value),
+        ARENA_TEST(durations_are_counted_in_histogram_buckets),
+        ARENA_TEST(series_without_events_are_written_as_zero),
+        ARENA_TEST(routes_are_written_as_method_and_route_labels),
+        ARENA_TEST(routes_without_requests_are_omitted),
+        ARENA_TEST(seconds_are_written_with_microsecond_precision),
+        cmocka_unit_test(too_many_label_values_abort_the_process),
+        cmocka_unit_test(concurrent_processes_lose_no_increments),
+        ARENA_TEST(killed_process_leaves_consistent_histograms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
-/* Forms as they arrive: parts, names, and what is no form; cut into pieces of any size. */
+/* Multipart forms: parts, file names and malformed forms, in pieces of any size. */
 #include "http/multipart.h"
 #include "unit.h"
 
-/* A body that comes in pieces. */
+/* A request body that arrives in pieces. */
 struct source {
     const char *bytes;
     size_t length, at, piece;
@@ -19,8 +19,8 @@ static size_t read_piece(void *context, char *bytes, size_t size)
     return length;
 }
 
-static struct request request_of(struct arena *arena, const char *content_type,
-                                 struct source *source)
+static struct request make_request(struct arena *arena, const char *content_type,
+                                   struct source *source)
 {
     return (struct request){
         .arena = arena,
@@ -29,12 +29,12 @@ static struct request request_of(struct arena *arena, const char *content_type,
     };
 }
 
-/* What a form has in it, a line a part: name, file name in brackets, content. */
+/* Reads a form and writes one line per part: name, file name in brackets, content. */
 static struct error *read_all(struct arena *arena, const char *content_type, const char *body,
                               size_t length, size_t piece, struct buffer *out)
 {
     struct source source = {body, length, 0, piece};
-    struct request request = request_of(arena, content_type, &source);
+    struct request request = make_request(arena, content_type, &source);
     struct multipart *form;
     struct multipart_part part;
     bool found = true;
@@ -66,7 +66,7 @@ static struct error *read_all(struct arena *arena, const char *content_type, con
 
 static const size_t pieces[] = {1, 2, 3, 7, 64, 8192, 100000};
 
-/* Whatever the pieces. */
+/* Asserts the parts of a form for every size of the pieces. */
 static void assert_form(struct arena *arena, const char *body, size_t length, const char *expected,
                         size_t expected_length)
 {
@@ -81,7 +81,7 @@ static void assert_form(struct arena *arena, const char *body, size_t length, co
     }
 }
 
-static void assert_refused(struct arena *arena, const char *body, size_t length)
+static void assert_rejected(struct arena *arena, const char *body, size_t length)
 {
     for (size_t i = 0; i < COUNT_OF(pieces); i++) {
         struct buffer out;
@@ -91,7 +91,7 @@ static void assert_refused(struct arena *arena, const char *body, size_t length)
     }
 }
 
-static void parts_are_told_apart(void **state)
+static void parts_are_separated_by_the_boundary(void **state)
 {
     assert_form(*state, BYTES(END), BYTES(""));
     assert_form(*state, BYTES(PART("name=\"a\"", "1") END), BYTES("a=1\n"));
@@ -105,7 +105,7 @@ static void parts_are_told_apart(void **state)
         BYTES("a=1\n"));
 }
 
-static void what_only_looks_like_a_delimiter_is_content(void **state)
+static void content_resembling_a_delimiter_is_kept(void **state)
 {
     assert_form(*state, BYTES(PART("name=a", "\r\n--xy\r\n-\r\n--\r\r\n--xy") END),
                 BYTES("a=\r\n--xy\r\n-\r\n--\r\r\n--xy\n"));
@@ -114,7 +114,7 @@ static void what_only_looks_like_a_delimiter_is_content(void **state)
     assert_form(*state, BYTES(PART("name=a", "\0\r\n\0") END), BYTES("a=\0\r\n\0\n"));
 }
 
-static void names_come_back_right(void **state)
+static void file_names_are_decoded(void **state)
 {
     static const struct {
         const char *parameter;
@@ -149,51 +149,51 @@ static void names_come_back_right(void **state)
     }
 }
 
-static void what_is_cut_off_is_refused(void **state)
+static void truncated_form_is_rejected(void **state)
 {
     static const char whole[] = PART("name=a", "1") PART("name=b", "2") "--xyz--";
     for (size_t length = 0; length < sizeof whole - 1; length++) {
-        assert_refused(*state, whole, length);
+        assert_rejected(*state, whole, length);
     }
 }
 
-static void what_is_no_form_is_refused(void **state)
+static void malformed_form_is_rejected(void **state)
 {
-    assert_refused(*state, BYTES("--xyz\r\n\r\n1\r\n" END));
-    assert_refused(*state, BYTES("--xyz\r\nContent-Disposition: form-data\r\n\r\n1\r\n" END));
-    assert_refused(*state,
-                   BYTES("--xyz\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n" END));
-    assert_refused(*state,
-                   BYTES("--xyz\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n" END));
-    assert_refused(*state, BYTES("--xyz\r\nContent-Disposition: form-data; name=a\r\n"
-                                 "Content-Disposition: form-data; name=b\r\n\r\n1\r\n" END));
-    assert_refused(*state,
-                   BYTES("--xyz\r\nContent-Disposition: form-data; name=\"a\0\"\r\n\r\n1\r\n" END));
-    assert_refused(*state,
-                   BYTES("--xyzz\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" END));
-    assert_refused(*state, BYTES("--xyz\nContent-Disposition: form-data; name=a\n\n1\n--xyz--\n"));
+    assert_rejected(*state, BYTES("--xyz\r\n\r\n1\r\n" END));
+    assert_rejected(*state, BYTES("--xyz\r\nContent-Disposition: form-data\r\n\r\n1\r\n" END));
+    assert_rejected(*state,
+                    BYTES("--xyz\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n" END));
+    assert_rejected(*state,
+                    BYTES("--xyz\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n" END));
+    assert_rejected(*state, BYTES("--xyz\r\nContent-Disposition: form-data; name=a\r\n"
+                                  "Content-Disposition: form-data; name=b\r\n\r\n1\r\n" END));
+    assert_rejected(
+        *state, BYTES("--xyz\r\nContent-Disposition: form-data; name=\"a\0\"\r\n\r\n1\r\n" END));
+    assert_rejected(*state,
+                    BYTES("--xyzz\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n" END));
+    assert_rejected(*state, BYTES("--xyz\nContent-Disposition: form-data; name=a\n\n1\n--xyz--\n"));
 }
 
-static void everything_is_bounded(void **state)
+static void number_of_parts_and_header_length_are_limited(void **state)
 {
     struct buffer many = {.arena = *state}, length = {.arena = *state}, endless = {.arena = *state};
     for (size_t i = 0; i <= MULTIPART_PARTS_MAX; i++) {
         buffer_add_string(&many, PART("name=a", ""));
     }
     buffer_add_string(&many, END);
-    assert_refused(*state, many.bytes, many.length);
+    assert_rejected(*state, many.bytes, many.length);
     buffer_add_string(&length, "--xyz\r\nContent-Disposition: form-data; name=");
     buffer_add_string(&endless, "--xyz\r\n");
     for (size_t i = 0; i < MULTIPART_HEADER_MAX; i++) {
         buffer_add_char(&length, 'a');
         buffer_add_string(&endless, "X: y\r\n");
     }
-    assert_refused(*state, endless.bytes, endless.length);
+    assert_rejected(*state, endless.bytes, endless.length);
     buffer_add_string(&length, "\r\n\r\n" END);
-    assert_refused(*state, length.bytes, length.length);
+    assert_rejected(*state, length.bytes, length.length);
 }
 
-static void large_content_passes_through(void **state)
+static void large_content_is_read_completely(void **state)
 {
     size_t size = 3 * MULTIPART_BUFFER + 5;
     struct buffer body = {.arena = *state}, expected = {.arena = *state};
@@ -212,11 +212,11 @@ static void large_content_passes_through(void **state)
     assert_memory_equal(out.bytes, expected.bytes, expected.length);
 }
 
-static void parts_can_be_passed_over(void **state)
+static void unread_parts_are_skipped(void **state)
 {
     static const char body[] = PART("name=a", "long content") PART("name=b", "2") END;
     struct source source = {body, sizeof body - 1, 0, 5};
-    struct request request = request_of(*state, TYPE, &source);
+    struct request request = make_request(*state, TYPE, &source);
     struct multipart *form;
     struct multipart_part part;
     bool found;
@@ -234,13 +234,13 @@ static void parts_can_be_passed_over(void **state)
 static enum error_id open_error(struct arena *arena, const char *content_type)
 {
     struct source source = {"", 0, 0, 1};
-    struct request request = request_of(arena, content_type, &source);
+    struct request request = make_request(arena, content_type, &source);
     struct multipart *form;
     struct error *error = multipart_open(&request, &form);
     return error ? error->id : ERR_COUNT;
 }
 
-static void the_type_of_the_body_says_that_it_is_a_form(void **state)
+static void content_type_must_be_multipart_with_valid_boundary(void **state)
 {
     assert_int_equal(open_error(*state, ""), ERR_UNSUPPORTED_MEDIA_TYPE);
     assert_int_equal(open_error(*state, "application/json"), ERR_UNSUPPORTED_MEDIA_TYPE);
@@ -267,7 +267,7 @@ static void the_type_of_the_body_says_that_it_is_a_form(void **state)
 
 /* --- Content-Disposition ---------------------------------------------------------------------- */
 
-static void attachments_are_named(void **state)
+static void attachment_header_contains_the_encoded_file_name(void **state)
 {
     static const struct {
         const char *name;
@@ -282,17 +282,17 @@ static void attachments_are_named(void **state)
         {BYTES(""), "attachment; filename=\"\"; filename*=UTF-8''"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        assert_string_equal(parameters_attachment(*state, cases[i].name, cases[i].length),
+        assert_string_equal(parameters_format_attachment(*state, cases[i].name, cases[i].length),
                             cases[i].expected);
     }
 }
 
-/* What is written is what is read. */
-static void names_survive_both_ways(void **state)
+/* A file name that was written to Content-Disposition is parsed back unchanged. */
+static void written_file_name_can_be_parsed(void **state)
 {
     static const char name[] = "Ёж \"%22\" \t\x01;=' \\ /.docx";
     struct parameter value;
-    const char *field = parameters_attachment(*state, name, sizeof name - 1);
+    const char *field = parameters_format_attachment(*state, name, sizeof name - 1);
     assert_true(parameters_find_extended(*state, field, "filename", &value));
     assert_string_equal(value.bytes, name);
 }
@@ -300,17 +300,17 @@ static void names_survive_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(parts_are_told_apart),
-        ARENA_TEST(what_only_looks_like_a_delimiter_is_content),
-        ARENA_TEST(names_come_back_right),
-        ARENA_TEST(what_is_cut_off_is_refused),
-        ARENA_TEST(what_is_no_form_is_refused),
-        ARENA_TEST(everything_is_bounded),
-        ARENA_TEST(large_content_passes_through),
-        ARENA_TEST(parts_can_be_passed_over),
-        ARENA_TEST(the_type_of_the_body_says_that_it_is_a_form),
-        ARENA_TEST(attachments_are_named),
-        ARENA_TEST(names_survive_both_ways),
+        ARENA_TEST(parts_are_separated_by_the_boundary),
+        ARENA_TEST(content_resembling_a_delimiter_is_kept),
+        ARENA_TEST(file_names_are_decoded),
+        ARENA_TEST(truncated_form_is_rejected),
+        ARENA_TEST(malformed_form_is_rejected),
+        ARENA_TEST(number_of_parts_and_header_length_are_limited),
+        ARENA_TEST(large_content_is_read_completely),
+        ARENA_TEST(unread_parts_are_skipped),
+        ARENA_TEST(content_type_must_be_multipart_with_valid_boundary),
+        ARENA_TEST(attachment_header_contains_the_encoded_file_name),
+        ARENA_TEST(written_file_name_can_be_parsed),
     };
     return cmocka_run_group_tests_name("multipart", tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
-/* Network: lists of networks, and the network that counts as one client. */
+/* Network: lists of networks, and the network by which a client is identified. */
 #include "unit.h"
 
 #include "base/network.h"
 
-static void invalid_network_lists_are_refused(void **state)
+static void invalid_network_lists_are_rejected(void **state)
 {
     static const char *const valid[] = {
         "",          "10.0.0.0/8", "10.0.0.1",        "10.0.0.0/8,fd00::/8", " 10.0.0.0/8 , ::1 ",
@@ -36,7 +36,7 @@ static void invalid_network_lists_are_refused(void **state)
     }
 }
 
-static void addresses_are_in_networks_or_not(void **state)
+static void addresses_are_matched_against_network_lists(void **state)
 {
     static const struct {
         const char *list, *address;
@@ -65,7 +65,7 @@ static void addresses_are_in_networks_or_not(void **state)
     }
 }
 
-static void an_ipv6_client_is_its_64(void **state)
+static void ipv6_client_is_identified_by_its_64_bit_prefix(void **state)
 {
     static const char *const rows[][2] = {
         {"10.0.0.1", "10.0.0.1"},
@@ -76,16 +76,16 @@ static void an_ipv6_client_is_its_64(void **state)
         {"unix:", "unix:"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_string_equal(network_of_client(*state, rows[i][0]), rows[i][1]);
+        assert_string_equal(network_client_key(*state, rows[i][0]), rows[i][1]);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(invalid_network_lists_are_refused),
-        cmocka_unit_test(addresses_are_in_networks_or_not),
-        ARENA_TEST(an_ipv6_client_is_its_64),
+        cmocka_unit_test(invalid_network_lists_are_rejected),
+        cmocka_unit_test(addresses_are_matched_against_network_lists),
+        ARENA_TEST(ipv6_client_is_identified_by_its_64_bit_prefix),
     };
     return cmocka_run_group_tests_name("network", tests, NULL, NULL);
 }

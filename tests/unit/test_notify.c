@@ -1,4 +1,5 @@
-/* Notify: one datagram to the socket that systemd names, and nothing without it. */
+/* Notify: sends one datagram to the socket that systemd names in NOTIFY_SOCKET, and nothing
+ * without it. */
 #include "unit.h"
 
 #include "base/log.h"
@@ -23,10 +24,10 @@ static void assert_received(int fd, const char *expected)
     char text[64] = "";
     assert_int_equal(recv(fd, text, sizeof text - 1, 0), strlen(expected));
     assert_string_equal(text, expected);
-    assert_true(recv(fd, text, sizeof text, 0) < 0); /* one, and no more */
+    assert_true(recv(fd, text, sizeof text, 0) < 0); /* exactly one datagram */
 }
 
-static void a_socket_in_the_file_system(void **state)
+static void notification_reaches_a_socket_in_the_file_system(void **state)
 {
     char path[PATH_MAX];
     assert_non_null(getcwd(path, sizeof path));
@@ -36,10 +37,10 @@ static void a_socket_in_the_file_system(void **state)
     notify_systemd("READY=1");
     assert_received(fd, "READY=1");
     close(fd);
-    notify_systemd("STOPPING=1"); /* nobody there: no harm */
+    notify_systemd("STOPPING=1"); /* nobody listens: no effect */
 }
 
-static void a_socket_of_the_abstract_namespace(void **state)
+static void notification_reaches_an_abstract_socket(void **state)
 {
     char *name = arena_format(*state, "@kontora-unit-%d", (int)getpid());
     setenv("NOTIFY_SOCKET", name, 1);
@@ -50,7 +51,7 @@ static void a_socket_of_the_abstract_namespace(void **state)
     close(fd);
 }
 
-static void no_socket_or_no_name_of_one(void **state)
+static void missing_or_invalid_socket_is_ignored(void **state)
 {
     (void)state;
     char longest[300] = "/";
@@ -74,9 +75,9 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(a_socket_in_the_file_system),
-        ARENA_TEST(a_socket_of_the_abstract_namespace),
-        cmocka_unit_test(no_socket_or_no_name_of_one),
+        ARENA_TEST(notification_reaches_a_socket_in_the_file_system),
+        ARENA_TEST(notification_reaches_an_abstract_socket),
+        cmocka_unit_test(missing_or_invalid_socket_is_ignored),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("notify", tests, NULL, NULL));
 }

@@ -1,5 +1,5 @@
-/* S3 without S3: addresses that are signed, settings that are right and wrong, and what the other side
- * says, well-meant or not. Against a real one: faults/test_s3.py. */
+/* S3 without a server: signed URLs, valid and invalid settings, and valid and hostile replies.
+ * Tests against a real server are in tests/faults/test_s3.py. */
 #include "unit.h"
 
 #include "base/config.h"
@@ -8,7 +8,7 @@
 
 #define SECRET "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
-/* Of the examples that AWS has published. */
+/* Key and request of the examples that AWS has published. */
 static const struct sigv4_key example_key = {"AKIAIOSFODNN7EXAMPLE", SECRET, "us-east-1"};
 static const struct sigv4_request example = {
     .scheme = "https",
@@ -19,9 +19,9 @@ static const struct sigv4_request example = {
     .seconds = 86400,
 };
 
-/* --- addresses ------------------------------------------------------------------------------- */
+/* --- signed URLs ------------------------------------------------------------------------------ */
 
-static void the_published_address_is_signed_as_published(void **state)
+static void presigned_url_matches_the_published_aws_example(void **state)
 {
     const char *url;
     assert_null(sigv4_presign(*state, &example_key, &example, &url));
@@ -33,7 +33,7 @@ static void the_published_address_is_signed_as_published(void **state)
              "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
 }
 
-static const char *signature_of(struct arena *arena, const struct sigv4_key *key,
+static const char *sign_request(struct arena *arena, const struct sigv4_key *key,
                                 const struct sigv4_request *request)
 {
     const char *url;
@@ -41,7 +41,7 @@ static const char *signature_of(struct arena *arena, const struct sigv4_key *key
     return arena_string(arena, strstr(url, "X-Amz-Signature="));
 }
 
-static void every_part_of_an_address_is_signed(void **state)
+static void signature_covers_every_part_of_the_request(void **state)
 {
     static const struct sigv4_parameter one[] = {{"response-content-type", "text/plain"}};
     static const struct sigv4_parameter other[] = {{"response-content-type", "text/html"}};
@@ -60,12 +60,12 @@ static void every_part_of_an_address_is_signed(void **state)
     requests[4].parameter_count = requests[5].parameter_count = 1;
     const char *signatures[1 + COUNT_OF(keys) + COUNT_OF(requests)];
     size_t count = 0;
-    signatures[count++] = signature_of(*state, &example_key, &example);
+    signatures[count++] = sign_request(*state, &example_key, &example);
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
-        signatures[count++] = signature_of(*state, &keys[i], &example);
+        signatures[count++] = sign_request(*state, &keys[i], &example);
     }
     for (size_t i = 0; i < COUNT_OF(requests); i++) {
-        signatures[count++] = signature_of(*state, &example_key, &requests[i]);
+        signatures[count++] = sign_request(*state, &example_key, &requests[i]);
     }
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
@@ -74,7 +74,7 @@ static void every_part_of_an_address_is_signed(void **state)
     }
 }
 
-static void a_query_is_encoded_and_in_order(void **state)
+static void query_is_encoded_and_sorted(void **state)
 {
     const struct sigv4_parameter parameters[] = {
         {"response-content-type", "a/b; c=\"d\"+e"},
@@ -89,9 +89,9 @@ static void a_query_is_encoded_and_in_order(void **state)
     assert_string_equal(sigv4_query(*state, parameters, 0), "");
 }
 
-/* --- settings -------------------------------------------------------------------------------- */
+/* --- settings --------------------------------------------------------------------------------- */
 
-static struct config settings_of(const char *url)
+static struct config make_config(const char *url)
 {
     return (struct config){
         .environment = ENVIRONMENT_PRODUCTION,
@@ -101,11 +101,11 @@ static struct config settings_of(const char *url)
     };
 }
 
-static void places_are_those_of_the_url(void **state)
+static void storage_url_yields_hosts_prefix_and_region(void **state)
 {
     static const struct {
         const char *url, *prefix, *region;
-        struct s3_place place, public_place;
+        struct s3_address place, public_place;
     } cases[] = {
         {"s3://files",
          "",
@@ -136,11 +136,11 @@ static void places_are_those_of_the_url(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct s3_settings settings = {0};
-        struct config config = settings_of(cases[i].url);
+        struct config config = make_config(cases[i].url);
         const struct error *error = s3_read_settings(&config, *state, &settings);
         assert_string_equal(error ? error->cause : "", "");
-        const struct s3_place *got[] = {&settings.place, &settings.public_place};
-        const struct s3_place *expected[] = {&cases[i].place, &cases[i].public_place};
+        const struct s3_address *got[] = {&settings.place, &settings.public_place};
+        const struct s3_address *expected[] = {&cases[i].place, &cases[i].public_place};
         assert_string_equal(settings.prefix, cases[i].prefix);
         assert_string_equal(settings.region, cases[i].region);
         for (size_t j = 0; j < COUNT_OF(got); j++) {
@@ -151,7 +151,7 @@ static void places_are_those_of_the_url(void **state)
     }
 }
 
-static const char *faults_of(struct arena *arena, const struct config *config)
+static const char *read_faults(struct arena *arena, const struct config *config)
 {
     struct s3_settings settings = {0};
     const struct error *error = s3_read_settings(config, arena, &settings);
@@ -161,7 +161,7 @@ static const char *faults_of(struct arena *arena, const struct config *config)
     return error->cause;
 }
 
-static void what_is_wrong_with_the_url_is_said(void **state)
+static void error_names_the_fault_of_the_storage_url(void **state)
 {
     static const struct {
         const char *url, *fault;
@@ -201,51 +201,51 @@ static void what_is_wrong_with_the_url_is_said(void **state)
          "public_endpoint must be https://"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct config config = settings_of(cases[i].url);
-        const char *faults = faults_of(*state, &config);
+        struct config config = make_config(cases[i].url);
+        const char *faults = read_faults(*state, &config);
         if (!strstr(faults, cases[i].fault)) {
             FAIL("%s: %s", cases[i].url, faults);
         }
     }
 }
 
-static void all_faults_are_said_at_once(void **state)
+static void all_faults_of_the_s3_settings_are_reported_together(void **state)
 {
-    struct config config = settings_of("s3://X?a=b&region=%20");
+    struct config config = make_config("s3://X?a=b&region=%20");
     config.aws_secret_access_key = "";
-    const char *faults = faults_of(*state, &config);
+    const char *faults = read_faults(*state, &config);
     assert_non_null(strstr(faults, "a: no such parameter"));
     config.storage_url = "s3://X?region=%20&path_style=1";
-    faults = faults_of(*state, &config);
+    faults = read_faults(*state, &config);
     assert_non_null(strstr(faults, "3 to 63"));
     assert_non_null(strstr(faults, "region"));
     assert_non_null(strstr(faults, "AWS_SECRET_ACCESS_KEY"));
     assert_non_null(strstr(faults, "path_style"));
 }
 
-static void keys_are_needed_and_fit_into_headers(void **state)
+static void missing_or_malformed_aws_keys_are_rejected(void **state)
 {
     static const struct {
         const char *id, *secret;
     } cases[] = {{"", SECRET},     {"id", ""},      {"i d", SECRET},    {"i/d", SECRET},
                  {"i\nd", SECRET}, {"i,d", SECRET}, {"id", "hid\nden"}, {"id", "\xd1\x84"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct config config = settings_of("s3://files");
+        struct config config = make_config("s3://files");
         config.aws_access_key_id = cases[i].id;
         config.aws_secret_access_key = cases[i].secret;
-        assert_non_null(strstr(faults_of(*state, &config), "AWS_"));
+        assert_non_null(strstr(read_faults(*state, &config), "AWS_"));
     }
 }
 
-static void development_needs_no_encryption(void **state)
+static void development_accepts_an_unencrypted_endpoint(void **state)
 {
     struct s3_settings settings = {0};
-    struct config config = settings_of("s3://files?endpoint=http://storage.example.com");
+    struct config config = make_config("s3://files?endpoint=http://storage.example.com");
     config.environment = ENVIRONMENT_DEVELOPMENT;
     assert_null(s3_read_settings(&config, *state, &settings));
 }
 
-/* --- lists ----------------------------------------------------------------------------------- */
+/* --- object lists ----------------------------------------------------------------------------- */
 
 #define KEY(digits) "0123456789abcdef0123456789abcd" digits
 #define OBJECT(key)                                                                                \
@@ -284,7 +284,7 @@ static struct reading *read_list(struct arena *arena, const char *prefix, const 
     return read_bytes(arena, prefix, "", xml, strlen(xml));
 }
 
-static void a_list_is_read(void **state)
+static void object_list_is_parsed(void **state)
 {
     const struct reading *reading =
         read_list(*state, "",
@@ -300,7 +300,7 @@ static void a_list_is_read(void **state)
     assert_null(reading->page.next);
 }
 
-static void a_list_may_be_empty_or_go_on(void **state)
+static void empty_and_continued_object_lists_are_parsed(void **state)
 {
     const struct reading *reading = read_list(*state, "", LIST(""));
     assert_true(reading->good && !reading->page.count && !reading->page.next);
@@ -312,7 +312,7 @@ static void a_list_may_be_empty_or_go_on(void **state)
     assert_string_equal(reading->page.next, "foreign");
 }
 
-static void what_is_not_ours_is_left_out(void **state)
+static void foreign_objects_are_omitted_from_the_list(void **state)
 {
     const struct reading *reading = read_list(
         *state, "a/b/",
@@ -326,7 +326,7 @@ static void what_is_not_ours_is_left_out(void **state)
     assert_string_equal(reading->infos[1].key, KEY("05"));
 }
 
-static void a_list_that_is_not_whole_is_refused(void **state)
+static void incomplete_or_inconsistent_lists_are_rejected(void **state)
 {
     static const char *const lists[] = {
         "",
@@ -357,14 +357,14 @@ static void a_list_that_is_not_whole_is_refused(void **state)
     }
 }
 
-static void a_list_that_does_not_begin_where_it_should_is_refused(void **state)
+static void list_not_continuing_after_the_last_key_is_rejected(void **state)
 {
     static const char xml[] = LIST(OBJECT(KEY("05")));
     assert_true(read_bytes(*state, "", KEY("04"), BYTES(xml))->good);
     assert_false(read_bytes(*state, "", KEY("05"), BYTES(xml))->good);
 }
 
-static void every_beginning_of_a_list_is_refused(void **state)
+static void truncated_list_xml_is_rejected(void **state)
 {
     static const char xml[] = LIST(OBJECT(KEY("00")) TRUNCATED("next"));
     for (size_t length = 0; length < sizeof xml - 1; length++) {
@@ -372,7 +372,7 @@ static void every_beginning_of_a_list_is_refused(void **state)
     }
 }
 
-static void hostile_xml_is_refused(void **state)
+static void hostile_xml_is_rejected(void **state)
 {
     struct buffer deep = {.arena = *state}, long_text = {.arena = *state};
     for (int i = 0; i < 100000; i++) {
@@ -402,9 +402,9 @@ static void hostile_xml_is_refused(void **state)
         read_bytes(*state, "", "", BYTES("<ListBucketResult>\0</ListBucketResult>"))->good);
 }
 
-/* --- errors ---------------------------------------------------------------------------------- */
+/* --- errors ----------------------------------------------------------------------------------- */
 
-static struct s3_failure failure_of(struct arena *arena, const char *xml)
+static struct s3_failure read_failure(struct arena *arena, const char *xml)
 {
     struct s3_failure failure;
     struct buffer body = {.arena = arena};
@@ -413,9 +413,9 @@ static struct s3_failure failure_of(struct arena *arena, const char *xml)
     return failure;
 }
 
-static void an_error_is_read_without_what_is_secret(void **state)
+static void error_reply_is_parsed_without_its_secrets(void **state)
 {
-    struct s3_failure failure = failure_of(
+    struct s3_failure failure = read_failure(
         *state, "<?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code>"
                 "<Message>The signature &amp; more</Message><AWSAccessKeyId>hidden</AWSAccessKeyId>"
                 "<StringToSign>hidden</StringToSign><RequestId>tx1</RequestId><HostId>h</HostId>"
@@ -425,26 +425,26 @@ static void an_error_is_read_without_what_is_secret(void **state)
     assert_string_equal(failure.request_id, "tx1");
 }
 
-static void an_error_that_cannot_be_read_is_empty(void **state)
+static void unparsable_error_reply_yields_empty_texts(void **state)
 {
     static const char *const bodies[] = {"", "<html>502 Bad Gateway</html>", "<Error><Code>Cut",
                                          "<!DOCTYPE Error><Error><Code>a</Code></Error>",
                                          "{\"code\": \"a\"}"};
     for (size_t i = 0; i < COUNT_OF(bodies); i++) {
-        struct s3_failure failure = failure_of(*state, bodies[i]);
+        struct s3_failure failure = read_failure(*state, bodies[i]);
         assert_string_equal(failure.code, "");
         assert_string_equal(failure.message, "");
         assert_string_equal(failure.request_id, "");
     }
 }
 
-static void a_long_message_is_cut_between_characters(void **state)
+static void long_error_message_is_truncated_between_characters(void **state)
 {
     struct buffer message = {.arena = *state};
     for (int i = 0; i < 500; i++) {
         buffer_add_string(&message, i ? "ф" : "a");
     }
-    struct s3_failure failure = failure_of(
+    struct s3_failure failure = read_failure(
         *state, arena_format(*state, "<Error><Message>%s</Message></Error>", message.bytes));
     assert_int_equal(strlen(failure.message), 199);
     assert_memory_equal(failure.message, message.bytes, 199);
@@ -453,24 +453,24 @@ static void a_long_message_is_cut_between_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(the_published_address_is_signed_as_published),
-        ARENA_TEST(every_part_of_an_address_is_signed),
-        ARENA_TEST(a_query_is_encoded_and_in_order),
-        ARENA_TEST(places_are_those_of_the_url),
-        ARENA_TEST(what_is_wrong_with_the_url_is_said),
-        ARENA_TEST(all_faults_are_said_at_once),
-        ARENA_TEST(keys_are_needed_and_fit_into_headers),
-        ARENA_TEST(development_needs_no_encryption),
-        ARENA_TEST(a_list_is_read),
-        ARENA_TEST(a_list_may_be_empty_or_go_on),
-        ARENA_TEST(what_is_not_ours_is_left_out),
-        ARENA_TEST(a_list_that_is_not_whole_is_refused),
-        ARENA_TEST(a_list_that_does_not_begin_where_it_should_is_refused),
-        ARENA_TEST(every_beginning_of_a_list_is_refused),
-        ARENA_TEST(hostile_xml_is_refused),
-        ARENA_TEST(an_error_is_read_without_what_is_secret),
-        ARENA_TEST(an_error_that_cannot_be_read_is_empty),
-        ARENA_TEST(a_long_message_is_cut_between_characters),
+        ARENA_TEST(presigned_url_matches_the_published_aws_example),
+        ARENA_TEST(signature_covers_every_part_of_the_request),
+        ARENA_TEST(query_is_encoded_and_sorted),
+        ARENA_TEST(storage_url_yields_hosts_prefix_and_region),
+        ARENA_TEST(error_names_the_fault_of_the_storage_url),
+        ARENA_TEST(all_faults_of_the_s3_settings_are_reported_together),
+        ARENA_TEST(missing_or_malformed_aws_keys_are_rejected),
+        ARENA_TEST(development_accepts_an_unencrypted_endpoint),
+        ARENA_TEST(object_list_is_parsed),
+        ARENA_TEST(empty_and_continued_object_lists_are_parsed),
+        ARENA_TEST(foreign_objects_are_omitted_from_the_list),
+        ARENA_TEST(incomplete_or_inconsistent_lists_are_rejected),
+        ARENA_TEST(list_not_continuing_after_the_last_key_is_rejected),
+        ARENA_TEST(truncated_list_xml_is_rejected),
+        ARENA_TEST(hostile_xml_is_rejected),
+        ARENA_TEST(error_reply_is_parsed_without_its_secrets),
+        ARENA_TEST(unparsable_error_reply_yields_empty_texts),
+        ARENA_TEST(long_error_message_is_truncated_between_characters),
     };
     return cmocka_run_group_tests_name("objects/s3", tests, NULL, NULL);
 }

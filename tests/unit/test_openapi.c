@@ -1,43 +1,36 @@
-/* OpenAPI: the document has every row of the tables and nothing else, in both languages. That it is true
- * of what is answered is seen by the API tests. */
+/* OpenAPI: the document contains exactly the rows of the route tables, in both languages. The
+ * API tests check that the replies match it. */
 #include "unit.h"
 
-#include "auth/principal.h"
 #include "openapi/openapi.h"
 #include "resources/resources.h"
+#include "rest/authorization.h"
 
 #include <ctype.h>
 
-static bool of_organization(unsigned permission)
-{
-    return permission_of_organization((enum permission)permission) ||
-           permission_of_files((enum permission)permission);
-}
-
-static void release(void *json)
+static void release_json(void *json)
 {
     json_object_put(json);
 }
 
-static struct json_object *document(struct arena *arena, const struct resource *tables,
-                                    enum config_language language)
+static struct json_object *make_document(struct arena *arena, const struct resource *tables,
+                                         enum config_language language)
 {
     const struct openapi_settings settings = {
         .title = "Контора \"№ 1\"",
         .description = "",
         .version = "1.2.3",
         .language = language,
-        .permissions = {permission_about, PERMIT_PRINCIPAL, of_organization},
     };
     struct buffer text = {.arena = arena};
     openapi_write(&text, tables, &settings);
     struct json_object *json = must_parse(text.bytes, text.length);
-    arena_defer(arena, release, json);
+    arena_defer(arena, release_json, json);
     return json;
 }
 
-/* What a path of names leads to. */
-static struct json_object *at(struct json_object *json, const char *const *names)
+/* Returns the value at a path of member names. */
+static struct json_object *get_nested(struct json_object *json, const char *const *names)
 {
     for (; *names; names++) {
         json = must_get(json, *names);
@@ -45,9 +38,10 @@ static struct json_object *at(struct json_object *json, const char *const *names
     return json;
 }
 
-#define AT(json, ...) at(json, (const char *const[]){__VA_ARGS__, NULL})
+#define AT(json, ...) get_nested(json, (const char *const[]){__VA_ARGS__, NULL})
 
-/* How many parameters stand in the operation itself, in one place of a request. */
+/* Counts the parameters of the operation itself in one part of a request: "query", "header" or
+ * "path". */
 static size_t count_parameters(struct json_object *operation, const char *in)
 {
     struct json_object *list = AT(operation, "parameters");
@@ -74,15 +68,15 @@ static size_t count_placeholders(const char *pattern)
     return count;
 }
 
-static void every_row_is_there_and_nothing_else(void **state)
+static void document_contains_exactly_the_routes(void **state)
 {
-    struct json_object *paths = AT(document(*state, resources, LANGUAGE_EN), "paths");
+    struct json_object *paths = AT(make_document(*state, resources, LANGUAGE_EN), "paths");
     size_t rows = 0, operations = 0;
     for (const struct resource *resource = resources; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
             char method[16] = "";
-            for (size_t i = 0; method_names[route->method][i]; i++) {
-                method[i] = (char)tolower((unsigned char)method_names[route->method][i]);
+            for (size_t i = 0; route_method_names[route->method][i]; i++) {
+                method[i] = (char)tolower((unsigned char)route_method_names[route->method][i]);
             }
             struct json_object *operation = AT(paths, route->pattern, method);
             assert_string_equal(json_object_get_string(AT(operation, "summary")),
@@ -103,24 +97,26 @@ static void every_row_is_there_and_nothing_else(void **state)
     assert_int_equal(operations, rows);
 }
 
-static void it_is_in_the_language_that_is_asked_for(void **state)
+static void document_uses_the_requested_language(void **state)
 {
     static const char *const get[] = {"paths", "/health", "get", "summary", NULL};
-    assert_string_equal(json_object_get_string(at(document(*state, resources, LANGUAGE_EN), get)),
-                        "Check that the service is there");
-    assert_string_equal(json_object_get_string(at(document(*state, resources, LANGUAGE_RU), get)),
-                        "Проверить, что сервис работает");
+    assert_string_equal(
+        json_object_get_string(get_nested(make_document(*state, resources, LANGUAGE_EN), get)),
+        "Check that the service is running");
+    assert_string_equal(
+        json_object_get_string(get_nested(make_document(*state, resources, LANGUAGE_RU), get)),
+        "Проверить, что сервис работает");
 }
 
-static void the_title_is_the_settings(void **state)
+static void title_and_version_come_from_the_settings(void **state)
 {
-    struct json_object *info = AT(document(*state, resources, LANGUAGE_RU), "info");
+    struct json_object *info = AT(make_document(*state, resources, LANGUAGE_RU), "info");
     assert_string_equal(json_object_get_string(AT(info, "title")), "Контора \"№ 1\"");
     assert_string_equal(json_object_get_string(AT(info, "version")), "1.2.3");
 }
 
-/* The words about a permission name the roles that have it. */
-static void permissions_are_told_as_they_are(void **state)
+/* The description of a permission names the roles that have it. */
+static void permission_descriptions_name_the_permitted_roles(void **state)
 {
     (void)state;
     for (enum permission permission = PERMIT_FILES_CREATE; permission <= PERMIT_MANAGE;
@@ -129,20 +125,23 @@ static void permissions_are_told_as_they_are(void **state)
         for (enum role role = ROLE_OWNER; role < ROLE_COUNT && !everybody; role++) {
             const struct principal principal = {
                 .kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = role};
-            const char *english = strstr(permission_about[permission].en, role_names[role]);
-            const char *russian = strstr(permission_about[permission].ru, role_names[role]);
-            assert_int_equal(principal_permits(&principal, permission), english != NULL);
+            const char *english =
+                strstr(permission_descriptions[permission].en, principal_role_names[role]);
+            const char *russian =
+                strstr(permission_descriptions[permission].ru, principal_role_names[role]);
+            assert_int_equal(authorization_permits(&principal, permission), english != NULL);
             assert_int_equal(!russian, !english);
         }
     }
     for (enum permission permission = PERMIT_ALL; permission < PERMIT_COUNT; permission++) {
         const char *name = permission_names[permission];
-        assert_true(permission_about[permission].ru && permission_about[permission].en);
-        assert_true(!name || strstr(permission_about[permission].en, name));
+        assert_true(permission_descriptions[permission].ru &&
+                    permission_descriptions[permission].en);
+        assert_true(!name || strstr(permission_descriptions[permission].en, name));
     }
 }
 
-/* --- fields ---------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 static const char *const colours[] = {"RED", "GREEN", NULL};
 
@@ -232,10 +231,10 @@ static void assert_json(struct json_object *json, const char *expected)
                         expected);
 }
 
-static void fields_become_their_schemas(void **state)
+static void fields_are_described_by_json_schemas(void **state)
 {
     struct json_object *schema =
-        AT(document(*state, things, LANGUAGE_EN), "components", "schemas", "ThingCreate");
+        AT(make_document(*state, things, LANGUAGE_EN), "components", "schemas", "ThingCreate");
     struct json_object *fields = AT(schema, "properties");
     assert_json(AT(fields, "name"),
                 "{\"type\":\"string\",\"description\":\"e\",\"minLength\":1,\"maxLength\":20,"
@@ -256,32 +255,32 @@ static void fields_become_their_schemas(void **state)
     assert_false(json_object_object_get_ex(fields, "key", NULL));
 }
 
-static void answers_have_all_fields_but_secret_ones(void **state)
+static void reply_schemas_require_all_fields_except_secrets(void **state)
 {
     struct json_object *schema =
-        AT(document(*state, things, LANGUAGE_EN), "components", "schemas", "Thing");
+        AT(make_document(*state, things, LANGUAGE_EN), "components", "schemas", "Thing");
     assert_json(AT(schema, "required"),
                 "[\"name\",\"colour\",\"price\",\"owner_id\",\"at\",\"this\",\"that\"]");
     assert_false(json_object_object_get_ex(AT(schema, "properties"), "secret", NULL));
     assert_false(json_object_object_get_ex(AT(schema, "properties"), "key", NULL));
 }
 
-static void examples_are_put_together(void **state)
+static void body_example_combines_the_field_examples(void **state)
 {
     struct json_object *post =
-        AT(document(*state, things, LANGUAGE_EN), "paths", "/things", "post");
+        AT(make_document(*state, things, LANGUAGE_EN), "paths", "/things", "post");
     assert_json(AT(post, "requestBody", "content", "application/json", "example"),
                 "{\"name\":\"x\",\"colour\":null,\"price\":1.50,\"owner_id\":1,"
                 "\"at\":\"2026-11-20T12:34:56Z\",\"secret\":\"s\",\"this\":\"a\"}");
 }
 
-/* What the router and nginx do with such a row. */
-static void what_a_row_implies_is_said(void **state)
+/* The router and nginx answer such a route with these statuses. */
+static void implied_statuses_and_headers_are_documented(void **state)
 {
     static const char *const statuses[] = {"201", "400", "401", "403", "404", "409", "413", "414",
                                            "415", "421", "429", "431", "500", "502", "503", "504"};
     struct json_object *post =
-        AT(document(*state, things, LANGUAGE_EN), "paths", "/things", "post");
+        AT(make_document(*state, things, LANGUAGE_EN), "paths", "/things", "post");
     struct json_object *responses = AT(post, "responses");
     assert_int_equal(json_object_object_length(responses), COUNT_OF(statuses));
     for (size_t i = 0; i < COUNT_OF(statuses); i++) {
@@ -299,14 +298,14 @@ static void what_a_row_implies_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(every_row_is_there_and_nothing_else),
-        ARENA_TEST(it_is_in_the_language_that_is_asked_for),
-        ARENA_TEST(the_title_is_the_settings),
-        cmocka_unit_test(permissions_are_told_as_they_are),
-        ARENA_TEST(fields_become_their_schemas),
-        ARENA_TEST(answers_have_all_fields_but_secret_ones),
-        ARENA_TEST(examples_are_put_together),
-        ARENA_TEST(what_a_row_implies_is_said),
+        ARENA_TEST(document_contains_exactly_the_routes),
+        ARENA_TEST(document_uses_the_requested_language),
+        ARENA_TEST(title_and_version_come_from_the_settings),
+        cmocka_unit_test(permission_descriptions_name_the_permitted_roles),
+        ARENA_TEST(fields_are_described_by_json_schemas),
+        ARENA_TEST(reply_schemas_require_all_fields_except_secrets),
+        ARENA_TEST(body_example_combines_the_field_examples),
+        ARENA_TEST(implied_statuses_and_headers_are_documented),
     };
     return cmocka_run_group_tests_name("openapi", tests, NULL, NULL);
 }

@@ -1,9 +1,9 @@
-/* Origin: hosts and ports that may begin a URL, and texts that may not. */
+/* Origin: valid and invalid origins (scheme, host, port) of a URL. */
 #include "unit.h"
 
 #include "base/origin.h"
 
-static void origins_of_every_kind_are_valid(void **state)
+static void valid_origins_are_accepted(void **state)
 {
     static const char *const valid[] = {
         "https://kontora.example.com",  "http://localhost:8000",
@@ -22,7 +22,7 @@ static void origins_of_every_kind_are_valid(void **state)
     assert_false(origin_is_secure("http://a"));
 }
 
-static void texts_that_are_no_origin_are_invalid(void **state)
+static void invalid_origins_are_rejected(void **state)
 {
     static const char *const invalid[] = {
         "",
@@ -74,7 +74,7 @@ static void texts_that_are_no_origin_are_invalid(void **state)
     }
 }
 
-static void labels_and_names_have_a_greatest_length(void **state)
+static void overlong_labels_and_host_names_are_rejected(void **state)
 {
     struct buffer text = {.arena = *state};
     buffer_add_string(&text, "https://");
@@ -89,7 +89,7 @@ static void labels_and_names_have_a_greatest_length(void **state)
     for (size_t i = 0; i < 127; i++) {
         buffer_add_string(&text, "a.");
     }
-    assert_false(origin_valid(text.bytes)); /* 254 */
+    assert_false(origin_valid(text.bytes)); /* a host name of 254 characters */
     text.bytes[text.length - 1] = '\0';
     assert_true(origin_valid(text.bytes));
 }
@@ -97,9 +97,9 @@ static void labels_and_names_have_a_greatest_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(origins_of_every_kind_are_valid),
-        ARENA_TEST(texts_that_are_no_origin_are_invalid),
-        ARENA_TEST(labels_and_names_have_a_greatest_length),
+        ARENA_TEST(valid_origins_are_accepted),
+        ARENA_TEST(invalid_origins_are_rejected),
+        ARENA_TEST(overlong_labels_and_host_names_are_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Owners: what a worker that is asked about an upload answers, as the spool reads it. */
+/* Owners: parsing of a worker's answer that names the owners of an upload, as the spool reads
+ * it. */
 #include "proc/owners.h"
 #include "unit.h"
 
@@ -6,7 +7,7 @@
 #define HEAD RECORD "Status: 100 Continue\r\nCache-Control: no-store\r\n"
 #define END "\r\n\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"
 
-static void owners_are_read_with_their_limits(void **state)
+static void owners_are_parsed_with_their_limits(void **state)
 {
     static const char reply[] = HEAD "X-Kontora-Owner: 0123456789abcdef 4\r\n"
                                      "X-Kontora-Owner: ffffffffffffffff 500\r\n" END;
@@ -21,7 +22,7 @@ static void owners_are_read_with_their_limits(void **state)
     assert_false(owners_include(&owners, 1));
 }
 
-static void an_upload_may_have_no_owner(void **state)
+static void upload_may_have_no_owner(void **state)
 {
     static const char reply[] = HEAD "X-Request-ID: X-Kontora-Owner: 0123456789abcdef 4\r\n" END;
     struct owners owners;
@@ -31,7 +32,7 @@ static void an_upload_may_have_no_owner(void **state)
     assert_false(owners_include(&owners, 0));
 }
 
-static void fields_behind_the_head_do_not_count(void **state)
+static void fields_after_the_header_are_ignored(void **state)
 {
     static const char reply[] = HEAD "\r\nX-Kontora-Owner: 0123456789abcdef 4\r\n\r\n";
     struct owners owners;
@@ -40,7 +41,7 @@ static void fields_behind_the_head_do_not_count(void **state)
     assert_int_equal(owners.count, 0);
 }
 
-static void a_malformed_owner_is_refused(void **state)
+static void malformed_owner_is_rejected(void **state)
 {
     static const char three[] = "0123456789abcdef 4\r\nX-Kontora-Owner: 0123456789abcdef 4"
                                 "\r\nX-Kontora-Owner: 0123456789abcdef 4";
@@ -73,8 +74,9 @@ static void a_malformed_owner_is_refused(void **state)
     }
 }
 
-/* Reads from memory of exactly that size, so that a sanitizer sees what is read behind it. */
-static void an_answer_that_breaks_off_is_refused(void **state)
+/* Copies the answer into memory of exactly its size, so that the sanitizer detects reads beyond
+ * its end. */
+static void truncated_answer_is_rejected(void **state)
 {
     static const char reply[] = HEAD "X-Kontora-Owner: 0123456789abcdef 4\r\n\r\n";
     (void)state;
@@ -91,11 +93,11 @@ static void an_answer_that_breaks_off_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(owners_are_read_with_their_limits),
-        cmocka_unit_test(an_upload_may_have_no_owner),
-        cmocka_unit_test(fields_behind_the_head_do_not_count),
-        ARENA_TEST(a_malformed_owner_is_refused),
-        cmocka_unit_test(an_answer_that_breaks_off_is_refused),
+        cmocka_unit_test(owners_are_parsed_with_their_limits),
+        cmocka_unit_test(upload_may_have_no_owner),
+        cmocka_unit_test(fields_after_the_header_are_ignored),
+        ARENA_TEST(malformed_owner_is_rejected),
+        cmocka_unit_test(truncated_answer_is_rejected),
     };
     return cmocka_run_group_tests_name("owners", tests, NULL, NULL);
 }

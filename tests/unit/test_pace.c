@@ -1,4 +1,4 @@
-/* Pace: the required rate grows with time, and bounds what an upload may last. */
+/* Pace: the minimum rate of an upload grows with time and so limits its duration. */
 #include "base/clock.h"
 #include "base/size.h"
 #include "proc/pace.h"
@@ -11,10 +11,10 @@ static bool is_too_slow(int64_t elapsed_s, int64_t bytes)
     return pace_is_too_slow(elapsed_s * US_PER_S, bytes, START_S);
 }
 
-static void the_required_rate_doubles(void **state)
+static void required_upload_rate_doubles_every_two_minutes(void **state)
 {
     static const struct {
-        int64_t elapsed_s, rate; /* KiB/s from then on */
+        int64_t elapsed_s, rate; /* the rate in KiB/s from that time on */
     } steps[] = {{60, 2}, {180, 4}, {300, 8}, {420, 16}, {540, 32}, {660, 64}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
@@ -25,7 +25,7 @@ static void the_required_rate_doubles(void **state)
     }
 }
 
-static void nothing_is_required_at_the_start(void **state)
+static void no_upload_rate_is_required_in_the_first_minute(void **state)
 {
     (void)state;
     assert_false(is_too_slow(0, 0));
@@ -33,8 +33,8 @@ static void nothing_is_required_at_the_start(void **state)
     assert_true(is_too_slow(START_S, 0));
 }
 
-/* The second in which a body of a constant rate is cut off, or complete if that comes first. */
-static int64_t lasts(int64_t rate, int64_t size, bool *cut_r)
+/* Returns the second in which a body sent at a constant rate is cut off or complete. */
+static int64_t simulate_upload(int64_t rate, int64_t size, bool *cut_r)
 {
     int64_t second = 0;
     *cut_r = false;
@@ -45,24 +45,25 @@ static int64_t lasts(int64_t rate, int64_t size, bool *cut_r)
     return second;
 }
 
-/* The rates in the guide to the API, app/resources/README.md. */
-static void constant_rates_suffice_for_their_sizes(void **state)
+/* Rates documented in the guide to the API, app/resources/README.md. */
+static void documented_upload_rates_suffice_for_their_sizes(void **state)
 {
     static const struct {
-        int64_t rate, size; /* KiB/s, KiB */
+        int64_t rate, size; /* in KiB/s and KiB */
     } rows[] = {{2, 360}, {4, 1126}, {8, 3276}, {16, 8600}, {31, 16 * KIB + 300}};
     bool cut;
     (void)state;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        lasts(rows[i].rate * KIB, rows[i].size * KIB, &cut);
+        simulate_upload(rows[i].rate * KIB, rows[i].size * KIB, &cut);
         assert_false(cut);
     }
-    lasts(30LL * KIB, 16LL * MIB, &cut);
+    simulate_upload(30LL * KIB, 16LL * MIB, &cut);
     assert_true(cut);
 }
 
-/* Whatever nginx lets through ends: 17 MiB sent as slowly as is allowed at every moment. */
-static void nothing_lasts_longer_than_nine_minutes(void **state)
+/* nginx accepts no body that is larger than 17 MiB, so every upload ends, even at the lowest
+ * permitted rate. */
+static void largest_upload_is_too_slow_after_nine_minutes(void **state)
 {
     (void)state;
     for (int64_t second = 545; second < S_PER_HOUR; second++) {
@@ -70,7 +71,7 @@ static void nothing_lasts_longer_than_nine_minutes(void **state)
     }
 }
 
-static void times_beyond_all_doublings_are_too_slow(void **state)
+static void upload_of_extreme_duration_is_too_slow(void **state)
 {
     (void)state;
     assert_true(is_too_slow(INT64_MAX / US_PER_S, INT64_MAX / 2));
@@ -79,11 +80,11 @@ static void times_beyond_all_doublings_are_too_slow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_required_rate_doubles),
-        cmocka_unit_test(nothing_is_required_at_the_start),
-        cmocka_unit_test(constant_rates_suffice_for_their_sizes),
-        cmocka_unit_test(nothing_lasts_longer_than_nine_minutes),
-        cmocka_unit_test(times_beyond_all_doublings_are_too_slow),
+        cmocka_unit_test(required_upload_rate_doubles_every_two_minutes),
+        cmocka_unit_test(no_upload_rate_is_required_in_the_first_minute),
+        cmocka_unit_test(documented_upload_rates_suffice_for_their_sizes),
+        cmocka_unit_test(largest_upload_is_too_slow_after_nine_minutes),
+        cmocka_unit_test(upload_of_extreme_duration_is_too_slow),
     };
     return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
 }

@@ -1,23 +1,23 @@
-/* Password: what is stored plain, what is stored as a hash, and what is neither. */
+/* Password: verification against plain passwords, bcrypt hashes and malformed hashes. */
 #include "unit.h"
 
 #include "auth/password.h"
 
 #include <crypt.h>
 
-static void secrets_are_equal_or_not(void **state)
+static void secrets_are_compared_exactly(void **state)
 {
     (void)state;
-    assert_true(secret_equal("", ""));
-    assert_true(secret_equal("пароль", "пароль"));
-    assert_false(secret_equal("", "a"));
-    assert_false(secret_equal("a", ""));
-    assert_false(secret_equal("a", "A"));
-    assert_false(secret_equal("secret", "secret "));
-    assert_false(secret_equal("secret", "secre"));
+    assert_true(password_secrets_equal("", ""));
+    assert_true(password_secrets_equal("пароль", "пароль"));
+    assert_false(password_secrets_equal("", "a"));
+    assert_false(password_secrets_equal("a", ""));
+    assert_false(password_secrets_equal("a", "A"));
+    assert_false(password_secrets_equal("secret", "secret "));
+    assert_false(password_secrets_equal("secret", "secre"));
 }
 
-static void plain_ones_are_compared(void **state)
+static void plain_passwords_are_compared_exactly(void **state)
 {
     (void)state;
     assert_true(password_verify("admin123", "admin123"));
@@ -27,10 +27,10 @@ static void plain_ones_are_compared(void **state)
     assert_false(password_verify("admin123", ""));
 }
 
-static void hashes_are_verified(void **state)
+static void known_bcrypt_hashes_are_verified(void **state)
 {
     (void)state;
-    /* of "U*U", from the test vectors of crypt_blowfish, and in the newer spelling */
+    /* Hashes of "U*U" from the test vectors of crypt_blowfish, with all prefixes. */
     static const char *const hashes[] = {
         "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
         "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
@@ -41,17 +41,18 @@ static void hashes_are_verified(void **state)
         assert_false(password_verify(hashes[i], "U*U*"));
         assert_false(password_verify(hashes[i], "u*u"));
         assert_false(password_verify(hashes[i], ""));
-        assert_false(password_verify(hashes[i], hashes[i])); /* the hash is not the password */
+        /* The hash itself is not the password. */
+        assert_false(password_verify(hashes[i], hashes[i]));
     }
 }
 
-static void fresh_hashes_are_verified(void **state)
+static void new_bcrypt_hashes_are_verified(void **state)
 {
     (void)state;
     static const char *const passwords[] = {"пароль с пробелами", "", "😀", "a"};
     for (size_t i = 0; i < COUNT_OF(passwords); i++) {
         char setting[CRYPT_GENSALT_OUTPUT_SIZE];
-        struct crypt_data *data = must_alloc(sizeof *data);
+        struct crypt_data *data = base_alloc(sizeof *data);
         assert_non_null(crypt_gensalt_rn("$2b$", 4, NULL, 0, setting, sizeof setting));
         const char *hash = crypt_r(passwords[i], setting, data);
         assert_non_null(hash);
@@ -61,8 +62,9 @@ static void fresh_hashes_are_verified(void **state)
     }
 }
 
-/* What looks like a hash and is none lets nobody in, not even with itself. */
-static void broken_hashes_fit_nothing(void **state)
+/* A malformed hash must not be usable as a plain password: nobody can log in, not even with the
+ * hash. */
+static void malformed_hashes_match_no_password(void **state)
 {
     (void)state;
     static const char *const stored[] = {
@@ -85,7 +87,7 @@ static void broken_hashes_fit_nothing(void **state)
     }
 }
 
-static void long_ones_do_no_harm(void **state)
+static void very_long_passwords_are_verified(void **state)
 {
     enum { SIZE = 100000 };
     char *text = arena_alloc(*state, SIZE + 1);
@@ -96,36 +98,36 @@ static void long_ones_do_no_harm(void **state)
     assert_true(password_verify(text, text));
 }
 
-/* Wide bounds, because other programs may occupy the processor. */
-static void the_time_of_a_hash_is_estimated_then_measured(void **state)
+/* The bounds are wide, because other programs may occupy the processor. */
+static void hash_duration_is_estimated_then_measured(void **state)
 {
     (void)state;
     enum { CHEAP = 4, COSTLY = 10, FEW = 8, MANY = 200, WIDE = 16 };
     password_estimate(COSTLY);
-    int64_t estimated = password_hash_us(COSTLY);
+    int64_t estimated = password_hash_time_us(COSTLY);
     for (int i = 0; i < FEW; i++) {
-        assert_false(password_verify(password_nobodys(COSTLY), ""));
+        assert_false(password_verify(password_dummy_hash(COSTLY), ""));
     }
-    int64_t measured = password_hash_us(COSTLY);
+    int64_t measured = password_hash_time_us(COSTLY);
     assert_in_range(measured, estimated / WIDE, estimated * WIDE);
-    assert_in_range(password_hash_us(COSTLY + 1), 2 * measured, 2 * measured + 1);
-    for (int i = 0; i < MANY;
-         i++) { /* accounts that have not logged in since the cost was raised */
-        assert_false(password_verify(password_nobodys(CHEAP), ""));
+    assert_in_range(password_hash_time_us(COSTLY + 1), 2 * measured, 2 * measured + 1);
+    /* Accounts that have not logged in since the cost was raised have cheaper hashes. */
+    for (int i = 0; i < MANY; i++) {
+        assert_false(password_verify(password_dummy_hash(CHEAP), ""));
     }
-    assert_in_range(password_hash_us(COSTLY), measured / WIDE, measured * WIDE);
+    assert_in_range(password_hash_time_us(COSTLY), measured / WIDE, measured * WIDE);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(secrets_are_equal_or_not),
-        cmocka_unit_test(plain_ones_are_compared),
-        cmocka_unit_test(hashes_are_verified),
-        cmocka_unit_test(fresh_hashes_are_verified),
-        cmocka_unit_test(broken_hashes_fit_nothing),
-        ARENA_TEST(long_ones_do_no_harm),
-        cmocka_unit_test(the_time_of_a_hash_is_estimated_then_measured),
+        cmocka_unit_test(secrets_are_compared_exactly),
+        cmocka_unit_test(plain_passwords_are_compared_exactly),
+        cmocka_unit_test(known_bcrypt_hashes_are_verified),
+        cmocka_unit_test(new_bcrypt_hashes_are_verified),
+        cmocka_unit_test(malformed_hashes_match_no_password),
+        ARENA_TEST(very_long_passwords_are_verified),
+        cmocka_unit_test(hash_duration_is_estimated_then_measured),
     };
     return cmocka_run_group_tests_name("password", tests, NULL, NULL);
 }

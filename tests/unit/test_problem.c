@@ -1,4 +1,5 @@
-/* Problem: the catalogue of errors and faults is whole in both languages, and what clients see. */
+/* Problem: the messages of all errors and faults exist in both languages, and error bodies have
+ * the form of the contract. */
 #include "unit.h"
 
 #include "base/utf8.h"
@@ -6,7 +7,7 @@
 
 #include <ctype.h>
 
-/* Codes that the contract names, and what they answer with. */
+/* Codes that the contract names, with their statuses. */
 static const struct {
     enum error_id id;
     int status;
@@ -39,7 +40,7 @@ static const struct {
     {ERR_AUTOMATIC_ACTIVITY, 409, "AUTOMATIC_ACTIVITY"},
 };
 
-static void published_codes_do_not_change(void **state)
+static void published_error_codes_do_not_change(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(published); i++) {
@@ -67,7 +68,7 @@ static bool has_cyrillic(const char *text)
     return false;
 }
 
-static void every_error_has_its_row(void **state)
+static void every_error_has_status_code_and_messages(void **state)
 {
     (void)state;
     for (int id = 0; id < ERR_COUNT; id++) {
@@ -85,12 +86,12 @@ static void every_error_has_its_row(void **state)
     }
 }
 
-static void no_two_errors_share_a_code(void **state)
+static void error_codes_are_unique(void **state)
 {
     (void)state;
     for (int one = 0; one < ERR_COUNT; one++) {
         for (int other = one + 1; other < ERR_COUNT; other++) {
-            /* A file that is not there has a message of its own, and the code of whatever is not. */
+            /* A missing file has its own message, but the code of all missing resources. */
             if (one != ERR_NOT_FOUND || other != ERR_FILE_NOT_FOUND) {
                 assert_string_not_equal(problem_code((enum error_id)one),
                                         problem_code((enum error_id)other));
@@ -99,13 +100,13 @@ static void no_two_errors_share_a_code(void **state)
     }
 }
 
-/* The message of a fault, with `argument` where it belongs. */
+/* Returns the message of a fault with `argument` inserted. */
 static const char *fault_text(struct arena *arena, enum fault_id fault, const char *argument,
                               enum config_language language)
 {
     struct buffer out = {.arena = arena};
     const struct error_detail detail = {.field = "f", .fault = fault, .argument = argument};
-    problem_fault(&detail, language, &out);
+    problem_format_fault(&detail, language, &out);
     return out.bytes;
 }
 
@@ -114,7 +115,7 @@ static bool takes_argument(struct arena *arena, enum fault_id fault, enum config
     return strstr(fault_text(arena, fault, "\x01", language), "\x01") != NULL;
 }
 
-static void every_fault_has_its_row(void **state)
+static void every_fault_has_messages_in_both_languages(void **state)
 {
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         enum fault_id fault = (enum fault_id)id;
@@ -134,8 +135,8 @@ static void every_fault_has_its_row(void **state)
     }
 }
 
-/* What error.h says of arguments holds for the texts. */
-static void those_with_an_argument_show_it(void **state)
+/* These faults take an argument, as error.h says. */
+static void fault_messages_contain_their_argument(void **state)
 {
     static const enum fault_id with[] = {
         FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL,     FAULT_TOO_LARGE,
@@ -152,43 +153,43 @@ static void those_with_an_argument_show_it(void **state)
     assert_string_equal(fault_text(*state, FAULT_TOO_LONG, "64", LANGUAGE_EN),
                         "must have at most 64 characters");
     assert_string_equal(fault_text(*state, FAULT_TOO_SMALL, "1", LANGUAGE_RU), "не меньше 1");
-    /* One that is missing, or looks like a place for another, does no harm. */
+    /* A missing argument, or one that looks like a placeholder, does no harm. */
     assert_string_equal(fault_text(*state, FAULT_TOO_LARGE, NULL, LANGUAGE_EN), "must be at most ");
     assert_string_equal(fault_text(*state, FAULT_TOO_LARGE, "{}", LANGUAGE_EN),
                         "must be at most {}");
 }
 
-/* --- bodies ---------------------------------------------------------------------------------- */
+/* --- bodies ----------------------------------------------------------------------------------- */
 
-static struct json_object *body(struct arena *arena, const struct error *error,
-                                enum config_language language)
+static struct json_object *write_and_parse_body(struct arena *arena, const struct error *error,
+                                                enum config_language language)
 {
     struct buffer out = {.arena = arena};
     problem_write(&out, error, language, "request-7");
     return must_parse(out.bytes, out.length);
 }
 
-static void a_body_has_the_form_of_the_contract(void **state)
+static void error_body_has_the_form_of_the_contract(void **state)
 {
     struct error *error = error_new(*state, ERR_NOT_FOUND, "%s", "the secret cause");
-    struct json_object *json = body(*state, error, LANGUAGE_EN);
+    struct json_object *json = write_and_parse_body(*state, error, LANGUAGE_EN);
     assert_member(json, "error", problem_message(ERR_NOT_FOUND, LANGUAGE_EN));
     assert_member(json, "code", "NOT_FOUND");
     assert_member(json, "request_id", "request-7");
     assert_false(json_object_object_get_ex(json, "details", NULL));
     assert_null(strstr(json_object_to_json_string(json), "secret"));
     json_object_put(json);
-    json = body(*state, error, LANGUAGE_RU);
+    json = write_and_parse_body(*state, error, LANGUAGE_RU);
     assert_member(json, "error", "Ресурс не найден");
     assert_member(json, "code", "NOT_FOUND");
     json_object_put(json);
 }
 
-static void details_name_every_field(void **state)
+static void details_name_every_invalid_field(void **state)
 {
     struct error *error = error_field(*state, "cn", FAULT_TOO_LONG, "64");
     error_detail(error, "evil\"\xFF", FAULT_UNKNOWN, NULL);
-    struct json_object *json = body(*state, error, LANGUAGE_EN);
+    struct json_object *json = write_and_parse_body(*state, error, LANGUAGE_EN);
     struct json_object *details = must_get(json, "details");
     assert_int_equal(json_object_array_length(details), 2);
     struct json_object *first = json_object_array_get_idx(details, 0);
@@ -199,36 +200,37 @@ static void details_name_every_field(void **state)
     json_object_put(json);
 }
 
-static void details_without_a_field_stand_for_themselves(void **state)
+static void details_without_a_field_are_plain_strings(void **state)
 {
     struct error *error = error_new(*state, ERR_AMBIGUOUS, NULL);
     error_detail(error, NULL, FAULT_NONE, "CN=a,DC=b");
     error_detail(error, NULL, FAULT_NONE, "CN=\"c\"");
-    struct json_object *json = body(*state, error, LANGUAGE_RU);
+    struct json_object *json = write_and_parse_body(*state, error, LANGUAGE_RU);
     struct json_object *details = must_get(json, "details");
     assert_string_equal(json_object_get_string(json_object_array_get_idx(details, 0)), "CN=a,DC=b");
     assert_string_equal(json_object_get_string(json_object_array_get_idx(details, 1)), "CN=\"c\"");
     json_object_put(json);
 }
 
-/* Such as the contact that has an address already. */
-static void details_about_another_object_have_its_id(void **state)
+/* For example, the contact that already has an email address. */
+static void details_about_another_object_contain_its_id(void **state)
 {
-    struct error *error = error_about(*state, ERR_DUPLICATE, "email", FAULT_DUPLICATE, INT64_MAX);
+    struct error *error =
+        error_about_object(*state, ERR_DUPLICATE, "email", FAULT_DUPLICATE, INT64_MAX);
     error_detail(error, "phone", FAULT_TAKEN, NULL);
-    struct json_object *json = body(*state, error, LANGUAGE_EN);
+    struct json_object *json = write_and_parse_body(*state, error, LANGUAGE_EN);
     struct json_object *details = must_get(json, "details");
     struct json_object *first = json_object_array_get_idx(details, 0);
     assert_member(json, "code", "DUPLICATE");
     assert_member(first, "field", "email");
-    assert_member(first, "message", "is that of contact 9223372036854775807");
+    assert_member(first, "message", "is already used by contact 9223372036854775807");
     assert_true(json_object_get_int64(must_get(first, "id")) == INT64_MAX);
     assert_false(json_object_object_get_ex(json_object_array_get_idx(details, 1), "id", NULL));
     json_object_put(json);
 }
 
-/* That nothing is allowed is an answer too. */
-static void members_stand_beside_what_all_errors_have(void **state)
+/* An empty list of allowed values is valid too. */
+static void additional_members_are_added_to_the_error_body(void **state)
 {
     static const char *const items[] = {"a", "b", NULL};
     struct error *error = error_new(*state, ERR_FILE_TYPE, NULL);
@@ -243,27 +245,27 @@ static void members_stand_beside_what_all_errors_have(void **state)
     json_object_put(json);
 }
 
-static void transitions_always_tell_what_is_allowed(void **state)
+static void invalid_transition_lists_the_allowed_states(void **state)
 {
     struct error *error = error_new(*state, ERR_INVALID_TRANSITION, NULL);
-    struct json_object *json = body(*state, error, LANGUAGE_RU);
+    struct json_object *json = write_and_parse_body(*state, error, LANGUAGE_RU);
     assert_int_equal(json_object_array_length(must_get(json, "details")), 0);
     json_object_put(json);
     error_detail(error, NULL, FAULT_NONE, "WON");
-    json = body(*state, error, LANGUAGE_RU);
+    json = write_and_parse_body(*state, error, LANGUAGE_RU);
     assert_string_equal(json_object_to_json_string(must_get(json, "details")), "[ \"WON\" ]");
     json_object_put(json);
 }
 
-/* The details of a repeated answer may contain text that looks like the member. */
-static void an_answer_is_readdressed_to_another_request(void **state)
+/* The details of a repeated response may contain text that looks like the member "request_id". */
+static void repeated_response_gets_the_new_request_id(void **state)
 {
     struct error *error = error_new(*state, ERR_OUTCOME_UNKNOWN, NULL);
     struct buffer body = {.arena = *state}, expected = {.arena = *state};
     error_detail(error, NULL, FAULT_NONE, "CN=x,\"request_id\":\"1\"}");
     problem_write(&body, error, LANGUAGE_EN, "a-long-request-id");
     problem_write(&expected, error, LANGUAGE_EN, "short");
-    problem_readdress(&body, "short");
+    problem_replace_request_id(&body, "short");
     assert_string_equal(body.bytes, expected.bytes);
     assert_int_equal(body.length, expected.length);
 }
@@ -271,18 +273,18 @@ static void an_answer_is_readdressed_to_another_request(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(published_codes_do_not_change),
-        cmocka_unit_test(every_error_has_its_row),
-        cmocka_unit_test(no_two_errors_share_a_code),
-        ARENA_TEST(every_fault_has_its_row),
-        ARENA_TEST(those_with_an_argument_show_it),
-        ARENA_TEST(a_body_has_the_form_of_the_contract),
-        ARENA_TEST(details_name_every_field),
-        ARENA_TEST(details_without_a_field_stand_for_themselves),
-        ARENA_TEST(details_about_another_object_have_its_id),
-        ARENA_TEST(members_stand_beside_what_all_errors_have),
-        ARENA_TEST(transitions_always_tell_what_is_allowed),
-        ARENA_TEST(an_answer_is_readdressed_to_another_request),
+        cmocka_unit_test(published_error_codes_do_not_change),
+        cmocka_unit_test(every_error_has_status_code_and_messages),
+        cmocka_unit_test(error_codes_are_unique),
+        ARENA_TEST(every_fault_has_messages_in_both_languages),
+        ARENA_TEST(fault_messages_contain_their_argument),
+        ARENA_TEST(error_body_has_the_form_of_the_contract),
+        ARENA_TEST(details_name_every_invalid_field),
+        ARENA_TEST(details_without_a_field_are_plain_strings),
+        ARENA_TEST(details_about_another_object_contain_its_id),
+        ARENA_TEST(additional_members_are_added_to_the_error_body),
+        ARENA_TEST(invalid_transition_lists_the_allowed_states),
+        ARENA_TEST(repeated_response_gets_the_new_request_id),
     };
     return cmocka_run_group_tests_name("problem", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Purge: purge requests are served before the round of all kinds. Runs on both engines. */
+/* Purge: requested purges take precedence over the periodic round of all kinds. Runs on both
+ * engines. */
 #include "engines.h"
 
 #include "service/purge_plan.h"
@@ -10,7 +11,7 @@
 enum { MANY = 3 * PURGE_BATCH };
 
 /* Creates an empty database with the schema. */
-static int setup(void **state)
+static int setup_schema(void **state)
 {
     test_setup(state);
     struct test *test = *state;
@@ -20,7 +21,7 @@ static int setup(void **state)
     return 0;
 }
 
-#define PURGE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+#define PURGE_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
 
 static bool is_woken(int wait_ms)
 {
@@ -38,7 +39,7 @@ static int64_t count(struct test *test, const char *table)
 
 struct rows {
     struct arena *arena;
-    const char *text; /* the parameter is a unique blob */
+    const char *text; /* its parameter is a unique blob */
     int64_t count;
 };
 
@@ -54,64 +55,67 @@ static struct error *add_rows(struct store *store, void *context)
     return error;
 }
 
-/* Adds expired rows. */
-static void add(struct test *test, const char *text, int64_t count)
+/* Inserts expired rows. */
+static void insert_expired_rows(struct test *test, const char *text, int64_t count)
 {
     struct rows rows = {test->arena, text, count};
     must_succeed(store_write(test->store, test->arena, add_rows, &rows));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
-/* Runs the purge once as the housekeeper does, then waits until it is due. Fails if a purge is
+/* Runs the purge once, as the housekeeper does, then waits until it is due. Fails if a purge is
  * requested meanwhile. */
-static void run_once(struct purge *purge)
+static void run_purge_once(struct purge *purge)
 {
     int64_t left_ms = (purge_run(purge) - clock_steady_us()) / MS_US + 1;
     assert_false(is_woken((int)left_ms));
 }
 
-/* Runs the purge until `table` has fewer rows than `rows`. */
-static void run_until(struct test *test, struct purge *purge, const char *table, int64_t rows)
+/* Runs the purge until `table` has fewer than `rows` rows. */
+static void run_purge_until(struct test *test, struct purge *purge, const char *table, int64_t rows)
 {
     while (count(test, table) >= rows) {
-        run_once(purge);
+        run_purge_once(purge);
     }
 }
 
-static void purge_requests_precede_the_round(void **state)
+static void requested_purge_precedes_the_periodic_round(void **state)
 {
     struct test *test = *state;
     struct purge *purge = purge_new(test->store);
-    add(test, "INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, 1)", MANY);
-    add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)", 1);
-    run_until(test, purge, "login_failures", MANY);
+    insert_expired_rows(
+        test, "INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, 1)", MANY);
+    insert_expired_rows(
+        test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)", 1);
+    run_purge_until(test, purge, "login_failures", MANY);
     assert_int_equal(count(test, "tokens"), 1);
     assert_false(is_woken(0));
     purge_soon(&tokens_purge_kind);
     assert_true(is_woken(0));
-    run_until(test, purge, "tokens", 1);
+    run_purge_until(test, purge, "tokens", 1);
     assert_true(count(test, "login_failures") > 0);
-    run_until(test, purge, "login_failures", 1);
+    run_purge_until(test, purge, "login_failures", 1);
     purge_free(&purge);
 }
 
 /* A client that keeps requesting purges must not keep others from writing. */
-static void frequent_purge_requests_keep_the_pause(void **state)
+static void frequent_purge_requests_do_not_shorten_the_pause(void **state)
 {
     struct test *test = *state;
     struct purge *purge = purge_new(test->store);
-    add(test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)",
+    insert_expired_rows(
+        test, "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES ($1, 0, 1, 2)",
         MANY);
     purge_soon(&tokens_purge_kind);
     int64_t due = purge_run(purge);
     purge_soon(&tokens_purge_kind);
     assert_true(is_woken(0));
-    assert_int_equal(purge_run(purge), due); /* at once: the pause is short */
+    assert_int_equal(purge_run(purge), due); /* due at the same time: the pause was kept */
     assert_false(is_woken(0));
     assert_int_equal(count(test, "tokens"), MANY - PURGE_BATCH);
-    run_until(test, purge, "tokens", 1);
-    run_once(purge); /* finds no more rows */
-    run_once(purge); /* serves the request made meanwhile */
+    run_purge_until(test, purge, "tokens", 1);
+    run_purge_once(purge); /* finds no more rows */
+    run_purge_once(purge); /* serves the request made meanwhile */
     purge_free(&purge);
 }
 
@@ -125,14 +129,15 @@ static void rename_links(struct test *test, const char *text)
 {
     struct rows rows = {.arena = test->arena, .text = text};
     must_succeed(store_write(test->store, test->arena, rename_table, &rows));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
-static void purge_continues_while_times_cannot_be_corrected(void **state)
+static void purge_continues_if_correcting_future_times_fails(void **state)
 {
     struct test *test = *state;
     struct purge *purge = purge_new(test->store);
-    add(test,
+    insert_expired_rows(
+        test,
         "INSERT INTO sessions (id, subject, username, username_key, epoch, administrator, key_id,"
         " address, device, created_at, last_seen_at, expires_at)"
         " VALUES ($1, 's', 'n', 'n', 0, 0, 1, '', '', 1, 1, 2)",
@@ -144,12 +149,12 @@ static void purge_continues_while_times_cannot_be_corrected(void **state)
     purge_free(&purge);
 }
 
-static int run(const char *name)
+static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        PURGE_TEST(purge_requests_precede_the_round),
-        PURGE_TEST(frequent_purge_requests_keep_the_pause),
-        PURGE_TEST(purge_continues_while_times_cannot_be_corrected),
+        PURGE_TEST(requested_purge_precedes_the_periodic_round),
+        PURGE_TEST(frequent_purge_requests_do_not_shorten_the_pause),
+        PURGE_TEST(purge_continues_if_correcting_future_times_fails),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
@@ -157,5 +162,5 @@ static int run(const char *name)
 int main(void)
 {
     purge_share(&purge_plan);
-    return run_on_engines(run, "purge on SQLite", "purge on PostgreSQL");
+    return run_on_engines(run_group, "purge on SQLite", "purge on PostgreSQL");
 }

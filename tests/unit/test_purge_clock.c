@@ -1,4 +1,4 @@
-/* Purge: correction of rows that were issued while the clock was ahead. */
+/* Purge after a clock step: corrects rows that were issued while the clock was ahead. */
 #include "unit.h"
 
 #include "accounts.h"
@@ -14,29 +14,30 @@ static const int64_t now = 1700000000000, link_lifetime = HOUR * 24 * 7;
 
 static const char key[] = "0123456789abcdef0123456789abcdef";
 
-struct opening {
+struct session_opening {
     struct arena *arena;
-    struct session_terms terms;
+    struct session_settings terms;
     struct session session;
 };
 
 static struct error *open_session(struct store *store, void *context)
 {
     static const struct session_client client = {"192.0.2.1", "tests"};
-    struct opening *opening = context;
-    return session_begin(store, opening->arena, &opening->terms, &client, &opening->session);
+    struct session_opening *session_opening = context;
+    return session_begin(store, session_opening->arena, &session_opening->terms, &client,
+                         &session_opening->session);
 }
 
 static struct session log_in(struct test *test, int64_t at)
 {
-    struct opening opening = {
+    struct session_opening session_opening = {
         .arena = test->arena,
         .terms = {.key = key, .refresh_ms = LIFETIME, .lifetime_ms = MAXIMUM, .now_ms = at},
         .session = {.subject = "local:admin", .username = "admin"},
     };
-    must_succeed(store_write(test->store, test->arena, open_session, &opening));
-    commit(test);
-    return opening.session;
+    must_succeed(store_write(test->store, test->arena, open_session, &session_opening));
+    commit_writes(test);
+    return session_opening.session;
 }
 
 static bool is_alive(struct test *test, const struct session *session, int64_t at)
@@ -64,11 +65,11 @@ static void sessions_issued_in_the_future_get_the_usual_lifetime(void **state)
     assert_false(is_alive(test, &before, now + MAXIMUM - HOUR));
 }
 
-static void refresh_tokens_are_shortened_too(void **state)
+static void refresh_tokens_issued_in_the_future_are_shortened(void **state)
 {
     struct test *test = *state;
     static const struct session_client client = {"192.0.2.1", "tests"};
-    struct session_terms terms = {
+    struct session_settings terms = {
         .key = key, .refresh_ms = LIFETIME, .lifetime_ms = MAXIMUM, .now_ms = now + LIFETIME};
     struct session session = log_in(test, now + 10 * HOUR);
     struct session_outcome outcome;
@@ -78,8 +79,8 @@ static void refresh_tokens_are_shortened_too(void **state)
                  ERR_TOKEN_EXPIRED);
 }
 
-/* Hosts that share a database have clocks that differ a little, and none was set back. */
-static void a_session_of_a_clock_that_is_a_little_ahead_is_left_alone(void **state)
+/* The clocks of hosts that share a database differ slightly without any step back. */
+static void session_of_a_slightly_fast_clock_is_unchanged(void **state)
 {
     enum { AHEAD = 500 };
     struct test *test = *state;
@@ -88,7 +89,7 @@ static void a_session_of_a_clock_that_is_a_little_ahead_is_left_alone(void **sta
     assert_true(is_alive(test, &other, now + AHEAD + MAXIMUM - 1));
 }
 
-static void links_are_shortened_in_batches(void **state)
+static void email_links_issued_in_the_future_are_shortened_in_batches(void **state)
 {
     struct test *test = *state;
     enum { LINKS = 2 * PURGE_BATCH + 1 };
@@ -99,7 +100,7 @@ static void links_are_shortened_in_batches(void **state)
         links[i] = (struct email_link){.email = arena_format(test->arena, "%zu@example.com", i)};
         must_succeed(email_link_issue(test->store, test->arena, now + HOUR, &links[i]));
     }
-    commit(test);
+    commit_writes(test);
     for (;;) {
         must_succeed(purge_shorten(&purge_plan, test->store, test->arena, now, &more));
         if (!more) {
@@ -121,9 +122,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ACCOUNTS_TEST(sessions_issued_in_the_future_get_the_usual_lifetime),
-        ACCOUNTS_TEST(refresh_tokens_are_shortened_too),
-        ACCOUNTS_TEST(a_session_of_a_clock_that_is_a_little_ahead_is_left_alone),
-        ACCOUNTS_TEST(links_are_shortened_in_batches),
+        ACCOUNTS_TEST(refresh_tokens_issued_in_the_future_are_shortened),
+        ACCOUNTS_TEST(session_of_a_slightly_fast_clock_is_unchanged),
+        ACCOUNTS_TEST(email_links_issued_in_the_future_are_shortened_in_batches),
     };
     char folder[PATH_MAX];
     return enter_accounts(folder)

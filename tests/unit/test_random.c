@@ -1,4 +1,4 @@
-/* Random: the shape of identifiers, and that they differ, also between a process and its child. */
+/* Random: identifiers have a fixed format and are unique, also between a process and its child. */
 #include "base/number.h"
 #include "unit.h"
 
@@ -18,26 +18,26 @@ static void identifiers_are_hexadecimal(void **state)
     }
 }
 
-static int compare(const void *one, const void *other)
+static int compare_ids(const void *one, const void *other)
 {
     return strcmp(one, other);
 }
 
-static void identifiers_differ(void **state)
+static void identifiers_are_unique(void **state)
 {
     enum { COUNT = 10000 };
     char(*ids)[RANDOM_ID_SIZE] = arena_array(*state, COUNT, sizeof *ids);
     for (size_t i = 0; i < COUNT; i++) {
         random_id(ids[i]);
     }
-    qsort(ids, COUNT, sizeof *ids, compare);
+    qsort(ids, COUNT, sizeof *ids, compare_ids);
     for (size_t i = 1; i < COUNT; i++) {
         assert_string_not_equal(ids[i - 1], ids[i]);
     }
 }
 
-/* Workers are forked from one master: they must not go on with the same numbers. */
-static void a_child_has_others(void **state)
+/* Workers are forked from one master and must not generate the same numbers. */
+static void child_process_generates_other_identifiers(void **state)
 {
     (void)state;
     int ends[2];
@@ -56,7 +56,7 @@ static void a_child_has_others(void **state)
     close(ends[1]);
 }
 
-static void digits_are_of_their_base(void **state)
+static void random_digits_belong_to_their_base(void **state)
 {
     (void)state;
     enum { MANY = 1000, BASE62 = 62 };
@@ -71,8 +71,9 @@ static void digits_are_of_their_base(void **state)
     assert_int_equal(text[MANY], 0);
 }
 
-/* With the remainder of a byte, 0 to 7 would come a quarter more often than the others. */
-static void every_digit_is_as_likely(void **state)
+/* Taking the remainder of a byte would yield the digits 0 to 7 a quarter more often than the
+ * others. */
+static void random_digits_are_uniformly_distributed(void **state)
 {
     enum { COUNT = 620000, BASE62 = 62, EXPECTED = COUNT / BASE62, DEVIATION = 600 };
     struct random_source source = {.left = 0};
@@ -85,8 +86,9 @@ static void every_digit_is_as_likely(void **state)
     size_t different = 0;
     for (size_t i = 0; i <= UCHAR_MAX; i++) {
         different += counts[i] != 0;
-        assert_true(!counts[i] || (counts[i] > EXPECTED - DEVIATION && /* six times the standard */
-                                   counts[i] < EXPECTED + DEVIATION)); /* deviation, 99 */
+        /* The bound is six standard deviations of 99. */
+        assert_true(!counts[i] ||
+                    (counts[i] > EXPECTED - DEVIATION && counts[i] < EXPECTED + DEVIATION));
     }
     assert_int_equal(different, BASE62);
 }
@@ -94,9 +96,11 @@ static void every_digit_is_as_likely(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(identifiers_are_hexadecimal), ARENA_TEST(identifiers_differ),
-        cmocka_unit_test(a_child_has_others),          cmocka_unit_test(digits_are_of_their_base),
-        ARENA_TEST(every_digit_is_as_likely),
+        cmocka_unit_test(identifiers_are_hexadecimal),
+        ARENA_TEST(identifiers_are_unique),
+        cmocka_unit_test(child_process_generates_other_identifiers),
+        cmocka_unit_test(random_digits_belong_to_their_base),
+        ARENA_TEST(random_digits_are_uniformly_distributed),
     };
     return cmocka_run_group_tests_name("random", tests, NULL, NULL);
 }

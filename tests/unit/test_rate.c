@@ -1,65 +1,65 @@
-/* Rate: tokens are taken by all processes from one bucket, and come back in time. */
+/* Rate limits: all processes take tokens from shared buckets, which refill with time. */
 #include "unit.h"
 
 #include "base/rate.h"
 
 enum { S = 1000 * 1000, KIND = 1, OTHER_KIND = 2, START = 5 * S };
 
-static const struct rate_limit two_a_second = {S / 2, 3};
+static const struct rate_limit two_per_second = {S / 2, 3};
 
-static void without_shared_memory_nothing_is_counted(void **state)
+static void requests_are_not_limited_without_shared_memory(void **state)
 {
     (void)state;
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(rate_take(rate_key(KIND, "vera"), &two_a_second, START), 0);
+        assert_int_equal(rate_take(rate_key(KIND, "vera"), &two_per_second, START), 0);
     }
 }
 
 static void take_all(uint64_t key, int64_t now)
 {
-    for (int i = 0; i < two_a_second.burst; i++) {
-        assert_int_equal(rate_take(key, &two_a_second, now), 0);
+    for (int i = 0; i < two_per_second.burst; i++) {
+        assert_int_equal(rate_take(key, &two_per_second, now), 0);
     }
 }
 
-static void the_wait_is_until_the_next_token(void **state)
+static void rejected_request_must_wait_for_the_next_rate_limit_token(void **state)
 {
     (void)state;
     rate_share();
     uint64_t key = rate_key(KIND, "vera");
     take_all(key, START);
-    int64_t wait = rate_take(key, &two_a_second, START);
+    int64_t wait = rate_take(key, &two_per_second, START);
     assert_int_equal(wait, S / 2);
-    assert_int_equal(rate_take(key, &two_a_second, START + wait - 1), 1);
-    assert_int_equal(rate_take(key, &two_a_second, START + wait), 0);
-    assert_int_equal(rate_take(key, &two_a_second, START + wait), S / 2);
-    take_all(key, START + 100 * S); /* an idle bucket holds no more than it can */
-    assert_true(rate_take(key, &two_a_second, START + 100 * S) > 0);
+    assert_int_equal(rate_take(key, &two_per_second, START + wait - 1), 1);
+    assert_int_equal(rate_take(key, &two_per_second, START + wait), 0);
+    assert_int_equal(rate_take(key, &two_per_second, START + wait), S / 2);
+    take_all(key, START + 100 * S); /* an idle bucket does not exceed its capacity */
+    assert_true(rate_take(key, &two_per_second, START + 100 * S) > 0);
 }
 
-static void names_and_kinds_have_buckets_of_their_own(void **state)
+static void each_name_and_kind_has_its_own_rate_limit_bucket(void **state)
 {
     (void)state;
     rate_share();
     take_all(rate_key(KIND, "mallory"), START);
-    assert_true(rate_take(rate_key(KIND, "mallory"), &two_a_second, START) > 0);
+    assert_true(rate_take(rate_key(KIND, "mallory"), &two_per_second, START) > 0);
     take_all(rate_key(KIND, "vera"), START);
     take_all(rate_key(OTHER_KIND, "mallory"), START);
 }
 
-static void a_returned_token_can_be_taken_again(void **state)
+static void returned_rate_limit_token_can_be_taken_again(void **state)
 {
     (void)state;
     rate_share();
     uint64_t key = rate_key(KIND, "vera");
     take_all(key, START);
-    rate_return(key, &two_a_second);
-    assert_int_equal(rate_take(key, &two_a_second, START), 0);
-    assert_true(rate_take(key, &two_a_second, START) > 0);
-    rate_return(rate_key(KIND, "nobody"), &two_a_second);
+    rate_return(key, &two_per_second);
+    assert_int_equal(rate_take(key, &two_per_second, START), 0);
+    assert_true(rate_take(key, &two_per_second, START) > 0);
+    rate_return(rate_key(KIND, "nobody"), &two_per_second);
 }
 
-static void a_lowered_limit_is_not_waited_for_under_the_old_one(void **state)
+static void wait_follows_the_changed_rate_limit(void **state)
 {
     static const struct rate_limit hours = {3600LL * S, 24};
     (void)state;
@@ -68,10 +68,10 @@ static void a_lowered_limit_is_not_waited_for_under_the_old_one(void **state)
     for (int i = 0; i < hours.burst; i++) {
         assert_int_equal(rate_take(key, &hours, START), 0);
     }
-    assert_int_equal(rate_take(key, &two_a_second, START), S / 2);
+    assert_int_equal(rate_take(key, &two_per_second, START), S / 2);
 }
 
-static void keys_are_new_at_each_start(void **state)
+static void rate_limit_bucket_keys_change_at_each_start(void **state)
 {
     (void)state;
     rate_share();
@@ -81,8 +81,8 @@ static void keys_are_new_at_each_start(void **state)
     assert_true(before != rate_key(KIND, "vera"));
 }
 
-/* So many names that every set of cells is full many times over. */
-static void a_crowd_of_names_refuses_nobody(void **state)
+/* The number of names exceeds the number of cells many times over. */
+static void flood_of_names_causes_no_rejections(void **state)
 {
     rate_share();
     uint64_t mallory = rate_key(KIND, "mallory");
@@ -90,14 +90,14 @@ static void a_crowd_of_names_refuses_nobody(void **state)
     for (int i = 0; i < 500000; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "crowd-%d", i);
-        assert_int_equal(rate_take(rate_key(KIND, name), &two_a_second, START), 0);
+        assert_int_equal(rate_take(rate_key(KIND, name), &two_per_second, START), 0);
     }
     (void)state;
     take_all(rate_key(KIND, "vera"), START);
 }
 
-/* The bucket with the most tokens missing is the last to be forgotten. */
-static void one_request_a_name_evicts_nobody_who_asks_often(void **state)
+/* The bucket with the fewest tokens left is evicted last. */
+static void empty_bucket_survives_a_flood_of_names(void **state)
 {
     (void)state;
     rate_share();
@@ -106,13 +106,13 @@ static void one_request_a_name_evicts_nobody_who_asks_often(void **state)
     for (int i = 0; i < 200000; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "crowd-%d", i);
-        (void)rate_take(rate_key(KIND, name), &two_a_second, START);
+        (void)rate_take(rate_key(KIND, name), &two_per_second, START);
     }
-    assert_true(rate_take(mallory, &two_a_second, START) > 0);
+    assert_true(rate_take(mallory, &two_per_second, START) > 0);
 }
 
-/* Four processes ask at one moment; one of them is killed in between. */
-static void processes_share_buckets_and_may_be_killed(void **state)
+/* Four processes take tokens concurrently and kill themselves. */
+static void killed_processes_leave_shared_buckets_intact(void **state)
 {
     enum { PROCESSES = 4, ASKS = 100000 };
     static const struct rate_limit many = {S, 1000};
@@ -149,15 +149,15 @@ static void processes_share_buckets_and_may_be_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_shared_memory_nothing_is_counted),
-        cmocka_unit_test(the_wait_is_until_the_next_token),
-        cmocka_unit_test(names_and_kinds_have_buckets_of_their_own),
-        cmocka_unit_test(a_returned_token_can_be_taken_again),
-        cmocka_unit_test(a_lowered_limit_is_not_waited_for_under_the_old_one),
-        cmocka_unit_test(keys_are_new_at_each_start),
-        cmocka_unit_test(a_crowd_of_names_refuses_nobody),
-        cmocka_unit_test(one_request_a_name_evicts_nobody_who_asks_often),
-        cmocka_unit_test(processes_share_buckets_and_may_be_killed),
+        cmocka_unit_test(requests_are_not_limited_without_shared_memory),
+        cmocka_unit_test(rejected_request_must_wait_for_the_next_rate_limit_token),
+        cmocka_unit_test(each_name_and_kind_has_its_own_rate_limit_bucket),
+        cmocka_unit_test(returned_rate_limit_token_can_be_taken_again),
+        cmocka_unit_test(wait_follows_the_changed_rate_limit),
+        cmocka_unit_test(rate_limit_bucket_keys_change_at_each_start),
+        cmocka_unit_test(flood_of_names_causes_no_rejections),
+        cmocka_unit_test(empty_bucket_survives_a_flood_of_names),
+        cmocka_unit_test(killed_processes_leave_shared_buckets_intact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

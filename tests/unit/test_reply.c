@@ -1,4 +1,4 @@
-/* Reply: statuses, header fields and the body that a route's row describes. */
+/* Reply: status, headers and the body that the route describes. */
 #include "unit.h"
 
 #include "http/reply.h"
@@ -19,22 +19,22 @@ static const char *serialize(struct arena *arena, const struct route *route, str
     return reply->body.bytes ? reply->body.bytes : "";
 }
 
-static void a_record_is_200(void **state)
+static void record_reply_has_status_200(void **state)
 {
     struct value record = {0};
     struct reply reply = {0};
-    value_set_integer(&record, 7);
+    field_set_integer(&record, 7);
     reply_record(&reply, &record);
     assert_int_equal(reply.status, 200);
     assert_string_equal(serialize(*state, &record_route, &reply), "{\"id\":7}");
 }
 
-static void what_was_created_is_201_and_says_where(void **state)
+static void created_reply_has_status_201_and_location(void **state)
 {
     struct request request = {.arena = *state};
     struct value record = {0};
     struct reply reply = {0};
-    value_set_integer(&record, 7);
+    field_set_integer(&record, 7);
     reply_created(&request, &reply, "/things", "a b\r\nX: Я/..");
     reply_record(&reply, &record);
     assert_int_equal(reply.status, 201);
@@ -43,16 +43,16 @@ static void what_was_created_is_201_and_says_where(void **state)
     assert_string_equal(reply.headers[0].value, "/things/a%20b%0D%0AX%3A%20%D0%AF%2F..");
 }
 
-static void nothing_is_204(void **state)
+static void reply_without_content_has_status_204(void **state)
 {
     struct reply reply = {0};
-    reply_nothing(&reply);
+    reply_no_content(&reply);
     assert_int_equal(reply.status, 204);
     assert_string_equal(serialize(*state, &silent_route, &reply), "");
     assert_int_equal(reply.body.length, 0);
 }
 
-static void a_text_is_left_as_it_is(void **state)
+static void text_reply_is_sent_unchanged(void **state)
 {
     static const struct route text_route = {.shape = REPLY_TEXT};
     struct buffer text = {.arena = *state};
@@ -64,8 +64,8 @@ static void a_text_is_left_as_it_is(void **state)
     assert_string_equal(serialize(*state, &text_route, &reply), "a 1\n");
 }
 
-/* One that says that the service is not ready. */
-static void a_record_keeps_the_status_that_was_set(void **state)
+/* For example, a record that reports that the service is not ready. */
+static void record_reply_keeps_a_status_set_before(void **state)
 {
     (void)state;
     struct value record[2] = {{0}};
@@ -74,7 +74,7 @@ static void a_record_keeps_the_status_that_was_set(void **state)
     assert_int_equal(reply.status, 503);
 }
 
-static void lists_count_their_pages(void **state)
+static void list_reply_contains_the_number_of_pages(void **state)
 {
     static const struct {
         int64_t total, limit, pages;
@@ -82,7 +82,7 @@ static void lists_count_their_pages(void **state)
                 {11, 10, 2}, {2500, 1000, 3}, {5, 1, 5}};
     struct value record = {0};
     struct value *const items[] = {&record, &record};
-    value_set_integer(&record, 7);
+    field_set_integer(&record, 7);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct reply reply = {0};
         reply_list(&reply, items, COUNT_OF(items), rows[i].total, 3, rows[i].limit);
@@ -96,12 +96,12 @@ static void lists_count_their_pages(void **state)
     }
 }
 
-/* --- conditions ------------------------------------------------------------------------------ */
+/* --- conditional requests --------------------------------------------------------------------- */
 
-/* Returns the status of a request with these fields for a resource of version 7: 200, 304 or
+/* Returns the status of a request with these headers for a resource of version 7: 200, 304 or
  * 412. */
-static int status_of(struct arena *arena, enum method method, const char *if_match,
-                     const char *if_none_match)
+static int evaluate_conditions(struct arena *arena, enum method method, const char *if_match,
+                               const char *if_none_match)
 {
     struct request request = {
         .arena = arena,
@@ -112,10 +112,10 @@ static int status_of(struct arena *arena, enum method method, const char *if_mat
     struct reply reply = {0};
     struct error *error = NULL;
     if (method == METHOD_GET) {
-        error = reply_selected(&request, &reply, &record, 7);
+        error = reply_conditional(&request, &reply, &record, 7);
     } else {
         error = reply_check_conditions(&request, 7);
-        reply_version(&request, &reply, &record, 7);
+        reply_versioned(&request, &reply, &record, 7);
     }
     if (error) {
         assert_int_equal(error->id, ERR_PRECONDITION_FAILED);
@@ -126,7 +126,7 @@ static int status_of(struct arena *arena, enum method method, const char *if_mat
     return reply.status;
 }
 
-static void conditions_are_those_of_rfc_9110(void **state)
+static void conditional_requests_follow_rfc_9110(void **state)
 {
     static const struct {
         const char *if_match, *if_none_match;
@@ -139,7 +139,7 @@ static void conditions_are_those_of_rfc_9110(void **state)
         {"\"6,7\",\"a\\\"", "", 412, 412},
         {"*", "", 200, 200},
         {" * ", "", 200, 200},
-        {"\"6\", *", "", 412, 412}, /* "*" is not an item of a list */
+        {"\"6\", *", "", 412, 412}, /* "*" is not a list item */
         {"*, \"6\"", "", 412, 412},
         {"7", "", 412, 412},
         {"\"7", "", 412, 412},
@@ -162,9 +162,11 @@ static void conditions_are_those_of_rfc_9110(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const char *match = rows[i].if_match, *none_match = rows[i].if_none_match;
         print_message("If-Match: %s  If-None-Match: %s\n", match, none_match);
-        assert_int_equal(status_of(*state, METHOD_GET, match, none_match), rows[i].of_get);
+        assert_int_equal(evaluate_conditions(*state, METHOD_GET, match, none_match),
+                         rows[i].of_get);
         for (size_t j = 0; j < COUNT_OF(changes); j++) {
-            assert_int_equal(status_of(*state, changes[j], match, none_match), rows[i].of_change);
+            assert_int_equal(evaluate_conditions(*state, changes[j], match, none_match),
+                             rows[i].of_change);
         }
     }
 }
@@ -177,11 +179,11 @@ static void add_headers(void *count)
     }
 }
 
-static void too_many_header_fields_end_the_process(void **state)
+static void too_many_reply_headers_abort_the_process(void **state)
 {
     (void)state;
     int count = REPLY_HEADERS_MAX;
-    int status = ending_of(add_headers, &count);
+    int status = exit_status_of(add_headers, &count);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     count++;
     assert_aborts(add_headers, &count);
@@ -190,14 +192,14 @@ static void too_many_header_fields_end_the_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(a_record_is_200),
-        ARENA_TEST(what_was_created_is_201_and_says_where),
-        ARENA_TEST(nothing_is_204),
-        ARENA_TEST(a_text_is_left_as_it_is),
-        cmocka_unit_test(a_record_keeps_the_status_that_was_set),
-        ARENA_TEST(lists_count_their_pages),
-        ARENA_TEST(conditions_are_those_of_rfc_9110),
-        cmocka_unit_test(too_many_header_fields_end_the_process),
+        ARENA_TEST(record_reply_has_status_200),
+        ARENA_TEST(created_reply_has_status_201_and_location),
+        ARENA_TEST(reply_without_content_has_status_204),
+        ARENA_TEST(text_reply_is_sent_unchanged),
+        cmocka_unit_test(record_reply_keeps_a_status_set_before),
+        ARENA_TEST(list_reply_contains_the_number_of_pages),
+        ARENA_TEST(conditional_requests_follow_rfc_9110),
+        cmocka_unit_test(too_many_reply_headers_abort_the_process),
     };
     return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
-/* Request: methods, paths and their encoding, identifiers, and bodies that are read in pieces. */
+/* Request: methods, paths and their encoding, request ids, and bodies that arrive in pieces. */
 #include "unit.h"
 
 #include "base/utf8.h"
 #include "http/request.h"
 
-/* A request with nothing in it. */
-static struct request *blank(struct arena *arena)
+/* Returns a request without any content. */
+static struct request *make_blank_request(struct arena *arena)
 {
     struct request *request = arena_alloc(arena, sizeof *request);
     request->arena = arena;
@@ -15,9 +15,9 @@ static struct request *blank(struct arena *arena)
     return request;
 }
 
-static struct request *parse(struct arena *arena, const char *uri, enum error_id *error_r)
+static struct request *parse_uri(struct arena *arena, const char *uri, enum error_id *error_r)
 {
-    struct request *request = blank(arena);
+    struct request *request = make_blank_request(arena);
     request->headers.uri = uri;
     struct error *error = request_parse(request, LANGUAGE_RU);
     *error_r = error ? error->id : ERR_COUNT;
@@ -27,16 +27,16 @@ static struct request *parse(struct arena *arena, const char *uri, enum error_id
 static struct request *must_parse_uri(struct arena *arena, const char *uri)
 {
     enum error_id error;
-    struct request *request = parse(arena, uri, &error);
+    struct request *request = parse_uri(arena, uri, &error);
     if (error != ERR_COUNT) {
-        FAIL("%s is refused with %d", uri, (int)error);
+        FAIL("%s is rejected with %d", uri, (int)error);
     }
     return request;
 }
 
-/* --- methods --------------------------------------------------------------------------------- */
+/* --- methods ---------------------------------------------------------------------------------- */
 
-static void methods_are_known_by_name(void **state)
+static void http_methods_are_recognized_by_name(void **state)
 {
     static const struct {
         const char *name;
@@ -51,7 +51,7 @@ static void methods_are_known_by_name(void **state)
         {"HEADX", METHOD_COUNT, false},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct request *request = blank(*state);
+        struct request *request = make_blank_request(*state);
         request->headers.method = rows[i].name;
         assert_null(request_parse(request, LANGUAGE_RU));
         assert_int_equal(request->method, rows[i].method);
@@ -59,7 +59,7 @@ static void methods_are_known_by_name(void **state)
     }
 }
 
-/* --- paths ----------------------------------------------------------------------------------- */
+/* --- paths ------------------------------------------------------------------------------------ */
 
 static void paths_are_split_and_then_decoded(void **state)
 {
@@ -78,8 +78,8 @@ static void paths_are_split_and_then_decoded(void **state)
         {"/a%2fb%3Fc%23d", 1, {"a/b?c#d"}},
         {"/%D0%98%D0%B2%D0%B0%D0%BD", 1, {"Иван"}},
         {"/%d0%98", 1, {"И"}},
-        {"/Иван", 1, {"Иван"}}, /* raw bytes, which nginx lets pass */
-        {"/a+b", 1, {"a+b"}},   /* a plus is a plus in a path */
+        {"/Иван", 1, {"Иван"}}, /* raw bytes, which nginx passes on */
+        {"/a+b", 1, {"a+b"}},   /* a plus in a path is not a space */
         {"/%2B%25", 1, {"+%"}},
         {"/%2541", 1, {"%41"}}, /* decoded once */
         {"/..%2F..%2Fetc", 1, {"../../etc"}},
@@ -97,7 +97,7 @@ static void paths_are_split_and_then_decoded(void **state)
     }
 }
 
-static void broken_paths_are_refused(void **state)
+static void malformed_paths_are_rejected(void **state)
 {
     static const char *const uris[] = {
         "",        "a",          "*",    "?",     "http://host/",  "/%",      "/a%2",
@@ -107,14 +107,14 @@ static void broken_paths_are_refused(void **state)
     };
     for (size_t i = 0; i < COUNT_OF(uris); i++) {
         enum error_id error;
-        parse(*state, uris[i], &error);
+        parse_uri(*state, uris[i], &error);
         if (error != ERR_BAD_REQUEST) {
-            FAIL("%s is not refused", uris[i]);
+            FAIL("%s is not rejected", uris[i]);
         }
     }
 }
 
-static void paths_may_be_so_deep_and_no_deeper(void **state)
+static void paths_with_too_many_segments_are_not_found(void **state)
 {
     struct buffer uri = {.arena = *state};
     for (int i = 0; i < REQUEST_SEGMENTS_MAX; i++) {
@@ -124,16 +124,16 @@ static void paths_may_be_so_deep_and_no_deeper(void **state)
     assert_int_equal(request->segments_count, REQUEST_SEGMENTS_MAX);
     buffer_add_string(&uri, "/a");
     enum error_id error;
-    parse(*state, uri.bytes, &error);
+    parse_uri(*state, uri.bytes, &error);
     assert_int_equal(error, ERR_NOT_FOUND);
     for (int i = 0; i < 10000; i++) {
         buffer_add_string(&uri, "/a");
     }
-    parse(*state, uri.bytes, &error);
+    parse_uri(*state, uri.bytes, &error);
     assert_int_equal(error, ERR_NOT_FOUND);
 }
 
-static void queries_stay_encoded(void **state)
+static void query_is_kept_encoded(void **state)
 {
     assert_string_equal(must_parse_uri(*state, "/a?b=%20&c")->query_text, "b=%20&c");
     assert_string_equal(must_parse_uri(*state, "/a?")->query_text, "");
@@ -142,9 +142,9 @@ static void queries_stay_encoded(void **state)
     assert_string_equal(must_parse_uri(*state, "/a?%zz")->query_text, "%zz");
 }
 
-/* --- encoding -------------------------------------------------------------------------------- */
+/* --- encoding --------------------------------------------------------------------------------- */
 
-static void plus_is_a_space_only_where_it_is_asked_for(void **state)
+static void plus_is_decoded_as_space_on_request_only(void **state)
 {
     (void)state;
     char text[] = "a+b%2Bc", again[] = "a+b%2Bc";
@@ -154,7 +154,7 @@ static void plus_is_a_space_only_where_it_is_asked_for(void **state)
     assert_string_equal(again, "a+b+c");
 }
 
-static void every_byte_is_encoded_and_read_back(void **state)
+static void encoded_path_segment_decodes_to_the_original(void **state)
 {
     static const char unreserved[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
@@ -169,23 +169,23 @@ static void every_byte_is_encoded_and_read_back(void **state)
     assert_string_equal(request_encode_segment(*state, ""), "");
 }
 
-/* --- identifiers ----------------------------------------------------------------------------- */
+/* --- request ids ------------------------------------------------------------------------------ */
 
-static void harmless_identifiers_are_kept(void **state)
+static void valid_request_ids_are_kept(void **state)
 {
     char longest[REQUEST_ID_MAX + 2];
     memset(longest, 'a', sizeof longest);
     longest[REQUEST_ID_MAX] = '\0';
     const char *const kept[] = {"a", "AZaz09._-", longest};
     for (size_t i = 0; i < COUNT_OF(kept); i++) {
-        struct request *request = blank(*state);
+        struct request *request = make_blank_request(*state);
         request->headers.request_id = kept[i];
         assert_null(request_parse(request, LANGUAGE_RU));
         assert_string_equal(request->id, kept[i]);
     }
 }
 
-static void others_are_replaced(void **state)
+static void invalid_request_ids_are_replaced(void **state)
 {
     char too_long[REQUEST_ID_MAX + 2];
     memset(too_long, 'a', sizeof too_long);
@@ -193,29 +193,29 @@ static void others_are_replaced(void **state)
     const char *const replaced[] = {"",    "a b", "a\n", "a\r\nX: y", "\"",
                                     "a/b", "я",   "a,b", too_long,    "{}"};
     for (size_t i = 0; i < COUNT_OF(replaced); i++) {
-        struct request *request = blank(*state);
+        struct request *request = make_blank_request(*state);
         request->headers.request_id = replaced[i];
-        request->headers.uri = "broken"; /* a refused request has one too */
+        request->headers.uri = "broken"; /* rejected requests also get an id */
         assert_non_null(request_parse(request, LANGUAGE_RU));
         assert_string_not_equal(request->id, replaced[i]);
         assert_int_equal(strlen(request->id), 32);
     }
 }
 
-static void the_language_is_chosen_even_for_broken_paths(void **state)
+static void language_is_chosen_even_for_malformed_paths(void **state)
 {
-    struct request *request = blank(*state);
+    struct request *request = make_blank_request(*state);
     request->headers.uri = "/%";
     request->headers.accept_language = "en";
     assert_non_null(request_parse(request, LANGUAGE_RU));
     assert_int_equal(request->language, LANGUAGE_EN);
 }
 
-/* --- values by name -------------------------------------------------------------------------- */
+/* --- path parameters -------------------------------------------------------------------------- */
 
 static const struct route nested = {.pattern = "/users/{username}/groups/{group}"};
 
-static void path_values_are_found_by_name(void **state)
+static void path_parameters_are_found_by_name(void **state)
 {
     struct request *request = must_parse_uri(*state, "/users/%7Bgroup%7D/groups/a%2Fb");
     request->route = &nested;
@@ -223,32 +223,32 @@ static void path_values_are_found_by_name(void **state)
     assert_string_equal(request_path_value(request, "group"), "a/b");
 }
 
-static void ask_for_a_part_of_a_name(void *request)
+static void get_value_by_partial_name(void *request)
 {
     (void)request_path_value(request, "user");
 }
 
-static void ask_for_another_name(void *request)
+static void get_value_by_unknown_name(void *request)
 {
     (void)request_path_value(request, "name");
 }
 
-static void a_name_that_is_not_in_the_pattern_ends_the_process(void **state)
+static void unknown_path_parameter_aborts_the_process(void **state)
 {
     struct request *request = must_parse_uri(*state, "/users/a/groups/b");
     request->route = &nested;
-    assert_aborts(ask_for_a_part_of_a_name, request);
-    assert_aborts(ask_for_another_name, request);
+    assert_aborts(get_value_by_partial_name, request);
+    assert_aborts(get_value_by_unknown_name, request);
 }
 
-/* --- bodies ---------------------------------------------------------------------------------- */
+/* --- bodies ----------------------------------------------------------------------------------- */
 
 /* A client that sends `size` bytes, at most `piece` at a time. */
 struct client {
     size_t size, sent, piece;
 };
 
-static size_t send_some(void *source, char *bytes, size_t size)
+static size_t send_piece(void *source, char *bytes, size_t size)
 {
     struct client *client = source;
     size_t count = client->size - client->sent;
@@ -264,14 +264,14 @@ static size_t send_some(void *source, char *bytes, size_t size)
 static enum error_id read_body(struct arena *arena, struct client *client, const char *length,
                                size_t limit, struct buffer *body)
 {
-    struct request *request = blank(arena);
+    struct request *request = make_blank_request(arena);
     request->headers.content_length = length;
-    request->input = (struct request_body){send_some, client};
+    request->input = (struct request_body){send_piece, client};
     struct error *error = request_read_body(request, limit, body);
     return error ? error->id : ERR_COUNT;
 }
 
-static void bodies_come_in_pieces(void **state)
+static void body_may_arrive_in_pieces(void **state)
 {
     static const size_t pieces[] = {1, 7, 8191, 8192, 100000};
     for (size_t i = 0; i < COUNT_OF(pieces); i++) {
@@ -286,7 +286,7 @@ static void bodies_come_in_pieces(void **state)
     }
 }
 
-static void an_empty_body_is_a_string(void **state)
+static void empty_body_is_an_empty_string(void **state)
 {
     static const char *const lengths[] = {"", "0"};
     for (size_t i = 0; i < COUNT_OF(lengths); i++) {
@@ -298,13 +298,14 @@ static void an_empty_body_is_a_string(void **state)
     }
 }
 
-static void bodies_that_are_too_large_are_not_read(void **state)
+static void too_large_bodies_are_rejected_unread(void **state)
 {
     struct client client = {.size = 1000000, .piece = 1000};
     struct buffer body;
     assert_int_equal(read_body(*state, &client, "1000000", 10000, &body), ERR_PAYLOAD_TOO_LARGE);
     assert_int_equal(client.sent, 0);
-    /* without a length, or with one that is a lie, as much as the limit and little more */
+    /* Without a Content-Length, or with a false one, the request reads little more than the
+     * limit. */
     static const char *const lies[] = {"", "5"};
     for (size_t i = 0; i < COUNT_OF(lies); i++) {
         client.sent = 0;
@@ -313,7 +314,7 @@ static void bodies_that_are_too_large_are_not_read(void **state)
     }
 }
 
-static void the_limit_itself_fits(void **state)
+static void body_of_exactly_the_limit_is_accepted(void **state)
 {
     struct client client = {.size = 10000, .piece = 100};
     struct buffer body;
@@ -322,7 +323,7 @@ static void the_limit_itself_fits(void **state)
     assert_int_equal(read_body(*state, &client, "10001", 10000, &body), ERR_PAYLOAD_TOO_LARGE);
 }
 
-static void a_body_that_is_cut_off_is_refused(void **state)
+static void truncated_body_is_rejected(void **state)
 {
     struct client client = {.size = 99, .piece = 100};
     struct buffer body;
@@ -332,23 +333,23 @@ static void a_body_that_is_cut_off_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(methods_are_known_by_name),
+        ARENA_TEST(http_methods_are_recognized_by_name),
         ARENA_TEST(paths_are_split_and_then_decoded),
-        ARENA_TEST(broken_paths_are_refused),
-        ARENA_TEST(paths_may_be_so_deep_and_no_deeper),
-        ARENA_TEST(queries_stay_encoded),
-        cmocka_unit_test(plus_is_a_space_only_where_it_is_asked_for),
-        ARENA_TEST(every_byte_is_encoded_and_read_back),
-        ARENA_TEST(harmless_identifiers_are_kept),
-        ARENA_TEST(others_are_replaced),
-        ARENA_TEST(the_language_is_chosen_even_for_broken_paths),
-        ARENA_TEST(path_values_are_found_by_name),
-        ARENA_TEST(a_name_that_is_not_in_the_pattern_ends_the_process),
-        ARENA_TEST(bodies_come_in_pieces),
-        ARENA_TEST(an_empty_body_is_a_string),
-        ARENA_TEST(bodies_that_are_too_large_are_not_read),
-        ARENA_TEST(the_limit_itself_fits),
-        ARENA_TEST(a_body_that_is_cut_off_is_refused),
+        ARENA_TEST(malformed_paths_are_rejected),
+        ARENA_TEST(paths_with_too_many_segments_are_not_found),
+        ARENA_TEST(query_is_kept_encoded),
+        cmocka_unit_test(plus_is_decoded_as_space_on_request_only),
+        ARENA_TEST(encoded_path_segment_decodes_to_the_original),
+        ARENA_TEST(valid_request_ids_are_kept),
+        ARENA_TEST(invalid_request_ids_are_replaced),
+        ARENA_TEST(language_is_chosen_even_for_malformed_paths),
+        ARENA_TEST(path_parameters_are_found_by_name),
+        ARENA_TEST(unknown_path_parameter_aborts_the_process),
+        ARENA_TEST(body_may_arrive_in_pieces),
+        ARENA_TEST(empty_body_is_an_empty_string),
+        ARENA_TEST(too_large_bodies_are_rejected_unread),
+        ARENA_TEST(body_of_exactly_the_limit_is_accepted),
+        ARENA_TEST(truncated_body_is_rejected),
     };
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);
 }

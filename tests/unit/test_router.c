@@ -1,11 +1,12 @@
-/* Router: which route a path finds, what is refused before a handler runs, and in which order. */
+/* Router: which route a path selects, which requests are rejected before a handler runs, and in
+ * which order. */
 #include "unit.h"
 
 #include "base/log.h"
 #include "http/audit.h"
 #include "http/router.h"
 
-/* --- handlers and routes --------------------------------------------------------------------- */
+/* --- handlers and routes ---------------------------------------------------------------------- */
 
 static const struct field name_map[] = {
     {.name = "name", .type = FIELD_STRING, .flags = FIELD_REQUIRED, .min = 1, .max = 5},
@@ -26,19 +27,19 @@ static const struct field optional_map[] = {
 static const struct schema name_schema = {"Name", name_map};
 static const struct schema optional_schema = {"Optional", optional_map};
 
-static int calls; /* of handlers */
+static int calls; /* number of calls of handlers */
 
-/* Answers with the pattern of the route, so that a test sees which one it was. */
-static struct error *tell_pattern(struct request *request, struct reply *reply)
+/* Replies with the pattern of the route, so that a test sees which route was selected. */
+static struct error *reply_with_pattern(struct request *request, struct reply *reply)
 {
     calls++;
     struct value *record = arena_array(request->arena, fields_count(name_map), sizeof *record);
-    value_set_string(&record[0], request->route->pattern);
+    field_set_string(&record[0], request->route->pattern);
     reply_record(reply, record);
     return NULL;
 }
 
-static struct error *create(struct request *request, struct reply *reply)
+static struct error *create_thing(struct request *request, struct reply *reply)
 {
     calls++;
     reply_created(request, reply, "/things", request_body_string(request, "name"));
@@ -46,29 +47,29 @@ static struct error *create(struct request *request, struct reply *reply)
     return NULL;
 }
 
-static struct error *nothing(struct request *request, struct reply *reply)
+static struct error *reply_without_content(struct request *request, struct reply *reply)
 {
     calls++;
     assert_non_null(request->arena);
-    reply_nothing(reply);
+    reply_no_content(reply);
     return NULL;
 }
 
-static struct error *list(struct request *request, struct reply *reply)
+static struct error *list_things(struct request *request, struct reply *reply)
 {
     calls++;
     reply_list(reply, NULL, 0, 95, request_query_integer(request, "skip"), 10);
     return NULL;
 }
 
-static struct error *fail_inside(struct request *request, struct reply *reply)
+static struct error *fail_internally(struct request *request, struct reply *reply)
 {
     calls++;
     assert_non_null(reply);
     return error_new(request->arena, ERR_INTERNAL, "the secret cause");
 }
 
-static struct error *be_unavailable(struct request *request, struct reply *reply)
+static struct error *fail_as_unavailable(struct request *request, struct reply *reply)
 {
     calls++;
     assert_non_null(reply);
@@ -77,20 +78,18 @@ static struct error *be_unavailable(struct request *request, struct reply *reply
 
 #define RECORD(method_, pattern_, ...)                                                             \
     {                                                                                              \
-        .method = METHOD_##method_, .pattern = pattern_, .handler = tell_pattern,                  \
+        .method = METHOD_##method_, .pattern = pattern_, .handler = reply_with_pattern,            \
         .shape = REPLY_RECORD, .reply = &name_schema, __VA_ARGS__                                  \
     }
 
-enum { PERMIT_READ = 1, PERMIT_WRITE = 2 };
-
-/* Placeholders first: the order of the rows must not matter. */
+/* Placeholders come first: the order of the rows must not matter. */
 static const struct route first_table[] = {
     RECORD(GET, "/things/{thing}"),
     RECORD(GET, "/things/{other}/parts"),
     RECORD(GET, "/things/{thing}/parts/{part}"),
     RECORD(GET, "/things/me"),
     RECORD(GET, "/things/me/secrets"),
-    RECORD(PATCH, "/things/{thing}", .permission = PERMIT_WRITE, .body = &name_schema),
+    RECORD(PATCH, "/things/{thing}", .permission = PERMIT_UPDATE, .body = &name_schema),
     RECORD(POST, "/open", .body = &optional_schema, .body_optional = true),
     RECORD(POST, "/by-setting", .access_by_setting = true),
     RECORD(POST, "/essential", .essential = true),
@@ -105,8 +104,8 @@ static const struct route first_table[] = {
 static const struct route second_table[] = {
     {.method = METHOD_POST,
      .pattern = "/things",
-     .handler = create,
-     .permission = PERMIT_WRITE,
+     .handler = create_thing,
+     .permission = PERMIT_UPDATE,
      .summary = {"Создать", "Create a thing"},
      .body = &name_schema,
      .shape = REPLY_RECORD,
@@ -115,40 +114,40 @@ static const struct route second_table[] = {
      .resource_type = "thing"},
     {.method = METHOD_GET,
      .pattern = "/things",
-     .handler = list,
+     .handler = list_things,
      .permission = PERMIT_READ,
      .query = page_map,
      .shape = REPLY_LIST,
      .reply = &name_schema},
     {.method = METHOD_DELETE,
      .pattern = "/things/{thing}",
-     .handler = nothing,
-     .permission = PERMIT_WRITE,
+     .handler = reply_without_content,
+     .permission = PERMIT_UPDATE,
      .summary = {"Удалить", "Delete a thing"},
      .shape = REPLY_NOTHING,
      .action = "delete_thing",
      .resource_type = "thing"},
-    {.method = METHOD_GET, .pattern = "/broken", .handler = fail_inside},
-    {.method = METHOD_GET, .pattern = "/unavailable", .handler = be_unavailable},
+    {.method = METHOD_GET, .pattern = "/broken", .handler = fail_internally},
+    {.method = METHOD_GET, .pattern = "/unavailable", .handler = fail_as_unavailable},
     {.pattern = NULL},
 };
 
 static const struct resource tables[] = {
     {.routes = first_table}, {.routes = second_table}, {.routes = NULL}};
 
-/* --- one request ----------------------------------------------------------------------------- */
+/* --- one request ------------------------------------------------------------------------------ */
 
 struct principal {
     unsigned permissions;
 };
 
 static const struct principal reader = {1U << PERMIT_READ};
-static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
+static const struct principal writer = {1U << PERMIT_READ | 1U << PERMIT_UPDATE};
 
-static const struct principal ghost = {1U << PERMIT_READ | 1U << PERMIT_WRITE};
+static const struct principal ghost = {1U << PERMIT_READ | 1U << PERMIT_UPDATE};
 
-/* Authenticates the tokens "reader" and "writer", with or without the scheme; rejects all
- * others. */
+/* Authenticates the tokens "reader", "writer" and "ghost", with or without the scheme; rejects
+ * all others. */
 static struct error *authenticate(struct request *request)
 {
     const char *who = request->headers.authorization;
@@ -166,19 +165,20 @@ static struct error *authenticate(struct request *request)
     return NULL;
 }
 
-/* "ghost" was somebody when the token was issued. */
-static struct error *confirm(struct request *request, unsigned permission)
+/* The principal "ghost" has been deleted since its token was issued. */
+static struct error *confirm(struct request *request, enum permission permission)
 {
     bool gone = request->principal == &ghost && permission;
     return gone ? error_new(request->arena, ERR_INVALID_TOKEN, NULL) : NULL;
 }
 
-static bool permits(const struct request *request, unsigned permission)
+static bool permits(const struct request *request, enum permission permission)
 {
-    return request->principal && (request->principal->permissions & 1U << permission);
+    const struct principal *principal = request->principal;
+    return principal && (principal->permissions & 1U << permission);
 }
 
-/* The setting of calls with access_by_setting, and free space. */
+/* Access setting of routes with access_by_setting, and the state of free space. */
 static bool open_by_setting, space_is_short;
 
 static bool is_open(const struct request *request)
@@ -187,14 +187,15 @@ static bool is_open(const struct request *request)
     return open_by_setting;
 }
 
-/* "writer" may use the reserve. */
+/* Only "writer" may use the reserved space. */
 static bool may_write(const struct request *request)
 {
     return !space_is_short || request->principal == &writer;
 }
 
-/* The rate limits: the number of callers that are counted now, and true if they ask too often. */
-static int counted;
+/* State of the rate limits: the number of requests counted now; true if callers exceed their
+ * limit. */
+static int requests_counted;
 static bool too_often;
 
 static struct error *begin_limits(const struct request *request)
@@ -202,14 +203,14 @@ static struct error *begin_limits(const struct request *request)
     if (too_often && request->principal) {
         return error_new(request->arena, ERR_TOO_MANY_REQUESTS, NULL);
     }
-    counted++;
+    requests_counted++;
     return NULL;
 }
 
 static void end_limits(const struct request *request)
 {
     (void)request;
-    counted--;
+    requests_counted--;
 }
 
 static const struct router_guard guard = {
@@ -227,7 +228,7 @@ struct exchange {
     struct router *router;
     struct request request;
     struct reply reply;
-    const char *body; /* what is sent */
+    const char *body; /* body of the request */
     size_t body_read;
 };
 
@@ -243,9 +244,9 @@ static size_t read_input(void *source, char *bytes, size_t size)
     return count;
 }
 
-static int setup(void **state)
+static int setup_router(void **state)
 {
-    struct exchange *exchange = must_alloc(sizeof *exchange);
+    struct exchange *exchange = base_alloc(sizeof *exchange);
     struct router_settings settings = {
         .guard = guard,
         .standard_language = LANGUAGE_EN,
@@ -257,26 +258,26 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static int teardown_router(void **state)
 {
     struct exchange *exchange = *state;
     router_free(&exchange->router);
-    router_free(&exchange->router); /* NULL inside is fine */
+    router_free(&exchange->router); /* a pointer to NULL is accepted */
     arena_free(&exchange->arena);
     free(exchange);
     return 0;
 }
 
-static void answer(struct exchange *exchange)
+static void handle_request(struct exchange *exchange)
 {
     const struct error *error =
         router_handle(exchange->router, &exchange->request, &exchange->reply);
     router_finish(&exchange->request, &exchange->reply, error);
 }
 
-/* Sends one request; `body` NULL is none. Returns the status. */
-static int ask(struct exchange *exchange, const char *who, const char *method, const char *uri,
-               const char *body)
+/* Sends one request, without a body if `body` is NULL. Returns the status. */
+static int send_request(struct exchange *exchange, const char *who, const char *method,
+                        const char *uri, const char *body)
 {
     exchange->request = (struct request){
         .arena = exchange->arena,
@@ -293,11 +294,11 @@ static int ask(struct exchange *exchange, const char *who, const char *method, c
     exchange->body = body;
     exchange->body_read = 0;
     calls = 0;
-    answer(exchange);
+    handle_request(exchange);
     return exchange->reply.status;
 }
 
-static const char *header(const struct exchange *exchange, const char *name)
+static const char *find_header(const struct exchange *exchange, const char *name)
 {
     for (size_t i = 0; i < exchange->reply.headers_count; i++) {
         if (!strcmp(exchange->reply.headers[i].name, name)) {
@@ -307,39 +308,39 @@ static const char *header(const struct exchange *exchange, const char *name)
     return "";
 }
 
-static const char *text_of(const struct exchange *exchange)
+static const char *reply_text_of(const struct exchange *exchange)
 {
     return exchange->reply.body.bytes ? exchange->reply.body.bytes : "";
 }
 
 static void assert_code(const struct exchange *exchange, const char *code)
 {
-    struct json_object *json = must_parse(text_of(exchange), exchange->reply.body.length);
+    struct json_object *json = must_parse(reply_text_of(exchange), exchange->reply.body.length);
     assert_member(json, "code", code);
     assert_member(json, "request_id", "id-1");
     json_object_put(json);
 }
 
-/* --- access by setting, and free space --------------------------------------------------------- */
+/* --- access by setting, and free space -------------------------------------------------------- */
 
-static void a_setting_may_require_a_principal(void **state)
+static void setting_decides_if_a_route_requires_a_principal(void **state)
 {
     open_by_setting = true;
-    assert_int_equal(ask(*state, "", "POST", "/by-setting", NULL), 200);
-    assert_int_equal(ask(*state, "nonsense", "POST", "/by-setting", NULL), 200);
+    assert_int_equal(send_request(*state, "", "POST", "/by-setting", NULL), 200);
+    assert_int_equal(send_request(*state, "nonsense", "POST", "/by-setting", NULL), 200);
     assert_null(((struct exchange *)*state)->request.principal);
     open_by_setting = false;
-    assert_int_equal(ask(*state, "", "POST", "/by-setting", NULL), 401);
+    assert_int_equal(send_request(*state, "", "POST", "/by-setting", NULL), 401);
     assert_code(*state, "UNAUTHORIZED");
-    assert_int_equal(ask(*state, "nonsense", "POST", "/by-setting", NULL), 401);
+    assert_int_equal(send_request(*state, "nonsense", "POST", "/by-setting", NULL), 401);
     assert_code(*state, "INVALID_TOKEN");
     assert_int_equal(calls, 0);
-    assert_int_equal(ask(*state, "reader", "POST", "/by-setting", NULL), 200);
+    assert_int_equal(send_request(*state, "reader", "POST", "/by-setting", NULL), 200);
     assert_ptr_equal(((struct exchange *)*state)->request.principal, &reader);
 }
 
-/* Of calls that are open to all too, unless nobody knows the caller. */
-static void callers_are_counted_where_they_are_known(void **state)
+/* The limits also apply to open routes, unless the caller is unknown. */
+static void rate_limits_apply_to_known_callers_only(void **state)
 {
     static const struct {
         const char *who, *method, *uri;
@@ -352,17 +353,17 @@ static void callers_are_counted_where_they_are_known(void **state)
     };
     open_by_setting = too_often = true;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_int_equal(ask(*state, rows[i].who, rows[i].method, rows[i].uri, NULL),
+        assert_int_equal(send_request(*state, rows[i].who, rows[i].method, rows[i].uri, NULL),
                          rows[i].status);
-        assert_int_equal(counted, 0);
+        assert_int_equal(requests_counted, 0);
     }
     too_often = false;
-    assert_int_equal(ask(*state, "reader", "POST", "/by-setting", NULL), 200);
-    assert_int_equal(counted, 0);
+    assert_int_equal(send_request(*state, "reader", "POST", "/by-setting", NULL), 200);
+    assert_int_equal(requests_counted, 0);
     open_by_setting = false;
 }
 
-static void writes_are_refused_in_the_reserve_unless_essential(void **state)
+static void low_space_rejects_writes_unless_essential(void **state)
 {
     static const struct {
         const char *who, *method, *uri;
@@ -379,21 +380,21 @@ static void writes_are_refused_in_the_reserve_unless_essential(void **state)
     };
     space_is_short = true;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        int status = ask(*state, rows[i].who, rows[i].method, rows[i].uri, NULL);
+        int status = send_request(*state, rows[i].who, rows[i].method, rows[i].uri, NULL);
         assert_int_equal(status, rows[i].status);
         assert_int_equal(calls, rows[i].status == 200);
         if (rows[i].status == 503) {
             assert_code(*state, "STORAGE_FULL");
-            assert_string_equal(header(*state, "Retry-After"), "60");
+            assert_string_equal(find_header(*state, "Retry-After"), "60");
         }
     }
     space_is_short = false;
-    assert_int_equal(ask(*state, "", "PUT", "/space", NULL), 200);
+    assert_int_equal(send_request(*state, "", "PUT", "/space", NULL), 200);
 }
 
-/* --- finding --------------------------------------------------------------------------------- */
+/* --- route selection -------------------------------------------------------------------------- */
 
-static void literals_stand_before_placeholders(void **state)
+static void literal_segments_take_precedence_over_placeholders(void **state)
 {
     static const struct {
         const char *uri, *pattern;
@@ -408,20 +409,21 @@ static void literals_stand_before_placeholders(void **state)
         {"/things/%7Bthing%7D", "/things/{thing}"},
         {"/things/a%2Fparts", "/things/{thing}"},
         {"/things/me/secrets", "/things/me/secrets"},
-        {"/things/me/parts", "/things/{other}/parts"}, /* a literal that leads nowhere gives way */
+        /* Falls back from a literal that matches no route. */
+        {"/things/me/parts", "/things/{other}/parts"},
         {"/things/me/parts/x", "/things/{thing}/parts/{part}"},
         {"/things/a/parts/b", "/things/{thing}/parts/{part}"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_int_equal(ask(*state, "", "GET", rows[i].uri, NULL), 200);
+        assert_int_equal(send_request(*state, "", "GET", rows[i].uri, NULL), 200);
         assert_int_equal(calls, 1);
         const char *expected =
             arena_format(((struct exchange *)*state)->arena, "{\"name\":\"%s\"}", rows[i].pattern);
-        assert_string_equal(text_of(*state), expected);
+        assert_string_equal(reply_text_of(*state), expected);
     }
 }
 
-static void what_is_not_there_is_404(void **state)
+static void unknown_paths_are_answered_with_404(void **state)
 {
     static const char *const uris[] = {
         "/thing",
@@ -440,15 +442,15 @@ static void what_is_not_there_is_404(void **state)
         "/%",
     };
     for (size_t i = 0; i < COUNT_OF(uris); i++) {
-        int status = ask(*state, "writer", "GET", uris[i], NULL);
+        int status = send_request(*state, "writer", "GET", uris[i], NULL);
         assert_int_equal(status, strcmp(uris[i], "/%") ? 404 : 400);
         assert_int_equal(calls, 0);
         assert_code(*state, status == 404 ? "NOT_FOUND" : "BAD_REQUEST");
-        assert_string_equal(header(*state, "Allow"), "");
+        assert_string_equal(find_header(*state, "Allow"), "");
     }
 }
 
-static void other_methods_are_405_with_allow(void **state)
+static void unsupported_methods_are_answered_with_405_and_allow(void **state)
 {
     static const struct {
         const char *method, *uri, *allow;
@@ -464,8 +466,8 @@ static void other_methods_are_405_with_allow(void **state)
         {"POST", "/", "GET, HEAD"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_int_equal(ask(*state, "", rows[i].method, rows[i].uri, NULL), 405);
-        assert_string_equal(header(*state, "Allow"), rows[i].allow);
+        assert_int_equal(send_request(*state, "", rows[i].method, rows[i].uri, NULL), 405);
+        assert_string_equal(find_header(*state, "Allow"), rows[i].allow);
         assert_code(*state, "METHOD_NOT_ALLOWED");
         assert_int_equal(calls, 0);
     }
@@ -474,37 +476,38 @@ static void other_methods_are_405_with_allow(void **state)
 static void head_is_served_as_get(void **state)
 {
     struct exchange *exchange = *state;
-    assert_int_equal(ask(exchange, "", "HEAD", "/things/me", NULL), 200);
+    assert_int_equal(send_request(exchange, "", "HEAD", "/things/me", NULL), 200);
     assert_true(exchange->request.head);
-    assert_string_equal(text_of(exchange), "{\"name\":\"/things/me\"}"); /* its length is sent */
+    /* Nginx needs the body for its length. */
+    assert_string_equal(reply_text_of(exchange), "{\"name\":\"/things/me\"}");
 }
 
-/* --- before the handler ---------------------------------------------------------------------- */
+/* --- checks before the handler ---------------------------------------------------------------- */
 
-static void permission_comes_before_everything_the_client_sent(void **state)
+static void permission_is_checked_before_query_and_body(void **state)
 {
     struct exchange *exchange = *state;
-    assert_int_equal(ask(exchange, "", "POST", "/things", "not JSON"), 401);
+    assert_int_equal(send_request(exchange, "", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "UNAUTHORIZED");
-    assert_string_equal(header(exchange, "WWW-Authenticate"), "Bearer");
-    assert_int_equal(exchange->body_read, 0); /* not even read */
-    assert_int_equal(ask(exchange, "forged", "POST", "/things", "not JSON"), 401);
+    assert_string_equal(find_header(exchange, "WWW-Authenticate"), "Bearer");
+    assert_int_equal(exchange->body_read, 0); /* the body was not even read */
+    assert_int_equal(send_request(exchange, "forged", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "INVALID_TOKEN");
-    assert_string_equal(header(exchange, "WWW-Authenticate"), "Bearer");
-    assert_int_equal(ask(exchange, "ghost", "POST", "/things", "not JSON"), 401);
+    assert_string_equal(find_header(exchange, "WWW-Authenticate"), "Bearer");
+    assert_int_equal(send_request(exchange, "ghost", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "INVALID_TOKEN");
     assert_int_equal(exchange->body_read, 0);
-    assert_int_equal(ask(exchange, "reader", "POST", "/things", "not JSON"), 403);
+    assert_int_equal(send_request(exchange, "reader", "POST", "/things", "not JSON"), 403);
     assert_code(exchange, "FORBIDDEN");
-    assert_string_equal(header(exchange, "WWW-Authenticate"), "");
+    assert_string_equal(find_header(exchange, "WWW-Authenticate"), "");
     assert_int_equal(exchange->body_read, 0);
-    assert_int_equal(ask(exchange, "", "GET", "/things?skip=x", NULL), 401);
-    assert_int_equal(ask(exchange, "reader", "GET", "/things?skip=x", NULL), 400);
+    assert_int_equal(send_request(exchange, "", "GET", "/things?skip=x", NULL), 401);
+    assert_int_equal(send_request(exchange, "reader", "GET", "/things?skip=x", NULL), 400);
     assert_int_equal(calls, 0);
 }
 
-/* RFC 6750 3 and 3.1: an error is named only if a token was sent. */
-static void a_refused_token_is_named_in_the_challenge(void **state)
+/* RFC 6750 3 and 3.1: the challenge names an error only if a token was sent. */
+static void challenge_names_the_error_of_a_rejected_token(void **state)
 {
     static const struct {
         const char *authorization;
@@ -520,31 +523,31 @@ static void a_refused_token_is_named_in_the_challenge(void **state)
         {"Bearer writer", 400, ""},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_int_equal(ask(*state, rows[i].authorization, "POST", "/things", "not JSON"),
+        assert_int_equal(send_request(*state, rows[i].authorization, "POST", "/things", "not JSON"),
                          rows[i].status);
-        assert_string_equal(header(*state, "WWW-Authenticate"), rows[i].challenge);
+        assert_string_equal(find_header(*state, "WWW-Authenticate"), rows[i].challenge);
     }
 }
 
-static void open_routes_ask_nobody(void **state)
+static void open_routes_ignore_credentials(void **state)
 {
-    assert_int_equal(ask(*state, "forged", "GET", "/things/me", NULL), 200);
+    assert_int_equal(send_request(*state, "forged", "GET", "/things/me", NULL), 200);
     assert_null(((struct exchange *)*state)->request.principal);
 }
 
-static void queries_are_checked(void **state)
+static void invalid_queries_are_rejected(void **state)
 {
-    assert_int_equal(ask(*state, "reader", "GET", "/things?skip=20", NULL), 200);
-    assert_string_equal(text_of(*state),
+    assert_int_equal(send_request(*state, "reader", "GET", "/things?skip=20", NULL), 200);
+    assert_string_equal(reply_text_of(*state),
                         "{\"items\":[],\"total\":95,\"skip\":20,\"limit\":10,\"pages\":10}");
-    assert_int_equal(ask(*state, "reader", "GET", "/things?skip=101&x=1", NULL), 400);
+    assert_int_equal(send_request(*state, "reader", "GET", "/things?skip=101&x=1", NULL), 400);
     assert_code(*state, "VALIDATION_ERROR");
     assert_int_equal(calls, 0);
-    /* a route that takes no query ignores one */
-    assert_int_equal(ask(*state, "", "GET", "/things/me?%zz", NULL), 200);
+    /* A route without query parameters ignores the query. */
+    assert_int_equal(send_request(*state, "", "GET", "/things/me?%zz", NULL), 200);
 }
 
-static void bodies_are_checked(void **state)
+static void invalid_bodies_are_rejected(void **state)
 {
     static const struct {
         const char *body;
@@ -559,16 +562,17 @@ static void bodies_are_checked(void **state)
         {"{\"name\":\"x\",\"y\":1}", 400, "VALIDATION_ERROR"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        assert_int_equal(ask(*state, "writer", "POST", "/things", rows[i].body), rows[i].status);
+        assert_int_equal(send_request(*state, "writer", "POST", "/things", rows[i].body),
+                         rows[i].status);
         assert_code(*state, rows[i].code);
         assert_int_equal(calls, 0);
     }
-    assert_int_equal(ask(*state, "writer", "POST", "/things", "{\"name\":\"a/я\"}"), 201);
-    assert_string_equal(header(*state, "Location"), "/things/a%2F%D1%8F");
-    assert_string_equal(text_of(*state), "{\"name\":\"a/я\"}");
+    assert_int_equal(send_request(*state, "writer", "POST", "/things", "{\"name\":\"a/я\"}"), 201);
+    assert_string_equal(find_header(*state, "Location"), "/things/a%2F%D1%8F");
+    assert_string_equal(reply_text_of(*state), "{\"name\":\"a/я\"}");
 }
 
-static int ask_with_type(struct exchange *exchange, const char *type)
+static int send_with_type(struct exchange *exchange, const char *type)
 {
     const char *body = "{\"name\":\"x\"}";
     exchange->request = (struct request){
@@ -578,11 +582,11 @@ static int ask_with_type(struct exchange *exchange, const char *type)
     };
     exchange->body = body;
     exchange->body_read = 0;
-    answer(exchange);
+    handle_request(exchange);
     return exchange->reply.status;
 }
 
-static void only_json_is_supported(void **state)
+static void body_must_be_json_in_utf8(void **state)
 {
     static const char *const json[] = {
         "application/json",
@@ -610,54 +614,54 @@ static void only_json_is_supported(void **state)
         "text/plain; application/json",
     };
     for (size_t i = 0; i < COUNT_OF(json); i++) {
-        assert_int_equal(ask_with_type(*state, json[i]), 201);
+        assert_int_equal(send_with_type(*state, json[i]), 201);
     }
     for (size_t i = 0; i < COUNT_OF(others); i++) {
-        assert_int_equal(ask_with_type(*state, others[i]), 415);
+        assert_int_equal(send_with_type(*state, others[i]), 415);
         assert_code(*state, "UNSUPPORTED_MEDIA_TYPE");
     }
 }
 
 static void optional_bodies_may_be_missing(void **state)
 {
-    assert_int_equal(ask(*state, "", "POST", "/open", NULL), 200);
-    assert_int_equal(ask(*state, "", "POST", "/open", ""), 200);
-    assert_int_equal(ask(*state, "", "POST", "/open", "{\"name\":\"x\"}"), 200);
-    assert_int_equal(ask(*state, "", "POST", "/open", " "), 400);
-    assert_int_equal(ask(*state, "", "POST", "/open", "{\"x\":\"x\"}"), 400);
+    assert_int_equal(send_request(*state, "", "POST", "/open", NULL), 200);
+    assert_int_equal(send_request(*state, "", "POST", "/open", ""), 200);
+    assert_int_equal(send_request(*state, "", "POST", "/open", "{\"name\":\"x\"}"), 200);
+    assert_int_equal(send_request(*state, "", "POST", "/open", " "), 400);
+    assert_int_equal(send_request(*state, "", "POST", "/open", "{\"x\":\"x\"}"), 400);
 }
 
-static void bodies_have_a_limit(void **state)
+static void bodies_beyond_the_limit_are_rejected(void **state)
 {
     struct exchange *exchange = *state;
     char *body = arena_alloc(exchange->arena, BODY_MAX + 2);
     memset(body, ' ', BODY_MAX + 1);
     memcpy(body, "{\"name\":\"x\"}", strlen("{\"name\":\"x\"}"));
-    assert_int_equal(ask(exchange, "writer", "POST", "/things", body), 413);
+    assert_int_equal(send_request(exchange, "writer", "POST", "/things", body), 413);
     assert_code(exchange, "PAYLOAD_TOO_LARGE");
     body[BODY_MAX] = '\0';
-    assert_int_equal(ask(exchange, "writer", "POST", "/things", body), 201);
+    assert_int_equal(send_request(exchange, "writer", "POST", "/things", body), 201);
 }
 
-/* --- after the handler ----------------------------------------------------------------------- */
+/* --- after the handler ------------------------------------------------------------------------ */
 
-static void nothing_has_no_body(void **state)
+static void reply_204_has_no_body(void **state)
 {
-    assert_int_equal(ask(*state, "writer", "DELETE", "/things/x", NULL), 204);
+    assert_int_equal(send_request(*state, "writer", "DELETE", "/things/x", NULL), 204);
     assert_int_equal(((struct exchange *)*state)->reply.body.length, 0);
 }
 
-static void errors_tell_no_cause(void **state)
+static void error_bodies_do_not_reveal_the_cause(void **state)
 {
-    assert_int_equal(ask(*state, "", "GET", "/broken", NULL), 500);
+    assert_int_equal(send_request(*state, "", "GET", "/broken", NULL), 500);
     assert_code(*state, "INTERNAL_ERROR");
-    assert_null(strstr(text_of(*state), "secret"));
-    assert_int_equal(ask(*state, "", "GET", "/unavailable", NULL), 503);
+    assert_null(strstr(reply_text_of(*state), "secret"));
+    assert_int_equal(send_request(*state, "", "GET", "/unavailable", NULL), 503);
     assert_code(*state, "DIRECTORY_UNAVAILABLE");
-    assert_true(strtol(header(*state, "Retry-After"), NULL, 10) > 0);
+    assert_true(strtol(find_header(*state, "Retry-After"), NULL, 10) > 0);
 }
 
-static void errors_speak_the_clients_language(void **state)
+static void error_messages_use_the_clients_language(void **state)
 {
     struct exchange *exchange = *state;
     exchange->request = (struct request){
@@ -665,15 +669,15 @@ static void errors_speak_the_clients_language(void **state)
         .headers = {"GET", "/nowhere", "", "", "", "ru", "id-1", ""},
         .input = {read_input, exchange},
     };
-    answer(exchange);
-    assert_non_null(strstr(text_of(exchange), "Ресурс не найден"));
-    assert_int_equal(ask(exchange, "", "GET", "/nowhere", NULL), 404);
-    assert_non_null(strstr(text_of(exchange), "There is no such resource"));
+    handle_request(exchange);
+    assert_non_null(strstr(reply_text_of(exchange), "Ресурс не найден"));
+    assert_int_equal(send_request(exchange, "", "GET", "/nowhere", NULL), 404);
+    assert_non_null(strstr(reply_text_of(exchange), "There is no such resource"));
 }
 
-/* --- audit ----------------------------------------------------------------------------------- */
+/* --- audit ------------------------------------------------------------------------------------ */
 
-static void changes_are_audited_once_done_or_refused(void **state)
+static void successful_and_rejected_changes_are_audited(void **state)
 {
     static const struct {
         const char *who, *method, *uri, *body, *line;
@@ -693,47 +697,48 @@ static void changes_are_audited_once_done_or_refused(void **state)
     assert_true(audit_open("audit.jsonl"));
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(truncate("audit.jsonl", 0), 0);
-        ask(exchange, rows[i].who, rows[i].method, rows[i].uri, rows[i].body);
+        send_request(exchange, rows[i].who, rows[i].method, rows[i].uri, rows[i].body);
         const char *line = read_file(exchange->arena, "audit.jsonl");
         assert_true(*line && strchr(line, '\n') == line + strlen(line) - 1);
         assert_non_null(strstr(line, rows[i].line));
         assert_null(strstr(line, "hush"));
     }
     assert_int_equal(truncate("audit.jsonl", 0), 0);
-    ask(exchange, "reader", "GET", "/things", NULL); /* reading changes nothing */
-    ask(exchange, "writer", "PUT", "/things/x", NULL);
-    ask(exchange, "writer", "DELETE", "/nowhere", NULL);
+    send_request(exchange, "reader", "GET", "/things", NULL); /* requests that change nothing */
+    send_request(exchange, "writer", "PUT", "/things/x", NULL);
+    send_request(exchange, "writer", "DELETE", "/nowhere", NULL);
     assert_string_equal(read_file(exchange->arena, "audit.jsonl"), "");
 }
 
-/* --- tables ---------------------------------------------------------------------------------- */
+/* --- route tables ----------------------------------------------------------------------------- */
 
-static const struct route doubled[] = {
-    RECORD(GET, "/things/{name}"), /* another name, the same call */
+static const struct route duplicate_table[] = {
+    RECORD(GET, "/things/{name}"), /* the same route with another placeholder name */
     {.pattern = NULL},
 };
 
-static void build(void *twice)
+static void build_router(void *twice)
 {
     const struct resource built[] = {{.routes = first_table},
-                                     {.routes = *(const bool *)twice ? doubled : NULL},
+                                     {.routes = *(const bool *)twice ? duplicate_table : NULL},
                                      {.routes = NULL}};
     const struct router_settings settings = {.guard = guard};
     struct router *router = router_new(built, &settings);
     router_free(&router);
 }
 
-static void two_rows_for_one_call_end_the_process(void **state)
+static void duplicate_routes_abort_the_process(void **state)
 {
     (void)state;
     bool twice = false;
-    int status = ending_of(build, &twice);
+    int status = exit_status_of(build_router, &twice);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     twice = true;
-    assert_aborts(build, &twice);
+    assert_aborts(build_router, &twice);
 }
 
-#define ROUTER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define ROUTER_TEST(function)                                                                      \
+    cmocka_unit_test_setup_teardown(function, setup_router, teardown_router)
 
 int main(void)
 {
@@ -745,26 +750,26 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        ROUTER_TEST(a_setting_may_require_a_principal),
-        ROUTER_TEST(callers_are_counted_where_they_are_known),
-        ROUTER_TEST(writes_are_refused_in_the_reserve_unless_essential),
-        ROUTER_TEST(literals_stand_before_placeholders),
-        ROUTER_TEST(what_is_not_there_is_404),
-        ROUTER_TEST(other_methods_are_405_with_allow),
+        ROUTER_TEST(setting_decides_if_a_route_requires_a_principal),
+        ROUTER_TEST(rate_limits_apply_to_known_callers_only),
+        ROUTER_TEST(low_space_rejects_writes_unless_essential),
+        ROUTER_TEST(literal_segments_take_precedence_over_placeholders),
+        ROUTER_TEST(unknown_paths_are_answered_with_404),
+        ROUTER_TEST(unsupported_methods_are_answered_with_405_and_allow),
         ROUTER_TEST(head_is_served_as_get),
-        ROUTER_TEST(permission_comes_before_everything_the_client_sent),
-        ROUTER_TEST(a_refused_token_is_named_in_the_challenge),
-        ROUTER_TEST(open_routes_ask_nobody),
-        ROUTER_TEST(queries_are_checked),
-        ROUTER_TEST(bodies_are_checked),
-        ROUTER_TEST(only_json_is_supported),
+        ROUTER_TEST(permission_is_checked_before_query_and_body),
+        ROUTER_TEST(challenge_names_the_error_of_a_rejected_token),
+        ROUTER_TEST(open_routes_ignore_credentials),
+        ROUTER_TEST(invalid_queries_are_rejected),
+        ROUTER_TEST(invalid_bodies_are_rejected),
+        ROUTER_TEST(body_must_be_json_in_utf8),
         ROUTER_TEST(optional_bodies_may_be_missing),
-        ROUTER_TEST(bodies_have_a_limit),
-        ROUTER_TEST(nothing_has_no_body),
-        ROUTER_TEST(errors_tell_no_cause),
-        ROUTER_TEST(errors_speak_the_clients_language),
-        ROUTER_TEST(changes_are_audited_once_done_or_refused),
-        cmocka_unit_test(two_rows_for_one_call_end_the_process),
+        ROUTER_TEST(bodies_beyond_the_limit_are_rejected),
+        ROUTER_TEST(reply_204_has_no_body),
+        ROUTER_TEST(error_bodies_do_not_reveal_the_cause),
+        ROUTER_TEST(error_messages_use_the_clients_language),
+        ROUTER_TEST(successful_and_rejected_changes_are_audited),
+        cmocka_unit_test(duplicate_routes_abort_the_process),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("router", tests, NULL, NULL));
 }

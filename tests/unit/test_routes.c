@@ -1,5 +1,5 @@
-/* Routes: the rows of all resources say what the router, the audit log and the documentation need,
- * and the fields of their maps what clients are told. */
+/* Routes: the rows of all resources contain what the router, the audit log and the documentation
+ * need; the fields of their maps are described for clients. */
 #include "unit.h"
 
 #include "auth/principal.h"
@@ -13,7 +13,7 @@
 
 enum { ROUTES_MAX = 1000 };
 
-/* Every row of every table, in one list: main() makes it. */
+/* Every row of every table, collected by main(). */
 static const struct route *routes[ROUTES_MAX];
 static size_t routes_count;
 
@@ -29,11 +29,11 @@ static void collect_routes(void)
     }
 }
 
-/* Fails the test, and says of which call. */
+/* Fails the test with the method and pattern of the route unless the condition holds. */
 #define MUST(route, condition)                                                                     \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            FAIL("%s %s: not so: %s", method_names[(route)->method], (route)->pattern,             \
+            FAIL("%s %s: violates %s", route_method_names[(route)->method], (route)->pattern,      \
                  #condition);                                                                      \
         }                                                                                          \
     } while (0)
@@ -49,7 +49,8 @@ static bool has_cyrillic(const char *text)
     return strchr(text, '\xD0') || strchr(text, '\xD1');
 }
 
-/* What anybody may do as often as they like is counted, and in the access log. */
+/* True if the route must be audited. The listed calls may be repeated by anybody, so they appear
+ * only in metrics and the access log. */
 static bool changes_something(const struct route *route)
 {
     static const char *const others[] = {"/app/token", "/app/valid", "/api/v1/tokens/introspect"};
@@ -60,13 +61,13 @@ static bool changes_something(const struct route *route)
     return route->method != METHOD_GET && !listed;
 }
 
-static void there_are_routes(void **state)
+static void routes_have_method_pool_handler_and_permission(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
         if (route->method >= METHOD_COUNT) {
-            FAIL("%s has no method that there is", route->pattern);
+            FAIL("%s has no valid method", route->pattern);
         }
         MUST(route, route->pool < POOL_COUNT);
         MUST(route, route->handler);
@@ -75,7 +76,7 @@ static void there_are_routes(void **state)
     assert_true(routes_count >= 10);
 }
 
-static void summaries_are_in_both_languages(void **state)
+static void route_summaries_are_in_both_languages(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -86,14 +87,14 @@ static void summaries_are_in_both_languages(void **state)
     }
 }
 
-/* {name}, and nothing else between two slashes. */
+/* True if `{name}` stands between two slashes with nothing else. */
 static bool is_placeholder(const char *c)
 {
     size_t name = strspn(c + 1, "abcdefghijklmnopqrstuvwxyz_");
     return c[-1] == '/' && name > 0 && c[1 + name] == '}' && (!c[2 + name] || c[2 + name] == '/');
 }
 
-static void patterns_are_well_formed(void **state)
+static void route_patterns_are_well_formed(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -107,7 +108,7 @@ static void patterns_are_well_formed(void **state)
     }
 }
 
-static void the_router_takes_them_all(void **state)
+static void router_accepts_all_routes(void **state)
 {
     (void)state;
     const struct router_settings settings = {0};
@@ -116,7 +117,7 @@ static void the_router_takes_them_all(void **state)
     router_free(&router);
 }
 
-static void replies_have_what_their_shape_needs(void **state)
+static void reply_shapes_match_methods_bodies_and_schemas(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -130,7 +131,7 @@ static void replies_have_what_their_shape_needs(void **state)
     }
 }
 
-static void changes_are_audited_and_nothing_else(void **state)
+static void only_changing_routes_are_audited(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -143,8 +144,8 @@ static void changes_are_audited_and_nothing_else(void **state)
     }
 }
 
-/* Whoever adds to this list decides that the call needs next to no space, or frees some. */
-static void few_calls_that_write_are_essential(void **state)
+/* Only calls that need almost no space, or that free some, belong to this list. */
+static void only_listed_routes_may_write_while_space_is_low(void **state)
 {
     (void)state;
     static const char *const essential[] = {
@@ -170,8 +171,8 @@ static void few_calls_that_write_are_essential(void **state)
     }
 }
 
-/* The list of the contract: everything else needs a principal. */
-static void only_open_calls_are_open(void **state)
+/* All routes that are not in this list of the contract require a principal. */
+static void only_listed_routes_are_open_to_everyone(void **state)
 {
     (void)state;
     static const char *const open[] = {
@@ -206,7 +207,7 @@ static void only_open_calls_are_open(void **state)
     }
 }
 
-static void errors_are_of_the_catalogue(void **state)
+static void errors_of_routes_are_known_and_unique(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -223,8 +224,8 @@ static void errors_are_of_the_catalogue(void **state)
     }
 }
 
-/* The documentation tells of each resource, and of each name in a pattern. */
-static void resources_are_told_in_both_languages(void **state)
+/* The documentation describes each resource and each path parameter. */
+static void resources_are_described_in_both_languages(void **state)
 {
     (void)state;
     for (const struct resource *resource = resources; resource->routes; resource++) {
@@ -238,7 +239,7 @@ static void resources_are_told_in_both_languages(void **state)
     }
 }
 
-static void names_in_patterns_are_told(void **state)
+static void path_parameters_are_described(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -256,7 +257,7 @@ static void names_in_patterns_are_told(void **state)
     }
 }
 
-static void what_is_said_besides_is_in_both_languages(void **state)
+static void additional_descriptions_are_in_both_languages(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -266,37 +267,37 @@ static void what_is_said_besides_is_in_both_languages(void **state)
     }
 }
 
-static bool is_no_json(const struct route *route)
+static bool is_text_or_file(const struct route *route)
 {
     return route->shape == REPLY_TEXT || route->shape == REPLY_FILE;
 }
 
-static void what_is_said_of_answers_fits(void **state)
+static void descriptions_of_replies_match_the_routes(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
-        MUST(route, is_no_json(route) == (route->media_type && route->example));
+        MUST(route, is_text_or_file(route) == (route->media_type && route->example));
         MUST(route, !route->creates || route->method == METHOD_POST);
         MUST(route, !route->versioned || route->permission);
-        MUST(route, !route->records || route->shape == REPLY_PAGE || route->versioned);
+        MUST(route, !records_of(route) || route->shape == REPLY_PAGE || route->versioned);
     }
 }
 
-/* What a list can be sorted by stands in the words about ?sort=. */
-static void orders_are_told(void **state)
+/* The description of ?sort= names all fields by which a list can be sorted. */
+static void sortable_fields_are_documented(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
-        if (!route->records || route->shape != REPLY_PAGE) {
+        if (!records_of(route) || route->shape != REPLY_PAGE) {
             continue;
         }
         const struct field *sort = route->query;
         while (sort->name && strcmp(sort->name, "sort") != 0) {
             sort++;
         }
-        for (const struct list_key *key = route->records->list->keys; key->name; key++) {
+        for (const struct list_key *key = records_of(route)->list->keys; key->name; key++) {
             char quoted[64];
             snprintf(quoted, sizeof quoted, "`%s`", key->name);
             MUST(route, sort->name && !(key->uses & LIST_SORT) == !strstr(sort->about.en, quoted));
@@ -304,9 +305,9 @@ static void orders_are_told(void **state)
     }
 }
 
-/* --- fields ---------------------------------------------------------------------------------- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
-/* An example stands in documentation: it must be what the field is. */
+/* True if the example has the type of the field, because the documentation shows it. */
 static bool example_fits(const struct field *field)
 {
     static const enum json_type types[] = {
@@ -337,7 +338,7 @@ static void check_map(const struct route *route, const struct field *fields)
             ((field->flags & FIELD_DEFAULT) && field->type != FIELD_INTEGER) ||
             (holds_records(field) && !field->fields) ||
             (field->codec != CODEC_NONE && field->codec != CODEC_DN && !field->attribute)) {
-            FAIL("%s %s: the field \"%s\" is not whole", method_names[route->method],
+            FAIL("%s %s: the field \"%s\" is incomplete", route_method_names[route->method],
                  route->pattern, name);
         }
         for (const struct field *other = fields; other < field; other++) {
@@ -349,13 +350,15 @@ static void check_map(const struct route *route, const struct field *fields)
     }
 }
 
-/* A date has its own length, and a time is written anew. */
+/* True for fields that need no maximum length: dates have a fixed length, and times are
+ * reformatted. */
 static bool is_date(const struct field *field)
 {
     return field->check == record_check_date || field->check == record_check_moment;
 }
 
-/* What a reader of bodies and queries cannot read stands in replies only. */
+/* Fields of other types cannot be parsed from bodies and queries, so only replies may contain
+ * them. */
 static void check_input(const struct route *route, const struct field *fields)
 {
     for (const struct field *field = fields; field->name; field++) {
@@ -364,16 +367,17 @@ static void check_input(const struct route *route, const struct field *fields)
                  field->type == FIELD_BOOLEAN || field->type == FIELD_TIME ||
                  (field->type == FIELD_DECIMAL && fields != route->query) ||
                  (field->type == FIELD_STRINGS && fields != route->query && field->items_max));
-        /* a string without an end would be as long as a body may be */
+        /* Without a maximum, a string could be as long as the body. */
         MUST(route, field->type != FIELD_STRING || field->max > 0 || field->choices ||
                         (field->flags & FIELD_ANY_STRING) || is_date(field));
-        /* one with too many digits becomes the greatest, and must not be taken for that */
+        /* A decimal with too many digits is read as the largest integer; only a maximum rejects
+         * it. */
         MUST(route, field->type != FIELD_DECIMAL || field->max > 0);
         MUST(route, !(field->flags & FIELD_REQUIRED) || !(field->flags & FIELD_DEFAULT));
     }
 }
 
-static void fields_are_told_in_both_languages(void **state)
+static void fields_are_described_in_both_languages(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
@@ -392,8 +396,8 @@ static void fields_are_told_in_both_languages(void **state)
     }
 }
 
-/* The examples of a body together are a body that is taken. */
-static void examples_pass_their_own_rules(void **state)
+/* The examples of all fields of a body together form a valid body. */
+static void example_bodies_are_valid(void **state)
 {
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
@@ -418,33 +422,34 @@ static void examples_pass_their_own_rules(void **state)
         const struct error *error =
             fields_read_json(*state, route->body->fields, text.bytes, text.length, &values);
         if (error) {
-            FAIL("%s %s: %s of its own example: %s", method_names[route->method], route->pattern,
-                 problem_code(error->id), text.bytes);
+            FAIL("%s %s: %s for its own example: %s", route_method_names[route->method],
+                 route->pattern, problem_code(error->id), text.bytes);
         }
     }
 }
 
-/* Whether two schemas of one name would be two in the documentation. */
-static bool clash(const struct schema *one, const struct schema *other)
+/* True if two different schemas with the same name would collide in the documentation. */
+static bool schemas_collide(const struct schema *one, const struct schema *other)
 {
     return one && other && !strcmp(one->name, other->name) && one->fields != other->fields;
 }
 
-static void schemas_have_names_of_their_own(void **state)
+static void schema_names_are_unique(void **state)
 {
     (void)state;
     for (size_t i = 0; i < routes_count; i++) {
         const struct schema *body = routes[i]->body, *reply = routes[i]->reply;
         MUST(routes[i], (!body || *body->name) && (!reply || *reply->name));
         for (size_t j = 0; j < routes_count; j++) {
-            MUST(routes[i], !clash(body, routes[j]->body) && !clash(body, routes[j]->reply) &&
-                                !clash(reply, routes[j]->reply));
+            MUST(routes[i], !schemas_collide(body, routes[j]->body) &&
+                                !schemas_collide(body, routes[j]->reply) &&
+                                !schemas_collide(reply, routes[j]->reply));
         }
     }
 }
 
-/* Passwords and tokens that clients send are secret: in no log, in no answer. */
-static void secrets_are_marked(void **state)
+/* Passwords and tokens sent by clients must not appear in logs or replies. */
+static void secrets_sent_by_clients_are_marked_secret(void **state)
 {
     (void)state;
     static const char *const secret[] = {"password", "refresh_token", "current_password",
@@ -464,24 +469,24 @@ int main(void)
 {
     collect_routes();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(there_are_routes),
-        cmocka_unit_test(summaries_are_in_both_languages),
-        cmocka_unit_test(patterns_are_well_formed),
-        cmocka_unit_test(the_router_takes_them_all),
-        cmocka_unit_test(replies_have_what_their_shape_needs),
-        cmocka_unit_test(changes_are_audited_and_nothing_else),
-        cmocka_unit_test(few_calls_that_write_are_essential),
-        cmocka_unit_test(only_open_calls_are_open),
-        cmocka_unit_test(errors_are_of_the_catalogue),
-        cmocka_unit_test(resources_are_told_in_both_languages),
-        cmocka_unit_test(names_in_patterns_are_told),
-        cmocka_unit_test(what_is_said_besides_is_in_both_languages),
-        cmocka_unit_test(what_is_said_of_answers_fits),
-        cmocka_unit_test(orders_are_told),
-        cmocka_unit_test(fields_are_told_in_both_languages),
-        ARENA_TEST(examples_pass_their_own_rules),
-        cmocka_unit_test(schemas_have_names_of_their_own),
-        cmocka_unit_test(secrets_are_marked),
+        cmocka_unit_test(routes_have_method_pool_handler_and_permission),
+        cmocka_unit_test(route_summaries_are_in_both_languages),
+        cmocka_unit_test(route_patterns_are_well_formed),
+        cmocka_unit_test(router_accepts_all_routes),
+        cmocka_unit_test(reply_shapes_match_methods_bodies_and_schemas),
+        cmocka_unit_test(only_changing_routes_are_audited),
+        cmocka_unit_test(only_listed_routes_may_write_while_space_is_low),
+        cmocka_unit_test(only_listed_routes_are_open_to_everyone),
+        cmocka_unit_test(errors_of_routes_are_known_and_unique),
+        cmocka_unit_test(resources_are_described_in_both_languages),
+        cmocka_unit_test(path_parameters_are_described),
+        cmocka_unit_test(additional_descriptions_are_in_both_languages),
+        cmocka_unit_test(descriptions_of_replies_match_the_routes),
+        cmocka_unit_test(sortable_fields_are_documented),
+        cmocka_unit_test(fields_are_described_in_both_languages),
+        ARENA_TEST(example_bodies_are_valid),
+        cmocka_unit_test(schema_names_are_unique),
+        cmocka_unit_test(secrets_sent_by_clients_are_marked_secret),
     };
     return cmocka_run_group_tests_name("routes", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Search: what of a contact can be found, and what is looked for. */
+/* Search: the search text of a contact, and the parts into which a query is split. */
 #include "unit.h"
 
 #include "rest/search.h"
@@ -19,33 +19,34 @@ static void assert_digits(struct arena *arena, const char *phone, const char *ex
     assert_string_equal(search_text.bytes, expected);
 }
 
-/* The parts, and the first again where there are fewer; NULL where there are. */
+/* Asserts the three parts of a query; NULL stands for a repetition of the first part, which
+ * fills up queries of fewer words. */
 static void assert_parts(struct arena *arena, const char *text, const char *first,
                          const char *second, const char *third)
 {
     const char *parts[SEARCH_WORDS];
     if (search_parse(arena, text, parts)) {
-        FAIL("refused: %s", text);
+        FAIL("rejected: %s", text);
     }
     assert_string_equal(parts[0], first);
     assert_string_equal(parts[1], second ? second : first);
     assert_string_equal(parts[2], third ? third : first);
 }
 
-static void assert_refused(struct arena *arena, const char *text, enum fault_id fault,
-                           const char *argument)
+static void assert_rejected(struct arena *arena, const char *text, enum fault_id fault,
+                            const char *argument)
 {
     const char *parts[SEARCH_WORDS];
     const struct error *error = search_parse(arena, text, parts);
     if (!error || error->id != ERR_VALIDATION || !error->details || error->details->next) {
-        FAIL("not refused: %s", text);
+        FAIL("not rejected: %s", text);
     }
     assert_string_equal(error->details->field, "search");
     assert_int_equal(error->details->fault, fault);
     assert_string_equal(error->details->argument, argument);
 }
 
-static void words_are_added_without_their_case(void **state)
+static void added_words_are_case_folded(void **state)
 {
     assert_added(*state, "Анна ПЕТРОВА", "  анна  петрова");
     assert_added(*state, "\t Ёлкина\r\n", "  ёлкина");
@@ -57,7 +58,7 @@ static void words_are_added_without_their_case(void **state)
     assert_added(*state, NULL, "");
 }
 
-static void fields_follow_each_other(void **state)
+static void added_fields_are_concatenated(void **state)
 {
     struct buffer text = {.arena = *state};
     search_add(&text, "Анна");
@@ -68,7 +69,7 @@ static void fields_follow_each_other(void **state)
     assert_string_equal(text.bytes, "  анна  +7  (495)  123-45-67  74951234567  ромашка");
 }
 
-static void digits_are_one_word(void **state)
+static void phone_digits_form_one_word(void **state)
 {
     assert_digits(*state, "+7 (495) 123-45-67", "  74951234567");
     assert_digits(*state, "8.800.555", "  8800555");
@@ -78,8 +79,8 @@ static void digits_are_one_word(void **state)
     assert_digits(*state, NULL, "");
 }
 
-/* Three characters are found anywhere, fewer at the beginning of a word. */
-static void parts_are_as_long_as_they_must_be(void **state)
+/* Three characters match anywhere, fewer match at the beginning of a word. */
+static void short_words_match_at_the_beginning_of_words_only(void **state)
 {
     assert_parts(*state, "ЕТР", "етр", NULL, NULL);
     assert_parts(*state, "Пе", "  пе", NULL, NULL);
@@ -90,7 +91,7 @@ static void parts_are_as_long_as_they_must_be(void **state)
     assert_parts(*state, "日本語", "日本語", NULL, NULL);
 }
 
-static void words_are_looked_for_in_any_case(void **state)
+static void search_words_are_case_folded(void **state)
 {
     assert_parts(*state, "анна ПЕТРОВА", "анна", "петрова", NULL);
     assert_parts(*state, "  Анна\t\tП\n", "анна", "  п", NULL);
@@ -99,35 +100,35 @@ static void words_are_looked_for_in_any_case(void **state)
     assert_parts(*state, "%_\\\"*", "%_\\\"*", NULL, NULL);
 }
 
-static void telephone_numbers_are_looked_for_by_their_digits(void **state)
+static void phone_numbers_are_searched_by_their_digits(void **state)
 {
     assert_parts(*state, "+7 (495) 123-45-67", "74951234567", NULL, NULL);
     assert_parts(*state, "123-45-67", "1234567", NULL, NULL);
     assert_parts(*state, "1 2 3 4 5", "12345", NULL, NULL);
     assert_parts(*state, "495", "495", NULL, NULL);
-    /* too few digits, or something else among them: words */
+    /* Too few digits, or other characters among them: searched as words. */
     assert_parts(*state, "+7", "  +7", NULL, NULL);
     assert_parts(*state, "(4)", "(4)", NULL, NULL);
     assert_parts(*state, "495 Анна", "495", "анна", NULL);
     assert_parts(*state, "123/45", "123/45", NULL, NULL);
 }
 
-static void so_many_words_and_no_more(void **state)
+static void too_many_search_words_are_rejected(void **state)
 {
-    assert_refused(*state, "а б в г", FAULT_TOO_MANY_WORDS, "3");
-    assert_refused(*state, "a a a a", FAULT_TOO_MANY_WORDS, "3");
-    assert_refused(*state, "+7 доб 1 2", FAULT_TOO_MANY_WORDS, "3");
+    assert_rejected(*state, "а б в г", FAULT_TOO_MANY_WORDS, "3");
+    assert_rejected(*state, "a a a a", FAULT_TOO_MANY_WORDS, "3");
+    assert_rejected(*state, "+7 доб 1 2", FAULT_TOO_MANY_WORDS, "3");
 }
 
-static void blanks_are_no_words(void **state)
+static void blank_search_is_rejected(void **state)
 {
-    assert_refused(*state, "", FAULT_TOO_SHORT, "1");
-    assert_refused(*state, " ", FAULT_TOO_SHORT, "1");
-    assert_refused(*state, " \t\r\n ", FAULT_TOO_SHORT, "1");
+    assert_rejected(*state, "", FAULT_TOO_SHORT, "1");
+    assert_rejected(*state, " ", FAULT_TOO_SHORT, "1");
+    assert_rejected(*state, " \t\r\n ", FAULT_TOO_SHORT, "1");
 }
 
-/* What was added is found by each of its parts: that is what both sides are for. */
-static void what_is_added_is_found(void **state)
+/* Text and queries are normalized alike, so that each part of a text finds it. */
+static void added_text_is_found_by_its_parts(void **state)
 {
     static const char phone[] = "+7 (495) 123-45-67";
     static const char *const found[] = {"АННА", "ан",      "А",     "петр",   "тров", "ПЕТРОВА Ан",
@@ -150,15 +151,15 @@ static void what_is_added_is_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(words_are_added_without_their_case),
-        ARENA_TEST(fields_follow_each_other),
-        ARENA_TEST(digits_are_one_word),
-        ARENA_TEST(parts_are_as_long_as_they_must_be),
-        ARENA_TEST(words_are_looked_for_in_any_case),
-        ARENA_TEST(telephone_numbers_are_looked_for_by_their_digits),
-        ARENA_TEST(so_many_words_and_no_more),
-        ARENA_TEST(blanks_are_no_words),
-        ARENA_TEST(what_is_added_is_found),
+        ARENA_TEST(added_words_are_case_folded),
+        ARENA_TEST(added_fields_are_concatenated),
+        ARENA_TEST(phone_digits_form_one_word),
+        ARENA_TEST(short_words_match_at_the_beginning_of_words_only),
+        ARENA_TEST(search_words_are_case_folded),
+        ARENA_TEST(phone_numbers_are_searched_by_their_digits),
+        ARENA_TEST(too_many_search_words_are_rejected),
+        ARENA_TEST(blank_search_is_rejected),
+        ARENA_TEST(added_text_is_found_by_its_parts),
     };
     return cmocka_run_group_tests_name("search", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Server: FastCGI (specification 1.0) over a pair of sockets, as nginx speaks it and as nobody
- * should: kept and closed connections, split records, ends in the middle, garbage. */
+/* Server: FastCGI (specification 1.0) over a socket pair, with valid and invalid input: kept and
+ * closed connections, split records, truncated requests, garbage. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -12,7 +12,7 @@
 
 enum { BEGIN_REQUEST = 1, ABORT_REQUEST = 2, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
 
-/* --- the service ----------------------------------------------------------------------------- */
+/* --- routes and handlers ---------------------------------------------------------------------- */
 
 static const struct field map[] = {
     {.name = "name", .type = FIELD_STRING, .flags = FIELD_REQUIRED},
@@ -24,22 +24,22 @@ static const struct schema schema = {"Thing", map};
 static struct error *get_hello(struct request *request, struct reply *reply)
 {
     struct value *record = arena_array(request->arena, 1, sizeof *record);
-    value_set_string(record, "hello");
+    field_set_string(record, "hello");
     reply_record(reply, record);
     return NULL;
 }
 
-static struct error *echo(struct request *request, struct reply *reply)
+static struct error *echo_thing(struct request *request, struct reply *reply)
 {
     reply_created(request, reply, "/things", "new");
     reply_record(reply, request->body);
     return NULL;
 }
 
-static struct error *do_nothing(struct request *request, struct reply *reply)
+static struct error *reply_without_content(struct request *request, struct reply *reply)
 {
     assert_non_null(request);
-    reply_nothing(reply);
+    reply_no_content(reply);
     return NULL;
 }
 
@@ -51,16 +51,16 @@ static const struct route table[] = {
      .reply = &schema},
     {.method = METHOD_POST,
      .pattern = "/things",
-     .handler = echo,
+     .handler = echo_thing,
      .body = &schema,
      .shape = REPLY_RECORD,
      .reply = &schema,
      .action = "make_thing"},
-    {.method = METHOD_DELETE, .pattern = "/things", .handler = do_nothing},
+    {.method = METHOD_DELETE, .pattern = "/things", .handler = reply_without_content},
     {.pattern = NULL},
 };
 
-struct world {
+struct fixture {
     struct arena *arena;
     struct router *router;
     struct server *server;
@@ -69,24 +69,24 @@ struct world {
     int peer;
 };
 
-/* State of the fake store: the transaction in which a request has written, 0 if none; and the
- * transaction whose commit fails, 0 if none. */
-static uint64_t turn_waits, turn_fails;
+/* State of the fake store: the transaction in which a request has written, or 0; and the
+ * transaction whose commit fails, or 0. */
+static uint64_t written_transaction, failing_transaction;
 
-static uint64_t waits(struct app *app)
+static uint64_t fake_waits(void *app)
 {
     (void)app;
-    return turn_waits;
+    return written_transaction;
 }
 
-static struct error *commit(struct app *app, struct arena *arena, uint64_t *lost_r)
+static struct error *fake_commit(void *app, struct arena *arena, uint64_t *lost_r)
 {
     (void)app;
-    *lost_r = turn_fails;
-    return turn_fails ? error_new(arena, ERR_DIRECTORY_UNAVAILABLE, NULL) : NULL;
+    *lost_r = failing_transaction;
+    return failing_transaction ? error_new(arena, ERR_DIRECTORY_UNAVAILABLE, NULL) : NULL;
 }
 
-static const struct server_turn turn = {waits, commit};
+static const struct server_group_commit fake_turn = {fake_waits, fake_commit};
 
 static bool may_write(const struct request *request)
 {
@@ -94,42 +94,42 @@ static bool may_write(const struct request *request)
     return true;
 }
 
-static int setup(void **state)
+static int setup_server(void **state)
 {
     static const struct resource tables[] = {{.routes = table}, {.routes = NULL}};
     const struct router_settings settings = {
         .guard = {.may_write = may_write}, .standard_language = LANGUAGE_EN, .body_max = 100000};
-    struct world *world = must_alloc(sizeof *world);
+    struct fixture *fixture = base_alloc(sizeof *fixture);
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    world->arena = arena_new();
-    world->router = router_new(tables, &settings);
-    world->server = server_new(world->router, NULL, &turn, true);
-    turn_waits = turn_fails = 0;
-    world->connection = server_open(world->server, ends[0], -1);
-    world->served_fd = ends[0];
-    world->peer = ends[1];
-    *state = world;
+    fixture->arena = arena_new();
+    fixture->router = router_new(tables, &settings);
+    fixture->server = server_new(fixture->router, NULL, &fake_turn, true);
+    written_transaction = failing_transaction = 0;
+    fixture->connection = server_open(fixture->server, ends[0], -1);
+    fixture->served_fd = ends[0];
+    fixture->peer = ends[1];
+    *state = fixture;
     return 0;
 }
 
 /* A test sets `connection` to NULL when the server has closed it. */
-static int teardown(void **state)
+static int teardown_server(void **state)
 {
-    struct world *world = *state;
-    if (world->connection) {
-        server_close(world->connection);
+    struct fixture *fixture = *state;
+    if (fixture->connection) {
+        server_close(fixture->connection);
     }
-    close(world->peer);
-    server_free(&world->server);
-    server_free(&world->server); /* NULL inside is fine */
-    router_free(&world->router);
-    arena_free(&world->arena);
-    free(world);
+    close(fixture->peer);
+    server_free(&fixture->server);
+    server_free(&fixture->server); /* a pointer to NULL is accepted */
+    router_free(&fixture->router);
+    arena_free(&fixture->arena);
+    free(fixture);
     return 0;
 }
 
-/* --- the other side -------------------------------------------------------------------------- */
+/* --- peer ------------------------------------------------------------------------------------- */
 
 static void add_record(struct buffer *out, int type, const char *bytes, size_t length)
 {
@@ -159,7 +159,7 @@ static void add_param(struct buffer *out, const char *name, const char *value)
     buffer_add_string(out, value);
 }
 
-/* A whole request, its body in records of `piece` bytes. */
+/* Adds a complete request, whose body is split into records of `piece` bytes. */
 static void add_request(struct buffer *out, bool keep, const char *method, const char *uri,
                         const char *body, size_t piece)
 {
@@ -180,49 +180,49 @@ static void add_request(struct buffer *out, bool keep, const char *method, const
     add_record(out, STDIN, "", 0);
 }
 
-static void send_all(struct world *world, const struct buffer *bytes)
+static void send_all(struct fixture *fixture, const struct buffer *bytes)
 {
     size_t sent = 0;
     while (sent < bytes->length) {
-        ssize_t now = send(world->peer, bytes->bytes + sent, bytes->length - sent, MSG_NOSIGNAL);
+        ssize_t now = send(fixture->peer, bytes->bytes + sent, bytes->length - sent, MSG_NOSIGNAL);
         assert_true(now > 0);
         sent += (size_t)now;
     }
 }
 
-/* Serves one request, and remembers when the connection is gone. */
-static bool serve(struct world *world)
+/* Serves one request. Clears `connection` if the server closed it. */
+static bool serve_request(struct fixture *fixture)
 {
-    enum server_progress progress = server_serve(world->server, world->connection, false);
+    enum server_progress progress = server_serve(fixture->server, fixture->connection, false);
     assert_int_not_equal(progress, SERVER_HELD);
     if (progress == SERVER_CLOSED) {
-        world->connection = NULL;
+        fixture->connection = NULL;
     }
     return progress == SERVER_ANSWERED;
 }
 
-static void read_exactly(struct world *world, char *bytes, size_t length)
+static void read_exactly(struct fixture *fixture, char *bytes, size_t length)
 {
     for (size_t got = 0; got < length;) {
-        struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
+        struct pollfd waiting = {.fd = fixture->peer, .events = POLLIN};
         assert_int_equal(poll(&waiting, 1, 5000), 1);
-        ssize_t now = read(world->peer, bytes + got, length - got);
+        ssize_t now = read(fixture->peer, bytes + got, length - got);
         assert_true(now > 0);
         got += (size_t)now;
     }
 }
 
-/* What comes on the standard output of one request, up to its end. */
-static const char *answer(struct world *world)
+/* Returns the standard output of one request, up to its END_REQUEST record. */
+static const char *read_answer(struct fixture *fixture)
 {
-    struct buffer out = {.arena = world->arena};
+    struct buffer out = {.arena = fixture->arena};
     buffer_add(&out, "", 0);
     for (;;) {
         unsigned char head[8];
-        read_exactly(world, (char *)head, sizeof head);
+        read_exactly(fixture, (char *)head, sizeof head);
         size_t length = (size_t)head[4] << 8 | head[5];
-        char *bytes = arena_alloc(world->arena, length + head[6] + 1);
-        read_exactly(world, bytes, length + head[6]);
+        char *bytes = arena_alloc(fixture->arena, length + head[6] + 1);
+        read_exactly(fixture, bytes, length + head[6]);
         assert_int_equal(head[0], 1);
         assert_int_equal(head[3], 1);
         if (head[1] == STDOUT) {
@@ -233,21 +233,21 @@ static const char *answer(struct world *world)
     }
 }
 
-static bool closed(const struct world *world)
+static bool is_closed(const struct fixture *fixture)
 {
-    struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
+    struct pollfd waiting = {.fd = fixture->peer, .events = POLLIN};
     char byte;
-    return poll(&waiting, 1, 5000) == 1 && read(world->peer, &byte, 1) <= 0;
+    return poll(&waiting, 1, 5000) == 1 && read(fixture->peer, &byte, 1) <= 0;
 }
 
-static const char *exchange(struct world *world, const char *method, const char *uri,
-                            const char *body, size_t piece)
+static const char *exchange_request(struct fixture *fixture, const char *method, const char *uri,
+                                    const char *body, size_t piece)
 {
-    struct buffer bytes = {.arena = world->arena};
+    struct buffer bytes = {.arena = fixture->arena};
     add_request(&bytes, true, method, uri, body, piece);
-    send_all(world, &bytes);
-    assert_true(serve(world));
-    return answer(world);
+    send_all(fixture, &bytes);
+    assert_true(serve_request(fixture));
+    return read_answer(fixture);
 }
 
 static void assert_has(const char *text, const char *part)
@@ -257,11 +257,11 @@ static void assert_has(const char *text, const char *part)
     }
 }
 
-/* --- the tests ------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
-static void a_request_is_answered(void **state)
+static void request_gets_a_complete_response(void **state)
 {
-    const char *text = exchange(*state, "GET", "/hello", "", 1);
+    const char *text = exchange_request(*state, "GET", "/hello", "", 1);
     assert_has(text, "Status: 200 ");
     assert_has(text, "X-Request-ID: id-1\r\n");
     assert_has(text, "Content-Type: application/json; charset=utf-8\r\n");
@@ -269,31 +269,32 @@ static void a_request_is_answered(void **state)
     assert_has(text, "\r\n\r\n{\"name\":\"hello\"}");
 }
 
-static void a_connection_is_kept_for_many(void **state)
+static void connection_is_kept_for_many_requests(void **state)
 {
     for (int i = 0; i < 50; i++) {
-        assert_has(exchange(*state, "GET", "/hello", "", 1), "\r\n\r\n{\"name\":\"hello\"}");
-        assert_has(exchange(*state, "POST", "/things", "{\"name\":\"я\"}", 1000),
+        assert_has(exchange_request(*state, "GET", "/hello", "", 1),
+                   "\r\n\r\n{\"name\":\"hello\"}");
+        assert_has(exchange_request(*state, "POST", "/things", "{\"name\":\"я\"}", 1000),
                    "\r\n\r\n{\"name\":\"я\"}");
-        assert_has(exchange(*state, "GET", "/nowhere", "", 1), "Status: 404 ");
+        assert_has(exchange_request(*state, "GET", "/nowhere", "", 1), "Status: 404 ");
     }
 }
 
-static void a_connection_is_closed_when_asked(void **state)
+static void connection_is_closed_without_the_keep_flag(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
     add_request(&bytes, false, "GET", "/hello", "", 1);
-    send_all(world, &bytes);
-    assert_false(serve(world));
-    assert_has(answer(world), "Status: 200 ");
-    assert_true(closed(world));
+    send_all(fixture, &bytes);
+    assert_false(serve_request(fixture));
+    assert_has(read_answer(fixture), "Status: 200 ");
+    assert_true(is_closed(fixture));
 }
 
-static void bodies_come_in_many_records(void **state)
+static void body_may_arrive_in_many_records(void **state)
 {
-    struct world *world = *state;
-    struct buffer body = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer body = {.arena = fixture->arena};
     buffer_add_string(&body, "{\"name\":\"");
     for (int i = 0; i < 2000; i++) {
         buffer_add_char(&body, (char)('a' + i % 26));
@@ -301,7 +302,7 @@ static void bodies_come_in_many_records(void **state)
     buffer_add_string(&body, "\"}");
     static const size_t pieces[] = {7, 1000, 60000};
     for (size_t i = 0; i < COUNT_OF(pieces); i++) {
-        const char *text = exchange(world, "POST", "/things", body.bytes, pieces[i]);
+        const char *text = exchange_request(fixture, "POST", "/things", body.bytes, pieces[i]);
         assert_has(text, "Status: 201 ");
         assert_has(text, "Location: /things/new\r\n");
         assert_has(text, body.bytes);
@@ -309,17 +310,17 @@ static void bodies_come_in_many_records(void **state)
 }
 
 /* Replaces the connection by one with a file that holds the beginning of the body. */
-static int open_with_file(struct world *world, const char *content)
+static int open_with_file(struct fixture *fixture, const char *content)
 {
     char path[] = "body-XXXXXX";
     int ends[2], fd = mkstemp(path), body_fd = dup(fd);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(write(fd, content, strlen(content)), strlen(content));
-    server_close(world->connection);
-    close(world->peer);
+    server_close(fixture->connection);
+    close(fixture->peer);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    world->connection = server_open(world->server, ends[0], body_fd);
-    world->peer = ends[1];
+    fixture->connection = server_open(fixture->server, ends[0], body_fd);
+    fixture->peer = ends[1];
     return fd;
 }
 
@@ -337,271 +338,273 @@ static void add_head(struct buffer *out, const char *length, const char *spool)
     add_record(out, PARAMS, "", 0);
 }
 
-static void a_body_is_read_from_the_file_that_came_with_it(void **state)
+static void body_is_read_from_the_file_passed_along(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, "{\"name\":\"file\"}");
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, "{\"name\":\"file\"}");
     add_head(&bytes, "15", "");
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    assert_true(serve(world));
-    assert_has(answer(world), "\r\n\r\n{\"name\":\"file\"}");
+    send_all(fixture, &bytes);
+    assert_true(serve_request(fixture));
+    assert_has(read_answer(fixture), "\r\n\r\n{\"name\":\"file\"}");
     close(fd);
 }
 
-static void a_body_that_has_grown_is_read_to_its_end(void **state)
+static void growing_body_file_is_read_to_its_end(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, "{\"name\":");
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, "{\"name\":");
     add_head(&bytes, "15", "early");
-    send_all(world, &bytes);
+    send_all(fixture, &bytes);
     assert_int_equal(write(fd, "\"file\"}", 7), 7);
     buffer_clear(&bytes);
     add_record(&bytes, STDIN, "grown---", 8);
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    assert_true(serve(world));
-    assert_has(answer(world), "\r\n\r\n{\"name\":\"file\"}");
+    send_all(fixture, &bytes);
+    assert_true(serve_request(fixture));
+    assert_has(read_answer(fixture), "\r\n\r\n{\"name\":\"file\"}");
     close(fd);
 }
 
-/* The request comes again when its body is complete, and is audited then. */
-static void a_withdrawn_request_is_not_audited(void **state)
+/* The spool sends the request again when its body is complete; it is audited then. */
+static void withdrawn_request_is_not_audited(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, "{\"name\":");
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, "{\"name\":");
     unlink("audit.jsonl");
     audit_reopen();
     add_head(&bytes, "15", "early");
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_WR);
-    serve(world);
-    assert_has(answer(world), "Status: 400 ");
-    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_WR);
+    serve_request(fixture);
+    assert_has(read_answer(fixture), "Status: 400 ");
+    assert_string_equal(read_file(fixture->arena, "audit.jsonl"), "");
     close(fd);
 }
 
-static void assert_audited(struct world *world, const char *status)
+static void assert_audited(struct fixture *fixture, const char *status)
 {
-    assert_has(read_file(world->arena, "audit.jsonl"),
-               arena_format(world->arena, "\"status\":\"%s\"", status));
+    assert_has(read_file(fixture->arena, "audit.jsonl"),
+               arena_format(fixture->arena, "\"status\":\"%s\"", status));
 }
 
-/* The same, though it was refused before all that there is of the body was read. */
-static void a_request_that_was_withdrawn_before_it_was_refused_is_not_audited(void **state)
+/* The request is rejected before the available part of its body was read. */
+static void request_withdrawn_before_its_rejection_is_not_audited(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, arena_format(world->arena, "%0200000d", 0));
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, arena_format(fixture->arena, "%0200000d", 0));
     unlink("audit.jsonl");
     audit_reopen();
     add_head(&bytes, "300000", "early");
     add_record(&bytes, STDIN, "grown---", 8);
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_WR);
-    serve(world);
-    assert_has(answer(world), "Status: 413 ");
-    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_WR);
+    serve_request(fixture);
+    assert_has(read_answer(fixture), "Status: 413 ");
+    assert_string_equal(read_file(fixture->arena, "audit.jsonl"), "");
     close(fd);
 }
 
-/* Its body is complete, so it does not come again. */
-static void a_refused_request_is_audited_though_its_client_has_gone(void **state)
+/* The body of the request is complete, so the spool does not send it again. */
+static void rejected_request_is_audited_after_its_client_closed(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
-    int fd = open_with_file(world, arena_format(world->arena, "%0200000d", 0));
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
+    int fd = open_with_file(fixture, arena_format(fixture->arena, "%0200000d", 0));
     unlink("audit.jsonl");
     audit_reopen();
     add_head(&bytes, "200000", "early");
     add_record(&bytes, STDIN, "grown---", 8);
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_RDWR);
-    serve(world);
-    assert_audited(world, "failure");
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_RDWR);
+    serve_request(fixture);
+    assert_audited(fixture, "failure");
     close(fd);
 }
 
-/* Leaves a request that has written unanswered, as the store demands it, and not audited. */
-static void hold(struct world *world)
+/* Sends a request that writes; the store makes the server hold it, unanswered and not audited. */
+static void hold_request(struct fixture *fixture)
 {
     unlink("audit.jsonl");
     audit_reopen();
-    struct buffer bytes = {.arena = world->arena};
-    struct pollfd waiting = {.fd = world->peer, .events = POLLIN};
-    turn_waits = 1;
+    struct buffer bytes = {.arena = fixture->arena};
+    struct pollfd waiting = {.fd = fixture->peer, .events = POLLIN};
+    written_transaction = 1;
     add_request(&bytes, true, "POST", "/things", "{\"name\":\"x\"}", 1000);
-    send_all(world, &bytes);
-    assert_int_equal(server_serve(world->server, world->connection, false), SERVER_HELD);
+    send_all(fixture, &bytes);
+    assert_int_equal(server_serve(fixture->server, fixture->connection, false), SERVER_HELD);
     assert_int_equal(poll(&waiting, 1, 0), 0);
-    assert_string_equal(read_file(world->arena, "audit.jsonl"), "");
+    assert_string_equal(read_file(fixture->arena, "audit.jsonl"), "");
 }
 
-static void what_waits_is_answered_after_the_commit(void **state)
+static void held_request_is_answered_after_the_commit(void **state)
 {
-    struct world *world = *state;
-    hold(world);
-    server_commit(world->server);
-    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
-    assert_has(answer(world), "Status: 201 ");
-    assert_audited(world, "success");
-    turn_waits = 0;
-    assert_has(exchange(world, "GET", "/hello", "", 1), "Status: 200 ");
+    struct fixture *fixture = *state;
+    hold_request(fixture);
+    server_commit(fixture->server);
+    assert_int_equal(server_finish(fixture->server, fixture->connection), SERVER_ANSWERED);
+    assert_has(read_answer(fixture), "Status: 201 ");
+    assert_audited(fixture, "success");
+    written_transaction = 0;
+    assert_has(exchange_request(fixture, "GET", "/hello", "", 1), "Status: 200 ");
 }
 
-static void a_commit_that_fails_is_the_answer(void **state)
+static void failed_commit_is_reported_to_the_client(void **state)
 {
-    struct world *world = *state;
-    hold(world);
-    turn_fails = 1;
-    server_commit(world->server);
-    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
-    const char *text = answer(world);
+    struct fixture *fixture = *state;
+    hold_request(fixture);
+    failing_transaction = 1;
+    server_commit(fixture->server);
+    assert_int_equal(server_finish(fixture->server, fixture->connection), SERVER_ANSWERED);
+    const char *text = read_answer(fixture);
     assert_has(text, "Status: 503 ");
     assert_has(text, "Retry-After: ");
     assert_null(strstr(text, "Location"));
-    assert_audited(world, "failure");
-    turn_fails = 0; /* the next group commit succeeds */
-    hold(world);
-    server_commit(world->server);
-    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
-    assert_has(answer(world), "Status: 201 ");
-    assert_audited(world, "success");
+    assert_audited(fixture, "failure");
+    failing_transaction = 0; /* the next group commit succeeds */
+    hold_request(fixture);
+    server_commit(fixture->server);
+    assert_int_equal(server_finish(fixture->server, fixture->connection), SERVER_ANSWERED);
+    assert_has(read_answer(fixture), "Status: 201 ");
+    assert_audited(fixture, "success");
 }
 
 /* Another request committed the writes of this one before the commit that fails. */
-static void a_failed_commit_is_not_the_answer_to_durable_writes(void **state)
+static void failed_commit_does_not_affect_durable_writes(void **state)
 {
-    struct world *world = *state;
-    hold(world);
-    turn_fails = 2;
-    server_commit(world->server);
-    assert_int_equal(server_finish(world->server, world->connection), SERVER_ANSWERED);
-    assert_has(answer(world), "Status: 201 ");
-    assert_audited(world, "success");
+    struct fixture *fixture = *state;
+    hold_request(fixture);
+    failing_transaction = 2;
+    server_commit(fixture->server);
+    assert_int_equal(server_finish(fixture->server, fixture->connection), SERVER_ANSWERED);
+    assert_has(read_answer(fixture), "Status: 201 ");
+    assert_audited(fixture, "success");
 }
 
-static void a_body_that_nobody_reads_does_no_harm(void **state)
+static void unread_body_does_not_affect_the_next_request(void **state)
 {
-    assert_has(exchange(*state, "GET", "/hello", "{\"name\":\"unread\"}", 3), "Status: 200 ");
-    assert_has(exchange(*state, "PUT", "/things", "{\"name\":\"unread\"}", 3), "Status: 405 ");
-    assert_has(exchange(*state, "GET", "/hello", "", 1), "Status: 200 ");
+    assert_has(exchange_request(*state, "GET", "/hello", "{\"name\":\"unread\"}", 3),
+               "Status: 200 ");
+    assert_has(exchange_request(*state, "PUT", "/things", "{\"name\":\"unread\"}", 3),
+               "Status: 405 ");
+    assert_has(exchange_request(*state, "GET", "/hello", "", 1), "Status: 200 ");
 }
 
-/* libfcgi forgets only the piece that it has buffered, 8 KiB; what is behind that must not be read
- * as the next request either, whatever its bytes are. */
-static void long_bodies_that_nobody_reads_do_no_harm(void **state)
+/* libfcgi discards only the 8 KiB that it has buffered; the bytes that follow must not be parsed
+ * as the next request, whatever they contain. */
+static void long_unread_body_is_not_parsed_as_a_request(void **state)
 {
-    struct world *world = *state;
+    struct fixture *fixture = *state;
     static const size_t sizes[] = {7000, 8000, 8192, 9000, 20000, 60000};
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        struct buffer body = {.arena = world->arena};
+        struct buffer body = {.arena = fixture->arena};
         while (body.length < sizes[i]) {
-            buffer_add(&body, "\1\t\1\1\1\1\1\1", 8); /* much like a record's head */
+            buffer_add(&body, "\1\t\1\1\1\1\1\1", 8); /* resembles the header of a record */
         }
-        assert_has(exchange(world, "POST", "/hello", body.bytes, 60000), "Status: 405 ");
-        assert_has(exchange(world, "GET", "/hello", "", 1), "Status: 200 ");
+        assert_has(exchange_request(fixture, "POST", "/hello", body.bytes, 60000), "Status: 405 ");
+        assert_has(exchange_request(fixture, "GET", "/hello", "", 1), "Status: 200 ");
     }
 }
 
-static void head_has_the_length_and_not_the_body(void **state)
+static void head_reply_has_the_length_but_no_body(void **state)
 {
-    const char *text = exchange(*state, "HEAD", "/hello", "", 1);
+    const char *text = exchange_request(*state, "HEAD", "/hello", "", 1);
     assert_has(text, "Content-Length: 16\r\n");
     assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
 }
 
-static void nothing_has_no_type_and_no_length(void **state)
+static void reply_204_has_no_content_headers(void **state)
 {
-    const char *text = exchange(*state, "DELETE", "/things", "", 1);
+    const char *text = exchange_request(*state, "DELETE", "/things", "", 1);
     assert_has(text, "Status: 204 ");
     assert_null(strstr(text, "Content-"));
     assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
 }
 
-/* Without a single parameter there is still an answer. */
-static void missing_parameters_are_empty(void **state)
+/* A request without any parameter is still answered. */
+static void request_without_parameters_is_answered_with_400(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
     add_begin(&bytes, true);
     add_record(&bytes, PARAMS, "", 0);
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    assert_true(serve(world));
-    assert_has(answer(world), "Status: 400 ");
+    send_all(fixture, &bytes);
+    assert_true(serve_request(fixture));
+    assert_has(read_answer(fixture), "Status: 400 ");
 }
 
-static void long_parameters_are_whole(void **state)
+static void long_parameters_are_received_completely(void **state)
 {
-    struct world *world = *state;
-    char *uri = arena_alloc(world->arena, 20001);
+    struct fixture *fixture = *state;
+    char *uri = arena_alloc(fixture->arena, 20001);
     memset(uri, 'a', 20000);
     uri[0] = '/';
-    assert_has(exchange(world, "GET", uri, "", 1), "Status: 404 ");
+    assert_has(exchange_request(fixture, "GET", uri, "", 1), "Status: 404 ");
 }
 
-/* The peer goes away at every byte of a request: the connection ends, and nothing else does. */
-static void requests_may_be_cut_off_anywhere(void **state)
+/* The peer closes the connection at every third byte of a request: only this connection ends. */
+static void truncated_requests_end_only_their_connection(void **state)
 {
-    struct arena *arena = ((struct world *)*state)->arena;
+    struct arena *arena = ((struct fixture *)*state)->arena;
     struct buffer whole = {.arena = arena};
     add_request(&whole, true, "POST", "/things", "{\"name\":\"cut\"}", 5);
     for (size_t cut = 1; cut < whole.length; cut += 3) {
         void *inner = NULL;
-        assert_int_equal(setup(&inner), 0);
-        struct world *world = inner;
+        assert_int_equal(setup_server(&inner), 0);
+        struct fixture *fixture = inner;
         struct buffer part = {.arena = arena};
         buffer_add(&part, whole.bytes, cut);
-        send_all(world, &part);
-        shutdown(world->peer, SHUT_WR);
-        serve(world);
-        teardown(&inner);
+        send_all(fixture, &part);
+        shutdown(fixture->peer, SHUT_WR);
+        serve_request(fixture);
+        teardown_server(&inner);
     }
 }
 
 static void garbage_closes_the_connection(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
     buffer_add_string(&bytes, "GET / HTTP/1.1\r\nHost: kontora\r\n\r\n");
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_WR);
-    assert_false(serve(world));
-    assert_true(closed(world));
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_WR);
+    assert_false(serve_request(fixture));
+    assert_true(is_closed(fixture));
 }
 
-static void broken_parameters_close_the_connection(void **state)
+static void invalid_parameter_lengths_close_the_connection(void **state)
 {
-    struct world *world = *state;
-    struct buffer bytes = {.arena = world->arena};
+    struct fixture *fixture = *state;
+    struct buffer bytes = {.arena = fixture->arena};
     add_begin(&bytes, true);
     add_record(&bytes, PARAMS, BYTES("\xFF\xFF\xFF\xFF\x7F\xFF")); /* lengths beyond the record */
     add_record(&bytes, PARAMS, "", 0);
     add_record(&bytes, STDIN, "", 0);
-    send_all(world, &bytes);
-    shutdown(world->peer, SHUT_WR);
-    assert_false(serve(world));
+    send_all(fixture, &bytes);
+    shutdown(fixture->peer, SHUT_WR);
+    assert_false(serve_request(fixture));
 }
 
-/* --- endless bodies -------------------------------------------------------------------------- */
+/* --- endless bodies --------------------------------------------------------------------------- */
 
 enum { TRICKLE_S = 20, TRICKLE_INTERVAL_US = 50 * 1000, ENDED_S = 10 };
 
-/* Forks a child that sends the piece again and again, for TRICKLE_S or until an error. */
-static pid_t trickle(const struct world *world, const char *piece, size_t length)
+/* Forks a child that sends the piece repeatedly, for TRICKLE_S or until an error. */
+static pid_t start_trickling(const struct fixture *fixture, const char *piece, size_t length)
 {
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        close(world->served_fd);
+        close(fixture->served_fd);
         for (int i = 0; i < TRICKLE_S * 1000 * 1000 / TRICKLE_INTERVAL_US; i++) {
-            if (send(world->peer, piece, length, MSG_NOSIGNAL) < 0) {
+            if (send(fixture->peer, piece, length, MSG_NOSIGNAL) < 0) {
                 _exit(EXIT_SUCCESS);
             }
             usleep(TRICKLE_INTERVAL_US);
@@ -611,60 +614,61 @@ static pid_t trickle(const struct world *world, const char *piece, size_t length
     return child;
 }
 
-/* Begins a request whose body has more bytes than will come. */
-static void begin_body(struct world *world, const char *uri, const char *piece, size_t length)
+/* Begins a request whose body is longer than the bytes that follow. */
+static void begin_body(struct fixture *fixture, const char *uri, const char *piece, size_t length)
 {
-    struct buffer bytes = {.arena = world->arena};
+    struct buffer bytes = {.arena = fixture->arena};
     add_request(&bytes, true, "POST", uri, "{", 1);
     bytes.length -= 8; /* omits the record that ends STDIN */
     buffer_add(&bytes, piece, length);
-    send_all(world, &bytes);
+    send_all(fixture, &bytes);
 }
 
-static void assert_ended(struct world *world, const char *piece, size_t length)
+static void assert_ended(struct fixture *fixture, const char *piece, size_t length)
 {
     int status = 0;
     int64_t began = clock_steady_us();
-    pid_t child = trickle(world, piece, length);
-    assert_false(serve(world));
+    pid_t child = start_trickling(fixture, piece, length);
+    assert_false(serve_request(fixture));
     assert_true(clock_steady_us() - began < (int64_t)ENDED_S * 1000 * 1000);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, EXIT_SUCCESS); /* send() failed: the connection is closed */
 }
 
-static void a_trickling_body_ends_at_the_deadline(void **state)
+static void trickling_body_ends_at_the_deadline(void **state)
 {
     begin_body(*state, "/things", BYTES("\1\5\0\1\xF0\0\0\0"));
     assert_ended(*state, BYTES("x"));
-    assert_has(answer(*state), "Status: 400 ");
+    assert_has(read_answer(*state), "Status: 400 ");
 }
 
 /* Sends records that are not part of the body: of another request, or of another type. */
-static void other_records_do_not_extend_the_deadline_of_a_body(void **state)
+static void foreign_records_do_not_extend_the_deadline_of_a_body(void **state)
 {
     begin_body(*state, "/things", BYTES(""));
     assert_ended(*state, BYTES("\1\5\0\2\0\1\0\0x"));
-    assert_has(answer(*state), "Status: 400 ");
+    assert_has(read_answer(*state), "Status: 400 ");
 }
 
 static void draining_an_unread_body_has_a_deadline(void **state)
 {
     begin_body(*state, "/nowhere", BYTES("\1\5\0\1\xF0\0\0\0"));
     assert_ended(*state, BYTES("x"));
-    assert_has(answer(*state), "Status: 404 ");
+    assert_has(read_answer(*state), "Status: 404 ");
 }
 
-/* Sends more than is drained: the answer can be read, and the bytes that follow do not reset the
- * connection. */
-static void an_endless_body_is_cut_off(void **state)
+/* Sends more than the server drains: the reply can be read, and the bytes that follow do not
+ * reset the connection. */
+static void endless_body_is_cut_off(void **state)
 {
     static char record[8 + 0xF000] = "\1\5\0\1\xF0";
     begin_body(*state, "/nowhere", BYTES(""));
     assert_ended(*state, record, sizeof record);
-    assert_has(answer(*state), "Status: 404 ");
+    assert_has(read_answer(*state), "Status: 404 ");
 }
 
-#define SERVER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define SERVER_TEST(function)                                                                      \
+    cmocka_unit_test_setup_teardown(function, setup_server, teardown_server)
 
 int main(void)
 {
@@ -676,31 +680,31 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(a_request_is_answered),
-        SERVER_TEST(a_connection_is_kept_for_many),
-        SERVER_TEST(a_connection_is_closed_when_asked),
-        SERVER_TEST(bodies_come_in_many_records),
-        SERVER_TEST(a_body_is_read_from_the_file_that_came_with_it),
-        SERVER_TEST(a_body_that_has_grown_is_read_to_its_end),
-        SERVER_TEST(a_withdrawn_request_is_not_audited),
-        SERVER_TEST(a_request_that_was_withdrawn_before_it_was_refused_is_not_audited),
-        SERVER_TEST(a_refused_request_is_audited_though_its_client_has_gone),
-        SERVER_TEST(what_waits_is_answered_after_the_commit),
-        SERVER_TEST(a_commit_that_fails_is_the_answer),
-        SERVER_TEST(a_failed_commit_is_not_the_answer_to_durable_writes),
-        SERVER_TEST(a_body_that_nobody_reads_does_no_harm),
-        SERVER_TEST(long_bodies_that_nobody_reads_do_no_harm),
-        SERVER_TEST(head_has_the_length_and_not_the_body),
-        SERVER_TEST(nothing_has_no_type_and_no_length),
-        SERVER_TEST(missing_parameters_are_empty),
-        SERVER_TEST(long_parameters_are_whole),
-        SERVER_TEST(requests_may_be_cut_off_anywhere),
+        SERVER_TEST(request_gets_a_complete_response),
+        SERVER_TEST(connection_is_kept_for_many_requests),
+        SERVER_TEST(connection_is_closed_without_the_keep_flag),
+        SERVER_TEST(body_may_arrive_in_many_records),
+        SERVER_TEST(body_is_read_from_the_file_passed_along),
+        SERVER_TEST(growing_body_file_is_read_to_its_end),
+        SERVER_TEST(withdrawn_request_is_not_audited),
+        SERVER_TEST(request_withdrawn_before_its_rejection_is_not_audited),
+        SERVER_TEST(rejected_request_is_audited_after_its_client_closed),
+        SERVER_TEST(held_request_is_answered_after_the_commit),
+        SERVER_TEST(failed_commit_is_reported_to_the_client),
+        SERVER_TEST(failed_commit_does_not_affect_durable_writes),
+        SERVER_TEST(unread_body_does_not_affect_the_next_request),
+        SERVER_TEST(long_unread_body_is_not_parsed_as_a_request),
+        SERVER_TEST(head_reply_has_the_length_but_no_body),
+        SERVER_TEST(reply_204_has_no_content_headers),
+        SERVER_TEST(request_without_parameters_is_answered_with_400),
+        SERVER_TEST(long_parameters_are_received_completely),
+        SERVER_TEST(truncated_requests_end_only_their_connection),
         SERVER_TEST(garbage_closes_the_connection),
-        SERVER_TEST(broken_parameters_close_the_connection),
-        SERVER_TEST(a_trickling_body_ends_at_the_deadline),
-        SERVER_TEST(other_records_do_not_extend_the_deadline_of_a_body),
+        SERVER_TEST(invalid_parameter_lengths_close_the_connection),
+        SERVER_TEST(trickling_body_ends_at_the_deadline),
+        SERVER_TEST(foreign_records_do_not_extend_the_deadline_of_a_body),
         SERVER_TEST(draining_an_unread_body_has_a_deadline),
-        SERVER_TEST(an_endless_body_is_cut_off),
+        SERVER_TEST(endless_body_is_cut_off),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("server", tests, NULL, NULL));
 }

@@ -1,4 +1,4 @@
-/* Sockets of the pools: made, replaced, refused, given away, and taken from systemd. */
+/* Sockets of the pools: created, replaced, rejected if in use, and taken over from systemd. */
 #include "unit.h"
 
 #include "base/log.h"
@@ -15,8 +15,8 @@ static struct config config_for(const char *folder)
     return (struct config){.socket_dir = folder, .socket_group = ""};
 }
 
-/* A connection to the pool's socket, or -1. */
-static int dial(const char *path)
+/* Connects to the socket of a pool; returns -1 if nobody listens. */
+static int connect_to(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
@@ -29,21 +29,21 @@ static int dial(const char *path)
     return fd;
 }
 
-static void every_pool_gets_one(void **state)
+static void each_pool_gets_its_socket(void **state)
 {
     struct config config = config_for("run/deep");
     struct pool_socket sockets[POOL_COUNT];
     assert_true(sockets_open(&config, sockets));
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        const char *path = arena_format(*state, "run/deep/%s.sock", pool_names[i]);
+        const char *path = arena_format(*state, "run/deep/%s.sock", config_pool_names[i]);
         struct stat facts;
         assert_string_equal(sockets[i].path, path);
         assert_int_equal(stat(path, &facts), 0);
         assert_true(S_ISSOCK(facts.st_mode));
-        assert_int_equal(facts.st_mode & MODE_BITS, 0660); /* nothing for others */
+        assert_int_equal(facts.st_mode & MODE_BITS, 0660); /* no access for others */
         assert_true(fcntl(sockets[i].fd, F_GETFL) & O_NONBLOCK);
         assert_true(fcntl(sockets[i].fd, F_GETFD) & FD_CLOEXEC);
-        int fd = dial(path);
+        int fd = connect_to(path);
         assert_true(fd >= 0);
         int accepted = accept(sockets[i].fd, NULL, NULL);
         assert_true(accepted >= 0);
@@ -54,42 +54,43 @@ static void every_pool_gets_one(void **state)
     for (size_t i = 0; i < POOL_COUNT; i++) {
         assert_int_equal(sockets[i].fd, -1);
         assert_null(sockets[i].path);
-        assert_int_equal(access(arena_format(*state, "run/deep/%s.sock", pool_names[i]), F_OK), -1);
+        assert_int_equal(
+            access(arena_format(*state, "run/deep/%s.sock", config_pool_names[i]), F_OK), -1);
     }
-    sockets_close(sockets); /* twice is fine */
+    sockets_close(sockets); /* closing twice is allowed */
 }
 
-static void what_a_dead_process_left_is_replaced(void **state)
+static void stale_socket_is_replaced(void **state)
 {
     (void)state;
     struct config config = config_for("dead");
     struct pool_socket sockets[POOL_COUNT], again[POOL_COUNT];
     assert_true(sockets_open(&config, sockets));
     for (size_t i = 0; i < POOL_COUNT; i++) {
-        close(sockets[i].fd); /* the files stay, and nobody listens */
+        close(sockets[i].fd); /* the socket files remain, but nobody listens */
         free(sockets[i].path);
     }
     assert_true(sockets_open(&config, again));
-    int fd = dial("dead/core.sock");
+    int fd = connect_to("dead/core.sock");
     assert_true(fd >= 0);
     close(fd);
     sockets_close(again);
 }
 
-static void what_is_in_use_is_a_fault(void **state)
+static void socket_in_use_is_not_replaced(void **state)
 {
     (void)state;
     struct config config = config_for("used");
     struct pool_socket sockets[POOL_COUNT], again[POOL_COUNT];
     assert_true(sockets_open(&config, sockets));
     assert_false(sockets_open(&config, again));
-    int fd = dial("used/core.sock"); /* and the first goes on */
+    int fd = connect_to("used/core.sock"); /* the first owner keeps its socket */
     assert_true(fd >= 0);
     close(fd);
     sockets_close(sockets);
 }
 
-static void what_cannot_be_made_is_a_fault(void **state)
+static void invalid_socket_folder_or_group_is_an_error(void **state)
 {
     (void)state;
     struct config config = config_for("plain/run");
@@ -99,18 +100,19 @@ static void what_cannot_be_made_is_a_fault(void **state)
     config = config_for("group");
     config.socket_group = "no-such-group";
     assert_false(sockets_open(&config, sockets));
-    assert_int_equal(dial("group/core.sock"), -1);
+    assert_int_equal(connect_to("group/core.sock"), -1);
 }
 
-/* In a child, with the descriptors and variables of sd_listen_fds(3): exits with 0 if the pools got
- * what they were named after. */
-static void take_from_systemd(void *pid)
+/* Runs in a child process with the descriptors and variables of sd_listen_fds(3). Exits with 0
+ * if each pool got the descriptor of its name. */
+static void open_with_systemd(void *pid)
 {
     int fds[POOL_COUNT];
     for (size_t i = 0; i < POOL_COUNT; i++) {
         fds[i] = fcntl(socket(AF_UNIX, SOCK_STREAM, 0), F_DUPFD, 100);
     }
-    /* 3 is directory, 4 is of somebody else, 5 is core; the others are made */
+    /* 3 belongs to the pool directory, 4 to another service, 5 to the pool core; the other
+     * sockets are created. */
     if (dup2(fds[0], 3) < 0 || dup2(fds[1], 4) < 0 || dup2(fds[2], 5) < 0) {
         _exit(EXIT_FAILURE);
     }
@@ -133,19 +135,19 @@ static void take_from_systemd(void *pid)
     _exit(unset && taken == !pid ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-static void systemds_are_taken_by_name(void **state)
+static void sockets_from_systemd_are_matched_by_name(void **state)
 {
     (void)state;
-    int status = ending_of(take_from_systemd, NULL);
+    int status = exit_status_of(open_with_systemd, NULL);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void those_of_another_process_are_left(void **state)
+static void sockets_passed_to_another_process_are_ignored(void **state)
 {
     (void)state;
     int other = 1;
-    int status = ending_of(take_from_systemd, &other);
+    int status = exit_status_of(open_with_systemd, &other);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
 }
@@ -160,12 +162,12 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(every_pool_gets_one),
-        cmocka_unit_test(what_a_dead_process_left_is_replaced),
-        cmocka_unit_test(what_is_in_use_is_a_fault),
-        cmocka_unit_test(what_cannot_be_made_is_a_fault),
-        cmocka_unit_test(systemds_are_taken_by_name),
-        cmocka_unit_test(those_of_another_process_are_left),
+        ARENA_TEST(each_pool_gets_its_socket),
+        cmocka_unit_test(stale_socket_is_replaced),
+        cmocka_unit_test(socket_in_use_is_not_replaced),
+        cmocka_unit_test(invalid_socket_folder_or_group_is_an_error),
+        cmocka_unit_test(sockets_from_systemd_are_matched_by_name),
+        cmocka_unit_test(sockets_passed_to_another_process_are_ignored),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("sockets", tests, NULL, NULL));
 }

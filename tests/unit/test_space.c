@@ -1,4 +1,4 @@
-/* Space: the reserve against what the file systems of this host have free. */
+/* Space: compares the free space of this host's file systems with the reserve. */
 #include "base/size.h"
 #include "unit.h"
 
@@ -9,29 +9,29 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* More than any disk has, and less than any test machine is left with. */
-static const int64_t huge = INT64_MAX, tiny = 1;
+/* More than any disk has, and less than any test machine has free. */
+static const int64_t huge_reserve = INT64_MAX, tiny_reserve = 1;
 
-static const char *const here[] = {".", NULL};
-static const char *const to_be_made[] = {"/tmp/not/there/yet/kontora.db", "not/there/audit.jsonl",
-                                         NULL};
+static const char *const current_folder[] = {".", NULL};
+static const char *const missing_paths[] = {"/tmp/not/there/yet/kontora.db",
+                                            "not/there/audit.jsonl", NULL};
 
-static void state_is_unknown_before_the_first_measurement(void **state)
+static void space_state_is_unknown_before_the_first_measurement(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(huge, here);
+    space_configure(huge_reserve, current_folder);
     space_health(&health);
     assert_int_equal(health.state, SPACE_UNKNOWN);
     assert_int_equal(health.latency_us, -1);
     assert_false(space_is_critical());
 }
 
-static void without_a_reserve_nothing_is_refused(void **state)
+static void space_is_never_low_without_a_reserve(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(0, here);
+    space_configure(0, current_folder);
     assert_false(space_is_low());
     assert_false(space_is_critical());
     space_health(&health);
@@ -39,11 +39,11 @@ static void without_a_reserve_nothing_is_refused(void **state)
     assert_int_equal(health.checked_ms, 0);
 }
 
-static void a_decision_measures_what_nobody_has(void **state)
+static void first_space_check_measures_the_free_space(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(huge, here);
+    space_configure(huge_reserve, current_folder);
     assert_true(space_is_low());
     assert_true(space_is_critical());
     space_health(&health);
@@ -51,11 +51,11 @@ static void a_decision_measures_what_nobody_has(void **state)
     assert_true(health.checked_ms > 0 && health.latency_us >= 0);
 }
 
-static void an_upload_is_decided_by_a_new_measurement(void **state)
+static void space_check_for_an_upload_measures_again(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(tiny, here);
+    space_configure(tiny_reserve, current_folder);
     assert_false(space_is_low());
     space_health(&health);
     const int64_t small = health.free_bytes;
@@ -63,19 +63,19 @@ static void an_upload_is_decided_by_a_new_measurement(void **state)
     int file = mkstemp(name);
     assert_true(file >= 0);
     assert_int_equal(posix_fallocate(file, 0, 64 * MIB), 0);
-    space_enter(small - 32 * MIB, here);
+    space_configure(small - 32 * MIB, current_folder);
     bool low = space_is_low_now();
     close(file);
     unlink(name);
     assert_true(low);
 }
 
-static void the_free_space_is_that_of_the_file_system(void **state)
+static void free_space_matches_the_file_system(void **state)
 {
     (void)state;
     struct space_health health;
     struct statvfs facts;
-    space_enter(tiny, here);
+    space_configure(tiny_reserve, current_folder);
     space_watch();
     assert_int_equal(statvfs(".", &facts), 0);
     space_health(&health);
@@ -85,24 +85,24 @@ static void the_free_space_is_that_of_the_file_system(void **state)
     assert_false(space_is_low());
 }
 
-static void half_of_the_reserve_is_critical(void **state)
+static void space_below_half_of_the_reserve_is_critical(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(tiny, here);
+    space_configure(tiny_reserve, current_folder);
     space_watch();
     space_health(&health);
-    space_enter(health.free_bytes + MIB, here);
+    space_configure(health.free_bytes + MIB, current_folder);
     assert_false(space_is_critical());
-    space_enter(health.free_bytes * 2 + MIB, here);
+    space_configure(health.free_bytes * 2 + MIB, current_folder);
     assert_true(space_is_critical());
 }
 
-static void what_is_not_there_yet_is_measured_where_it_will_be(void **state)
+static void free_space_of_missing_paths_is_that_of_a_parent_folder(void **state)
 {
     (void)state;
     struct space_health health;
-    space_enter(tiny, to_be_made);
+    space_configure(tiny_reserve, missing_paths);
     space_watch();
     space_health(&health);
     assert_int_equal(health.state, SPACE_ENOUGH);
@@ -112,13 +112,13 @@ static void what_is_not_there_yet_is_measured_where_it_will_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(state_is_unknown_before_the_first_measurement),
-        cmocka_unit_test(without_a_reserve_nothing_is_refused),
-        cmocka_unit_test(a_decision_measures_what_nobody_has),
-        cmocka_unit_test(an_upload_is_decided_by_a_new_measurement),
-        cmocka_unit_test(the_free_space_is_that_of_the_file_system),
-        cmocka_unit_test(half_of_the_reserve_is_critical),
-        cmocka_unit_test(what_is_not_there_yet_is_measured_where_it_will_be),
+        cmocka_unit_test(space_state_is_unknown_before_the_first_measurement),
+        cmocka_unit_test(space_is_never_low_without_a_reserve),
+        cmocka_unit_test(first_space_check_measures_the_free_space),
+        cmocka_unit_test(space_check_for_an_upload_measures_again),
+        cmocka_unit_test(free_space_matches_the_file_system),
+        cmocka_unit_test(space_below_half_of_the_reserve_is_critical),
+        cmocka_unit_test(free_space_of_missing_paths_is_that_of_a_parent_folder),
     };
     space_share();
     return cmocka_run_group_tests_name("space", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Spool: the requests that workers find in their queue. */
+/* Spool: the requests that it puts into the queue for the workers. */
 #include "unit.h"
 
 #include "base/fastcgi.h"
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-enum { ROUNDS = 200, PATIENCE_MS = 10000, BACKLOG = 16 };
+enum { ROUNDS = 200, TIMEOUT_MS = 10000, BACKLOG = 16 };
 
 struct spool_process {
     struct sockaddr_un address;
@@ -19,16 +19,16 @@ struct spool_process {
     pid_t pid;
 };
 
-static void start(struct spool_process *spool)
+static void start_spool(struct spool_process *spool)
 {
     static const struct service service = {.start = NULL};
     const struct config config = {
         .state_dir = ".", .upload_spool_mib = 1, .upload_slow_start_s = 60};
-    int news[2];
+    int status_pipe[2];
     *spool = (struct spool_process){.address = {.sun_family = AF_UNIX, .sun_path = "socket"}};
     int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_true(handoff_open(&spool->handoff));
-    assert_int_equal(pipe(news), 0);
+    assert_int_equal(pipe(status_pipe), 0);
     assert_int_equal(bind(listen_fd, (struct sockaddr *)&spool->address, sizeof spool->address), 0);
     assert_int_equal(listen(listen_fd, BACKLOG), 0);
     fflush(NULL);
@@ -36,14 +36,14 @@ static void start(struct spool_process *spool)
     assert_true(spool->pid >= 0);
     if (spool->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        spool_run(&config, &service, listen_fd, spool->handoff.send_fd, news[1]);
+        spool_run(&config, &service, listen_fd, spool->handoff.send_fd, status_pipe[1]);
     }
     close(listen_fd);
-    close(news[0]);
-    close(news[1]);
+    close(status_pipe[0]);
+    close(status_pipe[1]);
 }
 
-static void stop(struct spool_process *spool)
+static void stop_spool(struct spool_process *spool)
 {
     int status = 0;
     assert_int_equal(kill(spool->pid, SIGTERM), 0);
@@ -54,7 +54,7 @@ static void stop(struct spool_process *spool)
     close(spool->handoff.receive_fd);
 }
 
-/* Sends a whole request. Returns the connection on which it is answered. */
+/* Sends a complete request. Returns the connection on which the reply arrives. */
 static int send_request(const struct spool_process *spool)
 {
     static const char body[] = "abc";
@@ -73,46 +73,46 @@ static int send_request(const struct spool_process *spool)
     return fd;
 }
 
-/* A worker that takes a connection before its parameters have arrived may be busy with another
+/* A worker that took a connection before its parameters arrived could be busy with another
  * request when they do. */
-static void the_parameters_are_there_when_a_worker_takes_a_connection(void **state)
+static void parameters_have_arrived_when_a_worker_takes_a_connection(void **state)
 {
     struct spool_process spool;
     (void)state;
-    start(&spool);
+    start_spool(&spool);
     for (int round = 0; round < ROUNDS; round++) {
         char bytes[BUFSIZ];
         struct pollfd queue = {.fd = spool.handoff.receive_fd, .events = POLLIN};
         int client = send_request(&spool);
-        assert_int_equal(poll(&queue, 1, PATIENCE_MS), 1);
+        assert_int_equal(poll(&queue, 1, TIMEOUT_MS), 1);
         int body_fd, fd = handoff_receive(spool.handoff.receive_fd, &body_fd);
         assert_true(fd >= 0 && body_fd >= 0);
         ssize_t got = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
         assert_true(got > 0);
-        assert_int_not_equal(fastcgi_look_at_request(bytes, (size_t)got), FASTCGI_MORE);
+        assert_int_not_equal(fastcgi_inspect_request(bytes, (size_t)got), FASTCGI_MORE);
         close(fd);
         close(body_fd);
         close(client);
     }
-    stop(&spool);
+    stop_spool(&spool);
 }
 
-/* Its request stays in the queue while the workers are busy, and keeps the file open. */
-static void the_body_of_a_client_that_has_gone_takes_no_room(void **state)
+/* The request stays in the queue while the workers are busy, and keeps the file open. */
+static void body_of_a_disconnected_client_is_truncated(void **state)
 {
     struct spool_process spool;
     struct stat before, after;
     (void)state;
-    start(&spool);
+    start_spool(&spool);
     struct pollfd queue = {.fd = spool.handoff.receive_fd, .events = POLLIN};
     int client = send_request(&spool);
-    assert_int_equal(poll(&queue, 1, PATIENCE_MS), 1);
+    assert_int_equal(poll(&queue, 1, TIMEOUT_MS), 1);
     int body_fd, fd = handoff_receive(spool.handoff.receive_fd, &body_fd);
     assert_int_equal(fstat(body_fd, &before), 0);
     close(client);
     struct pollfd end = {.fd = fd, .events = POLLRDHUP};
-    assert_int_equal(poll(&end, 1, PATIENCE_MS), 1);
-    stop(&spool);
+    assert_int_equal(poll(&end, 1, TIMEOUT_MS), 1);
+    stop_spool(&spool);
     assert_int_equal(fstat(body_fd, &after), 0);
     assert_true(before.st_size > 0);
     assert_int_equal(after.st_size, 0);
@@ -124,8 +124,8 @@ int main(void)
 {
     char folder[PATH_MAX];
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_parameters_are_there_when_a_worker_takes_a_connection),
-        cmocka_unit_test(the_body_of_a_client_that_has_gone_takes_no_room),
+        cmocka_unit_test(parameters_have_arrived_when_a_worker_takes_a_connection),
+        cmocka_unit_test(body_of_a_disconnected_client_is_truncated),
     };
     if (!enter_temporary(folder)) {
         return EXIT_FAILURE;

@@ -1,4 +1,4 @@
-/* The store's promises that both engines keep: the same tests on SQLite and on PostgreSQL. */
+/* Store: guarantees that both engines keep; the same tests run on SQLite and on PostgreSQL. */
 #include "unit.h"
 
 #include "engines.h"
@@ -29,7 +29,7 @@ static const char *const schema[ENGINE_COUNT] = {
         "CREATE UNIQUE INDEX items_pair_a_pair_b ON items (pair_a, pair_b)",
 };
 
-static int setup(void **state)
+static int setup_schema(void **state)
 {
     test_setup(state);
     struct test *test = *state;
@@ -37,27 +37,28 @@ static int setup(void **state)
     return 0;
 }
 
-#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
 
-static struct error *change(const struct test *test, const char *text, int64_t integer,
-                            const char *string)
+static struct error *change_and_commit(const struct test *test, const char *text, int64_t integer,
+                                       const char *string)
 {
     struct change change = {
         .arena = test->arena, .text = text, .integer = integer, .string = string};
     struct error *error = store_write(test->store, test->arena, run_change, &change);
-    struct error *ending = store_turn_end(test->store, test->arena);
+    struct error *ending = store_group_commit(test->store, test->arena);
     return error ? error : ending;
 }
 
-/* --- statements ------------------------------------------------------------------------------ */
+/* --- statements ------------------------------------------------------------------------------- */
 
-static void every_statement_of_sql_can_be_prepared(void **state)
+static void every_sql_statement_can_be_prepared(void **state)
 {
     struct test *test = *state;
     struct buffer report = {.arena = test->arena};
     must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
     for (size_t slot = 0; slot < SQL_COUNT; slot++) {
-        bool elsewhere = !store_statement_text(test->store, slot); /* the other engine's alone */
+        /* Exists on the other engine only. */
+        bool elsewhere = !store_statement_text(test->store, slot);
         if (slot != SQL_SCHEMA_MIGRATIONS_CREATE && !elsewhere) {
             must_succeed(test->store->engine->prepare(test->store, test->arena, slot));
         }
@@ -68,7 +69,7 @@ static void every_statement_of_sql_can_be_prepared(void **state)
 
 enum { COLUMNS_MAX = 32 };
 
-/* What an engine reports about a statement. */
+/* Columns and parameters of a statement, as the engine reports them. */
 struct description {
     size_t columns, parameters;
     const char *names[COLUMNS_MAX];
@@ -109,7 +110,7 @@ static void describe_on_postgres(struct arena *arena, const char *text, struct d
     PQfinish(connection);
 }
 
-/* Compares a description with the generated names, of which "?" stands for any. */
+/* Compares a description with the generated column names, of which "?" stands for any name. */
 static void assert_described(const struct sql_statement_row *row, enum engine_id engine,
                              const struct description *about, struct arena *arena)
 {
@@ -128,7 +129,7 @@ static void assert_described(const struct sql_statement_row *row, enum engine_id
     }
 }
 
-static void test_generated_columns_and_parameters_are_those_of_the_engine(void **state)
+static void generated_columns_and_parameters_match_the_engine(void **state)
 {
     struct test *test = *state;
     struct buffer report = {.arena = test->arena};
@@ -144,22 +145,22 @@ static void test_generated_columns_and_parameters_are_those_of_the_engine(void *
         } else {
             describe_on_postgres(test->arena, text, &about);
         }
-        assert_described(&sql_statements[slot], test->store->id, &about, test->arena);
+        assert_described(&store_statements[slot], test->store->id, &about, test->arena);
     }
     must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
 }
 
-static void a_statement_that_is_none_is_a_fault_of_ours(void **state)
+static void invalid_statement_is_an_internal_error(void **state)
 {
     struct test *test = *state;
     int64_t integer = 0;
     assert_error(read_integer(test->store, test->arena, "SELECT nothing FROM nowhere", &integer),
                  ERR_INTERNAL);
-    assert_error(change(test, "INSERT INTO nowhere VALUES ($1)", 1, NULL), ERR_INTERNAL);
+    assert_error(change_and_commit(test, "INSERT INTO nowhere VALUES ($1)", 1, NULL), ERR_INTERNAL);
     assert_int_equal(count_items(test->store, test->arena), 0);
 }
 
-static void composed_statements_are_kept_and_forgotten(void **state)
+static void composed_statements_are_cached_and_evicted(void **state)
 {
     struct test *test = *state;
     enum { MANY = 3 * COMPOSED_COUNT };
@@ -173,7 +174,7 @@ static void composed_statements_are_kept_and_forgotten(void **state)
     }
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 struct values {
     struct arena *arena;
@@ -184,7 +185,7 @@ struct values {
     int64_t id;
 };
 
-/* Writes a row and reads back what the statement returns. */
+/* Inserts a row and checks the value that the statement returns. */
 static struct error *write_values(struct store *store, void *context)
 {
     struct values *values = context;
@@ -214,7 +215,7 @@ static void assert_same_bytes(const char *got, size_t got_length, const char *ex
     }
 }
 
-static void values_come_back_as_they_were(void **state)
+static void values_are_stored_and_read_unchanged(void **state)
 {
     struct test *test = *state;
     enum { LARGE = 300 * 1000, WHOLE = LARGE + 1 };
@@ -232,7 +233,7 @@ static void values_come_back_as_they_were(void **state)
         values.arena = test->arena;
         values.id = (int64_t)i;
         must_succeed(store_write(test->store, test->arena, write_values, &values));
-        must_succeed(store_turn_end(test->store, test->arena));
+        must_succeed(store_group_commit(test->store, test->arena));
         bool row = false;
         size_t length = 0;
         struct store_query *query =
@@ -258,7 +259,7 @@ static void values_come_back_as_they_were(void **state)
     }
 }
 
-static void null_is_bound_as_any_type(void **state)
+static void null_can_be_bound_to_any_type(void **state)
 {
     struct test *test = *state;
     bool row = false;
@@ -272,17 +273,17 @@ static void null_is_bound_as_any_type(void **state)
     assert_int_equal(store_integer(query, 0), 0);
 }
 
-static void a_number_with_a_fraction_is_no_integer(void **state)
+static void fractional_number_is_not_read_as_an_integer(void **state)
 {
     struct test *test = *state;
     int64_t integer = 0;
-    must_succeed(insert_now(test->store, test->arena, 1));
-    must_succeed(change(test, "UPDATE items SET amount = 1.5 WHERE id = $1", 1, NULL));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
+    must_succeed(change_and_commit(test, "UPDATE items SET amount = 1.5 WHERE id = $1", 1, NULL));
     assert_error(read_integer(test->store, test->arena, "SELECT amount FROM items", &integer),
                  ERR_INTERNAL);
 }
 
-static void changes_are_counted(void **state)
+static void changed_rows_are_counted(void **state)
 {
     struct test *test = *state;
     static const struct {
@@ -303,21 +304,21 @@ static void changes_are_counted(void **state)
         must_succeed(store_write(test->store, test->arena, run_change, &change));
         assert_int_equal(change.changes, cases[i].changes);
     }
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
-/* --- queries --------------------------------------------------------------------------------- */
+/* --- queries ---------------------------------------------------------------------------------- */
 
 static void insert_many(const struct test *test, int64_t count)
 {
     for (int64_t id = 1; id <= count; id++) {
-        must_succeed(insert(test->store, test->arena, id));
+        must_succeed(insert_item_row(test->store, test->arena, id));
     }
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
-/* All pairs, with the inner query being the same statement as the outer one. */
-static void a_statement_runs_inside_of_itself(void **state)
+/* Counts all pairs of rows: the inner query is the same statement as the outer one. */
+static void statement_can_run_nested_in_itself(void **state)
 {
     struct test *test = *state;
     static const char text[] = "SELECT id FROM items ORDER BY id";
@@ -334,7 +335,7 @@ static void a_statement_runs_inside_of_itself(void **state)
     assert_int_equal(pairs, 25);
 }
 
-static void a_query_that_nobody_finishes_ends_with_its_arena(void **state)
+static void unfinished_query_ends_with_its_arena(void **state)
 {
     struct test *test = *state;
     insert_many(test, 3);
@@ -345,13 +346,13 @@ static void a_query_that_nobody_finishes_ends_with_its_arena(void **state)
             store_compose(test->store, arena, arena_format(arena, "SELECT id, %d FROM items", i));
         must_succeed(store_next(query, &row));
         assert_true(row);
-        (void)store_compose(test->store, arena, "SELECT 1"); /* not even begun */
+        (void)store_compose(test->store, arena, "SELECT 1"); /* not even started */
         arena_free(&arena);
     }
     assert_null(test->store->queries);
 }
 
-static void an_ended_query_has_no_more_rows(void **state)
+static void ended_query_returns_no_more_rows(void **state)
 {
     struct test *test = *state;
     bool row = true;
@@ -361,7 +362,7 @@ static void an_ended_query_has_no_more_rows(void **state)
     assert_false(row);
 }
 
-static void a_store_that_goes_ends_its_queries(void **state)
+static void freeing_a_store_ends_its_queries(void **state)
 {
     struct test *test = *state;
     bool row = false;
@@ -372,9 +373,9 @@ static void a_store_that_goes_ends_its_queries(void **state)
     store_free(&store);
 }
 
-/* --- violations ------------------------------------------------------------------------------ */
+/* --- violations ------------------------------------------------------------------------------- */
 
-static void violations_name_the_constraint(void **state)
+static void violation_names_the_constraint(void **state)
 {
     struct test *test = *state;
     static const struct {
@@ -399,36 +400,40 @@ static void violations_name_the_constraint(void **state)
         {"DELETE FROM items WHERE id = $1", 10, NULL, ERR_CONSTRAINT_REFERENCE,
          "children_other_id_fkey"},
     };
-    must_succeed(change(
+    must_succeed(change_and_commit(
         test, "INSERT INTO items (id, name, pair_a, pair_b) VALUES ($1, $2, 'p', 1)", 1, "a"));
-    must_succeed(insert_now(test->store, test->arena, 10));
-    must_succeed(change(test, "INSERT INTO children (id, item_id) VALUES ($1, 1)", 5, NULL));
-    must_succeed(change(test, "INSERT INTO children (id, other_id) VALUES ($1, 10)", 6, NULL));
+    must_succeed(insert_and_commit(test->store, test->arena, 10));
+    must_succeed(
+        change_and_commit(test, "INSERT INTO children (id, item_id) VALUES ($1, 1)", 5, NULL));
+    must_succeed(
+        change_and_commit(test, "INSERT INTO children (id, other_id) VALUES ($1, 10)", 6, NULL));
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const struct error *error = change(test, cases[i].text, cases[i].integer, cases[i].string);
+        const struct error *error =
+            change_and_commit(test, cases[i].text, cases[i].integer, cases[i].string);
         assert_error(error, cases[i].id);
-        if (!store_violated(error, cases[i].constraint)) {
+        if (!store_is_violation(error, cases[i].constraint)) {
             FAIL("%s: %s", cases[i].text, error->cause);
         }
-        assert_false(store_violated(error, "items_other"));
+        assert_false(store_is_violation(error, "items_other"));
     }
-    assert_false(store_violated(error_new(test->arena, ERR_INTERNAL, "items_name"), "items_name"));
+    assert_false(
+        store_is_violation(error_new(test->arena, ERR_INTERNAL, "items_name"), "items_name"));
 }
 
-/* --- writes ---------------------------------------------------------------------------------- */
+/* --- writes ----------------------------------------------------------------------------------- */
 
-static void a_failed_write_is_rolled_back_alone(void **state)
+static void failed_write_is_rolled_back_without_the_others(void **state)
 {
     struct test *test = *state;
     struct change failing = {.arena = test->arena,
                              .text = insert_item,
                              .integer = 2,
                              .then = error_new(test->arena, ERR_CONFLICT, NULL)};
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     assert_error(store_write(test->store, test->arena, run_change, &failing), ERR_CONFLICT);
-    assert_error(insert(test->store, test->arena, 1), ERR_CONSTRAINT_UNIQUE);
-    must_succeed(insert(test->store, test->arena, 3));
-    must_succeed(store_turn_end(test->store, test->arena));
+    assert_error(insert_item_row(test->store, test->arena, 1), ERR_CONSTRAINT_UNIQUE);
+    must_succeed(insert_item_row(test->store, test->arena, 3));
+    must_succeed(store_group_commit(test->store, test->arena));
     int64_t sum = 0;
     must_succeed(
         read_integer(test->other, test->arena, "SELECT CAST(sum(id) AS BIGINT) FROM items", &sum));
@@ -436,7 +441,7 @@ static void a_failed_write_is_rolled_back_alone(void **state)
     assert_int_equal(failing.runs, 1);
 }
 
-/* Ignores that a query fails, and goes on. */
+/* Ignores that a query fails, and continues. */
 static struct error *ignore_failure(struct store *store, void *context)
 {
     struct arena *arena = context;
@@ -452,17 +457,17 @@ static struct error *ignore_failure(struct store *store, void *context)
     return NULL;
 }
 
-static void a_query_that_failed_fails_the_write(void **state)
+static void failed_query_fails_the_whole_write(void **state)
 {
     struct test *test = *state;
     const struct error *error = store_write(test->store, test->arena, ignore_failure, test->arena);
     assert_error(error, ERR_CONSTRAINT_UNIQUE);
-    assert_true(store_violated(error, "items_pkey"));
-    must_succeed(store_turn_end(test->store, test->arena));
+    assert_true(store_is_violation(error, "items_pkey"));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_int_equal(count_items(test->store, test->arena), 0);
 }
 
-static struct error *look_around(struct store *store, void *context)
+static struct error *check_visibility(struct store *store, void *context)
 {
     struct test *test = context;
     struct store_query *query = store_compose(store, test->arena, insert_item);
@@ -473,17 +478,17 @@ static struct error *look_around(struct store *store, void *context)
     return error;
 }
 
-static void what_is_written_is_seen_inside_at_once_and_outside_after_the_commit(void **state)
+static void writes_are_visible_to_others_only_after_commit(void **state)
 {
     struct test *test = *state;
-    must_succeed(store_write(test->store, test->arena, look_around, test));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_write(test->store, test->arena, check_visibility, test));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_int_equal(count_items(test->store, test->arena), 1);
     assert_int_equal(count_items(test->other, test->arena), 1);
 }
 
-/* Leaves a query open whose rows were not all read. */
-static struct error *leave_open(struct store *store, void *context)
+/* Leaves a query open of which not all rows were read. */
+static struct error *leave_query_open(struct store *store, void *context)
 {
     struct arena *arena = context;
     bool row = false;
@@ -497,42 +502,42 @@ static struct error *leave_open(struct store *store, void *context)
     return NULL;
 }
 
-/* A writes and is held. B writes a row that violates a deferred constraint, and commits before
- * it goes on. */
-static void a_held_request_gets_the_outcome_of_its_transaction(void **state)
+/* Request A writes and is held. Request B writes a row that violates a deferred constraint, and
+ * commits before it continues. */
+static void held_request_gets_the_outcome_of_its_transaction(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena,
                 "CREATE TABLE late (item BIGINT REFERENCES items (id) "
                 "DEFERRABLE INITIALLY DEFERRED)");
-    must_succeed(insert(test->store, test->arena, 1));
-    uint64_t waits = store_hold(test->store);
-    struct error *refusal = change(test, "INSERT INTO late VALUES ($1)", 99, NULL);
-    struct error *ending = store_turn_end(test->store, test->arena);
+    must_succeed(insert_item_row(test->store, test->arena, 1));
+    uint64_t waits = store_pending_transaction(test->store);
+    struct error *refusal = change_and_commit(test, "INSERT INTO late VALUES ($1)", 99, NULL);
+    struct error *ending = store_group_commit(test->store, test->arena);
     assert_error(refusal ? refusal : ending, ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_hold(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
     uint64_t lost = 0;
     const struct error *error = store_group_end(test->store, test->arena, &lost);
     bool told_failure = error && waits == lost;
     assert_int_equal(count_items(test->store, test->arena), told_failure ? 0 : 1);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-static void queries_of_a_write_end_with_it(void **state)
+static void queries_started_in_a_write_end_with_it(void **state)
 {
     struct test *test = *state;
     insert_many(test, 3);
-    must_succeed(store_write(test->store, test->arena, leave_open, test->arena));
+    must_succeed(store_write(test->store, test->arena, leave_query_open, test->arena));
     assert_null(test->store->queries);
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_int_equal(count_items(test->other, test->arena), 6);
 }
 
-/* --- slips of the code ----------------------------------------------------------------------- */
+/* --- misuse ----------------------------------------------------------------------------------- */
 
-/* Counts parameters once per statement, when it is composed: executing it only compares numbers. */
-static void a_text_is_scanned_for_parameters_once(void **state)
+/* Parameters are counted when a statement is composed; executing it only compares the numbers. */
+static void parameters_are_counted_once_per_statement(void **state)
 {
     struct test *test = *state;
     bool row = false;
@@ -543,13 +548,13 @@ static void a_text_is_scanned_for_parameters_once(void **state)
     }
     must_succeed(store_execute(queries[0]));
     char *text = test->store->composed[queries[1]->slot - SQL_COUNT].text;
-    memset(text, ' ', strlen(text)); /* it is prepared already, so the text is not needed */
+    memset(text, ' ', strlen(text)); /* already prepared, so the text is no longer needed */
     must_succeed(store_next(queries[1], &row));
     assert_true(row);
     assert_int_equal(store_integer(queries[1], 0), 7);
 }
 
-static void run_slip(struct store *store, struct arena *arena, int which)
+static void run_misuse(struct store *store, struct arena *arena, int which)
 {
     bool row = false;
     struct error *error = NULL;
@@ -575,30 +580,30 @@ static void run_slip(struct store *store, struct arena *arena, int which)
         change.string = "x";
         error = store_write(store, arena, run_change, &change);
         break;
-    case 5: /* too few */
+    case 5: /* too few parameters */
         error = store_execute(store_compose(store, arena, "SELECT 1 WHERE 1 = $1"));
         break;
-    case 6: /* no row any more */
+    case 6: /* no more rows */
         error = store_execute(query);
         (void)store_integer(query, 0);
         break;
     default:
         break;
     }
-    (void)error; /* none of them comes to here */
+    (void)error; /* never reached: each misuse aborts */
 }
 
-static void slip(void *which)
+static void misuse_store(void *which)
 {
-    run_slip(store_new(&store_config, NULL), arena_new(), *(const int *)which);
+    run_misuse(store_new(&store_config, NULL), arena_new(), *(const int *)which);
 }
 
 static struct error *write_again(struct store *store, void *context)
 {
-    return insert(store, context, 1);
+    return insert_item_row(store, context, 1);
 }
 
-static void slip_into_write(void *nothing)
+static void nest_writes(void *nothing)
 {
     (void)nothing;
     struct arena *arena = arena_new();
@@ -606,13 +611,13 @@ static void slip_into_write(void *nothing)
     (void)error;
 }
 
-static void slips_of_the_code_end_the_process(void **state)
+static void misuse_of_the_store_aborts_the_process(void **state)
 {
     (void)state;
     for (int which = 0; which < 7; which++) {
-        assert_aborts(slip, &which);
+        assert_aborts(misuse_store, &which);
     }
-    assert_aborts(slip_into_write, NULL);
+    assert_aborts(nest_writes, NULL);
 }
 
 /* --- both engines ---------------------------------------------------------------------------- */
@@ -620,26 +625,26 @@ static void slips_of_the_code_end_the_process(void **state)
 static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(every_statement_of_sql_can_be_prepared),
-        STORE_TEST(test_generated_columns_and_parameters_are_those_of_the_engine),
-        STORE_TEST(a_statement_that_is_none_is_a_fault_of_ours),
-        STORE_TEST(composed_statements_are_kept_and_forgotten),
-        STORE_TEST(a_text_is_scanned_for_parameters_once),
-        STORE_TEST(values_come_back_as_they_were),
-        STORE_TEST(null_is_bound_as_any_type),
-        STORE_TEST(a_number_with_a_fraction_is_no_integer),
-        STORE_TEST(changes_are_counted),
-        STORE_TEST(a_statement_runs_inside_of_itself),
-        STORE_TEST(a_query_that_nobody_finishes_ends_with_its_arena),
-        STORE_TEST(an_ended_query_has_no_more_rows),
-        STORE_TEST(a_store_that_goes_ends_its_queries),
-        STORE_TEST(violations_name_the_constraint),
-        STORE_TEST(a_failed_write_is_rolled_back_alone),
-        STORE_TEST(a_query_that_failed_fails_the_write),
-        STORE_TEST(what_is_written_is_seen_inside_at_once_and_outside_after_the_commit),
-        STORE_TEST(a_held_request_gets_the_outcome_of_its_transaction),
-        STORE_TEST(queries_of_a_write_end_with_it),
-        STORE_TEST(slips_of_the_code_end_the_process),
+        STORE_TEST(every_sql_statement_can_be_prepared),
+        STORE_TEST(generated_columns_and_parameters_match_the_engine),
+        STORE_TEST(invalid_statement_is_an_internal_error),
+        STORE_TEST(composed_statements_are_cached_and_evicted),
+        STORE_TEST(parameters_are_counted_once_per_statement),
+        STORE_TEST(values_are_stored_and_read_unchanged),
+        STORE_TEST(null_can_be_bound_to_any_type),
+        STORE_TEST(fractional_number_is_not_read_as_an_integer),
+        STORE_TEST(changed_rows_are_counted),
+        STORE_TEST(statement_can_run_nested_in_itself),
+        STORE_TEST(unfinished_query_ends_with_its_arena),
+        STORE_TEST(ended_query_returns_no_more_rows),
+        STORE_TEST(freeing_a_store_ends_its_queries),
+        STORE_TEST(violation_names_the_constraint),
+        STORE_TEST(failed_write_is_rolled_back_without_the_others),
+        STORE_TEST(failed_query_fails_the_whole_write),
+        STORE_TEST(writes_are_visible_to_others_only_after_commit),
+        STORE_TEST(held_request_gets_the_outcome_of_its_transaction),
+        STORE_TEST(queries_started_in_a_write_end_with_it),
+        STORE_TEST(misuse_of_the_store_aborts_the_process),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -1,5 +1,4 @@
-/* The store on PostgreSQL: servers that are silent, gone or restarted, and transactions that
- * collide. */
+/* Store on PostgreSQL: silent, stopped and restarted servers, and colliding transactions. */
 #include "base/clock.h"
 #include "unit.h"
 
@@ -9,7 +8,7 @@
 #include "base/log.h"
 
 enum {
-    SLACK_US = 1500 * 1000, /* of a busy machine */
+    SLACK_US = 1500 * 1000, /* margin for a busy machine */
     BOUND_US = TIMEOUT_MS * MS_US + SLACK_US,
     WAIT_TRIES = 500,
     WAIT_PAUSE_US = 10 * 1000,
@@ -17,9 +16,9 @@ enum {
 
 static struct postgres_server server;
 
-static int runs; /* of what a test writes */
+static int runs; /* number of runs of the write function */
 
-static int setup(void **state)
+static int setup_items(void **state)
 {
     test_setup(state);
     struct test *test = *state;
@@ -30,8 +29,8 @@ static int setup(void **state)
     return 0;
 }
 
-/* Leaves the server as the next test wants it. */
-static int teardown(void **state)
+/* Leaves the server running for the next test. */
+static int teardown_server(void **state)
 {
     if (server.pid) {
         postgres_signal(&server, SIGCONT);
@@ -41,9 +40,9 @@ static int teardown(void **state)
     return test_teardown(state);
 }
 
-#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup_items, teardown_server)
 
-/* A read that must fail, and how long it took. */
+/* Asserts that a read fails, and returns its duration. */
 static int64_t fail_to_read(struct store *store, struct arena *arena)
 {
     int64_t integer = 0;
@@ -53,8 +52,8 @@ static int64_t fail_to_read(struct store *store, struct arena *arena)
     return clock_steady_us() - began;
 }
 
-/* Reads until that works. */
-static void wait_recovered(struct store *store, struct arena *arena)
+/* Repeats a read until it succeeds. */
+static void wait_until_recovered(struct store *store, struct arena *arena)
 {
     int64_t integer = 0;
     int64_t deadline = clock_steady_us() + BOUND_US + US_PER_S;
@@ -64,7 +63,7 @@ static void wait_recovered(struct store *store, struct arena *arena)
     }
 }
 
-/* Ends all sessions but that of the other store, and waits until they are gone. */
+/* Terminates all sessions except the one of the other store, and waits until they have ended. */
 static void end_sessions(const struct test *test)
 {
     static const char end[] = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
@@ -77,55 +76,57 @@ static void end_sessions(const struct test *test)
     assert_int_equal(left, 0);
 }
 
-/* --- reading --------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
-static void a_silent_server_holds_nobody_up(void **state)
+static void silent_server_fails_reads_within_the_timeout(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     postgres_signal(&server, SIGSTOP);
     assert_true(fail_to_read(test->store, test->arena) < BOUND_US);
-    assert_true(fail_to_read(test->store, test->arena) < US_PER_S / 4); /* it is remembered */
+    /* The failure is remembered. */
+    assert_true(fail_to_read(test->store, test->arena) < US_PER_S / 4);
     struct store *fresh = store_new(&store_config, NULL);
-    assert_true(fail_to_read(fresh, test->arena) < BOUND_US); /* by who had no connection yet */
+    /* Also without an earlier connection. */
+    assert_true(fail_to_read(fresh, test->arena) < BOUND_US);
     postgres_signal(&server, SIGCONT);
-    wait_recovered(test->store, test->arena);
-    wait_recovered(fresh, test->arena);
+    wait_until_recovered(test->store, test->arena);
+    wait_until_recovered(fresh, test->arena);
     store_free(&fresh);
 }
 
-static void a_server_that_is_gone_is_missed_at_once_and_found_again(void **state)
+static void stopped_server_fails_at_once_and_is_reconnected(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     postgres_kill(&server);
     assert_true(fail_to_read(test->store, test->arena) < US_PER_S);
-    assert_error(insert_now(test->store, test->arena, 2), ERR_DATABASE_UNAVAILABLE);
+    assert_error(insert_and_commit(test->store, test->arena, 2), ERR_DATABASE_UNAVAILABLE);
     assert_true(postgres_start(&server));
-    wait_recovered(test->store, test->arena);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    wait_until_recovered(test->store, test->arena);
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 2);
 }
 
-static void a_restart_is_not_noticed_by_who_reads(void **state)
+static void reads_survive_a_server_restart(void **state)
 {
     struct test *test = *state;
     postgres_kill(&server);
     assert_true(postgres_start(&server));
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert_now(test->other, test->arena, 1));
+    must_succeed(insert_and_commit(test->other, test->arena, 1));
 }
 
-static void a_session_that_is_ended_is_not_noticed_by_who_reads(void **state)
+static void reads_survive_a_terminated_session(void **state)
 {
     struct test *test = *state;
     end_sessions(test);
     assert_int_equal(count_items(test->store, test->arena), 0);
     end_sessions(test);
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
 }
 
-static void a_statement_that_takes_too_long_is_ended(void **state)
+static void overlong_statement_is_cancelled(void **state)
 {
     struct test *test = *state;
     int64_t integer = 0, pid = 0, pid_after = 0;
@@ -136,15 +137,15 @@ static void a_statement_that_takes_too_long_is_ended(void **state)
                  ERR_DATABASE_UNAVAILABLE);
     assert_true(clock_steady_us() - began < BOUND_US);
     must_succeed(read_integer(test->store, test->arena, "SELECT pg_backend_pid()", &pid_after));
-    assert_int_equal(pid, pid_after); /* by the server: the connection is as good as before */
+    assert_int_equal(pid, pid_after); /* the server cancelled it: the connection stays usable */
 }
 
-static void what_the_server_has_forgotten_is_prepared_again(void **state)
+static void deallocated_statements_are_prepared_again(void **state)
 {
     struct test *test = *state;
     static const char all[] = "SELECT * FROM items WHERE id = 1";
     int64_t integer = 0;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     must_succeed(read_integer(test->store, test->arena, all, &integer));
     must_script(test->other, test->arena, "ALTER TABLE items ALTER COLUMN n TYPE INTEGER");
     must_succeed(read_integer(test->store, test->arena, all, &integer));
@@ -154,7 +155,7 @@ static void what_the_server_has_forgotten_is_prepared_again(void **state)
     assert_int_equal(integer, 5);
 }
 
-/* --- writing --------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static struct error *insert_one(struct test *test, struct store *store)
 {
@@ -183,12 +184,12 @@ static struct error *lose_session_before_a_statement(struct store *store, void *
     return insert_one(test, store);
 }
 
-static void what_was_lost_before_the_commit_is_repeated_once(void **state)
+static void write_lost_before_its_commit_is_repeated_once(void **state)
 {
     struct test *test = *state;
     must_succeed(store_write(test->store, test->arena, lose_session_once, test));
     assert_int_equal(runs, 2);
-    assert_false(store_turn_open(test->store));
+    assert_false(store_group_open(test->store));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DELETE FROM items");
     runs = 0;
@@ -205,7 +206,7 @@ static struct error *fall_silent_before_a_statement(struct store *store, void *c
     return insert_one(test, store);
 }
 
-static void silence_in_a_write_fails_it(void **state)
+static void silent_server_fails_a_write(void **state)
 {
     struct test *test = *state;
     int64_t began = clock_steady_us();
@@ -213,7 +214,7 @@ static void silence_in_a_write_fails_it(void **state)
                  ERR_DATABASE_UNAVAILABLE);
     assert_true(clock_steady_us() - began < BOUND_US);
     postgres_signal(&server, SIGCONT);
-    wait_recovered(test->store, test->arena);
+    wait_until_recovered(test->store, test->arena);
     assert_int_equal(count_items(test->store, test->arena), 0);
 }
 
@@ -225,7 +226,7 @@ static struct error *fall_silent_before_the_commit(struct store *store, void *co
     return error;
 }
 
-static void silence_in_a_commit_leaves_it_open(void **state)
+static void silent_server_during_commit_leaves_outcome_unknown(void **state)
 {
     struct test *test = *state;
     int64_t began = clock_steady_us();
@@ -237,8 +238,8 @@ static void silence_in_a_commit_leaves_it_open(void **state)
 
 enum { PROCESSES = 4, ROUNDS = 25 };
 
-/* Reads a number and writes it back, one more. */
-static struct error *count_up(struct store *store, void *context)
+/* Reads a number and writes it back, incremented by one. */
+static struct error *increment(struct store *store, void *context)
 {
     struct arena *arena = context;
     int64_t n = 0;
@@ -251,12 +252,12 @@ static struct error *count_up(struct store *store, void *context)
     return store_execute(query);
 }
 
-static int count_up_many(struct arena *arena)
+static int increment_repeatedly(struct arena *arena)
 {
     struct store *store = store_new(&store_config, NULL);
     int done = 0;
-    while (done < ROUNDS) { /* one that gives up says so, and is tried again */
-        const struct error *error = store_write(store, arena, count_up, arena);
+    while (done < ROUNDS) { /* repeats writes that the store gave up */
+        const struct error *error = store_write(store, arena, increment, arena);
         if (error && error->id != ERR_DATABASE_UNAVAILABLE) {
             return 1;
         }
@@ -266,7 +267,7 @@ static int count_up_many(struct arena *arena)
     return 0;
 }
 
-static void colliding_writes_are_as_if_one_after_the_other(void **state)
+static void concurrent_writes_are_serialized(void **state)
 {
     struct test *test = *state;
     pid_t children[PROCESSES];
@@ -276,7 +277,7 @@ static void colliding_writes_are_as_if_one_after_the_other(void **state)
     for (size_t i = 0; i < PROCESSES; i++) {
         children[i] = fork();
         if (children[i] == 0) {
-            _exit(count_up_many(arena_new()));
+            _exit(increment_repeatedly(arena_new()));
         }
     }
     for (size_t i = 0; i < PROCESSES; i++) {
@@ -288,55 +289,56 @@ static void colliding_writes_are_as_if_one_after_the_other(void **state)
     assert_int_equal(n, PROCESSES * ROUNDS);
 }
 
-/* The other store writes what this one has read, each time. */
+/* The other store changes the row that this write has read, in each run. */
 static struct error *collide(struct store *store, void *context)
 {
     struct test *test = context;
     int64_t n = 0;
     runs++;
     must_succeed(read_integer(store, test->arena, "SELECT n FROM items WHERE id = 1", &n));
-    must_succeed(store_write(test->other, test->arena, count_up, test->arena));
-    return count_up(store, test->arena);
+    must_succeed(store_write(test->other, test->arena, increment, test->arena));
+    return increment(store, test->arena);
 }
 
-static void who_collides_for_ever_gives_up(void **state)
+static void write_that_always_collides_fails_eventually(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
     assert_error(store_write(test->store, test->arena, collide, test), ERR_DATABASE_UNAVAILABLE);
     assert_true(runs > 3);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
 }
 
-/* The other store changes the row first; this one has looked before, and changes it as it is by then. */
-static struct error *change_what_changes(struct store *store, void *context)
+/* The other store changes the row after this write has read it; the update applies to the new
+ * value. */
+static struct error *update_changed_row(struct store *store, void *context)
 {
     struct test *test = context;
     int64_t n = 0;
     runs++;
     must_succeed(read_integer(store, test->arena, "SELECT n FROM items WHERE id = 1", &n));
-    must_succeed(store_write(test->other, test->arena, count_up, test->arena));
+    must_succeed(store_write(test->other, test->arena, increment, test->arena));
     return store_execute(
         store_compose(store, test->arena, "UPDATE items SET n = n + 1 WHERE id = 1 AND n < 2"));
 }
 
-static void what_is_not_serialized_does_not_collide(void **state)
+static void unserialized_writes_do_not_collide(void **state)
 {
     struct test *test = *state;
     int64_t n = 0;
     must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
     for (int i = 0; i < 2; i++) {
-        must_succeed(store_write_unserialized(test->store, test->arena, change_what_changes, test));
+        must_succeed(store_write_unserialized(test->store, test->arena, update_changed_row, test));
     }
     assert_int_equal(runs, 2);
     must_succeed(read_integer(test->store, test->arena, "SELECT n FROM items", &n));
-    assert_int_equal(n, 3); /* at the second time the condition did not hold any more */
+    assert_int_equal(n, 3); /* the second time, the condition was no longer true */
 }
 
-static void a_wrong_address_is_unavailable(void **state)
+static void wrong_server_address_is_unavailable(void **state)
 {
     struct test *test = *state;
-    struct config wrong = settings_of("postgresql:///d?host=/no/such/folder");
+    struct config wrong = config_of_url("postgresql:///d?host=/no/such/folder");
     struct store *store = store_new(&wrong, NULL);
     assert_true(fail_to_read(store, test->arena) < US_PER_S);
     store_free(&store);
@@ -345,19 +347,19 @@ static void a_wrong_address_is_unavailable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(a_silent_server_holds_nobody_up),
-        STORE_TEST(a_server_that_is_gone_is_missed_at_once_and_found_again),
-        STORE_TEST(a_restart_is_not_noticed_by_who_reads),
-        STORE_TEST(a_session_that_is_ended_is_not_noticed_by_who_reads),
-        STORE_TEST(a_statement_that_takes_too_long_is_ended),
-        STORE_TEST(what_the_server_has_forgotten_is_prepared_again),
-        STORE_TEST(what_was_lost_before_the_commit_is_repeated_once),
-        STORE_TEST(silence_in_a_write_fails_it),
-        STORE_TEST(silence_in_a_commit_leaves_it_open),
-        STORE_TEST(colliding_writes_are_as_if_one_after_the_other),
-        STORE_TEST(who_collides_for_ever_gives_up),
-        STORE_TEST(what_is_not_serialized_does_not_collide),
-        STORE_TEST(a_wrong_address_is_unavailable),
+        STORE_TEST(silent_server_fails_reads_within_the_timeout),
+        STORE_TEST(stopped_server_fails_at_once_and_is_reconnected),
+        STORE_TEST(reads_survive_a_server_restart),
+        STORE_TEST(reads_survive_a_terminated_session),
+        STORE_TEST(overlong_statement_is_cancelled),
+        STORE_TEST(deallocated_statements_are_prepared_again),
+        STORE_TEST(write_lost_before_its_commit_is_repeated_once),
+        STORE_TEST(silent_server_fails_a_write),
+        STORE_TEST(silent_server_during_commit_leaves_outcome_unknown),
+        STORE_TEST(concurrent_writes_are_serialized),
+        STORE_TEST(write_that_always_collides_fails_eventually),
+        STORE_TEST(unserialized_writes_do_not_collide),
+        STORE_TEST(wrong_server_address_is_unavailable),
     };
     char folder[PATH_MAX];
     if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
@@ -366,10 +368,10 @@ int main(void)
     struct arena *arena = arena_new();
     int failed = 1;
     if (postgres_create(&server, folder)) {
-        store_config = settings_of(postgres_url(arena, &server));
+        store_config = config_of_url(postgres_url(arena, &server));
         failed = cmocka_run_group_tests_name("store on PostgreSQL", tests, NULL, NULL);
     } else {
-        fprintf(stderr, "PostgreSQL does not start\n");
+        fprintf(stderr, "PostgreSQL: cannot start the server\n");
     }
     postgres_kill(&server);
     arena_free(&arena);

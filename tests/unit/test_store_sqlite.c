@@ -1,4 +1,5 @@
-/* The store on SQLite: turns, the queue of writers among processes, full disks, the log. */
+/* Store on SQLite: group commits, the queue of writers among processes, full disks, and the
+ * write-ahead log. */
 #include "base/clock.h"
 #include "unit.h"
 
@@ -20,7 +21,7 @@ enum {
     LONG_LOG = 20 * KIB * KIB
 };
 
-static int setup(void **state)
+static int setup_items(void **state)
 {
     test_setup(state);
     struct test *test = *state;
@@ -30,12 +31,12 @@ static int setup(void **state)
     return 0;
 }
 
-#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+#define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, setup_items, test_teardown)
 
-/* Runs it in a process of its own, with a store of its own; returns its pid. It exits with the
- * result. */
-static pid_t start(int (*work)(struct store *store, struct arena *arena),
-                   struct store_shared *queue)
+/* Runs `work` in a child process with its own store, and returns its pid. The child exits with
+ * the result. */
+static pid_t start_process(int (*work)(struct store *store, struct arena *arena),
+                           struct store_shared *queue)
 {
     fflush(NULL);
     pid_t child = fork();
@@ -58,35 +59,35 @@ static int wait_end(pid_t child)
     return status;
 }
 
-/* --- turns ----------------------------------------------------------------------------------- */
+/* --- group commits and snapshots -------------------------------------------------------------- */
 
-static void a_turn_is_committed_as_one(void **state)
+static void writes_of_a_group_are_committed_together(void **state)
 {
     struct test *test = *state;
-    assert_false(store_turn_open(test->store));
-    must_succeed(store_turn_end(test->store, test->arena));
-    must_succeed(insert(test->store, test->arena, 1));
-    assert_true(store_turn_open(test->store));
-    must_succeed(insert(test->store, test->arena, 2));
+    assert_false(store_group_open(test->store));
+    must_succeed(store_group_commit(test->store, test->arena));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
+    assert_true(store_group_open(test->store));
+    must_succeed(insert_item_row(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 0);
     assert_int_equal(count_items(test->other, test->arena), 0);
-    must_succeed(store_turn_end(test->store, test->arena));
-    assert_false(store_turn_open(test->store));
+    must_succeed(store_group_commit(test->store, test->arena));
+    assert_false(store_group_open(test->store));
     assert_int_equal(count_items(test->store, test->arena), 2);
     assert_int_equal(count_items(test->other, test->arena), 2);
 }
 
-static void a_query_sees_the_state_of_its_beginning(void **state)
+static void query_reads_the_snapshot_of_its_start(void **state)
 {
     struct test *test = *state;
     int64_t seen = 0;
     bool row = false;
     for (int64_t id = 1; id <= 3; id++) {
-        must_succeed(insert_now(test->store, test->arena, id));
+        must_succeed(insert_and_commit(test->store, test->arena, id));
     }
     struct store_query *query = store_compose(test->other, test->arena, "SELECT id FROM items");
     must_succeed(store_next(query, &row));
-    must_succeed(insert_now(test->store, test->arena, 4));
+    must_succeed(insert_and_commit(test->store, test->arena, 4));
     for (; row; seen++) {
         must_succeed(store_next(query, &row));
     }
@@ -94,126 +95,127 @@ static void a_query_sees_the_state_of_its_beginning(void **state)
     assert_int_equal(count_items(test->other, test->arena), 4);
 }
 
-static void who_has_only_read_need_not_wait(void **state)
+static void requests_that_only_read_are_not_held(void **state)
 {
     struct test *test = *state;
-    assert_int_equal(store_hold(test->store), 0);
-    must_succeed(insert(test->store, test->arena, 1));
-    assert_int_not_equal(store_hold(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
+    must_succeed(insert_item_row(test->store, test->arena, 1));
+    assert_int_not_equal(store_pending_transaction(test->store), 0);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    assert_int_equal(store_hold(test->store), 0);
-    must_succeed(insert(test->store, test->arena, 2));
-    assert_int_not_equal(store_hold(test->store), 0);
-    must_succeed(store_turn_end(test->store, test->arena));
-    must_succeed(insert_now(test->store, test->arena, 3));
-    assert_int_equal(store_hold(test->store), 0);
+    assert_int_equal(store_pending_transaction(test->store), 0);
+    must_succeed(insert_item_row(test->store, test->arena, 2));
+    assert_int_not_equal(store_pending_transaction(test->store), 0);
+    must_succeed(store_group_commit(test->store, test->arena));
+    must_succeed(insert_and_commit(test->store, test->arena, 3));
+    assert_int_equal(store_pending_transaction(test->store), 0);
 }
 
-/* Without that each query would take the file's locks by itself. */
-static void queries_of_a_turn_see_the_state_of_its_beginning(void **state)
+/* Otherwise, each query would take the locks of the file by itself. */
+static void queries_of_an_iteration_share_one_snapshot(void **state)
 {
     struct test *test = *state;
-    store_read_by_turns(test->other);
-    must_succeed(insert_now(test->store, test->arena, 1));
+    store_share_snapshots(test->other);
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     assert_int_equal(count_items(test->other, test->arena), 1);
-    must_succeed(insert_now(test->store, test->arena, 2));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
     assert_int_equal(count_items(test->other, test->arena), 1);
-    store_rest(test->other);
+    store_snapshot_end(test->other);
     assert_int_equal(count_items(test->other, test->arena), 2);
-    must_succeed(insert_now(test->store, test->arena, 3));
-    must_succeed(store_turn_end(test->other, test->arena));
+    must_succeed(insert_and_commit(test->store, test->arena, 3));
+    must_succeed(store_group_commit(test->other, test->arena));
     assert_int_equal(count_items(test->other, test->arena), 3);
-    store_rest(test->other);
-    store_rest(test->other);
-    store_rest(test->store);
+    store_snapshot_end(test->other);
+    store_snapshot_end(test->other);
+    store_snapshot_end(test->store);
 }
 
-/* What it writes is seen in its writes, and by itself as by others after the turn; from its first write
- * on, it sees what others have written before. */
-static void a_turn_that_has_looked_can_write(void **state)
+/* Its writes are visible to its own writes at once, and to all reads after the group commit.
+ * From its first write on, the iteration sees everything that others have committed. */
+static void iteration_can_write_after_reading(void **state)
 {
     struct test *test = *state;
-    store_read_by_turns(test->store);
+    store_share_snapshots(test->store);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert_now(test->other, test->arena, 1));
+    must_succeed(insert_and_commit(test->other, test->arena, 1));
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert(test->store, test->arena, 2));
+    must_succeed(insert_item_row(test->store, test->arena, 2));
     assert_int_equal(count_items(test->store, test->arena), 1);
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_int_equal(count_items(test->store, test->arena), 2);
-    store_rest(test->store);
+    store_snapshot_end(test->store);
 }
 
-/* A query that is still open keeps what it has begun with. */
-static void a_turn_may_end_under_an_open_query(void **state)
+/* An open query keeps the snapshot that it started with. */
+static void open_query_keeps_its_snapshot_after_the_iteration(void **state)
 {
     struct test *test = *state;
     bool row = false;
-    store_read_by_turns(test->other);
+    store_share_snapshots(test->other);
     for (int64_t id = 1; id <= 3; id++) {
-        must_succeed(insert_now(test->store, test->arena, id));
+        must_succeed(insert_and_commit(test->store, test->arena, id));
     }
     struct store_query *query = store_compose(test->other, test->arena, "SELECT id FROM items");
     must_succeed(store_next(query, &row));
-    store_rest(test->other);
-    must_succeed(insert_now(test->store, test->arena, 4));
+    store_snapshot_end(test->other);
+    must_succeed(insert_and_commit(test->store, test->arena, 4));
     must_succeed(store_next(query, &row));
     must_succeed(store_next(query, &row));
     assert_int_equal(store_integer(query, 0), 3);
     must_succeed(store_execute(query));
-    store_rest(test->other);
+    store_snapshot_end(test->other);
     assert_int_equal(count_items(test->other, test->arena), 4);
 }
 
-static void a_store_that_goes_takes_its_turn_back(void **state)
+static void freeing_a_store_rolls_back_its_open_group(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->store, test->arena, 1));
     store_free(&test->store);
-    must_succeed(insert_now(test->other, test->arena, 2));
+    must_succeed(insert_and_commit(test->other, test->arena, 2));
     assert_int_equal(count_items(test->other, test->arena), 1);
 }
 
-/* --- several processes ----------------------------------------------------------------------- */
+/* --- several processes ------------------------------------------------------------------------ */
 
-static int die_in_a_turn(struct store *store, struct arena *arena)
+static int die_while_writing(struct store *store, struct arena *arena)
 {
-    must_succeed(insert(store, arena, 1));
+    must_succeed(insert_item_row(store, arena, 1));
     return raise(SIGKILL);
 }
 
-static void who_dies_in_a_turn_is_in_nobodys_way(void **state)
+static void killed_writer_does_not_block_others(void **state)
 {
     struct test *test = *state;
     for (int64_t round = 0; round < 3; round++) {
-        int status = wait_end(start(die_in_a_turn, store_queue));
+        int status = wait_end(start_process(die_while_writing, store_queue));
         assert_true(WIFSIGNALED(status));
         int64_t began = clock_steady_us();
-        must_succeed(insert_now(test->store, test->arena, 100 + round));
+        must_succeed(insert_and_commit(test->store, test->arena, 100 + round));
         assert_true(clock_steady_us() - began < US_PER_S);
     }
     assert_int_equal(count_items(test->other, test->arena), 3);
 }
 
-static int write_in_vain(struct store *store, struct arena *arena)
+static int time_out_writing(struct store *store, struct arena *arena)
 {
     int64_t began = clock_steady_us();
-    const struct error *error = insert_now(store, arena, 7);
+    const struct error *error = insert_and_commit(store, arena, 7);
     int64_t took = clock_steady_us() - began;
     return error && error->id == ERR_DATABASE_UNAVAILABLE && took > SHORT_US && took < LONG_US ? 0
                                                                                                : 1;
 }
 
-/* Both who shares the queue and who does not, such as a command. */
-static void nobody_waits_for_ever(void **state)
+/* Tests a process that shares the queue, and one that does not, such as a command. */
+static void waiting_for_the_write_lock_times_out(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert(test->store, test->arena, 1));
-    pid_t sharing = start(write_in_vain, store_queue), strange = start(write_in_vain, NULL);
+    must_succeed(insert_item_row(test->store, test->arena, 1));
+    pid_t sharing = start_process(time_out_writing, store_queue),
+          separate = start_process(time_out_writing, NULL);
     assert_int_equal(wait_end(sharing), 0);
-    assert_int_equal(wait_end(strange), 0);
-    must_succeed(store_turn_end(test->store, test->arena));
-    must_succeed(insert_now(test->other, test->arena, 2));
+    assert_int_equal(wait_end(separate), 0);
+    must_succeed(store_group_commit(test->store, test->arena));
+    must_succeed(insert_and_commit(test->other, test->arena, 2));
 }
 
 enum { PROCESSES = 6, ROUNDS = 50 };
@@ -223,21 +225,21 @@ static int add_many(struct store *store, struct arena *arena)
     static const char text[] = "UPDATE items SET text = CAST(text AS INTEGER) + $1 WHERE id = 1";
     for (int i = 0; i < ROUNDS; i++) {
         struct change change = {.arena = arena, .text = text, .integer = 1};
-        if (store_write(store, arena, run_change, &change) || store_turn_end(store, arena)) {
+        if (store_write(store, arena, run_change, &change) || store_group_commit(store, arena)) {
             return 1;
         }
     }
     return 0;
 }
 
-static void no_write_is_lost_among_many_processes(void **state)
+static void concurrent_processes_lose_no_writes(void **state)
 {
     struct test *test = *state;
     pid_t children[PROCESSES];
     int64_t sum = 0;
     must_script(test->store, test->arena, "INSERT INTO items VALUES (1, '0')");
     for (size_t i = 0; i < PROCESSES; i++) {
-        children[i] = start(add_many, i % 3 ? store_queue : NULL);
+        children[i] = start_process(add_many, i % 3 ? store_queue : NULL);
     }
     for (size_t i = 0; i < PROCESSES; i++) {
         assert_int_equal(wait_end(children[i]), 0);
@@ -247,23 +249,23 @@ static void no_write_is_lost_among_many_processes(void **state)
     assert_int_equal(sum, PROCESSES * ROUNDS);
 }
 
-static int create(struct store *store, struct arena *arena)
+static int create_table(struct store *store, struct arena *arena)
 {
     struct script script = {arena, "CREATE TABLE IF NOT EXISTS t (id INTEGER) STRICT;"
                                    "INSERT INTO t VALUES (1)"};
     int64_t rows = 0;
-    return store_write(store, arena, run_script, &script) || store_turn_end(store, arena) ||
+    return store_write(store, arena, run_script, &script) || store_group_commit(store, arena) ||
            read_integer(store, arena, "SELECT count(*) FROM t", &rows) || rows < 1;
 }
 
-static void many_may_make_the_file_at_once(void **state)
+static void processes_can_create_the_database_concurrently(void **state)
 {
     (void)state;
     pid_t children[PROCESSES];
     struct config before = store_config;
     store_config.database_url = "sqlite:///new/folder/new.db";
     for (size_t i = 0; i < PROCESSES; i++) {
-        children[i] = start(create, NULL);
+        children[i] = start_process(create_table, NULL);
     }
     store_config = before;
     for (size_t i = 0; i < PROCESSES; i++) {
@@ -271,7 +273,7 @@ static void many_may_make_the_file_at_once(void **state)
     }
 }
 
-/* --- files ----------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static mode_t mode_of(const char *path)
 {
@@ -282,17 +284,17 @@ static mode_t mode_of(const char *path)
     return facts.st_mode & (mode_t)~S_IFMT;
 }
 
-static void nobody_else_can_read_it(void **state)
+static void database_files_are_private(void **state)
 {
     struct test *test = *state;
-    must_succeed(insert_now(test->store, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     assert_int_equal(mode_of("state"), S_IRWXU);
     assert_int_equal(mode_of("state/test.db"), S_IRUSR | S_IWUSR);
     assert_int_equal(mode_of("state/test.db-wal"), S_IRUSR | S_IWUSR);
     assert_int_equal(mode_of("state/test.db-shm"), S_IRUSR | S_IWUSR);
 }
 
-static int64_t pragma(const struct test *test, const char *name)
+static int64_t read_pragma(const struct test *test, const char *name)
 {
     int64_t value = -1;
     must_succeed(read_integer(test->store, test->arena,
@@ -300,27 +302,27 @@ static int64_t pragma(const struct test *test, const char *name)
     return value;
 }
 
-static struct error *look_at_writer(struct store *store, void *context)
+static struct error *check_write_connection(struct store *store, void *context)
 {
     struct test *test = context;
     bool row = false;
-    assert_int_equal(pragma(test, "synchronous"), 2); /* FULL */
-    assert_int_equal(pragma(test, "foreign_keys"), 1);
+    assert_int_equal(read_pragma(test, "synchronous"), 2); /* 2 is FULL */
+    assert_int_equal(read_pragma(test, "foreign_keys"), 1);
     struct store_query *query = store_compose(store, test->arena, "PRAGMA journal_mode");
     must_succeed(store_next(query, &row));
     assert_string_equal(store_text(query, 0, NULL), "wal");
     return NULL;
 }
 
-static void commits_survive_a_power_cut(void **state)
+static void write_connection_is_durable_and_read_connection_read_only(void **state)
 {
     struct test *test = *state;
-    assert_int_equal(pragma(test, "query_only"), 1);
-    must_succeed(store_write(test->store, test->arena, look_at_writer, test));
-    must_succeed(store_turn_end(test->store, test->arena));
+    assert_int_equal(read_pragma(test, "query_only"), 1);
+    must_succeed(store_write(test->store, test->arena, check_write_connection, test));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
-/* --- the log --------------------------------------------------------------------------------- */
+/* --- write-ahead log -------------------------------------------------------------------------- */
 
 static off_t log_size(void)
 {
@@ -328,7 +330,7 @@ static off_t log_size(void)
     return stat("state/test.db-wal", &facts) < 0 ? -1 : facts.st_size;
 }
 
-static void write_much(const struct test *test, int64_t mib)
+static void write_mebibytes(const struct test *test, int64_t mib)
 {
     static const char text[] = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
                                "WHERE i < 256) INSERT INTO items (text) "
@@ -336,70 +338,70 @@ static void write_much(const struct test *test, int64_t mib)
     for (int64_t i = 0; i < mib; i++) {
         struct change change = {.arena = test->arena, .text = text, .integer = 1};
         must_succeed(store_write(test->store, test->arena, run_change, &change));
-        must_succeed(store_turn_end(test->store, test->arena));
+        must_succeed(store_group_commit(test->store, test->arena));
     }
 }
 
-static void a_checkpoint_keeps_the_log_short(void **state)
+static void checkpoint_truncates_the_write_ahead_log(void **state)
 {
     struct test *test = *state;
-    write_much(test, 24);
+    write_mebibytes(test, 24);
     assert_true(log_size() > LONG_LOG);
     must_succeed(store_checkpoint(test->other, test->arena));
     assert_int_equal(log_size(), 0);
     assert_int_equal(count_items(test->store, test->arena), 24 * 256);
 }
 
-static void a_checkpoint_waits_for_nobody(void **state)
+static void checkpoint_does_not_wait_for_readers_or_writers(void **state)
 {
     struct test *test = *state;
     bool row = false;
-    write_much(test, 20);
+    write_mebibytes(test, 20);
     struct store_query *query = store_compose(test->store, test->arena, "SELECT id FROM items");
     must_succeed(store_next(query, &row));
-    must_succeed(insert(test->store, test->arena, -1));
+    must_succeed(insert_item_row(test->store, test->arena, -1));
     int64_t began = clock_steady_us();
     must_succeed(store_checkpoint(test->other, test->arena));
     assert_true(clock_steady_us() - began < US_PER_S);
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     must_succeed(store_execute(query));
     must_succeed(store_checkpoint(test->other, test->arena));
     assert_int_equal(log_size(), 0);
 }
 
-static int looked[2]; /* a pipe */
+static int snapshot_pipe[2];
 
-static int look_and_write(struct store *store, struct arena *arena)
+static int read_then_write(struct store *store, struct arena *arena)
 {
-    store_read_by_turns(store);
-    bool told = count_items(store, arena) && write(looked[1], "", 1) == 1;
-    return told && !insert_now(store, arena, -2) ? 0 : 1;
+    store_share_snapshots(store);
+    bool told = count_items(store, arena) && write(snapshot_pipe[1], "", 1) == 1;
+    return told && !insert_and_commit(store, arena, -2) ? 0 : 1;
 }
 
-/* Who waits to write keeps nothing of what it has read: under load somebody always waits. */
-static void who_waits_to_write_is_not_in_the_way_of_a_checkpoint(void **state)
+/* A waiting writer keeps no snapshot of its reads: under load, there is always a waiting writer. */
+static void waiting_writer_does_not_block_a_checkpoint(void **state)
 {
     struct test *test = *state;
-    write_much(test, 20);
-    struct store *strange = store_new(&store_config, NULL);
+    write_mebibytes(test, 20);
+    struct store *separate = store_new(&store_config, NULL);
     int64_t deadline = clock_steady_us() + SHORT_US;
-    assert_int_equal(pipe(looked), 0);
+    assert_int_equal(pipe(snapshot_pipe), 0);
     assert_true(queue_enter(store_queue, deadline));
-    pid_t child = start(look_and_write, store_queue);
+    pid_t child = start_process(read_then_write, store_queue);
     char byte;
-    assert_int_equal(read(looked[0], &byte, 1), 1);
+    assert_int_equal(read(snapshot_pipe[0], &byte, 1), 1);
     do {
-        must_succeed(store_checkpoint(strange, test->arena));
+        must_succeed(store_checkpoint(separate, test->arena));
     } while (log_size() && clock_steady_us() < deadline);
     assert_int_equal(log_size(), 0);
     queue_leave(store_queue);
     assert_int_equal(wait_end(child), 0);
-    store_free(&strange);
-    close(looked[0]);
-    close(looked[1]);
+    store_free(&separate);
+    close(snapshot_pipe[0]);
+    close(snapshot_pipe[1]);
 }
 
-/* --- what goes wrong ------------------------------------------------------------------------- */
+/* --- failures --------------------------------------------------------------------------------- */
 
 static void fill_disk(const char *path)
 {
@@ -423,20 +425,20 @@ static struct error *insert_text(struct store *store, struct arena *arena, int64
     return store_write(store, arena, run_change, &change);
 }
 
-/* Nothing of the turn is left, and the next one works. */
-static void assert_turn_lost(struct store *store, struct arena *arena)
+/* Asserts that the group was rolled back completely and that the next one works. */
+static void assert_group_lost(struct store *store, struct arena *arena)
 {
-    assert_false(store_turn_open(store));
+    assert_false(store_group_open(store));
     assert_int_equal(count_items(store, arena), 1);
-    must_succeed(insert_now(store, arena, 50));
+    must_succeed(insert_and_commit(store, arena, 50));
     assert_int_equal(count_items(store, arena), 2);
     struct change change = {
         .arena = arena, .text = "DELETE FROM items WHERE id = $1", .integer = 50};
     must_succeed(store_write(store, arena, run_change, &change));
-    must_succeed(store_turn_end(store, arena));
+    must_succeed(store_group_commit(store, arena));
 }
 
-/* In a process of its own, whose disk nobody else sees. */
+/* Runs in a child process with a private mount namespace. */
 static void use_full_disk(void *nothing)
 {
     (void)nothing;
@@ -455,22 +457,22 @@ static void use_full_disk(void *nothing)
     fill_disk("disk/ballast");
     must_succeed(insert_text(store, arena, 2, SMALL));
     must_succeed(insert_text(store, arena, 3, SMALL));
-    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
+    assert_error(store_group_commit(store, arena), ERR_DATABASE_UNAVAILABLE);
     assert_int_equal(unlink("disk/ballast"), 0);
-    assert_turn_lost(store, arena);
-    /* A statement fails in the middle of a turn. */
+    assert_group_lost(store, arena);
+    /* A statement fails in the middle of a group. */
     fill_disk("disk/ballast");
     must_succeed(insert_text(store, arena, 4, SMALL));
     assert_error(insert_text(store, arena, 5, LARGER_THAN_CACHE), ERR_DATABASE_UNAVAILABLE);
     assert_int_equal(unlink("disk/ballast"), 0);
-    assert_error(insert(store, arena, 6), ERR_DATABASE_UNAVAILABLE);
-    assert_error(store_turn_end(store, arena), ERR_DATABASE_UNAVAILABLE);
-    assert_turn_lost(store, arena);
+    assert_error(insert_item_row(store, arena, 6), ERR_DATABASE_UNAVAILABLE);
+    assert_error(store_group_commit(store, arena), ERR_DATABASE_UNAVAILABLE);
+    assert_group_lost(store, arena);
     store_free(&store);
     arena_free(&arena);
 }
 
-static void a_full_disk_fails_the_turn_and_no_more(void **state)
+static void full_disk_fails_only_the_current_group(void **state)
 {
     (void)state;
     fflush(NULL);
@@ -484,7 +486,7 @@ static void a_full_disk_fails_the_turn_and_no_more(void **state)
     }
     int status = wait_end(child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-        skip(); /* only root can make such a disk */
+        skip(); /* only root can mount such a disk */
     }
     assert_int_equal(status, 0);
 }
@@ -500,40 +502,40 @@ static void violate_deferred_constraint(struct test *test)
     must_succeed(store_write(test->store, test->arena, run_change, &change));
 }
 
-static void a_commit_that_is_refused_is_taken_back(void **state)
+static void rejected_commit_is_rolled_back(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, late_table);
-    must_succeed(insert(test->store, test->arena, 5));
+    must_succeed(insert_item_row(test->store, test->arena, 5));
     violate_deferred_constraint(test);
-    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert_now(test->other, test->arena, 6));
-    must_succeed(insert_now(test->store, test->arena, 7));
+    must_succeed(insert_and_commit(test->other, test->arena, 6));
+    must_succeed(insert_and_commit(test->store, test->arena, 7));
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-/* --- group commit ---------------------------------------------------------------------------- */
+/* --- failed group commits --------------------------------------------------------------------- */
 
-/* A is held, B ends the transaction with a commit that fails, C comes after that. */
-static void a_failed_group_stays_failed_until_its_requests_are_answered(void **state)
+/* Request A is held, B ends the transaction with a commit that fails, and C follows. */
+static void failed_group_stays_failed_until_its_requests_are_answered(void **state)
 {
     struct test *test = *state;
     uint64_t lost = 0;
     must_script(test->store, test->arena, late_table);
-    must_succeed(insert(test->store, test->arena, 1));
-    uint64_t a = store_hold(test->store);
+    must_succeed(insert_item_row(test->store, test->arena, 1));
+    uint64_t a = store_pending_transaction(test->store);
     assert_int_not_equal(a, 0);
     violate_deferred_constraint(test);
-    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_hold(test->store), 0);
-    assert_error(insert(test->store, test->arena, 2), ERR_CONSTRAINT_REFERENCE);
-    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
-    assert_int_equal(store_hold(test->store), 0);
+    assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(store_pending_transaction(test->store), 0);
+    assert_error(insert_item_row(test->store, test->arena, 2), ERR_CONSTRAINT_REFERENCE);
+    assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    assert_int_equal(store_pending_transaction(test->store), 0);
     assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(lost, a);
     assert_int_equal(count_items(test->store, test->arena), 0);
-    must_succeed(insert_now(test->store, test->arena, 3));
+    must_succeed(insert_and_commit(test->store, test->arena, 3));
     must_succeed(store_group_end(test->store, test->arena, &lost));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DROP TABLE late");
@@ -545,12 +547,12 @@ static void writes_committed_early_survive_a_failed_group_commit(void **state)
     struct test *test = *state;
     uint64_t lost = 0;
     must_script(test->store, test->arena, late_table);
-    must_succeed(insert(test->store, test->arena, 1));
-    uint64_t a = store_hold(test->store);
-    must_succeed(insert_now(test->store, test->arena, 2));
-    assert_int_equal(store_hold(test->store), 0);
+    must_succeed(insert_item_row(test->store, test->arena, 1));
+    uint64_t a = store_pending_transaction(test->store);
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
+    assert_int_equal(store_pending_transaction(test->store), 0);
     violate_deferred_constraint(test);
-    uint64_t c = store_hold(test->store);
+    uint64_t c = store_pending_transaction(test->store);
     assert_error(store_group_end(test->store, test->arena, &lost), ERR_CONSTRAINT_REFERENCE);
     assert_int_equal(lost, c);
     assert_int_not_equal(lost, a);
@@ -558,19 +560,19 @@ static void writes_committed_early_survive_a_failed_group_commit(void **state)
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-/* Without held requests only the failed commit returns the error. */
-static void a_failed_commit_without_held_requests_keeps_the_store_usable(void **state)
+/* Without held requests, only the failed commit returns the error. */
+static void failed_commit_without_held_requests_keeps_store_usable(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, late_table);
     violate_deferred_constraint(test);
-    assert_error(store_turn_end(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
-    must_succeed(insert_now(test->store, test->arena, 1));
+    assert_error(store_group_commit(test->store, test->arena), ERR_CONSTRAINT_REFERENCE);
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
     assert_int_equal(count_items(test->other, test->arena), 1);
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-static void a_file_that_is_no_database_is_unavailable(void **state)
+static void file_that_is_not_a_database_is_unavailable(void **state)
 {
     struct test *test = *state;
     int64_t integer = 0;
@@ -581,17 +583,17 @@ static void a_file_that_is_no_database_is_unavailable(void **state)
     struct store *store = store_new(&broken, NULL);
     assert_error(read_integer(store, test->arena, "SELECT count(*) FROM sqlite_schema", &integer),
                  ERR_DATABASE_UNAVAILABLE);
-    assert_error(insert(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
+    assert_error(insert_item_row(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
     assert_int_equal(unlink("state/broken.db"), 0);
     must_succeed(read_integer(store, test->arena, "SELECT count(*) FROM sqlite_schema", &integer));
     store_free(&store);
     broken.database_url = "sqlite:///test.db/below";
     store = store_new(&broken, NULL);
-    assert_error(insert(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
+    assert_error(insert_item_row(store, test->arena, 1), ERR_DATABASE_UNAVAILABLE);
     store_free(&store);
 }
 
-static void wrong_urls_are_refused(void **state)
+static void invalid_database_urls_are_rejected(void **state)
 {
     static const char *const good[] = {
         "sqlite:///kontora.db",      "sqlite:////tmp/no-such-file.db", "sqlite:///a/b.db",
@@ -612,13 +614,13 @@ static void wrong_urls_are_refused(void **state)
                                         "postgresql://h/d?bogus=secret"};
     struct buffer faults = {.arena = *state};
     for (size_t i = 0; i < COUNT_OF(good); i++) {
-        struct config settings = settings_of(good[i]);
+        struct config settings = config_of_url(good[i]);
         if (!store_check(&settings, &faults)) {
-            FAIL("%s is refused", good[i]);
+            FAIL("%s is rejected", good[i]);
         }
     }
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        struct config settings = settings_of(wrong[i]);
+        struct config settings = config_of_url(wrong[i]);
         buffer_clear(&faults);
         if (store_check(&settings, &faults)) {
             FAIL("%s is accepted", wrong[i]);
@@ -631,35 +633,35 @@ static void wrong_urls_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(a_turn_is_committed_as_one),
-        STORE_TEST(a_query_sees_the_state_of_its_beginning),
-        STORE_TEST(who_has_only_read_need_not_wait),
-        STORE_TEST(queries_of_a_turn_see_the_state_of_its_beginning),
-        STORE_TEST(a_turn_that_has_looked_can_write),
-        STORE_TEST(a_turn_may_end_under_an_open_query),
-        STORE_TEST(a_store_that_goes_takes_its_turn_back),
-        STORE_TEST(who_dies_in_a_turn_is_in_nobodys_way),
-        STORE_TEST(nobody_waits_for_ever),
-        STORE_TEST(no_write_is_lost_among_many_processes),
-        STORE_TEST(many_may_make_the_file_at_once),
-        STORE_TEST(nobody_else_can_read_it),
-        STORE_TEST(commits_survive_a_power_cut),
-        STORE_TEST(a_checkpoint_keeps_the_log_short),
-        STORE_TEST(a_checkpoint_waits_for_nobody),
-        STORE_TEST(who_waits_to_write_is_not_in_the_way_of_a_checkpoint),
-        STORE_TEST(a_full_disk_fails_the_turn_and_no_more),
-        STORE_TEST(a_commit_that_is_refused_is_taken_back),
-        STORE_TEST(a_failed_group_stays_failed_until_its_requests_are_answered),
+        STORE_TEST(writes_of_a_group_are_committed_together),
+        STORE_TEST(query_reads_the_snapshot_of_its_start),
+        STORE_TEST(requests_that_only_read_are_not_held),
+        STORE_TEST(queries_of_an_iteration_share_one_snapshot),
+        STORE_TEST(iteration_can_write_after_reading),
+        STORE_TEST(open_query_keeps_its_snapshot_after_the_iteration),
+        STORE_TEST(freeing_a_store_rolls_back_its_open_group),
+        STORE_TEST(killed_writer_does_not_block_others),
+        STORE_TEST(waiting_for_the_write_lock_times_out),
+        STORE_TEST(concurrent_processes_lose_no_writes),
+        STORE_TEST(processes_can_create_the_database_concurrently),
+        STORE_TEST(database_files_are_private),
+        STORE_TEST(write_connection_is_durable_and_read_connection_read_only),
+        STORE_TEST(checkpoint_truncates_the_write_ahead_log),
+        STORE_TEST(checkpoint_does_not_wait_for_readers_or_writers),
+        STORE_TEST(waiting_writer_does_not_block_a_checkpoint),
+        STORE_TEST(full_disk_fails_only_the_current_group),
+        STORE_TEST(rejected_commit_is_rolled_back),
+        STORE_TEST(failed_group_stays_failed_until_its_requests_are_answered),
         STORE_TEST(writes_committed_early_survive_a_failed_group_commit),
-        STORE_TEST(a_failed_commit_without_held_requests_keeps_the_store_usable),
-        STORE_TEST(a_file_that_is_no_database_is_unavailable),
-        ARENA_TEST(wrong_urls_are_refused),
+        STORE_TEST(failed_commit_without_held_requests_keeps_store_usable),
+        STORE_TEST(file_that_is_not_a_database_is_unavailable),
+        ARENA_TEST(invalid_database_urls_are_rejected),
     };
     char folder[PATH_MAX];
     if (!log_open(LOG_LEVEL_ERROR, "/dev/null") || !enter_temporary(folder)) {
         return EXIT_FAILURE;
     }
-    store_config = settings_of("sqlite:///test.db");
+    store_config = config_of_url("sqlite:///test.db");
     store_queue = store_shared_new();
     return leave_temporary(folder,
                            cmocka_run_group_tests_name("store on SQLite", tests, NULL, NULL));

@@ -1,4 +1,4 @@
-/* Token quota: tokens count until they expire, whatever the clock does. */
+/* Token quota: tokens count until they expire, even if the clock is set back or forward. */
 #include "unit.h"
 
 #include "tokens/quota.h"
@@ -6,14 +6,14 @@
 static const int64_t hour = 3600000, day = 24 * hour;
 static const int64_t now = 1795178096000;
 
-static int setup(void **state)
+static int setup_quota(void **state)
 {
     (void)state;
     tokens_quota_share();
     return 0;
 }
 
-static void as_many_are_taken_as_the_quota_has(void **state)
+static void quota_limits_the_number_of_tokens(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -24,7 +24,7 @@ static void as_many_are_taken_as_the_quota_has(void **state)
     assert_true(tokens_quota_take(4, now, now + day));
 }
 
-static void what_has_expired_counts_no_more(void **state)
+static void expired_tokens_release_the_quota(void **state)
 {
     (void)state;
     assert_true(tokens_quota_take(1, now, now + hour));
@@ -37,7 +37,7 @@ static void what_has_expired_counts_no_more(void **state)
     }
 }
 
-static void a_clock_that_was_wrong_holds_up_nobody(void **state)
+static void tokens_of_a_wrong_clock_do_not_block_the_quota(void **state)
 {
     (void)state;
     assert_true(tokens_quota_take(1, now + 1000 * day, now + 1000 * day + hour));
@@ -48,9 +48,9 @@ static void a_clock_that_was_wrong_holds_up_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(as_many_are_taken_as_the_quota_has, setup),
-        cmocka_unit_test_setup(what_has_expired_counts_no_more, setup),
-        cmocka_unit_test_setup(a_clock_that_was_wrong_holds_up_nobody, setup),
+        cmocka_unit_test_setup(quota_limits_the_number_of_tokens, setup_quota),
+        cmocka_unit_test_setup(expired_tokens_release_the_quota, setup_quota),
+        cmocka_unit_test_setup(tokens_of_a_wrong_clock_do_not_block_the_quota, setup_quota),
     };
-    return cmocka_run_group_tests_name("quota of tokens", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("token quota", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Uses: what processes collect is written once, whatever happens meanwhile. On both engines. */
+/* Token usage: the uses that processes count are written exactly once. Runs on both engines. */
 #include "engines.h"
 
 #include "base/metrics.h"
@@ -7,7 +7,7 @@
 
 #include <sys/wait.h>
 
-enum { SMALL = 2000, STEP = 1 << 18, PLACES_OF_AN_ID = 8 };
+enum { SMALL = 2000, STEP = 1 << 18, SLOTS_PER_ID = 8 };
 
 static struct error *insert_token(struct store *store, void *context)
 {
@@ -27,7 +27,7 @@ static struct error *insert_token(struct store *store, void *context)
 static void add_token(struct test *test, int64_t id)
 {
     must_succeed(store_write(test->store, test->arena, insert_token, &id));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
 }
 
 static int64_t uses_of(struct test *test, int64_t id)
@@ -46,8 +46,8 @@ static void add_uses(int64_t id, int count)
     }
 }
 
-/* An empty database with its schema. */
-static int setup(void **state)
+/* Creates an empty database with the schema. */
+static int setup_schema(void **state)
 {
     test_setup(state);
     struct test *test = *state;
@@ -57,9 +57,9 @@ static int setup(void **state)
     return 0;
 }
 
-#define USES_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+#define USES_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
 
-static void uses_are_written_once(void **state)
+static void token_uses_are_written_exactly_once(void **state)
 {
     struct test *test = *state;
     bool more;
@@ -67,7 +67,7 @@ static void uses_are_written_once(void **state)
     add_token(test, 2);
     add_uses(1, 5);
     add_uses(2, 1);
-    add_uses(3, 1); /* which is no more */
+    add_uses(3, 1); /* this token does not exist */
     assert_int_equal(uses_of(test, 1), 0);
     must_succeed(tokens_usage_flush(test->store, test->arena, &more));
     tokens_usage_flush_all(test->store);
@@ -76,12 +76,12 @@ static void uses_are_written_once(void **state)
     assert_int_equal(uses_of(test, 2), 1);
     add_uses(1, 1);
     must_succeed(tokens_usage_write(test->store, test->arena, 1));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     tokens_usage_flush_all(test->store);
     assert_int_equal(uses_of(test, 1), 7);
 }
 
-static void many_are_written_in_batches(void **state)
+static void many_usage_counters_are_flushed_in_batches(void **state)
 {
     struct test *test = *state;
     bool more = true;
@@ -100,25 +100,26 @@ static void many_are_written_in_batches(void **state)
     assert_int_equal(uses_of(test, SMALL), 2);
 }
 
-/* Ids that share their places: there are as many, and then the caller has to write. */
-static void no_place_is_taken_twice(void **state)
+/* These ids share their slots: once all slots are in use, the caller has to write the use
+ * itself. */
+static void usage_counters_never_share_a_slot(void **state)
 {
     struct test *test = *state;
-    for (int i = 0; i < PLACES_OF_AN_ID; i++) {
+    for (int i = 0; i < SLOTS_PER_ID; i++) {
         add_token(test, 1 + (int64_t)i * STEP);
         add_uses(1 + (int64_t)i * STEP, i + 1);
     }
-    assert_false(tokens_usage_add(1 + (int64_t)PLACES_OF_AN_ID * STEP));
+    assert_false(tokens_usage_add(1 + (int64_t)SLOTS_PER_ID * STEP));
     assert_false(tokens_usage_add(0));
     assert_false(tokens_usage_add(INT64_MAX));
     tokens_usage_flush_all(test->store);
-    for (int i = 0; i < PLACES_OF_AN_ID; i++) {
+    for (int i = 0; i < SLOTS_PER_ID; i++) {
         assert_int_equal(uses_of(test, 1 + (int64_t)i * STEP), i + 1);
     }
 }
 
-/* Processes that add while another one writes lose nothing. */
-static void nothing_is_lost_between_processes(void **state)
+/* Processes that count uses while another one flushes them lose none. */
+static void concurrent_processes_lose_no_token_uses(void **state)
 {
     enum { PROCESSES = 4, EACH = 20000 };
     struct test *test = *state;
@@ -146,10 +147,10 @@ static void nothing_is_lost_between_processes(void **state)
     assert_int_equal(uses_of(test, 7), PROCESSES * EACH);
 }
 
-static void what_cannot_be_written_stays(void **state)
+static void token_uses_are_kept_if_the_flush_fails(void **state)
 {
     struct test *test = *state;
-    struct config nowhere = settings_of("sqlite:////dev/null/nowhere.db");
+    struct config nowhere = config_of_url("sqlite:////dev/null/nowhere.db");
     struct store *broken = store_new(&nowhere, NULL);
     bool more;
     add_token(test, 1);
@@ -165,17 +166,19 @@ static void what_cannot_be_written_stays(void **state)
     assert_int_equal(uses_of(test, 1), 3);
 }
 
-static int run(const char *name)
+static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
-        USES_TEST(uses_are_written_once),        USES_TEST(many_are_written_in_batches),
-        USES_TEST(no_place_is_taken_twice),      USES_TEST(nothing_is_lost_between_processes),
-        USES_TEST(what_cannot_be_written_stays),
+        USES_TEST(token_uses_are_written_exactly_once),
+        USES_TEST(many_usage_counters_are_flushed_in_batches),
+        USES_TEST(usage_counters_never_share_a_slot),
+        USES_TEST(concurrent_processes_lose_no_token_uses),
+        USES_TEST(token_uses_are_kept_if_the_flush_fails),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 
 int main(void)
 {
-    return run_on_engines(run, "uses on SQLite", "uses on PostgreSQL");
+    return run_on_engines(run_group, "token usage on SQLite", "token usage on PostgreSQL");
 }

@@ -1,4 +1,4 @@
-/* Tokens: issued, verified and revoked. On both engines. */
+/* Tokens: issue, verify and revoke. Runs on both engines. */
 #include "engines.h"
 
 #include "store/migrations.h"
@@ -12,7 +12,7 @@ enum { ISSUED = 1000, EXPIRES = 2000 };
 static const char key[] = "0123456789abcdef0123456789abcdef";
 
 /* Creates an empty database with the schema. */
-static int setup(void **state)
+static int setup_schema(void **state)
 {
     test_setup(state);
     struct test *test = *state;
@@ -22,82 +22,86 @@ static int setup(void **state)
     return 0;
 }
 
-#define TOKENS_TEST(function) cmocka_unit_test_setup_teardown(function, setup, test_teardown)
+#define TOKENS_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
 
-/* Returns a new token. */
-static const char *issue(struct test *test, int64_t max_uses)
+/* Issues and returns a token. */
+static const char *issue_token(struct test *test, int64_t max_uses)
 {
     const struct tokens_terms terms = {
         .max_uses = max_uses, .now_ms = ISSUED, .expires_ms = EXPIRES};
     const char *token;
     must_succeed(tokens_issue(test->store, test->arena, key, &terms, &token));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     return token;
 }
 
-static enum tokens_result verify(struct test *test, const char *token, int64_t now, bool counts)
+static enum tokens_result verify_token(struct test *test, const char *token, int64_t now,
+                                       bool counts)
 {
     enum tokens_result result;
     must_succeed(tokens_verify(test->store, test->arena, key, token, now, counts, &result));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     return result;
 }
 
 static void token_is_valid_until_it_expires(void **state)
 {
     struct test *test = *state;
-    const char *token = issue(test, 0);
+    const char *token = issue_token(test, 0);
     assert_true(tokens_format_matches(token));
-    assert_int_equal(verify(test, token, EXPIRES - 1, true), TOKENS_VALID);
-    assert_int_equal(verify(test, token, EXPIRES, true), TOKENS_EXPIRED);
+    assert_int_equal(verify_token(test, token, EXPIRES - 1, true), TOKENS_VALID);
+    assert_int_equal(verify_token(test, token, EXPIRES, true), TOKENS_EXPIRED);
 }
 
-static void limited_token_is_used_up(void **state)
+static void limited_token_can_be_used_up(void **state)
 {
     struct test *test = *state;
-    const char *token = issue(test, 2);
-    assert_int_equal(verify(test, token, ISSUED, true), TOKENS_VALID);
-    assert_int_equal(verify(test, token, ISSUED, false), TOKENS_VALID);
-    assert_int_equal(verify(test, token, ISSUED, true), TOKENS_VALID);
-    assert_int_equal(verify(test, token, ISSUED, true), TOKENS_USED_UP);
-    assert_int_equal(verify(test, token, ISSUED, false), TOKENS_USED_UP);
+    const char *token = issue_token(test, 2);
+    assert_int_equal(verify_token(test, token, ISSUED, true), TOKENS_VALID);
+    assert_int_equal(verify_token(test, token, ISSUED, false), TOKENS_VALID);
+    assert_int_equal(verify_token(test, token, ISSUED, true), TOKENS_VALID);
+    assert_int_equal(verify_token(test, token, ISSUED, true), TOKENS_USED_UP);
+    assert_int_equal(verify_token(test, token, ISSUED, false), TOKENS_USED_UP);
 }
 
-static void other_texts_are_malformed_or_unknown(void **state)
+static void unknown_and_malformed_tokens_are_distinguished(void **state)
 {
     struct test *test = *state;
-    assert_int_equal(verify(test, "", ISSUED, true), TOKENS_MALFORMED);
-    assert_int_equal(verify(test, "754321:xyz9AbC2DeF3GhI4JkL5M", ISSUED, true), TOKENS_MALFORMED);
-    assert_int_equal(verify(test, "754321:xyz9AbC2DeF3GhI4JkL5M-", ISSUED, true), TOKENS_MALFORMED);
-    assert_int_equal(verify(test, "754321:xyz9AbC2DeF3GhI4JkL5Mn", ISSUED, true), TOKENS_UNKNOWN);
+    assert_int_equal(verify_token(test, "", ISSUED, true), TOKENS_MALFORMED);
+    assert_int_equal(verify_token(test, "754321:xyz9AbC2DeF3GhI4JkL5M", ISSUED, true),
+                     TOKENS_MALFORMED);
+    assert_int_equal(verify_token(test, "754321:xyz9AbC2DeF3GhI4JkL5M-", ISSUED, true),
+                     TOKENS_MALFORMED);
+    assert_int_equal(verify_token(test, "754321:xyz9AbC2DeF3GhI4JkL5Mn", ISSUED, true),
+                     TOKENS_UNKNOWN);
 }
 
 static void revoked_token_is_unknown(void **state)
 {
     struct test *test = *state;
-    const char *token = issue(test, 0), *other = issue(test, 0);
+    const char *token = issue_token(test, 0), *other = issue_token(test, 0);
     int64_t id, again;
     bool found;
     must_succeed(tokens_revoke(test->store, test->arena, key, token, &id));
     must_succeed(tokens_revoke(test->store, test->arena, key, token, &again));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_true(id > 0);
     assert_int_equal(again, 0);
-    assert_int_equal(verify(test, token, ISSUED, true), TOKENS_UNKNOWN);
+    assert_int_equal(verify_token(test, token, ISSUED, true), TOKENS_UNKNOWN);
     must_succeed(tokens_revoke_id(test->store, test->arena, id, &found));
     assert_false(found);
     must_succeed(tokens_revoke_id(test->store, test->arena, id + 1, &found));
-    must_succeed(store_turn_end(test->store, test->arena));
+    must_succeed(store_group_commit(test->store, test->arena));
     assert_true(found);
-    assert_int_equal(verify(test, other, ISSUED, true), TOKENS_UNKNOWN);
+    assert_int_equal(verify_token(test, other, ISSUED, true), TOKENS_UNKNOWN);
 }
 
-static int run(const char *name)
+static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
         TOKENS_TEST(token_is_valid_until_it_expires),
-        TOKENS_TEST(limited_token_is_used_up),
-        TOKENS_TEST(other_texts_are_malformed_or_unknown),
+        TOKENS_TEST(limited_token_can_be_used_up),
+        TOKENS_TEST(unknown_and_malformed_tokens_are_distinguished),
         TOKENS_TEST(revoked_token_is_unknown),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
@@ -105,5 +109,5 @@ static int run(const char *name)
 
 int main(void)
 {
-    return run_on_engines(run, "tokens on SQLite", "tokens on PostgreSQL");
+    return run_on_engines(run_group, "tokens on SQLite", "tokens on PostgreSQL");
 }

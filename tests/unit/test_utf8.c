@@ -1,10 +1,10 @@
-/* UTF-8: every character there is, and every way to spell none. */
+/* UTF-8: decoding of every character, and every kind of invalid sequence. */
 #include "unit.h"
 
 #include "base/utf8.h"
 
-/* The encoding of RFC 3629 3, written down once more. */
-static size_t encode(uint32_t character, char bytes[4])
+/* Encodes a character as RFC 3629 3 says, independently of the tested code. */
+static size_t encode_character(uint32_t character, char bytes[4])
 {
     if (character < 0x80) {
         bytes[0] = (char)character;
@@ -20,12 +20,12 @@ static size_t encode(uint32_t character, char bytes[4])
     return more + 1;
 }
 
-static void every_character_is_read_back(void **state)
+static void every_character_is_decoded(void **state)
 {
     (void)state;
     for (uint32_t character = 0; character <= 0x10FFFF; character++) {
         char bytes[4];
-        size_t length = encode(character, bytes);
+        size_t length = encode_character(character, bytes);
         bool surrogate = character >= 0xD800 && character <= 0xDFFF;
         size_t at = 0;
         int32_t got = utf8_next(bytes, length, &at);
@@ -36,15 +36,15 @@ static void every_character_is_read_back(void **state)
     }
 }
 
-/* Cut off anywhere, no character is valid, and nothing behind the end is read: each copy ends where
- * its memory does. */
-static void what_is_cut_off_is_refused(void **state)
+/* A character truncated at any byte is invalid. Each copy is in memory of exactly its size, so
+ * that the sanitizer detects reads beyond its end. */
+static void truncated_characters_are_invalid(void **state)
 {
     (void)state;
     static const uint32_t characters[] = {0x80, 0x7FF, 0x800, 0xFFFD, 0x10000, 0x10FFFF};
     for (size_t i = 0; i < COUNT_OF(characters); i++) {
         char bytes[4];
-        size_t length = encode(characters[i], bytes);
+        size_t length = encode_character(characters[i], bytes);
         for (size_t cut = 1; cut < length; cut++) {
             char *copy = malloc(cut);
             assert_non_null(copy);
@@ -59,8 +59,8 @@ static void what_is_cut_off_is_refused(void **state)
 }
 
 static const char *const invalid[] = {
-    "\x80",             /* a byte that continues nothing */
-    "\xBF",             /* the same */
+    "\x80",             /* a continuation byte alone */
+    "\xBF",             /* a continuation byte alone */
     "\xC0\x80",         /* NUL, overlong */
     "\xC1\xBF",         /* overlong */
     "\xC0\xAF",         /* a slash, overlong */
@@ -71,30 +71,30 @@ static const char *const invalid[] = {
     "\xED\xA0\x80",     /* a surrogate */
     "\xED\xBF\xBF",     /* a surrogate */
     "\xF4\x90\x80\x80", /* U+110000 */
-    "\xF5\x80\x80\x80", /* beyond all planes */
+    "\xF5\x80\x80\x80", /* beyond the last plane */
     "\xF8\x88\x80\x80\x80",
     "\xFC\x84\x80\x80\x80\x80",
     "\xFE",
     "\xFF",
-    "\xC3(",     /* not continued */
-    "\xE2\x82(", /* not continued */
+    "\xC3(",     /* no continuation byte */
+    "\xE2\x82(", /* no continuation byte */
     "\xF0\x9F\x98(",
     "a\xFFz",
     "ok \xE2\x82",
 };
 
-static void what_is_no_utf8_is_refused(void **state)
+static void invalid_sequences_are_rejected(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(invalid); i++) {
         if (utf8_valid(invalid[i], strlen(invalid[i]))) {
-            FAIL("row %zu is taken for valid", i);
+            FAIL("row %zu is accepted as valid", i);
         }
     }
 }
 
-/* Several bytes are looked at together, and not at the end. */
-static void no_place_hides_a_byte(void **state)
+/* The check tests several bytes at once, except at the end of the text. */
+static void non_ascii_bytes_are_detected_at_every_position(void **state)
 {
     (void)state;
     static const char plain[] = "twenty bytes of text";
@@ -108,8 +108,8 @@ static void no_place_hides_a_byte(void **state)
     }
 }
 
-/* The reader never stands still and never passes the end, whatever it is given. */
-static void walks_through_anything(void **state)
+/* The decoder advances with each call and never passes the end, whatever the bytes are. */
+static void decoder_always_advances_within_the_text(void **state)
 {
     (void)state;
     for (unsigned first = 0; first < 256; first++) {
@@ -126,9 +126,9 @@ static void walks_through_anything(void **state)
     }
 }
 
-/* A run of non-ASCII characters ends where a check of one character after the other ends: at
- * ASCII, at invalid UTF-8, or at the end of the text. */
-static void runs_beyond_ascii_end_where_characters_do(void **state)
+/* A run of non-ASCII characters ends where checking single characters ends: at ASCII, at invalid
+ * UTF-8, or at the end of the text. */
+static void non_ascii_run_ends_where_valid_characters_end(void **state)
 {
     (void)state;
     for (unsigned first = 0; first < 256; first++) {
@@ -142,22 +142,22 @@ static void runs_beyond_ascii_end_where_characters_do(void **state)
                     while (next < length && utf8_next(bytes, length, &next) >= 0x80) {
                         end = next;
                     }
-                    assert_true(utf8_pass_beyond_ascii(bytes, length, 0) == end);
+                    assert_true(utf8_skip_non_ascii(bytes, length, 0) == end);
                 }
             }
         }
     }
 }
 
-static void nothing_is_valid(void **state)
+static void empty_text_and_nul_are_valid(void **state)
 {
     (void)state;
     assert_true(utf8_valid("", 0));
-    assert_true(utf8_valid(BYTES("a\0b"))); /* NUL is a character to UTF-8 */
+    assert_true(utf8_valid(BYTES("a\0b"))); /* NUL is a valid character */
     assert_int_equal(utf8_utf16_units("", 0), 0);
 }
 
-static void units_are_those_of_utf16(void **state)
+static void utf16_units_are_counted(void **state)
 {
     (void)state;
     assert_int_equal(utf8_utf16_units(BYTES("abc")), 3);
@@ -171,14 +171,14 @@ static void units_are_those_of_utf16(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_character_is_read_back),
-        cmocka_unit_test(what_is_cut_off_is_refused),
-        cmocka_unit_test(what_is_no_utf8_is_refused),
-        cmocka_unit_test(no_place_hides_a_byte),
-        cmocka_unit_test(walks_through_anything),
-        cmocka_unit_test(runs_beyond_ascii_end_where_characters_do),
-        cmocka_unit_test(nothing_is_valid),
-        cmocka_unit_test(units_are_those_of_utf16),
+        cmocka_unit_test(every_character_is_decoded),
+        cmocka_unit_test(truncated_characters_are_invalid),
+        cmocka_unit_test(invalid_sequences_are_rejected),
+        cmocka_unit_test(non_ascii_bytes_are_detected_at_every_position),
+        cmocka_unit_test(decoder_always_advances_within_the_text),
+        cmocka_unit_test(non_ascii_run_ends_where_valid_characters_end),
+        cmocka_unit_test(empty_text_and_nul_are_valid),
+        cmocka_unit_test(utf16_units_are_counted),
     };
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
 }

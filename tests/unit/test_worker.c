@@ -1,4 +1,5 @@
-/* Worker: the loop over a service that echoes: kept connections, many at once, and leaving. */
+/* Worker: the loop over a service that echoes bytes: kept connections, many connections at once,
+ * and draining. */
 #include "unit.h"
 
 #include "base/log.h"
@@ -12,9 +13,9 @@
 #include <sys/un.h>
 #include <time.h>
 
-enum { PATIENCE_MS = 10000, PARTS = 4, QUEUE = 350 };
+enum { TIMEOUT_MS = 10000, PARTS = 4, QUEUE = 350 };
 
-/* --- a service that sends back what it gets, a byte a request -------------------------------- */
+/* --- echo service: one byte per request ------------------------------------------------------- */
 
 static void *echo_start(const struct config *config, enum pool_id pool)
 {
@@ -27,7 +28,7 @@ static void *echo_open(void *state, int fd, int body_fd)
 {
     (void)state;
     assert_int_equal(body_fd, -1);
-    int *connection = must_alloc(sizeof *connection);
+    int *connection = base_alloc(sizeof *connection);
     *connection = fd;
     return connection;
 }
@@ -39,7 +40,7 @@ static void echo_close(void *state, void *connection)
     free(connection);
 }
 
-/* A '-' is a part of a request: more must come behind it. A '!' begins none. */
+/* A '-' is part of a request: more bytes must follow. A '!' is not a valid request. */
 static enum arrival echo_look(const char *bytes, size_t length)
 {
     return *bytes == '!'                     ? ARRIVAL_REFUSED
@@ -47,8 +48,8 @@ static enum arrival echo_look(const char *bytes, size_t length)
                                              : ARRIVAL_READY;
 }
 
-/* An 'x' is a request after which the connection is closed, a 'w' one that waits for the commit:
- * its answer is the number of commits there have been. An 'l' leaves a line in the log. */
+/* An 'x' is a request after which the connection is closed. A 'w' is a request that waits for
+ * the commit; its answer is the number of commits so far. An 'l' writes a line to the log. */
 static enum served echo_serve(void *state, void *connection, bool complete)
 {
     (void)complete;
@@ -86,7 +87,7 @@ static enum served echo_finish(void *state, void *connection)
     return SERVED_CLOSED;
 }
 
-/* In the worker's process: an assertion that failed there would go on with the tests in it. */
+/* Runs in the worker's process, where a failed assertion would continue with the tests. */
 static void leave_mark(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -134,18 +135,18 @@ static const struct service service = {
     .stop = echo_stop,
 };
 
-/* --- a worker of its own --------------------------------------------------------------------- */
+/* --- worker process --------------------------------------------------------------------------- */
 
 struct worker {
     struct config config;
     struct sockaddr_un address;
-    int listen_fd, news_fd;
+    int listen_fd, status_fd;
     pid_t pid;
 };
 
-static void start(struct worker *worker, enum pool_id pool)
+static void start_worker(struct worker *worker, enum pool_id pool)
 {
-    int news[2];
+    int status_pipe[2];
     unlink("stopped");
     unlink("rested");
     unlink("reopened");
@@ -157,57 +158,58 @@ static void start(struct worker *worker, enum pool_id pool)
         bind(worker->listen_fd, (const struct sockaddr *)&worker->address, sizeof worker->address),
         0);
     assert_int_equal(listen(worker->listen_fd, 400), 0);
-    assert_int_equal(pipe(news), 0);
+    assert_int_equal(pipe(status_pipe), 0);
     fflush(NULL);
     worker->pid = fork();
     if (worker->pid == 0) {
-        close(news[0]);
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) { /* a test that fails leaves no worker behind */
+        close(status_pipe[0]);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) { /* the worker must not outlive a failed test */
             _exit(EXIT_FAILURE);
         }
-        worker_run(&worker->config, &service, pool, worker->listen_fd, news[1]);
+        worker_run(&worker->config, &service, pool, worker->listen_fd, status_pipe[1]);
     }
     assert_true(worker->pid > 0);
-    close(news[1]);
-    worker->news_fd = news[0];
+    close(status_pipe[1]);
+    worker->status_fd = status_pipe[0];
 }
 
-static void assert_news(const struct worker *worker, enum worker_news news)
+static void assert_event(const struct worker *worker, enum worker_status news)
 {
-    struct pollfd waiting = {.fd = worker->news_fd, .events = POLLIN};
+    struct pollfd waiting = {.fd = worker->status_fd, .events = POLLIN};
     struct worker_message message = {0};
-    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
-    assert_int_equal(read(worker->news_fd, &message, sizeof message), sizeof message);
+    assert_int_equal(poll(&waiting, 1, TIMEOUT_MS), 1);
+    assert_int_equal(read(worker->status_fd, &message, sizeof message), sizeof message);
     assert_int_equal(message.pid, worker->pid);
-    assert_int_equal(message.news, news);
+    assert_int_equal(message.status, news);
 }
 
-static struct worker begin(enum pool_id pool, int64_t max_requests)
+static struct worker begin_worker(enum pool_id pool, int64_t max_requests)
 {
     struct worker worker = {.config = {.app_name = "echo",
                                        .request_timeout_s = 5,
                                        .worker_max_requests = max_requests}};
-    start(&worker, pool);
-    assert_news(&worker, WORKER_READY);
+    start_worker(&worker, pool);
+    assert_event(&worker, WORKER_READY);
     return worker;
 }
 
-/* Waits for its end; it must be a good one. */
-static void assert_ends(struct worker *worker)
+/* Waits for the worker to exit successfully. */
+static void assert_exits(struct worker *worker)
 {
     int status = 0;
-    struct pollfd waiting = {.fd = worker->news_fd, .events = 0};
-    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1); /* the pipe hangs up */
+    struct pollfd waiting = {.fd = worker->status_fd, .events = 0};
+    /* The worker closes its end of the status pipe. */
+    assert_int_equal(poll(&waiting, 1, TIMEOUT_MS), 1);
     assert_int_equal(waitpid(worker->pid, &status, 0), worker->pid);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(access("stopped", F_OK), 0);
     assert_int_equal(access("rested", F_OK), 0);
-    close(worker->news_fd);
+    close(worker->status_fd);
     close(worker->listen_fd);
 }
 
-static int dial(const struct worker *worker)
+static int connect_to(const struct worker *worker)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
@@ -217,23 +219,23 @@ static int dial(const struct worker *worker)
 }
 
 /* Sends one request and waits for its answer. */
-static void ask(int fd, char byte)
+static void request_echo(int fd, char byte)
 {
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     char answer = 0;
     assert_int_equal(send(fd, &byte, 1, MSG_NOSIGNAL), 1);
-    assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
+    assert_int_equal(poll(&waiting, 1, TIMEOUT_MS), 1);
     assert_int_equal(read(fd, &answer, 1), 1);
     assert_int_equal(answer, byte);
 }
 
-static bool answers_within(int fd, int patience_ms)
+static bool is_readable_within(int fd, int timeout_ms)
 {
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
-    return poll(&waiting, 1, patience_ms) == 1;
+    return poll(&waiting, 1, timeout_ms) == 1;
 }
 
-/* Microseconds of processor time that the worker has used. */
+/* Returns the processor time that the worker has used, in microseconds. */
 static int64_t processor_time(const struct worker *worker)
 {
     clockid_t clock;
@@ -245,7 +247,7 @@ static int64_t processor_time(const struct worker *worker)
 
 static void wait_for_file(const char *path)
 {
-    for (int i = 0; i < PATIENCE_MS / 10 && access(path, F_OK) < 0; i++) {
+    for (int i = 0; i < TIMEOUT_MS / 10 && access(path, F_OK) < 0; i++) {
         poll(NULL, 0, 10);
     }
     assert_int_equal(access(path, F_OK), 0);
@@ -254,269 +256,269 @@ static void wait_for_file(const char *path)
 static void wait_for_bytes(const char *path)
 {
     struct stat facts = {.st_size = 0};
-    for (int i = 0; i < PATIENCE_MS / 10 && !facts.st_size; i++) {
+    for (int i = 0; i < TIMEOUT_MS / 10 && !facts.st_size; i++) {
         poll(NULL, 0, 10);
         assert_int_equal(stat(path, &facts), 0);
     }
     assert_true(facts.st_size > 0);
 }
 
-/* --- the tests ------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
-static void core_keeps_many_connections(void **state)
+static void core_worker_keeps_many_connections(void **state)
 {
     (void)state;
     enum { CONNECTIONS = 300 };
     static int fds[CONNECTIONS];
-    struct worker worker = begin(POOL_CORE, 0);
+    struct worker worker = begin_worker(POOL_CORE, 0);
     for (size_t i = 0; i < CONNECTIONS; i++) {
-        fds[i] = dial(&worker);
-        ask(fds[i], '0'); /* a connection without a request is closed soon */
+        fds[i] = connect_to(&worker);
+        request_echo(fds[i], '0'); /* a connection without a request is closed soon */
     }
     for (int round = 0; round < 3; round++) {
         for (size_t i = CONNECTIONS; i--;) {
-            ask(fds[i], (char)('a' + round));
+            request_echo(fds[i], (char)('a' + round));
         }
     }
-    ask(fds[0], 'x'); /* one that the service closes */
-    assert_true(answers_within(fds[0], PATIENCE_MS));
+    request_echo(fds[0], 'x'); /* the service closes this connection */
+    assert_true(is_readable_within(fds[0], TIMEOUT_MS));
     for (size_t i = 0; i < CONNECTIONS; i++) {
         close(fds[i]);
     }
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-/* Sends a request that writes; its answer is due after the commit. */
-static void write_something(int fd)
+/* Sends a request that writes; its answer follows after the commit. */
+static void send_write(int fd)
 {
     assert_int_equal(send(fd, "w", 1, MSG_NOSIGNAL), 1);
 }
 
-static char commits_at_answer(int fd)
+static char read_commit_count(int fd)
 {
     char answer = 0;
-    assert_true(answers_within(fd, PATIENCE_MS));
+    assert_true(is_readable_within(fd, TIMEOUT_MS));
     assert_int_equal(read(fd, &answer, 1), 1);
     return answer;
 }
 
-static void one_turn_is_one_commit(void **state)
+static void writes_of_one_iteration_share_one_commit(void **state)
 {
     (void)state;
     enum { WRITERS = 20 };
     int fds[WRITERS], status = 0;
-    struct worker worker = begin(POOL_CORE, 0);
+    struct worker worker = begin_worker(POOL_CORE, 0);
     for (size_t i = 0; i < WRITERS; i++) {
-        fds[i] = dial(&worker);
-        ask(fds[i], 'a');
+        fds[i] = connect_to(&worker);
+        request_echo(fds[i], 'a');
     }
-    /* What arrives while it is stopped is there when its turn begins. */
+    /* Requests that arrive while the worker is stopped belong to one iteration. */
     assert_int_equal(kill(worker.pid, SIGSTOP), 0);
     assert_int_equal(waitpid(worker.pid, &status, WUNTRACED), worker.pid);
     for (size_t i = 0; i < WRITERS; i++) {
-        write_something(fds[i]);
+        send_write(fds[i]);
     }
     assert_int_equal(kill(worker.pid, SIGCONT), 0);
-    char first = commits_at_answer(fds[0]);
+    char first = read_commit_count(fds[0]);
     for (size_t i = 1; i < WRITERS; i++) {
-        assert_int_equal(commits_at_answer(fds[i]), first);
+        assert_int_equal(read_commit_count(fds[i]), first);
     }
-    write_something(fds[0]);
-    assert_int_equal(commits_at_answer(fds[0]), first + 1);
-    ask(fds[0], 'a');
+    send_write(fds[0]);
+    assert_int_equal(read_commit_count(fds[0]), first + 1);
+    request_echo(fds[0], 'a');
     for (size_t i = 0; i < WRITERS; i++) {
         close(fds[i]);
     }
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-static void others_commit_each_request(void **state)
+static void other_pools_commit_each_request(void **state)
 {
     (void)state;
-    struct worker worker = begin(POOL_FILES, 0);
+    struct worker worker = begin_worker(POOL_FILES, 0);
     for (int expected = '1'; expected < '4'; expected++) {
-        int fd = dial(&worker);
+        int fd = connect_to(&worker);
         char byte;
-        write_something(fd);
-        assert_int_equal(commits_at_answer(fd), expected);
+        send_write(fd);
+        assert_int_equal(read_commit_count(fd), expected);
         assert_int_equal(read(fd, &byte, 1), 0);
         close(fd);
     }
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-/* Asks for a line from a worker that then has nothing to do, or nothing but to leave. */
-static void lines_of_core_are_written(bool leaving)
+/* Requests a log line from a worker that then is idle, or is draining. */
+static void check_log_of_core(bool leaving)
 {
     unlink("worker.log");
     assert_true(log_open(LOG_LEVEL_INFO, "worker.log"));
-    struct worker worker = begin(POOL_CORE, 0);
-    int fd = dial(&worker);
-    ask(fd, 'a');
+    struct worker worker = begin_worker(POOL_CORE, 0);
+    int fd = connect_to(&worker);
+    request_echo(fd, 'a');
     if (leaving) {
         kill(worker.pid, SIGTERM);
-        assert_news(&worker, WORKER_LEAVING);
+        assert_event(&worker, WORKER_DRAINING);
     }
-    ask(fd, 'l');
+    request_echo(fd, 'l');
     if (!leaving) {
         wait_for_bytes("worker.log");
         kill(worker.pid, SIGTERM);
-        assert_news(&worker, WORKER_LEAVING);
+        assert_event(&worker, WORKER_DRAINING);
     }
     close(fd);
-    assert_ends(&worker);
+    assert_exits(&worker);
     wait_for_bytes("worker.log");
     assert_true(log_open(LOG_LEVEL_INFO, ""));
 }
 
-static void core_writes_its_lines_soon_and_before_it_leaves(void **state)
+static void core_worker_writes_held_log_lines_when_idle_and_draining(void **state)
 {
     (void)state;
-    lines_of_core_are_written(false);
-    lines_of_core_are_written(true);
+    check_log_of_core(false);
+    check_log_of_core(true);
 }
 
-/* Whoever comes next may take hours to send what he has to send. */
-static void others_leave_no_line_to_wait_for_the_next_request(void **state)
+/* The next client may take hours to send its request. */
+static void other_pools_write_log_lines_after_each_request(void **state)
 {
     (void)state;
     unlink("worker.log");
     assert_true(log_open(LOG_LEVEL_INFO, "worker.log"));
-    struct worker worker = begin(POOL_FILES, 0);
-    int served = dial(&worker), slow = dial(&worker);
-    ask(served, 'l');
+    struct worker worker = begin_worker(POOL_FILES, 0);
+    int served = connect_to(&worker), slow = connect_to(&worker);
+    request_echo(served, 'l');
     wait_for_bytes("worker.log");
-    ask(slow, 'a');
+    request_echo(slow, 'a');
     close(served);
     close(slow);
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
     assert_true(log_open(LOG_LEVEL_INFO, ""));
 }
 
-static void others_take_one_connection_a_request(void **state)
+static void other_pools_serve_one_request_per_connection(void **state)
 {
     (void)state;
     char byte;
-    struct worker worker = begin(POOL_DIRECTORY, 0);
+    struct worker worker = begin_worker(POOL_DIRECTORY, 0);
     for (int i = 0; i < 20; i++) {
-        int fd = dial(&worker);
-        ask(fd, 'a');
+        int fd = connect_to(&worker);
+        request_echo(fd, 'a');
         assert_int_equal(read(fd, &byte, 1), 0); /* closed after its answer */
         close(fd);
     }
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-/* Draining: what is connected is served until the peer closes, what is new waits for others. */
-static void a_leaving_worker_serves_what_it_has(void **state)
+/* A draining worker serves open connections until the peer closes; other workers take new ones. */
+static void draining_worker_serves_only_open_connections(void **state)
 {
     (void)state;
-    struct worker worker = begin(POOL_CORE, 0);
-    int kept = dial(&worker);
-    ask(kept, 'a');
+    struct worker worker = begin_worker(POOL_CORE, 0);
+    int kept = connect_to(&worker);
+    request_echo(kept, 'a');
     kill(worker.pid, SIGTERM);
-    assert_news(&worker, WORKER_LEAVING);
-    int fresh = dial(&worker);
+    assert_event(&worker, WORKER_DRAINING);
+    int fresh = connect_to(&worker);
     assert_int_equal(send(fresh, "b", 1, MSG_NOSIGNAL), 1);
     int64_t before = processor_time(&worker);
-    assert_false(answers_within(fresh, 400));
-    assert_true(processor_time(&worker) - before < 200000); /* it sleeps meanwhile */
-    ask(kept, 'c');
-    ask(kept, 'd');
+    assert_false(is_readable_within(fresh, 400));
+    assert_true(processor_time(&worker) - before < 200000); /* the worker sleeps meanwhile */
+    request_echo(kept, 'c');
+    request_echo(kept, 'd');
     close(kept);
     close(fresh);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-static void a_worker_leaves_after_its_requests(void **state)
+static void worker_drains_after_its_maximum_of_requests(void **state)
 {
     (void)state;
-    struct worker worker = begin(POOL_CORE, 5);
-    int fd = dial(&worker);
+    struct worker worker = begin_worker(POOL_CORE, 5);
+    int fd = connect_to(&worker);
     for (int i = 0; i < 5; i++) {
-        ask(fd, 'a');
+        request_echo(fd, 'a');
     }
-    assert_news(&worker, WORKER_LEAVING);
-    ask(fd, 'b'); /* on a kept connection it still answers */
+    assert_event(&worker, WORKER_DRAINING);
+    request_echo(fd, 'b'); /* still answers on a kept connection */
     close(fd);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-/* Sends bytes that are no whole request, and waits until the worker has closed. */
+/* Sends an incomplete or invalid request, and waits until the worker has closed the connection. */
 static void assert_closed_after(int fd, const char *bytes)
 {
     char byte;
     if (*bytes) {
         assert_int_equal(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), strlen(bytes));
     }
-    assert_true(answers_within(fd, PATIENCE_MS));
+    assert_true(is_readable_within(fd, TIMEOUT_MS));
     assert_true(read(fd, &byte, 1) <= 0);
     close(fd);
 }
 
-/* In any pool: connections without a request, or with a part of one, keep nobody waiting. */
-static void requests_that_do_not_arrive(enum pool_id pool)
+/* In any pool, connections without a request or with a partial one must not delay others. */
+static void check_incomplete_requests(enum pool_id pool)
 {
-    struct worker worker = begin(pool, 0);
-    int idle = dial(&worker), part = dial(&worker), rest = dial(&worker);
+    struct worker worker = begin_worker(pool, 0);
+    int idle = connect_to(&worker), part = connect_to(&worker), rest = connect_to(&worker);
     assert_int_equal(send(part, "--", 2, MSG_NOSIGNAL), 2);
     assert_int_equal(send(rest, "--", 2, MSG_NOSIGNAL), 2);
     int64_t before = processor_time(&worker);
-    int quick = dial(&worker);
-    ask(quick, 'a');
+    int quick = connect_to(&worker);
+    request_echo(quick, 'a');
     close(quick);
-    assert_closed_after(dial(&worker), "!");
-    assert_int_equal(send(rest, "--", 2, MSG_NOSIGNAL), 2); /* now it is whole */
-    assert_true(answers_within(rest, PATIENCE_MS));
+    assert_closed_after(connect_to(&worker), "!");
+    assert_int_equal(send(rest, "--", 2, MSG_NOSIGNAL), 2); /* now the request is complete */
+    assert_true(is_readable_within(rest, TIMEOUT_MS));
     assert_closed_after(part, "");
     assert_closed_after(idle, "");
-    assert_true(processor_time(&worker) - before < 200000); /* it sleeps meanwhile */
+    assert_true(processor_time(&worker) - before < 200000); /* the worker sleeps meanwhile */
     close(rest);
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-static void requests_that_do_not_arrive_hold_up_nobody(void **state)
+static void incomplete_requests_do_not_delay_others(void **state)
 {
     (void)state;
-    requests_that_do_not_arrive(POOL_CORE);
-    requests_that_do_not_arrive(POOL_AUTH);
+    check_incomplete_requests(POOL_CORE);
+    check_incomplete_requests(POOL_AUTH);
 }
 
-/* More than a worker keeps waiting. */
-static void many_idle_connections_hold_up_nobody(void **state)
+/* Opens more connections than a worker keeps waiting. */
+static void idle_connections_do_not_delay_requests(void **state)
 {
     (void)state;
     enum { IDLE = 300 };
     static int fds[IDLE];
-    struct worker worker = begin(POOL_AUTH, 0);
+    struct worker worker = begin_worker(POOL_AUTH, 0);
     for (size_t i = 0; i < IDLE; i++) {
-        fds[i] = dial(&worker);
+        fds[i] = connect_to(&worker);
     }
-    int quick = dial(&worker);
-    ask(quick, 'a');
+    int quick = connect_to(&worker);
+    request_echo(quick, 'a');
     close(quick);
     for (size_t i = 0; i < IDLE; i++) {
         assert_closed_after(fds[i], "");
     }
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-/* The kernel refuses connections beyond the backlog at once, even while no worker accepts. */
-static void the_service_bounds_the_backlog(void **state)
+/* The kernel rejects connections beyond the backlog at once, even while no worker accepts. */
+static void service_limits_the_connection_backlog(void **state)
 {
     (void)state;
     static int fds[QUEUE];
-    struct worker worker = begin(POOL_AUTH, 0);
+    struct worker worker = begin_worker(POOL_AUTH, 0);
     assert_int_equal(kill(worker.pid, SIGSTOP), 0);
     for (size_t i = 0; i < QUEUE; i++) {
-        fds[i] = dial(&worker);
+        fds[i] = connect_to(&worker);
     }
     int beyond = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_true(beyond >= 0);
@@ -528,39 +530,39 @@ static void the_service_bounds_the_backlog(void **state)
         close(fds[i]);
     }
     assert_int_equal(kill(worker.pid, SIGCONT), 0);
-    int fd = dial(&worker);
-    ask(fd, 'a');
+    int fd = connect_to(&worker);
+    request_echo(fd, 'a');
     close(fd);
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-static void signals_cost_no_request(void **state)
+static void signals_do_not_lose_requests(void **state)
 {
     (void)state;
-    struct worker worker = begin(POOL_CORE, 0);
-    int fd = dial(&worker);
+    struct worker worker = begin_worker(POOL_CORE, 0);
+    int fd = connect_to(&worker);
     for (int i = 0; i < 50; i++) {
         kill(worker.pid, i % 2 ? SIGUSR1 : SIGHUP);
-        ask(fd, 'a');
+        request_echo(fd, 'a');
     }
     wait_for_file("reopened");
     close(fd);
     kill(worker.pid, SIGTERM);
-    assert_ends(&worker);
+    assert_exits(&worker);
 }
 
-static void a_worker_that_cannot_start_says_so(void **state)
+static void worker_that_cannot_start_exits_with_failure(void **state)
 {
     (void)state;
     int status = 0;
     char byte;
     struct worker worker = {.config = {.app_name = ""}};
-    start(&worker, POOL_CORE);
+    start_worker(&worker, POOL_CORE);
     assert_int_equal(waitpid(worker.pid, &status, 0), worker.pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
-    assert_int_equal(read(worker.news_fd, &byte, 1), 0); /* never ready */
-    close(worker.news_fd);
+    assert_int_equal(read(worker.status_fd, &byte, 1), 0); /* never reported as ready */
+    close(worker.status_fd);
     close(worker.listen_fd);
 }
 
@@ -571,19 +573,19 @@ int main(void)
         return EXIT_FAILURE;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(core_keeps_many_connections),
-        cmocka_unit_test(one_turn_is_one_commit),
-        cmocka_unit_test(others_commit_each_request),
-        cmocka_unit_test(core_writes_its_lines_soon_and_before_it_leaves),
-        cmocka_unit_test(others_leave_no_line_to_wait_for_the_next_request),
-        cmocka_unit_test(others_take_one_connection_a_request),
-        cmocka_unit_test(a_leaving_worker_serves_what_it_has),
-        cmocka_unit_test(a_worker_leaves_after_its_requests),
-        cmocka_unit_test(requests_that_do_not_arrive_hold_up_nobody),
-        cmocka_unit_test(many_idle_connections_hold_up_nobody),
-        cmocka_unit_test(the_service_bounds_the_backlog),
-        cmocka_unit_test(signals_cost_no_request),
-        cmocka_unit_test(a_worker_that_cannot_start_says_so),
+        cmocka_unit_test(core_worker_keeps_many_connections),
+        cmocka_unit_test(writes_of_one_iteration_share_one_commit),
+        cmocka_unit_test(other_pools_commit_each_request),
+        cmocka_unit_test(core_worker_writes_held_log_lines_when_idle_and_draining),
+        cmocka_unit_test(other_pools_write_log_lines_after_each_request),
+        cmocka_unit_test(other_pools_serve_one_request_per_connection),
+        cmocka_unit_test(draining_worker_serves_only_open_connections),
+        cmocka_unit_test(worker_drains_after_its_maximum_of_requests),
+        cmocka_unit_test(incomplete_requests_do_not_delay_others),
+        cmocka_unit_test(idle_connections_do_not_delay_requests),
+        cmocka_unit_test(service_limits_the_connection_backlog),
+        cmocka_unit_test(signals_do_not_lose_requests),
+        cmocka_unit_test(worker_that_cannot_start_exits_with_failure),
     };
     return leave_temporary(folder, cmocka_run_group_tests_name("worker", tests, NULL, NULL));
 }

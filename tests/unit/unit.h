@@ -1,6 +1,6 @@
 /*
- * What unit programs share: cmocka with what it needs, an arena a test, functions that are expected
- * to end the process, temporary files, and json-c as the judge of what is JSON.
+ * Shared by all unit programs: cmocka with the headers it needs, one arena per test, checks of
+ * functions that end the process, temporary files, and json-c as the reference JSON parser.
  *
  * Everything is static inline, because each program is one file linked with all of app/.
  */
@@ -30,17 +30,18 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-/* The length of a literal that may hold NUL. */
+/* Expands a string literal, which may contain NUL bytes, to its bytes and its length. */
 #define BYTES(literal) (literal), sizeof(literal) - 1
 
-/* Fails the test, and says why. It does not come back, which cmocka's declaration does not say. */
+/* Fails the test with a message. The abort() tells the compiler that the macro does not return,
+ * which cmocka's declaration does not say. */
 #define FAIL(...)                                                                                  \
     do {                                                                                           \
         fail_msg(__VA_ARGS__);                                                                     \
         abort();                                                                                   \
     } while (0)
 
-/* A test with an arena of its own as its state. */
+/* Declares a test whose state is its own arena. */
 #define ARENA_TEST(function) cmocka_unit_test_setup_teardown(function, arena_setup, arena_teardown)
 
 static inline int arena_setup(void **state)
@@ -56,9 +57,9 @@ static inline int arena_teardown(void **state)
     return arena != NULL;
 }
 
-/* Runs work(argument) in a child whose standard error is thrown away, and returns what waitpid
- * tells of its end; a child that comes back from `work` exits with 0. */
-static inline int ending_of(void (*work)(void *argument), void *argument)
+/* Runs work(argument) in a child process whose standard error goes to /dev/null, and returns its
+ * status from waitpid(). A child that returns from `work` exits with 0. */
+static inline int exit_status_of(void (*work)(void *argument), void *argument)
 {
     fflush(NULL);
     pid_t child = fork();
@@ -78,12 +79,13 @@ static inline int ending_of(void (*work)(void *argument), void *argument)
 
 static inline void assert_aborts(void (*work)(void *argument), void *argument)
 {
-    int status = ending_of(work, argument);
+    int status = exit_status_of(work, argument);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
-/* Parses a whole text as JSON; returns NULL also for null. The caller releases the object. */
+/* Parses a complete JSON text; returns NULL also for the value null. The caller releases the
+ * object. */
 static inline struct json_object *must_parse(const char *text, size_t length)
 {
     size_t members;
@@ -95,7 +97,7 @@ static inline struct json_object *must_parse(const char *text, size_t length)
     assert_non_null(tokener);
     struct json_object *json = json_tokener_parse_ex(tokener, text, (int)length);
     if (json_tokener_get_error(tokener) == json_tokener_continue) {
-        json = json_tokener_parse_ex(tokener, "", 1); /* the NUL ends a number or a literal */
+        json = json_tokener_parse_ex(tokener, "", 1); /* the NUL terminates a number or a literal */
     }
     if (json_tokener_get_error(tokener) != json_tokener_success) {
         FAIL("json-c: cannot read: %.*s", (int)length, text);
@@ -104,7 +106,7 @@ static inline struct json_object *must_parse(const char *text, size_t length)
     return json;
 }
 
-/* The member `name`, which must be there. */
+/* Returns the member `name`, which must exist. */
 static inline struct json_object *must_get(struct json_object *json, const char *name)
 {
     struct json_object *member = NULL;
@@ -124,7 +126,7 @@ static inline void assert_member(struct json_object *json, const char *name, con
     assert_string_equal(got ? got : "", expected);
 }
 
-/* A folder of its own for a program: made by main(), entered, and removed at the end. */
+/* Creates and enters a temporary folder for the program; leave_temporary() removes it. */
 static inline bool enter_temporary(char folder[PATH_MAX])
 {
     const char *parent = getenv("TMPDIR");
@@ -155,7 +157,7 @@ static inline void write_file(const char *path, const char *bytes, size_t length
     assert_int_equal(fclose(file), 0);
 }
 
-/* The whole of a file, with a NUL behind it, in the arena. */
+/* Returns the content of a file, NUL-terminated, in the arena. */
 static inline char *read_file(struct arena *arena, const char *path)
 {
     struct buffer text = {.arena = arena};

@@ -1,6 +1,6 @@
-// A reference of `make bench`: what it costs to store a contact in Fastify and better-sqlite3, of
-// whose inserts each is a commit that survives a power cut. The row and its indexes are the
-// service's, but for the index of what is searched; nobody logs in, nothing is counted or audited.
+// A reference of `make bench`: creates contacts with Fastify and better-sqlite3, each in a commit of
+// its own that is durable with SYNCHRONOUS=full. The row and its indexes are those of the service,
+// without the search index. There is no authentication, counting or audit.
 //
 //     SYNCHRONOUS=full DATABASE=…/contacts.db SOCKET=….sock node contacts.js
 "use strict";
@@ -8,7 +8,7 @@
 const Database = require("better-sqlite3");
 const fastify = require("fastify");
 
-const BUSY_MS = 60000; // the other process writes too
+const BUSY_MS = 60000; // wait for the writes of the other process
 const ORGANIZATION = 1;
 const OWNER = 1;
 

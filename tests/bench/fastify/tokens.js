@@ -1,5 +1,5 @@
-// A reference of `make bench`: what it costs to issue and to check tokens in Fastify and better-sqlite3,
-// whose every insert is a commit. The row and its indexes are the service's; uses are not counted.
+// A reference of `make bench`: issues and checks tokens with Fastify and better-sqlite3, each insert
+// in a commit of its own. The row and its indexes are those of the service; uses are not counted.
 //
 //     SYNCHRONOUS=full DATABASE=…/tokens.db SOCKET=….sock node tokens.js
 "use strict";
@@ -8,7 +8,7 @@ const crypto = require("node:crypto");
 const Database = require("better-sqlite3");
 const fastify = require("fastify");
 
-const BUSY_MS = 60000; // the other process writes too
+const BUSY_MS = 60000; // wait for the writes of the other process
 const TTL_MS = 60 * 60 * 1000;
 const DIGEST_SIZE = 16;
 const KEY = "a key of the reference, of 32 characters or more";
@@ -30,7 +30,7 @@ const insert = database.prepare(
   "INSERT INTO tokens (digest, uses, created_at, expires_at) VALUES (?, 0, ?, ?)");
 const find = database.prepare("SELECT id, expires_at, max_uses, uses FROM tokens WHERE digest = ?");
 
-// Without a bias: bytes of 248 and more are thrown away.
+// Avoids a bias by discarding bytes of 256 - 256 % base and more.
 function digits(count, base) {
   let text = "";
   while (text.length < count) {
@@ -48,7 +48,9 @@ function digest(token) {
 }
 
 const reply = (properties) => ({
-  response: { 200: { type: "object", properties: { status_code: { type: "integer" }, ...properties } } },
+  response: {
+    200: { type: "object", properties: { status_code: { type: "integer" }, ...properties } },
+  },
 });
 const app = fastify();
 

@@ -1,8 +1,9 @@
-"""The source's way: looking up a user as services in FastAPI with ldap3 do, the reference of what
-the same costs there. A connection is opened and bound for each request, and all attributes are
-read.
+"""A reference of `make bench`: reads a user with FastAPI and ldap3. Opens and binds a connection
+for each request and reads all attributes.
 
-    LDAP_… (the service's settings) uvicorn bench.source_way:app --workers 2
+    LDAP_…=… uvicorn bench.fastapi_users:app --workers 2
+
+The variables LDAP_… are the settings of the service.
 """
 
 import os
@@ -16,7 +17,7 @@ from ldap3.utils.conv import escape_filter_chars
 
 app = FastAPI()
 
-# Without get_info=NONE ldap3 would read the schema on each connection, megabytes of it.
+# Without get_info=NONE ldap3 would read the schema, several megabytes, on each connection.
 server = Server(
     os.environ["LDAP_SERVER"], port=int(os.environ["LDAP_PORT"]), use_ssl=True, get_info=NONE,
     tls=Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=os.environ["LDAP_TLS_CA_FILE"]))

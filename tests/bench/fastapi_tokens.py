@@ -1,7 +1,6 @@
-"""The source's way: issuing and checking tokens as services in FastAPI with SQLAlchemy and aiosqlite do,
-the reference of what the same costs there.
+"""A reference of `make bench`: issues and checks tokens with FastAPI, SQLAlchemy and aiosqlite.
 
-    DATABASE=…/tokens.db uvicorn bench.source_tokens:app --uds ….sock
+    DATABASE=…/tokens.db uvicorn bench.fastapi_tokens:app --uds ….sock
 """
 
 import os
@@ -16,7 +15,7 @@ from sqlalchemy.orm import declarative_base, sessionmaker
 
 TTL = timedelta(minutes=60)
 LETTERS = string.ascii_letters + string.digits
-BUSY_S = 60  # the other process writes too
+BUSY_S = 60  # wait for the writes of the other process
 
 engine = create_async_engine(f"sqlite+aiosqlite:///{os.environ['DATABASE']}",
                              connect_args={"timeout": BUSY_S})
