@@ -207,14 +207,14 @@ def endpoint(request, sql_stack, sql_api):
     return FilesClient(sql_stack.files_url, sql_stack.ca_file), "/users"
 
 
-def create(endpoint, **fields):
+def create_account(endpoint, **fields):
     client, path = endpoint
     return client.post(path, json={"username": tag(), "email": address(), **fields})
 
 
 def test_created_account_is_listed(endpoint):
     username, email = tag(), address()
-    response = create(endpoint, username=username, email=email)
+    response = create_account(endpoint, username=username, email=email)
     assert response.status_code == 201
     made = contract.check_account(response.json())
     assert made == {"id": made["id"], "username": username, "email": email}
@@ -225,7 +225,7 @@ def test_created_account_is_listed(endpoint):
 
 def test_account_list_is_array_with_total_header(endpoint):
     client, path = endpoint
-    made = [create(endpoint).json() for _ in range(3)]
+    made = [create_account(endpoint).json() for _ in range(3)]
     response = client.get(path)
     body = response.json()
     assert isinstance(body, list)
@@ -237,7 +237,7 @@ def test_account_list_is_array_with_total_header(endpoint):
 def test_skip_and_limit_select_part_of_account_list(endpoint):
     client, path = endpoint
     for _ in range(3):
-        create(endpoint)
+        create_account(endpoint)
     whole = client.get(path).json()
     for skip in (0, 1, len(whole) - 1, len(whole), len(whole) + 1):
         for limit in (1, 2, 1000):
@@ -259,23 +259,23 @@ def test_account_list_rejects_invalid_query(endpoint, query, fields):
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
 def test_create_rejects_existing_username_or_email_in_any_case(endpoint, spell):
     username, email = f"жуков{tag()}", f"Жуков.{address()}"
-    assert create(endpoint, username=username, email=email).status_code == 201
-    assert taken_fields(create(endpoint, username=spell(username))) == ["username"]
-    assert taken_fields(create(endpoint, email=spell(email))) == ["email"]
+    assert create_account(endpoint, username=username, email=email).status_code == 201
+    assert taken_fields(create_account(endpoint, username=spell(username))) == ["username"]
+    assert taken_fields(create_account(endpoint, email=spell(email))) == ["email"]
 
 
 def test_registered_and_created_accounts_share_emails(accounts, sql_api):
     person = accounts.register()
     endpoint = sql_api, "/accounts"
-    assert taken_fields(create(endpoint, email=person.email.upper())) == ["email"]
-    made = create(endpoint).json()
+    assert taken_fields(create_account(endpoint, email=person.email.upper())) == ["email"]
+    made = create_account(endpoint).json()
     assert taken_fields(accounts.send(email=made["email"], password=vault.password())) == ["email"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_username_is_stored_unchanged(sql_api, name):
     name = f"{name} {tag()}"
-    made = create((sql_api, "/accounts"), username=name).json()
+    made = create_account((sql_api, "/accounts"), username=name).json()
     assert made["username"] == name
     assert made in sql_api.get("/accounts").json()
 
@@ -283,14 +283,14 @@ def test_username_is_stored_unchanged(sql_api, name):
 @pytest.mark.parametrize("name", ["", "a@b", "@", " a", "a ", " ", "a\0", "a\nb", "a\x7f",
                                   "x" * 151, 1, None, [], True])
 def test_create_rejects_invalid_username(endpoint, name):
-    assert contract.check_error(create(endpoint, username=name), 400,
+    assert contract.check_error(create_account(endpoint, username=name), 400,
                                 "VALIDATION_ERROR") == ["username"]
 
 
 def test_longest_username_and_email_are_accepted(sql_api):
     start = tag()
-    made = create((sql_api, "/accounts"), username=start + "ж" * (150 - len(start)),
-                  email=f"{start}@{'b' * (254 - len(start) - 1)}")
+    made = create_account((sql_api, "/accounts"), username=start + "ж" * (150 - len(start)),
+                          email=f"{start}@{'b' * (254 - len(start) - 1)}")
     assert made.status_code == 201
 
 

@@ -183,7 +183,7 @@ def encode_part(value):
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
-def unsigned(header, claims, signature=""):
+def encode_token(header, claims, signature=""):
     return f"{encode_part(header)}.{encode_part(claims)}.{signature}"
 
 
@@ -198,13 +198,13 @@ def forgeries(claims, key):
         "an empty key": jwt.encode(claims, "", "HS256"),
         "HS384": jwt.encode(claims, key, "HS384"),
         "HS512": jwt.encode(claims, key, "HS512"),
-        "none": unsigned({"alg": "none", "typ": "JWT"}, claims),
-        "None": unsigned({"alg": "None", "typ": "JWT"}, claims),
-        "NONE": unsigned({"alg": "NONE", "typ": "JWT"}, claims),
-        "none with a signature": unsigned({"alg": "none", "typ": "JWT"}, claims, signature),
-        "no algorithm": unsigned({"typ": "JWT"}, claims, signature),
-        "RS256 in name": unsigned({"alg": "RS256", "typ": "JWT"}, claims, signature),
-        "no signature": unsigned({"alg": "HS256", "typ": "JWT"}, claims),
+        "none": encode_token({"alg": "none", "typ": "JWT"}, claims),
+        "None": encode_token({"alg": "None", "typ": "JWT"}, claims),
+        "NONE": encode_token({"alg": "NONE", "typ": "JWT"}, claims),
+        "none with a signature": encode_token({"alg": "none", "typ": "JWT"}, claims, signature),
+        "no algorithm": encode_token({"typ": "JWT"}, claims, signature),
+        "RS256 in name": encode_token({"alg": "RS256", "typ": "JWT"}, claims, signature),
+        "no signature": encode_token({"alg": "HS256", "typ": "JWT"}, claims),
         "another subject": jwt.encode({**claims, "sub": "local:somebody"}, key, "HS256"),
         "a subject of another kind": jwt.encode({**claims, "sub": claims["sub"].split(":")[-1]},
                                                 key, "HS256"),
@@ -214,13 +214,13 @@ def forgeries(claims, key):
         "no issue time": jwt.encode(without["iat"], key, "HS256"),
         "no type": jwt.encode(without["type"], key, "HS256"),
         "another type": jwt.encode({**claims, "type": "admin"}, key, "HS256"),
-        "claims that are a list": signed([claims], key),
+        "claims that are a list": sign_claims([claims], key),
         "claims changed after signing": swap_claims(jwt.encode(claims, key, "HS256"),
                                                     {**claims, "exp": now + 10 ** 6}),
     }
 
 
-def signed(claims, key):
+def sign_claims(claims, key):
     """Signs claims of any JSON type; jwt.encode() rejects some types."""
     return jwt.PyJWS().encode(json.dumps(claims).encode(), key, "HS256")
 
@@ -250,7 +250,7 @@ def test_correctly_signed_claims_are_accepted(anonymous, stack, claims):
 
 @pytest.mark.parametrize("expiry", ["4102444800", None, {}, True, -1, 0])
 def test_invalid_or_past_expiry_is_rejected(anonymous, stack, claims, expiry):
-    token = signed({**claims, "exp": expiry}, stack.env["JWT_SECRET_KEY"])
+    token = sign_claims({**claims, "exp": expiry}, stack.env["JWT_SECRET_KEY"])
     assert anonymous.bearing(token).get("/auth/me").status_code == 401
 
 

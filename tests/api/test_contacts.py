@@ -162,7 +162,7 @@ def test_concurrent_creations_with_one_email_create_one_contact(owner):
 def test_concurrent_changes_to_one_email_change_one_contact(owner):
     email, numbers = address(), [owner.contact()["id"] for _ in range(6)]
     answers = crowd(owner, 6, lambda view, number: view.change("contacts", numbers[number],
-                                                                email=email))
+                                                               email=email))
     assert Counter(each.status_code for each in answers) == {200: 1, 409: 5}
     assert len(owner.ids("contacts", email=email)) == 1
 

@@ -164,7 +164,7 @@ def test_generated_requests_get_documented_responses(method, path, callers, know
         if schema:
             headers["Content-Type"] = "text/plain" if rng.random() < 0.05 else "application/json"
         response = callers[0][who].request(method.upper(), f"{sent}?{query}" if query else sent,
-                                  headers=headers, **arguments)
+                                           headers=headers, **arguments)
         what = f"{who}: {method} {sent}?{query} {headers} {arguments}: {response.text}"
         assert response.status_code < 500, what
         if response.ok:

@@ -29,20 +29,20 @@ def company(accounts):
     return owner
 
 
-def page(company, **query):
+def read_member_page(company, **query):
     response = company.client.get(f"{company.path}/members", params=query)
     assert response.status_code == 200, response.text
     return response.json()
 
 
-def walk(company, **query):
+def walk_members(company, **query):
     """Yields all items, following the cursor from page to page."""
-    body = page(company, **query)
+    body = read_member_page(company, **query)
     while True:
         yield from body["items"]
         if not body["next"]:
             return
-        body = page(company, **query, after=body["next"])
+        body = read_member_page(company, **query, after=body["next"])
         assert set(body) == {"items", "limit", "next"}
 
 
@@ -50,9 +50,9 @@ def walk(company, **query):
 @pytest.mark.parametrize("sort", ORDERS)
 def test_member_cursor_visits_each_row_once_in_order(company, sort, limit):
     order = {"sort": sort} if sort else {}
-    whole = page(company, limit=1000, **order)
+    whole = read_member_page(company, limit=1000, **order)
     assert (whole["total"], whole["pages"], whole["next"]) == (PEOPLE, 1, None)
-    assert list(walk(company, limit=limit, **order)) == whole["items"]
+    assert list(walk_members(company, limit=limit, **order)) == whole["items"]
 
 
 @pytest.mark.parametrize("order", ["m.account_id", "m.role, m.account_id",
@@ -74,22 +74,22 @@ def test_sorted_member_page_is_read_from_index(sql_stack, sql_database, order):
 @pytest.mark.parametrize("sort, key", [("username", "username"), ("role", "role"),
                                        ("created_at", "created_at")])
 def test_members_are_sorted_in_both_directions(company, sort, key):
-    ascending = [item[key] for item in walk(company, sort=sort, limit=11)]
-    descending = [item[key] for item in walk(company, sort=f"-{sort}", limit=11)]
+    ascending = [item[key] for item in walk_members(company, sort=sort, limit=11)]
+    descending = [item[key] for item in walk_members(company, sort=f"-{sort}", limit=11)]
     assert ascending == sorted(ascending)
     assert descending == sorted(descending, reverse=True)
 
 
 def test_member_filter_limits_items_and_total(company):
-    body = page(company, role="SALES", limit=2)
-    found = list(walk(company, role="SALES", limit=2))
+    body = read_member_page(company, role="SALES", limit=2)
+    found = list(walk_members(company, role="SALES", limit=2))
     assert body["total"] == len(found) > 2
     assert {item["role"] for item in found} == {"SALES"}
 
 
 def test_member_skip_and_cursor_return_same_page(company):
-    first = page(company, sort="role", limit=5)
-    assert page(company, sort="role", limit=5, skip=5)["items"] == page(
+    first = read_member_page(company, sort="role", limit=5)
+    assert read_member_page(company, sort="role", limit=5, skip=5)["items"] == read_member_page(
         company, sort="role", limit=5, after=first["next"])["items"]
 
 
@@ -227,7 +227,7 @@ def test_invalid_idempotency_key_is_rejected(sql_api, person, key):
 
 
 def test_stored_request_digest_is_keyed(sql_api, sql_stack, sql_database,
-                                                              person):
+                                        person):
     """An attacker who has read the database and knows the request except for the password must
     not be able to test passwords against the digest."""
     key = tag()

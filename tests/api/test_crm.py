@@ -95,8 +95,8 @@ def test_permission_is_checked_before_object_and_body(office, kind, name):
 
 @pytest.mark.parametrize("kind, name", MATRIX)
 def test_non_members_cannot_reach_objects(office, owner, other_office, sql_anonymous,
-                                                   sql_api,
-                                                   sql_database, directory, kind, name):
+                                          sql_api,
+                                          sql_database, directory, kind, name):
     """For members of other organizations the object does not exist, whichever organization they
     select; callers without an organization are refused."""
     number = owner.create(kind)["id"]

@@ -68,7 +68,7 @@ def reader(filled_office):
 
 
 @pytest.fixture(scope="module")
-def everything(reader):
+def all_items(reader):
     """Returns all items of each collection, by id."""
     return {kind: reader.page(kind, limit=1000)["items"] for kind in KINDS}
 
@@ -77,29 +77,29 @@ def everything(reader):
 
 
 @pytest.mark.parametrize("kind, sort", ORDERS)
-def test_list_is_sorted_with_ties_by_id(reader, everything, kind, sort):
+def test_list_is_sorted_with_ties_by_id(reader, all_items, kind, sort):
     """Equal values are ordered by id, in the direction of the sort."""
     key, descending = SORTS[kind][sort.lstrip("-")], sort.startswith("-")
     items = reader.page(kind, sort=sort, limit=1000)["items"]
-    assert items == sorted(everything[kind], key=lambda item: (key(item), item["id"]),
+    assert items == sorted(all_items[kind], key=lambda item: (key(item), item["id"]),
                            reverse=descending)
 
 
 @pytest.mark.parametrize("limit", [1, 7, COUNT, 1000])
 @pytest.mark.parametrize("kind, sort", [*((kind, "") for kind in KINDS), *ORDERS, *COMBINED_ORDERS])
-def test_cursor_visits_each_object_once_in_order(reader, everything, kind, sort, limit):
+def test_cursor_visits_each_object_once_in_order(reader, all_items, kind, sort, limit):
     order = {"sort": sort} if sort else {}
     whole = reader.page(kind, limit=1000, **order)
-    total = len(everything[kind])
+    total = len(all_items[kind])
     assert (whole["total"], whole["pages"], whole["next"]) == (total, 1, None)
     assert len({item["id"] for item in whole["items"]}) == total
     assert list(reader.walk(kind, limit=limit, **order)) == whole["items"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_default_list_order_is_by_id(reader, everything, kind):
-    assert reader.page(kind, limit=1000)["items"] == everything[kind]
-    ids = [item["id"] for item in everything[kind]]
+def test_default_list_order_is_by_id(reader, all_items, kind):
+    assert reader.page(kind, limit=1000)["items"] == all_items[kind]
+    ids = [item["id"] for item in all_items[kind]]
     assert ids == sorted(ids)
 
 
@@ -111,13 +111,13 @@ def test_skip_and_cursor_return_same_page(reader, kind, sort):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_skip_visits_each_object_once(reader, everything, kind):
+def test_skip_visits_each_object_once(reader, all_items, kind):
     seen = []
-    for skip in range(0, len(everything[kind]) + 10, 10):
+    for skip in range(0, len(all_items[kind]) + 10, 10):
         body = reader.page(kind, skip=skip)
-        assert (body["skip"], body["limit"], body["total"]) == (skip, 10, len(everything[kind]))
+        assert (body["skip"], body["limit"], body["total"]) == (skip, 10, len(all_items[kind]))
         seen += body["items"]
-    assert seen == everything[kind]
+    assert seen == all_items[kind]
     assert reader.page(kind, skip=10 ** 9)["items"] == []
 
 
@@ -138,11 +138,11 @@ def test_cursor_is_stable_under_creation_and_deletion(new_office, kind):
 # --- filters --------------------------------------------------------------------------------------
 
 
-def filters(filled_office, everything):
+def filters(filled_office, all_items):
     """Returns every filter with each existing value, and one that no object has."""
     people = [filled_office["OWNER"].id, filled_office["SALES"].id]
-    contacts = [item["id"] for item in everything["contacts"][:3]]
-    deals = [item["id"] for item in everything["deals"][:4]]
+    contacts = [item["id"] for item in all_items["contacts"][:3]]
+    deals = [item["id"] for item in all_items["deals"][:4]]
     return {
         "contacts": {"owner_id": people},
         "deals": {"status": ["NEW", "IN_PROGRESS", "WON"], "contact_id": contacts,
@@ -155,21 +155,21 @@ def filters(filled_office, everything):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_filter_limits_items_and_total(filled_office, reader, everything, kind):
-    for name, values in filters(filled_office, everything)[kind].items():
+def test_filter_limits_items_and_total(filled_office, reader, all_items, kind):
+    for name, values in filters(filled_office, all_items)[kind].items():
         for value in [*values, *([999_999_999] if name.endswith("_id") else [])]:
-            expected = [item for item in everything[kind] if item[name] == value]
+            expected = [item for item in all_items[kind] if item[name] == value]
             body = reader.page(kind, limit=2, **{name: value})
             assert body["total"] == len(expected), (name, value)
             assert list(reader.walk(kind, limit=5, **{name: value})) == expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_several_filters_are_combined(filled_office, reader, everything, kind):
-    names = filters(filled_office, everything)[kind]
+def test_several_filters_are_combined(filled_office, reader, all_items, kind):
+    names = filters(filled_office, all_items)[kind]
     for values in itertools.islice(itertools.product(*names.values()), 24):
         query = dict(zip(names, values, strict=True))
-        expected = [item for item in everything[kind] if query.items() <= item.items()]
+        expected = [item for item in all_items[kind] if query.items() <= item.items()]
         body = reader.page(kind, limit=1000, sort="-id", **query)
         assert (body["total"], body["items"]) == (len(expected), expected[::-1])
 

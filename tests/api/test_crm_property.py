@@ -150,7 +150,7 @@ def count_rows(database, kind, where):
     return [int(each) for each in row]
 
 
-def rate(part, whole):
+def rounded_rate(part, whole):
     exact = Decimal(part) / whole if whole else Decimal(0)
     return exact.quantize(Decimal("0.0001"), "ROUND_HALF_UP")
 
@@ -160,8 +160,8 @@ def expected_section(database, kind, where):
     row = count_rows(database, kind, where)
     if kind == "deals":
         *counts, pipeline = row
-        return [*counts, rate(counts[3], counts[3] + counts[4]), Decimal(pipeline) / 100]
-    return [*row, rate(row[3], row[0])] if kind == "tasks" else row
+        return [*counts, rounded_rate(counts[3], counts[3] + counts[4]), Decimal(pipeline) / 100]
+    return [*row, rounded_rate(row[3], row[0])] if kind == "tasks" else row
 
 
 def test_random_operations_get_only_expected_statuses(finished_load):

@@ -12,7 +12,7 @@ from support.crm import DEAL_STATUSES, Number, at_once, check_ok, crowd, invalid
 
 # Allowed next statuses of each status.
 TRANSITIONS = {"NEW": ["IN_PROGRESS"], "IN_PROGRESS": ["LOST", "WON"], "WON": ["CLOSED"],
-        "LOST": ["CLOSED"], "CLOSED": [], "WON and CLOSED": []}
+               "LOST": ["CLOSED"], "CLOSED": [], "WON and CLOSED": []}
 LARGEST_AMOUNT = "9999999999.99"
 
 # Amounts as written in JSON, and as stored in kopecks.

@@ -19,7 +19,7 @@ PRIMARY_GROUP_USERS = "513"
 GRANULARITY_S = 0.1  # granularity of the response times of failed logins
 
 
-def attempt(client, username, password):
+def send_login(client, username, password):
     return client.post("/auth/login", json={"username": username, "password": password})
 
 
@@ -91,7 +91,7 @@ def test_password_with_special_characters_can_log_in(anonymous, people, password
     vault.remember(password)
     user = people.create(password=password)
     assert log_in(anonymous, user).get("/auth/me").status_code == 200
-    contract.check_error(attempt(anonymous, user["sAMAccountName"], password + "x"), 401,
+    contract.check_error(send_login(anonymous, user["sAMAccountName"], password + "x"), 401,
                          "INVALID_CREDENTIALS")
 
 
@@ -100,12 +100,12 @@ def test_password_with_special_characters_can_log_in(anonymous, people, password
                                   "@", "{}@", "\n", "krbtgt", "DC1$"])
 def test_login_name_is_not_ldap_filter(anonymous, user, name):
     name = name.format(user["sAMAccountName"])
-    contract.check_error(attempt(anonymous, name, user["password"]), 401, "INVALID_CREDENTIALS")
+    contract.check_error(send_login(anonymous, name, user["password"]), 401, "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("name", ["", "someone"])
 def test_empty_password_is_rejected(anonymous, user, name):
-    fields = contract.check_error(attempt(anonymous, name and user["sAMAccountName"], ""), 400,
+    fields = contract.check_error(send_login(anonymous, name and user["sAMAccountName"], ""), 400,
                                   "VALIDATION_ERROR")
     assert "password" in fields
 
@@ -115,7 +115,7 @@ def test_failed_login_does_not_break_service_connection(anonymous, user):
     log_in(anonymous, user)  # a successful login gives this source address more attempts
     for _ in range(3):
         for _ in range(2):  # two attempts, to reach most workers
-            contract.check_error(attempt(anonymous, user["sAMAccountName"], "wrong"), 401,
+            contract.check_error(send_login(anonymous, user["sAMAccountName"], "wrong"), 401,
                                  "INVALID_CREDENTIALS")
         assert log_in(anonymous, user).get("/users?limit=1").status_code == 200
 
@@ -124,21 +124,21 @@ def test_computer_account_cannot_log_in(anonymous, ldap_admin, ou):
     name, password = tag(), vault.password()
     ldap_admin.add(f"{rdn(name)},{ou}", objectClass="computer", sAMAccountName=f"{name}$",
                    userAccountControl="4096", unicodePwd=f'"{password}"'.encode("utf-16-le"))
-    contract.check_error(attempt(anonymous, f"{name}$", password), 401, "INVALID_CREDENTIALS")
+    contract.check_error(send_login(anonymous, f"{name}$", password), 401, "INVALID_CREDENTIALS")
 
 
 # --- refused logins -------------------------------------------------------------------------------
 
-def lock(anonymous, people, ldap_admin, user):
+def lock_user(anonymous, people, ldap_admin, user):
     for _ in range(LOCKOUT_THRESHOLD):
         ldap_admin.bind_failure(user["dn"], "wrong")
 
 
-def disable(anonymous, people, ldap_admin, user):
+def disable_user(anonymous, people, ldap_admin, user):
     people.change(user["sAMAccountName"], enabled=False)
 
 
-def expire(anonymous, people, ldap_admin, user):
+def expire_account(anonymous, people, ldap_admin, user):
     ldap_admin.set(user["dn"], "accountExpires", PAST)
 
 
@@ -150,7 +150,7 @@ def delete_user(anonymous, people, ldap_admin, user):
     ldap_admin.delete(user["dn"])
 
 
-OBSTACLES = [(lock, "locked"), (disable, "disabled"), (expire, "expired"),
+OBSTACLES = [(lock_user, "locked"), (disable_user, "disabled"), (expire_account, "expired"),
              (require_password_change, "must be changed"), (delete_user, "no such user")]
 
 
@@ -160,14 +160,14 @@ def test_all_failed_directory_logins_get_identical_responses(anonymous, people, 
     for obstacle, reason in OBSTACLES:
         user = people.create()
         obstacle(anonymous, people, ldap_admin, user)
-        response = attempt(anonymous, user["sAMAccountName"], user["password"])
+        response = send_login(anonymous, user["sAMAccountName"], user["password"])
         responses.append((response, user["sAMAccountName"], reason))
     user = people.create()
     responses += [
-        (attempt(anonymous, user["sAMAccountName"], "wrong"), user["sAMAccountName"],
+        (send_login(anonymous, user["sAMAccountName"], "wrong"), user["sAMAccountName"],
          "wrong password"),
-        (attempt(anonymous, "nobody-at-all", "wrong"), "nobody-at-all", "no such user"),
-        (attempt(anonymous, stack.administrator[0], "wrong"), stack.administrator[0], None),
+        (send_login(anonymous, "nobody-at-all", "wrong"), "nobody-at-all", "no such user"),
+        (send_login(anonymous, stack.administrator[0], "wrong"), stack.administrator[0], None),
     ]
     bodies, headers = [], []
     for response, name, reason in responses:
@@ -187,7 +187,7 @@ def test_all_failed_directory_logins_get_identical_responses(anonymous, people, 
 
 
 def test_failed_login_is_logged_with_reason_without_name(anonymous, user, stack):
-    response = attempt(anonymous, user["sAMAccountName"], vault.password())
+    response = send_login(anonymous, user["sAMAccountName"], vault.password())
     line = only_line(stack.logs_dir / "kontora.log", response.headers["X-Request-ID"].encode(),
                      b"wrong password")
     assert user["sAMAccountName"] not in str(line)
@@ -201,7 +201,7 @@ def test_duration_of_failed_login_does_not_reveal_users(anonymous, people, stack
 
     def seconds(name):
         started = time.perf_counter()
-        contract.check_error(attempt(anonymous, name, "wrong"), 401, "INVALID_CREDENTIALS")
+        contract.check_error(send_login(anonymous, name, "wrong"), 401, "INVALID_CREDENTIALS")
         return time.perf_counter() - started
 
     def fastest(*names):
@@ -232,7 +232,7 @@ def test_me_without_mail_and_display_name_uses_cn(anonymous, user):
 
 def test_audit_names_directory_user_as_actor(anonymous, people, ldap_admin, user, admin_group,
                                              audit):
-    response = attempt(anonymous, user["sAMAccountName"].upper(), user["password"])
+    response = send_login(anonymous, user["sAMAccountName"].upper(), user["password"])
     line = audit.one_of(response)
     assert (line["actor"], line["resource_id"]) == (user["sAMAccountName"],
                                                     user["sAMAccountName"].upper())
@@ -331,7 +331,7 @@ def test_group_membership_changes_rights_at_once(anonymous, ldap_admin, user, ad
 @pytest.mark.parametrize("obstacle, reason", OBSTACLES)
 def test_blocked_account_loses_session_and_rights(anonymous, people, ldap_admin, user, audit,
                                                   obstacle,
-                                                      reason):
+                                                  reason):
     tokens = anonymous.login(user["sAMAccountName"], user["password"])
     client = anonymous.bearing(tokens["access_token"])
     assert client.get("/users?limit=1").status_code == 200
@@ -359,7 +359,7 @@ def test_reenabled_user_must_log_in_again(anonymous, people, user):
 def test_locked_user_is_refused_and_keeps_the_session(anonymous, people, ldap_admin, user):
     """Anybody can lock a user by failed logins, so a lock must not end the session."""
     client = log_in(anonymous, user)
-    lock(anonymous, people, ldap_admin, user)
+    lock_user(anonymous, people, ldap_admin, user)
     contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
     people.change(user["sAMAccountName"], unlock=True)
     assert client.get("/users?limit=1").status_code == 200

@@ -25,7 +25,7 @@ def options(binary, tmp_path_factory):
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
-def settings(text):
+def parse_settings(text):
     return dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
 
 
@@ -35,7 +35,7 @@ def below_state(name, value):
 
 
 def test_env_example_lists_every_setting_with_its_default(options):
-    example = settings((TOP / ".env.example").read_text(encoding="utf-8"))
+    example = parse_settings((TOP / ".env.example").read_text(encoding="utf-8"))
     assert example.keys() == options.keys()
     for name, value in example.items():
         if name not in SECRETS and name != "LDAP_PORT":  # 0 means this port
@@ -118,7 +118,7 @@ def guide_commands(beginning):
     return readmes.command_block(readmes.GUIDE, beginning)
 
 
-def shell_names():
+def shell_variables():
     """Returns the start of the guide's first block, which sets variables for the other blocks."""
     return guide_commands("Log in;").split("TOKEN=")[0]
 
@@ -166,7 +166,7 @@ def test_directory_commands_of_guide_work(stack, tmp_path):
 
 
 def test_login_commands_of_guide_work(stack, directory, tmp_path):
-    answers = run_commands(shell_names() + guide_commands("The sample people"), tmp_path, **{
+    answers = run_commands(shell_variables() + guide_commands("The sample people"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "var/directory/credentials.json": directory.credentials_file})
     people = re.findall(r'"username":"([^"]*)".*?"permissions":(\[.*?\])', answers)
@@ -178,7 +178,7 @@ def test_login_commands_of_guide_work(stack, directory, tmp_path):
 def test_account_commands_of_guide_work(stack, tmp_path):
     name, password = stack.administrator
     nina = tag()
-    answers = run_commands(shell_names() + guide_commands("Vera registers"), tmp_path, **{
+    answers = run_commands(shell_variables() + guide_commands("Vera registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"', '"nina"': f'"{nina}"',
         "vera@example.com": f"{tag()}@example.com", "oleg@example.com": f"{tag()}@example.com",
@@ -196,7 +196,7 @@ def test_account_commands_of_guide_work(stack, tmp_path):
 
 
 def test_customer_commands_of_guide_work(stack, tmp_path):
-    answers = run_commands(shell_names() + guide_commands("Anna registers"), tmp_path, **{
+    answers = run_commands(shell_variables() + guide_commands("Anna registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "anna@example.com": f"{tag()}@example.com"})
     assert '"code"' not in answers, answers
@@ -217,7 +217,7 @@ def test_token_commands_of_guide_work(stack, tmp_path):
 
 
 def test_file_commands_of_guide_work(stack, tmp_path):
-    answers = run_commands(shell_names() + guide_commands("Boris registers"), tmp_path, **{
+    answers = run_commands(shell_variables() + guide_commands("Boris registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "boris@example.com": f"{tag()}@example.com"})
     assert answers.count('"original_name":"договор.txt"') == 4, answers
@@ -233,7 +233,7 @@ def source_messages(file="app/http/problem.c"):
     return {code: {"ru": ru, "en": en} for code, ru, en in reversed(rows)}
 
 
-def nginx_map(name):
+def read_nginx_map(name):
     text = (TOP / "nginx/errors.conf").read_text(encoding="utf-8")
     body = re.search(r"map \$uri \$" + name + r" \{(.*?)\n\}", text, re.DOTALL)[1]
     return {status: value.strip('"') for status, value in
@@ -242,11 +242,11 @@ def nginx_map(name):
 
 def test_nginx_and_service_share_error_messages():
     messages = source_messages()
-    codes = nginx_map("error_code")
+    codes = read_nginx_map("error_code")
     shared = {status: code for status, code in codes.items() if code in messages}
     assert len(messages) > 20 and len(shared) >= 4
     for language in ("ru", "en"):
-        of_nginx = nginx_map(f"error_message_{language}")
+        of_nginx = read_nginx_map(f"error_message_{language}")
         assert of_nginx.keys() == codes.keys()
         for status, code in shared.items():
             assert of_nginx[status] == messages[code][language], code
@@ -256,10 +256,10 @@ def test_every_nginx_error_has_message_in_both_languages():
     text = (TOP / "nginx/errors.conf").read_text(encoding="utf-8")
     pages = {number for line in re.findall(r"^error_page\s+(.*);", text, re.MULTILINE)
              for number in re.findall(r"\d+", line.replace("$status", ""))}
-    codes = nginx_map("error_code")
+    codes = read_nginx_map("error_code")
     assert len(pages) > 10 and pages - {"500", "494"} <= codes.keys()  # 500 is the default row
     for language, cyrillic in (("ru", True), ("en", False)):
-        messages = nginx_map(f"error_message_{language}")
+        messages = read_nginx_map(f"error_message_{language}")
         assert messages.keys() == codes.keys()
         for number, message in messages.items():
             assert bool(contract.CYRILLIC.search(message)) == cyrillic, (number, message)
@@ -268,10 +268,10 @@ def test_every_nginx_error_has_message_in_both_languages():
 
 def test_openapi_document_contains_nginx_messages():
     messages = source_messages("app/openapi/failures.c")
-    statuses = {code: status for status, code in nginx_map("error_code").items()}
+    statuses = {code: status for status, code in read_nginx_map("error_code").items()}
     assert len(messages) >= 6
     for language in ("ru", "en"):
-        of_nginx = nginx_map(f"error_message_{language}")
+        of_nginx = read_nginx_map(f"error_message_{language}")
         for code, message in messages.items():
             assert of_nginx[statuses[code]] == message[language], code
 

@@ -162,7 +162,7 @@ def test_unit_cannot_move_into_container(api, units, containers, ldap_admin):
 # --- subtrees -------------------------------------------------------------------------------------
 
 @pytest.fixture
-def tree(places, people, groups):
+def nested_entries(places, people, groups):
     """Returns an entry, and its descendants: another entry with a user and a group in it."""
     top = places.create(description="top")
     middle = places.create(parent_dn=top["dn"])
@@ -172,8 +172,8 @@ def tree(places, people, groups):
     return top, [middle, user, group]
 
 
-def test_move_includes_subtree(places, ldap_admin, people, tree):
-    top, below = tree
+def test_move_includes_subtree(places, ldap_admin, people, nested_entries):
+    top, below = nested_entries
     name = top[places.kind.name]
     other = ldap_admin.add_ou(f"Ж, {tag()}", places.parent)
     moved = places.change(name, parent_dn=other)
@@ -185,16 +185,16 @@ def test_move_includes_subtree(places, ldap_admin, people, tree):
     assert ldap_admin.entry(top["dn"]) is None
 
 
-def test_rename_includes_subtree(places, ldap_admin, tree):
-    top, below = tree
+def test_rename_includes_subtree(places, ldap_admin, nested_entries):
+    top, below = nested_entries
     renamed = places.change(top[places.kind.name], **{places.kind.name: f"new, {tag()}"})
     for each in below:
         assert same_dn(ldap_admin.find_guid(each["objectGUID"]),
                        each["dn"][:-len(top["dn"])] + renamed["dn"])
 
 
-def test_entry_cannot_move_below_itself(api, places, ldap_admin, tree):
-    top, below = tree
+def test_entry_cannot_move_below_itself(api, places, ldap_admin, nested_entries):
+    top, below = nested_entries
     before = ldap_admin.tree(places.parent)
     for parent in (top["dn"], below[0]["dn"]):
         for more in ({}, {"description": "new"}, {places.kind.name: tag()}):
@@ -204,8 +204,8 @@ def test_entry_cannot_move_below_itself(api, places, ldap_admin, tree):
     assert ldap_admin.tree(places.parent) == before
 
 
-def test_entry_with_children_cannot_be_deleted(api, places, ldap_admin, tree):
-    top, below = tree
+def test_entry_with_children_cannot_be_deleted(api, places, ldap_admin, nested_entries):
+    top, below = nested_entries
     before = ldap_admin.tree(places.parent)
     for each in (top, below[0]):
         response = api.delete(places.path(each[places.kind.name]))

@@ -282,11 +282,11 @@ def test_download_is_cached_by_client_only(storage, owner):
         answer = fetch(owner, url, **fields)
         assert answer.status_code == status
         contract.check_caching(answer)
-    refused = fetch(owner, altered(url, "expires", lambda value: value + "1"))
+    refused = fetch(owner, change_parameter(url, "expires", lambda value: value + "1"))
     assert (refused.status_code, refused.headers["Cache-Control"]) == (403, "no-store")
 
 
-def altered(url, name, change):
+def change_parameter(url, name, change):
     query = parse_qs(urlsplit(url).query)
     value = query[name][0]
     return url.replace(f"{name}={value}", f"{name}={change(value)}")
@@ -295,13 +295,14 @@ def altered(url, name, change):
 def invalid_local_urls(url, one, other):
     """Returns invalid URLs that the service must refuse, made from a valid one."""
     return [
-        altered(url, "signature", lambda value: value[:-1] + ("0" if value[-1] != "0" else "1")),
-        altered(url, "signature", lambda value: value[:-1]),
-        altered(url, "signature", lambda value: ""),
-        altered(url, "signature", str.upper),
-        altered(url, "expires", lambda value: str(int(value) + 1)),
-        altered(url, "expires", lambda value: "0" + value),
-        altered(url, "expires", lambda value: "%2B" + value),
+        change_parameter(url, "signature",
+                         lambda value: value[:-1] + ("0" if value[-1] != "0" else "1")),
+        change_parameter(url, "signature", lambda value: value[:-1]),
+        change_parameter(url, "signature", lambda value: ""),
+        change_parameter(url, "signature", str.upper),
+        change_parameter(url, "expires", lambda value: str(int(value) + 1)),
+        change_parameter(url, "expires", lambda value: "0" + value),
+        change_parameter(url, "expires", lambda value: "%2B" + value),
         url.replace(one["filename"], other["filename"]),
         url.replace(one["filename"], "a.txt"),
         url.split("&")[0], url.split("?")[0],
@@ -312,10 +313,10 @@ def invalid_s3_urls(url, one, other):
     """Returns invalid URLs that S3 must refuse, made from a valid one."""
     key = urlsplit(one["download_url"]).path
     return [
-        altered(url, "X-Amz-Signature", lambda value: value[::-1]),
-        altered(url, "X-Amz-Signature", lambda value: ""),
-        altered(url, "X-Amz-Expires", lambda value: "604800"),
-        altered(url, "X-Amz-Expires", lambda value: "0"),
+        change_parameter(url, "X-Amz-Signature", lambda value: value[::-1]),
+        change_parameter(url, "X-Amz-Signature", lambda value: ""),
+        change_parameter(url, "X-Amz-Expires", lambda value: "604800"),
+        change_parameter(url, "X-Amz-Expires", lambda value: "0"),
         url.replace("response-content-type=text", "response-content-type=image"),
         url.replace("response-content-disposition=attachment",
                     "response-content-disposition=inline"),

@@ -12,14 +12,14 @@ MANY = 230
 
 
 @pytest.fixture(params=PATHS)
-def path(request):
+def collection_path(request):
     return request.param
 
 
 # --- query parameters -----------------------------------------------------------------------------
 
-def test_list_has_default_page(api, path):
-    body = api.get(path).json()
+def test_list_has_default_page(api, collection_path):
+    body = api.get(collection_path).json()
     contract.check_list(body)
     assert (body["skip"], body["limit"]) == (0, 10)
 
@@ -31,47 +31,47 @@ def test_list_has_default_page(api, path):
     ("limit=" + "9" * 400, ["limit"]), ("limit=9223372036854775808", ["limit"]),
     ("skip=-1", ["skip"]), ("skip=abc", ["skip"]), ("skip=2147483648", ["skip"]),
     ("skip=" + "9" * 19, ["skip"]), ("skip=-" + "9" * 400, ["skip"]), ("skip=&limit=", ["skip",
-                                                                                       "limit"]),
+                                                                                        "limit"]),
     ("limit=10&limit=20", ["limit"]), ("nonsense=1", ["nonsense"]), ("LIMIT=5", ["LIMIT"]),
     ("sort=cn", ["sort"]), ("limit=0&skip=-1&x=y", ["limit", "skip", "x"]),
     ("filter=(cn=*)", ["filter"]), ("limit[]=1", ["limit[]"]), ("parent_dn=DC=x", ["parent_dn"]),
     ("search=%ff%fe", ["search"]), ("search=%00", ["search"]), ("search=%ed%a0%80", ["search"]),
     ("search=" + "x" * 257, ["search"]), ("search=a%00b", ["search"]),
 ])
-def test_invalid_list_query_is_rejected(api, path, query, fields):
-    found = contract.check_error(api.get(f"{path}?{query}"), 400, "VALIDATION_ERROR")
+def test_invalid_list_query_is_rejected(api, collection_path, query, fields):
+    found = contract.check_error(api.get(f"{collection_path}?{query}"), 400, "VALIDATION_ERROR")
     assert sorted(found) == sorted(fields)
 
 
 @pytest.mark.parametrize("query", ["limit=1", "limit=1000", "skip=0", "limit=007", "&&limit=3&", "",
                                    "search=a&skip=1&limit=2"])
-def test_valid_list_query_is_accepted(api, path, query):
-    response = api.get(f"{path}?{query}")
+def test_valid_list_query_is_accepted(api, collection_path, query):
+    response = api.get(f"{collection_path}?{query}")
     assert response.status_code == 200
     contract.check_list(response.json())
 
 
 @pytest.mark.parametrize("skip", [100000, 2147482647])
-def test_skip_beyond_end_is_empty_page(api, path, skip):
-    total = api.get(path).json()["total"]
-    body = api.get(f"{path}?skip={skip}").json()
+def test_skip_beyond_end_is_empty_page(api, collection_path, skip):
+    total = api.get(collection_path).json()["total"]
+    body = api.get(f"{collection_path}?skip={skip}").json()
     assert (body["items"], body["total"], body["skip"]) == ([], total, skip)
 
 
-def test_search_without_match_is_empty_list(api, path):
-    body = api.get(path, params={"search": tag()}).json()
+def test_search_without_match_is_empty_list(api, collection_path):
+    body = api.get(collection_path, params={"search": tag()}).json()
     assert body == {"items": [], "total": 0, "skip": 0, "limit": 10, "pages": 0}
 
 
-def test_empty_search_lists_everything(api, path):
-    everything = api.get(path).json()["total"]
-    assert api.get(f"{path}?search=").json()["total"] == everything
+def test_empty_search_lists_everything(api, collection_path):
+    everything = api.get(collection_path).json()["total"]
+    assert api.get(f"{collection_path}?search=").json()["total"] == everything
     assert everything > 1
 
 
 # --- content --------------------------------------------------------------------------------------
 
-def names_in_the_directory(entries):
+def directory_names(entries):
     found = entries.ldap_admin.search(f"(objectClass={entries.kind.object_class})",
                                       [entries.kind.name])
     return sorted(values[entries.kind.name][0].decode() for _, values in found)
@@ -80,7 +80,7 @@ def names_in_the_directory(entries):
 def test_list_contains_exactly_entries_of_kind(api, entries):
     body = api.get(entries.kind.path, params={"limit": 1000}).json()
     items = [entries.kind.check(item) for item in contract.check_list(body)]
-    assert sorted(item[entries.kind.name] for item in items) == names_in_the_directory(entries)
+    assert sorted(item[entries.kind.name] for item in items) == directory_names(entries)
     assert body["total"] == len(items)
 
 

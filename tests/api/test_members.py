@@ -17,7 +17,7 @@ LARGE = 1600  # more than the 1,500 values that Active Directory returns at once
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
+class MembershipPath:
     """One of the two equivalent paths of a membership."""
 
     of: str
@@ -32,10 +32,10 @@ class Side:
 
 
 SIDES = [
-    Side("user", lambda group, account: path_of("/users", account, "groups", group),
-         contract.check_user),
-    Side("group", lambda group, account: path_of("/groups", group, "members", account),
-         contract.check_group),
+    MembershipPath("user", lambda group, account: path_of("/users", account, "groups", group),
+                   contract.check_user),
+    MembershipPath("group", lambda group, account: path_of("/groups", group, "members", account),
+                   contract.check_group),
 ]
 USERS_SIDE, GROUPS_SIDE = SIDES
 both = pytest.mark.parametrize("side", SIDES, ids=lambda side: side.of)

@@ -61,21 +61,21 @@ def test_other_origin_may_not_read_response(site, method, path, origin):
     assert not [name for name in headers if name.startswith("Access-Control-")]
 
 
-def preflight(site, origin):
+def send_preflight(site, origin):
     return site.as_anonymous().request("OPTIONS", "/users", headers={
         "Origin": origin, "Access-Control-Request-Method": "PATCH",
         "Access-Control-Request-Headers": "authorization,content-type"})
 
 
 def test_preflight_of_allowed_origin_lists_methods(site):
-    response = preflight(site, ALLOWED_ORIGIN)
+    response = send_preflight(site, ALLOWED_ORIGIN)
     assert response.status_code == 204
     assert "PATCH" in response.headers["Access-Control-Allow-Methods"]
     assert "Authorization" in response.headers["Access-Control-Allow-Headers"]
 
 
 def test_preflight_of_other_origin_is_refused(site):
-    assert "Access-Control-Allow-Methods" not in preflight(site, OTHER_ORIGIN).headers
+    assert "Access-Control-Allow-Methods" not in send_preflight(site, OTHER_ORIGIN).headers
 
 
 # --- access log -----------------------------------------------------------------------------------

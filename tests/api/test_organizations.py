@@ -66,7 +66,7 @@ def change_role(client, organization, person, role):
     return client.patch(f"{organization.path}/members/{person.id}", json={"role": role})
 
 
-def remove(client, organization, person):
+def remove_member(client, organization, person):
     return client.delete(f"{organization.path}/members/{person.id}")
 
 
@@ -96,7 +96,7 @@ def test_role_permits_exactly_its_organization_calls(make_call, members_by_role,
 @pytest.mark.parametrize("name", CALLS)
 def test_organization_does_not_exist_for_non_members(make_call, accounts, owner, sql_api,
                                                      sql_anonymous,
-                                        sql_database, directory, name):
+                                                     sql_database, directory, name):
     """Includes owners of other organizations and callers without an account."""
     person = sql_anonymous.login("m.sidorova", directory.sample_password)
     before = state_of(sql_database, owner)
@@ -128,7 +128,7 @@ def test_accounts_outside_organization_are_not_found_as_members(accounts, member
     status, code = (404, "NOT_FOUND") if role in MANAGERS else (403, "FORBIDDEN")
     contract.check_error(change_role(members_by_role[role].client, owner, stranger, "SALES"),
                          status, code)
-    contract.check_error(remove(members_by_role[role].client, owner, stranger), status, code)
+    contract.check_error(remove_member(members_by_role[role].client, owner, stranger), status, code)
 
 
 @pytest.mark.parametrize("number", INVALID_IDS)
@@ -166,11 +166,11 @@ ROLE_CHANGES = [
 
 @pytest.mark.parametrize("actor, target, role, status", ROLE_CHANGES)
 def test_only_owners_may_make_or_change_owners(accounts, new_owner, actor, target, role,
-                                                             status):
+                                               status):
     someone = new_owner if actor == "OWNER" else accounts.member(new_owner, actor)
     other = accounts.member(new_owner, target)
     response = (change_role(someone.client, new_owner, other, role) if role
-                else remove(someone.client, new_owner, other))
+                else remove_member(someone.client, new_owner, other))
     assert response.status_code == status, response.text
     expected = target if status == 403 else role
     assert roles_in(new_owner).get(other.id) == expected
@@ -196,7 +196,7 @@ def test_last_owner_cannot_leave_or_be_demoted(accounts, new_owner):
     for role in ROLES[1:]:
         contract.check_error(change_role(new_owner.client, new_owner, new_owner, role), 409,
                              "LAST_OWNER")
-    contract.check_error(remove(new_owner.client, new_owner, new_owner), 409, "LAST_OWNER")
+    contract.check_error(remove_member(new_owner.client, new_owner, new_owner), 409, "LAST_OWNER")
     assert change_role(new_owner.client, new_owner, new_owner, "OWNER").status_code == 200
     assert roles_in(new_owner)[new_owner.id] == "OWNER"
 
@@ -205,11 +205,11 @@ def test_last_owner_cannot_leave_or_be_demoted(accounts, new_owner):
 def test_one_of_two_owners_may_leave(accounts, new_owner, role):
     other = accounts.member(new_owner, "OWNER")
     response = (change_role(new_owner.client, new_owner, new_owner, role) if role
-                else remove(new_owner.client, new_owner, new_owner))
+                else remove_member(new_owner.client, new_owner, new_owner))
     assert response.status_code == (200 if role else 204)
     assert roles_in_by(other, new_owner) == {other.id: "OWNER",
                                              **({new_owner.id: role} if role else {})}
-    contract.check_error(remove(other.client, new_owner, other), 409, "LAST_OWNER")
+    contract.check_error(remove_member(other.client, new_owner, other), 409, "LAST_OWNER")
 
 
 def roles_in_by(reader, organization):
@@ -231,7 +231,7 @@ def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_anonymou
             client.get("/auth/me")  # opens the connection
             barrier.wait()
             answers[actor.id] = (change_role(client, one, target, role) if role
-                                 else remove(client, one, target))
+                                 else remove_member(client, one, target))
 
         pairs = [(one, other), (other, one)] if crossed else [(one, one), (other, other)]
         threads = [threading.Thread(target=act, args=pair) for pair in pairs]
@@ -253,9 +253,9 @@ def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_anonymou
 @pytest.mark.parametrize("role", ROLES)
 def test_member_who_is_not_last_owner_may_leave(accounts, new_owner, role):
     person = accounts.member(new_owner, role)
-    assert remove(person.client, new_owner, person).status_code == 204
+    assert remove_member(person.client, new_owner, person).status_code == 204
     contract.check_error(person.client.get(new_owner.path), 404, "NOT_FOUND")
-    contract.check_error(remove(person.client, new_owner, person), 404, "NOT_FOUND")
+    contract.check_error(remove_member(person.client, new_owner, person), 404, "NOT_FOUND")
     assert person.id not in roles_in(new_owner)
 
 
@@ -275,7 +275,7 @@ def test_role_change_takes_effect_at_once(accounts, new_owner):
     assert person.client.patch(new_owner.path, json=update).status_code == 200
     assert change_role(new_owner.client, new_owner, person, "SALES").status_code == 200
     contract.check_error(person.client.patch(new_owner.path, json=update), 403, "FORBIDDEN")
-    assert remove(new_owner.client, new_owner, person).status_code == 204
+    assert remove_member(new_owner.client, new_owner, person).status_code == 204
     contract.check_error(person.client.get(new_owner.path), 404, "NOT_FOUND")
     add_member(new_owner, person, "ADMIN")
     assert person.client.patch(new_owner.path, json=update).status_code == 200
@@ -286,7 +286,7 @@ def test_token_of_former_organization_has_no_permissions(accounts, new_owner):
     account."""
     person = accounts.register()
     other = accounts.member(person, "OWNER")
-    assert remove(other.client, person, person).status_code == 204
+    assert remove_member(other.client, person, person).status_code == 204
     me = contract.check_me(person.client.get("/auth/me").json())
     assert (me["organizations"], me["permissions"]) == ([], [])
     add_member(new_owner, person, "SALES")

@@ -24,7 +24,7 @@ def many_users(ldap_admin, ou):
     return word, names
 
 
-def pages(api, limit, **parameters):
+def walk_pages(api, limit, **parameters):
     """Yields every page, from the first to the last."""
     skip = 0
     while True:
@@ -41,7 +41,7 @@ def pages(api, limit, **parameters):
 def test_pages_of_user_search_contain_every_user_once(api, many_users, limit):
     word, names = many_users
     seen = []
-    for body in pages(api, limit, search=word):
+    for body in walk_pages(api, limit, search=word):
         assert body["total"] == MANY
         assert body["pages"] == -(-MANY // limit)
         seen += [user["sAMAccountName"] for user in body["items"]]
@@ -50,7 +50,7 @@ def test_pages_of_user_search_contain_every_user_once(api, many_users, limit):
 
 
 def test_pages_of_user_list_contain_every_user_once(api, many_users, ldap_admin):
-    seen = [user for body in pages(api, 1000) for user in body["items"]]
+    seen = [user for body in walk_pages(api, 1000) for user in body["items"]]
     names = [user["sAMAccountName"] for user in seen]
     assert len(names) == len(set(names))
     assert set(many_users[1]) <= set(names)

@@ -34,7 +34,7 @@ def vera(accounts):
 
 # --- passwords ----------------------------------------------------------------------------------
 
-def messages(response, field):
+def messages_for_field(response, field):
     return [detail["message"] for detail in response.json()["details"] if detail["field"] == field]
 
 
@@ -74,7 +74,7 @@ def test_password_refusal_is_explained_in_both_languages(accounts, password, ru,
     for language, text in (("ru", ru), ("en", en)):
         response = accounts.anonymous.post("/auth/register", headers={"Accept-Language": language},
                                            json={"email": address(), "password": password})
-        assert text in " ".join(messages(response, "password"))
+        assert text in " ".join(messages_for_field(response, "password"))
 
 
 # --- generated URLs -----------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def test_host_with_allowed_prefix_is_not_in_generated_urls(site, stack, host):
 
 # --- plain HTTP -----------------------------------------------------------------------------------
 
-class Shipped:
+class ShippedNginx:
     """nginx with the shipped site.conf, on ports of this test, without a service behind it."""
 
     def __init__(self, folder, stack):
@@ -100,8 +100,8 @@ class Shipped:
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory, stack):
-    made = Shipped(tmp_path_factory.mktemp("shipped"), stack)
+def shipped_nginx(tmp_path_factory, stack):
+    made = ShippedNginx(tmp_path_factory.mktemp("shipped"), stack)
     yield made
     made.stop()
 
@@ -110,8 +110,8 @@ CONFIGURED_HOST = ("Host", "kontora.example.com")
 
 
 @pytest.mark.parametrize("host", ["kontora.example.com", "localhost", "127.0.0.1"])
-def test_plain_http_redirects_to_configured_name(shipped, host):
-    answer = shipped.ask(wire.request("GET", "/docs?x=1", [("Host", host)]))
+def test_plain_http_redirects_to_configured_name(shipped_nginx, host):
+    answer = shipped_nginx.ask(wire.request("GET", "/docs?x=1", [("Host", host)]))
     assert answer.status == 308
     assert answer.headers["Location"] == "https://kontora.example.com/docs?x=1"
 
@@ -119,13 +119,13 @@ def test_plain_http_redirects_to_configured_name(shipped, host):
 @pytest.mark.parametrize("method, headers", [
     ("POST", []), ("PUT", []), ("PATCH", []), ("DELETE", []),
     ("GET", [("Authorization", "Bearer x")]), ("HEAD", [("Authorization", "Bearer x")])])
-def test_secret_over_plain_http_is_refused_without_redirect(shipped, method, headers):
+def test_secret_over_plain_http_is_refused_without_redirect(shipped_nginx, method, headers):
     """A redirect would hide that the secret was sent unencrypted, and the client would never
     notice."""
     body = b'{"username":"vera","password":"Summer26!"}' if method[0] == "P" else b""
     octets = wire.request(method, "/auth/login",
                           [CONFIGURED_HOST, ("Accept-Language", "en"), *headers], body)
-    answer = shipped.ask(octets.replace(b"Connection: close\r\n", b""))
+    answer = shipped_nginx.ask(octets.replace(b"Connection: close\r\n", b""))
     assert answer.status == 400
     assert "Location" not in answer.headers and answer.headers["Connection"] == "close"
     if method != "HEAD":
@@ -134,14 +134,14 @@ def test_secret_over_plain_http_is_refused_without_redirect(shipped, method, hea
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_plain_http_for_other_host_is_not_redirected(shipped, method):
-    answer = shipped.ask(wire.request(method, "/docs", [("Host", EVIL_HOST)]))
+def test_plain_http_for_other_host_is_not_redirected(shipped_nginx, method):
+    answer = shipped_nginx.ask(wire.request(method, "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
     assert "Location" not in answer.headers and EVIL_HOST.encode() not in answer.octets
 
 
-def test_tls_for_other_host_is_refused(shipped):
-    answer = wire.exchange(f"https://127.0.0.1:{shipped.https}", shipped.ca_file,
+def test_tls_for_other_host_is_refused(shipped_nginx):
+    answer = wire.exchange(f"https://127.0.0.1:{shipped_nginx.https}", shipped_nginx.ca_file,
                            wire.request("GET", "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
 

@@ -102,7 +102,7 @@ def test_invitation_can_be_accepted_once(mallory, vera):
 
 @pytest.mark.parametrize("answer", [accept, decline])
 def test_invitation_of_other_person_is_not_found(accounts, mallory, vera, sql_api, sql_anonymous,
-                                                   directory, answer):
+                                                 directory, answer):
     number = invite(vera, address(), "OWNER").json()["id"]
     person = sql_anonymous.login("m.sidorova", directory.sample_password)
     for client in (mallory.client, vera.client, accounts.register().client, sql_api,
@@ -269,7 +269,7 @@ def test_member_removed_elsewhere_keeps_default_organization(accounts, mallory, 
 ])
 def test_only_local_administrator_can_verify_addresses(mallory, sql_anonymous, sql_stack, directory,
                                                        method,
-                                              path):
+                                                       path):
     """Owners, directory administrators and the surface without tokens may not."""
     body = {"email": address()} if path.endswith("/invitations") and method == "POST" else None
     tokens = sql_anonymous.login("m.sidorova", directory.sample_password)
@@ -283,7 +283,7 @@ def test_only_local_administrator_can_verify_addresses(mallory, sql_anonymous, s
 
 
 def test_account_created_without_token_is_unverified(sql_api, sql_stack, sql_anonymous,
-                                                            sql_database):
+                                                     sql_database):
     names = tag(), tag()
     sent = sql_anonymous.session.post(f"{sql_stack.files_url}/users", json={
         "username": names[0], "email": address()})

@@ -151,7 +151,7 @@ def test_nested_member_of_privileged_group_cannot_be_changed(mallory, ldap_admin
 
 
 def test_user_with_privileged_primary_group_cannot_be_changed(mallory, ldap_admin, audit, user,
-                                                                      add_to_group):
+                                                              add_to_group):
     admins = f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}"
     add_to_group(admins, user["dn"])
     ldap_admin.set(user["dn"], "primaryGroupID", "512")
@@ -173,7 +173,7 @@ def test_account_with_admin_count_cannot_be_changed(mallory, ldap_admin, audit, 
 
 
 def test_service_account_cannot_be_added_to_group(mallory, ldap_admin, audit, directory,
-                                                        make_group):
+                                                  make_group):
     name, dn = make_group()
     service = ldap_admin.entry(directory.bind_dn, ["sAMAccountName"])["sAMAccountName"][0].decode()
     path = path_of("/users", service, "groups", name)
@@ -239,7 +239,7 @@ def test_groups_that_contain_each_other_are_not_protected(mallory, ldap_admin, u
 
 
 def test_membership_of_protected_account_cannot_be_changed(mallory, ldap_admin, audit,
-                                                                 make_group):
+                                                           make_group):
     name, dn = make_group(ldap_admin.find("krbtgt")[0])
     path = path_of("/users", "Administrator", "groups", name)
     assert_protected(ldap_admin, dn, lambda: mallory.post(path), audit, "adminCount=1")
@@ -336,7 +336,7 @@ def test_ordinary_objects_can_be_changed(mallory, ldap_admin, user, make_group, 
 
 @pytest.mark.parametrize("container", ["CN=Users", "CN=Computers"])
 def test_entries_can_be_created_in_critical_container(mallory, ldap_admin, people, user,
-                                                                    container):
+                                                      container):
     parent = f"{container},{ldap_admin.base_dn}"
     body = people.body(ou=parent)
     assert mallory.post("/users", json=body).status_code == 201

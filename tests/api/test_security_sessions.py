@@ -142,7 +142,7 @@ def delete_by_kontora(people, ldap_admin, user):
 @pytest.mark.parametrize("act", [reset_by_kontora, disable_by_kontora, delete_by_kontora])
 def test_user_change_by_kontora_ends_sessions_at_once(sql_anonymous, sql_people, sql_database,
                                                       ldap_admin,
-                                                       act):
+                                                      act):
     """Ilja resets Mallory's password, disables or deletes him; all of Mallory's tokens must be
     refused."""
     mallory = sql_people.create()
@@ -174,7 +174,7 @@ def expire_elsewhere(ldap_admin, user):
                                  expire_elsewhere])
 def test_user_change_by_other_tool_ends_sessions(sql_anonymous, sql_people, sql_database,
                                                  ldap_admin,
-                                                     act):
+                                                 act):
     """Changes made without Kontora: routes that do not read the directory must refuse the tokens
     as well."""
     mallory = sql_people.create()

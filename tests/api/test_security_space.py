@@ -50,7 +50,7 @@ def test_invalid_bearer_does_not_allow_longer_lifetime(mallory, accounts):
 
 # --- files --------------------------------------------------------------------------------------
 
-def usage(database, scope):
+def read_usage(database, scope):
     """Returns the usage counter of a scope, and the usage computed from its files."""
     [kept] = database.run(f"SELECT files, bytes FROM file_usage WHERE scope = '{scope}'")
     where = "" if scope == "all" else f" WHERE scope = '{scope}'"
@@ -64,17 +64,17 @@ def test_file_usage_is_exact_after_concurrent_changes(accounts, sql_database):
     with ThreadPoolExecutor(UPLOADS) as pool:
         made = list(pool.map(lambda client: files.upload(client)["filename"], clients))
     for person in (mallory, vera):
-        kept, counted = usage(sql_database, f"organization:{person.organization}")
+        kept, counted = read_usage(sql_database, f"organization:{person.organization}")
         assert kept == counted == (str(UPLOADS // 2), str(UPLOADS // 2 * len(files.TEXT)))
-    kept, counted = usage(sql_database, "all")
+    kept, counted = read_usage(sql_database, "all")
     assert kept == counted
     with ThreadPoolExecutor(UPLOADS) as pool:
         gone = list(pool.map(lambda client, name: client.delete(f"/files/{name}").status_code,
                              clients, made))
     assert gone == [200] * UPLOADS
-    kept, _ = usage(sql_database, f"organization:{mallory.organization}")
+    kept, _ = read_usage(sql_database, f"organization:{mallory.organization}")
     assert kept == ("0", "0")
-    kept, counted = usage(sql_database, "all")
+    kept, counted = read_usage(sql_database, "all")
     assert kept == counted
 
 
@@ -85,7 +85,7 @@ def test_concurrent_deletions_subtract_usage_once(accounts, sql_database):
         answers = list(pool.map(lambda _: vera.client.delete(f"/files/{name}").status_code,
                                 range(4)))
     assert sorted(answers) == [200, 404, 404, 404]
-    kept, counted = usage(sql_database, f"organization:{vera.organization}")
+    kept, counted = read_usage(sql_database, f"organization:{vera.organization}")
     assert kept == counted == ("0", "0")
 
 

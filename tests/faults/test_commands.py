@@ -174,41 +174,41 @@ def add_rows(rig, count):
                " address, device, created_at, last_seen_at, ended_at, expires_at)")
     rest = "'u', 'u', 1, 0, 1, '', '', 1, 1, 1"
     run_sql(rig, f"WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
-             f" WHERE i < {count}) INSERT INTO {columns}"
-             f" SELECT 'x', {octets('i')}, {rest}, i FROM numbers")
+            f" WHERE i < {count}) INSERT INTO {columns}"
+            f" SELECT 'x', {octets('i')}, {rest}, i FROM numbers")
     run_sql(rig, f"INSERT INTO {columns} VALUES ('y', {octets(0)}, {rest}, {now + DAY_MS})")
     tokens = "refresh_tokens (digest, session_id, issued_at, expires_at, replaced_at)"
     run_sql(rig, f"INSERT INTO {tokens} VALUES"
-             f" ({octets(1)}, {octets(0)}, 1, {now - 1}, 1),"
-             f" ({octets(2)}, {octets(0)}, 1, {now + DAY_MS}, NULL),"
-             f" ({octets(3)}, {octets(1)}, 1, {now + DAY_MS}, NULL)")  # deleted with its session
+            f" ({octets(1)}, {octets(0)}, 1, {now - 1}, 1),"
+            f" ({octets(2)}, {octets(0)}, 1, {now + DAY_MS}, NULL),"
+            f" ({octets(3)}, {octets(1)}, 1, {now + DAY_MS}, NULL)")  # deleted with its session
     run_sql(rig, "INSERT INTO login_failures (name_key, failures, until) VALUES"
-             f" ({octets(1)}, 1, {now - 16 * MINUTE_MS}), ({octets(2)}, 1, {now - MINUTE_MS})")
+            f" ({octets(1)}, 1, {now - 16 * MINUTE_MS}), ({octets(2)}, 1, {now - MINUTE_MS})")
     run_sql(rig,
             "INSERT INTO idempotency_keys (principal, idempotency_key, request_digest, created_at)"
-             f" VALUES ('x', '1', {octets(1)}, {now - DAY_MS - MINUTE_MS}),"
-             f" ('x', '2', {octets(1)}, {now - DAY_MS + MINUTE_MS})")
+            f" VALUES ('x', '1', {octets(1)}, {now - DAY_MS - MINUTE_MS}),"
+            f" ('x', '2', {octets(1)}, {now - DAY_MS + MINUTE_MS})")
     run_sql(rig, "INSERT INTO tokens (digest, uses, created_at, expires_at)"
-             f" VALUES ({octets(1)}, 0, 1, {now - 1}), ({octets(2)}, 0, 1, {now + MINUTE_MS})")
+            f" VALUES ({octets(1)}, 0, 1, {now - 1}), ({octets(2)}, 0, 1, {now + MINUTE_MS})")
     run_sql(rig, "INSERT INTO accounts (id, username, username_key, name, created_at, updated_at)"
-             " VALUES (900, 'x', 'x', 'x', 1, 1)")
+            " VALUES (900, 'x', 'x', 'x', 1, 1)")
     run_sql(rig, "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
-             " VALUES (900, 'x', 'RUB', 1, 1)")
+            " VALUES (900, 'x', 'RUB', 1, 1)")
     run_sql(rig, "INSERT INTO invitations (organization_id, email, email_key, role, invited_by,"
-             f" created_at, expires_at) VALUES (900, 'a', 'a', 'SALES', 900, 1, {now - 1}),"
-             f" (900, 'b', 'b', 'SALES', 900, 1, {now + MINUTE_MS})")
+            f" created_at, expires_at) VALUES (900, 'a', 'a', 'SALES', 900, 1, {now - 1}),"
+            f" (900, 'b', 'b', 'SALES', 900, 1, {now + MINUTE_MS})")
     run_sql(rig, "INSERT INTO email_links (email, email_key, digest, created_at, expires_at)"
-             f" VALUES ('a', 'a', {octets(1)}, 1, {now - 1}),"
-             f" ('b', 'b', {octets(2)}, 1, {now + MINUTE_MS})")
+            f" VALUES ('a', 'a', {octets(1)}, 1, {now - 1}),"
+            f" ('b', 'b', {octets(2)}, 1, {now + MINUTE_MS})")
 
 
 def remaining_rows(rig):
     rows = run_sql(rig, "SELECT (SELECT count(*) FROM sessions WHERE subject IN ('x', 'y')),"
-                    " (SELECT count(*) FROM refresh_tokens WHERE issued_at = 1),"
-                    " (SELECT count(*) FROM login_failures),"
-                    " (SELECT count(*) FROM idempotency_keys),"
-                    " (SELECT count(*) FROM tokens), (SELECT count(*) FROM invitations),"
-                    " (SELECT count(*) FROM email_links)")
+                   " (SELECT count(*) FROM refresh_tokens WHERE issued_at = 1),"
+                   " (SELECT count(*) FROM login_failures),"
+                   " (SELECT count(*) FROM idempotency_keys),"
+                   " (SELECT count(*) FROM tokens), (SELECT count(*) FROM invitations),"
+                   " (SELECT count(*) FROM email_links)")
     return tuple(map(int, rows[0].split("|")))
 
 

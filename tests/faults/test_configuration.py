@@ -27,7 +27,7 @@ def kontora(binary, tmp_path):
     return call
 
 
-def values(done):
+def printed_settings(done):
     """Returns the settings that `config` printed, by name."""
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
@@ -37,7 +37,7 @@ def values(done):
 def test_config_shows_every_setting_and_no_secret(kontora):
     done = kontora("config", **SECRETS)
     assert done.returncode == 0
-    shown = values(done)
+    shown = printed_settings(done)
     assert {"APP_NAME", "ENVIRONMENT", "STATE_DIR", "LDAP_SERVER", "JWT_EXPIRATION_HOURS",
             "AUDIT_LOG_PATH", "CORE_WORKERS", *SECRETS} <= set(shown)
     assert all(shown[name] == "***" for name in SECRETS)
@@ -46,7 +46,8 @@ def test_config_shows_every_setting_and_no_secret(kontora):
 
 def test_environment_overrides_env_file(kontora):
     done = kontora("config", env_file="APP_NAME=file\nCORE_WORKERS=7\n", APP_NAME="environment")
-    assert (values(done)["APP_NAME"], values(done)["CORE_WORKERS"]) == ("environment", "7")
+    assert (printed_settings(done)["APP_NAME"],
+            printed_settings(done)["CORE_WORKERS"]) == ("environment", "7")
 
 
 @pytest.mark.parametrize("line, value", [
@@ -56,17 +57,18 @@ def test_environment_overrides_env_file(kontora):
     ("APP_NAME=a=b", "a=b"), ("APP_NAME=контора", "контора"),
 ])
 def test_env_file_syntax_is_parsed(kontora, line, value):
-    assert values(kontora("config", env_file=f"# a comment\n\n{line}\n"))["APP_NAME"] == value
+    assert printed_settings(kontora("config",
+                                    env_file=f"# a comment\n\n{line}\n"))["APP_NAME"] == value
 
 
 def test_env_file_can_be_chosen(kontora, tmp_path):
     (tmp_path / "other").write_text("APP_NAME=other\n")
-    assert values(kontora("config", "--env-file", "other"))["APP_NAME"] == "other"
+    assert printed_settings(kontora("config", "--env-file", "other"))["APP_NAME"] == "other"
     assert kontora("config", "--check", "--env-file", "missing").returncode == os.EX_CONFIG
 
 
 def test_relative_path_in_setting_is_below_state_dir(kontora):
-    shown = values(kontora("config", STATE_DIR="/srv/state", AUDIT_LOG_PATH="a/b"))
+    shown = printed_settings(kontora("config", STATE_DIR="/srv/state", AUDIT_LOG_PATH="a/b"))
     assert shown["AUDIT_LOG_PATH"] == "/srv/state/a/b"
 
 

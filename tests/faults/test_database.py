@@ -67,7 +67,8 @@ def test_development_starts_on_unknown_schema(make_rig, postgres):
     rig.service.stop()
     rig.service.migrate("down")
     rig.service.start()
-    wait_until(lambda: rig.count_log("database: the database's schema"), what="the warning")
+    wait_until(lambda: rig.count_log("database: the database's schema"),
+               what="the warning to be logged")
     assert rig.anonymous("").get("/health").ok
 
 

@@ -21,7 +21,7 @@ def full_disk(folder):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def title(response):
+def document_title(response):
     return json.loads(response.content)["info"]["title"]
 
 
@@ -29,13 +29,13 @@ def test_reload_rewrites_changed_openapi_document(make_rig):
     rig = make_rig(APP_TITLE="Контора № 1", APP_DESCRIPTION="Наша.")
     visitor = rig.anonymous("")
     first = visitor.get("/openapi.json")
-    assert title(first) == "Контора № 1"
+    assert document_title(first) == "Контора № 1"
     assert json.loads(first.content)["info"]["description"].startswith("Наша.\n")
     rig.reload()
     assert visitor.get("/openapi.json").headers["ETag"] == first.headers["ETag"]
     rig.set(APP_TITLE="Контора № 2")
     rig.reload()
-    assert title(visitor.get("/openapi.json")) == "Контора № 2"
+    assert document_title(visitor.get("/openapi.json")) == "Контора № 2"
 
 
 def test_service_works_when_openapi_document_cannot_be_written(make_rig):
@@ -49,9 +49,9 @@ def test_service_works_when_openapi_document_cannot_be_written(make_rig):
         assert visitor.get("/health").status_code == 200
         assert rig.count_log("STATIC_DIR: cannot write") >= 2
         assert list(folder.iterdir()) == []  # no partly written file
-    assert title(visitor.get("/openapi.json")) == "Kontora"  # the previous document
+    assert document_title(visitor.get("/openapi.json")) == "Kontora"  # the previous document
     rig.reload()
-    assert title(visitor.get("/openapi.json")) == "Контора № 2"
+    assert document_title(visitor.get("/openapi.json")) == "Контора № 2"
 
 
 def test_service_works_without_pages(make_rig, tmp_path):
@@ -66,4 +66,4 @@ def test_service_works_without_pages(make_rig, tmp_path):
     assert "Content-Language" not in greeting.headers
     for path in ("/docs", "/redoc"):
         contract.check_error(visitor.get(path), 404, "NOT_FOUND")
-    assert title(visitor.get("/openapi.json")) == "Kontora"
+    assert document_title(visitor.get("/openapi.json")) == "Kontora"

@@ -55,7 +55,7 @@ def proxies(directory, authority, start_tls):
         yield first, second
 
 
-def servers(*proxies):
+def server_list(*proxies):
     return ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies)
 
 
@@ -65,7 +65,7 @@ def make_failover_rig(make_rig, directory, authority, start_tls):
     up."""
     def made(*proxies, wait="up", **settings):
         tls = START_TLS if start_tls else {}
-        rig = make_rig(directory, LDAP_SERVER=servers(*proxies), **tls, **{
+        rig = make_rig(directory, LDAP_SERVER=server_list(*proxies), **tls, **{
             "LDAP_TLS_CA_FILE": str(authority.file), "DIRECTORY_WORKERS": str(WORKERS), **settings})
         rig.wait_for_directory(wait)
         return rig
@@ -320,7 +320,7 @@ def test_workers_together_try_wrong_service_password_once(make_failover_rig, pro
 def test_concurrent_first_requests_cause_one_bind(make_rig, directory, authority, proxies):
     """All workers are new, and none has tried the password yet."""
     proxies[0].freeze()
-    rig = make_rig(directory, LDAP_SERVER=servers(proxies[0]), DIRECTORY_WORKERS="8",
+    rig = make_rig(directory, LDAP_SERVER=server_list(proxies[0]), DIRECTORY_WORKERS="8",
                    LDAP_TLS_CA_FILE=str(authority.file), LDAP_BIND_PASSWORD=vault.password())
     with ThreadPoolExecutor(CROWD) as pool:
         answers = [pool.submit(timed_get, rig) for _ in range(CROWD)]

@@ -69,7 +69,7 @@ def age_leftovers(rig, disk):
         os.utime(path, (0, 0))
 
 
-def is_clean(rig, disk, keys=()):
+def has_no_leftovers(rig, disk, keys=()):
     return disk.staged() == [] and disk.keys() == set(keys) and rig.database.run(
         "SELECT * FROM pending_objects") == []
 
@@ -83,7 +83,7 @@ def test_aborted_upload_leaves_nothing(sql_rig):
             if sent >= 50000:
                 wait_until(spool.sizes, what="the body to reach the spool")
             peer.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: not spool.connections() and is_clean(rig, disk),
+        wait_until(lambda: not spool.connections() and has_no_leftovers(rig, disk),
                    what="the upload to end")
         assert spool.sizes() == []
     assert files.listed(rig.api) == []
@@ -96,7 +96,7 @@ def test_stalled_upload_is_ended_by_nginx(rig, disk):
         wait_until(spool.sizes, what="the body to reach the spool")
         with contextlib.suppress(ConnectionResetError):
             assert peer.recv(1) == b""
-    wait_until(lambda: not spool.sizes() and is_clean(rig, disk), what="the upload to end")
+    wait_until(lambda: not spool.sizes() and has_no_leftovers(rig, disk), what="the upload to end")
     assert files.upload(rig.api)
 
 
@@ -169,7 +169,7 @@ def test_killed_workers_lose_no_acknowledged_file(make_sql_rig):
     assert len(visible) - len(made) <= len(failed)
     age_leftovers(rig, disk)
     assert kontora(rig, "purge")[1] == 0
-    assert is_clean(rig, disk, disk.keys())
+    assert has_no_leftovers(rig, disk, disk.keys())
     assert len(disk.keys()) == len(visible)
     assert files_check(rig) == ("0 wrong\n", 0)
 
@@ -216,7 +216,7 @@ def test_upload_finished_after_purge_is_refused(make_rig, postgres):
             age_leftovers(rig, disk)
             assert "pending_objects 1" in kontora(rig, "purge")[0]
         contract.check_error(answer.result(), 503, "STORAGE_UNAVAILABLE")
-    assert is_clean(rig, disk) and files.listed(rig.api) == []
+    assert has_no_leftovers(rig, disk) and files.listed(rig.api) == []
 
 
 def test_undeletable_object_is_deleted_later(rig, disk):
@@ -235,7 +235,7 @@ def test_undeletable_object_is_deleted_later(rig, disk):
     age_leftovers(rig, disk)
     assert files_check(rig) == (f"orphan {key}\n1 wrong\n", 1)
     assert "pending_objects 1" in kontora(rig, "purge")[0]
-    assert is_clean(rig, disk)
+    assert has_no_leftovers(rig, disk)
 
 
 # --- kontora files check --------------------------------------------------------------------------
@@ -280,13 +280,13 @@ def test_files_repair_keeps_uploads_in_progress(rig, disk):
             for _ in range(10):
                 count = len(kept)
                 kontora(rig, "files", "check", "--repair")
-                wait_until(lambda count=count: len(kept) > count, what="another upload")
+                wait_until(lambda count=count: len(kept) > count, what="another upload to succeed")
         finally:
             over.set()
         for writer in writers:
             writer.result()
     assert files.names(rig.api, "?limit=1000") == sorted(kept)
-    assert files_check(rig) == ("0 wrong\n", 0) and is_clean(rig, disk, disk.keys())
+    assert files_check(rig) == ("0 wrong\n", 0) and has_no_leftovers(rig, disk, disk.keys())
 
 
 def test_files_repair_refuses_empty_storage(rig, disk):
@@ -320,7 +320,7 @@ def test_full_disk_refuses_uploads_until_space_is_freed(small_disk_rig):
         made.append(answer.json()["filename"])
         assert len(made) < DISK_KIB
     contract.check_error(answer, 503, "STORAGE_FULL")
-    assert made and is_clean(rig, disk, disk.keys()) and len(disk.keys()) == len(made)
+    assert made and has_no_leftovers(rig, disk, disk.keys()) and len(disk.keys()) == len(made)
     assert files.names(rig.api) == sorted(made)
     for name in made[:2]:
         assert rig.api.delete(f"/files/{name}").status_code == 200
@@ -380,7 +380,7 @@ def test_uploads_are_scanned_for_malware(make_rig, tmp_path):
     contract.check_error(files.send(rig.api, b"BROKEN\n"), 503, "SCAN_UNAVAILABLE")
     contract.check_error(files.send(rig.api, b"SLOW\n"), 503, "SCAN_UNAVAILABLE")
     assert files.names(rig.api) == [made["filename"]]
-    assert is_clean(rig, disk, kept)
+    assert has_no_leftovers(rig, disk, kept)
     asleep = subprocess.run(["pgrep", "-f", f"{scanner} --flag"], capture_output=True, check=False)
     assert not asleep.stdout
     rig.set(UPLOAD_SCAN_COMMAND="/nowhere/scanner")
@@ -429,7 +429,7 @@ def test_organization_quota_is_enforced(quota_rig):
     half = b"text" * (files.MIB // 8)
     one, two = files.upload(owner, half), files.upload(owner, half)
     contract.check_error(files.send(owner, b"x"), 409, "QUOTA_EXCEEDED")
-    assert is_clean(rig, disk, disk.keys()) and len(disk.keys()) == 2
+    assert has_no_leftovers(rig, disk, disk.keys()) and len(disk.keys()) == 2
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
     owner.delete(f"/files/{one['filename']}")
     answers = []
@@ -452,7 +452,7 @@ def test_upload_above_quota_leaves_nothing(quota_rig):
     files.upload(owner, b"text" * (files.MIB // 8))
     kept = disk.keys()
     contract.check_error(files.send(owner, b"a" * files.LARGEST), 409, "QUOTA_EXCEEDED")
-    wait_until(lambda: is_clean(rig, disk, kept), what="the upload to end")
+    wait_until(lambda: has_no_leftovers(rig, disk, kept), what="the upload to end")
 
 
 def test_upload_that_filled_quota_can_be_repeated_with_key(quota_rig):

@@ -33,7 +33,7 @@ CALLS = {
 }
 
 
-def connect(rig, pool, octets=b""):
+def connect_to_pool(rig, pool, octets=b""):
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(10)
     peer.connect(str(rig.stack.socket_dir / f"{pool}.sock"))
@@ -60,7 +60,8 @@ def test_idle_connections_do_not_block_pools(rig, part):
     assert rig.api  # logs in now, before the connections exist
     for pool, call in CALLS.items():
         with contextlib.ExitStack() as idle:
-            peers = [idle.enter_context(connect(rig, pool, PARTS[part])) for _ in range(IDLE)]
+            peers = [idle.enter_context(connect_to_pool(rig, pool, PARTS[part]))
+                     for _ in range(IDLE)]
             call(rig)
             assert all(map(is_closed, peers)), f"{pool}: must close each connection at its deadline"
 
@@ -88,14 +89,14 @@ def test_slow_parameters_are_cut_off_at_deadline(rig):
     """Further bytes do not extend the deadline."""
     assert rig.api
     for pool, call in CALLS.items():
-        with connect(rig, pool, BEGIN + PARAMS) as peer, send_slowly(peer):
+        with connect_to_pool(rig, pool, BEGIN + PARAMS) as peer, send_slowly(peer):
             call(rig)
             assert is_closed(peer), pool
 
 
 def test_invalid_fastcgi_record_closes_connection(rig):
     for pool in CALLS:
-        with connect(rig, pool, b"GET / HTTP/1.1\r\n\r\n") as peer:
+        with connect_to_pool(rig, pool, b"GET / HTTP/1.1\r\n\r\n") as peer:
             assert is_closed(peer), pool
 
 
@@ -134,7 +135,7 @@ def test_slow_bodies_without_nginx_are_cut_off(rig, pool, path):
     there are workers."""
     began = time.monotonic()
     with contextlib.ExitStack() as slow:
-        peers = [slow.enter_context(connect(rig, pool, begin_post(path))) for _ in range(4)]
+        peers = [slow.enter_context(connect_to_pool(rig, pool, begin_post(path))) for _ in range(4)]
         for peer in peers:
             slow.enter_context(send_slowly(peer))
         CALLS[pool](rig)

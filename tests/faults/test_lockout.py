@@ -88,7 +88,7 @@ def test_failed_logins_do_not_lock_directory_user(make_domain_rig, domain, peopl
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_known_source_can_log_in_after_failures_of_strangers(request, make_domain_rig, domain,
-                                                                people, engine):
+                                                             people, engine):
     server = request.getfixturevalue("postgres") if engine == "postgres" else None
     rig, (_, ldap_admin) = make_domain_rig(threshold=6, database=server), domain
     vera = people(rig)
@@ -115,7 +115,7 @@ def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain,
 @pytest.mark.parametrize("threshold, tried", [(2, 1), (3, 1), (4, 2), (5, 2)])
 def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domain, people,
                                                           threshold,
-                                                       tried):
+                                                          tried):
     rig, (_, ldap_admin) = make_domain_rig(threshold=threshold), domain
     vera = people(rig)
     for source in (MALLORY, MALLORY_TOO, HOME) * 2:
@@ -250,7 +250,7 @@ def test_user_can_log_in_with_every_form_of_name(make_domain_rig, people, spelli
 
 
 def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, domain,
-                                                                    people):
+                                                             people):
     """Mallory registered Vera's address while LDAP_LOGIN was off."""
     rig, (_, ldap_admin) = make_domain_rig(LDAP_LOGIN="false"), domain
     upn = f"{tag()}@kontora.test"

@@ -30,7 +30,7 @@ def make_login_rig(make_rig, directory):
     return make
 
 
-def people_of(rig, ldap_admin):
+def create_people(rig, ldap_admin):
     return People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
 
 
@@ -64,7 +64,7 @@ def add_group(ldap_admin, parent, name, *members):
 def test_disabled_ldap_login_does_not_bind(make_rig, directory, ldap_admin):
     rig = make_rig(directory, LOGIN_FREE_FAILURES=0)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     for _ in range(LOCKOUT_THRESHOLD + 1):
         response, _ = timed_login(rig, user["sAMAccountName"], "wrong")
         contract.check_error(response, 401, "INVALID_CREDENTIALS")
@@ -76,7 +76,7 @@ def test_disabled_ldap_login_does_not_bind(make_rig, directory, ldap_admin):
 
 def test_disabling_ldap_login_ends_tokens(make_login_rig, ldap_admin):
     rig = make_login_rig()
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
     client = rig.anonymous().bearing(tokens["access_token"])
     assert client.get("/auth/me").status_code == 200
@@ -97,7 +97,7 @@ def test_disabling_ldap_login_ends_tokens(make_login_rig, ldap_admin):
 def test_login_without_directory_is_unavailable(make_login_rig, ldap_admin, breakable_directory,
                                                 harm):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=0)
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     client = log_in(rig, user)
     getattr(breakable_directory, harm)()
     for name in (user["sAMAccountName"], tag()):
@@ -116,7 +116,7 @@ def test_login_without_directory_is_unavailable(make_login_rig, ldap_admin, brea
 
 def test_login_recovers_with_directory(make_login_rig, ldap_admin, breakable_directory):
     rig = make_login_rig()
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     breakable_directory.kill()
     contract.check_error(timed_login(rig, user["sAMAccountName"], user["password"])[0], 503,
                          "DIRECTORY_UNAVAILABLE")
@@ -135,7 +135,7 @@ def test_login_works_with_second_controller_and_start_tls(make_login_rig, ldap_a
                                                           settings):
     rig = make_login_rig(**{name: value.format(directory.address)
                             for name, value in settings.items()})
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     for _ in range(4):  # repeats, to reach most workers of the pool
         assert timed_login(rig, user["sAMAccountName"], user["password"])[0].status_code == 200
         contract.check_error(timed_login(rig, user["sAMAccountName"], "wrong")[0], 401,
@@ -154,7 +154,7 @@ def test_no_password_is_sent_to_untrusted_controller(make_rig, directory, tmp_pa
 def test_rights_are_cached_for_configured_time(make_login_rig, ldap_admin):
     """A worker uses cached rights for LDAP_LOGIN_CACHE_S; a refresh always reads the directory."""
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     client = log_in(rig, user)
     contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     ldap_admin.add_member(f"CN={LOGIN_SETTINGS['LDAP_ADMIN_GROUP']},OU=Groups,{ldap_admin.base_dn}",
@@ -168,7 +168,7 @@ def test_rights_are_cached_for_configured_time(make_login_rig, ldap_admin):
 
 def test_cached_rights_expire(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=1, DIRECTORY_WORKERS=1)
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     client = log_in(rig, user)
     assert client.get("/users?limit=1").status_code == 200
     ldap_admin.set(user["dn"], "userAccountControl", DISABLED)
@@ -178,7 +178,7 @@ def test_cached_rights_expire(make_login_rig, ldap_admin):
 
 def test_more_users_than_cache_entries_work(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
-    people = people_of(rig, ldap_admin)
+    people = create_people(rig, ldap_admin)
     clients = [log_in(rig, people.create()) for _ in range(70)]
     for client in (*clients, *clients):
         assert client.get("/users?limit=1").status_code == 200
@@ -189,7 +189,7 @@ def test_more_users_than_cache_entries_work(make_login_rig, ldap_admin):
 def test_admin_group_can_be_given_by_dn(make_login_rig, ldap_admin):
     ou, name = ldap_admin.add_ou(tag()), f"Группа, {tag()} (x)"
     rig = make_login_rig(LDAP_ADMIN_GROUP=f"{rdn(name)},{ou}", LDAP_LOGIN_CACHE_S=0)
-    people = people_of(rig, ldap_admin)
+    people = create_people(rig, ldap_admin)
     member, other = people.create(), people.create()
     add_group(ldap_admin, ou, name, member["dn"])
     add_group(ldap_admin, ldap_admin.add_ou(tag()), name, other["dn"])
@@ -200,7 +200,7 @@ def test_admin_group_can_be_given_by_dn(make_login_rig, ldap_admin):
 def test_ambiguous_admin_group_grants_no_rights(make_login_rig, ldap_admin):
     name = f"(Группа) * {tag()}"
     rig = make_login_rig(LDAP_ADMIN_GROUP=name, LDAP_LOGIN_CACHE_S=0)
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     add_group(ldap_admin, ldap_admin.add_ou(tag()), name, user["dn"])
     client = log_in(rig, user)
     assert change_title(client, user).status_code == 200
@@ -216,7 +216,7 @@ def test_ambiguous_admin_group_grants_no_rights(make_login_rig, ldap_admin):
 @pytest.mark.parametrize("group", ["", "no-such-group", "*", "OU=Groups,DC=kontora,DC=test"])
 def test_missing_admin_group_grants_no_rights(make_login_rig, ldap_admin, directory, group):
     rig = make_login_rig(LDAP_ADMIN_GROUP=group)
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     sample = {"sAMAccountName": "m.sidorova", "password": directory.sample_password}
     client = log_in(rig, sample)
     assert client.get("/auth/me").json()["permissions"] == ["directory:read"]
@@ -226,7 +226,7 @@ def test_missing_admin_group_grants_no_rights(make_login_rig, ldap_admin, direct
 def test_no_log_contains_login_passwords(make_login_rig, directory, ldap_admin):
     """At its end, the rig searches all logs for passwords; this test causes every kind of login."""
     rig = make_login_rig(LOG_LEVEL="debug")
-    user = people_of(rig, ldap_admin).create()
+    user = create_people(rig, ldap_admin).create()
     for name, password in ((user["sAMAccountName"], user["password"]),
                            (user["sAMAccountName"], vault.password()), (tag(), vault.password()),
                            (rig.stack.administrator[0], vault.password())):

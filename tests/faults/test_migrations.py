@@ -135,7 +135,7 @@ class Migrations:
         return applied
 
 
-def kill(process):
+def kill_process(process):
     process.kill()
     process.communicate(timeout=PATIENCE_S)
     return process.returncode == -signal.SIGKILL
@@ -163,7 +163,7 @@ def test_migration_killed_at_any_time_can_be_repeated(migrations):
         url = migrations.engine.create()
         process = migrations.start(url, "up")
         time.sleep(whole_s * number / MOMENTS)  # the time of the kill is the parameter under test
-        killed += kill(process)
+        killed += kill_process(process)
         found[migrations.recover(url)] += 1
     print(f"{whole_s * 1000:.0f} ms, {killed} of {MOMENTS} killed, applied then: {dict(found)}")
     assert killed > MOMENTS / 4 and found[0]
@@ -177,7 +177,7 @@ def test_migration_killed_while_waiting_for_sqlite_lock_applies_nothing(on_sqlit
         process = on_sqlite.start(url, "up")
         log = url.removeprefix("sqlite:///") + "-wal"
         wait_until(lambda: log in open_files(process), PATIENCE_S, "the WAL file to be open")
-        assert kill(process)
+        assert kill_process(process)
         somebody.execute("ROLLBACK")
     assert on_sqlite.recover(url) == 0
 
@@ -206,7 +206,7 @@ def test_migration_killed_at_any_written_byte_can_be_repeated(on_sqlite):
     assert set(found) == set(range(on_sqlite.count))
 
 
-def relations(url, postgres):
+def relation_names(url, postgres):
     """Returns the names of tables and indexes that migrations create."""
     return postgres.sql("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
                         " AND relkind IN ('r', 'i') AND relname NOT LIKE '%\\_pkey' ORDER BY oid",
@@ -218,7 +218,7 @@ def test_migration_killed_before_any_postgres_object_can_be_repeated(on_postgres
     engine = on_postgres.engine
     url = engine.create()
     on_postgres.run(url, "up")
-    names = relations(url, engine.server)
+    names = relation_names(url, engine.server)
     for name in names[::len(names) // PLACES]:
         migrate_before = next(number for number, schema in enumerate(on_postgres.steps[1:])
                               if any(name in row.split("|") for row in schema))
@@ -226,7 +226,7 @@ def test_migration_killed_before_any_postgres_object_can_be_repeated(on_postgres
         with postgres_holding(url, f"CREATE TABLE {name} (id integer)"):
             process = on_postgres.start(url, "up")
             wait_until(lambda: engine.has_lock_waiters(url), PATIENCE_S, "the migration to wait")
-            assert kill(process)
+            assert kill_process(process)
         assert on_postgres.recover(url) == migrate_before, name
 
 
@@ -267,22 +267,22 @@ def test_upgrade_keeps_roles_and_sets_own_default_organization(migrations):
     for organization in (1, 2, 3):
         run_sql(migrations, url,
                 "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
-                              f" VALUES ({organization}, 'o', 'RUB', 1, 1)")
+                f" VALUES ({organization}, 'o', 'RUB', 1, 1)")
     for account, memberships in MEMBERSHIPS.items():
         run_sql(migrations, url,
                 "INSERT INTO accounts (id, username, username_key, email, email_key,"
-                              f" name, created_at, updated_at) VALUES ({account}, 'a{account}',"
-                              f" 'a{account}', '{account}@a.b', '{account}@a.b', 'a', 1, 1)")
+                f" name, created_at, updated_at) VALUES ({account}, 'a{account}',"
+                f" 'a{account}', '{account}@a.b', '{account}@a.b', 'a', 1, 1)")
         for organization, role, created_at in memberships:
             run_sql(migrations, url,
                     "INSERT INTO members (organization_id, account_id, role, created_at)"
-                                  f" VALUES ({organization}, {account}, '{role}', {created_at})")
+                    f" VALUES ({organization}, {account}, '{role}', {created_at})")
     members = "SELECT account_id, organization_id, role FROM members ORDER BY 1, 2"
     was = run_sql(migrations, url, members)
     migrations.run(url, "up")
     assert run_sql(migrations, url, members) == was
     found = run_sql(migrations, url, "SELECT id, default_organization_id, email_verified_at"
-                                  " FROM accounts ORDER BY id")
+                    " FROM accounts ORDER BY id")
     assert found == [(str(account), "" if default is None else str(default), "")
                      for account, default in DEFAULTS.items()]
     migrations.run(url, "down", str(number - 1))

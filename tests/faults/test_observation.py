@@ -27,17 +27,17 @@ def rig(make_rig):
     return made
 
 
-def count(rig, key=SERVED):
+def read_counter(rig, key=SERVED):
     return metrics.values(rig.anonymous(""))[key]
 
 
 def run_load(rig, steps):
     """Runs the load; calls each of `steps` when a further part of it is done."""
-    begun = count(rig)
+    begun = read_counter(rig)
     with Counted(rig.stack.http_url, PATH, REQUESTS) as load:
         for number, step in enumerate(steps, 1):
             goal = begun + number * REQUESTS / (len(steps) + 1)
-            wait_until(lambda goal=goal: count(rig) >= goal, 20, "the load to proceed",
+            wait_until(lambda goal=goal: read_counter(rig) >= goal, 20, "the load to proceed",
                        interval_s=0.005)
             step()
     return load
@@ -51,7 +51,7 @@ def signal_core(rig, number):
 def wait_for_count(rig, key, expected):
     """Waits until a counter has a value, because a response is counted after it was handed to
     nginx."""
-    wait_until(lambda: count(rig, key) == expected, 3, f"{key} to be {expected}")
+    wait_until(lambda: read_counter(rig, key) == expected, 3, f"{key} to be {expected}")
 
 
 def test_counters_are_exact_after_workers_are_replaced(rig):
@@ -62,7 +62,7 @@ def test_counters_are_exact_after_workers_are_replaced(rig):
     wait_for_count(rig, STARTED, before[STARTED] + REQUESTS)
     duration = "kontora_http_response_duration_seconds_count"
     wait_for_count(rig, (duration, "GET", PATH), before[(duration, "GET", PATH)] + REQUESTS)
-    filler = count(rig, ("kontora_http_responses_total", "GET", "/", "200"))
+    filler = read_counter(rig, ("kontora_http_responses_total", "GET", "/", "200"))
     # The service also counts responses that the load generator did not receive at its end.
     assert 0 <= REQUESTS + filler - load.answers <= load.connections
 
@@ -110,12 +110,12 @@ def test_metrics_report_pool_size_and_reloads(rig):
     rig.set(AUTH_WORKERS="many")
     rig.service.reload()
     wait_for_count(rig, refused, 1)
-    assert count(rig, taken) == 1
+    assert read_counter(rig, taken) == 1
 
 
 def test_metrics_report_database_outage(rig):
     wait_for_count(rig, ("kontora_database_up",), 1)
-    assert count(rig, ("kontora_database_wal_bytes",)) >= 0
+    assert read_counter(rig, ("kontora_database_wal_bytes",)) >= 0
     rig.set(DATABASE_URL="sqlite:////proc/self/no/such.db")
     rig.reload()
     wait_for_count(rig, ("kontora_database_up",), 0)
@@ -137,7 +137,7 @@ def test_metrics_are_served_to_local_clients_only(rig, path):
 
 # --- log rotation ---------------------------------------------------------------------------------
 
-def rotate(path, number):
+def rotate_logs(path, number):
     path.rename(path.with_name(f"{path.name}.{number}"))
 
 
@@ -158,8 +158,8 @@ def test_log_rotation_under_load_loses_no_line(make_rig):
 
     def rotate_all():
         number = next(numbers)
-        rotate(service, number)
-        rotate(nginx, number)
+        rotate_logs(service, number)
+        rotate_logs(nginx, number)
         rig.service.reopen_logs()
         os.kill(rig.nginx.pid, signal.SIGUSR1)
         if number % 2:

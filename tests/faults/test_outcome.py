@@ -214,7 +214,7 @@ class KeyedRequest:
 
 
 @pytest.fixture
-def once(rig, proxy, ldap_admin):
+def keyed_request(rig, proxy, ldap_admin):
     rig.wait_for_directory()
     return KeyedRequest(rig, proxy, ldap_admin)
 
@@ -222,11 +222,11 @@ def once(rig, proxy, ldap_admin):
 @pytest.mark.parametrize(("kinds", "code"), [((ADD,), "OUTCOME_UNKNOWN"),
                                              ((ADD, SEARCH), "RESULT_UNREAD")],
                          ids=["unknown", "unread"])
-def test_idempotency_key_keeps_unknown_outcome(rig, proxy, once, kinds, code):
+def test_idempotency_key_keeps_unknown_outcome(rig, proxy, keyed_request, kinds, code):
     proxy.cut(*kinds)
-    first = once.send()
+    first = keyed_request.send()
     check_unavailable(rig, first, code)
-    once.assert_not_repeated(first)
+    keyed_request.assert_not_repeated(first)
 
 
 def test_idempotency_key_of_membership_keeps_unknown_outcome(rig, proxy, ldap_admin, membership):
@@ -242,43 +242,43 @@ def test_idempotency_key_of_membership_keeps_unknown_outcome(rig, proxy, ldap_ad
     assert ldap_admin.members(group) == []
 
 
-def test_existing_name_after_lost_add_is_unknown_outcome(rig, proxy, once):
+def test_existing_name_after_lost_add_is_unknown_outcome(rig, proxy, keyed_request):
     """The entry with that name cannot be read back: this request may have created it."""
     proxy.cut(ADD, hang_up=True, then=(ADD, SEARCH))
-    first = once.send()
+    first = keyed_request.send()
     assert proxy.cuts == 2
     check_unavailable(rig, first, "OUTCOME_UNKNOWN")
-    once.assert_not_repeated(first)
+    keyed_request.assert_not_repeated(first)
 
 
-def test_idempotency_key_is_reusable_when_nothing_was_changed(rig, proxy, once):
+def test_idempotency_key_is_reusable_when_nothing_was_changed(rig, proxy, keyed_request):
     proxy.stop()
-    contract.check_error(once.send(), 503, "DIRECTORY_UNAVAILABLE")
+    contract.check_error(keyed_request.send(), 503, "DIRECTORY_UNAVAILABLE")
     proxy.start()
     rig.wait_for_directory()
-    assert once.send().status_code == 201
-    assert once.found() == 1
+    assert keyed_request.send().status_code == 201
+    assert keyed_request.found() == 1
 
 
 def test_request_of_killed_worker_is_not_repeated(make_rig, directory, authority,
-                                                                  proxy, ldap_admin):
+                                                  proxy, ldap_admin):
     """Repetitions get PENDING while the request may be in progress, and then OUTCOME_UNKNOWN."""
     rig = make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
                    LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1",
                    LDAP_TIMEOUT_MS=str(FROZEN_MS))
     rig.wait_for_directory()
-    once = KeyedRequest(rig, proxy, ldap_admin)
+    keyed_request = KeyedRequest(rig, proxy, ldap_admin)
     proxy.cut(ADD)
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(once.send)
+        answer = pool.submit(keyed_request.send)
         wait_until(lambda: proxy.cuts == 1, what="the add request to be sent")
         (worker,) = rig.service.workers("directory")
         os.kill(worker, signal.SIGKILL)
         assert answer.result().status_code in (502, 503)
-    wait_until(lambda: once.found() == 1, what="the group to be created")
-    contract.check_error(once.send(), 409, "IDEMPOTENCY_KEY_PENDING")
+    wait_until(lambda: keyed_request.found() == 1, what="the group to be created")
+    contract.check_error(keyed_request.send(), 409, "IDEMPOTENCY_KEY_PENDING")
     rig.database.run("UPDATE idempotency_keys SET created_at = created_at - 600000")
-    ldap_admin.delete(once.dn)
+    ldap_admin.delete(keyed_request.dn)
     for _ in range(2):
-        check_unavailable(rig, once.send(), "OUTCOME_UNKNOWN")
-    assert once.found() == 0 and proxy.requests[ADD] == 1
+        check_unavailable(rig, keyed_request.send(), "OUTCOME_UNKNOWN")
+    assert keyed_request.found() == 0 and proxy.requests[ADD] == 1

@@ -28,7 +28,7 @@ USER = "/users/Administrator"
 MASTER_ONLY = "/proc/self/task/{}/comm"
 
 
-def loads(rig):
+def create_loads(rig):
     """Returns loads on a multiplexing pool, and on a pool with one request per connection."""
     return (Load(rig.stack.http_url, "/health", kept=8, fresh=4),
             Load(rig.stack.http_url, USER, kept=3, fresh=1, headers=rig.bearer()))
@@ -102,7 +102,7 @@ def test_workers_exit_with_killed_master(rig):
 # --- reloads --------------------------------------------------------------------------------------
 
 def test_reloads_lose_no_request(rig):
-    health, users = loads(rig)
+    health, users = create_loads(rig)
     with health, users:
         health.wait_for(50)
         for _ in range(RELOADS):
@@ -115,7 +115,7 @@ def test_reloads_lose_no_request(rig):
 
 
 def test_rapid_reloads_lose_no_request(rig):
-    health, users = loads(rig)
+    health, users = create_loads(rig)
     with health, users:
         health.wait_for(50)
         ready = rig.count_log("ready")
@@ -131,7 +131,7 @@ def test_rapid_reloads_lose_no_request(rig):
 def test_recycled_workers_lose_no_request(make_rig, directory):
     rig = make_rig(directory, WORKER_MAX_REQUESTS=150)
     before = set(rig.service.workers())
-    health, users = loads(rig)
+    health, users = create_loads(rig)
     with health, users:
         wait_until(lambda: not set(rig.service.workers("core")) & before, 30,
                    "core workers to be replaced")
@@ -214,7 +214,7 @@ def test_reload_whose_workers_cannot_start_is_reverted(rig):
     workers = rig.service.workers()
     rig.set(AUDIT_LOG_PATH=MASTER_ONLY.format(rig.service.pid))
     rig.service.reload()
-    wait_until(lambda: rig.count_log("new workers did not start"), what="the complaint")
+    wait_until(lambda: rig.count_log("new workers did not start"), what="the error to be logged")
     assert set(workers) <= set(rig.service.workers())
     assert_serves(rig)
     os.kill(workers[0], signal.SIGKILL)  # must be restarted with the old configuration
@@ -251,7 +251,7 @@ def test_stop_waits_for_slow_request(rig, breakable_directory):
 
 
 def test_stop_under_load_is_clean(rig):
-    health, users = loads(rig)
+    health, users = create_loads(rig)
     with health, users:
         health.wait_for(100)
         os.kill(rig.service.pid, signal.SIGTERM)
@@ -340,7 +340,7 @@ os.execv(command[0], command)
 """
 
 
-def launch(rig, binary, names, folder, **more):
+def start_with_sockets(rig, binary, names, folder, **more):
     """Starts the service on sockets that were opened for it, as systemd does, in any order of
     names."""
     paths = ":".join(str(folder / f"{name}.sock") for name in names)
@@ -360,9 +360,9 @@ def stop_process(process):
 
 def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
     rig.service.stop()
-    process = launch(rig, binary, ["files", "uploads", "directory", "core", "auth"],
-                     rig.stack.socket_dir,
-                     SOCKET_DIR=str(tmp_path / "unused"))
+    process = start_with_sockets(rig, binary, ["files", "uploads", "directory", "core", "auth"],
+                                 rig.stack.socket_dir,
+                                 SOCKET_DIR=str(tmp_path / "unused"))
     try:
         site = rig.anonymous("")
         wait_until(lambda: site.get("/health").status_code == 200, what="the service to start")

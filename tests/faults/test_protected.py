@@ -126,7 +126,7 @@ def test_delegated_account_manages_groups_units_and_containers(make_rig, directo
 
 
 def test_directory_refuses_delegated_account_outside_its_unit(make_rig, directory, ldap_admin,
-                                                                   delegated):
+                                                              delegated):
     """The directory refuses even what Kontora would allow."""
     rig = make_rig(directory, **delegated.settings, DIRECTORY_PROTECTED="allow")
     user = People(rig.api, ldap_admin, delegated.unit).create()
@@ -246,8 +246,8 @@ def test_delegation_script_names_invalid_arguments(directory, account, tmp_path)
 # --- warning --------------------------------------------------------------------------------------
 
 def test_service_account_with_domain_admin_rights_is_warned_of_once(make_rig, directory,
-                                                                                 ldap_admin,
-                                                                                 account):
+                                                                    ldap_admin,
+                                                                    account):
     ldap_admin.add_member(f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}", account.dn)
     rig = make_rig(directory, **account.settings)
     wait_until(lambda: rig.count_log(WARNING), what="the warning to be logged")
@@ -277,7 +277,7 @@ def test_protected_objects_can_change_if_allowed(make_rig, directory, ldap_admin
 @pytest.mark.parametrize("policy, status, code", [("refuse", 403, "PROTECTED_OBJECT"),
                                                   ("allow", 400, "DIRECTORY_REFUSED")])
 def test_service_account_is_protected_with_either_setting(make_rig, directory, ldap_admin, account,
-                                                              policy, status, code):
+                                                          policy, status, code):
     """The account itself, its memberships and its parents are protected, because its DN is a
     setting."""
     ldap_admin.add_member(f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}", account.dn)

@@ -81,7 +81,7 @@ def test_rate_limit_message_is_in_default_language(low_limit_rig):
     assert contract.CYRILLIC.search(russian.json()["error"])
 
 
-def login(client, path="/auth/login", **arguments):
+def send_wrong_login(client, path="/auth/login", **arguments):
     return client.post(path, json={"username": "nobody", "password": "wrong"}, **arguments)
 
 
@@ -89,8 +89,8 @@ def login(client, path="/auth/login", **arguments):
 def test_logins_are_limited_by_address(limited_rig, path):
     client = limited_rig.anonymous("")
     for _ in range(LOGINS):
-        contract.check_error(login(client, path), 401, "INVALID_CREDENTIALS")
-    answer = login(client, path)
+        contract.check_error(send_wrong_login(client, path), 401, "INVALID_CREDENTIALS")
+    answer = send_wrong_login(client, path)
     contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) == 12
     assert client.get("/health").status_code == 200, "other calls must not be limited"
@@ -98,7 +98,7 @@ def test_logins_are_limited_by_address(limited_rig, path):
 
 def test_login_limit_applies_to_every_spelling_of_path(limited_rig):
     client = limited_rig.anonymous("")
-    answers = [login(client, path) for path in
+    answers = [send_wrong_login(client, path) for path in
                ("/auth/login", "/api/v1/auth/login", "/auth/%6cogin", "/%61uth/login") * 4]
     tried = [answer for answer in answers if answer.status_code == 401]
     assert len(tried) <= LOGINS, [answer.status_code for answer in answers]
@@ -107,7 +107,7 @@ def test_login_limit_applies_to_every_spelling_of_path(limited_rig):
 def test_login_refused_by_rate_is_not_tried(limited_rig):
     client = limited_rig.anonymous("")
     for _ in range(LOGINS):
-        login(client)
+        send_wrong_login(client)
     answer = client.post("/auth/login", json=dict(zip(("username", "password"),
                                                       limited_rig.stack.administrator)))
     assert answer.status_code == 429
@@ -122,7 +122,7 @@ def test_calls_that_hash_passwords_share_login_limit(limited_rig, path):
     answer = client.post(f"/auth/{path}", json={})
     contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
     assert int(answer.headers["Retry-After"]) == 12
-    contract.check_error(login(client), 429, "TOO_MANY_REQUESTS")
+    contract.check_error(send_wrong_login(client), 429, "TOO_MANY_REQUESTS")
 
 
 def test_other_auth_calls_are_not_limited_as_logins(limited_rig):

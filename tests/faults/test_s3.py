@@ -203,7 +203,7 @@ def test_signed_url_uses_public_endpoint(open_objects, proxy):
     assert proxy.connections == 1
 
 
-def parameter_changed(url, name, value):
+def change_parameter(url, name, value):
     parts = urllib.parse.urlsplit(url)
     query = dict(urllib.parse.parse_qsl(parts.query))
     assert name in query
@@ -218,7 +218,7 @@ def parameter_changed(url, name, value):
 ])
 def test_altered_signed_url_is_refused(objects, name, value):
     key = objects.put(b"octets")
-    assert fetch(parameter_changed(objects.url(key), name, value))[0] == 403
+    assert fetch(change_parameter(objects.url(key), name, value))[0] == 403
 
 
 def test_signed_url_is_valid_for_reading_one_object(objects):

@@ -32,7 +32,7 @@ WITH_MACROS = {
     "types in pieces": ("a.docx", files.word(**{"[Content_Types].xml/[0].piece": b"x"})),
     "a project": ("a.doc", files.compound_file(*MACROS)),
     "a project name in other case": ("a.doc",
-                                   files.compound_file(("MACROS", 1), ("_vba_project", 2))),
+                                     files.compound_file(("MACROS", 1), ("_vba_project", 2))),
     "the project of an embedded object": ("a.doc", files.compound_file(
         *[(f"part {number}", 2) for number in range(9)], ("_VBA_PROJECT_CUR", 1))),
 }
@@ -113,7 +113,7 @@ UNAMBIGUOUS = {
 WITHOUT_MACROS = {
     "a docx": ("a.docx", files.word()),
     "a docx of others": ("a.docx", files.word(**{"word/media/image1.png": files.PNG,
-                                                "docProps/app.xml": "<x/>"})),
+                                                 "docProps/app.xml": "<x/>"})),
     "a doc": ("a.doc", files.compound_file()),
     "a doc with names that are alike": ("a.doc", files.compound_file(
         ("Macros", 2), ("VBA_", 1), ("_VBA_PROJECTS", 2), ("1Table", 2))),

@@ -51,7 +51,7 @@ class SlowUpload:
 
 
 @pytest.fixture
-def begin():
+def begin_uploads():
     """Returns a function that starts slow uploads, PER_ADDRESS from each address, and closes
     them at the end."""
     with contextlib.ExitStack() as under_way:
@@ -95,9 +95,9 @@ def assert_in_progress(uploads):
     assert [slow.answer() for slow in uploads] == [None] * len(uploads)
 
 
-def begin_admitted(begin, client, count, **arguments):
+def begin_admitted(begin_uploads, client, count, **arguments):
     """Starts uploads that a worker has admitted and that count against their owners."""
-    uploads = begin(client, count, **arguments)
+    uploads = begin_uploads(client, count, **arguments)
     time.sleep(ADMISSION_S)
     assert_in_progress(uploads)
     return uploads
@@ -105,13 +105,13 @@ def begin_admitted(begin, client, count, **arguments):
 
 # --- one account ----------------------------------------------------------------------------------
 
-def test_account_with_many_addresses_cannot_fill_spool(make_counted, begin):
+def test_account_with_many_addresses_cannot_fill_spool(make_counted, begin_uploads):
     rig = make_counted()
     accounts, spool = Accounts(rig.anonymous()), Spool(rig.stack)
     mallory, vera = accounts.register().client, accounts.register().client
-    hers = begin_admitted(begin, vera, 1, addresses=["127.0.0.2"])
+    hers = begin_admitted(begin_uploads, vera, 1, addresses=["127.0.0.2"])
     began = time.monotonic()
-    left = wait_for_refusals(begin(mallory, 35), 35 - AT_ONCE)
+    left = wait_for_refusals(begin_uploads(mallory, 35), 35 - AT_ONCE)
     assert time.monotonic() - began < PATIENCE_S
     wait_until(lambda: spool.connections() == AT_ONCE + 1, what="the refused uploads to end")
     files.upload(vera)
@@ -120,11 +120,11 @@ def test_account_with_many_addresses_cannot_fill_spool(make_counted, begin):
     assert [slow.finish().status for slow in left] == [201] * AT_ONCE
 
 
-def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin):
+def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin_uploads):
     rig = make_counted()
     mallory = Accounts(rig.anonymous()).register().client
-    older = begin_admitted(begin, mallory, AT_ONCE)
-    [newest] = begin(mallory, 1, addresses=["127.0.0.2"])
+    older = begin_admitted(begin_uploads, mallory, AT_ONCE)
+    [newest] = begin_uploads(mallory, 1, addresses=["127.0.0.2"])
     wait_for_refusals([newest], 1)
     identity = newest.answer().json()["request_id"]
     [line] = wait_until(lambda: rig.audit().of(identity), what="the audit line to be written")
@@ -135,23 +135,23 @@ def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin):
     assert len(files.listed(mallory)) == AT_ONCE
 
 
-def test_finished_or_aborted_upload_is_no_longer_counted(make_counted, begin):
+def test_finished_or_aborted_upload_is_no_longer_counted(make_counted, begin_uploads):
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=2)
     mallory = Accounts(rig.anonymous()).register().client
-    first, second = begin_admitted(begin, mallory, 2)
+    first, second = begin_admitted(begin_uploads, mallory, 2)
     assert first.finish().status == 201
-    begin_admitted(begin, mallory, 1)
+    begin_admitted(begin_uploads, mallory, 1)
     second.peer.close()
     wait_until(lambda: Spool(rig.stack).connections() == 1, what="the second upload to end")
-    begin_admitted(begin, mallory, 1)
-    wait_for_refusals(begin(mallory, 1), 1)
+    begin_admitted(begin_uploads, mallory, 1)
+    wait_for_refusals(begin_uploads(mallory, 1), 1)
 
 
-def test_refused_uploads_do_not_count_against_upload_rate(make_counted, begin):
+def test_refused_uploads_do_not_count_against_upload_rate(make_counted, begin_uploads):
     """The four finished uploads count once each, so one more is allowed."""
     rig = make_counted(UPLOADS_SUBJECT_PER_MINUTE=5)
     mallory = Accounts(rig.anonymous()).register().client
-    left = wait_for_refusals(begin(mallory, 10), 10 - AT_ONCE)
+    left = wait_for_refusals(begin_uploads(mallory, 10), 10 - AT_ONCE)
     assert [slow.finish().status for slow in left] == [201] * AT_ONCE
     files.upload(mallory)
     assert files.send(mallory).status_code == 429
@@ -159,15 +159,15 @@ def test_refused_uploads_do_not_count_against_upload_rate(make_counted, begin):
 
 # --- one organization -----------------------------------------------------------------------------
 
-def test_members_share_upload_limit_of_organization(make_counted, begin):
+def test_members_share_upload_limit_of_organization(make_counted, begin_uploads):
     rig = make_counted(UPLOADS_ORGANIZATION_AT_ONCE=3)
     accounts = Accounts(rig.anonymous())
     mallory, helper, vera = (accounts.register() for _ in range(3))
     add_member(mallory, helper, "SALES")
     theirs = [("X-Organization-ID", str(mallory.organization))]
-    left = begin_admitted(begin, mallory.client, 2)
-    left += wait_for_refusals(begin(helper.client, 3, headers=theirs), 2)
-    own = begin_admitted(begin, helper.client, 2, addresses=["127.0.0.2"])
+    left = begin_admitted(begin_uploads, mallory.client, 2)
+    left += wait_for_refusals(begin_uploads(helper.client, 3, headers=theirs), 2)
+    own = begin_admitted(begin_uploads, helper.client, 2, addresses=["127.0.0.2"])
     assert_in_progress(left)
     files.upload(vera.client)
     assert [slow.finish().status for slow in left + own] == [201] * 5
@@ -175,11 +175,11 @@ def test_members_share_upload_limit_of_organization(make_counted, begin):
 
 # --- anonymous callers ----------------------------------------------------------------------------
 
-def test_anonymous_callers_share_half_of_spool(make_rig, begin):
+def test_anonymous_callers_share_half_of_spool(make_rig, begin_uploads):
     rig = make_rig(rate_limits=True, ANONYMOUS_ACCESS="files")
     anonymous = Client(f"{rig.stack.files_url}", None)
     vera = Accounts(rig.anonymous()).register().client
-    uploads = begin(anonymous, ANONYMOUS_AT_ONCE + 10)
+    uploads = begin_uploads(anonymous, ANONYMOUS_AT_ONCE + 10)
     wait_for_refusals(uploads, 10)
     files.upload(vera)
 
@@ -189,14 +189,14 @@ def test_anonymous_callers_share_half_of_spool(make_rig, begin):
 @pytest.mark.parametrize("settings", [
     {"rate_limits": False},
     {"rate_limits": True, "UPLOADS_SUBJECT_AT_ONCE": 0, "UPLOADS_ORGANIZATION_AT_ONCE": 0}])
-def test_limits_of_concurrent_uploads_can_be_disabled(make_rig, begin, settings):
+def test_limits_of_concurrent_uploads_can_be_disabled(make_rig, begin_uploads, settings):
     rig = make_rig(**settings)
-    begin_admitted(begin, Accounts(rig.anonymous()).register().client, 12)
+    begin_admitted(begin_uploads, Accounts(rig.anonymous()).register().client, 12)
 
 
 # --- processes ------------------------------------------------------------------------------------
 
-def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin):
+def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin_uploads):
     """While the workers are stopped, their queue fills up, so the spool cannot ask them about
     further uploads."""
     rig = raise_body_timeout(make_rig(rate_limits=True, UPLOADS_WORKERS=2))
@@ -204,7 +204,7 @@ def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin):
     workers = rig.service.workers("uploads")
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
-    uploads = begin(mallory, 400)
+    uploads = begin_uploads(mallory, 400)
     wait_until(lambda: len(spool.sizes()) == 400, PATIENCE_S,
                "all of Mallory's uploads to reach the spool")
     time.sleep(ADMISSION_S)
@@ -214,51 +214,51 @@ def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin):
     wait_for_refusals(uploads, 400 - AT_ONCE)
 
 
-def test_killed_workers_do_not_reset_upload_counts(make_counted, begin):
+def test_killed_workers_do_not_reset_upload_counts(make_counted, begin_uploads):
     rig = make_counted()
     mallory = Accounts(rig.anonymous()).register().client
-    older = begin_admitted(begin, mallory, AT_ONCE)
+    older = begin_admitted(begin_uploads, mallory, AT_ONCE)
     for pid in rig.service.workers("uploads"):
         os.kill(pid, signal.SIGKILL)
-    wait_for_refusals(begin(mallory, 2, addresses=["127.0.0.2"]), 2)
+    wait_for_refusals(begin_uploads(mallory, 2, addresses=["127.0.0.2"]), 2)
     assert [slow.finish().status for slow in older] == [201] * AT_ONCE
 
 
-def test_upload_of_killed_worker_frees_its_slot(make_counted, begin, tmp_path):
+def test_upload_of_killed_worker_frees_its_slot(make_counted, begin_uploads, tmp_path):
     scanner = tmp_path / "scanner"
     scanner.write_text(f"#!/bin/sh\necho x >>{tmp_path}/begun\nexec sleep 60\n")
     scanner.chmod(0o755)
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOAD_SCAN_COMMAND=scanner,
                        UPLOAD_SCAN_TIMEOUT_S=60)
     mallory = Accounts(rig.anonymous()).register().client
-    [slow] = begin_admitted(begin, mallory, 1)
+    [slow] = begin_admitted(begin_uploads, mallory, 1)
     slow.peer.sendall(files.form(b"a" * 100000, "a.txt")[0][50000:])
     wait_until((tmp_path / "begun").exists, what="a worker to receive the upload")
-    wait_for_refusals(begin(mallory, 1), 1)
+    wait_for_refusals(begin_uploads(mallory, 1), 1)
     for pid in rig.service.workers("uploads"):
         os.kill(pid, signal.SIGKILL)
     assert wait_until(slow.answer, what="the upload to fail").status == 502
-    begin_admitted(begin, mallory, 1)
+    begin_admitted(begin_uploads, mallory, 1)
 
 
-def test_killed_spool_frees_slots_of_its_uploads(make_counted, begin):
+def test_killed_spool_frees_slots_of_its_uploads(make_counted, begin_uploads):
     rig = make_counted()
     mallory = Accounts(rig.anonymous()).register().client
-    older = begin_admitted(begin, mallory, AT_ONCE)
+    older = begin_admitted(begin_uploads, mallory, AT_ONCE)
     [pid] = rig.service.spools()
     os.kill(pid, signal.SIGKILL)
     for slow in older:
         assert wait_until(slow.answer, what="the upload to fail").status == 502
-    wait_for_refusals(begin(mallory, AT_ONCE + 2), 2)
+    wait_for_refusals(begin_uploads(mallory, AT_ONCE + 2), 2)
 
 
-def test_upload_limits_apply_after_reload(make_counted, begin):
+def test_upload_limits_apply_after_reload(make_counted, begin_uploads):
     """Uploads of the old spool, which drains, finish normally."""
     rig = make_counted()
     mallory = Accounts(rig.anonymous()).register().client
-    older = begin_admitted(begin, mallory, AT_ONCE)
+    older = begin_admitted(begin_uploads, mallory, AT_ONCE)
     rig.set(UPLOADS_SUBJECT_AT_ONCE=2)
     rig.reload()
-    left = wait_for_refusals(begin(mallory, 5, addresses=["127.0.0.2"]), 3)
+    left = wait_for_refusals(begin_uploads(mallory, 5, addresses=["127.0.0.2"]), 3)
     assert [slow.finish().status for slow in older] == [201] * AT_ONCE
     assert [slow.finish().status for slow in left] == [201] * 2

@@ -33,7 +33,7 @@ def refresh(anonymous, tokens):
     return anonymous.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
 
 
-def assert_dead(anonymous, *all_tokens):
+def assert_tokens_refused(anonymous, *all_tokens):
     for tokens in all_tokens:
         client = anonymous.bearing(tokens["access_token"])
         contract.check_error(client.get("/auth/me"), 401, "INVALID_TOKEN")
@@ -63,13 +63,13 @@ def test_new_local_password_ends_administrator_sessions(make_sql_rig):
     mallory = rig.anonymous().login(*rig.stack.administrator)
     old = rig.stack.env["LOCAL_AUTH_PASSWORD"]
     rig.restart(LOCAL_AUTH_PASSWORD=vault.password())
-    assert_dead(rig.anonymous(), mallory)
+    assert_tokens_refused(rig.anonymous(), mallory)
     assert token_works(rig.anonymous(), vera.tokens)
     assert token_works(rig.anonymous(), rig.anonymous().login(*rig.stack.administrator))
     wait_until(lambda: rig.database.run("SELECT count(ended_at) FROM sessions") == [("1",)],
                what="the session to end in the database")
     rig.restart(LOCAL_AUTH_PASSWORD=old)  # must not make the old tokens valid again
-    assert_dead(rig.anonymous(), mallory)
+    assert_tokens_refused(rig.anonymous(), mallory)
 
 
 def test_new_jwt_key_ends_all_sessions(make_sql_rig):
@@ -78,11 +78,11 @@ def test_new_jwt_key_ends_all_sessions(make_sql_rig):
     mallory = rig.anonymous().login(*rig.stack.administrator)
     old = rig.stack.env["JWT_SECRET_KEY"]
     rig.restart(JWT_SECRET_KEY=new_key())
-    assert_dead(rig.anonymous(), mallory, vera.tokens)
+    assert_tokens_refused(rig.anonymous(), mallory, vera.tokens)
     wait_until(lambda: rig.database.run("SELECT count(*) FROM sessions WHERE ended_at IS NULL")
                == [("0",)], what="the sessions to end in the database")
     rig.restart(JWT_SECRET_KEY=old)
-    assert_dead(rig.anonymous(), mallory, vera.tokens)
+    assert_tokens_refused(rig.anonymous(), mallory, vera.tokens)
 
 
 def test_sessions_survive_key_change_with_previous_key(make_sql_rig):
@@ -101,7 +101,7 @@ def test_sessions_survive_key_change_with_previous_key(make_sql_rig):
     rig.restart(JWT_SECRET_KEY_PREVIOUS="")
     assert token_works(rig.anonymous(), moved) and token_works(rig.anonymous(), renewed)
     assert refresh(rig.anonymous(), moved).status_code == 200
-    assert_dead(rig.anonymous(), late)
+    assert_tokens_refused(rig.anonymous(), late)
 
 
 def test_previous_key_must_be_strong_in_production(make_rig):
@@ -171,7 +171,7 @@ def test_ended_sessions_stay_ended_after_workers_are_killed(make_sql_rig):
             ignore_missing_process(os.kill, pid, signal.SIGKILL)
         wait_until(lambda: before.isdisjoint(rig.service.workers())
                    and len(rig.service.workers()) >= len(before), 20, "the workers to be restarted")
-        assert_dead(rig.anonymous(), mallory)
+        assert_tokens_refused(rig.anonymous(), mallory)
 
 
 # --- database failures ----------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, 
         ldap_admin.set(user["dn"], "userAccountControl", "514")
     ended = f"SELECT count(ended_at) FROM sessions WHERE subject = 'directory:{last}'"
     wait_until(lambda: rig.database.run(ended) == [("1",)], 25, "Mallory's session to end")
-    assert_dead(rig.anonymous(), owners[last][1])
+    assert_tokens_refused(rig.anonymous(), owners[last][1])
     wait_until(lambda: f"cannot check directory:{first}" in str(rig.log()),
                what="a warning in the log")
     mend()
@@ -263,14 +263,14 @@ def test_sessions_command_lists_and_ends_sessions(make_sql_rig):
                                                             session_of(further)]
     done = kontora(rig, "sessions", "end", session_of(further))
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 ended\n", "")
-    assert_dead(rig.anonymous(), further)
+    assert_tokens_refused(rig.anonymous(), further)
     assert kontora(rig, "sessions", "end", session_of(further)).returncode == os.EX_NOUSER
     assert kontora(rig, "sessions", "end", "--subject", vera.email).stdout == "1 ended\n"
-    assert_dead(rig.anonymous(), vera.tokens)
+    assert_tokens_refused(rig.anonymous(), vera.tokens)
     assert token_works(rig.anonymous(), other.tokens) and token_works(rig.anonymous(), ilja)
     assert kontora(rig, "sessions", "end", "--all").stdout == "2 ended\n"
     wait_until(lambda: not token_works(rig.anonymous(), ilja), 5 * FRESH_S, "the session to end")
-    assert_dead(rig.anonymous(), other.tokens, ilja)
+    assert_tokens_refused(rig.anonymous(), other.tokens, ilja)
     assert kontora(rig, "sessions", "list").stdout == ""
     audited = [line for line in rig.audit().all() if line["action"] == "end_sessions"]
     assert [(line["resource_id"], line["status"]) for line in audited] == [
@@ -314,7 +314,7 @@ def test_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
                      f"{rig.database.bytes_literal(b'd' * 32)}, 1, 9999999999999)")
     rig.service.migrate("up")
     rig.service.start()
-    assert_dead(rig.anonymous(), vera.tokens)
+    assert_tokens_refused(rig.anonymous(), vera.tokens)
     tokens = rig.anonymous().login(vera.email, vera.password)
     client = rig.anonymous().bearing(tokens["access_token"])
     me = contract.check_me(client.get("/auth/me").json())

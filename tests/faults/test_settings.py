@@ -15,7 +15,7 @@ HASH = "$2b$10$abcdefghijklmnopqrstuumeAz4kLj6x0.oVDNYuaoXL5QNhoBbFi"
 SAMPLES = 12
 
 
-def attempt(client, username, password):
+def send_login(client, username, password):
     return client.post("/auth/login", json={"username": username, "password": password})
 
 
@@ -28,16 +28,17 @@ def hashed_rig(make_rig):
 
 def test_administrator_password_can_be_bcrypt_hash(hashed_rig):
     client = hashed_rig.anonymous()
-    assert attempt(client, "admin", PASSWORD).status_code == 200
+    assert send_login(client, "admin", PASSWORD).status_code == 200
     for wrong in (PASSWORD + "x", PASSWORD[:-1], HASH, HASH[:7]):
-        contract.check_error(attempt(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
+        contract.check_error(send_login(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
 
 
 def test_login_duration_does_not_reveal_administrator_name(hashed_rig):
     client = hashed_rig.anonymous()
 
     def ask(username):
-        contract.check_error(attempt(client, username, PASSWORD + "x"), 401, "INVALID_CREDENTIALS")
+        contract.check_error(send_login(client, username, PASSWORD + "x"), 401,
+                             "INVALID_CREDENTIALS")
 
     took = timing.undisturbed_s(SAMPLES, nobody=lambda: ask("nobody"), admin=lambda: ask("admin"))
     assert 0.5 < took["nobody"] / took["admin"] < 2, took
@@ -46,7 +47,7 @@ def test_login_duration_does_not_reveal_administrator_name(hashed_rig):
 def test_administrator_name_is_configurable(make_rig):
     rig = make_rig(env={"LOCAL_AUTH_USERNAME": "главный"})
     assert rig.api.get("/auth/me").json()["username"] == "главный"
-    contract.check_error(attempt(rig.anonymous(), "admin", rig.stack.administrator[1]), 401,
+    contract.check_error(send_login(rig.anonymous(), "admin", rig.stack.administrator[1]), 401,
                          "INVALID_CREDENTIALS")
 
 

@@ -25,12 +25,13 @@ HALF_MIB = MIB // 2
 WRITTEN_AFTER_MIB = 2
 
 
-def readiness(rig):
+def read_readiness(rig):
     return contract.check_readiness(rig.anonymous("").get("/health/ready"))
 
 
 def wait_for_disk(rig, state):
-    wait_until(lambda: readiness(rig)["disk"]["state"] == state, what=f"the disk to be {state}")
+    wait_until(lambda: read_readiness(rig)["disk"]["state"] == state,
+               what=f"the disk to be {state}")
 
 
 class Filler:
@@ -219,12 +220,12 @@ def test_spool_keeps_half_of_reserve_free(small_disk_rig, small_disk, people):
 
 
 def test_readiness_and_metrics_report_low_disk_space(small_disk_rig):
-    assert readiness(small_disk_rig)["disk"]["state"] == "up"
+    assert read_readiness(small_disk_rig)["disk"]["state"] == "up"
     small_disk_rig.filler.leave(RESERVE_MIB * MIB // 4 * 3)
     wait_for_disk(small_disk_rig, "down")
     answer = small_disk_rig.anonymous("").get("/health/ready")
     assert answer.status_code == 503 and str(small_disk_rig.filler.folder) not in answer.text
-    assert readiness(small_disk_rig)["disk"]["needed"]
+    assert read_readiness(small_disk_rig)["disk"]["needed"]
     seen = metrics.values(small_disk_rig.anonymous(""))
     assert seen["kontora_disk_reserve_bytes",] == RESERVE_MIB * MIB
     assert 0 < seen["kontora_disk_free_bytes",] < RESERVE_MIB * MIB
@@ -259,7 +260,7 @@ def test_no_writes_are_refused_without_reserve(small_disk_rig):
     small_disk_rig.reload()
     small_disk_rig.filler.leave(4 * MIB)
     wait_for_disk(small_disk_rig, "off")
-    assert not readiness(small_disk_rig)["disk"]["needed"]
+    assert not read_readiness(small_disk_rig)["disk"]["needed"]
     assert Accounts(small_disk_rig.anonymous()).register()
 
 
@@ -279,7 +280,7 @@ def test_registrations_cannot_exceed_total_quota(make_sql_rig):
                          "STORAGE_FULL")
     assert first.client.delete(f"/files/{one['filename']}").status_code == 200
     assert files.upload(third.client, content)
-    assert usage(rig)["all"] == (2, 2 * MIB) and usage_is_true(rig)
+    assert read_usage(rig)["all"] == (2, 2 * MIB) and is_usage_exact(rig)
 
 
 def test_callers_without_organization_have_quota(make_sql_rig):
@@ -288,7 +289,7 @@ def test_callers_without_organization_have_quota(make_sql_rig):
     for caller in (rig.api, anybody):
         assert files.upload(caller, b"text" * (MIB // 4))
         contract.check_error(files.send(caller, b"x"), 409, "QUOTA_EXCEEDED")
-    assert usage_is_true(rig)
+    assert is_usage_exact(rig)
 
 
 def test_file_count_quota_is_enforced(make_sql_rig):
@@ -299,7 +300,7 @@ def test_file_count_quota_is_enforced(make_sql_rig):
     answer = files.send(mallory, b"x", headers={"Idempotency-Key": "1"})
     contract.check_error(answer, 409, "QUOTA_EXCEEDED")
     assert mallory.delete(f"/files/{made[0]}").status_code == 200
-    assert files.upload(mallory, b"x") and usage_is_true(rig)
+    assert files.upload(mallory, b"x") and is_usage_exact(rig)
 
 
 def test_concurrent_uploads_do_not_exceed_total_quota(make_sql_rig):
@@ -316,25 +317,25 @@ def test_concurrent_uploads_do_not_exceed_total_quota(make_sql_rig):
         answers = list(pool.map(send, range(12)))
     codes = sorted(answer.status_code for answer in answers)
     assert codes == [201] * 8 + [503] * 4, codes
-    assert usage(rig)["all"] == (8, 4 * MIB) and usage_is_true(rig)
+    assert read_usage(rig)["all"] == (8, 4 * MIB) and is_usage_exact(rig)
     made = [(people[number % 4].client, answer.json()["filename"])
             for number, answer in enumerate(answers) if answer.status_code == 201]
     with ThreadPoolExecutor(8) as pool:
         gone = list(pool.map(lambda each: each[0].delete(f"/files/{each[1]}").status_code, made))
-    assert gone == [200] * 8 and usage(rig)["all"] == (0, 0) and usage_is_true(rig)
+    assert gone == [200] * 8 and read_usage(rig)["all"] == (0, 0) and is_usage_exact(rig)
 
 
 def test_recount_repairs_file_usage(make_sql_rig):
     rig = make_sql_rig()
     mallory = Accounts(rig.anonymous()).register()
     files.upload(mallory.client)
-    right = usage(rig)
+    right = read_usage(rig)
     rig.database.run("UPDATE file_usage SET bytes = bytes + 7 RETURNING scope")
-    assert not usage_is_true(rig)
-    assert recount(rig) == (1, "2 wrong")
-    assert recount(rig, "--repair") == (0, "2 wrong, repaired")
-    assert recount(rig) == (0, "0 wrong")
-    assert usage(rig) == right and usage_is_true(rig)
+    assert not is_usage_exact(rig)
+    assert run_recount(rig) == (1, "2 wrong")
+    assert run_recount(rig, "--repair") == (0, "2 wrong, repaired")
+    assert run_recount(rig) == (0, "0 wrong")
+    assert read_usage(rig) == right and is_usage_exact(rig)
 
 
 def test_upgrade_counts_existing_files(make_sql_rig):
@@ -343,7 +344,7 @@ def test_upgrade_counts_existing_files(make_sql_rig):
     mallory, vera = accounts.register(), accounts.register()
     for caller in (mallory.client, vera.client, vera.client, rig.api):
         files.upload(caller)
-    right = usage(rig)
+    right = read_usage(rig)
     rig.service.stop()
     [migration] = (TOP / "sql/migrations").glob("*_file_usage.sql")
     rig.service.migrate("down", str(int(migration.name[:4]) - 1))
@@ -353,12 +354,12 @@ def test_upgrade_counts_existing_files(make_sql_rig):
                                    (str(vera.organization), str(2 * len(files.TEXT)))])
     rig.service.migrate("up")
     rig.service.start()
-    assert usage(rig) == right and usage_is_true(rig)
-    assert recount(rig) == (0, "0 wrong")
+    assert read_usage(rig) == right and is_usage_exact(rig)
+    assert run_recount(rig) == (0, "0 wrong")
     assert len(files.names(vera.client)) == 2
 
 
-def recount(rig, *options):
+def run_recount(rig, *options):
     """Runs `kontora recount`; returns its status and the last line of its output."""
     done = subprocess.run([rig.stack.binary, "recount", *options], cwd=rig.folder,
                           capture_output=True, text=True, timeout=30, check=False,
@@ -366,17 +367,18 @@ def recount(rig, *options):
     return done.returncode, done.stdout.splitlines()[-1]
 
 
-def usage(rig):
+def read_usage(rig):
     return {scope: (int(count), int(octets)) for scope, count, octets in
             rig.database.run("SELECT scope, files, bytes FROM file_usage")}
 
 
-def usage_is_true(rig):
+def is_usage_exact(rig):
     """Returns True if the usage counters match the rows of files."""
     counted = {scope: (int(count), int(octets)) for scope, count, octets in rig.database.run(
         "SELECT scope, count(*), sum(size) FROM files GROUP BY scope")}
     counted["all"] = tuple(map(sum, zip(*counted.values(), strict=True))) if counted else (0, 0)
-    kept = {scope: value for scope, value in usage(rig).items() if scope == "all" or any(value)}
+    kept = {scope: value for scope, value in read_usage(rig).items() if scope == "all"
+            or any(value)}
     return kept == counted
 
 

@@ -56,7 +56,7 @@ DROP TABLE things;
 
 
 @pytest.fixture
-def build(tmp_path):
+def build_sql(tmp_path):
     """Returns a function that compiles files, given by name, and returns the finished process."""
     def compile_sql(**files):
         paths = []
@@ -73,8 +73,8 @@ def build(tmp_path):
     return compile_sql
 
 
-def test_statements_and_migrations_are_compiled(build, tmp_path):
-    done = build(things=GOOD, first0001=MIGRATION)
+def test_statements_and_migrations_are_compiled(build_sql, tmp_path):
+    done = build_sql(things=GOOD, first0001=MIGRATION)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
     assert "SQL_THINGS_BY_ID,\n    SQL_THINGS_NOW,\n    SQL_COUNT" in header
@@ -87,9 +87,9 @@ def test_statements_and_migrations_are_compiled(build, tmp_path):
     assert source.count('"ANALYZE things;') == source.count('"PRAGMA optimize;') == 2
 
 
-def test_definitions_are_substituted(build, tmp_path):
+def test_definitions_are_substituted(build_sql, tmp_path):
     """The definition may follow its use, and does not become a statement."""
-    done = build(things=SHARED)
+    done = build_sql(things=SHARED)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
     assert "enum sql_statement {\n    SQL_THINGS_LIST,\n    SQL_COUNT\n}" in header
@@ -98,8 +98,8 @@ def test_definitions_are_substituted(build, tmp_path):
     assert source.count(text) == 2  # once for each engine
 
 
-def test_result_columns_become_constants(build, tmp_path):
-    done = build(things=RESULTS)
+def test_result_columns_become_constants(build_sql, tmp_path):
+    done = build_sql(things=RESULTS)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
     assert header.split("enum {\n")[1].split("}")[0].split(",\n    ") == [
@@ -120,7 +120,7 @@ def test_result_columns_become_constants(build, tmp_path):
     ({"a": "-- name: one\nSELECT a_b FROM a;\n-- name: one_a\nSELECT b FROM a;\n"},
      "SQL_ONE_A_B stands for two things"),
     ({"a": "-- name: one sqlite\nSELECT a, b FROM a;\n"
-           "-- name: one postgres\nSELECT b, a FROM a;\n"},
+      "-- name: one postgres\nSELECT b, a FROM a;\n"},
      "one: the columns differ between the engines"),
     ({"a": GOOD + "-- name: things_by_id\nSELECT 3;\n"}, "stands at"),
     ({"a": GOOD, "b": GOOD}, "stands at"),
@@ -150,7 +150,7 @@ def test_result_columns_become_constants(build, tmp_path):
     ({"first0001": MIGRATION.replace("-- down\n", "")}, "no part \"down\""),
     ({"first0001": MIGRATION.replace("only sqlite", "only oracle")}, "no engine oracle"),
 ])
-def test_error_in_sql_file_is_reported_with_location(build, files, why):
-    done = build(**files)
+def test_error_in_sql_file_is_reported_with_location(build_sql, files, why):
+    done = build_sql(**files)
     assert done.returncode == 1
     assert why in done.stderr and done.stderr.count("\n") == 1

@@ -47,7 +47,7 @@ def database_file(rig):
     return rig.stack.state_dir / "kontora.db"
 
 
-def query(file, statement):
+def run_query(file, statement):
     with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
         return database.execute(statement).fetchall()
 
@@ -80,9 +80,9 @@ def assert_no_partial_registrations(file):
             " (SELECT count(*) FROM members m WHERE m.account_id = a.id AND m.role = 'OWNER')"
             " OR (password_hash IS NOT NULL) <>"
             " (SELECT count(*) FROM sessions s WHERE s.account_id = a.id)")
-    assert query(file, half) == []
-    assert query(file, "SELECT id FROM organizations o WHERE 1 <>"
-                       " (SELECT count(*) FROM members m WHERE m.organization_id = o.id)") == []
+    assert run_query(file, half) == []
+    assert run_query(file, "SELECT id FROM organizations o WHERE 1 <>"
+                     " (SELECT count(*) FROM members m WHERE m.organization_id = o.id)") == []
 
 
 def audited_emails(rig, status):
@@ -125,8 +125,8 @@ def test_killed_workers_lose_no_acknowledged_write(make_rig):
     assert kills > KILLING_S / KILL_INTERVAL_S / 2 and len(writers.lost) > 10
     rig.service.stop()
     file = database_file(rig)
-    assert query(file, "PRAGMA integrity_check") == [("ok",)]
-    there = {email for email, in query(file, "SELECT email FROM accounts")}
+    assert run_query(file, "PRAGMA integrity_check") == [("ok",)]
+    there = {email for email, in run_query(file, "SELECT email FROM accounts")}
     assert_only_known_accounts(there, writers)
     assert_no_partial_registrations(file)
     acknowledged = set().union(*writers.acknowledged.values())
@@ -170,7 +170,7 @@ def test_full_disk_refuses_only_writes(make_rig, small_disk):
                what="a write to succeed after the disk is freed")
     assert rig.service.workers() == workers, "a worker was restarted"
     rig.service.stop()
-    assert query(file, "PRAGMA integrity_check") == [("ok",)]
+    assert run_query(file, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_failed_group_commit_is_audited_as_failure(make_rig, small_disk):
@@ -186,8 +186,8 @@ def test_failed_group_commit_is_audited_as_failure(make_rig, small_disk):
         writers.wait_for(50)
     assert set(writers.statuses) == {201, 503} and writers.codes() == {"DATABASE_UNAVAILABLE"}
     assert rig.count_log("disk is full") and not rig.count_log("group commit failed"), (
-        "before the commit")
-    there = {email for email, in query(file, "SELECT email FROM accounts")}
+        "the writes must fail before the commit")
+    there = {email for email, in run_query(file, "SELECT email FROM accounts")}
     assert there == set().union(*writers.acknowledged.values())
     assert audited_emails(rig, "success") == there
     assert audited_emails(rig, "failure") == writers.refused
@@ -206,7 +206,7 @@ def test_directory_change_is_answered_on_full_disk(make_rig, breakable_directory
     breakable_directory.freeze()
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(rig.api.post, "/ous", json=unit, headers=key)
-        wait_until(lambda: query(small_disk / "kontora.db", "SELECT * FROM idempotency_keys"),
+        wait_until(lambda: run_query(small_disk / "kontora.db", "SELECT * FROM idempotency_keys"),
                    what="the request to be in progress")
         fill_disk(small_disk)
         write_until_refused(rig)
@@ -243,7 +243,7 @@ def test_postgres_restart_under_load_loses_no_acknowledged_write(make_rig, serve
     wait_until(lambda: rig.api.get("/accounts?limit=1").ok, what="the workers to reconnect")
 
 
-def sessions_of_the_housekeeper(rig):
+def housekeeper_sessions(rig):
     return rig.database.run("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
                             " AND application_name LIKE 'kontora-house%'")
 
@@ -260,7 +260,7 @@ def test_housekeeper_uses_one_postgres_session(make_rig, server):
                                         " + (SELECT count(*) FROM tokens)") == [("0",)],
                what="the housekeeper to purge the rows")
     wait_until(lambda: database_state(rig) == "up", what="the database to be up")
-    assert len(sessions_of_the_housekeeper(rig)) == 1
+    assert len(housekeeper_sessions(rig)) == 1
 
 
 def test_hanging_postgres_times_out(make_rig, server):

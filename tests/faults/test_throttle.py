@@ -28,18 +28,18 @@ COST = 10  # bcrypt cost; a hash takes about 50 ms, which dominates the duration
 
 
 @pytest.fixture
-def throttled(make_sql_rig):
+def throttled_rig(make_sql_rig):
     """Starts a stack with the default settings."""
     return make_sql_rig()
 
 
-def attempt(rig, name, password=WRONG, field="username"):
+def send_login(rig, name, password=WRONG, field="username"):
     return rig.anonymous().post("/auth/login", json={field: name, "password": password})
 
 
 def fail_logins(rig, name, times):
     for _ in range(times):
-        contract.check_error(attempt(rig, name), 401, "INVALID_CREDENTIALS")
+        contract.check_error(send_login(rig, name), 401, "INVALID_CREDENTIALS")
 
 
 def check_throttled(response):
@@ -49,67 +49,67 @@ def check_throttled(response):
 
 # --- failures of a name ---------------------------------------------------------------------------
 
-def test_known_and_unknown_names_are_throttled_alike(throttled):
-    person = Accounts(throttled.anonymous()).register()
+def test_known_and_unknown_names_are_throttled_alike(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
     answers = []
-    for name in (person.email, address(), throttled.stack.administrator[0], "nobody"):
-        fail_logins(throttled, name, FREE + 1)
-        answers.append(attempt(throttled, name))
+    for name in (person.email, address(), throttled_rig.stack.administrator[0], "nobody"):
+        fail_logins(throttled_rig, name, FREE + 1)
+        answers.append(send_login(throttled_rig, name))
         assert check_throttled(answers[-1]) == 1
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
     assert all(body == bodies[0] for body in bodies)
 
 
-def test_correct_password_is_not_checked_while_throttled(throttled):
-    person = Accounts(throttled.anonymous()).register()
-    fail_logins(throttled, person.email, FREE + 1)
-    check_throttled(attempt(throttled, person.email, person.password))
-    check_throttled(attempt(throttled, person.email.upper(), person.password, field="email"))
+def test_correct_password_is_not_checked_while_throttled(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
+    fail_logins(throttled_rig, person.email, FREE + 1)
+    check_throttled(send_login(throttled_rig, person.email, person.password))
+    check_throttled(send_login(throttled_rig, person.email.upper(), person.password, field="email"))
 
 
-def test_successful_login_after_delay_resets_failures(throttled):
-    person = Accounts(throttled.anonymous()).register()
-    fail_logins(throttled, person.email, FREE + 1)
-    wait_until(lambda: attempt(throttled, person.email, person.password).ok,
+def test_successful_login_after_delay_resets_failures(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
+    fail_logins(throttled_rig, person.email, FREE + 1)
+    wait_until(lambda: send_login(throttled_rig, person.email, person.password).ok,
                what="the login to succeed")
-    fail_logins(throttled, person.email, FREE + 1)
-    assert check_throttled(attempt(throttled, person.email)) == 1
+    fail_logins(throttled_rig, person.email, FREE + 1)
+    assert check_throttled(send_login(throttled_rig, person.email)) == 1
 
 
-def test_successful_login_resets_failures(throttled):
-    person = Accounts(throttled.anonymous()).register()
+def test_successful_login_resets_failures(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
     for _ in range(3):
-        fail_logins(throttled, person.email, FREE)
-        assert attempt(throttled, person.email, person.password).status_code == 200
+        fail_logins(throttled_rig, person.email, FREE)
+        assert send_login(throttled_rig, person.email, person.password).status_code == 200
 
 
-def test_throttling_does_not_affect_other_names(throttled):
-    accounts = Accounts(throttled.anonymous())
+def test_throttling_does_not_affect_other_names(throttled_rig):
+    accounts = Accounts(throttled_rig.anonymous())
     person, other = accounts.register(), accounts.register()
-    fail_logins(throttled, person.email, FREE + 1)
-    check_throttled(attempt(throttled, person.email))
-    assert attempt(throttled, other.email, other.password).status_code == 200
-    assert attempt(throttled, *throttled.stack.administrator).status_code == 200
+    fail_logins(throttled_rig, person.email, FREE + 1)
+    check_throttled(send_login(throttled_rig, person.email))
+    assert send_login(throttled_rig, other.email, other.password).status_code == 200
+    assert send_login(throttled_rig, *throttled_rig.stack.administrator).status_code == 200
 
 
-def test_throttling_does_not_affect_sessions(throttled):
-    person = Accounts(throttled.anonymous()).register()
-    fail_logins(throttled, person.email, FREE + 1)
-    check_throttled(attempt(throttled, person.email))
+def test_throttling_does_not_affect_sessions(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
+    fail_logins(throttled_rig, person.email, FREE + 1)
+    check_throttled(send_login(throttled_rig, person.email))
     assert person.client.get("/auth/me").status_code == 200
-    response = throttled.anonymous().post("/auth/refresh", json={
+    response = throttled_rig.anonymous().post("/auth/refresh", json={
         "refresh_token": person.tokens["refresh_token"]})
     assert response.status_code == 200
 
 
-def test_wrong_current_password_counts_as_failure(throttled):
-    person = Accounts(throttled.anonymous()).register()
+def test_wrong_current_password_counts_as_failure(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
         response = person.client.post("/auth/change-password", json=body)
         contract.check_error(response, 400, "VALIDATION_ERROR")
     check_throttled(person.client.post("/auth/change-password", json=body))
-    check_throttled(attempt(throttled, person.email, person.password))
+    check_throttled(send_login(throttled_rig, person.email, person.password))
 
 
 def account_with_two_names(rig):
@@ -121,77 +121,77 @@ def account_with_two_names(rig):
     return person.client, name, person.email, person.password
 
 
-def test_failures_of_all_names_of_account_are_summed(throttled):
-    client, name, email, password = account_with_two_names(throttled)
-    fail_logins(throttled, name, FREE // 2)
-    fail_logins(throttled, email, 1)
-    fail_logins(throttled, name.upper(), FREE - FREE // 2)
-    check_throttled(attempt(throttled, email, password, field="email"))
-    check_throttled(attempt(throttled, name, password))
+def test_failures_of_all_names_of_account_are_summed(throttled_rig):
+    client, name, email, password = account_with_two_names(throttled_rig)
+    fail_logins(throttled_rig, name, FREE // 2)
+    fail_logins(throttled_rig, email, 1)
+    fail_logins(throttled_rig, name.upper(), FREE - FREE // 2)
+    check_throttled(send_login(throttled_rig, email, password, field="email"))
+    check_throttled(send_login(throttled_rig, name, password))
     body = {"current_password": WRONG, "new_password": vault.password()}
     check_throttled(client.post("/auth/change-password", json=body))
 
 
-def test_wrong_current_password_counts_for_email_login(throttled):
-    client, _, email, password = account_with_two_names(throttled)
+def test_wrong_current_password_counts_for_email_login(throttled_rig):
+    client, _, email, password = account_with_two_names(throttled_rig)
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
         contract.check_error(client.post("/auth/change-password", json=body), 400,
                              "VALIDATION_ERROR")
-    check_throttled(attempt(throttled, email, password, field="email"))
+    check_throttled(send_login(throttled_rig, email, password, field="email"))
 
 
-def test_strangers_share_budget_for_all_names_of_account(throttled):
-    _, name, email, _ = account_with_two_names(throttled)
-    fail_from_strangers(throttled, name, BUDGET // 2)
-    fail_from_strangers(throttled, email, BUDGET // 2)
+def test_strangers_share_budget_for_all_names_of_account(throttled_rig):
+    _, name, email, _ = account_with_two_names(throttled_rig)
+    fail_from_strangers(throttled_rig, name, BUDGET // 2)
+    fail_from_strangers(throttled_rig, email, BUDGET // 2)
     for each in (name, email):
-        check_throttled(log_in_from(throttled, MALLORY, each, WRONG))
+        check_throttled(log_in_from(throttled_rig, MALLORY, each, WRONG))
 
 
-def test_source_known_by_one_name_is_known_by_other_name(throttled):
-    _, name, email, password = account_with_two_names(throttled)
-    assert log_in_from(throttled, ADA, name, password).status_code == 200
-    fail_from_strangers(throttled, email)
-    check_throttled(log_in_from(throttled, MALLORY, email, password))
-    assert log_in_from(throttled, ADA, email, password).status_code == 200
+def test_source_known_by_one_name_is_known_by_other_name(throttled_rig):
+    _, name, email, password = account_with_two_names(throttled_rig)
+    assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
+    fail_from_strangers(throttled_rig, email)
+    check_throttled(log_in_from(throttled_rig, MALLORY, email, password))
+    assert log_in_from(throttled_rig, ADA, email, password).status_code == 200
 
 
-def test_name_equal_to_account_id_is_counted_separately(throttled):
-    person = Accounts(throttled.anonymous()).register()
-    fail_logins(throttled, f"account:{person.id}", FREE + 1)
-    assert attempt(throttled, person.email, person.password).status_code == 200
+def test_name_equal_to_account_id_is_counted_separately(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
+    fail_logins(throttled_rig, f"account:{person.id}", FREE + 1)
+    assert send_login(throttled_rig, person.email, person.password).status_code == 200
 
 
-def test_invalid_request_does_not_count_as_failure(throttled):
-    person = Accounts(throttled.anonymous()).register()
+def test_invalid_request_does_not_count_as_failure(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
     for _ in range(2 * FREE):
-        contract.check_error(attempt(throttled, person.email, ""), 400, "VALIDATION_ERROR")
-    assert attempt(throttled, person.email, person.password).status_code == 200
+        contract.check_error(send_login(throttled_rig, person.email, ""), 400, "VALIDATION_ERROR")
+    assert send_login(throttled_rig, person.email, person.password).status_code == 200
 
 
-def test_failures_survive_reload(throttled):
-    person = Accounts(throttled.anonymous()).register()
-    fail_logins(throttled, person.email, FREE)
-    throttled.reload()
-    fail_logins(throttled, person.email, 1)
-    check_throttled(attempt(throttled, person.email))
+def test_failures_survive_reload(throttled_rig):
+    person = Accounts(throttled_rig.anonymous()).register()
+    fail_logins(throttled_rig, person.email, FREE)
+    throttled_rig.reload()
+    fail_logins(throttled_rig, person.email, 1)
+    check_throttled(send_login(throttled_rig, person.email))
 
 
-def test_names_and_sources_are_stored_as_keyed_digests(throttled, request):
+def test_names_and_sources_are_stored_as_keyed_digests(throttled_rig, request):
     """A password is sometimes typed in place of a name. (The address of a session is stored,
     because the session list shows it to the user.)"""
-    name, on_postgres = address(), "DATABASE_URL" in throttled.stack.env
-    fail_logins(throttled, name, 1)
-    assert attempt(throttled, *throttled.stack.administrator).status_code == 200
+    name, on_postgres = address(), "DATABASE_URL" in throttled_rig.stack.env
+    fail_logins(throttled_rig, name, 1)
+    assert send_login(throttled_rig, *throttled_rig.stack.administrator).status_code == 200
     server = request.getfixturevalue("postgres") if on_postgres else None
-    dump = Database(throttled.stack, server).dump()
-    assert count_rows(throttled, "login_failures") == 2
-    assert count_rows(throttled, "login_sources") == 2, (
+    dump = Database(throttled_rig.stack, server).dump()
+    assert count_rows(throttled_rig, "login_failures") == 2
+    assert count_rows(throttled_rig, "login_sources") == 2, (
         "one row for the administrator and one for the name")
-    sources = str([throttled.database.run(f"SELECT * FROM {table}")
+    sources = str([throttled_rig.database.run(f"SELECT * FROM {table}")
                    for table in ("login_failures", "login_sources")])
-    administrator = throttled.stack.administrator[0]
+    administrator = throttled_rig.stack.administrator[0]
     for text, kept in ((name, dump), ("127.0.0.1", sources), (administrator, sources)):
         assert text not in kept
         assert hashlib.sha256(text.encode()).hexdigest() not in dump
@@ -215,34 +215,35 @@ def log_in_from(rig, source, name, password):
     return sent_from(rig, source).post("/auth/login", json={"username": name, "password": password})
 
 
-def test_one_stranger_does_not_block_administrator(throttled):
+def test_one_stranger_does_not_block_administrator(throttled_rig):
     """Mallory fails as often as possible; Ada logs in from an unknown address."""
-    name, password = throttled.stack.administrator
+    name, password = throttled_rig.stack.administrator
     for _ in range(3 * FREE):
-        assert log_in_from(throttled, MALLORY, name, WRONG).status_code in (401, 429)
-    check_throttled(log_in_from(throttled, MALLORY, name, password))
-    assert log_in_from(throttled, ADA, name, password).status_code == 200
+        assert log_in_from(throttled_rig, MALLORY, name, WRONG).status_code in (401, 429)
+    check_throttled(log_in_from(throttled_rig, MALLORY, name, password))
+    assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
 
 
-def test_many_strangers_do_not_block_known_sources(throttled):
-    name, password = throttled.stack.administrator
-    vera = Accounts(throttled.anonymous()).register()
-    assert log_in_from(throttled, ADA, name, password).status_code == 200
-    assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
+def test_many_strangers_do_not_block_known_sources(throttled_rig):
+    name, password = throttled_rig.stack.administrator
+    vera = Accounts(throttled_rig.anonymous()).register()
+    assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
+    assert log_in_from(throttled_rig, ADA, vera.email, vera.password).status_code == 200
     for who in (name, vera.email):
-        fail_from_strangers(throttled, who)
-    assert 0 < check_throttled(log_in_from(throttled, MALLORY, name, password)) <= INTERVAL_S
-    check_throttled(log_in_from(throttled, "127.9.0.2", vera.email, vera.password))
-    assert log_in_from(throttled, ADA, name, password).status_code == 200
-    assert log_in_from(throttled, ADA, vera.email, vera.password).status_code == 200
+        fail_from_strangers(throttled_rig, who)
+    assert 0 < check_throttled(log_in_from(throttled_rig, MALLORY, name, password)) <= INTERVAL_S
+    check_throttled(log_in_from(throttled_rig, "127.9.0.2", vera.email, vera.password))
+    assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
+    assert log_in_from(throttled_rig, ADA, vera.email, vera.password).status_code == 200
 
 
-def test_failures_of_known_source_throttle_that_source(throttled):
-    name, password = throttled.stack.administrator
-    assert log_in_from(throttled, ADA, name, password).status_code == 200
+def test_failures_of_known_source_throttle_that_source(throttled_rig):
+    name, password = throttled_rig.stack.administrator
+    assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
     for _ in range(FREE + 1):
-        contract.check_error(log_in_from(throttled, ADA, name, WRONG), 401, "INVALID_CREDENTIALS")
-    check_throttled(log_in_from(throttled, ADA, name, password))
+        contract.check_error(log_in_from(throttled_rig, ADA, name, WRONG), 401,
+                             "INVALID_CREDENTIALS")
+    check_throttled(log_in_from(throttled_rig, ADA, name, password))
 
 
 def test_administrator_can_log_in_from_configured_networks_only(make_sql_rig):
@@ -285,46 +286,49 @@ def fail_login_with(rig, name, password):
 
 # --- clock set back -------------------------------------------------------------------------------
 
-def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled):
+def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled_rig):
     """Moves rows two hours ahead, as if they were written before the clock was set back."""
     ahead = 2 * 3600 * 1000
-    person = Accounts(throttled.anonymous()).register()
-    fail_logins(throttled, person.email, FREE + 1)
-    throttled.database.run(f"UPDATE login_failures SET until = until + {ahead}")
-    assert check_throttled(attempt(throttled, person.email, person.password)) <= 60
+    person = Accounts(throttled_rig.anonymous()).register()
+    fail_logins(throttled_rig, person.email, FREE + 1)
+    throttled_rig.database.run(f"UPDATE login_failures SET until = until + {ahead}")
+    assert check_throttled(send_login(throttled_rig, person.email, person.password)) <= 60
     now = int(time.time() * 1000)
-    latest = int(throttled.database.run("SELECT max(until) FROM login_failures")[0][0])
+    latest = int(throttled_rig.database.run("SELECT max(until) FROM login_failures")[0][0])
     assert latest <= now + BUDGET * INTERVAL_S * 1000
 
 
-def test_timestamps_in_future_are_corrected(throttled):
+def test_timestamps_in_future_are_corrected(throttled_rig):
     """Otherwise rows and pending objects would be kept too long. The housekeeper corrects them
     when it starts, and then once a minute."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
-    octets = throttled.database.bytes_literal(b"1")
-    throttled.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"
-                           f" request_digest, created_at) VALUES ('x', 'x', {octets}, {ahead})")
-    throttled.database.run(f"INSERT INTO pending_objects (object_key, since) VALUES ('x', {ahead})")
-    throttled.database.run("INSERT INTO login_sources (source_key, subject_key, seen_at)"
-                           f" VALUES ({octets}, {octets}, {ahead})")
-    throttled.restart()
+    octets = throttled_rig.database.bytes_literal(b"1")
+    throttled_rig.database.run("INSERT INTO idempotency_keys (principal, idempotency_key,"
+                               f" request_digest, created_at) VALUES ('x', 'x', {octets}, {ahead})")
+    throttled_rig.database.run("INSERT INTO pending_objects (object_key, since)"
+                               f" VALUES ('x', {ahead})")
+    throttled_rig.database.run("INSERT INTO login_sources (source_key, subject_key, seen_at)"
+                               f" VALUES ({octets}, {octets}, {ahead})")
+    throttled_rig.restart()
     for column, table in (("created_at", "idempotency_keys"), ("since", "pending_objects"),
                           ("seen_at", "login_sources")):
         def set_back(column=column, table=table):
-            latest = int(throttled.database.run(f"SELECT max({column}) FROM {table}")[0][0])
+            latest = int(throttled_rig.database.run(f"SELECT max({column}) FROM {table}")[0][0])
             return latest <= int(time.time() * 1000)
         wait_until(set_back, 90, f"{table} to be set back")
 
 
-def test_rows_issued_in_future_expire_after_usual_lifetime(throttled):
+def test_rows_issued_in_future_expire_after_usual_lifetime(throttled_rig):
     """Moves a session, token, link and invitation two hours ahead, as if the clock had been set
     back since. A second session, issued at the correct time, must keep its expiry."""
     ahead = 2 * 3600 * 1000
-    run = throttled.database.run
-    accounts = Accounts(throttled.anonymous())
+    run = throttled_rig.database.run
+    accounts = Accounts(throttled_rig.anonymous())
     vera = accounts.register()
-    assert throttled.anonymous("").post("/app/token", json={"ttl_minutes": 1}).status_code == 200
-    assert throttled.api.post("/accounts/invitations", json={"email": address()}).status_code == 201
+    assert throttled_rig.anonymous("").post("/app/token",
+                                            json={"ttl_minutes": 1}).status_code == 200
+    assert throttled_rig.api.post("/accounts/invitations",
+                                  json={"email": address()}).status_code == 201
     assert invite(vera, address(), "VIEWER").status_code == 201
     lifetimes = {}
     for table, issued in ISSUED.items():
@@ -333,7 +337,7 @@ def test_rows_issued_in_future_expire_after_usual_lifetime(throttled):
     accounts.log_in(vera)
     older = run("SELECT min(expires_at) FROM sessions")
     # a new housekeeper corrects the rows at once, a running one in its next round
-    throttled.reload()
+    throttled_rig.reload()
     for table, issued in ISSUED.items():
         def corrected(table=table, issued=issued):
             return int(run(f"SELECT max({issued}) FROM {table}")[0][0]) <= int(time.time() * 1000)

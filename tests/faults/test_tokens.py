@@ -35,11 +35,11 @@ MANY_SESSIONS = 60000  # purging them takes seconds
 SYNCED = Path(__file__).with_name("synced.c")
 
 
-def tokens_of(rig):
+def token_client(rig):
     return Tokens(Client(rig.stack.http_url, rig.stack.ca_file))
 
 
-def query(file, statement):
+def run_query(file, statement):
     with contextlib.closing(sqlite3.connect(file)) as database:
         return database.execute(statement).fetchall()
 
@@ -50,8 +50,8 @@ def assert_stored(rig, there, issued):
 
 
 def assert_all_there(rig, file, issued):
-    assert query(file, "PRAGMA integrity_check") == [("ok",)]
-    assert_stored(rig, {octets for octets, in query(file, "SELECT digest FROM tokens")}, issued)
+    assert run_query(file, "PRAGMA integrity_check") == [("ok",)]
+    assert_stored(rig, {octets for octets, in run_query(file, "SELECT digest FROM tokens")}, issued)
 
 
 def database_file(rig):
@@ -124,20 +124,20 @@ def test_power_cut_simulation_detects_unsynced_tokens(make_rig, synced, tmp_path
 
 def test_token_uses_are_stored_when_service_stops(make_rig):
     rig = make_rig(**NO_GROWTH_LIMIT)
-    token = tokens_of(rig).issue()
+    token = token_client(rig).issue()
     with Load(rig.stack.http_url, f"/app/valid/{token}") as load:
         load.wait_for(500)
         rig.reload()
         load.wait_for(500)
     rig.service.stop()
     assert set(load.statuses) == {200}
-    assert query(database_file(rig), "SELECT uses FROM tokens") == [(load.total(),)]
+    assert run_query(database_file(rig), "SELECT uses FROM tokens") == [(load.total(),)]
 
 
 def test_full_disk_refuses_only_token_writes(make_rig, small_disk):
     file = small_disk / "kontora.db"
     rig = make_rig(env={"DATABASE_URL": f"sqlite:///{file}"}, **NO_GROWTH_LIMIT)
-    tokens = tokens_of(rig)
+    tokens = token_client(rig)
     good, once, old = tokens.issue(), tokens.issue(max_uses=1), tokens.issue()
     with contextlib.closing(sqlite3.connect(file)) as database, database:
         database.execute("UPDATE tokens SET expires_at = 1 WHERE digest = ?",
@@ -165,14 +165,14 @@ def test_full_disk_refuses_only_token_writes(make_rig, small_disk):
     assert counted["kontora_tokens_issued_total",] == answers[200], (
         "rolled back tokens were counted")
     assert counted["kontora_token_checks_total", "valid"] == 6
-    wait_until(lambda: query(file, "SELECT uses FROM tokens WHERE max_uses IS NULL"
-                                  " ORDER BY id LIMIT 1") == [(5,)], what="the uses to be stored")
+    wait_until(lambda: run_query(file, "SELECT uses FROM tokens WHERE max_uses IS NULL"
+                                 " ORDER BY id LIMIT 1") == [(5,)], what="the uses to be stored")
 
 
 def test_nginx_without_service_logs_no_token(make_rig):
     """At its end, the rig searches all logs for tokens."""
     rig = make_rig(**NO_GROWTH_LIMIT)
-    tokens = tokens_of(rig)
+    tokens = token_client(rig)
     token = tokens.issue()
     rig.service.stop()
     for path in ("/app/valid/", "/app//valid/", "/app/vaild/", "/app/token/", "/valid/", "/"):
@@ -187,7 +187,7 @@ def test_nginx_without_service_logs_no_token(make_rig):
 def test_expired_token_found_by_check_is_purged_first(make_rig, server):
     """The housekeeper is in a long purge round, which it continues afterwards."""
     rig = make_rig(database=server, **NO_GROWTH_LIMIT)
-    tokens = tokens_of(rig)
+    tokens = token_client(rig)
     token = tokens.issue()
     octets = "decode(lpad(to_hex(i), 32, '0'), 'hex')" if server else "randomblob(16)"
     rig.service.stop()
@@ -217,7 +217,7 @@ def test_expired_token_found_by_check_is_purged_first(make_rig, server):
 
 def test_large_purge_does_not_delay_checks(make_rig):
     rig = make_rig(**NO_GROWTH_LIMIT)
-    tokens = tokens_of(rig)
+    tokens = token_client(rig)
     token = tokens.issue()
     with contextlib.closing(sqlite3.connect(database_file(rig))) as database, database:
         database.execute("WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL"
@@ -226,7 +226,8 @@ def test_large_purge_does_not_delay_checks(make_rig):
                          " SELECT randomblob(16), 0, 1, 2 FROM numbers")
 
     def left():
-        return query(database_file(rig), "SELECT count(*) FROM tokens WHERE expires_at = 2")[0][0]
+        return run_query(database_file(rig),
+                         "SELECT count(*) FROM tokens WHERE expires_at = 2")[0][0]
 
     with Load(rig.stack.http_url, f"/app/valid/{token}") as load:
         tokens.clear()

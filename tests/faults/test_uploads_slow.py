@@ -32,7 +32,7 @@ def spool(rig):
     return Spool(rig.stack)
 
 
-def is_empty(rig):
+def has_no_uploads(rig):
     spool, disk = Spool(rig.stack), Disk(rig.stack)
     return not spool.connections() and not spool.sizes() and not disk.staged()
 
@@ -66,7 +66,7 @@ def test_slow_uploads_do_not_delay_others(make_rig):
                    what="all of Mallory's uploads to reach the spool")
         assert_prompt(rig, vera)
         assert len(spool.sizes()) == count, "Mallory's uploads ended too early"
-    wait_until(lambda: is_empty(rig), what="Mallory's uploads to end")
+    wait_until(lambda: has_no_uploads(rig), what="Mallory's uploads to end")
     assert files.listed(mallory) == []
 
 
@@ -80,7 +80,7 @@ def test_stalled_upload_is_cut_off(make_rig):
     [line] = wait_until(lambda: rig.audit().of(answer.headers["X-Request-ID"]),
                         what="the audit line to be written")
     assert (line["action"], line["status"]) == ("upload_file", "failure")
-    wait_until(lambda: is_empty(rig), what="the upload to end")
+    wait_until(lambda: has_no_uploads(rig), what="the upload to end")
     assert files.listed(rig.api) == []
 
 
@@ -112,7 +112,7 @@ def test_invalid_token_is_refused_during_slow_body(rig, spool):
     with files.begin(rig.anonymous().bearing("nonsense")) as peer:
         answer = wire.read_answer(peer)
     assert (answer.status, answer.json()["code"]) == (401, "INVALID_TOKEN")
-    wait_until(lambda: is_empty(rig), what="the upload to end")
+    wait_until(lambda: has_no_uploads(rig), what="the upload to end")
 
 
 def test_slow_upload_is_executed_and_audited_once(rig):
@@ -165,7 +165,7 @@ def test_stalling_upload_is_executed_and_counted_once(make_rig):
     assert logs.service_line(rig.stack, answer.headers["X-Request-ID"])["status"] == 201, (
         "one line in the service log")
     assert metrics.values(rig.anonymous(""))[UPLOADED] == before + 1
-    wait_until(lambda: is_empty(rig), what="the upload to end")
+    wait_until(lambda: has_no_uploads(rig), what="the upload to end")
 
 
 def test_upload_stalling_after_its_form_is_executed_once(make_rig):
@@ -193,13 +193,13 @@ def test_stalling_uploads_do_not_occupy_workers(make_rig):
         for _ in range(3):
             under_way.enter_context(stalled_upload(rig))
         assert files.upload(rig.api)
-    wait_until(lambda: is_empty(rig), what="all uploads to end")
+    wait_until(lambda: has_no_uploads(rig), what="all uploads to end")
 
 
 def test_disconnected_client_leaves_no_file(rig):
     with files.begin(rig.api, QUICK, HALF):
         pass
-    wait_until(lambda: is_empty(rig), what="the upload to end")
+    wait_until(lambda: has_no_uploads(rig), what="the upload to end")
     assert files.upload(rig.api)
     assert len(Disk(rig.stack).keys()) == 1
 
@@ -216,7 +216,7 @@ def test_invalid_token_is_refused_during_fast_body(rig):
     with files.begin(rig.anonymous().bearing("nonsense"), QUICK, HALF) as peer:
         answer = wire.read_answer(peer)
     assert (answer.status, answer.json()["code"]) == (401, "INVALID_TOKEN")
-    wait_until(lambda: is_empty(rig), what="the upload to end")
+    wait_until(lambda: has_no_uploads(rig), what="the upload to end")
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_killed_spool_ends_its_uploads_and_leaves_nothing(rig, spool):
         answer = wire.read_answer(peer)
     assert (answer.status, answer.json()["code"]) == (502, "BAD_GATEWAY")
     assert files.upload(rig.api)
-    assert is_empty(rig) and not list((rig.stack.state_dir / "spool").iterdir())
+    assert has_no_uploads(rig) and not list((rig.stack.state_dir / "spool").iterdir())
 
 
 def test_reload_loses_no_upload(rig, spool):
