@@ -26,6 +26,12 @@ const struct records *records_of(const struct route *route)
     return route->adds_faults ? route->description : NULL;
 }
 
+/* Returns the description that the route of the request names. */
+static const struct records *described_records(const struct request *request)
+{
+    return request->route->description;
+}
+
 static struct value *get_field(const struct records *records, struct value *values,
                                const char *name)
 {
@@ -142,7 +148,7 @@ enum fault_id record_check_moment(const char *text, size_t length)
 static struct error *find_record(struct store *store, struct request *request, bool include_deleted,
                                  struct value **values_r)
 {
-    const struct records *records = records_of(request->route);
+    const struct records *records = described_records(request);
     struct store_query *query = store_query(store, request->arena, records->get);
     store_bind_integer(query, app_principal(request)->organization_id);
     store_bind_integer(query, request_path_id(request, "id"));
@@ -157,13 +163,13 @@ static struct error *find_record(struct store *store, struct request *request, b
 static void reply_with_record(struct request *request, struct reply *reply, struct value *values)
 {
     reply_versioned(request, reply, values,
-                    get_integer_field(records_of(request->route), values, "version"));
+                    get_integer_field(described_records(request), values, "version"));
 }
 
 struct error *records_list(struct request *request, struct reply *reply)
 {
     const int64_t scope[] = {app_principal(request)->organization_id};
-    return list_reply(request, reply, records_of(request->route)->list, scope, 1);
+    return list_reply(request, reply, described_records(request)->list, scope, 1);
 }
 
 struct error *records_get(struct request *request, struct reply *reply)
@@ -173,7 +179,7 @@ struct error *records_get(struct request *request, struct reply *reply)
     return error ? error
                  : reply_conditional(
                        request, reply, values,
-                       get_integer_field(records_of(request->route), values, "version"));
+                       get_integer_field(described_records(request), values, "version"));
 }
 
 /* --- references ------------------------------------------------------------------------------- */
@@ -405,7 +411,7 @@ static struct error *create_record(struct store *store, void *context)
 
 struct error *records_create(struct request *request, struct reply *reply)
 {
-    const struct records *records = records_of(request->route);
+    const struct records *records = described_records(request);
     struct record_call call = {.change = {.request = request, .records = records}};
     struct error *error = write_with_retry(request, create_record, &call);
     if (error) {
@@ -440,7 +446,7 @@ static struct error *change_and_reply(struct request *request, struct reply *rep
                                       struct error *(*apply)(struct record_change *change))
 {
     struct record_call call = {
-        .change = {.request = request, .records = records_of(request->route)}, .apply = apply};
+        .change = {.request = request, .records = described_records(request)}, .apply = apply};
     struct error *error = write_with_retry(request, change_record, &call);
     if (!error) {
         reply_with_record(request, reply, call.change.after);
@@ -477,7 +483,7 @@ static struct error *delete_record(struct store *store, void *context)
 struct error *records_delete(struct request *request, struct reply *reply)
 {
     struct record_call call = {
-        .change = {.request = request, .records = records_of(request->route)}};
+        .change = {.request = request, .records = described_records(request)}};
     struct error *error = store_write(app_of(request)->store, request->arena, delete_record, &call);
     if (!error) {
         reply_no_content(reply);
@@ -508,7 +514,7 @@ static struct error *restore_record(struct store *store, void *context)
 struct error *records_restore(struct request *request, struct reply *reply)
 {
     struct record_call call = {
-        .change = {.request = request, .records = records_of(request->route)},
+        .change = {.request = request, .records = described_records(request)},
         .include_deleted = true};
     struct error *error = write_with_retry(request, restore_record, &call);
     if (!error) {

@@ -58,12 +58,12 @@ static void space_check_for_an_upload_measures_again(void **state)
     space_configure(tiny_reserve, current_folder);
     assert_false(space_is_low());
     space_health(&health);
-    const int64_t small = health.free_bytes;
+    const int64_t small = health.free_bytes, file_bytes = 64LL * MIB;
     char name[] = "space.XXXXXX";
     int file = mkstemp(name);
     assert_true(file >= 0);
-    assert_int_equal(posix_fallocate(file, 0, 64 * MIB), 0);
-    space_configure(small - 32 * MIB, current_folder);
+    assert_int_equal(posix_fallocate(file, 0, file_bytes), 0);
+    space_configure(small - file_bytes / 2, current_folder);
     bool low = space_is_low_now();
     close(file);
     unlink(name);
