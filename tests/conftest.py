@@ -181,7 +181,8 @@ def admin_token(stack):
 
 @pytest.fixture(scope="session")
 def site(stack, admin_token):
-    """Returns a client of the administrator for the root of the main surface."""
+    """Returns a client that is logged in as the administrator. Its base URL is the root of the main
+    nginx server, without /api/v1."""
     return Client(stack.https_url, stack.ca_file, admin_token)
 
 

@@ -27,7 +27,8 @@
 struct arena;
 
 enum {
-    /* How long failures count after the last failure, or after the end of its pause. */
+    /* The count of failures starts again if none follows for this long after the last one or, if
+     * that one caused a pause, after the end of the pause. */
     THROTTLE_FORGOTTEN_MS = 15 * MS_PER_MINUTE,
     THROTTLE_PAUSE_MAX_MS = MS_PER_MINUTE,
     THROTTLE_BUDGET = 8, /* of all unknown sources, in multiples of `free_failures` */

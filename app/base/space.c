@@ -130,7 +130,7 @@ void space_health(struct space_health *health_r)
     };
 }
 
-/* --- the housekeeper ------------------------------------------------------------------------- */
+/* --- periodic measurement -------------------------------------------------------------------- */
 
 static void log_low_space(bool low, int64_t free_bytes)
 {

@@ -36,10 +36,10 @@ static const char system_certificates[] = "/etc/ssl/certs/ca-certificates.crt";
 /* --- causes of failures ---------------------------------------------------------------------- */
 
 /*
- * The first debug line about TLS of the current attempt. Only libldap's debug output distinguishes
- * an untrusted certificate from a certificate of another host: its callers get "Can't contact LDAP
- * server (unknown error code)" for both. The debug level is set so that libldap prints only the
- * messages that it prints at every level.
+ * The first debug message about TLS of the current attempt. libldap returns the same error for an
+ * untrusted certificate and for a certificate of another host ("Can't contact LDAP server (unknown
+ * error code)"); only its debug messages distinguish them. The level LDAP_DEBUG_NONE selects the
+ * messages that libldap prints at any level, and no others.
  */
 static char tls_reason[CAUSE_SIZE];
 

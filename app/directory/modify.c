@@ -299,7 +299,8 @@ static struct error *undo_move(struct directory *directory, struct arena *arena,
 
 /* --- modify ---------------------------------------------------------------------------------- */
 
-/* True if the changes clear an attribute, which requires its current state. */
+/* True if the changes remove an attribute. The entry must then be read again, because the
+ * directory refuses to remove an attribute that the entry does not have. */
 static bool clears_attribute(const struct directory_changes *changes)
 {
     for (const struct change *change = changes->first; change; change = change->next) {

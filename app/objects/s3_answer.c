@@ -38,7 +38,7 @@ enum element {
     ELEMENT_MODIFIED,
 };
 
-/* The elements that are read, by their parents; others are ignored. */
+/* The XML elements that are parsed, each with its parent element. All others are ignored. */
 static const struct {
     enum element parent;
     const char *name;

@@ -445,7 +445,7 @@ static const struct field other_field = {
 };
 
 static const struct text details_about = {
-    "Неверные поля, либо значения, к которым относится сообщение",
+    "Неверные поля либо значения, к которым относится сообщение",
     "The invalid fields, or the values that the message refers to"};
 
 static const struct field error_fields[] = {

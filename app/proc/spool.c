@@ -61,7 +61,7 @@ enum stage {
     LINGERING, /* reply sent before the body was complete: discards input until nginx closes */
 };
 
-/* One of the two connections of an upload; epoll's tag. */
+/* One of the two connections of an upload. epoll_event.data.ptr refers to it. */
 struct endpoint {
     int fd; /* -1: closed or not open yet */
     bool is_client;

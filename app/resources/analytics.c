@@ -107,12 +107,13 @@ static const struct schema summary_schema = {"AnalyticsSummary", summary_fields}
 struct figures_filter {
     struct request *request;
     int64_t now;
-    bool is_set; /* false: read the counters */
+    bool is_set; /* false: no filter, so the stored counters are read */
     int64_t from_ms, until_ms;
     int64_t owner_id; /* 0: no filter */
 };
 
-/* Returns the span of a query parameter, which record_check_moment() has validated. */
+/* Returns the time span that a query parameter denotes: a day for a date, a millisecond for a time.
+ * record_check_moment() has validated it. */
 static struct clock_span read_query_moment(const struct request *request, const char *name)
 {
     struct clock_span span = {INT64_MIN, INT64_MAX};

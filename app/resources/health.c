@@ -56,7 +56,7 @@ static const struct field dependency_fields[] = {
     {.name = "needed",
      .type = FIELD_BOOLEAN,
      .about = {"Без этой зависимости сервис не готов",
-               "True if the service is not ready without it"},
+               "True if the service is not ready without this dependency"},
      .example = "true"},
     {.name = "latency_ms",
      .type = FIELD_INTEGER,

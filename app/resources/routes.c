@@ -25,10 +25,10 @@ const struct resource resources[] = {
      accounts_routes},
     {"email-links",
      {"Подтверждение адресов", "Address verification"},
-     {"Одноразовые ссылки и подтверждения администратора, которыми подтверждаются адреса учётных "
-      "записей.",
-      "One-use links and confirmations by the administrator, which verify the addresses of "
-      "accounts."},
+     {"Подтверждение адресов электронной почты учётных записей: по одноразовой ссылке или "
+      "администратором.",
+      "Verification of the email addresses of accounts: by a one-time link or by the "
+      "administrator."},
      email_links_routes},
     {"organizations",
      {"Организации", "Organizations"},

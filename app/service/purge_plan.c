@@ -28,12 +28,11 @@ static const enum sql_statement clamps[] = {
     SQL_LOGIN_SOURCES_CLAMP,
 };
 
-/* Corrections of rows that were issued in the future, before the clock was set back: each gets
- * the lifetime that was intended. Not in this list: login_failures, whose delays are corrected
- * when they are read (auth/throttle.c); access tokens, which end with their session; signed URLs
- * (resources/files.c). Tokens of POST /app/token are shortened like the others: the client was
- * promised a lifetime in minutes, and the reply that issued the token contains no time of
- * expiry. */
+/* Statements that correct rows whose time of issue is in the future, because the clock was set back
+ * since: each row gets its intended lifetime, counted from now. Not in this list: login_failures,
+ * whose delays are corrected when they are read (auth/throttle.c); access tokens, which end with
+ * their session; signed URLs (resources/files.c). Tokens of POST /app/token may be shortened too,
+ * because the reply that issued them promised a lifetime in minutes and not a time of expiry. */
 static const struct purge_expiry expiries[] = {
     {SQL_SESSIONS_AHEAD, SQL_SESSIONS_SHORTEN},
     {SQL_REFRESH_TOKENS_AHEAD, SQL_REFRESH_TOKENS_SHORTEN},

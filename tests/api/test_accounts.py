@@ -109,7 +109,7 @@ def test_register_rejects_invalid_email(accounts, email):
     ({"email": "a@b.c", "password": 12345678}, ["password"]),
     ({"email": "a@b.c", "password": "1234567\0"}, ["password"]),
 ])
-def test_register_names_every_invalid_field(accounts, body, fields):
+def test_registration_error_names_every_invalid_field(accounts, body, fields):
     assert sorted(contract.check_error(accounts.send(**body), 400,
                                        "VALIDATION_ERROR")) == sorted(fields)
 

@@ -110,7 +110,7 @@ def test_contact_analytics_ignore_deleted_contacts(new_office):
     assert owner.analytics("contacts") == {"total_contacts": 3}
 
 
-def test_activity_analytics_count_automatic_as_notes(new_office):
+def test_activity_analytics_count_automatic_activities_as_notes(new_office):
     """Automatic activities count as notes."""
     owner = new_office["OWNER"]
     for count, kind in enumerate(ACTIVITY_TYPES, 1):

@@ -256,7 +256,8 @@ def test_search_finds_contact(searchable, who, text):
 
 @pytest.mark.parametrize("text", NOT_FOUND)
 def test_search_without_match_is_empty(searchable, text):
-    """Words of one or two letters match only beginnings; no character is a wildcard."""
+    """Search words of one or two letters match only the beginnings of words; no character is a
+    wildcard."""
     body = searchable[0].page("contacts", search=text)
     assert (body["items"], body["total"]) == ([], 0)
 

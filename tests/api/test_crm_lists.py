@@ -10,7 +10,8 @@ from support.crm import ACTIVITY_TYPES, KINDS, Office, check_ok, invalid_fields
 COUNT = 26  # objects of each collection
 SORTED_LAST = "9999"  # missing values sort last
 
-# The time from which a task is overdue; a date is overdue when that day is over.
+# The time from which a task is overdue, by its due date. A due date without a time lasts until the
+# end of that day.
 OVERDUE = {"2099-01-30": "2099-01-31T00:00:00.000Z", "2099-01-31": "2099-02-01T00:00:00.000Z",
            "2099-01-31T12:00:00.000Z": "2099-01-31T12:00:00.001Z",
            "2099-02-01T00:00:00.000Z": "2099-02-01T00:00:00.001Z", None: SORTED_LAST}

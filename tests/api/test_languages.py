@@ -57,8 +57,8 @@ def test_error_message_is_in_preferred_language(site, method, path, code, field,
 
 
 def page_languages(site, field):
-    """Returns the languages of the page for browsers and of the OpenAPI document; text and
-    header of each must agree."""
+    """Returns the set of the languages of the HTML page and of the OpenAPI document. Checks that
+    the text of each is in the language of its Content-Language header."""
     headers = {} if field is None else {"Accept-Language": field}
     page = site.get("/", headers={**headers, "Accept": "text/html"})
     document = site.get("/openapi.json", headers=headers)

@@ -100,7 +100,7 @@ def test_response_examples_match_their_schemas(printed_document):
                     assert answer.body_faults(Shown) == [], f"{method} {path}: {status}"
 
 
-def test_sort_examples_name_sortable_fields(printed_document):
+def test_examples_of_sort_use_only_sortable_fields(printed_document):
     sorts = [each["description"] for _, _, operation in printed_document.operations()
              for each in operation["parameters"] if each.get("name") == "sort"]
     assert len(sorts) >= 6

@@ -380,7 +380,7 @@ def test_hostile_directory_value_is_returned_unchanged(api, ldap_admin, ou, valu
     assert "Set-Cookie" not in response.headers
 
 
-def test_directory_name_does_not_change_search_filter(api, ldap_admin, ou):
+def test_search_text_is_escaped_in_ldap_filter(api, ldap_admin, ou):
     name = f"{tag()}*)(cn=*"
     account = tag()
     ldap_admin.add(f"{rdn(name)},{ou}", objectClass="user", sAMAccountName=account)

@@ -199,7 +199,7 @@ def test_admin_cannot_change_invitation_to_owner_role(accounts, vera):
     (None, "VIEWER", False), ("SALES", "VIEWER", False), ("ADMIN", "OWNER", False),
     ("ADMIN", "ADMIN", True),
 ])
-def test_invitation_ends_with_right_of_its_issuer(accounts, vera, role, invited, stays):
+def test_invitation_is_valid_only_while_issuer_may_invite(accounts, vera, role, invited, stays):
     """An invitation is valid only while its issuer may invite to that role."""
     former, second = accounts.member(vera, "OWNER"), accounts.register()
     number = former.client.post(f"{vera.path}/members",

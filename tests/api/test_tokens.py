@@ -77,7 +77,7 @@ def test_curl_commands_of_source_document_work(sql_stack):
     assert cleared == '{"status_code":200,"status":true}'
 
 
-def test_python_program_of_source_document_works(sql_stack):
+def test_python_example_of_token_specification_works(sql_stack):
     program = PYTHON.replace("http://localhost:8000", sql_stack.http_url)
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True,
                           text=True)
@@ -101,7 +101,7 @@ def test_tokens_are_unique_and_random(tokens):
     "x", "754321:xyz9AbC2DeF3GhI4JkL", "123456:" + "a" * 21, "123456:" + "a" * 23, "a" * 500,
     "12345a:" + "a" * 22, "1234567" + "a" * 22, "123456:" + "a" * 21 + "_", "%00", "%ff", "1/2",
     "123456:" + "ж" * 11, "123456:" + "a" * 22 + "%20", "'; DROP TABLE tokens; --"])
-def test_malformed_token_is_false_without_database_query(anonymous, tokens, token):
+def test_check_of_malformed_token_returns_false_without_database_query(anonymous, tokens, token):
     before = metrics.values(anonymous)
     response = anonymous.get(f"/app/valid/{token}")
     if token in ("%00", "%ff"):
@@ -115,7 +115,7 @@ def test_malformed_token_is_false_without_database_query(anonymous, tokens, toke
         assert not tokens.check_body(token)
 
 
-def test_unknown_token_is_false(tokens):
+def test_check_of_unknown_token_returns_false(tokens):
     token = tokens.issue()
     for other in ("000000" + token[6:], token[:-1] + ("a" if token[-1] != "a" else "b"),
                   token.swapcase()):

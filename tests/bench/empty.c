@@ -1,5 +1,5 @@
 /*
- * Empty: a constant answer from the service's worker loop. A reference of `make bench` that shows
+ * Empty: a constant answer from the service's worker loop. A baseline of `make bench` that shows
  * the cost of nginx, FastCGI and the loop of proc/worker.c alone.
  *
  *   empty SOCKET WORKERS

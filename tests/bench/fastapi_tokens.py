@@ -1,4 +1,4 @@
-"""A reference of `make bench`: issues and checks tokens with FastAPI, SQLAlchemy and aiosqlite.
+"""A baseline of `make bench`: issues and checks tokens with FastAPI, SQLAlchemy and aiosqlite.
 
     DATABASE=…/tokens.db uvicorn bench.fastapi_tokens:app --uds ….sock
 """

@@ -1,4 +1,4 @@
-"""A reference of `make bench`: reads a user with FastAPI and ldap3. Opens and binds a connection
+"""A baseline of `make bench`: reads a user with FastAPI and ldap3. Opens and binds a connection
 for each request and reads all attributes.
 
     LDAP_…=… uvicorn bench.fastapi_users:app --workers 2

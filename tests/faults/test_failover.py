@@ -204,7 +204,7 @@ def test_outage_of_all_controllers_is_answered_at_once(make_failover_rig, proxie
     assert_all_served(rig)
 
 
-def test_one_recovered_controller_is_enough(make_failover_rig, proxies):
+def test_service_recovers_when_one_controller_recovers(make_failover_rig, proxies):
     first, second = proxies
     rig = make_failover_rig(first, second)
     first.freeze()

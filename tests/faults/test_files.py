@@ -219,7 +219,7 @@ def test_upload_finished_after_purge_is_refused(make_rig, postgres):
     assert has_no_leftovers(rig, disk) and files.listed(rig.api) == []
 
 
-def test_undeletable_object_is_deleted_later(rig, disk):
+def test_object_whose_deletion_failed_is_deleted_later(rig, disk):
     """The file is deleted at once; its object is deleted later."""
     name = files.upload(rig.api)["filename"]
     [key] = disk.keys()
@@ -455,7 +455,7 @@ def test_upload_above_quota_leaves_nothing(quota_rig):
     wait_until(lambda: has_no_leftovers(rig, disk, kept), what="the upload to end")
 
 
-def test_upload_that_filled_quota_can_be_repeated_with_key(quota_rig):
+def test_upload_that_filled_quota_can_be_repeated_with_idempotency_key(quota_rig):
     owner = register_client(quota_rig)
     key = {"Idempotency-Key": "full"}
     first, again = (files.send(owner, b"text" * (files.MIB // 4), headers=key) for _ in range(2))

@@ -276,8 +276,8 @@ def test_protected_objects_can_change_if_allowed(make_rig, directory, ldap_admin
 
 @pytest.mark.parametrize("policy, status, code", [("refuse", 403, "PROTECTED_OBJECT"),
                                                   ("allow", 400, "DIRECTORY_REFUSED")])
-def test_service_account_is_protected_with_either_setting(make_rig, directory, ldap_admin, account,
-                                                          policy, status, code):
+def test_service_account_is_protected_whatever_the_setting_is(make_rig, directory, ldap_admin,
+                                                              account, policy, status, code):
     """The account itself, its memberships and its parents are protected, because its DN is a
     setting."""
     ldap_admin.add_member(f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}", account.dn)

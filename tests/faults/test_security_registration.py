@@ -196,7 +196,7 @@ def test_unverified_address_gets_no_role(rig, vera, mallory, colleague):
     assert roles_in(vera) == {vera.id: "OWNER"}
 
 
-def test_link_moves_address_and_role_to_its_holder(rig, vera, mallory, colleague):
+def test_registration_with_link_takes_over_address_and_invitation(rig, vera, mallory, colleague):
     """Mallory's account keeps its data but loses the address, and its sessions end."""
     set_registration(rig, "invite")
     before = get_me(mallory)

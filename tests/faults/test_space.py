@@ -106,7 +106,7 @@ def test_uploads_stop_at_disk_reserve_until_files_are_deleted(small_disk_rig, pe
     wait_for_disk(small_disk_rig, "up")
 
 
-def test_untrusted_writes_are_refused_within_reserve(small_disk_rig, people):
+def test_writes_of_untrusted_callers_are_refused_while_space_is_low(small_disk_rig, people):
     _, vera = people
     contact = vera.client.post("/contacts", json={"name": "Ольга"}).json()
     small_disk_rig.filler.leave(RESERVE_MIB * MIB - 2 * MIB)

@@ -92,11 +92,12 @@ class Service:
                 if name.startswith(wanted) and name not in (HOUSEKEEPER_NAME, SPOOL_NAME)]
 
     def housekeepers(self) -> list[int]:
-        """Returns the housekeeper; two processes for a moment of a reload."""
+        """Returns the process id of the housekeeper; during a reload there may be two."""
         return [pid for pid in self._process.children() if _name(pid) == HOUSEKEEPER_NAME]
 
     def spools(self) -> list[int]:
-        """Returns the spool; two processes while the old one drains after a reload."""
+        """Returns the process id of the spool; after a reload there are two while the old one
+        drains."""
         return [pid for pid in self._process.children() if _name(pid) == SPOOL_NAME]
 
     def _has_workers(self) -> bool:

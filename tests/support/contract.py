@@ -62,8 +62,8 @@ def check_caching(response):
 
 
 def check_challenge(response):
-    """RFC 6750 3.1: a challenge names an error only if the request carried a token. If the body
-    has a refresh token, the access token is ignored."""
+    """RFC 6750 3.1: a challenge names an error only if the request carried an access token. A
+    request whose body has a refresh token counts as one without: its access token is ignored."""
     request, status = response.request, response.status_code
     if request.method == "HEAD" or status not in (401, 403):
         assert (status == 401 or request.method == "HEAD"

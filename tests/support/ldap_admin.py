@@ -207,7 +207,7 @@ class LdapAdmin:
                 "msDS-PSOAppliesTo": applies_to})
 
     def set(self, dn, attribute, *values):
-        """Replaces the values of an attribute; no value removes it."""
+        """Replaces the values of an attribute. Without values, removes the attribute."""
         octets = [value.encode() if isinstance(value, str) else value for value in values]
         self.connection.modify_s(dn, [(ldap.MOD_REPLACE, attribute, octets or None)])
 

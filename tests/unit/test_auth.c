@@ -586,8 +586,9 @@ struct row {
 static void roles_have_permissions_of_the_contract_table(void **state)
 {
     (void)state;
-    /* all, principal; directory read, write; accounts, tokens, addresses; read, create, update,
-     * delete of files; read, create, update, delete of other data of the organization; manage */
+    /* The columns are in the order of enum permission: all, principal; directory read, write;
+     * accounts, tokens, addresses; files read, create, update, delete; other data of the
+     * organization read, create, update, delete; manage. */
     static const struct row rows[] = {
         {{.kind = PRINCIPAL_LOCAL}, "xxxxxxxxxxx....."},
         {{.kind = PRINCIPAL_DIRECTORY}, "xxx....xxxx....."},

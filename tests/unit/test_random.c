@@ -86,7 +86,7 @@ static void random_digits_are_uniformly_distributed(void **state)
     size_t different = 0;
     for (size_t i = 0; i <= UCHAR_MAX; i++) {
         different += counts[i] != 0;
-        /* The bound is six standard deviations of 99. */
+        /* Allows six standard deviations; the standard deviation is about 99. */
         assert_true(!counts[i] ||
                     (counts[i] > EXPECTED - DEVIATION && counts[i] < EXPECTED + DEVIATION));
     }

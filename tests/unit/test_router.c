@@ -672,7 +672,7 @@ static void error_messages_use_the_clients_language(void **state)
     handle_request(exchange);
     assert_non_null(strstr(reply_text_of(exchange), "Ресурс не найден"));
     assert_int_equal(send_request(exchange, "", "GET", "/nowhere", NULL), 404);
-    assert_non_null(strstr(reply_text_of(exchange), "There is no such resource"));
+    assert_non_null(strstr(reply_text_of(exchange), "The resource was not found"));
 }
 
 /* --- audit ------------------------------------------------------------------------------------ */

@@ -560,8 +560,8 @@ static void writes_committed_early_survive_a_failed_group_commit(void **state)
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-/* Without held requests, only the failed commit returns the error. */
-static void failed_commit_without_held_requests_keeps_store_usable(void **state)
+/* If no reply waits for the group commit, only the failed commit returns the error. */
+static void failed_commit_without_waiting_replies_keeps_store_usable(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, late_table);
@@ -653,7 +653,7 @@ int main(void)
         STORE_TEST(rejected_commit_is_rolled_back),
         STORE_TEST(failed_group_stays_failed_until_its_requests_are_answered),
         STORE_TEST(writes_committed_early_survive_a_failed_group_commit),
-        STORE_TEST(failed_commit_without_held_requests_keeps_store_usable),
+        STORE_TEST(failed_commit_without_waiting_replies_keeps_store_usable),
         STORE_TEST(file_that_is_not_a_database_is_unavailable),
         ARENA_TEST(invalid_database_urls_are_rejected),
     };

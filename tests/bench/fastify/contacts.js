@@ -1,4 +1,4 @@
-// A reference of `make bench`: creates contacts with Fastify and better-sqlite3, each in a commit of
+// A baseline of `make bench`: creates contacts with Fastify and better-sqlite3, each in a commit of
 // its own that is durable with SYNCHRONOUS=full. The row and its indexes are those of the service,
 // without the search index. There is no authentication, counting or audit.
 //

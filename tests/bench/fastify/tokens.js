@@ -1,4 +1,4 @@
-// A reference of `make bench`: issues and checks tokens with Fastify and better-sqlite3, each insert
+// A baseline of `make bench`: issues and checks tokens with Fastify and better-sqlite3, each insert
 // in a commit of its own. The row and its indexes are those of the service; uses are not counted.
 //
 //     SYNCHRONOUS=full DATABASE=…/tokens.db SOCKET=….sock node tokens.js
