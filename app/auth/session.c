@@ -187,8 +187,11 @@ struct error *session_find(struct store *store, struct arena *arena,
     if (error) {
         return error;
     }
+    if (!found) {
+        return error_new(arena, ERR_INVALID_TOKEN, "unknown refresh token");
+    }
     *session_r = row.session;
-    return found ? NULL : error_new(arena, ERR_INVALID_TOKEN, "unknown refresh token");
+    return NULL;
 }
 
 /* --- refreshing ------------------------------------------------------------------------------ */

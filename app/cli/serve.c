@@ -24,9 +24,9 @@ static bool accepts_schema(const struct config *config)
     bool accepted = !error || error->id == ERR_DATABASE_UNAVAILABLE ||
                     config->environment != ENVIRONMENT_PRODUCTION;
     if (error && accepted) {
-        log_warning("database: %s", error->cause);
+        log_warning("schema: %s", error->cause);
     } else if (error) {
-        log_error("database: %s", error->cause);
+        log_error("schema: %s", error->cause);
     }
     store_free(&store);
     arena_free(&arena);

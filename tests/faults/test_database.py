@@ -67,7 +67,7 @@ def test_development_starts_on_unknown_schema(make_rig, postgres):
     rig.service.stop()
     rig.service.migrate("down")
     rig.service.start()
-    wait_until(lambda: rig.count_log("database: the database's schema"),
+    wait_until(lambda: rig.count_log("schema: the database's schema"),
                what="the warning to be logged")
     assert rig.anonymous("").get("/health").ok
 
@@ -78,7 +78,7 @@ def test_service_starts_without_database(make_rig):
     rig.set(DATABASE_URL="postgresql:///none?host=/no/such/folder")
     rig.service.start()
     assert rig.anonymous("").get("/health").ok
-    assert rig.count_log("database: PostgreSQL") == 1
+    assert rig.count_log("schema: PostgreSQL") == 1
 
 
 def test_password_in_database_url_is_not_shown(kontora):

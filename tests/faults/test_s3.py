@@ -244,7 +244,7 @@ def test_wrong_credentials_are_reported_and_not_retried(open_objects, gateway, s
     for answer in (objects.do("check"), objects.do("put", new_key(), objects.file(b"octets")),
                    objects.do("delete", new_key())):
         assert_unavailable(answer)
-        assert "are the keys right" in answer.cause
+        assert "check the keys" in answer.cause
         assert gateway.keys.secret not in answer.cause
     assert objects.repetitions() == []  # a retry would not help
     assert gateway.keys.secret not in objects.log.read_text()
@@ -301,7 +301,7 @@ def test_stalled_transfer_times_out(open_objects):
         objects = open_objects(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
         answer = objects.do("put", new_key(), objects.file(bytes(LARGE)))
         assert_unavailable(answer, within_s=3 * BOUND_S)
-        assert "too slow" in answer.cause
+        assert "stalled" in answer.cause
 
 
 def test_hanging_storage_times_out(objects, gateway):
