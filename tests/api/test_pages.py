@@ -22,7 +22,7 @@ def anonymous_site(site):
 
 
 @pytest.mark.parametrize("language, word",
-                         [("ru", "Состояние"), ("en", "State"), ("de", "Состояние")])
+                         [("ru", "Состояние"), ("en", "Status"), ("de", "Состояние")])
 def test_landing_page_is_in_language_of_browser(anonymous_site, language, word):
     page = anonymous_site.get("/", headers={"Accept": BROWSER, "Accept-Language": language})
     assert page.status_code == 200

@@ -111,7 +111,7 @@ CONFIGURED_HOST = ("Host", "kontora.example.com")
 
 @pytest.mark.parametrize("host", ["kontora.example.com", "localhost", "127.0.0.1"])
 def test_plain_http_redirects_to_configured_name(shipped_nginx, host):
-    answer = shipped_nginx.ask(wire.request("GET", "/docs?x=1", [("Host", host)]))
+    answer = shipped_nginx.send_request(wire.request("GET", "/docs?x=1", [("Host", host)]))
     assert answer.status == 308
     assert answer.headers["Location"] == "https://kontora.example.com/docs?x=1"
 
@@ -125,7 +125,7 @@ def test_secret_over_plain_http_is_refused_without_redirect(shipped_nginx, metho
     body = b'{"username":"vera","password":"Summer26!"}' if method[0] == "P" else b""
     octets = wire.request(method, "/auth/login",
                           [CONFIGURED_HOST, ("Accept-Language", "en"), *headers], body)
-    answer = shipped_nginx.ask(octets.replace(b"Connection: close\r\n", b""))
+    answer = shipped_nginx.send_request(octets.replace(b"Connection: close\r\n", b""))
     assert answer.status == 400
     assert "Location" not in answer.headers and answer.headers["Connection"] == "close"
     if method != "HEAD":
@@ -135,7 +135,7 @@ def test_secret_over_plain_http_is_refused_without_redirect(shipped_nginx, metho
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_plain_http_for_other_host_is_not_redirected(shipped_nginx, method):
-    answer = shipped_nginx.ask(wire.request(method, "/docs", [("Host", EVIL_HOST)]))
+    answer = shipped_nginx.send_request(wire.request(method, "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
     assert "Location" not in answer.headers and EVIL_HOST.encode() not in answer.octets
 
