@@ -21,11 +21,6 @@ const struct field records_path[] = {
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-const struct records *records_of(const struct route *route)
-{
-    return route->adds_faults ? route->description : NULL;
-}
-
 /* Returns the description that the route of the request names. */
 static const struct records *described_records(const struct request *request)
 {

@@ -96,9 +96,6 @@ struct error *records_apply(struct request *request, struct reply *reply,
 
 /* --- handlers --------------------------------------------------------------------------------- */
 
-/* Returns the description of a record's route, NULL for other routes. */
-const struct records *records_of(const struct route *route);
-
 route_handler records_list, records_get, records_create, records_update, records_delete,
     records_restore;
 

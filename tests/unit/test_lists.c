@@ -18,6 +18,12 @@
 #include "rest/records.h"
 #include "store/migrations.h"
 
+/* Returns the description of a route of records; NULL for other routes. */
+static const struct records *records_of(const struct route *route)
+{
+    return route->adds_faults ? route->description : NULL;
+}
+
 enum { STATEMENTS_MAX = 16, PLANNED_ANEW = 5 };
 
 /* The requesting account and its organization. */

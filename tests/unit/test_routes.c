@@ -11,6 +11,12 @@
 #include "resources/resources.h"
 #include "rest/records.h"
 
+/* Returns the description of a route of records; NULL for other routes. */
+static const struct records *records_of(const struct route *route)
+{
+    return route->adds_faults ? route->description : NULL;
+}
+
 enum { ROUTES_MAX = 1000 };
 
 /* Every row of every table, collected by main(). */
