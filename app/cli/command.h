@@ -19,8 +19,8 @@ enum {
     COMMAND_OPTIONS_MAX = 8, /* maximum number of options of one command */
 
     /* Exit status of an invalid command line. All others are EXIT_SUCCESS, EXIT_FAILURE and those
-     * of <sysexits.h>. This one is 2 instead of EX_USAGE, because README.md documents it, and
-     * existing units and scripts depend on it. */
+     * of <sysexits.h>. This one is 2 instead of EX_USAGE, because systemd/README.md documents
+     * it, and existing units and scripts depend on it. */
     COMMAND_EXIT_USAGE = 2,
 };
 
