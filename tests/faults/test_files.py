@@ -246,13 +246,13 @@ def test_files_check_finds_and_repairs_differences(rig, disk):
     key_of = dict(rig.database.run("SELECT name, object_key FROM files"))
     disk.remove(key_of[made[0]])
     disk.put(key_of[made[1]], b"much longer\n")
-    stray, under_way = "0" * 32, "f" * 32
-    for key in (stray, under_way):
+    orphan, under_way = "0" * 32, "f" * 32
+    for key in (orphan, under_way):
         disk.put(key, b"x")
     now = int(time.time() * 1000)
     rig.database.run(f"INSERT INTO pending_objects VALUES ('{under_way}', {now})")
     report = sorted([f"lost {made[0]}", f"damaged {made[1]}: 12 bytes instead of 2",
-                     f"orphan {stray}"])
+                     f"orphan {orphan}"])
     said, status = files_check(rig)
     assert (sorted(said.splitlines()[:-1]), said.splitlines()[-1], status) == (report, "3 wrong", 1)
     said, status = files_check(rig, "--repair")
