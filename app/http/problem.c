@@ -87,6 +87,10 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_LAST_OWNER] = {409, "LAST_OWNER",
         {"В организации должен остаться хотя бы один владелец",
          "The organization must have at least one owner"}},
+    [ERR_CURRENCY_IN_USE] = {409, "CURRENCY_IN_USE",
+        {"Валюту изменить нельзя: в организации есть сделки с суммой (удалённые тоже учитываются)",
+         "The currency cannot be changed because the organization has deals with an amount "
+         "(deleted deals count as well)"}},
     [ERR_PRIMARY_GROUP] = {409, "PRIMARY_GROUP",
         {"Нельзя исключить учётную запись из её основной группы",
          "An account cannot be removed from its primary group"}},
