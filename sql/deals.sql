@@ -34,6 +34,14 @@ SELECT id FROM deals
 -- name: deals_visible
 SELECT id FROM deals WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL;
 
+-- The largest amount of an organization's deals, plus that of its deleted deals, which can be
+-- restored; each is the last entry of an index. Positive if any deal has an amount.
+-- name: deals_largest_amounts
+SELECT coalesce((SELECT amount FROM deals WHERE organization_id = $1 AND deleted_at IS NULL
+                  ORDER BY amount DESC LIMIT 1), 0)
+     + coalesce((SELECT amount FROM deals WHERE organization_id = $1 AND deleted_at IS NOT NULL
+                  ORDER BY amount DESC LIMIT 1), 0) AS largest;
+
 -- Analytics of the deals created in the period from $2 to before $3.
 
 -- define: deal_figures

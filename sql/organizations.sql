@@ -18,6 +18,9 @@ SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
   JOIN members m ON m.organization_id = o.id
  WHERE o.id = $1 AND m.account_id = $2;
 
+-- name: organizations_currency
+SELECT currency FROM organizations WHERE id = $1;
+
 -- name: organizations_update
 UPDATE organizations SET name = $2, currency = $3, updated_at = $4, version = version + 1
  WHERE id = $1;

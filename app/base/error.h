@@ -44,6 +44,7 @@ enum error_id {
     ERR_AUTOMATIC_ACTIVITY,
     ERR_HIDDEN_REFERENCE, /* a field refers to a deleted row; details name the fields */
     ERR_LAST_OWNER,       /* an organization must keep at least one owner */
+    ERR_CURRENCY_IN_USE,  /* the organization has deals with an amount */
     ERR_PRIMARY_GROUP,    /* an account cannot be removed from its primary group */
     ERR_PARENT_NOT_FOUND,
     ERR_PASSWORD_POLICY,
@@ -106,7 +107,6 @@ enum fault_id {
     FAULT_OUTSIDE_BASE_DN,
     FAULT_ACCOUNT_NAME,
     FAULT_PRINCIPAL_NAME,
-    FAULT_GROUP_TYPE,
     FAULT_NOT_EMAIL,
     FAULT_NOT_USERNAME,
     FAULT_PASSWORD_TOO_LONG,

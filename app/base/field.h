@@ -72,8 +72,8 @@ struct field {
     int64_t standard;  /* default of FIELD_DEFAULT */
     /* Additional validation of strings; returns FAULT_NONE if `text` is valid. NULL: none. */
     enum fault_id (*check)(const char *text, size_t length);
-    enum fault_id (*check_integer)(int64_t integer); /* additional validation of integers */
     const char *const *choices; /* allowed values of a string, NULL-terminated; NULL: any */
+    const int64_t *numbers;     /* allowed values of an integer, ended by 0; NULL: any */
     const char *format;         /* OpenAPI's `format` for `check`: "email", "dn" … */
     const struct field *fields; /* of FIELD_RECORDS and FIELD_RECORD */
     const char *attribute;      /* LDAP attribute or column that the field is bound to */

@@ -3,12 +3,11 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/decimal.h"
 #include "base/utf8.h"
 #include "http/json_strict.h"
 #include "http/request.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <stdlib.h>
@@ -138,6 +137,24 @@ static void validate_string(struct faults *faults, const struct field *field, co
     }
 }
 
+static bool is_allowed_number(const struct field *field, int64_t integer)
+{
+    const int64_t *number = field->numbers;
+    while (number && *number && *number != integer) {
+        number++;
+    }
+    return !number || *number;
+}
+
+static void add_number_choice_fault(struct faults *faults, const struct field *field)
+{
+    struct buffer list = {.arena = faults->arena};
+    for (size_t i = 0; field->numbers[i]; i++) {
+        buffer_format(&list, "%s%" PRId64, i ? ", " : "", field->numbers[i]);
+    }
+    add_fault(faults, field->name, FAULT_NOT_ONE_OF, list.bytes);
+}
+
 static void validate_integer(struct faults *faults, const struct field *field, int64_t integer,
                              struct value *value)
 {
@@ -145,55 +162,67 @@ static void validate_integer(struct faults *faults, const struct field *field, i
         add_value_fault(faults, field, FAULT_TOO_SMALL, field->min);
     } else if (has_bounds(field) && integer > field->max) {
         add_value_fault(faults, field, FAULT_TOO_LARGE, field->max);
+    } else if (!is_allowed_number(field, integer)) {
+        add_number_choice_fault(faults, field);
     } else {
-        enum fault_id fault = field->check_integer ? field->check_integer(integer) : FAULT_NONE;
-        if (fault != FAULT_NONE) {
-            add_fault(faults, field->name, fault, NULL);
-            return;
-        }
         field_set_integer(value, integer);
     }
 }
 
-/* Appends a decimal digit. On overflow the result is INT64_MAX, which exceeds every bound. */
-static void append_digit(int64_t *integer, int digit)
+/* Adds a fault for a number beyond 64 bits. It names the bound of the field, or of all numbers. */
+static void add_range_fault(struct faults *faults, const struct field *field, enum fault_id fault)
 {
-    if (__builtin_mul_overflow(*integer, 10, integer) ||
-        __builtin_add_overflow(*integer, digit, integer)) {
-        *integer = INT64_MAX;
+    int64_t bound = fault == FAULT_TOO_SMALL ? -INT64_MAX : INT64_MAX;
+    if (has_bounds(field)) {
+        bound = fault == FAULT_TOO_SMALL ? field->min : field->max;
     }
+    add_value_fault(faults, field, fault, bound);
 }
 
-/* Parses a JSON number as an integer in units of 10^-scale. Returns false if it has more decimal
- * places, or an exponent. */
-static bool parse_scaled(const char *text, int scale, int64_t *integer_r)
+/* Parses the text of an integer or a decimal. Judges it by its value: 5, 5.0 and 50e-1 are the same
+ * integer (JSON Schema 2020-12, Validation 6.1.1). */
+static void parse_exact_number(struct faults *faults, const struct field *field, const char *text,
+                               struct value *value)
 {
-    bool negative = *text == '-';
-    int64_t integer = 0;
-    int places = 0;
-    for (text += negative; isdigit((unsigned char)*text); text++) {
-        append_digit(&integer, *text - '0');
-    }
-    for (text += *text == '.'; isdigit((unsigned char)*text) && places < scale; text++, places++) {
-        append_digit(&integer, *text - '0');
-    }
-    for (; places < scale; places++) {
-        append_digit(&integer, 0);
-    }
-    *integer_r = negative ? -integer : integer;
-    return !*text;
-}
-
-static void parse_decimal_value(struct faults *faults, const struct field *field,
-                                struct json_object *json, struct value *value)
-{
+    bool is_decimal = field->type == FIELD_DECIMAL;
     int64_t integer;
-    if (!json_object_is_type(json, json_type_int) && !json_object_is_type(json, json_type_double)) {
-        add_fault(faults, field->name, FAULT_NOT_NUMBER, NULL);
-    } else if (!parse_scaled(json_object_get_string(json), field->scale, &integer)) {
-        add_count_fault(faults, field->name, FAULT_NOT_DECIMAL, field->scale);
-    } else {
+    switch (decimal_parse(text, field->scale, &integer)) {
+    case DECIMAL_EXACT:
         validate_integer(faults, field, integer, value);
+        break;
+    case DECIMAL_MALFORMED:
+        add_fault(faults, field->name, is_decimal ? FAULT_NOT_NUMBER : FAULT_NOT_INTEGER, NULL);
+        break;
+    case DECIMAL_INEXACT:
+        if (is_decimal) {
+            add_count_fault(faults, field->name, FAULT_NOT_DECIMAL, field->scale);
+        } else {
+            add_fault(faults, field->name, FAULT_NOT_INTEGER, NULL);
+        }
+        break;
+    case DECIMAL_TOO_SMALL:
+        add_range_fault(faults, field, FAULT_TOO_SMALL);
+        break;
+    case DECIMAL_TOO_LARGE:
+        add_range_fault(faults, field, FAULT_TOO_LARGE);
+        break;
+    }
+}
+
+/* json-c keeps the text of a number that has a point or an exponent. It replaces other numbers
+ * beyond 64 bits: those above INT64_MAX by a number above INT64_MAX, those below INT64_MIN by
+ * INT64_MIN, which is therefore rejected. */
+static void parse_json_number(struct faults *faults, const struct field *field,
+                              struct json_object *json, struct value *value)
+{
+    bool is_whole = json_object_is_type(json, json_type_int);
+    if (!is_whole && !json_object_is_type(json, json_type_double)) {
+        add_fault(faults, field->name,
+                  field->type == FIELD_DECIMAL ? FAULT_NOT_NUMBER : FAULT_NOT_INTEGER, NULL);
+    } else if (is_whole && json_object_get_int64(json) == INT64_MIN) {
+        add_range_fault(faults, field, FAULT_TOO_SMALL);
+    } else {
+        parse_exact_number(faults, field, json_object_get_string(json), value);
     }
 }
 
@@ -261,14 +290,8 @@ static void parse_json_value(struct faults *faults, const struct field *field,
         }
         break;
     case FIELD_INTEGER:
-        if (json_object_is_type(json, json_type_int)) {
-            validate_integer(faults, field, json_object_get_int64(json), value);
-        } else {
-            add_fault(faults, field->name, FAULT_NOT_INTEGER, NULL);
-        }
-        break;
     case FIELD_DECIMAL:
-        parse_decimal_value(faults, field, json, value);
+        parse_json_number(faults, field, json, value);
         break;
     case FIELD_TIME:
         if (json_object_is_type(json, json_type_string)) {
@@ -446,17 +469,10 @@ struct error *fields_read_bare(struct arena *arena, const struct field *field, c
 static void parse_query_value(struct faults *faults, const struct field *field, const char *text,
                               struct value *value)
 {
-    char *end = NULL;
-    int64_t integer;
     switch (field->type) {
     case FIELD_INTEGER:
-        errno = 0;
-        integer = strtoll(text, &end, 10);
-        if (errno || end == text || *end || strchr(" \t\n\v\f\r+", *text)) {
-            add_fault(faults, field->name, FAULT_NOT_INTEGER, NULL);
-        } else {
-            validate_integer(faults, field, integer, value);
-        }
+    case FIELD_DECIMAL:
+        parse_exact_number(faults, field, text, value);
         break;
     case FIELD_BOOLEAN:
         if (!strcmp(text, "true") || !strcmp(text, "false")) {
@@ -471,7 +487,6 @@ static void parse_query_value(struct faults *faults, const struct field *field, 
     case FIELD_TIME:
         parse_time_value(faults, field, text, strlen(text), value);
         break;
-    case FIELD_DECIMAL:
     case FIELD_STRINGS:
     case FIELD_RECORDS:
     case FIELD_RECORD: /* used only in replies */

@@ -11,7 +11,6 @@
 enum {
     ESCAPE_LENGTH = 6, /* \uXXXX */
     HEX_BITS = 4,
-    INT64_DIGITS = 19,
 };
 
 /* The next token that the grammar allows; white space may precede it. */
@@ -206,37 +205,22 @@ static size_t skip_digits(struct scan *scan)
     return scan->at - start;
 }
 
-/* True if the number with these digits, which have no leading zero, fits into int64_t. */
-static bool fits_int64(const char *digits, size_t count, bool negative)
-{
-    const char *greatest = negative ? "9223372036854775808" : "9223372036854775807";
-    return count < INT64_DIGITS ||
-           (count == INT64_DIGITS && memcmp(digits, greatest, INT64_DIGITS) <= 0);
-}
-
 static void skip_number(struct scan *scan)
 {
-    bool negative = peek_char(scan) == '-';
-    scan->at += negative;
+    scan->at += peek_char(scan) == '-';
     const char *digits = scan->text + scan->at;
     size_t count = skip_digits(scan);
     if (count > 1 && *digits == '0') {
         scan->fault = "number with a leading zero";
     }
-    bool is_integer = true;
     if (!scan->fault && peek_char(scan) == '.') {
-        is_integer = false;
         scan->at++;
         skip_digits(scan);
     }
     if (!scan->fault && (peek_char(scan) | ' ') == 'e') {
-        is_integer = false;
         scan->at++;
         scan->at += peek_char(scan) == '+' || peek_char(scan) == '-';
         skip_digits(scan);
-    }
-    if (!scan->fault && is_integer && !fits_int64(digits, count, negative)) {
-        scan->fault = "integer does not fit into 64 bits";
     }
 }
 

@@ -2,9 +2,8 @@
  * Checks that a text is JSON exactly as RFC 8259 defines it, before json-c parses it. The texts
  * that json-c itself accepts depend on its version and mode and differ from the standard.
  *
- * As RFC 8259 9 permits, four limits are added to the grammar: nesting depth, integers of at most
- * 64 bits, no unpaired surrogates (UTF-8 cannot encode them), and no NUL in a name (json-c would
- * truncate the name).
+ * As RFC 8259 9 permits, three limits are added to the grammar: nesting depth, no unpaired
+ * surrogates (UTF-8 cannot encode them), and no NUL in a name (json-c would truncate the name).
  */
 #ifndef HTTP_JSON_STRICT_H
 #define HTTP_JSON_STRICT_H

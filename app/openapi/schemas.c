@@ -77,9 +77,26 @@ static void write_string_rules(struct document *document, const struct field *fi
     }
 }
 
+static void write_number_enum(struct document *document, const struct field *field)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_array(json, "enum");
+    for (const int64_t *number = field->numbers; *number; number++) {
+        jsonw_integer(json, NULL, *number);
+    }
+    if (field->flags & FIELD_NULLABLE) {
+        jsonw_null(json, NULL);
+    }
+    jsonw_close_array(json);
+}
+
 static void write_number_rules(struct document *document, const struct field *field)
 {
     struct jsonw *json = &document->json;
+    if (field->numbers) {
+        write_number_enum(document, field);
+        return;
+    }
     if (field->type == FIELD_DECIMAL) {
         jsonw_decimal(json, "multipleOf", 1, field->scale);
     } else if (field->max <= INT32_MAX && (field->min || field->max)) {
@@ -89,8 +106,6 @@ static void write_number_rules(struct document *document, const struct field *fi
     }
     if (field->min || field->max) {
         jsonw_decimal(json, "minimum", field->min, field->scale);
-    }
-    if (field->max && field->max != INT64_MAX) {
         jsonw_decimal(json, "maximum", field->max, field->scale);
     }
 }

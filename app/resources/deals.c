@@ -137,6 +137,29 @@ static bool equals_status(const char *text, const char *other)
     return text && !strcmp(text, other);
 }
 
+/* True if the deal has no amount before the change, and one after it. */
+static bool gets_first_amount(const struct record_change *change)
+{
+    return record_value(change, "amount")->integer &&
+           (!change->before || !fields_get(deal_fields, change->before, "amount")->integer);
+}
+
+/* Reads the currency of the amount. On PostgreSQL this makes the transaction conflict with a
+ * concurrent change of the currency, which reads the amounts: one of both is repeated, and sees the
+ * other. */
+static struct error *read_currency(const struct record_change *change)
+{
+    struct store_query *query =
+        store_query(change->store, change->request->arena, SQL_ORGANIZATIONS_CURRENCY);
+    bool row;
+    store_bind_integer(query, app_principal(change->request)->organization_id);
+    struct error *error = store_next(query, &row);
+    if (!error && row) {
+        store_end(query);
+    }
+    return error;
+}
+
 static struct error *check_deal(struct record_change *change)
 {
     struct value *amount = record_value(change, "amount");
@@ -149,8 +172,10 @@ static struct error *check_deal(struct record_change *change)
     }
     bool unpaid_win =
         equals_status(record_string(change, "outcome"), status_won) && amount->integer == 0;
-    return unpaid_win ? error_field(change->request->arena, "amount", FAULT_NOT_POSITIVE, NULL)
-                      : NULL;
+    if (unpaid_win) {
+        return error_field(change->request->arena, "amount", FAULT_NOT_POSITIVE, NULL);
+    }
+    return gets_first_amount(change) ? read_currency(change) : NULL;
 }
 
 /* Adds an activity for each change of the status. */

@@ -7,19 +7,25 @@
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
-/* Accepts exactly one scope, with or without the security bit. The other bits mark built-in groups
- * and groups of applications, which clients cannot create. */
-static enum fault_id check_group_type(int64_t type)
-{
-    int64_t scope = type & ~GROUP_SECURITY & UINT32_MAX;
-    bool fits = type >= INT32_MIN && type <= INT32_MAX &&
-                (scope == GROUP_GLOBAL || scope == GROUP_DOMAIN_LOCAL || scope == GROUP_UNIVERSAL);
-    return fits ? FAULT_NONE : FAULT_GROUP_TYPE;
-}
+#define SECURITY_GROUP(scope_) (INT32_MIN | (scope_))
+
+/* One scope, with or without the security bit. The other bits mark built-in groups and groups of
+ * applications, which clients cannot create. */
+static const int64_t group_types[] = {
+    SECURITY_GROUP(GROUP_GLOBAL),
+    SECURITY_GROUP(GROUP_DOMAIN_LOCAL),
+    SECURITY_GROUP(GROUP_UNIVERSAL),
+    GROUP_GLOBAL,
+    GROUP_DOMAIN_LOCAL,
+    GROUP_UNIVERSAL,
+    0,
+};
 
 #define GROUP_TYPE_ABOUT                                                                           \
-    .about = {"Тип группы: область и признак безопасности, целое со знаком",                       \
-              "The type of the group: its scope and the security bit, a signed integer"},          \
+    .about = {"Тип группы, целое со знаком: область (2: global, "     \
+              "4: domain_local, 8: universal) и признак безопасности",                             \
+              "The type of the group, a signed integer: the scope (2: global, "                    \
+              "4: domain_local, 8: universal) and the security bit"},                              \
     .example = "-2147483646"
 
 #define GROUP_NAME(flags_)                                                                         \
@@ -73,8 +79,8 @@ static const struct field create_fields[] = {
     {.name = "groupType",
      .type = FIELD_INTEGER,
      .flags = FIELD_DEFAULT,
-     .standard = INT32_MIN | GROUP_GLOBAL,
-     .check_integer = check_group_type,
+     .standard = SECURITY_GROUP(GROUP_GLOBAL),
+     .numbers = group_types,
      .attribute = "groupType",
      .codec = CODEC_INTEGER,
      GROUP_TYPE_ABOUT},

@@ -125,6 +125,23 @@ static const char *choose_organization_text(const struct change *change, const c
     return text ? text : fields_string(organization_fields, change->values, name);
 }
 
+/* ERR_CURRENCY_IN_USE if the currency changes and a deal has an amount, because the amounts would
+ * change their meaning. A transaction that stores a first amount reads the currency, so that this
+ * change and the other transaction cannot both be committed without seeing each other. */
+static struct error *check_currency_change(struct store *store, const struct change *change)
+{
+    const struct request *request = change->request;
+    const char *before = fields_string(organization_fields, change->values, "currency");
+    if (!strcmp(choose_organization_text(change, "currency"), before)) {
+        return NULL;
+    }
+    int64_t amount;
+    struct store_query *query = store_query(store, request->arena, SQL_DEALS_LARGEST_AMOUNTS);
+    store_bind_integer(query, app_principal(request)->organization_id);
+    struct error *error = rows_read_number(query, &amount);
+    return error || !amount ? error : error_new(request->arena, ERR_CURRENCY_IN_USE, NULL);
+}
+
 static struct error *write_organization(struct store *store, void *context)
 {
     struct change *change = context;
@@ -132,6 +149,9 @@ static struct error *write_organization(struct store *store, void *context)
     struct error *error = organization_confirm_role(store, request);
     if (!error) {
         error = read_organization(store, request, &change->values);
+    }
+    if (!error) {
+        error = check_currency_change(store, change);
     }
     if (!error) {
         error = reply_check_conditions(request, get_organization_version(change->values));
@@ -372,7 +392,8 @@ static const struct field path_fields[] = {
 };
 
 static const enum error_id read_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
-static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+static const enum error_id update_errors[] = {ERR_NOT_FOUND, ERR_CURRENCY_IN_USE,
+                                              ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id invite_errors[] = {ERR_NOT_FOUND, ERR_ALREADY_EXISTS,
                                               ERR_TOO_MANY_INVITATIONS, ERR_DATABASE_UNAVAILABLE,
                                               ERR_COUNT};
@@ -407,6 +428,10 @@ const struct route organizations_routes[] = {
      .permission = PERMIT_MANAGE,
      .pool = POOL_CORE,
      .summary = {"Изменить организацию", "Change an organization"},
+     .about = {"Валюту можно изменить, пока ни у одной сделки нет суммы. Удалённые сделки тоже "
+               "учитываются: их можно восстановить.",
+               "The currency can be changed as long as no deal has an amount. Deleted deals count "
+               "as well, because they can be restored."},
      .body = &update_schema,
      .shape = REPLY_RECORD,
      .reply = &organization_schema,

@@ -222,12 +222,10 @@ def test_all_invalid_references_are_named_together(owner, kind):
 
 @pytest.mark.parametrize("kind, field, target", REFERENCES)
 def test_reference_that_is_not_an_id_is_rejected(owner, kind, field, target):
-    for value in (0, -1, "1", "", 1.5, True, [1], {}, crm.Number("1e3"), crm.Number("1.0")):
+    for value in (0, -1, "1", "", 1.5, True, [1], {}, crm.Number("1e-3"), crm.Number("1.01")):
         assert invalid_fields(owner.send(kind, **{field: value})) == [field], value
     for value in (2 ** 63, 10 ** 30):
-        response = owner.send(kind, **{field: value})
-        assert response.status_code == 400
-        assert response.json()["code"] in ("INVALID_JSON", "VALIDATION_ERROR")
+        assert invalid_fields(owner.send(kind, **{field: value})) == [field]
 
 
 @pytest.mark.parametrize("kind, field, target", REFERENCES)

@@ -19,9 +19,11 @@ LARGEST_AMOUNT = "9999999999.99"
 AMOUNTS = {"0": 0, "0.0": 0, "0.00": 0, "-0": 0, "-0.00": 0, "0.01": 1, "0.1": 10, "0.10": 10,
            "0.30": 30, "1": 100, "1.1": 110, "1.10": 110, "19.99": 1999, "1234567.89": 123456789,
            LARGEST_AMOUNT: 999999999999, "9999999999": 999999999900,
-           "4503599627.37": 450359962737, "2147483648.01": 214748364801}
-INVALID_AMOUNTS = ["-1", "-0.01", "0.001", "1.100", "0.000", "10000000000", "10000000000.00", "1e2",
-                   "1E2", "1e-2", "1e0", "0.30000000000000004", '"1"', '"0.10"', '""',
+           "4503599627.37": 450359962737, "2147483648.01": 214748364801, "10.500": 1050,
+           "1.100": 110, "0.000": 0, "1e2": 10000, "1E+3": 100000, "100e-2": 100, "1e-2": 1,
+           "0e999": 0, "0.29E0": 29, "29e-2": 29, "999999999999E-2": 999999999999}
+INVALID_AMOUNTS = ["-1", "-0.01", "0.001", "1e-3", "10.505", "10000000000", "10000000000.00",
+                   "1e10", "0.30000000000000004", '"1"', '"1e2"', '"0.10"', '""',
                    "true", "false", "[]", "[1]", "{}", "null", "-1e308", "9223372036854775808.00"]
 OUT_OF_RANGE = ["1e999", "99999999999999999999", "9" * 400, "1" + "0" * 30 + ".01",
                 "0." + "1" * 5000]
@@ -85,9 +87,7 @@ def test_invalid_amount_is_rejected(owner, text):
 
 @pytest.mark.parametrize("text", OUT_OF_RANGE)
 def test_amount_beyond_number_range_is_rejected(owner, text):
-    response = owner.send("deals", amount=Number(text))
-    assert response.status_code == 400
-    assert response.json()["code"] in ("INVALID_JSON", "VALIDATION_ERROR")
+    assert invalid_fields(owner.send("deals", amount=Number(text))) == ["amount"]
 
 
 def test_changing_other_field_keeps_amount(owner, sql_database):

@@ -120,15 +120,14 @@ static void check_error(struct arena *arena, const struct error *error)
 }
 
 /* True for JSON that must be accepted: shallow, without escapes, with at most one member, so
- * that no name is repeated, and without numbers that may exceed 64 bits. */
+ * that no name is repeated. */
 static bool must_be_accepted(const char *text, size_t length)
 {
-    size_t depth = 0, members = 0, digits = 0;
+    size_t depth = 0, members = 0;
     for (size_t i = 0; i < length; i++) {
         depth += text[i] == '{' || text[i] == '[';
         members += text[i] == ':';
-        digits = text[i] >= '0' && text[i] <= '9' ? digits + 1 : 0;
-        if (text[i] == '\\' || depth > NESTING_THAT_FITS || members > 1 || digits > 15) {
+        if (text[i] == '\\' || depth > NESTING_THAT_FITS || members > 1) {
             return false;
         }
     }

@@ -8,7 +8,6 @@
 
 #include "base/utf8.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@ struct rfc8259 {
     int depth;
     int nesting, deepest; /* nested brackets */
     size_t members;
-    bool lone_surrogate, nul_in_name, beyond_int64;
+    bool lone_surrogate, nul_in_name;
 };
 
 static inline bool rfc8259_value(struct rfc8259 *json);
@@ -61,26 +60,13 @@ static inline size_t rfc8259_digits(struct rfc8259 *json)
     return (size_t)(json->at - start);
 }
 
-/* Records an integer that exceeds int64_t. */
-static inline void rfc8259_note_whole(struct rfc8259 *json, const char *start)
-{
-    char text[64] = "";
-    size_t length = (size_t)(json->at - start);
-    memcpy(text, start, length < sizeof text ? length : sizeof text - 1);
-    errno = 0;
-    (void)strtoll(text, NULL, 10);
-    json->beyond_int64 |= errno != 0;
-}
-
 static inline bool rfc8259_number(struct rfc8259 *json)
 {
-    const char *start = json->at;
     (void)rfc8259_take(json, '-');
     if (!rfc8259_take(json, '0') && !rfc8259_digits(json)) {
         return false;
     }
     if (json->at == json->end || !*json->at || !strchr(".eE", *json->at)) {
-        rfc8259_note_whole(json, start);
         return true;
     }
     if (rfc8259_take(json, '.') && !rfc8259_digits(json)) {

@@ -54,6 +54,17 @@ def files_path(path):
     return path if path in ("/", "/health/storage") else None
 
 
+def is_integer(_, value):
+    """Returns whether a value is an integer, however it is written: 1.0 is one."""
+    return (isinstance(value, int) and not isinstance(value, bool)
+            or isinstance(value, Decimal) and value == value.to_integral_value())
+
+
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer))
+
+
 class Document:
     """An OpenAPI document with resolved references."""
 
@@ -118,8 +129,7 @@ class Document:
         if key not in self._bodies:
             documented = self.resolve(self.paths[template][method].get("requestBody", {}))
             self._bodies[key] = documented and {
-                media_type: jsonschema.Draft202012Validator(content["schema"],
-                                                            format_checker=taken_formats)
+                media_type: Validator(content["schema"], format_checker=taken_formats)
                 for media_type, content in documented["content"].items()}
         return self._bodies[key]
 

@@ -4,7 +4,7 @@
 
 #include "http/fields.h"
 
-enum { SEARCH, SKIP, LIMIT, FREE, FLAG, FIELDS };
+enum { SEARCH, SKIP, LIMIT, FREE, FLAG, PRICE, FIELDS };
 
 static const struct field map[] = {
     [SEARCH] = {.name = "search", .type = FIELD_STRING, .max = 10},
@@ -17,6 +17,7 @@ static const struct field map[] = {
                .standard = 10},
     [FREE] = {.name = "free", .type = FIELD_INTEGER},
     [FLAG] = {.name = "flag", .type = FIELD_BOOLEAN},
+    [PRICE] = {.name = "price", .type = FIELD_DECIMAL, .scale = 2, .max = 5000},
     [FIELDS] = {.name = NULL},
 };
 
@@ -86,31 +87,31 @@ static void integer_parameters_are_parsed(void **state)
     assert_true(must_read(*state, "free=-9223372036854775808")[FREE].integer == INT64_MIN);
 }
 
+static void numbers_of_a_query_are_judged_by_their_value(void **state)
+{
+    assert_int_equal(must_read(*state, "limit=1.0")[LIMIT].integer, 1);
+    assert_int_equal(must_read(*state, "limit=1e2")[LIMIT].integer, 100);
+    assert_int_equal(must_read(*state, "limit=1e%2B02")[LIMIT].integer, 100);
+    assert_int_equal(must_read(*state, "limit=5000E-2")[LIMIT].integer, 50);
+    assert_int_equal(must_read(*state, "skip=-0.0")[SKIP].integer, 0);
+    assert_int_equal(must_read(*state, "price=10.500")[PRICE].integer, 1050);
+    assert_int_equal(must_read(*state, "price=1e1")[PRICE].integer, 1000);
+    assert_fault(*state, "price=10.505", "price", FAULT_NOT_DECIMAL);
+    assert_fault(*state, "price=ten", "price", FAULT_NOT_NUMBER);
+    assert_fault(*state, "price=50.01", "price", FAULT_TOO_LARGE);
+    assert_fault(*state, "limit=1e4", "limit", FAULT_TOO_LARGE);
+    assert_fault(*state, "free=9223372036854775808", "free", FAULT_TOO_LARGE);
+    assert_fault(*state, "free=99999999999999999999", "free", FAULT_TOO_LARGE);
+    assert_fault(*state, "free=-9223372036854775809", "free", FAULT_TOO_SMALL);
+}
+
+/* A plus sign in a query is a space. */
 static void invalid_integers_are_rejected(void **state)
 {
     static const char *const texts[] = {
-        "",
-        "x",
-        "1x",
-        "1.0",
-        "1e2",
-        "0x10",
-        "+1",
-        "%2B1",
-        "%201",
-        "1%20",
-        "--1",
-        "-",
-        "1,5",
-        "%D9%A1",
-        "9223372036854775808",
-        "-9223372036854775809",
-        "99999999999999999999",
-        "NaN",
-        "null",
-        "true",
-        "%0A1",
-        "1%0A",
+        "",     "x",      "1x",  "1.5",  "1e-2", "1.",   ".5",   "1e",
+        "1e+2", "0x10",   "+1",  "%2B1", "%201", "1%20", "--1",  "-",
+        "1,5",  "%D9%A1", "NaN", "null", "true", "%0A1", "1%0A",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         assert_fault(*state, arena_format(*state, "free=%s", texts[i]), "free", FAULT_NOT_INTEGER);
@@ -270,6 +271,7 @@ int main(void)
         ARENA_TEST(missing_parameters_take_their_defaults),
         ARENA_TEST(string_parameters_are_url_decoded),
         ARENA_TEST(integer_parameters_are_parsed),
+        ARENA_TEST(numbers_of_a_query_are_judged_by_their_value),
         ARENA_TEST(invalid_integers_are_rejected),
         ARENA_TEST(boolean_parameters_are_parsed),
         ARENA_TEST(query_values_out_of_bounds_are_rejected),

@@ -205,14 +205,12 @@ static void numbers_must_follow_the_json_grammar(void **state)
                   "\xEF\xBC\x91", "- 1", "1 .5", "1. 5", "1e 5", "1'", "1\"", "-e1", "-a");
 }
 
-static void whole_numbers_beyond_64_bits_are_rejected(void **state)
+/* The grammar has no greatest number: fields.c judges the value. */
+static void numbers_of_any_size_are_accepted(void **state)
 {
     ASSERT_VALUES(*state, assert_accepted, "9223372036854775807", "-9223372036854775808",
-                  "999999999999999999", "1000000000000000000", "9223372036854775808.0",
-                  "9223372036854775808e0");
-    ASSERT_VALUES(*state, assert_rejected, "9223372036854775808", "-9223372036854775809",
-                  "9999999999999999999", "10000000000000000000", "18446744073709551615",
-                  "18446744073709551616", "-18446744073709551616",
+                  "9223372036854775808", "-9223372036854775809", "18446744073709551616",
+                  "9223372036854775808.0", "9223372036854775808e0",
                   "99999999999999999999999999999999999999999999999999");
 }
 
@@ -396,7 +394,7 @@ int main(void)
         ARENA_TEST(member_names_must_be_strings),
         ARENA_TEST(member_names_with_nul_are_rejected),
         ARENA_TEST(numbers_must_follow_the_json_grammar),
-        ARENA_TEST(whole_numbers_beyond_64_bits_are_rejected),
+        ARENA_TEST(numbers_of_any_size_are_accepted),
         ARENA_TEST(only_escapes_of_the_grammar_are_accepted),
         ARENA_TEST(only_quote_backslash_and_controls_need_an_escape),
         ARENA_TEST(strings_without_closing_quote_are_rejected),

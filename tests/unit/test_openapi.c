@@ -143,6 +143,7 @@ static void permission_descriptions_name_the_permitted_roles(void **state)
 
 /* --- fields ----------------------------------------------------------------------------------- */
 
+static const int64_t sizes[] = {-4, 8, 0};
 static const char *const colours[] = {"RED", "GREEN", NULL};
 
 static const struct field thing_fields[] = {
@@ -171,6 +172,12 @@ static const struct field thing_fields[] = {
      .max = INT64_MAX,
      .about = {"р", "e"},
      .example = "1"},
+    {.name = "size",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_NULLABLE,
+     .numbers = sizes,
+     .about = {"р", "e"},
+     .example = "8"},
     {.name = "at", .type = FIELD_TIME, .about = {"р", "e"}, .example = "\"2026-11-20T12:34:56Z\""},
     {.name = "key",
      .type = FIELD_STRING,
@@ -246,7 +253,9 @@ static void fields_are_described_by_json_schemas(void **state)
                 "\"maximum\":123.45,\"examples\":[1.50]}");
     assert_json(AT(fields, "owner_id"),
                 "{\"type\":\"integer\",\"description\":\"e\",\"format\":\"int64\",\"minimum\":1,"
-                "\"examples\":[1]}");
+                "\"maximum\":9223372036854775807,\"examples\":[1]}");
+    assert_json(AT(fields, "size"), "{\"type\":[\"integer\",\"null\"],\"description\":\"e\","
+                                    "\"enum\":[-4,8,null],\"examples\":[8]}");
     assert_json(AT(fields, "at", "format"), "\"date-time\"");
     assert_json(AT(fields, "secret", "format"), "\"password\"");
     assert_json(AT(schema, "required"), "[\"name\"]");
@@ -260,7 +269,7 @@ static void reply_schemas_require_all_fields_except_secrets(void **state)
     struct json_object *schema =
         AT(make_document(*state, things, LANGUAGE_EN), "components", "schemas", "Thing");
     assert_json(AT(schema, "required"),
-                "[\"name\",\"colour\",\"price\",\"owner_id\",\"at\",\"this\",\"that\"]");
+                "[\"name\",\"colour\",\"price\",\"owner_id\",\"size\",\"at\",\"this\",\"that\"]");
     assert_false(json_object_object_get_ex(AT(schema, "properties"), "secret", NULL));
     assert_false(json_object_object_get_ex(AT(schema, "properties"), "key", NULL));
 }
@@ -270,7 +279,7 @@ static void body_example_combines_the_field_examples(void **state)
     struct json_object *post =
         AT(make_document(*state, things, LANGUAGE_EN), "paths", "/things", "post");
     assert_json(AT(post, "requestBody", "content", "application/json", "example"),
-                "{\"name\":\"x\",\"colour\":null,\"price\":1.50,\"owner_id\":1,"
+                "{\"name\":\"x\",\"colour\":null,\"price\":1.50,\"owner_id\":1,\"size\":8,"
                 "\"at\":\"2026-11-20T12:34:56Z\",\"secret\":\"s\",\"this\":\"a\"}");
 }
 
