@@ -409,8 +409,8 @@ static struct error *parse_and_handle(const struct router *router, struct reques
 {
     struct error *error = NULL;
     if (request->route->query) {
-        error = fields_read_query(request->arena, request->route->query, request->query_text,
-                                  &request->query);
+        error = (request->route->query_open ? fields_read_open_query : fields_read_query)(
+            request->arena, request->route->query, request->query_text, &request->query);
         if (error) {
             return error;
         }

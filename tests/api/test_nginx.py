@@ -121,6 +121,14 @@ def test_quick_calls_use_core_pool(site, stack, method, path):
     assert access_log_line(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
 
 
+@pytest.mark.parametrize("query, pool", [
+    ("expires=1&signature=a", "core"), ("expires=1&signature=a&utm_source=x", "core"),
+    ("fbclid=x&signature=a&expires=1", "core"), ("", "core"), ("search=x", "directory"),
+    ("xsignature=a", "directory")])
+def test_signed_urls_use_core_pool(site, stack, query, pool):
+    assert access_log_line(stack, site.get(f"/files/a.txt/content?{query}"))["pool"] == pool
+
+
 @pytest.mark.parametrize("method, path, pool, pattern", [
     ("GET", "/health", "core", "/health"), ("POST", "/auth/login", "auth", "/api/v1/auth/login"),
     ("GET", "/users/nobody-is-called-so?x=y", "directory", "/api/v1/users/{username}"),
