@@ -33,6 +33,7 @@ struct request_headers {
     const char *spool;           /* state of the body: KONTORA_SPOOL, see proc/exchange.h */
     const char *sent;            /* time at which nginx passed the request on: KONTORA_SENT */
     const char *base; /* "https://host" of the address that the client used: KONTORA_BASE */
+    const char *content_encoding, *content_range;
 };
 
 /* An amount that a request adds to a metric. */

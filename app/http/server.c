@@ -260,6 +260,8 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_X_ALLOW_DUPLICATE=", allow_duplicate),
         PARAM("HTTP_IF_MATCH=", if_match),
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
+        PARAM("HTTP_CONTENT_ENCODING=", content_encoding),
+        PARAM("HTTP_CONTENT_RANGE=", content_range),
         PARAM("KONTORA_SPOOL=", spool),
 #undef PARAM
     };

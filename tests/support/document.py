@@ -193,7 +193,7 @@ def request_faults(document, template, key, request):
     media_type = request.headers["Content-Type"].split(";")[0].strip().lower()
     if media_type not in validators:
         return [f"{media_type} was accepted, but is not documented"]
-    if media_type != "application/json":
+    if media_type not in ("application/json", "application/merge-patch+json"):
         return []
     body = json.loads(request.body, parse_float=Decimal)
     return [f"was accepted: {'/'.join(map(str, error.absolute_path))}: {error.message}"
