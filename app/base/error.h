@@ -1,9 +1,8 @@
 /*
- * Error: the representation of failures in all layers.
- *
- * A function that can fail returns `struct error *`; NULL means success. An error is allocated in
- * an arena and freed with it. http/problem.c maps its id to the reply to the client (status, code,
- * message); `cause` is written to the log only.
+ * Error: the representation of failures in all layers. A function that can fail returns
+ * `struct error *`; NULL means success. An error is allocated in an arena and freed with it.
+ * http/problem.c maps its id to the reply to the client (status, code, message); `cause` is written
+ * to the log only.
  */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
@@ -31,6 +30,7 @@ enum error_id {
     ERR_METHOD_NOT_ALLOWED,
     ERR_PAYLOAD_TOO_LARGE,
     ERR_UNSUPPORTED_MEDIA_TYPE,
+    ERR_UNSUPPORTED_CODING,
     ERR_ALREADY_EXISTS,
     ERR_AMBIGUOUS, /* details contain the matching DNs */
     ERR_NOT_EMPTY,

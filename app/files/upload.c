@@ -134,11 +134,8 @@ static struct error *read_upload_form(struct request *request, struct upload *up
     if (!error && !*type_r) {
         error = error_new(request->arena, ERR_FILE_MISSING, NULL);
     }
-    if (!error && request->withdrawn) { /* the body was cut off after the end of the form */
-        error =
-            error_new(request->arena, ERR_INVALID_MULTIPART, "the spool has withdrawn the request");
-    }
-    return error;
+    /* The body may have been cut off after the end of the form. */
+    return request->body_error ? request->body_error : error;
 }
 
 /* Rejects files with macros, if the settings say so. */

@@ -25,6 +25,7 @@ struct faults {
     struct arena *arena;
     struct error *error;
     size_t unknown; /* number of names that the field map does not contain */
+    bool ignores_unknown;
 };
 
 static void add_fault(struct faults *faults, const char *name, enum fault_id fault,
@@ -504,6 +505,9 @@ static void parse_query_pair(struct faults *faults, const struct field *fields, 
     }
     bool is_valid = request_decode(pair, true);
     const struct field *field = is_valid ? find_field_by_name(fields, pair) : NULL;
+    if (!field && faults->ignores_unknown) {
+        return;
+    }
     if (is_valid && !request_decode(text, true)) {
         *text = '\0';
         is_valid = field && (field->flags & FIELD_ANY_STRING); /* counts as an empty string */
@@ -523,10 +527,10 @@ static void parse_query_pair(struct faults *faults, const struct field *fields, 
     }
 }
 
-struct error *fields_read_query(struct arena *arena, const struct field *fields, const char *query,
-                                struct value **values_r)
+static struct error *parse_query(struct faults faults, const struct field *fields,
+                                 const char *query, struct value **values_r)
 {
-    struct faults faults = {.arena = arena};
+    struct arena *arena = faults.arena;
     struct value *values = arena_array(arena, fields_count(fields) + 1, sizeof *values);
     bool *seen = arena_array(arena, fields_count(fields) + 1, sizeof *seen);
     char *rest = arena_string(arena, query);
@@ -538,6 +542,19 @@ struct error *fields_read_query(struct arena *arena, const struct field *fields,
     check_missing_fields(&faults, fields, values, seen);
     *values_r = values;
     return faults.error;
+}
+
+struct error *fields_read_query(struct arena *arena, const struct field *fields, const char *query,
+                                struct value **values_r)
+{
+    return parse_query((struct faults){.arena = arena}, fields, query, values_r);
+}
+
+struct error *fields_read_open_query(struct arena *arena, const struct field *fields,
+                                     const char *query, struct value **values_r)
+{
+    return parse_query((struct faults){.arena = arena, .ignores_unknown = true}, fields, query,
+                       values_r);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

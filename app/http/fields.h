@@ -25,6 +25,10 @@ struct error *fields_read_bare(struct arena *arena, const struct field *field, c
 struct error *fields_read_query(struct arena *arena, const struct field *fields, const char *query,
                                 struct value **values_r) MUST_CHECK;
 
+/* Parses a query, ignoring parameters that the field map does not contain. */
+struct error *fields_read_open_query(struct arena *arena, const struct field *fields,
+                                     const char *query, struct value **values_r) MUST_CHECK;
+
 /* Writes one JSON object. Omits secret and internal fields, and optional fields without a value;
  * other fields without a value are null. */
 void fields_write(struct jsonw *json, const char *key, const struct field *fields,

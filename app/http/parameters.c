@@ -71,6 +71,20 @@ bool parameters_find(struct arena *arena, const char *field, const char *name,
     return false;
 }
 
+bool parameters_is_utf8(const char *charset, size_t length)
+{
+    /* Aliases of UTF-8 and US-ASCII (IANA, Character Sets; WHATWG Encoding 4.2) that programs
+     * send. */
+    static const char *const names[] = {"utf-8",    "utf8",  "csutf8",
+                                        "us-ascii", "ascii", "ansi_x3.4-1968"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strlen(names[i]) == length && !strncasecmp(names[i], charset, length)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int hex_digit_value(char c)
 {
     int lower = c | 0x20;
@@ -101,17 +115,17 @@ static bool decode_extended_value(struct buffer *out, const char *text)
 bool parameters_find_extended(struct arena *arena, const char *field, const char *name,
                               struct parameter *value_r)
 {
-    static const char charset[] = "utf-8'";
     struct parameter whole;
     struct buffer value = {.arena = arena};
-    if (!parameters_find(arena, field, arena_format(arena, "%s*", name), &whole) ||
-        strncasecmp(whole.bytes, charset, strlen(charset)) != 0) {
+    if (!parameters_find(arena, field, arena_format(arena, "%s*", name), &whole)) {
         return false;
     }
-    const char *text = strchr(whole.bytes + strlen(charset), '\'');
+    size_t charset_length = strcspn(whole.bytes, "'");
+    const char *text = strchr(whole.bytes + charset_length, '\'');
+    text = text ? strchr(text + 1, '\'') : NULL; /* behind the language */
     buffer_reserve(&value, 1);
-    if (!text || !decode_extended_value(&value, text + 1) ||
-        !utf8_valid(value.bytes, value.length)) {
+    if (!text || !parameters_is_utf8(whole.bytes, charset_length) ||
+        !decode_extended_value(&value, text + 1) || !utf8_valid(value.bytes, value.length)) {
         return false;
     }
     *value_r = (struct parameter){value.bytes, value.length};

@@ -25,6 +25,9 @@ int parameters_parse_hex(const char *digits);
 bool parameters_find(struct arena *arena, const char *field, const char *name,
                      struct parameter *value_r);
 
+/* True if the name of a charset means UTF-8, or US-ASCII, of which UTF-8 is a superset. */
+bool parameters_is_utf8(const char *charset, size_t length);
+
 /* Finds a parameter in the extended form and decodes it; false if there is none, if it is
  * malformed, or if its charset is not UTF-8. */
 bool parameters_find_extended(struct arena *arena, const char *field, const char *name,

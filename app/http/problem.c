@@ -49,6 +49,10 @@ static const struct problem problems[ERR_COUNT] = {
         {"Тело запроса слишком большое", "The request body is too large"}},
     [ERR_UNSUPPORTED_MEDIA_TYPE] = {415, "UNSUPPORTED_MEDIA_TYPE",
         {"Тип содержимого не поддерживается", "The content type is not supported"}},
+    [ERR_UNSUPPORTED_CODING] = {415, "UNSUPPORTED_CONTENT_ENCODING",
+        {"Сжатые тела запросов не принимаются: отправьте тело без сжатия и без Content-Encoding",
+         "Compressed request bodies are not accepted: send the body uncompressed, without "
+         "Content-Encoding"}},
     [ERR_ALREADY_EXISTS] = {409, "ALREADY_EXISTS",
         {"Такой объект уже существует", "The object already exists"}},
     [ERR_AMBIGUOUS] = {409, "AMBIGUOUS",

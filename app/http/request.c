@@ -220,8 +220,8 @@ struct error *request_read_body(struct request *request, size_t limit, struct bu
             return error_new(request->arena, ERR_PAYLOAD_TOO_LARGE, NULL);
         }
     }
-    if (*declared && body->length != expected) {
+    if (!request->body_error && *declared && body->length != expected) {
         return error_new(request->arena, ERR_BAD_REQUEST, "the body is incomplete");
     }
-    return NULL;
+    return request->body_error;
 }

@@ -33,6 +33,7 @@ struct request_headers {
     const char *spool;           /* state of the body: KONTORA_SPOOL, see proc/exchange.h */
     const char *sent;            /* time at which nginx passed the request on: KONTORA_SENT */
     const char *base; /* "https://host" of the address that the client used: KONTORA_BASE */
+    const char *content_encoding, *content_range;
 };
 
 /* An amount that a request adds to a metric. */
@@ -42,7 +43,8 @@ struct request_count {
     int64_t amount; /* 0: no metric */
 };
 
-/* Source of the body. read() waits for data and returns the number of bytes read; 0 at the end. */
+/* Source of the body. read() waits for data and returns the number of bytes read; 0 at the end, or
+ * if the rest cannot be read: then `body_error` of the request is set. */
 struct request_body {
     size_t (*read)(void *source, char *bytes, size_t size);
     void *source;
@@ -66,6 +68,8 @@ struct request {
     /* early request: the spool passes it on while its body is arriving, and may withdraw it; then
      * the complete request follows, and this one must have no effect */
     bool early;
+    /* why the body was not read to its end; NULL: no error so far */
+    struct error *body_error;
     bool withdrawn;                           /* the spool has withdrawn the early request */
     bool body_abandoned;                      /* the body stays unread and is not drained */
     const struct router_idempotency *repeats; /* idempotency functions of the router; NULL: none */

@@ -57,6 +57,7 @@ struct route {
     bool adds_faults;        /* the handler reports the faults of the body together with its own */
     struct text summary, about;  /* one line, and an optional longer description */
     const struct field *query;   /* NULL: the query is ignored */
+    bool query_open;             /* unknown parameters are ignored: the URL is passed on */
     const struct field *headers; /* request headers specific to this call; NULL: none */
     const struct schema *body;   /* NULL: the call has no body */
     bool body_optional;          /* an empty body means {} */

@@ -8,7 +8,7 @@
 #include "http/access.h"
 #include "http/audit.h"
 #include "http/fields.h"
-#include "http/parameters.h"
+#include "http/media.h"
 #include "http/problem.h"
 
 #include <stdlib.h>
@@ -163,6 +163,7 @@ static struct error *find_route(const struct router *router, struct request *req
     request->segments_known = request->segments_count;
     if (request->method == METHOD_COUNT || !node->routes[request->method]) {
         reply_header(reply, "Allow", list_allowed_methods(request->arena, node));
+        media_add_accept_patch(request, node->routes[METHOD_PATCH], reply);
         return error_new(request->arena, ERR_METHOD_NOT_ALLOWED, NULL);
     }
     request->route = node->routes[request->method];
@@ -256,34 +257,6 @@ static struct error *check_free_space(const struct router *router, struct reques
     return error;
 }
 
-/* True if Content-Type is JSON in UTF-8, the only encoding of JSON (RFC 8259 8.1). */
-static bool is_json_type(struct arena *arena, const char *content_type)
-{
-    static const char json[] = "application/json";
-    content_type += strspn(content_type, " \t");
-    if (strncasecmp(content_type, json, sizeof json - 1) != 0) {
-        return false;
-    }
-    const char *rest = content_type + sizeof json - 1;
-    rest += strspn(rest, " \t");
-    if (*rest && *rest != ';') {
-        return false;
-    }
-    struct parameter charset;
-    return !parameters_find(arena, content_type, "charset", &charset) ||
-           !strcasecmp(charset.bytes, "utf-8");
-}
-
-/* True if Content-Type is a form. The type has no parameters, so a charset is ignored:
- * percent-encoded bytes are UTF-8 (WHATWG URL 5.1). */
-static bool is_urlencoded_type(const char *content_type)
-{
-    static const char form[] = "application/x-www-form-urlencoded";
-    content_type += strspn(content_type, " \t");
-    return !strncasecmp(content_type, form, sizeof form - 1) &&
-           strchr("; \t", content_type[sizeof form - 1]);
-}
-
 static struct error *parse_body(const struct router *router, struct request *request)
 {
     const struct schema *schema = request->route->body;
@@ -295,21 +268,23 @@ static struct error *parse_body(const struct router *router, struct request *req
     if (error) {
         return error;
     }
-    if (!text->length && request->route->body_optional) {
+    size_t mark = media_mark_length(text);
+    const char *bytes = text->length ? text->bytes + mark : "";
+    size_t length = text->length - mark;
+    if (!length && request->route->body_optional) {
         return fields_read_query(request->arena, schema->fields, "", &request->body);
     }
-    if (request->route->body_form && is_urlencoded_type(request->headers.content_type)) {
-        const char *form = text->length ? text->bytes : "";
-        if (strlen(form) != text->length) {
+    if (media_is_form(request)) {
+        if (strlen(bytes) != length) {
             return error_new(request->arena, ERR_BAD_REQUEST, "the form contains NUL");
         }
-        return fields_read_query(request->arena, schema->fields, form, &request->body);
+        return fields_read_query(request->arena, schema->fields, bytes, &request->body);
     }
-    if (!is_json_type(request->arena, request->headers.content_type)) {
+    if (!media_is_json(request)) {
         return error_new(request->arena, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
     }
-    return (schema->bare ? fields_read_bare : fields_read_json)(
-        request->arena, schema->fields, text->bytes, text->length, &request->body);
+    return (schema->bare ? fields_read_bare : fields_read_json)(request->arena, schema->fields,
+                                                                bytes, length, &request->body);
 }
 
 /* --- replies --------------------------------------------------------------------------------- */
@@ -345,6 +320,7 @@ static void serialize_error(const struct request *request, struct reply *reply,
     if (challenge) {
         reply_header(reply, "WWW-Authenticate", challenge);
     }
+    media_add_accepted(request, error, reply);
     if (error->retry_after_s) {
         reply_header(reply, "Retry-After",
                      arena_format(request->arena, "%d", error->retry_after_s));
@@ -409,8 +385,8 @@ static struct error *parse_and_handle(const struct router *router, struct reques
 {
     struct error *error = NULL;
     if (request->route->query) {
-        error = fields_read_query(request->arena, request->route->query, request->query_text,
-                                  &request->query);
+        error = (request->route->query_open ? fields_read_open_query : fields_read_query)(
+            request->arena, request->route->query, request->query_text, &request->query);
         if (error) {
             return error;
         }
@@ -446,6 +422,9 @@ struct error *router_handle(const struct router *router, struct request *request
     }
     if (!error) {
         error = check_free_space(router, request);
+    }
+    if (!error) {
+        error = media_check_coding(request);
     }
     if (!error && request->asks) { /* all checks that need no body have passed */
         reply_continue(request, reply);

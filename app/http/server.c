@@ -162,7 +162,7 @@ static size_t read_stream(FCGX_Stream *stream, char *bytes, size_t size)
 }
 
 /* Reads from the stream until the deadline at most, even if the peer sends single bytes, or records
- * that are not part of the body. */
+ * that are not part of the body. After the deadline, returns the bytes that have arrived. */
 static size_t read_until_deadline(struct server_connection *connection, char *bytes, size_t size)
 {
     if (connection->complete) {
@@ -174,43 +174,44 @@ static size_t read_until_deadline(struct server_connection *connection, char *by
     return got;
 }
 
-/* Waits until the spool has received more of the body: each byte in the FastCGI records reports
- * that the file has grown. False if the body has ended. */
-static bool await_spooled_bytes(struct server_connection *connection)
+/* Reads records of the body. Sets the error of the body if they end without the record that ends
+ * the body: the peer has closed the connection, or the deadline has passed. */
+static size_t read_records(struct server_connection *connection, char *bytes, size_t size)
 {
     struct request *request = &connection->request;
-    char bytes[DRAIN_PIECE];
-    if (read_until_deadline(connection, bytes, sizeof bytes)) {
-        return true;
+    size_t got = read_until_deadline(connection, bytes, size);
+    if (!got && FCGX_GetError(connection->fcgi.in) && !request->body_error) {
+        request->withdrawn = request->early && clock_steady_us() < connection->body_deadline_us;
+        request->body_error = error_new(request->arena, ERR_BAD_REQUEST, "the body is incomplete");
     }
-    if (request->early && FCGX_GetError(connection->fcgi.in)) {
-        request->withdrawn = true;
-    }
-    return false;
+    return got;
 }
 
-/* Reads the available bytes of a body in a file. When the last record has been read, the file is
- * complete. */
+/* Reads the available bytes of a body in a file. Each byte in the FastCGI records reports that the
+ * spool has received more of the body; when the last record has been read, the file is complete. */
 static size_t read_spooled(struct server_connection *connection, char *bytes, size_t size)
 {
+    char notice[DRAIN_PIECE];
     bool more = true;
     for (;;) {
         ssize_t got = pread(connection->body_fd, bytes, size, connection->body_read);
         if (got < 0) {
-            log_error("spool: cannot read a request body: %s", strerror(errno));
+            struct request *request = &connection->request;
+            request->body_error = error_new(request->arena, ERR_INTERNAL,
+                                            "spool: cannot read a body: %s", strerror(errno));
             return 0;
         }
-        if (got || !more || clock_steady_us() >= connection->body_deadline_us) {
+        if (got || !more) {
             connection->body_read += got;
             return (size_t)got;
         }
-        more = await_spooled_bytes(connection);
+        more = read_records(connection, notice, sizeof notice);
     }
 }
 
 /* Reads the available bytes of the body, at least one: FCGX_GetStr() alone would block until the
  * buffer is full. The deadline starts with the first call. A body that is incomplete at the
- * deadline ends there. */
+ * deadline ends there, with an error. */
 static size_t read_body_bytes(void *source, char *bytes, size_t size)
 {
     struct server_connection *connection = source;
@@ -225,7 +226,7 @@ static size_t read_body_bytes(void *source, char *bytes, size_t size)
     struct pollfd arrival = {.fd = connection->fcgi.ipcFd, .events = POLLIN};
     size_t length = 0, got = 1;
     while (length < size && got && (!length || poll(&arrival, 1, 0) == 1)) {
-        got = read_until_deadline(connection, bytes + length, size - length);
+        got = read_records(connection, bytes + length, size - length);
         length += got;
     }
     return length;
@@ -259,6 +260,8 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_X_ALLOW_DUPLICATE=", allow_duplicate),
         PARAM("HTTP_IF_MATCH=", if_match),
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
+        PARAM("HTTP_CONTENT_ENCODING=", content_encoding),
+        PARAM("HTTP_CONTENT_RANGE=", content_range),
         PARAM("KONTORA_SPOOL=", spool),
 #undef PARAM
     };

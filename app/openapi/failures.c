@@ -118,7 +118,10 @@ static void add_router_errors(const struct document *document, struct failures *
         ERR_UNAUTHORIZED,      ERR_INVALID_TOKEN,        ERR_TOKEN_EXPIRED, ERR_NOT_FOUND,
         ERR_TOO_MANY_REQUESTS, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
     static const enum error_id of_bodies[] = {ERR_INVALID_JSON, ERR_VALIDATION,
-                                              ERR_UNSUPPORTED_MEDIA_TYPE, ERR_COUNT};
+                                              ERR_UNSUPPORTED_MEDIA_TYPE, ERR_UNSUPPORTED_CODING,
+                                              ERR_COUNT};
+    static const enum error_id of_forms[] = {ERR_UNSUPPORTED_MEDIA_TYPE, ERR_UNSUPPORTED_CODING,
+                                             ERR_COUNT};
     static const enum error_id of_queries[] = {ERR_VALIDATION, ERR_COUNT};
     static const enum error_id of_keys[] = {ERR_VALIDATION, ERR_IDEMPOTENCY_MISMATCH,
                                             ERR_IDEMPOTENCY_PENDING, ERR_COUNT};
@@ -135,6 +138,7 @@ static void add_router_errors(const struct document *document, struct failures *
     add_errors(document, failures, route_needs_space(route) ? of_writes : NULL);
     add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
+    add_errors(document, failures, route->form ? of_forms : NULL);
     add_errors(document, failures, call_supports_idempotency(route) ? of_keys : NULL);
     add_errors(document, failures, call_evaluates_conditions(route) ? of_versions : NULL);
     add_errors(document, failures, route->action ? of_changes : NULL);
@@ -242,6 +246,7 @@ static void write_failure_headers(struct document *document, int status)
     enum {
         UNAUTHORIZED = 401,
         FORBIDDEN = 403,
+        NO_MEDIA_TYPE = 415,
         NO_RANGE = 416,
         TOO_MANY = 429,
         BAD_GATEWAY = 502,
@@ -256,6 +261,11 @@ static void write_failure_headers(struct document *document, int status)
     if (status == FORBIDDEN) {
         document_write_reference(document, "WWW-Authenticate", "headers",
                                  OPENAPI_OPTIONAL_CHALLENGE);
+    }
+    if (status == NO_MEDIA_TYPE) {
+        write_header_reference(document, "Accept");
+        write_header_reference(document, "Accept-Encoding");
+        write_header_reference(document, "Accept-Patch");
     }
     if (status == NO_RANGE) { /* nginx keeps the headers of the file */
         write_header_reference(document, "ETag");

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/field.h"
+#include "http/media.h"
 #include "http/route.h"
 #include "openapi/call.h"
 #include "openapi/document.h"
@@ -121,6 +122,21 @@ static const struct field reply_headers[] = {
      .about = {"Если токен не даёт нужных прав: Bearer error=\"insufficient_scope\"",
                "If the token lacks the permission: Bearer error=\"insufficient_scope\""},
      .example = "\"Bearer error=\\\"insufficient_scope\\\"\""},
+    {.name = "Accept",
+     .type = FIELD_STRING,
+     .about = {"Типы содержимого, которые принимает вызов",
+               "The content types that the call accepts"},
+     .example = "\"application/json\""},
+    {.name = "Accept-Encoding",
+     .type = FIELD_STRING,
+     .about = {"Если тело было сжато: identity, то есть сжатые тела не принимаются",
+               "If the body was compressed: identity, which means that no compressed body is "
+               "accepted"},
+     .example = "\"identity\""},
+    {.name = "Accept-Patch",
+     .type = FIELD_STRING,
+     .about = {"Типы содержимого, которые принимает PATCH", "The content types that PATCH accepts"},
+     .example = "\"application/json, application/merge-patch+json\""},
     {.name = "Retry-After",
      .type = FIELD_INTEGER,
      .flags = FIELD_REQUIRED,
@@ -231,11 +247,11 @@ static void write_route_parameters(struct document *document, const struct route
 /* --- bodies and responses -------------------------------------------------------------------- */
 
 /* Writes the body of an upload: a form with one file. */
-static void write_upload_body(struct document *document)
+static void write_upload_body(struct document *document, const char *type)
 {
     static const struct text about = {"Файл", "The file"};
     struct jsonw *json = &document->json;
-    jsonw_open_object(json, "multipart/form-data");
+    jsonw_open_object(json, type);
     jsonw_open_object(json, "schema");
     jsonw_string(json, "type", "object");
     jsonw_open_object(json, "properties");
@@ -267,21 +283,21 @@ static void write_media_type(struct document *document, const char *type, const 
 
 static void write_request_body(struct document *document, const struct route *route)
 {
+    const char *types[MEDIA_TYPES_MAX];
+    size_t count = media_types(route, types);
     struct jsonw *json = &document->json;
-    if (!route->body && !route->form) {
+    if (!count) {
         return;
     }
     jsonw_open_object(json, "requestBody");
     jsonw_boolean(json, "required", !route->body_optional);
     jsonw_open_object(json, "content");
-    if (route->form) {
-        write_upload_body(document);
-    }
-    if (route->body) {
-        write_media_type(document, "application/json", route->body);
-    }
-    if (route->body && route->body_form) {
-        write_media_type(document, "application/x-www-form-urlencoded", route->body);
+    for (size_t i = 0; i < count; i++) {
+        if (route->form) {
+            write_upload_body(document, types[i]);
+        } else {
+            write_media_type(document, types[i], route->body);
+        }
     }
     jsonw_close_object(json);
     jsonw_close_object(json);

@@ -633,7 +633,11 @@ const struct route files_routes[] = {
      .permission = PERMIT_ALL,
      .pool = POOL_CORE,
      .summary = {"Скачать файл по подписанной ссылке", "Download a file by a signed URL"},
+     .about = {"Другие параметры, которые почтовые программы и сайты добавляют к ссылке, не "
+               "учитываются.",
+               "Other parameters, which mail programs and web sites add to URLs, are ignored."},
      .query = content_query,
+     .query_open = true,
      .shape = REPLY_FILE,
      .media_type = "*/*",
      .example = "…",

@@ -453,6 +453,15 @@ const struct route tokens_routes[] = {
      .handler = check_token_in_path,
      .pool = POOL_CORE,
      .summary = {"Проверить токен", "Verify a token"},
+     .about =
+         {"Засчитывает использование; HEAD не засчитывает. Не отправляйте этот адрес по почте: "
+          "программы, которые проверяют ссылки в письмах, израсходуют одноразовый токен. "
+          "Отправьте ссылку `/confirm#токен`: её страница вызывает `POST /app/valid`, когда "
+          "человек нажимает кнопку.",
+          "Counts a use; HEAD counts none. Do not send this URL by mail: programs that check "
+          "the links in messages would use up a one-use token. Send the link "
+          "`/confirm#token`: its page calls `POST /app/valid` when a person presses the "
+          "button."},
      .shape = REPLY_RECORD,
      .reply = &status_schema,
      .errors = database_errors},

@@ -1,5 +1,6 @@
 """nginx: headers of every response, CORS, the access log, and the shipped configuration."""
 
+import math
 import os
 import re
 import signal
@@ -36,6 +37,23 @@ def test_every_response_has_security_headers(site, method, path):
 def test_nginx_does_not_redirect_to_slash(site, path):
     """nginx would redirect to a location that ends in a slash, on the host that the client sent."""
     contract.check_error(site.get(path), 404, "NOT_FOUND")
+
+
+def seconds_of_rate(rate):
+    number, unit = re.fullmatch(r"(\d+)r/([sm])", rate).groups()
+    return math.ceil({"s": 1, "m": 60}[unit] / int(number))
+
+
+def test_retry_after_of_each_zone_is_time_of_its_rate():
+    """nginx cannot compute the value from the rate."""
+    text = (TOP / "nginx/limits.conf").read_text(encoding="utf-8")
+    rates = dict(re.findall(r"^limit_req_zone .* zone=(\w+):\S+ +rate=(\S+);", text, re.MULTILINE))
+    zones = re.search(r"\$rate_zone \{(.*?)\n\}", text, re.DOTALL)[1]
+    waits = re.search(r"\$limit_retry_after \{(.*?)\n\}", text, re.DOTALL)[1]
+    assert set(re.findall(r" (\w+);", zones)) == rates.keys() and len(rates) == 3
+    assert {zone: int(seconds) for zone, seconds in
+            re.findall(r'"REJECTED (\w+)" +(\d+);', waits)} == {
+                zone: seconds_of_rate(rate) for zone, rate in rates.items()}
 
 
 def test_nginx_logs_no_warnings(stack):
@@ -119,6 +137,14 @@ def test_expensive_queries_use_directory_pool(site, stack, path, query, pool):
     ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])
 def test_quick_calls_use_core_pool(site, stack, method, path):
     assert access_log_line(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
+
+
+@pytest.mark.parametrize("query, pool", [
+    ("expires=1&signature=a", "core"), ("expires=1&signature=a&utm_source=x", "core"),
+    ("fbclid=x&signature=a&expires=1", "core"), ("", "core"), ("search=x", "directory"),
+    ("xsignature=a", "directory")])
+def test_signed_urls_use_core_pool(site, stack, query, pool):
+    assert access_log_line(stack, site.get(f"/files/a.txt/content?{query}"))["pool"] == pool
 
 
 @pytest.mark.parametrize("method, path, pool, pattern", [

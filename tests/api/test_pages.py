@@ -44,7 +44,7 @@ def test_accept_header_affects_only_pages(anonymous_site):
     assert anonymous_site.post("/", headers={"Accept": BROWSER}).status_code == 405
 
 
-@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/confirm"])
 def test_pages_forbid_inline_scripts(anonymous_site, path):
     page = anonymous_site.get(path)
     policy = dict(part.strip().split(" ", 1)
@@ -84,6 +84,17 @@ def test_other_static_paths_are_not_found(anonymous_site, path):
     assert anonymous_site.get(path).status_code == 404
 
 
+@pytest.mark.parametrize("language, word", [("ru", "Подтвердить"), ("en", "Confirm"),
+                                            ("de", "Подтвердить")])
+def test_confirmation_page_is_in_language_of_browser(anonymous_site, language, word):
+    page = anonymous_site.get("/confirm?utm_source=x", headers={"Accept-Language": language})
+    assert page.status_code == 200 and f"<button>{word}</button>" in page.text
+    assert page.headers["Content-Language"] == ("en" if language == "en" else "ru")
+    assert "Accept-Language" in page.headers["Vary"].split(", ")
+    refused = anonymous_site.post("/confirm")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
+
+
 # --- in a headless browser ------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
@@ -99,7 +110,7 @@ def browser_report(stack, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert "failure" not in seen, seen
-    assert len(list(folder.glob("*.png"))) == 7
+    assert len(list(folder.glob("*.png"))) == 9
     return seen
 
 
@@ -110,6 +121,18 @@ def test_pages_cause_no_console_errors(browser_report):
 
 def test_pages_load_nothing_from_other_hosts(browser_report):
     assert browser_report["elsewhere"] == []
+
+
+@pytest.mark.parametrize("locale, used, again", [
+    ("ru-RU", "Подтверждено.", "Ссылка больше не действует"),
+    ("en-US", "Confirmed.", "The link is no longer valid")])
+def test_confirmation_page_uses_token_when_button_is_pressed(browser_report, locale, used, again):
+    page = browser_report["pages"][f"/confirm {locale}"]
+    assert page["language"] == locale[:2]
+    assert page["before"] == []
+    assert page["requests"] == ["POST /app/valid", "GET /confirm", "POST /app/valid"]
+    assert page["used"].startswith(used) and page["again"].startswith(again)
+    assert not page["button"]
 
 
 def test_landing_page_shows_service_state(browser_report):

@@ -233,6 +233,15 @@ def test_head_does_not_consume_token(tokens, anonymous, sql_api):
     assert tokens.check(token) and not tokens.check(token)
 
 
+def test_link_to_confirmation_page_does_not_consume_token(tokens, anonymous, sql_api):
+    """A mail scanner requests the link, without the fragment, by any method that reads."""
+    token = tokens.issue(max_uses=1)
+    for method in ("HEAD", "GET", "GET"):
+        assert anonymous.request(method, f"/confirm#{token}").status_code == 200
+    assert described(sql_api, token)["uses"] == 0
+    assert tokens.check_body(token) and not tokens.check_body(token)
+
+
 def test_single_use_token_is_valid_for_one_of_200_clients(tokens, sql_stack):
     token = tokens.issue(max_uses=1)
 

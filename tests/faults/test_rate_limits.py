@@ -104,6 +104,19 @@ def test_login_limit_applies_to_every_spelling_of_path(limited_rig):
     assert len(tried) <= LOGINS, [answer.status_code for answer in answers]
 
 
+def test_login_refused_by_rate_of_all_requests_waits_for_that_rate(limited_rig):
+    limited_rig.edit_nginx("limits.conf", ("rate=100r/s", "rate=1r/s"))
+    limited_rig.edit_nginx("surface-main.conf",
+                           ("zone=requests burst=200", "zone=requests burst=1"),
+                           ("zone=logins burst=5", "zone=logins burst=100"))
+    client = limited_rig.anonymous("")
+    with ThreadPoolExecutor(LOGINS) as pool:
+        answers = list(pool.map(lambda _: send_wrong_login(client.at(client.base_url)),
+                                range(2 * LOGINS)))
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused and {answer.headers["Retry-After"] for answer in refused} == {"1"}
+
+
 def test_login_refused_by_rate_is_not_tried(limited_rig):
     client = limited_rig.anonymous("")
     for _ in range(LOGINS):
@@ -642,6 +655,9 @@ def test_bodies_in_transfer_are_limited_by_address(limited_rig):
         wait_until(lambda: site.post("/app/token").status_code == 429,
                    what="a request to be refused")
         contract.check_error(site.post("/app/token"), 429, "TOO_MANY_REQUESTS")
+        login = send_wrong_login(site)
+        contract.check_error(login, 429, "TOO_MANY_REQUESTS")
+        assert int(login.headers["Retry-After"]) == 1, "the limit on logins did not refuse it"
         assert site.get("/health").status_code == 200
 
 

@@ -55,6 +55,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         check_values(values);
     }
+    /* An open query accepts whatever the other accepts. */
+    const struct error *open_error = fields_read_open_query(arena, map, query, &values);
+    FUZZ_CHECK(error || !open_error);
+    if (!open_error) {
+        check_values(values);
+    }
     free(query);
     arena_free(&arena);
     return 0;

@@ -154,6 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                .user_agent = "",
                                                .organization = "",
                                                .idempotency_key = "",
+                                               .content_encoding = "",
+                                               .content_range = "",
                                                .surface = "",
                                                .spool = ""};
     request.headers.method = fuzz_line(&rest);

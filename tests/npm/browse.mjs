@@ -125,6 +125,41 @@ async function readRedoc() {
   await page.context().close();
 }
 
+async function issueToken() {
+  const response = await fetch(`${url}/app/token`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ max_uses: 1 }),
+  });
+  return (await response.json()).token;
+}
+
+/* Opens the link with a token of one use, presses the button, and opens the link again. */
+async function confirmToken(locale) {
+  const token = await issueToken();
+  const page = await open(`/confirm#${encodeURIComponent(token)}`, locale);
+  const sent = [];
+  page.on("request", (request) => sent.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  await page.waitForSelector("#form:not([hidden])");
+  const before = sent.filter((line) => !line.includes("/static/"));
+  await shoot(page, `confirm-${locale}`);
+  await page.click("#form button");
+  await page.waitForFunction(() => document.getElementById("result").textContent);
+  const used = await page.textContent("#result");
+  await page.reload();
+  await page.click("#form button");
+  await page.waitForFunction(() => document.getElementById("result").textContent);
+  seen.pages[`/confirm ${locale}`] = {
+    language: await page.getAttribute("html", "lang"),
+    before,
+    requests: sent.filter((line) => !line.includes("/static/")),
+    used,
+    again: await page.textContent("#result"),
+    button: await page.isVisible("#form"),
+  };
+  await page.context().close();
+}
+
 /* What a telephone in the dark shows of a page: how much wider than its screen, on what, in which language. */
 async function look(path, ready) {
   const page = await open(path, "ru-RU", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
@@ -148,6 +183,8 @@ try {
   await land("en-US");
   await useSwagger();
   await readRedoc();
+  await confirmToken("ru-RU");
+  await confirmToken("en-US");
   seen.telephone = {
     "/": await look("/", "#state.ready"),
     "/docs": await look("/docs", ".opblock"),

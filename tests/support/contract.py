@@ -7,7 +7,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CODE = re.compile(r"[A-Z][A-Z_]+")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-PUBLIC = re.compile(r"/(?:docs|redoc|openapi\.json|static/.*)$")
+PUBLIC = re.compile(r"/(?:docs|redoc|confirm|openapi\.json|static/.*)$")
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 
 # Each directory entry in a response has exactly these fields.

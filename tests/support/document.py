@@ -26,7 +26,7 @@ CORS_HEADER = "access-control-"
 
 # Path mapping of nginx, as in nginx/requests.conf.
 SHORT_PATH = re.compile(r"/(?:users|groups|ous|containers|auth|files)(?:/|$)")
-PAGES = re.compile(r"/(?:docs|redoc|openapi\.json|static/.*)$")
+PAGES = re.compile(r"/(?:docs|redoc|confirm|openapi\.json|static/.*)$")
 
 # Statuses of requests that match no documented call: nginx and the router may answer before the
 # call is known.
@@ -203,7 +203,7 @@ def request_faults(document, template, key, request):
     media_type = request.headers["Content-Type"].split(";")[0].strip().lower()
     if media_type not in validators:
         return [f"{media_type} was accepted, but is not documented"]
-    if media_type != "application/json":
+    if media_type not in ("application/json", "application/merge-patch+json"):
         return []
     body = json.loads(request.body, parse_float=Decimal)
     return [f"was accepted: {'/'.join(map(str, error.absolute_path))}: {error.message}"

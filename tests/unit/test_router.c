@@ -89,6 +89,7 @@ static const struct route first_table[] = {
     RECORD(GET, "/things/{thing}/parts/{part}"),
     RECORD(GET, "/things/me"),
     RECORD(GET, "/things/me/secrets"),
+    RECORD(GET, "/link", .query = page_map, .query_open = true),
     RECORD(PATCH, "/things/{thing}", .permission = PERMIT_UPDATE, .body = &name_schema),
     RECORD(POST, "/open", .body = &optional_schema, .body_optional = true),
     RECORD(POST, "/by-setting", .access_by_setting = true),
@@ -276,19 +277,14 @@ static void handle_request(struct exchange *exchange)
 }
 
 /* Sends one request, without a body if `body` is NULL. Returns the status. */
-static int send_request(struct exchange *exchange, const char *who, const char *method,
-                        const char *uri, const char *body)
+static int send_headers(struct exchange *exchange, struct request_headers headers, const char *body)
 {
+    headers.content_length = headers.accept_language = headers.content_range = "";
+    headers.request_id = "id-1";
+    headers.address = "192.0.2.1";
     exchange->request = (struct request){
         .arena = exchange->arena,
-        .headers = {.method = method,
-                    .uri = uri,
-                    .content_type = body ? "application/json" : "",
-                    .content_length = "",
-                    .authorization = who,
-                    .accept_language = "",
-                    .request_id = "id-1",
-                    .address = "192.0.2.1"},
+        .headers = headers,
         .input = {read_input, exchange},
     };
     exchange->body = body;
@@ -296,6 +292,18 @@ static int send_request(struct exchange *exchange, const char *who, const char *
     calls = 0;
     handle_request(exchange);
     return exchange->reply.status;
+}
+
+static int send_request(struct exchange *exchange, const char *who, const char *method,
+                        const char *uri, const char *body)
+{
+    return send_headers(exchange,
+                        (struct request_headers){.method = method,
+                                                 .uri = uri,
+                                                 .content_type = body ? "application/json" : "",
+                                                 .content_encoding = "",
+                                                 .authorization = who},
+                        body);
 }
 
 static const char *find_header(const struct exchange *exchange, const char *name)
@@ -572,18 +580,21 @@ static void invalid_bodies_are_rejected(void **state)
     assert_string_equal(reply_text_of(*state), "{\"name\":\"a/я\"}");
 }
 
+static int send_media(struct exchange *exchange, const char *method, const char *uri,
+                      const char *type, const char *coding)
+{
+    return send_headers(exchange,
+                        (struct request_headers){.method = method,
+                                                 .uri = uri,
+                                                 .content_type = type,
+                                                 .content_encoding = coding,
+                                                 .authorization = "writer"},
+                        "{\"name\":\"x\"}");
+}
+
 static int send_with_type(struct exchange *exchange, const char *type)
 {
-    const char *body = "{\"name\":\"x\"}";
-    exchange->request = (struct request){
-        .arena = exchange->arena,
-        .headers = {"POST", "/things", type, "", "writer", "", "id-1", "192.0.2.1"},
-        .input = {read_input, exchange},
-    };
-    exchange->body = body;
-    exchange->body_read = 0;
-    handle_request(exchange);
-    return exchange->reply.status;
+    return send_media(exchange, "POST", "/things", type, "");
 }
 
 static void body_must_be_json_in_utf8(void **state)
@@ -597,6 +608,12 @@ static void body_must_be_json_in_utf8(void **state)
         "application/json;",
         "application/json; xcharset=utf-16",
         "application/json; profile=\"charset=utf-16\"",
+        "application/json; charset=utf8",
+        "application/json; charset=UTF8",
+        "application/json; charset=us-ascii",
+        "application/json; charset=\"US-ASCII\"",
+        "application/json; charset=ascii",
+        "application/json; charset=ANSI_X3.4-1968",
     };
     static const char *const others[] = {
         "",
@@ -608,6 +625,12 @@ static void body_must_be_json_in_utf8(void **state)
         "application/json; charset=utf-16",
         "application/json; charset=windows-1251",
         "application/json; charset=utf-8x",
+        "application/json; charset=utf",
+        "application/json; charset=utf88",
+        "application/json; charset=iso-8859-1",
+        "application/json; charset=us-ascii-2",
+        "application/json; charset=",
+        "application/merge-patch+json",
         "application/json; xcharset=utf-8; charset=utf-16",
         "application",
         "multipart/form-data; boundary=x",
@@ -620,6 +643,111 @@ static void body_must_be_json_in_utf8(void **state)
         assert_int_equal(send_with_type(*state, others[i]), 415);
         assert_code(*state, "UNSUPPORTED_MEDIA_TYPE");
     }
+}
+
+static void merge_patch_is_accepted_for_patch_only(void **state)
+{
+    static const char *const patches[] = {
+        "application/merge-patch+json",
+        "Application/Merge-Patch+JSON; charset=utf-8",
+        "application/merge-patch+json;charset=utf8",
+        "application/json",
+    };
+    static const char *const others[] = {
+        "application/json-patch+json",
+        "application/merge-patch+jsonx",
+        "application/merge-patch+json; charset=utf-16",
+        "application/merge-patch",
+    };
+    for (size_t i = 0; i < COUNT_OF(patches); i++) {
+        assert_int_equal(send_media(*state, "PATCH", "/things/x", patches[i], ""), 200);
+    }
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_int_equal(send_media(*state, "PATCH", "/things/x", others[i], ""), 415);
+    }
+    assert_int_equal(send_media(*state, "POST", "/open", patches[0], ""), 415);
+}
+
+static void reply_415_names_the_accepted_types(void **state)
+{
+    static const char both[] = "application/json, application/merge-patch+json";
+    send_media(*state, "POST", "/things", "text/plain", "");
+    assert_string_equal(find_header(*state, "Accept"), "application/json");
+    assert_string_equal(find_header(*state, "Accept-Patch"), "");
+    send_media(*state, "PATCH", "/things/x", "text/plain", "");
+    assert_string_equal(find_header(*state, "Accept"), both);
+    assert_string_equal(find_header(*state, "Accept-Patch"), both);
+    assert_string_equal(find_header(*state, "Accept-Encoding"), "");
+}
+
+static void reply_405_names_the_types_of_patch(void **state)
+{
+    assert_int_equal(send_request(*state, "", "OPTIONS", "/things/x", NULL), 405);
+    assert_string_equal(find_header(*state, "Accept-Patch"),
+                        "application/json, application/merge-patch+json");
+    assert_int_equal(send_request(*state, "", "OPTIONS", "/things", NULL), 405);
+    assert_string_equal(find_header(*state, "Accept-Patch"), "");
+}
+
+static void coded_bodies_are_rejected(void **state)
+{
+    static const char *const codings[] = {
+        "gzip",           "GZIP",      "br", "deflate, gzip", "identity, gzip", "gzip,identity",
+        "identity;q=0.5", "identityx", "x",  "\t, zstd ,"};
+    static const char *const none[] = {"", " ", "identity", "Identity", " identity , identity",
+                                       ","};
+    for (size_t i = 0; i < COUNT_OF(codings); i++) {
+        assert_int_equal(send_media(*state, "POST", "/things", "application/json", codings[i]),
+                         415);
+        assert_code(*state, "UNSUPPORTED_CONTENT_ENCODING");
+        assert_string_equal(find_header(*state, "Accept-Encoding"), "identity");
+        assert_string_equal(find_header(*state, "Accept"), "");
+        assert_int_equal(calls, 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        assert_int_equal(send_media(*state, "POST", "/things", "application/json", none[i]), 201);
+    }
+    /* The coding of content that the call does not read does not matter. */
+    assert_int_equal(send_media(*state, "DELETE", "/things/x", "", "gzip"), 204);
+}
+
+/* The caller learns about missing permissions first. */
+static void coded_bodies_are_rejected_after_authorization(void **state)
+{
+    const struct request_headers headers = {.method = "POST",
+                                            .uri = "/things",
+                                            .content_type = "application/json",
+                                            .content_encoding = "gzip",
+                                            .authorization = ""};
+    assert_int_equal(send_headers(*state, headers, "{}"), 401);
+}
+
+static void byte_order_mark_before_a_body_is_ignored(void **state)
+{
+#define MARK "\xEF\xBB\xBF"
+    assert_int_equal(send_request(*state, "writer", "POST", "/things", MARK "{\"name\":\"x\"}"),
+                     201);
+    assert_int_equal(send_request(*state, "", "POST", "/open", MARK), 200);
+    static const char *const invalid[] = {MARK MARK "{\"name\":\"x\"}", "\xEF\xBB{\"name\":\"x\"}",
+                                          " " MARK "{\"name\":\"x\"}", "{\"name\":\"x\"}" MARK,
+                                          "\xFF\xFE{\0\"\0"};
+    for (size_t i = 0; i < COUNT_OF(invalid); i++) {
+        assert_int_equal(send_request(*state, "writer", "POST", "/things", invalid[i]), 400);
+        assert_code(*state, "INVALID_JSON");
+    }
+#undef MARK
+}
+
+static void open_query_ignores_unknown_parameters(void **state)
+{
+    assert_int_equal(send_request(*state, "", "GET", "/link?skip=7&utm_source=mail", NULL), 200);
+    assert_int_equal(
+        fields_get(page_map, ((struct exchange *)*state)->request.query, "skip")->integer, 7);
+    assert_int_equal(send_request(*state, "", "GET", "/link?fbclid=%&%ff=%00&skip=7&&=", NULL),
+                     200);
+    assert_int_equal(send_request(*state, "", "GET", "/link?utm=1&skip=x", NULL), 400);
+    assert_int_equal(send_request(*state, "", "GET", "/link?skip=1&skip=1", NULL), 400);
+    assert_int_equal(send_request(*state, "writer", "GET", "/things?utm_source=mail", NULL), 400);
 }
 
 static void optional_bodies_may_be_missing(void **state)
@@ -763,6 +891,13 @@ int main(void)
         ROUTER_TEST(invalid_queries_are_rejected),
         ROUTER_TEST(invalid_bodies_are_rejected),
         ROUTER_TEST(body_must_be_json_in_utf8),
+        ROUTER_TEST(merge_patch_is_accepted_for_patch_only),
+        ROUTER_TEST(reply_415_names_the_accepted_types),
+        ROUTER_TEST(reply_405_names_the_types_of_patch),
+        ROUTER_TEST(coded_bodies_are_rejected),
+        ROUTER_TEST(coded_bodies_are_rejected_after_authorization),
+        ROUTER_TEST(byte_order_mark_before_a_body_is_ignored),
+        ROUTER_TEST(open_query_ignores_unknown_parameters),
         ROUTER_TEST(optional_bodies_may_be_missing),
         ROUTER_TEST(bodies_beyond_the_limit_are_rejected),
         ROUTER_TEST(reply_204_has_no_body),

@@ -43,6 +43,25 @@ static struct error *reply_without_content(struct request *request, struct reply
     return NULL;
 }
 
+/* Time for which read_whole_input() is busy after its first read. */
+static int64_t busy_us;
+
+/* Reads the body as a form is read, whose length is not known: until the input ends. */
+static struct error *read_whole_input(struct request *request, struct reply *reply)
+{
+    char bytes[16];
+    size_t length = request->input.read(request->input.source, bytes, sizeof bytes);
+    int64_t until_us = clock_steady_us() + busy_us;
+    while (clock_steady_us() < until_us) {
+        poll(NULL, 0, 10);
+    }
+    while (length) {
+        length = request->input.read(request->input.source, bytes, sizeof bytes);
+    }
+    reply_no_content(reply);
+    return request->body_error;
+}
+
 static const struct route table[] = {
     {.method = METHOD_GET,
      .pattern = "/hello",
@@ -57,6 +76,7 @@ static const struct route table[] = {
      .reply = &schema,
      .action = "make_thing"},
     {.method = METHOD_DELETE, .pattern = "/things", .handler = reply_without_content},
+    {.method = METHOD_POST, .pattern = "/input", .handler = read_whole_input},
     {.pattern = NULL},
 };
 
@@ -309,33 +329,47 @@ static void body_may_arrive_in_many_records(void **state)
     }
 }
 
-/* Replaces the connection by one with a file that holds the beginning of the body. */
-static int open_with_file(struct fixture *fixture, const char *content)
+/* Replaces the connection by one with a descriptor for the body, which the server closes. */
+static void open_with_descriptor(struct fixture *fixture, int body_fd)
 {
-    char path[] = "body-XXXXXX";
-    int ends[2], fd = mkstemp(path), body_fd = dup(fd);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(write(fd, content, strlen(content)), strlen(content));
-    server_close(fixture->connection);
+    int ends[2];
+    if (fixture->connection) {
+        server_close(fixture->connection);
+    }
     close(fixture->peer);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     fixture->connection = server_open(fixture->server, ends[0], body_fd);
     fixture->peer = ends[1];
+}
+
+/* Replaces the connection by one with a file that holds the beginning of the body. */
+static int open_with_file(struct fixture *fixture, const char *content)
+{
+    char path[] = "body-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+    open_with_descriptor(fixture, dup(fd));
     return fd;
 }
 
 /* Adds the parameters of a request; its STDIN follows. */
-static void add_head(struct buffer *out, const char *length, const char *spool)
+static void add_head_to(struct buffer *out, const char *uri, const char *length, const char *spool)
 {
     struct buffer params = {.arena = out->arena};
     add_begin(out, true);
     add_param(&params, "REQUEST_METHOD", "POST");
-    add_param(&params, "REQUEST_URI", "/things");
+    add_param(&params, "REQUEST_URI", uri);
     add_param(&params, "CONTENT_TYPE", "application/json");
     add_param(&params, "CONTENT_LENGTH", length);
     add_param(&params, "KONTORA_SPOOL", spool);
     add_record(out, PARAMS, params.bytes, params.length);
     add_record(out, PARAMS, "", 0);
+}
+
+static void add_head(struct buffer *out, const char *length, const char *spool)
+{
+    add_head_to(out, "/things", length, spool);
 }
 
 static void body_is_read_from_the_file_passed_along(void **state)
@@ -426,6 +460,73 @@ static void rejected_request_is_audited_after_its_client_closed(void **state)
     assert_audited(fixture, "failure");
     close(fd);
 }
+
+/* --- input of unknown length ------------------------------------------------------------------ */
+
+enum stdin_end { STDIN_COMPLETE, STDIN_CUT_OFF, STDIN_OPEN };
+
+/* Serves a request whose body is in a file. Its reader does not know how long the body is. */
+static const char *exchange_input(struct fixture *fixture, const char *spool, enum stdin_end end)
+{
+    struct buffer bytes = {.arena = fixture->arena};
+    add_head_to(&bytes, "/input", "", spool);
+    add_record(&bytes, STDIN, "grown---", 8);
+    if (end == STDIN_COMPLETE) {
+        add_record(&bytes, STDIN, "", 0);
+    }
+    send_all(fixture, &bytes);
+    if (end == STDIN_CUT_OFF) {
+        shutdown(fixture->peer, SHUT_WR);
+    }
+    serve_request(fixture);
+    return read_answer(fixture);
+}
+
+static void complete_input_is_accepted(void **state)
+{
+    int fd = open_with_file(*state, "input of unknown length");
+    assert_has(exchange_input(*state, "", STDIN_COMPLETE), "Status: 204 ");
+    close(fd);
+}
+
+static void unreadable_input_is_an_internal_error(void **state)
+{
+    open_with_descriptor(*state, open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    assert_has(exchange_input(*state, "", STDIN_COMPLETE), "Status: 500 ");
+}
+
+static void cut_off_input_is_refused(void **state)
+{
+    static const char *const spools[] = {"", "early"};
+    for (size_t i = 0; i < COUNT_OF(spools); i++) {
+        int fd = open_with_file(*state, "input of unknown length");
+        assert_has(exchange_input(*state, spools[i], STDIN_CUT_OFF), "Status: 400 ");
+        close(fd);
+    }
+}
+
+static void input_that_is_incomplete_at_its_deadline_is_refused(void **state)
+{
+    static const char *const spools[] = {"", "early"};
+    for (size_t i = 0; i < COUNT_OF(spools); i++) {
+        int fd = open_with_file(*state, "input of unknown length");
+        assert_has(exchange_input(*state, spools[i], STDIN_OPEN), "Status: 400 ");
+        close(fd);
+    }
+}
+
+/* The deadline passes while the reader stores what it has read. */
+static void complete_input_is_accepted_after_its_deadline(void **state)
+{
+    enum { BEHIND_DEADLINE_US = 2100 * 1000 };
+    int fd = open_with_file(*state, "input of unknown length");
+    busy_us = BEHIND_DEADLINE_US;
+    assert_has(exchange_input(*state, "", STDIN_COMPLETE), "Status: 204 ");
+    busy_us = 0;
+    close(fd);
+}
+
+/* --- group commit ----------------------------------------------------------------------------- */
 
 /* Sends a request that writes; the store makes the server hold it, unanswered and not audited. */
 static void hold_request(struct fixture *fixture)
@@ -689,6 +790,11 @@ int main(void)
         SERVER_TEST(withdrawn_request_is_not_audited),
         SERVER_TEST(request_withdrawn_before_its_rejection_is_not_audited),
         SERVER_TEST(rejected_request_is_audited_after_its_client_closed),
+        SERVER_TEST(complete_input_is_accepted),
+        SERVER_TEST(unreadable_input_is_an_internal_error),
+        SERVER_TEST(cut_off_input_is_refused),
+        SERVER_TEST(input_that_is_incomplete_at_its_deadline_is_refused),
+        SERVER_TEST(complete_input_is_accepted_after_its_deadline),
         SERVER_TEST(held_request_is_answered_after_the_commit),
         SERVER_TEST(failed_commit_is_reported_to_the_client),
         SERVER_TEST(failed_commit_does_not_affect_durable_writes),
