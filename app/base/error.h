@@ -1,6 +1,5 @@
 /*
  * Error: the representation of failures in all layers.
- *
  * A function that can fail returns `struct error *`; NULL means success. An error is allocated in
  * an arena and freed with it. http/problem.c maps its id to the reply to the client (status, code,
  * message); `cause` is written to the log only.
@@ -61,8 +60,9 @@ enum error_id {
     ERR_FILE_NOT_FOUND,
     ERR_FILE_MISSING,      /* the form has no file part */
     ERR_INVALID_MULTIPART, /* malformed form, or larger than any valid form */
+    ERR_PART_ENCODING,     /* content of a part is not encoded as its header states */
     ERR_TOO_SLOW,
-    ERR_FILE_TYPE,      /* a body member lists the allowed types */
+    ERR_FILE_TYPE,         /* a body member lists the allowed types */
     ERR_FILE_TOO_LARGE, /* a body member contains the maximum size */
     ERR_FILE_MACROS,
     ERR_FILE_INFECTED,
@@ -71,10 +71,8 @@ enum error_id {
     ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
     ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
     ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
-    /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
-     * these two into an error that clients understand. */
-    ERR_CONSTRAINT_UNIQUE,
-    ERR_CONSTRAINT_REFERENCE, /* foreign key */
+    ERR_CONSTRAINT_UNIQUE,    /* `cause` is the constraint, see store_is_violation() */
+    ERR_CONSTRAINT_REFERENCE, /* foreign key; callers translate these two for clients */
     ERR_OUTCOME_UNKNOWN,   /* no answer to a change by directory or database; it may be applied */
     ERR_RESULT_UNREAD,     /* the change was applied; the resulting object could not be read */
     ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */
@@ -175,17 +173,15 @@ bool error_may_follow_change(const struct error *error);
 struct error *error_new(struct arena *arena, enum error_id id, const char *cause, ...)
     __attribute__((format(printf, 3, 4), returns_nonnull));
 
-/* Appends a detail and returns the error. `field` and `argument` must live as long as the arena. */
+/* Appends a detail and returns the error. `field` and `argument` live as long as the arena. */
 struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
                            const char *argument);
 
-/* Add a member to the body and return the error. `name` and `items` must live as long as the
- * arena. */
+/* Add a member to the body and return the error. The arguments live as long as the arena. */
 struct error *error_member_strings(struct error *error, const char *name, const char *const *items);
 struct error *error_member_integer(struct error *error, const char *name, int64_t integer);
 
-/* Creates an error with one detail, which refers to the object `other`. The detail's argument is
- * the id of that object in decimal. */
+/* Creates an error with one detail, which refers to the object `other` and has its id. */
 struct error *error_about_object(struct arena *arena, enum error_id id, const char *field,
                                  enum fault_id fault, int64_t other);
 

@@ -135,6 +135,10 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_INVALID_MULTIPART] = {400, "INVALID_MULTIPART",
         {"Тело запроса не является корректной формой multipart/form-data",
          "The request body is not a valid multipart/form-data form"}},
+    [ERR_PART_ENCODING] = {400, "INVALID_MULTIPART",
+        {"Файл закодирован не так, как указано в Content-Transfer-Encoding: отправьте его без "
+         "кодирования",
+         "The file is not encoded as its Content-Transfer-Encoding states: send it unencoded"}},
     [ERR_TOO_SLOW] = {400, "TOO_SLOW",
         {"Тело запроса поступает слишком медленно", "The request body arrives too slowly"}},
     [ERR_FILE_TYPE] = {400, "FILE_TYPE_NOT_ALLOWED",
