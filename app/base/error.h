@@ -62,7 +62,9 @@ enum error_id {
     ERR_INVALID_MULTIPART, /* malformed form, or larger than any valid form */
     ERR_PART_ENCODING,     /* content of a part is not encoded as its header states */
     ERR_TOO_SLOW,
-    ERR_FILE_TYPE,         /* a body member lists the allowed types */
+    ERR_FILE_TYPE,      /* by its name; a body member lists the allowed types, as in the next two */
+    ERR_FILE_CONTENT,   /* the content does not match the name; a detail names the format found */
+    ERR_FILE_PASSWORD,  /* the content is encrypted */
     ERR_FILE_TOO_LARGE, /* a body member contains the maximum size */
     ERR_FILE_MACROS,
     ERR_FILE_INFECTED,
@@ -132,6 +134,8 @@ enum fault_id {
     FAULT_TOO_MANY_WORDS, /* argument: the maximum number of words */
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
+    FAULT_OTHER_FORMAT,    /* argument: the format that a file has in spite of its name */
+    FAULT_UNKNOWN_FORMAT,  /* a file has neither the format of its name nor another known one */
     FAULT_COUNT
 };
 

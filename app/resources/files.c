@@ -569,6 +569,8 @@ static const enum error_id upload_errors[] = {
     ERR_TOO_SLOW,
     ERR_FILE_MISSING,
     ERR_FILE_TYPE,
+    ERR_FILE_CONTENT,
+    ERR_FILE_PASSWORD,
     ERR_FILE_TOO_LARGE,
     ERR_FILE_MACROS,
     ERR_FILE_INFECTED,

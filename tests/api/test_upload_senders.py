@@ -1,15 +1,18 @@
-"""Uploads in the forms that real programs send."""
+"""Uploads in the forms that real programs send, and messages about files whose content does not
+match their name."""
 
 import base64
+import io
 import quopri
 import subprocess
+import zipfile
 
 import pytest
 
-from support import contract, files
+from support import archives, contract, files
 from support.accounts import Accounts
 from support.client import Client
-from support.files import TEXT
+from support.files import GIF, JPEG, PDF, PNG, TEXT
 
 DISPOSITION = b"Content-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n"
 
@@ -151,3 +154,121 @@ def test_extended_name_is_preferred_to_encoded_word(owner):
     name = b"=?UTF-8?Q?x.png?=\"; filename*=UTF-8''%D0%B6.txt; x=\""
     made = files.check_uploaded(files.send_form(owner, TEXT, name), TEXT)
     assert made["original_name"] == "ж.txt"
+
+
+# --- content --------------------------------------------------------------------------------------
+
+def zip64_document(**hidden):
+    """Returns a document whose end record leaves its numbers to the zip64 end record."""
+    body, entries = archives.lay_out(archives.document())
+    count, size, offset = len(entries), len(b"".join(entries)), len(body)
+    body += b"".join(entries)
+    shown = {"count": 0xFFFF, "size": archives.ALL_ONES, "offset": archives.ALL_ONES, **hidden}
+    return body + archives.wide_end(count, size, offset, len(body)) + archives.end(
+        shown["count"], shown["size"], shown["offset"])
+
+
+CONTENTS = {
+    "a PDF behind a mark": ("a.pdf", b"\xef\xbb\xbf" + PDF),
+    "a PDF behind a line": ("a.pdf", b"\r\n" + PDF),
+    "a PDF behind a printer's header": ("a.pdf", b"\x1b%-12345X@PJL JOB\r\n" + PDF),
+    "a PDF at the last position": ("a.pdf", b"x" * (1024 - 5) + PDF),
+    "a jfif": ("a.jfif", JPEG), "a JFIF": ("a.JFIF", JPEG), "a jpe": ("a.jpe", JPEG),
+    "a docx with zip64 numbers": ("a.docx", zip64_document()),
+    "a docx with a zip64 size": ("a.docx", zip64_document(count=2)),
+    "a docx with part names in capitals": ("a.docx", files.docx(
+        "[CONTENT_TYPES].XML", "_RELS/.RELS", "WORD/DOCUMENT.XML")),
+    "a docx with part names in mixed case": ("a.docx", files.docx(
+        "[content_types].xml", "_rels/.rels", "Word/Document.xml")),
+    "a txt of DOS": ("a.txt", b"DIR\r\n\x1a"),
+    "a txt of CP/M": ("a.txt", TEXT + b"\x1a" * 100),
+    "an empty txt of DOS": ("a.txt", b"\x1a"),
+    "UTF-16LE": ("a.txt", "Привет, мир\r\n".encode("utf-16-le")),
+    "UTF-16BE": ("a.txt", "Привет, мир\r\n".encode("utf-16-be")),
+    "UTF-16LE of one word": ("a.txt", "Привет".encode("utf-16-le")),
+    "UTF-16LE in English": ("a.txt", ("Hello\r\n" * 50000).encode("utf-16-le")),
+    "UTF-16BE with other characters": ("a.txt", "№ 5: Grüße 😀 — «Ёж»".encode("utf-16-be")),
+    "UTF-16LE of DOS": ("a.txt", "Hello\x1a".encode("utf-16-le")),
+}
+
+
+@pytest.mark.parametrize("name, content", CONTENTS.values(), ids=CONTENTS)
+def test_content_of_real_program_is_accepted(owner, name, content):
+    made = files.upload(owner, content, name)
+    assert made["filename"].endswith(name[1:].lower()) and download(owner, made) == content
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+HEIF = HEIC.replace(b"ftypheic", b"ftypmif1")
+WEBP = b"RIFF\x24\0\0\0WEBPVP8 \x18\0\0\0" + bytes(30)
+HTML = b"<html><head></head><body>a</body></html>"
+ODT = b"PK\3\4\x14" + bytes(13) + b"\x27\0\0\0\x27\0\0\0\x08\0\0\0mimetype" + (
+    b"application/vnd.oasis.opendocument.text")
+
+MISMATCHES = {
+    "HEIC named jpg": ("a.jpg", HEIC, "HEIC"), "HEIF named jpeg": ("a.jpeg", HEIF, "HEIC"),
+    "HEIC named png": ("a.PNG", HEIC, "HEIC"), "WebP named jpg": ("a.jpg", WEBP, "WebP"),
+    "RTF named doc": ("a.doc", b"{\\rtf1\\ansi a}", "RTF"),
+    "RTF named docx": ("a.docx", b"{\\rtf1\\ansi a}", "RTF"),
+    "HTML named doc": ("a.doc", HTML, "HTML"), "DOCX named doc": ("a.doc", files.word(), "DOCX"),
+    "DOC named docx": ("a.docx", files.compound_file(), "DOC"),
+    "ODT named docx": ("a.docx", ODT, "ODT"), "PNG named jpg": ("a.jpg", PNG, "PNG"),
+    "JPEG named png": ("a.png", JPEG, "JPEG"), "GIF named jfif": ("a.jfif", GIF, "GIF"),
+    "PDF named jpg": ("a.jpg", b"\r\n" + PDF, "PDF"), "PNG named txt": ("a.txt", PNG, "PNG"),
+    "ZIP named docx": ("a.docx", files.docx("a.txt"), "ZIP"),
+    "text named pdf": ("a.pdf", TEXT, "TXT"),
+}
+
+
+@pytest.mark.parametrize("name, content, kind", MISMATCHES.values(), ids=MISMATCHES)
+def test_message_names_content_that_differs_from_name(owner, name, content, kind):
+    before = files.names(owner)
+    for language, error in (("ru", "Содержимое файла не соответствует расширению его имени"),
+                            ("en", "The content of the file does not match its extension")):
+        answer = files.send(owner, content, name, headers={"Accept-Language": language})
+        contract.check_error(answer, 400, "FILE_TYPE_NOT_ALLOWED")
+        body = answer.json()
+        assert (body["error"], body["allowed_extensions"]) == (error, files.EXTENSIONS)
+        [detail] = body["details"]
+        assert detail["field"] == "file" and f" {kind}" in detail["message"], detail
+    assert files.names(owner) == before
+
+
+@pytest.mark.parametrize("name, content", [
+    ("a.pdf", b""), ("a.pdf", b"x" * 1020 + PDF), ("a.jpg", b"\xff\xd8"),
+    ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)),
+    ("a.txt", b"a\x1ab"), ("a.txt", TEXT + b"\x1a\n"), ("a.txt", b"a\0b"), ("a.txt", b"\0\0"),
+    ("a.txt", "Привет".encode("utf-16-le") + b"x"), ("a.txt", "Привет\0".encode("utf-16-le")),
+    ("a.txt", "a\x1ab".encode("utf-16-le")), ("a.txt", "П".encode("utf-16-le") + b"\x3d\xd8"),
+    ("a.txt", bytes(range(256))), ("a.docx", zip64_document(size=7)),
+])
+def test_unknown_content_is_refused(owner, name, content):
+    answer = files.send(owner, content, name)
+    contract.check_error(answer, 400, "FILE_TYPE_NOT_ALLOWED")
+    assert answer.json()["error"] == "Содержимое файла не соответствует расширению его имени"
+    assert [detail["field"] for detail in answer.json()["details"]] == ["file"]
+
+
+ENCRYPTED = files.compound_file(("EncryptionInfo", 2), ("EncryptedPackage", 2))
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.DOCX", "a.pdf"])
+@pytest.mark.parametrize("content", [
+    ENCRYPTED, ENCRYPTED.replace(b"W\0o\0r\0d\0", b"X\0o\0r\0d\0"),
+], ids=["of Word", "of others"])
+def test_message_says_that_document_has_password(owner, name, content):
+    for language, error in (("ru", "Документ защищён паролем: сохраните его без пароля"),
+                            ("en", "The document is protected by a password: save it without one")):
+        answer = files.send(owner, content, name, headers={"Accept-Language": language})
+        contract.check_error(answer, 400, "FILE_TYPE_NOT_ALLOWED")
+        assert answer.json()["error"] == error
+        assert answer.json()["allowed_extensions"] == files.EXTENSIONS
+
+
+def test_zip64_document_with_many_parts_is_accepted(owner):
+    """Python's zipfile leaves the count to the zip64 end record."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as file:
+        for name in ("[Content_Types].xml", "word/document.xml", *map(str, range(0xFFFF))):
+            file.writestr(name, b"")
+    files.upload(owner, packed.getvalue(), "a.docx")

@@ -86,12 +86,14 @@ static void every_error_has_status_code_and_messages(void **state)
     }
 }
 
-/* A missing file has its own message, but the code of all missing resources. One more code has
- * two messages, because clients depend on the code. */
+/* A missing file has its own message, but the code of all missing resources. Two more codes have
+ * several messages, because clients depend on the code. */
 static bool shares_code(enum error_id one, enum error_id other)
 {
     return (one == ERR_NOT_FOUND && other == ERR_FILE_NOT_FOUND) ||
-           (one == ERR_INVALID_MULTIPART && other == ERR_PART_ENCODING);
+           (one == ERR_INVALID_MULTIPART && other == ERR_PART_ENCODING) ||
+           (one == ERR_FILE_TYPE && other == ERR_FILE_CONTENT) ||
+           ((one == ERR_FILE_TYPE || one == ERR_FILE_CONTENT) && other == ERR_FILE_PASSWORD);
 }
 
 static void error_codes_are_unique(void **state)
@@ -147,7 +149,7 @@ static void fault_messages_contain_their_argument(void **state)
     static const enum fault_id with[] = {
         FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL,      FAULT_TOO_LARGE,
         FAULT_NOT_DECIMAL, FAULT_EITHER_REQUIRED, FAULT_ONLY_WITH,      FAULT_NOT_ONE_OF,
-        FAULT_DUPLICATE,   FAULT_TOO_MANY_WORDS,  FAULT_TOO_MANY_ITEMS};
+        FAULT_DUPLICATE,   FAULT_TOO_MANY_WORDS,  FAULT_TOO_MANY_ITEMS, FAULT_OTHER_FORMAT};
     size_t count = 0;
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         count += takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);
