@@ -7,6 +7,8 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include "base/fault.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -62,8 +64,11 @@ enum error_id {
     ERR_FILE_NOT_FOUND,
     ERR_FILE_MISSING,      /* the form has no file part */
     ERR_INVALID_MULTIPART, /* malformed form, or larger than any valid form */
+    ERR_PART_ENCODING,     /* content of a part is not encoded as its header states */
     ERR_TOO_SLOW,
-    ERR_FILE_TYPE,      /* a body member lists the allowed types */
+    ERR_FILE_TYPE,      /* by its name; a body member lists the allowed types, as in the next two */
+    ERR_FILE_CONTENT,   /* the content does not match the name; a detail names the format found */
+    ERR_FILE_PASSWORD,  /* the content is encrypted */
     ERR_FILE_TOO_LARGE, /* a body member contains the maximum size */
     ERR_FILE_MACROS,
     ERR_FILE_INFECTED,
@@ -72,69 +77,12 @@ enum error_id {
     ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
     ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
     ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
-    /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
-     * these two into an error that clients understand. */
-    ERR_CONSTRAINT_UNIQUE,
-    ERR_CONSTRAINT_REFERENCE, /* foreign key */
+    ERR_CONSTRAINT_UNIQUE,    /* `cause` is the constraint, see store_is_violation() */
+    ERR_CONSTRAINT_REFERENCE, /* foreign key; callers translate these two for clients */
     ERR_OUTCOME_UNKNOWN,   /* no answer to a change by directory or database; it may be applied */
     ERR_RESULT_UNREAD,     /* the change was applied; the resulting object could not be read */
     ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */
     ERR_COUNT
-};
-
-/* Reasons why a field is invalid. http/problem.c has a message for each. */
-enum fault_id {
-    FAULT_NONE,
-    FAULT_REQUIRED,
-    FAULT_UNKNOWN,
-    FAULT_READ_ONLY,
-    FAULT_NOT_NULL,
-    FAULT_NOT_STRING,
-    FAULT_NOT_INTEGER,
-    FAULT_NOT_BOOLEAN,
-    FAULT_NOT_OBJECT,
-    FAULT_NOT_STRINGS,
-    FAULT_TOO_MANY_ITEMS, /* argument: the maximum number of items */
-    FAULT_TOO_SHORT,      /* argument: the minimum number of characters */
-    FAULT_TOO_LONG,       /* argument: the maximum number of characters */
-    FAULT_TOO_SMALL,      /* argument: the minimum value */
-    FAULT_TOO_LARGE,      /* argument: the maximum value */
-    FAULT_NUL_CHARACTER,
-    FAULT_CONTROL_CHARACTER,
-    FAULT_INVALID_UTF8,
-    FAULT_REPEATED,
-    FAULT_NOT_DN,
-    FAULT_OUTSIDE_BASE_DN,
-    FAULT_ACCOUNT_NAME,
-    FAULT_PRINCIPAL_NAME,
-    FAULT_NOT_EMAIL,
-    FAULT_NOT_USERNAME,
-    FAULT_PASSWORD_TOO_LONG,
-    FAULT_PASSWORD_COMMON,
-    FAULT_PASSWORD_SIMPLE,
-    FAULT_PASSWORD_OF_NAME, /* contains the name of the account */
-    FAULT_WRONG_PASSWORD,
-    FAULT_TAKEN,
-    FAULT_NOT_ONE_OF, /* argument: the allowed values */
-    FAULT_NOT_CURRENCY,
-    FAULT_NOT_KEY,
-    FAULT_NOT_CURSOR,
-    FAULT_NOT_NUMBER,
-    FAULT_NOT_DECIMAL, /* argument: the number of decimal places */
-    FAULT_NOT_DATE,
-    FAULT_NOT_TIME,
-    FAULT_NOT_MOMENT, /* neither a date nor a time */
-    FAULT_IN_PAST,
-    FAULT_NOT_POSITIVE,
-    FAULT_NO_SUCH_OBJECT,
-    FAULT_NO_SUCH_MEMBER,
-    FAULT_ONLY_WITH, /* argument: the value of another field that this field requires */
-    FAULT_DUPLICATE,
-    FAULT_HIDDEN,         /* refers to a deleted row */
-    FAULT_TOO_MANY_WORDS, /* argument: the maximum number of words */
-    FAULT_REJECTED_BY_DIRECTORY,
-    FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
-    FAULT_COUNT
 };
 
 struct error_detail {
@@ -175,17 +123,15 @@ bool error_may_follow_change(const struct error *error);
 struct error *error_new(struct arena *arena, enum error_id id, const char *cause, ...)
     __attribute__((format(printf, 3, 4), returns_nonnull));
 
-/* Appends a detail and returns the error. `field` and `argument` must live as long as the arena. */
+/* Appends a detail and returns the error. `field` and `argument` live as long as the arena. */
 struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
                            const char *argument);
 
-/* Add a member to the body and return the error. `name` and `items` must live as long as the
- * arena. */
+/* Add a member to the body and return the error. The arguments live as long as the arena. */
 struct error *error_member_strings(struct error *error, const char *name, const char *const *items);
 struct error *error_member_integer(struct error *error, const char *name, int64_t integer);
 
-/* Creates an error with one detail, which refers to the object `other`. The detail's argument is
- * the id of that object in decimal. */
+/* Creates an error with one detail, which refers to the object `other` and has its id. */
 struct error *error_about_object(struct arena *arena, enum error_id id, const char *field,
                                  enum fault_id fault, int64_t other);
 

@@ -14,19 +14,6 @@
 #include <unistd.h>
 
 enum {
-    LOCATOR_SIZE = 20, /* of the zip64 end locator, which directly precedes the end record */
-    LOCATOR_DISK = 4,
-    LOCATOR_OFFSET = 8,
-    LOCATOR_DISKS = 16,
-    WIDE_END_SIZE = 56, /* of the zip64 end record, which directly precedes its locator */
-    WIDE_END_LENGTH = 4,
-    WIDE_END_HEAD = 12, /* bytes that its length field does not count */
-    WIDE_END_DISK = 16,
-    WIDE_END_DISK_OF_DIRECTORY = 20,
-    WIDE_END_COUNT_OF_DISK = 24,
-    WIDE_END_COUNT = 32,
-    WIDE_END_DIRECTORY_SIZE = 40,
-    WIDE_END_DIRECTORY_OFFSET = 48,
     FIELD_HEAD = 4, /* identifier and length of an extra field */
     FIELD_ZIP64 = 0x0001,
     FIELD_UNICODE_NAME = 0x7075,
@@ -36,12 +23,10 @@ enum {
     DESCRIPTOR_MAX = 24,
 };
 
-/* A 16-bit or 32-bit field with its greatest value refers to the zip64 record, which has the
- * number. */
-static const int64_t u16_max = 0xFFFF, u32_max = 0xFFFFFFFF;
+/* A 16-bit number with this value refers to a zip64 record, as archive_u32_max. */
+static const int64_t u16_max = 0xFFFF;
 
-static const char locator_signature[] = "PK\006\007", zip64_end_signature[] = "PK\006\006",
-                  descriptor_signature[] = "PK\007\010";
+static const char descriptor_signature[] = "PK\007\010";
 
 struct reader {
     struct arena *arena;
@@ -130,11 +115,11 @@ static bool read_zip64_end_record(struct reader *reader, struct end *end)
     int64_t place = end->place - (int64_t)sizeof bytes;
     if (end->place < LOCATOR_SIZE ||
         !read_archive_bytes(reader, end->place - LOCATOR_SIZE, LOCATOR_SIZE, bytes) ||
-        !has_signature(bytes, locator_signature)) {
+        !has_signature(bytes, ARCHIVE_LOCATOR)) {
         return !reader->error;
     }
     if (!read_archive_bytes(reader, place, sizeof bytes, bytes) ||
-        !has_signature(bytes, zip64_end_signature) ||
+        !has_signature(bytes, ARCHIVE_WIDE_END) ||
         archive_u64(bytes + WIDE_END_LENGTH) != WIDE_END_SIZE - WIDE_END_HEAD ||
         archive_u64(locator + LOCATOR_OFFSET) != place || archive_u32(locator + LOCATOR_DISK) ||
         archive_u32(locator + LOCATOR_DISKS) != 1 || archive_u32(bytes + WIDE_END_DISK) ||
@@ -146,8 +131,8 @@ static bool read_zip64_end_record(struct reader *reader, struct end *end)
                        archive_u64(bytes + WIDE_END_DIRECTORY_OFFSET), place};
     bool same = wide.count == archive_u64(bytes + WIDE_END_COUNT_OF_DISK) &&
                 matches_zip64(end->count, u16_max, wide.count) &&
-                matches_zip64(end->size, u32_max, wide.size) &&
-                matches_zip64(end->offset, u32_max, wide.offset);
+                matches_zip64(end->size, archive_u32_max, wide.size) &&
+                matches_zip64(end->offset, archive_u32_max, wide.offset);
     *end = wide;
     return same;
 }
@@ -197,7 +182,7 @@ static bool find_zip64(const char *extra, size_t length, struct rest *zip64_r)
 /* If a number of the directory refers to the zip64 field, replaces it by the next number there. */
 static bool read_zip64_number(int64_t *number, struct rest *zip64)
 {
-    if (*number != u32_max) {
+    if (*number != archive_u32_max) {
         return true;
     }
     if (zip64->left < sizeof *number) {
@@ -319,12 +304,12 @@ static bool has_matching_sizes(const struct archive_part *part, const char *loca
 {
     int64_t packed = archive_u32(local + LOCAL_PACKED),
             unpacked = archive_u32(local + LOCAL_UNPACKED);
-    if (packed == u32_max || unpacked == u32_max) {
+    if (packed == archive_u32_max || unpacked == archive_u32_max) {
         if (zip64.left != 2 * sizeof(int64_t)) {
             return false;
         }
-        unpacked = unpacked == u32_max ? archive_u64(zip64.bytes) : unpacked;
-        packed = packed == u32_max ? archive_u64(zip64.bytes + sizeof(int64_t)) : packed;
+        unpacked = unpacked == archive_u32_max ? archive_u64(zip64.bytes) : unpacked;
+        packed = packed == archive_u32_max ? archive_u64(zip64.bytes + sizeof(int64_t)) : packed;
     }
     return matches_directory(part, archive_u32(local + LOCAL_CRC), part->crc) &&
            matches_directory(part, packed, part->packed) &&

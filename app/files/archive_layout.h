@@ -10,6 +10,8 @@
 #define ARCHIVE_LOCAL "PK\003\004"
 #define ARCHIVE_ENTRY "PK\001\002"
 #define ARCHIVE_END "PK\005\006"
+#define ARCHIVE_LOCATOR "PK\006\007"
+#define ARCHIVE_WIDE_END "PK\006\006"
 
 enum {
     MARK = 4, /* bytes of a record's signature */
@@ -23,6 +25,20 @@ enum {
     END_DIRECTORY_OFFSET = 16,
     END_COMMENT = 20,
     COMMENT_MAX = 0xFFFF,
+
+    LOCATOR_SIZE = 20, /* of the zip64 end locator, which directly precedes the end record */
+    LOCATOR_DISK = 4,
+    LOCATOR_OFFSET = 8,
+    LOCATOR_DISKS = 16,
+    WIDE_END_SIZE = 56, /* of the zip64 end record */
+    WIDE_END_LENGTH = 4,
+    WIDE_END_HEAD = 12, /* bytes that its length field does not count */
+    WIDE_END_DISK = 16,
+    WIDE_END_DISK_OF_DIRECTORY = 20,
+    WIDE_END_COUNT_OF_DISK = 24,
+    WIDE_END_COUNT = 32,
+    WIDE_END_DIRECTORY_SIZE = 40,
+    WIDE_END_DIRECTORY_OFFSET = 48,
 
     DIRECTORY_MAX = 4 * MIB, /* size limit of a directory */
 
@@ -47,6 +63,9 @@ enum {
     LOCAL_NAME = 26,
     LOCAL_EXTRA = 28,
 };
+
+/* A 32-bit number with this value refers to a zip64 record, which has the number. */
+static const int64_t archive_u32_max = 0xFFFFFFFF;
 
 /* Decode little-endian integers. */
 static inline size_t archive_u16(const char *bytes)

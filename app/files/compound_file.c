@@ -46,6 +46,11 @@ static bool is_vba_entry(const unsigned char *entry)
     return entry[ENTRY_TYPE] == TYPE_STREAM && has_name(entry, "_VBA_PROJECT");
 }
 
+static bool is_encrypted_package(const unsigned char *entry)
+{
+    return entry[ENTRY_TYPE] == TYPE_STREAM && has_name(entry, "EncryptedPackage");
+}
+
 /* Reads up to PIECE bytes; fewer only at the end of the file. */
 static struct error *read_piece(struct arena *arena, int fd, int64_t offset, unsigned char *piece,
                                 size_t *length_r)
@@ -65,7 +70,10 @@ static struct error *read_piece(struct arena *arena, int fd, int64_t offset, uns
     return NULL;
 }
 
-struct error *compound_file_has_macros(struct arena *arena, int fd, int64_t size, bool *found_r)
+/* Sets *found_r to true if the file has a directory entry of that kind. */
+static struct error *find_entry_of_kind(struct arena *arena, int fd, int64_t size,
+                                        bool (*is_of_kind)(const unsigned char *entry),
+                                        bool *found_r)
 {
     unsigned char *piece = arena_alloc(arena, PIECE);
     *found_r = false;
@@ -80,8 +88,18 @@ struct error *compound_file_has_macros(struct arena *arena, int fd, int64_t size
             return NULL;
         }
         for (size_t at = 0; at + ENTRY_SIZE <= length && !*found_r; at += ENTRY_SIZE) {
-            *found_r = is_vba_entry(piece + at);
+            *found_r = is_of_kind(piece + at);
         }
     }
     return NULL;
+}
+
+struct error *compound_file_has_macros(struct arena *arena, int fd, int64_t size, bool *found_r)
+{
+    return find_entry_of_kind(arena, fd, size, is_vba_entry, found_r);
+}
+
+struct error *compound_file_is_encrypted(struct arena *arena, int fd, int64_t size, bool *found_r)
+{
+    return find_entry_of_kind(arena, fd, size, is_encrypted_package, found_r);
 }

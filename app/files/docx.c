@@ -49,9 +49,10 @@ static const char *find_last_end_record(const char *tail, size_t length)
     return NULL;
 }
 
+/* Ignores case, as names of parts do (ECMA-376-2 6.2.2). */
 static bool has_prefix(const char *name, size_t length, const char *prefix)
 {
-    return length >= strlen(prefix) && !memcmp(name, prefix, strlen(prefix));
+    return length >= strlen(prefix) && !strncasecmp(name, prefix, strlen(prefix));
 }
 
 /* Returns false at the end of the directory or at an invalid entry. */
@@ -72,6 +73,31 @@ static bool read_next_entry(struct directory *directory, struct entry *entry_r)
     directory->bytes += length;
     directory->left -= length;
     return true;
+}
+
+/* Replaces the numbers that the end record at `end_at` leaves to the zip64 end record. Keeps them
+ * if there is no such record. */
+static struct error *read_zip64_numbers(struct arena *arena, int fd, int64_t end_at, int64_t *size,
+                                        int64_t *offset)
+{
+    const char *locator, *record;
+    if (end_at < WIDE_END_SIZE + LOCATOR_SIZE) {
+        return NULL;
+    }
+    struct error *error = read_file_part(arena, fd, end_at - LOCATOR_SIZE, LOCATOR_SIZE, &locator);
+    int64_t at = error ? -1 : archive_u64(locator + LOCATOR_OFFSET);
+    if (error || memcmp(locator, ARCHIVE_LOCATOR, MARK) != 0 || at < 0 ||
+        at > end_at - LOCATOR_SIZE - WIDE_END_SIZE) {
+        return error;
+    }
+    error = read_file_part(arena, fd, at, WIDE_END_SIZE, &record);
+    if (error || memcmp(record, ARCHIVE_WIDE_END, MARK) != 0) {
+        return error;
+    }
+    *size = *size == archive_u32_max ? archive_u64(record + WIDE_END_DIRECTORY_SIZE) : *size;
+    *offset =
+        *offset == archive_u32_max ? archive_u64(record + WIDE_END_DIRECTORY_OFFSET) : *offset;
+    return NULL;
 }
 
 /* Reads the directory of the archive. The directory is empty if the file is not an archive. */
@@ -95,8 +121,12 @@ static struct error *read_docx_directory(struct arena *arena, int fd, int64_t si
     }
     int64_t bytes = archive_u32(end + END_DIRECTORY_SIZE),
             offset = archive_u32(end + END_DIRECTORY_OFFSET);
-    if (bytes > DIRECTORY_MAX || offset + bytes > size) {
-        return NULL;
+    int64_t end_at = size - (int64_t)length + (end - tail);
+    if (bytes == archive_u32_max || offset == archive_u32_max) {
+        error = read_zip64_numbers(arena, fd, end_at, &bytes, &offset);
+    }
+    if (error || bytes < 0 || bytes > DIRECTORY_MAX || offset < 0 || offset > size - bytes) {
+        return error;
     }
     error = read_file_part(arena, fd, offset, (size_t)bytes, &directory_r->bytes);
     directory_r->left = error ? 0 : (size_t)bytes;

@@ -54,9 +54,8 @@ static struct error *read_file_name(struct arena *arena, const struct multipart_
 
 /* --- content ---------------------------------------------------------------------------------- */
 
-/* Rejects a file that exceeds a limit, or is not text although it must be, before more is read. */
-static struct error *check_size_and_text(struct arena *arena, const struct upload *upload,
-                                         struct file_text *text, const char *bytes, size_t length)
+/* Rejects a file that exceeds a limit, before more is read. */
+static struct error *check_upload_size(struct arena *arena, const struct upload *upload)
 {
     if (upload->size > UPLOAD_MAX) {
         return error_member_integer(error_new(arena, ERR_FILE_TOO_LARGE, NULL), "max_size_mb",
@@ -65,7 +64,7 @@ static struct error *check_size_and_text(struct arena *arena, const struct uploa
     if (upload->size > upload->remaining) {
         return error_new(arena, ERR_QUOTA_EXCEEDED, NULL);
     }
-    return !text || file_text_add(text, bytes, length) ? NULL : reject_type(arena);
+    return NULL;
 }
 
 /* Copies the content into the staged file as it arrives. `text` is NULL unless the file must be
@@ -76,18 +75,20 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
 {
     const char *bytes;
     size_t length;
+    bool is_text = true;
     struct error *error;
-    while (!(error = multipart_read(form, &bytes, &length)) && length) {
+    while (is_text && !(error = multipart_read(form, &bytes, &length)) && length) {
         upload->size += (int64_t)length;
-        if ((error = check_size_and_text(arena, upload, text, bytes, length))) {
-            return error;
-        }
-        if ((error = objects_write(arena, &upload->staged, bytes, length))) {
+        if ((error = check_upload_size(arena, upload)) ||
+            (error = objects_write(arena, &upload->staged, bytes, length))) {
             return error;
         }
         digests_add(digests, bytes, length);
+        is_text = !text || file_text_add(text, bytes, length);
     }
-    return error || !text || file_text_is_complete(text) ? error : reject_type(arena);
+    is_text = is_text && (!text || file_text_is_complete(text));
+    return error || is_text ? error
+                            : file_type_reject(arena, file_field, upload->staged.fd, upload->size);
 }
 
 static struct error *stage_file(struct request *request, struct multipart *form,
@@ -165,17 +166,14 @@ struct error *upload_receive(struct request *request, int64_t remaining, struct 
 {
     const struct file_type *type = NULL;
     *upload_r = (struct upload){.staged = {.fd = -1}, .remaining = remaining};
-    bool fits = false;
     struct error *error = check_cut_off(request);
     if (!error) {
         error = read_upload_form(request, upload_r, &type);
     }
     request->body_abandoned = error;
     if (!error) {
-        error = file_type_check(request->arena, type, upload_r->staged.fd, upload_r->size, &fits);
-    }
-    if (!error && !fits) {
-        error = reject_type(request->arena);
+        error =
+            file_type_check(request->arena, type, file_field, upload_r->staged.fd, upload_r->size);
     }
     if (!error) {
         error = check_macros(app_of(request)->config, request->arena, type, upload_r);

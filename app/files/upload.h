@@ -31,9 +31,10 @@ struct upload {
  * Receives the field `file` of the request's form, of at most `remaining` bytes; ignores other
  * fields. The caller must end the upload with objects_discard(), even after an error.
  *
- * Errors: ERR_UNSUPPORTED_MEDIA_TYPE and ERR_INVALID_MULTIPART about the form; ERR_FILE_MISSING,
- * ERR_FILE_TYPE, ERR_FILE_TOO_LARGE and ERR_FILE_MACROS about the file; ERR_VALIDATION if its name
- * is invalid or the field is repeated; ERR_QUOTA_EXCEEDED if the file is larger than `remaining`;
+ * Errors: ERR_UNSUPPORTED_MEDIA_TYPE, ERR_INVALID_MULTIPART and ERR_PART_ENCODING about the form;
+ * ERR_FILE_MISSING, ERR_FILE_TYPE, ERR_FILE_CONTENT, ERR_FILE_PASSWORD, ERR_FILE_TOO_LARGE and
+ * ERR_FILE_MACROS about the file; ERR_VALIDATION if its name is invalid or the field is repeated;
+ * ERR_QUOTA_EXCEEDED if the file is larger than `remaining`;
  * ERR_TOO_SLOW and ERR_STORAGE_FULL if the spool has cut off the body; errors of the storage and of
  * scan_file().
  */

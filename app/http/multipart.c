@@ -8,10 +8,14 @@
 #include "http/multipart.h"
 
 #include "base/arena.h"
-#include "base/utf8.h"
+#include "base/buffer.h"
+#include "http/encoded_word.h"
+#include "http/transfer.h"
 
 #include <string.h>
 #include <strings.h>
+
+static const char blanks[] = " \t";
 
 enum { DELIMITER_MAX = 4 + MULTIPART_BOUNDARY_MAX };
 
@@ -28,6 +32,7 @@ struct multipart {
     bool input_ended;
     enum state state;
     size_t parts, header_left;
+    struct transfer transfer; /* decodes the content of the part */
     char delimiter[DELIMITER_MAX + 1];
     size_t delimiter_length;
     size_t begin, end; /* range of the buffered bytes that have not been consumed */
@@ -77,19 +82,23 @@ static struct error *ensure_buffered(struct multipart *form, size_t length)
 static bool is_multipart_type(const char *content_type)
 {
     static const char form[] = "multipart/form-data";
-    const char *rest = content_type + strspn(content_type, " \t");
+    const char *rest = content_type + strspn(content_type, blanks);
     size_t length = strlen(form);
     return !strncasecmp(rest, form, length) && strchr("; \t", rest[length]);
 }
 
-/* True if the boundary has the form that RFC 2046 5.1.1 requires. */
+/* True if the boundary consists of printable ASCII characters and does not end with a space. RFC
+ * 2046 5.1.1 allows fewer of them, but real senders use others: "*****", "{GUID}". Refuses quotes
+ * and backslashes, which senders escape in different ways. */
 static bool is_valid_boundary(const struct parameter *boundary)
 {
-    static const char characters[] =
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-        "'()+_,-./:=? ";
+    for (size_t i = 0; i < boundary->length; i++) {
+        char c = boundary->bytes[i];
+        if (c < ' ' || c > '~' || c == '"' || c == '\\') {
+            return false;
+        }
+    }
     return boundary->length && boundary->length <= MULTIPART_BOUNDARY_MAX &&
-           strspn(boundary->bytes, characters) == boundary->length &&
            boundary->bytes[boundary->length - 1] != ' ';
 }
 
@@ -136,10 +145,10 @@ static const char *find_delimiter(const struct multipart *form, const char *byte
 
 /* Returns the buffered bytes up to the next delimiter, reading more if necessary. *length_r is 0 if
  * the delimiter comes next. */
-static struct error *read_content(struct multipart *form, const char **bytes_r, size_t *length_r)
+static struct error *read_content(struct multipart *form, char **bytes_r, size_t *length_r)
 {
     for (;;) {
-        const char *bytes = form->buffer + form->begin;
+        char *bytes = form->buffer + form->begin;
         const char *found = find_delimiter(form, bytes, buffered_length(form));
         /* The last bytes may be the beginning of a delimiter. */
         size_t tail = form->delimiter_length - 1;
@@ -158,15 +167,30 @@ static struct error *read_content(struct multipart *form, const char **bytes_r, 
     }
 }
 
+/* Reads the next bytes of the part and decodes them in the buffer. *length_r can be 0 before the
+ * end of the part, too: then the state is still IN_PART. */
+static struct error *read_decoded_content(struct multipart *form, const char **bytes_r,
+                                          size_t *length_r)
+{
+    char *bytes;
+    size_t length;
+    struct error *error = read_content(form, &bytes, &length);
+    if (error) {
+        return error;
+    }
+    form->state = length ? IN_PART : BEHIND_PART;
+    *bytes_r = bytes;
+    bool valid = length ? transfer_decode(&form->transfer, bytes, length, length_r)
+                        : transfer_is_complete(&form->transfer);
+    return valid ? NULL : error_new(form->arena, ERR_PART_ENCODING, NULL);
+}
+
 struct error *multipart_read(struct multipart *form, const char **bytes_r, size_t *length_r)
 {
+    struct error *error = NULL;
     *length_r = 0;
-    if (form->state != IN_PART) {
-        return NULL;
-    }
-    struct error *error = read_content(form, bytes_r, length_r);
-    if (!error && !*length_r) {
-        form->state = BEHIND_PART;
+    while (!error && !*length_r && form->state == IN_PART) {
+        error = read_decoded_content(form, bytes_r, length_r);
     }
     return error;
 }
@@ -174,7 +198,7 @@ struct error *multipart_read(struct multipart *form, const char **bytes_r, size_
 /* Skips the rest of the preamble or of the part. */
 static struct error *skip_content(struct multipart *form)
 {
-    const char *bytes;
+    char *bytes;
     size_t length = 1;
     struct error *error = NULL;
     while (!error && length && form->state != BEHIND_PART) {
@@ -213,6 +237,41 @@ static struct error *read_header_line(struct multipart *form, const char **line_
     return NULL;
 }
 
+static bool is_at_blank(const struct multipart *form)
+{
+    return form->buffer[form->begin] == ' ' || form->buffer[form->begin] == '\t';
+}
+
+/* Reads one header field of a part. Joins folded lines with one space (RFC 9112 5.2). *field_r is
+ * empty at the end of the header. */
+static struct error *read_header_field(struct multipart *form, const char **field_r)
+{
+    struct buffer field = {.arena = form->arena};
+    const char *line = "";
+    struct error *error = read_header_line(form, &line);
+    buffer_add_string(&field, line);
+    while (!error && *line && !(error = ensure_buffered(form, 1)) && is_at_blank(form)) {
+        error = read_header_line(form, &line);
+        buffer_add_char(&field, ' ');
+        buffer_add_string(&field, line + strspn(line, blanks));
+    }
+    *field_r = field.bytes;
+    return error;
+}
+
+/* Sets *value_r to the value of a header field if it has this name. Returns false if the part has
+ * two such fields. */
+static bool take_header_value(const char *field, const char *name, const char **value_r)
+{
+    size_t length = strlen(name);
+    if (strncasecmp(field, name, length) != 0 || field[length] != ':') {
+        return true;
+    }
+    bool first = !*value_r;
+    *value_r = field + length + 1 + strspn(field + length + 1, blanks);
+    return first;
+}
+
 /* Decodes a name: browsers percent-encode quotes and control characters in names, and no other
  * characters. Any other percent sign stands for itself. */
 static struct parameter decode_form_name(struct arena *arena, const struct parameter *name)
@@ -243,33 +302,32 @@ static struct error *read_disposition(const struct multipart *form, const char *
         return NULL;
     }
     part->is_file = parameters_find(form->arena, field, "filename", &value);
-    if (part->is_file) {
+    if (part->is_file && !encoded_word_decode(form->arena, &value, &part->file_name)) {
         part->file_name = decode_form_name(form->arena, &value);
     }
     return NULL;
 }
 
-/* Reads the header of a part. Uses Content-Disposition and ignores Content-Type, because the
- * client's type is not trusted. */
+/* Reads the header of a part. Uses Content-Disposition and Content-Transfer-Encoding. Ignores
+ * Content-Type, because the client's type is not trusted, and all other fields (RFC 7578 4.8). */
 static struct error *read_part_header(struct multipart *form, struct multipart_part *part)
 {
-    static const char disposition[] = "Content-Disposition:";
-    const char *line = "", *field = NULL;
+    const char *field = "", *disposition = NULL, *encoding = NULL;
     struct error *error;
-    while (!(error = read_header_line(form, &line)) && *line) {
-        if (!strncasecmp(line, disposition, strlen(disposition))) {
-            if (field) {
-                return new_invalid_form(form, "part with two Content-Disposition headers");
-            }
-            field = line + strlen(disposition);
-            field += strspn(field, " \t");
+    while (!(error = read_header_field(form, &field)) && *field) {
+        if (!take_header_value(field, "Content-Disposition", &disposition) ||
+            !take_header_value(field, "Content-Transfer-Encoding", &encoding)) {
+            return new_invalid_form(form, "part with two header fields of one name");
         }
     }
     if (error) {
         return error;
     }
-    return field ? read_disposition(form, field, part)
-                 : new_invalid_form(form, "part without a name");
+    if (!transfer_begin(&form->transfer, encoding ? encoding : "")) {
+        return error_new(form->arena, ERR_PART_ENCODING, "unknown Content-Transfer-Encoding");
+    }
+    return disposition ? read_disposition(form, disposition, part)
+                       : new_invalid_form(form, "part without a name");
 }
 
 /* --- parts ----------------------------------------------------------------------------------- */
@@ -292,7 +350,7 @@ static struct error *read_delimiter(struct multipart *form)
         return NULL;
     }
     error = read_header_line(form, &line);
-    if (!error && line[strspn(line, " \t")]) {
+    if (!error && line[strspn(line, blanks)]) {
         error = new_invalid_form(form, "text after a delimiter");
     }
     if (!error && ++form->parts > MULTIPART_PARTS_MAX) {

@@ -8,10 +8,12 @@
  *     }
  *
  * A truncated body is an error, returned by the last multipart_read() or multipart_next(). Names
- * are decoded: quoting, percent-encoded quotes and control characters (WHATWG HTML 4.10.22.8), and
- * the extended form of RFC 8187.
+ * are decoded: quoting, percent-encoded quotes and control characters (WHATWG HTML 4.10.22.8), the
+ * extended form of RFC 8187, and encoded words (encoded_word.h). Content is decoded by its
+ * Content-Transfer-Encoding (RFC 7578 4.7).
  *
- * Errors are ERR_INVALID_MULTIPART; their cause describes the fault.
+ * Errors are ERR_INVALID_MULTIPART, whose cause describes the fault, and ERR_PART_ENCODING, if
+ * content is not encoded as its header states or the encoding is unknown.
  *
  * No library of Debian 12 fits: libmicrohttpd's post processor requires connections of its own
  * daemon, gmime builds trees of whole messages from seekable streams, and kcgi's parser requires

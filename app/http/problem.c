@@ -143,10 +143,20 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_INVALID_MULTIPART] = {400, "INVALID_MULTIPART",
         {"Тело запроса не является корректной формой multipart/form-data",
          "The request body is not a valid multipart/form-data form"}},
+    [ERR_PART_ENCODING] = {400, "INVALID_MULTIPART",
+        {"Файл закодирован не так, как указано в Content-Transfer-Encoding: отправьте его без "
+         "кодирования",
+         "The file is not encoded as its Content-Transfer-Encoding states: send it unencoded"}},
     [ERR_TOO_SLOW] = {400, "TOO_SLOW",
         {"Тело запроса поступает слишком медленно", "The request body arrives too slowly"}},
     [ERR_FILE_TYPE] = {400, "FILE_TYPE_NOT_ALLOWED",
         {"Недопустимый тип файла", "Files of this type are not allowed"}},
+    [ERR_FILE_CONTENT] = {400, "FILE_TYPE_NOT_ALLOWED",
+        {"Содержимое файла не соответствует расширению его имени",
+         "The content of the file does not match its extension"}},
+    [ERR_FILE_PASSWORD] = {400, "FILE_TYPE_NOT_ALLOWED",
+        {"Документ защищён паролем: сохраните его без пароля",
+         "The document is protected by a password: save it without one"}},
     [ERR_FILE_TOO_LARGE] = {400, "FILE_TOO_LARGE",
         {"Файл слишком большой", "The file is too large"}},
     [ERR_FILE_MACROS] = {400, "FILE_MACROS",
@@ -260,6 +270,11 @@ static const struct text faults[FAULT_COUNT] = {
         "is not accepted by the directory"},
     [FAULT_EITHER_REQUIRED] = {"требуется ровно одно из: {}",
         "exactly one of these is required: {}"},
+    [FAULT_OTHER_FORMAT] = {
+        "на самом деле это {}: исправьте расширение имени или сохраните файл в нужном формате",
+        "is actually {}: correct its extension or save it in the right format"},
+    [FAULT_UNKNOWN_FORMAT] = {"повреждён или имеет другой формат",
+        "is damaged or has another format"},
 };
 /* clang-format on */
 

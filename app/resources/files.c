@@ -562,10 +562,26 @@ static struct error *delete_many_files(struct request *request, struct reply *re
 /* --- routes ---------------------------------------------------------------------------------- */
 
 static const enum error_id upload_errors[] = {
-    ERR_UNSUPPORTED_MEDIA_TYPE, ERR_VALIDATION,     ERR_INVALID_MULTIPART,    ERR_TOO_SLOW,
-    ERR_FILE_MISSING,           ERR_FILE_TYPE,      ERR_FILE_TOO_LARGE,       ERR_FILE_MACROS,
-    ERR_FILE_INFECTED,          ERR_QUOTA_EXCEEDED, ERR_PAYLOAD_TOO_LARGE,    ERR_SCAN_UNAVAILABLE,
-    ERR_STORAGE_UNAVAILABLE,    ERR_STORAGE_FULL,   ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+    ERR_UNSUPPORTED_MEDIA_TYPE,
+    ERR_VALIDATION,
+    ERR_INVALID_MULTIPART,
+    ERR_PART_ENCODING,
+    ERR_TOO_SLOW,
+    ERR_FILE_MISSING,
+    ERR_FILE_TYPE,
+    ERR_FILE_CONTENT,
+    ERR_FILE_PASSWORD,
+    ERR_FILE_TOO_LARGE,
+    ERR_FILE_MACROS,
+    ERR_FILE_INFECTED,
+    ERR_QUOTA_EXCEEDED,
+    ERR_PAYLOAD_TOO_LARGE,
+    ERR_SCAN_UNAVAILABLE,
+    ERR_STORAGE_UNAVAILABLE,
+    ERR_STORAGE_FULL,
+    ERR_DATABASE_UNAVAILABLE,
+    ERR_COUNT,
+};
 static const enum error_id list_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 static const enum error_id file_errors[] = {ERR_FILE_NOT_FOUND, ERR_DATABASE_UNAVAILABLE,
                                             ERR_COUNT};

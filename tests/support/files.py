@@ -16,9 +16,9 @@ import requests
 
 from support import contract, document, wire
 
-NAME = re.compile(r"\d{8}_\d{6}_[0-9a-f]{32}\.(txt|pdf|png|jpg|jpeg|gif|doc|docx)")
+NAME = re.compile(r"\d{8}_\d{6}_[0-9a-f]{32}\.(txt|pdf|png|jpg|jpeg|jpe|jfif|gif|doc|docx)")
 SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-EXTENSIONS = ["txt", "pdf", "png", "jpg", "jpeg", "gif", "doc", "docx"]
+EXTENSIONS = ["txt", "pdf", "png", "jpg", "jpeg", "jpe", "jfif", "gif", "doc", "docx"]
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 SIGNED_PATH = re.compile(r"(/api/v1)?/files/[^/]+/content")
 TIMEOUT_S = 60

@@ -66,6 +66,17 @@ static struct error *read_all(struct arena *arena, const char *content_type, con
 
 static const size_t pieces[] = {1, 2, 3, 7, 64, 8192, 100000};
 
+/* A form with one part: the header lines in addition to its name, and its encoded content. */
+static struct buffer write_part(struct arena *arena, const char *lines, const char *content,
+                                size_t length)
+{
+    struct buffer body = {.arena = arena};
+    buffer_format(&body, "--xyz\r\nContent-Disposition: form-data; name=a\r\n%s\r\n", lines);
+    buffer_add(&body, content, length);
+    buffer_add_string(&body, "\r\n" END);
+    return body;
+}
+
 /* Asserts the parts of a form for every size of the pieces. */
 static void assert_form(struct arena *arena, const char *body, size_t length, const char *expected,
                         size_t expected_length)
@@ -114,6 +125,113 @@ static void content_resembling_a_delimiter_is_kept(void **state)
     assert_form(*state, BYTES(PART("name=a", "\0\r\n\0") END), BYTES("a=\0\r\n\0\n"));
 }
 
+static void content_is_decoded_by_its_transfer_encoding(void **state)
+{
+    static const struct {
+        const char *encoding;
+        const char *content;
+        size_t length;
+        const char *decoded;
+        size_t decoded_length;
+    } cases[] = {
+        {"base64", BYTES(""), BYTES("")},
+        {"base64", BYTES("QQ=="), BYTES("A")},
+        {"BASE64", BYTES("QUI="), BYTES("AB")},
+        {"base64\t ", BYTES("QUJD\r\nRA==\r\n"), BYTES("ABCD")},
+        {"base64", BYTES(" Q U\tJ\nD "), BYTES("ABC")},
+        {"base64", BYTES("/+8AAP8="), BYTES("\xff\xef\0\0\xff")},
+        {"quoted-printable", BYTES(""), BYTES("")},
+        {"Quoted-Printable", BYTES("a=3Db=3db=00=FF"), BYTES("a=b=b\0\xff")},
+        {"quoted-printable", BYTES("a=\r\nb=\nc= \t\r\nd"), BYTES("abcd")},
+        {"quoted-printable", BYTES("a b\tc=20\r\nd\ne\r\n"), BYTES("a b\tc \r\nd\ne\r\n")},
+        {"7bit", BYTES("QQ== =41"), BYTES("QQ== =41")},
+        {"8bit", BYTES("\xff\0"), BYTES("\xff\0")},
+        {"binary", BYTES("\xff\0"), BYTES("\xff\0")},
+        {"", BYTES("QQ=="), BYTES("QQ==")},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *line =
+            arena_format(*state, "content-transfer-ENCODING: %s\r\n", cases[i].encoding);
+        struct buffer body = write_part(*state, line, cases[i].content, cases[i].length);
+        struct buffer expected = {.arena = *state};
+        buffer_add_string(&expected, "a=");
+        buffer_add(&expected, cases[i].decoded, cases[i].decoded_length);
+        buffer_add_char(&expected, '\n');
+        assert_form(*state, body.bytes, body.length, expected.bytes, expected.length);
+    }
+}
+
+static void content_that_cannot_be_decoded_is_rejected(void **state)
+{
+    static const struct {
+        const char *encoding;
+        const char *content;
+        size_t length;
+    } cases[] = {
+        {"base64", BYTES("Q")},
+        {"base64", BYTES("QQ")},
+        {"base64", BYTES("QQ=")},
+        {"base64", BYTES("Q===")},
+        {"base64", BYTES("=QQ=")},
+        {"base64", BYTES("====")},
+        {"base64", BYTES("QQ==QQ==")},
+        {"base64", BYTES("QUJD=")},
+        {"base64", BYTES("QUJD-")},
+        {"base64", BYTES("QU_D")},
+        {"base64", BYTES("QU\0D")},
+        {"quoted-printable", BYTES("=")},
+        {"quoted-printable", BYTES("=4")},
+        {"quoted-printable", BYTES("=4G")},
+        {"quoted-printable", BYTES("=G4")},
+        {"quoted-printable", BYTES("= a")},
+        {"quoted-printable", BYTES("=\ra")},
+        {"quoted-printable", BYTES("=\r\r\n")},
+        {"quoted-printable", BYTES("a \r\n")},
+        {"quoted-printable", BYTES("a\t\nb")},
+        {"quoted-printable", BYTES("a ")},
+        {"quoted-printable", BYTES("\xd0\x96")},
+        {"quoted-printable", BYTES("\0")},
+        {"quoted-printable", BYTES("\x7f")},
+        {"x-uuencode", BYTES("")},
+        {"base64 base64", BYTES("")},
+        {"base 64", BYTES("")},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *line =
+            arena_format(*state, "Content-Transfer-Encoding: %s\r\n", cases[i].encoding);
+        struct buffer body = write_part(*state, line, cases[i].content, cases[i].length), out;
+        for (size_t piece = 0; piece < COUNT_OF(pieces); piece++) {
+            struct error *error =
+                read_all(*state, TYPE, body.bytes, body.length, pieces[piece], &out);
+            assert_non_null(error);
+            assert_int_equal(error->id, ERR_PART_ENCODING);
+        }
+    }
+    assert_rejected(*state, BYTES("--xyz\r\nContent-Disposition: form-data; name=a\r\n"
+                                  "Content-Transfer-Encoding: 8bit\r\n"
+                                  "Content-Transfer-Encoding: 8bit\r\n\r\n1\r\n" END));
+}
+
+static void folded_header_lines_are_joined(void **state)
+{
+    assert_form(*state,
+                BYTES("--xyz\r\nContent-Disposition: form-data;\r\n name=a;\r\n\t filename=\"b\r\n "
+                      "c\"\r\n\r\n 1\r\n" END),
+                BYTES("a[b c]= 1\n"));
+    assert_form(
+        *state,
+        BYTES("--xyz\r\nContent-Disposition:\r\n \r\n \r\n form-data; name=a\r\n\r\n\r\n" END),
+        BYTES("a=\n"));
+    assert_form(*state,
+                BYTES("--xyz\r\nX: y\r\n Content-Disposition: form-data; name=b\r\n"
+                      "Content-Disposition: form-data; name=a\r\n\r\n1\r\n" END),
+                BYTES("a=1\n"));
+    assert_rejected(*state, BYTES("--xyz\r\nContent-Disposition: form-data; name=a\r\n"));
+    assert_rejected(*state, BYTES("--xyz\r\nContent-Disposition: form-data; name=a\r\n "));
+    assert_rejected(*state,
+                    BYTES("--xyz\r\n Content-Disposition: form-data; name=a\r\n\r\n1\r\n" END));
+}
+
 static void file_names_are_decoded(void **state)
 {
     static const struct {
@@ -140,6 +258,28 @@ static void file_names_are_decoded(void **state)
         {"filename*=iso-8859-1''%A3.txt; filename=\"x.txt\"", BYTES("x.txt")},
         {"filename*=UTF-8''%ff.txt; filename=\"x.txt\"", BYTES("x.txt")},
         {"filename*=UTF-8''%4; filename=\"x.txt\"", BYTES("x.txt")},
+        {"filename*=UTF-8''a.txt; filename=\"=?UTF-8?Q?x?=\"", BYTES("a.txt")},
+        {"filename=\"=?UTF-8?B?0JbQuy50eHQ=?=\"", BYTES("Жл.txt")},
+        {"filename==?utf-8?q?=d0=96=D0=BB.txt?=", BYTES("Жл.txt")},
+        {"filename=\"=?UTF-8?Q?=D0?= =?UTF-8?Q?=96?=\"", BYTES("Ж")},
+        {"filename=\"=?UTF-8?Q?a_b?= \t=?us-ascii*en?Q?=5F?= c\"", BYTES("a b_ c")},
+        {"filename=\"x =?UTF-8?Q?a?=.txt\"", BYTES("x a.txt")},
+        {"filename=\"=?windows-1251?B?xuv5?=\"", BYTES("Жлщ")},
+        {"filename=\"=?KOI8-R?Q?=F6=CC?=\"", BYTES("Жл")},
+        {"filename=\"=?ISO-8859-1?Q?=E9=22?=\"", BYTES("é\"")},
+        {"filename=\"=?cp866?Q?=86?=\"", BYTES("Ж")},
+        {"filename=\"=?UTF-8?Q?=00%22?=\"", BYTES("\0%22")},
+        {"filename=\"=?UTF-8?B?\?=\"", BYTES("")},
+        {"filename=\"=?UTF-8?B?QQ?=\"", BYTES("=?UTF-8?B?QQ?=")},
+        {"filename=\"=?UTF-8?Q?=4?=\"", BYTES("=?UTF-8?Q?=4?=")},
+        {"filename=\"=?UTF-8?X?a?=%22\"", BYTES("=?UTF-8?X?a?=\"")},
+        {"filename=\"=?UTF-16//TRANSLIT?Q?a?=\"", BYTES("=?UTF-16//TRANSLIT?Q?a?=")},
+        {"filename=\"=?../../a?Q?a?=\"", BYTES("=?../../a?Q?a?=")},
+        {"filename=\"=?\"", BYTES("=?")},
+        {"filename=\"=?a\"", BYTES("=?a")},
+        {"filename=\"=?a?\"", BYTES("=?a?")},
+        {"filename=\"=?a?Q\"", BYTES("=?a?Q")},
+        {"filename=\"=?a?Q?\"", BYTES("=?a?Q?")},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct buffer body = {.arena = *state}, expected = {.arena = *state};
@@ -256,6 +396,16 @@ static void content_type_must_be_multipart_with_valid_boundary(void **state)
                      ERR_INVALID_MULTIPART);
     assert_int_equal(open_error(*state, "multipart/form-data; boundary=\"a \""),
                      ERR_INVALID_MULTIPART);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary=\"a\\\"\""),
+                     ERR_INVALID_MULTIPART);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary=\xd0\x96"),
+                     ERR_INVALID_MULTIPART);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary=a\x7f"),
+                     ERR_INVALID_MULTIPART);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary=*****"), ERR_COUNT);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary={1-2}"), ERR_COUNT);
+    assert_int_equal(open_error(*state, "multipart/form-data; boundary=!#$%&'+-.^_`|~[]<>@"),
+                     ERR_COUNT);
     char long_one[MULTIPART_BOUNDARY_MAX + 2] = {0};
     memset(long_one, 'a', MULTIPART_BOUNDARY_MAX);
     assert_int_equal(
@@ -306,6 +456,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(parts_are_separated_by_the_boundary),
         ARENA_TEST(content_resembling_a_delimiter_is_kept),
+        ARENA_TEST(content_is_decoded_by_its_transfer_encoding),
+        ARENA_TEST(content_that_cannot_be_decoded_is_rejected),
+        ARENA_TEST(folded_header_lines_are_joined),
         ARENA_TEST(file_names_are_decoded),
         ARENA_TEST(truncated_form_is_rejected),
         ARENA_TEST(malformed_form_is_rejected),

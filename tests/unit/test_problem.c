@@ -88,16 +88,24 @@ static void every_error_has_status_code_and_messages(void **state)
     }
 }
 
+/* A missing file has its own message, but the code of all missing resources. Two more codes have
+ * several messages, because clients depend on the code. */
+static bool shares_code(enum error_id one, enum error_id other)
+{
+    return (one == ERR_NOT_FOUND && other == ERR_FILE_NOT_FOUND) ||
+           (one == ERR_INVALID_MULTIPART && other == ERR_PART_ENCODING) ||
+           (one == ERR_FILE_TYPE && other == ERR_FILE_CONTENT) ||
+           ((one == ERR_FILE_TYPE || one == ERR_FILE_CONTENT) && other == ERR_FILE_PASSWORD);
+}
+
 static void error_codes_are_unique(void **state)
 {
     (void)state;
     for (int one = 0; one < ERR_COUNT; one++) {
         for (int other = one + 1; other < ERR_COUNT; other++) {
-            /* A missing file has its own message, but the code of all missing resources. */
-            if (one != ERR_NOT_FOUND || other != ERR_FILE_NOT_FOUND) {
-                assert_string_not_equal(problem_code((enum error_id)one),
-                                        problem_code((enum error_id)other));
-            }
+            bool equal =
+                !strcmp(problem_code((enum error_id)one), problem_code((enum error_id)other));
+            assert_int_equal(equal, shares_code((enum error_id)one, (enum error_id)other));
         }
     }
 }
@@ -141,9 +149,9 @@ static void every_fault_has_messages_in_both_languages(void **state)
 static void fault_messages_contain_their_argument(void **state)
 {
     static const enum fault_id with[] = {
-        FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL,     FAULT_TOO_LARGE,
-        FAULT_NOT_DECIMAL, FAULT_EITHER_REQUIRED, FAULT_ONLY_WITH,     FAULT_NOT_ONE_OF,
-        FAULT_DUPLICATE,   FAULT_TOO_MANY_WORDS,  FAULT_TOO_MANY_ITEMS};
+        FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL,      FAULT_TOO_LARGE,
+        FAULT_NOT_DECIMAL, FAULT_EITHER_REQUIRED, FAULT_ONLY_WITH,      FAULT_NOT_ONE_OF,
+        FAULT_DUPLICATE,   FAULT_TOO_MANY_WORDS,  FAULT_TOO_MANY_ITEMS, FAULT_OTHER_FORMAT};
     size_t count = 0;
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         count += takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);

@@ -1,0 +1,64 @@
+/*
+ * Fault: what is wrong with one value of a request. http/problem.c maps each fault to a message; the
+ * errors of base/error.h carry faults as details.
+ */
+#ifndef BASE_FAULT_H
+#define BASE_FAULT_H
+
+enum fault_id {
+    FAULT_NONE,
+    FAULT_REQUIRED,
+    FAULT_UNKNOWN,
+    FAULT_READ_ONLY,
+    FAULT_NOT_NULL,
+    FAULT_NOT_STRING,
+    FAULT_NOT_INTEGER,
+    FAULT_NOT_BOOLEAN,
+    FAULT_NOT_OBJECT,
+    FAULT_NOT_STRINGS,
+    FAULT_TOO_MANY_ITEMS, /* argument: the maximum number of items */
+    FAULT_TOO_SHORT,      /* argument: the minimum number of characters */
+    FAULT_TOO_LONG,       /* argument: the maximum number of characters */
+    FAULT_TOO_SMALL,      /* argument: the minimum value */
+    FAULT_TOO_LARGE,      /* argument: the maximum value */
+    FAULT_NUL_CHARACTER,
+    FAULT_CONTROL_CHARACTER,
+    FAULT_INVALID_UTF8,
+    FAULT_REPEATED,
+    FAULT_NOT_DN,
+    FAULT_OUTSIDE_BASE_DN,
+    FAULT_ACCOUNT_NAME,
+    FAULT_PRINCIPAL_NAME,
+    FAULT_NOT_EMAIL,
+    FAULT_NOT_USERNAME,
+    FAULT_PASSWORD_TOO_LONG,
+    FAULT_PASSWORD_COMMON,
+    FAULT_PASSWORD_SIMPLE,
+    FAULT_PASSWORD_OF_NAME, /* contains the name of the account */
+    FAULT_WRONG_PASSWORD,
+    FAULT_TAKEN,
+    FAULT_NOT_ONE_OF, /* argument: the allowed values */
+    FAULT_NOT_CURRENCY,
+    FAULT_NOT_KEY,
+    FAULT_NOT_CURSOR,
+    FAULT_NOT_NUMBER,
+    FAULT_NOT_DECIMAL, /* argument: the number of decimal places */
+    FAULT_NOT_DATE,
+    FAULT_NOT_TIME,
+    FAULT_NOT_MOMENT, /* neither a date nor a time */
+    FAULT_IN_PAST,
+    FAULT_NOT_POSITIVE,
+    FAULT_NO_SUCH_OBJECT,
+    FAULT_NO_SUCH_MEMBER,
+    FAULT_ONLY_WITH, /* argument: the value of another field that this field requires */
+    FAULT_DUPLICATE,
+    FAULT_HIDDEN,         /* refers to a deleted row */
+    FAULT_TOO_MANY_WORDS, /* argument: the maximum number of words */
+    FAULT_REJECTED_BY_DIRECTORY,
+    FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
+    FAULT_OTHER_FORMAT,    /* argument: the format that a file has in spite of its name */
+    FAULT_UNKNOWN_FORMAT,  /* a file has neither the format of its name nor another known one */
+    FAULT_COUNT
+};
+
+#endif
