@@ -1,7 +1,5 @@
-/*
- * Fault: what is wrong with one value of a request. http/problem.c maps each fault to a message; the
- * errors of base/error.h carry faults as details.
- */
+/* Fault: the reason why a value of a request is invalid. http/problem.c has a message for each
+ * fault, and an error (base/error.h) lists them in its details. */
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H
 
