@@ -1,4 +1,4 @@
--- Files: app/resources/files.c, app/files/catalog.c.
+-- Statements about files, for app/resources/files.c, app/files/catalog.c.
 
 -- define: file_columns
 f.id, f.scope, f.organization_id, f.name, f.object_key, f.original_name, f.content_type, f.size,

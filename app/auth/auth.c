@@ -353,7 +353,7 @@ struct error *auth_begin_session(const struct config *config, struct store *stor
 }
 
 /* Consumes the link of a registration, if there is one, and removes the address from an account
- * that holds it unverified; not if the configuration trusts every address. */
+ * that holds it unverified. A no-op if the configuration trusts every address. */
 static struct error *verify_registered_address(struct store *store, const struct opening *work,
                                                int64_t now)
 {

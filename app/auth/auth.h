@@ -33,7 +33,7 @@ struct auth_tokens {
     int64_t expires_in;  /* lifetime of the access token in seconds */
 };
 
-/* Appends a line to `faults` for each invalid setting. Returns false if there is one. */
+/* Appends a line to `faults` for each invalid setting. Returns false if any setting is invalid. */
 bool auth_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
 /* Appends a line to `warnings` for each fault that would prevent a start in production only. */
@@ -60,9 +60,9 @@ struct error *auth_login_account(const struct config *config, struct store *stor
                                  const struct principal **principal_r,
                                  struct account **account_r) MUST_CHECK;
 
-/* Hashes a password that was just verified again if the cost of its hash differs from
- * BCRYPT_COST, and stores the new hash. Sessions stay valid. A no-op if the password was changed
- * meanwhile. */
+/* If the stored hash of a password does not have the cost BCRYPT_COST, hashes the password again
+ * and stores the new hash. The password has just been verified. Sessions stay valid. A no-op if the
+ * password was changed meanwhile. */
 struct error *auth_rehash_password(const struct config *config, struct store *store,
                                    struct arena *arena, const struct account *account,
                                    const char *password) MUST_CHECK;
@@ -105,7 +105,7 @@ struct auth_registration {
 
 /* Adds the account and its organization, as the account's default one, and begins its first
  * session, in one transaction. A link verifies the address: an account that holds the address
- * unverified loses it. ERR_LINK_INVALID. */
+ * unverified loses it. ERR_LINK_INVALID if the link is not valid for the address. */
 struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
                             struct auth_registration *registration,
                             struct auth_tokens *tokens_r) MUST_CHECK;

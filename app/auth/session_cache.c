@@ -37,7 +37,7 @@ struct table {
     _Atomic uint64_t layout; /* version of this struct, for a file of an earlier program */
     struct slot slots[SETS][WAYS];
     _Atomic uint64_t generations[SETS];
-    _Atomic uint64_t generation; /* of all sets */
+    _Atomic uint64_t generation; /* incremented to invalidate the entries of all sets */
 };
 
 static const uint64_t layout = 0x4b5345535330301; /* "KSESS", 0001 */

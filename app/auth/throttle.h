@@ -41,10 +41,11 @@ enum {
 
 /* One login attempt: its user and its source. */
 struct throttle {
-    const char *key;       /* SECRET_KEY */
-    const char *subject;   /* the id of a principal, or a name that does not exist; without case */
-    const char *source;    /* network_client_key() */
-    const char *realm;     /* group of sources with a budget of its own; "" if there is one group */
+    const char *key;     /* SECRET_KEY */
+    const char *subject; /* the id of a principal, or a name that does not exist; without case */
+    const char *source;  /* network_client_key() */
+    /* name of a group of sources that share a budget; "" if all sources share one */
+    const char *realm;
     const char *name;      /* as typed, compared without case; NULL if none was sent */
     int64_t free_failures; /* LOGIN_FREE_FAILURES; 0: logins are never delayed */
     bool known;            /* the source is known; set by throttle_find_source() */

@@ -25,7 +25,7 @@ struct config {
     int64_t default_language; /* enum config_language */
     const char *state_dir;
     int64_t disk_reserve_mib; /* 0: no reserve */
-    const char *static_dir;   /* the files that nginx serves */
+    const char *static_dir;   /* folder of the static files that nginx serves */
     const char *socket_dir;
     const char *socket_group;
     int64_t log_level; /* enum log_level */

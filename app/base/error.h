@@ -72,7 +72,7 @@ enum error_id {
     ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
     ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
     /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
-     * these two into an error that clients understand. */
+     * this id and the next one into an error that clients understand. */
     ERR_CONSTRAINT_UNIQUE,
     ERR_CONSTRAINT_REFERENCE, /* foreign key */
     ERR_OUTCOME_UNKNOWN,   /* no answer to a change by directory or database; it may be applied */

@@ -5,7 +5,8 @@
  *
  * All processes share the last measurement. Small writes use a measurement that is at most 0.1 s
  * old. Each upload triggers a new measurement, because uploads can write many MiB within 0.1 s. The
- * housekeeper measures every second for the readiness check and the metrics.
+ * housekeeper (the process for periodic jobs, proc/housekeeper.h) measures every second for the
+ * readiness check and the metrics.
  */
 #ifndef BASE_SPACE_H
 #define BASE_SPACE_H

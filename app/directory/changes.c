@@ -15,8 +15,8 @@
 
 enum {
     NORMAL_ACCOUNT = 0x200, /* of userAccountControl: MS-ADTS 2.2.16 */
-    EXTRA_MODS = 6, /* most besides `first`: objectClass, unicodePwd, two for userAccountControl,
-                       and the final NULL */
+    EXTRA_MODS = 6, /* besides the modifications of the list `first`: objectClass, unicodePwd,
+                       two for userAccountControl, and the final NULL */
 };
 
 static const char account_control[] = "userAccountControl";
@@ -231,8 +231,8 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
         if (change->text) {
             add_mod_text(&mods, LDAP_MOD_REPLACE, change->attribute, change->text);
         } else if (may_have_value(class, values, change->attribute)) {
-            /* Replacing with no values would also work without a value (RFC 4511 4.6), but Samba
-             * rejects that for userPrincipalName. */
+            /* A replacement with no values would succeed even if the attribute did not exist (RFC
+             * 4511 4.6), but Samba rejects such a replacement of userPrincipalName. */
             add_mod(&mods, LDAP_MOD_DELETE, change->attribute, NULL);
         }
     }

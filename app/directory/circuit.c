@@ -13,8 +13,8 @@
 
 enum {
     AVOID_US = 10 * US_PER_S,
-    /* A failure keeps the circuit open for so long without a new probe: more than the probes of
-     * sixteen silent controllers take together. */
+    /* After a failure, the circuit stays open for this time if no further probe ends. Probes of
+     * sixteen silent controllers one after the other take less time. */
     OPEN_US = 120 * US_PER_S,
     FRESH_US = 15 * US_PER_S, /* age up to which a state is reliable: three probe intervals */
     REFUSED_PAUSE_MAX_US = 60 * US_PER_S,
@@ -32,10 +32,11 @@ struct controller_facts {
     shared_time silent;   /* last timeout */
     shared_time answered; /* last answer to any process */
     shared_time avoid_until;
-    _Atomic int64_t latency;   /* of the last probe, microseconds; -1: it failed; 0: none yet */
-    shared_time accepted;      /* last successful bind as the service account */
-    shared_time refused;       /* last refused bind */
-    shared_time refused_until; /* only this controller refuses the account: no bind before that */
+    _Atomic int64_t latency; /* of the last probe, microseconds; -1: it failed; 0: none yet */
+    shared_time accepted;    /* last successful bind as the service account */
+    shared_time refused;     /* last refused bind */
+    /* no bind to this controller before that time, because only it refuses the account */
+    shared_time refused_until;
 };
 
 struct circuit {

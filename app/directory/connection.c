@@ -26,7 +26,7 @@
 
 /* One domain controller of LDAP_SERVER. */
 struct server {
-    char *uri;    /* malloc */
+    char *uri;    /* from malloc() */
     bool avoided; /* circuit_is_avoided() when the current attempt to connect began */
 };
 

@@ -44,7 +44,8 @@ enum {
 
 /* A user whose identity was read recently. */
 struct cached_user {
-    char *guid, *username, *email, *name; /* malloc; guid NULL: free, email NULL: none */
+    /* from malloc(); guid NULL: unused entry, email NULL: none */
+    char *guid, *username, *email, *name;
     bool administrator;
     int64_t password_set; /* pwdLastSet */
     int64_t until;        /* steady clock: end of validity */
@@ -52,7 +53,7 @@ struct cached_user {
 
 /* The SID of LDAP_ADMIN_GROUP. */
 struct cached_group {
-    char *sid;     /* malloc; NULL: no such group, or more than one */
+    char *sid;     /* from malloc(); NULL: no such group, or more than one */
     int64_t until; /* steady clock: end of validity */
 };
 

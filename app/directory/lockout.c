@@ -273,7 +273,8 @@ struct lockout_policy {
 
 /* A lockout policy that was read recently. */
 struct cached_policy {
-    char *dn; /* malloc; of the domain or of a password settings object; NULL: free */
+    /* from malloc(); of the domain or of a password settings object; NULL: unused entry */
+    char *dn;
     struct lockout_policy policy;
     int64_t until; /* steady clock: end of validity */
 };

@@ -36,7 +36,7 @@
 #include <time.h>
 
 enum {
-    REFUSAL_STEP_US = 100 * 1000, /* refusals take a multiple of this */
+    REFUSAL_STEP_US = 100 * 1000, /* the duration of a refusal is a multiple of this */
     CN_TOO_LONG = 65,             /* cn has at most 64 characters: MS-ADA1 2.110 */
 };
 

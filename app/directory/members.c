@@ -22,7 +22,7 @@
 #include <ldap.h>
 #include <string.h>
 
-enum { TRIES = 10 }; /* while other clients change the same membership */
+enum { TRIES = 10 }; /* maximum number of attempts while other clients change the same membership */
 
 /* --- changing a membership ------------------------------------------------------------------- */
 

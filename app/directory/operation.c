@@ -82,7 +82,7 @@ static bool copy_attributes(struct arena *arena, LDAP *ldap, LDAPMessage *messag
             raw->attributes = more;
         }
         copy_attribute(arena, &description, values, &raw->attributes[raw->count++]);
-        ber_memfree(values); /* the array; the values point into the message */
+        ber_memfree(values); /* frees only the array, because the values point into the message */
     }
 }
 

@@ -1,7 +1,8 @@
 /*
- * Probe: the housekeeper periodically connects to each controller in turn and records the result in
- * the circuit. So failover to another controller, and the return, happen without a client waiting
- * for a timeout, and the health of all controllers is known without a request.
+ * Probe: the housekeeper (the process for periodic jobs) connects to each controller in turn and
+ * records the result in the circuit. So failover to another controller, and the return to the
+ * preferred one, happen without a client waiting for a timeout, and the health of all controllers
+ * is known without a request.
  */
 #include "directory/probe.h"
 

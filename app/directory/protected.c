@@ -26,7 +26,8 @@
 #include <string.h>
 
 enum {
-    GROUPS_MAX = 1000, /* most groups of one walk; an object in more groups is protected */
+    /* maximum number of groups to examine; an object in more groups is protected */
+    GROUPS_MAX = 1000,
     FIRST_GROUPS = 16, /* initial capacity of a walk */
 };
 
@@ -88,8 +89,8 @@ const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
 
 /* --- following memberOf ---------------------------------------------------------------------- */
 
-/* The groups to examine. Each is added once, so that groups that contain each other end the
- * walk. */
+/* The groups to examine. Each is added once, so that the walk ends even if groups contain each
+ * other. */
 struct walk {
     struct arena *arena;
     const char **dns;

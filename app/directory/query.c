@@ -15,7 +15,7 @@
 
 enum {
     PAGE_SIZE = 1000,  /* default MaxPageSize of a controller */
-    MATCHES_MAX = 100, /* most objects of one name that ERR_AMBIGUOUS lists */
+    MATCHES_MAX = 100, /* maximum number of objects of one name that ERR_AMBIGUOUS lists */
 };
 
 /* --- searching ------------------------------------------------------------------------------- */

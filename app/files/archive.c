@@ -1,6 +1,6 @@
 /*
- * See archive.h. Functions that return bool return false if the archive is invalid or ambiguous: if
- * programs that read it could find different parts in it.
+ * See archive.h. Functions that return bool return false if the archive is invalid, or ambiguous
+ * (programs that read it could find different parts in it).
  */
 #include "files/archive.h"
 
@@ -36,7 +36,7 @@ enum {
     DESCRIPTOR_MAX = 24,
 };
 
-/* A 16-bit or 32-bit field with its greatest value refers to the zip64 record, which has the
+/* A 16-bit or 32-bit field with its greatest value means that the zip64 record contains the actual
  * number. */
 static const int64_t u16_max = 0xFFFF, u32_max = 0xFFFFFFFF;
 

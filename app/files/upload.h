@@ -23,7 +23,7 @@ struct upload {
     size_t original_length;
     const char *content_type;
     bool is_text;            /* by its name; the content must be text, too */
-    int64_t size, remaining; /* bytes: of the file, and of the quota */
+    int64_t size, remaining; /* in bytes: size of the file; space that remains in the quota */
     unsigned char md5[MD5_SIZE], sha256[SHA256_SIZE];
 };
 

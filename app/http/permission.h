@@ -32,7 +32,8 @@ enum permission {
     PERMIT_COUNT
 };
 
-/* Names in the contract. NULL for permissions that the contract does not name. */
+/* Names of the permissions as GET /auth/me reports them. NULL for permissions that it does not
+ * report. */
 extern const char *const permission_names[PERMIT_COUNT];
 
 /* Documentation: the callers that have the permission. */

@@ -29,10 +29,11 @@ struct request_headers {
     const char *organization; /* X-Organization-ID */
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
-    const char *surface;         /* surface of nginx that received the request: KONTORA_SURFACE */
-    const char *spool;           /* state of the body: KONTORA_SPOOL, see proc/exchange.h */
-    const char *sent;            /* time at which nginx passed the request on: KONTORA_SENT */
-    const char *base; /* "https://host" of the address that the client used: KONTORA_BASE */
+    /* nginx server that received the request, "main" or "files": KONTORA_SURFACE */
+    const char *surface;
+    const char *spool; /* state of the body: KONTORA_SPOOL, see proc/exchange.h */
+    const char *sent;  /* time at which nginx passed the request on: KONTORA_SENT */
+    const char *base;  /* "https://host" of the address that the client used: KONTORA_BASE */
 };
 
 /* An amount that a request adds to a metric. */

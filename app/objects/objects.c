@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FLUSH_BYTES = MIB }; /* of a staged file, written to the disk at a time */
+enum { FLUSH_BYTES = MIB }; /* bytes of a staged file that are written to the disk at a time */
 
 static const struct {
     const char *scheme;

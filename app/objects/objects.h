@@ -36,7 +36,7 @@ enum { OBJECT_KEY_LENGTH = 32 };
 struct staged {
     int fd;                  /* open for reading and writing; -1: deleted */
     char *path;              /* in the arena */
-    int64_t length, flushed; /* bytes written, and those of them sent to the disk early */
+    int64_t length, flushed; /* bytes written; how many of these were sent to the disk early */
     int64_t spent_us;        /* time of file operations, without objects_put() */
 };
 

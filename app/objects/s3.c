@@ -600,7 +600,7 @@ static struct error *s3_sign_url(void *engine, struct arena *arena,
     return sigv4_presign(arena, &key, &request, url_r);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static struct error *s3_make_staging(void *engine, struct arena *arena)
 {

@@ -42,7 +42,8 @@ struct s3_failure {
 struct s3_page {
     const char *prefix;               /* of the service's keys */
     char last[OBJECT_KEY_LENGTH + 1]; /* last key read; objects must have greater keys */
-    struct object_info *infos;        /* of at least `max` objects; `count` are set */
+    /* array of at least `max` objects; the first `count` are set */
+    struct object_info *infos;
     size_t max, count;
     const char *next; /* continuation token; NULL: end of the list */
 };

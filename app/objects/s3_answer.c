@@ -62,11 +62,11 @@ struct response_parser {
     struct arena *arena;
     enum element path[DEPTH_MAX + 1]; /* open elements; path[0] is outside of the root */
     size_t depth;
-    char text[TEXT_MAX + 1]; /* of the innermost element, read so far */
+    char text[TEXT_MAX + 1]; /* text of the innermost element, as far as it was read */
     size_t length;
     bool is_invalid;
     struct s3_failure *failure;
-    /* of a list: */
+    /* The following members are used only for lists. */
     struct s3_page *page;
     bool is_list, truncated;
     const char *token;

@@ -34,7 +34,8 @@
 #include <unistd.h>
 
 enum {
-    RELOAD_QUICK_EXITS_MAX = 3, /* consecutive, of one group; then the reload is rolled back */
+    /* consecutive quick exits of children of one group after which a reload is rolled back */
+    RELOAD_QUICK_EXITS_MAX = 3,
 };
 
 struct master {

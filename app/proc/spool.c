@@ -108,7 +108,7 @@ struct spool {
     bool draining;
 };
 
-/* epoll tags of the listening socket and the signalfd. */
+/* epoll_event.data.ptr of the listening socket and of the signalfd. */
 static struct endpoint listen_tag, signal_tag;
 
 /* --- descriptors ----------------------------------------------------------------------------- */
@@ -402,14 +402,14 @@ static void end_exchange(struct spool *spool, struct upload *upload)
     if (ended == ASKING) {
         end_asking_exchange(spool, upload);
     } else if (ended == WITHDRAWN) {
-        if (upload->stage != RECEIVING) { /* complete by now */
+        if (upload->stage != RECEIVING) { /* the body is complete by now */
             hand_over_request(spool, upload);
         }
     } else if (upload->exchange.reply.length) {
         begin_reply(spool, upload);
     } else if (ended == COMPLETE) {
         end_upload(spool, upload);
-    } /* else the worker of an EARLY exchange crashed: another one will get the complete request */
+    } /* otherwise the worker of an EARLY exchange crashed: another will get the request */
 }
 
 static void read_worker_reply(struct spool *spool, struct upload *upload)

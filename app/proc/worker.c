@@ -60,7 +60,7 @@ struct worker {
     long first_pages; /* resident pages at the first memory check */
 };
 
-/* epoll tags of the listening socket and the signalfd. */
+/* epoll_event.data.ptr of the listening socket and of the signalfd. */
 static char listen_tag, signal_tag;
 
 static void watch_fd(struct worker *worker, int fd, uint32_t events, void *tag)

@@ -23,9 +23,10 @@ typedef void entries_changed(struct request *request, const struct directory_ent
 /* The description of a resource, to which the rows of its routes refer. */
 struct entries {
     const struct directory_class *class; /* name_attribute must be the name of a field, too */
-    const char *rdn_field;               /* field of the bodies with the name for the entry's RDN */
-    entries_change *create, *update;     /* NULL: no further changes */
-    entries_changed *updated, *deleted;  /* NULL: no follow-up work */
+    /* field of the request bodies that contains the name for the entry's RDN */
+    const char *rdn_field;
+    entries_change *create, *update;    /* NULL: no further changes */
+    entries_changed *updated, *deleted; /* NULL: no follow-up work */
 };
 
 /* --- handlers of routes with `entries` ----------------------------------------------------------

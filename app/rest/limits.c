@@ -13,17 +13,18 @@
 #include <string.h>
 
 enum {
-    BURST_S = 4,             /* seconds of requests at once: a page of the console sends a dozen */
+    BURST_S = 4,             /* a caller may send the requests of so many seconds at once */
     UPLOAD_WAIT_S = 5,       /* for Retry-After, because the end of an upload is unknown */
     ANONYMOUS_AT_ONCE = 500, /* uploads: half of the maximum of the spool */
 };
 
 enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS, BUCKET_COUNT };
 
-/* Kinds of keys: first a subject and an organization for each bucket. */
+/* Kinds of keys. The first 2 * BUCKET_COUNT kinds are those of a subject and of an organization,
+ * for each bucket. */
 enum {
     KIND_ANONYMOUS = 2 * BUCKET_COUNT,
-    KIND_TOKENS, /* and the following kinds, one for each class of lifetimes */
+    KIND_TOKENS, /* this kind and those after it: one for each class of token lifetimes */
 };
 
 /* Keys of the counters of a caller: hashes of the ids of subject and organization. 0 means no

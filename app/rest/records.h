@@ -88,9 +88,10 @@ struct error *record_check_transition(const struct record_change *change,
                                       const struct record_transition *steps,
                                       const char *status) MUST_CHECK;
 
-/* Handles a call that changes the record that the path names, apart from the handlers below.
- * `apply` sets the new values in `after`, which starts as a copy of `before`. If it returns
- * ERR_VALIDATION, the rules are checked nevertheless, and all faults are reported together. */
+/* For handlers of a resource: handles a call that changes the record in the path in a way that no
+ * handler below does. `apply` sets the new values in `after`, which starts as a copy of `before`.
+ * If it returns ERR_VALIDATION, the rules are checked nevertheless, and all faults are reported
+ * together. */
 struct error *records_apply(struct request *request, struct reply *reply,
                             struct error *(*apply)(struct record_change *change)) MUST_CHECK;
 

@@ -17,7 +17,7 @@
 
 enum {
     PAUSE_US = 50 * US_PER_MS, /* between two batches, so that other writers can run */
-    ROUND_US = US_PER_MINUTE,  /* from one round through all kinds to the next */
+    ROUND_US = US_PER_MINUTE,  /* between the starts of two rounds through all kinds of rows */
 };
 
 struct batch {

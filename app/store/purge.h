@@ -25,8 +25,9 @@ struct purge_kind {
 /* Statements that correct the rows of one table whose time of issue is in the future, later than
  * $1. */
 struct purge_expiry {
-    enum sql_statement ahead;   /* selects such a row if there is one; takes no write lock */
-    enum sql_statement shorten; /* sets the expiry of up to $2 of them to now plus their lifetime */
+    enum sql_statement ahead; /* selects such a row if there is one; takes no write lock */
+    /* sets the expiry of up to $2 such rows to now plus their lifetime */
+    enum sql_statement shorten;
 };
 
 struct purge_plan {

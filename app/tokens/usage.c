@@ -31,7 +31,7 @@ static const uint64_t count_max = (UINT64_C(1) << COUNT_BITS) - 1;
 static const int64_t id_max = INT64_MAX >> COUNT_BITS;
 
 struct uses {
-    atomic_bool any; /* something was added since the slots were last read */
+    atomic_bool any; /* a use was counted since the slots were last read */
     _Atomic uint64_t slots[SLOTS];
 };
 
