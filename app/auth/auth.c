@@ -622,7 +622,8 @@ static struct error *read_session(struct store *store, struct arena *arena,
                                   const struct principal *principal, const unsigned char *id,
                                   struct session_facts *facts_r)
 {
-    uint64_t generation = session_cache_generation(id); /* before the database is read */
+    /* read before the session is read from the database */
+    uint64_t generation = session_cache_generation(id);
     enum session_cache_state known = session_cache_find(id, principal->id, facts_r);
     struct store_health health;
     struct session session;

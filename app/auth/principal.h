@@ -45,11 +45,11 @@ struct principal {
     const char *name;
     bool administrator;           /* a directory user in the administrators' group */
     const char *session;          /* id of the token's session */
-    int64_t epoch;                /* of the credentials, see session.h */
+    int64_t epoch;                /* epoch of the credentials, see session.h */
     bool opened_as_administrator; /* `administrator` when the session was opened */
     int64_t account_id;           /* 0: not an account */
     int64_t organization_id;      /* the organization that the request concerns; 0: none */
-    enum role role;               /* in that organization */
+    enum role role;               /* role in that organization */
 };
 
 /* Create a principal for the objectGUID of a directory user, or for an account id. Only kind and

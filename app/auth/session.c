@@ -205,7 +205,7 @@ struct refreshing {
     struct session *session;
     struct session_outcome outcome;
     enum error_id rejection; /* ERR_COUNT: none */
-    const char *reason;      /* of the rejection */
+    const char *reason;      /* reason of the rejection */
 };
 
 /* Rejects the request. Returns no error, so that the transaction is committed: it may have ended

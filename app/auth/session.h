@@ -43,7 +43,7 @@ struct session_client {
 
 struct session {
     char id[RANDOM_ID_SIZE];
-    const char *subject;  /* of its access tokens */
+    const char *subject;  /* subject of the session's access tokens */
     int64_t account_id;   /* 0: not an account */
     const char *username; /* current name of the subject */
     int64_t epoch;        /* current epoch of the subject's credentials */

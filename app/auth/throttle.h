@@ -31,7 +31,7 @@ enum {
      * that one caused a pause, after the end of the pause. */
     THROTTLE_FORGOTTEN_MS = 15 * MS_PER_MINUTE,
     THROTTLE_PAUSE_MAX_MS = MS_PER_MINUTE,
-    THROTTLE_BUDGET = 8, /* of all unknown sources, in multiples of `free_failures` */
+    THROTTLE_BUDGET = 8, /* budget of all unknown sources, in multiples of `free_failures` */
     THROTTLE_INTERVAL_MS = 15 * 1000,
     THROTTLE_SOURCES_MAX = 20, /* number of latest sources that are stored for each subject */
 };

@@ -72,8 +72,8 @@ struct config {
     /* files */
     const char *storage_url;
     const char *public_url; /* an origin (origin.h); empty: from the Host header */
-    int64_t files_quota_mib, files_quota_count; /* per owner; 0: unlimited */
-    int64_t files_total_quota_mib;              /* for all files; 0: unlimited */
+    int64_t files_quota_mib, files_quota_count; /* limits per owner; 0: unlimited */
+    int64_t files_total_quota_mib;              /* limit for all files together; 0: unlimited */
     int64_t upload_macros;                      /* enum config_macros */
     int64_t upload_slow_start_s;                /* see proc/pace.h */
     int64_t upload_spool_mib;

@@ -142,7 +142,7 @@ struct error_detail {
     const char *field;   /* NULL: the detail is the argument itself (a DN, a server's message) */
     enum fault_id fault; /* the reason why the field is invalid */
     const char *argument;
-    int64_t id; /* of the object that the detail refers to; 0: none */
+    int64_t id; /* id of the object that the detail refers to; 0: none */
 };
 
 /* An additional JSON member of the error's body. */

@@ -26,7 +26,8 @@ enum fastcgi_type {
 
 enum {
     FASTCGI_HEADER_SIZE = 8,
-    FASTCGI_CONTENT_MAX = 65528, /* of written records: multiples of 8 need no padding */
+    /* content length of written records; a multiple of 8 needs no padding */
+    FASTCGI_CONTENT_MAX = 65528,
 };
 
 enum fastcgi_event {

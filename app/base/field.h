@@ -75,10 +75,10 @@ struct field {
     enum fault_id (*check_integer)(int64_t integer); /* additional validation of integers */
     const char *const *choices; /* allowed values of a string, NULL-terminated; NULL: any */
     const char *format;         /* OpenAPI's `format` for `check`: "email", "dn" … */
-    const struct field *fields; /* of FIELD_RECORDS and FIELD_RECORD */
+    const struct field *fields; /* members of an object of FIELD_RECORDS or FIELD_RECORD */
     const char *attribute;      /* LDAP attribute or column that the field is bound to */
     enum codec codec;
-    int64_t mask;        /* of CODEC_BITS_SET and CODEC_BITS_CLEAR */
+    int64_t mask;        /* bits that CODEC_BITS_SET and CODEC_BITS_CLEAR test */
     struct text about;   /* description for the documentation */
     const char *example; /* JSON, for the documentation */
 };

@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    NORMAL_ACCOUNT = 0x200, /* of userAccountControl: MS-ADTS 2.2.16 */
+    NORMAL_ACCOUNT = 0x200, /* bit of userAccountControl: MS-ADTS 2.2.16 */
     EXTRA_MODS = 6, /* besides the modifications of the list `first`: objectClass, unicodePwd,
                        two for userAccountControl, and the final NULL */
 };

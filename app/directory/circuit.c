@@ -32,9 +32,10 @@ struct controller_facts {
     shared_time silent;   /* last timeout */
     shared_time answered; /* last answer to any process */
     shared_time avoid_until;
-    _Atomic int64_t latency; /* of the last probe, microseconds; -1: it failed; 0: none yet */
-    shared_time accepted;    /* last successful bind as the service account */
-    shared_time refused;     /* last refused bind */
+    /* duration of the last probe, microseconds; -1: it failed; 0: none yet */
+    _Atomic int64_t latency;
+    shared_time accepted; /* last successful bind as the service account */
+    shared_time refused;  /* last refused bind */
     /* no bind to this controller before that time, because only it refuses the account */
     shared_time refused_until;
 };
@@ -42,7 +43,7 @@ struct controller_facts {
 struct circuit {
     _Atomic uint64_t key;      /* digest of the settings; 0: free */
     _Atomic uint64_t sequence; /* order of use: the lowest is replaced next */
-    _Atomic uint64_t count;    /* of controllers */
+    _Atomic uint64_t count;    /* number of controllers */
     struct controller_facts controllers[CIRCUIT_CONTROLLERS];
     shared_time accepted;      /* last successful bind as the service account */
     shared_time try_until;     /* end of one process's permission to bind; 0: none */

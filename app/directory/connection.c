@@ -320,7 +320,7 @@ struct error *connection_get(struct directory *directory, struct arena *arena, L
     const struct circuit *circuit = directory->circuit;
     int64_t now = clock_steady_us();
     bool silent = circuit_was_silent_since(circuit, directory->server, directory->answered_at);
-    bool returns = /* to a server that precedes this one in LDAP_SERVER */
+    bool returns = /* true: time to return to a server that precedes this one in LDAP_SERVER */
         now > directory->return_at &&
         circuit_has_better_controller(circuit, directory->server, now);
     if (directory->ldap && (silent || returns || !is_connection_open(directory))) {

@@ -28,9 +28,9 @@ struct controller_attempt {
     const struct config *config;
     struct circuit *circuit;
     struct deadline *deadline;
-    struct arena *arena; /* for causes and diagnostic messages */
+    struct arena *arena; /* memory for causes and diagnostic messages */
     const char *uri;
-    size_t index; /* of the controller in the circuit */
+    size_t index; /* index of the controller in the circuit */
 };
 
 /* Installs a libldap log hook that captures why TLS fails. Call it once for each process. */

@@ -40,9 +40,9 @@ enum {
 
 struct write {
     const char *dn;
-    LDAPMod **mods;     /* for an addition or a modify */
-    const char *rdn;    /* for a move */
-    const char *parent; /* for a move; NULL: unchanged */
+    LDAPMod **mods;     /* attributes of an addition or changes of a modify */
+    const char *rdn;    /* new RDN of a move */
+    const char *parent; /* new parent of a move; NULL: unchanged */
 };
 
 static int send_add(LDAP *ldap, const void *request, int *message_id_r)

@@ -20,7 +20,7 @@
 #include <ldap.h>
 
 enum {
-    INTERVAL_US = 5 * US_PER_S,  /* between two probes of a controller */
+    INTERVAL_US = 5 * US_PER_S,  /* interval between two probes of a controller */
     OPEN_INTERVAL_US = US_PER_S, /* the same while no controller serves; also the pause between
                                     two calls of directory_probe() */
 };

@@ -44,8 +44,9 @@ struct error *query_only_entry(struct arena *arena, const struct answer *answer,
 struct query_by_name {
     const char *attribute, *name; /* the attribute that must have this value */
     const char *filter;           /* filter that the object must match too */
-    const char *parent_dn;        /* from the client; NULL: anywhere below the base DN */
-    char **attributes;            /* attributes to read */
+    /* parent that the client named; NULL: anywhere below the base DN */
+    const char *parent_dn;
+    char **attributes; /* attributes to read */
 };
 
 /* Finds the one entry with this name; its errors are those of directory_find(). */

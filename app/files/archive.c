@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 enum {
-    LOCATOR_SIZE = 20, /* of the zip64 end locator, which directly precedes the end record */
+    LOCATOR_SIZE = 20, /* size of the zip64 end locator, which directly precedes the end record */
     LOCATOR_DISK = 4,
     LOCATOR_OFFSET = 8,
     LOCATOR_DISKS = 16,
-    WIDE_END_SIZE = 56, /* of the zip64 end record, which directly precedes its locator */
+    WIDE_END_SIZE = 56, /* size of the zip64 end record, which directly precedes its locator */
     WIDE_END_LENGTH = 4,
     WIDE_END_HEAD = 12, /* bytes that its length field does not count */
     WIDE_END_DISK = 16,
@@ -32,7 +32,7 @@ enum {
     FIELD_UNICODE_NAME = 0x7075,
     NAME_MAX_SIZE = 0xFFFF,
     EXTRA_MAX_SIZE = 0xFFFF,
-    DESCRIPTOR_SIZE = 12, /* of the shortest descriptor: no signature, 32-bit sizes */
+    DESCRIPTOR_SIZE = 12, /* size of the shortest descriptor: no signature, 32-bit sizes */
     DESCRIPTOR_MAX = 24,
 };
 

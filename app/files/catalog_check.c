@@ -21,7 +21,7 @@ struct check {
     struct store *store;
     struct objects *objects;
     bool repair;
-    struct arena *file_arena, *object_arena; /* of the current pages */
+    struct arena *file_arena, *object_arena; /* arenas of the current pages */
     struct buffer *report;
     struct catalog_faults *faults;
     struct listed_file files[PAGE];

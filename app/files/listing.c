@@ -86,7 +86,7 @@ struct listing {
         int64_t integer;
     } parameters[PARAMETERS_MAX];
     size_t count;
-    bool by_id; /* in the order of upload: the files are found by words or a tag */
+    bool by_id; /* sorted in the order of upload: the files are found by words or a tag */
 };
 
 /* Adds a parameter and returns its number. */

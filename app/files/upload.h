@@ -22,7 +22,7 @@ struct upload {
     const char *original_name;
     size_t original_length;
     const char *content_type;
-    bool is_text;            /* by its name; the content must be text, too */
+    bool is_text;            /* the name is that of a text file, so the content must be text too */
     int64_t size, remaining; /* in bytes: size of the file; space that remains in the quota */
     unsigned char md5[MD5_SIZE], sha256[SHA256_SIZE];
 };

@@ -78,16 +78,17 @@ struct request {
     struct value *query;     /* parallel to route->query */
     struct buffer body_text; /* the unparsed body, if the route has one */
     struct value *body;      /* parallel to route->body->fields */
-    struct error *faults;    /* of the body, if the route reports them; NULL: the body is valid */
-    bool unaudited;          /* the route is audited for other callers only */
-    const char *actor;       /* name of the caller for audit and access log; NULL: unknown */
-    const char *subject;     /* the changed object, for audit; NULL: the last path value */
-    const char *actor_id;    /* unique id of the caller: the subject of the token */
-    const char *object_dn;   /* DN of the changed directory entry, for audit; may be NULL */
-    const char *moved_dn;    /* new DN of a moved entry, for audit; may be NULL */
-    int64_t queue_us;        /* time spent waiting for a worker; -1: unknown */
-    int64_t auth_us;         /* time spent on authentication and authorization */
-    const char *reason;      /* cause of a failure, for audit only; may be NULL */
+    /* faults of the body, if the route reports them; NULL: the body is valid */
+    struct error *faults;
+    bool unaudited;             /* the route is audited for other callers only */
+    const char *actor;          /* name of the caller for audit and access log; NULL: unknown */
+    const char *subject;        /* the changed object, for audit; NULL: the last path value */
+    const char *actor_id;       /* unique id of the caller: the subject of the token */
+    const char *object_dn;      /* DN of the changed directory entry, for audit; may be NULL */
+    const char *moved_dn;       /* new DN of a moved entry, for audit; may be NULL */
+    int64_t queue_us;           /* time spent waiting for a worker; -1: unknown */
+    int64_t auth_us;            /* time spent on authentication and authorization */
+    const char *reason;         /* cause of a failure, for audit only; may be NULL */
     struct request_count count; /* set by request_count() */
 };
 

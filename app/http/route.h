@@ -76,7 +76,7 @@ struct route {
     enum permission audited_for;
     bool access_by_setting; /* open to all by its row; a setting may require a principal */
     bool essential; /* allowed while free space is short: it frees space or needs almost none */
-    const char *resource_type; /* of the audit line */
+    const char *resource_type; /* `resource_type` of the audit line */
     const char *resource; /* placeholder that identifies the resource; NULL: the last segment */
 };
 

@@ -32,7 +32,7 @@ struct objects_engine {
 
 struct objects {
     const struct objects_engine *engine;
-    void *state;         /* of the engine */
+    void *state;         /* state of the engine */
     const char *staging; /* folder of staged files */
     const struct config *config;
 };

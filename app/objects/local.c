@@ -40,7 +40,7 @@ enum {
     FOLDER_DIGITS = 2,
     KEYS_FIRST = 64, /* initial capacity of a listing */
     SIGNATURE_BYTES = 32,
-    SIGNATURE_SIZE = 2 * SIGNATURE_BYTES + 1, /* as text */
+    SIGNATURE_SIZE = 2 * SIGNATURE_BYTES + 1, /* characters of the hexadecimal text */
 };
 
 /* Derivation label of the signing key. */
@@ -49,7 +49,7 @@ static const char signing_key_label[] = "kontora: addresses of files";
 struct local {
     struct objects *objects; /* the objects that use this engine */
     char *root, *staging;
-    gid_t group; /* of the objects; (gid_t)-1: not changed */
+    gid_t group; /* group that the objects get; (gid_t)-1: not changed */
     unsigned char key[SIGNATURE_BYTES];
 };
 

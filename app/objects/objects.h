@@ -35,7 +35,7 @@ enum { OBJECT_KEY_LENGTH = 32 };
 /* A staged file. */
 struct staged {
     int fd;                  /* open for reading and writing; -1: deleted */
-    char *path;              /* in the arena */
+    char *path;              /* path of the file, in the arena */
     int64_t length, flushed; /* bytes written; how many of these were sent to the disk early */
     int64_t spent_us;        /* time of file operations, without objects_put() */
 };
@@ -58,10 +58,10 @@ struct object_info {
 /* The download of an object by a client. */
 struct object_download {
     const char *key;
-    const char *name;        /* of the file in the API; a path segment */
+    const char *name;        /* name of the file in the API; a path segment */
     const char *disposition; /* the value of Content-Disposition (RFC 6266) */
     const char *content_type;
-    const char *base; /* of the service: "https://kontora.example.com"; "": the URL is a path */
+    const char *base; /* origin of the URL: "https://kontora.example.com"; "": the URL is a path */
     int64_t expires;  /* wall clock, seconds since the epoch */
 };
 
@@ -145,7 +145,7 @@ enum objects_state {
 
 struct objects_health {
     enum objects_state state;
-    int64_t latency_us; /* of the last check; -1: it failed */
+    int64_t latency_us; /* duration of the last check; -1: it failed */
     int64_t checked_ms; /* wall clock; 0: never */
 };
 

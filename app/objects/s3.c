@@ -44,11 +44,12 @@ enum {
     CHECK_MS = 2000,           /* timeout of a health check */
     CONNECT_MAX_MS = 2500,     /* timeout of connecting */
     RESPONSE_MAX = 2 * MIB,    /* a page of PAGE_MAX objects has about 400 KiB */
-    PAGES_MAX = 1000, /* of one listing; the bucket may have many objects of other programs */
-    PAGE_MAX = 1000,  /* objects; the limit of S3 */
+    /* maximum of one listing; the bucket may have many objects of other programs */
+    PAGES_MAX = 1000,
+    PAGE_MAX = 1000, /* objects; the limit of S3 */
     UPLOAD_BUFFER = 256 * KIB,
     MD5_SIZE = 16,
-    MD5_TEXT_SIZE = 25, /* in base64 */
+    MD5_TEXT_SIZE = 25, /* characters of a digest in base64, and a NUL */
     SHA256_TEXT_SIZE = 2 * SHA256_DIGEST_LENGTH + 1,
 };
 
@@ -79,12 +80,12 @@ struct s3 {
 /* A request, its tries, and the result of the last try. */
 struct call {
     const char *method;
-    const char *path;            /* below the bucket, encoded */
+    const char *path;            /* path below the bucket, percent-encoded */
     const char *query;           /* canonical; NULL: none */
     const struct staged *staged; /* the bytes of a PUT */
     const struct object_properties *properties;
     int tries;          /* maximum */
-    int64_t timeout_ms; /* of all tries together */
+    int64_t timeout_ms; /* timeout of all tries together */
     int64_t try_ms;     /* timeout of one try */
     struct arena *arena;
     int64_t stall_us;    /* a try without progress for so long is aborted */

@@ -71,7 +71,7 @@ struct response_parser {
     bool is_list, truncated;
     const char *token;
     struct object_info info;
-    bool is_own, has_key, has_size, has_time; /* of the current object */
+    bool is_own, has_key, has_size, has_time; /* state of the current object */
 };
 
 static void reject_response(struct response_parser *parser)

@@ -19,7 +19,7 @@ struct child {
     pid_t pid;
     size_t slot; /* slot on the scoreboard */
     unsigned group;
-    unsigned generation; /* of the configuration that it was started with */
+    unsigned generation; /* number of the configuration that the child was started with */
     int64_t started_us;
     int64_t kill_us; /* end of DRAIN_TIMEOUT, when it is killed; 0: not draining */
     bool ready;

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A periodic job of the housekeeper. */
+/* A periodic job of the housekeeper (the process for periodic jobs, housekeeper.h). */
 struct job {
-    const char *name; /* for the log */
+    const char *name; /* name of the job in the log */
 
     /* Called when the housekeeper starts, with the state that all jobs share. Returns the state of
      * the job. NULL on failure: the housekeeper then exits and is restarted with backoff. */

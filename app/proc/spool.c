@@ -42,14 +42,16 @@ enum {
     READS_PER_EVENT = 4,               /* reads from one client before others are served */
     PARAMS_MAX = 64 * KIB,             /* far above nginx's limits of request headers */
     BODY_MAX = 18 * MIB,               /* above nginx's limit of 17 MiB: files.conf */
-    PARAMS_TIMEOUT_US = 2000 * 1000,   /* for all parameters; nginx sends them at once */
+    /* time for the parameters of a request, which nginx sends at once */
+    PARAMS_TIMEOUT_US = 2000 * 1000,
     ASK_AFTER_US = 500 * 1000,         /* time until an ASKING exchange; most bodies are faster */
     ASKING_CRASHES_MAX = 3,            /* worker crashes in ASKING exchanges of one upload */
     EARLY_SIZE_MIN = 256 * KIB,        /* bytes received before an EARLY exchange may begin */
     EARLY_INTERVAL_US = 250 * 1000,    /* interval of the rate checks of an EARLY exchange … */
     EARLY_INTERVAL_BYTES = 1024 * KIB, /* … and the bytes that must arrive in each interval */
-    LINGER_US = 2000 * 1000,           /* for nginx to read the reply and close the connection */
-    ACCEPT_RETRY_NS = 10 * NS_PER_MS,  /* pause when the limit of open descriptors is reached */
+    /* time for nginx to read the reply and close the connection */
+    LINGER_US = 2000 * 1000,
+    ACCEPT_RETRY_NS = 10 * NS_PER_MS, /* pause when the limit of open descriptors is reached */
     DIRECTORY_MODE = 0711,
 };
 
@@ -72,8 +74,8 @@ struct upload {
     struct upload *previous, *next;
     struct endpoint client, worker;
     enum stage stage;
-    bool ended;                        /* its connections are closed */
-    int64_t began_us, linger_until_us; /* of clock_steady_us() */
+    bool ended;                        /* the connections of the upload are closed */
+    int64_t began_us, linger_until_us; /* times of clock_steady_us() */
 
     struct fastcgi_reader reader;
     struct buffer params;
@@ -97,7 +99,7 @@ struct upload {
 struct spool {
     const struct config *config;
     const struct service *service;
-    char *directory; /* of the files with the bodies; ends with a slash */
+    char *directory; /* directory of the files with the bodies; ends with a slash */
     int epoll_fd, listen_fd, signal_fd, handoff_fd, status_fd;
     struct upload *first, *last; /* list of uploads, oldest first */
     struct upload *dead;         /* list of ended uploads, to be freed */

@@ -30,11 +30,12 @@ enum {
      * at once, but a burst is distributed over the workers. */
     ACCEPTS_PER_ITERATION = 64,
     MEMORY_CHECK_INTERVAL = 256,      /* requests between two checks of the memory usage */
-    CORE_SOCKET_TIMEOUT_S = 1,        /* of reads and writes in `core` */
+    CORE_SOCKET_TIMEOUT_S = 1,        /* timeout of a read or write in the pool `core` */
     ACCEPT_RETRY_NS = 10 * NS_PER_MS, /* pause when the limit of open descriptors is reached */
     LOG_DELAY_MS = 5,                 /* maximum time for which a log line waits for others */
-    PARAMS_TIMEOUT_US = 2 * US_PER_S, /* of a request; nginx sends all parameters at once */
-    PARAMS_MAX = 64 * KIB,            /* far above nginx's limits of request headers */
+    /* time for the parameters of a request, which nginx sends at once */
+    PARAMS_TIMEOUT_US = 2 * US_PER_S,
+    PARAMS_MAX = 64 * KIB, /* far above nginx's limits of request headers */
     /* Maximum of connections that wait for a request, in pools other than `core`; if it is
      * exceeded, the oldest is closed. */
     AWAITED_MAX = 256,
@@ -146,7 +147,7 @@ struct connection {
     int fd;
     void *handle; /* the connection object of the service */
     struct connection *next_held;
-    int64_t deadline_us;              /* for the parameters of its request; 0: none */
+    int64_t deadline_us;              /* deadline for the parameters of the request; 0: none */
     struct connection *older, *newer; /* neighbours in the list of worker.oldest */
     bool edge_triggered; /* mode of epoll: edge-triggered while a request is incomplete */
 };

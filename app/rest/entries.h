@@ -56,7 +56,7 @@ extern const enum error_id entries_read_errors[];
 extern const enum error_id entries_create_errors[];
 extern const enum error_id entries_update_errors[];
 extern const enum error_id entries_delete_errors[];
-extern const enum error_id entries_member_errors[]; /* of routes that change a membership */
+extern const enum error_id entries_member_errors[]; /* errors of routes that change a membership */
 
 /* --- rows of field maps ------------------------------------------------------------------------
  * Maximum lengths are rangeUpper of the schema (MS-ADA1 to MS-ADA3), in UTF-16 units. */

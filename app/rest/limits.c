@@ -14,8 +14,8 @@
 
 enum {
     BURST_S = 4,             /* a caller may send the requests of so many seconds at once */
-    UPLOAD_WAIT_S = 5,       /* for Retry-After, because the end of an upload is unknown */
-    ANONYMOUS_AT_ONCE = 500, /* uploads: half of the maximum of the spool */
+    UPLOAD_WAIT_S = 5,       /* value of Retry-After, because the end of an upload is unknown */
+    ANONYMOUS_AT_ONCE = 500, /* concurrent uploads: half of the spool's maximum */
 };
 
 enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS, BUCKET_COUNT };

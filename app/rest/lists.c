@@ -43,7 +43,7 @@ struct page {
     struct buffer where; /* conditions to add to the statement */
     struct parameter_value parameters[64];
     size_t parameter_count;
-    enum sql_statement rows; /* of the list, or of a search */
+    enum sql_statement rows; /* statement of the list, or of a search */
     const char *id;
     const char *counter; /* name of the counter of the filtered rows; NULL: the rows are counted */
     size_t filters;      /* number of filters */

@@ -42,22 +42,24 @@ struct record_change {
 struct record_reference {
     const char *field;
     enum sql_statement find; /* selects a row if object $2 of organization $1 exists */
-    enum fault_id fault;     /* of the field if the object does not exist */
+    enum fault_id fault;     /* fault of the field if the object does not exist */
 };
 
 struct records {
-    const char *path; /* of the collection, in the API */
+    const char *path; /* path of the collection in the API */
     const struct schema *schema;
     enum sql_statement get, insert, update;
     const struct list *list;
     const struct record_reference *references; /* a row without a field ends the table; or NULL */
 
     /* Rules of the resource; NULL: none. Those that return an error may reject the change. */
-    struct error *(*may_change)(struct record_change *change); /* before any change of the record */
-    struct error *(*before_write)(struct record_change *change);   /* sets derived values */
-    struct error *(*before_hide)(struct record_change *change);    /* before a deletion */
-    struct error *(*before_restore)(struct record_change *change); /* like before_write */
-    struct error *(*after_write)(struct record_change *change);    /* after every change */
+    /* called before any change of the record */
+    struct error *(*may_change)(struct record_change *change);
+    struct error *(*before_write)(struct record_change *change); /* sets derived values */
+    struct error *(*before_hide)(struct record_change *change);  /* called before a deletion */
+    struct error *(*before_restore)(
+        struct record_change *change); /* sets derived values at a restore */
+    struct error *(*after_write)(struct record_change *change); /* called after every change */
     /* Binds further parameters of insert and update. */
     void (*bind)(const struct record_change *change, struct store_query *query);
     /* Adds the counter deltas of a row that is not deleted. */

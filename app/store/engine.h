@@ -90,13 +90,14 @@ struct store {
     struct composed composed[COMPOSED_COUNT];
     uint64_t uses; /* number of store_compose() calls */
 
-    enum sql_statement deferred[DEFERRED_MAX]; /* by store_defer(): run before the group commit */
+    /* statements of store_defer(), which run before the group commit */
+    enum sql_statement deferred[DEFERRED_MAX];
     size_t deferred_count;
 
     bool shares_snapshots; /* store_share_snapshots() */
     bool wrote;            /* store_write() was called since the last store_pending_transaction() */
     bool writing;          /* inside store_write() */
-    struct arena *write_arena; /* of the running store_write() */
+    struct arena *write_arena; /* arena of the running store_write() */
     struct error *failure;     /* error of the first query that failed in it */
 
     uint64_t transactions; /* number of transactions begun, which identifies the last one */

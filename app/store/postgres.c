@@ -36,7 +36,7 @@
 #include <unistd.h>
 
 enum {
-    GRACE_US = 500 * US_PER_MS,  /* from the server's statement timeout to ours */
+    GRACE_US = 500 * US_PER_MS,  /* time from the server's statement timeout to ours */
     CONNECT_PAUSE_US = US_PER_S, /* how long no attempt is made after a failure to connect */
     MIGRATION_TIMEOUT_US = (int64_t)S_PER_HOUR * US_PER_S, /* migrations may rewrite large tables */
     CONFLICTS_MAX = 8,                 /* a write fails after so many conflicts */
@@ -67,10 +67,10 @@ struct postgres {
     struct store store;
     PGconn *connection;
     enum preparation prepared[SLOT_COUNT]; /* on this connection */
-    enum db_failure db_failure;            /* of the last call */
+    enum db_failure db_failure;            /* failure of the last call */
     bool in_transaction;
-    int64_t timeout_us;    /* of one statement */
-    int64_t connect_after; /* until then, connecting fails at once with connect_cause */
+    int64_t timeout_us;    /* timeout of one statement */
+    int64_t connect_after; /* time until which connecting fails at once with connect_cause */
     char connect_cause[256];
     bool failure_logged; /* the failure to connect has been logged */
 };
@@ -643,7 +643,7 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
 
 static void roll_back(struct postgres *postgres, struct arena *arena)
 {
-    enum db_failure db_failure = postgres->db_failure; /* of the error that causes the rollback */
+    enum db_failure db_failure = postgres->db_failure; /* failure that causes the rollback */
     if (postgres->connection && execute_command(postgres, arena, "ROLLBACK")) {
         close_session(postgres);
     }

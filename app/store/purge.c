@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_US = 50 * US_PER_MS, /* between two batches, so that other writers can run */
+    PAUSE_US = 50 * US_PER_MS, /* pause between two batches, so that other writers can run */
     ROUND_US = US_PER_MINUTE,  /* between the starts of two rounds through all kinds of rows */
 };
 
@@ -205,13 +205,13 @@ int purge_wake_fd(void)
     return wake_fd;
 }
 
-/* --- the housekeeper ------------------------------------------------------------------------- */
+/* --- the periodic job ------------------------------------------------------------------------ */
 
 enum { NO_KIND = -1 };
 
 /* Progress of the purge of one kind, in batches. */
 struct purge_progress {
-    int kind; /* its index in the plan */
+    int kind; /* index of the kind in the plan */
     int64_t deleted;
 };
 
@@ -222,8 +222,9 @@ struct purge {
     struct purge_progress round;
     struct purge_progress requested; /* has priority over the round; kind may be NO_KIND */
     struct clock_watch clock;
-    bool shortens;    /* call purge_shorten(): the clock was set back */
-    int64_t round_us; /* when the round begins or, after an error, continues; steady clock */
+    bool shortens; /* call purge_shorten(): the clock was set back */
+    /* time at which the round begins or, after an error, continues; steady clock */
+    int64_t round_us;
     int64_t pause_us; /* earliest time of the next batch, even if one is requested */
 };
 

@@ -23,8 +23,8 @@ enum {
     STRIDE = 30011,  /* distance between these slots */
     COUNT_BITS = 24,
     BATCH = 500,               /* tokens */
-    PAUSE_US = 50 * US_PER_MS, /* between two batches of a pass */
-    INTERVAL_US = US_PER_S,    /* between two passes */
+    PAUSE_US = 50 * US_PER_MS, /* pause between two batches of a pass */
+    INTERVAL_US = US_PER_S,    /* pause between two passes */
 };
 
 static const uint64_t count_max = (UINT64_C(1) << COUNT_BITS) - 1;
