@@ -49,8 +49,8 @@ struct error *account_highest_cost(struct store *store, struct arena *arena,
 struct error *account_rehash(struct store *store, struct arena *arena,
                              const struct account *account, const char *hash) MUST_CHECK;
 
-/* Inside store_write(): inserts an account and sets its id. ERR_ALREADY_EXISTS, with the
- * conflicting field in its details. */
+/* Inside store_write(): inserts an account and sets its id. ERR_ALREADY_EXISTS, with the field in
+ * its details, if the user name or the address is taken. */
 struct error *account_insert(struct store *store, struct arena *arena, struct account *account,
                              int64_t now_ms) MUST_CHECK;
 

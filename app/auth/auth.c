@@ -133,7 +133,8 @@ struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const char *username, const char *password,
                                const struct principal **principal_r)
 {
-    /* Always check both, so that the response time does not reveal whether the name is right. */
+    /* Always checks both name and password, so that the response time does not reveal whether the
+     * name is right. */
     bool name_fits = auth_is_local_username(config, username);
     bool password_fits = password_verify(config->local_auth_password, password);
     if (!name_fits || !password_fits) {
@@ -346,7 +347,8 @@ struct error *auth_begin_session(const struct config *config, struct store *stor
         return error;
     }
     unsigned char id[RANDOM_ID_BYTES];
-    if (session_id_bytes(work.session.id, id)) { /* no other process can have ended it yet */
+    /* the session is new, so no other process can have ended it */
+    if (session_id_bytes(work.session.id, id)) {
         cache_session(&work.session, session_cache_generation(id));
     }
     return issue_tokens(config, arena, principal, &work.session, organization_id, tokens_r);

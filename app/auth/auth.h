@@ -47,14 +47,16 @@ bool auth_is_local_username(const struct config *config, const char *username);
 /* True if the local administrator may log in from that address (LOCAL_AUTH_NETWORKS). */
 bool auth_local_is_allowed_from(const struct config *config, const char *address);
 
-/* Authenticates the local administrator. ERR_INVALID_CREDENTIALS, in the same time for every name.
+/* Authenticates the local administrator. ERR_INVALID_CREDENTIALS if the name or the password is
+ * wrong, after the same time for every name.
  */
 struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const char *username, const char *password,
                                const struct principal **principal_r) MUST_CHECK;
 
-/* Authenticates an account by name and password. ERR_INVALID_CREDENTIALS, in the same time for
- * every name; *account_r is then the account of that name, NULL if there is none. */
+/* Authenticates an account by name and password. ERR_INVALID_CREDENTIALS if one of them is wrong,
+ * after the same time for every name; *account_r is then the account of that name, NULL if there is
+ * none. */
 struct error *auth_login_account(const struct config *config, struct store *store,
                                  struct arena *arena, const char *name, const char *password,
                                  const struct principal **principal_r,

@@ -47,7 +47,7 @@ struct circuit {
     struct controller_facts controllers[CIRCUIT_CONTROLLERS];
     shared_time accepted;      /* last successful bind as the service account */
     shared_time try_until;     /* end of one process's permission to bind; 0: none */
-    shared_time refused_until; /* no bind before that */
+    shared_time refused_until; /* no bind before that time */
     _Atomic int64_t refusals;  /* consecutive refused binds; 0: the account is not refused */
     _Atomic int64_t checked;   /* last probe, wall clock in ms */
 };
@@ -84,7 +84,7 @@ static uint64_t digest_settings(const struct config *config)
     return hash ? hash : 1;
 }
 
-/* Needs no lock to add a circuit: the master looks up new settings before it forks workers with
+/* Adding a circuit needs no lock: the master looks up new settings before it forks workers with
  * them, so only the master adds. */
 struct circuit *circuit_get(const struct config *config, size_t count)
 {

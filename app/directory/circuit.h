@@ -85,7 +85,7 @@ enum circuit_state circuit_state(const struct circuit *circuit);
 enum circuit_bind {
     CIRCUIT_BIND_ALLOWED, /* bind, then record the result with one of the next three functions */
     CIRCUIT_BIND_WAIT,    /* another process is binding: ask again */
-    CIRCUIT_BIND_REFUSED, /* it was refused, and its backoff has not ended */
+    CIRCUIT_BIND_REFUSED, /* the account was refused, and its backoff has not ended */
 };
 
 /* Asks for permission to bind as the service account. While a bind succeeded recently, all

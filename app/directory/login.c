@@ -299,5 +299,5 @@ void directory_simulate_login(struct directory *directory, struct arena *arena, 
     struct directory_identity identity;
     candidate.spent_us = spent_us;
     struct error *ignored = directory_login(directory, arena, &candidate, "-", false, &identity);
-    (void)ignored; /* only the duration matters */
+    (void)ignored; /* the result is unused: only the duration matters */
 }

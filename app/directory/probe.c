@@ -27,7 +27,7 @@ enum {
 
 struct probed_server {
     int64_t probed_at;   /* steady clock; 0: never */
-    bool failure_logged; /* its failure was logged */
+    bool failure_logged; /* the failure of this controller was logged */
 };
 
 struct probed_servers {

@@ -3,7 +3,8 @@
 
 enum { BLOCK = 64 }; /* bytes; the compiler vectorizes loops of a fixed length */
 
-/* Has no branches, so that the compiler can process many bytes with one instruction. */
+/* This function has no branches, so that the compiler can process many bytes with one instruction.
+ */
 static unsigned char is_control(unsigned char byte)
 {
     return (byte < '\a') | (byte == 0x7F) | ((byte > '\r') & (byte < ' ') & (byte != '\033'));

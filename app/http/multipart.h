@@ -37,7 +37,7 @@ struct multipart;
 /* A part of the form. Its strings live as long as the request. */
 struct multipart_part {
     struct parameter name; /* name of the form field */
-    bool is_file;          /* it has a file name, which may be empty */
+    bool is_file;          /* the part has a file name, which may be empty */
     struct parameter file_name;
 };
 

@@ -38,7 +38,7 @@ struct objects {
 };
 
 /* Returns the error of a failed system call, by errno: ERR_STORAGE_FULL or ERR_STORAGE_UNAVAILABLE.
- * `object` is the path or the thing that the call was about. */
+ * `object` is the path, or another name of the thing that the call concerned, for the log. */
 struct error *storage_error(struct arena *arena, const char *object)
     __attribute__((returns_nonnull));
 

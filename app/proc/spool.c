@@ -104,8 +104,8 @@ struct spool {
     struct upload *first, *last; /* list of uploads, oldest first */
     struct upload *dead;         /* list of ended uploads, to be freed */
     size_t count;                /* uploads in the list */
-    size_t waiting;              /* those in stage WAITING */
-    size_t early;                /* those with an EARLY or WITHDRAWN exchange */
+    size_t waiting;              /* uploads in stage WAITING */
+    size_t early;                /* uploads with an EARLY or WITHDRAWN exchange */
     int64_t bytes;               /* total size of the files */
     bool draining;
 };

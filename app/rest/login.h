@@ -26,9 +26,10 @@ struct principal *login_principal(struct arena *arena, const struct directory_id
 struct error *login_begin_throttle(struct request *request, const char *principal_id,
                                    struct throttle *throttle_r) MUST_CHECK;
 
-/* Verifies name and password: ERR_INVALID_CREDENTIALS or ERR_TOO_MANY_ATTEMPTS. Sets the request's
- * subject to the name, or to a placeholder if the name does not exist. Sets *throttle_r for
- * auth_begin_session(). */
+/* Verifies name and password. ERR_INVALID_CREDENTIALS if one of them is wrong,
+ * ERR_TOO_MANY_ATTEMPTS if the throttle rejects the attempt. Sets the request's subject to the
+ * name, or to a placeholder if the name does not exist. Sets *throttle_r for auth_begin_session().
+ */
 struct error *login_verify(struct request *request, const char *name, const char *password,
                            struct throttle *throttle_r,
                            const struct principal **principal_r) MUST_CHECK;

@@ -52,14 +52,15 @@ struct records {
     const struct list *list;
     const struct record_reference *references; /* a row without a field ends the table; or NULL */
 
-    /* Rules of the resource; NULL: none. Those that return an error may reject the change. */
-    /* called before any change of the record */
+    /* Rules of the resource; NULL: none. Those that return an error may reject the change.
+     * may_change() is called before any change of the record, before_hide() before a deletion,
+     * after_write() after every change. before_write() and, for a restore, before_restore() set
+     * derived values. */
     struct error *(*may_change)(struct record_change *change);
-    struct error *(*before_write)(struct record_change *change); /* sets derived values */
-    struct error *(*before_hide)(struct record_change *change);  /* called before a deletion */
-    struct error *(*before_restore)(
-        struct record_change *change); /* sets derived values at a restore */
-    struct error *(*after_write)(struct record_change *change); /* called after every change */
+    struct error *(*before_write)(struct record_change *change);
+    struct error *(*before_hide)(struct record_change *change);
+    struct error *(*before_restore)(struct record_change *change);
+    struct error *(*after_write)(struct record_change *change);
     /* Binds further parameters of insert and update. */
     void (*bind)(const struct record_change *change, struct store_query *query);
     /* Adds the counter deltas of a row that is not deleted. */

@@ -635,7 +635,8 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
     PQclear(result);
     if (error && (postgres->db_failure == DB_FAILURE_DISCONNECTED ||
                   postgres->db_failure == DB_FAILURE_TIMEOUT)) {
-        postgres->db_failure = DB_FAILURE_NONE; /* it must not be repeated: it may have succeeded */
+        /* the commit must not be repeated: it may have succeeded */
+        postgres->db_failure = DB_FAILURE_NONE;
         return error_new(arena, ERR_OUTCOME_UNKNOWN, "%s during the commit", error->cause);
     }
     return error;

@@ -220,7 +220,8 @@ struct purge {
     const struct purge_plan *plan;
     int kind_count;
     struct purge_progress round;
-    struct purge_progress requested; /* has priority over the round; kind may be NO_KIND */
+    /* requested purge, which has priority over the round; `kind` may be NO_KIND */
+    struct purge_progress requested;
     struct clock_watch clock;
     bool shortens; /* call purge_shorten(): the clock was set back */
     /* time at which the round begins or, after an error, continues; steady clock */

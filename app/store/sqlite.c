@@ -65,13 +65,13 @@ static const char *const role_settings[ROLE_COUNT] = {
 
 struct prepared {
     sqlite3_stmt *statement;
-    bool busy; /* a query is running on it */
+    bool busy; /* a query is running on the connection */
 };
 
 struct connection {
     sqlite3 *db;
     struct prepared prepared[SLOT_COUNT];
-    bool suspect; /* it had an I/O error: reopen it as soon as no query runs on it */
+    bool suspect; /* the connection had an I/O error: reopen it as soon as no query runs on it */
 };
 
 /* Statements that control transactions and savepoints; the last two are for the reader. */
