@@ -24,8 +24,8 @@ struct account {
 enum fault_id account_check_password(const char *text, size_t length);
 
 /* True if the text contains a non-ASCII character that case folding maps to ASCII, such as the
- * Kelvin sign, which becomes k. Systems that do not fold, such as the directory, could take such a
- * name for another user's. */
+ * Kelvin sign, which becomes k. Systems that do not fold, such as the directory, could treat such a
+ * name as the name of another user. */
 bool account_name_is_ambiguous(const char *text, size_t length);
 
 /* Field check: FAULT_NONE if the text looks like an email address: a local part, '@' and a domain,

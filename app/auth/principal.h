@@ -46,7 +46,7 @@ struct principal {
     bool administrator;           /* a directory user in the administrators' group */
     const char *session;          /* id of the token's session */
     int64_t epoch;                /* epoch of the credentials, see session.h */
-    bool opened_as_administrator; /* `administrator` when the session was opened */
+    bool opened_as_administrator; /* value of `administrator` when the session was opened */
     int64_t account_id;           /* 0: not an account */
     int64_t organization_id;      /* the organization that the request concerns; 0: none */
     enum role role;               /* role in that organization */

@@ -220,8 +220,9 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
     if (changes->password) {
         error = add_mod_password(&mods, LDAP_MOD_REPLACE, changes->password);
     }
-    /* Comes after the password, because an account without one cannot be enabled. Compares and
-     * swaps: the server rejects the deletion (16) if the value is no longer `before`. */
+    /* This modification follows that of the password, because an account without a password cannot
+     * be enabled. It is a compare-and-swap: the server rejects the deletion (16) if the value is no
+     * longer `before`. */
     int64_t after = changes_account_control(changes, before);
     if (after != before) {
         add_mod_integer(&mods, LDAP_MOD_DELETE, account_control, before);

@@ -200,8 +200,8 @@ enum controller_result connection_connect(struct directory *directory, struct ar
     return result;
 }
 
-/* True if another server is to be tried: not if connected, and not if the service account is
- * refused, because other servers would refuse it too. */
+/* True if another server is to be tried. False if the connection is open, or if the service account
+ * is refused, because other servers would refuse it too. */
 static bool should_try_next(const struct directory *directory, enum controller_result result)
 {
     bool refused = result == CONTROLLER_REFUSES_CREDENTIALS &&

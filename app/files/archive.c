@@ -96,8 +96,8 @@ static bool has_signature(const char *bytes, const char *mark)
 
 /*
  * Finds the end record. Some programs search backwards for the last signature; others choose a
- * record whose comment ends where the file ends. Both must find the same record. Earlier signatures
- * are harmless: a stored part may be an archive itself.
+ * record whose comment ends where the file ends. Both kinds of programs must find the same record.
+ * Earlier signatures are harmless: a stored part may be an archive itself.
  */
 static bool find_end_record(const char *tail, size_t length, size_t *at_r)
 {

@@ -37,7 +37,8 @@ static bool is_utf16(const struct file_text *text)
            (is_little_endian(text) || (text->mark[0] == 0xFE && text->mark[1] == 0xFF));
 }
 
-/* A low surrogate must follow each high surrogate, and nothing else. */
+/* Each high surrogate must be followed by a low surrogate. Low surrogates may occur nowhere else.
+ */
 static bool check_utf16_unit(struct file_text *text, unsigned unit)
 {
     bool low = unit >= 0xDC00 && unit <= 0xDFFF;

@@ -22,8 +22,9 @@ struct reply {
     int status;
     struct reply_header headers[REPLY_HEADERS_MAX];
     size_t headers_count;
-    struct value *record;       /* REPLY_RECORD: parallel to the fields of route->reply */
-    struct value *const *items; /* REPLY_ARRAY, REPLY_LIST, REPLY_PAGE: records as above */
+    struct value *record; /* REPLY_RECORD: parallel to the fields of route->reply */
+    /* REPLY_ARRAY, REPLY_LIST, REPLY_PAGE: the records, each like `record` */
+    struct value *const *items;
     size_t items_count;
     int64_t total, skip, limit;
     bool total_is_minimum; /* `total` is a lower bound: counting stopped there */

@@ -379,7 +379,7 @@ static bool drain_body(const struct server *server, struct server_connection *co
     char rest[DRAIN_PIECE];
     size_t drained = 0;
     if (connection->request.body_abandoned && !server->keeps) {
-        return false; /* the rest may arrive for minutes */
+        return false; /* the rest of the body may take minutes to arrive */
     }
     connection->body_deadline_us = clock_steady_us() + (int64_t)BODY_TIMEOUT_S * US_PER_S;
     while (drained <= DRAIN_MAX) {

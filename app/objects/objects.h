@@ -45,7 +45,7 @@ struct object_properties {
     int64_t size;
     const char *content_type;
     const unsigned char *md5;    /* 16 bytes; S3 rejects a body with another digest */
-    const unsigned char *sha256; /* 32 bytes; likewise */
+    const unsigned char *sha256; /* 32 bytes; S3 rejects a body with another digest */
 };
 
 /* A stored object. */

@@ -88,7 +88,7 @@ struct call {
     int64_t timeout_ms; /* timeout of all tries together */
     int64_t try_ms;     /* timeout of one try */
     struct arena *arena;
-    int64_t stall_us;    /* a try without progress for so long is aborted */
+    int64_t stall_us;    /* a try that makes no progress for this time is aborted */
     int64_t progress_at; /* steady clock: time of the last progress */
     curl_off_t progress; /* bytes sent and received until then */
     bool is_stalled;     /* the last try was aborted for lack of progress */
@@ -340,7 +340,7 @@ static bool is_retryable(const struct call *call)
            (call->status >= STATUS_SERVER_ERROR && call->status != STATUS_INSUFFICIENT_STORAGE);
 }
 
-/* Names the settings that usually cause such a status. */
+/* Names the settings that usually cause the HTTP status of the response. */
 static const char *hint_at_setting(const struct call *call, const struct s3_failure *failure)
 {
     if (call->status == STATUS_FORBIDDEN) {

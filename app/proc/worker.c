@@ -417,7 +417,8 @@ static void update_backlog(struct worker *worker)
         return;
     }
     worker->queue_length = length;
-    if (listen(worker->listen_fd, (int)length - 1) < 0) { /* the kernel admits one more */
+    /* the kernel admits one connection more than this argument */
+    if (listen(worker->listen_fd, (int)length - 1) < 0) {
         log_warning("worker: cannot set the backlog: %s", strerror(errno));
     }
 }

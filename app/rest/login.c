@@ -139,7 +139,7 @@ static struct error *login_by_directory(struct request *request,
     return error;
 }
 
-/* Delays a rejection for which the directory was not asked by the time of a search and a bind. */
+/* Delays a rejection by the time that a search and a bind take, if the directory was not asked. */
 static void wait_like_directory(struct request *request, const struct login_attempt *attempt)
 {
     struct directory *directory = app_of(request)->directory;
