@@ -406,7 +406,7 @@ static struct error *add_registration(struct store *store, void *context)
     if (error) {
         return error;
     }
-    registration->account.credentials_version = 1; /* the column's default */
+    registration->account.credentials_version = 1; /* the default value of the column */
     work->session = session_of(principal_from(work->arena, &registration->account));
     return begin_session(store, work);
 }

@@ -14,7 +14,7 @@ struct arena;
 
 enum principal_kind {
     PRINCIPAL_LOCAL,     /* the local administrator of the configuration */
-    PRINCIPAL_ACCOUNT,   /* one of the accounts */
+    PRINCIPAL_ACCOUNT,   /* an account of the database */
     PRINCIPAL_DIRECTORY, /* a directory user */
     PRINCIPAL_KIND_COUNT
 };

@@ -38,7 +38,7 @@ struct session_settings {
 
 /* The origin of a login or refresh. */
 struct session_client {
-    const char *address, *device; /* device: User-Agent */
+    const char *address, *device; /* address; the header User-Agent */
 };
 
 struct session {

@@ -68,7 +68,7 @@ void session_cache_share(const char *path)
     }
 }
 
-/* --- words ----------------------------------------------------------------------------------- */
+/* --- slots and their checksums --------------------------------------------------------------- */
 
 /* Applies a mixing step of the MurmurHash3 finalizer to each word. */
 static uint64_t compute_slot_checksum(const uint64_t *words)

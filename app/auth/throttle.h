@@ -41,9 +41,9 @@ enum {
 
 /* One login attempt: its user and its source. */
 struct throttle {
-    const char *key;     /* SECRET_KEY */
+    const char *key;     /* the setting SECRET_KEY */
     const char *subject; /* the id of a principal, or a name that does not exist; without case */
-    const char *source;  /* network_client_key() */
+    const char *source;  /* result of network_client_key() */
     /* name of a group of sources that share a budget; "" if all sources share one */
     const char *realm;
     const char *name;      /* as typed, compared without case; NULL if none was sent */

@@ -74,7 +74,7 @@ enum error_id {
     /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
      * this id and the next one into an error that clients understand. */
     ERR_CONSTRAINT_UNIQUE,
-    ERR_CONSTRAINT_REFERENCE, /* foreign key */
+    ERR_CONSTRAINT_REFERENCE, /* violation of a foreign key */
     ERR_OUTCOME_UNKNOWN, /* a change got no answer from directory or database; it may be applied */
     ERR_RESULT_UNREAD,   /* the change was applied; the resulting object could not be read */
     ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */

@@ -47,8 +47,8 @@ enum field_flag {
 
 /* Encoding of a value in the LDAP attribute or column that it is bound to. */
 enum codec {
-    CODEC_NONE,        /* not bound */
-    CODEC_TEXT,        /* unchanged */
+    CODEC_NONE,        /* the field is not bound */
+    CODEC_TEXT,        /* text without conversion */
     CODEC_INTEGER,     /* decimal digits */
     CODEC_DN,          /* distinguished name of the entry itself */
     CODEC_GUID,        /* MS-DTYP 2.3.4: 16 bytes, the first three fields little-endian */

@@ -11,8 +11,8 @@
 
 enum {
     LABELS = 2,
-    VALUES_MAX = 256,  /* label values that metrics_set_values() accepts */
-    CELLS_MAX = 16384, /* cells per stripe */
+    VALUES_MAX = 256,  /* maximum number of label values that metrics_set_values() accepts */
+    CELLS_MAX = 16384, /* maximum number of cells per stripe */
     STRIPES = 16,
     PAGE = 4096,
     US_DIGITS = 6, /* decimal places of seconds that are stored in microseconds */

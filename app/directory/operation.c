@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- copying --------------------------------------------------------------------------------- */
+/* --- copying the answer ---------------------------------------------------------------------- */
 
 /* Parses ";range=0-1499" of an attribute description (MS-ADTS 3.1.1.3.1.3.3): returns the index
  * after the last value, here 1500, or 0 if the range ends with "*", which means complete. */

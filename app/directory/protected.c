@@ -31,7 +31,7 @@ enum {
     FIRST_GROUPS = 16, /* initial capacity of a walk */
 };
 
-/* --- reasons --------------------------------------------------------------------------------- */
+/* --- reasons for protection ------------------------------------------------------------------ */
 
 /* Returns the first privileged SID among the values, or "unreadable" for a malformed value. */
 static const char *find_privileged_sid(struct arena *arena, const struct attribute *sids)
@@ -172,7 +172,7 @@ static struct error *walk_run(struct directory *directory, struct walk *walk)
     return NULL;
 }
 
-/* --- objects below --------------------------------------------------------------------------- */
+/* --- protected objects below a container ----------------------------------------------------- */
 
 static void visit_object_below(void *context, const struct raw_entry *raw)
 {

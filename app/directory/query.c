@@ -154,7 +154,7 @@ struct error *query_all(struct directory *directory, struct arena *arena,
     return NULL;
 }
 
-/* --- parents --------------------------------------------------------------------------------- */
+/* --- parent DNs ------------------------------------------------------------------------------ */
 
 /* Normalizes a DN of a client; a fault of `field` if it is invalid or outside the base DN. */
 static struct error *normalize_managed_dn(const struct directory *directory, struct arena *arena,

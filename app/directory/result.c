@@ -13,7 +13,7 @@
 #include <ldap.h>
 #include <string.h>
 
-/* --- binds ----------------------------------------------------------------------------------- */
+/* --- reasons of refused binds ---------------------------------------------------------------- */
 
 struct bind_reason {
     const char *data; /* "52e" of "AcceptSecurityContext error, data 52e, v4563" */

@@ -185,7 +185,7 @@ static struct error *check_missing_file(const struct check *check, struct arena 
     return NULL;
 }
 
-/* --- merge of both sides ---------------------------------------------------------------------- */
+/* --- comparing files and objects -------------------------------------------------------------- */
 
 static void compare_sizes(const struct check *check, const struct listed_file *file,
                           const struct object_info *info)

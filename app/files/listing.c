@@ -82,7 +82,7 @@ struct listing {
     struct request *request;
     struct buffer text;
     struct {
-        const char *text; /* NULL: an integer */
+        const char *text; /* NULL: the parameter is an integer */
         int64_t integer;
     } parameters[PARAMETERS_MAX];
     size_t count;

@@ -18,7 +18,7 @@ enum { FILE_TEXT_MARK_SIZE = 2 }; /* bytes of UTF-16's byte order mark */
 /* The state of a check. Initialize it with zeros. */
 struct file_text {
     int64_t length;
-    unsigned char mark[FILE_TEXT_MARK_SIZE]; /* the first bytes */
+    unsigned char mark[FILE_TEXT_MARK_SIZE]; /* the first bytes of the file */
     unsigned char half;                      /* UTF-16: the first byte of an incomplete unit */
     bool surrogate;                          /* UTF-16: the last unit was a high surrogate */
 };

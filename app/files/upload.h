@@ -12,8 +12,9 @@
 
 enum {
     UPLOAD_MAX_MIB = 16,
-    UPLOAD_MAX = UPLOAD_MAX_MIB * MIB, /* bytes */
-    UPLOAD_NAME_MAX = 255,             /* UTF-16 units of the original file name */
+    UPLOAD_MAX = UPLOAD_MAX_MIB * MIB, /* maximum size of a file in bytes */
+    /* maximum length of the original file name in UTF-16 units */
+    UPLOAD_NAME_MAX = 255,
 };
 
 struct upload {

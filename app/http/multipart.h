@@ -27,8 +27,8 @@
 
 enum {
     MULTIPART_BUFFER = 64 * KIB,
-    MULTIPART_BOUNDARY_MAX = 70,     /* characters: RFC 2046 5.1.1 */
-    MULTIPART_HEADER_MAX = 16 * KIB, /* bytes of the header lines of all parts */
+    MULTIPART_BOUNDARY_MAX = 70,     /* maximum number of characters: RFC 2046 5.1.1 */
+    MULTIPART_HEADER_MAX = 16 * KIB, /* maximum number of bytes of the header lines of all parts */
     MULTIPART_PARTS_MAX = 100,
 };
 

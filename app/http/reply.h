@@ -33,7 +33,7 @@ struct reply {
     bool repeated; /* the stored reply to an earlier identical request: the handler did nothing */
     bool recalled; /* the reply will be stored for repeated requests */
     bool audited;  /* the handler has written the audit lines */
-    const char *content_type; /* NULL: JSON */
+    const char *content_type; /* NULL: application/json */
     struct buffer body;       /* serialized by the router, or set by reply_text() */
 };
 

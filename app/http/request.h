@@ -26,9 +26,9 @@ struct router_idempotency;
 struct request_headers {
     const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
     const char *request_id, *address, *user_agent;
-    const char *organization; /* X-Organization-ID */
+    const char *organization; /* the header X-Organization-ID */
     const char *idempotency_key, *if_match, *if_none_match;
-    const char *allow_duplicate; /* X-Allow-Duplicate */
+    const char *allow_duplicate; /* the header X-Allow-Duplicate */
     /* nginx server that received the request, "main" or "files": KONTORA_SURFACE */
     const char *surface;
     const char *spool; /* state of the body: KONTORA_SPOOL, see proc/exchange.h */

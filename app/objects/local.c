@@ -216,7 +216,7 @@ static struct error *list_folder(const char *path, struct arena *arena, const ch
         struct stat facts;
         if (fstatat(dirfd(folder), keys.keys[i], &facts, AT_SYMLINK_NOFOLLOW) == 0) {
             fill_object_info(&infos_r[(*count)++], keys.keys[i], &facts);
-        } else if (errno != ENOENT) { /* ENOENT: deleted meanwhile */
+        } else if (errno != ENOENT) { /* ENOENT: the object was deleted meanwhile */
             error = storage_error(arena, path);
         }
     }

@@ -46,7 +46,7 @@ enum {
     RESPONSE_MAX = 2 * MIB,    /* a page of PAGE_MAX objects has about 400 KiB */
     /* maximum of one listing; the bucket may have many objects of other programs */
     PAGES_MAX = 1000,
-    PAGE_MAX = 1000, /* objects; the limit of S3 */
+    PAGE_MAX = 1000, /* objects of a page; the limit of S3 */
     UPLOAD_BUFFER = 256 * KIB,
     MD5_SIZE = 16,
     MD5_TEXT_SIZE = 25, /* characters of a digest in base64, and a NUL */
@@ -82,9 +82,9 @@ struct call {
     const char *method;
     const char *path;            /* path below the bucket, percent-encoded */
     const char *query;           /* canonical; NULL: none */
-    const struct staged *staged; /* the bytes of a PUT */
+    const struct staged *staged; /* staged file with the bytes of a PUT */
     const struct object_properties *properties;
-    int tries;          /* maximum */
+    int tries;          /* maximum number of tries */
     int64_t timeout_ms; /* timeout of all tries together */
     int64_t try_ms;     /* timeout of one try */
     struct arena *arena;
@@ -385,7 +385,7 @@ static struct error *new_call_error(struct call *call)
                      describe_s3_failure(call, &failure));
 }
 
-/* --- a call ----------------------------------------------------------------------------------- */
+/* --- requests with retries -------------------------------------------------------------------- */
 
 /* Delays in milliseconds. The tries of a call are too few to reach the maximum. */
 static const struct backoff retry_backoff = {

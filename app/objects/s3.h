@@ -33,7 +33,7 @@ struct error *s3_read_settings(const struct config *config, struct arena *arena,
 
 /* The body of an error response. Members are never NULL. */
 struct s3_failure {
-    const char *code;       /* "NoSuchKey" */
+    const char *code;       /* such as "NoSuchKey" */
     const char *message;    /* text for people; truncated for the log */
     const char *request_id; /* id by which the operator of the storage finds the request */
 };

@@ -28,7 +28,7 @@ struct sigv4_parameter {
 struct sigv4_request {
     const char *scheme;
     const char *host; /* with the port unless it is the scheme's default */
-    const char *path; /* encoded */
+    const char *path; /* percent-encoded path */
     const struct sigv4_parameter *parameters;
     size_t parameter_count;
     int64_t signed_at; /* seconds since the epoch */

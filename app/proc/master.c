@@ -442,7 +442,7 @@ static void read_master_signals(struct master *master)
         case SIGUSR1:
             reopen_all_logs(master);
             break;
-        default: /* SIGCHLD */
+        default: /* SIGCHLD: children are reaped below */
             break;
         }
     }

@@ -38,7 +38,7 @@ enum {
     TICK_MS = 250,                     /* interval of the deadline checks while there are uploads */
     UPLOADS_MAX = 1000,                /* concurrent uploads; further ones get a reply 503 … */
     CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … until this limit; then connections are closed */
-    READ_SIZE = 64 * KIB,              /* bytes per read */
+    READ_SIZE = 64 * KIB,              /* maximum number of bytes of one read */
     READS_PER_EVENT = 4,               /* reads from one client before others are served */
     PARAMS_MAX = 64 * KIB,             /* far above nginx's limits of request headers */
     BODY_MAX = 18 * MIB,               /* above nginx's limit of 17 MiB: files.conf */

@@ -325,7 +325,7 @@ static void close_overdue_connections(struct worker *worker, int64_t now)
     }
 }
 
-/* --- accepting ------------------------------------------------------------------------------- */
+/* --- accepting connections ------------------------------------------------------------------- */
 
 /* Limits the time for which libfcgi can block on a connection. The limit is short in `core`, where
  * it delays all other connections, and where nginx sends a request only when it is complete. */

@@ -449,7 +449,7 @@ struct deletion {
     const struct request *request;
     const char *const *names;
     size_t count;
-    bool *found;       /* parallel to the names */
+    bool *found;       /* parallel to the names of the request */
     const char **keys; /* object keys of the deleted files */
     size_t deleted;
 };

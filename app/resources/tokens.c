@@ -205,7 +205,7 @@ static void reply_token_status(const struct request *request, struct reply *repl
     reply_record(reply, record);
 }
 
-/* --- issuing --------------------------------------------------------------------------------- */
+/* --- issuing tokens -------------------------------------------------------------------------- */
 
 /* Reads the lifetime of the requested token. Tokens of anonymous callers live for at most a day,
  * because they have no owner who would revoke them. */
@@ -265,7 +265,7 @@ static struct error *issue_token(struct request *request, struct reply *reply)
     return NULL;
 }
 
-/* --- checking -------------------------------------------------------------------------------- */
+/* --- checking tokens ------------------------------------------------------------------------- */
 
 /* Verifies a token and counts a use. HEAD counts none: its reply has no result, and programs send
  * it to preview a link. */

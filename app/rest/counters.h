@@ -20,7 +20,7 @@ struct counter_delta {
     int64_t amount;
 };
 
-enum { COUNTER_DELTAS_MAX = 12 }; /* deltas of one row */
+enum { COUNTER_DELTAS_MAX = 12 }; /* maximum number of deltas of one row */
 
 struct counter_deltas {
     struct counter_delta list[COUNTER_DELTAS_MAX];

@@ -40,8 +40,8 @@ route_handler entries_delete;
 
 /* --- maps and errors of their routes ---------------------------------------------------------- */
 
-extern const struct field entries_list_query[];  /* search, skip, limit */
-extern const struct field entries_place_query[]; /* parent_dn */
+extern const struct field entries_list_query[];  /* query parameters search, skip, limit */
+extern const struct field entries_place_query[]; /* query parameter parent_dn */
 extern const struct field entries_path[];        /* parameters of all patterns */
 
 #define ENTRIES_UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS

@@ -101,7 +101,7 @@ struct error *limits_admit_hash(const struct request *request, bool known)
     return reject_hash(request);
 }
 
-/* --- rates ------------------------------------------------------------------------------------ */
+/* --- request rates ---------------------------------------------------------------------------- */
 
 static struct keys caller_keys(const struct request *request, enum bucket bucket)
 {

@@ -35,7 +35,7 @@ struct parameter_value {
 struct page {
     struct request *request;
     const struct list *list;
-    const char *sort; /* ?sort= as sent; or "" */
+    const char *sort; /* the value of ?sort= as sent; "": none */
     struct order orders[SORT_KEYS_MAX];
     size_t order_count;
     struct parameter_value after[SORT_KEYS_MAX + 1]; /* values of the cursor, and the id */

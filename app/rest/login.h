@@ -1,11 +1,11 @@
 /*
  * Login: verifies a name and a password, for all kinds of principals.
  *
- * The name is tried in this order. First, it is compared with the local administrator's name. Second, a
- * name that the directory resolves is verified by the directory alone, once. All other names are
- * those of accounts; so are all names while the directory is unavailable. An account cannot get a
- * name that the directory resolves: its owner could not log in, and would be taken for another
- * person.
+ * The name is tried in this order. First, it is compared with the local administrator's name.
+ * Second, a name that the directory resolves is verified by the directory alone, once. All other
+ * names are those of accounts; so are all names while the directory is unavailable. An account
+ * cannot get a name that the directory resolves: its owner could not log in, and would be taken for
+ * another person.
  *
  * Neither the response nor its time reveals the kind of a name, nor that it exists.
  */

@@ -124,7 +124,7 @@ route_handler records_list, records_get, records_create, records_update, records
 #define RECORD_ERRORS ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE
 extern const enum error_id records_errors[], records_restore_errors[];
 
-extern const struct field records_path[]; /* id */
+extern const struct field records_path[]; /* path parameter id */
 
 #define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
     .method = (method_), .pattern = "" pattern_, .path = records_path, .handler = (handler_),      \

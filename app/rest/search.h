@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { SEARCH_WORDS = 3 }; /* maximum in one search */
+enum { SEARCH_WORDS = 3 }; /* maximum number of words in one search */
 
 /* Adds the words of `text`. No-op if it is NULL. */
 void search_add(struct buffer *search_text, const char *text);

@@ -22,12 +22,12 @@ struct store_shared;
 
 enum write_kind {
     WRITE_ORDINARY,
-    WRITE_UNSERIALIZED, /* store_write_unserialized() */
+    WRITE_UNSERIALIZED, /* used by store_write_unserialized() */
     WRITE_SCHEMA,       /* a migration: serialized by a lock, without a statement timeout */
 };
 
 struct engine {
-    bool compares_rows; /* store_compares_rows() */
+    bool compares_rows; /* result of store_compares_rows() */
 
     struct store *(*open)(const struct config *config, struct store_shared *shared);
     void (*close)(struct store *store);
@@ -94,7 +94,7 @@ struct store {
     enum sql_statement deferred[DEFERRED_MAX];
     size_t deferred_count;
 
-    bool shares_snapshots; /* store_share_snapshots() */
+    bool shares_snapshots; /* store_share_snapshots() was called */
     bool wrote;            /* store_write() was called since the last store_pending_transaction() */
     bool writing;          /* inside store_write() */
     struct arena *write_arena; /* arena of the running store_write() */

@@ -66,7 +66,7 @@ enum preparation { NOT_PREPARED, PREPARED, OUTDATED };
 struct postgres {
     struct store store;
     PGconn *connection;
-    enum preparation prepared[SLOT_COUNT]; /* on this connection */
+    enum preparation prepared[SLOT_COUNT]; /* state of each statement on this connection */
     enum db_failure db_failure;            /* failure of the last call */
     bool in_transaction;
     int64_t timeout_us;    /* timeout of one statement */

@@ -13,7 +13,7 @@
 
 struct arena;
 
-enum { PURGE_BATCH = 500 }; /* rows */
+enum { PURGE_BATCH = 500 }; /* maximum number of rows of one batch */
 
 /* Rows of one table that expire. */
 struct purge_kind {

@@ -400,7 +400,7 @@ static int bind_cells(const struct store_query *query, sqlite3_stmt *statement)
         const struct cell *cell = &query->parameters[i];
         int number = (int)i + 1;
         switch (cell->type) {
-        case CELL_NULL: /* the default of a parameter */
+        case CELL_NULL: /* parameters are null by default */
             break;
         case CELL_INTEGER:
             code = sqlite3_bind_int64(statement, number, cell->integer);

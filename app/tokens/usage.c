@@ -88,7 +88,7 @@ bool tokens_usage_add(int64_t id)
     return add_uses(id, 1);
 }
 
-/* --- flushing -------------------------------------------------------------------------------- */
+/* --- flushing to the database ---------------------------------------------------------------- */
 
 struct batch {
     struct arena *arena;
