@@ -693,7 +693,8 @@ static struct error *find_principal(const struct config *config, struct store *s
         error = check_session(store, arena, principal);
     }
     if (!error && organization_id && principal->role == ROLE_NONE) {
-        error = error_new(arena, ERR_NOT_FOUND, NULL); /* does not reveal that it exists */
+        /* does not reveal that the organization exists */
+        error = error_new(arena, ERR_NOT_FOUND, NULL);
     }
     *principal_r = error ? NULL : principal;
     return error;

@@ -155,8 +155,8 @@ void auth_after_commit(void);
  * directory user has the names and rights of the time when the token was issued, and is invalid
  * while LDAP_LOGIN is off.
  *
- * `organization_id` is the organization that the request names, 0 for the token's. ERR_NOT_FOUND if
- * the account is not a member of it.
+ * `organization_id` is the organization that the request names; 0 selects the organization of the
+ * token. ERR_NOT_FOUND if the account is not a member of it.
  */
 struct error *auth_authenticate_bearer(const struct config *config, struct store *store,
                                        struct arena *arena, const char *authorization,

@@ -32,7 +32,7 @@ enum role {
 
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
 extern const char
-    *const principal_role_names[ROLE_COUNT + 1]; /* ends with NULL; choices of field maps */
+    *const principal_role_names[ROLE_COUNT + 1]; /* the choices of field maps; ends with NULL */
 
 /* Returns the role with that name; ROLE_NONE if there is none or `name` is NULL. */
 enum role principal_role_by_name(const char *name);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    GRACE_MS = 10 * 1000, /* how long a refresh may be repeated */
+    GRACE_MS = 10 * 1000, /* time within which a refresh may be repeated */
     TOKEN_BYTES = DIGEST_SIZE,
     DEVICE_MAX = 200, /* maximum number of characters of the stored User-Agent */
     HEX_BASE = 16,

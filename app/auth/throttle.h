@@ -41,12 +41,13 @@ enum {
 
 /* One login attempt: its user and its source. */
 struct throttle {
-    const char *key;     /* the setting SECRET_KEY */
-    const char *subject; /* the id of a principal, or a name that does not exist; without case */
-    const char *source;  /* result of network_client_key() */
+    const char *key; /* the setting SECRET_KEY */
+    /* id of a principal, or a name that does not exist; compared without case */
+    const char *subject;
+    const char *source; /* result of network_client_key() */
     /* name of a group of sources that share a budget; "" if all sources share one */
     const char *realm;
-    const char *name;      /* as typed, compared without case; NULL if none was sent */
+    const char *name;      /* name as typed, compared without case; NULL if none was sent */
     int64_t free_failures; /* LOGIN_FREE_FAILURES; 0: logins are never delayed */
     bool known;            /* the source is known; set by throttle_find_source() */
     bool recent;           /* known, and recorded within the last day: need not be recorded again */

@@ -71,7 +71,7 @@ struct config {
     int64_t database_timeout_ms;
     /* files */
     const char *storage_url;
-    const char *public_url; /* an origin (origin.h); empty: from the Host header */
+    const char *public_url; /* origin of URLs (origin.h); empty: derived from the Host header */
     int64_t files_quota_mib, files_quota_count; /* limits per owner; 0: unlimited */
     int64_t files_total_quota_mib;              /* limit for all files together; 0: unlimited */
     int64_t upload_macros;                      /* enum config_macros */
@@ -140,7 +140,7 @@ bool config_allows_anonymous(const struct config *config, enum config_surface_pa
 
 /* REGISTRATION: the callers that may register. */
 enum config_registration {
-    REGISTRATION_AUTO, /* open in development, invite in production */
+    REGISTRATION_AUTO, /* REGISTRATION_OPEN in development, REGISTRATION_INVITE in production */
     REGISTRATION_OPEN,
     REGISTRATION_INVITE, /* requires a one-use link; administrators issue links */
     REGISTRATION_CLOSED, /* requires a one-use link; only the command line issues links */
@@ -154,7 +154,7 @@ bool config_trusts_email_addresses(const struct config *config);
 
 /* TOKENS_ACCESS: the callers that may issue and purge tokens. */
 enum config_tokens_access {
-    TOKENS_AUTO, /* open in development, authenticated in production */
+    TOKENS_AUTO, /* TOKENS_OPEN in development, TOKENS_AUTHENTICATED in production */
     TOKENS_OPEN,
     TOKENS_AUTHENTICATED,
 };

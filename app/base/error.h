@@ -112,7 +112,7 @@ enum fault_id {
     FAULT_PASSWORD_TOO_LONG,
     FAULT_PASSWORD_COMMON,
     FAULT_PASSWORD_SIMPLE,
-    FAULT_PASSWORD_OF_NAME, /* contains the name of the account */
+    FAULT_PASSWORD_OF_NAME, /* the password contains the name of the account */
     FAULT_WRONG_PASSWORD,
     FAULT_TAKEN,
     FAULT_NOT_ONE_OF, /* argument: the allowed values */

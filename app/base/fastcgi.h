@@ -36,7 +36,7 @@ enum fastcgi_event {
     FASTCGI_PARAMS_END,   /* the parameters are complete */
     FASTCGI_BODY_BYTES,   /* part of the body */
     FASTCGI_END,          /* the request is complete */
-    FASTCGI_MALFORMED,    /* malformed or aborted; parsing cannot continue */
+    FASTCGI_MALFORMED,    /* the request is malformed or aborted; parsing cannot continue */
 };
 
 /* State of the parser. Must be zero-initialized before each request. */

@@ -8,7 +8,7 @@
 enum {
     /* fewest different characters of a key; 32 random hexadecimal digits have more */
     DIFFERENT_MIN = 8,
-    SHARE_DIVISOR = 2, /* at most one half of a key may be one character; random keys have less */
+    SHARE_DIVISOR = 2, /* one character may fill at most a half of a key */
     PAIRS_COMPARED = 128,
 };
 

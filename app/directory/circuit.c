@@ -18,7 +18,7 @@ enum {
     OPEN_US = 120 * US_PER_S,
     FRESH_US = 15 * US_PER_S, /* age up to which a state is reliable: three probe intervals */
     REFUSED_PAUSE_MAX_US = 60 * US_PER_S,
-    SETTINGS = 8, /* circuits kept at a time; a reload uses two */
+    SETTINGS = 8, /* number of circuits that are kept; a reload uses two */
 };
 
 static const struct backoff refused_backoff = {.first = INT64_C(5) * US_PER_S,
@@ -98,7 +98,7 @@ struct circuit *circuit_get(const struct config *config, size_t count)
     }
     for (size_t i = 0; i < SETTINGS; i++) {
         if (circuits->of[i].key == key) {
-            if (circuits->of[i].sequence < sequence) { /* becomes the last to be replaced */
+            if (circuits->of[i].sequence < sequence) { /* becomes the last circuit to be replaced */
                 circuits->of[i].sequence = sequence + 1;
             }
             return &circuits->of[i];
@@ -239,7 +239,7 @@ enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t no
     if (!reserve_bind(&circuit->try_until, now, timeout_us)) {
         return CIRCUIT_BIND_WAIT;
     }
-    if (circuit->refusals) { /* another process was refused in the meantime */
+    if (circuit->refusals) { /* another process was refused by the controller in the meantime */
         circuit->try_until = 0;
         return CIRCUIT_BIND_REFUSED;
     }

@@ -39,7 +39,8 @@ struct directory {
     size_t server;       /* index of the server that is connected, or was last */
     uint64_t generation; /* number of connections opened so far */
     int64_t answered_at; /* steady clock: last answer on this connection */
-    int64_t return_at;   /* steady clock: when to return to a server that precedes it */
+    /* steady clock: when to return to a server that precedes this one in LDAP_SERVER */
+    int64_t return_at;
     struct deadline deadline;
     struct cache cache;
 };
@@ -185,7 +186,7 @@ enum controller_result connection_connect(struct directory *directory, struct ar
         directory->return_at = now + RETURN_US;
         circuit_record_connection(directory->circuit, index, now);
         break;
-    case CONTROLLER_SILENT: /* inconclusive if little time was left for the attempt */
+    case CONTROLLER_SILENT: /* a timeout is inconclusive if little time was left for the attempt */
         if (now - began >= directory->deadline.connect_us / 2) {
             circuit_record_failure(directory->circuit, index, now, true);
         }

@@ -16,8 +16,9 @@ struct deadline;
 /* Result of an attempt to connect to one server. */
 enum controller_result {
     CONTROLLER_CONNECTED,
-    CONTROLLER_FAILED,              /* another server may work */
-    CONTROLLER_SILENT,              /* timeout; another server may work if time remains */
+    CONTROLLER_FAILED, /* another server may work */
+    /* the server timed out; another server may work if time remains */
+    CONTROLLER_SILENT,
     CONTROLLER_NOT_TRIED,           /* no time was left */
     CONTROLLER_REFUSES_CREDENTIALS, /* other servers would refuse them too; do not retry: each
                                        failure counts towards the lockout of the account */

@@ -47,7 +47,7 @@ enum {
     WINDOW_MS = 30 * 60 * MS_PER_S, /* observation window if unknown: Active Directory's default */
     CAUTIOUS_THRESHOLD = 2,         /* assumed if the service account cannot read the policy */
     SLOTS = 8192,
-    PROBES = 8,            /* slots that an account may be in */
+    PROBES = 8,            /* number of slots that an account may be in */
     PENDING_BITS = 10,     /* lockoutThreshold is at most 999 */
     COUNTER_BITS = 11,     /* counters wrap at 2048; two of a slot differ by at most 999 */
     ACCOUNT_LOCKED = 0x10, /* bit of msDS-User-Account-Control-Computed */

@@ -270,7 +270,8 @@ static struct error *verify_candidate(struct directory *directory, struct arena 
         return error;
     }
     if (!refusal && admitted.password_set && admitted.password_set < identity_r->password_set) {
-        identity_r->password_set = admitted.password_set; /* reset between the bind and the read */
+        /* the password was reset between the bind and the read */
+        identity_r->password_set = admitted.password_set;
     }
     return refusal ? refuse_login(arena, refusal) : NULL;
 }

@@ -85,8 +85,9 @@ struct error *catalog_purge(struct store *store, struct objects *objects, struct
 
 /* The periodic job of the housekeeper. */
 struct catalog_job;
+/* Takes ownership of `objects`; `store` must outlive the job. */
 struct catalog_job *catalog_job_new(struct store *store, struct objects *objects)
-    __attribute__((returns_nonnull)); /* takes over `objects`; `store` must outlive it */
+    __attribute__((returns_nonnull));
 void catalog_job_free(struct catalog_job **job);
 
 /* Deletes one batch of orphans. Returns the time of the steady clock at which to call it again. */

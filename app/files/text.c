@@ -1,7 +1,7 @@
 /* See text.h. */
 #include "files/text.h"
 
-enum { BLOCK = 64 }; /* bytes; the compiler vectorizes loops of a fixed length */
+enum { BLOCK = 64 }; /* bytes of a block; the compiler vectorizes loops of a fixed length */
 
 /* This function has no branches, so that the compiler can process many bytes with one instruction.
  */

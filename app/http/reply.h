@@ -8,7 +8,7 @@
 
 enum {
     REPLY_HEADERS_MAX = 8,
-    REPLY_TOTAL_UNKNOWN = -1, /* total of a page selected by a cursor */
+    REPLY_TOTAL_UNKNOWN = -1, /* value of `total` if a cursor selects the page */
 };
 
 struct reply_header {

@@ -447,7 +447,8 @@ struct error *router_handle(const struct router *router, struct request *request
     if (!error) {
         error = check_free_space(router, request);
     }
-    if (!error && request->asks) { /* all checks that need no body have passed */
+    /* accepts a preliminary request: all checks that need no body have passed */
+    if (!error && request->asks) {
         reply_continue(request, reply);
         if (guard->name_owners) {
             guard->name_owners(request, reply);

@@ -28,8 +28,8 @@
 
 enum {
     NO_LISTENING_SOCKET = -1,
-    ARENAS_KEPT = 32,     /* seldom more requests wait for a group commit */
-    BODY_TIMEOUT_S = 2,   /* nginx buffers the whole body before sending it */
+    ARENAS_KEPT = 32,     /* kept for reuse; more requests seldom wait for a group commit */
+    BODY_TIMEOUT_S = 2,   /* short, because nginx buffers the whole body before it sends it */
     FORM_TIMEOUT_S = 100, /* longer, because the handler stores the file between two reads */
     LINGER_TIMEOUT_S = 2, /* time for nginx or the spool to read the reply and close */
     DRAIN_PIECE = 8192,

@@ -28,13 +28,13 @@
 
 struct arena;
 struct config;
-struct objects; /* an open engine; each process opens its own */
+struct objects; /* an open storage engine; each process opens its own */
 
 enum { OBJECT_KEY_LENGTH = 32 };
 
 /* A staged file. */
 struct staged {
-    int fd;                  /* open for reading and writing; -1: deleted */
+    int fd;                  /* descriptor for reading and writing; -1: the file was deleted */
     char *path;              /* path of the file, in the arena */
     int64_t length, flushed; /* bytes written; how many of these were sent to the disk early */
     int64_t spent_us;        /* time of file operations, without objects_put() */
@@ -52,7 +52,7 @@ struct object_properties {
 struct object_info {
     char key[OBJECT_KEY_LENGTH + 1];
     int64_t size;
-    int64_t modified_ms; /* wall clock */
+    int64_t modified_ms; /* wall clock, milliseconds */
 };
 
 /* The download of an object by a client. */

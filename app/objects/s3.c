@@ -458,7 +458,7 @@ static struct error *s3_put(void *engine, struct arena *arena, struct staged *st
     call.staged = staged;
     call.properties = properties;
     call.timeout_ms += properties->size / MIB * MS_PER_S;
-    call.try_ms = call.timeout_ms; /* the stall limit ends a try earlier */
+    call.try_ms = call.timeout_ms; /* the limit for stalled transfers ends a try earlier */
     return run_call(s3, arena, &call);
 }
 

@@ -176,7 +176,7 @@ static const char *copy_for_log(struct response_parser *parser)
 {
     size_t length = parser->length < LOGGED_MAX ? parser->length : LOGGED_MAX;
     while (length < parser->length && ((unsigned char)parser->text[length] & 0xC0) == 0x80) {
-        length--; /* does not cut a UTF-8 character */
+        length--; /* does not cut off a part of a UTF-8 character */
     }
     return arena_copy(parser->arena, parser->text, length);
 }

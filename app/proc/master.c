@@ -48,7 +48,7 @@ struct master {
     struct children children;
     unsigned generation;
     int signal_fd;
-    int status_pipe[2];       /* through which children send struct worker_message */
+    int status_pipe[2];       /* pipe through which children send struct worker_message */
     unsigned last_generation; /* highest generation assigned so far */
     struct config previous;   /* during a reload: configuration to return to on failure */
     unsigned previous_generation;

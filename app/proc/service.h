@@ -40,7 +40,7 @@ enum served {
 
 /* State of a request that is being received. */
 enum arrival {
-    ARRIVAL_PENDING,  /* incomplete: serve() would block */
+    ARRIVAL_PENDING,  /* the request is incomplete: serve() would block */
     ARRIVAL_READY,    /* the parameters are complete: serve() can read them without blocking */
     ARRIVAL_COMPLETE, /* parameters and body are complete */
     ARRIVAL_REFUSED,  /* malformed, or the peer has closed */

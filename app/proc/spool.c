@@ -40,8 +40,10 @@ enum {
     CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … until this limit; then connections are closed */
     READ_SIZE = 64 * KIB,              /* maximum number of bytes of one read */
     READS_PER_EVENT = 4,               /* reads from one client before others are served */
-    PARAMS_MAX = 64 * KIB,             /* far above nginx's limits of request headers */
-    BODY_MAX = 18 * MIB,               /* above nginx's limit of 17 MiB: files.conf */
+    /* bytes of the parameters; far above nginx's limits of request headers */
+    PARAMS_MAX = 64 * KIB,
+    /* bytes of a body; above nginx's limit of 17 MiB (nginx/files.conf) */
+    BODY_MAX = 18 * MIB,
     /* time for the parameters of a request, which nginx sends at once */
     PARAMS_TIMEOUT_US = 2000 * 1000,
     ASK_AFTER_US = 500 * 1000,         /* time until an ASKING exchange; most bodies are faster */
@@ -57,8 +59,8 @@ enum {
 
 enum stage {
     RECEIVING,        /* receives parameters and body; an ASKING or EARLY exchange may run */
-    WAITING,          /* complete; the queue of the workers is full */
-    SERVED_BY_WORKER, /* complete; waits for the reply of a worker */
+    WAITING,          /* the request is complete; the queue of the workers is full */
+    SERVED_BY_WORKER, /* the request is complete; waits for the reply of a worker */
     ANSWERING,        /* sends the reply to nginx */
     LINGERING, /* reply sent before the body was complete: discards input until nginx closes */
 };

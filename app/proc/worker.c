@@ -35,7 +35,8 @@ enum {
     LOG_DELAY_MS = 5,                 /* maximum time for which a log line waits for others */
     /* time for the parameters of a request, which nginx sends at once */
     PARAMS_TIMEOUT_US = 2 * US_PER_S,
-    PARAMS_MAX = 64 * KIB, /* far above nginx's limits of request headers */
+    /* bytes of the parameters; far above nginx's limits of request headers */
+    PARAMS_MAX = 64 * KIB,
     /* Maximum of connections that wait for a request, in pools other than `core`; if it is
      * exceeded, the oldest is closed. */
     AWAITED_MAX = 256,
@@ -50,8 +51,9 @@ struct worker {
     bool multiplexing;
     bool handed_over; /* listen_fd is the queue of the spool, not a listening socket */
     bool draining;
-    size_t queue_length;                /* connections that may wait to be accepted; 0: unset */
-    size_t connections;                 /* open between two iterations of the worker loop */
+    size_t queue_length; /* connections that may wait to be accepted; 0: unset */
+    /* connections that stay open between two iterations of the worker loop */
+    size_t connections;
     struct connection *oldest, *newest; /* list of connections whose request is incomplete */
     size_t awaited;                     /* length of that list */
     struct connection *held;            /* list of connections with SERVED_HELD, in order */

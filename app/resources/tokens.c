@@ -21,10 +21,11 @@
 
 enum {
     TTL_MAX = 365 * MINUTES_PER_DAY,
-    ANONYMOUS_TTL_MAX = MINUTES_PER_DAY, /* minutes; for tokens issued by anonymous callers */
+    /* maximum lifetime in minutes of tokens issued by anonymous callers */
+    ANONYMOUS_TTL_MAX = MINUTES_PER_DAY,
     PURPOSE_MAX = 200,
     MAX_USES_MAX = 1000 * 1000 * 1000,
-    CLEAR_ROWS = 100, /* rows that one request deletes */
+    CLEAR_ROWS = 100, /* maximum number of rows that one request deletes */
     STATUS_OK = 200,
 };
 

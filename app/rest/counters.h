@@ -16,7 +16,7 @@ struct value;
 
 /* The amount that a row adds to the counter of this name. */
 struct counter_delta {
-    const char *name; /* must live as long as the request */
+    const char *name; /* name of the counter; must live as long as the request */
     int64_t amount;
 };
 

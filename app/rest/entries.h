@@ -22,7 +22,8 @@ typedef void entries_changed(struct request *request, const struct directory_ent
 
 /* The description of a resource, to which the rows of its routes refer. */
 struct entries {
-    const struct directory_class *class; /* name_attribute must be the name of a field, too */
+    /* class of the entries; its name_attribute must be the name of a field, too */
+    const struct directory_class *class;
     /* field of the request bodies that contains the name for the entry's RDN */
     const char *rdn_field;
     entries_change *create, *update;    /* NULL: no further changes */

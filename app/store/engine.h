@@ -74,8 +74,8 @@ struct composed {
 
 /* State of the group commit: the requests whose replies are held until store_group_end(). */
 struct held_group {
-    bool waits;       /* some of them have uncommitted writes */
-    bool failed;      /* their writes were rolled back; the error replies are not sent yet */
+    bool waits;       /* some of these requests have uncommitted writes */
+    bool failed;      /* the writes were rolled back; the error replies are not sent yet */
     enum error_id id; /* error of that commit */
     char cause[256];
 };

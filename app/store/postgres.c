@@ -39,9 +39,10 @@ enum {
     GRACE_US = 500 * US_PER_MS,  /* time from the server's statement timeout to ours */
     CONNECT_PAUSE_US = US_PER_S, /* pause before the next attempt after a failure to connect */
     MIGRATION_TIMEOUT_US = (int64_t)S_PER_HOUR * US_PER_S, /* migrations may rewrite large tables */
-    CONFLICTS_MAX = 8,                 /* a write fails after this many conflicts */
-    CONFLICT_PAUSE_US = 2 * US_PER_MS, /* average pause after the first conflict; doubles */
-    MIGRATION_LOCK = 0x6b6f6e74,       /* key of pg_advisory_xact_lock(), "kont" in ASCII */
+    CONFLICTS_MAX = 8, /* a write fails after this many conflicts */
+    /* average pause after the first conflict; doubles with each further one */
+    CONFLICT_PAUSE_US = 2 * US_PER_MS,
+    MIGRATION_LOCK = 0x6b6f6e74, /* key of pg_advisory_xact_lock(), "kont" in ASCII */
 };
 
 /* The column types that statements may return: OIDs of pg_type.dat, which never change. */

@@ -122,7 +122,7 @@ static struct error *find_rows_ahead(struct store *store, struct arena *arena,
 struct error *purge_shorten(const struct purge_plan *plan, struct store *store, struct arena *arena,
                             int64_t now_ms, bool *more_r)
 {
-    enum { DIFFERENCE_MS = 1000 }; /* tolerated between the clocks of two hosts */
+    enum { DIFFERENCE_MS = 1000 }; /* tolerated difference between the clocks of two hosts */
     struct error *error = NULL;
     int64_t changed = 0;
     *more_r = false;

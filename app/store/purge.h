@@ -19,7 +19,8 @@ enum { PURGE_BATCH = 500 }; /* maximum number of rows of one batch */
 struct purge_kind {
     const char *table;
     enum sql_statement statement; /* deletes up to $2 rows with times up to $1, the oldest first */
-    int64_t kept_ms;              /* how long a row is kept after its time, such as its expiry */
+    /* time for which a row is kept after its time, such as its expiry */
+    int64_t kept_ms;
 };
 
 /* Statements that correct the rows of one table whose time of issue is in the future, later than

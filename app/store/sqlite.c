@@ -100,7 +100,7 @@ struct sqlite {
     struct connection connections[ROLE_COUNT];
     sqlite3_stmt *controls[CONTROL_COUNT];
     bool group_open;  /* the group's transaction is open, and this process heads the queue */
-    char broken[256]; /* why the transaction cannot be committed; empty: it can */
+    char broken[256]; /* reason why the transaction cannot be committed; empty: it can be */
 };
 
 /* The state of a running query; its handle. */
