@@ -274,8 +274,8 @@ static struct session session_of(const struct principal *principal)
     };
 }
 
-/* Caches a session. Sessions of accounts are not cached, because a statement reads them with
- * each request. `generation` was read before the session was. */
+/* Caches a session. Sessions of accounts are not cached, because each request reads them from the
+ * database. The caller has read `generation` before it read the session. */
 static void cache_session(const struct session *session, uint64_t generation)
 {
     unsigned char id[RANDOM_ID_BYTES];

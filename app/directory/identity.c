@@ -224,7 +224,7 @@ static bool is_group_member(struct arena *arena, const struct raw_entry *raw, co
 {
     const struct attribute *groups = attribute_get(raw, "tokenGroups");
     const char *group;
-    if (!groups) { /* every account has at least its primary group */
+    if (!groups) { /* every account has a primary group: tokenGroups could not be read */
         log_error("directory: LDAP_BIND_DN cannot read tokenGroups: LDAP_ADMIN_GROUP has no effect "
                   "until it can");
     }

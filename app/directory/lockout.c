@@ -273,7 +273,7 @@ struct lockout_policy {
 
 /* A lockout policy that was read recently. */
 struct cached_policy {
-    /* from malloc(); of the domain or of a password settings object; NULL: unused entry */
+    /* from malloc(); DN of the domain or of a password settings object; NULL: unused entry */
     char *dn;
     struct lockout_policy policy;
     int64_t until; /* steady clock: end of validity */

@@ -77,7 +77,7 @@ const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
     const struct attribute *groups = attribute_get(raw, "tokenGroups");
     bool is_group = attribute_get(raw, "groupType");
     if ((!groups && !is_group) || (groups && groups->next)) {
-        /* Every account has at least its primary group. */
+        /* Every account has at least its primary group, so tokenGroups could not be read. */
         log_error("directory: %s is protected because LDAP_BIND_DN cannot read its tokenGroups: "
                   "make the service account a member of Windows Authorization Access Group",
                   raw->dn);
@@ -145,7 +145,8 @@ static void walk_add_primary(struct walk *walk, const struct raw_entry *raw)
     }
 }
 
-/* Examines the groups and the groups above them until one is privileged, which is the reason. */
+/* Examines the groups, and the groups that they are members of, until it finds a privileged one:
+ * that one is the reason for the protection. */
 static struct error *walk_run(struct directory *directory, struct walk *walk)
 {
     char *attributes[] = {"objectSid", "memberOf", NULL};

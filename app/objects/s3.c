@@ -573,8 +573,8 @@ static struct error *s3_delete(void *engine, struct arena *arena, const char *ke
     return error;
 }
 
-/* Signs a URL of the public endpoint. If it has expired, its signing time is in the past as well:
- * signatures have a positive lifetime. */
+/* Signs a URL of the public endpoint. If its expiry time has already passed, uses a signing time
+ * before the expiry, because the lifetime of a signature must be positive. */
 static struct error *s3_sign_url(void *engine, struct arena *arena,
                                  const struct object_download *download, const char **url_r)
 {

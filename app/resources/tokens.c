@@ -1,6 +1,7 @@
 /*
- * Tokens that expire: everybody may issue and verify them, the administrator lists and deletes
- * them. The work is done in tokens/. (Access tokens of sessions are in auth/.)
+ * Tokens that expire: every caller may verify them and, unless TOKENS_ACCESS requires
+ * authentication, issue them; the administrator lists and deletes them. The work is done in
+ * tokens/. (Access tokens of sessions are in auth/.)
  */
 #include "auth/principal.h"
 #include "base/arena.h"

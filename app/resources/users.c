@@ -156,7 +156,7 @@ static void apply_account_fields(struct request *request, struct directory_chang
     }
 }
 
-/* Applies the body of a change: an existing account can also be unlocked. */
+/* Applies the body of a change. Unlike the body of a creation, it can also unlock the account. */
 static void apply_account_update(struct request *request, struct directory_changes *changes)
 {
     const struct value *unlock = request_body_value(request, "unlock");

@@ -43,7 +43,7 @@ void limits_share(void)
 static struct error *reject_hash(const struct request *request)
 {
     struct error *error = error_new(request->arena, ERR_OVERLOADED, NULL);
-    /* By then, all requests that are queued now have been handled or rejected. */
+    /* After this time, all requests that are queued now have been handled or rejected. */
     error->retry_after_s =
         (int)((app_of(request)->config->login_queue_ms + MS_PER_S - 1) / MS_PER_S);
     return error;

@@ -251,7 +251,8 @@ static struct error *read_search(struct page *page)
     return error;
 }
 
-/* Returns the counter of the rows that pass this filter alone; NULL if there is none. */
+/* Returns the name of the counter of the rows that pass this filter alone; NULL if there is none.
+ */
 static const char *find_filter_counter(const struct page *page, const struct list_key *key,
                                        const struct parameter_value *value)
 {

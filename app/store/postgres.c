@@ -76,7 +76,7 @@ struct postgres {
     bool failure_logged; /* the failure to connect has been logged */
 };
 
-/* The result of a query and the position of the next row; a query's handle. */
+/* The result of a query and the position of the next row. It is the `handle` of the query. */
 struct result_rows {
     PGresult *result;
     int row, row_count;

@@ -103,7 +103,7 @@ struct sqlite {
     char broken[256]; /* reason why the transaction cannot be committed; empty: it can be */
 };
 
-/* The state of a running query; its handle. */
+/* The state of a running query. It is the `handle` of the query. */
 struct run {
     struct connection *connection;
     sqlite3_stmt *statement;
