@@ -62,8 +62,10 @@ struct config {
     int64_t anonymous_access; /* see config_allows_anonymous() */
     int64_t registration;     /* see config_registration() */
     int64_t tokens_access;    /* see config_allows_anonymous_tokens() */
-    int64_t tokens_quota; /* maximum of unexpired tokens of all anonymous callers; 0: unlimited */
-    /* Tokens that a user may issue within the lifetime of a token; 0: unlimited. */
+    /* maximum number of unexpired tokens of all anonymous callers; 0: unlimited */
+    int64_t tokens_quota;
+    /* Maximum number of tokens that a user may issue within the lifetime of a token; 0: unlimited.
+     */
     int64_t tokens_subject_quota;
     /* database */
     const char *database_url;

@@ -56,7 +56,8 @@ struct error *storage_make_folder(struct arena *arena, const char *path, mode_t 
 /* True if the file name has the form of a key. Folders may hold other files, which are ignored. */
 bool storage_is_key(const char *name);
 
-/* Open an engine by STORAGE_URL, and set `engine`, `state` and `staging`: file:///path, and
+/* Open the engine that STORAGE_URL describes, and set `engine`, `state` and `staging`. local_open()
+ * accepts file:///path; s3_open() accepts
  * s3://bucket?endpoint=…&region=…&path_style=…&public_endpoint=… */
 struct error *local_open(struct objects *objects, struct arena *arena) MUST_CHECK;
 struct error *s3_open(struct objects *objects, struct arena *arena) MUST_CHECK;

@@ -20,7 +20,8 @@ struct job {
     void *(*start)(const struct config *config, void *shared);
 
     /* Does the work that is due, in small portions, because other jobs and SIGTERM wait for it.
-     * Returns the time of the next call, of clock_steady_us(). NULL marks the end of a list. */
+     * Returns the time of the next call, of clock_steady_us(). A job without this function ends a
+     * list of jobs. */
     int64_t (*run)(void *state);
 
     /* Called before the housekeeper exits. */

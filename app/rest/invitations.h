@@ -1,7 +1,7 @@
 /*
  * Invitations: accounts become members by consent. An OWNER or ADMIN invites an email address, and
- * cannot find out if it has an account. Only an account that has confirmed the address can see the
- * invitation, and becomes a member by accepting it.
+ * cannot find out whether an account has that address. Only an account that has confirmed the
+ * address can see the invitation, and becomes a member by accepting it.
  */
 #ifndef REST_INVITATIONS_H
 #define REST_INVITATIONS_H

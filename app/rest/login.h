@@ -35,8 +35,9 @@ struct error *login_verify(struct request *request, const char *name, const char
                            struct throttle *throttle_r,
                            const struct principal **principal_r) MUST_CHECK;
 
-/* ERR_ALREADY_EXISTS about the field if directory users may log in and the directory resolves the
- * name. ERR_DIRECTORY_UNAVAILABLE if the directory cannot be asked. */
+/* Checks that no directory user has the name. ERR_ALREADY_EXISTS, with the field in its details, if
+ * directory users may log in and the directory resolves the name. ERR_DIRECTORY_UNAVAILABLE if the
+ * directory cannot be asked. */
 struct error *login_check_name_free(struct directory *directory, const struct config *config,
                                     struct arena *arena, const char *field,
                                     const char *name) MUST_CHECK;

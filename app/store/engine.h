@@ -59,7 +59,8 @@ struct engine {
 
 extern const struct engine store_engine_sqlite, store_engine_postgres;
 
-/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is one. */
+/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is any error.
+ */
 bool postgres_check(const struct config *config, struct buffer *faults);
 
 enum { DEFERRED_MAX = 8 };
