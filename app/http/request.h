@@ -61,11 +61,11 @@ struct request {
     const char *query_text; /* the query string, percent-encoded */
     struct request_headers headers;
     struct request_body input;
-    /* preliminary request: the spool asks whether the request would be rejected, before the body
-     * has arrived */
+    /* preliminary request: the spool (proc/spool.h) asks whether the request would be rejected,
+     * before the body has arrived */
     bool asks;
-    /* early request: the spool passes it on while its body is arriving, and may withdraw it; then
-     * the complete request follows, and this one must have no effect */
+    /* early request: the spool (proc/spool.h) passes it on while its body is arriving, and may
+     * withdraw it; then the complete request follows, and this one must have no effect */
     bool early;
     bool withdrawn;                           /* the spool has withdrawn the early request */
     bool body_abandoned;                      /* the body stays unread and is not drained */

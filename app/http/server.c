@@ -31,7 +31,8 @@ enum {
     ARENAS_KEPT = 32,     /* kept for reuse; more requests seldom wait for a group commit */
     BODY_TIMEOUT_S = 2,   /* short, because nginx buffers the whole body before it sends it */
     FORM_TIMEOUT_S = 100, /* longer, because the handler stores the file between two reads */
-    LINGER_TIMEOUT_S = 2, /* time for nginx or the spool to read the reply and close */
+    /* time for nginx or the spool (proc/spool.h) to read the reply and close */
+    LINGER_TIMEOUT_S = 2,
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * MIB, /* bytes; more than nginx's client_max_body_size for JSON */
 };

@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Children are grouped by pool; the housekeeper and the spool are groups of one process each. */
+/* Children are grouped by pool; the housekeeper (housekeeper.h) and the spool (spool.h) are groups
+ * of one process each. */
 enum { GROUP_HOUSEKEEPER = POOL_COUNT, GROUP_SPOOL, GROUP_COUNT };
 
 struct child {

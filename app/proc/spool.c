@@ -592,7 +592,7 @@ static void check_receiving_upload(struct spool *spool, struct upload *upload, i
 
 /* Aborts the largest upload while less than half of the disk reserve is free, because logins and
  * deletions need that space. Called at each tick, because bodies can be written faster than the
- * housekeeper measures the free space. */
+ * housekeeper (housekeeper.h) measures the free space. */
 static void check_disk_space(struct spool *spool)
 {
     struct upload *largest = NULL;

@@ -298,7 +298,8 @@ static struct error *check_token_in_body(struct request *request, struct reply *
 
 /* --- deletion of expired tokens --------------------------------------------------------------- */
 
-/* Deletes few rows, so that other requests are not delayed; the housekeeper deletes the rest. */
+/* Deletes few rows, so that other requests are not delayed; the housekeeper (the process for
+ * periodic jobs) deletes the rest. */
 static struct error *clear_tokens(struct request *request, struct reply *reply)
 {
     int64_t deleted;

@@ -59,8 +59,8 @@ struct error *purge_rows(struct store *store, struct arena *arena, const struct 
  * the plan. */
 void purge_share(const struct purge_plan *plan);
 
-/* Requests that the housekeeper purges this kind next, before it continues its round. A no-op if
- * there is no housekeeper. */
+/* Requests that the housekeeper (the process for periodic jobs) purges this kind next, before it
+ * continues its round. A no-op if there is no housekeeper. */
 void purge_soon(const struct purge_kind *kind);
 
 /* The periodic job of the housekeeper: purges one kind of the shared plan after the other. The
