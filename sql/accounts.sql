@@ -1,4 +1,4 @@
--- Accounts: app/auth/account.c, app/resources/accounts.c, app/cli/admin.c.
+-- Statements about accounts, for app/auth/account.c, app/resources/accounts.c, app/cli/admin.c.
 
 -- name: accounts_page
 SELECT id, username, email FROM accounts ORDER BY id LIMIT $1 OFFSET $2;

@@ -1,4 +1,4 @@
--- Activities: app/resources/activities.c, app/rest/activities.c.
+-- Statements about activities, for app/resources/activities.c, app/rest/activities.c.
 
 -- define: activity_columns
 a.id, a.type, a.subject, a.description, a.contact_id, a.deal_id, a.author_id, a.occurred_at,
@@ -39,7 +39,7 @@ count(*) AS total, count(CASE WHEN type = 'CALL' THEN 1 END) AS calls,
 SELECT @activity_figures@ FROM activities
  WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3 AND deleted_at IS NULL;
 
--- For the unary + see contacts_figures_of_owner.
+-- contacts_figures_of_owner (contacts.sql) explains the unary +.
 -- name: activities_figures_of_author
 SELECT @activity_figures@ FROM activities
  WHERE organization_id = $1 AND +occurred_at >= $2 AND +occurred_at < $3 AND author_id = $4

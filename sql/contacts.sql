@@ -1,4 +1,4 @@
--- Contacts: app/resources/contacts.c.
+-- Statements about contacts, for app/resources/contacts.c.
 
 -- define: contact_columns
 c.id, c.name, c.email, c.phone, c.company, c.position, c.notes, c.owner_id, c.email_unique_key,

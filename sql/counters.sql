@@ -1,4 +1,4 @@
--- Counters: app/rest/counters.c.
+-- Statements about counters, for app/rest/counters.c.
 
 -- name: counters_add
 INSERT INTO counters (organization_id, name, slot, value) VALUES ($1, $2, $3, $4)
@@ -95,7 +95,7 @@ wrong AS (
 WITH @counted@
 SELECT organization_id, name, is_value, true_value FROM wrong ORDER BY organization_id, name;
 
--- Corrects these counters.
+-- Corrects the counters that counters_wrong returns.
 -- name: counters_repair
 INSERT INTO counters (organization_id, name, slot, value)
 WITH @counted@

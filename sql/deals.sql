@@ -1,4 +1,4 @@
--- Deals: app/resources/deals.c.
+-- Statements about deals, for app/resources/deals.c.
 
 -- define: deal_columns
 d.id, d.title, d.amount, d.status, d.outcome, d.contact_id, d.owner_id, d.description,
@@ -57,7 +57,7 @@ count(*) AS total, count(CASE WHEN status = 'NEW' THEN 1 END) AS new,
 SELECT @deal_figures@ FROM deals
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
--- For the unary + see contacts_figures_of_owner.
+-- contacts_figures_of_owner (contacts.sql) explains the unary +.
 -- name: deals_figures_of_owner
 SELECT @deal_figures@ FROM deals
  WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND owner_id = $4

@@ -1,4 +1,5 @@
--- One-use links that verify an email address: app/auth/email_link.c, app/resources/email_links.c.
+-- Statements about one-use links that verify an email address, for app/auth/email_link.c,
+-- app/resources/email_links.c.
 
 -- A new link for an address replaces the old one.
 -- name: email_links_insert

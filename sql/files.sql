@@ -1,4 +1,4 @@
--- Files: app/resources/files.c, app/files/catalog.c.
+-- Statements about files, for app/resources/files.c, app/files/catalog.c.
 
 -- define: file_columns
 f.id, f.scope, f.organization_id, f.name, f.object_key, f.original_name, f.content_type, f.size,
@@ -7,7 +7,8 @@ f.id, f.scope, f.organization_id, f.name, f.object_key, f.original_name, f.conte
 -- name: files_get
 SELECT @file_columns@ FROM files f WHERE f.name = $1;
 
--- Lists: app/files/listing.c adds conditions (scope, prefix, cursor) and the order.
+-- The base statements of lists of files. app/files/listing.c adds conditions (scope, prefix,
+-- cursor) and the order.
 
 -- name: files_list
 SELECT @file_columns@ FROM files f WHERE f.id > 0;

@@ -1,4 +1,5 @@
--- Invitations to organizations: app/resources/invitations.c, app/resources/organizations.c.
+-- Statements about invitations to organizations, for app/resources/invitations.c,
+-- app/resources/organizations.c.
 
 -- A second invitation of an address replaces the first one.
 -- name: invitations_insert

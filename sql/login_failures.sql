@@ -1,4 +1,5 @@
--- Failed logins, and the known sources of successful ones: app/auth/throttle.c.
+-- Statements about failed logins and about the known sources of successful ones, for
+-- app/auth/throttle.c.
 
 -- name: login_failures_get
 SELECT failures, until FROM login_failures WHERE name_key = $1;
@@ -13,8 +14,9 @@ RETURNING failures;
 -- name: login_failures_set
 UPDATE login_failures SET until = $2 WHERE name_key = $1;
 
--- Spends one failure of a budget: moves `until`, the time at which the budget is full again, one
--- interval later, from $2 (now) to $3 if the budget is full, and to $4 at the latest.
+-- Takes one failure from a budget: moves `until`, the time at which the budget is full again, by
+-- the interval $3 - $2, where $2 is the current time. A full budget gets `until` = $3. `until`
+-- never exceeds $4.
 -- name: login_failures_spend
 INSERT INTO login_failures (name_key, failures, until) VALUES ($1, 1, $3)
 ON CONFLICT (name_key) DO UPDATE

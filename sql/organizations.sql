@@ -1,4 +1,5 @@
--- Organizations and their members: app/auth/account.c, app/resources/organizations.c.
+-- Statements about organizations and their members, for app/auth/account.c,
+-- app/resources/organizations.c.
 
 -- name: organizations_insert
 INSERT INTO organizations (name, currency, created_at, updated_at)

@@ -1,4 +1,4 @@
--- The table of the applied migrations: app/store/migrations.c.
+-- Statements about the table of the applied migrations, for app/store/migrations.c.
 
 -- 1 if the table exists, 0 in a database that was never migrated.
 -- name: schema_migrations_exist sqlite

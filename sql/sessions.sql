@@ -1,5 +1,5 @@
--- Sessions and their refresh tokens: app/auth/session.c, app/service/session_watch.c,
--- app/cli/sessions.c.
+-- Statements about sessions and their refresh tokens, for app/auth/session.c,
+-- app/service/session_watch.c, app/cli/sessions.c.
 
 -- define: session_is_alive
 ended_at IS NULL AND expires_at >

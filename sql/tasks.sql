@@ -1,4 +1,4 @@
--- Tasks: app/resources/tasks.c.
+-- Statements about tasks, for app/resources/tasks.c.
 
 -- define: task_columns
 t.id, t.title, t.description, t.status, t.due_date, t.overdue_from, t.assignee_id, t.contact_id,
@@ -48,7 +48,7 @@ count(*) AS total, count(CASE WHEN status = 'TODO' THEN 1 END) AS to_do,
 SELECT @task_figures@ FROM tasks
  WHERE organization_id = $1 AND created_at >= $2 AND created_at < $3 AND deleted_at IS NULL;
 
--- For the unary + see contacts_figures_of_owner.
+-- contacts_figures_of_owner (contacts.sql) explains the unary +.
 -- name: tasks_figures_of_assignee
 SELECT @task_figures@ FROM tasks
  WHERE organization_id = $1 AND +created_at >= $2 AND +created_at < $3 AND assignee_id = $5

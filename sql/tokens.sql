@@ -1,10 +1,10 @@
--- Expiring tokens: app/tokens/, app/resources/tokens.c.
+-- Statements about tokens that expire, for app/tokens/, app/resources/tokens.c.
 
 -- name: tokens_insert
 INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at)
 VALUES ($1, $2, $3, 0, $4, $5);
 
--- The index covers all columns.
+-- The index contains all selected columns, so the table is not read.
 -- name: tokens_check
 SELECT id, expires_at, max_uses FROM tokens WHERE digest = $1;
 

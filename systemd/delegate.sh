@@ -19,7 +19,7 @@ set -eu
 account=$1 unit=$2
 shift 2
 
-# Classes and attributes by their schemaIDGUID (MS-ADSC, MS-ADA1 to MS-ADA3).
+# The schemaIDGUID of each class and attribute (MS-ADSC, MS-ADA1 to MS-ADA3).
 user=bf967aba-0de6-11d0-a285-00aa003049e2
 group=bf967a9c-0de6-11d0-a285-00aa003049e2
 organizational_unit=bf967aa5-0de6-11d0-a285-00aa003049e2
@@ -79,8 +79,8 @@ allow() {
     done
 }
 
-# Creates and deletes entries in the unit and below it; moving an entry needs the right to delete
-# it.
+# Grants the right to create and delete entries in the unit and below it. Moving an entry requires
+# the right to delete it.
 for class in "$user" "$group" "$organizational_unit" "$container"; do
     aces="$aces(OA;CI;CCDC;$class;;$sid)(OA;CIIO;SDRPLCLORC;;$class;$sid)"
     allow WP "$class" "$cn" "$name" "$description"
@@ -93,8 +93,8 @@ allow CR "$user" "$reset_password"
 
 samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null
 
-# All accounts may read the lockout threshold of the domain's policy, but not those of password
-# settings objects.
+# Grants the right to read the lockout thresholds of password settings objects. All accounts may
+# read that of the domain's policy.
 aces="(A;;LC;;;$sid)"
 allow RP "$password_settings" "$lockout_threshold" "$lockout_window"
 samba-tool dsacl set --objectdn="CN=Password Settings Container,CN=System,$domain" --sddl="$aces" \

@@ -24,8 +24,8 @@ struct account {
 enum fault_id account_check_password(const char *text, size_t length);
 
 /* True if the text contains a non-ASCII character that case folding maps to ASCII, such as the
- * Kelvin sign, which becomes k. Systems that do not fold, such as the directory, could take such a
- * name for another user's. */
+ * Kelvin sign, which becomes k. Systems that do not fold, such as the directory, could treat such a
+ * name as the name of another user. */
 bool account_name_is_ambiguous(const char *text, size_t length);
 
 /* Field check: FAULT_NONE if the text looks like an email address: a local part, '@' and a domain,
@@ -49,8 +49,8 @@ struct error *account_highest_cost(struct store *store, struct arena *arena,
 struct error *account_rehash(struct store *store, struct arena *arena,
                              const struct account *account, const char *hash) MUST_CHECK;
 
-/* Inside store_write(): inserts an account and sets its id. ERR_ALREADY_EXISTS, with the
- * conflicting field in its details. */
+/* Inside store_write(): inserts an account and sets its id. ERR_ALREADY_EXISTS, with the field in
+ * its details, if the user name or the address is taken. */
 struct error *account_insert(struct store *store, struct arena *arena, struct account *account,
                              int64_t now_ms) MUST_CHECK;
 

@@ -133,7 +133,8 @@ struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const char *username, const char *password,
                                const struct principal **principal_r)
 {
-    /* Always check both, so that the response time does not reveal whether the name is right. */
+    /* Always checks both name and password, so that the response time does not reveal whether the
+     * name is right. */
     bool name_fits = auth_is_local_username(config, username);
     bool password_fits = password_verify(config->local_auth_password, password);
     if (!name_fits || !password_fits) {
@@ -273,8 +274,8 @@ static struct session session_of(const struct principal *principal)
     };
 }
 
-/* Caches a session. Sessions of accounts are not cached, because a statement reads them with
- * each request. `generation` was read before the session was. */
+/* Caches a session. Sessions of accounts are not cached, because each request reads them from the
+ * database. The caller has read `generation` before it read the session. */
 static void cache_session(const struct session *session, uint64_t generation)
 {
     unsigned char id[RANDOM_ID_BYTES];
@@ -346,14 +347,15 @@ struct error *auth_begin_session(const struct config *config, struct store *stor
         return error;
     }
     unsigned char id[RANDOM_ID_BYTES];
-    if (session_id_bytes(work.session.id, id)) { /* no other process can have ended it yet */
+    /* the session is new, so no other process can have ended it */
+    if (session_id_bytes(work.session.id, id)) {
         cache_session(&work.session, session_cache_generation(id));
     }
     return issue_tokens(config, arena, principal, &work.session, organization_id, tokens_r);
 }
 
 /* Consumes the link of a registration, if there is one, and removes the address from an account
- * that holds it unverified; not if the configuration trusts every address. */
+ * that holds it unverified. A no-op if the configuration trusts every address. */
 static struct error *verify_registered_address(struct store *store, const struct opening *work,
                                                int64_t now)
 {
@@ -404,7 +406,7 @@ static struct error *add_registration(struct store *store, void *context)
     if (error) {
         return error;
     }
-    registration->account.credentials_version = 1; /* the column's default */
+    registration->account.credentials_version = 1; /* the default value of the column */
     work->session = session_of(principal_from(work->arena, &registration->account));
     return begin_session(store, work);
 }
@@ -622,7 +624,8 @@ static struct error *read_session(struct store *store, struct arena *arena,
                                   const struct principal *principal, const unsigned char *id,
                                   struct session_facts *facts_r)
 {
-    uint64_t generation = session_cache_generation(id); /* before the database is read */
+    /* read before the session is read from the database */
+    uint64_t generation = session_cache_generation(id);
     enum session_cache_state known = session_cache_find(id, principal->id, facts_r);
     struct store_health health;
     struct session session;
@@ -690,7 +693,8 @@ static struct error *find_principal(const struct config *config, struct store *s
         error = check_session(store, arena, principal);
     }
     if (!error && organization_id && principal->role == ROLE_NONE) {
-        error = error_new(arena, ERR_NOT_FOUND, NULL); /* does not reveal that it exists */
+        /* does not reveal that the organization exists */
+        error = error_new(arena, ERR_NOT_FOUND, NULL);
     }
     *principal_r = error ? NULL : principal;
     return error;

@@ -33,7 +33,7 @@ struct auth_tokens {
     int64_t expires_in;  /* lifetime of the access token in seconds */
 };
 
-/* Appends a line to `faults` for each invalid setting. Returns false if there is one. */
+/* Appends a line to `faults` for each invalid setting. Returns false if any setting is invalid. */
 bool auth_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
 /* Appends a line to `warnings` for each fault that would prevent a start in production only. */
@@ -47,22 +47,24 @@ bool auth_is_local_username(const struct config *config, const char *username);
 /* True if the local administrator may log in from that address (LOCAL_AUTH_NETWORKS). */
 bool auth_local_is_allowed_from(const struct config *config, const char *address);
 
-/* Authenticates the local administrator. ERR_INVALID_CREDENTIALS, in the same time for every name.
+/* Authenticates the local administrator. ERR_INVALID_CREDENTIALS if the name or the password is
+ * wrong, after the same time for every name.
  */
 struct error *auth_login_local(const struct config *config, struct arena *arena,
                                const char *username, const char *password,
                                const struct principal **principal_r) MUST_CHECK;
 
-/* Authenticates an account by name and password. ERR_INVALID_CREDENTIALS, in the same time for
- * every name; *account_r is then the account of that name, NULL if there is none. */
+/* Authenticates an account by name and password. ERR_INVALID_CREDENTIALS if one of them is wrong,
+ * after the same time for every name; *account_r is then the account of that name, NULL if there is
+ * none. */
 struct error *auth_login_account(const struct config *config, struct store *store,
                                  struct arena *arena, const char *name, const char *password,
                                  const struct principal **principal_r,
                                  struct account **account_r) MUST_CHECK;
 
-/* Hashes a password that was just verified again if the cost of its hash differs from
- * BCRYPT_COST, and stores the new hash. Sessions stay valid. A no-op if the password was changed
- * meanwhile. */
+/* If the stored hash of a password does not have the cost BCRYPT_COST, hashes the password again
+ * and stores the new hash. The password has just been verified. Sessions stay valid. A no-op if the
+ * password was changed meanwhile. */
 struct error *auth_rehash_password(const struct config *config, struct store *store,
                                    struct arena *arena, const struct account *account,
                                    const char *password) MUST_CHECK;
@@ -105,7 +107,7 @@ struct auth_registration {
 
 /* Adds the account and its organization, as the account's default one, and begins its first
  * session, in one transaction. A link verifies the address: an account that holds the address
- * unverified loses it. ERR_LINK_INVALID. */
+ * unverified loses it. ERR_LINK_INVALID if the link is not valid for the address. */
 struct error *auth_register(const struct config *config, struct store *store, struct arena *arena,
                             struct auth_registration *registration,
                             struct auth_tokens *tokens_r) MUST_CHECK;
@@ -153,8 +155,8 @@ void auth_after_commit(void);
  * directory user has the names and rights of the time when the token was issued, and is invalid
  * while LDAP_LOGIN is off.
  *
- * `organization_id` is the organization that the request names, 0 for the token's. ERR_NOT_FOUND if
- * the account is not a member of it.
+ * `organization_id` is the organization that the request names; 0 selects the organization of the
+ * token. ERR_NOT_FOUND if the account is not a member of it.
  */
 struct error *auth_authenticate_bearer(const struct config *config, struct store *store,
                                        struct arena *arena, const char *authorization,

@@ -6,7 +6,7 @@
 
 struct arena;
 
-enum { DIGEST_SIZE = 32 }; /* bytes */
+enum { DIGEST_SIZE = 32 }; /* bytes of a digest */
 
 /* Returns the SHA-256 digest. */
 const unsigned char *digest_sha256(struct arena *arena, const void *bytes, size_t length)

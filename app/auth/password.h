@@ -7,7 +7,7 @@
 
 struct arena;
 
-/* The length that bcrypt uses of a password; it ignores further bytes. */
+/* bcrypt uses this many bytes of a password and ignores further ones. */
 enum { PASSWORD_BYTES_MAX = 72 };
 
 /* True if the texts are equal. The time does not depend on their content. */

@@ -14,7 +14,7 @@ struct arena;
 
 enum principal_kind {
     PRINCIPAL_LOCAL,     /* the local administrator of the configuration */
-    PRINCIPAL_ACCOUNT,   /* one of the accounts */
+    PRINCIPAL_ACCOUNT,   /* an account of the database */
     PRINCIPAL_DIRECTORY, /* a directory user */
     PRINCIPAL_KIND_COUNT
 };
@@ -32,7 +32,7 @@ enum role {
 
 extern const char *const principal_kind_names[PRINCIPAL_KIND_COUNT];
 extern const char
-    *const principal_role_names[ROLE_COUNT + 1]; /* ends with NULL; choices of field maps */
+    *const principal_role_names[ROLE_COUNT + 1]; /* the choices of field maps; ends with NULL */
 
 /* Returns the role with that name; ROLE_NONE if there is none or `name` is NULL. */
 enum role principal_role_by_name(const char *name);
@@ -45,11 +45,11 @@ struct principal {
     const char *name;
     bool administrator;           /* a directory user in the administrators' group */
     const char *session;          /* id of the token's session */
-    int64_t epoch;                /* of the credentials, see session.h */
-    bool opened_as_administrator; /* `administrator` when the session was opened */
+    int64_t epoch;                /* epoch of the credentials, see session.h */
+    bool opened_as_administrator; /* value of `administrator` when the session was opened */
     int64_t account_id;           /* 0: not an account */
     int64_t organization_id;      /* the organization that the request concerns; 0: none */
-    enum role role;               /* in that organization */
+    enum role role;               /* role in that organization */
 };
 
 /* Create a principal for the objectGUID of a directory user, or for an account id. Only kind and

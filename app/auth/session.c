@@ -11,9 +11,9 @@
 #include <string.h>
 
 enum {
-    GRACE_MS = 10 * 1000, /* how long a refresh may be repeated */
+    GRACE_MS = 10 * 1000, /* time within which a refresh may be repeated */
     TOKEN_BYTES = DIGEST_SIZE,
-    DEVICE_MAX = 200, /* characters */
+    DEVICE_MAX = 200, /* maximum number of characters of the stored User-Agent */
     HEX_BASE = 16,
 };
 
@@ -194,7 +194,7 @@ struct error *session_find(struct store *store, struct arena *arena,
     return NULL;
 }
 
-/* --- refreshing ------------------------------------------------------------------------------ */
+/* --- refreshing sessions --------------------------------------------------------------------- */
 
 /* The context of the transaction of a refresh or renewal. */
 struct refreshing {
@@ -205,7 +205,7 @@ struct refreshing {
     struct session *session;
     struct session_outcome outcome;
     enum error_id rejection; /* ERR_COUNT: none */
-    const char *reason;      /* of the rejection */
+    const char *reason;      /* reason of the rejection */
 };
 
 /* Rejects the request. Returns no error, so that the transaction is committed: it may have ended
@@ -423,7 +423,7 @@ struct error *session_check(struct store *store, struct arena *arena, const char
     return error || found ? error : error_new(arena, ERR_INVALID_TOKEN, "the session has ended");
 }
 
-/* --- ending ---------------------------------------------------------------------------------- */
+/* --- ending sessions ------------------------------------------------------------------------- */
 
 static struct error *execute_end(struct store_query *query, int64_t *count)
 {

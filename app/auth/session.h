@@ -38,12 +38,12 @@ struct session_settings {
 
 /* The origin of a login or refresh. */
 struct session_client {
-    const char *address, *device; /* device: User-Agent */
+    const char *address, *device; /* address; the header User-Agent */
 };
 
 struct session {
     char id[RANDOM_ID_SIZE];
-    const char *subject;  /* of its access tokens */
+    const char *subject;  /* subject of the session's access tokens */
     int64_t account_id;   /* 0: not an account */
     const char *username; /* current name of the subject */
     int64_t epoch;        /* current epoch of the subject's credentials */
@@ -72,9 +72,9 @@ struct session_outcome {
 
 /*
  * Replaces a refresh token by its successor. The session's username, epoch and rights are set to
- * the current values; sets the other members. ERR_TOKEN_EXPIRED, or ERR_INVALID_TOKEN with the
- * reason as its cause: the token is unknown or was replaced, the session has ended, or its epoch
- * has changed, which ends it.
+ * the current values; sets the other members. ERR_TOKEN_EXPIRED if the token has expired.
+ * ERR_INVALID_TOKEN, with the reason as its cause, if the token is unknown or was replaced, if the
+ * session has ended, or if the epoch of the session has changed, which ends the session.
  */
 struct error *session_refresh(struct store *store, struct arena *arena,
                               const struct session_settings *terms,
@@ -83,7 +83,7 @@ struct error *session_refresh(struct store *store, struct arena *arena,
                               struct session_outcome *outcome_r) MUST_CHECK;
 
 /* Continues a session whose id, subject, username, epoch and rights are set, without a refresh
- * token. ERR_INVALID_TOKEN as for session_refresh(). */
+ * token. ERR_INVALID_TOKEN for the same reasons as session_refresh(). */
 struct error *session_renew(struct store *store, struct arena *arena,
                             const struct session_settings *terms,
                             const struct session_client *client,

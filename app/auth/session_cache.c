@@ -24,7 +24,8 @@
 enum {
     SETS = 4096,
     WAYS = 4,
-    ENDED_MAX = 64, /* ended sessions of one group commit; more invalidate all entries */
+    /* maximum number of sessions that one group commit ends; more invalidate all entries */
+    ENDED_MAX = 64,
 };
 
 enum word { ID_HIGH, ID_LOW, SUBJECT, GENERATION, CHECKED, EPOCH, EXPIRY, CHECKSUM, WORDS };
@@ -37,10 +38,10 @@ struct table {
     _Atomic uint64_t layout; /* version of this struct, for a file of an earlier program */
     struct slot slots[SETS][WAYS];
     _Atomic uint64_t generations[SETS];
-    _Atomic uint64_t generation; /* of all sets */
+    _Atomic uint64_t generation; /* incremented to invalidate the entries of all sets */
 };
 
-static const uint64_t layout = 0x4b5345535330301; /* "KSESS", 0001 */
+static const uint64_t layout = 0x4b5345535330301; /* "KSESS" in ASCII, and a version number */
 
 static struct table own_table;
 static struct table *table = &own_table;
@@ -68,7 +69,7 @@ void session_cache_share(const char *path)
     }
 }
 
-/* --- words ----------------------------------------------------------------------------------- */
+/* --- slots and their checksums --------------------------------------------------------------- */
 
 /* Applies a mixing step of the MurmurHash3 finalizer to each word. */
 static uint64_t compute_slot_checksum(const uint64_t *words)

@@ -33,7 +33,7 @@ struct session_facts {
 
 enum session_cache_state {
     SESSION_UNKNOWN,
-    SESSION_STALE, /* read from the database longer ago than SESSION_FRESH_S */
+    SESSION_STALE, /* the entry was read from the database longer ago than SESSION_FRESH_S */
     SESSION_FRESH,
 };
 

@@ -62,7 +62,7 @@ static const unsigned char *name_key(struct arena *arena, const struct throttle 
     return digest_row_key(arena, throttle, "name", throttle->name, throttle->source);
 }
 
-/* --- pauses ---------------------------------------------------------------------------------- */
+/* --- pauses between logins ------------------------------------------------------------------- */
 
 static int64_t compute_budget_ms(int64_t free_failures)
 {

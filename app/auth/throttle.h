@@ -31,7 +31,7 @@ enum {
      * that one caused a pause, after the end of the pause. */
     THROTTLE_FORGOTTEN_MS = 15 * MS_PER_MINUTE,
     THROTTLE_PAUSE_MAX_MS = MS_PER_MINUTE,
-    THROTTLE_BUDGET = 8, /* of all unknown sources, in multiples of `free_failures` */
+    THROTTLE_BUDGET = 8, /* budget of all unknown sources, in multiples of `free_failures` */
     THROTTLE_INTERVAL_MS = 15 * 1000,
     THROTTLE_SOURCES_MAX = 20, /* number of latest sources that are stored for each subject */
 };
@@ -41,11 +41,13 @@ enum {
 
 /* One login attempt: its user and its source. */
 struct throttle {
-    const char *key;       /* SECRET_KEY */
-    const char *subject;   /* the id of a principal, or a name that does not exist; without case */
-    const char *source;    /* network_client_key() */
-    const char *realm;     /* group of sources with a budget of its own; "" if there is one group */
-    const char *name;      /* as typed, compared without case; NULL if none was sent */
+    const char *key; /* the setting SECRET_KEY */
+    /* id of a principal, or a name that does not exist; compared without case */
+    const char *subject;
+    const char *source; /* result of network_client_key() */
+    /* name of a group of sources that share a budget; "" if all sources share one */
+    const char *realm;
+    const char *name;      /* name as typed, compared without case; NULL if none was sent */
     int64_t free_failures; /* LOGIN_FREE_FAILURES; 0: logins are never delayed */
     bool known;            /* the source is known; set by throttle_find_source() */
     bool recent;           /* known, and recorded within the last day: need not be recorded again */

@@ -13,7 +13,8 @@
 #include <string.h>
 
 enum {
-    TOKEN_MAX = 4096, /* bytes; access tokens have about 300, or 500 with a profile */
+    /* maximum size in bytes; access tokens have about 300, or 500 with a profile */
+    TOKEN_MAX = 4096,
 };
 
 /* Claim "type", to distinguish access tokens from other tokens signed with the same key. */
@@ -93,7 +94,7 @@ static const char *read_text_claim(struct arena *arena, jwt_t *jwt, const char *
 enum { CACHED_TOKENS = 256 };
 
 static struct cached_token {
-    char *token; /* followed by its key and the texts of its claims; NULL: the entry is empty */
+    char *token; /* the token, then its key and the texts of its claims; NULL: the entry is empty */
     const char *key;
     struct token_claims claims;
 } cached_tokens[CACHED_TOKENS];

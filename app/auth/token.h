@@ -32,7 +32,8 @@ struct token_claims {
 struct error *token_issue(struct arena *arena, const char *key, const struct token_claims *claims,
                           int64_t lifetime_s, const char **token_r) MUST_CHECK;
 
-/* Verifies an access token and returns its claims. ERR_INVALID_TOKEN, ERR_TOKEN_EXPIRED. */
+/* Verifies an access token and returns its claims. ERR_INVALID_TOKEN if the signature or a claim is
+ * invalid, ERR_TOKEN_EXPIRED if the token has expired. */
 struct error *token_verify(struct arena *arena, const char *key, const char *token,
                            struct token_claims *claims_r) MUST_CHECK;
 

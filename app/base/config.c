@@ -39,7 +39,7 @@ enum option_flag {
 struct option {
     const char *name;
     enum option_type type;
-    size_t offset;              /* in struct config */
+    size_t offset;              /* offset of the member in struct config */
     const char *standard;       /* default */
     int64_t min, max;           /* bounds of the length of a string or of an integer */
     const char *const *choices; /* values of OPTION_CHOICE, which is stored as an index */
@@ -64,7 +64,7 @@ static const char default_secret[] = "your-secret-key";
 static const char default_admin_password[] = "admin123";
 
 enum {
-    ADMINISTRATOR_PASSWORD_MIN = 12, /* in production; does not apply to hashes */
+    ADMINISTRATOR_PASSWORD_MIN = 12, /* minimum length in production; does not apply to hashes */
     PORT_LDAP = 389,
     PORT_LDAPS = 636,
     PORT_MAX = 65535,

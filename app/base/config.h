@@ -25,7 +25,7 @@ struct config {
     int64_t default_language; /* enum config_language */
     const char *state_dir;
     int64_t disk_reserve_mib; /* 0: no reserve */
-    const char *static_dir;   /* the files that nginx serves */
+    const char *static_dir;   /* folder of the static files that nginx serves */
     const char *socket_dir;
     const char *socket_group;
     int64_t log_level; /* enum log_level */
@@ -62,8 +62,10 @@ struct config {
     int64_t anonymous_access; /* see config_allows_anonymous() */
     int64_t registration;     /* see config_registration() */
     int64_t tokens_access;    /* see config_allows_anonymous_tokens() */
-    int64_t tokens_quota; /* maximum of unexpired tokens of all anonymous callers; 0: unlimited */
-    /* Tokens that a user may issue within the lifetime of a token; 0: unlimited. */
+    /* maximum number of unexpired tokens of all anonymous callers; 0: unlimited */
+    int64_t tokens_quota;
+    /* Maximum number of tokens that a user may issue within the lifetime of a token; 0: unlimited.
+     */
     int64_t tokens_subject_quota;
     /* database */
     const char *database_url;
@@ -71,9 +73,9 @@ struct config {
     int64_t database_timeout_ms;
     /* files */
     const char *storage_url;
-    const char *public_url; /* an origin (origin.h); empty: from the Host header */
-    int64_t files_quota_mib, files_quota_count; /* per owner; 0: unlimited */
-    int64_t files_total_quota_mib;              /* for all files; 0: unlimited */
+    const char *public_url; /* origin of URLs (origin.h); empty: derived from the Host header */
+    int64_t files_quota_mib, files_quota_count; /* limits per owner; 0: unlimited */
+    int64_t files_total_quota_mib;              /* limit for all files together; 0: unlimited */
     int64_t upload_macros;                      /* enum config_macros */
     int64_t upload_slow_start_s;                /* see proc/pace.h */
     int64_t upload_spool_mib;
@@ -140,7 +142,7 @@ bool config_allows_anonymous(const struct config *config, enum config_surface_pa
 
 /* REGISTRATION: the callers that may register. */
 enum config_registration {
-    REGISTRATION_AUTO, /* open in development, invite in production */
+    REGISTRATION_AUTO, /* REGISTRATION_OPEN in development, REGISTRATION_INVITE in production */
     REGISTRATION_OPEN,
     REGISTRATION_INVITE, /* requires a one-use link; administrators issue links */
     REGISTRATION_CLOSED, /* requires a one-use link; only the command line issues links */
@@ -154,7 +156,7 @@ bool config_trusts_email_addresses(const struct config *config);
 
 /* TOKENS_ACCESS: the callers that may issue and purge tokens. */
 enum config_tokens_access {
-    TOKENS_AUTO, /* open in development, authenticated in production */
+    TOKENS_AUTO, /* TOKENS_OPEN in development, TOKENS_AUTHENTICATED in production */
     TOKENS_OPEN,
     TOKENS_AUTHENTICATED,
 };

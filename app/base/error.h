@@ -75,12 +75,14 @@ enum error_id {
     ERR_SCAN_UNAVAILABLE,
     ERR_QUOTA_EXCEEDED,
     ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
-    ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
+    ERR_REGISTRATION_CLOSED,  /* the reply is the same for known and unknown email addresses */
     ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
-    ERR_CONSTRAINT_UNIQUE,    /* `cause` is the constraint, see store_is_violation() */
-    ERR_CONSTRAINT_REFERENCE, /* foreign key; callers translate these two for clients */
-    ERR_OUTCOME_UNKNOWN,   /* no answer to a change by directory or database; it may be applied */
-    ERR_RESULT_UNREAD,     /* the change was applied; the resulting object could not be read */
+    /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
+     * this id and the next one into an error that clients understand. */
+    ERR_CONSTRAINT_UNIQUE,
+    ERR_CONSTRAINT_REFERENCE, /* violation of a foreign key */
+    ERR_OUTCOME_UNKNOWN, /* a change got no answer from directory or database; it may be applied */
+    ERR_RESULT_UNREAD,   /* the change was applied; the resulting object could not be read */
     ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */
     ERR_COUNT
 };
@@ -90,7 +92,7 @@ struct error_detail {
     const char *field;   /* NULL: the detail is the argument itself (a DN, a server's message) */
     enum fault_id fault; /* the reason why the field is invalid */
     const char *argument;
-    int64_t id; /* of the object that the detail refers to; 0: none */
+    int64_t id; /* id of the object that the detail refers to; 0: none */
 };
 
 /* An additional JSON member of the error's body. */

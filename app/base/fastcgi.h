@@ -26,7 +26,8 @@ enum fastcgi_type {
 
 enum {
     FASTCGI_HEADER_SIZE = 8,
-    FASTCGI_CONTENT_MAX = 65528, /* of written records: multiples of 8 need no padding */
+    /* content length of written records; a multiple of 8 needs no padding */
+    FASTCGI_CONTENT_MAX = 65528,
 };
 
 enum fastcgi_event {
@@ -35,7 +36,7 @@ enum fastcgi_event {
     FASTCGI_PARAMS_END,   /* the parameters are complete */
     FASTCGI_BODY_BYTES,   /* part of the body */
     FASTCGI_END,          /* the request is complete */
-    FASTCGI_MALFORMED,    /* malformed or aborted; parsing cannot continue */
+    FASTCGI_MALFORMED,    /* the request is malformed or aborted; parsing cannot continue */
 };
 
 /* State of the parser. Must be zero-initialized before each request. */

@@ -47,8 +47,8 @@ enum field_flag {
 
 /* Encoding of a value in the LDAP attribute or column that it is bound to. */
 enum codec {
-    CODEC_NONE,        /* not bound */
-    CODEC_TEXT,        /* unchanged */
+    CODEC_NONE,        /* the field is not bound */
+    CODEC_TEXT,        /* text without conversion */
     CODEC_INTEGER,     /* decimal digits */
     CODEC_DN,          /* distinguished name of the entry itself */
     CODEC_GUID,        /* MS-DTYP 2.3.4: 16 bytes, the first three fields little-endian */
@@ -75,10 +75,10 @@ struct field {
     const char *const *choices; /* allowed values of a string, NULL-terminated; NULL: any */
     const int64_t *numbers;     /* allowed values of an integer, ended by 0; NULL: any */
     const char *format;         /* OpenAPI's `format` for `check`: "email", "dn" … */
-    const struct field *fields; /* of FIELD_RECORDS and FIELD_RECORD */
+    const struct field *fields; /* members of an object of FIELD_RECORDS or FIELD_RECORD */
     const char *attribute;      /* LDAP attribute or column that the field is bound to */
     enum codec codec;
-    int64_t mask;        /* of CODEC_BITS_SET and CODEC_BITS_CLEAR */
+    int64_t mask;        /* bits that CODEC_BITS_SET and CODEC_BITS_CLEAR test */
     struct text about;   /* description for the documentation */
     const char *example; /* JSON, for the documentation */
 };

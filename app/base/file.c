@@ -46,7 +46,7 @@ size_t file_write(int fd, const char *bytes, size_t length)
     return done;
 }
 
-/* --- replacing ------------------------------------------------------------------------------- */
+/* --- replacing a file ------------------------------------------------------------------------ */
 
 static bool has_content(const char *path, const char *bytes, size_t length)
 {

@@ -68,7 +68,7 @@ static size_t copy_unescaped(char *to, const char *bytes, size_t length)
 /* Appends the bytes from offset `at` on, the first of which needs an escape. */
 static void add_escaped(struct buffer *out, const char *bytes, size_t length, size_t at)
 {
-    static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD */
+    static const char replacement[] = "\xEF\xBF\xBD"; /* U+FFFD in UTF-8 */
     while (at < length) {
         size_t start = at;
         int32_t character = utf8_next(bytes, length, &at);

@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    DIFFERENT_MIN = 8, /* different characters; 32 random hexadecimal digits have more */
-    SHARE_DIVISOR = 2, /* at most half of the characters may be equal; random keys stay below */
+    /* fewest different characters of a key; 32 random hexadecimal digits have more */
+    DIFFERENT_MIN = 8,
+    SHARE_DIVISOR = 2, /* one character may fill at most a half of a key */
     PAIRS_COMPARED = 128,
 };
 

@@ -11,8 +11,8 @@
 
 enum {
     LABELS = 2,
-    VALUES_MAX = 256,  /* label values that metrics_set_values() accepts */
-    CELLS_MAX = 16384, /* cells per stripe */
+    VALUES_MAX = 256,  /* maximum number of label values that metrics_set_values() accepts */
+    CELLS_MAX = 16384, /* maximum number of cells per stripe */
     STRIPES = 16,
     PAGE = 4096,
     US_DIGITS = 6, /* decimal places of seconds that are stored in microseconds */
@@ -30,7 +30,8 @@ enum kind {
 struct label {
     const char *name;          /* NULL: no label */
     const char *const *values; /* NULL-terminated */
-    const char *second_name;   /* label of the part of a value behind its space; NULL: one label */
+    /* name of the second label: each value has two parts, separated by a space; NULL: one label */
+    const char *second_name;
 };
 
 struct row {
@@ -67,7 +68,7 @@ static const char *const purged_tables[] = {"sessions",      "refresh_tokens",  
                                             "login_sources", "idempotency_keys", "tokens",
                                             "invitations",   "email_links",      NULL};
 
-/* One label whose values contain two: method and route. */
+/* Two labels with one array of values: each value is a method, a space and a route. */
 #define CALL "method", calls, "route"
 
 static const struct row rows[METRIC_COUNT] = {

@@ -90,7 +90,7 @@ bool network_list_valid(const char *list)
             return false;
         }
         if (*at == ',' && !*++at) {
-            return false; /* trailing comma */
+            return false; /* the list ends with a comma */
         }
     }
     return true;
@@ -119,7 +119,7 @@ const char *network_client_key(struct arena *arena, const char *address)
     if (!parse_address(address, bytes)) {
         return address;
     }
-    if (!memcmp(bytes, mapped, sizeof mapped)) { /* IPv4 */
+    if (!memcmp(bytes, mapped, sizeof mapped)) { /* an IPv4 address */
         inet_ntop(AF_INET, bytes + MAPPED_BYTES, text, sizeof text);
         return arena_string(arena, text);
     }

@@ -9,8 +9,8 @@
 static const char http[] = "http://", https[] = "https://";
 
 enum {
-    HOST_MAX = 253, /* characters of a name: RFC 1035, section 2.3.4 */
-    LABEL_MAX = 63, /* characters between two dots */
+    HOST_MAX = 253, /* maximum number of characters of a name: RFC 1035, section 2.3.4 */
+    LABEL_MAX = 63, /* maximum number of characters between two dots */
     PORT_DIGITS = 5,
     PORT_LAST = 65535,
 };

@@ -111,7 +111,8 @@ struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of)
     return count;
 }
 
-/* Sequentially consistent, as store_upload(): a process sets its own flag and then counts all. */
+/* Sequentially consistent, as store_upload(): a process sets its own flag and then counts the flags
+ * of all processes. */
 void scoreboard_set_hashing(bool hashing)
 {
     atomic_store(&own_slot->hashing, hashing);

@@ -2,7 +2,7 @@
  * Shared memory: memory that all processes of the service share and that outlives restarts of
  * workers. The master allocates it before its first fork; it is freed when the last process ends.
  * Because a process can be killed during any update, shared memory must not contain locks: it
- * consists of C11 atomics, each of which is consistent without the others.
+ * consists of C11 atomics, each of which is consistent by itself.
  */
 #ifndef BASE_SHARED_H
 #define BASE_SHARED_H

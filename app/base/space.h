@@ -5,7 +5,8 @@
  *
  * All processes share the last measurement. Small writes use a measurement that is at most 0.1 s
  * old. Each upload triggers a new measurement, because uploads can write many MiB within 0.1 s. The
- * housekeeper measures every second for the readiness check and the metrics.
+ * housekeeper (the process for periodic jobs, proc/housekeeper.h) measures every second for the
+ * readiness check and the metrics.
  */
 #ifndef BASE_SPACE_H
 #define BASE_SPACE_H
@@ -22,7 +23,7 @@ enum space_state {
 
 struct space_health {
     enum space_state state;
-    int64_t free_bytes;    /* of the file system with the least free space */
+    int64_t free_bytes;    /* free bytes of the file system that has the fewest */
     int64_t reserve_bytes; /* 0: no reserve */
     int64_t latency_us;    /* duration of the last measurement; -1: not measured yet */
     int64_t checked_ms;    /* wall-clock time of the last measurement; 0: not measured yet */

@@ -236,7 +236,7 @@ static int run_admin_list(struct command_call *call)
     return error ? command_report_error(call, error) : EXIT_SUCCESS;
 }
 
-/* --- table ----------------------------------------------------------------------------------- */
+/* --- actions and their options --------------------------------------------------------------- */
 
 static const struct command_option create_options[] = {
     {"name", "NAME", "name of the account holder (default: EMAIL)"},

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_VALUE = 0x100 }; /* first value of option.val: above all characters */
+enum { FIRST_VALUE = 0x100 }; /* first value of option.val, greater than any character */
 
 struct options {
     const struct command_option

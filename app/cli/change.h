@@ -6,8 +6,8 @@
 
 /* Describes a change for the audit log. */
 struct change {
-    const char *action;        /* "create_account" */
-    const char *resource_type; /* "account" */
+    const char *action;        /* such as "create_account" */
+    const char *resource_type; /* such as "account" */
     const char *subject;
 };
 

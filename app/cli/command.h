@@ -25,7 +25,7 @@ enum {
 };
 
 struct command_option {
-    const char *name;     /* without the dashes; NULL ends a list */
+    const char *name;     /* name without the dashes; NULL ends a list */
     const char *argument; /* placeholder for the help; NULL: the option takes no argument */
     const char *help;     /* lines are separated by line breaks */
 };

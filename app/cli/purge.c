@@ -1,4 +1,5 @@
-/* kontora purge: deletes expired rows and orphaned objects, as the housekeeper does. */
+/* kontora purge: deletes expired rows and orphaned objects, as the housekeeper, the process for
+ * periodic jobs, does. */
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "files/catalog.h"

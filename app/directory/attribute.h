@@ -9,7 +9,7 @@
 
 /* One attribute of an entry. */
 struct attribute {
-    const char *name;      /* without options */
+    const char *name;      /* name without options such as ";range=0-1499" */
     struct berval *values; /* each is followed by a NUL */
     size_t count;
     int64_t next; /* index of the first value that the server omitted; 0: the values are complete */

@@ -8,7 +8,7 @@
 struct cache_item {
     struct cache_item *next;
     const struct cache_kind *kind;
-    void *data; /* malloc */
+    void *data; /* from malloc() */
 };
 
 void *cache_get(struct cache *cache, const struct cache_kind *kind)

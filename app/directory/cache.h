@@ -13,7 +13,7 @@
 struct cache_kind {
     size_t size;
     void (*clear)(void *data); /* frees what the data points to and zeroes it */
-    bool of_connection;        /* cleared when the connection ends */
+    bool of_connection;        /* the data is cleared when the connection ends */
 };
 
 struct cache_item;

@@ -14,9 +14,9 @@
 #include <string.h>
 
 enum {
-    NORMAL_ACCOUNT = 0x200, /* of userAccountControl: MS-ADTS 2.2.16 */
-    EXTRA_MODS = 6, /* most besides `first`: objectClass, unicodePwd, two for userAccountControl,
-                       and the final NULL */
+    NORMAL_ACCOUNT = 0x200, /* bit of userAccountControl: MS-ADTS 2.2.16 */
+    EXTRA_MODS = 6, /* besides the modifications of the list `first`: objectClass, unicodePwd,
+                       two for userAccountControl, and the final NULL */
 };
 
 static const char account_control[] = "userAccountControl";
@@ -220,8 +220,9 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
     if (changes->password) {
         error = add_mod_password(&mods, LDAP_MOD_REPLACE, changes->password);
     }
-    /* Comes after the password, because an account without one cannot be enabled. Compares and
-     * swaps: the server rejects the deletion (16) if the value is no longer `before`. */
+    /* This modification follows that of the password, because an account without a password cannot
+     * be enabled. It is a compare-and-swap: the server rejects the deletion (16) if the value is no
+     * longer `before`. */
     int64_t after = changes_account_control(changes, before);
     if (after != before) {
         add_mod_integer(&mods, LDAP_MOD_DELETE, account_control, before);
@@ -231,8 +232,8 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
         if (change->text) {
             add_mod_text(&mods, LDAP_MOD_REPLACE, change->attribute, change->text);
         } else if (may_have_value(class, values, change->attribute)) {
-            /* Replacing with no values would also work without a value (RFC 4511 4.6), but Samba
-             * rejects that for userPrincipalName. */
+            /* A replacement with no values would succeed even if the attribute did not exist (RFC
+             * 4511 4.6), but Samba rejects such a replacement of userPrincipalName. */
             add_mod(&mods, LDAP_MOD_DELETE, change->attribute, NULL);
         }
     }

@@ -21,7 +21,7 @@ struct directory_changes {
     struct arena *arena;
     struct change *first, **end;
     const char *password;         /* NULL: unchanged */
-    int64_t set_bits, clear_bits; /* of userAccountControl */
+    int64_t set_bits, clear_bits; /* bits of userAccountControl */
     const char *name, *parent_dn; /* NULL: unchanged */
 };
 

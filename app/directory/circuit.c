@@ -13,12 +13,12 @@
 
 enum {
     AVOID_US = 10 * US_PER_S,
-    /* A failure keeps the circuit open for so long without a new probe: more than the probes of
-     * sixteen silent controllers take together. */
+    /* After a failure, the circuit stays open for this time if no further probe ends. Probes of
+     * sixteen silent controllers one after the other take less time. */
     OPEN_US = 120 * US_PER_S,
     FRESH_US = 15 * US_PER_S, /* age up to which a state is reliable: three probe intervals */
     REFUSED_PAUSE_MAX_US = 60 * US_PER_S,
-    SETTINGS = 8, /* circuits kept at a time; a reload uses two */
+    SETTINGS = 8, /* number of circuits that are kept; a reload uses two */
 };
 
 static const struct backoff refused_backoff = {.first = INT64_C(5) * US_PER_S,
@@ -32,20 +32,22 @@ struct controller_facts {
     shared_time silent;   /* last timeout */
     shared_time answered; /* last answer to any process */
     shared_time avoid_until;
-    _Atomic int64_t latency;   /* of the last probe, microseconds; -1: it failed; 0: none yet */
-    shared_time accepted;      /* last successful bind as the service account */
-    shared_time refused;       /* last refused bind */
-    shared_time refused_until; /* only this controller refuses the account: no bind before that */
+    /* duration of the last probe, microseconds; -1: it failed; 0: none yet */
+    _Atomic int64_t latency;
+    shared_time accepted; /* last successful bind as the service account */
+    shared_time refused;  /* last refused bind */
+    /* no bind to this controller before that time, because only it refuses the account */
+    shared_time refused_until;
 };
 
 struct circuit {
     _Atomic uint64_t key;      /* digest of the settings; 0: free */
     _Atomic uint64_t sequence; /* order of use: the lowest is replaced next */
-    _Atomic uint64_t count;    /* of controllers */
+    _Atomic uint64_t count;    /* number of controllers */
     struct controller_facts controllers[CIRCUIT_CONTROLLERS];
     shared_time accepted;      /* last successful bind as the service account */
     shared_time try_until;     /* end of one process's permission to bind; 0: none */
-    shared_time refused_until; /* no bind before that */
+    shared_time refused_until; /* no bind before that time */
     _Atomic int64_t refusals;  /* consecutive refused binds; 0: the account is not refused */
     _Atomic int64_t checked;   /* last probe, wall clock in ms */
 };
@@ -82,7 +84,7 @@ static uint64_t digest_settings(const struct config *config)
     return hash ? hash : 1;
 }
 
-/* Needs no lock to add a circuit: the master looks up new settings before it forks workers with
+/* Adding a circuit needs no lock: the master looks up new settings before it forks workers with
  * them, so only the master adds. */
 struct circuit *circuit_get(const struct config *config, size_t count)
 {
@@ -96,7 +98,7 @@ struct circuit *circuit_get(const struct config *config, size_t count)
     }
     for (size_t i = 0; i < SETTINGS; i++) {
         if (circuits->of[i].key == key) {
-            if (circuits->of[i].sequence < sequence) { /* becomes the last to be replaced */
+            if (circuits->of[i].sequence < sequence) { /* becomes the last circuit to be replaced */
                 circuits->of[i].sequence = sequence + 1;
             }
             return &circuits->of[i];
@@ -237,7 +239,7 @@ enum circuit_bind circuit_bind(struct circuit *circuit, size_t index, int64_t no
     if (!reserve_bind(&circuit->try_until, now, timeout_us)) {
         return CIRCUIT_BIND_WAIT;
     }
-    if (circuit->refusals) { /* another process was refused in the meantime */
+    if (circuit->refusals) { /* another process was refused by the controller in the meantime */
         circuit->try_until = 0;
         return CIRCUIT_BIND_REFUSED;
     }

@@ -2,9 +2,10 @@
  * Circuit: the state of the controllers of LDAP_SERVER, shared by all processes of the host.
  *
  * A timeout that one process observes spares the others the same timeout. While no controller
- * serves, the circuit is open: only the housekeeper's probe contacts them, and all other calls fail
- * at once. A refused service account is shared in the same way: then only one process at a time
- * tries to bind, because each failure counts towards the lockout of the account.
+ * serves, the circuit is open: only the probe of the housekeeper (the process for periodic jobs)
+ * contacts them, and all other calls fail at once. A refused service account is shared in the same
+ * way: then only one process at a time tries to bind, because each failure counts towards the
+ * lockout of the account.
  *
  * The states are in shared memory (base/shared.h), separately for each set of directory settings: a
  * reload with changed settings begins with empty states, any other reload keeps them. There are no
@@ -23,7 +24,7 @@
 struct config;
 struct circuit;
 
-enum { CIRCUIT_CONTROLLERS = 16 }; /* most controllers of LDAP_SERVER */
+enum { CIRCUIT_CONTROLLERS = 16 }; /* maximum number of controllers in LDAP_SERVER */
 
 /* Moves all states to shared memory. The master calls it before it forks. */
 void circuit_share(void);
@@ -84,7 +85,7 @@ enum circuit_state circuit_state(const struct circuit *circuit);
 enum circuit_bind {
     CIRCUIT_BIND_ALLOWED, /* bind, then record the result with one of the next three functions */
     CIRCUIT_BIND_WAIT,    /* another process is binding: ask again */
-    CIRCUIT_BIND_REFUSED, /* it was refused, and its backoff has not ended */
+    CIRCUIT_BIND_REFUSED, /* the account was refused, and its backoff has not ended */
 };
 
 /* Asks for permission to bind as the service account. While a bind succeeded recently, all

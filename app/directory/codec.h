@@ -8,7 +8,8 @@
 
 struct arena;
 
-/* Each returns false if the value is not encoded in that form. */
+/* Decode an attribute value. Each function returns false if the value is not in the encoding that
+ * the function decodes. */
 bool codec_integer(const struct berval *value, int64_t *integer_r);
 bool codec_time(const struct berval *value, int64_t *wall_ms_r);
 bool codec_guid(struct arena *arena, const struct berval *value, const char **text_r);

@@ -26,7 +26,7 @@
 
 /* One domain controller of LDAP_SERVER. */
 struct server {
-    char *uri;    /* malloc */
+    char *uri;    /* from malloc() */
     bool avoided; /* circuit_is_avoided() when the current attempt to connect began */
 };
 
@@ -39,7 +39,8 @@ struct directory {
     size_t server;       /* index of the server that is connected, or was last */
     uint64_t generation; /* number of connections opened so far */
     int64_t answered_at; /* steady clock: last answer on this connection */
-    int64_t return_at;   /* steady clock: when to return to a server that precedes it */
+    /* steady clock: when to return to a server that precedes this one in LDAP_SERVER */
+    int64_t return_at;
     struct deadline deadline;
     struct cache cache;
 };
@@ -185,7 +186,7 @@ enum controller_result connection_connect(struct directory *directory, struct ar
         directory->return_at = now + RETURN_US;
         circuit_record_connection(directory->circuit, index, now);
         break;
-    case CONTROLLER_SILENT: /* inconclusive if little time was left for the attempt */
+    case CONTROLLER_SILENT: /* a timeout is inconclusive if little time was left for the attempt */
         if (now - began >= directory->deadline.connect_us / 2) {
             circuit_record_failure(directory->circuit, index, now, true);
         }
@@ -200,8 +201,8 @@ enum controller_result connection_connect(struct directory *directory, struct ar
     return result;
 }
 
-/* True if another server is to be tried: not if connected, and not if the service account is
- * refused, because other servers would refuse it too. */
+/* True if another server is to be tried. False if the connection is open, or if the service account
+ * is refused, because other servers would refuse it too. */
 static bool should_try_next(const struct directory *directory, enum controller_result result)
 {
     bool refused = result == CONTROLLER_REFUSES_CREDENTIALS &&
@@ -320,7 +321,7 @@ struct error *connection_get(struct directory *directory, struct arena *arena, L
     const struct circuit *circuit = directory->circuit;
     int64_t now = clock_steady_us();
     bool silent = circuit_was_silent_since(circuit, directory->server, directory->answered_at);
-    bool returns = /* to a server that precedes this one in LDAP_SERVER */
+    bool returns = /* true: time to return to a server that precedes this one in LDAP_SERVER */
         now > directory->return_at &&
         circuit_has_better_controller(circuit, directory->server, now);
     if (directory->ldap && (silent || returns || !is_connection_open(directory))) {

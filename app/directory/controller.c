@@ -300,7 +300,7 @@ int controller_bind(const struct controller_attempt *attempt, LDAP *ldap, const 
 static const char *describe_bind_failure(struct arena *arena, int code, const char *diagnostic)
 {
     switch (code) {
-    case LDAP_STRONG_AUTH_REQUIRED: /* 00002028 */
+    case LDAP_STRONG_AUTH_REQUIRED: /* Windows error 00002028 */
         return arena_format(arena,
                             "the controller requires signing or encryption (%s): set LDAP_USE_SSL "
                             "or LDAP_START_TLS",

@@ -16,8 +16,9 @@ struct deadline;
 /* Result of an attempt to connect to one server. */
 enum controller_result {
     CONTROLLER_CONNECTED,
-    CONTROLLER_FAILED,              /* another server may work */
-    CONTROLLER_SILENT,              /* timeout; another server may work if time remains */
+    CONTROLLER_FAILED, /* another server may work */
+    /* the server timed out; another server may work if time remains */
+    CONTROLLER_SILENT,
     CONTROLLER_NOT_TRIED,           /* no time was left */
     CONTROLLER_REFUSES_CREDENTIALS, /* other servers would refuse them too; do not retry: each
                                        failure counts towards the lockout of the account */
@@ -28,9 +29,9 @@ struct controller_attempt {
     const struct config *config;
     struct circuit *circuit;
     struct deadline *deadline;
-    struct arena *arena; /* for causes and diagnostic messages */
+    struct arena *arena; /* memory for causes and diagnostic messages */
     const char *uri;
-    size_t index; /* of the controller in the circuit */
+    size_t index; /* index of the controller in the circuit */
 };
 
 /* Installs a libldap log hook that captures why TLS fails. Call it once for each process. */

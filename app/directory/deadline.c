@@ -3,9 +3,9 @@
  * The layer does not wait for the peer beyond the deadline.
  *
  * It is needed because libldap's own timeouts have gaps. With GnuTLS the TLS handshake loops
- * without end if the peer does not respond (libldap 2.5.13): a stopped controller does not,
- * although its kernel accepts the connection. And a read that has begun waits for the rest of the
- * TLS record. Here both end with ETIMEDOUT, which GnuTLS and liblber treat as a lost connection.
+ * without end if the peer does not respond (libldap 2.5.13), such as a stopped controller, whose
+ * kernel still accepts the connection. And a read that has begun waits for the rest of the TLS
+ * record. Here both end with ETIMEDOUT, which GnuTLS and liblber treat as a lost connection.
  *
  * liblber's read-ahead layer is placed above it, so that reading a TLS record takes one poll() and
  * one read() instead of two of each.
@@ -18,8 +18,10 @@
 #include <poll.h>
 
 enum {
-    LEVEL = (LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2, /* read-ahead is above */
-    WRITE_MOST = 4096, /* a writable socket accepts as much without blocking */
+    /* below the read-ahead layer */
+    LEVEL = (LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2,
+    /* a socket that poll() reports as writable accepts this many bytes without blocking */
+    WRITE_MOST = 4096,
     WAIT_MOST_MS = 60 * 1000,
 };
 

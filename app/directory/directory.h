@@ -79,7 +79,7 @@ struct directory_page {
 struct directory_changes;
 
 /* Validates the settings without contacting the directory. Appends a line to `faults` for each
- * invalid setting; returns false if there is any. */
+ * invalid setting; returns false if any setting is invalid. */
 bool directory_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
 /* Moves the states of the controllers and the lockout counts to shared memory. The master calls it

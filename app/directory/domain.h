@@ -11,11 +11,12 @@ struct directory;
 
 /* The domain as the controller describes it. */
 struct domain {
-    char *dn;            /* malloc; naming context of the domain; NULL: unknown */
-    char *netbios, *dns; /* malloc; NetBIOS and DNS name; NULL: unknown */
+    char *dn;            /* from malloc(); naming context of the domain; NULL: unknown */
+    char *netbios, *dns; /* from malloc(); NetBIOS and DNS name; NULL: unknown */
     int64_t lead_ms;     /* controller's wall clock minus our steady clock */
-    uint64_t generation; /* connection that it was read on: each controller has its own clock */
-    int64_t until;       /* steady clock: when to read it again */
+    /* connection on which the clock was read: each controller has its own clock */
+    uint64_t generation;
+    int64_t until; /* steady clock: when to read it again */
 };
 
 /* Returns the domain, read at most 30 seconds ago. */

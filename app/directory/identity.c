@@ -44,7 +44,8 @@ enum {
 
 /* A user whose identity was read recently. */
 struct cached_user {
-    char *guid, *username, *email, *name; /* malloc; guid NULL: free, email NULL: none */
+    /* from malloc(); guid NULL: unused entry, email NULL: none */
+    char *guid, *username, *email, *name;
     bool administrator;
     int64_t password_set; /* pwdLastSet */
     int64_t until;        /* steady clock: end of validity */
@@ -52,7 +53,7 @@ struct cached_user {
 
 /* The SID of LDAP_ADMIN_GROUP. */
 struct cached_group {
-    char *sid;     /* malloc; NULL: no such group, or more than one */
+    char *sid;     /* from malloc(); NULL: no such group, or more than one */
     int64_t until; /* steady clock: end of validity */
 };
 
@@ -223,7 +224,7 @@ static bool is_group_member(struct arena *arena, const struct raw_entry *raw, co
 {
     const struct attribute *groups = attribute_get(raw, "tokenGroups");
     const char *group;
-    if (!groups) { /* every account has at least its primary group */
+    if (!groups) { /* every account has a primary group: tokenGroups could not be read */
         log_error("directory: LDAP_BIND_DN cannot read tokenGroups: LDAP_ADMIN_GROUP has no effect "
                   "until it can");
     }

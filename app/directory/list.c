@@ -49,8 +49,8 @@ enum { CACHED_VIEWS = 4 }; /* Samba keeps ten for each connection */
 
 /* A sorted view of which the server can return more pages. */
 struct cached_view {
-    char *key;     /* malloc; sort attribute and filter; NULL: free */
-    char *context; /* malloc; the server's context ID, `length` bytes */
+    char *key;     /* from malloc(); sort attribute and filter; NULL: unused entry */
+    char *context; /* from malloc(); the server's context ID, `length` bytes */
     size_t length;
     int64_t usn; /* highestCommittedUSN before the view was created; valid while unchanged */
 };

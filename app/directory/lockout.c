@@ -47,10 +47,10 @@ enum {
     WINDOW_MS = 30 * 60 * MS_PER_S, /* observation window if unknown: Active Directory's default */
     CAUTIOUS_THRESHOLD = 2,         /* assumed if the service account cannot read the policy */
     SLOTS = 8192,
-    PROBES = 8,            /* slots that an account may be in */
+    PROBES = 8,            /* number of slots that an account may be in */
     PENDING_BITS = 10,     /* lockoutThreshold is at most 999 */
     COUNTER_BITS = 11,     /* counters wrap at 2048; two of a slot differ by at most 999 */
-    ACCOUNT_LOCKED = 0x10, /* in msDS-User-Account-Control-Computed */
+    ACCOUNT_LOCKED = 0x10, /* bit of msDS-User-Account-Control-Computed */
 };
 
 static const int64_t window_max_ms = INT64_C(100) * 365 * 24 * 3600 * MS_PER_S;
@@ -245,7 +245,7 @@ static void end_attempt(const struct lockout_attempt *attempt, bool success)
         if (!success) {
             attempts.failed++;
         } else if (before <=
-                   count_failures(&attempts)) { /* else a later success has forgiven more */
+                   count_failures(&attempts)) { /* otherwise a later success has forgiven more */
             attempts.forgiven = attempt->failed;
         }
     } while (!atomic_compare_exchange_weak(&slot->state, &state, pack_attempts(&attempts)));
@@ -273,7 +273,8 @@ struct lockout_policy {
 
 /* A lockout policy that was read recently. */
 struct cached_policy {
-    char *dn; /* malloc; of the domain or of a password settings object; NULL: free */
+    /* from malloc(); DN of the domain or of a password settings object; NULL: unused entry */
+    char *dn;
     struct lockout_policy policy;
     int64_t until; /* steady clock: end of validity */
 };
@@ -352,7 +353,8 @@ static struct error *get_lockout_policy(struct directory *directory, struct aren
                                         const struct raw_entry *account,
                                         struct lockout_policy *policy_r)
 {
-    const struct attribute *pso = attribute_get(account, "msDS-ResultantPSO"); /* its own policy */
+    /* policy of the account itself */
+    const struct attribute *pso = attribute_get(account, "msDS-ResultantPSO");
     const char *dn = pso ? pso->values->bv_val : domain->dn;
     struct cached_policy *known = find_or_add_policy(directory, dn);
     struct error *error = NULL;

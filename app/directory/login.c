@@ -36,7 +36,7 @@
 #include <time.h>
 
 enum {
-    REFUSAL_STEP_US = 100 * 1000, /* refusals take a multiple of this */
+    REFUSAL_STEP_US = 100 * 1000, /* the duration of a refusal is a multiple of this */
     CN_TOO_LONG = 65,             /* cn has at most 64 characters: MS-ADA1 2.110 */
 };
 
@@ -270,7 +270,8 @@ static struct error *verify_candidate(struct directory *directory, struct arena 
         return error;
     }
     if (!refusal && admitted.password_set && admitted.password_set < identity_r->password_set) {
-        identity_r->password_set = admitted.password_set; /* reset between the bind and the read */
+        /* the password was reset between the bind and the read */
+        identity_r->password_set = admitted.password_set;
     }
     return refusal ? refuse_login(arena, refusal) : NULL;
 }
@@ -299,5 +300,5 @@ void directory_simulate_login(struct directory *directory, struct arena *arena, 
     struct directory_identity identity;
     candidate.spent_us = spent_us;
     struct error *ignored = directory_login(directory, arena, &candidate, "-", false, &identity);
-    (void)ignored; /* only the duration matters */
+    (void)ignored; /* the result is unused: only the duration matters */
 }

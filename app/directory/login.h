@@ -66,8 +66,9 @@ struct error *directory_identify(struct directory *directory, struct arena *aren
 
 enum directory_account_state {
     DIRECTORY_ACTIVE,
-    DIRECTORY_LOCKED,  /* temporarily, after failed logins */
-    DIRECTORY_REFUSED, /* deleted, disabled or expired, or the password must be changed */
+    DIRECTORY_LOCKED, /* the account is locked temporarily, after failed logins */
+    /* the account is deleted, disabled or expired, or the password must be changed */
+    DIRECTORY_REFUSED,
 };
 
 /* Reads the user with this objectGUID now. With DIRECTORY_REFUSED the identity stays unset. */

@@ -22,7 +22,7 @@
 #include <ldap.h>
 #include <string.h>
 
-enum { TRIES = 10 }; /* while other clients change the same membership */
+enum { TRIES = 10 }; /* maximum number of attempts while other clients change the same membership */
 
 /* --- changing a membership ------------------------------------------------------------------- */
 
@@ -56,7 +56,8 @@ static struct error *read_belonging(struct directory *directory, struct arena *a
                                     enum directory_member_state *belonging_r)
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    struct raw_entry member = {0}; /* for its current DN: it may have been moved */
+    /* read for the current DN of the member, which may have been moved */
+    struct raw_entry member = {0};
     struct error *error = query_object(directory, arena, member_guid_dn, attributes, &member);
     if (error) {
         return error;

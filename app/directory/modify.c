@@ -30,18 +30,19 @@
 #include <unistd.h>
 
 enum {
-    SWAP_TRIES = 20,            /* while other clients change the same entry */
-    BACKOFF_US = 1000,          /* longest wait after the first try; grows with each try */
-    CLOCK_SLACK_MS = 60 * 1000, /* between our clock and the controller's */
+    /* maximum number of attempts while other clients change the same entry */
+    SWAP_TRIES = 20,
+    BACKOFF_US = 1000,          /* maximum wait after the first attempt; grows with each attempt */
+    CLOCK_SLACK_MS = 60 * 1000, /* maximum difference between our clock and the controller's */
 };
 
 /* --- requests -------------------------------------------------------------------------------- */
 
 struct write {
     const char *dn;
-    LDAPMod **mods;     /* for an addition or a modify */
-    const char *rdn;    /* for a move */
-    const char *parent; /* for a move; NULL: unchanged */
+    LDAPMod **mods;     /* attributes of an addition or changes of a modify */
+    const char *rdn;    /* new RDN of a move */
+    const char *parent; /* new parent of a move; NULL: unchanged */
 };
 
 static int send_add(LDAP *ldap, const void *request, int *message_id_r)
@@ -318,8 +319,8 @@ static void back_off(int tries)
     usleep((useconds_t)(clock_steady_us() % most_us));
 }
 
-/* Reads the parts of the entry that the changes depend on again, after another client changed
- * it. */
+/* Reads again the parts of the entry that the changes depend on, after another client has changed
+ * the entry. */
 static struct error *read_changed_entry(struct directory *directory, struct arena *arena,
                                         const struct directory_class *class, const char *guid_dn,
                                         const struct directory_changes *changes,

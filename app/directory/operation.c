@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- copying --------------------------------------------------------------------------------- */
+/* --- copying the answer ---------------------------------------------------------------------- */
 
 /* Parses ";range=0-1499" of an attribute description (MS-ADTS 3.1.1.3.1.3.3): returns the index
  * after the last value, here 1500, or 0 if the range ends with "*", which means complete. */
@@ -82,7 +82,7 @@ static bool copy_attributes(struct arena *arena, LDAP *ldap, LDAPMessage *messag
             raw->attributes = more;
         }
         copy_attribute(arena, &description, values, &raw->attributes[raw->count++]);
-        ber_memfree(values); /* the array; the values point into the message */
+        ber_memfree(values); /* frees only the array, because the values point into the message */
     }
 }
 

@@ -27,7 +27,7 @@ struct answer {
 };
 
 struct operation {
-    const char *name; /* for the log and the metrics */
+    const char *name; /* name of the operation in the log and the metrics */
     int (*send)(LDAP *ldap, const void *request, int *message_id_r);
     const void *request;
     bool writes; /* if true, a missing answer is ERR_OUTCOME_UNKNOWN */

@@ -36,7 +36,7 @@ enum {
 
 /* The DN of a primary group. */
 struct cached_primary {
-    char *sid, *dn; /* malloc; NULL: free */
+    char *sid, *dn; /* from malloc(); NULL: unused entry */
     int64_t until;  /* steady clock: end of validity */
 };
 

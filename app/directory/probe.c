@@ -1,7 +1,8 @@
 /*
- * Probe: the housekeeper periodically connects to each controller in turn and records the result in
- * the circuit. So failover to another controller, and the return, happen without a client waiting
- * for a timeout, and the health of all controllers is known without a request.
+ * Probe: the housekeeper (the process for periodic jobs) connects to each controller in turn and
+ * records the result in the circuit. So failover to another controller, and the return to the
+ * preferred one, happen without a client waiting for a timeout, and the health of all controllers
+ * is known without a request.
  */
 #include "directory/probe.h"
 
@@ -19,14 +20,14 @@
 #include <ldap.h>
 
 enum {
-    INTERVAL_US = 5 * US_PER_S,  /* between two probes of a controller */
+    INTERVAL_US = 5 * US_PER_S,  /* interval between two probes of a controller */
     OPEN_INTERVAL_US = US_PER_S, /* the same while no controller serves; also the pause between
                                     two calls of directory_probe() */
 };
 
 struct probed_server {
     int64_t probed_at;   /* steady clock; 0: never */
-    bool failure_logged; /* its failure was logged */
+    bool failure_logged; /* the failure of this controller was logged */
 };
 
 struct probed_servers {

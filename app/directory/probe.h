@@ -27,8 +27,9 @@ struct directory_health {
 void directory_health(const struct directory *directory, struct directory_health *health_r);
 
 /* Probes the next controller that is due, and records the result for all processes. A controller is
- * due every five seconds, or every second while none serves. The housekeeper calls it. It may take
- * as long as any directory call. Returns the time of the next call (steady clock). */
+ * due every five seconds, or every second while none serves. The housekeeper (the process for
+ * periodic jobs) calls it. It may take as long as any directory call. Returns the time of the next
+ * call (steady clock). */
 int64_t directory_probe(struct directory *directory);
 
 #endif

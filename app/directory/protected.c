@@ -26,11 +26,12 @@
 #include <string.h>
 
 enum {
-    GROUPS_MAX = 1000, /* most groups of one walk; an object in more groups is protected */
+    /* maximum number of groups to examine; an object in more groups is protected */
+    GROUPS_MAX = 1000,
     FIRST_GROUPS = 16, /* initial capacity of a walk */
 };
 
-/* --- reasons --------------------------------------------------------------------------------- */
+/* --- reasons for protection ------------------------------------------------------------------ */
 
 /* Returns the first privileged SID among the values, or "unreadable" for a malformed value. */
 static const char *find_privileged_sid(struct arena *arena, const struct attribute *sids)
@@ -76,7 +77,7 @@ const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
     const struct attribute *groups = attribute_get(raw, "tokenGroups");
     bool is_group = attribute_get(raw, "groupType");
     if ((!groups && !is_group) || (groups && groups->next)) {
-        /* Every account has at least its primary group. */
+        /* Every account has at least its primary group, so tokenGroups could not be read. */
         log_error("directory: %s is protected because LDAP_BIND_DN cannot read its tokenGroups: "
                   "make the service account a member of Windows Authorization Access Group",
                   raw->dn);
@@ -88,8 +89,8 @@ const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
 
 /* --- following memberOf ---------------------------------------------------------------------- */
 
-/* The groups to examine. Each is added once, so that groups that contain each other end the
- * walk. */
+/* The groups to examine. Each is added once, so that the walk ends even if groups contain each
+ * other. */
 struct walk {
     struct arena *arena;
     const char **dns;
@@ -144,7 +145,8 @@ static void walk_add_primary(struct walk *walk, const struct raw_entry *raw)
     }
 }
 
-/* Examines the groups and the groups above them until one is privileged, which is the reason. */
+/* Examines the groups, and the groups that they are members of, until it finds a privileged one:
+ * that one is the reason for the protection. */
 static struct error *walk_run(struct directory *directory, struct walk *walk)
 {
     char *attributes[] = {"objectSid", "memberOf", NULL};
@@ -171,7 +173,7 @@ static struct error *walk_run(struct directory *directory, struct walk *walk)
     return NULL;
 }
 
-/* --- objects below --------------------------------------------------------------------------- */
+/* --- protected objects below a container ----------------------------------------------------- */
 
 static void visit_object_below(void *context, const struct raw_entry *raw)
 {

@@ -15,7 +15,7 @@
 
 enum {
     PAGE_SIZE = 1000,  /* default MaxPageSize of a controller */
-    MATCHES_MAX = 100, /* most objects of one name that ERR_AMBIGUOUS lists */
+    MATCHES_MAX = 100, /* maximum number of objects of one name that ERR_AMBIGUOUS lists */
 };
 
 /* --- searching ------------------------------------------------------------------------------- */
@@ -154,7 +154,7 @@ struct error *query_all(struct directory *directory, struct arena *arena,
     return NULL;
 }
 
-/* --- parents --------------------------------------------------------------------------------- */
+/* --- parent DNs ------------------------------------------------------------------------------ */
 
 /* Normalizes a DN of a client; a fault of `field` if it is invalid or outside the base DN. */
 static struct error *normalize_managed_dn(const struct directory *directory, struct arena *arena,

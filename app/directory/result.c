@@ -13,7 +13,7 @@
 #include <ldap.h>
 #include <string.h>
 
-/* --- binds ----------------------------------------------------------------------------------- */
+/* --- reasons of refused binds ---------------------------------------------------------------- */
 
 struct bind_reason {
     const char *data; /* "52e" of "AcceptSecurityContext error, data 52e, v4563" */
@@ -60,7 +60,7 @@ struct meaning {
  * ERR_INTERNAL. */
 static const struct meaning meanings[] = {
     {LDAP_NO_SUCH_OBJECT, NULL, ERR_NOT_FOUND},
-    {LDAP_REFERRAL, NULL, ERR_NOT_FOUND}, /* belongs to another naming context */
+    {LDAP_REFERRAL, NULL, ERR_NOT_FOUND}, /* the object belongs to another naming context */
     {LDAP_ALREADY_EXISTS, NULL, ERR_ALREADY_EXISTS},
     {LDAP_NOT_ALLOWED_ON_NONLEAF, NULL, ERR_NOT_EMPTY},
     {LDAP_UNWILLING_TO_PERFORM, "non-leaf", ERR_NOT_EMPTY}, /* Samba */
@@ -86,7 +86,7 @@ static const struct meaning meanings[] = {
     {LDAP_TIMELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
     {LDAP_SIZELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
     {LDAP_ADMINLIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
-    {LDAP_UNAVAILABLE_CRITICAL_EXTENSION, NULL, ERR_DIRECTORY_LIMIT}, /* too many to sort */
+    {LDAP_UNAVAILABLE_CRITICAL_EXTENSION, NULL, ERR_DIRECTORY_LIMIT}, /* too many entries to sort */
     {LDAP_VLV_ERROR, NULL, ERR_DIRECTORY_LIMIT},
     {LDAP_INVALID_CREDENTIALS, NULL, ERR_DIRECTORY_CREDENTIALS},
     {LDAP_STRONG_AUTH_REQUIRED, NULL, ERR_DIRECTORY_UNAVAILABLE},

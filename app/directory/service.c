@@ -22,7 +22,7 @@
 #include <string.h>
 
 struct service_cache {
-    char *guid;  /* malloc; objectGUID of the service account; NULL: not read yet */
+    char *guid;  /* from malloc(); objectGUID of the service account; NULL: not read yet */
     bool warned; /* service_warn_if_administrator() has succeeded */
 };
 

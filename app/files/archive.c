@@ -1,6 +1,6 @@
 /*
- * See archive.h. Functions that return bool return false if the archive is invalid or ambiguous: if
- * programs that read it could find different parts in it.
+ * See archive.h. Functions that return bool return false if the archive is invalid, or ambiguous
+ * (programs that read it could find different parts in it).
  */
 #include "files/archive.h"
 
@@ -19,7 +19,7 @@ enum {
     FIELD_UNICODE_NAME = 0x7075,
     NAME_MAX_SIZE = 0xFFFF,
     EXTRA_MAX_SIZE = 0xFFFF,
-    DESCRIPTOR_SIZE = 12, /* of the shortest descriptor: no signature, 32-bit sizes */
+    DESCRIPTOR_SIZE = 12, /* size of the shortest descriptor: no signature, 32-bit sizes */
     DESCRIPTOR_MAX = 24,
 };
 
@@ -81,8 +81,8 @@ static bool has_signature(const char *bytes, const char *mark)
 
 /*
  * Finds the end record. Some programs search backwards for the last signature; others choose a
- * record whose comment ends where the file ends. Both must find the same record. Earlier signatures
- * are harmless: a stored part may be an archive itself.
+ * record whose comment ends where the file ends. Both kinds of programs must find the same record.
+ * Earlier signatures are harmless: a stored part may be an archive itself.
  */
 static bool find_end_record(const char *tail, size_t length, size_t *at_r)
 {

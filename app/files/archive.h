@@ -30,7 +30,7 @@ struct archive_part {
 };
 
 struct archive {
-    struct archive_part *parts; /* in the order of their offsets */
+    struct archive_part *parts; /* parts in the order of their offsets */
     size_t count;
 };
 

@@ -16,7 +16,7 @@
 enum {
     MARK = 4, /* bytes of a record's signature */
 
-    END_SIZE = 22, /* of the end record, without its comment */
+    END_SIZE = 22, /* size of the end record, without its comment */
     END_DISK = 4,
     END_DISK_OF_DIRECTORY = 6,
     END_COUNT_OF_DISK = 8,
@@ -42,7 +42,7 @@ enum {
 
     DIRECTORY_MAX = 4 * MIB, /* size limit of a directory */
 
-    ENTRY_SIZE = 46, /* of a directory entry, without its name, extra field and comment */
+    ENTRY_SIZE = 46, /* size of a directory entry, without its name, extra field and comment */
     ENTRY_FLAGS = 8,
     ENTRY_METHOD = 10,
     ENTRY_CRC = 16,
@@ -54,7 +54,7 @@ enum {
     ENTRY_DISK = 34,
     ENTRY_OFFSET = 42,
 
-    LOCAL_SIZE = 30, /* of a local header, without its name and extra field */
+    LOCAL_SIZE = 30, /* size of a local header, without its name and extra field */
     LOCAL_FLAGS = 6,
     LOCAL_METHOD = 8,
     LOCAL_CRC = 14,

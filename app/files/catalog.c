@@ -12,8 +12,8 @@
 
 enum {
     PURGE_BATCH_OBJECTS = 50,
-    PAUSE_US = US_PER_S / 20,    /* between two batches, so that other jobs can run */
-    INTERVAL_US = 60 * US_PER_S, /* of the job when no orphans are left */
+    PAUSE_US = US_PER_S / 20,    /* pause between two batches, so that other jobs can run */
+    INTERVAL_US = 60 * US_PER_S, /* interval of the job when no orphans are left */
     DELETE_US = 10 * US_PER_S,   /* time limit of deleting objects in one request */
 };
 

@@ -5,7 +5,8 @@
  * row at all times: a row of files, or a row of pending_objects. An upload adds the pending row,
  * stores the object, and replaces the pending row by the file's row in one transaction. A deletion
  * does the reverse. If a process is killed in between, the pending row remains. Once it is older
- * than any request can be, its object is an orphan, and the housekeeper deletes object and row.
+ * than any request can be, its object is an orphan, and the housekeeper (the process for periodic
+ * jobs) deletes object and row.
  */
 #ifndef FILES_CATALOG_H
 #define FILES_CATALOG_H
@@ -84,8 +85,9 @@ struct error *catalog_purge(struct store *store, struct objects *objects, struct
 
 /* The periodic job of the housekeeper. */
 struct catalog_job;
+/* Takes ownership of `objects`; `store` must outlive the job. */
 struct catalog_job *catalog_job_new(struct store *store, struct objects *objects)
-    __attribute__((returns_nonnull)); /* takes over `objects`; `store` must outlive it */
+    __attribute__((returns_nonnull));
 void catalog_job_free(struct catalog_job **job);
 
 /* Deletes one batch of orphans. Returns the time of the steady clock at which to call it again. */

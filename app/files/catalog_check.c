@@ -21,7 +21,7 @@ struct check {
     struct store *store;
     struct objects *objects;
     bool repair;
-    struct arena *file_arena, *object_arena; /* of the current pages */
+    struct arena *file_arena, *object_arena; /* arenas of the current pages */
     struct buffer *report;
     struct catalog_faults *faults;
     struct listed_file files[PAGE];
@@ -185,7 +185,7 @@ static struct error *check_missing_file(const struct check *check, struct arena 
     return NULL;
 }
 
-/* --- merge of both sides ---------------------------------------------------------------------- */
+/* --- comparing files and objects -------------------------------------------------------------- */
 
 static void compare_sizes(const struct check *check, const struct listed_file *file,
                           const struct object_info *info)

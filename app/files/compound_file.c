@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 enum {
-    ENTRY_SIZE = 128, /* of a directory entry; sectors are a multiple of it (MS-CFB 2.6.1) */
+    ENTRY_SIZE = 128, /* size of a directory entry; sectors are a multiple of it (MS-CFB 2.6.1) */
     ENTRY_NAME_SIZE = 64,
     ENTRY_NAME_LENGTH = 64, /* offset of the name's length in bytes, including its NUL */
     ENTRY_TYPE = 66,

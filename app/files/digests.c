@@ -20,8 +20,8 @@ enum {
 struct digests {
     int fd;
     EVP_MD_CTX *md5, *sha256;
-    int64_t size;    /* of the file so far */
-    bool has_thread; /* then only the thread uses `md5` and `hashed` */
+    int64_t size;    /* size of the file so far */
+    bool has_thread; /* if true, only the thread uses `md5` and `hashed` */
     int64_t hashed;  /* bytes added to the MD5 */
     int failed;      /* errno of the thread; read after its end */
 

@@ -13,7 +13,7 @@
 #include <strings.h>
 #include <zlib.h>
 
-enum { TYPES_MAX = MIB }; /* size limit of [Content_Types].xml, compressed and not */
+enum { TYPES_MAX = MIB }; /* size limit of [Content_Types].xml, both compressed and uncompressed */
 
 /* The unread entries of an archive's directory. */
 struct directory {

@@ -96,7 +96,7 @@ struct value *file_fields_describe(struct arena *arena, const struct field *map,
     enum { SECONDS_LENGTH = sizeof "2026-11-20T12:34:56" - 1 };
     struct value *record = arena_array(arena, fields_count(map), sizeof *record);
     char created_at[CLOCK_TEXT_SIZE];
-    /* Whole seconds, as object stores return them. */
+    /* Omits the milliseconds, because object stores also return whole seconds. */
     clock_format(file->created_at, created_at);
     const char *modified = arena_format(arena, "%.*sZ", SECONDS_LENGTH, created_at);
     file_fields_set(map, record, "name", string_value(file->name));

@@ -10,9 +10,9 @@
 #include "http/request.h"
 
 enum {
-    FILE_URL_LIFETIME_S = 300, /* of a download URL */
+    FILE_URL_LIFETIME_S = 300, /* lifetime of a download URL */
     FILE_NAME_LENGTH_MAX = 100,
-    FILE_TAG_MAX = 64, /* UTF-16 units */
+    FILE_TAG_MAX = 64, /* maximum length of a tag in UTF-16 units */
     FILE_TAGS_MAX = 32,
 };
 

@@ -82,11 +82,11 @@ struct listing {
     struct request *request;
     struct buffer text;
     struct {
-        const char *text; /* NULL: an integer */
+        const char *text; /* NULL: the parameter is an integer */
         int64_t integer;
     } parameters[PARAMETERS_MAX];
     size_t count;
-    bool by_id; /* in the order of upload: the files are found by words or a tag */
+    bool by_id; /* sorted in the order of upload: the files are found by words or a tag */
 };
 
 /* Adds a parameter and returns its number. */

@@ -1,7 +1,8 @@
 /*
  * Scan: checks an uploaded file with an external program, such as a virus scanner, before anybody
  * can download it. UPLOAD_SCAN_COMMAND is split at spaces, not interpreted by a shell; the path of
- * the file becomes the last argument. Exit status 0 means clean and 1 infected, as of clamdscan.
+ * the file becomes the last argument. Exit status 0 means clean, 1 means infected, as with
+ * clamdscan.
  */
 #ifndef FILES_SCAN_H
 #define FILES_SCAN_H

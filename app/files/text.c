@@ -6,7 +6,8 @@ enum {
     SUB = 0x1A, /* end of file in DOS and CP/M */
 };
 
-/* Has no branches, so that the compiler can process many bytes with one instruction. */
+/* This function has no branches, so that the compiler can process many bytes with one instruction.
+ */
 static unsigned char is_control(unsigned char byte)
 {
     return (byte < '\a') | (byte == 0x7F) | ((byte > '\r') & (byte < ' ') & (byte != '\033'));

@@ -12,8 +12,9 @@
 
 enum {
     UPLOAD_MAX_MIB = 16,
-    UPLOAD_MAX = UPLOAD_MAX_MIB * MIB, /* bytes */
-    UPLOAD_NAME_MAX = 255,             /* UTF-16 units of the original file name */
+    UPLOAD_MAX = UPLOAD_MAX_MIB * MIB, /* maximum size of a file in bytes */
+    /* maximum length of the original file name in UTF-16 units */
+    UPLOAD_NAME_MAX = 255,
 };
 
 struct upload {
@@ -22,8 +23,8 @@ struct upload {
     const char *original_name;
     size_t original_length;
     const char *content_type;
-    bool is_text;            /* by its name; the content must be text, too */
-    int64_t size, remaining; /* bytes: of the file, and of the quota */
+    bool is_text;            /* the name is that of a text file, so the content must be text too */
+    int64_t size, remaining; /* in bytes: size of the file; space that remains in the quota */
     unsigned char md5[MD5_SIZE], sha256[SHA256_SIZE];
 };
 

@@ -18,8 +18,8 @@ struct config;
 
 /* Limits of the usage; 0 means no limit. */
 struct file_quota {
-    int64_t bytes, files; /* of one scope: an organization, or a principal without one */
-    int64_t total_bytes;  /* of all scopes together */
+    int64_t bytes, files; /* limits of one scope: an organization, or a principal without one */
+    int64_t total_bytes;  /* limit of all scopes together */
 };
 
 /* Returns the quota of FILES_QUOTA_MIB, FILES_QUOTA_COUNT and FILES_TOTAL_QUOTA_MIB. */

@@ -27,7 +27,7 @@ struct access {
     int64_t queue_us;         /* -1: unknown */
     int64_t started_us;       /* when the worker accepted the request */
     int64_t handled_us;       /* when the handler returned */
-    int64_t committed_us;     /* end of the group commit; 0: did not wait for one */
+    int64_t committed_us;     /* end of the group commit; 0: the request did not wait for one */
     struct spent_times spent; /* until access_record_result(): totals of the process at the start */
 };
 

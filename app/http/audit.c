@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    LOCK_TRIES = 50, /* 100 ms in total */
+    LOCK_TRIES = 50, /* attempts, which take 100 ms in total */
     LOCK_PAUSE_NS = 2 * NS_PER_MS,
 };
 

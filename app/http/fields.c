@@ -114,7 +114,7 @@ static void validate_string(struct faults *faults, const struct field *field, co
                             size_t length, struct value *value)
 {
     if ((field->flags & FIELD_ANY_STRING) && memchr(text, '\0', length)) {
-        length = 0; /* such a field accepts any string; one with NUL counts as empty */
+        length = 0; /* FIELD_ANY_STRING accepts any string; a string with NUL counts as empty */
     }
     int64_t units = (int64_t)utf8_utf16_units(text, length);
     if (memchr(text, '\0', length)) {

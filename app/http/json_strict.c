@@ -16,10 +16,10 @@ enum {
 /* The next token that the grammar allows; white space may precede it. */
 enum next {
     NEXT_VALUE,
-    NEXT_ITEM_OR_CLOSE, /* after [ */
+    NEXT_ITEM_OR_CLOSE, /* expected after [ */
     NEXT_NAME,
-    NEXT_NAME_OR_CLOSE,  /* after { */
-    NEXT_COMMA_OR_CLOSE, /* after a value; at nesting 0, the text may end */
+    NEXT_NAME_OR_CLOSE,  /* expected after { */
+    NEXT_COMMA_OR_CLOSE, /* expected after a value; at nesting 0, the text may end */
 };
 
 struct scan {

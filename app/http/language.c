@@ -16,7 +16,7 @@ enum {
 
 /* Weight of a language in Accept-Language, and the position of the range that sets it. */
 struct preference {
-    int weight; /* thousandths; MALFORMED: not named */
+    int weight; /* weight in thousandths; MALFORMED: the header does not name the language */
     int position;
 };
 

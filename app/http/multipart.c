@@ -22,8 +22,8 @@ enum { DELIMITER_MAX = 4 + MULTIPART_BOUNDARY_MAX };
 enum state {
     IN_PREAMBLE,
     IN_PART,
-    BEHIND_PART, /* at the delimiter after the part */
-    AT_END,      /* behind the last delimiter */
+    BEHIND_PART, /* the position is at the delimiter after the part */
+    AT_END,      /* the position is behind the last delimiter */
 };
 
 struct multipart {

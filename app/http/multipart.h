@@ -29,8 +29,8 @@
 
 enum {
     MULTIPART_BUFFER = 64 * KIB,
-    MULTIPART_BOUNDARY_MAX = 70,     /* characters: RFC 2046 5.1.1 */
-    MULTIPART_HEADER_MAX = 16 * KIB, /* bytes of the header lines of all parts */
+    MULTIPART_BOUNDARY_MAX = 70,     /* maximum number of characters: RFC 2046 5.1.1 */
+    MULTIPART_HEADER_MAX = 16 * KIB, /* maximum number of bytes of the header lines of all parts */
     MULTIPART_PARTS_MAX = 100,
 };
 
@@ -39,7 +39,7 @@ struct multipart;
 /* A part of the form. Its strings live as long as the request. */
 struct multipart_part {
     struct parameter name; /* name of the form field */
-    bool is_file;          /* it has a file name, which may be empty */
+    bool is_file;          /* the part has a file name, which may be empty */
     struct parameter file_name;
 };
 

@@ -1,7 +1,7 @@
 /*
  * Parameters of header values: `value; name=token; name="quoted"` (RFC 9110 5.6.6), and the
- * extended form name*=UTF-8''percent%20encoded (RFC 8187). Also writes Content-Disposition, the one
- * such header of our replies.
+ * extended form name*=UTF-8''percent%20encoded (RFC 8187). Also writes the header
+ * Content-Disposition.
  */
 #ifndef HTTP_PARAMETERS_H
 #define HTTP_PARAMETERS_H

@@ -15,8 +15,8 @@ enum permission {
     PERMIT_DIRECTORY_READ,
     PERMIT_DIRECTORY_WRITE,
     PERMIT_ACCOUNTS,
-    PERMIT_TOKENS,    /* list and delete all tokens */
-    PERMIT_ADDRESSES, /* verify email addresses; never granted without a token */
+    PERMIT_TOKENS,    /* may list and delete all tokens */
+    PERMIT_ADDRESSES, /* may verify email addresses; never granted without a token */
     /* Files: in an organization, by the role; without one, the user's own files. */
     PERMIT_FILES_READ,
     PERMIT_FILES_CREATE,
@@ -27,12 +27,13 @@ enum permission {
     PERMIT_CREATE,
     PERMIT_UPDATE,
     PERMIT_DELETE,
-    PERMIT_MANAGE,         /* change the organization itself and its members */
+    PERMIT_MANAGE,         /* may change the organization itself and its members */
     PERMIT_MANAGE_OR_SELF, /* PERMIT_MANAGE, or the path names the user's own account */
     PERMIT_COUNT
 };
 
-/* Names in the contract. NULL for permissions that the contract does not name. */
+/* Names of the permissions as GET /auth/me reports them. NULL for permissions that it does not
+ * report. */
 extern const char *const permission_names[PERMIT_COUNT];
 
 /* Documentation: the callers that have the permission. */

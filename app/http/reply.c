@@ -67,7 +67,7 @@ void reply_text(struct reply *reply, const char *content_type, const struct buff
     reply->body = *text;
 }
 
-/* --- versions -------------------------------------------------------------------------------- */
+/* --- entity tags and conditions -------------------------------------------------------------- */
 
 static const char blanks[] = " \t";
 
@@ -169,7 +169,7 @@ void reply_continue(struct request *request, struct reply *reply)
 {
     reply->status = REPLY_CONTINUE;
     reply->serialized = reply->audited = true;
-    request->body_abandoned = false; /* the body has not been sent */
+    request->body_abandoned = false; /* the client has not sent the body yet */
 }
 
 void reply_no_content(struct reply *reply)

@@ -8,7 +8,7 @@
 
 enum {
     REPLY_HEADERS_MAX = 8,
-    REPLY_TOTAL_UNKNOWN = -1, /* total of a page selected by a cursor */
+    REPLY_TOTAL_UNKNOWN = -1, /* value of `total` if a cursor selects the page */
 };
 
 struct reply_header {
@@ -22,8 +22,9 @@ struct reply {
     int status;
     struct reply_header headers[REPLY_HEADERS_MAX];
     size_t headers_count;
-    struct value *record;       /* REPLY_RECORD: parallel to the fields of route->reply */
-    struct value *const *items; /* REPLY_ARRAY, REPLY_LIST, REPLY_PAGE: records as above */
+    struct value *record; /* REPLY_RECORD: parallel to the fields of route->reply */
+    /* REPLY_ARRAY, REPLY_LIST, REPLY_PAGE: the records, each like `record` */
+    struct value *const *items;
     size_t items_count;
     int64_t total, skip, limit;
     bool total_is_minimum; /* `total` is a lower bound: counting stopped there */
@@ -32,7 +33,7 @@ struct reply {
     bool repeated; /* the stored reply to an earlier identical request: the handler did nothing */
     bool recalled; /* the reply will be stored for repeated requests */
     bool audited;  /* the handler has written the audit lines */
-    const char *content_type; /* NULL: JSON */
+    const char *content_type; /* NULL: application/json */
     struct buffer body;       /* serialized by the router, or set by reply_text() */
 };
 

@@ -26,7 +26,7 @@ struct router_idempotency;
 struct request_headers {
     const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
     const char *request_id, *address, *user_agent;
-    const char *organization; /* X-Organization-ID */
+    const char *organization; /* the header X-Organization-ID */
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
     const char *surface;         /* surface of nginx that received the request: KONTORA_SURFACE */
@@ -62,11 +62,11 @@ struct request {
     const char *query_text; /* the query string, percent-encoded */
     struct request_headers headers;
     struct request_body input;
-    /* preliminary request: the spool asks whether the request would be rejected, before the body
-     * has arrived */
+    /* preliminary request: the spool (proc/spool.h) asks whether the request would be rejected,
+     * before the body has arrived */
     bool asks;
-    /* early request: the spool passes it on while its body is arriving, and may withdraw it; then
-     * the complete request follows, and this one must have no effect */
+    /* early request: the spool (proc/spool.h) passes it on while its body is arriving, and may
+     * withdraw it; then the complete request follows, and this one must have no effect */
     bool early;
     /* why the body was not read to its end; NULL: no error so far */
     struct error *body_error;
@@ -81,16 +81,17 @@ struct request {
     struct value *query;     /* parallel to route->query */
     struct buffer body_text; /* the unparsed body, if the route has one */
     struct value *body;      /* parallel to route->body->fields */
-    struct error *faults;    /* of the body, if the route reports them; NULL: the body is valid */
-    bool unaudited;          /* the route is audited for other callers only */
-    const char *actor;       /* name of the caller for audit and access log; NULL: unknown */
-    const char *subject;     /* the changed object, for audit; NULL: the last path value */
-    const char *actor_id;    /* unique id of the caller: the subject of the token */
-    const char *object_dn;   /* DN of the changed directory entry, for audit; may be NULL */
-    const char *moved_dn;    /* new DN of a moved entry, for audit; may be NULL */
-    int64_t queue_us;        /* time spent waiting for a worker; -1: unknown */
-    int64_t auth_us;         /* time spent on authentication and authorization */
-    const char *reason;      /* cause of a failure, for audit only; may be NULL */
+    /* faults of the body, if the route reports them; NULL: the body is valid */
+    struct error *faults;
+    bool unaudited;             /* the route is audited for other callers only */
+    const char *actor;          /* name of the caller for audit and access log; NULL: unknown */
+    const char *subject;        /* the changed object, for audit; NULL: the last path value */
+    const char *actor_id;       /* unique id of the caller: the subject of the token */
+    const char *object_dn;      /* DN of the changed directory entry, for audit; may be NULL */
+    const char *moved_dn;       /* new DN of a moved entry, for audit; may be NULL */
+    int64_t queue_us;           /* time spent waiting for a worker; -1: unknown */
+    int64_t auth_us;            /* time spent on authentication and authorization */
+    const char *reason;         /* cause of a failure, for audit only; may be NULL */
     struct request_count count; /* set by request_count() */
 };
 

@@ -42,20 +42,21 @@ enum reply_shape {
     REPLY_ARRAY, /* a JSON array, with the header X-Total-Count */
     REPLY_LIST,  /* {"items","total","skip","limit","pages"} */
     REPLY_PAGE,  /* REPLY_LIST and "next"; with a cursor only "items", "limit" and "next" */
-    REPLY_TEXT,  /* not JSON: set by reply_text() */
+    REPLY_TEXT,  /* a body that is not JSON: set by reply_text() */
     REPLY_FILE,  /* a file that nginx sends (X-Accel-Redirect), with ranges and conditions */
 };
 
 struct route {
     enum method method;
-    const char *pattern;      /* "/api/v1/users/{username}"; NULL ends a table */
-    const struct field *path; /* fields of the pattern's placeholders; may have more */
+    const char *pattern; /* "/api/v1/users/{username}"; NULL ends a table */
+    /* fields of the pattern's placeholders; the map may have further fields */
+    const struct field *path;
     route_handler *handler;
     enum permission permission; /* checked by the router; PERMIT_ALL: open to all */
-    enum pool_id pool;          /* the pool of workers that serves it */
+    enum pool_id pool;          /* the pool of workers that serves the call */
     const void *description; /* describes the resource to a handler that several resources share */
     bool adds_faults;        /* the handler reports the faults of the body together with its own */
-    struct text summary, about;  /* one line, and an optional longer description */
+    struct text summary, about;  /* a line, and an optional longer description */
     const struct field *query;   /* NULL: the query is ignored */
     bool query_open;             /* unknown parameters are ignored: the URL is passed on */
     const struct field *headers; /* request headers specific to this call; NULL: none */
@@ -70,14 +71,16 @@ struct route {
     bool versioned; /* the reply has an ETag; If-Match and If-None-Match are evaluated */
     bool ready;     /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
-    const enum error_id *errors; /* additional to those that the row implies; ends with ERR_COUNT */
-    const char *action;          /* `action` of the audit line; NULL: not audited */
-    /* Of a call open to all: audited only for principals with this permission; PERMIT_ALL: for
-     * all. */
+    /* errors in addition to those that the row implies; ends with ERR_COUNT */
+    const enum error_id *errors;
+    const char *action; /* `action` of the audit line; NULL: not audited */
+    /* If the call is open to all, it is audited only for principals with this permission;
+     * PERMIT_ALL: for all callers. */
     enum permission audited_for;
     bool access_by_setting; /* open to all by its row; a setting may require a principal */
-    bool essential; /* allowed while free space is short: it frees space or needs almost none */
-    const char *resource_type; /* of the audit line */
+    /* allowed while free space is short, because the call frees space or needs almost none */
+    bool essential;
+    const char *resource_type; /* `resource_type` of the audit line */
     const char *resource; /* placeholder that identifies the resource; NULL: the last segment */
 };
 

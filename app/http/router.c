@@ -406,7 +406,7 @@ struct error *router_handle(const struct router *router, struct request *request
     const struct router_guard *guard = &router->settings.guard;
     *reply = (struct reply){0};
     request->repeats = router->settings.repeats;
-    request->body_abandoned = true; /* until the route is known */
+    request->body_abandoned = true; /* not drained until the route is known */
     struct error *error = request_parse(request, router->settings.standard_language);
     log_set_request(request->id);
     if (!error) {

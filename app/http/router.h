@@ -57,7 +57,7 @@ struct router_settings {
     struct router_guard guard;
     const struct router_idempotency *repeats; /* NULL: every POST is executed */
     enum config_language standard_language;
-    size_t body_max; /* bytes of a JSON body */
+    size_t body_max; /* maximum number of bytes of a JSON body */
 };
 
 /* Builds the tree from the routes of the resources. Aborts if two routes have the same method and

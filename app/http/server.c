@@ -28,10 +28,11 @@
 
 enum {
     NO_LISTENING_SOCKET = -1,
-    ARENAS_KEPT = 32,     /* seldom more requests wait for a group commit */
-    BODY_TIMEOUT_S = 2,   /* nginx buffers the whole body before sending it */
+    ARENAS_KEPT = 32,     /* kept for reuse; more requests seldom wait for a group commit */
+    BODY_TIMEOUT_S = 2,   /* short, because nginx buffers the whole body before it sends it */
     FORM_TIMEOUT_S = 100, /* longer, because the handler stores the file between two reads */
-    LINGER_TIMEOUT_S = 2, /* time for nginx or the spool to read the reply and close */
+    /* time for nginx or the spool (proc/spool.h) to read the reply and close */
+    LINGER_TIMEOUT_S = 2,
     DRAIN_PIECE = 8192,
     DRAIN_MAX = 2 * MIB, /* bytes; more than nginx's client_max_body_size for JSON */
 };
@@ -382,7 +383,7 @@ static bool drain_body(const struct server *server, struct server_connection *co
     char rest[DRAIN_PIECE];
     size_t drained = 0;
     if (connection->request.body_abandoned && !server->keeps) {
-        return false; /* the rest may arrive for minutes */
+        return false; /* the rest of the body may take minutes to arrive */
     }
     connection->body_deadline_us = clock_steady_us() + (int64_t)BODY_TIMEOUT_S * US_PER_S;
     while (drained <= DRAIN_MAX) {

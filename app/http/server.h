@@ -41,7 +41,7 @@ struct server_connection *server_open(struct server *server, int fd, int body_fd
 /* Result of serving a request. service/ maps it to the enum in proc/service.h, which http/ must not
  * include. */
 enum server_progress {
-    SERVER_ANSWERED, /* answered; the connection stays open */
+    SERVER_ANSWERED, /* the request was answered; the connection stays open */
     SERVER_CLOSED,   /* the connection has been closed and freed */
     SERVER_HELD,     /* waits for server_commit(), then for server_finish() */
 };

@@ -32,13 +32,13 @@ struct objects_engine {
 
 struct objects {
     const struct objects_engine *engine;
-    void *state;         /* of the engine */
+    void *state;         /* state of the engine */
     const char *staging; /* folder of staged files */
     const struct config *config;
 };
 
 /* Returns the error of a failed system call, by errno: ERR_STORAGE_FULL or ERR_STORAGE_UNAVAILABLE.
- * `object` is the path or the thing that the call was about. */
+ * `object` is the path, or another name of the thing that the call concerned, for the log. */
 struct error *storage_error(struct arena *arena, const char *object)
     __attribute__((returns_nonnull));
 
@@ -56,7 +56,8 @@ struct error *storage_make_folder(struct arena *arena, const char *path, mode_t 
 /* True if the file name has the form of a key. Folders may hold other files, which are ignored. */
 bool storage_is_key(const char *name);
 
-/* Open an engine by STORAGE_URL, and set `engine`, `state` and `staging`: file:///path, and
+/* Open the engine that STORAGE_URL describes, and set `engine`, `state` and `staging`. local_open()
+ * accepts file:///path; s3_open() accepts
  * s3://bucket?endpoint=…&region=…&path_style=…&public_endpoint=… */
 struct error *local_open(struct objects *objects, struct arena *arena) MUST_CHECK;
 struct error *s3_open(struct objects *objects, struct arena *arena) MUST_CHECK;

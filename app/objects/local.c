@@ -40,16 +40,16 @@ enum {
     FOLDER_DIGITS = 2,
     KEYS_FIRST = 64, /* initial capacity of a listing */
     SIGNATURE_BYTES = 32,
-    SIGNATURE_SIZE = 2 * SIGNATURE_BYTES + 1, /* as text */
+    SIGNATURE_SIZE = 2 * SIGNATURE_BYTES + 1, /* characters of the hexadecimal text */
 };
 
 /* Derivation label of the signing key. */
 static const char signing_key_label[] = "kontora: addresses of files";
 
 struct local {
-    struct objects *objects; /* its owner */
+    struct objects *objects; /* the objects that use this engine */
     char *root, *staging;
-    gid_t group; /* of the objects; (gid_t)-1: not changed */
+    gid_t group; /* group that the objects get; (gid_t)-1: not changed */
     unsigned char key[SIGNATURE_BYTES];
 };
 
@@ -105,7 +105,7 @@ static struct error *local_put(void *engine, struct arena *arena, struct staged 
 {
     const struct local *local = engine;
     const char *folder = object_folder(local, arena, key);
-    (void)properties; /* the database has them */
+    (void)properties; /* unused: the database stores the properties */
     if (fchown(staged->fd, (uid_t)-1, local->group) < 0 || fchmod(staged->fd, OBJECT_MODE) < 0 ||
         fsync(staged->fd) < 0) {
         return storage_error(arena, staged->path);
@@ -184,7 +184,7 @@ static int compare_keys(const void *one, const void *other)
     return strcmp(one, other);
 }
 
-/* Reads and sorts the keys after `after` of one folder. Ignores other files. */
+/* Reads and sorts those keys of one folder that follow the key `after`. Ignores other files. */
 static struct error *read_keys(struct key_list *list, DIR *folder, const char *after)
 {
     const struct dirent *entry;
@@ -216,7 +216,7 @@ static struct error *list_folder(const char *path, struct arena *arena, const ch
         struct stat facts;
         if (fstatat(dirfd(folder), keys.keys[i], &facts, AT_SYMLINK_NOFOLLOW) == 0) {
             fill_object_info(&infos_r[(*count)++], keys.keys[i], &facts);
-        } else if (errno != ENOENT) { /* ENOENT: deleted meanwhile */
+        } else if (errno != ENOENT) { /* ENOENT: the object was deleted meanwhile */
             error = storage_error(arena, path);
         }
     }

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FLUSH_BYTES = MIB }; /* of a staged file, written to the disk at a time */
+enum { FLUSH_BYTES = MIB }; /* bytes of a staged file that are written to the disk at a time */
 
 static const struct {
     const char *scheme;
@@ -80,8 +80,8 @@ static void count_storage_time_since(const char *operation, int64_t began)
     count_storage_time(operation, us);
 }
 
-/* Counts a part of the time of a staged file. Between the parts, the worker waits for the
- * client. */
+/* Adds to the time spent on a staged file. It is measured in parts, because the worker waits for
+ * the client between them. */
 static void add_staging_time(struct staged *staged, int64_t began)
 {
     int64_t us = clock_steady_us() - began;

@@ -28,15 +28,15 @@
 
 struct arena;
 struct config;
-struct objects; /* an open engine; each process opens its own */
+struct objects; /* an open storage engine; each process opens its own */
 
 enum { OBJECT_KEY_LENGTH = 32 };
 
 /* A staged file. */
 struct staged {
-    int fd;                  /* open for reading and writing; -1: deleted */
-    char *path;              /* in the arena */
-    int64_t length, flushed; /* bytes written, and those of them sent to the disk early */
+    int fd;                  /* descriptor for reading and writing; -1: the file was deleted */
+    char *path;              /* path of the file, in the arena */
+    int64_t length, flushed; /* bytes written; how many of these were sent to the disk early */
     int64_t spent_us;        /* time of file operations, without objects_put() */
 };
 
@@ -45,23 +45,23 @@ struct object_properties {
     int64_t size;
     const char *content_type;
     const unsigned char *md5;    /* 16 bytes; S3 rejects a body with another digest */
-    const unsigned char *sha256; /* 32 bytes; likewise */
+    const unsigned char *sha256; /* 32 bytes; S3 rejects a body with another digest */
 };
 
 /* A stored object. */
 struct object_info {
     char key[OBJECT_KEY_LENGTH + 1];
     int64_t size;
-    int64_t modified_ms; /* wall clock */
+    int64_t modified_ms; /* wall clock, milliseconds */
 };
 
 /* The download of an object by a client. */
 struct object_download {
     const char *key;
-    const char *name;        /* of the file in the API; a path segment */
+    const char *name;        /* name of the file in the API; a path segment */
     const char *disposition; /* the value of Content-Disposition (RFC 6266) */
     const char *content_type;
-    const char *base; /* of the service: "https://kontora.example.com"; "": the URL is a path */
+    const char *base; /* origin of the URL: "https://kontora.example.com"; "": the URL is a path */
     int64_t expires;  /* wall clock, seconds since the epoch */
 };
 
@@ -145,7 +145,7 @@ enum objects_state {
 
 struct objects_health {
     enum objects_state state;
-    int64_t latency_us; /* of the last check; -1: it failed */
+    int64_t latency_us; /* duration of the last check; -1: it failed */
     int64_t checked_ms; /* wall clock; 0: never */
 };
 

@@ -44,11 +44,12 @@ enum {
     CHECK_MS = 2000,           /* timeout of a health check */
     CONNECT_MAX_MS = 2500,     /* timeout of connecting */
     RESPONSE_MAX = 2 * MIB,    /* a page of PAGE_MAX objects has about 400 KiB */
-    PAGES_MAX = 1000, /* of one listing; the bucket may have many objects of other programs */
-    PAGE_MAX = 1000,  /* objects; the limit of S3 */
+    /* maximum of one listing; the bucket may have many objects of other programs */
+    PAGES_MAX = 1000,
+    PAGE_MAX = 1000, /* objects of a page; the limit of S3 */
     UPLOAD_BUFFER = 256 * KIB,
     MD5_SIZE = 16,
-    MD5_TEXT_SIZE = 25, /* in base64 */
+    MD5_TEXT_SIZE = 25, /* characters of a digest in base64, and a NUL */
     SHA256_TEXT_SIZE = 2 * SHA256_DIGEST_LENGTH + 1,
 };
 
@@ -79,15 +80,15 @@ struct s3 {
 /* A request, its tries, and the result of the last try. */
 struct call {
     const char *method;
-    const char *path;            /* below the bucket, encoded */
+    const char *path;            /* path below the bucket, percent-encoded */
     const char *query;           /* canonical; NULL: none */
-    const struct staged *staged; /* the bytes of a PUT */
+    const struct staged *staged; /* staged file with the bytes of a PUT */
     const struct object_properties *properties;
-    int tries;          /* maximum */
-    int64_t timeout_ms; /* of all tries together */
+    int tries;          /* maximum number of tries */
+    int64_t timeout_ms; /* timeout of all tries together */
     int64_t try_ms;     /* timeout of one try */
     struct arena *arena;
-    int64_t stall_us;    /* a try without progress for so long is aborted */
+    int64_t stall_us;    /* a try that makes no progress for this time is aborted */
     int64_t progress_at; /* steady clock: time of the last progress */
     curl_off_t progress; /* bytes sent and received until then */
     bool is_stalled;     /* the last try was aborted for lack of progress */
@@ -339,7 +340,7 @@ static bool is_retryable(const struct call *call)
            (call->status >= STATUS_SERVER_ERROR && call->status != STATUS_INSUFFICIENT_STORAGE);
 }
 
-/* Names the settings that usually cause such a status. */
+/* Names the settings that usually cause the HTTP status of the response. */
 static const char *hint_at_setting(const struct call *call, const struct s3_failure *failure)
 {
     if (call->status == STATUS_FORBIDDEN) {
@@ -384,7 +385,7 @@ static struct error *new_call_error(struct call *call)
                      describe_s3_failure(call, &failure));
 }
 
-/* --- a call ----------------------------------------------------------------------------------- */
+/* --- requests with retries -------------------------------------------------------------------- */
 
 /* Delays in milliseconds. The tries of a call are too few to reach the maximum. */
 static const struct backoff retry_backoff = {
@@ -457,7 +458,7 @@ static struct error *s3_put(void *engine, struct arena *arena, struct staged *st
     call.staged = staged;
     call.properties = properties;
     call.timeout_ms += properties->size / MIB * MS_PER_S;
-    call.try_ms = call.timeout_ms; /* the stall limit ends a try earlier */
+    call.try_ms = call.timeout_ms; /* the limit for stalled transfers ends a try earlier */
     return run_call(s3, arena, &call);
 }
 
@@ -572,8 +573,8 @@ static struct error *s3_delete(void *engine, struct arena *arena, const char *ke
     return error;
 }
 
-/* Signs a URL of the public endpoint. If it has expired, its signing time is in the past as well:
- * signatures have a positive lifetime. */
+/* Signs a URL of the public endpoint. If its expiry time has already passed, uses a signing time
+ * before the expiry, because the lifetime of a signature must be positive. */
 static struct error *s3_sign_url(void *engine, struct arena *arena,
                                  const struct object_download *download, const char **url_r)
 {
@@ -600,7 +601,7 @@ static struct error *s3_sign_url(void *engine, struct arena *arena,
     return sigv4_presign(arena, &key, &request, url_r);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static struct error *s3_make_staging(void *engine, struct arena *arena)
 {

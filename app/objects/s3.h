@@ -13,15 +13,15 @@ struct config;
 /* The address of a bucket. */
 struct s3_address {
     const char *scheme; /* "http" or "https" */
-    const char *host;   /* of the bucket; with the port unless it is the scheme's default */
-    const char *path;   /* of the bucket: "" or "/bucket" */
+    const char *host;   /* host of the bucket; with the port unless it is the scheme's default */
+    const char *path;   /* path of the bucket: "" or "/bucket" */
 };
 
 struct s3_settings {
-    const char *prefix; /* of the service's keys in the bucket: "" or "path/" */
+    const char *prefix; /* prefix of the service's keys in the bucket: "" or "path/" */
     const char *region;
-    struct s3_address place;        /* for requests of the service */
-    struct s3_address public_place; /* for clients' downloads */
+    struct s3_address place;        /* address for requests of the service */
+    struct s3_address public_place; /* address for downloads by clients */
 };
 
 /* Parses STORAGE_URL, which begins with s3:, into the arena. The cause of an error names all faults
@@ -33,16 +33,17 @@ struct error *s3_read_settings(const struct config *config, struct arena *arena,
 
 /* The body of an error response. Members are never NULL. */
 struct s3_failure {
-    const char *code;       /* "NoSuchKey" */
-    const char *message;    /* for people; truncated for the log */
-    const char *request_id; /* for the operator of the storage */
+    const char *code;       /* such as "NoSuchKey" */
+    const char *message;    /* text for people; truncated for the log */
+    const char *request_id; /* id by which the operator of the storage finds the request */
 };
 
 /* A page of a list. The caller sets prefix, last, infos, max and count. */
 struct s3_page {
-    const char *prefix;               /* of the service's keys */
+    const char *prefix;               /* prefix of the service's keys */
     char last[OBJECT_KEY_LENGTH + 1]; /* last key read; objects must have greater keys */
-    struct object_info *infos;        /* of at least `max` objects; `count` are set */
+    /* array of at least `max` objects; the first `count` are set */
+    struct object_info *infos;
     size_t max, count;
     const char *next; /* continuation token; NULL: end of the list */
 };

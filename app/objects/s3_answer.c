@@ -62,16 +62,16 @@ struct response_parser {
     struct arena *arena;
     enum element path[DEPTH_MAX + 1]; /* open elements; path[0] is outside of the root */
     size_t depth;
-    char text[TEXT_MAX + 1]; /* of the innermost element, read so far */
+    char text[TEXT_MAX + 1]; /* text of the innermost element, as far as it was read */
     size_t length;
     bool is_invalid;
     struct s3_failure *failure;
-    /* of a list: */
+    /* The following members are used only for lists. */
     struct s3_page *page;
     bool is_list, truncated;
     const char *token;
     struct object_info info;
-    bool is_own, has_key, has_size, has_time; /* of the current object */
+    bool is_own, has_key, has_size, has_time; /* state of the current object */
 };
 
 static void reject_response(struct response_parser *parser)
@@ -176,7 +176,7 @@ static const char *copy_for_log(struct response_parser *parser)
 {
     size_t length = parser->length < LOGGED_MAX ? parser->length : LOGGED_MAX;
     while (length < parser->length && ((unsigned char)parser->text[length] & 0xC0) == 0x80) {
-        length--; /* does not cut a UTF-8 character */
+        length--; /* does not cut off a part of a UTF-8 character */
     }
     return arena_copy(parser->arena, parser->text, length);
 }

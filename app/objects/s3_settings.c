@@ -31,7 +31,7 @@ struct url_parts {
 
 struct endpoint {
     const char *scheme;
-    const char *host; /* with the port unless it is the scheme's default */
+    const char *host; /* host, with the port unless it is the scheme's default */
     bool is_https;
 };
 

@@ -27,8 +27,8 @@ struct sigv4_parameter {
 /* The download of one object. */
 struct sigv4_request {
     const char *scheme;
-    const char *host; /* with the port unless it is the scheme's default */
-    const char *path; /* encoded */
+    const char *host; /* host, with the port unless it is the scheme's default */
+    const char *path; /* percent-encoded path */
     const struct sigv4_parameter *parameters;
     size_t parameter_count;
     int64_t signed_at; /* seconds since the epoch */

@@ -1,6 +1,6 @@
 /*
- * Health of the storage: the housekeeper checks it periodically and notes the result in shared
- * memory, so that other processes can read it without a request to the storage.
+ * Health of the storage: the housekeeper (the process for periodic jobs) checks it and notes the
+ * result in shared memory, so that other processes can read it without a request to the storage.
  */
 #include "objects/objects.h"
 

@@ -43,7 +43,7 @@ static const struct nginx_error nginx_errors[] = {
          "The service did not respond in time: try again later"}},
 };
 
-/* Sent only for files. */
+/* The error of an invalid Range, which nginx sends only for files. */
 static const struct nginx_error range_error = {416, "RANGE_NOT_SATISFIABLE",
     {"В файле нет запрошенного диапазона", "The file does not contain the requested range"}};
 /* clang-format on */

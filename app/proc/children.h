@@ -12,14 +12,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Children are grouped by pool; the housekeeper and the spool are groups of one process each. */
+/* Children are grouped by pool; the housekeeper (housekeeper.h) and the spool (spool.h) are groups
+ * of one process each. */
 enum { GROUP_HOUSEKEEPER = POOL_COUNT, GROUP_SPOOL, GROUP_COUNT };
 
 struct child {
     pid_t pid;
     size_t slot; /* slot on the scoreboard */
     unsigned group;
-    unsigned generation; /* of the configuration that it was started with */
+    unsigned generation; /* number of the configuration that the child was started with */
     int64_t started_us;
     int64_t kill_us; /* end of DRAIN_TIMEOUT, when it is killed; 0: not draining */
     bool ready;

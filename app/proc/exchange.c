@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-    SENT_SIZE = 32,             /* of the text of KONTORA_SENT */
+    SENT_SIZE = 32,             /* size of the text of KONTORA_SENT */
     NOTIFY_INTERVAL = 64 * KIB, /* bytes of the body between two notifications */
-    READ_SIZE = 16 * KIB,       /* bytes of a reply per read */
+    READ_SIZE = 16 * KIB,       /* maximum number of bytes of one read from a reply */
     REPLY_MAX = 256 * KIB,      /* valid replies to an upload have one or two KiB */
 };
 

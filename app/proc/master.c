@@ -34,7 +34,8 @@
 #include <unistd.h>
 
 enum {
-    RELOAD_QUICK_EXITS_MAX = 3, /* consecutive, of one group; then the reload is rolled back */
+    /* consecutive quick exits of children of one group after which a reload is rolled back */
+    RELOAD_QUICK_EXITS_MAX = 3,
 };
 
 struct master {
@@ -47,7 +48,7 @@ struct master {
     struct children children;
     unsigned generation;
     int signal_fd;
-    int status_pipe[2];       /* through which children send struct worker_message */
+    int status_pipe[2];       /* pipe through which children send struct worker_message */
     unsigned last_generation; /* highest generation assigned so far */
     struct config previous;   /* during a reload: configuration to return to on failure */
     unsigned previous_generation;
@@ -441,7 +442,7 @@ static void read_master_signals(struct master *master)
         case SIGUSR1:
             reopen_all_logs(master);
             break;
-        default: /* SIGCHLD */
+        default: /* SIGCHLD: children are reaped below */
             break;
         }
     }

@@ -11,16 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A periodic job of the housekeeper. */
+/* A periodic job of the housekeeper (the process for periodic jobs, housekeeper.h). */
 struct job {
-    const char *name; /* for the log */
+    const char *name; /* name of the job in the log */
 
     /* Called when the housekeeper starts, with the state that all jobs share. Returns the state of
      * the job. NULL on failure: the housekeeper then exits and is restarted with backoff. */
     void *(*start)(const struct config *config, void *shared);
 
     /* Does the work that is due, in small portions, because other jobs and SIGTERM wait for it.
-     * Returns the time of the next call, of clock_steady_us(). NULL marks the end of a list. */
+     * Returns the time of the next call, of clock_steady_us(). A job without this function ends a
+     * list of jobs. */
     int64_t (*run)(void *state);
 
     /* Called before the housekeeper exits. */
@@ -40,7 +41,7 @@ enum served {
 
 /* State of a request that is being received. */
 enum arrival {
-    ARRIVAL_PENDING,  /* incomplete: serve() would block */
+    ARRIVAL_PENDING,  /* the request is incomplete: serve() would block */
     ARRIVAL_READY,    /* the parameters are complete: serve() can read them without blocking */
     ARRIVAL_COMPLETE, /* parameters and body are complete */
     ARRIVAL_REFUSED,  /* malformed, or the peer has closed */

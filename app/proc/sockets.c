@@ -19,7 +19,7 @@
 
 enum {
     LISTEN_FDS_START = 3,
-    BACKLOG = 4096, /* for bursts of 1,000 clients; limited by net.core.somaxconn */
+    BACKLOG = 4096, /* enough for bursts of 1,000 clients; limited by net.core.somaxconn */
     SOCKET_MODE = 0660,
     DIRECTORY_MODE = 0755,
     SOCKET_PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path, /* config.c checks the length */

@@ -10,7 +10,7 @@
 
 struct pool_socket {
     int fd;
-    char *path; /* of a socket created here; NULL: inherited from systemd */
+    char *path; /* path of a socket created here; NULL: inherited from systemd */
 };
 
 /* Opens one non-blocking listening socket per pool. Replaces a socket file on which no process

@@ -38,25 +38,29 @@ enum {
     TICK_MS = 250,                     /* interval of the deadline checks while there are uploads */
     UPLOADS_MAX = 1000,                /* concurrent uploads; further ones get a reply 503 … */
     CONNECTIONS_MAX = 2 * UPLOADS_MAX, /* … until this limit; then connections are closed */
-    READ_SIZE = 64 * KIB,              /* bytes per read */
+    READ_SIZE = 64 * KIB,              /* maximum number of bytes of one read */
     READS_PER_EVENT = 4,               /* reads from one client before others are served */
-    PARAMS_MAX = 64 * KIB,             /* far above nginx's limits of request headers */
-    BODY_MAX = 18 * MIB,               /* above nginx's limit of 17 MiB: files.conf */
-    PARAMS_TIMEOUT_US = 2000 * 1000,   /* for all parameters; nginx sends them at once */
+    /* bytes of the parameters; far above nginx's limits of request headers */
+    PARAMS_MAX = 64 * KIB,
+    /* bytes of a body; above nginx's limit of 17 MiB (nginx/files.conf) */
+    BODY_MAX = 18 * MIB,
+    /* time for the parameters of a request, which nginx sends at once */
+    PARAMS_TIMEOUT_US = 2000 * 1000,
     ASK_AFTER_US = 500 * 1000,         /* time until an ASKING exchange; most bodies are faster */
     ASKING_CRASHES_MAX = 3,            /* worker crashes in ASKING exchanges of one upload */
     EARLY_SIZE_MIN = 256 * KIB,        /* bytes received before an EARLY exchange may begin */
     EARLY_INTERVAL_US = 250 * 1000,    /* interval of the rate checks of an EARLY exchange … */
     EARLY_INTERVAL_BYTES = 1024 * KIB, /* … and the bytes that must arrive in each interval */
-    LINGER_US = 2000 * 1000,           /* for nginx to read the reply and close the connection */
-    ACCEPT_RETRY_NS = 10 * NS_PER_MS,  /* pause when the limit of open descriptors is reached */
+    /* time for nginx to read the reply and close the connection */
+    LINGER_US = 2000 * 1000,
+    ACCEPT_RETRY_NS = 10 * NS_PER_MS, /* pause when the limit of open descriptors is reached */
     DIRECTORY_MODE = 0711,
 };
 
 enum stage {
     RECEIVING,        /* receives parameters and body; an ASKING or EARLY exchange may run */
-    WAITING,          /* complete; the queue of the workers is full */
-    SERVED_BY_WORKER, /* complete; waits for the reply of a worker */
+    WAITING,          /* the request is complete; the queue of the workers is full */
+    SERVED_BY_WORKER, /* the request is complete; waits for the reply of a worker */
     ANSWERING,        /* sends the reply to nginx */
     LINGERING, /* reply sent before the body was complete: discards input until nginx closes */
 };
@@ -72,8 +76,8 @@ struct upload {
     struct upload *previous, *next;
     struct endpoint client, worker;
     enum stage stage;
-    bool ended;                        /* its connections are closed */
-    int64_t began_us, linger_until_us; /* of clock_steady_us() */
+    bool ended;                        /* the connections of the upload are closed */
+    int64_t began_us, linger_until_us; /* times of clock_steady_us() */
 
     struct fastcgi_reader reader;
     struct buffer params;
@@ -97,18 +101,18 @@ struct upload {
 struct spool {
     const struct config *config;
     const struct service *service;
-    char *directory; /* of the files with the bodies; ends with a slash */
+    char *directory; /* directory of the files with the bodies; ends with a slash */
     int epoll_fd, listen_fd, signal_fd, handoff_fd, status_fd;
     struct upload *first, *last; /* list of uploads, oldest first */
     struct upload *dead;         /* list of ended uploads, to be freed */
     size_t count;                /* uploads in the list */
-    size_t waiting;              /* those in stage WAITING */
-    size_t early;                /* those with an EARLY or WITHDRAWN exchange */
+    size_t waiting;              /* uploads in stage WAITING */
+    size_t early;                /* uploads with an EARLY or WITHDRAWN exchange */
     int64_t bytes;               /* total size of the files */
     bool draining;
 };
 
-/* epoll tags of the listening socket and the signalfd. */
+/* epoll_event.data.ptr of the listening socket and of the signalfd. */
 static struct endpoint listen_tag, signal_tag;
 
 /* --- descriptors ----------------------------------------------------------------------------- */
@@ -402,14 +406,14 @@ static void end_exchange(struct spool *spool, struct upload *upload)
     if (ended == ASKING) {
         end_asking_exchange(spool, upload);
     } else if (ended == WITHDRAWN) {
-        if (upload->stage != RECEIVING) { /* complete by now */
+        if (upload->stage != RECEIVING) { /* the body is complete by now */
             hand_over_request(spool, upload);
         }
     } else if (upload->exchange.reply.length) {
         begin_reply(spool, upload);
     } else if (ended == COMPLETE) {
         end_upload(spool, upload);
-    } /* else the worker of an EARLY exchange crashed: another one will get the complete request */
+    } /* otherwise the worker of an EARLY exchange crashed: another will get the request */
 }
 
 static void read_worker_reply(struct spool *spool, struct upload *upload)
@@ -588,7 +592,7 @@ static void check_receiving_upload(struct spool *spool, struct upload *upload, i
 
 /* Aborts the largest upload while less than half of the disk reserve is free, because logins and
  * deletions need that space. Called at each tick, because bodies can be written faster than the
- * housekeeper measures the free space. */
+ * housekeeper (housekeeper.h) measures the free space. */
 static void check_disk_space(struct spool *spool)
 {
     struct upload *largest = NULL;

@@ -30,11 +30,13 @@ enum {
      * at once, but a burst is distributed over the workers. */
     ACCEPTS_PER_ITERATION = 64,
     MEMORY_CHECK_INTERVAL = 256,      /* requests between two checks of the memory usage */
-    CORE_SOCKET_TIMEOUT_S = 1,        /* of reads and writes in `core` */
+    CORE_SOCKET_TIMEOUT_S = 1,        /* timeout of a read or write in the pool `core` */
     ACCEPT_RETRY_NS = 10 * NS_PER_MS, /* pause when the limit of open descriptors is reached */
     LOG_DELAY_MS = 5,                 /* maximum time for which a log line waits for others */
-    PARAMS_TIMEOUT_US = 2 * US_PER_S, /* of a request; nginx sends all parameters at once */
-    PARAMS_MAX = 64 * KIB,            /* far above nginx's limits of request headers */
+    /* time for the parameters of a request, which nginx sends at once */
+    PARAMS_TIMEOUT_US = 2 * US_PER_S,
+    /* bytes of the parameters; far above nginx's limits of request headers */
+    PARAMS_MAX = 64 * KIB,
     /* Maximum of connections that wait for a request, in pools other than `core`; if it is
      * exceeded, the oldest is closed. */
     AWAITED_MAX = 256,
@@ -49,8 +51,9 @@ struct worker {
     bool multiplexing;
     bool handed_over; /* listen_fd is the queue of the spool, not a listening socket */
     bool draining;
-    size_t queue_length;                /* connections that may wait to be accepted; 0: unset */
-    size_t connections;                 /* open between two iterations of the worker loop */
+    size_t queue_length; /* connections that may wait to be accepted; 0: unset */
+    /* connections that stay open between two iterations of the worker loop */
+    size_t connections;
     struct connection *oldest, *newest; /* list of connections whose request is incomplete */
     size_t awaited;                     /* length of that list */
     struct connection *held;            /* list of connections with SERVED_HELD, in order */
@@ -60,7 +63,7 @@ struct worker {
     long first_pages; /* resident pages at the first memory check */
 };
 
-/* epoll tags of the listening socket and the signalfd. */
+/* epoll_event.data.ptr of the listening socket and of the signalfd. */
 static char listen_tag, signal_tag;
 
 static void watch_fd(struct worker *worker, int fd, uint32_t events, void *tag)
@@ -146,7 +149,7 @@ struct connection {
     int fd;
     void *handle; /* the connection object of the service */
     struct connection *next_held;
-    int64_t deadline_us;              /* for the parameters of its request; 0: none */
+    int64_t deadline_us;              /* deadline for the parameters of the request; 0: none */
     struct connection *older, *newer; /* neighbours in the list of worker.oldest */
     bool edge_triggered; /* mode of epoll: edge-triggered while a request is incomplete */
 };
@@ -324,7 +327,7 @@ static void close_overdue_connections(struct worker *worker, int64_t now)
     }
 }
 
-/* --- accepting ------------------------------------------------------------------------------- */
+/* --- accepting connections ------------------------------------------------------------------- */
 
 /* Limits the time for which libfcgi can block on a connection. The limit is short in `core`, where
  * it delays all other connections, and where nginx sends a request only when it is complete. */
@@ -416,7 +419,8 @@ static void update_backlog(struct worker *worker)
         return;
     }
     worker->queue_length = length;
-    if (listen(worker->listen_fd, (int)length - 1) < 0) { /* the kernel admits one more */
+    /* the kernel admits one connection more than this argument */
+    if (listen(worker->listen_fd, (int)length - 1) < 0) {
         log_warning("worker: cannot set the backlog: %s", strerror(errno));
     }
 }

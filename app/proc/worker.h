@@ -24,8 +24,8 @@
 /* Status messages of a child process to the master, through the status pipe. Writes of this size
  * are atomic. */
 enum worker_status {
-    WORKER_READY,    /* serves requests */
-    WORKER_DRAINING, /* drains; a replacement may be started */
+    WORKER_READY,    /* the worker serves requests */
+    WORKER_DRAINING, /* the worker drains; a replacement may be started */
 };
 
 struct worker_message {

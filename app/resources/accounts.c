@@ -88,8 +88,8 @@ static struct error *check_account_names_free(struct request *request, const cha
                : login_check_name_free(app->directory, app->config, request->arena, "email", email);
 }
 
-/* Marks the address as verified if the administrator creates the account. The surface for files may
- * also serve anonymous callers, whose accounts stay unverified. */
+/* Marks the address as verified if the administrator creates the account. With ANONYMOUS_ACCESS,
+ * anonymous callers may create accounts too, whose addresses stay unverified. */
 static struct error *create_account(struct request *request, struct reply *reply)
 {
     const char *username = request_body_string(request, "username");

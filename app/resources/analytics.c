@@ -143,7 +143,8 @@ static void read_figures_filter(struct request *request, struct figures_filter *
 /* The figures about one kind of rows. */
 struct figure_set {
     const struct field *fields;
-    const char *const *counters; /* one for each column of the statements; NULL ends the list */
+    /* a counter for each column of the statements; NULL ends the list */
+    const char *const *counters;
     /* Parameters: $1 the organization, $2 and $3 the span of time, then the current time if
      * needs_now, then the owner in count_of_owner. */
     enum sql_statement count, count_of_owner;

@@ -11,7 +11,7 @@ enum {
     LOST_REASON_MAX = 1000,
 };
 
-/* In minor units. The sum of nine million such amounts fits an int64_t. */
+/* The maximum amount, in minor units. The sum of nine million such amounts fits an int64_t. */
 #define AMOUNT_MAX 999999999999
 
 /* --- statuses -------------------------------------------------------------------------------- */

@@ -449,7 +449,7 @@ struct deletion {
     const struct request *request;
     const char *const *names;
     size_t count;
-    bool *found;       /* parallel to the names */
+    bool *found;       /* parallel to the names of the request */
     const char **keys; /* object keys of the deleted files */
     size_t deleted;
 };
@@ -476,7 +476,7 @@ static struct error *remove_catalog_files(struct store *store, void *context)
 }
 
 /* Commits the removal of the rows first, and deletes the objects after it. If the worker is killed
- * in between, the housekeeper deletes the orphaned objects. */
+ * in between, the housekeeper (the process for periodic jobs) deletes the orphaned objects. */
 static struct error *delete_named_files(struct request *request, struct deletion *deletion)
 {
     const struct app *app = request->app;

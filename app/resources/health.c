@@ -135,7 +135,7 @@ static struct error *get_health(struct request *request, struct reply *reply)
 struct dependency_state {
     const char *state;
     bool needed;
-    int64_t latency_us; /* of the last check; -1: unknown */
+    int64_t latency_us; /* duration of the last check; -1: unknown */
     int64_t checked_ms; /* time of the last check; 0: never */
 };
 

@@ -276,7 +276,8 @@ static struct error *check_member_change(struct store *store, struct request *re
     return error;
 }
 
-/* Withdraws those invitations of the member that the member's role no longer permits to issue. */
+/* Withdraws the invitations that the member has issued and could not issue with the current role.
+ */
 static struct error *withdraw_member_invitations(struct store *store, const struct request *request)
 {
     struct store_query *query =

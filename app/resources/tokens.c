@@ -1,6 +1,7 @@
 /*
- * Tokens that expire: everybody may issue and verify them, the administrator lists and deletes
- * them. The work is done in tokens/. (Access tokens of sessions are in auth/.)
+ * Tokens that expire: every caller may verify them and, unless TOKENS_ACCESS requires
+ * authentication, issue them; the administrator lists and deletes them. The work is done in
+ * tokens/. (Access tokens of sessions are in auth/.)
  */
 #include "auth/principal.h"
 #include "base/arena.h"
@@ -21,10 +22,11 @@
 
 enum {
     TTL_MAX = 365 * MINUTES_PER_DAY,
-    ANONYMOUS_TTL_MAX = MINUTES_PER_DAY, /* minutes; for tokens issued by anonymous callers */
+    /* maximum lifetime in minutes of tokens issued by anonymous callers */
+    ANONYMOUS_TTL_MAX = MINUTES_PER_DAY,
     PURPOSE_MAX = 200,
     MAX_USES_MAX = 1000 * 1000 * 1000,
-    CLEAR_ROWS = 100, /* rows that one request deletes */
+    CLEAR_ROWS = 100, /* maximum number of rows that one request deletes */
     STATUS_OK = 200,
 };
 
@@ -205,7 +207,7 @@ static void reply_token_status(const struct request *request, struct reply *repl
     reply_record(reply, record);
 }
 
-/* --- issuing --------------------------------------------------------------------------------- */
+/* --- issuing tokens -------------------------------------------------------------------------- */
 
 /* Reads the lifetime of the requested token. Tokens of anonymous callers live for at most a day,
  * because they have no owner who would revoke them. */
@@ -265,7 +267,7 @@ static struct error *issue_token(struct request *request, struct reply *reply)
     return NULL;
 }
 
-/* --- checking -------------------------------------------------------------------------------- */
+/* --- checking tokens ------------------------------------------------------------------------- */
 
 /* Verifies a token and counts a use. HEAD counts none: its reply has no result, and programs send
  * it to preview a link. */
@@ -296,7 +298,8 @@ static struct error *check_token_in_body(struct request *request, struct reply *
 
 /* --- deletion of expired tokens --------------------------------------------------------------- */
 
-/* Deletes few rows, so that other requests are not delayed; the housekeeper deletes the rest. */
+/* Deletes few rows, so that other requests are not delayed; the housekeeper (the process for
+ * periodic jobs) deletes the rest. */
 static struct error *clear_tokens(struct request *request, struct reply *reply)
 {
     int64_t deleted;

@@ -156,7 +156,7 @@ static void apply_account_fields(struct request *request, struct directory_chang
     }
 }
 
-/* Applies the body of a change: an existing account can also be unlocked. */
+/* Applies the body of a change. Unlike the body of a creation, it can also unlock the account. */
 static void apply_account_update(struct request *request, struct directory_changes *changes)
 {
     const struct value *unlock = request_body_value(request, "unlock");
@@ -166,9 +166,10 @@ static void apply_account_update(struct request *request, struct directory_chang
     }
 }
 
-/* Ends the sessions of a user at once. If that fails, the housekeeper ends them later; the reply
- * is a success all the same, because the directory was changed. Commits at once: a worker of the
- * pool `directory` serves one request at a time, so that no other request is committed with it. */
+/* Ends the sessions of a user at once. If that fails, the housekeeper (the process for periodic
+ * jobs) ends them later; the reply is a success all the same, because the directory was changed.
+ * Commits at once: a worker of the pool `directory` serves one request at a time, so that no other
+ * request is committed with it. */
 static void end_user_sessions(struct request *request, const struct directory_entry *entry)
 {
     struct store *store = app_of(request)->store;

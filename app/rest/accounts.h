@@ -6,7 +6,7 @@
 #include "auth/principal.h"
 #include "base/field.h"
 
-enum { ACCOUNT_PASSWORD_MIN = 8 }; /* characters of a new password */
+enum { ACCOUNT_PASSWORD_MIN = 8 }; /* minimum number of characters of a new password */
 
 /* The default currency of an organization. */
 #define ORGANIZATION_CURRENCY "RUB"

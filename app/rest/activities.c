@@ -34,7 +34,7 @@ struct error *activities_insert_status_change(struct record_change *deal, const 
     store_bind_integer(query, deal->now);
     store_bind_text(query, automatic_type);
     store_bind_text(query, arena_format(arena, "%s → %s", old_status, new_status));
-    store_bind_null(query); /* description */
+    store_bind_null(query); /* the column `description` */
     bind_optional_id(query, record_value(deal, "contact_id"));
     bind_optional_id(query, record_value(deal, "id"));
     store_bind_integer(query, principal->account_id);

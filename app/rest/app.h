@@ -18,7 +18,7 @@ struct app {
     struct directory *directory;
     struct store *store;
     struct objects *objects;
-    enum pool_id pool; /* of the worker */
+    enum pool_id pool; /* pool of this worker */
 };
 
 /* Returns the dependencies of the worker that handles the request. */

@@ -16,11 +16,11 @@ struct value;
 
 /* The amount that a row adds to the counter of this name. */
 struct counter_delta {
-    const char *name; /* must live as long as the request */
+    const char *name; /* name of the counter; must live as long as the request */
     int64_t amount;
 };
 
-enum { COUNTER_DELTAS_MAX = 12 }; /* deltas of one row */
+enum { COUNTER_DELTAS_MAX = 12 }; /* maximum number of deltas of one row */
 
 struct counter_deltas {
     struct counter_delta list[COUNTER_DELTAS_MAX];

@@ -22,10 +22,12 @@ typedef void entries_changed(struct request *request, const struct directory_ent
 
 /* The description of a resource, to which the rows of its routes refer. */
 struct entries {
-    const struct directory_class *class; /* name_attribute must be the name of a field, too */
-    const char *rdn_field;               /* field of the bodies with the name for the entry's RDN */
-    entries_change *create, *update;     /* NULL: no further changes */
-    entries_changed *updated, *deleted;  /* NULL: no follow-up work */
+    /* class of the entries; its name_attribute must be the name of a field, too */
+    const struct directory_class *class;
+    /* field of the request bodies that contains the name for the entry's RDN */
+    const char *rdn_field;
+    entries_change *create, *update;    /* NULL: no further changes */
+    entries_changed *updated, *deleted; /* NULL: no follow-up work */
 };
 
 /* --- handlers of routes with `entries` ----------------------------------------------------------
@@ -39,8 +41,8 @@ route_handler entries_delete;
 
 /* --- maps and errors of their routes ---------------------------------------------------------- */
 
-extern const struct field entries_list_query[];  /* search, skip, limit */
-extern const struct field entries_place_query[]; /* parent_dn */
+extern const struct field entries_list_query[];  /* query parameters search, skip, limit */
+extern const struct field entries_place_query[]; /* query parameter parent_dn */
 extern const struct field entries_path[];        /* parameters of all patterns */
 
 #define ENTRIES_UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS
@@ -55,7 +57,7 @@ extern const enum error_id entries_read_errors[];
 extern const enum error_id entries_create_errors[];
 extern const enum error_id entries_update_errors[];
 extern const enum error_id entries_delete_errors[];
-extern const enum error_id entries_member_errors[]; /* of routes that change a membership */
+extern const enum error_id entries_member_errors[]; /* errors of routes that change a membership */
 
 /* --- rows of field maps ------------------------------------------------------------------------
  * Maximum lengths are rangeUpper of the schema (MS-ADA1 to MS-ADA3), in UTF-16 units. */

@@ -22,8 +22,8 @@ enum {
 
 /* --- the request ------------------------------------------------------------------------------ */
 
-/* True if the key consists of visible ASCII characters, as tokens and strings of structured
- * fields. */
+/* True if the key consists of visible ASCII characters, as in tokens and strings of structured
+ * fields (RFC 9651). */
 static bool is_valid_key(const char *key)
 {
     size_t length = strlen(key);

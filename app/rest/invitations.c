@@ -7,7 +7,7 @@
 #include "rest/organizations.h"
 #include "rest/rows.h"
 
-enum { PENDING_MAX = 1000 }; /* pending invitations of one organization */
+enum { PENDING_MAX = 1000 }; /* maximum number of pending invitations of one organization */
 
 static const int64_t lifetime_ms = INT64_C(30) * MS_PER_DAY;
 

@@ -1,7 +1,7 @@
 /*
  * Invitations: accounts become members by consent. An OWNER or ADMIN invites an email address, and
- * cannot find out if it has an account. Only an account that has confirmed the address can see the
- * invitation, and becomes a member by accepting it.
+ * cannot find out whether an account has that address. Only an account that has confirmed the
+ * address can see the invitation, and becomes a member by accepting it.
  */
 #ifndef REST_INVITATIONS_H
 #define REST_INVITATIONS_H
@@ -27,7 +27,8 @@ extern const char *const invitation_states[];
 
 /* Invites an address into the organization of the request, or replaces its pending invitation.
  * Called inside of store_write(). ERR_ALREADY_EXISTS if the address is a member's, ERR_FORBIDDEN if
- * the caller's rank is too low, ERR_TOO_MANY_INVITATIONS. */
+ * the caller's rank is too low, ERR_TOO_MANY_INVITATIONS if the organization has too many pending
+ * invitations. */
 struct error *invitation_insert(struct store *store, const struct request *request,
                                 const char *email, const char *role, int64_t *id_r) MUST_CHECK;
 

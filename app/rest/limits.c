@@ -13,17 +13,18 @@
 #include <string.h>
 
 enum {
-    BURST_S = 4,             /* seconds of requests at once: a page of the console sends a dozen */
-    UPLOAD_WAIT_S = 5,       /* for Retry-After, because the end of an upload is unknown */
-    ANONYMOUS_AT_ONCE = 500, /* uploads: half of the maximum of the spool */
+    BURST_S = 4,             /* a caller may send the requests of so many seconds at once */
+    UPLOAD_WAIT_S = 5,       /* value of Retry-After, because the end of an upload is unknown */
+    ANONYMOUS_AT_ONCE = 500, /* concurrent uploads: half of the spool's maximum */
 };
 
 enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS, BUCKET_COUNT };
 
-/* Kinds of keys: first a subject and an organization for each bucket. */
+/* Kinds of keys. The first 2 * BUCKET_COUNT kinds are those of a subject and of an organization,
+ * for each bucket. */
 enum {
     KIND_ANONYMOUS = 2 * BUCKET_COUNT,
-    KIND_TOKENS, /* and the following kinds, one for each class of lifetimes */
+    KIND_TOKENS, /* this kind and those after it: one for each class of token lifetimes */
 };
 
 /* Keys of the counters of a caller: hashes of the ids of subject and organization. 0 means no
@@ -42,7 +43,7 @@ void limits_share(void)
 static struct error *reject_hash(const struct request *request)
 {
     struct error *error = error_new(request->arena, ERR_OVERLOADED, NULL);
-    /* By then, all requests that are queued now have been handled or rejected. */
+    /* After this time, all requests that are queued now have been handled or rejected. */
     error->retry_after_s =
         (int)((app_of(request)->config->login_queue_ms + MS_PER_S - 1) / MS_PER_S);
     return error;
@@ -100,7 +101,7 @@ struct error *limits_admit_hash(const struct request *request, bool known)
     return reject_hash(request);
 }
 
-/* --- rates ------------------------------------------------------------------------------------ */
+/* --- request rates ---------------------------------------------------------------------------- */
 
 static struct keys caller_keys(const struct request *request, enum bucket bucket)
 {

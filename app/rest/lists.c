@@ -14,7 +14,8 @@
 
 enum {
     SORT_KEYS_MAX = 3,
-    PARTS_MAX = SORT_KEYS_MAX + 2, /* of a cursor: the order, the values, the id */
+    /* maximum number of parts of a cursor: the order, the values, the id */
+    PARTS_MAX = SORT_KEYS_MAX + 2,
 };
 
 /* One key of the requested order. */
@@ -34,7 +35,7 @@ struct parameter_value {
 struct page {
     struct request *request;
     const struct list *list;
-    const char *sort; /* ?sort= as sent; or "" */
+    const char *sort; /* the value of ?sort= as sent; "": none */
     struct order orders[SORT_KEYS_MAX];
     size_t order_count;
     struct parameter_value after[SORT_KEYS_MAX + 1]; /* values of the cursor, and the id */
@@ -42,9 +43,9 @@ struct page {
     struct buffer where; /* conditions to add to the statement */
     struct parameter_value parameters[64];
     size_t parameter_count;
-    enum sql_statement rows; /* of the list, or of a search */
+    enum sql_statement rows; /* statement of the list, or of a search */
     const char *id;
-    const char *counter; /* of the filtered rows; NULL: they are counted */
+    const char *counter; /* name of the counter of the filtered rows; NULL: the rows are counted */
     size_t filters;      /* number of filters */
     bool searched;
     bool common; /* the search matches many rows */
@@ -250,7 +251,8 @@ static struct error *read_search(struct page *page)
     return error;
 }
 
-/* Returns the counter of the rows that pass this filter alone; NULL if there is none. */
+/* Returns the name of the counter of the rows that pass this filter alone; NULL if there is none.
+ */
 static const char *find_filter_counter(const struct page *page, const struct list_key *key,
                                        const struct parameter_value *value)
 {
@@ -327,7 +329,7 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
         arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found", found,
                      add_parameter(page, (struct parameter_value){.integer = enough + 1}));
     struct error *error = rows_read_number(prepare_page_query(page, text), total_r);
-    page->parameter_count--; /* only this statement has the limit */
+    page->parameter_count--; /* removes the limit again, because only this statement has it */
     page->common = *total_r > enough;
     *total_r -= page->common;
     /* Without sort keys, rows are ordered by id. SQLite's index of the search finds them in this

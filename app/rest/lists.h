@@ -28,7 +28,7 @@ enum { LIST_FOUND_COUNTED = 1000, LIST_FOUND_PAGES = 10 };
 
 enum list_use {
     LIST_SORT = 1 << 0,
-    LIST_FILTER = 1 << 1, /* by the query parameter of the same name */
+    LIST_FILTER = 1 << 1, /* filters rows by the query parameter of the same name */
     LIST_FOLD = 1 << 2,   /* the column holds case-folded text */
     LIST_NARROW = 1 << 3, /* few rows pass the filter: they are found first, then sorted */
 };
@@ -37,9 +37,9 @@ enum list_use {
  * sorting, in which another value replaces the nulls and sorts after all others. (An expression is
  * not enough: SQLite cannot use an index for a range of an expression.) */
 struct list_key {
-    const char *name;   /* in ?sort=; NULL ends a table */
-    const char *column; /* in SQL */
-    size_t index;       /* of the column in the rows of the statement; for sorting */
+    const char *name;   /* name of the key in ?sort=; NULL ends a table */
+    const char *column; /* name of the column in SQL */
+    size_t index;       /* position of the column in the rows of the statement; for sorting */
     enum field_type type;
     unsigned uses;
     /* Prefix of the counters for the values of this filter (rest/counters.h). NULL: matching rows
@@ -57,10 +57,10 @@ struct list {
      * the list. */
     enum sql_statement search_found, search_rare, search_common;
     const char *search_id;      /* the id column of search_rare */
-    const struct field *fields; /* of a row */
+    const struct field *fields; /* fields of a row */
     const struct list_key *keys;
     const char *id;  /* the id column, a unique integer */
-    size_t id_index; /* its index in the rows */
+    size_t id_index; /* position of the id column in the rows */
 };
 
 /* The first rows of the query map of a list. `sorts_` lists the names for ?sort=, `example_` is an

@@ -32,7 +32,7 @@ struct principal *login_principal(struct arena *arena, const struct directory_id
 /* The state of a login. */
 struct login_attempt {
     const char *name, *password;
-    bool is_local;                        /* the name of the local administrator */
+    bool is_local;                        /* the name is that of the local administrator */
     int64_t account_id;                   /* account with this name; 0: none */
     struct directory_candidate candidate; /* directory user with this name */
     struct error *unavailable;            /* error of the directory; NULL: it has answered */
@@ -139,7 +139,7 @@ static struct error *login_by_directory(struct request *request,
     return error;
 }
 
-/* Delays a rejection for which the directory was not asked by the time of a search and a bind. */
+/* Delays a rejection by the time that a search and a bind take, if the directory was not asked. */
 static void wait_like_directory(struct request *request, const struct login_attempt *attempt)
 {
     struct directory *directory = app_of(request)->directory;
@@ -149,7 +149,7 @@ static void wait_like_directory(struct request *request, const struct login_atte
     if (!app_of(request)->config->ldap_login) {
         return;
     }
-    if (attempt->is_local) { /* the name was not searched for */
+    if (attempt->is_local) { /* the name was not searched for in the directory */
         error = directory_resolve(directory, request->arena, NULL, &nobody);
         spent_us = nobody.spent_us;
     }
@@ -213,7 +213,7 @@ static struct error *verify_credentials(struct request *request,
     if (!error || error->id != ERR_INVALID_CREDENTIALS) {
         return error;
     }
-    if (attempt->unavailable && !account) { /* the directory may have the name */
+    if (attempt->unavailable && !account) { /* the name may be that of a directory user */
         return attempt->unavailable;
     }
     request->reason =
@@ -254,7 +254,7 @@ struct error *login_verify(struct request *request, const char *name, const char
     }
     *throttle_r = attempt.throttle;
     error = throttle_check(app->store, request->arena, throttle_r, clock_wall_ms());
-    if (error) { /* the time of the search must not reveal if the directory has the name */
+    if (error) { /* the time of the search must not reveal whether the directory has the name */
         wait_like_directory(request, &attempt);
         return error;
     }

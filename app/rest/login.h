@@ -1,10 +1,11 @@
 /*
  * Login: verifies a name and a password, for all kinds of principals.
  *
- * The name is tried in this order. First, it may be the local administrator's. A name that the
- * directory resolves is verified by the directory alone, once. All other names are those of
- * accounts; so are all names while the directory is unavailable. An account cannot get a name that
- * the directory resolves: its owner could not log in, and would be taken for another person.
+ * The name is tried in this order. First, it is compared with the local administrator's name.
+ * Second, a name that the directory resolves is verified by the directory alone, once. All other
+ * names are those of accounts; so are all names while the directory is unavailable. An account
+ * cannot get a name that the directory resolves: its owner could not log in, and would be taken for
+ * another person.
  *
  * Neither the response nor its time reveals the kind of a name, nor that it exists.
  */
@@ -26,15 +27,17 @@ struct principal *login_principal(struct arena *arena, const struct directory_id
 struct error *login_begin_throttle(struct request *request, const char *principal_id,
                                    struct throttle *throttle_r) MUST_CHECK;
 
-/* Verifies name and password: ERR_INVALID_CREDENTIALS or ERR_TOO_MANY_ATTEMPTS. Sets the request's
- * subject to the name, or to a placeholder if the name does not exist. Sets *throttle_r for
- * auth_begin_session(). */
+/* Verifies name and password. ERR_INVALID_CREDENTIALS if one of them is wrong,
+ * ERR_TOO_MANY_ATTEMPTS if the throttle rejects the attempt. Sets the request's subject to the
+ * name, or to a placeholder if the name does not exist. Sets *throttle_r for auth_begin_session().
+ */
 struct error *login_verify(struct request *request, const char *name, const char *password,
                            struct throttle *throttle_r,
                            const struct principal **principal_r) MUST_CHECK;
 
-/* ERR_ALREADY_EXISTS about the field if directory users may log in and the directory resolves the
- * name. ERR_DIRECTORY_UNAVAILABLE if the directory cannot be asked. */
+/* Checks that no directory user has the name. ERR_ALREADY_EXISTS, with the field in its details, if
+ * directory users may log in and the directory resolves the name. ERR_DIRECTORY_UNAVAILABLE if the
+ * directory cannot be asked. */
 struct error *login_check_name_free(struct directory *directory, const struct config *config,
                                     struct arena *arena, const char *field,
                                     const char *name) MUST_CHECK;

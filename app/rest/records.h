@@ -42,22 +42,25 @@ struct record_change {
 struct record_reference {
     const char *field;
     enum sql_statement find; /* selects a row if object $2 of organization $1 exists */
-    enum fault_id fault;     /* of the field if the object does not exist */
+    enum fault_id fault;     /* fault of the field if the object does not exist */
 };
 
 struct records {
-    const char *path; /* of the collection, in the API */
+    const char *path; /* path of the collection in the API */
     const struct schema *schema;
     enum sql_statement get, insert, update;
     const struct list *list;
     const struct record_reference *references; /* a row without a field ends the table; or NULL */
 
-    /* Rules of the resource; NULL: none. Those that return an error may reject the change. */
-    struct error *(*may_change)(struct record_change *change); /* before any change of the record */
-    struct error *(*before_write)(struct record_change *change);   /* sets derived values */
-    struct error *(*before_hide)(struct record_change *change);    /* before a deletion */
-    struct error *(*before_restore)(struct record_change *change); /* like before_write */
-    struct error *(*after_write)(struct record_change *change);    /* after every change */
+    /* Rules of the resource; NULL: none. Those that return an error may reject the change.
+     * may_change() is called before any change of the record, before_hide() before a deletion,
+     * after_write() after every change. before_write() and, for a restore, before_restore() set
+     * derived values. */
+    struct error *(*may_change)(struct record_change *change);
+    struct error *(*before_write)(struct record_change *change);
+    struct error *(*before_hide)(struct record_change *change);
+    struct error *(*before_restore)(struct record_change *change);
+    struct error *(*after_write)(struct record_change *change);
     /* Binds further parameters of insert and update. */
     void (*bind)(const struct record_change *change, struct store_query *query);
     /* Adds the counter deltas of a row that is not deleted. */
@@ -88,9 +91,10 @@ struct error *record_check_transition(const struct record_change *change,
                                       const struct record_transition *steps,
                                       const char *status) MUST_CHECK;
 
-/* Handles a call that changes the record that the path names, apart from the handlers below.
- * `apply` sets the new values in `after`, which starts as a copy of `before`. If it returns
- * ERR_VALIDATION, the rules are checked nevertheless, and all faults are reported together. */
+/* For handlers of a resource: handles a call that changes the record in the path in a way that no
+ * handler below does. `apply` sets the new values in `after`, which starts as a copy of `before`.
+ * If it returns ERR_VALIDATION, the rules are checked nevertheless, and all faults are reported
+ * together. */
 struct error *records_apply(struct request *request, struct reply *reply,
                             struct error *(*apply)(struct record_change *change)) MUST_CHECK;
 
@@ -117,7 +121,7 @@ route_handler records_list, records_get, records_create, records_update, records
 #define RECORD_ERRORS ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE
 extern const enum error_id records_errors[], records_restore_errors[];
 
-extern const struct field records_path[]; /* id */
+extern const struct field records_path[]; /* path parameter id */
 
 #define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
     .method = (method_), .pattern = "" pattern_, .path = records_path, .handler = (handler_),      \

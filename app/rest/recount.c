@@ -10,7 +10,8 @@ struct recount_work {
 };
 
 /* Reads all wrong numbers before it corrects them: a query must have ended before the next one
- * writes on its connection. Starts with no lines, because store_write() may run it again. */
+ * writes on its connection. Empties the report first, because store_write() may run this function
+ * again. */
 static struct error *find_wrong_numbers(struct store *store, void *context)
 {
     struct recount_work *work = context;

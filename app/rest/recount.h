@@ -15,7 +15,7 @@
 /* The numbers of one table. */
 struct recount {
     enum sql_statement find_wrong; /* selects a row for each wrong number */
-    enum sql_statement repair;     /* corrects all wrong numbers; without parameters */
+    enum sql_statement repair;     /* corrects all wrong numbers; the statement has no parameters */
     /* Appends the line about the current row of find_wrong. */
     void (*describe)(struct buffer *report, const struct store_query *query);
 };

@@ -32,7 +32,7 @@ static void read_column_value(struct store_query *query, struct arena *arena, si
         break;
     case FIELD_STRINGS:
     case FIELD_RECORDS:
-    case FIELD_RECORD: /* these have no column */
+    case FIELD_RECORD: /* fields of these types have no column */
         value->state = VALUE_NULL;
         break;
     }

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { TRIGRAM = 3 }; /* characters; shorter parts are found only at the beginning of a word */
+/* characters of a trigram; shorter parts are found only at the beginning of a word */
+enum { TRIGRAM = 3 };
 
 static const char blanks[] = " \t\r\n", before_word[] = "  ";
 

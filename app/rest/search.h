@@ -13,18 +13,18 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-enum { SEARCH_WORDS = 3 }; /* maximum in one search */
+enum { SEARCH_WORDS = 3 }; /* maximum number of words in one search */
 
 /* Adds the words of `text`. No-op if it is NULL. */
 void search_add(struct buffer *search_text, const char *text);
 
-/* Adds all digits of a text, such as a telephone number, as one word. No-op without digits, and if
- * it is NULL. */
+/* Adds all digits of a text, such as a telephone number, as one word. No-op if the text is NULL or
+ * has no digits. */
 void search_add_digits(struct buffer *search_text, const char *text);
 
-/* Splits a search into parts, all of which a matching search_text contains. Always returns
- * SEARCH_WORDS parts: the first part fills the rest. ERR_VALIDATION about `search` if it has no
- * word or too many words. */
+/* Splits a search into parts. A row matches if its search_text contains all of them. Always returns
+ * SEARCH_WORDS parts: repeats the first part if the search has fewer words. ERR_VALIDATION about
+ * `search` if it has no word or too many words. */
 struct error *search_parse(struct arena *arena, const char *text,
                            const char *parts_r[SEARCH_WORDS]) MUST_CHECK;
 

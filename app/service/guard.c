@@ -80,8 +80,9 @@ static struct error *recheck_directory_user(struct request *request, enum permis
     return NULL;
 }
 
-/* True if a setting opens this call to anonymous callers. nginx tells on which surface the request
- * has arrived. */
+/* True if the setting ANONYMOUS_ACCESS opens this call to anonymous callers. It opens calls only on
+ * the nginx server for files and accounts (nginx/surface-files.conf); nginx sends the name of the
+ * server that received the request. */
 static bool is_surface_open(const struct request *request, enum permission permission)
 {
     const struct config *config = app_of(request)->config;

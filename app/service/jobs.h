@@ -1,4 +1,4 @@
-/* Jobs: the periodic jobs of the housekeeper, which runs them one at a time
+/* Jobs: the periodic jobs. The housekeeper, a process of its own, runs them one at a time
  * (proc/housekeeper.h). */
 #ifndef SERVICE_JOBS_H
 #define SERVICE_JOBS_H

@@ -21,7 +21,8 @@ static const struct purge_kind *const purged_kinds[] = {
     &tokens_purge_kind, &invitations,    &email_links,    NULL,
 };
 
-/* Statements that correct times in the future after the clock has been set back. */
+/* Statements that set times that lie in the future, because the clock was set back since, to the
+ * current time. */
 static const enum sql_statement clamps[] = {
     SQL_IDEMPOTENCY_KEYS_CLAMP,
     SQL_PENDING_OBJECTS_CLAMP,

@@ -1,6 +1,6 @@
 /*
  * Service: runs the master of proc/ with workers that serve the routes of resources/, and with the
- * housekeeper and its jobs.
+ * housekeeper, the process for periodic jobs.
  */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H

@@ -15,7 +15,7 @@
 
 enum {
     BATCH = 20,                /* users per call */
-    PAUSE_US = 20 * US_PER_MS, /* between two batches */
+    PAUSE_US = 20 * US_PER_MS, /* pause between two batches */
     ROUND_MIN_S = 5,           /* minimum pause between two rounds over all users */
     SUBJECT_SIZE = 64,         /* "directory:" and a GUID */
 };

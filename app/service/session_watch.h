@@ -1,5 +1,6 @@
 /*
- * Session watch: the job of the housekeeper that ends sessions which are no longer valid.
+ * Session watch: the periodic job that ends sessions which are no longer valid. The housekeeper
+ * (proc/housekeeper.h) runs it.
  *
  * At the start it ends sessions that the configuration no longer permits: those of a local
  * administrator whose name or password has changed, and those with tokens of another

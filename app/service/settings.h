@@ -7,7 +7,7 @@
 
 struct objects;
 
-/* Adds a line to `faults` for each invalid setting. Returns false if there is any. */
+/* Adds a line to `faults` for each invalid setting. Returns false if any setting is invalid. */
 bool settings_check(const struct config *config, struct buffer *faults);
 
 /* Checks the settings like settings_check(), opens the audit log, and publishes the OpenAPI

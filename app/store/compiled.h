@@ -13,7 +13,7 @@ struct sql_statement_row {
     const char *name;
     const char *text[ENGINE_COUNT]; /* NULL: the statement exists only on the other engine */
     size_t parameters[ENGINE_COUNT];
-    const char *columns; /* names, separated by spaces; "?" for a bare number */
+    const char *columns; /* names of the columns, separated by spaces; "?" for a bare number */
 };
 
 extern const struct sql_statement_row store_statements[SQL_COUNT];
@@ -23,7 +23,7 @@ struct migration {
     const char *name;
     const char *source; /* the whole file, over which the checksum is computed */
     struct {
-        const char *up, *down; /* statements, each with its semicolon */
+        const char *up, *down; /* SQL of both directions: statements, each with its semicolon */
     } scripts[ENGINE_COUNT];
 };
 

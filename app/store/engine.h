@@ -22,12 +22,12 @@ struct store_shared;
 
 enum write_kind {
     WRITE_ORDINARY,
-    WRITE_UNSERIALIZED, /* store_write_unserialized() */
+    WRITE_UNSERIALIZED, /* used by store_write_unserialized() */
     WRITE_SCHEMA,       /* a migration: serialized by a lock, without a statement timeout */
 };
 
 struct engine {
-    bool compares_rows; /* store_compares_rows() */
+    bool compares_rows; /* result of store_compares_rows() */
 
     struct store *(*open)(const struct config *config, struct store_shared *shared);
     void (*close)(struct store *store);
@@ -59,7 +59,8 @@ struct engine {
 
 extern const struct engine store_engine_sqlite, store_engine_postgres;
 
-/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is one. */
+/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is any error.
+ */
 bool postgres_check(const struct config *config, struct buffer *faults);
 
 enum { DEFERRED_MAX = 8 };
@@ -74,8 +75,8 @@ struct composed {
 
 /* State of the group commit: the requests whose replies are held until store_group_end(). */
 struct held_group {
-    bool waits;       /* some of them have uncommitted writes */
-    bool failed;      /* their writes were rolled back; the error replies are not sent yet */
+    bool waits;       /* some of these requests have uncommitted writes */
+    bool failed;      /* the writes were rolled back; the error replies are not sent yet */
     enum error_id id; /* error of that commit */
     char cause[256];
 };
@@ -90,13 +91,14 @@ struct store {
     struct composed composed[COMPOSED_COUNT];
     uint64_t uses; /* number of store_compose() calls */
 
-    enum sql_statement deferred[DEFERRED_MAX]; /* by store_defer(): run before the group commit */
+    /* statements of store_defer(), which run before the group commit */
+    enum sql_statement deferred[DEFERRED_MAX];
     size_t deferred_count;
 
-    bool shares_snapshots; /* store_share_snapshots() */
+    bool shares_snapshots; /* store_share_snapshots() was called */
     bool wrote;            /* store_write() was called since the last store_pending_transaction() */
     bool writing;          /* inside store_write() */
-    struct arena *write_arena; /* of the running store_write() */
+    struct arena *write_arena; /* arena of the running store_write() */
     struct error *failure;     /* error of the first query that failed in it */
 
     uint64_t transactions; /* number of transactions begun, which identifies the last one */

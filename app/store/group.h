@@ -48,9 +48,10 @@ void store_snapshot_end(struct store *store);
  */
 struct error *store_group_commit(struct store *store, struct arena *arena) MUST_CHECK;
 
-/* Ends the group commit: commits the open transaction. An error is the answer of the requests for
- * which store_pending_transaction() returned *lost_r; the writes of all others are durable. After
- * that the store accepts writes again. Only the code that sends the held replies calls this. */
+/* Ends the group commit: commits the open transaction. If it fails, its error is the reply to the
+ * requests for which store_pending_transaction() returned *lost_r; the writes of all others are
+ * durable. After that the store accepts writes again. Only the code that sends the held replies
+ * calls this. */
 struct error *store_group_end(struct store *store, struct arena *arena,
                               uint64_t *lost_r) MUST_CHECK;
 

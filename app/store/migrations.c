@@ -30,7 +30,7 @@ struct step {
     size_t count;
     struct arena *arena;
     bool down;
-    int64_t target;               /* or MIGRATION_LATEST */
+    int64_t target;               /* version, or MIGRATION_LATEST */
     const struct migration *done; /* the migration that was applied or reverted; NULL: none */
 };
 

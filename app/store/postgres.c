@@ -36,12 +36,13 @@
 #include <unistd.h>
 
 enum {
-    GRACE_US = 500 * US_PER_MS,  /* from the server's statement timeout to ours */
-    CONNECT_PAUSE_US = US_PER_S, /* how long no attempt is made after a failure to connect */
+    GRACE_US = 500 * US_PER_MS,  /* time from the server's statement timeout to ours */
+    CONNECT_PAUSE_US = US_PER_S, /* pause before the next attempt after a failure to connect */
     MIGRATION_TIMEOUT_US = (int64_t)S_PER_HOUR * US_PER_S, /* migrations may rewrite large tables */
-    CONFLICTS_MAX = 8,                 /* a write fails after so many conflicts */
-    CONFLICT_PAUSE_US = 2 * US_PER_MS, /* average pause after the first conflict; doubles */
-    MIGRATION_LOCK = 0x6b6f6e74,       /* key of pg_advisory_xact_lock(), "kont" in ASCII */
+    CONFLICTS_MAX = 8, /* a write fails after this many conflicts */
+    /* average pause after the first conflict; doubles with each further one */
+    CONFLICT_PAUSE_US = 2 * US_PER_MS,
+    MIGRATION_LOCK = 0x6b6f6e74, /* key of pg_advisory_xact_lock(), "kont" in ASCII */
 };
 
 /* The column types that statements may return: OIDs of pg_type.dat, which never change. */
@@ -66,16 +67,16 @@ enum preparation { NOT_PREPARED, PREPARED, OUTDATED };
 struct postgres {
     struct store store;
     PGconn *connection;
-    enum preparation prepared[SLOT_COUNT]; /* on this connection */
-    enum db_failure db_failure;            /* of the last call */
+    enum preparation prepared[SLOT_COUNT]; /* state of each statement on this connection */
+    enum db_failure db_failure;            /* failure of the last call */
     bool in_transaction;
-    int64_t timeout_us;    /* of one statement */
-    int64_t connect_after; /* until then, connecting fails at once with connect_cause */
+    int64_t timeout_us;    /* timeout of one statement */
+    int64_t connect_after; /* time until which connecting fails at once with connect_cause */
     char connect_cause[256];
     bool failure_logged; /* the failure to connect has been logged */
 };
 
-/* The result of a query and the position of the next row; a query's handle. */
+/* The result of a query and the position of the next row. It is the `handle` of the query. */
 struct result_rows {
     PGresult *result;
     int row, row_count;
@@ -635,7 +636,8 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
     PQclear(result);
     if (error && (postgres->db_failure == DB_FAILURE_DISCONNECTED ||
                   postgres->db_failure == DB_FAILURE_TIMEOUT)) {
-        postgres->db_failure = DB_FAILURE_NONE; /* it must not be repeated: it may have succeeded */
+        /* the commit must not be repeated: it may have succeeded */
+        postgres->db_failure = DB_FAILURE_NONE;
         return error_new(arena, ERR_OUTCOME_UNKNOWN, "%s during the commit", error->cause);
     }
     return error;
@@ -643,7 +645,7 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
 
 static void roll_back(struct postgres *postgres, struct arena *arena)
 {
-    enum db_failure db_failure = postgres->db_failure; /* of the error that causes the rollback */
+    enum db_failure db_failure = postgres->db_failure; /* failure that causes the rollback */
     if (postgres->connection && execute_command(postgres, arena, "ROLLBACK")) {
         close_session(postgres);
     }

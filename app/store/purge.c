@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_US = 50 * US_PER_MS, /* between two batches, so that other writers can run */
-    ROUND_US = US_PER_MINUTE,  /* from one round through all kinds to the next */
+    PAUSE_US = 50 * US_PER_MS, /* pause between two batches, so that other writers can run */
+    ROUND_US = US_PER_MINUTE,  /* between the starts of two rounds through all kinds of rows */
 };
 
 struct batch {
@@ -122,7 +122,7 @@ static struct error *find_rows_ahead(struct store *store, struct arena *arena,
 struct error *purge_shorten(const struct purge_plan *plan, struct store *store, struct arena *arena,
                             int64_t now_ms, bool *more_r)
 {
-    enum { DIFFERENCE_MS = 1000 }; /* tolerated between the clocks of two hosts */
+    enum { DIFFERENCE_MS = 1000 }; /* tolerated difference between the clocks of two hosts */
     struct error *error = NULL;
     int64_t changed = 0;
     *more_r = false;
@@ -205,13 +205,13 @@ int purge_wake_fd(void)
     return wake_fd;
 }
 
-/* --- the housekeeper ------------------------------------------------------------------------- */
+/* --- the periodic job ------------------------------------------------------------------------ */
 
 enum { NO_KIND = -1 };
 
 /* Progress of the purge of one kind, in batches. */
 struct purge_progress {
-    int kind; /* its index in the plan */
+    int kind; /* index of the kind in the plan */
     int64_t deleted;
 };
 
@@ -220,10 +220,12 @@ struct purge {
     const struct purge_plan *plan;
     int kind_count;
     struct purge_progress round;
-    struct purge_progress requested; /* has priority over the round; kind may be NO_KIND */
+    /* requested purge, which has priority over the round; `kind` may be NO_KIND */
+    struct purge_progress requested;
     struct clock_watch clock;
-    bool shortens;    /* call purge_shorten(): the clock was set back */
-    int64_t round_us; /* when the round begins or, after an error, continues; steady clock */
+    bool shortens; /* call purge_shorten(): the clock was set back */
+    /* time at which the round begins or, after an error, continues; steady clock */
+    int64_t round_us;
     int64_t pause_us; /* earliest time of the next batch, even if one is requested */
 };
 

@@ -13,20 +13,22 @@
 
 struct arena;
 
-enum { PURGE_BATCH = 500 }; /* rows */
+enum { PURGE_BATCH = 500 }; /* maximum number of rows of one batch */
 
 /* Rows of one table that expire. */
 struct purge_kind {
     const char *table;
     enum sql_statement statement; /* deletes up to $2 rows with times up to $1, the oldest first */
-    int64_t kept_ms;              /* how long a row is kept after its time, such as its expiry */
+    /* time for which a row is kept after its time, such as its expiry */
+    int64_t kept_ms;
 };
 
 /* Statements that correct the rows of one table whose time of issue is in the future, later than
  * $1. */
 struct purge_expiry {
-    enum sql_statement ahead;   /* selects such a row if there is one; takes no write lock */
-    enum sql_statement shorten; /* sets the expiry of up to $2 of them to now plus their lifetime */
+    enum sql_statement ahead; /* selects such a row if there is one; takes no write lock */
+    /* sets the expiry of up to $2 such rows to now plus their lifetime */
+    enum sql_statement shorten;
 };
 
 struct purge_plan {
@@ -57,8 +59,8 @@ struct error *purge_rows(struct store *store, struct arena *arena, const struct 
  * the plan. */
 void purge_share(const struct purge_plan *plan);
 
-/* Requests that the housekeeper purges this kind next, before it continues its round. A no-op if
- * there is no housekeeper. */
+/* Requests that the housekeeper (the process for periodic jobs) purges this kind next, before it
+ * continues its round. A no-op if there is no housekeeper. */
 void purge_soon(const struct purge_kind *kind);
 
 /* The periodic job of the housekeeper: purges one kind of the shared plan after the other. The

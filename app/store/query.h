@@ -22,7 +22,7 @@ enum cell_type { CELL_NULL, CELL_INTEGER, CELL_TEXT, CELL_BYTES };
 struct cell {
     enum cell_type type;
     int64_t integer;
-    const char *bytes; /* of text, NUL-terminated, or of bytes */
+    const char *bytes; /* the text, NUL-terminated, or the bytes */
     size_t length;
 };
 
@@ -41,11 +41,11 @@ struct store_query {
     size_t column_count;
     int64_t changes; /* number of rows changed */
     bool begun, ended;
-    bool writing; /* it was begun inside store_write() */
+    bool writing; /* the query was begun inside store_write() */
     int64_t spent_us;
     void *handle; /* the engine's state, from begin() to end() */
 
-    struct store_query *next, **link; /* in the store's list of open queries */
+    struct store_query *next, **link; /* links in the store's list of open queries */
 };
 
 /* Keeps the first error of a write: every later query of the write fails with it. Returns `error`.

@@ -9,7 +9,7 @@
 struct store_shared {
     pthread_mutex_t next, writing; /* see queue.c */
     struct {
-        atomic_int state; /* enum store_state */
+        atomic_int state; /* value of enum store_state */
         _Atomic int64_t latency_us, checked_ms;
     } health; /* see watch.c */
 };

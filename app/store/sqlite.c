@@ -65,13 +65,13 @@ static const char *const role_settings[ROLE_COUNT] = {
 
 struct prepared {
     sqlite3_stmt *statement;
-    bool busy; /* a query is running on it */
+    bool busy; /* a query is running on the connection */
 };
 
 struct connection {
     sqlite3 *db;
     struct prepared prepared[SLOT_COUNT];
-    bool suspect; /* it had an I/O error: reopen it as soon as no query runs on it */
+    bool suspect; /* the connection had an I/O error: reopen it as soon as no query runs on it */
 };
 
 /* Statements that control transactions and savepoints; the last two are for the reader. */
@@ -100,10 +100,10 @@ struct sqlite {
     struct connection connections[ROLE_COUNT];
     sqlite3_stmt *controls[CONTROL_COUNT];
     bool group_open;  /* the group's transaction is open, and this process heads the queue */
-    char broken[256]; /* why the transaction cannot be committed; empty: it can */
+    char broken[256]; /* reason why the transaction cannot be committed; empty: it can be */
 };
 
-/* The state of a running query; its handle. */
+/* The state of a running query. It is the `handle` of the query. */
 struct run {
     struct connection *connection;
     sqlite3_stmt *statement;
@@ -400,7 +400,7 @@ static int bind_cells(const struct store_query *query, sqlite3_stmt *statement)
         const struct cell *cell = &query->parameters[i];
         int number = (int)i + 1;
         switch (cell->type) {
-        case CELL_NULL: /* the default of a parameter */
+        case CELL_NULL: /* parameters are null by default */
             break;
         case CELL_INTEGER:
             code = sqlite3_bind_int64(statement, number, cell->integer);

@@ -10,7 +10,8 @@ struct arena;
 struct buffer;
 struct config;
 
-/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is one. */
+/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is any error.
+ */
 bool sqlite_file_check(const struct config *config, struct buffer *faults);
 
 /* Returns the path of the file of DATABASE_URL; a relative one is below STATE_DIR. The caller

@@ -46,8 +46,8 @@ struct store;
  * database. */
 struct store_shared;
 
-/* Appends a line to `faults` for each invalid setting, without connecting. Returns false if there
- * is one. No line contains the URL, because that may hold a password. */
+/* Appends a line to `faults` for each invalid setting, without connecting. Returns false if any
+ * setting is invalid. No line contains the URL, because that may hold a password. */
 bool store_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
 /* Allocates the shared memory. Called before the first fork; the memory is never freed. Aborts the

@@ -1,6 +1,7 @@
 /*
- * Watch: the housekeeper's job for the database. It checks the database, stores the result in
- * shared memory, so that no other process needs a check of its own, and keeps SQLite's log short.
+ * Watch: the periodic job for the database, which the housekeeper (proc/housekeeper.h) runs. It
+ * checks the database, stores the result in shared memory, so that no other process needs a check
+ * of its own, and keeps SQLite's log short.
  */
 #include "store/watch.h"
 

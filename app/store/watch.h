@@ -1,4 +1,4 @@
-/* Watch: the housekeeper's health checks of the database and SQLite's checkpoints. */
+/* Watch: periodic health checks of the database, and SQLite's checkpoints. */
 #ifndef STORE_WATCH_H
 #define STORE_WATCH_H
 

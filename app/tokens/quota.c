@@ -9,7 +9,8 @@
 
 enum {
     COUNT_BITS = 32,
-    BUCKETS = TOKEN_QUOTA_HOURS + 1, /* TOKEN_QUOTA_HOURS includes the current hour; one spare */
+    /* one for each hour, and a spare one; TOKEN_QUOTA_HOURS includes the current hour */
+    BUCKETS = TOKEN_QUOTA_HOURS + 1,
 };
 
 /* The upper half is an hour since the epoch, the lower half the count of that hour. One

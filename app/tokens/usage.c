@@ -23,15 +23,15 @@ enum {
     STRIDE = 30011,  /* distance between these slots */
     COUNT_BITS = 24,
     BATCH = 500,               /* tokens */
-    PAUSE_US = 50 * US_PER_MS, /* between two batches of a pass */
-    INTERVAL_US = US_PER_S,    /* between two passes */
+    PAUSE_US = 50 * US_PER_MS, /* pause between two batches of a pass */
+    INTERVAL_US = US_PER_S,    /* pause between two passes */
 };
 
 static const uint64_t count_max = (UINT64_C(1) << COUNT_BITS) - 1;
 static const int64_t id_max = INT64_MAX >> COUNT_BITS;
 
 struct uses {
-    atomic_bool any; /* something was added since the slots were last read */
+    atomic_bool any; /* a use was counted since the slots were last read */
     _Atomic uint64_t slots[SLOTS];
 };
 
@@ -88,7 +88,7 @@ bool tokens_usage_add(int64_t id)
     return add_uses(id, 1);
 }
 
-/* --- flushing -------------------------------------------------------------------------------- */
+/* --- flushing to the database ---------------------------------------------------------------- */
 
 struct batch {
     struct arena *arena;

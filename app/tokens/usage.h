@@ -2,11 +2,12 @@
  * Usage counters: count how often tokens without a limit of uses are verified.
  *
  * Such a count is only a statistic, so it does not justify a write for each verification. Processes
- * count uses in shared memory; the housekeeper, and each worker that exits, flushes the counters to
- * the database. A power failure or a killed master loses the uses of the last seconds. If the
- * housekeeper is killed after it has taken a batch of counters and before it commits them, the
- * batch is lost: clearing the counters only after the commit could count uses twice, which would be
- * worse. Uses of tokens that have a limit are not counted here, but written before the reply.
+ * count uses in shared memory; the housekeeper (the process for periodic jobs), and each worker
+ * that exits, flushes the counters to the database. A power failure or a killed master loses the
+ * uses of the last seconds. If the housekeeper is killed after it has taken a batch of counters and
+ * before it commits them, the batch is lost: clearing the counters only after the commit could
+ * count uses twice, which would be worse. Uses of tokens that have a limit are not counted here,
+ * but written before the reply.
  */
 #ifndef TOKENS_USAGE_H
 #define TOKENS_USAGE_H

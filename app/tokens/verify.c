@@ -71,7 +71,8 @@ static struct error *update_uses(struct store *store, void *context)
     return error;
 }
 
-/* Uses a token that has a limit, if `counts` is set. *valid_r is true if it had uses left. */
+/* Uses a token that has a limit, if `counts` is set. *valid_r is true if the token had uses left.
+ */
 static struct error *use_limited_token(struct store *store, struct arena *arena,
                                        const struct found *found, int64_t now, bool counts,
                                        bool *valid_r)

@@ -16,7 +16,7 @@
 struct arena;
 
 enum tokens_result {
-    TOKENS_MALFORMED, /* not the format of a token */
+    TOKENS_MALFORMED, /* the text does not have the format of a token */
     TOKENS_UNKNOWN,
     TOKENS_EXPIRED,
     TOKENS_USED_UP,
