@@ -42,9 +42,10 @@ enum error_id {
     ERR_HAS_DEALS,
     ERR_INVALID_TRANSITION, /* details contain the allowed statuses */
     ERR_AUTOMATIC_ACTIVITY,
-    ERR_HIDDEN_REFERENCE, /* a field refers to a deleted row; details name the fields */
-    ERR_LAST_OWNER,       /* an organization must keep at least one owner */
-    ERR_PRIMARY_GROUP,    /* an account cannot be removed from its primary group */
+    ERR_HIDDEN_REFERENCE,    /* a field refers to a deleted row; details name the fields */
+    ERR_LAST_OWNER,          /* an organization must keep at least one owner */
+    ERR_PRIMARY_GROUP,       /* an account cannot be removed from its primary group */
+    ERR_HAS_PRIMARY_MEMBERS, /* details contain DNs of accounts whose primary group it is */
     ERR_PARENT_NOT_FOUND,
     ERR_PASSWORD_POLICY,
     ERR_PASSWORD_NEEDS_TLS,
@@ -71,8 +72,7 @@ enum error_id {
     ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
     ERR_REGISTRATION_CLOSED,  /* same reply for known and unknown email addresses */
     ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
-    /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
-     * these two into an error that clients understand. */
+    /* Violated constraints, named by `cause`; callers translate them, see store_is_violation(). */
     ERR_CONSTRAINT_UNIQUE,
     ERR_CONSTRAINT_REFERENCE, /* foreign key */
     ERR_OUTCOME_UNKNOWN,   /* no answer to a change by directory or database; it may be applied */
@@ -179,13 +179,11 @@ struct error *error_new(struct arena *arena, enum error_id id, const char *cause
 struct error *error_detail(struct error *error, const char *field, enum fault_id fault,
                            const char *argument);
 
-/* Add a member to the body and return the error. `name` and `items` must live as long as the
- * arena. */
+/* Add a member to the body and return the error. `name` and `items` must outlive the error. */
 struct error *error_member_strings(struct error *error, const char *name, const char *const *items);
 struct error *error_member_integer(struct error *error, const char *name, int64_t integer);
 
-/* Creates an error with one detail, which refers to the object `other`. The detail's argument is
- * the id of that object in decimal. */
+/* Creates an error with one detail, whose argument is the id of the object `other` in decimal. */
 struct error *error_about_object(struct arena *arena, enum error_id id, const char *field,
                                  enum fault_id fault, int64_t other);
 

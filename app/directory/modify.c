@@ -21,6 +21,7 @@
 #include "directory/find.h"
 #include "directory/names.h"
 #include "directory/operation.h"
+#include "directory/primary.h"
 #include "directory/protected.h"
 #include "directory/query.h"
 #include "directory/result.h"
@@ -131,7 +132,7 @@ static struct error *create_entry(struct directory *directory, struct arena *are
                                   const struct directory_class *class, const struct write *write,
                                   const struct directory_changes *changes)
 {
-    const struct operation operation = {"add", send_add, write, .writes = true};
+    const struct operation operation = {OPERATION_ADD, "add", send_add, write};
     struct answer answer;
     int64_t began = clock_wall_ms();
     struct error *error = operation_repeat(directory, arena, &operation, &answer);
@@ -144,9 +145,6 @@ static struct error *create_entry(struct directory *directory, struct arena *are
     }
     if (error) {
         return result_connection_lost(arena, &operation, error->cause);
-    }
-    if (!ours && answer.code == LDAP_NO_SUCH_OBJECT) {
-        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic);
     }
     return ours ? NULL : result_error(arena, &answer, class->fields, operation.name);
 }
@@ -222,7 +220,7 @@ static struct error *rename_object(struct directory *directory, struct arena *ar
                                    const char *rdn, const char *parent)
 {
     const struct write write = {.dn = guid_dn, .rdn = rdn, .parent = parent};
-    const struct operation operation = {"rename", send_rename, &write, .writes = true};
+    const struct operation operation = {OPERATION_RENAME, "rename", send_rename, &write};
     struct answer answer;
     struct error *error = operation_run(directory, arena, &operation, &answer);
     if (!error && answer.lost) {
@@ -344,10 +342,10 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
                                    const struct directory_entry *entry, const char *guid_dn,
                                    const struct directory_changes *changes, int64_t control)
 {
-    struct answer answer = {.diagnostic = ""};
+    struct answer answer = {.kind = OPERATION_MODIFY, .diagnostic = ""};
     for (int tries = 0; tries < SWAP_TRIES; tries++) {
         struct write write = {.dn = guid_dn};
-        const struct operation operation = {"modify", send_modify, &write, .writes = true};
+        const struct operation operation = {OPERATION_MODIFY, "modify", send_modify, &write};
         struct error *error =
             changes_to_mods(changes, arena, class, entry->values, control, &write.mods);
         if (error || !write.mods) {
@@ -409,7 +407,7 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry)
 {
     const struct write write = {.dn = query_guid_dn(arena, entry->guid)};
-    const struct operation operation = {"delete", send_delete, &write, .writes = true};
+    const struct operation operation = {OPERATION_DELETE, "delete", send_delete, &write};
     struct answer answer;
     struct target target;
     connection_begin_call(directory);
@@ -423,5 +421,9 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
     if (answer.code == LDAP_SUCCESS || (answer.repeated && answer.code == LDAP_NO_SUCH_OBJECT)) {
         return NULL;
     }
-    return result_error(arena, &answer, NULL, operation.name);
+    error = result_error(arena, &answer, NULL, operation.name);
+    if (error->id == ERR_HAS_PRIMARY_MEMBERS) {
+        primary_name_members(directory, arena, write.dn, error);
+    }
+    return error;
 }

@@ -43,7 +43,7 @@ static int send_search(LDAP *ldap, const void *request, int *message_id_r)
 struct error *query_run(struct directory *directory, struct arena *arena,
                         const struct query *search, struct answer *answer_r)
 {
-    const struct operation operation = {"search", send_search, search};
+    const struct operation operation = {OPERATION_SEARCH, "search", send_search, search};
     return operation_repeat(directory, arena, &operation, answer_r);
 }
 
