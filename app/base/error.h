@@ -115,6 +115,7 @@ enum fault_id {
     FAULT_PASSWORD_OF_NAME, /* contains the name of the account */
     FAULT_WRONG_PASSWORD,
     FAULT_TAKEN,
+    FAULT_TAKEN_BY,   /* argument: the DN of the object that has the value */
     FAULT_NOT_ONE_OF, /* argument: the allowed values */
     FAULT_NOT_CURRENCY,
     FAULT_NOT_KEY,

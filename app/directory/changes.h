@@ -25,6 +25,9 @@ struct directory_changes {
     const char *name, *parent_dn; /* NULL: unchanged */
 };
 
+/* Returns the new value of an attribute; NULL if it is unchanged or cleared. */
+const char *changes_text(const struct directory_changes *changes, const char *attribute);
+
 /* Returns userAccountControl after the changes. */
 int64_t changes_account_control(const struct directory_changes *changes, int64_t before);
 

@@ -146,7 +146,8 @@ void directory_change_place(struct directory_changes *changes, const char *name,
                             const char *parent_dn);
 
 /* Creates the entry `name` below `parent_dn` in one operation. Its errors include
- * ERR_ALREADY_EXISTS, ERR_PARENT_NOT_FOUND, ERR_PASSWORD_POLICY and ERR_PASSWORD_NEEDS_TLS. */
+ * ERR_ALREADY_EXISTS, whose details name the fields and the objects that have their values,
+ * ERR_PARENT_NOT_FOUND, ERR_PASSWORD_POLICY and ERR_PASSWORD_NEEDS_TLS. */
 struct error *directory_add(struct directory *directory, struct arena *arena,
                             const struct directory_class *class, const char *name,
                             const char *parent_dn, const struct directory_changes *changes,

@@ -25,6 +25,7 @@
 #include "directory/protected.h"
 #include "directory/query.h"
 #include "directory/result.h"
+#include "directory/taken.h"
 
 #include <ldap.h>
 #include <string.h>
@@ -96,16 +97,6 @@ static struct error *read_unprotected(struct directory *directory, struct arena 
 
 /* --- add ------------------------------------------------------------------------------------- */
 
-static const char *get_changed_text(const struct directory_changes *changes, const char *attribute)
-{
-    for (const struct change *change = changes->first; change; change = change->next) {
-        if (!strcasecmp(change->attribute, attribute)) {
-            return change->text;
-        }
-    }
-    return NULL;
-}
-
 /* Sets *ours_r to true if the object at `dn` was created by our addition, which began at `began`
  * (wall clock) and whose answer was lost. */
 static struct error *check_added_by_us(struct directory *directory, struct arena *arena,
@@ -113,7 +104,7 @@ static struct error *check_added_by_us(struct directory *directory, struct arena
                                        int64_t began, bool *ours_r)
 {
     char *attributes[] = {"sAMAccountName", "whenCreated", NULL};
-    const char *wanted = get_changed_text(changes, "sAMAccountName");
+    const char *wanted = changes_text(changes, "sAMAccountName");
     struct raw_entry raw = {0};
     int64_t created;
     *ours_r = false;
@@ -173,7 +164,8 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
     error = create_entry(directory, arena, class, &write, changes);
-    return error ? error : find_result(directory, arena, class, write.dn, entry_r);
+    return error ? taken_explain(directory, arena, class, changes, NULL, write.dn, error)
+                 : find_result(directory, arena, class, write.dn, entry_r);
 }
 
 /* --- move ------------------------------------------------------------------------------------ */
@@ -268,6 +260,23 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
         return error_new(arena, ERR_INTERNAL, "cannot parse the DN of the object");
     }
     return NULL;
+}
+
+/* Moves the object. If there are other changes, checks first that the directory will not refuse
+ * them for a name of another object. */
+static struct error *begin_move(struct directory *directory, struct arena *arena,
+                                const struct directory_class *class,
+                                const struct directory_entry *entry,
+                                const struct directory_changes *changes, const struct move *move)
+{
+    struct error *error = taken_find(directory, arena, class, changes, entry->guid);
+    if (error) {
+        return error;
+    }
+    error = rename_object(directory, arena, class, move->guid_dn, move->rdn, move->parent);
+    return error ? taken_explain(directory, arena, class, changes, entry->guid,
+                                 arena_format(arena, "%s,%s", move->rdn, move->parent), error)
+                 : NULL;
 }
 
 /* Rolls the move back after `error`, and returns that error. If the rollback fails, returns
@@ -387,7 +396,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
         error = plan_move(directory, arena, class, changes, &move);
     }
     if (!error && moves && !has_place(arena, move.old_dn, move.rdn, move.parent)) {
-        error = rename_object(directory, arena, class, move.guid_dn, move.rdn, move.parent);
+        error = begin_move(directory, arena, class, entry, changes, &move);
         move.done = !error;
     }
     if (error) {
@@ -395,8 +404,11 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     }
     error = apply_changes(directory, arena, class, entry, move.guid_dn, changes,
                           target.account_control);
+    if (error && move.done) {
+        error = undo_move(directory, arena, class, &move, error);
+    }
     if (error) {
-        return move.done ? undo_move(directory, arena, class, &move, error) : error;
+        return taken_explain(directory, arena, class, changes, entry->guid, NULL, error);
     }
     return find_result(directory, arena, class, move.guid_dn, entry_r);
 }

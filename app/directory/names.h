@@ -25,6 +25,10 @@ bool names_equal(const char *a, const char *b);
 /* True if `dn` is `base` or below it. */
 bool names_is_within(const char *dn, const char *base);
 
+/* Returns the DN of the domain of this DN: its last components, which begin with "DC=". NULL if it
+ * has none. */
+const char *names_domain(struct arena *arena, const char *dn);
+
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);
 

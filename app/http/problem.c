@@ -228,6 +228,7 @@ static const struct text faults[FAULT_COUNT] = {
         "must not contain the user name or the part of the email address before the @"},
     [FAULT_WRONG_PASSWORD] = {"неверный пароль", "is not the current password"},
     [FAULT_TAKEN] = {"уже занято", "is taken"},
+    [FAULT_TAKEN_BY] = {"уже занято объектом {}", "is already used by {}"},
     [FAULT_NOT_ONE_OF] = {"должно быть одним из: {}", "must be one of: {}"},
     [FAULT_NOT_CURRENCY] = {"должно быть кодом валюты из трёх букв (ISO 4217)",
         "must be a currency code of three letters (ISO 4217)"},
