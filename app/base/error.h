@@ -104,6 +104,7 @@ enum fault_id {
     FAULT_REPEATED,
     FAULT_NOT_DN,
     FAULT_OUTSIDE_BASE_DN,
+    FAULT_WITHIN_SYSTEM, /* of the directory: CN=System */
     FAULT_ACCOUNT_NAME,
     FAULT_PRINCIPAL_NAME,
     FAULT_GROUP_TYPE,

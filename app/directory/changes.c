@@ -97,6 +97,11 @@ const char *changes_text(const struct directory_changes *changes, const char *at
     return NULL;
 }
 
+bool changes_modify(const struct directory_changes *changes)
+{
+    return changes->first || changes->password || changes->set_bits || changes->clear_bits;
+}
+
 int64_t changes_account_control(const struct directory_changes *changes, int64_t before)
 {
     return (before | changes->set_bits) & ~changes->clear_bits;

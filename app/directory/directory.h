@@ -60,6 +60,8 @@ struct directory_class {
     const char *const *object_classes; /* objectClass of a new entry; ends with NULL */
     const struct field *fields;        /* the fields to read, and the attributes they map to */
     const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
+    bool outside_system;               /* lists, and names without a parent, omit entries below
+                                          CN=System, which belong to the directory itself */
 };
 
 /* One object as it was read. */
@@ -155,10 +157,13 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
 
 /*
  * Applies all changes to `entry`, or none. Moves the object first, because a move can be rolled
- * back, then sends all other changes as one modify operation. ERR_PARTIALLY_APPLIED, with the new
- * DN as its detail, if the modify fails and the move cannot be rolled back. ERR_PROTECTED_OBJECT if
- * the object is protected (protected.c), or if it is moved and an object below it is. `entry_r` is
- * the object after the change.
+ * back and a new password cannot, then sends all other changes as one modify operation. Before the
+ * move it checks that names which must be unique are free and that the object may be moved back: a
+ * parent within CN=System is ERR_VALIDATION, missing rights are ERR_DIRECTORY_FORBIDDEN.
+ * ERR_PARTIALLY_APPLIED, with the new DN as its detail, if the modify fails and the move cannot be
+ * rolled back in spite of these checks. ERR_PROTECTED_OBJECT if the object is protected
+ * (protected.c), or if it is moved and an object below it is. `entry_r` is the object after the
+ * change.
  */
 struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_class *class,

@@ -262,14 +262,47 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
     return NULL;
 }
 
+/* Fails if the service account must not create objects of the class below the old parent: then it
+ * could not move the object back. */
+static struct error *check_way_back(struct directory *directory, struct arena *arena,
+                                    const struct directory_class *class, const struct move *move)
+{
+    char *attributes[] = {"allowedChildClassesEffective", NULL};
+    struct raw_entry parent = {0};
+    size_t last = 0;
+    if (names_equal(move->parent, move->old_parent)) {
+        return NULL;
+    }
+    struct error *error = query_object(directory, arena, move->old_parent, attributes, &parent);
+    if (error) {
+        return error;
+    }
+    while (class->object_classes[last + 1]) {
+        last++;
+    }
+    const struct attribute *classes = attribute_get(&parent, attributes[0]);
+    for (size_t i = 0; classes && i < classes->count; i++) {
+        if (!strcasecmp(classes->values[i].bv_val, class->object_classes[last])) {
+            return NULL;
+        }
+    }
+    error = error_new(arena, ERR_DIRECTORY_FORBIDDEN, "no right to create a %s below %s again",
+                      class->object_classes[last], move->old_parent);
+    return error_detail(error, NULL, FAULT_NONE, move->old_parent);
+}
+
 /* Moves the object. If there are other changes, checks first that the directory will not refuse
- * them for a name of another object. */
+ * them for a name of another object, and that the move can be rolled back if it refuses them for
+ * another reason. */
 static struct error *begin_move(struct directory *directory, struct arena *arena,
                                 const struct directory_class *class,
                                 const struct directory_entry *entry,
                                 const struct directory_changes *changes, const struct move *move)
 {
     struct error *error = taken_find(directory, arena, class, changes, entry->guid);
+    if (!error && changes_modify(changes)) {
+        error = check_way_back(directory, arena, class, move);
+    }
     if (error) {
         return error;
     }

@@ -194,6 +194,12 @@ const char *names_domain(struct arena *arena, const char *dn)
     return dn;
 }
 
+const char *names_system(struct arena *arena, const char *dn)
+{
+    const char *domain = names_domain(arena, dn);
+    return domain ? arena_format(arena, "CN=System,%s", domain) : NULL;
+}
+
 /* --- filters --------------------------------------------------------------------------------- */
 
 const char *names_filter_value(struct arena *arena, const char *text)

@@ -206,6 +206,8 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NOT_DN] = {"должно быть уникальным именем (DN)", "must be a distinguished name (DN)"},
     [FAULT_OUTSIDE_BASE_DN] = {"вне управляемого дерева (LDAP_BASE_DN)",
         "is outside the managed tree (LDAP_BASE_DN)"},
+    [FAULT_WITHIN_SYSTEM] = {"в CN=System: каталог не позволит переместить объект обратно",
+        "is within CN=System: the directory would not let the object leave it again"},
     [FAULT_ACCOUNT_NAME] = {"не допускаются символы \"/\\[]:;|=,+*?<>@ и точка в конце",
         "must not contain \"/\\[]:;|=,+*?<>@ or end with a dot"},
     [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @ и не допускается \\ в конце",
