@@ -44,10 +44,11 @@ enum error_id {
     ERR_HAS_DEALS,
     ERR_INVALID_TRANSITION, /* details contain the allowed statuses */
     ERR_AUTOMATIC_ACTIVITY,
-    ERR_HIDDEN_REFERENCE, /* a field refers to a deleted row; details name the fields */
-    ERR_LAST_OWNER,       /* an organization must keep at least one owner */
-    ERR_CURRENCY_IN_USE,  /* the organization has deals with an amount */
-    ERR_PRIMARY_GROUP,    /* an account cannot be removed from its primary group */
+    ERR_HIDDEN_REFERENCE,    /* a field refers to a deleted row; details name the fields */
+    ERR_LAST_OWNER,          /* an organization must keep at least one owner */
+    ERR_CURRENCY_IN_USE,     /* the organization has deals with an amount */
+    ERR_PRIMARY_GROUP,       /* an account cannot be removed from its primary group */
+    ERR_HAS_PRIMARY_MEMBERS, /* details contain DNs of accounts whose primary group it is */
     ERR_PARENT_NOT_FOUND,
     ERR_PASSWORD_POLICY,
     ERR_PASSWORD_NEEDS_TLS,

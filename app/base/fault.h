@@ -25,6 +25,7 @@ enum fault_id {
     FAULT_REPEATED,
     FAULT_NOT_DN,
     FAULT_OUTSIDE_BASE_DN,
+    FAULT_WITHIN_SYSTEM, /* of the directory: CN=System */
     FAULT_ACCOUNT_NAME,
     FAULT_PRINCIPAL_NAME,
     FAULT_NOT_EMAIL,
@@ -35,6 +36,7 @@ enum fault_id {
     FAULT_PASSWORD_OF_NAME, /* contains the name of the account */
     FAULT_WRONG_PASSWORD,
     FAULT_TAKEN,
+    FAULT_TAKEN_BY,   /* argument: the DN of the object that has the value */
     FAULT_NOT_ONE_OF, /* argument: the allowed values */
     FAULT_NOT_CURRENCY,
     FAULT_NOT_KEY,

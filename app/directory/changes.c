@@ -87,6 +87,21 @@ void directory_change_place(struct directory_changes *changes, const char *name,
     changes->parent_dn = parent_dn;
 }
 
+const char *changes_text(const struct directory_changes *changes, const char *attribute)
+{
+    for (const struct change *change = changes->first; change; change = change->next) {
+        if (!strcasecmp(change->attribute, attribute)) {
+            return change->text;
+        }
+    }
+    return NULL;
+}
+
+bool changes_modify(const struct directory_changes *changes)
+{
+    return changes->first || changes->password || changes->set_bits || changes->clear_bits;
+}
+
 int64_t changes_account_control(const struct directory_changes *changes, int64_t before)
 {
     return (before | changes->set_bits) & ~changes->clear_bits;

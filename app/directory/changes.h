@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <ldap.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
@@ -24,6 +25,12 @@ struct directory_changes {
     int64_t set_bits, clear_bits; /* bits of userAccountControl */
     const char *name, *parent_dn; /* NULL: unchanged */
 };
+
+/* Returns the new value of an attribute; NULL if it is unchanged or cleared. */
+const char *changes_text(const struct directory_changes *changes, const char *attribute);
+
+/* True if there are changes besides the name and the parent. */
+bool changes_modify(const struct directory_changes *changes);
 
 /* Returns userAccountControl after the changes. */
 int64_t changes_account_control(const struct directory_changes *changes, int64_t before);

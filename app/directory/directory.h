@@ -60,6 +60,8 @@ struct directory_class {
     const char *const *object_classes; /* objectClass of a new entry; ends with NULL */
     const struct field *fields;        /* the fields to read, and the attributes they map to */
     const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
+    bool outside_system;               /* lists, and names without a parent, omit entries below
+                                          CN=System, which belong to the directory itself */
 };
 
 /* One object as it was read. */
@@ -146,7 +148,8 @@ void directory_change_place(struct directory_changes *changes, const char *name,
                             const char *parent_dn);
 
 /* Creates the entry `name` below `parent_dn` in one operation. Its errors include
- * ERR_ALREADY_EXISTS, ERR_PARENT_NOT_FOUND, ERR_PASSWORD_POLICY and ERR_PASSWORD_NEEDS_TLS. */
+ * ERR_ALREADY_EXISTS, whose details name the fields and the objects that have their values,
+ * ERR_PARENT_NOT_FOUND, ERR_PASSWORD_POLICY and ERR_PASSWORD_NEEDS_TLS. */
 struct error *directory_add(struct directory *directory, struct arena *arena,
                             const struct directory_class *class, const char *name,
                             const char *parent_dn, const struct directory_changes *changes,
@@ -154,10 +157,13 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
 
 /*
  * Applies all changes to `entry`, or none. Moves the object first, because a move can be rolled
- * back, then sends all other changes as one modify operation. ERR_PARTIALLY_APPLIED, with the new
- * DN as its detail, if the modify fails and the move cannot be rolled back. ERR_PROTECTED_OBJECT if
- * the object is protected (protected.c), or if it is moved and an object below it is. `entry_r` is
- * the object after the change.
+ * back and a new password cannot, then sends all other changes as one modify operation. Before the
+ * move it checks that names which must be unique are free and that the object may be moved back: a
+ * parent within CN=System is ERR_VALIDATION, missing rights are ERR_DIRECTORY_FORBIDDEN.
+ * ERR_PARTIALLY_APPLIED, with the new DN as its detail, if the modify fails and the move cannot be
+ * rolled back in spite of these checks. ERR_PROTECTED_OBJECT if the object is protected
+ * (protected.c), or if it is moved and an object below it is. `entry_r` is the object after the
+ * change.
  */
 struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_class *class,
@@ -165,8 +171,8 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_changes *changes,
                                struct directory_entry **entry_r) MUST_CHECK;
 
-/* Deletes the entry. ERR_NOT_EMPTY if there are objects below it; ERR_PROTECTED_OBJECT if it is
- * protected. */
+/* Deletes the entry. ERR_NOT_EMPTY if there are objects below it; ERR_HAS_PRIMARY_MEMBERS, with DNs
+ * of accounts, if it is their primary group; ERR_PROTECTED_OBJECT if it is protected. */
 struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry) MUST_CHECK;
 

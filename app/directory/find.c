@@ -20,6 +20,7 @@ static struct error *find_named_entry(struct directory *directory, struct arena 
         .name = name,
         .filter = class->filter,
         .parent_dn = parent_dn,
+        .outside_system = class->outside_system,
         .attributes = entry_attributes(arena, class->fields, extent),
     };
     struct raw_entry *raw = NULL;

@@ -380,7 +380,7 @@ struct error *directory_identify(struct directory *directory, struct arena *aren
     connection_begin_call(directory);
     struct error *error = identity_read(directory, arena, guid, identity_r, &refusal);
     if (error) {
-        return error;
+        return result_hide_refusal(arena, error);
     }
     if (refusal) {
         if (known) {

@@ -50,6 +50,7 @@ enum { CACHED_VIEWS = 4 }; /* Samba keeps ten for each connection */
 /* A sorted view of which the server can return more pages. */
 struct cached_view {
     char *key;     /* from malloc(); sort attribute and filter; NULL: unused entry */
+    char *filter;  /* from malloc(); the filter as sent: excludes the objects that the list omits */
     char *context; /* from malloc(); the server's context ID, `length` bytes */
     size_t length;
     int64_t usn; /* highestCommittedUSN before the view was created; valid while unchanged */
@@ -63,6 +64,7 @@ struct view_cache {
 static void clear_cached_view(struct cached_view *known)
 {
     free(known->key);
+    free(known->filter);
     free(known->context);
     *known = (struct cached_view){0};
 }
@@ -93,7 +95,7 @@ static struct cached_view *find_cached_view(struct view_cache *views, const char
 }
 
 /* Caches the newest context ID of a view; replaces the oldest view if the cache is full. */
-static void cache_view(struct view_cache *views, const char *key, int64_t usn,
+static void cache_view(struct view_cache *views, const char *key, const char *filter, int64_t usn,
                        const struct view *view)
 {
     struct cached_view *known = find_cached_view(views, key);
@@ -105,7 +107,8 @@ static void cache_view(struct view_cache *views, const char *key, int64_t usn,
     if (usn && view->context && view->context->bv_len) {
         char *context = base_alloc(view->context->bv_len);
         memcpy(context, view->context->bv_val, view->context->bv_len);
-        *known = (struct cached_view){base_strdup(key), context, view->context->bv_len, usn};
+        *known = (struct cached_view){base_strdup(key), base_strdup(filter), context,
+                                      view->context->bv_len, usn};
     }
 }
 
@@ -145,6 +148,51 @@ static const char *build_list_filter(struct arena *arena, const struct directory
     }
     buffer_add_string(&filter, "))");
     return filter.bytes;
+}
+
+/* Adds an object below CN=System to the list of objects to omit. */
+static void visit_system_object(void *context, const struct raw_entry *raw)
+{
+    struct buffer *omitted = context;
+    const struct attribute *guid = attribute_get(raw, "objectGUID");
+    if (!guid) {
+        return;
+    }
+    buffer_add_string(omitted, "(objectGUID=");
+    for (size_t i = 0; i < guid->values->bv_len; i++) {
+        buffer_format(omitted, "\\%02x", (unsigned char)guid->values->bv_val[i]);
+    }
+    buffer_add_char(omitted, ')');
+}
+
+/* Extends the filter so that it does not match objects below CN=System, if the class omits them. A
+ * filter cannot select objects by their place, so it names them. */
+static struct error *omit_system_objects(struct directory *directory, struct arena *arena,
+                                         const struct page_request *page, const char **filter_r)
+{
+    const char *base = connection_config(directory)->ldap_base_dn;
+    const char *system = names_system(arena, base);
+    char *attributes[] = {"objectGUID", NULL};
+    struct buffer omitted = {.arena = arena};
+    const struct query search = {
+        .base = system,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = arena_format(arena, "(&%s(!(distinguishedName=%s)))", page->filter,
+                               names_filter_value(arena, system ? system : "")),
+        .attributes = attributes,
+    };
+    *filter_r = page->filter;
+    if (!page->class->outside_system || !system || !names_is_within(system, base)) {
+        return NULL;
+    }
+    struct error *error = query_all(directory, arena, &search, visit_system_object, &omitted);
+    if (error) {
+        return error->id == ERR_NOT_FOUND ? NULL : error;
+    }
+    if (omitted.length) {
+        *filter_r = arena_format(arena, "(&%s(!(|%s)))", page->filter, omitted.bytes);
+    }
+    return NULL;
 }
 
 static void release_context(void *context)
@@ -247,17 +295,21 @@ static struct error *search_page_cached(struct directory *directory, struct aren
     uint64_t generation = connection_generation(directory);
     const struct cached_view *known = find_cached_view(views, key);
     bool reuse = !error && known && usn && known->usn == usn;
+    struct page_request sent = *page;
     if (reuse) {
-        error = search_view_page(directory, arena, page, known, answer);
+        sent.filter = arena_string(arena, known->filter);
+        error = search_view_page(directory, arena, &sent, known, answer);
+    } else if (!error) {
+        error = omit_system_objects(directory, arena, page, &sent.filter);
     }
     if (!error && answer->code != LDAP_SUCCESS) {
-        error = search_view_page(directory, arena, page, NULL, answer);
+        error = search_view_page(directory, arena, &sent, NULL, answer);
     }
     if (!error && answer->code == LDAP_SUCCESS) {
         error = parse_view(arena, connection_ldap(directory), answer, view);
     }
     if (!error && answer->code == LDAP_SUCCESS && connection_generation(directory) == generation) {
-        cache_view(views, key, usn, view);
+        cache_view(views, key, sent.filter, usn, view);
     }
     return error;
 }

@@ -147,7 +147,9 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
         candidate_r->reason = "several users have this name";
     }
     candidate_r->spent_us = clock_steady_us() - began;
-    return error && error->id != ERR_NOT_FOUND && error->id != ERR_AMBIGUOUS ? error : NULL;
+    return error && error->id != ERR_NOT_FOUND && error->id != ERR_AMBIGUOUS
+               ? result_hide_refusal(arena, error)
+               : NULL;
 }
 
 /* --- the bind -------------------------------------------------------------------------------- */
@@ -291,7 +293,7 @@ struct error *directory_login(struct directory *directory, struct arena *arena,
         while (nanosleep(&time, &time) < 0 && errno == EINTR) {
         }
     }
-    return error;
+    return result_hide_refusal(arena, error);
 }
 
 void directory_simulate_login(struct directory *directory, struct arena *arena, int64_t spent_us)

@@ -85,7 +85,7 @@ static struct error *try_member_change(struct directory *directory, struct arena
                                        const struct member_change *change, const char *member_dn,
                                        enum directory_member_state wanted, bool *settled_r)
 {
-    const struct operation operation = {"modify", send_member_change, change, .writes = true};
+    const struct operation operation = {OPERATION_MODIFY, "modify", send_member_change, change};
     struct answer answer;
     enum directory_member_state belonging;
     struct error *error = operation_repeat(directory, arena, &operation, &answer);

@@ -21,9 +21,11 @@
 #include "directory/find.h"
 #include "directory/names.h"
 #include "directory/operation.h"
+#include "directory/primary.h"
 #include "directory/protected.h"
 #include "directory/query.h"
 #include "directory/result.h"
+#include "directory/taken.h"
 
 #include <ldap.h>
 #include <string.h>
@@ -96,16 +98,6 @@ static struct error *read_unprotected(struct directory *directory, struct arena 
 
 /* --- add ------------------------------------------------------------------------------------- */
 
-static const char *get_changed_text(const struct directory_changes *changes, const char *attribute)
-{
-    for (const struct change *change = changes->first; change; change = change->next) {
-        if (!strcasecmp(change->attribute, attribute)) {
-            return change->text;
-        }
-    }
-    return NULL;
-}
-
 /* Sets *ours_r to true if the object at `dn` was created by our addition, which began at `began`
  * (wall clock) and whose answer was lost. */
 static struct error *check_added_by_us(struct directory *directory, struct arena *arena,
@@ -113,7 +105,7 @@ static struct error *check_added_by_us(struct directory *directory, struct arena
                                        int64_t began, bool *ours_r)
 {
     char *attributes[] = {"sAMAccountName", "whenCreated", NULL};
-    const char *wanted = get_changed_text(changes, "sAMAccountName");
+    const char *wanted = changes_text(changes, "sAMAccountName");
     struct raw_entry raw = {0};
     int64_t created;
     *ours_r = false;
@@ -132,7 +124,7 @@ static struct error *create_entry(struct directory *directory, struct arena *are
                                   const struct directory_class *class, const struct write *write,
                                   const struct directory_changes *changes)
 {
-    const struct operation operation = {"add", send_add, write, .writes = true};
+    const struct operation operation = {OPERATION_ADD, "add", send_add, write};
     struct answer answer;
     int64_t began = clock_wall_ms();
     struct error *error = operation_repeat(directory, arena, &operation, &answer);
@@ -145,9 +137,6 @@ static struct error *create_entry(struct directory *directory, struct arena *are
     }
     if (error) {
         return result_connection_lost(arena, &operation, error->cause);
-    }
-    if (!ours && answer.code == LDAP_NO_SUCH_OBJECT) {
-        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic);
     }
     return ours ? NULL : result_error(arena, &answer, class->fields, operation.name);
 }
@@ -176,7 +165,8 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
     error = create_entry(directory, arena, class, &write, changes);
-    return error ? error : find_result(directory, arena, class, write.dn, entry_r);
+    return error ? taken_explain(directory, arena, class, changes, NULL, write.dn, error)
+                 : find_result(directory, arena, class, write.dn, entry_r);
 }
 
 /* --- move ------------------------------------------------------------------------------------ */
@@ -223,7 +213,7 @@ static struct error *rename_object(struct directory *directory, struct arena *ar
                                    const char *rdn, const char *parent)
 {
     const struct write write = {.dn = guid_dn, .rdn = rdn, .parent = parent};
-    const struct operation operation = {"rename", send_rename, &write, .writes = true};
+    const struct operation operation = {OPERATION_RENAME, "rename", send_rename, &write};
     struct answer answer;
     struct error *error = operation_run(directory, arena, &operation, &answer);
     if (!error && answer.lost) {
@@ -271,6 +261,56 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
         return error_new(arena, ERR_INTERNAL, "cannot parse the DN of the object");
     }
     return NULL;
+}
+
+/* Fails if the service account must not create objects of the class below the old parent: then it
+ * could not move the object back. */
+static struct error *check_way_back(struct directory *directory, struct arena *arena,
+                                    const struct directory_class *class, const struct move *move)
+{
+    char *attributes[] = {"allowedChildClassesEffective", NULL};
+    struct raw_entry parent = {0};
+    size_t last = 0;
+    if (names_equal(move->parent, move->old_parent)) {
+        return NULL;
+    }
+    struct error *error = query_object(directory, arena, move->old_parent, attributes, &parent);
+    if (error) {
+        return error;
+    }
+    while (class->object_classes[last + 1]) {
+        last++;
+    }
+    const struct attribute *classes = attribute_get(&parent, attributes[0]);
+    for (size_t i = 0; classes && i < classes->count; i++) {
+        if (!strcasecmp(classes->values[i].bv_val, class->object_classes[last])) {
+            return NULL;
+        }
+    }
+    error = error_new(arena, ERR_DIRECTORY_FORBIDDEN, "no right to create a %s below %s again",
+                      class->object_classes[last], move->old_parent);
+    return error_detail(error, NULL, FAULT_NONE, move->old_parent);
+}
+
+/* Moves the object. If there are other changes, checks first that the directory will not refuse
+ * them for a name of another object, and that the move can be rolled back if it refuses them for
+ * another reason. */
+static struct error *begin_move(struct directory *directory, struct arena *arena,
+                                const struct directory_class *class,
+                                const struct directory_entry *entry,
+                                const struct directory_changes *changes, const struct move *move)
+{
+    struct error *error = taken_find(directory, arena, class, changes, entry->guid);
+    if (!error && changes_modify(changes)) {
+        error = check_way_back(directory, arena, class, move);
+    }
+    if (error) {
+        return error;
+    }
+    error = rename_object(directory, arena, class, move->guid_dn, move->rdn, move->parent);
+    return error ? taken_explain(directory, arena, class, changes, entry->guid,
+                                 arena_format(arena, "%s,%s", move->rdn, move->parent), error)
+                 : NULL;
 }
 
 /* Rolls the move back after `error`, and returns that error. If the rollback fails, returns
@@ -346,10 +386,10 @@ static struct error *apply_changes(struct directory *directory, struct arena *ar
                                    const struct directory_entry *entry, const char *guid_dn,
                                    const struct directory_changes *changes, int64_t control)
 {
-    struct answer answer = {.diagnostic = ""};
+    struct answer answer = {.kind = OPERATION_MODIFY, .diagnostic = ""};
     for (int tries = 0; tries < SWAP_TRIES; tries++) {
         struct write write = {.dn = guid_dn};
-        const struct operation operation = {"modify", send_modify, &write, .writes = true};
+        const struct operation operation = {OPERATION_MODIFY, "modify", send_modify, &write};
         struct error *error =
             changes_to_mods(changes, arena, class, entry->values, control, &write.mods);
         if (error || !write.mods) {
@@ -391,7 +431,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
         error = plan_move(directory, arena, class, changes, &move);
     }
     if (!error && moves && !has_place(arena, move.old_dn, move.rdn, move.parent)) {
-        error = rename_object(directory, arena, class, move.guid_dn, move.rdn, move.parent);
+        error = begin_move(directory, arena, class, entry, changes, &move);
         move.done = !error;
     }
     if (error) {
@@ -399,8 +439,11 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     }
     error = apply_changes(directory, arena, class, entry, move.guid_dn, changes,
                           target.account_control);
+    if (error && move.done) {
+        error = undo_move(directory, arena, class, &move, error);
+    }
     if (error) {
-        return move.done ? undo_move(directory, arena, class, &move, error) : error;
+        return taken_explain(directory, arena, class, changes, entry->guid, NULL, error);
     }
     return find_result(directory, arena, class, move.guid_dn, entry_r);
 }
@@ -411,7 +454,7 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry)
 {
     const struct write write = {.dn = query_guid_dn(arena, entry->guid)};
-    const struct operation operation = {"delete", send_delete, &write, .writes = true};
+    const struct operation operation = {OPERATION_DELETE, "delete", send_delete, &write};
     struct answer answer;
     struct target target;
     connection_begin_call(directory);
@@ -425,5 +468,9 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
     if (answer.code == LDAP_SUCCESS || (answer.repeated && answer.code == LDAP_NO_SUCH_OBJECT)) {
         return NULL;
     }
-    return result_error(arena, &answer, NULL, operation.name);
+    error = result_error(arena, &answer, NULL, operation.name);
+    if (error->id == ERR_HAS_PRIMARY_MEMBERS) {
+        primary_name_members(directory, arena, write.dn, error);
+    }
+    return error;
 }

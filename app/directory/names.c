@@ -184,6 +184,22 @@ bool names_is_within(const char *dn, const char *base)
     return compare_dns(dn, base, true);
 }
 
+/* --- the domain ------------------------------------------------------------------------------ */
+
+const char *names_domain(struct arena *arena, const char *dn)
+{
+    while (dn && strncasecmp(dn, "DC=", strlen("DC=")) != 0) {
+        dn = names_parent(arena, dn);
+    }
+    return dn;
+}
+
+const char *names_system(struct arena *arena, const char *dn)
+{
+    const char *domain = names_domain(arena, dn);
+    return domain ? arena_format(arena, "CN=System,%s", domain) : NULL;
+}
+
 /* --- filters --------------------------------------------------------------------------------- */
 
 const char *names_filter_value(struct arena *arena, const char *text)

@@ -25,6 +25,14 @@ bool names_equal(const char *a, const char *b);
 /* True if `dn` is `base` or below it. */
 bool names_is_within(const char *dn, const char *base);
 
+/* Returns the DN of the domain of this DN: its last components, which begin with "DC=". NULL if it
+ * has none. */
+const char *names_domain(struct arena *arena, const char *dn);
+
+/* Returns the DN of CN=System in the domain of this DN. The directory keeps its own objects there,
+ * and no object can be moved out of it. NULL if the DN is in no domain. */
+const char *names_system(struct arena *arena, const char *dn);
+
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);
 

@@ -147,6 +147,11 @@ static bool copy_answer(struct arena *arena, LDAP *ldap, LDAPMessage *chain, str
 
 /* --- sending and waiting --------------------------------------------------------------------- */
 
+static bool is_write(const struct operation *operation)
+{
+    return operation->kind != OPERATION_SEARCH;
+}
+
 /* Handles a lost connection: the outcome of the request is unknown. */
 static void mark_lost(struct directory *directory, struct answer *answer)
 {
@@ -165,7 +170,7 @@ static struct error *receive_answer(struct directory *directory, struct arena *a
     struct timeval time = {.tv_sec = timeout_us / US_PER_S, .tv_usec = timeout_us % US_PER_S};
     int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &chain);
     if (type == 0 || (type < 0 && deadline_io_passed(connection_deadline(directory)))) {
-        enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
+        enum error_id id = is_write(operation) ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
         struct error *error =
             error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
                       connection_server_uri(directory, connection_server_index(directory)),
@@ -220,7 +225,7 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
                             const struct operation *operation, struct answer *answer_r)
 {
     LDAP *ldap;
-    *answer_r = (struct answer){.diagnostic = ""};
+    *answer_r = (struct answer){.kind = operation->kind, .diagnostic = ""};
     struct error *error = connection_get(directory, arena, &ldap);
     if (error) {
         return error;
@@ -243,10 +248,10 @@ struct error *operation_repeat(struct directory *directory, struct arena *arena,
     error = operation_run(directory, arena, operation, answer_r);
     answer_r->repeated = true;
     if (error) {
-        return operation->writes ? result_connection_lost(arena, operation, error->cause) : error;
+        return is_write(operation) ? result_connection_lost(arena, operation, error->cause) : error;
     }
     /* The first attempt may have been carried out even if the second one fails. */
-    bool unknown = answer_r->lost || (operation->writes && is_server_unavailable(answer_r));
+    bool unknown = answer_r->lost || (is_write(operation) && is_server_unavailable(answer_r));
     return unknown ? result_connection_lost(arena, operation,
                                             answer_r->lost ? NULL : answer_r->diagnostic)
                    : NULL;

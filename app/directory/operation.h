@@ -15,22 +15,33 @@
 struct arena;
 struct directory;
 
+/* The LDAP requests that Kontora sends, besides binds. */
+enum operation_kind {
+    OPERATION_SEARCH,
+    OPERATION_ADD,
+    OPERATION_MODIFY,
+    OPERATION_RENAME,
+    OPERATION_DELETE,
+    OPERATION_COUNT
+};
+
 /* The answer to one operation. */
 struct answer {
-    int code;               /* LDAP result (RFC 4511 4.1.9), or negative: a libldap error */
-    bool repeated;          /* the connection was lost, and the operation was sent again */
-    bool lost;              /* the connection was lost: the outcome is unknown */
-    const char *diagnostic; /* never NULL */
+    enum operation_kind kind; /* of the operation; decides what `code` means */
+    int code;                 /* LDAP result (RFC 4511 4.1.9), or negative: a libldap error */
+    bool repeated;            /* the connection was lost, and the operation was sent again */
+    bool lost;                /* the connection was lost: the outcome is unknown */
+    const char *diagnostic;   /* never NULL */
     struct raw_entry *entries;
     size_t count;
     LDAPControl **controls; /* may be NULL */
 };
 
 struct operation {
-    const char *name; /* name of the operation in the log and the metrics */
+    enum operation_kind kind; /* if this is not a search, a missing answer is ERR_OUTCOME_UNKNOWN */
+    const char *name;         /* name of the operation in the log and the metrics */
     int (*send)(LDAP *ldap, const void *request, int *message_id_r);
     const void *request;
-    bool writes; /* if true, a missing answer is ERR_OUTCOME_UNKNOWN */
 };
 
 /*

@@ -16,6 +16,7 @@
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
+#include "directory/operation.h"
 #include "directory/query.h"
 
 #include <inttypes.h>
@@ -27,8 +28,9 @@
 enum { MAY_BE_PRIMARY = GROUP_GLOBAL | GROUP_UNIVERSAL };
 
 enum {
-    FIRST_DNS = 16,    /* initial capacity of a set */
-    CACHED_GROUPS = 8, /* a domain usually has one or two primary groups */
+    FIRST_DNS = 16,     /* initial capacity of a set */
+    CACHED_GROUPS = 8,  /* a domain usually has one or two primary groups */
+    NAMED_MEMBERS = 10, /* most accounts that an error names */
     CACHE_US = 10 * 1000 * 1000,
 };
 
@@ -214,4 +216,29 @@ const struct primary_set *primary_get_members(const struct primary_members *memb
                                               struct arena *arena, const struct raw_entry *group)
 {
     return find_primary_set(members, get_primary_rid(arena, group));
+}
+
+void primary_name_members(struct directory *directory, struct arena *arena, const char *group_dn,
+                          struct error *error)
+{
+    char *group_attributes[] = {"objectSid", "groupType", NULL}, *none[] = {LDAP_NO_ATTRS, NULL};
+    struct raw_entry group = {0};
+    struct answer answer;
+    if (query_object(directory, arena, group_dn, group_attributes, &group)) {
+        return;
+    }
+    const struct query search = {
+        .base = connection_config(directory)->ldap_base_dn,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter =
+            arena_format(arena, "(primaryGroupID=%" PRId64 ")", get_primary_rid(arena, &group)),
+        .attributes = none,
+        .size_limit = NAMED_MEMBERS,
+    };
+    if (query_run(directory, arena, &search, &answer)) {
+        return;
+    }
+    for (size_t i = 0; i < answer.count; i++) {
+        error_detail(error, NULL, FAULT_NONE, answer.entries[i].dn);
+    }
 }

@@ -8,7 +8,8 @@
  * group, directly or nested; adminCount is not sufficient, because Samba sets it for two accounts
  * only. tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists the SIDs of all its security groups.
  * Samba has no tokenGroups for groups, so their memberOf is followed upwards. If one of these
- * attributes cannot be read, the object is protected.
+ * attributes cannot be read, the object is protected. An object below CN=System is protected unless
+ * it is an account or a group, with DIRECTORY_PROTECTED=allow, too.
  */
 #include "directory/protected.h"
 
@@ -214,11 +215,28 @@ static struct error *report_protected(struct arena *arena, enum error_id id, con
     return error_detail(error_new(arena, id, "%s", reason), NULL, FAULT_NONE, reason);
 }
 
+/* Reports an object that is protected with DIRECTORY_PROTECTED=allow, too. */
+static struct error *report_always_protected(const struct directory *directory, struct arena *arena,
+                                             const char *reason)
+{
+    bool allowed = connection_config(directory)->directory_protected == PROTECTED_ALLOW;
+    return report_protected(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT, reason);
+}
+
+/* Fails if the object is below CN=System and neither an account nor a group. The directory keeps
+ * its own objects there, such as the folders of group policies. */
+static struct error *check_system_object(const struct directory *directory, struct arena *arena,
+                                         const struct raw_entry *raw)
+{
+    return !attribute_get(raw, "objectSid") && query_is_below_system(directory, arena, raw->dn)
+               ? report_always_protected(directory, arena, "CN=System")
+               : NULL;
+}
+
 /* Fails if the object is the service account or, if it is moved, a container above that account. */
 static struct error *check_service_account(struct directory *directory, struct arena *arena,
                                            const char *guid, const char *dn, bool moves)
 {
-    bool allowed = connection_config(directory)->directory_protected == PROTECTED_ALLOW;
     bool is_service, is_above = false;
     struct error *error = service_is_account(directory, arena, guid, &is_service);
     if (!error && !is_service && moves) {
@@ -227,8 +245,7 @@ static struct error *check_service_account(struct directory *directory, struct a
     if (error || !(is_service || is_above)) {
         return error;
     }
-    return report_protected(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT,
-                            "LDAP_BIND_DN");
+    return report_always_protected(directory, arena, "LDAP_BIND_DN");
 }
 
 /* Sets *reason_r to the reason why the object is protected, or to NULL. */
@@ -266,8 +283,11 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
     if (control && !codec_integer(control->values, &target_r->account_control)) {
         return error_new(arena, ERR_INTERNAL, "userAccountControl is not a number");
     }
-    error = check_service_account(directory, arena, guid, raw.dn,
-                                  moves && !attribute_get(&raw, "objectSid"));
+    error = check_system_object(directory, arena, &raw);
+    if (!error) {
+        error = check_service_account(directory, arena, guid, raw.dn,
+                                      moves && !attribute_get(&raw, "objectSid"));
+    }
     if (!error && connection_config(directory)->directory_protected == PROTECTED_REFUSE) {
         error = find_protection_reason(directory, arena, guid_dn, &raw, moves, &reason);
     }

@@ -43,7 +43,7 @@ static int send_search(LDAP *ldap, const void *request, int *message_id_r)
 struct error *query_run(struct directory *directory, struct arena *arena,
                         const struct query *search, struct answer *answer_r)
 {
-    const struct operation operation = {"search", send_search, search};
+    const struct operation operation = {OPERATION_SEARCH, "search", send_search, search};
     return operation_repeat(directory, arena, &operation, answer_r);
 }
 
@@ -154,7 +154,35 @@ struct error *query_all(struct directory *directory, struct arena *arena,
     return NULL;
 }
 
-/* --- parent DNs ------------------------------------------------------------------------------ */
+/* --- CN=System -------------------------------------------------------------------------------- */
+
+bool query_is_below_system(const struct directory *directory, struct arena *arena, const char *dn)
+{
+    const char *system = names_system(arena, connection_config(directory)->ldap_base_dn);
+    return system && names_is_within(dn, system) && !names_equal(dn, system);
+}
+
+/* True if the DN is CN=System or below it. */
+static bool is_within_system(const struct directory *directory, struct arena *arena, const char *dn)
+{
+    const char *system = names_system(arena, connection_config(directory)->ldap_base_dn);
+    return system && names_is_within(dn, system);
+}
+
+/* Removes the objects below CN=System from the answer. */
+static void drop_system_entries(const struct directory *directory, struct arena *arena,
+                                struct answer *answer)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < answer->count; i++) {
+        if (!query_is_below_system(directory, arena, answer->entries[i].dn)) {
+            answer->entries[kept++] = answer->entries[i];
+        }
+    }
+    answer->count = kept;
+}
+
+/* --- parents --------------------------------------------------------------------------------- */
 
 /* Normalizes a DN of a client; a fault of `field` if it is invalid or outside the base DN. */
 static struct error *normalize_managed_dn(const struct directory *directory, struct arena *arena,
@@ -175,6 +203,9 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
 {
     const char *normal;
     struct error *error = normalize_managed_dn(directory, arena, dn, field, &normal);
+    if (!error && is_within_system(directory, arena, normal)) {
+        error = error_field(arena, field, FAULT_WITHIN_SYSTEM, NULL);
+    }
     if (error) {
         return error;
     }
@@ -243,7 +274,8 @@ struct error *query_name(struct directory *directory, struct arena *arena,
         .filter = arena_format(arena, "(&(%s=%s)%s)", wanted->attribute,
                                names_filter_value(arena, wanted->name), wanted->filter),
         .attributes = wanted->attributes,
-        .size_limit = MATCHES_MAX,
+        /* Entries below CN=System do not count, but the server does not know that. */
+        .size_limit = wanted->outside_system ? 0 : MATCHES_MAX,
         .controls = controls,
     };
     struct error *error = NULL;
@@ -261,6 +293,9 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
         return wanted->parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
                                  : query_missing_base_error(arena, &answer);
+    }
+    if (wanted->outside_system && !wanted->parent_dn) {
+        drop_system_entries(directory, arena, &answer);
     }
     return query_only_entry(arena, &answer, NULL, wanted->name, raw_r);
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <ldap.h>
+#include <stdbool.h>
 
 struct answer;
 struct arena;
@@ -30,8 +31,8 @@ struct error *query_object(struct directory *directory, struct arena *arena, con
                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
 
 /* Looks up the parent DN that a client sent in `field`. ERR_VALIDATION for that field if the DN is
- * outside the base DN; ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is the DN in the
- * directory's spelling. */
+ * outside the base DN or within CN=System; ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is
+ * the DN in the directory's spelling. */
 struct error *query_parent(struct directory *directory, struct arena *arena, const char *dn,
                            const char *field, const char **parent_r) MUST_CHECK;
 
@@ -42,11 +43,11 @@ struct error *query_only_entry(struct arena *arena, const struct answer *answer,
                                struct raw_entry **raw_r) MUST_CHECK;
 
 struct query_by_name {
-    const char *attribute, *name; /* `attribute` must have the value `name` */
+    const char *attribute, *name; /* the attribute that must have this value */
     const char *filter;           /* filter that the object must match too */
-    /* parent that the client named; NULL: anywhere below the base DN */
-    const char *parent_dn;
-    char **attributes; /* attributes to read */
+    const char *parent_dn; /* parent that the client named; NULL: anywhere below the base DN */
+    bool outside_system;   /* without a parent, ignores objects below CN=System */
+    char **attributes;     /* attributes to read */
 };
 
 /* Finds the one entry with this name; its errors are those of directory_find(). */
@@ -58,6 +59,9 @@ struct error *query_name(struct directory *directory, struct arena *arena,
 typedef void query_visitor(void *context, const struct raw_entry *raw);
 struct error *query_all(struct directory *directory, struct arena *arena,
                         const struct query *search, query_visitor *visit, void *context) MUST_CHECK;
+
+/* True if the object is below CN=System. */
+bool query_is_below_system(const struct directory *directory, struct arena *arena, const char *dn);
 
 /* Returns "<GUID=…>", which Active Directory accepts as a DN (MS-ADTS 3.1.1.3.1.2.4) and which
  * stays valid after a rename. */

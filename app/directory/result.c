@@ -2,7 +2,9 @@
  * Result: converts LDAP result codes to errors of the API.
  *
  * RFC 4511 defines the result codes. Active Directory begins its diagnostic message with a Windows
- * error code in hexadecimal (MS-ADTS 3.1.1.3.1.9), and Samba does so in most cases.
+ * error code in hexadecimal (MS-ADTS 3.1.1.3.1.9), and Samba does so in most cases. One result code
+ * means different things after different operations: 68 (already exists) can refuse a deletion. So
+ * there is a table for each operation, and one for the results that always mean the same.
  */
 #include "directory/result.h"
 
@@ -13,7 +15,9 @@
 #include <ldap.h>
 #include <string.h>
 
-/* --- reasons of refused binds ---------------------------------------------------------------- */
+enum { WINDOWS_CODE_DIGITS = 8 };
+
+/* --- binds ----------------------------------------------------------------------------------- */
 
 struct bind_reason {
     const char *data; /* "52e" of "AcceptSecurityContext error, data 52e, v4563" */
@@ -51,26 +55,83 @@ const char *result_bind_reason(const char *diagnostic)
 /* --- other operations ------------------------------------------------------------------------ */
 
 struct meaning {
-    int code;
-    const char *windows; /* text that the diagnostic message contains; NULL: any */
+    int code;         /* ANY_CODE: any */
+    const char *text; /* text that the diagnostic message contains; NULL: any */
     enum error_id id;
 };
 
-/* The first matching row applies. Codes without a row, and most results 80 (other), are
- * ERR_INTERNAL. */
-static const struct meaning meanings[] = {
-    {LDAP_NO_SUCH_OBJECT, NULL, ERR_NOT_FOUND},
-    {LDAP_REFERRAL, NULL, ERR_NOT_FOUND}, /* the object belongs to another naming context */
+enum { ANY_CODE = -1000 }; /* libldap's own codes are negative, too */
+
+/* Windows error codes (MS-ERREF 2.2) at the beginning of diagnostic messages. */
+#define MEMBERS_PRIMARY_GROUP "0000055E"
+#define PASSWORD_RESTRICTION "0000052D"
+#define NO_PARENT_OBJECT "00002089"
+#define SPN_NOT_UNIQUE "000021C7"    /* in the forest */
+#define UPN_NOT_UNIQUE "000021C8"    /* in the forest */
+#define NOT_AUTHENTICATED "000004DC" /* the server has lost the state of the bind */
+
+#define LAST_MEANING                                                                               \
+    {                                                                                              \
+        .id = ERR_COUNT                                                                            \
+    }
+
+static const struct meaning search_meanings[] = {
+    {LDAP_TIMELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
+    {LDAP_SIZELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
+    {LDAP_ADMINLIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
+    {LDAP_UNAVAILABLE_CRITICAL_EXTENSION, NULL, ERR_DIRECTORY_LIMIT}, /* too many to sort */
+    {LDAP_VLV_ERROR, NULL, ERR_DIRECTORY_LIMIT},
+    LAST_MEANING,
+};
+
+/* The parent is the only object that an addition needs. */
+static const struct meaning add_meanings[] = {
+    {LDAP_NO_SUCH_OBJECT, NULL, ERR_PARENT_NOT_FOUND},
+    {LDAP_REFERRAL, NULL, ERR_PARENT_NOT_FOUND},
     {LDAP_ALREADY_EXISTS, NULL, ERR_ALREADY_EXISTS},
-    {LDAP_NOT_ALLOWED_ON_NONLEAF, NULL, ERR_NOT_EMPTY},
-    {LDAP_UNWILLING_TO_PERFORM, "non-leaf", ERR_NOT_EMPTY}, /* Samba */
-    {LDAP_CONSTRAINT_VIOLATION, "0000052D", ERR_PASSWORD_POLICY},
-    {LDAP_UNWILLING_TO_PERFORM, "0000052D", ERR_PASSWORD_POLICY},
-    {LDAP_CONSTRAINT_VIOLATION, "000021C7", ERR_ALREADY_EXISTS}, /* SPN not unique in the forest */
-    {LDAP_CONSTRAINT_VIOLATION, "000021C8", ERR_ALREADY_EXISTS}, /* UPN not unique in the forest */
-    {LDAP_CONSTRAINT_VIOLATION, "already in use", ERR_ALREADY_EXISTS}, /* Samba: SPN or UPN */
+    {LDAP_NO_SUCH_ATTRIBUTE, NULL, ERR_DIRECTORY_INVALID}, /* an unknown objectClass */
+    {LDAP_TYPE_OR_VALUE_EXISTS, NULL, ERR_DIRECTORY_INVALID},
+    LAST_MEANING,
+};
+
+static const struct meaning modify_meanings[] = {
+    {LDAP_ALREADY_EXISTS, NULL, ERR_ALREADY_EXISTS}, /* sAMAccountName */
     {LDAP_NO_SUCH_ATTRIBUTE, NULL, ERR_CONFLICT},
     {LDAP_TYPE_OR_VALUE_EXISTS, NULL, ERR_CONFLICT},
+    LAST_MEANING,
+};
+
+static const struct meaning rename_meanings[] = {
+    {ANY_CODE, NO_PARENT_OBJECT, ERR_PARENT_NOT_FOUND},
+    {LDAP_OTHER, "parent does not exist", ERR_PARENT_NOT_FOUND}, /* Samba */
+    {LDAP_ALREADY_EXISTS, NULL, ERR_ALREADY_EXISTS},
+    LAST_MEANING,
+};
+
+static const struct meaning delete_meanings[] = {
+    {ANY_CODE, MEMBERS_PRIMARY_GROUP, ERR_HAS_PRIMARY_MEMBERS},
+    {LDAP_ALREADY_EXISTS, NULL, ERR_HAS_PRIMARY_MEMBERS}, /* Samba */
+    {LDAP_NOT_ALLOWED_ON_NONLEAF, NULL, ERR_NOT_EMPTY},
+    {LDAP_UNWILLING_TO_PERFORM, "non-leaf", ERR_NOT_EMPTY}, /* Samba */
+    {LDAP_OTHER, "LDB_DELETE", ERR_DIRECTORY_REFUSED},      /* Samba: a built-in account */
+    LAST_MEANING,
+};
+
+static const struct meaning *const operation_meanings[OPERATION_COUNT] = {
+    [OPERATION_SEARCH] = search_meanings, [OPERATION_ADD] = add_meanings,
+    [OPERATION_MODIFY] = modify_meanings, [OPERATION_RENAME] = rename_meanings,
+    [OPERATION_DELETE] = delete_meanings,
+};
+
+/* Results that mean the same after each operation. */
+static const struct meaning common_meanings[] = {
+    {LDAP_NO_SUCH_OBJECT, NULL, ERR_NOT_FOUND},
+    {LDAP_REFERRAL, NULL, ERR_NOT_FOUND}, /* belongs to another naming context */
+    {LDAP_CONSTRAINT_VIOLATION, PASSWORD_RESTRICTION, ERR_PASSWORD_POLICY},
+    {LDAP_UNWILLING_TO_PERFORM, PASSWORD_RESTRICTION, ERR_PASSWORD_POLICY},
+    {LDAP_CONSTRAINT_VIOLATION, SPN_NOT_UNIQUE, ERR_ALREADY_EXISTS},
+    {LDAP_CONSTRAINT_VIOLATION, UPN_NOT_UNIQUE, ERR_ALREADY_EXISTS},
+    {LDAP_CONSTRAINT_VIOLATION, "already in use", ERR_ALREADY_EXISTS}, /* Samba: SPN or UPN */
     {LDAP_UNDEFINED_TYPE, NULL, ERR_DIRECTORY_INVALID},
     {LDAP_CONSTRAINT_VIOLATION, NULL, ERR_DIRECTORY_INVALID},
     {LDAP_INVALID_SYNTAX, NULL, ERR_DIRECTORY_INVALID},
@@ -82,33 +143,54 @@ static const struct meaning meanings[] = {
     {LDAP_UNWILLING_TO_PERFORM, NULL, ERR_DIRECTORY_REFUSED},
     {LDAP_AFFECTS_MULTIPLE_DSAS, NULL, ERR_DIRECTORY_REFUSED},
     {LDAP_NO_OBJECT_CLASS_MODS, NULL, ERR_DIRECTORY_REFUSED},
-    {LDAP_OTHER, "LDB_DELETE", ERR_DIRECTORY_REFUSED}, /* Samba: deletes no built-in accounts */
-    {LDAP_TIMELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
-    {LDAP_SIZELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
-    {LDAP_ADMINLIMIT_EXCEEDED, NULL, ERR_DIRECTORY_LIMIT},
-    {LDAP_UNAVAILABLE_CRITICAL_EXTENSION, NULL, ERR_DIRECTORY_LIMIT}, /* too many entries to sort */
-    {LDAP_VLV_ERROR, NULL, ERR_DIRECTORY_LIMIT},
     {LDAP_INVALID_CREDENTIALS, NULL, ERR_DIRECTORY_CREDENTIALS},
     {LDAP_STRONG_AUTH_REQUIRED, NULL, ERR_DIRECTORY_UNAVAILABLE},
     {LDAP_CONFIDENTIALITY_REQUIRED, NULL, ERR_DIRECTORY_UNAVAILABLE},
-    {LDAP_OPERATIONS_ERROR, NULL, ERR_DIRECTORY_UNAVAILABLE}, /* "a successful bind must be …" */
+    {LDAP_OPERATIONS_ERROR, "bind must", ERR_DIRECTORY_UNAVAILABLE},
+    {LDAP_OPERATIONS_ERROR, NOT_AUTHENTICATED, ERR_DIRECTORY_UNAVAILABLE},
+    {LDAP_TIMELIMIT_EXCEEDED, NULL, ERR_DIRECTORY_UNAVAILABLE},
     {LDAP_BUSY, NULL, ERR_DIRECTORY_UNAVAILABLE},
     {LDAP_UNAVAILABLE, NULL, ERR_DIRECTORY_UNAVAILABLE},
     {LDAP_SERVER_DOWN, NULL, ERR_DIRECTORY_UNAVAILABLE},
     {LDAP_CONNECT_ERROR, NULL, ERR_DIRECTORY_UNAVAILABLE},
     {LDAP_TIMEOUT, NULL, ERR_DIRECTORY_UNAVAILABLE},
+    LAST_MEANING,
 };
 
+/* Returns the error of the first matching row; ERR_COUNT if there is none. */
+static enum error_id find_meaning(const struct meaning *row, const struct answer *answer)
+{
+    while (row->id != ERR_COUNT && ((row->code != ANY_CODE && row->code != answer->code) ||
+                                    (row->text && !strcasestr(answer->diagnostic, row->text)))) {
+        row++;
+    }
+    return row->id;
+}
+
+/* True if the message begins with a Windows error code: "00002095: …". */
+static bool has_windows_code(const char *diagnostic)
+{
+    size_t digits = 0;
+    while (isxdigit((unsigned char)diagnostic[digits])) {
+        digits++;
+    }
+    return digits == WINDOWS_CODE_DIGITS && diagnostic[digits] == ':';
+}
+
+/* A result without a row is a refusal if the directory gives a Windows error code as its reason,
+ * because then it has understood the request and has decided about it. */
 static enum error_id map_result(const struct answer *answer)
 {
-    for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
-        const struct meaning *row = &meanings[i];
-        if (row->code == answer->code &&
-            (!row->windows || strcasestr(answer->diagnostic, row->windows))) {
-            return row->id;
-        }
+    enum error_id id = find_meaning(operation_meanings[answer->kind], answer);
+    if (id == ERR_COUNT) {
+        id = find_meaning(common_meanings, answer);
     }
-    return ERR_INTERNAL;
+    if (id != ERR_COUNT) {
+        return id;
+    }
+    return has_windows_code(answer->diagnostic)    ? ERR_DIRECTORY_REFUSED
+           : answer->code == LDAP_OPERATIONS_ERROR ? ERR_DIRECTORY_UNAVAILABLE
+                                                   : ERR_INTERNAL;
 }
 
 /* Finds `name` in the message where it is preceded by a character of `before` and followed by the
@@ -169,10 +251,21 @@ struct error *result_error(struct arena *arena, const struct answer *answer,
     return error;
 }
 
+struct error *result_hide_refusal(struct arena *arena, struct error *error)
+{
+    bool refused =
+        error && (error->id == ERR_DIRECTORY_REFUSED || error->id == ERR_DIRECTORY_INVALID ||
+                  error->id == ERR_DIRECTORY_LIMIT);
+    return refused ? error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "%s",
+                               error->cause ? error->cause : "refused")
+                   : error;
+}
+
 struct error *result_connection_lost(struct arena *arena, const struct operation *operation,
                                      const char *cause)
 {
-    enum error_id id = operation->writes ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
+    enum error_id id =
+        operation->kind == OPERATION_SEARCH ? ERR_DIRECTORY_UNAVAILABLE : ERR_OUTCOME_UNKNOWN;
     return error_new(arena, id, "%s: the connection was lost%s%s", operation->name,
                      cause ? ", then: " : "", cause ? cause : "");
 }

@@ -15,6 +15,11 @@ struct error *result_error(struct arena *arena, const struct answer *answer,
                            const struct field *fields, const char *operation)
     __attribute__((returns_nonnull));
 
+/* Converts a refused search of a login or of an authorization to ERR_DIRECTORY_UNAVAILABLE: the
+ * client did not ask for the search, and must not see the directory's text. Returns other errors,
+ * and NULL, unchanged. */
+struct error *result_hide_refusal(struct arena *arena, struct error *error);
+
 /* Returns the error for a connection that was lost before the answer arrived: ERR_OUTCOME_UNKNOWN
  * for a write, otherwise ERR_DIRECTORY_UNAVAILABLE. `cause` is a failure that followed, or NULL. */
 struct error *result_connection_lost(struct arena *arena, const struct operation *operation,

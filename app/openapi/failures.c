@@ -168,6 +168,7 @@ static const struct example_detail {
     {ERR_DUPLICATE, "email", FAULT_DUPLICATE, "17", 17},
     {ERR_INVALID_TRANSITION, NULL, FAULT_NONE, "IN_PROGRESS", 0},
     {ERR_HIDDEN_REFERENCE, "contact_id", FAULT_HIDDEN, NULL, 0},
+    {ERR_HAS_PRIMARY_MEMBERS, NULL, FAULT_NONE, "CN=Petrov,OU=Staff,DC=kontora,DC=test", 0},
     {ERR_AMBIGUOUS, NULL, FAULT_NONE, "OU=Sales,DC=kontora,DC=test", 0},
     {ERR_AMBIGUOUS, NULL, FAULT_NONE, "OU=Sales,OU=Staff,DC=kontora,DC=test", 0},
 };

@@ -45,6 +45,7 @@ static const struct directory_class container_class = {
     .object_classes = (const char *const[]){"top", "container", NULL},
     .fields = container_fields,
     .parent_field = "parent_dn",
+    .outside_system = true,
 };
 
 static const struct entries containers = {

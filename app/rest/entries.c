@@ -41,14 +41,14 @@ const struct field entries_path[] = {
     {.name = NULL},
 };
 
-const enum error_id entries_list_errors[] = {ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_LIMIT,
-                                             ERR_COUNT};
+const enum error_id entries_list_errors[] = {ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_REFUSED,
+                                             ERR_DIRECTORY_LIMIT, ERR_COUNT};
 const enum error_id entries_read_errors[] = {ENTRIES_FIND_ERRORS, ERR_COUNT};
 const enum error_id entries_create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_COUNT};
 const enum error_id entries_update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_PARTIALLY_APPLIED, ERR_COUNT};
 const enum error_id entries_delete_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
-                                               ERR_NOT_EMPTY, ERR_COUNT};
+                                               ERR_NOT_EMPTY, ERR_HAS_PRIMARY_MEMBERS, ERR_COUNT};
 const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_PRIMARY_GROUP, ERR_COUNT};
 

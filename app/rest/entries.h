@@ -47,10 +47,11 @@ extern const struct field entries_path[];        /* parameters of all patterns *
 
 #define ENTRIES_UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS
 #define ENTRIES_FIND_ERRORS                                                                        \
-    ERR_NOT_FOUND, ERR_AMBIGUOUS, ERR_PARENT_NOT_FOUND, ENTRIES_UNAVAILABLE_ERRORS
+    ERR_NOT_FOUND, ERR_AMBIGUOUS, ERR_PARENT_NOT_FOUND, ERR_DIRECTORY_REFUSED,                     \
+        ERR_DIRECTORY_LIMIT, ENTRIES_UNAVAILABLE_ERRORS
 #define ENTRIES_CHANGE_ERRORS                                                                      \
     ENTRIES_FIND_ERRORS, ERR_ALREADY_EXISTS, ERR_CONFLICT, ERR_DIRECTORY_INVALID,                  \
-        ERR_DIRECTORY_REFUSED, ERR_DIRECTORY_FORBIDDEN, ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD
+        ERR_DIRECTORY_FORBIDDEN, ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD
 
 extern const enum error_id entries_list_errors[];
 extern const enum error_id entries_read_errors[];

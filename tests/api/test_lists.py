@@ -73,9 +73,12 @@ def test_empty_search_lists_everything(api, collection_path):
 # --- content --------------------------------------------------------------------------------------
 
 def directory_names(entries):
+    """Returns the names of all entries of the kind, without those below CN=System."""
     found = entries.ldap_admin.search(f"(objectClass={entries.kind.object_class})",
                                       [entries.kind.name])
-    return sorted(values[entries.kind.name][0].decode() for _, values in found)
+    system = f",CN=System,{entries.ldap_admin.base_dn}"
+    return sorted(values[entries.kind.name][0].decode() for dn, values in found
+                  if not dn.endswith(system))
 
 
 def test_list_contains_exactly_entries_of_kind(api, entries):

@@ -125,6 +125,58 @@ def test_delegated_account_manages_groups_units_and_containers(make_rig, directo
         entries.delete(renamed)
 
 
+def test_move_that_cannot_be_undone_does_not_begin(make_rig, directory, ldap_admin, delegated,
+                                                   tmp_path):
+    """The account may move users out of a unit, and must not create them there. The other change is
+    one that the directory refuses, and then the user could not be moved back."""
+    home = ldap_admin.add_ou(tag())
+    sid = subprocess.run(["samba-tool", "user", "show", delegated.name, "--attributes=objectSid",
+                          "-H", f"ldap://{directory.address}", "-U",
+                          f"{DOMAIN}\\Administrator"],
+                         capture_output=True, text=True, timeout=DELEGATE_S, check=True,
+                         env={"PATH": os.environ["PATH"],
+                              "PASSWD": directory.administrator_password}).stdout
+    sid = sid.split("objectSid: ")[1].split()[0]
+    done = subprocess.run(["samba-tool", "dsacl", "set", f"--objectdn={home}",
+                           f"--sddl=(A;;DC;;;{sid})(A;CIIO;RPWPSDCR;;;{sid})",
+                           "-H", f"ldap://{directory.address}", "-U",
+                           f"{DOMAIN}\\Administrator"],
+                          capture_output=True, text=True, timeout=DELEGATE_S, check=False,
+                          env={"PATH": os.environ["PATH"],
+                               "PASSWD": directory.administrator_password})
+    assert done.returncode == 0, done
+    rig = make_rig(directory, **delegated.settings)
+    name = tag()
+    dn = ldap_admin.add(f"{rdn(name)},{home}", objectClass="user", sAMAccountName=name,
+                        userAccountControl="514")
+    before = ldap_admin.snapshot(name)
+    response = rig.api.patch(user_path(name), json={"parent_dn": delegated.unit,
+                                                    "password": "weak"})
+    contract.check_error(response, 403, "DIRECTORY_FORBIDDEN")
+    assert response.json()["details"] == [home]
+    assert ldap_admin.snapshot(name) == before
+    moved = check_response(rig.api.patch(user_path(name), json={"parent_dn": delegated.unit}))
+    assert same_dn(moved["dn"], f"{rdn(name)},{delegated.unit}") and ldap_admin.entry(dn) is None
+
+
+def test_container_system_stays_in_place_if_allowed(make_rig, directory, ldap_admin):
+    """The directory itself refuses to rename CN=System, and Kontora to change what is in it."""
+    rig = make_rig(directory, DIRECTORY_PROTECTED="allow")
+    system = f"CN=System,{ldap_admin.base_dn}"
+    name = tag()
+    folder = ldap_admin.add(f"{rdn(name)},{system}", objectClass="container")
+    response = rig.api.patch(path_of("/containers", "System"), json={"cn": "Sys"},
+                             params={"parent_dn": ldap_admin.base_dn})
+    contract.check_error(response, 400, "DIRECTORY_REFUSED")
+    [text] = response.json()["details"]
+    assert text.startswith("00002095") and "have to stay under it" in text
+    response = rig.api.delete(path_of("/containers", name), params={"parent_dn": system})
+    contract.check_error(response, 400, "DIRECTORY_REFUSED")
+    assert response.json()["details"] == ["CN=System"]
+    assert ldap_admin.entry(system) and ldap_admin.entry(folder) is not None
+    ldap_admin.delete(folder)
+
+
 def test_directory_refuses_delegated_account_outside_its_unit(make_rig, directory, ldap_admin,
                                                               delegated):
     """The directory refuses even what Kontora would allow."""

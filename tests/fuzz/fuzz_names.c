@@ -80,12 +80,23 @@ static void check_filter(struct arena *arena, const char *text)
     FUZZ_CHECK(!*text);
 }
 
+/* The domain of a DN begins with "DC=", and so does the parent of its CN=System. */
+static void check_domain(struct arena *arena, const char *dn)
+{
+    const char *domain = names_domain(arena, dn), *system = names_system(arena, dn);
+    FUZZ_CHECK(!domain == !system);
+    FUZZ_CHECK(!domain || !strncasecmp(domain, "DC=", strlen("DC=")));
+    FUZZ_CHECK(!system || !strncmp(system, "CN=System,DC=", strlen("CN=System,DC=")) ||
+               strncmp(domain, "DC=", strlen("DC=")) != 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena = arena_new();
     char *text = fuzz_string(data, size), *rest = text;
     const char *dn = fuzz_line(&rest), *value = rest ? rest : "";
     check_dn(arena, dn);
+    check_domain(arena, dn);
     check_rdn(arena, value);
     check_filter(arena, value);
     (void)directory_check_account_name(value, strlen(value));

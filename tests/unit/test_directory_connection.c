@@ -385,6 +385,27 @@ static void parent_outside_base_dn_is_rejected_before_connecting(void **state)
     directory_free(&directory);
 }
 
+static void parent_within_system_is_rejected_before_connecting(void **state)
+{
+    struct arena *arena = *state;
+    struct config config = make_settings("127.0.0.1:1");
+    struct directory *directory = directory_new(&config);
+    struct directory_entry *entry = NULL;
+    static const char *const parents[] = {"CN=System,%s", "cn=system,%s", "CN = System , %s",
+                                          "CN=Policies,CN=System,%s", "CN=Sy\\73tem,%s"};
+    for (size_t i = 0; i < COUNT_OF(parents); i++) {
+        char dn[64];
+        strcpy(dn, parents[i]);
+        strcpy(strstr(dn, "%s"), config.ldap_base_dn);
+        const struct error *error =
+            directory_add(directory, arena, &class, "x", dn, directory_changes_new(arena), &entry);
+        assert_int_equal(error->id, ERR_VALIDATION);
+        assert_int_equal(error->details->fault, FAULT_WITHIN_SYSTEM);
+        assert_string_equal(error->details->field, "parent_dn");
+    }
+    directory_free(&directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +422,7 @@ int main(void)
         ARENA_TEST(empty_service_password_is_never_sent),
         ARENA_TEST(user_password_is_not_sent_without_tls),
         ARENA_TEST(parent_outside_base_dn_is_rejected_before_connecting),
+        ARENA_TEST(parent_within_system_is_rejected_before_connecting),
     };
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || !log_open(LOG_LEVEL_ERROR, "/dev/null")) {
         return EXIT_FAILURE;

@@ -94,6 +94,23 @@ static void dn_is_within_its_base_only_by_whole_components(void **state)
     assert_false(names_is_within("no name", base));
 }
 
+static void system_container_is_found_from_any_dn_of_the_domain(void **state)
+{
+    struct arena *arena = *state;
+    static const char *const dns[] = {"DC=kontora,DC=test", "dc=kontora,DC=test",
+                                      "OU=Staff,DC=kontora,DC=test",
+                                      "CN=a\\,DC=b,OU=DC\\=x,DC=kontora,DC=test"};
+    for (size_t i = 0; i < COUNT_OF(dns); i++) {
+        assert_true(names_equal(names_domain(arena, dns[i]), "DC=kontora,DC=test"));
+        assert_true(names_equal(names_system(arena, dns[i]), "CN=System,DC=kontora,DC=test"));
+    }
+    static const char *const none[] = {"", "OU=Staff", "nonsense", "CN=x,OU=y"};
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        assert_null(names_domain(arena, none[i]));
+        assert_null(names_system(arena, none[i]));
+    }
+}
+
 static void filter_value_is_escaped(void **state)
 {
     struct arena *arena = *state;
@@ -167,6 +184,7 @@ int main(void)
         ARENA_TEST(dn_is_split_into_first_component_and_parent),
         cmocka_unit_test(equal_dns_match_in_any_spelling),
         cmocka_unit_test(dn_is_within_its_base_only_by_whole_components),
+        ARENA_TEST(system_container_is_found_from_any_dn_of_the_domain),
         ARENA_TEST(filter_value_is_escaped),
         cmocka_unit_test(invalid_dns_are_rejected),
         cmocka_unit_test(account_names_with_forbidden_characters_are_rejected),
