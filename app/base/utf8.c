@@ -160,3 +160,40 @@ char *utf8_fold_text(struct arena *arena, const char *text)
     }
     return folded;
 }
+
+/* --- trimming -------------------------------------------------------------------------------- */
+
+struct character_range {
+    int32_t first, last;
+};
+
+/* The characters with the properties White_Space, Cf (format) and Default_Ignorable_Code_Point
+ * (Unicode Standard Annex 44) that are invisible in every script. */
+static const struct character_range blanks[] = {
+    {'\t', '\r'},     {' ', ' '},       {0x85, 0x85},     {0xA0, 0xA0},       {0xAD, 0xAD},
+    {0x61C, 0x61C},   {0x1680, 0x1680}, {0x180E, 0x180E}, {0x2000, 0x200F},   {0x2028, 0x202F},
+    {0x205F, 0x206F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}, {0xE0001, 0xE007F},
+};
+
+static bool is_blank(int32_t character)
+{
+    for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
+        if (character >= blanks[i].first && character <= blanks[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
+char *utf8_trim(struct arena *arena, const char *text, size_t length)
+{
+    size_t start = length, end = 0;
+    for (size_t at = 0; at < length;) {
+        size_t from = at;
+        if (!is_blank(utf8_next(text, length, &at))) {
+            start = start < from ? start : from;
+            end = at;
+        }
+    }
+    return arena_copy(arena, text + start, end > start ? end - start : 0);
+}

@@ -31,4 +31,9 @@ int32_t utf8_fold(int32_t character);
 /* Returns a case-folded copy of valid text, for case-insensitive comparison; NULL for NULL. */
 char *utf8_fold_text(struct arena *arena, const char *text);
 
+/* Returns a copy of `length` bytes of valid text without the white space and the invisible
+ * characters at both ends, which copied text often has. */
+char *utf8_trim(struct arena *arena, const char *text, size_t length)
+    __attribute__((returns_nonnull));
+
 #endif

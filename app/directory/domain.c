@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/log.h"
 #include "directory/attribute.h"
 #include "directory/cache.h"
 #include "directory/codec.h"
@@ -39,7 +40,18 @@ static void clear_domain(void *data)
 
 static const struct cache_kind domain_kind = {.size = sizeof(struct domain), .clear = clear_domain};
 
-/* Reads the NetBIOS and the DNS name; leaves them NULL if the service account cannot read them. */
+/* Returns the DNS name that a naming context stands for (RFC 2247), malloc'd; NULL if none. */
+static char *derive_dns_name(const char *dn)
+{
+    char *derived = NULL;
+    bool valid = ldap_dn2domain(dn, &derived) == LDAP_SUCCESS && derived && *derived;
+    char *name = valid ? base_strdup(derived) : NULL;
+    ldap_memfree(derived);
+    return name;
+}
+
+/* Reads the NetBIOS and the DNS name. If the service account cannot read them, the former stays
+ * NULL, and the latter is derived from the DN. */
 static struct error *read_domain_names(struct directory *directory, struct arena *arena,
                                        const char *configuration, const char *dn,
                                        struct domain *domain)
@@ -59,6 +71,11 @@ static struct error *read_domain_names(struct directory *directory, struct arena
         const char *dns = get_first_text(answer.entries, "dnsRoot");
         domain->netbios = netbios ? base_strdup(netbios) : NULL;
         domain->dns = dns ? base_strdup(dns) : NULL;
+    }
+    if (!error && !domain->netbios) {
+        log_warning("directory: LDAP_BIND_DN cannot read nETBIOSName below %s: nobody can log in "
+                    "as DOMAIN\\name",
+                    search.base);
     }
     return error;
 }
@@ -86,6 +103,7 @@ static struct error *read_domain(struct directory *directory, struct arena *aren
     if (time) {
         (void)codec_time(time->values, &controller_ms);
     }
+    domain->dns = domain->dns ? domain->dns : derive_dns_name(dn);
     domain->lead_ms = controller_ms - clock_steady_us() / US_PER_MS;
     domain->dn = base_strdup(dn);
     domain->generation = connection_generation(directory);

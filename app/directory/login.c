@@ -25,14 +25,13 @@
 #include "directory/domain.h"
 #include "directory/identity.h"
 #include "directory/lockout.h"
+#include "directory/login_name.h"
 #include "directory/query.h"
 #include "directory/result.h"
 #include "directory/service.h"
 
 #include <errno.h>
 #include <ldap.h>
-#include <string.h>
-#include <strings.h>
 #include <time.h>
 
 enum {
@@ -56,38 +55,31 @@ static struct error *find_account(struct directory *directory, struct arena *are
     return query_name(directory, arena, &wanted, raw_r);
 }
 
-/* True if the text is one of the names of the domain. */
-static bool is_domain_name(const struct domain *domain, const char *name)
+/* Finds a user account by its userPrincipalName or, if there is none, by its sAMAccountName. */
+static struct error *find_by_login_name(struct directory *directory, struct arena *arena,
+                                        const struct login_name *name, struct raw_entry **raw_r)
 {
-    return (domain->netbios && !strcasecmp(domain->netbios, name)) ||
-           (domain->dns && !strcasecmp(domain->dns, name));
+    struct error *error = name->principal ? find_account(directory, arena, "userPrincipalName",
+                                                         name->principal, raw_r)
+                                          : error_new(arena, ERR_NOT_FOUND, NULL);
+    return name->account && error && error->id == ERR_NOT_FOUND
+               ? find_account(directory, arena, "sAMAccountName", name->account, raw_r)
+               : error;
 }
 
-/* Finds a user account by a login name in any form; see directory_resolve(). */
-static struct error *find_by_login_name(struct directory *directory, struct arena *arena,
-                                        const char *name, struct raw_entry **raw_r)
+/* Parses the name and finds its user account. */
+static struct error *resolve_name(struct directory *directory, struct arena *arena,
+                                  const char *text, struct directory_candidate *candidate_r,
+                                  struct raw_entry **raw_r)
 {
-    const char *slash = strchr(name, '\\'), *at = strrchr(name, '@');
     const struct domain *domain;
     struct error *error = domain_get(directory, arena, &domain);
     if (error) {
         return error;
     }
-    if (slash) {
-        const char *prefix = arena_copy(arena, name, (size_t)(slash - name));
-        return is_domain_name(domain, prefix)
-                   ? find_account(directory, arena, "sAMAccountName", slash + 1, raw_r)
-                   : error_new(arena, ERR_NOT_FOUND, NULL);
-    }
-    if (!at) {
-        return find_account(directory, arena, "sAMAccountName", name, raw_r);
-    }
-    error = find_account(directory, arena, "userPrincipalName", name, raw_r);
-    if (error && error->id == ERR_NOT_FOUND && domain->dns && !strcasecmp(domain->dns, at + 1)) {
-        error = find_account(directory, arena, "sAMAccountName",
-                             arena_copy(arena, name, (size_t)(at - name)), raw_r);
-    }
-    return error;
+    const struct login_name name = login_name_parse(arena, domain, text);
+    candidate_r->counted = name.account ? name.account : text;
+    return find_by_login_name(directory, arena, &name, raw_r);
 }
 
 /* Returns a candidate that cannot log in, with a DN that cannot exist. */
@@ -118,6 +110,7 @@ static struct error *fill_candidate(struct directory *directory, struct arena *a
         return error;
     }
     if (is_service) { /* failed logins would lock it, and all requests would fail */
+        candidate_r->counted = guid;
         candidate_r->reason = "the service account must not log in";
         return NULL;
     }
@@ -138,8 +131,9 @@ struct error *directory_resolve(struct directory *directory, struct arena *arena
     struct raw_entry *raw = NULL;
     int64_t began = clock_steady_us();
     *candidate_r = make_unknown_candidate(directory, arena, "no such user");
+    candidate_r->counted = name;
     connection_begin_call(directory);
-    struct error *error = find_by_login_name(directory, arena, name ? name : no_name, &raw);
+    struct error *error = resolve_name(directory, arena, name ? name : no_name, candidate_r, &raw);
     if (!error && raw) {
         error = fill_candidate(directory, arena, raw, candidate_r);
     } else if (error && error->id == ERR_AMBIGUOUS) {

@@ -29,14 +29,17 @@ struct directory_candidate {
     int64_t password_set;        /* pwdLastSet before the bind; 0: unknown */
     const char *reason;          /* why `guid` is NULL, for the log; NULL otherwise */
     const struct raw_entry *raw; /* attributes of the account; NULL: none */
+    const char *counted;         /* for throttle.h: equal for all names of a user without `guid` */
     int64_t spent_us;            /* duration of the search */
 };
 
 /*
- * Resolves a login name in the forms that Active Directory accepts (MS-ADTS 5.1.1.1.1): a
- * userPrincipalName, an account name followed by @ and the domain's DNS name, DOMAIN\name with the
- * domain's NetBIOS or DNS name, or an account name. NULL is treated as an unknown name and takes as
- * long.
+ * Resolves a login name in any form of login_name.h, as a controller does at a bind (MS-ADTS
+ * 5.1.1.1.1); in addition, an account name needs no domain. Forms for programs (DN, SID, GUID,
+ * canonical name) are not resolved. NULL is treated as an unknown name and takes as long.
+ *
+ * Failed logins with a name that no user has are counted under `counted`, in which the domain is
+ * omitted: if only existing users had one count for all their names, it would reveal them.
  */
 struct error *directory_resolve(struct directory *directory, struct arena *arena, const char *name,
                                 struct directory_candidate *candidate_r) MUST_CHECK;

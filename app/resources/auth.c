@@ -28,8 +28,10 @@ static const struct field login_fields[] = {
      .flags = FIELD_ALTERNATIVE,
      .min = 1,
      .max = NAME_MAX_LENGTH,
-     .about = {"Имя пользователя; укажите его или email",
-               "The user name; send either it or the email"},
+     .about = {"Имя пользователя; укажите его или email. Имя пользователя каталога — также в виде "
+               "name@domain или DOMAIN\\name",
+               "The user name; send either it or the email. Directory users may also write "
+               "name@domain or DOMAIN\\name"},
      .example = "\"admin\""},
     {.name = "email",
      .type = FIELD_STRING,

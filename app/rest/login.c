@@ -34,6 +34,7 @@ struct login_attempt {
     const char *name, *password;
     bool is_local;                        /* the name is that of the local administrator */
     int64_t account_id;                   /* account with this name; 0: none */
+    int64_t counted_id;                   /* account whose failures are counted; 0: none */
     struct directory_candidate candidate; /* directory user with this name */
     struct error *unavailable;            /* error of the directory; NULL: it has answered */
     struct throttle throttle;
@@ -72,52 +73,86 @@ static const char *format_unknown_name(const struct request *request, const char
                         digest[2], digest[3]);
 }
 
+/* Returns the name under which failures are counted, in which the domain is omitted. */
+static const char *get_counted_name(const struct login_attempt *attempt)
+{
+    return attempt->candidate.counted ? attempt->candidate.counted : attempt->name;
+}
+
+/* True if failures of this name are counted for the local administrator: the name in any case or
+ * with the domain, unless another user has it. */
+static bool counts_for_local(const struct request *request, const struct login_attempt *attempt)
+{
+    const char *local = app_of(request)->config->local_auth_username;
+    bool is_other = attempt->candidate.resolved || attempt->counted_id;
+    return attempt->is_local ||
+           (!is_other && !strcmp(utf8_fold_text(request->arena, get_counted_name(attempt)),
+                                 utf8_fold_text(request->arena, local)));
+}
+
 /* Failures for the local administrator's name are counted separately for sources from which it
  * cannot log in, so that those sources cannot lock it out. */
 static const char *throttle_realm(const struct request *request,
                                   const struct login_attempt *attempt)
 {
     const struct config *config = app_of(request)->config;
-    const char *local = utf8_fold_text(request->arena, config->local_auth_username);
-    bool is_local = !strcmp(utf8_fold_text(request->arena, attempt->name), local);
-    return is_local && !auth_local_is_allowed_from(config, request->headers.address) ? "elsewhere"
-                                                                                     : "";
+    return counts_for_local(request, attempt) &&
+                   !auth_local_is_allowed_from(config, request->headers.address)
+               ? "elsewhere"
+               : "";
 }
 
 /* Returns the subject for which failures are counted. All names of one directory user, or of one
- * account, share a subject. The prefix of an unknown name keeps it distinct from the ids of
- * principals. */
-static const char *throttle_subject(struct arena *arena, const struct login_attempt *attempt)
+ * account, share a subject; so do all forms of a name that does not exist, because the count would
+ * reveal otherwise which names exist. The prefix of an unknown name keeps it distinct from the ids
+ * of principals. */
+static const char *throttle_subject(const struct request *request,
+                                    const struct login_attempt *attempt)
 {
+    const char *name = get_counted_name(attempt);
     if (attempt->candidate.guid) {
-        return principal_of_directory(arena, attempt->candidate.guid)->id;
+        return principal_of_directory(request->arena, attempt->candidate.guid)->id;
     }
-    if (attempt->is_local) {
-        return attempt->name;
+    if (counts_for_local(request, attempt)) {
+        return name;
     }
-    return attempt->account_id && !attempt->candidate.resolved
-               ? principal_of_account(arena, attempt->account_id)->id
-               : arena_format(arena, "name:%s", attempt->name);
+    return attempt->counted_id && !attempt->candidate.resolved
+               ? principal_of_account(request->arena, attempt->counted_id)->id
+               : arena_format(request->arena, "name:%s", name);
+}
+
+/* Finds the account with the name, and the account whose failures are counted: DOMAIN\name is no
+ * name of an account, but its failures must share the count of `name`. */
+static struct error *find_accounts(const struct request *request, struct login_attempt *attempt)
+{
+    struct store *store = app_of(request)->store;
+    const char *counted = get_counted_name(attempt);
+    struct account *account;
+    struct error *error = account_find(store, request->arena, attempt->name, &account);
+    attempt->account_id = !error && account ? account->id : 0;
+    if (!error && !account && strcmp(counted, attempt->name) != 0) {
+        error = account_find(store, request->arena, counted, &account);
+    }
+    attempt->counted_id = !error && account ? account->id : 0;
+    return error;
 }
 
 /* Finds the principal that has the name, and begins the throttle. */
 static struct error *identify_name(struct request *request, struct login_attempt *attempt)
 {
     const struct app *app = request->app;
-    struct account *account;
     attempt->is_local = auth_is_local_username(app->config, attempt->name);
     if (app->config->ldap_login && !attempt->is_local) {
         attempt->unavailable =
             directory_resolve(app->directory, request->arena, attempt->name, &attempt->candidate);
     }
-    struct error *error = account_find(app->store, request->arena, attempt->name, &account);
+    struct error *error = find_accounts(request, attempt);
     if (error) {
         return error;
     }
-    attempt->account_id = account ? account->id : 0;
     bool known = attempt->is_local || attempt->account_id || attempt->candidate.resolved;
     request->subject = known ? attempt->name : format_unknown_name(request, attempt->name);
-    return begin_throttle(request, throttle_subject(request->arena, attempt),
+    return begin_throttle(request, throttle_subject(request, attempt),
                           throttle_realm(request, attempt), attempt->name, &attempt->throttle);
 }
 
@@ -244,8 +279,13 @@ struct error *login_verify(struct request *request, const char *name, const char
                            struct throttle *throttle_r, const struct principal **principal_r)
 {
     const struct app *app = request->app;
-    struct login_attempt attempt = {.name = name, .password = password};
-    struct error *error = admit_overflow(request, name);
+    struct login_attempt attempt = {
+        .name = auth_is_local_username(app->config, name)
+                    ? name
+                    : utf8_trim(request->arena, name, strlen(name)),
+        .password = password,
+    };
+    struct error *error = admit_overflow(request, attempt.name);
     if (!error) {
         error = identify_name(request, &attempt);
     }

@@ -10,6 +10,7 @@ from stack.directory import LOCKOUT_THRESHOLD, LOGIN_SETTINGS
 from support import contract, vault
 from support.client import user_path
 from support.logs import only_line
+from support.accounts import Accounts
 from support.people import tag
 from support.ldap_admin import rdn
 
@@ -17,6 +18,22 @@ GLOBAL_SECURITY_GROUP = "-2147483646"
 PAST = "132000000000000000"  # FILETIME of a day in 2019
 PRIMARY_GROUP_USERS = "513"
 GRANULARITY_S = 0.1  # granularity of the response times of failed logins
+
+# {} is the account name. The domain is kontora.test, its NetBIOS name KONTORA.
+BOUND_FORMS = ["{}@kontora.test", "{}@Kontora.TEST", "{}@KONTORA", "{}@kontora",
+               "KONTORA\\{}", "kontora\\{}", "{}@kontora.test ", " {}@kontora.test",
+               "{} @kontora.test", "{}@ kontora.test", " KONTORA\\{}", "KONTORA \\{}",
+               "KONTORA\\ {}", "KONTORA\\{} "]
+PASTED_FORMS = ["{}\u00a0", "\ufeff{}", "{}\u200b", "\t{}\r\n", "\u00ad{}", "\u200e{}\u200f",
+                "\u3000{}", "\u2066{}@kontora.test\u2069", "{}\u00a0@\u00a0kontora.test",
+                "KONTORA\u00a0\\\u200b{}"]
+UNBOUND_FORMS = ["KONTORA/{}", "kontora.test/{}", "OTHER\\{}", "OTHER@KONTORA\\{}", "{}@other.test",
+                 "{}@x.kontora.test", "{}@test", "{}@kontora.test.", "{}@kontora.test@kontora.test",
+                 "KONTORA\\{}@kontora.test", "KONTORA\\\\{}", "KONTORA\\kontora.test\\{}",
+                 "\\{}", ".\\{}", "\\\\KONTORA\\{}", "{}\\KONTORA", "{}\\", "{}@", "@{}",
+                 "{}@kontora\u00adtest", "KONT ORA\\{}", "\u200b", "\u200b\\\u200b",
+                 "\u200b@\u200b",
+                 "KONTORA\\\u200b", "\u200b@kontora.test"]
 
 
 def send_login(client, username, password):
@@ -72,6 +89,72 @@ def test_login_by_user_principal_name_ignores_case(anonymous, people, field):
         response = anonymous.post("/auth/login",
                                   json={field: spelling, "password": user["password"]})
         assert response.status_code == 200
+
+
+def assert_logs_in(anonymous, audit, user, name):
+    """Checks that the session and the audit line have the account name, in whatever form the user
+    wrote it."""
+    response = send_login(anonymous, name, user["password"])
+    assert response.status_code == 200, (name, response.text)
+    assert audit.one_of(response)["actor"] == user["sAMAccountName"]
+    me = anonymous.bearing(response.json()["access_token"]).get("/auth/me").json()
+    assert (me["id"], me["username"]) == (f"directory:{user['objectGUID']}",
+                                          user["sAMAccountName"])
+
+
+@pytest.mark.parametrize("stem", ["user", "пётр", "a.b c"])
+def test_name_that_the_controller_binds_can_log_in(anonymous, people, ldap_admin, audit, stem):
+    user = people.create(sAMAccountName=f"{stem}-{tag()[:6]}")
+    for number, form in enumerate(BOUND_FORMS):
+        account = user["sAMAccountName"]
+        name = form.format(account.upper() if number % 2 else account)
+        assert ldap_admin.binds(name, user["password"]), name
+        assert_logs_in(anonymous, audit, user, name)
+
+
+def test_name_with_invisible_characters_around_it_can_log_in(anonymous, people, audit):
+    user = people.create(userPrincipalName=f"{tag()}@elsewhere.example")
+    for form in PASTED_FORMS:
+        assert_logs_in(anonymous, audit, user, form.format(user["sAMAccountName"]))
+    assert_logs_in(anonymous, audit, user, f"\ufeff{user['userPrincipalName']}\u00a0")
+
+
+def test_name_that_the_controller_refuses_cannot_log_in(anonymous, user, ldap_admin):
+    log_in(anonymous, user)  # a known source may fail more often
+    for form in UNBOUND_FORMS:
+        name = form.format(user["sAMAccountName"])
+        assert not ldap_admin.binds(name, user["password"]), name
+        response = send_login(anonymous, name, user["password"])
+        contract.check_error(response, 401, "INVALID_CREDENTIALS")
+
+
+def test_explicit_principal_name_precedes_implicit_one(anonymous, people, ldap_admin, audit):
+    """Samba refuses a userPrincipalName that is another user's account name and the DNS name of the
+    domain, but not one with its NetBIOS name."""
+    vera, boris = people.create(), people.create()
+    name = f"{vera['sAMAccountName']}@KONTORA"
+    ldap_admin.set(boris["dn"], "userPrincipalName", name)
+    assert_logs_in(anonymous, audit, boris, name)
+    contract.check_error(send_login(anonymous, name, vera["password"]), 401, "INVALID_CREDENTIALS")
+    assert_logs_in(anonymous, audit, vera, f"{vera['sAMAccountName']}@kontora.test")
+    assert_logs_in(anonymous, audit, vera, f"KONTORA\\{vera['sAMAccountName']}")
+
+
+def test_directory_user_precedes_account_with_the_same_name(anonymous, people, audit):
+    """The account was registered before the user was created."""
+    name = f"{tag()}@kontora.test"
+    account = Accounts(anonymous).register(email=name)
+    assert send_login(anonymous, f"\u00a0{name}", account.password).status_code == 200
+    user = people.create(sAMAccountName=name.split("@")[0])
+    contract.check_error(send_login(anonymous, name, account.password), 401, "INVALID_CREDENTIALS")
+    assert_logs_in(anonymous, audit, user, name)
+
+
+def test_local_administrator_can_log_in_with_blanks_around_the_name(anonymous, stack):
+    name, password = stack.administrator
+    assert send_login(anonymous, f" {name}\u200b", password).status_code == 200
+    contract.check_error(send_login(anonymous, f"KONTORA\\{name}", password), 401,
+                         "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("cn, account", [

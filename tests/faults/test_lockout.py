@@ -5,10 +5,13 @@ who works from home. This module has its own directory, because it changes polic
 """
 
 import concurrent.futures
+import contextlib
 import subprocess
 import time
 
 import pytest
+from samba.dcerpc import security
+from samba.ndr import ndr_pack, ndr_unpack
 from stack import running_directory
 from stack.directory import LOGIN_SETTINGS
 
@@ -180,7 +183,7 @@ def test_all_spellings_of_user_name_share_one_count(make_domain_rig, domain, peo
     vera = people(rig, userPrincipalName=upn)
     name = vera["sAMAccountName"]
     for spelling in (name, name.upper(), upn, f"KONTORA\\{name}", f"kontora.test\\{name}",
-                     f"{name}@KONTORA.test", name, upn):
+                     f"{name}@KONTORA.test", f"{name}@KONTORA", f" KONTORA \\ {name}\u200b", upn):
         fail_logins(rig, MALLORY, spelling)
     assert count_failures(ldap_admin, vera) == (3, False)
 
@@ -235,6 +238,26 @@ def test_throttled_login_does_not_bind(make_domain_rig, domain, people):
     assert count_failures(ldap_admin, vera) == (3, False)
 
 
+def test_forms_of_a_name_share_one_delay_whether_it_exists_or_not(make_domain_rig, domain, people):
+    """If they did so only for existing names, the delay would reveal which names exist."""
+    rig, (controller, ldap_admin) = make_domain_rig(threshold=20), domain
+    rig.set(LOGIN_FREE_FAILURES=3)
+    rig.reload()
+    account = tag()
+    assert rig.api.post("/accounts", json={"username": account, "email": address()}).ok
+    service = ldap_admin.entry(controller.bind_dn, ["sAMAccountName"])["sAMAccountName"][0].decode()
+    answers = []
+    for name in (people(rig)["sAMAccountName"], tag(), account, service,
+                 rig.stack.administrator[0]):
+        for form in ("{}", "KONTORA\\{}", "{}@kontora.test", "\u00a0kontora.test\\{} "):
+            fail_logins(rig, MALLORY, form.format(name))
+        answers.append(try_login(rig, MALLORY, f"{name.upper()}@KONTORA"))
+        contract.check_error(answers[-1], 429, "TOO_MANY_ATTEMPTS")
+    bodies = [{**answer.json(), "request_id": None} for answer in answers]
+    assert all(body == bodies[0] for body in bodies)
+    assert answers[0].headers["Retry-After"] == "1"
+
+
 # --- names that the directory resolves ------------------------------------------------------------
 
 @pytest.mark.parametrize("spelling", ["{account}", "{upn}", "KONTORA\\{account}",
@@ -247,6 +270,39 @@ def test_user_can_log_in_with_every_form_of_name(make_domain_rig, people, spelli
     tokens = rig.anonymous().login(name, vera["password"])
     me = rig.anonymous().bearing(tokens["access_token"]).get("/auth/me").json()
     assert me["id"] == f"directory:{vera['objectGUID']}"
+
+
+@contextlib.contextmanager
+def hidden_from(ldap_admin, dn, account_dn):
+    """Denies an account to read the attributes of an object."""
+    octets = read_descriptor(ldap_admin, dn)
+    sid = ndr_unpack(security.dom_sid, ldap_admin.entry(account_dn, ["objectSid"])["objectSid"][0])
+    denial = security.descriptor.from_sddl(f"D:(D;;RP;;;{sid})", security.dom_sid())
+    descriptor = ndr_unpack(security.descriptor, octets)
+    descriptor.dacl_add(denial.dacl.aces[0], 0)
+    ldap_admin.set(dn, "nTSecurityDescriptor", ndr_pack(descriptor))
+    try:
+        yield
+    finally:
+        ldap_admin.set(dn, "nTSecurityDescriptor", octets)
+
+
+def read_descriptor(ldap_admin, dn):
+    return ldap_admin.entry(dn, ["nTSecurityDescriptor"])["nTSecurityDescriptor"][0]
+
+
+def test_dns_name_of_domain_is_known_although_its_record_cannot_be_read(make_domain_rig, domain,
+                                                                        people):
+    controller, ldap_admin = domain
+    record = f"CN=KONTORA,CN=Partitions,CN=Configuration,{ldap_admin.base_dn}"
+    with hidden_from(ldap_admin, record, controller.bind_dn):
+        rig = make_domain_rig()
+        vera = people(rig)
+        name, password = vera["sAMAccountName"], vera["password"]
+        assert try_login(rig, HOME, f"{name}@kontora.test", password).status_code == 200
+        contract.check_error(try_login(rig, HOME, f"KONTORA\\{name}", password), 401,
+                             "INVALID_CREDENTIALS")
+        assert rig.count_log("cannot read nETBIOSName")
 
 
 def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, domain,

@@ -168,6 +168,27 @@ static void utf16_units_are_counted(void **state)
     assert_int_equal(utf8_utf16_units(BYTES("a😀я")), 4);
 }
 
+static void blanks_at_both_ends_are_trimmed(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"a", "a"},
+        {" a b\t", "a b"},
+        {"\r\n\v\f", ""},
+        {"\u00a0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000й\xC2\x85", "й"},
+        {"\u00ad\u061c\u180e\u200b\u200d\u200e\u202e\u2060\u2066\u2069\ufeff", ""},
+        {"a\u200b", "a"},
+        {"a\u00a0b\ufeffc", "a\u00a0b\ufeffc"},
+        {"\u0301a\u0301", "\u0301a\u0301"}, /* combining characters are visible */
+        {"\U000e0061😀", "😀"},
+    };
+    struct arena *arena = *state;
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        assert_string_equal(utf8_trim(arena, pairs[i][0], strlen(pairs[i][0])), pairs[i][1]);
+    }
+    assert_string_equal(utf8_trim(arena, " ab", 2), "a");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +200,7 @@ int main(void)
         cmocka_unit_test(non_ascii_run_ends_where_valid_characters_end),
         cmocka_unit_test(empty_text_and_nul_are_valid),
         cmocka_unit_test(utf16_units_are_counted),
+        ARENA_TEST(blanks_at_both_ends_are_trimmed),
     };
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
 }

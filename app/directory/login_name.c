@@ -1,0 +1,44 @@
+/* See login_name.h. */
+#include "directory/login_name.h"
+
+#include "base/arena.h"
+#include "base/utf8.h"
+#include "directory/domain.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static bool equals_without_case(struct arena *arena, const char *a, const char *b)
+{
+    return a && !strcmp(utf8_fold_text(arena, a), utf8_fold_text(arena, b));
+}
+
+/* True if the text is one of the names of the domain. */
+static bool is_domain_name(struct arena *arena, const struct domain *domain, const char *text)
+{
+    return equals_without_case(arena, domain->netbios, text) ||
+           equals_without_case(arena, domain->dns, text);
+}
+
+/* Returns the account name if `suffix` is a name of the domain; NULL otherwise. */
+static const char *match_domain(struct arena *arena, const struct domain *domain,
+                                const char *account, const char *suffix)
+{
+    return *account && is_domain_name(arena, domain, suffix) ? account : NULL;
+}
+
+struct login_name login_name_parse(struct arena *arena, const struct domain *domain,
+                                   const char *text)
+{
+    const char *whole = utf8_trim(arena, text, strlen(text));
+    const char *slash = strchr(whole, '\\'), *at = strrchr(whole, '@');
+    const char *separator = slash ? slash : at;
+    if (!separator) {
+        return (struct login_name){.account = *whole ? whole : NULL};
+    }
+    const char *left = utf8_trim(arena, whole, (size_t)(separator - whole));
+    const char *right = utf8_trim(arena, separator + 1, strlen(separator + 1));
+    return slash ? (struct login_name){.account = match_domain(arena, domain, right, left)}
+                 : (struct login_name){.principal = whole,
+                                       .account = match_domain(arena, domain, left, right)};
+}
