@@ -185,15 +185,30 @@ static bool is_blank(int32_t character)
     return false;
 }
 
-char *utf8_trim(struct arena *arena, const char *text, size_t length)
+/* Finds the part of the text from its first to its last visible character. */
+static void find_visible_part(const char *text, size_t length, size_t *start_r, size_t *end_r)
 {
-    size_t start = length, end = 0;
+    *start_r = length;
+    *end_r = 0;
     for (size_t at = 0; at < length;) {
         size_t from = at;
         if (!is_blank(utf8_next(text, length, &at))) {
-            start = start < from ? start : from;
-            end = at;
+            *start_r = *start_r < from ? *start_r : from;
+            *end_r = at;
         }
     }
+}
+
+char *utf8_trim(struct arena *arena, const char *text, size_t length)
+{
+    size_t start, end;
+    find_visible_part(text, length, &start, &end);
     return arena_copy(arena, text + start, end > start ? end - start : 0);
+}
+
+bool utf8_is_trimmed(const char *text, size_t length)
+{
+    size_t start, end;
+    find_visible_part(text, length, &start, &end);
+    return start == 0 && end == length;
 }

@@ -23,7 +23,7 @@ enum state {
     BEHIND_RETURN, /* "=", blanks and CR */
 };
 
-static bool is_blank(char c)
+static bool is_space_or_tab(char c)
 {
     return c == ' ' || c == '\t';
 }
@@ -93,7 +93,7 @@ static bool decode_base64(struct transfer *transfer, char *bytes, size_t length,
 {
     for (size_t i = 0; i < length; i++) {
         bool added;
-        if (is_blank(bytes[i]) || bytes[i] == '\r' || bytes[i] == '\n') {
+        if (is_space_or_tab(bytes[i]) || bytes[i] == '\r' || bytes[i] == '\n') {
             continue;
         }
         if (!add_base64_character(transfer, bytes[i], &added)) {
@@ -118,10 +118,10 @@ static bool decode_plain_character(struct transfer *transfer, char c, char *byte
         return true;
     }
     if ((line_end && transfer->state == BEHIND_BLANK) ||
-        (!line_end && !is_blank(c) && (c <= ' ' || c > '~'))) {
+        (!line_end && !is_space_or_tab(c) && (c <= ' ' || c > '~'))) {
         return false;
     }
-    transfer->state = is_blank(c) ? BEHIND_BLANK : IN_TEXT;
+    transfer->state = is_space_or_tab(c) ? BEHIND_BLANK : IN_TEXT;
     bytes[(*decoded_r)++] = c;
     return true;
 }
@@ -143,7 +143,7 @@ static bool decode_escape(struct transfer *transfer, char c, char *bytes, size_t
     }
     bool in_break = transfer->state != BEHIND_RETURN;
     transfer->state = c == '\n' ? IN_TEXT : c == '\r' ? BEHIND_RETURN : IN_SOFT_BREAK;
-    return c == '\n' || (in_break && (c == '\r' || is_blank(c)));
+    return c == '\n' || (in_break && (c == '\r' || is_space_or_tab(c)));
 }
 
 static bool decode_quoted_printable(struct transfer *transfer, char *bytes, size_t length,

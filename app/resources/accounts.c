@@ -3,6 +3,7 @@
 #include "rest/accounts.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/login.h"
@@ -14,10 +15,11 @@
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
-/* Rejects '@': a login would take such a name for an email address. */
+/* Rejects '@', because a login would take such a name for an email address, and invisible characters
+ * at both ends, because a login removes them. */
 static enum fault_id check_username(const char *text, size_t length)
 {
-    bool fits = !memchr(text, '@', length) && *text != ' ' && text[length - 1] != ' ' &&
+    bool fits = !memchr(text, '@', length) && utf8_is_trimmed(text, length) &&
                 !account_name_is_ambiguous(text, length);
     return fits ? FAULT_NONE : FAULT_NOT_USERNAME;
 }

@@ -281,6 +281,7 @@ def test_username_is_stored_unchanged(sql_api, name):
 
 
 @pytest.mark.parametrize("name", ["", "a@b", "@", " a", "a ", " ", "a\0", "a\nb", "a\x7f",
+                                  "\u00a0a", "a\u200b", "\ufeffa",
                                   "x" * 151, 1, None, [], True])
 def test_create_rejects_invalid_username(endpoint, name):
     assert contract.check_error(create_account(endpoint, username=name), 400,

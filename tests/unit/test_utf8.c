@@ -184,7 +184,9 @@ static void blanks_at_both_ends_are_trimmed(void **state)
     };
     struct arena *arena = *state;
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
-        assert_string_equal(utf8_trim(arena, pairs[i][0], strlen(pairs[i][0])), pairs[i][1]);
+        const char *text = pairs[i][0];
+        assert_string_equal(utf8_trim(arena, text, strlen(text)), pairs[i][1]);
+        assert_int_equal(utf8_is_trimmed(text, strlen(text)), *text && !strcmp(text, pairs[i][1]));
     }
     assert_string_equal(utf8_trim(arena, " ab", 2), "a");
 }
