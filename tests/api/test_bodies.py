@@ -38,7 +38,7 @@ def read_health(stack, number):
 
 @pytest.mark.parametrize("path, statuses", [("/health", (405,)), ("/nowhere", (404,)),
                                             ("/api/v1/app", (404,)), ("/", (405,))])
-def test_unread_request_body_does_not_affect_other_requests(stack, path, statuses):
+def test_body_that_server_does_not_read_does_not_affect_other_requests(stack, path, statuses):
     before = stack.service.workers("core")
     with concurrent.futures.ThreadPoolExecutor(WRITERS + READERS) as pool:
         work = [pool.submit(send_bodies, stack, path, statuses) for _ in range(WRITERS)]

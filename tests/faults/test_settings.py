@@ -26,7 +26,7 @@ def hashed_rig(make_rig):
     return make_rig(env={"LOCAL_AUTH_PASSWORD": HASH}, LOGIN_FREE_FAILURES=0)
 
 
-def test_administrator_password_can_be_bcrypt_hash(hashed_rig):
+def test_administrator_password_can_be_configured_as_bcrypt_hash(hashed_rig):
     client = hashed_rig.anonymous()
     assert send_login(client, "admin", PASSWORD).status_code == 200
     for wrong in (PASSWORD + "x", PASSWORD[:-1], HASH, HASH[:7]):
@@ -72,7 +72,7 @@ def test_token_lifetimes_are_configurable(make_rig):
 
 
 @pytest.mark.parametrize("method, path", [("GET", "/nowhere"), ("TRACE", "/health")])
-def test_default_language_applies_without_preference(make_rig, method, path):
+def test_default_language_applies_to_client_without_language_preference(make_rig, method, path):
     site = make_rig(env={"DEFAULT_LANGUAGE": "en"}).anonymous("")
     for language, russian in ((None, False), ("de", False), ("ru", True)):
         headers = {"Accept-Language": language} if language else {}

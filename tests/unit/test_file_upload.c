@@ -66,7 +66,7 @@ static void body_cut_off_by_the_spool_is_rejected(void **state)
     assert_cut_off(*state, "full", ERR_STORAGE_FULL);
 }
 
-static void complete_body_is_received(void **state)
+static void complete_upload_body_is_received(void **state)
 {
     assert_null(receive_upload(*state, FILE_PART "x\r\n--b--\r\n", ""));
     assert_null(
@@ -77,7 +77,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(body_cut_off_by_the_spool_is_rejected),
-        ARENA_TEST(complete_body_is_received),
+        ARENA_TEST(complete_upload_body_is_received),
     };
     char folder[PATH_MAX];
     return enter_temporary(folder)

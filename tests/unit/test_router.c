@@ -323,7 +323,7 @@ static void assert_code(const struct exchange *exchange, const char *code)
 
 /* --- access by setting, and free space -------------------------------------------------------- */
 
-static void setting_decides_if_a_route_requires_a_principal(void **state)
+static void setting_decides_if_a_route_requires_authentication(void **state)
 {
     open_by_setting = true;
     assert_int_equal(send_request(*state, "", "POST", "/by-setting", NULL), 200);
@@ -340,7 +340,7 @@ static void setting_decides_if_a_route_requires_a_principal(void **state)
 }
 
 /* The limits also apply to open routes, unless the caller is unknown. */
-static void rate_limits_apply_to_known_callers_only(void **state)
+static void rate_limits_apply_to_authenticated_callers_only(void **state)
 {
     static const struct {
         const char *who, *method, *uri;
@@ -750,8 +750,8 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        ROUTER_TEST(setting_decides_if_a_route_requires_a_principal),
-        ROUTER_TEST(rate_limits_apply_to_known_callers_only),
+        ROUTER_TEST(setting_decides_if_a_route_requires_authentication),
+        ROUTER_TEST(rate_limits_apply_to_authenticated_callers_only),
         ROUTER_TEST(low_space_rejects_writes_unless_essential),
         ROUTER_TEST(literal_segments_take_precedence_over_placeholders),
         ROUTER_TEST(unknown_paths_are_answered_with_404),

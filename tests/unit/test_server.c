@@ -442,7 +442,7 @@ static void hold_request(struct fixture *fixture)
     assert_string_equal(read_file(fixture->arena, "audit.jsonl"), "");
 }
 
-static void held_request_is_answered_after_the_commit(void **state)
+static void reply_to_a_write_is_delayed_until_the_group_commit(void **state)
 {
     struct fixture *fixture = *state;
     hold_request(fixture);
@@ -689,7 +689,7 @@ int main(void)
         SERVER_TEST(withdrawn_request_is_not_audited),
         SERVER_TEST(request_withdrawn_before_its_rejection_is_not_audited),
         SERVER_TEST(rejected_request_is_audited_after_its_client_closed),
-        SERVER_TEST(held_request_is_answered_after_the_commit),
+        SERVER_TEST(reply_to_a_write_is_delayed_until_the_group_commit),
         SERVER_TEST(failed_commit_is_reported_to_the_client),
         SERVER_TEST(failed_commit_does_not_affect_durable_writes),
         SERVER_TEST(unread_body_does_not_affect_the_next_request),

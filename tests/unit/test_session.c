@@ -429,7 +429,7 @@ static void must_be_known(const unsigned char *id, const char *subject,
     assert_int_equal(session_cache_find(id, subject, &found), known);
 }
 
-static void cache_returns_facts_for_matching_session_and_subject(void **state)
+static void session_cache_answers_only_for_matching_session_and_subject(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES], other[RANDOM_ID_BYTES];
@@ -487,7 +487,7 @@ static void expired_session_is_unknown_to_the_cache(void **state)
 }
 
 /* More sessions than slots: some are unknown, but none is confused with another. */
-static void full_cache_never_confuses_sessions(void **state)
+static void full_session_cache_never_confuses_sessions(void **state)
 {
     (void)state;
     enum { MANY = 40000 };
@@ -503,7 +503,7 @@ static void full_cache_never_confuses_sessions(void **state)
 }
 
 /* Simulates a restart of the service: the file is mapped again. */
-static void cache_survives_a_restart(void **state)
+static void session_cache_survives_a_restart_of_the_service(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES], ended[RANDOM_ID_BYTES];
@@ -519,7 +519,7 @@ static void cache_survives_a_restart(void **state)
 }
 
 /* Torn writes, and files of other versions, must not be read as sessions. */
-static void damaged_cache_entries_are_ignored(void **state)
+static void damaged_session_cache_entries_are_ignored(void **state)
 {
     (void)state;
     enum { STEP = 997, TRIES = 200 };
@@ -549,7 +549,7 @@ static void damaged_cache_entries_are_ignored(void **state)
     }
 }
 
-static void cache_works_without_its_file(void **state)
+static void session_cache_works_without_its_file(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES];
@@ -840,14 +840,14 @@ int main(void)
         ACCOUNTS_TEST(grace_period_continues_after_a_key_change),
         ACCOUNTS_TEST(changed_password_or_removed_key_ends_sessions),
         ACCOUNTS_TEST(database_stores_only_digests_of_tokens),
-        cmocka_unit_test(cache_returns_facts_for_matching_session_and_subject),
+        cmocka_unit_test(session_cache_answers_only_for_matching_session_and_subject),
         cmocka_unit_test(ended_session_is_removed_from_the_cache_at_once),
         cmocka_unit_test(late_database_answer_does_not_revive_an_ended_session),
         cmocka_unit_test(expired_session_is_unknown_to_the_cache),
-        cmocka_unit_test(full_cache_never_confuses_sessions),
-        cmocka_unit_test(cache_survives_a_restart),
-        cmocka_unit_test(damaged_cache_entries_are_ignored),
-        cmocka_unit_test(cache_works_without_its_file),
+        cmocka_unit_test(full_session_cache_never_confuses_sessions),
+        cmocka_unit_test(session_cache_survives_a_restart_of_the_service),
+        cmocka_unit_test(damaged_session_cache_entries_are_ignored),
+        cmocka_unit_test(session_cache_works_without_its_file),
         ACCOUNTS_TEST(each_failed_login_doubles_the_wait_up_to_a_minute),
         ACCOUNTS_TEST(throttle_ignores_case_of_names),
         ACCOUNTS_TEST(failed_logins_are_forgotten_after_a_quarter_of_an_hour),

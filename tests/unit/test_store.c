@@ -375,7 +375,7 @@ static void freeing_a_store_ends_its_queries(void **state)
 
 /* --- violations ------------------------------------------------------------------------------- */
 
-static void violation_names_the_constraint(void **state)
+static void error_of_a_violation_names_the_constraint(void **state)
 {
     struct test *test = *state;
     static const struct {
@@ -504,7 +504,7 @@ static struct error *leave_query_open(struct store *store, void *context)
 
 /* Request A writes and is held. Request B writes a row that violates a deferred constraint, and
  * commits before it continues. */
-static void held_request_gets_the_outcome_of_its_transaction(void **state)
+static void delayed_reply_reports_the_outcome_of_its_transaction(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena,
@@ -638,11 +638,11 @@ static int run_group(const char *name)
         STORE_TEST(unfinished_query_ends_with_its_arena),
         STORE_TEST(ended_query_returns_no_more_rows),
         STORE_TEST(freeing_a_store_ends_its_queries),
-        STORE_TEST(violation_names_the_constraint),
+        STORE_TEST(error_of_a_violation_names_the_constraint),
         STORE_TEST(failed_write_is_rolled_back_without_the_others),
         STORE_TEST(failed_query_fails_the_whole_write),
         STORE_TEST(writes_are_visible_to_others_only_after_commit),
-        STORE_TEST(held_request_gets_the_outcome_of_its_transaction),
+        STORE_TEST(delayed_reply_reports_the_outcome_of_its_transaction),
         STORE_TEST(queries_started_in_a_write_end_with_it),
         STORE_TEST(misuse_of_the_store_aborts_the_process),
     };

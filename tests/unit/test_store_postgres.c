@@ -300,7 +300,7 @@ static struct error *collide(struct store *store, void *context)
     return increment(store, test->arena);
 }
 
-static void write_that_always_collides_fails_eventually(void **state)
+static void write_with_endless_serialization_conflicts_fails_eventually(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
@@ -357,7 +357,7 @@ int main(void)
         STORE_TEST(silent_server_fails_a_write),
         STORE_TEST(silent_server_during_commit_leaves_outcome_unknown),
         STORE_TEST(concurrent_writes_are_serialized),
-        STORE_TEST(write_that_always_collides_fails_eventually),
+        STORE_TEST(write_with_endless_serialization_conflicts_fails_eventually),
         STORE_TEST(unserialized_writes_do_not_collide),
         STORE_TEST(wrong_server_address_is_unavailable),
     };

@@ -95,7 +95,7 @@ static void query_reads_the_snapshot_of_its_start(void **state)
     assert_int_equal(count_items(test->other, test->arena), 4);
 }
 
-static void requests_that_only_read_are_not_held(void **state)
+static void replies_to_requests_that_only_read_are_not_delayed(void **state)
 {
     struct test *test = *state;
     assert_int_equal(store_pending_transaction(test->store), 0);
@@ -131,7 +131,7 @@ static void queries_of_an_iteration_share_one_snapshot(void **state)
 
 /* Its writes are visible to its own writes at once, and to all reads after the group commit.
  * From its first write on, the iteration sees everything that others have committed. */
-static void iteration_can_write_after_reading(void **state)
+static void worker_iteration_can_write_after_reading(void **state)
 {
     struct test *test = *state;
     store_share_snapshots(test->store);
@@ -635,9 +635,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(writes_of_a_group_are_committed_together),
         STORE_TEST(query_reads_the_snapshot_of_its_start),
-        STORE_TEST(requests_that_only_read_are_not_held),
+        STORE_TEST(replies_to_requests_that_only_read_are_not_delayed),
         STORE_TEST(queries_of_an_iteration_share_one_snapshot),
-        STORE_TEST(iteration_can_write_after_reading),
+        STORE_TEST(worker_iteration_can_write_after_reading),
         STORE_TEST(open_query_keeps_its_snapshot_after_the_iteration),
         STORE_TEST(freeing_a_store_rolls_back_its_open_group),
         STORE_TEST(killed_writer_does_not_block_others),
