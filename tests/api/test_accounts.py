@@ -133,7 +133,8 @@ def test_only_exact_password_of_allowed_length_logs_in(accounts, sql_anonymous, 
     "Geheim" + "😀" * 17,
 ])
 def test_too_short_or_too_long_password_is_rejected(accounts, password):
-    """More than 72 bytes, of which bcrypt would ignore the rest, or fewer than 8 characters."""
+    """Rejects passwords longer than 72 bytes, because bcrypt ignores the rest, or shorter than 8
+    characters."""
     response = accounts.send(email=address(), password=password)
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
 
@@ -159,7 +160,8 @@ def test_login_ignores_case_of_email(accounts, sql_anonymous, field):
 
 
 def test_failed_account_logins_get_identical_responses(accounts, sql_anonymous, sql_stack, sql_api):
-    """Wrong password, unknown name, account without a password, and the local administrator."""
+    """Tests a wrong password, an unknown name, an account without a password, and the local
+    administrator."""
     person, silent = accounts.register(), tag()
     assert sql_api.post("/accounts", json={"username": silent,
                                            "email": address()}).status_code == 201
@@ -201,7 +203,7 @@ def test_me_call_describes_local_administrator(sql_api, sql_stack):
 
 @pytest.fixture(params=["/api/v1", "surface 5000"])
 def endpoint(request, sql_stack, sql_api):
-    """Returns a client and the path of the accounts, on the main and on the files surface."""
+    """Returns a client and the path of the accounts, on the main port and on the port for files."""
     if request.param == "/api/v1":
         return sql_api, "/accounts"
     return FilesClient(sql_stack.files_url, sql_stack.ca_file), "/users"
@@ -307,7 +309,7 @@ def test_account_creation_error_names_every_invalid_field(endpoint, body, fields
 
 
 def test_accounts_call_on_main_port_requires_token(sql_anonymous):
-    """Only the files surface (port 5000) is open, and only in development."""
+    """Only the port for files (5000) accepts calls without a token, and only in development."""
     contract.check_error(sql_anonymous.get("/accounts"), 401, "UNAUTHORIZED")
     contract.check_error(sql_anonymous.post("/accounts", json={}), 401, "UNAUTHORIZED")
 
@@ -324,7 +326,7 @@ def test_invalid_token_is_refused_on_path_that_requires_no_token(sql_stack):
 
 
 def test_client_header_cannot_bypass_token_requirement_of_main_port(sql_anonymous):
-    """Only nginx sets the surface."""
+    """Only nginx tells the service on which port a request arrived (KONTORA_SURFACE)."""
     for name in ("KONTORA_SURFACE", "Kontora-Surface", "HTTP_KONTORA_SURFACE"):
         contract.check_error(sql_anonymous.get("/accounts", headers={name: "files"}), 401,
                              "UNAUTHORIZED")

@@ -99,7 +99,7 @@ def test_automatic_activity_cannot_be_deleted(office, owner, automatic_activity,
 
 
 def test_sales_role_cannot_delete_activities(office, automatic_activity):
-    """Not even activities that they created."""
+    """The role SALES cannot even delete activities that it created."""
     seller = office["SALES"]
     for number in (seller.activity()["id"], automatic_activity["id"]):
         contract.check_error(seller.delete("activities", number), 403, "FORBIDDEN")

@@ -199,7 +199,7 @@ def test_read_requests_are_not_audited(api, anonymous, audit):
                  api.get("/groups/sales"), api.get("/groups/sales/members/i.petrov"),
                  api.get("/users"), api.get("/users/Administrator"), api.get("/auth/me"),
                  api.head("/users"), anonymous.get("/users"), api.get("/users/nobody-at-all")]
-    # the reads' lines, if any, would have been written before this one
+    # audit lines of the reads, if there were any, would precede the line of this call
     audit.one_of(api.delete("/users/nobody-at-all"))
     for response in responses:
         audit.none_of(response)

@@ -10,8 +10,8 @@ WRITERS = READERS = 4
 ROUNDS = 40
 SIZES = (1, 100, 7_700, 8_192, 8_193, 16_384, 65_536, 200_000, 262_144)
 
-# Body content that looks like FastCGI records (version 1, management record, no content), in case
-# the worker reads it as such.
+# Body content that looks like FastCGI records (version 1, management record, no content), which a
+# faulty worker would parse as records.
 RECORDS = bytes([1, 9, 0, 0, 0, 0, 0, 0])
 
 

@@ -19,8 +19,8 @@ def owner(office):
 
 @pytest.fixture(scope="module")
 def account_client(site, anonymous):
-    """Returns a client of an account with its own organization, for the root of the main
-    surface."""
+    """Returns a client of an account with its own organization, with the main port of nginx as its
+    base URL."""
     return Accounts(anonymous).register().client.at(site.base_url)
 
 

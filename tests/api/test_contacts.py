@@ -198,8 +198,8 @@ def test_contact_with_tasks_and_activities_can_be_deleted(owner):
 
 @pytest.mark.parametrize("way", ["create", "change", "restore"])
 def test_contact_deletion_and_concurrent_deal_creation_never_both_succeed(owner, sql_database, way):
-    """Whichever request comes first: a deal that is not deleted never refers to a deleted
-    contact."""
+    """A deal that is not deleted never refers to a deleted contact, whichever request comes
+    first."""
     for _ in range(6):
         contact, deal = owner.contact()["id"], owner.deal()["id"]
         if way == "restore":

@@ -28,8 +28,8 @@ SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
 
 DOCUMENT = document.of_program()
 # Calls that a request made from the schema alone cannot satisfy: it needs a form, a signature, a
-# password, a token, or two names that exist together; or the contacts have deals, or the first
-# tokens are purged. These calls have their own tests.
+# password, a token, or two existing names that belong together; or its contacts have deals, or its
+# tokens are already purged. These calls have their own tests.
 UNSATISFIABLE = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
                  ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"),
                  ("post", "/api/v1/users/{username}/groups/{group}"),

@@ -348,7 +348,7 @@ def test_refused_change_leaves_object_unchanged(owner, kind):
 
 
 def refusals(owner, language):
-    """Yields a refused response for each rule."""
+    """Breaks each rule of the API once; yields the error responses."""
     headers = {"Accept-Language": language}
     contact = owner.contact(email=f"{tag()}@example.com")
     deal = owner.deal(contact_id=contact["id"], status="IN_PROGRESS")

@@ -40,7 +40,8 @@ def owner(office):
 
 @pytest.fixture(scope="module")
 def unchanged_object(owner):
-    """Returns a function that creates one object of each collection, which no test here changes."""
+    """Returns a function that creates one object of each collection, which no test of this module
+    changes."""
     return functools.cache(owner.create)
 
 

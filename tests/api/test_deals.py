@@ -269,7 +269,7 @@ def test_deal_marked_won_and_lost_concurrently_gets_one_outcome(owner):
 
 
 def test_won_deal_keeps_amount_despite_concurrent_clearing_of_amount(owner):
-    """Whichever request comes first: the one that wins the deal, or the one that clears its
+    """Holds whichever request comes first: the one that wins the deal or the one that clears its
     amount."""
     for _ in range(6):
         number = owner.deal(status="IN_PROGRESS", amount=1)["id"]

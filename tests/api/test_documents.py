@@ -30,7 +30,7 @@ def parse_settings(text):
 
 
 def below_state(name, value):
-    """Returns a path as `kontora config` prints it: below STATE_DIR."""
+    """Returns the absolute path that `kontora config` prints for a path relative to STATE_DIR."""
     return f"var/{value}" if name in ("SOCKET_DIR", "STATIC_DIR", "AUDIT_LOG_PATH") else value
 
 

@@ -66,7 +66,8 @@ def test_longest_entry_name_is_stored_unchanged(entries, ldap_admin, name):
 @pytest.mark.parametrize("name", [" leading", "trailing ", "  both  ", " "])
 def test_leading_and_trailing_spaces_of_entry_name_are_kept_or_refused(api, entries, ldap_admin,
                                                                        name):
-    """Never trimmed silently: names that differ for the client must not denote one entry."""
+    """Spaces are never trimmed silently: names that differ for the client must not denote one
+    entry."""
     parent, field = ldap_admin.add_ou(tag(), entries.parent), entries.kind.name
     body = entries.body(**{field: name, entries.kind.parent: parent})
     response = api.post(entries.kind.path, json=body)
@@ -204,7 +205,7 @@ def test_entry_cannot_move_to_parent_that_contains_same_name(api, entries, ldap_
 ])
 def test_parent_dn_parameter_that_selects_no_entry_is_refused(api, entries, ldap_admin, at, status,
                                                               code):
-    """Includes the parent's parent: only the direct parent selects."""
+    """parent_dn must be the direct parent: the DN of the parent's parent selects no entry."""
     name = entries.create()[entries.kind.name]
     before = ldap_admin.tree(entries.parent)
     at = at.format(parent=entries.parent, base=ldap_admin.base_dn)

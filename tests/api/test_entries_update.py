@@ -269,7 +269,7 @@ def status_or_code(response):
 
 
 def test_concurrent_rename_and_deletion_of_entry_have_one_consistent_outcome(entries, ldap_admin):
-    """Each request succeeds or is refused, and the final state is one of the two outcomes. A
+    """Each request succeeds or is refused, and at the end the entry is either renamed or deleted. A
     renamed entry that is deleted before it is read back gets RESULT_UNREAD."""
     def call(method, path, body=None):
         return status_or_code(entries.api.at(entries.api.base_url).request(method, path, json=body))
@@ -290,7 +290,7 @@ def test_concurrent_rename_and_deletion_of_entry_have_one_consistent_outcome(ent
 
 
 def test_concurrent_moves_leave_entry_below_exactly_one_parent(entries, ldap_admin):
-    """At the end the entry is complete and at exactly one place."""
+    """At the end the entry is complete and below exactly one parent."""
     parents = [ldap_admin.add_ou(tag(), entries.parent) for _ in range(2)]
     made = entries.create()
     name = made[entries.kind.name]

@@ -46,7 +46,7 @@ def administrator(storage, anonymous):
 
 @pytest.fixture(scope="module")
 def anonymous_files(storage):
-    """Returns a client without a token on the files surface."""
+    """Returns a client without a token on the port for files."""
     return FilesClient(storage.stack.files_url, storage.stack.ca_file)
 
 
@@ -99,7 +99,8 @@ def test_uploaded_file_can_be_read_and_downloaded(storage, owner, name, content,
 
 
 def test_upload_refused_before_its_body_closes_connection(storage):
-    """Otherwise the client would lose its next request on the closing connection."""
+    """The response must announce the close, or the client would lose its next request on that
+    connection."""
     head = (b"POST /files/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n")
     answer = wire.exchange(storage.stack.https_url, storage.stack.ca_file, head)
@@ -558,7 +559,8 @@ def test_files_of_administrator_are_separate_from_organizations(administrator, o
 
 
 def test_anonymous_client_sees_only_files_without_owner(anonymous_files, owner, anonymous):
-    """In development this surface needs no token, but files with an owner do not exist there."""
+    """In development the port for files needs no token, but files with an owner are not found
+    there."""
     private = files.upload(owner)["filename"]
     made = files.upload(anonymous_files)["filename"]
     contract.check_error(anonymous_files.get(f"/files/{private}/info"), 404, "NOT_FOUND")
@@ -658,7 +660,8 @@ def run_program(command, folder):
 
 @pytest.fixture
 def run_example(storage, tmp_path):
-    """Returns a function that runs command lines of the document against this surface."""
+    """Returns a function that runs command lines of the specification against the port for
+    files."""
     (tmp_path / "document.txt").write_bytes(TEXT)
     (tmp_path / "document.pdf").write_bytes(PDF)
 

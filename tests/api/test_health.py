@@ -130,7 +130,7 @@ def test_json_content_type_may_have_case_and_charset(site, kind):
 
 # --- X-Request-ID -------------------------------------------------------------------------------
 
-# Responses of workers, and one that nginx sends itself.
+# Calls that workers answer, and one that nginx answers itself.
 CALLS = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/users"),
                                                  ("GET", "/users/%ff"), ("TRACE", "/health")])
 

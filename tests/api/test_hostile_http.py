@@ -22,8 +22,8 @@ def assert_workers_survive(stack, site):
 
 @pytest.fixture
 def send(stack):
-    """Returns a function that sends bytes to a surface and returns the response; an error must
-    have the common format."""
+    """Returns a function that sends bytes to a port of nginx and returns the response; an error
+    must have the common format."""
     def call(octets, surface="https_url", half_close=False):
         answer = wire.exchange(getattr(stack, surface), stack.ca_file, octets, half_close)
         if answer.status and answer.status >= 400 and b" " in octets[:10]:

@@ -260,7 +260,7 @@ def test_user_cannot_be_removed_from_primary_group(api, people, ldap_admin, side
 def test_user_can_be_removed_from_former_but_not_from_new_primary_group(api, people, groups,
                                                                         ldap_admin, side,
                                                                         user_and_group):
-    """The new primary group cannot be left; the former one can."""
+    """The user cannot be removed from the new primary group, but from the former one."""
     user, group = user_and_group
     account = user["sAMAccountName"]
     former = groups.create()
@@ -333,7 +333,7 @@ DOMAIN_LOCAL, UNIVERSAL, GLOBAL = -2147483644, -2147483640, -2147483646
                                           (UNIVERSAL, DOMAIN_LOCAL)])
 def test_response_to_nesting_of_incompatible_group_scopes_matches_directory(
         api, groups, ldap_admin, outer, inner):
-    """The response must agree with what the server did."""
+    """The response must report success exactly if the directory added the member."""
     around, within = groups.create(groupType=outer), groups.create(groupType=inner)
     response = GROUPS_SIDE.add(api, around["cn"], within["sAMAccountName"])
     taken = ldap_admin.members(around["dn"]) == [within["dn"]]
@@ -341,7 +341,8 @@ def test_response_to_nesting_of_incompatible_group_scopes_matches_directory(
 
 
 def test_membership_of_group_in_itself_can_be_removed(api, groups, ldap_admin):
-    """Windows refuses this, Samba does not. If it was accepted, it can be undone."""
+    """Windows refuses a group as its own member, Samba does not. If it was added, it can be
+    removed."""
     group = groups.create(groupType=UNIVERSAL)
     response = GROUPS_SIDE.add(api, group["cn"], group["sAMAccountName"])
     taken = ldap_admin.members(group["dn"]) == [group["dn"]]
@@ -406,7 +407,7 @@ def test_concurrent_additions_to_group_lose_no_member(api, people, groups, ldap_
 
 
 def test_concurrent_add_and_remove_of_one_member_succeed(api, groups, ldap_admin, user_and_group):
-    """No client gets an error because of the others."""
+    """No client gets an error because of concurrent requests of other clients."""
     user, group = user_and_group
 
     def call(number):

@@ -133,7 +133,7 @@ def test_error_responses_are_counted_by_error_code(anonymous, site):
 
 
 def test_counter_of_every_error_code_starts_at_zero(anonymous_site):
-    """Otherwise a rate could not show the first increase."""
+    """If a counter first appeared with the value 1, a Prometheus rate would miss that increase."""
     codes = {key[1] for key in metrics.values(anonymous_site) if key[0] == HTTP_ERRORS}
     assert {"INTERNAL_ERROR", "DATABASE_UNAVAILABLE", "DIRECTORY_UNAVAILABLE"} <= codes
 

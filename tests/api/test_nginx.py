@@ -16,7 +16,7 @@ from support.people import tag
 # A response of a worker, an error of a worker, and an error of nginx.
 RESPONSES = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
                                                      ("TRACE", "/health")])
-# Milliseconds like the service's log, with the time zone of the host.
+# Log times have milliseconds, like those of the service, and the time zone of the host.
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d")
 ALLOWED_ORIGIN = "http://localhost:3000"
 OTHER_ORIGIN = "https://evil.example"
@@ -159,8 +159,8 @@ def test_error_page_of_nginx_is_logged_with_original_request(site, stack):
                                   "/files/a.txt/content%3fexpires%3d1%26signature%3d{}",
                                   "/health?token={}", "/users?search={}"])
 def test_secret_parts_of_path_are_not_logged(stack, path):
-    """The sweep at the end of the session also searches all logs for these secrets. The path is
-    sent as raw bytes, because HTTP clients would normalize its percent-encoding."""
+    """test_sweep.py also searches all logs for these secrets at the end of the test run. The path
+    is sent as raw bytes, because HTTP clients would normalize its percent-encoding."""
     secret, identifier = vault.password(), tag()
     wire.exchange(stack.https_url, stack.ca_file, (
         f"GET {path.format(secret)} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {identifier}\r\n"
@@ -209,7 +209,7 @@ def shipped_configuration(tmp_path, stack):
 
 
 def test_shipped_nginx_configuration_has_no_warnings(shipped_configuration):
-    """Also no warnings about duplicate, deprecated or ineffective directives."""
+    """Covers warnings about duplicate, deprecated and ineffective directives."""
     conf = shipped_configuration / "nginx.conf"
     done = subprocess.run(["nginx", "-p", shipped_configuration, "-c", conf, "-t"],
                           capture_output=True,

@@ -42,7 +42,7 @@ def printed_document(printed_texts, language):
 # --- content --------------------------------------------------------------------------------------
 
 def test_openapi_document_passes_validator(printed_texts, tmp_path):
-    """Warnings count as failures."""
+    """Warnings of the validator also fail the test."""
     files = []
     for language, text in printed_texts.items():
         files.append(tmp_path / f"openapi.{language}.json")
@@ -82,7 +82,7 @@ def test_every_documented_response_has_example_and_every_call_has_errors(printed
 
 
 def test_response_examples_match_their_schemas(printed_document):
-    """Includes examples of errors; no undocumented member is allowed."""
+    """Also checks examples of errors. A field that the schema does not name fails the test."""
     class Shown:
         headers = {"Content-Type": "application/json"}
 

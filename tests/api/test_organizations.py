@@ -95,7 +95,7 @@ def test_role_permits_exactly_its_documented_organization_calls(make_call, membe
 @pytest.mark.parametrize("name", CALLS)
 def test_organization_is_not_found_for_non_members(make_call, accounts, owner, sql_api,
                                                    sql_anonymous, sql_database, directory, name):
-    """Includes owners of other organizations and callers without an account."""
+    """Non-members include owners of other organizations and callers without an account."""
     person = sql_anonymous.login("m.sidorova", directory.sample_password)
     before = state_of(sql_database, owner)
     for client in (accounts.register().client, sql_api,
@@ -121,7 +121,7 @@ def test_missing_organizations_and_those_of_others_get_identical_responses(make_
 @pytest.mark.parametrize("role", ROLES)
 def test_accounts_outside_organization_are_not_found_as_members(accounts, members_by_role, owner,
                                                                 role):
-    """Members who may manage get 404, others 403."""
+    """Members who may manage the organization get 404, other members 403."""
     stranger = accounts.register()
     status, code = (404, "NOT_FOUND") if role in MANAGERS else (403, "FORBIDDEN")
     contract.check_error(change_role(members_by_role[role].client, owner, stranger, "SALES"),
@@ -266,7 +266,7 @@ def test_member_without_management_rights_cannot_change_own_role(accounts, new_o
 
 
 def test_role_change_of_member_takes_effect_at_once(accounts, new_owner):
-    """Tokens do not contain roles."""
+    """The role is read from the database for each request, because tokens do not contain roles."""
     person = accounts.member(new_owner, "VIEWER")
     update = {"name": tag()}
     contract.check_error(person.client.patch(new_owner.path, json=update), 403, "FORBIDDEN")

@@ -90,7 +90,8 @@ def test_calls_without_permission_change_nothing(site, ldap_admin):
 
 
 def test_ordinary_directory_users_may_only_read(anonymous, site, people, ldap_admin):
-    """They can read everything and change nothing; the permission is checked before the body."""
+    """Directory users can read everything and change nothing; the permission is checked before the
+    body."""
     user = people.create()
     tokens = anonymous.login(user["sAMAccountName"], user["password"])
     reader = site.bearing(tokens["access_token"])

@@ -57,7 +57,7 @@ def test_invitation_alone_does_not_add_member(accounts, mallory, vera, sql_datab
 
 
 def test_objects_are_created_in_own_organization_by_default(accounts, mallory, vera):
-    """This holds even after she accepted an invitation of an organization that is older than
+    """Vera's objects go to her own organization even after she joined one that is older than
     hers."""
     add_member(mallory, vera, "OWNER")
     client = log_in_again(accounts, vera)
@@ -242,7 +242,7 @@ def test_only_accounts_can_set_default_organization(vera, sql_api, sql_anonymous
 
 def test_member_removed_from_default_organization_has_no_default_organization(
         accounts, mallory, vera):
-    """New objects go to no other organization until the account chooses a default."""
+    """Until the account chooses a new default, it can create objects in no organization."""
     add_member(mallory, vera, "OWNER")
     assert mallory.client.delete(f"{mallory.path}/members/{mallory.id}").status_code == 204
     client = log_in_again(accounts, mallory)
@@ -271,7 +271,7 @@ def test_member_removed_from_other_organization_keeps_default_organization(accou
 def test_only_local_administrator_can_mark_email_addresses_as_verified(mallory, sql_anonymous,
                                                                        sql_stack, directory, method,
                                                                        path):
-    """Owners, directory administrators and the surface without tokens may not."""
+    """Organization owners, directory administrators and callers without a token get an error."""
     body = {"email": address()} if path.endswith("/invitations") and method == "POST" else None
     tokens = sql_anonymous.login("m.sidorova", directory.sample_password)
     for client in (mallory.client, sql_anonymous.bearing(tokens["access_token"])):

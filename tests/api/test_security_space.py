@@ -15,7 +15,8 @@ UPLOADS = 8
 
 @pytest.fixture(scope="module")
 def mallory(sql_stack):
-    """Returns the attacker's client without a token, for the root of the main surface."""
+    """Returns the attacker's client without a token, with the main port of nginx as its base
+    URL."""
     return Client(sql_stack.https_url, sql_stack.ca_file)
 
 

@@ -100,7 +100,7 @@ def test_refreshed_tokens_belong_to_same_session(sql_anonymous, person):
 
 def test_repeated_refresh_returns_same_new_refresh_token(sql_anonymous, sql_database, person,
                                                          backdate):
-    """Two tabs of a browser may send the same token, or the client may repeat it after a lost
+    """Two browser tabs may send the same refresh token, or a client may repeat it after a lost
     response."""
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_anonymous, first)

@@ -22,8 +22,8 @@ def test_every_service_log_line_is_json(sql_stack):
 
 
 def test_no_request_of_test_run_caused_an_internal_error(sql_stack):
-    """Except for entries that were deleted by a concurrent request before they could be read
-    back."""
+    """The only permitted internal error is about an entry that a concurrent request deleted before
+    it could be read back."""
     lines = logs.lines(sql_stack.logs_dir / "kontora.log")
     assert [line for line in lines if line["level"] == "error"
             and not line["message"].startswith("RESULT_UNREAD")] == []

@@ -102,7 +102,7 @@ def test_due_date_of_task_cannot_be_set_to_the_past(owner):
 
 
 def test_task_due_today_is_overdue_from_midnight_utc(owner, sql_database):
-    """The day ends at midnight UTC."""
+    """The due day ends at midnight UTC."""
     today = datetime.now(UTC).date()
     made = owner.task(due_date=str(today))
     midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), UTC)
@@ -124,7 +124,7 @@ def test_overdue_task_can_still_be_changed(owner):
 
 
 def test_task_becomes_overdue_at_due_date(new_office):
-    """From its due time, until it is done, deleted, or due later."""
+    """A task is overdue from its due time until it is done, deleted, or due later."""
     owner, moment = new_office["OWNER"], soon_time()
     task = owner.task(due_date=moment)["id"]
     owner.task(due_date=str(datetime.now(UTC).date()))

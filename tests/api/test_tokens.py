@@ -18,7 +18,7 @@ MINUTE_MS = 60 * 1000
 KEYS = {"id", "purpose", "max_uses", "uses", "created_at", "expires_at"}
 CHECKS = "kontora_token_checks_total"
 
-# Examples printed in the source document; only the URL is replaced.
+# Examples printed in the specification of the API; only the URL is replaced.
 CURL = """
 curl -X POST "http://localhost:8000/app/token" \\
   -H "Content-Type: application/json"
@@ -50,7 +50,7 @@ print(api_response.status_code)
 
 @pytest.fixture(scope="module")
 def anonymous(sql_stack):
-    """Returns a client without a token, on the surface without TLS."""
+    """Returns a client without a token, on the port without TLS."""
     return Client(sql_stack.http_url, sql_stack.ca_file)
 
 
@@ -263,7 +263,7 @@ def test_database_contains_no_plain_token(tokens, sql_database):
 
 
 def test_logs_contain_no_token(tokens, anonymous, sql_stack):
-    """Includes tokens that a client sends to a wrong path."""
+    """Covers tokens that a client sends to a wrong path."""
     token = tokens.issue()
     responses = [anonymous.get(path + token) for path in (
         "/app/valid/", "/app//valid/", "/app/valid/x/", "/nowhere/", "/app/token?token=")]

@@ -46,7 +46,8 @@ def test_longest_user_name_is_stored_unchanged(people, ldap_admin, name):
 @pytest.mark.parametrize("name", [" leading", "trailing ", "  both  ", " "])
 def test_leading_and_trailing_spaces_of_user_name_are_kept_or_refused(api, people, ldap_admin,
                                                                       name):
-    """Never trimmed silently: names that differ for the client must not denote one entry."""
+    """Spaces are never trimmed silently: names that differ for the client must not denote one
+    user."""
     parent = ldap_admin.add_ou(tag(), people.ou)
     body = people.body(cn=name, ou=parent)
     response = api.post("/users", json=body)

@@ -113,7 +113,8 @@ def test_error_names_missing_required_fields(api, kind, required):
 
 
 def test_error_names_limited_number_of_unknown_fields(send):
-    """The list of names is limited, but longer than any valid body."""
+    """The error names a limited number of unknown fields, but more than any valid body has
+    fields."""
     response = send("update", **{f"field{number}": number for number in range(1000)})
     named = contract.check_error(response, 400, "VALIDATION_ERROR")
     assert 100 <= len(named) == len(set(named))

@@ -151,7 +151,7 @@ def test_password_is_not_echoed_on_terminal(make_rig):
                           cwd=rig.stack.state_dir) as child:
         os.close(theirs)
         shown = b""
-        # the terminal is closed when the command exits
+        # reading fails when the command exits, because that closes the terminal
         with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):
             while octets := read_terminal(terminal):
                 shown += octets

@@ -214,7 +214,8 @@ def test_production_accepts_secure_settings(kontora, change):
 
 
 def test_missing_password_dictionary_prevents_start_in_production_only(kontora, binary):
-    """cracklib itself would terminate the process if its dictionary is missing."""
+    """Kontora must check this, because cracklib terminates the process if its dictionary is
+    missing."""
     def without_dictionary(**settings):
         command = 'mount -t tmpfs none /var/cache/cracklib && exec "$0" config --check'
         return subprocess.run(["unshare", "--mount", "sh", "-c", command, binary],

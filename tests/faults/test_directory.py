@@ -68,7 +68,8 @@ def test_directory_outage_is_reported_until_directory_recovers(rig, people, brea
 
 
 def test_directory_restart_between_calls_causes_no_errors(rig, people, breakable_directory):
-    """The worker's kept connection is closed, which the client must not notice."""
+    """The restart closes the worker's kept connection; the client's next call must succeed
+    nevertheless."""
     user = people.create()
     breakable_directory.stop()
     breakable_directory.start()

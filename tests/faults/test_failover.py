@@ -140,8 +140,8 @@ def test_hanging_controller_costs_each_worker_one_request(make_failover_rig, pro
 
 
 def test_workers_avoid_controller_after_another_worker_found_it_hanging(make_failover_rig, proxies):
-    """Only the worker that found it waits for a timeout, although all workers have connections
-    to it."""
+    """Only the worker that detects the hanging controller waits for a timeout, although all workers
+    have connections to it."""
     first, second = proxies
     rig = make_failover_rig(first, second)
     assert_all_served(rig)
@@ -321,7 +321,7 @@ def test_workers_together_try_wrong_service_account_password_once(make_failover_
 
 def test_concurrent_first_requests_of_workers_cause_one_bind(make_rig, directory, authority,
                                                              proxies):
-    """All workers are new, and none has tried the password yet."""
+    """All workers are new, and none has tried the service account's password yet."""
     proxies[0].freeze()
     rig = make_rig(directory, LDAP_SERVER=server_list(proxies[0]), DIRECTORY_WORKERS="8",
                    LDAP_TLS_CA_FILE=str(authority.file), LDAP_BIND_PASSWORD=vault.password())

@@ -175,7 +175,7 @@ def test_killed_workers_lose_no_acknowledged_file(make_sql_rig):
 
 
 def test_housekeeper_deletes_orphaned_objects(rig, disk):
-    """The housekeeper does this when it starts."""
+    """The housekeeper deletes orphaned objects when it starts."""
     files.upload(rig.api)
     kept = disk.keys()
     key, young = "0" * 32, "1" * 32
@@ -523,8 +523,8 @@ def delete_one(owner, names, number):
 # --- concurrent uploads ---------------------------------------------------------------------------
 
 def test_uploads_that_wait_for_free_worker_succeed(make_rig):
-    """More uploads than workers, and than one address may have with rate limits; other calls are
-    not affected."""
+    """Starts more uploads than there are workers, and more than rate limits would allow one
+    address; other calls must not be affected."""
     rig = make_rig(UPLOADS_WORKERS=2)
     peers = [files.begin(rig.api, sent=10) for _ in range(12)]
     body, _ = files.form(b"a" * 100000, "a.txt")

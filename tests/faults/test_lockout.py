@@ -318,7 +318,7 @@ def test_directory_outage_allows_account_login_but_no_registration(make_domain_r
 
 
 def test_audit_log_contains_only_existing_login_names(make_domain_rig, people):
-    """At its end, the rig searches all logs for passwords."""
+    """The fixture searches all logs for passwords at its end."""
     rig = make_domain_rig()
     vera, olga = people(rig), Accounts(rig.anonymous()).register()
     for name in (vera["sAMAccountName"], olga.email, rig.stack.administrator[0]):

@@ -226,7 +226,8 @@ def test_missing_admin_group_grants_no_rights(make_login_rig, ldap_admin, direct
 
 
 def test_no_log_contains_login_passwords(make_login_rig, directory, ldap_admin):
-    """At its end, the rig searches all logs for passwords; this test causes every kind of login."""
+    """This test causes every kind of login; the fixture searches all logs for passwords at its
+    end."""
     rig = make_login_rig(LOG_LEVEL="debug")
     user = create_people(rig, ldap_admin).create()
     for name, password in ((user["sAMAccountName"], user["password"]),

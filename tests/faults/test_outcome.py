@@ -122,8 +122,8 @@ def test_deletion_succeeds_although_directory_closes_connection_once(rig, proxy,
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.resource)
 def test_creation_succeeds_although_directory_closes_connection_once(rig, proxy, ldap_admin, kind):
-    """On the second try the directory reports the name as existing: it was created by the first
-    try."""
+    """The service repeats the creation. The directory then reports that the name exists, because
+    the first attempt created it."""
     entries = Entries(rig.api, ldap_admin, kind, ldap_admin.add_ou(tag()))
     rig.api.get(kind.path)
     proxy.cut(ADD, hang_up=True)

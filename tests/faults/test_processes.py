@@ -301,7 +301,8 @@ def test_all_processes_reopen_log_files_after_signal(make_rig):
 
 
 def reopened(rig, path, rotated):
-    """Returns True if several calls write nothing to the rotated files."""
+    """Returns True if the service has reopened its logs: several calls write nothing to the rotated
+    files."""
     sizes = [file.stat().st_size for file in rotated.values()]
     for _ in range(6):
         rig.anonymous().post(path, json={})

@@ -127,7 +127,7 @@ def test_delegated_service_account_manages_groups_units_and_containers(make_rig,
 
 def test_directory_refuses_delegated_service_account_outside_its_unit(make_rig, directory,
                                                                       ldap_admin, delegated):
-    """The directory refuses even what Kontora would allow."""
+    """The directory refuses such changes even where Kontora would allow them."""
     rig = make_rig(directory, **delegated.settings, DIRECTORY_PROTECTED="allow")
     user = People(rig.api, ldap_admin, delegated.unit).create()
     elsewhere = ldap_admin.add_ou(tag())

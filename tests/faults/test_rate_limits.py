@@ -252,7 +252,8 @@ def test_token_calls_count_against_rate_limit_of_caller(make_counted, access):
 
 @pytest.mark.parametrize("by", ["refresh token", "access token"])
 def test_refreshes_count_against_rate_limit_of_caller(make_counted, by):
-    """Also with an idempotency key, although responses with tokens are not stored."""
+    """Refreshes with an idempotency key also count, although responses with tokens are not
+    stored."""
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
@@ -656,7 +657,7 @@ def test_rate_limits_off_disables_limits_of_nginx(make_rig):
                                   "/{}", "/files/a.txt/content?signature={}",
                                   "/contacts?ticket={}"])
 def test_nginx_logs_no_secret_while_service_is_unreachable(limited_rig, path):
-    """At its end, the rig searches all logs for the secret."""
+    """The fixture searches all logs for the secret at its end."""
     limited_rig.service.kill()
     answer = limited_rig.anonymous("").get(path.format(vault.password()))
     contract.check_error(answer, 502, "BAD_GATEWAY")

@@ -315,7 +315,7 @@ def test_request_to_suspended_storage_times_out(objects, gateway):
 
 
 def test_query_to_silent_name_server_times_out(tmp_path, gateway):
-    """The system resolver would wait much longer."""
+    """The service limits the query itself, because the system resolver would wait much longer."""
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.9.9\noptions timeout:30\n")
     mount = f'mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "$@"'
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
@@ -342,7 +342,7 @@ def test_interrupted_upload_to_storage_is_restarted(open_objects, proxy):
 
 @pytest.mark.parametrize("command", ["put", "find", "list", "delete"])
 def test_storage_request_with_lost_response_is_retried(objects, open_objects, proxy, command):
-    """On a new connection, because libcurl itself retries on a reused one."""
+    """Uses a new connection, because libcurl itself retries on a reused one."""
     key = objects.put(b"octets")
     unlucky = open_objects(endpoint=proxy.endpoint)
     proxy.lose_answer()
@@ -389,7 +389,7 @@ def rig(make_rig, gateway, bucket):
 
 
 class FilesSurface:
-    """The files surface of a stack in development, which needs no token."""
+    """A client of the port for files, which needs no token in development."""
 
     def __init__(self, stack):
         self._url = stack.files_url

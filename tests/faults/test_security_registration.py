@@ -219,7 +219,7 @@ def test_registration_with_link_takes_over_email_and_invitation(rig, vera, mallo
 
 
 def test_existing_account_keeps_roles_and_can_verify_address(rig, vera):
-    """The state after an upgrade: the address is unverified, and the account works as before."""
+    """After a schema upgrade the address is unverified, and the account works as before."""
     set_registration(rig, "invite")
     before = get_me(vera.client)
     assert not before["email_verified"]
@@ -283,8 +283,8 @@ def test_housekeeper_deletes_expired_invitations_and_links(rig, vera):
 
 
 def test_no_log_contains_secret_of_registration_link(rig):
-    """At its end, the rig searches the logs for all secrets; the database contains only a
-    digest."""
+    """The database contains only a digest of the secret; the fixture searches the logs for all
+    secrets at its end."""
     email = address()
     token = issue_link(rig, email)
     assert token not in rig.database.dump()

@@ -52,7 +52,7 @@ def test_administrator_name_is_configurable(make_rig):
 
 
 def test_token_of_former_administrator_is_refused(make_rig):
-    """The signature is valid, but the subject no longer exists."""
+    """The signature of the token is valid, but its subject no longer exists."""
     rig = make_rig()
     claims = jwt.decode(rig.api.token, options={"verify_signature": False})
     token = jwt.encode({**claims, "sub": "local:former"}, rig.stack.env["JWT_SECRET_KEY"], "HS256")

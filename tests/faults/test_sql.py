@@ -88,7 +88,7 @@ def test_sql_statements_and_migrations_are_compiled_into_c(build_sql, tmp_path):
 
 
 def test_definitions_in_sql_files_are_substituted(build_sql, tmp_path):
-    """The definition may follow its use, and does not become a statement."""
+    """A definition may follow its use, and does not become a statement."""
     done = build_sql(things=SHARED)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))

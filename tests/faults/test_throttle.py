@@ -179,8 +179,8 @@ def test_failed_login_counts_survive_reload(throttled_rig):
 
 
 def test_names_and_networks_of_failed_logins_are_stored_as_keyed_digests(throttled_rig, request):
-    """A password is sometimes typed in place of a name. (The address of a session is stored,
-    because the session list shows it to the user.)"""
+    """Names are stored as digests, because people sometimes type a password in place of a name.
+    (The address of a session is stored, because the session list shows it to the user.)"""
     name, on_postgres = address(), "DATABASE_URL" in throttled_rig.stack.env
     fail_logins(throttled_rig, name, 1)
     assert send_login(throttled_rig, *throttled_rig.stack.administrator).status_code == 200
@@ -216,7 +216,8 @@ def log_in_from(rig, source, name, password):
 
 
 def test_failed_logins_from_one_unknown_network_do_not_block_administrator(throttled_rig):
-    """Mallory fails as often as possible; Ada logs in from an unknown address."""
+    """Mallory fails to log in as often as possible; Ada can still log in from an unknown
+    address."""
     name, password = throttled_rig.stack.administrator
     for _ in range(3 * FREE):
         assert log_in_from(throttled_rig, MALLORY, name, WRONG).status_code in (401, 429)

@@ -97,8 +97,8 @@ def synced(tmp_path_factory):
 
 
 def cut_power(make_rig, library, folder, synchronous):
-    """Kills all processes and drops unsynced data; returns the rig, the database as it was on
-    the disk, and the tokens that were issued."""
+    """Kills all processes and drops unsynced data; returns the stack, the database as it was on the
+    disk, and the tokens that were issued."""
     folder.mkdir()
     rig = make_rig(env={"LD_PRELOAD": str(library), "SYNCED_DIR": str(folder),
                         "DATABASE_SYNCHRONOUS": synchronous}, **NO_GROWTH_LIMIT)
@@ -170,7 +170,7 @@ def test_full_disk_fails_only_requests_that_write_tokens(make_rig, small_disk):
 
 
 def test_nginx_logs_no_token_while_service_is_stopped(make_rig):
-    """At its end, the rig searches all logs for tokens."""
+    """The fixture searches all logs for tokens at its end."""
     rig = make_rig(**NO_GROWTH_LIMIT)
     tokens = token_client(rig)
     token = tokens.issue()

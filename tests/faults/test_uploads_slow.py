@@ -49,7 +49,7 @@ def assert_prompt(rig, client):
 
 
 def test_slow_uploads_do_not_delay_other_requests(make_rig):
-    """As in production: rate limits are on and pools have their default sizes. One account
+    """Runs as in production: rate limits are on and pools have their default sizes. One account
     stands for the many that Mallory would need: test_security_uploads.py tests the limits by
     owner."""
     rig = make_rig(rate_limits=True, FILES_WORKERS=8, UPLOADS_WORKERS=8, UPLOADS_SUBJECT_AT_ONCE=0,

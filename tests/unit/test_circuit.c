@@ -239,7 +239,7 @@ static void single_controller_that_rejects_binds_is_avoided(void **state)
     assert_int_equal(circuit_gate(circuit, START + 5), CIRCUIT_REFUSED);
 }
 
-/* Many processes at once, in shared memory. */
+/* Many processes try at the same time; they share the circuit in shared memory. */
 static void only_one_of_many_processes_tries_a_rejected_bind(void **state)
 {
     (void)state;

@@ -737,7 +737,7 @@ static void known_sources_are_exempt_from_the_failure_budget(void **state)
     spend_budget(test, "vera", start);
     assert_int_equal(wait_from(test, "vera", "home", start), 0);
     assert_int_equal(wait_from(test, "vera", "elsewhere", start), 15);
-    for (int i = 0; i <= FREE; i++) { /* failures of the source itself count */
+    for (int i = 0; i <= FREE; i++) { /* failed logins from the known source itself still count */
         fail_login_from(test, "vera", "home", start);
     }
     assert_int_equal(wait_from(test, "vera", "home", start), 1);

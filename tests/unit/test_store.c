@@ -502,8 +502,8 @@ static struct error *leave_query_open(struct store *store, void *context)
     return NULL;
 }
 
-/* Request A writes and is held. Request B writes a row that violates a deferred constraint, and
- * commits before it continues. */
+/* Request A writes, and its reply is delayed until the commit. Request B writes a row that violates
+ * a deferred constraint, and commits before A continues. */
 static void delayed_reply_reports_the_outcome_of_its_transaction(void **state)
 {
     struct test *test = *state;

@@ -332,7 +332,7 @@ static void unserialized_writes_do_not_collide(void **state)
     }
     assert_int_equal(runs, 2);
     must_succeed(read_integer(test->store, test->arena, "SELECT n FROM items", &n));
-    assert_int_equal(n, 3); /* the second time, the condition was no longer true */
+    assert_int_equal(n, 3); /* on the repetition, the condition of the update was no longer true */
 }
 
 static void wrong_server_address_is_unavailable(void **state)
