@@ -110,7 +110,8 @@ static void journal_lines_begin_with_a_priority(void **state)
     assert_string_equal(line, "");
 }
 
-/* Standard error was redirected since, but JOURNAL_STREAM is still inherited. */
+/* Standard error was redirected after systemd set JOURNAL_STREAM, which the process still inherits.
+ * */
 static void redirected_stderr_gets_no_priorities(void **state)
 {
     int saved;

@@ -81,7 +81,7 @@ static void rate_limit_bucket_keys_change_at_each_start(void **state)
     assert_true(before != rate_key(KIND, "vera"));
 }
 
-/* The number of names exceeds the number of cells many times over. */
+/* There are many times more client names than buckets in shared memory. */
 static void flood_of_names_causes_no_rejections(void **state)
 {
     rate_share();

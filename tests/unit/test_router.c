@@ -490,7 +490,8 @@ static void permission_is_checked_before_query_and_body(void **state)
     assert_int_equal(send_request(exchange, "", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "UNAUTHORIZED");
     assert_string_equal(find_header(exchange, "WWW-Authenticate"), "Bearer");
-    assert_int_equal(exchange->body_read, 0); /* the body was not even read */
+    /* the request is rejected before its body is read */
+    assert_int_equal(exchange->body_read, 0);
     assert_int_equal(send_request(exchange, "forged", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "INVALID_TOKEN");
     assert_string_equal(find_header(exchange, "WWW-Authenticate"), "Bearer");
@@ -704,7 +705,8 @@ static void successful_and_rejected_changes_are_audited(void **state)
         assert_null(strstr(line, "hush"));
     }
     assert_int_equal(truncate("audit.jsonl", 0), 0);
-    send_request(exchange, "reader", "GET", "/things", NULL); /* requests that change nothing */
+    /* requests that change nothing are not audited */
+    send_request(exchange, "reader", "GET", "/things", NULL);
     send_request(exchange, "writer", "PUT", "/things/x", NULL);
     send_request(exchange, "writer", "DELETE", "/nowhere", NULL);
     assert_string_equal(read_file(exchange->arena, "audit.jsonl"), "");

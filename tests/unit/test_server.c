@@ -583,7 +583,8 @@ static void invalid_parameter_lengths_close_the_connection(void **state)
     struct fixture *fixture = *state;
     struct buffer bytes = {.arena = fixture->arena};
     add_begin(&bytes, true);
-    add_record(&bytes, PARAMS, BYTES("\xFF\xFF\xFF\xFF\x7F\xFF")); /* lengths beyond the record */
+    /* parameter lengths that exceed the record */
+    add_record(&bytes, PARAMS, BYTES("\xFF\xFF\xFF\xFF\x7F\xFF"));
     add_record(&bytes, PARAMS, "", 0);
     add_record(&bytes, STDIN, "", 0);
     send_all(fixture, &bytes);

@@ -100,7 +100,7 @@ static void end_and_commit(struct test *test, struct session *session)
     commit_writes(test);
 }
 
-/* Uses a refresh token under these terms, commits, and returns the outcome. */
+/* Refreshes a session with a refresh token under these terms, commits, and returns the outcome. */
 static const struct error *use_token(struct test *test, const struct session_settings *terms,
                                      const char *token, struct session *session, bool *reused_r)
 {
@@ -217,7 +217,7 @@ static void clock_set_back_does_not_extend_the_grace_period(void **state)
     const char *first = begin_administrator_session(test).refresh_token,
                *other = begin_administrator_session(test).refresh_token;
     const char *second = must_renew(test, first, start);
-    /* The clocks of two hosts differ slightly. */
+    /* The clocks of two hosts that share the database differ slightly. */
     assert_string_equal(must_renew(test, first, start - GRACE), second);
     must_renew(test, other, start);
     must_detect_reuse(test, other, start - GRACE - 1);
@@ -541,7 +541,7 @@ static void damaged_session_cache_entries_are_ignored(void **state)
             assert_int_equal(pwrite(fd, &byte, 1, at), 1);
         }
         close(fd);
-        /* The entry is intact. */
+        /* The cache entry is intact. */
         if (session_cache_find(id, "local:a", &found) != SESSION_UNKNOWN) {
             assert_int_equal(found.epoch, facts.epoch);
             assert_int_equal(found.expires_ms, facts.expires_ms);
@@ -589,7 +589,7 @@ static void fail_login(struct test *test, const char *name, int64_t now)
     fail_login_from(test, name, "here", now);
 }
 
-/* Returns the seconds to wait, 0 if none. */
+/* Returns the seconds that the next login must wait; 0 if it need not wait. */
 static int wait_from(struct test *test, const char *name, const char *source, int64_t now)
 {
     struct throttle throttle = look_up_throttle(test, name, source, now);
@@ -700,7 +700,7 @@ static void clock_set_back_limits_the_wait_to_a_minute(void **state)
     assert_int_equal(wait_for(test, "egor", start - DAY + MINUTE), 0);
 }
 
-/* Fails once from each of many sources. */
+/* Records one failed login from each of many sources. */
 static void spend_budget(struct test *test, const char *name, int64_t now)
 {
     for (int i = 0; i < BUDGET; i++) {

@@ -57,7 +57,7 @@ static void every_sql_statement_can_be_prepared(void **state)
     struct buffer report = {.arena = test->arena};
     must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
     for (size_t slot = 0; slot < SQL_COUNT; slot++) {
-        /* Exists on the other engine only. */
+        /* This statement exists on the other engine only. */
         bool elsewhere = !store_statement_text(test->store, slot);
         if (slot != SQL_SCHEMA_MIGRATIONS_CREATE && !elsewhere) {
             must_succeed(test->store->engine->prepare(test->store, test->arena, slot));
@@ -346,7 +346,7 @@ static void unfinished_query_ends_with_its_arena(void **state)
             store_compose(test->store, arena, arena_format(arena, "SELECT id, %d FROM items", i));
         must_succeed(store_next(query, &row));
         assert_true(row);
-        (void)store_compose(test->store, arena, "SELECT 1"); /* not even started */
+        (void)store_compose(test->store, arena, "SELECT 1"); /* the query was not started */
         arena_free(&arena);
     }
     assert_null(test->store->queries);
@@ -441,7 +441,7 @@ static void failed_write_is_rolled_back_without_the_others(void **state)
     assert_int_equal(failing.runs, 1);
 }
 
-/* Ignores that a query fails, and continues. */
+/* Runs a query that fails, ignores the error, and continues with the write. */
 static struct error *ignore_failure(struct store *store, void *context)
 {
     struct arena *arena = context;
@@ -487,7 +487,7 @@ static void writes_are_visible_to_others_only_after_commit(void **state)
     assert_int_equal(count_items(test->other, test->arena), 1);
 }
 
-/* Leaves a query open of which not all rows were read. */
+/* Starts a query, reads only some of its rows, and leaves it open. */
 static struct error *leave_query_open(struct store *store, void *context)
 {
     struct arena *arena = context;
@@ -503,7 +503,7 @@ static struct error *leave_query_open(struct store *store, void *context)
 }
 
 /* Request A writes, and its reply is delayed until the commit. Request B writes a row that violates
- * a deferred constraint, and commits before A continues. */
+ * a deferred constraint, and commits at once. */
 static void delayed_reply_reports_the_outcome_of_its_transaction(void **state)
 {
     struct test *test = *state;

@@ -84,10 +84,10 @@ static void silent_server_fails_reads_within_the_timeout(void **state)
     must_succeed(insert_and_commit(test->store, test->arena, 1));
     postgres_signal(&server, SIGSTOP);
     assert_true(fail_to_read(test->store, test->arena) < BOUND_US);
-    /* The failure is remembered. */
+    /* The store remembers the failure and does not wait for the server again. */
     assert_true(fail_to_read(test->store, test->arena) < US_PER_S / 4);
     struct store *fresh = store_new(&store_config, NULL);
-    /* Also without an earlier connection. */
+    /* A store that was never connected fails in the same way. */
     assert_true(fail_to_read(fresh, test->arena) < BOUND_US);
     postgres_signal(&server, SIGCONT);
     wait_until_recovered(test->store, test->arena);
@@ -137,7 +137,8 @@ static void overlong_statement_is_cancelled(void **state)
                  ERR_DATABASE_UNAVAILABLE);
     assert_true(clock_steady_us() - began < BOUND_US);
     must_succeed(read_integer(test->store, test->arena, "SELECT pg_backend_pid()", &pid_after));
-    assert_int_equal(pid, pid_after); /* the server cancelled it: the connection stays usable */
+    /* the server cancelled the statement, so the connection stays usable */
+    assert_int_equal(pid, pid_after);
 }
 
 static void deallocated_statements_are_prepared_again(void **state)

@@ -110,7 +110,7 @@ static void replies_to_requests_that_only_read_are_not_delayed(void **state)
     assert_int_equal(store_pending_transaction(test->store), 0);
 }
 
-/* Otherwise, each query would take the locks of the file by itself. */
+/* Without the shared snapshot, each query would lock the database file separately. */
 static void queries_of_an_iteration_share_one_snapshot(void **state)
 {
     struct test *test = *state;
@@ -306,7 +306,7 @@ static struct error *check_write_connection(struct store *store, void *context)
 {
     struct test *test = context;
     bool row = false;
-    assert_int_equal(read_pragma(test, "synchronous"), 2); /* 2 is FULL */
+    assert_int_equal(read_pragma(test, "synchronous"), 2); /* the value 2 means FULL */
     assert_int_equal(read_pragma(test, "foreign_keys"), 1);
     struct store_query *query = store_compose(store, test->arena, "PRAGMA journal_mode");
     must_succeed(store_next(query, &row));
@@ -486,7 +486,7 @@ static void full_disk_fails_only_the_current_group(void **state)
     }
     int status = wait_end(child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-        skip(); /* only root can mount such a disk */
+        skip(); /* skipped unless root, because only root can mount a small disk */
     }
     assert_int_equal(status, 0);
 }
@@ -517,7 +517,8 @@ static void rejected_commit_is_rolled_back(void **state)
 
 /* --- failed group commits --------------------------------------------------------------------- */
 
-/* Request A is held, B ends the transaction with a commit that fails, and C follows. */
+/* The reply to request A waits for the commit, B ends the transaction with a commit that fails, and
+ * C follows. */
 static void failed_group_stays_failed_until_its_requests_are_answered(void **state)
 {
     struct test *test = *state;

@@ -76,8 +76,8 @@ static const char *const invalid[] = {
     "\xFC\x84\x80\x80\x80\x80",
     "\xFE",
     "\xFF",
-    "\xC3(",     /* no continuation byte */
-    "\xE2\x82(", /* no continuation byte */
+    "\xC3(",     /* a continuation byte is missing */
+    "\xE2\x82(", /* a continuation byte is missing */
     "\xF0\x9F\x98(",
     "a\xFFz",
     "ok \xE2\x82",

@@ -461,7 +461,7 @@ static void assert_closed_after(int fd, const char *bytes)
     close(fd);
 }
 
-/* In any pool, connections without a request or with a partial one must not delay others. */
+/* In any pool, connections without a complete request must not delay other connections. */
 static void check_incomplete_requests(enum pool_id pool)
 {
     struct worker worker = begin_worker(pool, 0);
@@ -561,7 +561,8 @@ static void worker_that_cannot_start_exits_with_failure(void **state)
     start_worker(&worker, POOL_CORE);
     assert_int_equal(waitpid(worker.pid, &status, 0), worker.pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
-    assert_int_equal(read(worker.status_fd, &byte, 1), 0); /* never reported as ready */
+    /* the worker must never report that it is ready */
+    assert_int_equal(read(worker.status_fd, &byte, 1), 0);
     close(worker.status_fd);
     close(worker.listen_fd);
 }
