@@ -318,7 +318,7 @@ static void insert_many(const struct test *test, int64_t count)
 }
 
 /* Counts all pairs of rows: the inner query is the same statement as the outer one. */
-static void statement_can_run_nested_in_itself(void **state)
+static void statement_can_run_while_the_same_statement_returns_rows(void **state)
 {
     struct test *test = *state;
     static const char text[] = "SELECT id FROM items ORDER BY id";
@@ -524,7 +524,7 @@ static void delayed_reply_reports_the_outcome_of_its_transaction(void **state)
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-static void queries_started_in_a_write_end_with_it(void **state)
+static void queries_started_in_a_write_end_with_that_write(void **state)
 {
     struct test *test = *state;
     insert_many(test, 3);
@@ -611,7 +611,7 @@ static void nest_writes(void *nothing)
     (void)error;
 }
 
-static void misuse_of_the_store_aborts_the_process(void **state)
+static void invalid_use_of_the_store_aborts_the_process(void **state)
 {
     (void)state;
     for (int which = 0; which < 7; which++) {
@@ -634,7 +634,7 @@ static int run_group(const char *name)
         STORE_TEST(null_can_be_bound_to_any_type),
         STORE_TEST(fractional_number_is_not_read_as_an_integer),
         STORE_TEST(changed_rows_are_counted),
-        STORE_TEST(statement_can_run_nested_in_itself),
+        STORE_TEST(statement_can_run_while_the_same_statement_returns_rows),
         STORE_TEST(unfinished_query_ends_with_its_arena),
         STORE_TEST(ended_query_returns_no_more_rows),
         STORE_TEST(freeing_a_store_ends_its_queries),
@@ -643,8 +643,8 @@ static int run_group(const char *name)
         STORE_TEST(failed_query_fails_the_whole_write),
         STORE_TEST(writes_are_visible_to_others_only_after_commit),
         STORE_TEST(delayed_reply_reports_the_outcome_of_its_transaction),
-        STORE_TEST(queries_started_in_a_write_end_with_it),
-        STORE_TEST(misuse_of_the_store_aborts_the_process),
+        STORE_TEST(queries_started_in_a_write_end_with_that_write),
+        STORE_TEST(invalid_use_of_the_store_aborts_the_process),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

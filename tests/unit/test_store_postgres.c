@@ -323,7 +323,7 @@ static struct error *update_changed_row(struct store *store, void *context)
         store_compose(store, test->arena, "UPDATE items SET n = n + 1 WHERE id = 1 AND n < 2"));
 }
 
-static void unserialized_writes_do_not_collide(void **state)
+static void writes_without_serialization_have_no_conflicts(void **state)
 {
     struct test *test = *state;
     int64_t n = 0;
@@ -333,7 +333,7 @@ static void unserialized_writes_do_not_collide(void **state)
     }
     assert_int_equal(runs, 2);
     must_succeed(read_integer(test->store, test->arena, "SELECT n FROM items", &n));
-    assert_int_equal(n, 3); /* on the repetition, the condition of the update was no longer true */
+    assert_int_equal(n, 3); /* the second update changed nothing: n was 3 by then */
 }
 
 static void wrong_server_address_is_unavailable(void **state)
@@ -359,7 +359,7 @@ int main(void)
         STORE_TEST(silent_server_during_commit_leaves_outcome_unknown),
         STORE_TEST(concurrent_writes_are_serialized),
         STORE_TEST(write_with_endless_serialization_conflicts_fails_eventually),
-        STORE_TEST(unserialized_writes_do_not_collide),
+        STORE_TEST(writes_without_serialization_have_no_conflicts),
         STORE_TEST(wrong_server_address_is_unavailable),
     };
     char folder[PATH_MAX];

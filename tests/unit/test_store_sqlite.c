@@ -111,7 +111,7 @@ static void replies_to_requests_that_only_read_are_not_delayed(void **state)
 }
 
 /* Without the shared snapshot, each query would lock the database file separately. */
-static void queries_of_an_iteration_share_one_snapshot(void **state)
+static void queries_of_a_worker_iteration_share_one_snapshot(void **state)
 {
     struct test *test = *state;
     store_share_snapshots(test->other);
@@ -146,7 +146,7 @@ static void worker_iteration_can_write_after_reading(void **state)
 }
 
 /* An open query keeps the snapshot that it started with. */
-static void open_query_keeps_its_snapshot_after_the_iteration(void **state)
+static void open_query_keeps_its_snapshot_after_the_worker_iteration(void **state)
 {
     struct test *test = *state;
     bool row = false;
@@ -637,9 +637,9 @@ int main(void)
         STORE_TEST(writes_of_a_group_are_committed_together),
         STORE_TEST(query_reads_the_snapshot_of_its_start),
         STORE_TEST(replies_to_requests_that_only_read_are_not_delayed),
-        STORE_TEST(queries_of_an_iteration_share_one_snapshot),
+        STORE_TEST(queries_of_a_worker_iteration_share_one_snapshot),
         STORE_TEST(worker_iteration_can_write_after_reading),
-        STORE_TEST(open_query_keeps_its_snapshot_after_the_iteration),
+        STORE_TEST(open_query_keeps_its_snapshot_after_the_worker_iteration),
         STORE_TEST(freeing_a_store_rolls_back_its_open_group),
         STORE_TEST(killed_writer_does_not_block_others),
         STORE_TEST(waiting_for_the_write_lock_times_out),
