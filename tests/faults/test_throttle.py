@@ -364,7 +364,7 @@ def test_login_duration_does_not_reveal_existing_accounts(make_sql_rig):
         assert abs(seconds - took["known"]) < 0.3 * took["known"], (who, took)
 
 
-# --- anonymous access to the files surface --------------------------------------------------------
+# --- anonymous access on the port for files -------------------------------------------------------
 
 @pytest.mark.parametrize("settings, status", [
     ({}, 200), ({"ANONYMOUS_ACCESS": "auto"}, 200), ({"ANONYMOUS_ACCESS": "accounts"}, 200),
