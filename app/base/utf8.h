@@ -36,7 +36,7 @@ char *utf8_fold_text(struct arena *arena, const char *text);
 char *utf8_trim(struct arena *arena, const char *text, size_t length)
     __attribute__((returns_nonnull));
 
-/* True if utf8_trim() would return the text unchanged. False for an empty text. */
+/* True if utf8_trim() would return the text unchanged. */
 bool utf8_is_trimmed(const char *text, size_t length);
 
 #endif

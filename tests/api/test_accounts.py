@@ -27,7 +27,7 @@ def taken_fields(response):
 
 # --- registration ---------------------------------------------------------------------------------
 
-def test_register_creates_account_and_organization_and_logs_in(accounts, sql_anonymous):
+def test_registration_creates_account_and_organization_and_logs_in(accounts, sql_anonymous):
     email, password = address(), vault.password()
     response = accounts.send(email=email, password=password, name="Анна",
                              organization_name="ООО «А»")
@@ -53,8 +53,8 @@ def test_register_creates_account_and_organization_and_logs_in(accounts, sql_ano
     ({}, None), ({"name": "Анна"}, "Анна"), ({"organization_name": "Рога"}, "Рога"),
     ({"name": "Анна", "organization_name": "Рога"}, "Рога"),
 ])
-def test_name_defaults_to_email_and_organization_name_to_account_name(accounts, fields,
-                                                                      organization):
+def test_account_name_defaults_to_email_and_organization_name_to_account_name(
+        accounts, fields, organization):
     email = address()
     made = accounts.send(email=email, password=vault.password(), **fields).json()
     assert made["user"]["name"] == fields.get("name", email)
@@ -62,7 +62,7 @@ def test_name_defaults_to_email_and_organization_name_to_account_name(accounts, 
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_register_rejects_existing_email_in_any_case(accounts, spell):
+def test_registration_rejects_existing_email_in_any_case(accounts, spell):
     person = accounts.register(email=f"Жуков.{address()}")
     response = accounts.send(email=spell(person.email), password=vault.password())
     assert taken_fields(response) == ["email"]
@@ -91,7 +91,7 @@ def test_refused_registration_stores_nothing(accounts, sql_database):
 
 
 @pytest.mark.parametrize("email", NOT_ADDRESSES)
-def test_register_rejects_invalid_email(accounts, email):
+def test_registration_rejects_invalid_email(accounts, email):
     response = accounts.send(email=email, password=vault.password())
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["email"]
 
@@ -118,7 +118,7 @@ def test_registration_error_names_every_invalid_field(accounts, body, fields):
     "q7xGhk2p", "Geheim" + "x" * (LONGEST - 6), "Geheimqx" + "п" * ((LONGEST - 8) // 2),
     "Geheimqx" + "😀" * ((LONGEST - 8) // 4), "Geheim-qx 'q\" \\ ", " q7xGhk2p ",
 ])
-def test_password_of_allowed_length_logs_in_exactly(accounts, sql_anonymous, password):
+def test_only_exact_password_of_allowed_length_logs_in(accounts, sql_anonymous, password):
     vault.remember(password)
     person = accounts.register(password=password)
     assert sql_anonymous.login(person.email, password)
@@ -133,13 +133,14 @@ def test_password_of_allowed_length_logs_in_exactly(accounts, sql_anonymous, pas
     "Geheim" + "😀" * 17,
 ])
 def test_too_short_or_too_long_password_is_rejected(accounts, password):
-    """More than 72 bytes, of which bcrypt would ignore the rest, or fewer than 8 characters."""
+    """Rejects passwords longer than 72 bytes, because bcrypt ignores the rest, or shorter than 8
+    characters."""
     response = accounts.send(email=address(), password=password)
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["password"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_names_are_stored_unchanged(accounts, name):
+def test_account_and_organization_names_are_stored_unchanged(accounts, name):
     person = accounts.register(name=name, organization_name=name)
     me = person.client.get("/auth/me").json()
     assert me["name"] == me["organizations"][0]["name"] == name
@@ -158,8 +159,9 @@ def test_login_ignores_case_of_email(accounts, sql_anonymous, field):
         assert (me["account_id"], me["email"]) == (person.id, person.email)
 
 
-def test_failed_logins_get_identical_responses(accounts, sql_anonymous, sql_stack, sql_api):
-    """Wrong password, unknown name, account without a password, and the local administrator."""
+def test_failed_account_logins_get_identical_responses(accounts, sql_anonymous, sql_stack, sql_api):
+    """Tests a wrong password, an unknown name, an account without a password, and the local
+    administrator."""
     person, silent = accounts.register(), tag()
     assert sql_api.post("/accounts", json={"username": silent,
                                            "email": address()}).status_code == 201
@@ -172,7 +174,7 @@ def test_failed_logins_get_identical_responses(accounts, sql_anonymous, sql_stac
 
 
 @pytest.mark.parametrize("name", ["' OR '1'='1", "%", "%@%", "_", "*", "a@b' --"])
-def test_login_name_is_not_a_pattern(accounts, sql_anonymous, name):
+def test_login_name_is_not_an_sql_pattern(accounts, sql_anonymous, name):
     person = accounts.register()
     response = sql_anonymous.post("/auth/login",
                                   json={"username": name, "password": person.password})
@@ -188,7 +190,7 @@ def test_account_has_no_access_to_directory_or_accounts(accounts, sql_api):
                              "FORBIDDEN")
 
 
-def test_me_describes_local_administrator(sql_api, sql_stack):
+def test_me_call_describes_local_administrator(sql_api, sql_stack):
     me = contract.check_me(sql_api.get("/auth/me").json())
     assert me == {"id": f"local:{sql_stack.administrator[0]}",
                   "username": sql_stack.administrator[0], "email": None,
@@ -201,7 +203,7 @@ def test_me_describes_local_administrator(sql_api, sql_stack):
 
 @pytest.fixture(params=["/api/v1", "surface 5000"])
 def endpoint(request, sql_stack, sql_api):
-    """Returns a client and the path of the accounts, on the main and on the files surface."""
+    """Returns a client and the path of the accounts, on the main port and on the port for files."""
     if request.param == "/api/v1":
         return sql_api, "/accounts"
     return FilesClient(sql_stack.files_url, sql_stack.ca_file), "/users"
@@ -257,14 +259,14 @@ def test_account_list_rejects_invalid_query(endpoint, query, fields):
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, str.title])
-def test_create_rejects_existing_username_or_email_in_any_case(endpoint, spell):
+def test_account_creation_rejects_existing_username_or_email_in_any_case(endpoint, spell):
     username, email = f"жуков{tag()}", f"Жуков.{address()}"
     assert create_account(endpoint, username=username, email=email).status_code == 201
     assert taken_fields(create_account(endpoint, username=spell(username))) == ["username"]
     assert taken_fields(create_account(endpoint, email=spell(email))) == ["email"]
 
 
-def test_registered_and_created_accounts_share_emails(accounts, sql_api):
+def test_registered_and_created_accounts_cannot_have_same_email(accounts, sql_api):
     person = accounts.register()
     endpoint = sql_api, "/accounts"
     assert taken_fields(create_account(endpoint, email=person.email.upper())) == ["email"]
@@ -273,7 +275,7 @@ def test_registered_and_created_accounts_share_emails(accounts, sql_api):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_username_is_stored_unchanged(sql_api, name):
+def test_username_of_account_is_stored_unchanged(sql_api, name):
     name = f"{name} {tag()}"
     made = create_account((sql_api, "/accounts"), username=name).json()
     assert made["username"] == name
@@ -283,7 +285,7 @@ def test_username_is_stored_unchanged(sql_api, name):
 @pytest.mark.parametrize("name", ["", "a@b", "@", " a", "a ", " ", "a\0", "a\nb", "a\x7f",
                                   "\u00a0a", "a\u200b", "\ufeffa",
                                   "x" * 151, 1, None, [], True])
-def test_create_rejects_invalid_username(endpoint, name):
+def test_account_creation_rejects_invalid_username(endpoint, name):
     assert contract.check_error(create_account(endpoint, username=name), 400,
                                 "VALIDATION_ERROR") == ["username"]
 
@@ -301,31 +303,31 @@ def test_longest_username_and_email_are_accepted(sql_api):
     ({"username": "x", "email": "a@b.c", "id": 7}, ["id"]),
     ({"username": "x", "email": "a"}, ["email"]),
 ])
-def test_create_names_every_invalid_field(endpoint, body, fields):
+def test_account_creation_error_names_every_invalid_field(endpoint, body, fields):
     client, path = endpoint
     response = client.post(path, json=body)
     assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
-def test_accounts_need_token_on_main_surface(sql_anonymous):
-    """Only the files surface (port 5000) is open, and only in development."""
+def test_accounts_call_on_main_port_requires_token(sql_anonymous):
+    """Only the port for files (5000) accepts calls without a token, and only in development."""
     contract.check_error(sql_anonymous.get("/accounts"), 401, "UNAUTHORIZED")
     contract.check_error(sql_anonymous.post("/accounts", json={}), 401, "UNAUTHORIZED")
 
 
-def test_files_surface_serves_no_other_paths(sql_stack):
+def test_files_port_serves_only_its_documented_paths(sql_stack):
     client = FilesClient(sql_stack.files_url, sql_stack.ca_file)
     for path in ("/organizations", "/auth/me", "/api/v1/accounts", "/users/1", "/accounts"):
         contract.check_error(client.get(path), 404, "NOT_FOUND")
 
 
-def test_invalid_token_is_refused_on_open_path(sql_stack):
+def test_invalid_token_is_refused_on_path_that_requires_no_token(sql_stack):
     client = FilesClient(sql_stack.files_url, sql_stack.ca_file, "a.b.c")
     contract.check_error(client.get("/users"), 401, "INVALID_TOKEN")
 
 
-def test_client_header_cannot_change_surface(sql_anonymous):
-    """Only nginx sets the surface."""
+def test_client_header_cannot_bypass_token_requirement_of_main_port(sql_anonymous):
+    """Only nginx tells the service on which port a request arrived (KONTORA_SURFACE)."""
     for name in ("KONTORA_SURFACE", "Kontora-Surface", "HTTP_KONTORA_SURFACE"):
         contract.check_error(sql_anonymous.get("/accounts", headers={name: "files"}), 401,
                              "UNAUTHORIZED")

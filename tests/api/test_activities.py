@@ -55,7 +55,7 @@ def test_occurred_at_is_converted_to_utc_milliseconds(owner, given, answered):
 
 
 @pytest.mark.parametrize("given", EDGES)
-def test_extreme_occurred_at_is_rejected_or_can_be_sent_back(owner, given):
+def test_extreme_occurred_at_is_rejected_or_returned_in_accepted_form(owner, given):
     """An accepted time is returned in a form that is accepted again."""
     response = owner.send("activities", occurred_at=given)
     if response.status_code == 201:
@@ -98,8 +98,8 @@ def test_automatic_activity_cannot_be_deleted(office, owner, automatic_activity,
                     owner.restore("activities", automatic_activity["id"])) == automatic_activity
 
 
-def test_sales_cannot_delete_activities(office, automatic_activity):
-    """Not even activities that they created."""
+def test_sales_role_cannot_delete_activities(office, automatic_activity):
+    """The role SALES cannot even delete activities that it created."""
     seller = office["SALES"]
     for number in (seller.activity()["id"], automatic_activity["id"]):
         contract.check_error(seller.delete("activities", number), 403, "FORBIDDEN")
@@ -111,7 +111,7 @@ def test_client_cannot_create_automatic_activity(owner):
         assert invalid_fields(owner.send("activities", **fields)) == list(fields)
 
 
-def test_deal_lists_manual_and_automatic_activities_by_time(owner):
+def test_activities_of_deal_are_sorted_by_time(owner):
     """Includes manual and automatic activities, ordered by time."""
     deal = owner.deal(status="LOST")["id"]
     call = owner.activity(type="CALL", deal_id=deal, occurred_at="2020-01-01T00:00:00Z")["id"]

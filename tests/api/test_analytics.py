@@ -24,7 +24,7 @@ def deal_figures(view, **query):
 # --- counts ---------------------------------------------------------------------------------------
 
 
-def test_empty_organization_has_zero_analytics(new_office):
+def test_analytics_of_empty_organization_are_zero(new_office):
     owner = new_office["OWNER"]
     summary = owner.analytics("summary")
     assert not any(value for section in summary.values() for value in section.values())
@@ -46,7 +46,7 @@ def test_deal_analytics_count_closed_deals_also_as_won_or_lost(new_office):
 @pytest.mark.parametrize("won, lost, rate", [(0, 0, "0.0000"), (1, 0, "1.0000"), (0, 1, "0.0000"),
                                              (2, 1, "0.6667"), (1, 2, "0.3333"), (1, 6, "0.1429"),
                                              (5, 1, "0.8333")])
-def test_win_rate_is_won_over_decided_deals(new_office, won, lost, rate):
+def test_win_rate_is_won_deals_divided_by_won_and_lost_deals(new_office, won, lost, rate):
     owner = new_office["OWNER"]
     for status in ["NEW", *["WON"] * won, *["LOST"] * lost]:
         owner.deal(status=status, amount=1)
@@ -61,7 +61,7 @@ def test_large_pipeline_amount_is_exact(new_office):
     assert deal_figures(owner, owner_id=owner.id)[2] == Decimal("29999999999.98")
 
 
-def test_pipeline_amount_follows_changes(new_office):
+def test_pipeline_amount_is_updated_when_deals_change(new_office):
     owner, seller = new_office["OWNER"], new_office["SALES"]
     number = owner.deal(amount=Number("10.50"))["id"]
     other = owner.deal(amount=1)["id"]
@@ -87,7 +87,7 @@ def test_pipeline_amount_follows_changes(new_office):
     assert deal_figures(owner)[:2] == ((2, 1, 0, 1, 0, 0), 1)
 
 
-def test_task_analytics_count_by_status(new_office):
+def test_task_analytics_count_tasks_by_status(new_office):
     owner = new_office["OWNER"]
     for status in ("TODO", "TODO", "IN_PROGRESS", "DONE", "DONE", "DONE", "DONE"):
         owner.task(status=status)
@@ -110,7 +110,7 @@ def test_contact_analytics_ignore_deleted_contacts(new_office):
     assert owner.analytics("contacts") == {"total_contacts": 3}
 
 
-def test_activity_analytics_count_automatic_activities_as_notes(new_office):
+def test_automatic_activities_count_as_notes_in_analytics(new_office):
     """Automatic activities count as notes."""
     owner = new_office["OWNER"]
     for count, kind in enumerate(ACTIVITY_TYPES, 1):
@@ -123,7 +123,7 @@ def test_activity_analytics_count_automatic_activities_as_notes(new_office):
                                              "notes": 5}
 
 
-def test_refused_changes_do_not_change_analytics(new_office):
+def test_refused_change_leaves_analytics_unchanged(new_office):
     owner = new_office["OWNER"]
     deal, task = owner.deal(amount=3)["id"], owner.task()["id"]
     before = owner.analytics("summary")
@@ -139,7 +139,7 @@ def test_refused_changes_do_not_change_analytics(new_office):
 # --- filter by owner ------------------------------------------------------------------------------
 
 
-def test_owner_filter_limits_analytics_to_one_person(new_office):
+def test_owner_filter_limits_analytics_to_objects_of_one_owner(new_office):
     """Filters deals and contacts by owner, tasks by assignee, activities by author."""
     owner, seller = new_office["OWNER"], new_office["SALES"]
     owner.deal(status="WON", amount=5)
@@ -162,7 +162,7 @@ def test_owner_filter_limits_analytics_to_one_person(new_office):
             whole["activities"]["total"]) == (3, 2, 2, 5)
 
 
-def test_unknown_owner_has_zero_analytics(new_office, office):
+def test_analytics_of_unknown_owner_are_zero(new_office, office):
     owner = new_office["OWNER"]
     office["OWNER"].deal()
     owner.deal()
@@ -207,7 +207,7 @@ def milliseconds(moment):
 
 @pytest.mark.parametrize("owned", [False, True], ids=["of all", "of one"])
 @pytest.mark.parametrize("start, end, found", PERIODS)
-def test_analytics_cover_only_given_period(dated_objects, start, end, found, owned):
+def test_analytics_count_only_objects_of_requested_period(dated_objects, start, end, found, owned):
     query = {name: value for name, value in (("from", start), ("to", end)) if value}
     if owned:
         query["owner_id"] = dated_objects.id
@@ -222,7 +222,7 @@ def test_analytics_cover_only_given_period(dated_objects, start, end, found, own
 @pytest.mark.parametrize("query", [{}, {"from": "2020-02-01"}, {"owner_id": 1}, {"owner_id": "me"},
                                    {"from": "2020-01-01", "to": "2099-01-01", "owner_id": "me"}],
                          ids=str)
-def test_analytics_summary_equals_its_sections(dated_objects, query):
+def test_analytics_summary_equals_results_of_single_analytics_calls(dated_objects, query):
     query = {name: dated_objects.id if value == "me" else value for name, value in query.items()}
     summary = dated_objects.analytics("summary", **query)
     assert summary == {name: dated_objects.analytics(name, **query) for name in SECTIONS}
@@ -239,7 +239,7 @@ def run_recount(stack, *arguments):
                           timeout=60, check=False, cwd=stack.state_dir, env=stack.env)
 
 
-def test_overdue_tasks_change_at_midnight(new_office, sql_stack, sql_database):
+def test_number_of_overdue_tasks_changes_at_midnight(new_office, sql_stack, sql_database):
     """Sets due times in the database and recounts, because a test cannot wait for midnight."""
     owner = new_office["OWNER"]
     now = round(datetime.now(UTC).timestamp() * 1000)

@@ -194,12 +194,12 @@ def test_unauthenticated_change_is_audited_without_actor(anonymous, audit, metho
     assert line["details"]["code"] == code
 
 
-def test_reads_are_not_audited(api, anonymous, audit):
+def test_read_requests_are_not_audited(api, anonymous, audit):
     responses = [api.get("/groups"), api.get("/ous/Staff"), api.get("/containers/nothing-at-all"),
                  api.get("/groups/sales"), api.get("/groups/sales/members/i.petrov"),
                  api.get("/users"), api.get("/users/Administrator"), api.get("/auth/me"),
                  api.head("/users"), anonymous.get("/users"), api.get("/users/nobody-at-all")]
-    # the reads' lines, if any, would have been written before this one
+    # audit lines of the reads, if there were any, would precede the line of this call
     audit.one_of(api.delete("/users/nobody-at-all"))
     for response in responses:
         audit.none_of(response)
@@ -223,12 +223,12 @@ def test_entry_name_cannot_forge_audit_lines(api, entries, audit):
         assert (line["actor"] != "forged", line["status"]) == (True, "failure")
 
 
-def test_long_resource_id_stays_in_one_audit_line(api, audit):
+def test_audit_line_with_long_resource_id_is_not_split(api, audit):
     line = audit.one_of(api.delete(user_path("ж" * 1000)))
     assert line["resource_id"] == "ж" * 1000
 
 
-def test_audit_line_has_actor_id_and_dn_before_and_after(api, audit, ldap_admin):
+def test_audit_line_has_actor_id_and_dn_before_and_after_change(api, audit, ldap_admin):
     """Names can be reused and occur in several places; the actor's id and the DNs before and
     after the change are unambiguous."""
     old, new, name = ldap_admin.add_ou(tag()), ldap_admin.add_ou(tag()), tag()

@@ -74,7 +74,7 @@ def test_password_is_case_sensitive(anonymous, stack):
     ({"username": "a\0b", "password": "x\0y"}, ["username", "password"]),
     ({"username": "a", "password": "x", "remember": True}, ["remember"]),
 ])
-def test_login_names_every_invalid_field(anonymous, body, fields):
+def test_login_error_names_every_invalid_field(anonymous, body, fields):
     assert contract.check_error(anonymous.post("/auth/login", json=body), 400,
                                 "VALIDATION_ERROR") == fields
 
@@ -103,7 +103,7 @@ def test_each_login_returns_new_tokens(anonymous, stack):
                 other["access_token"], other["refresh_token"]}) == 4
 
 
-def test_me_describes_caller(api, stack):
+def test_me_call_describes_caller(api, stack):
     response = api.get("/auth/me")
     assert response.status_code == 200
     me = response.json()
@@ -131,12 +131,12 @@ def test_refresh_token_returns_new_token_pair(anonymous, stack):
                      TOKENS_KEYS)
 
 
-def test_refresh_by_access_token_without_body(anonymous, tokens):
+def test_access_token_refreshes_session_by_request_without_body(anonymous, tokens):
     assert_refreshed(anonymous, anonymous.bearing(tokens["access_token"]).post("/auth/refresh"),
                      RENEWED_KEYS)
 
 
-def test_refresh_by_access_token_with_empty_object(anonymous, tokens):
+def test_access_token_refreshes_session_by_request_with_empty_object(anonymous, tokens):
     assert_refreshed(anonymous,
                      anonymous.bearing(tokens["access_token"]).post("/auth/refresh", json={}),
                      RENEWED_KEYS)
@@ -171,7 +171,7 @@ def test_altered_or_foreign_refresh_token_is_rejected(anonymous, tokens):
     ({"refresh_token": "x" * 4097}, ["refresh_token"]),
     ({"token": "x"}, ["token"]),
 ])
-def test_refresh_names_every_invalid_field(anonymous, body, fields):
+def test_refresh_error_names_every_invalid_field(anonymous, body, fields):
     assert contract.check_error(anonymous.post("/auth/refresh", json=body), 400,
                                 "VALIDATION_ERROR") == fields
 
@@ -234,7 +234,7 @@ FORGERIES = sorted(forgeries({"sub": "local:x", "exp": 1, "iat": 1, "type": "acc
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-def test_forged_tokens_are_refused(anonymous, stack, claims, name):
+def test_forged_access_tokens_are_refused(anonymous, stack, claims, name):
     token = forgeries(claims, stack.env["JWT_SECRET_KEY"])[name]
     vault.remember(token)
     for path in ("/auth/me", "/users"):
@@ -242,20 +242,20 @@ def test_forged_tokens_are_refused(anonymous, stack, claims, name):
     contract.check_error(anonymous.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_correctly_signed_claims_are_accepted(anonymous, stack, claims):
+def test_access_token_with_valid_signature_and_claims_is_accepted(anonymous, stack, claims):
     """Shows that the forgeries above fail because of their defect, not because of the claims."""
     token = jwt.encode(claims, stack.env["JWT_SECRET_KEY"], "HS256")
     assert anonymous.bearing(token).get("/auth/me").status_code == 200
 
 
 @pytest.mark.parametrize("expiry", ["4102444800", None, {}, True, -1, 0])
-def test_invalid_or_past_expiry_is_rejected(anonymous, stack, claims, expiry):
+def test_access_token_with_invalid_or_past_expiry_is_rejected(anonymous, stack, claims, expiry):
     token = sign_claims({**claims, "exp": expiry}, stack.env["JWT_SECRET_KEY"])
     assert anonymous.bearing(token).get("/auth/me").status_code == 401
 
 
 @pytest.mark.parametrize("ago", [0, 1, 3600, 10 ** 9])
-def test_expired_tokens_are_refused_as_expired(anonymous, stack, claims, ago):
+def test_expired_tokens_are_refused_with_token_expired_error(anonymous, stack, claims, ago):
     past = {**claims, "exp": int(time.time()) - ago}
     token = jwt.encode(past, stack.env["JWT_SECRET_KEY"], "HS256")
     for path in ("/auth/me", "/users"):
@@ -278,6 +278,6 @@ def test_bearer_scheme_is_case_insensitive(anonymous, tokens):
         assert response.status_code == 200
 
 
-def test_token_in_query_is_ignored(anonymous, tokens):
+def test_token_in_query_string_is_ignored(anonymous, tokens):
     response = anonymous.get("/auth/me", params={"access_token": "x"})
     contract.check_error(response, 401, "UNAUTHORIZED")

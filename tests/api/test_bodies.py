@@ -10,8 +10,8 @@ WRITERS = READERS = 4
 ROUNDS = 40
 SIZES = (1, 100, 7_700, 8_192, 8_193, 16_384, 65_536, 200_000, 262_144)
 
-# Body content that looks like FastCGI records (version 1, management record, no content), in case
-# the worker reads it as such.
+# Body content that looks like FastCGI records (version 1, management record, no content), which a
+# faulty worker would parse as records.
 RECORDS = bytes([1, 9, 0, 0, 0, 0, 0, 0])
 
 
@@ -38,7 +38,7 @@ def read_health(stack, number):
 
 @pytest.mark.parametrize("path, statuses", [("/health", (405,)), ("/nowhere", (404,)),
                                             ("/api/v1/app", (404,)), ("/", (405,))])
-def test_unread_request_body_does_not_affect_other_requests(stack, path, statuses):
+def test_body_that_server_does_not_read_does_not_affect_other_requests(stack, path, statuses):
     before = stack.service.workers("core")
     with concurrent.futures.ThreadPoolExecutor(WRITERS + READERS) as pool:
         work = [pool.submit(send_bodies, stack, path, statuses) for _ in range(WRITERS)]

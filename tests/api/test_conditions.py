@@ -19,8 +19,8 @@ def owner(office):
 
 @pytest.fixture(scope="module")
 def account_client(site, anonymous):
-    """Returns a client of an account with its own organization, for the root of the main
-    surface."""
+    """Returns a client of an account with its own organization, with the main port of nginx as its
+    base URL."""
     return Accounts(anonymous).register().client.at(site.base_url)
 
 
@@ -60,7 +60,8 @@ def tag_of(owner, kind, number):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("if_match, if_none_match, status, _", CONDITIONS)
-def test_read_evaluates_conditional_headers(owner, kind, if_match, if_none_match, status, _):
+def test_read_request_evaluates_conditional_headers(owner, kind, if_match, if_none_match, status,
+                                                    _):
     made = owner.create(kind)
     path, tag = f"/{kind}/{made['id']}", tag_of(owner, kind, made["id"])
     for method in ("GET", "HEAD"):
@@ -74,7 +75,8 @@ def test_read_evaluates_conditional_headers(owner, kind, if_match, if_none_match
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("if_match, if_none_match, _, passes", CONDITIONS)
-def test_change_evaluates_conditional_headers(owner, kind, if_match, if_none_match, _, passes):
+def test_change_request_evaluates_conditional_headers(owner, kind, if_match, if_none_match, _,
+                                                      passes):
     """A failed condition returns 412 for every changing method, and nothing changes."""
     made = owner.create(kind)
     tag = tag_of(owner, kind, made["id"])
@@ -90,8 +92,8 @@ def test_change_evaluates_conditional_headers(owner, kind, if_match, if_none_mat
 
 
 @pytest.mark.parametrize("if_match, if_none_match, status, passes", CONDITIONS)
-def test_organization_evaluates_conditional_headers(accounts, if_match, if_none_match, status,
-                                                    passes):
+def test_organization_requests_evaluate_conditional_headers(accounts, if_match, if_none_match,
+                                                            status, passes):
     person = accounts.register()
     tag = person.client.get(person.path).headers["ETag"]
     fields = condition_headers(tag, if_match, if_none_match)
@@ -103,7 +105,7 @@ def test_organization_evaluates_conditional_headers(accounts, if_match, if_none_
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_other_errors_precede_failed_conditions(owner, kind):
+def test_other_errors_are_reported_before_failed_conditional_headers(owner, kind):
     """RFC 9110 13.2.1: conditions apply only to calls that would succeed without them."""
     fields = {"If-Match": '"0"', "If-None-Match": "*"}
     for method, path, body in change_calls(kind, 10 ** 15):
@@ -112,7 +114,7 @@ def test_other_errors_precede_failed_conditions(owner, kind):
                          "NOT_FOUND")
 
 
-def test_new_role_changes_organization_tag(accounts):
+def test_role_change_of_member_changes_entity_tag_of_organization(accounts):
     """A member's representation of an organization contains the role, so its tag must change."""
     owner = accounts.register()
     member = accounts.member(owner, "VIEWER")
@@ -124,7 +126,7 @@ def test_new_role_changes_organization_tag(accounts):
     assert (after.status_code, after.json()["role"]) == (200, "SALES")
 
 
-def test_new_role_after_readmission_changes_organization_tag(accounts):
+def test_new_role_of_readded_member_changes_entity_tag_of_organization(accounts):
     """A removed member who is added again may have another role."""
     owner = accounts.register()
     member = accounts.member(owner, "VIEWER")
@@ -135,7 +137,7 @@ def test_new_role_after_readmission_changes_organization_tag(accounts):
     assert (after.status_code, after.json()["role"]) == (200, "SALES")
 
 
-def test_response_with_tag_varies_by_authorization(owner):
+def test_response_with_entity_tag_has_vary_authorization_header(owner):
     """Without Vary, a browser would reuse a stored response for the next user who logs in."""
     for kind in KINDS:
         assert "Authorization" in owner.get(kind, owner.create(kind)["id"]).headers["Vary"]
@@ -150,7 +152,8 @@ def documented_calls():
 
 
 @pytest.mark.parametrize("method, path", documented_calls(), ids=" ".join)
-def test_every_response_has_caching_and_challenge_headers(site, account_client, method, path):
+def test_every_response_has_documented_caching_and_challenge_headers(site, account_client, method,
+                                                                     path):
     """Sends each call with several tokens and without one; contract.check_answer() checks the
     headers."""
     statuses = {}
@@ -162,7 +165,7 @@ def test_every_response_has_caching_and_challenge_headers(site, account_client, 
     assert (statuses["nobody"] == 401) <= (other.status_code == 401)
 
 
-def test_calls_with_entity_tag_document_conditional_headers():
+def test_openapi_documents_conditional_headers_of_calls_with_entity_tag():
     """Each call with an entity tag documents both header fields and 412; a read also documents
     304."""
     found = 0

@@ -39,7 +39,7 @@ def test_contact_owner_defaults_to_creator(office):
 
 
 @pytest.mark.parametrize("search", ["100-200", "100200", "1-2-3", "123"])
-def test_search_finds_digits_in_names(owner, search):
+def test_contact_search_finds_digits_in_names(owner, search):
     contact = owner.contact(name="Завод 1-2-3", company="100-200")
     found = owner.client.get("/contacts", params={"search": search, "limit": 1000}).json()["items"]
     assert contact["id"] in [each["id"] for each in found]
@@ -79,7 +79,7 @@ def test_duplicate_email_is_accepted_with_allow_duplicate_header(owner):
     assert detail["id"] in (first["id"], second["id"])
 
 
-def test_contacts_without_email_are_not_duplicates(owner):
+def test_several_contacts_without_email_are_accepted(owner):
     """Contacts without an email address are not duplicates of each other."""
     for value in (..., None, None):
         assert owner.contact(email=value)["email"] is None
@@ -92,7 +92,7 @@ def test_duplicate_email_check_is_per_organization(owner, new_office):
     assert new_office["OWNER"].ids("contacts", email=email) == [theirs["id"]]
 
 
-def test_change_to_existing_email_is_rejected(owner):
+def test_contact_change_to_existing_email_is_rejected(owner):
     first, second = owner.contact(email=address()), owner.contact(email=address())
     change = {"email": first["email"].upper()}
     assert_duplicate(owner.change("contacts", second["id"], **change), first["id"])
@@ -102,7 +102,7 @@ def test_change_to_existing_email_is_rejected(owner):
     assert changed["email"] == change["email"]
 
 
-def test_change_that_keeps_email_is_not_duplicate(owner):
+def test_contact_change_that_keeps_email_is_not_rejected_as_duplicate(owner):
     """A change may keep the contact's own address, even one that was allowed as a duplicate."""
     first = owner.contact(email=address())
     second = owner.contact(email=first["email"], headers=ALLOW_DUPLICATE)
@@ -116,7 +116,7 @@ def test_change_that_keeps_email_is_not_duplicate(owner):
                     owner.change("contacts", second["id"], **own, headers=ALLOW_DUPLICATE))
 
 
-def test_deleted_contact_is_duplicate_only_when_restored(owner):
+def test_email_of_deleted_contact_is_duplicate_only_after_restore(owner):
     first = owner.contact(email=address())
     owner.must_delete("contacts", first["id"])
     second = owner.contact(email=first["email"])
@@ -126,7 +126,7 @@ def test_deleted_contact_is_duplicate_only_when_restored(owner):
     assert owner.ids("contacts", email=first["email"]) == [first["id"], second["id"]]
 
 
-def test_shared_email_stays_taken_by_second_contact(owner):
+def test_shared_email_stays_taken_after_first_contact_releases_it(owner):
     """The address stays taken when the first contact is deleted or gets another address."""
     for leave in (lambda number: owner.must_delete("contacts", number),
                   lambda number: check_ok("contacts",
@@ -142,7 +142,7 @@ def test_shared_email_stays_taken_by_second_contact(owner):
         assert owner.contact(email=first["email"])["email"] == first["email"]
 
 
-def test_former_email_can_be_reused(owner):
+def test_former_email_of_contact_can_be_reused(owner):
     first = owner.contact(email=address())
     check_ok("contacts", owner.change("contacts", first["id"], email=address()))
     assert owner.contact(email=first["email"])["id"] != first["id"]
@@ -180,7 +180,7 @@ def test_contact_with_deals_cannot_be_deleted(owner, status):
     owner.must_delete("contacts", number)
 
 
-def test_contact_can_be_deleted_after_its_deals_moved(owner):
+def test_contact_can_be_deleted_after_its_deals_moved_to_other_contact(owner):
     first, second = owner.contact()["id"], owner.contact()["id"]
     deal = owner.deal(contact_id=first)["id"]
     check_ok("deals", owner.change("deals", deal, contact_id=second))
@@ -197,9 +197,9 @@ def test_contact_with_tasks_and_activities_can_be_deleted(owner):
 
 
 @pytest.mark.parametrize("way", ["create", "change", "restore"])
-def test_concurrent_deletion_never_leaves_deal_of_deleted_contact(owner, sql_database, way):
-    """Whichever request comes first: a deal that is not deleted never refers to a deleted
-    contact."""
+def test_contact_deletion_and_concurrent_deal_creation_never_both_succeed(owner, sql_database, way):
+    """A deal that is not deleted never refers to a deleted contact, whichever request comes
+    first."""
     for _ in range(6):
         contact, deal = owner.contact()["id"], owner.deal()["id"]
         if way == "restore":
@@ -245,7 +245,7 @@ def searchable(accounts):
 
 
 @pytest.mark.parametrize("who, text", [(who, text) for who in FOUND for text in FOUND[who]])
-def test_search_finds_contact(searchable, who, text):
+def test_contact_search_finds_name_and_other_searchable_fields(searchable, who, text):
     owner, numbers = searchable
     body = owner.page("contacts", search=text)
     assert numbers[who] in [item["id"] for item in body["items"]]
@@ -255,7 +255,7 @@ def test_search_finds_contact(searchable, who, text):
 
 
 @pytest.mark.parametrize("text", NOT_FOUND)
-def test_search_without_match_is_empty(searchable, text):
+def test_contact_search_without_match_returns_empty_list(searchable, text):
     """Search words of one or two letters match only the beginnings of words; no character is a
     wildcard."""
     body = searchable[0].page("contacts", search=text)
@@ -263,25 +263,25 @@ def test_search_without_match_is_empty(searchable, text):
 
 
 @pytest.mark.parametrize("text", ["", "x" * 101, "a b c d", "a\0b", "Ж" * 101])
-def test_invalid_search_is_rejected(owner, text):
+def test_invalid_search_parameter_is_rejected(owner, text):
     assert invalid_fields(owner.list("contacts", search=text)) == ["search"]
 
 
 @pytest.mark.parametrize("other", ["sort", "after"])
-def test_invalid_search_and_other_parameters_are_named_together(owner, other):
+def test_error_names_invalid_search_and_all_other_invalid_parameters(owner, other):
     refused = owner.list("contacts", **{"search": "a b c d", other: "x"})
     assert invalid_fields(refused) == sorted(["search", other])
 
 
 @pytest.mark.parametrize("text", ["x" * 100, "Ж" * 100, "  ", " \u00a0 ", "\u200b", "'" * 100, "(",
                                   "+"])
-def test_unusual_search_is_answered_or_rejected(owner, text):
+def test_unusual_search_text_is_answered_or_rejected_as_invalid(owner, text):
     response = owner.list("contacts", search=text)
     assert response.status_code == 200 or invalid_fields(response) == ["search"]
 
 
 @pytest.mark.parametrize("character", ["\ufffd", "\ufffe", "\uffff"])
-def test_search_distinguishes_special_code_points(owner, character):
+def test_search_distinguishes_similar_special_code_points(owner, character):
     word = tag()
     numbers = {each: owner.contact(name=f"{word}{each}{word}")["id"]
                for each in ("\ufffd", "\ufffe", "\uffff")}
@@ -289,7 +289,7 @@ def test_search_distinguishes_special_code_points(owner, character):
     assert [item["id"] for item in found["items"]] == [numbers[character]] and found["total"] == 1
 
 
-def test_search_follows_changes_deletion_and_restore(owner):
+def test_contact_search_reflects_change_deletion_and_restore_of_contact(owner):
     old, new = f"было{tag()}", f"СТАЛО{tag()}"
     number = owner.contact(name=old)["id"]
     assert owner.ids("contacts", search=old.upper()) == [number]
@@ -303,7 +303,7 @@ def test_search_follows_changes_deletion_and_restore(owner):
     assert owner.ids("contacts", search=new) == []
 
 
-def test_search_covers_only_one_organization(owner, new_office):
+def test_contact_search_covers_only_selected_organization(owner, new_office):
     word = tag()
     number = owner.contact(name=word)["id"]
     theirs = new_office["OWNER"].contact(name=word)["id"]
@@ -312,7 +312,7 @@ def test_search_covers_only_one_organization(owner, new_office):
 
 
 @pytest.mark.parametrize("sort", ["id", "-id", "name", "-name", "-created_at", "name,-created_at"])
-def test_search_results_can_be_sorted_filtered_and_paged(office, owner, sort):
+def test_contact_search_results_can_be_sorted_filtered_and_paged(office, owner, sort):
     word = tag()
     owners = [owner.id, office["SALES"].id]
     made = [owner.contact(name=f"{'бБаА'[i % 4]} {word}", owner_id=owners[i % 2])["id"]
@@ -325,7 +325,7 @@ def test_search_results_can_be_sorted_filtered_and_paged(office, owner, sort):
     assert mine["items"] == [item for item in whole["items"] if item["owner_id"] == owner.id][1:3]
 
 
-def test_search_total_is_minimum_above_thousand(new_office, sql_database):
+def test_search_total_above_thousand_is_reported_as_lower_bound(new_office, sql_database):
     """Above a thousand matches, `total` is a minimum; paging still reaches every match."""
     office = new_office
     owner, word = office["OWNER"], tag()
@@ -353,5 +353,5 @@ def test_search_total_is_minimum_above_thousand(new_office, sql_database):
     ({"owner_id": 999999999}, ["name", "owner_id"]),
     ({"name": "x", "color": "red", "owner_id": 999999999}, ["color", "owner_id"]),
 ])
-def test_invalid_fields_and_references_are_named_together(owner, body, fields):
+def test_error_names_all_invalid_fields_and_references(owner, body, fields):
     assert sorted(invalid_fields(owner.request("POST", "/contacts", json=body))) == fields

@@ -28,8 +28,8 @@ SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
 
 DOCUMENT = document.of_program()
 # Calls that a request made from the schema alone cannot satisfy: it needs a form, a signature, a
-# password, a token, or two names that exist together; or the contacts have deals, or the first
-# tokens are purged. These calls have their own tests.
+# password, a token, or two existing names that belong together; or its contacts have deals, or its
+# tokens are already purged. These calls have their own tests.
 UNSATISFIABLE = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
                  ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"),
                  ("post", "/api/v1/users/{username}/groups/{group}"),
@@ -139,7 +139,7 @@ def body_schema(operation):
 
 
 @pytest.mark.parametrize("method, path", CALLS)
-def test_generated_requests_get_documented_responses(method, path, callers, known_values):
+def test_randomly_generated_requests_get_documented_responses(method, path, callers, known_values):
     rng = random.Random(f"{SEED} {method} {path}")
     operation = DOCUMENT.paths[path][method]
     [tag_of_call] = operation["tags"]
@@ -175,7 +175,7 @@ def test_generated_requests_get_documented_responses(method, path, callers, know
             assert response.status_code >= 400 or optional or (method, path) in ANY_STRING, what
 
 
-def test_each_call_accepted_a_generated_request():
+def test_each_call_accepted_at_least_one_generated_request():
     if called != set(CALLS):
         pytest.skip("not all calls were made")
     never_right = called - succeeded - UNSATISFIABLE

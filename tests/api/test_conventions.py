@@ -48,7 +48,7 @@ def walk_members(company, **query):
 
 @pytest.mark.parametrize("limit", [1, 7, PEOPLE, 1000])
 @pytest.mark.parametrize("sort", ORDERS)
-def test_member_cursor_visits_each_row_once_in_order(company, sort, limit):
+def test_member_list_by_cursor_returns_each_member_once_in_order(company, sort, limit):
     order = {"sort": sort} if sort else {}
     whole = read_member_page(company, limit=1000, **order)
     assert (whole["total"], whole["pages"], whole["next"]) == (PEOPLE, 1, None)
@@ -58,7 +58,7 @@ def test_member_cursor_visits_each_row_once_in_order(company, sort, limit):
 @pytest.mark.parametrize("order", ["m.account_id", "m.role, m.account_id",
                                    "m.role DESC, m.account_id DESC", "m.created_at, m.account_id",
                                    "m.created_at DESC, m.account_id DESC"])
-def test_sorted_member_page_is_read_from_index(sql_stack, sql_database, order):
+def test_page_of_sorted_member_list_is_read_from_database_index(sql_stack, sql_database, order):
     """The plan has no sort step, so a page costs the same in a list of any length. PostgreSQL
     would sort a table this small, so sorting is disabled."""
     page_of_members = ("SELECT * FROM members m JOIN accounts a ON a.id = m.account_id"
@@ -73,21 +73,21 @@ def test_sorted_member_page_is_read_from_index(sql_stack, sql_database, order):
 
 @pytest.mark.parametrize("sort, key", [("username", "username"), ("role", "role"),
                                        ("created_at", "created_at")])
-def test_members_are_sorted_in_both_directions(company, sort, key):
+def test_member_list_can_be_sorted_in_both_directions(company, sort, key):
     ascending = [item[key] for item in walk_members(company, sort=sort, limit=11)]
     descending = [item[key] for item in walk_members(company, sort=f"-{sort}", limit=11)]
     assert ascending == sorted(ascending)
     assert descending == sorted(descending, reverse=True)
 
 
-def test_member_filter_limits_items_and_total(company):
+def test_filter_of_member_list_limits_items_and_total(company):
     body = read_member_page(company, role="SALES", limit=2)
     found = list(walk_members(company, role="SALES", limit=2))
     assert body["total"] == len(found) > 2
     assert {item["role"] for item in found} == {"SALES"}
 
 
-def test_member_skip_and_cursor_return_same_page(company):
+def test_skip_and_cursor_return_same_page_of_member_list(company):
     first = read_member_page(company, sort="role", limit=5)
     assert read_member_page(company, sort="role", limit=5, skip=5)["items"] == read_member_page(
         company, sort="role", limit=5, after=first["next"])["items"]
@@ -110,7 +110,7 @@ def test_invalid_member_sort_filter_or_cursor_is_rejected(company, query, field)
 # --- versions -------------------------------------------------------------------------------------
 
 
-def test_organization_with_matching_tag_is_not_modified(accounts):
+def test_organization_request_with_matching_entity_tag_gets_not_modified(accounts):
     owner = accounts.register()
     tag_of = owner.client.get(owner.path).headers["ETag"]
     for value in (tag_of, f'"x", W/{tag_of}', "*"):
@@ -120,7 +120,7 @@ def test_organization_with_matching_tag_is_not_modified(accounts):
     assert owner.client.get(owner.path, headers={"If-None-Match": '"x"'}).status_code == 200
 
 
-def test_organization_update_with_stale_version_is_refused(accounts):
+def test_organization_update_with_outdated_version_is_refused(accounts):
     owner = accounts.register()
     old = owner.client.get(owner.path).headers["ETag"]
     first = owner.client.patch(owner.path, json={"name": "first"}, headers={"If-Match": old})
@@ -170,7 +170,7 @@ def create_account(api, body, key):
     return api.post("/accounts", json=body, headers={"Idempotency-Key": key})
 
 
-def test_repeated_request_gets_first_response(sql_api, person):
+def test_repeated_request_with_idempotency_key_gets_first_response(sql_api, person):
     key = tag()
     first = create_account(sql_api, person, key)
     assert first.status_code == 201, first.text
@@ -180,7 +180,7 @@ def test_repeated_request_gets_first_response(sql_api, person):
         assert again.headers["Location"] == first.headers["Location"]
 
 
-def test_idempotency_key_is_reusable_after_refusal(sql_api, person):
+def test_idempotency_key_of_refused_request_is_reusable(sql_api, person):
     key = tag()
     contract.check_error(create_account(sql_api, {**person, "email": "x"}, key), 400,
                          "VALIDATION_ERROR")
@@ -191,14 +191,14 @@ def test_idempotency_key_is_reusable_after_refusal(sql_api, person):
     assert create_account(sql_api, mended, key).status_code == 201
 
 
-def test_idempotency_key_with_other_request_is_refused(sql_api, person):
+def test_different_request_with_used_idempotency_key_is_refused(sql_api, person):
     key = tag()
     assert create_account(sql_api, person, key).status_code == 201
     other = {**person, "username": tag()}
     contract.check_error(create_account(sql_api, other, key), 409, "IDEMPOTENCY_KEY_REUSED")
 
 
-def test_principals_may_use_same_idempotency_key(sql_api, accounts):
+def test_different_callers_may_use_same_idempotency_key(sql_api, accounts):
     key = tag()
     one, other = accounts.register(), accounts.register()
     for owner in (one, other):
@@ -209,7 +209,7 @@ def test_principals_may_use_same_idempotency_key(sql_api, accounts):
         assert response.status_code == 201, response.text
 
 
-def test_concurrent_requests_with_one_key_execute_once(sql_api, sql_database, person):
+def test_concurrent_requests_with_one_idempotency_key_execute_once(sql_api, sql_database, person):
     key = tag()
     answers = run_concurrently(12, lambda _: create_account(sql_api, person, key))
     outcomes = Counter((each.status_code, each.json().get("code")) for each in answers)
@@ -226,8 +226,8 @@ def test_invalid_idempotency_key_is_rejected(sql_api, person, key):
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["Idempotency-Key"]
 
 
-def test_stored_request_digest_is_keyed(sql_api, sql_stack, sql_database,
-                                        person):
+def test_request_digest_of_idempotency_key_is_stored_as_hmac(sql_api, sql_stack, sql_database,
+                                                             person):
     """An attacker who has read the database and knows the request except for the password must
     not be able to test passwords against the digest."""
     key = tag()
@@ -240,7 +240,7 @@ def test_stored_request_digest_is_keyed(sql_api, sql_stack, sql_database,
     assert unkeyed.hexdigest() not in dump
 
 
-def test_idempotency_key_with_unkeyed_digest_is_refused(sql_api, sql_database, person):
+def test_idempotency_key_stored_with_unkeyed_digest_is_refused(sql_api, sql_database, person):
     key = tag()
     sent = create_account(sql_api, person, key).request
     old = hashlib.sha256(f"POST {sent.path_url} 0\n".encode() + sent.body).digest()
@@ -252,7 +252,7 @@ def test_idempotency_key_with_unkeyed_digest_is_refused(sql_api, sql_database, p
     assert sql_database.run(f"SELECT count(*) FROM accounts WHERE username = '{name}'") == [("1",)]
 
 
-def test_repeated_directory_change_is_made_once(sql_api, ldap_admin):
+def test_repeated_group_creation_with_idempotency_key_is_made_once(sql_api, ldap_admin):
     key, name = tag(), tag()
     body = {"cn": name, "ou": ldap_admin.add_ou(tag())}
     first, again = (sql_api.post("/groups", json=body, headers={"Idempotency-Key": key})

@@ -72,7 +72,7 @@ def state_of(database, kind, organization):
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("kind, name", MATRIX)
-def test_role_permits_exactly_its_calls(office, owner, sql_database, kind, name, role):
+def test_role_permits_exactly_its_documented_calls(office, owner, sql_database, kind, name, role):
     *_, allowed, status = CALLS[name]
     number = owner.create(kind)["id"]
     if (kind, name, role) == ("tasks", "change", "SALES"):
@@ -87,7 +87,7 @@ def test_role_permits_exactly_its_calls(office, owner, sql_database, kind, name,
 
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if CALLS[each[1]][3] is not ROLES])
-def test_permission_is_checked_before_object_and_body(office, kind, name):
+def test_permission_is_checked_before_object_existence_and_body(office, kind, name):
     """The permission is checked before the object is looked up and the body is parsed."""
     response = make_call(office["VIEWER"], kind, name, 999_999_999, body={"nonsense": 1})
     contract.check_error(response, 403, "FORBIDDEN")
@@ -115,7 +115,7 @@ def test_non_members_cannot_reach_objects(office, owner, other_office, sql_anony
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_list_contains_only_own_organization(owner, other_office, kind):
+def test_list_contains_only_objects_of_own_organization(owner, other_office, kind):
     mine, theirs = owner.create(kind)["id"], other_office["OWNER"].create(kind)["id"]
     assert mine in owner.ids(kind) and mine not in other_office["OWNER"].ids(kind)
     assert theirs in other_office["OWNER"].ids(kind) and theirs not in owner.ids(kind)
@@ -128,7 +128,8 @@ def test_invalid_id_is_not_found(owner, kind, name, number):
 
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if "{id}" in CALLS[each[1]][1]])
-def test_missing_and_foreign_objects_get_identical_responses(owner, other_office, kind, name):
+def test_missing_objects_and_objects_of_others_get_identical_responses(owner, other_office, kind,
+                                                                       name):
     theirs = other_office["OWNER"].create(kind)["id"]
     answers = [make_call(owner, kind, name, number) for number in (theirs, 999_999_999)]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
@@ -138,7 +139,7 @@ def test_missing_and_foreign_objects_get_identical_responses(owner, other_office
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_header_selects_organization(accounts, office, kind):
+def test_organization_header_selects_organization_of_objects(accounts, office, kind):
     """A member of two organizations works in the one of the token, or in the one that the header
     selects."""
     person = accounts.register()
@@ -167,7 +168,7 @@ def test_unsupported_method_is_refused(owner, kind):
 
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if CALLS[each[1]][0] != "GET"])
-def test_changes_and_refusals_are_audited(office, owner, sql_stack, kind, name):
+def test_successful_and_refused_changes_are_audited(office, owner, sql_stack, kind, name):
     made = owner.create(kind)
     response = make_call(owner, kind, name, made["id"])
     line = Audit(sql_stack.audit_log).one_of(response)
@@ -203,9 +204,8 @@ def unreachable_ids(target, office, other_office, accounts):
 
 
 @pytest.mark.parametrize("kind, field, target", REFERENCES)
-def test_reference_to_missing_foreign_or_deleted_object_is_rejected(office, owner, other_office,
-                                                                    accounts,
-                                                                    kind, field, target):
+def test_reference_to_missing_deleted_or_other_organizations_object_is_rejected(
+        office, owner, other_office, accounts, kind, field, target):
     for number in [*unreachable_ids(target, office, other_office, accounts), 2 ** 63 - 1]:
         assert invalid_fields(owner.send(kind, **{field: number})) == [field]
         if kind in CHANGEABLE:
@@ -215,7 +215,7 @@ def test_reference_to_missing_foreign_or_deleted_object_is_rejected(office, owne
 
 
 @pytest.mark.parametrize("kind", ["deals", "tasks", "activities"])
-def test_all_invalid_references_are_named_together(owner, kind):
+def test_error_names_all_invalid_references(owner, kind):
     fields = sorted(field for each, field, _ in REFERENCES if each == kind)
     assert invalid_fields(owner.send(kind, **dict.fromkeys(fields, 999_999_999))) == fields
 
@@ -229,7 +229,7 @@ def test_reference_that_is_not_an_id_is_rejected(owner, kind, field, target):
 
 
 @pytest.mark.parametrize("kind, field, target", REFERENCES)
-def test_valid_reference_is_stored_filtered_and_cleared(office, owner, kind, field, target):
+def test_valid_reference_can_be_stored_filtered_by_and_cleared(office, owner, kind, field, target):
     other = office["SALES"].id if target == "member" else owner.create(target)["id"]
     made = owner.create(kind, **{field: other})
     assert made[field] == other
@@ -241,7 +241,7 @@ def test_valid_reference_is_stored_filtered_and_cleared(office, owner, kind, fie
 
 
 @pytest.mark.parametrize("kind, field, target", CHANGEABLE_REFERENCES)
-def test_unchanged_reference_is_not_checked_again(office, owner, kind, field, target):
+def test_unchanged_reference_to_deleted_object_stays_valid(office, owner, kind, field, target):
     """A reference to a deleted object or a former member stays valid as long as it is not
     changed."""
     person = office.newcomer("SALES")
@@ -266,7 +266,7 @@ def test_object_of_former_member_can_be_restored(office, owner, kind, field):
 
 
 @pytest.mark.parametrize("kind, field, target", OBJECT_REFERENCES)
-def test_object_with_deleted_reference_cannot_be_restored(owner, kind, field, target):
+def test_object_that_refers_to_deleted_object_cannot_be_restored(owner, kind, field, target):
     number = owner.create(target)["id"]
     made = owner.create(kind, **{field: number})
     owner.must_delete(kind, made["id"])
@@ -282,7 +282,7 @@ def test_object_with_deleted_reference_cannot_be_restored(owner, kind, field, ta
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_deleted_object_disappears_until_restored(owner, kind, sql_database):
+def test_deleted_object_is_not_found_until_restored(owner, kind, sql_database):
     made = owner.create(kind)
     number = made["id"]
     total = owner.page(kind, limit=1)["total"]
@@ -313,7 +313,7 @@ def test_restoring_existing_object_is_no_op(owner, kind):
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_change_affects_only_given_fields(owner, kind):
+def test_object_change_affects_only_given_fields(owner, kind):
     made = owner.create(kind, **({"notes": "как есть"} if kind == "contacts" else
                                  {"description": "как есть"}))
     after = check_ok(kind,
@@ -326,7 +326,7 @@ def test_change_affects_only_given_fields(owner, kind):
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_change_without_difference_keeps_version(owner, kind):
+def test_change_to_same_values_keeps_version_of_object(owner, kind):
     made = owner.create(kind)
     assert check_ok(kind, owner.change(kind, made["id"])) == made
     same = {NAME_OF[kind]: made[NAME_OF[kind]]}
@@ -346,7 +346,7 @@ def test_refused_change_leaves_object_unchanged(owner, kind):
 
 
 def refusals(owner, language):
-    """Yields a refused response for each rule."""
+    """Breaks each rule of the API once; yields the error responses."""
     headers = {"Accept-Language": language}
     contact = owner.contact(email=f"{tag()}@example.com")
     deal = owner.deal(contact_id=contact["id"], status="IN_PROGRESS")
@@ -367,7 +367,7 @@ def refusals(owner, language):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_refusal_messages_are_in_requested_language(owner, language):
+def test_error_messages_of_objects_are_in_requested_language(owner, language):
     for response in refusals(owner, language):
         assert response.status_code in (400, 409), response.text
         body = response.json()
@@ -381,7 +381,7 @@ def test_refusal_messages_are_in_requested_language(owner, language):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_object_with_matching_tag_is_not_modified(owner, kind):
+def test_object_request_with_matching_entity_tag_gets_not_modified(owner, kind):
     made = owner.create(kind)
     whole = owner.get(kind, made["id"])
     assert whole.headers["ETag"] == f'"{made["version"]}"'
@@ -397,7 +397,7 @@ def test_object_with_matching_tag_is_not_modified(owner, kind):
 
 @pytest.mark.parametrize("kind, name", [each for each in MATRIX if each[1] in (
     "change", "delete", "restore", "status")])
-def test_call_with_stale_version_is_refused(office, owner, sql_database, kind, name):
+def test_object_change_with_outdated_version_is_refused(office, owner, sql_database, kind, name):
     made = owner.create(kind)
     if name == "restore":
         owner.must_delete(kind, made["id"])
@@ -436,7 +436,7 @@ def test_one_of_concurrent_deletions_succeeds(owner, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_repeated_creation_creates_one_object(owner, kind):
+def test_repeated_creation_with_idempotency_key_creates_one_object(owner, kind):
     key, name = {"Idempotency-Key": tag()}, {NAME_OF[kind]: tag()}
     total = owner.page(kind, limit=1)["total"]
     first = owner.send(kind, headers=key, **name)
@@ -451,7 +451,7 @@ def test_repeated_creation_creates_one_object(owner, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_concurrent_repeated_creations_create_one_object(owner, kind):
+def test_concurrent_creations_with_one_idempotency_key_create_one_object(owner, kind):
     key, name = {"Idempotency-Key": tag()}, {NAME_OF[kind]: tag()}
     total = owner.page(kind, limit=1)["total"]
     answers = crowd(owner, 6, lambda view, _: view.send(kind, headers=key, **name))
@@ -476,7 +476,7 @@ def test_idempotency_key_is_not_shared_between_organizations(accounts, office, k
     assert own.ids(kind) == [first["id"]]
 
 
-def test_repeated_status_change_is_made_once(owner):
+def test_repeated_status_change_with_idempotency_key_is_made_once(owner):
     number, key = owner.deal()["id"], {"Idempotency-Key": tag()}
     first, again = (owner.move(number, "IN_PROGRESS", headers=key) for _ in range(2))
     assert (first.status_code, again.status_code) == (200, 200)

@@ -78,7 +78,7 @@ def all_items(reader):
 
 
 @pytest.mark.parametrize("kind, sort", ORDERS)
-def test_list_is_sorted_with_ties_by_id(reader, all_items, kind, sort):
+def test_rows_with_equal_sort_value_are_listed_by_id(reader, all_items, kind, sort):
     """Equal values are ordered by id, in the direction of the sort."""
     key, descending = SORTS[kind][sort.lstrip("-")], sort.startswith("-")
     items = reader.page(kind, sort=sort, limit=1000)["items"]
@@ -88,7 +88,7 @@ def test_list_is_sorted_with_ties_by_id(reader, all_items, kind, sort):
 
 @pytest.mark.parametrize("limit", [1, 7, COUNT, 1000])
 @pytest.mark.parametrize("kind, sort", [*((kind, "") for kind in KINDS), *ORDERS, *COMBINED_ORDERS])
-def test_cursor_visits_each_object_once_in_order(reader, all_items, kind, sort, limit):
+def test_list_by_cursor_returns_each_object_once_in_order(reader, all_items, kind, sort, limit):
     order = {"sort": sort} if sort else {}
     whole = reader.page(kind, limit=1000, **order)
     total = len(all_items[kind])
@@ -105,14 +105,14 @@ def test_default_list_order_is_by_id(reader, all_items, kind):
 
 
 @pytest.mark.parametrize("kind, sort", COMBINED_ORDERS)
-def test_skip_and_cursor_return_same_page(reader, kind, sort):
+def test_skip_and_cursor_return_same_page_of_objects(reader, kind, sort):
     first = reader.page(kind, sort=sort, limit=5)
     assert reader.page(kind, sort=sort, limit=5, skip=5)["items"] == reader.page(
         kind, sort=sort, limit=5, after=first["next"])["items"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_skip_visits_each_object_once(reader, all_items, kind):
+def test_list_by_skip_returns_each_object_once(reader, all_items, kind):
     seen = []
     for skip in range(0, len(all_items[kind]) + 10, 10):
         body = reader.page(kind, skip=skip)
@@ -123,7 +123,7 @@ def test_skip_visits_each_object_once(reader, all_items, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_cursor_is_stable_under_creation_and_deletion(new_office, kind):
+def test_cursor_skips_no_object_during_creations_and_deletions(new_office, kind):
     """Neither new nor deleted objects shift the pages behind a cursor."""
     owner = new_office["OWNER"]
     numbers = [owner.create(kind)["id"] for _ in range(6)]
@@ -156,7 +156,7 @@ def filters(filled_office, all_items):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_filter_limits_items_and_total(filled_office, reader, all_items, kind):
+def test_filter_of_object_list_limits_items_and_total(filled_office, reader, all_items, kind):
     for name, values in filters(filled_office, all_items)[kind].items():
         for value in [*values, *([999_999_999] if name.endswith("_id") else [])]:
             expected = [item for item in all_items[kind] if item[name] == value]
@@ -166,7 +166,7 @@ def test_filter_limits_items_and_total(filled_office, reader, all_items, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_several_filters_are_combined(filled_office, reader, all_items, kind):
+def test_list_contains_only_objects_that_match_all_filters(filled_office, reader, all_items, kind):
     names = filters(filled_office, all_items)[kind]
     for values in itertools.islice(itertools.product(*names.values()), 24):
         query = dict(zip(names, values, strict=True))
@@ -185,7 +185,7 @@ def test_filter_sort_and_cursor_can_be_combined(filled_office, reader, kind, sor
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_filter_by_foreign_id_is_empty(filled_office, reader, office, kind):
+def test_filter_by_id_of_other_organization_returns_empty_list(filled_office, reader, office, kind):
     """An id of another organization matches nothing, like an unknown id."""
     other = office["OWNER"]
     name = {"contacts": "owner_id", "deals": "contact_id"}.get(kind, "deal_id")
@@ -218,7 +218,7 @@ def test_invalid_sort_or_page_is_rejected(reader, kind, query, field):
     "i0",
     "i-1", "i9223372036854775807", "i-9223372036854775808", "i99999999999999999999", "i1e3", "i 1",
     "i", "x", ""])
-def test_forged_cursor_is_rejected_or_answered(reader, kind, sort, value):
+def test_forged_cursor_is_answered_or_rejected_as_invalid(reader, kind, sort, value):
     """A forged cursor gets a page or a validation error, never a server error."""
     for number in ("i5", "i-5", "i99999999999999999999"):
         response = reader.list(kind, sort=sort, after=f"{sort}!{value}!{number}")
@@ -239,12 +239,12 @@ def test_invalid_filter_value_is_rejected(reader, kind, field):
 @pytest.mark.parametrize("query, field", [
     ({"nonsense": "x"}, "nonsense"), ({"organization_id": 1}, "organization_id"),
     ({"limit": [1, 2]}, "limit"), ({"sort": ["id", "-id"]}, "sort"), ({"name": "x"}, "name")])
-def test_unknown_or_repeated_parameter_is_rejected(reader, kind, query, field):
+def test_unknown_or_repeated_list_parameter_is_rejected(reader, kind, query, field):
     assert invalid_fields(reader.list(kind, **query)) == [field]
 
 
 @pytest.mark.parametrize("kind, field", [("deals", "search"), ("tasks", "search"),
                                          ("activities", "search"), ("tasks", "owner_id"),
                                          ("activities", "status"), ("contacts", "status")])
-def test_parameter_of_other_collection_is_rejected(reader, kind, field):
+def test_list_parameter_of_other_object_kind_is_rejected(reader, kind, field):
     assert invalid_fields(reader.list(kind, **{field: 1})) == [field]

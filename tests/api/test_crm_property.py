@@ -164,14 +164,15 @@ def expected_section(database, kind, where):
     return [*row, rounded_rate(row[3], row[0])] if kind == "tasks" else row
 
 
-def test_random_operations_get_only_expected_statuses(finished_load):
+def test_random_operations_get_only_expected_http_statuses(finished_load):
     _, load = finished_load
     assert load.wrong == []
     done = {name for name, status in load.answers if status < 300}
     assert done == set(ALLOWED_STATUSES), load.answers
 
 
-def test_analytics_equal_counts_of_rows(finished_load, sql_database):
+def test_analytics_after_random_operations_equal_row_counts_in_database(finished_load,
+                                                                        sql_database):
     office, load = finished_load
     view, where = office["VIEWER"], f"organization_id = {office.organization}"
     until = int(time.time() * 1000) + 2 * SOON_MS
@@ -191,7 +192,8 @@ def test_analytics_equal_counts_of_rows(finished_load, sql_database):
                 assert view.analytics(kind, **query, **times) == summary[kind]
 
 
-def test_list_totals_equal_counts_of_rows(finished_load, sql_database):
+def test_list_totals_after_random_operations_equal_row_counts_in_database(finished_load,
+                                                                          sql_database):
     office, load = finished_load
     view, where = office["VIEWER"], f"organization_id = {office.organization}"
     filters = {"contacts": {"owner_id": load.people[:-1]},
@@ -208,7 +210,7 @@ def test_list_totals_equal_counts_of_rows(finished_load, sql_database):
                     sql_database, kind, only)[0], (kind, name, value)
 
 
-def test_recount_finds_no_wrong_counter(finished_load, sql_stack):
+def test_recount_after_random_operations_finds_no_wrong_counter(finished_load, sql_stack):
     done = subprocess.run([sql_stack.binary, "recount"], capture_output=True, text=True, timeout=60,
                           check=False, cwd=sql_stack.state_dir, env=sql_stack.env)
     assert (done.returncode, done.stdout) == (0, "0 wrong\n"), done.stdout + done.stderr
@@ -245,7 +247,7 @@ INVARIANTS = {
 
 
 @pytest.mark.parametrize("name", INVARIANTS)
-def test_invariant_holds_after_random_operations(finished_load, sql_database, name):
+def test_database_invariant_holds_after_random_operations(finished_load, sql_database, name):
     office, _ = finished_load
     statement = INVARIANTS[name].format(here=f"organization_id = {office.organization}")
     assert sql_database.run(statement) == []

@@ -40,7 +40,8 @@ def owner(office):
 
 @pytest.fixture(scope="module")
 def unchanged_object(owner):
-    """Returns a function that creates one object of each collection, which no test here changes."""
+    """Returns a function that creates one object of each collection, which no test of this module
+    changes."""
     return functools.cache(owner.create)
 
 
@@ -63,7 +64,7 @@ def rejected_fields(owner, unchanged_object):
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
 @pytest.mark.parametrize("letter", ["x", "Ж", "漢"])
-def test_longest_text_is_stored_unchanged(owner, kind, field, longest, letter):
+def test_text_of_greatest_allowed_length_is_stored_unchanged(owner, kind, field, longest, letter):
     text = letter * longest
     made = owner.create(kind, **{field: text})
     assert made[field] == text == owner.read(kind, made["id"])[field]
@@ -76,13 +77,14 @@ def test_too_long_or_empty_text_is_rejected(rejected_fields, kind, field, longes
 
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
-def test_text_of_other_json_type_is_rejected(rejected_fields, kind, field, longest):
+def test_text_field_with_value_of_other_json_type_is_rejected(rejected_fields, kind, field,
+                                                              longest):
     for value in NOT_TEXTS:
         assert rejected_fields(kind, {field: value}) == [field], value
 
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
-def test_any_characters_are_stored_unchanged(owner, kind, field, longest):
+def test_text_with_unusual_characters_is_stored_unchanged(owner, kind, field, longest):
     for text in ("Иван Ёлкин-Żółć", "😀👩‍👩‍👧🇷🇺", "'; DROP TABLE contacts; --", "a\\b\"c'd",
                  "100%_$1?", "<script>alert(1)</script>", " пробелы ", "e\u0301",
                  "\u202eright to left",
@@ -92,7 +94,7 @@ def test_any_characters_are_stored_unchanged(owner, kind, field, longest):
 
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
-def test_text_with_nul_is_rejected(rejected_fields, kind, field, longest):
+def test_text_with_nul_character_is_rejected(rejected_fields, kind, field, longest):
     for text in ("\0", "a\0b", "a\0"):
         assert rejected_fields(kind, {field: text}) == [field]
 
@@ -109,7 +111,7 @@ def test_long_text_may_have_several_lines(owner, kind, field):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_name_is_required(owner, unchanged_object, kind):
+def test_name_field_of_object_is_required(owner, unchanged_object, kind):
     name = NAME_OF[kind]
     assert invalid_fields(owner.send(kind, **{name: ...})) == [name]
     assert invalid_fields(owner.send(kind, **{name: None})) == [name]
@@ -119,7 +121,7 @@ def test_name_is_required(owner, unchanged_object, kind):
 
 
 @pytest.mark.parametrize("kind, field", [each[:2] for each in TEXTS if each[1] != NAME_OF[each[0]]])
-def test_optional_text_can_be_null(owner, kind, field):
+def test_optional_text_field_can_be_null(owner, kind, field):
     made = owner.create(kind, **{field: "x"})
     assert made[field] == "x" and owner.create(kind, **{field: None})[field] is None
     if kind in CHANGEABLE:
@@ -127,7 +129,7 @@ def test_optional_text_can_be_null(owner, kind, field):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_omitted_fields_get_defaults(owner, kind):
+def test_omitted_object_fields_get_default_values(owner, kind):
     made = owner.create(kind)
     standard = {"owner_id": owner.id, "creator_id": owner.id, "author_id": owner.id, "version": 1,
                 "amount": 0, "automatic": False,
@@ -147,7 +149,7 @@ def test_contact_with_invalid_email_is_rejected(rejected_fields, email):
 
 
 @pytest.mark.parametrize("local", ["Иван", "x+y", "O'Brien", "a_b%c", "UPPER"])
-def test_contact_with_unusual_valid_email_is_found(owner, new_office, local):
+def test_contact_with_unusual_but_valid_email_is_accepted_and_found(owner, new_office, local):
     email = f"{local}@Пример.рф"
     made = new_office["OWNER"].contact(email=email)
     assert made["email"] == email
@@ -158,28 +160,28 @@ def test_contact_with_unusual_valid_email_is_found(owner, new_office, local):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_unknown_fields_are_rejected(rejected_fields, kind):
+def test_unknown_object_fields_are_rejected(rejected_fields, kind):
     assert rejected_fields(kind, dict.fromkeys(UNKNOWN, "x")) == sorted(UNKNOWN)
     for field in UNUSUAL_FIELDS:
         assert len(rejected_fields(kind, {field: "x"})) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_read_only_field_is_rejected_on_creation(owner, kind):
+def test_creation_with_read_only_field_is_rejected(owner, kind):
     for field, value in READ_ONLY[kind].items():
         assert invalid_fields(owner.send(kind, **{field: value})) == [field]
 
 
 @pytest.mark.parametrize("kind, field", [(kind, field) for kind in CHANGEABLE
                                          for field in READ_ONLY[kind]])
-def test_read_only_field_is_rejected_on_change(owner, unchanged_object, kind, field):
+def test_change_of_read_only_field_is_rejected(owner, unchanged_object, kind, field):
     body = {field: READ_ONLY[kind][field]}
     assert invalid_fields(owner.change(kind, unchanged_object(kind)["id"], **body)) == [field]
     assert owner.read(kind, unchanged_object(kind)["id"]) == unchanged_object(kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_invalid_fields_are_named_together(owner, kind):
+def test_error_names_all_invalid_fields(owner, kind):
     wrong = {field: 1 for each, field, _ in TEXTS if each == kind}
     assert invalid_fields(owner.send(kind, {**wrong, "nonsense": 1})) == sorted([*wrong,
                                                                                  "nonsense"])
@@ -216,7 +218,7 @@ def test_unescaped_non_ascii_characters_are_stored_unchanged(owner, kind):
 
 
 @pytest.mark.parametrize("kind", CHANGEABLE)
-def test_multibyte_characters_may_span_chunks(owner, kind):
+def test_multibyte_characters_may_span_chunks_of_request_body(owner, kind):
     identifier = owner.create(kind)["id"]
     body = json.dumps({NAME_OF[kind]: RAW}, ensure_ascii=False).encode()
     response = owner.request("PATCH", f"/{kind}/{identifier}", headers=JSON_TYPE,
@@ -226,7 +228,7 @@ def test_multibyte_characters_may_span_chunks(owner, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_other_content_type_is_refused(owner, kind):
+def test_body_with_content_type_other_than_json_is_refused(owner, kind):
     response = owner.request("POST", f"/{kind}", headers={"Content-Type": "text/plain"},
                              data=encode({NAME_OF[kind]: "x"}))
     contract.check_error(response, 415, "UNSUPPORTED_MEDIA_TYPE")

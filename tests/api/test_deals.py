@@ -65,7 +65,7 @@ def test_deal_owner_defaults_to_creator(office):
 
 
 @pytest.mark.parametrize("text, kopecks", AMOUNTS.items())
-def test_amount_is_stored_exactly_in_kopecks(owner, sql_database, text, kopecks):
+def test_deal_amount_is_stored_exactly_in_kopecks(owner, sql_database, text, kopecks):
     response = owner.send("deals", amount=Number(text))
     made = check_ok("deals", response, 201)
     written = f"{kopecks // 100}.{kopecks % 100:02}"
@@ -77,7 +77,7 @@ def test_amount_is_stored_exactly_in_kopecks(owner, sql_database, text, kopecks)
 
 
 @pytest.mark.parametrize("text", INVALID_AMOUNTS)
-def test_invalid_amount_is_rejected(owner, text):
+def test_invalid_deal_amount_is_rejected(owner, text):
     made = owner.deal(amount=Number("7.70"))
     for response in (owner.send("deals", amount=Number(text)),
                      owner.change("deals", made["id"], amount=Number(text))):
@@ -86,11 +86,11 @@ def test_invalid_amount_is_rejected(owner, text):
 
 
 @pytest.mark.parametrize("text", OUT_OF_RANGE)
-def test_amount_beyond_number_range_is_rejected(owner, text):
+def test_deal_amount_beyond_number_range_is_rejected(owner, text):
     assert invalid_fields(owner.send("deals", amount=Number(text))) == ["amount"]
 
 
-def test_changing_other_field_keeps_amount(owner, sql_database):
+def test_change_of_other_field_keeps_deal_amount(owner, sql_database):
     made = owner.deal(amount=Number("0.29"))
     assert check_ok("deals",
                     owner.change("deals", made["id"], title="x"))["amount"] == Decimal("0.29")
@@ -140,7 +140,7 @@ def test_unknown_deal_status_is_rejected(owner, status):
     assert invalid_fields(response) == ["status"]
 
 
-def test_status_change_rejects_unknown_fields(owner):
+def test_deal_status_change_rejects_unknown_fields(owner):
     number = owner.deal()["id"]
     response = owner.move(number, "IN_PROGRESS", amount=1, nonsense=1)
     assert invalid_fields(response) == ["amount", "nonsense"]
@@ -153,7 +153,7 @@ def test_status_of_deleted_deal_cannot_be_changed(owner):
     contract.check_error(owner.move(number, "IN_PROGRESS"), 404, "NOT_FOUND")
 
 
-def test_closed_deal_keeps_closed_at(owner):
+def test_closed_deal_keeps_its_time_of_closing(owner):
     deal = owner.deal(status="WON and CLOSED", amount=1)
     assert deal["created_at"] <= deal["closed_at"] <= deal["updated_at"]
     changed = check_ok("deals", owner.change("deals", deal["id"], description="x"))
@@ -187,7 +187,7 @@ def test_amount_of_won_deal_cannot_be_zero(owner, start, refused):
 
 
 @pytest.mark.parametrize("reason", ["x", "Дорого", "x" * 1000, "😀'; --", None])
-def test_lost_reason_is_stored_and_kept(owner, reason):
+def test_lost_reason_is_stored_and_kept_when_deal_changes(owner, reason):
     deal = owner.deal(status="IN_PROGRESS")
     lost = check_ok("deals", owner.move(deal["id"], "LOST", lost_reason=reason))
     assert lost["lost_reason"] == reason
@@ -209,7 +209,7 @@ def test_lost_reason_is_rejected_for_other_statuses(owner, start, status):
     assert owner.read("deals", deal["id"]) == deal
 
 
-def test_invalid_reason_and_amount_are_named_together(owner):
+def test_error_names_both_invalid_lost_reason_and_missing_amount(owner):
     deal = owner.deal("IN_PROGRESS")
     refused = owner.move(deal["id"], "WON", lost_reason="x")
     assert invalid_fields(refused) == ["amount", "lost_reason"]
@@ -219,7 +219,7 @@ def test_invalid_reason_and_amount_are_named_together(owner):
 # --- automatic activities -------------------------------------------------------------------------
 
 
-def test_each_status_change_creates_automatic_activity(office, owner):
+def test_each_deal_status_change_creates_automatic_activity(office, owner):
     seller, contact = office["SALES"], owner.contact()["id"]
     deal = owner.deal(contact_id=contact, amount=10)
     for view, status in ((seller, "IN_PROGRESS"), (owner, "WON"), (seller, "CLOSED")):
@@ -245,7 +245,7 @@ def test_automatic_activity_of_deal_without_contact_has_no_contact(owner):
 # --- concurrent changes ---------------------------------------------------------------------------
 
 
-def test_one_of_concurrent_status_changes_succeeds(owner):
+def test_one_of_concurrent_deal_status_changes_succeeds(owner):
     for _ in range(4):
         deal = owner.deal()
         answers = crowd(owner, 2, lambda view, _, deal=deal: view.move(deal["id"], "IN_PROGRESS"))
@@ -257,7 +257,7 @@ def test_one_of_concurrent_status_changes_succeeds(owner):
         assert owner.read("deals", deal["id"])["version"] == 2
 
 
-def test_concurrently_won_and_lost_deal_gets_one_outcome(owner):
+def test_deal_marked_won_and_lost_concurrently_gets_one_outcome(owner):
     for _ in range(4):
         deal = owner.deal(status="IN_PROGRESS", amount=1)
         answers = crowd(owner, 6, lambda view, number, deal=deal: view.move(
@@ -268,8 +268,8 @@ def test_concurrently_won_and_lost_deal_gets_one_outcome(owner):
             "IN_PROGRESS", owner.read("deals", deal["id"])["status"]]
 
 
-def test_deal_is_never_won_while_amount_is_cleared(owner):
-    """Whichever request comes first: the one that wins the deal, or the one that clears its
+def test_won_deal_keeps_amount_despite_concurrent_clearing_of_amount(owner):
+    """Holds whichever request comes first: the one that wins the deal or the one that clears its
     amount."""
     for _ in range(6):
         number = owner.deal(status="IN_PROGRESS", amount=1)["id"]

@@ -161,7 +161,7 @@ def test_local_administrator_can_log_in_with_blanks_around_the_name(anonymous, s
     ("Фёдор Достоевский", "фёдор"), ("O'Brien, K. (x) *", "o'brien"), ('a\\b "c" <d>', "x#y"),
     ("#leading", "f(o)o"), ("x+y=z;w", "per%cent&"), ("a?b/c", "{brace}"), ("Müller ß", "müllerß"),
 ])
-def test_name_with_special_characters_can_log_in(anonymous, people, cn, account):
+def test_directory_user_with_special_characters_in_name_can_log_in(anonymous, people, cn, account):
     account = f"{account}-{tag()[:6]}"
     user = people.create(cn=f"{cn} {tag()}", sAMAccountName=account)
     assert log_in(anonymous, user).get("/auth/me").json()["username"] == account
@@ -170,7 +170,7 @@ def test_name_with_special_characters_can_log_in(anonymous, people, cn, account)
 @pytest.mark.parametrize("password", [
     'Geheim "quoted" 7', "Geheim-ÄÖÜß-7", "Geheim-пароль-7", "Geheim'\\;$(x)`7 ", "Geheim-😀-7",
 ])
-def test_password_with_special_characters_can_log_in(anonymous, people, password):
+def test_directory_user_with_special_characters_in_password_can_log_in(anonymous, people, password):
     vault.remember(password)
     user = people.create(password=password)
     assert log_in(anonymous, user).get("/auth/me").status_code == 200
@@ -181,19 +181,19 @@ def test_password_with_special_characters_can_log_in(anonymous, people, password
 @pytest.mark.parametrize("name", ["*", "{}*", "*{}", "{})(objectClass=*", "{})(|(cn=*", "\\2a", "(",
                                   "CN={}", "OTHER\\{}", "\\{}", "KONTORA\\", "{}@other.test",
                                   "@", "{}@", "\n", "krbtgt", "DC1$"])
-def test_login_name_is_not_ldap_filter(anonymous, user, name):
+def test_login_name_is_not_interpreted_as_ldap_filter(anonymous, user, name):
     name = name.format(user["sAMAccountName"])
     contract.check_error(send_login(anonymous, name, user["password"]), 401, "INVALID_CREDENTIALS")
 
 
 @pytest.mark.parametrize("name", ["", "someone"])
-def test_empty_password_is_rejected(anonymous, user, name):
+def test_directory_login_with_empty_password_is_rejected(anonymous, user, name):
     fields = contract.check_error(send_login(anonymous, name and user["sAMAccountName"], ""), 400,
                                   "VALIDATION_ERROR")
     assert "password" in fields
 
 
-def test_failed_login_does_not_break_service_connection(anonymous, user):
+def test_failed_directory_login_does_not_affect_other_directory_calls(anonymous, user):
     """After a failed bind the connection is anonymous and may not search (RFC 4511 4.2.1)."""
     log_in(anonymous, user)  # a successful login gives this source address more attempts
     for _ in range(3):
@@ -269,14 +269,14 @@ def test_all_failed_directory_logins_get_identical_responses(anonymous, people, 
     assert all(header == headers[0] for header in headers)
 
 
-def test_failed_login_is_logged_with_reason_without_name(anonymous, user, stack):
+def test_failed_directory_login_is_logged_with_reason_but_without_name(anonymous, user, stack):
     response = send_login(anonymous, user["sAMAccountName"], vault.password())
     line = only_line(stack.logs_dir / "kontora.log", response.headers["X-Request-ID"].encode(),
                      b"wrong password")
     assert user["sAMAccountName"] not in str(line)
 
 
-def test_duration_of_failed_login_does_not_reveal_users(anonymous, people, stack):
+def test_duration_of_failed_login_does_not_reveal_existing_users(anonymous, people, stack):
     """Samba records a wrong password but not an unknown name, so the former takes ten times as
     long. The service therefore rounds the duration of refusals up to a tenth of a second."""
     users = [people.create()["sAMAccountName"] for _ in range(3)]
@@ -298,7 +298,7 @@ def test_duration_of_failed_login_does_not_reveal_users(anonymous, people, stack
 
 # --- identity -------------------------------------------------------------------------------------
 
-def test_me_describes_directory_user(anonymous, people, ldap_admin):
+def test_me_call_describes_directory_user(anonymous, people, ldap_admin):
     user = people.create(mail="who@example.com", givenName="Анна", sn="Петрова")
     ldap_admin.set(user["dn"], "displayName", "Анна Петрова")
     assert log_in(anonymous, user).get("/auth/me").json() == {
@@ -308,7 +308,7 @@ def test_me_describes_directory_user(anonymous, people, ldap_admin):
         "email_verified": False, "permissions": ["directory:read"]}
 
 
-def test_me_without_mail_and_display_name_uses_cn(anonymous, user):
+def test_me_call_returns_cn_of_user_without_mail_and_display_name(anonymous, user):
     me = log_in(anonymous, user).get("/auth/me").json()
     assert (me["email"], me["name"]) == (None, user["cn"])
 
@@ -337,7 +337,7 @@ def test_renamed_user_keeps_session_and_rights(anonymous, people, ldap_admin, us
     assert audit.one_of(response)["actor"] == name
 
 
-def test_token_contains_no_password(anonymous, user):
+def test_token_of_directory_user_contains_no_password(anonymous, user):
     tokens = anonymous.login(user["sAMAccountName"], user["password"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
     assert user["password"] not in str(claims)
@@ -358,11 +358,11 @@ def assert_writes(client, user):
     assert change_title(client, user).status_code == 200
 
 
-def test_ordinary_user_has_read_access_only(anonymous, people, user):
+def test_ordinary_directory_user_has_read_access_only(anonymous, people, user):
     assert_reads_only(log_in(anonymous, user), user)
 
 
-def test_sample_users_have_documented_rights(anonymous, directory, people):
+def test_sample_directory_users_have_documented_rights(anonymous, directory, people):
     user = people.create()
     for name, status in (("m.sidorova", 200), ("j.mueller", 403)):
         client = log_in(anonymous, {"sAMAccountName": name, "password": directory.sample_password})
@@ -370,8 +370,8 @@ def test_sample_users_have_documented_rights(anonymous, directory, people):
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_direct_and_nested_group_members_may_write(anonymous, ldap_admin, user, group, admin_group,
-                                                   depth):
+def test_direct_and_nested_members_of_admin_group_may_write(anonymous, ldap_admin, user, group,
+                                                            admin_group, depth):
     dn = user["dn"]
     for _ in range(depth):
         dn = group(dn)
@@ -386,7 +386,8 @@ def primary_group_of(ldap_admin, dn):
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_primary_group_grants_rights(anonymous, ldap_admin, user, group, admin_group, nested):
+def test_primary_group_grants_rights_like_other_groups(anonymous, ldap_admin, user, group,
+                                                       admin_group, nested):
     dn = group() if nested else admin_group
     if nested:
         ldap_admin.add_member(admin_group, dn)
@@ -400,7 +401,8 @@ def test_primary_group_grants_rights(anonymous, ldap_admin, user, group, admin_g
 
 # --- revoked rights -------------------------------------------------------------------------------
 
-def test_group_membership_changes_rights_at_once(anonymous, ldap_admin, user, admin_group):
+def test_change_of_group_membership_changes_rights_at_once(anonymous, ldap_admin, user,
+                                                           admin_group):
     client = log_in(anonymous, user)
     contract.check_error(change_title(client, user), 403, "FORBIDDEN")
     ldap_admin.add_member(admin_group, user["dn"])
@@ -412,9 +414,8 @@ def test_group_membership_changes_rights_at_once(anonymous, ldap_admin, user, ad
 
 
 @pytest.mark.parametrize("obstacle, reason", OBSTACLES)
-def test_blocked_account_loses_session_and_rights(anonymous, people, ldap_admin, user, audit,
-                                                  obstacle,
-                                                  reason):
+def test_disabled_or_expired_directory_user_loses_session_and_rights(anonymous, people, ldap_admin,
+                                                                     user, audit, obstacle, reason):
     tokens = anonymous.login(user["sAMAccountName"], user["password"])
     client = anonymous.bearing(tokens["access_token"])
     assert client.get("/users?limit=1").status_code == 200
@@ -430,7 +431,7 @@ def test_blocked_account_loses_session_and_rights(anonymous, people, ldap_admin,
         contract.check_error(renewal, 401, "INVALID_TOKEN")
 
 
-def test_reenabled_user_must_log_in_again(anonymous, people, user):
+def test_reenabled_directory_user_must_log_in_again(anonymous, people, user):
     client = log_in(anonymous, user)
     people.change(user["sAMAccountName"], enabled=False)
     contract.check_error(client.get("/users?limit=1"), 401, "INVALID_TOKEN")
@@ -439,7 +440,8 @@ def test_reenabled_user_must_log_in_again(anonymous, people, user):
     assert log_in(anonymous, user).get("/users?limit=1").status_code == 200
 
 
-def test_locked_user_is_refused_and_keeps_the_session(anonymous, people, ldap_admin, user):
+def test_locked_directory_user_is_refused_but_keeps_the_session(anonymous, people, ldap_admin,
+                                                                user):
     """Anybody can lock a user by failed logins, so a lock must not end the session."""
     client = log_in(anonymous, user)
     lock_user(anonymous, people, ldap_admin, user)
@@ -459,7 +461,7 @@ def test_token_with_unknown_guid_is_rejected(anonymous, user, stack, guid):
     contract.check_error(anonymous.bearing(token).post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_administrator_claim_grants_no_rights(anonymous, user, stack):
+def test_administrator_claim_of_user_token_grants_no_rights(anonymous, user, stack):
     """Rights come from the directory; claims in the token only describe the user in /auth/me."""
     tokens = anonymous.login(user["sAMAccountName"], user["password"])
     claims = jwt.decode(tokens["access_token"], options={"verify_signature": False})
@@ -470,7 +472,8 @@ def test_administrator_claim_grants_no_rights(anonymous, user, stack):
 
 # --- refresh --------------------------------------------------------------------------------------
 
-def test_refresh_reads_user_again(anonymous, people, ldap_admin, user, admin_group):
+def test_refresh_reads_current_user_data_from_directory(anonymous, people, ldap_admin, user,
+                                                        admin_group):
     tokens = anonymous.login(user["sAMAccountName"], user["password"])
     ldap_admin.add_member(admin_group, user["dn"])
     ldap_admin.set(user["dn"], "mail", "new@example.com")

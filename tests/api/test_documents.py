@@ -30,7 +30,7 @@ def parse_settings(text):
 
 
 def below_state(name, value):
-    """Returns a path as `kontora config` prints it: below STATE_DIR."""
+    """Returns the absolute path that `kontora config` prints for a path relative to STATE_DIR."""
     return f"var/{value}" if name in ("SOCKET_DIR", "STATIC_DIR", "AUDIT_LOG_PATH") else value
 
 
@@ -63,7 +63,7 @@ def test_metrics_table_lists_every_metric_with_its_labels(site):
     assert told == found
 
 
-def test_documented_alerts_are_valid_rules(site, tmp_path):
+def test_documented_alerts_are_valid_prometheus_rules(site, tmp_path):
     rules = re.search(r"```yaml\n(groups:.*?)```", readmes.chapter(readmes.OPERATE, "## Alerts"),
                       re.DOTALL)[1]
     (tmp_path / "rules.yml").write_text(rules, encoding="utf-8")
@@ -82,7 +82,7 @@ def line_fields(heading):
             re.findall(r"`([a-z_]+)`", row.split("|")[1])}
 
 
-def test_logs_table_lists_every_field_of_request_lines(site, stack):
+def test_logs_table_lists_every_field_of_request_log_lines(site, stack):
     def found():
         text = (stack.logs_dir / "kontora.log").read_bytes()[-TAIL_BYTES:]
         lines = [json.loads(line) for line in text.splitlines(keepends=True)[1:]
@@ -134,7 +134,7 @@ def test_every_documented_command_block_is_executed_by_a_test():
         assert not missing and len(comments) == len(beginnings), (document, missing)
 
 
-def test_commands_of_readme_work(stack, tmp_path):
+def test_commands_in_readme_work(stack, tmp_path):
     name, password = stack.administrator
     answers = run_commands(readmes.command_block(readmes.START, "Log in, look around"), tmp_path,
                            **{
@@ -149,7 +149,7 @@ def test_commands_of_readme_work(stack, tmp_path):
     assert json.loads(audit)["action"] == "create_contact"
 
 
-def test_directory_commands_of_guide_work(stack, tmp_path):
+def test_directory_commands_in_api_guide_work(stack, tmp_path):
     name, password = stack.administrator
     answers = run_commands(guide_commands("Log in;"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
@@ -165,7 +165,7 @@ def test_directory_commands_of_guide_work(stack, tmp_path):
     assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1
 
 
-def test_login_commands_of_guide_work(stack, directory, tmp_path):
+def test_login_commands_in_api_guide_work(stack, directory, tmp_path):
     answers = run_commands(shell_variables() + guide_commands("The sample people"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "var/directory/credentials.json": directory.credentials_file})
@@ -175,7 +175,7 @@ def test_login_commands_of_guide_work(stack, directory, tmp_path):
     assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
 
 
-def test_account_commands_of_guide_work(stack, tmp_path):
+def test_account_commands_in_api_guide_work(stack, tmp_path):
     name, password = stack.administrator
     nina = tag()
     answers = run_commands(shell_variables() + guide_commands("Vera registers"), tmp_path, **{
@@ -195,7 +195,7 @@ def test_account_commands_of_guide_work(stack, tmp_path):
         "SALES", "MANAGER", "MANAGER", "MANAGER"]
 
 
-def test_customer_commands_of_guide_work(stack, tmp_path):
+def test_customer_commands_in_api_guide_work(stack, tmp_path):
     answers = run_commands(shell_variables() + guide_commands("Anna registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "anna@example.com": f"{tag()}@example.com"})
@@ -205,7 +205,7 @@ def test_customer_commands_of_guide_work(stack, tmp_path):
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
 
 
-def test_token_commands_of_guide_work(stack, tmp_path):
+def test_token_commands_in_api_guide_work(stack, tmp_path):
     name, password = stack.administrator
     answers = run_commands(guide_commands("A token for an hour"), tmp_path, **{
         "http://localhost:8000": stack.http_url, '"admin123"': f'"{password}"',
@@ -216,7 +216,7 @@ def test_token_commands_of_guide_work(stack, tmp_path):
     assert '{"active":true,' in answers and '"purpose":"password-reset","max_uses":1' in answers
 
 
-def test_file_commands_of_guide_work(stack, tmp_path):
+def test_file_commands_in_api_guide_work(stack, tmp_path):
     answers = run_commands(shell_variables() + guide_commands("Boris registers"), tmp_path, **{
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "boris@example.com": f"{tag()}@example.com"})
@@ -240,7 +240,7 @@ def read_nginx_map(name):
             re.findall(r'^\s+/_error/(\d+)\s+("[^"]*"|\S+);', body, re.MULTILINE)}
 
 
-def test_nginx_and_service_share_error_messages():
+def test_nginx_and_service_have_same_error_messages():
     messages = source_messages()
     codes = read_nginx_map("error_code")
     shared = {status: code for status, code in codes.items() if code in messages}
@@ -266,7 +266,7 @@ def test_every_nginx_error_has_message_in_both_languages():
             assert not re.search(r'["\\]', message), (number, message)
 
 
-def test_openapi_document_contains_nginx_messages():
+def test_openapi_document_contains_error_messages_of_nginx():
     messages = source_messages("app/openapi/failures.c")
     statuses = {code: status for status, code in read_nginx_map("error_code").items()}
     assert len(messages) >= 6
@@ -285,7 +285,7 @@ def system_calls(name):
     return set().union(*(system_calls(call) if call.startswith("@") else {call} for call in calls))
 
 
-def test_sandbox_allows_needed_system_calls():
+def test_systemd_sandbox_allows_needed_system_calls():
     """Includes calls for giving files to nginx's group and for virus scans, which systemd puts
     into larger sets."""
     unit = (TOP / "systemd/kontora.service").read_text(encoding="utf-8")
@@ -304,14 +304,14 @@ def unit_settings(name):
     return re.findall(rf"^{name}=(.*)$", unit, re.MULTILINE)
 
 
-def test_unit_does_not_repeat_settings_of_program():
+def test_systemd_unit_does_not_repeat_settings_of_program():
     """The environment overrides what the program sets, so a setting must be in one place only."""
     own = set(re.findall(r'setenv\("(\w+)"', (TOP / "app/main.c").read_text(encoding="utf-8")))
     assert "RES_OPTIONS" in own
     assert not own & {line.split("=")[0] for line in unit_settings("Environment")}
 
 
-def test_unit_does_not_restart_after_permanent_errors():
+def test_systemd_unit_does_not_restart_service_after_permanent_errors():
     """A restart does not repair a wrong command line or invalid settings. RestartPreventExitStatus
     applies only to the main process: a check in ExecStartPre that fails would be retried."""
     source = (TOP / "app/cli/command.h").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from support.ldap_admin import same_dn
 
 
 @pytest.mark.parametrize("pattern", NAMES)
-def test_name_works_in_every_operation(entries, ldap_admin, pattern):
+def test_unusual_entry_name_works_in_every_operation(entries, ldap_admin, pattern):
     """Creates, searches, reads, renames, moves and deletes an entry with this name."""
     name, field = unique(pattern), entries.kind.name
     made = entries.named(name, description="as it was")
@@ -39,7 +39,7 @@ def test_name_works_in_every_operation(entries, ldap_admin, pattern):
 
 
 @pytest.mark.parametrize("pattern", NAMES)
-def test_parent_name_works_in_every_operation(places, people, ldap_admin, pattern):
+def test_unusual_parent_name_works_in_every_operation(places, people, ldap_admin, pattern):
     name = unique(pattern)
     above = places.named(name)
     user = people.create(ou=above["dn"])
@@ -55,7 +55,7 @@ def test_parent_name_works_in_every_operation(places, people, ldap_admin, patter
 
 
 @pytest.mark.parametrize("name", LONGEST_NAMES)
-def test_longest_name_is_stored_unchanged(entries, ldap_admin, name):
+def test_longest_entry_name_is_stored_unchanged(entries, ldap_admin, name):
     parent = ldap_admin.add_ou(tag(), entries.parent)
     made = entries.named(name, parent)
     assert made[entries.kind.name] == name
@@ -64,8 +64,10 @@ def test_longest_name_is_stored_unchanged(entries, ldap_admin, name):
 
 
 @pytest.mark.parametrize("name", [" leading", "trailing ", "  both  ", " "])
-def test_outer_spaces_of_name_are_kept_or_refused(api, entries, ldap_admin, name):
-    """Never trimmed silently: names that differ for the client must not denote one entry."""
+def test_leading_and_trailing_spaces_of_entry_name_are_kept_or_refused(api, entries, ldap_admin,
+                                                                       name):
+    """Spaces are never trimmed silently: names that differ for the client must not denote one
+    entry."""
     parent, field = ldap_admin.add_ou(tag(), entries.parent), entries.kind.name
     body = entries.body(**{field: name, entries.kind.parent: parent})
     response = api.post(entries.kind.path, json=body)
@@ -81,7 +83,7 @@ def test_outer_spaces_of_name_are_kept_or_refused(api, entries, ldap_admin, name
 
 
 @pytest.mark.parametrize("name", NO_NAMES)
-def test_invalid_name_is_rejected(api, entries, ldap_admin, name):
+def test_invalid_entry_name_is_rejected(api, entries, ldap_admin, name):
     parent, field = ldap_admin.add_ou(tag(), entries.parent), entries.kind.name
     body = entries.body(**{field: name, entries.kind.parent: parent})
     response = api.post(entries.kind.path, json=body)
@@ -95,7 +97,8 @@ def test_invalid_name_is_rejected(api, entries, ldap_admin, name):
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_name_in_path_is_not_ldap_filter(api, entries, ldap_admin, method, name):
+def test_entry_name_in_path_is_not_interpreted_as_ldap_filter(api, entries, ldap_admin, method,
+                                                              name):
     before = ldap_admin.tree(entries.parent)
     body = {"description": "found"} if method == "PATCH" else None
     contract.check_error(api.request(method, entries.path(name), json=body), 404, "NOT_FOUND")
@@ -104,12 +107,12 @@ def test_name_in_path_is_not_ldap_filter(api, entries, ldap_admin, method, name)
 
 
 @pytest.mark.parametrize("name", ["%00", "a%00b", "%ff%fe", "%c0%af", "%", "%zz", "%2"])
-def test_undecodable_path_is_client_error(site, entries, name):
+def test_entry_path_that_cannot_be_decoded_is_client_error(site, entries, name):
     for prefix in ("", "/api/v1"):
         assert site.get(f"{prefix}{entries.kind.path}/{name}").status_code in (400, 404)
 
 
-def test_names_ignore_case(entries):
+def test_entry_names_in_paths_ignore_case(entries):
     made = entries.named("Жук Über " + tag())
     name = made[entries.kind.name]
     for spelling in (name.upper(), name.lower()):
@@ -141,7 +144,8 @@ def same_name_entries(request, entries, ldap_admin):
     return name, [entries.named(name, parent) for parent in parents], parents
 
 
-def test_ambiguous_name_is_refused_with_all_dns(api, entries, ldap_admin, same_name_entries):
+def test_ambiguous_entry_name_is_refused_with_all_matching_dns(api, entries, ldap_admin,
+                                                               same_name_entries):
     name, made, _ = same_name_entries
     before = ldap_admin.tree(entries.parent)
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None),
@@ -153,7 +157,8 @@ def test_ambiguous_name_is_refused_with_all_dns(api, entries, ldap_admin, same_n
     assert ldap_admin.tree(entries.parent) == before
 
 
-def test_parent_dn_parameter_selects_one_of_equal_names(entries, ldap_admin, same_name_entries):
+def test_parent_dn_parameter_selects_one_of_several_entries_with_same_name(entries, ldap_admin,
+                                                                           same_name_entries):
     name, made, parents = same_name_entries
     for each, parent in zip(made, parents, strict=True):
         assert entries.get(name, at=parent) == each
@@ -170,8 +175,8 @@ def test_parent_dn_parameter_selects_one_of_equal_names(entries, ldap_admin, sam
     assert entries.get(name) == made[1]
 
 
-def test_parent_dn_in_query_selects_entry_and_in_body_moves_it(entries, ldap_admin,
-                                                               same_name_entries):
+def test_parent_dn_in_query_selects_entry_and_parent_dn_in_body_moves_it(entries, ldap_admin,
+                                                                         same_name_entries):
     """?parent_dn= selects the entry; parent_dn in the body is its new parent."""
     name, made, parents = same_name_entries
     target = ldap_admin.add_ou(tag(), entries.parent)
@@ -181,7 +186,8 @@ def test_parent_dn_in_query_selects_entry_and_in_body_moves_it(entries, ldap_adm
     assert ldap_admin.entry(made[0]["dn"]) is not None
 
 
-def test_entry_cannot_move_to_parent_with_same_name(api, entries, ldap_admin, same_name_entries):
+def test_entry_cannot_move_to_parent_that_contains_same_name(api, entries, ldap_admin,
+                                                             same_name_entries):
     name, _, parents = same_name_entries
     before = ldap_admin.tree(entries.parent)
     response = api.patch(entries.path(name), params={"parent_dn": parents[0]},
@@ -197,8 +203,9 @@ def test_entry_cannot_move_to_parent_with_same_name(api, entries, ldap_admin, sa
     ("OU=nowhere-at-all,{parent}", 400, "PARENT_NOT_FOUND"), ("{base}", 404, "NOT_FOUND"),
     ("CN=Users,{base}", 404, "NOT_FOUND"),
 ])
-def test_parent_dn_without_match_is_refused(api, entries, ldap_admin, at, status, code):
-    """Includes the parent's parent: only the direct parent selects."""
+def test_parent_dn_parameter_that_selects_no_entry_is_refused(api, entries, ldap_admin, at, status,
+                                                              code):
+    """parent_dn must be the direct parent: the DN of the parent's parent selects no entry."""
     name = entries.create()[entries.kind.name]
     before = ldap_admin.tree(entries.parent)
     at = at.format(parent=entries.parent, base=ldap_admin.base_dn)
@@ -209,7 +216,7 @@ def test_parent_dn_without_match_is_refused(api, entries, ldap_admin, at, status
     assert ldap_admin.tree(entries.parent) == before
 
 
-def test_unknown_parameter_is_rejected(api, entries):
+def test_unknown_query_parameter_of_entry_is_rejected(api, entries):
     name = entries.create()[entries.kind.name]
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None)):
         response = api.request(method, entries.path(name), params={"nonsense": "1"}, json=body)
@@ -239,7 +246,7 @@ def test_parent_dn_parameter_selects_user(api, people, ldap_admin):
     people.delete(account, at=people.ou)
 
 
-def test_many_entries_of_one_name_are_ambiguous(api, entries, ldap_admin):
+def test_name_of_many_entries_is_refused_as_ambiguous(api, entries, ldap_admin):
     name = tag()
     parents = [ldap_admin.add_ou(tag(), entries.parent) for _ in range(25)]
     for parent in parents:

@@ -18,7 +18,7 @@ def described_entry(entries):
     return made, made[entries.kind.name]
 
 
-def test_description_can_be_set_replaced_and_cleared(entries, ldap_admin):
+def test_entry_description_can_be_set_replaced_and_cleared(entries, ldap_admin):
     made = entries.create()
     name = made[entries.kind.name]
     for value in ("first", "second", None, None):  # the second None finds nothing to clear
@@ -27,7 +27,7 @@ def test_description_can_be_set_replaced_and_cleared(entries, ldap_admin):
         assert seen == ([value.encode()] if value else None)
 
 
-def test_change_affects_only_given_attributes(entries, ldap_admin, described_entry):
+def test_entry_change_affects_only_given_attributes(entries, ldap_admin, described_entry):
     made, name = described_entry
     [(dn, before)] = ldap_admin.tree(made["dn"], without=BOOKKEEPING)
     entries.change(name, description="changed")
@@ -36,21 +36,21 @@ def test_change_affects_only_given_attributes(entries, ldap_admin, described_ent
     assert (dn_after, after) == (dn, before)
 
 
-def test_empty_change_is_no_op(entries, ldap_admin, described_entry):
+def test_empty_entry_change_is_no_op(entries, ldap_admin, described_entry):
     made, name = described_entry
     before = ldap_admin.tree(made["dn"])
     assert entries.change(name) == made
     assert ldap_admin.tree(made["dn"]) == before
 
 
-def test_change_to_same_values_succeeds(entries, described_entry):
+def test_entry_change_to_same_values_succeeds(entries, described_entry):
     made, name = described_entry
     again = entries.change(name, description="as it was", parent_dn=entries.parent,
                            **{entries.kind.name: name})
     assert (again["dn"], again["objectGUID"]) == (made["dn"], made["objectGUID"])
 
 
-def test_unknown_entry_is_not_found(api, entries):
+def test_request_for_unknown_entry_is_not_found(api, entries):
     path = entries.path("nothing is called so")
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None),
                          ("PATCH", {})):
@@ -62,7 +62,8 @@ def test_unknown_entry_is_not_found(api, entries):
     ("sAMAccountName", "x"), ("scope", "universal"), ("security", False), ("name", "x"),
     ("isCriticalSystemObject", True), ("whenCreated", "x"),
 ])
-def test_read_only_field_is_rejected(api, entries, ldap_admin, described_entry, field, value):
+def test_entry_change_of_read_only_field_is_rejected(api, entries, ldap_admin, described_entry,
+                                                     field, value):
     made, name = described_entry
     before = ldap_admin.tree(made["dn"])
     response = api.patch(entries.path(name), json={field: value, "description": "x"})
@@ -72,7 +73,7 @@ def test_read_only_field_is_rejected(api, entries, ldap_admin, described_entry, 
 
 # --- renaming and moving --------------------------------------------------------------------------
 
-def test_rename_keeps_guid_and_description(api, entries, ldap_admin, described_entry):
+def test_renamed_entry_keeps_guid_and_description(api, entries, ldap_admin, described_entry):
     made, name = described_entry
     fresh = f"Neuer, \"Name\" {tag()}"
     renamed = entries.change(name, **{entries.kind.name: fresh})
@@ -84,7 +85,7 @@ def test_rename_keeps_guid_and_description(api, entries, ldap_admin, described_e
     contract.check_error(api.get(entries.path(name)), 404, "NOT_FOUND")
 
 
-def test_rename_may_change_only_case(entries, ldap_admin):
+def test_entry_can_be_renamed_in_case_only(entries, ldap_admin):
     made = entries.named("lower ж " + tag())
     name = made[entries.kind.name]
     assert entries.change(name, **{entries.kind.name: name.upper()})[entries.kind.name] == \
@@ -92,7 +93,7 @@ def test_rename_may_change_only_case(entries, ldap_admin):
     assert ldap_admin.entry(made["dn"])[entries.kind.name] == [name.upper().encode()]
 
 
-def test_move_keeps_guid_and_description(entries, ldap_admin, described_entry):
+def test_moved_entry_keeps_guid_and_description(entries, ldap_admin, described_entry):
     made, name = described_entry
     other = ldap_admin.add_ou(f"Übrige, andere {tag()}", entries.parent)
     moved = entries.change(name, parent_dn=other)
@@ -101,7 +102,7 @@ def test_move_keeps_guid_and_description(entries, ldap_admin, described_entry):
     assert ldap_admin.entry(made["dn"]) is None and ldap_admin.entry(moved["dn"])
 
 
-def test_rename_move_and_change_in_one_request(entries, ldap_admin, described_entry):
+def test_one_request_can_rename_move_and_change_entry(entries, ldap_admin, described_entry):
     made, name = described_entry
     other, fresh = ldap_admin.add_ou(tag(), entries.parent), f"Ж, + {tag()}"
     changed = entries.change(name, at=entries.parent, parent_dn=other, description="new",
@@ -116,8 +117,8 @@ def test_rename_move_and_change_in_one_request(entries, ldap_admin, described_en
     ("", "VALIDATION_ERROR"), ("DC=example,DC=com", "VALIDATION_ERROR"),
     ("DC=test", "VALIDATION_ERROR"),
 ])
-def test_move_to_invalid_parent_is_rejected(api, entries, ldap_admin, described_entry, parent,
-                                            code):
+def test_entry_move_to_invalid_parent_is_rejected(api, entries, ldap_admin, described_entry, parent,
+                                                  code):
     made, name = described_entry
     before = ldap_admin.tree(made["dn"])
     body = {"parent_dn": parent.format(parent=entries.parent), "description": "new",
@@ -127,7 +128,7 @@ def test_move_to_invalid_parent_is_rejected(api, entries, ldap_admin, described_
     assert ldap_admin.tree(made["dn"]) == before
 
 
-def test_rename_to_existing_name_is_rejected(api, entries, ldap_admin, described_entry):
+def test_entry_rename_to_existing_name_is_rejected(api, entries, ldap_admin, described_entry):
     made, name = described_entry
     taken = entries.create()[entries.kind.name]
     before = ldap_admin.tree(entries.parent)
@@ -139,7 +140,8 @@ def test_rename_to_existing_name_is_rejected(api, entries, ldap_admin, described
     assert entries.get(name) == made
 
 
-def test_move_to_parent_with_existing_name_is_rejected(api, entries, ldap_admin, described_entry):
+def test_entry_move_to_parent_that_contains_its_name_is_rejected(api, entries, ldap_admin,
+                                                                 described_entry):
     _, name = described_entry
     other = ldap_admin.add_ou(tag(), entries.parent)
     entries.named(name.upper(), other)
@@ -150,7 +152,7 @@ def test_move_to_parent_with_existing_name_is_rejected(api, entries, ldap_admin,
     assert ldap_admin.tree(entries.parent) == before
 
 
-def test_unit_cannot_move_into_container(api, units, containers, ldap_admin):
+def test_organizational_unit_cannot_move_into_container(api, units, containers, ldap_admin):
     unit, container = units.create(), containers.create()
     before = ldap_admin.tree(units.parent)
     response = api.patch(units.path(unit["ou"]), json={"parent_dn": container["dn"],
@@ -172,7 +174,7 @@ def nested_entries(places, people, groups):
     return top, [middle, user, group]
 
 
-def test_move_includes_subtree(places, ldap_admin, people, nested_entries):
+def test_entry_move_includes_its_subtree(places, ldap_admin, people, nested_entries):
     top, below = nested_entries
     name = top[places.kind.name]
     other = ldap_admin.add_ou(f"Ж, {tag()}", places.parent)
@@ -185,7 +187,7 @@ def test_move_includes_subtree(places, ldap_admin, people, nested_entries):
     assert ldap_admin.entry(top["dn"]) is None
 
 
-def test_rename_includes_subtree(places, ldap_admin, nested_entries):
+def test_entry_rename_changes_dns_of_its_subtree(places, ldap_admin, nested_entries):
     top, below = nested_entries
     renamed = places.change(top[places.kind.name], **{places.kind.name: f"new, {tag()}"})
     for each in below:
@@ -214,7 +216,7 @@ def test_entry_with_children_cannot_be_deleted(api, places, ldap_admin, nested_e
 
 
 @pytest.mark.parametrize("hidden", [{"showInAdvancedViewOnly": "TRUE"}, {}])
-def test_entry_with_children_of_unserved_kind_cannot_be_deleted(api, places, ldap_admin, hidden):
+def test_entry_with_children_of_kind_outside_api_cannot_be_deleted(api, places, ldap_admin, hidden):
     top = places.create()
     below = ldap_admin.add(f"CN=below,{top['dn']}", objectClass="contact", **hidden)
     contract.check_error(api.delete(places.path(top[places.kind.name])), 409, "NOT_EMPTY")
@@ -225,7 +227,8 @@ def test_entry_with_children_of_unserved_kind_cannot_be_deleted(api, places, lda
 
 # --- deletion -------------------------------------------------------------------------------------
 
-def test_deleted_entry_is_not_found_and_name_is_free(api, entries, ldap_admin, described_entry):
+def test_deleted_entry_is_not_found_and_its_name_can_be_reused(api, entries, ldap_admin,
+                                                               described_entry):
     made, name = described_entry
     response = api.delete(entries.path(name))
     assert (response.status_code, response.content) == (204, b"")
@@ -265,8 +268,8 @@ def status_or_code(response):
     return response.json()["code"] if response.status_code >= 400 else response.status_code
 
 
-def test_concurrent_rename_and_deletion_leave_one_outcome(entries, ldap_admin):
-    """Each request succeeds or is refused, and the final state is one of the two outcomes. A
+def test_concurrent_rename_and_deletion_of_entry_have_one_consistent_outcome(entries, ldap_admin):
+    """Each request succeeds or is refused, and at the end the entry is either renamed or deleted. A
     renamed entry that is deleted before it is read back gets RESULT_UNREAD."""
     def call(method, path, body=None):
         return status_or_code(entries.api.at(entries.api.base_url).request(method, path, json=body))
@@ -286,8 +289,8 @@ def test_concurrent_rename_and_deletion_leave_one_outcome(entries, ldap_admin):
             assert left is None or same_dn(left, entries.dn(fresh))
 
 
-def test_concurrent_moves_leave_entry_in_one_place(entries, ldap_admin):
-    """At the end the entry is complete and at exactly one place."""
+def test_concurrent_moves_leave_entry_below_exactly_one_parent(entries, ldap_admin):
+    """At the end the entry is complete and below exactly one parent."""
     parents = [ldap_admin.add_ou(tag(), entries.parent) for _ in range(2)]
     made = entries.create()
     name = made[entries.kind.name]
@@ -302,7 +305,7 @@ def test_concurrent_moves_leave_entry_in_one_place(entries, ldap_admin):
     assert any(same_dn(place, entries.dn(name, parent)) for parent in parents)
 
 
-def test_concurrent_creations_and_deletions_get_documented_responses(entries):
+def test_concurrent_entry_creations_and_deletions_get_documented_responses(entries):
     """Several clients create and delete one entry; every response is documented."""
     body = entries.body()
     path = entries.path(body[entries.kind.name])

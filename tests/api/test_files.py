@@ -46,7 +46,7 @@ def administrator(storage, anonymous):
 
 @pytest.fixture(scope="module")
 def anonymous_files(storage):
-    """Returns a client without a token on the files surface."""
+    """Returns a client without a token on the port for files."""
     return FilesClient(storage.stack.files_url, storage.stack.ca_file)
 
 
@@ -99,15 +99,16 @@ def test_uploaded_file_can_be_read_and_downloaded(storage, owner, name, content,
         assert int(answer.headers["Content-Length"]) == len(content)
 
 
-def test_refusal_before_body_closes_connection(storage):
-    """Otherwise the client would lose its next request on the closing connection."""
+def test_upload_refused_before_its_body_closes_connection(storage):
+    """The response must announce the close, or the client would lose its next request on that
+    connection."""
     head = (b"POST /files/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n")
     answer = wire.exchange(storage.stack.https_url, storage.stack.ca_file, head)
     assert (answer.status, answer.headers["Connection"]) == (401, "close")
 
 
-def test_upload_message_is_in_requested_language(owner):
+def test_success_message_of_upload_is_in_requested_language(owner):
     answer = files.send(owner, headers={"Accept-Language": "en"})
     assert answer.json()["message"] == "The file was uploaded"
 
@@ -147,7 +148,7 @@ def test_file_of_disallowed_type_is_refused(storage, owner, name, content):
     refuse_type(storage, owner, name, content, "Недопустимый тип файла")
 
 
-def test_upload_limit_is_16_mib(storage, owner):
+def test_upload_larger_than_16_mib_is_refused(storage, owner):
     largest = b"text" * (files.LARGEST // 4)
     made = files.upload(owner, largest)
     answer = fetch(owner, made["download_url"])
@@ -161,7 +162,7 @@ def test_upload_limit_is_16_mib(storage, owner):
     owner.delete(f"/files/{made['filename']}")
 
 
-def test_request_without_single_file_is_rejected(owner):
+def test_upload_without_exactly_one_file_is_rejected(owner):
     contract.check_error(owner.post("/files/upload", json={}), 415, "UNSUPPORTED_MEDIA_TYPE")
     contract.check_error(owner.post("/files/upload"), 415, "UNSUPPORTED_MEDIA_TYPE")
     form = {"Content-Type": "multipart/form-data"}
@@ -189,7 +190,7 @@ def test_request_without_single_file_is_rejected(owner):
     b"--b\r\nContent-Disposition: form-data; name=" + b"a" * 20000 + b"\r\n\r\n\r\n--b--",
     b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n" * 1000 + b"--b--",
 ])
-def test_malformed_form_is_rejected(storage, owner, body):
+def test_upload_with_malformed_form_is_rejected(storage, owner, body):
     before = storage.keys()
     answer = owner.post("/files/upload", data=body,
                         headers={"Content-Type": "multipart/form-data; boundary=b"})
@@ -234,13 +235,13 @@ def test_file_name_is_returned_unchanged(storage, owner, name, written):
     assert all(re.fullmatch(r"[0-9a-f]{32}", key) for key in storage.keys())
 
 
-def test_extended_file_name_parameter_is_preferred(owner):
+def test_extended_file_name_parameter_takes_precedence(owner):
     body, content_type = files.form(TEXT, b"x.png\"; filename*=UTF-8''%D0%B6%22.txt; x=\"")
     answer = owner.post("/files/upload", data=body, headers={"Content-Type": content_type})
     assert files.check_uploaded(answer, TEXT)["original_name"] == 'ж".txt'
 
 
-def test_invalid_file_name_is_rejected(owner):
+def test_upload_with_invalid_file_name_is_rejected(owner):
     for name in ("Ж" * 252 + ".txt", b"\xff\xfe.txt"):
         assert contract.check_error(files.send_form(owner, TEXT, name), 400,
                                     "VALIDATION_ERROR") == ["file"]
@@ -248,7 +249,7 @@ def test_invalid_file_name_is_rejected(owner):
 
 # --- download URLs --------------------------------------------------------------------------------
 
-def test_download_url_supports_ranges_and_conditions(storage, owner):
+def test_download_url_supports_range_and_conditional_requests(storage, owner):
     made = files.upload(owner, TEXT, "Отчёт.txt")
     answer = owner.get(f"/files/{made['filename']}/download")
     assert answer.status_code == 200
@@ -283,7 +284,7 @@ def test_download_url_supports_ranges_and_conditions(storage, owner):
         assert other.json()["code"] == "PRECONDITION_FAILED"
 
 
-def test_download_is_cached_by_client_only(storage, owner):
+def test_download_may_be_cached_by_client_only(storage, owner):
     """A download has an entity tag; refused downloads are not stored. S3 sets its own headers
     and is skipped."""
     if storage.kind != "disk":
@@ -383,7 +384,7 @@ def test_added_parameters_do_not_extend_signature(storage, owner):
     contract.check_error(owner.get("/files?utm_source=x"), 400, "VALIDATION_ERROR")
 
 
-def test_local_download_url_supports_head(storage, owner):
+def test_download_url_of_local_storage_supports_head_request(storage, owner):
     """URLs of S3 are signed for GET only."""
     made = files.upload(owner)
     head = fetch(owner, made["download_url"], method="HEAD")
@@ -405,7 +406,7 @@ def test_download_url_expires(storage, owner):
             assert answer.json()["code"] == "LINK_INVALID", expires
 
 
-def test_objects_are_not_reachable_without_signed_url(storage, owner):
+def test_stored_files_are_not_reachable_without_signed_url(storage, owner):
     files.upload(owner)
     top = owner.base_url.removesuffix("/api/v1")
     for key in list(storage.keys())[:1]:
@@ -452,7 +453,7 @@ def test_file_list_supports_pages_and_prefix(owner):
                                     "VALIDATION_ERROR") == [field]
 
 
-def test_search_finds_words_of_file_names(owner):
+def test_file_search_finds_words_of_file_names(owner):
     def found(query):
         return [item["original_name"] for item in files.listed(owner, f"?{query}")]
     for name in ("Договор аренды 2026.txt", "договор_поставки.txt", "Счёт 5.txt"):
@@ -470,7 +471,7 @@ def test_search_finds_words_of_file_names(owner):
                                 "VALIDATION_ERROR") == ["after"]
 
 
-def test_tags_can_be_set_filtered_and_cleared(owner):
+def test_file_tags_can_be_set_filtered_by_and_cleared(owner):
     one, other = files.upload(owner)["filename"], files.upload(owner, TEXT, "Акт.txt")["filename"]
     answer = owner.put(f"/files/{one}/tags", json=["договор", "2026", "договор"])
     assert answer.status_code == 200
@@ -498,7 +499,7 @@ def test_tags_can_be_set_filtered_and_cleared(owner):
 
 # --- deletion -------------------------------------------------------------------------------------
 
-def test_deleted_file_and_its_object_are_gone(storage, owner):
+def test_deleted_file_is_not_found_and_its_stored_object_is_removed(storage, owner):
     before = storage.keys()
     name = files.upload(owner)["filename"]
     assert len(storage.keys() - before) == 1
@@ -513,7 +514,7 @@ def test_deleted_file_and_its_object_are_gone(storage, owner):
     contract.check_error(owner.delete(f"/files/{name}"), 404, "NOT_FOUND")
 
 
-def test_bulk_delete_reports_each_file(storage, owner, people):
+def test_bulk_delete_reports_result_for_each_file(storage, owner, people):
     before = storage.keys()
     stranger = people.register().client
     mine = [files.upload(owner)["filename"] for _ in range(3)]
@@ -571,7 +572,7 @@ def test_file_of_other_organization_is_not_found(owner, people, administrator):
     assert files.names(owner) == []
 
 
-def test_role_permits_file_operations(people):
+def test_role_permits_exactly_its_file_operations(people):
     owner = people.register()
     made = files.upload(owner.client)["filename"]
     may = {"ADMIN": (201, 200, 200), "MANAGER": (201, 200, 200), "SALES": (201, 200, 403),
@@ -592,15 +593,16 @@ def test_role_permits_file_operations(people):
         contract.check_error(theirs.get(f"/files/{made}/info"), 404, "NOT_FOUND")
 
 
-def test_administrator_has_own_files(administrator, owner):
+def test_files_of_administrator_are_separate_from_organizations(administrator, owner):
     name = files.upload(administrator)["filename"]
     assert name in files.names(administrator, f"?prefix={name}")
     contract.check_error(owner.get(f"/files/{name}/info"), 404, "NOT_FOUND")
     administrator.delete(f"/files/{name}")
 
 
-def test_anonymous_client_sees_only_unowned_files(anonymous_files, owner, anonymous):
-    """In development this surface needs no token, but files with an owner do not exist there."""
+def test_anonymous_client_sees_only_files_without_owner(anonymous_files, owner, anonymous):
+    """In development the port for files needs no token, but files with an owner are not found
+    there."""
     private = files.upload(owner)["filename"]
     made = files.upload(anonymous_files)["filename"]
     contract.check_error(anonymous_files.get(f"/files/{private}/info"), 404, "NOT_FOUND")
@@ -652,7 +654,7 @@ def request_line(storage, answer):
     return service_line(storage.stack, answer.headers["X-Request-ID"])
 
 
-def test_storage_time_is_logged_and_measured(storage, owner):
+def test_duration_of_storage_calls_is_logged_and_in_metrics(storage, owner):
     """The time is in the log line of a request and in a histogram, for exactly the operations
     used."""
     top = owner.as_anonymous().at(storage.stack.https_url)
@@ -700,7 +702,8 @@ def run_program(command, folder):
 
 @pytest.fixture
 def run_example(storage, tmp_path):
-    """Returns a function that runs command lines of the document against this surface."""
+    """Returns a function that runs command lines of the specification against the port for
+    files."""
     (tmp_path / "document.txt").write_bytes(TEXT)
     (tmp_path / "document.pdf").write_bytes(PDF)
 
@@ -710,7 +713,7 @@ def run_example(storage, tmp_path):
     return call
 
 
-def test_curl_examples_of_source_document_work(storage, run_example):
+def test_curl_examples_of_api_specification_work(storage, run_example):
     assert run_example("curl http://localhost:5000/") == {"message": "Hello World!"}
     testuser = run_example("""curl -X POST http://localhost:5000/users \\
   -H "Content-Type: application/json" \\
@@ -822,8 +825,8 @@ def without_id(user):
     (["/usr/bin/python3", "-c", PYTHON], "requests", "document.txt"),
     (["node", "-e", FETCH], "fetch", 'Документ "1".txt'),  # requires Node.js 18
 ], ids=["python", "fetch"])
-def test_program_examples_of_source_document_work(storage, anonymous_files, tmp_path, program, name,
-                                                  file_name):
+def test_program_examples_of_api_specification_work(storage, anonymous_files, tmp_path, program,
+                                                    name, file_name):
     (tmp_path / "document.txt").write_bytes(TEXT)
     program = [part.replace("http://localhost:5000", storage.stack.files_url) for part in program]
     user, users, made = json.loads(run_program(program, tmp_path))

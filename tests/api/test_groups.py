@@ -18,7 +18,7 @@ INVALID_TYPES = [2147483650, 2147483652, 2147483656, 0, 6, 10, 12, 14, 1, 3, 5, 
 
 @pytest.mark.parametrize("scope", TYPES)
 @pytest.mark.parametrize("security", [0, SECURITY])
-def test_group_type_sets_scope_and_security(groups, ldap_admin, scope, security):
+def test_group_type_of_new_group_sets_scope_and_security(groups, ldap_admin, scope, security):
     group = groups.create(groupType=security + scope)
     assert (group["groupType"], group["scope"], group["security"]) == (
         security + scope, TYPES[scope], bool(security))
@@ -55,7 +55,7 @@ def test_group_account_name_defaults_to_group_name(groups, ldap_admin):
     ("\"/\\[]:;|=,+*?<>@{}", "_" * 16 + "{}"), ("{}.", "{}_"), ("{},", "{}_"), ("..{}", "..{}"),
     ("#{}", "#{}"), ("{}😀", "{}😀"), ("{}" + "x" * 53, "{}" + "x" * 53),
 ])
-def test_default_account_name_replaces_invalid_characters(groups, ldap_admin, name, account):
+def test_default_group_account_name_replaces_invalid_characters(groups, ldap_admin, name, account):
     word = tag()
     group = groups.create(cn=name.replace("{}", word), sAMAccountName=...)
     expected = account.replace("{}", word)
@@ -80,7 +80,7 @@ def test_invalid_group_account_name_is_rejected(api, groups, ldap_admin, account
 
 
 @pytest.mark.parametrize("change", [str.upper, lambda name: name])
-def test_existing_account_name_is_rejected(api, groups, people, ldap_admin, change):
+def test_existing_account_name_is_rejected_for_group(api, groups, people, ldap_admin, change):
     """Rejects a name of a group or a person anywhere in the directory, also if the default name
     collides."""
     other = ldap_admin.add_ou(tag(), groups.parent)
@@ -95,7 +95,7 @@ def test_existing_account_name_is_rejected(api, groups, people, ldap_admin, chan
         assert ldap_admin.search(f"(cn={body['cn']})", base=groups.parent) == []
 
 
-def test_group_rename_keeps_account_name(groups, ldap_admin):
+def test_renamed_group_keeps_account_name(groups, ldap_admin):
     group = groups.create()
     renamed = groups.change(group["cn"], cn=tag())
     assert renamed["sAMAccountName"] == group["sAMAccountName"]
@@ -138,7 +138,7 @@ def test_built_in_group_has_scope_and_members(groups, ldap_admin):
         dn.lower() for dn in ldap_admin.members(group["dn"])} != set()
 
 
-def test_user_is_not_found_as_group(api, people):
+def test_user_name_is_not_found_as_group(api, people):
     user = people.create()
     for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None)):
         response = api.request(method, path_of("/groups", user["cn"]), json=body)

@@ -45,17 +45,17 @@ def test_directory_is_checked_periodically(site):
     wait_until(lambda: checked_at() > before, what="the next check of the directory")
 
 
-def test_root_returns_greeting(site):
+def test_root_path_returns_greeting(site):
     assert site.as_anonymous().get("/").json() == {"message": "Hello World!"}
 
 
 @pytest.mark.parametrize("surface", ["https_url", "http_url", "files_url"])
-def test_root_is_served_on_every_surface(site, stack, surface):
+def test_root_path_is_served_on_both_ports(site, stack, surface):
     assert site.at(getattr(stack, surface)).get("/").status_code == 200
 
 
 @pytest.mark.parametrize("path", GET_PATHS)
-def test_head_equals_get_without_body(site, path):
+def test_head_response_equals_get_response_without_body(site, path):
     got, headed = site.get(path), site.head(path)
     assert headed.status_code == got.status_code == 200
     assert headed.content == b""
@@ -63,7 +63,7 @@ def test_head_equals_get_without_body(site, path):
     assert headed.headers["Content-Length"] == str(len(got.content))
 
 
-def test_head_reports_whether_user_exists(api, people):
+def test_head_request_reports_whether_user_exists(api, people):
     user = people.create()
     headed = api.head(user_path(user["sAMAccountName"]))
     assert (headed.status_code, headed.content) == (200, b"")
@@ -72,14 +72,14 @@ def test_head_reports_whether_user_exists(api, people):
 
 @pytest.mark.parametrize("surface", ["https_url", "http_url"])
 @pytest.mark.parametrize("path", ["/users?limit=1", "/auth/me", "/users/Administrator"])
-def test_short_path_serves_same_resource(site, stack, surface, path):
+def test_path_without_api_prefix_serves_same_resource(site, stack, surface, path):
     short = site.at(getattr(stack, surface)).get(path)
     long = site.get("/api/v1" + path)
     assert short.status_code == long.status_code == 200
     assert short.json() == long.json()
 
 
-def test_login_works_on_short_path(site, stack):
+def test_login_works_on_path_without_api_prefix(site, stack):
     tokens = site.as_anonymous().login(*stack.administrator)
     assert site.bearing(tokens["access_token"]).get("/auth/me").status_code == 200
 
@@ -130,7 +130,7 @@ def test_json_content_type_may_have_case_and_charset(site, kind):
 
 # --- X-Request-ID -------------------------------------------------------------------------------
 
-# Responses of workers, and one that nginx sends itself.
+# Calls that workers answer, and one that nginx answers itself.
 CALLS = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/users"),
                                                  ("GET", "/users/%ff"), ("TRACE", "/health")])
 

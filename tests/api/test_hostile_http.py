@@ -22,8 +22,8 @@ def assert_workers_survive(stack, site):
 
 @pytest.fixture
 def send(stack):
-    """Returns a function that sends bytes to a surface and returns the response; an error must
-    have the common format."""
+    """Returns a function that sends bytes to a port of nginx and returns the response; an error
+    must have the common format."""
     def call(octets, surface="https_url", half_close=False):
         answer = wire.exchange(getattr(stack, surface), stack.ca_file, octets, half_close)
         if answer.status and answer.status >= 400 and b" " in octets[:10]:
@@ -44,7 +44,7 @@ def send(stack):
 @pytest.mark.parametrize("path", ["/users", "/health", "/", "/auth/login", "/api/v1/users/x"])
 @pytest.mark.parametrize("method", ["FOO", "TRACE", "CONNECT", "PROPFIND", "OPTIONS", "LINK",
                                     "MKCOL", "GETT", "G", "X" * 300, "A-B", "A_B"])
-def test_unknown_method_is_client_error(send, surface, method, path):
+def test_unknown_http_method_is_client_error(send, surface, method, path):
     answer = send(wire.request(method, path), surface)
     assert 400 <= answer.status < 500, answer.status_line
 
@@ -52,12 +52,12 @@ def test_unknown_method_is_client_error(send, surface, method, path):
 @SURFACES
 @pytest.mark.parametrize("method", ["get", "Get", "pOST", "G E T", "GE\tT", "G\x00T", "ГET", "{}",
                                     "\"GET\"", "1", ""])
-def test_malformed_method_is_bad_request(send, surface, method):
+def test_malformed_http_method_is_bad_request(send, surface, method):
     assert send(wire.request(method, "/users"), surface).status == 400
 
 
 @pytest.mark.parametrize("path, allowed", [("/health", "GET"), ("/users", "POST")])
-def test_unknown_method_gets_allow_header(send, path, allowed):
+def test_response_to_unknown_http_method_has_allow_header(send, path, allowed):
     answer = send(wire.request("FOO", path))
     assert answer.status == 405
     assert allowed in answer.headers["Allow"]
@@ -92,14 +92,14 @@ def test_malformed_request_line_is_client_error(send, surface, line, stack, admi
     b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00", b"{" * 1000,
     b"EHLO mail\r\nQUIT\r\n", b"*3\r\n$3\r\nSET\r\n",
 ], ids=repr)
-def test_bytes_that_are_not_http_are_refused(send, surface, octets):
+def test_connection_that_sends_other_protocol_than_http_is_refused(send, surface, octets):
     answer = send(octets, surface)
     assert answer.status in (None, 400, 405)
 
 
 @pytest.mark.parametrize("octets", [b"", b"\r\n\r\n", b"G", b"GET / HTTP/1.1",
                                     b"GET / HTTP/1.1\r\nHost: localhost\r\n"])
-def test_incomplete_request_is_refused(send, octets):
+def test_incomplete_http_request_is_refused(send, octets):
     assert send(octets, "http_url", half_close=True).status in (None, 400)
 
 
@@ -111,7 +111,7 @@ def test_plain_http_on_tls_port_is_refused(stack):
         assert answer.json()["code"]
 
 
-def test_http_1_0_is_served_and_0_9_is_harmless(send):
+def test_http_1_0_request_is_served_and_http_0_9_request_is_harmless(send):
     assert send(wire.request("GET", "/health", version="HTTP/1.0")).status == 200
     answer = send(b"GET /health\r\n")
     assert answer.status in (None, 200, 400)
@@ -164,7 +164,7 @@ def test_oversized_headers_are_refused(send):
     assert answer.status in (400, 431)
 
 
-def test_header_name_cannot_override_fastcgi_parameter(api, send, admin_token):
+def test_client_header_cannot_override_fastcgi_parameter(api, send, admin_token):
     """A header that maps to the same FastCGI parameter must not replace the real one."""
     answer = send(wire.request("GET", "/auth/me", [("Authorization_", f"Bearer {admin_token}"),
                                                    ("HTTP-AUTHORIZATION", f"Bearer {admin_token}"),
@@ -205,7 +205,7 @@ def test_largest_allowed_body_is_accepted(api, people):
 
 
 @SURFACES
-def test_too_large_content_length_is_refused(send, surface, admin_token):
+def test_request_with_too_large_content_length_is_refused(send, surface, admin_token):
     headers = json_headers(admin_token, ("Content-Length", str(10 ** 12)))
     answer = send(wire.request("POST", "/users", headers), surface)
     assert answer.status == 413
@@ -229,7 +229,7 @@ def test_too_large_chunked_body_is_refused(send, admin_token):
     assert answer.status == 413
 
 
-def test_truncated_body_changes_nothing(stack, admin_token, people, ldap_admin):
+def test_request_with_truncated_body_changes_nothing(stack, admin_token, people, ldap_admin):
     body = people.body()
     octets = json.dumps(body).encode()
     with wire.connect(stack.http_url, stack.ca_file) as peer:
@@ -251,7 +251,7 @@ def test_pipelined_requests_are_both_answered(stack):
     assert received.count(b"HTTP/1.1 200 ") == received.count(b"HTTP/1.1 404 ") == 1
 
 
-def test_disconnected_clients_do_not_harm_service(stack, site):
+def test_disconnected_clients_do_not_affect_other_requests(stack, site):
     for _ in range(50):
         with wire.connect(stack.http_url, stack.ca_file) as peer:
             peer.sendall(wire.request("GET", "/users?limit=1000"))

@@ -114,7 +114,7 @@ def test_nginx_and_service_choose_same_language(site):
         assert len(chosen) == 1, field
 
 
-def test_nginx_uses_first_weight_of_repeated_language(site):
+def test_nginx_uses_first_weight_of_language_listed_repeatedly(site):
     """The only difference between nginx and the service: nginx's configuration cannot compare
     weights of one language."""
     field = "en-GB;q=0.1, ru;q=0.5, en;q=0.9"
@@ -133,14 +133,14 @@ def test_error_details_are_in_requested_language(api):
 @pytest.mark.parametrize("method, path", [("GET", "/nowhere"), ("TRACE", "/health"),
                                           ("GET", "/api/v1/contacts"), ("POST", "/auth/login")])
 @pytest.mark.parametrize("origin", [{}, {"Origin": "http://localhost:3000"}])
-def test_error_varies_by_language_and_origin(site, method, path, origin):
+def test_vary_header_of_error_contains_language_and_origin(site, method, path, origin):
     response = site.as_anonymous().request(method, path, headers=origin)
     assert response.status_code >= 400
     varies = response.headers["Vary"].split(", ")
     assert sorted(varies) == sorted(["Accept-Language", *origin])
 
 
-def test_response_without_text_has_no_content_language(site):
+def test_response_without_text_has_no_content_language_header(site):
     headers = site.get("/health", headers={"Accept-Language": "en"}).headers
     assert "Content-Language" not in headers and "Vary" not in headers
 
@@ -153,7 +153,7 @@ def test_success_message_is_in_requested_language(site, language):
     assert "Accept-Language" in response.headers["Vary"]
 
 
-def test_many_language_ranges_are_harmless(site):
+def test_accept_language_header_with_many_ranges_is_accepted(site):
     for method, path, _ in ERRORS:
         response = request_in(site, method, path, ",".join(["xx;q=0.1"] * 400))
         assert response.status_code in (404, 405, 400)
@@ -171,5 +171,6 @@ def english_site(tmp_path_factory, binary):
 @pytest.mark.parametrize("field, language", [
     (None, "en"), ("", "en"), ("de", "en"), ("*", "en"), ("ru", "ru"), ("en;q=0", "en"),
     ("de;q=0.9, *;q=0.1", "en"), ("*, ru", "ru"), ("ru, en", "ru"), ("en;q=0.5,ru;q=0.6", "ru")])
-def test_default_language_is_configurable(english_site, method, path, field, language):
+def test_default_language_is_configurable_in_nginx_and_service(english_site, method, path, field,
+                                                               language):
     assert language_of(request_in(english_site, method, path, field)) == language

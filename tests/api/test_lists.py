@@ -18,7 +18,7 @@ def collection_path(request):
 
 # --- query parameters -----------------------------------------------------------------------------
 
-def test_list_has_default_page(api, collection_path):
+def test_list_has_default_page_size(api, collection_path):
     body = api.get(collection_path).json()
     contract.check_list(body)
     assert (body["skip"], body["limit"]) == (0, 10)
@@ -53,18 +53,18 @@ def test_valid_list_query_is_accepted(api, collection_path, query):
 
 
 @pytest.mark.parametrize("skip", [100000, 2147482647])
-def test_skip_beyond_end_is_empty_page(api, collection_path, skip):
+def test_skip_beyond_end_of_list_returns_empty_page(api, collection_path, skip):
     total = api.get(collection_path).json()["total"]
     body = api.get(f"{collection_path}?skip={skip}").json()
     assert (body["items"], body["total"], body["skip"]) == ([], total, skip)
 
 
-def test_search_without_match_is_empty_list(api, collection_path):
+def test_entry_search_without_match_returns_empty_list(api, collection_path):
     body = api.get(collection_path, params={"search": tag()}).json()
     assert body == {"items": [], "total": 0, "skip": 0, "limit": 10, "pages": 0}
 
 
-def test_empty_search_lists_everything(api, collection_path):
+def test_empty_search_text_lists_all_entries(api, collection_path):
     everything = api.get(collection_path).json()["total"]
     assert api.get(f"{collection_path}?search=").json()["total"] == everything
     assert everything > 1
@@ -81,21 +81,21 @@ def directory_names(entries):
                   if not dn.endswith(system))
 
 
-def test_list_contains_exactly_entries_of_kind(api, entries):
+def test_list_contains_exactly_entries_of_requested_kind(api, entries):
     body = api.get(entries.kind.path, params={"limit": 1000}).json()
     items = [entries.kind.check(item) for item in contract.check_list(body)]
     assert sorted(item[entries.kind.name] for item in items) == directory_names(entries)
     assert body["total"] == len(items)
 
 
-def test_listed_entry_equals_read_entry(api, entries):
+def test_entry_in_list_equals_entry_read_alone(api, entries):
     made = entries.create(description="as it is read")
     name = made[entries.kind.name]
     [listed] = api.get(entries.kind.path, params={"search": name}).json()["items"]
     assert listed == entries.get(name) == made
 
 
-def test_search_finds_only_entries_of_kind(people, groups, units, containers):
+def test_search_finds_only_entries_of_requested_kind(people, groups, units, containers):
     word = tag()
     people.create(cn=f"{word} u")
     for entries in (groups, units, containers):
@@ -105,7 +105,7 @@ def test_search_finds_only_entries_of_kind(people, groups, units, containers):
     assert len(people.search(word)) == 1
 
 
-def test_name_of_other_kind_is_not_found(api, people, groups, units, containers):
+def test_entry_of_other_kind_is_not_found_by_name(api, people, groups, units, containers):
     made = {entries: entries.create()[entries.kind.name] for entries in (groups, units, containers)}
     made[people] = people.create()["cn"]
     for entries in (groups, units, containers):
@@ -117,7 +117,7 @@ def test_name_of_other_kind_is_not_found(api, people, groups, units, containers)
 
 # --- searches -------------------------------------------------------------------------------------
 
-def test_search_covers_exactly_documented_attributes(entries):
+def test_entry_search_covers_exactly_documented_attributes(entries):
     """The word in any of these attributes is found; the entry "plain" has it elsewhere and is
     not found."""
     word, name = tag(), entries.kind.name
@@ -133,14 +133,14 @@ def test_search_covers_exactly_documented_attributes(entries):
 
 
 @pytest.mark.parametrize("name, text", [("Щукина Ёлка", "щукина ёлка"), ("MÜLLER", "müller")])
-def test_search_ignores_case(entries, name, text):
+def test_entry_search_ignores_case(entries, name, text):
     word = tag()
     entries.named(f"{name} {word}")
     assert entries.search(f"{text} {word}") == [f"{name} {word}"]
 
 
 @pytest.mark.parametrize("text", FILTER_CHARACTERS)
-def test_search_matches_special_characters_literally(entries, text):
+def test_entry_search_matches_special_characters_literally(entries, text):
     word = tag()
     for name in (f"{word}{text}end", f"{word}abcend", f"{word}end"):
         entries.create_over_ldap(name)
@@ -150,7 +150,7 @@ def test_search_matches_special_characters_literally(entries, text):
 
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(cn=admin*", "\\00", "zz*zz", "admin*",
                                   "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
-def test_search_is_not_ldap_filter(entries, text):
+def test_search_text_is_not_interpreted_as_ldap_filter(entries, text):
     assert entries.search(text) == []
 
 
@@ -170,7 +170,7 @@ def many_entries(entries):
 
 
 @pytest.mark.parametrize("limit", [1000, 100, 33])
-def test_pages_contain_every_entry_once_in_order(api, entries, many_entries, limit):
+def test_pages_of_entry_list_contain_every_entry_once_in_order(api, entries, many_entries, limit):
     word, names = many_entries
     seen = []
     for skip in range(0, MANY, limit):
@@ -185,7 +185,8 @@ def test_pages_contain_every_entry_once_in_order(api, entries, many_entries, lim
     (0, 1, 1), (MANY - 1, 10, 1), (MANY - 10, 10, 10), (MANY - 5, 10, 5), (MANY, 10, 0),
     (MANY + 1, 1, 0), (99, 2, 2),
 ])
-def test_first_and_last_pages_are_exact(api, entries, many_entries, skip, limit, expected):
+def test_first_and_last_pages_of_list_contain_exactly_expected_entries(api, entries, many_entries,
+                                                                       skip, limit, expected):
     word, names = many_entries
     body = api.get(entries.kind.path, params={"search": word, "skip": skip, "limit": limit}).json()
     found = [item[entries.kind.name] for item in contract.check_list(body)]
@@ -193,7 +194,7 @@ def test_first_and_last_pages_are_exact(api, entries, many_entries, skip, limit,
     assert (len(found), body["total"]) == (expected, MANY)
 
 
-def test_list_order_ignores_case(entries):
+def test_sort_order_of_entry_list_ignores_case(entries):
     word = tag()
     names = [f"{word} {letter}" for letter in "bAcDaE"]
     parents = [entries.ldap_admin.add_ou(tag(), entries.parent) for _ in names]

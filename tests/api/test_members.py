@@ -58,7 +58,8 @@ def assert_member(people, groups, ldap_admin, user, group, is_member=True):
 # --- adding and removing --------------------------------------------------------------------------
 
 @both
-def test_member_is_added_and_removed(api, people, groups, ldap_admin, side, user_and_group):
+def test_member_of_group_can_be_added_and_removed(api, people, groups, ldap_admin, side,
+                                                  user_and_group):
     user, group = user_and_group
     response = side.add(api, group["cn"], user["sAMAccountName"])
     assert response.status_code == 200, response.text
@@ -76,7 +77,7 @@ def test_member_is_added_and_removed(api, people, groups, ldap_admin, side, user
 
 
 @both
-def test_repeated_add_or_remove_is_no_op(api, ldap_admin, side, user_and_group):
+def test_repeated_addition_or_removal_of_member_is_no_op(api, ldap_admin, side, user_and_group):
     user, group = user_and_group
     account = user["sAMAccountName"]
     first = side.add(api, group["cn"], account)
@@ -90,8 +91,8 @@ def test_repeated_add_or_remove_is_no_op(api, ldap_admin, side, user_and_group):
     assert (ldap_admin.tree(group["dn"]), ldap_admin.tree(user["dn"])) == before
 
 
-def test_member_added_on_one_path_is_removed_on_other(api, people, groups, ldap_admin,
-                                                      user_and_group):
+def test_member_added_on_group_path_can_be_removed_on_user_path_and_vice_versa(
+        api, people, groups, ldap_admin, user_and_group):
     user, group = user_and_group
     for one, other in (SIDES, SIDES[::-1]):
         assert one.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
@@ -101,7 +102,7 @@ def test_member_added_on_one_path_is_removed_on_other(api, people, groups, ldap_
 
 
 @both
-def test_removing_member_keeps_others(api, people, groups, ldap_admin, side):
+def test_removal_of_member_keeps_other_members(api, people, groups, ldap_admin, side):
     group, users = groups.create(), [people.create() for _ in range(3)]
     for user in users:
         assert side.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
@@ -136,7 +137,8 @@ def test_members_are_served_with_and_without_api_prefix(site, people, groups, ld
 
 @both
 @pytest.mark.parametrize("pattern", NAMES)
-def test_group_with_unusual_name_gets_member(api, people, groups, ldap_admin, side, pattern):
+def test_member_can_be_added_to_group_with_unusual_name(api, people, groups, ldap_admin, side,
+                                                        pattern):
     """Unusual names of the group, of its parent, and of the member's entry."""
     parent = ldap_admin.add_ou(unique(pattern), ldap_admin.add_ou(tag(), groups.parent))
     group = groups.named(unique(pattern), parent)
@@ -153,7 +155,8 @@ def test_group_with_unusual_name_gets_member(api, people, groups, ldap_admin, si
 
 @both
 @pytest.mark.parametrize("pattern", ACCOUNT_NAMES)
-def test_account_with_unusual_name_becomes_member(api, people, groups, ldap_admin, side, pattern):
+def test_user_with_unusual_account_name_can_become_member(api, people, groups, ldap_admin, side,
+                                                          pattern):
     user, group = people.create(sAMAccountName=pattern.format(tag()[:9])), groups.create()
     assert side.add(api, group["cn"], user["sAMAccountName"]).status_code == 200
     assert_member(people, groups, ldap_admin, user, group)
@@ -178,8 +181,8 @@ def test_unknown_group_or_account_is_not_found(api, ldap_admin, side, method, us
 
 
 @both
-def test_other_kinds_of_entries_are_not_found_as_members(api, people, units, ldap_admin, side,
-                                                         user_and_group):
+def test_computers_groups_and_contacts_cannot_be_added_as_members(api, people, units, ldap_admin,
+                                                                  side, user_and_group):
     user, group = user_and_group
     unit, account = units.create(), tag()[:8] + "$"
     ldap_admin.add(f"{rdn(account)},{units.parent}", objectClass="computer", sAMAccountName=account,
@@ -193,7 +196,7 @@ def test_other_kinds_of_entries_are_not_found_as_members(api, people, units, lda
 
 
 @both
-def test_unsupported_method_or_parameter_is_refused(api, side, user_and_group):
+def test_member_request_with_unsupported_method_or_parameter_is_refused(api, side, user_and_group):
     user, group = user_and_group
     path = side.path(group["cn"], user["sAMAccountName"])
     for method in ("GET", "PUT", "PATCH"):
@@ -215,8 +218,8 @@ def same_name_groups(groups, ldap_admin):
 
 
 @both
-def test_parent_dn_selects_one_of_equal_group_names(api, people, ldap_admin, side,
-                                                    same_name_groups):
+def test_parent_dn_selects_one_of_several_groups_with_same_name(api, people, ldap_admin, side,
+                                                                same_name_groups):
     name, made, parents = same_name_groups
     user = people.create()
     account = user["sAMAccountName"]
@@ -240,7 +243,7 @@ def test_parent_dn_selects_one_of_equal_group_names(api, people, ldap_admin, sid
 # --- primary groups -------------------------------------------------------------------------------
 
 @both
-def test_user_cannot_leave_primary_group(api, people, ldap_admin, side):
+def test_user_cannot_be_removed_from_primary_group(api, people, ldap_admin, side):
     user = people.create()
     before = ldap_admin.tree(user["dn"])
     response = side.add(api, "Domain Users", user["sAMAccountName"])
@@ -254,9 +257,10 @@ def test_user_cannot_leave_primary_group(api, people, ldap_admin, side):
 
 
 @both
-def test_user_can_leave_only_former_primary_group(api, people, groups, ldap_admin, side,
-                                                  user_and_group):
-    """The new primary group cannot be left; the former one can."""
+def test_user_can_be_removed_from_former_but_not_from_new_primary_group(api, people, groups,
+                                                                        ldap_admin, side,
+                                                                        user_and_group):
+    """The user cannot be removed from the new primary group, but from the former one."""
     user, group = user_and_group
     account = user["sAMAccountName"]
     former = groups.create()
@@ -271,7 +275,7 @@ def test_user_can_leave_only_former_primary_group(api, people, groups, ldap_admi
     assert former["dn"] not in people.get(account)["memberOf"]
 
 
-def test_users_of_primary_group_are_listed_as_members(api, people, groups, ldap_admin):
+def test_users_are_listed_as_members_of_their_primary_group(api, people, groups, ldap_admin):
     user = people.create()
     _, users = ldap_admin.find("Domain Users")
     found = ldap_admin.search("(primaryGroupID=513)", ["cn"])
@@ -283,7 +287,7 @@ def test_users_of_primary_group_are_listed_as_members(api, people, groups, ldap_
     assert listed == group
 
 
-def test_primary_and_ordinary_members_are_listed(people, groups, ldap_admin):
+def test_member_list_contains_primary_and_ordinary_members(people, groups, ldap_admin):
     primary, usual, group = people.create(), people.create(), groups.create()
     ldap_admin.make_primary(group["dn"], primary["dn"])
     ldap_admin.add_member(group["dn"], usual["dn"])
@@ -292,7 +296,7 @@ def test_primary_and_ordinary_members_are_listed(people, groups, ldap_admin):
 
 # --- members that are not users -------------------------------------------------------------------
 
-def test_contacts_computers_and_groups_are_listed(groups, ldap_admin):
+def test_member_list_contains_contacts_computers_and_groups(groups, ldap_admin):
     group, inner = groups.create(), groups.create()
     contact = ldap_admin.add(f"{rdn('Ж, контакт ' + tag())},{groups.parent}", objectClass="contact")
     name = tag()[:8]
@@ -327,9 +331,9 @@ DOMAIN_LOCAL, UNIVERSAL, GLOBAL = -2147483644, -2147483640, -2147483646
 
 @pytest.mark.parametrize("outer, inner", [(GLOBAL, DOMAIN_LOCAL), (GLOBAL, UNIVERSAL),
                                           (UNIVERSAL, DOMAIN_LOCAL)])
-def test_membership_of_incompatible_scopes_is_reported_truthfully(api, groups, ldap_admin, outer,
-                                                                  inner):
-    """The response must agree with what the server did."""
+def test_response_to_nesting_of_incompatible_group_scopes_matches_directory(
+        api, groups, ldap_admin, outer, inner):
+    """The response must report success exactly if the directory added the member."""
     around, within = groups.create(groupType=outer), groups.create(groupType=inner)
     response = GROUPS_SIDE.add(api, around["cn"], within["sAMAccountName"])
     taken = ldap_admin.members(around["dn"]) == [within["dn"]]
@@ -337,7 +341,8 @@ def test_membership_of_incompatible_scopes_is_reported_truthfully(api, groups, l
 
 
 def test_membership_of_group_in_itself_can_be_removed(api, groups, ldap_admin):
-    """Windows refuses this, Samba does not. If it was accepted, it can be undone."""
+    """Windows refuses a group as its own member, Samba does not. If it was added, it can be
+    removed."""
     group = groups.create(groupType=UNIVERSAL)
     response = GROUPS_SIDE.add(api, group["cn"], group["sAMAccountName"])
     taken = ldap_admin.members(group["dn"]) == [group["dn"]]
@@ -376,7 +381,7 @@ def create_many_users(people, ldap_admin, count):
     return names, [f"{rdn(name)},{parent}" for name in names]
 
 
-def test_concurrent_additions_lose_no_member(api, people, groups, ldap_admin):
+def test_concurrent_additions_to_group_lose_no_member(api, people, groups, ldap_admin):
     """Two clients add 200 members on both paths, while a third keeps adding and removing one
     more."""
     group, restless = groups.create(), people.create()
@@ -402,7 +407,7 @@ def test_concurrent_additions_lose_no_member(api, people, groups, ldap_admin):
 
 
 def test_concurrent_add_and_remove_of_one_member_succeed(api, groups, ldap_admin, user_and_group):
-    """No client gets an error because of the others."""
+    """No client gets an error because of concurrent requests of other clients."""
     user, group = user_and_group
 
     def call(number):
@@ -441,7 +446,7 @@ def test_large_group_lists_all_members(api, people, groups, ldap_admin, large_gr
     groups.change(changed["cn"], cn=group["cn"])
 
 
-def test_user_lists_all_of_many_groups(people, groups, ldap_admin):
+def test_user_lists_all_groups_when_member_of_many(people, groups, ldap_admin):
     user, parent = people.create(), ldap_admin.add_ou(tag(), groups.parent)
     word = tag()[:8]
     names = [f"{word}{number:03}" for number in range(150)]

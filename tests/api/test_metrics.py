@@ -42,7 +42,7 @@ def test_every_metric_has_help_and_type(anonymous_site):
         assert family.samples
 
 
-def test_histograms_are_consistent(anonymous_site):
+def test_metric_histograms_are_consistent(anonymous_site):
     """Buckets are cumulative; sums and counts match them."""
     for family in metrics.families(anonymous_site).values():
         if family.type != "histogram":
@@ -108,12 +108,12 @@ def test_requests_are_counted_by_route(site, method, path, route, status):
 @pytest.mark.parametrize("method, path, status", [
     ("GET", "/nowhere", 404), ("GET", "/nowhere/{}", 404), ("POST", "/api/v1/nowhere/{}", 404),
     ("DELETE", "/health", 405), ("GET", "/users/%ff", 400)])
-def test_unknown_path_creates_no_series(site, method, path, status):
+def test_request_for_unknown_path_creates_no_metric_series(site, method, path, status):
     with assert_grows(site, (RESPONSES, method, "none", str(status))):
         assert site.request(method, path.format(tag())).status_code == status
 
 
-def test_client_input_creates_no_series(site):
+def test_client_input_creates_no_metric_series(site):
     """No series or label contains client input: routes are the program's patterns."""
     name = tag()
     for path in (f"/{name}", f"/users/{name}", f"/health?{name}=1", f"/groups/{name}"):
@@ -124,7 +124,7 @@ def test_client_input_creates_no_series(site):
     assert len(response.content) < 400_000
 
 
-def test_errors_are_counted_by_code(anonymous, site):
+def test_error_responses_are_counted_by_error_code(anonymous, site):
     with assert_grows(site, (HTTP_ERRORS, "UNAUTHORIZED")):
         contract.check_error(anonymous.get("/contacts"), 401, "UNAUTHORIZED")
     with assert_grows(site, (HTTP_ERRORS, "INVALID_JSON")):
@@ -132,8 +132,8 @@ def test_errors_are_counted_by_code(anonymous, site):
             "Content-Type": "application/json"}), 400, "INVALID_JSON")
 
 
-def test_every_error_code_starts_at_zero(anonymous_site):
-    """Otherwise a rate could not show the first increase."""
+def test_counter_of_every_error_code_starts_at_zero(anonymous_site):
+    """If a counter first appeared with the value 1, a Prometheus rate would miss that increase."""
     codes = {key[1] for key in metrics.values(anonymous_site) if key[0] == HTTP_ERRORS}
     assert {"INTERNAL_ERROR", "DATABASE_UNAVAILABLE", "DIRECTORY_UNAVAILABLE"} <= codes
 
@@ -156,7 +156,7 @@ def test_metrics_count_queries_and_transactions(sql_stack, sql_api):
 
 # --- processes ------------------------------------------------------------------------------------
 
-def test_metrics_describe_worker_pools(anonymous_site):
+def test_metrics_report_size_and_load_of_worker_pools(anonymous_site):
     values = metrics.values(anonymous_site)
     for pool, size in {"core": 2, "auth": 2, "directory": 4, "files": 4}.items():
         assert values[("kontora_pool_size", pool)] == size
@@ -226,7 +226,7 @@ def test_metrics_reveal_no_names_or_addresses(anonymous_site, directory, api, pe
     assert not re.search(r"\d+\.\d+\.\d+\.\d+", text)
 
 
-def test_metrics_and_readiness_are_served_on_main_surface_only(site, stack):
+def test_metrics_and_readiness_are_served_on_main_port_only(site, stack):
     for path in ("/metrics", "/health/ready"):
         files = FilesClient(stack.files_url, stack.ca_file)
         contract.check_error(files.get(path), 404, "NOT_FOUND")
@@ -234,5 +234,5 @@ def test_metrics_and_readiness_are_served_on_main_surface_only(site, stack):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_metrics_are_read_only(anonymous_site, method):
+def test_metrics_path_accepts_only_read_requests(anonymous_site, method):
     contract.check_error(anonymous_site.request(method, "/metrics"), 405, "METHOD_NOT_ALLOWED")

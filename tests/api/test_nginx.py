@@ -17,7 +17,7 @@ from support.people import tag
 # A response of a worker, an error of a worker, and an error of nginx.
 RESPONSES = pytest.mark.parametrize("method, path", [("GET", "/health"), ("GET", "/nowhere"),
                                                      ("TRACE", "/health")])
-# Milliseconds like the service's log, with the time zone of the host.
+# Log times have milliseconds, like those of the service, and the time zone of the host.
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d")
 ALLOWED_ORIGIN = "http://localhost:3000"
 OTHER_ORIGIN = "https://evil.example"
@@ -34,7 +34,7 @@ def test_every_response_has_security_headers(site, method, path):
 
 @pytest.mark.parametrize("path", ["/app", "/app/", "/app/valid/", "/static", "/_objects", "/docs/",
                                   "/metrics/", "/api", "/files/"])
-def test_nginx_does_not_redirect_to_slash(site, path):
+def test_nginx_does_not_redirect_to_path_with_trailing_slash(site, path):
     """nginx would redirect to a location that ends in a slash, on the host that the client sent."""
     contract.check_error(site.get(path), 404, "NOT_FOUND")
 
@@ -63,7 +63,7 @@ def test_nginx_logs_no_warnings(stack):
 # --- cross-origin requests ------------------------------------------------------------------------
 
 @RESPONSES
-def test_allowed_origin_may_read_response(site, method, path):
+def test_browser_page_of_allowed_origin_may_read_response(site, method, path):
     headers = site.request(method, path, headers={"Origin": ALLOWED_ORIGIN}).headers
     assert headers["Access-Control-Allow-Origin"] == ALLOWED_ORIGIN
     exposed = headers["Access-Control-Expose-Headers"].split(", ")
@@ -74,7 +74,7 @@ def test_allowed_origin_may_read_response(site, method, path):
 @RESPONSES
 @pytest.mark.parametrize("origin", [OTHER_ORIGIN, "null", ALLOWED_ORIGIN + ".evil.example",
                                     "http://localhosts"])
-def test_other_origin_may_not_read_response(site, method, path, origin):
+def test_browser_page_of_other_origin_may_not_read_response(site, method, path, origin):
     headers = site.request(method, path, headers={"Origin": origin}).headers
     assert not [name for name in headers if name.startswith("Access-Control-")]
 
@@ -127,7 +127,7 @@ def test_access_log_line_describes_request(site, stack):
     ("?limit=5&xsort=1", "directory"), ("?sort=id;skip=5", "directory"),
     ("?sort=created_at,-id", "directory"), ("?sort=created_at%2Cid", "directory")])
 @pytest.mark.parametrize("path", ["contacts", "deals", "tasks", "activities", "analytics/summary"])
-def test_expensive_queries_use_directory_pool(site, stack, path, query, pool):
+def test_expensive_directory_queries_use_directory_pool(site, stack, path, query, pool):
     line = access_log_line(stack, site.get(f"/api/v1/{path}{query}"))
     assert line["pool"] == pool
 
@@ -135,7 +135,7 @@ def test_expensive_queries_use_directory_pool(site, stack, path, query, pool):
 @pytest.mark.parametrize("method, path", [
     ("POST", "contacts"), ("GET", "deals/1"), ("PATCH", "tasks/1"), ("DELETE", "activities/1"),
     ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])
-def test_quick_calls_use_core_pool(site, stack, method, path):
+def test_calls_without_directory_use_core_pool(site, stack, method, path):
     assert access_log_line(stack, site.request(method, f"/api/v1/{path}"))["pool"] == "core"
 
 
@@ -151,7 +151,7 @@ def test_signed_urls_use_core_pool(site, stack, query, pool):
     ("GET", "/health", "core", "/health"), ("POST", "/auth/login", "auth", "/api/v1/auth/login"),
     ("GET", "/users/nobody-is-called-so?x=y", "directory", "/api/v1/users/{username}"),
     ("DELETE", "/nowhere/at/all", "core", None)])
-def test_request_id_links_nginx_and_service_logs(site, stack, method, path, pool, pattern):
+def test_nginx_and_service_log_lines_have_same_request_id(site, stack, method, path, pool, pattern):
     response = site.request(method, path)
     outside, inside = access_log_line(stack, response), service_line(stack, line_id(response))
     for name in ("method", "status", "address", "pool", "level", "message", "request_id"):
@@ -165,7 +165,7 @@ def test_request_id_links_nginx_and_service_logs(site, stack, method, path, pool
     assert TIME.fullmatch(outside["time"]), outside["time"]
 
 
-def test_log_line_has_time_of_directory_and_database(site, stack):
+def test_request_log_line_has_duration_of_directory_and_database_calls(site, stack):
     """Most of the time of a directory lookup is spent in the directory."""
     line = service_line(stack, line_id(site.get("/users/nobody-is-called-so")))
     assert 0 < line["directory_us"] <= line["auth_us"] + line["handler_us"] <= line["duration_us"]
@@ -173,7 +173,7 @@ def test_log_line_has_time_of_directory_and_database(site, stack):
     assert 0 < line["database_us"] <= line["duration_us"] and "directory_us" not in line
 
 
-def test_error_of_nginx_is_logged_with_original_request(site, stack):
+def test_error_page_of_nginx_is_logged_with_original_request(site, stack):
     line = access_log_line(stack, site.request("TRACE", "/health"))
     assert (line["method"], line["path"], line["status"]) == ("TRACE", "/health", 405)
 
@@ -185,8 +185,8 @@ def test_error_of_nginx_is_logged_with_original_request(site, stack):
                                   "/files/a.txt/content%3fexpires%3d1%26signature%3d{}",
                                   "/health?token={}", "/users?search={}"])
 def test_secret_parts_of_path_are_not_logged(stack, path):
-    """The sweep at the end of the session also searches all logs for these secrets. The path is
-    sent as raw bytes, because HTTP clients would normalize its percent-encoding."""
+    """test_sweep.py also searches all logs for these secrets at the end of the test run. The path
+    is sent as raw bytes, because HTTP clients would normalize its percent-encoding."""
     secret, identifier = vault.password(), tag()
     wire.exchange(stack.https_url, stack.ca_file, (
         f"GET {path.format(secret)} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: {identifier}\r\n"
@@ -204,7 +204,7 @@ def test_access_log_line_is_json_for_unusual_paths(site, stack, octets):
     b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n",
     b"GET /health HTTP/1.1\r\nHost: localhost\r\nUser-Agent: \xff\xfe\r\n",
     b"GET /health HTTP/1.1\r\nHost: \xff\xfe\r\n"])
-def test_raw_bytes_do_not_break_log_lines(stack, octets):
+def test_invalid_utf8_in_request_does_not_break_log_lines(stack, octets):
     identifier = tag()
     octets += b"X-Request-ID: " + identifier.encode() + b"\r\nConnection: close\r\n\r\n"
     answer = wire.exchange(stack.https_url, stack.ca_file, octets)
@@ -234,8 +234,8 @@ def shipped_configuration(tmp_path, stack):
     return tmp_path
 
 
-def test_shipped_configuration_has_no_warnings(shipped_configuration):
-    """Also no warnings about duplicate, deprecated or ineffective directives."""
+def test_shipped_nginx_configuration_has_no_warnings(shipped_configuration):
+    """Covers warnings about duplicate, deprecated and ineffective directives."""
     conf = shipped_configuration / "nginx.conf"
     done = subprocess.run(["nginx", "-p", shipped_configuration, "-c", conf, "-t"],
                           capture_output=True,

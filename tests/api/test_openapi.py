@@ -42,7 +42,7 @@ def printed_document(printed_texts, language):
 # --- content --------------------------------------------------------------------------------------
 
 def test_openapi_document_passes_validator(printed_texts, tmp_path):
-    """Warnings count as failures."""
+    """Warnings of the validator also fail the test."""
     files = []
     for language, text in printed_texts.items():
         files.append(tmp_path / f"openapi.{language}.json")
@@ -57,7 +57,7 @@ def test_openapi_document_passes_validator(printed_texts, tmp_path):
     assert "warning" not in said, said
 
 
-def test_every_call_has_summary_tag_and_id(printed_document):
+def test_every_documented_call_has_summary_tag_and_id(printed_document):
     tags = {tag["name"] for tag in printed_document.raw["tags"]}
     identifiers = set()
     for method, path, operation in printed_document.operations():
@@ -69,7 +69,7 @@ def test_every_call_has_summary_tag_and_id(printed_document):
     assert len(identifiers) >= 60
 
 
-def test_every_response_has_example_and_every_call_has_errors(printed_document):
+def test_every_documented_response_has_example_and_every_call_has_errors(printed_document):
     for method, path, operation in printed_document.operations():
         call = f"{method} {path}"
         errors = [status for status in operation["responses"] if status >= "400"]
@@ -82,7 +82,7 @@ def test_every_response_has_example_and_every_call_has_errors(printed_document):
 
 
 def test_response_examples_match_their_schemas(printed_document):
-    """Includes examples of errors; no undocumented member is allowed."""
+    """Also checks examples of errors. A field that the schema does not name fails the test."""
     class Shown:
         headers = {"Content-Type": "application/json"}
 
@@ -100,7 +100,7 @@ def test_response_examples_match_their_schemas(printed_document):
                     assert answer.body_faults(Shown) == [], f"{method} {path}: {status}"
 
 
-def test_examples_of_sort_use_only_sortable_fields(printed_document):
+def test_documented_sort_examples_use_only_sortable_fields(printed_document):
     sorts = [each["description"] for _, _, operation in printed_document.operations()
              for each in operation["parameters"] if each.get("name") == "sort"]
     assert len(sorts) >= 6
@@ -133,7 +133,7 @@ def test_descriptions_are_in_language_of_openapi_document(printed_texts):
     assert len(words["ru"]) == len(words["en"])
 
 
-def test_documented_security_matches_responses(printed_document, anonymous):
+def test_documented_token_requirement_matches_responses(printed_document, anonymous):
     """Calls without a token get 401 exactly if the document requires a token."""
     for method, path, operation in printed_document.operations():
         if method != "get" or "{" in path:
@@ -177,7 +177,7 @@ def test_served_openapi_document_equals_command_output(stack, printed_texts):
     assert served == json.loads(printed_texts["en"])
 
 
-def test_cached_openapi_document_is_not_modified(site):
+def test_request_for_cached_openapi_document_gets_not_modified(site):
     first = site.get("/openapi.json")
     assert first.headers["Cache-Control"] == "no-cache"
     again = site.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
@@ -185,7 +185,7 @@ def test_cached_openapi_document_is_not_modified(site):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_openapi_document_is_read_only(site, method):
+def test_openapi_document_path_accepts_only_read_requests(site, method):
     response = site.request(method, "/openapi.json")
     contract.check_error(response, 405, "METHOD_NOT_ALLOWED")
     assert response.headers["Allow"] == "GET, HEAD"
@@ -214,7 +214,7 @@ class FakeResponse:
 VALID = {"status_code": 200, "status": True}
 
 
-def test_checker_accepts_documented_responses():
+def test_contract_checker_of_tests_accepts_documented_responses():
     document.check_answer(FakeResponse())
     document.check_answer(FakeResponse("POST", "/app/valid", body=VALID, sent={"token": "x"}))
     document.check_answer(FakeResponse("POST", "/health", status=405, sent=[1], Allow="GET, HEAD"))
@@ -237,6 +237,6 @@ def test_checker_accepts_documented_responses():
     FakeResponse("POST", "/app/valid", body=VALID, sent={"other": "x"}),
     FakeResponse(method="PUT", status=200), FakeResponse(path="/nowhere", status=200),
     FakeResponse(method="PUT", status=405, Allow="GET, HEAD, PUT")])
-def test_checker_rejects_undocumented_responses(answer):
+def test_contract_checker_of_tests_rejects_undocumented_responses(answer):
     with pytest.raises(AssertionError):
         document.check_answer(answer)

@@ -80,9 +80,8 @@ def state_of(database, organization):
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("name", CALLS)
-def test_role_permits_exactly_its_organization_calls(make_call, members_by_role, owner,
-                                                     sql_database, name,
-                                                     role):
+def test_role_permits_exactly_its_documented_organization_calls(make_call, members_by_role, owner,
+                                                                sql_database, name, role):
     method, _, _, allowed = CALLS[name]
     before = state_of(sql_database, owner)
     response = make_call(name, members_by_role[role].client)
@@ -94,10 +93,9 @@ def test_role_permits_exactly_its_organization_calls(make_call, members_by_role,
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_organization_does_not_exist_for_non_members(make_call, accounts, owner, sql_api,
-                                                     sql_anonymous,
-                                                     sql_database, directory, name):
-    """Includes owners of other organizations and callers without an account."""
+def test_organization_is_not_found_for_non_members(make_call, accounts, owner, sql_api,
+                                                   sql_anonymous, sql_database, directory, name):
+    """Non-members include owners of other organizations and callers without an account."""
     person = sql_anonymous.login("m.sidorova", directory.sample_password)
     before = state_of(sql_database, owner)
     for client in (accounts.register().client, sql_api,
@@ -110,8 +108,8 @@ def test_organization_does_not_exist_for_non_members(make_call, accounts, owner,
 
 @pytest.mark.parametrize("number", INVALID_IDS)
 @pytest.mark.parametrize("name", CALLS)
-def test_missing_and_foreign_organizations_get_identical_responses(make_call, accounts, owner, name,
-                                                                   number):
+def test_missing_organizations_and_those_of_others_get_identical_responses(make_call, accounts,
+                                                                           owner, name, number):
     stranger = accounts.register().client
     answers = [make_call(name, stranger), make_call(name, stranger, f"/organizations/{number}")]
     bodies = [{**answer.json(), "request_id": None} for answer in answers]
@@ -123,7 +121,7 @@ def test_missing_and_foreign_organizations_get_identical_responses(make_call, ac
 @pytest.mark.parametrize("role", ROLES)
 def test_accounts_outside_organization_are_not_found_as_members(accounts, members_by_role, owner,
                                                                 role):
-    """Members who may manage get 404, others 403."""
+    """Members who may manage the organization get 404, other members 403."""
     stranger = accounts.register()
     status, code = (404, "NOT_FOUND") if role in MANAGERS else (403, "FORBIDDEN")
     contract.check_error(change_role(members_by_role[role].client, owner, stranger, "SALES"),
@@ -165,8 +163,8 @@ ROLE_CHANGES = [
 
 
 @pytest.mark.parametrize("actor, target, role, status", ROLE_CHANGES)
-def test_only_owners_may_make_or_change_owners(accounts, new_owner, actor, target, role,
-                                               status):
+def test_only_owners_may_grant_or_withdraw_owner_role(accounts, new_owner, actor, target, role,
+                                                      status):
     someone = new_owner if actor == "OWNER" else accounts.member(new_owner, actor)
     other = accounts.member(new_owner, target)
     response = (change_role(someone.client, new_owner, other, role) if role
@@ -176,7 +174,7 @@ def test_only_owners_may_make_or_change_owners(accounts, new_owner, actor, targe
     assert roles_in(new_owner).get(other.id) == expected
 
 
-def test_administrator_cannot_invite_owner(accounts, new_owner):
+def test_organization_administrator_cannot_invite_owner(accounts, new_owner):
     admin, newcomer = accounts.member(new_owner, "ADMIN"), accounts.register()
     response = admin.client.post(f"{new_owner.path}/members",
                                  json={"email": newcomer.email, "role": "OWNER"})
@@ -184,14 +182,14 @@ def test_administrator_cannot_invite_owner(accounts, new_owner):
     assert newcomer.id not in roles_in(new_owner)
 
 
-def test_administrator_cannot_promote_itself(accounts, new_owner):
+def test_organization_administrator_cannot_promote_itself_to_owner(accounts, new_owner):
     admin = accounts.member(new_owner, "ADMIN")
     contract.check_error(change_role(admin.client, new_owner, admin, "OWNER"), 403, "FORBIDDEN")
     assert change_role(admin.client, new_owner, admin, "VIEWER").status_code == 200
     contract.check_error(change_role(admin.client, new_owner, admin, "ADMIN"), 403, "FORBIDDEN")
 
 
-def test_last_owner_cannot_leave_or_be_demoted(accounts, new_owner):
+def test_last_owner_cannot_leave_organization_or_be_demoted(accounts, new_owner):
     accounts.member(new_owner, "ADMIN")
     for role in ROLES[1:]:
         contract.check_error(change_role(new_owner.client, new_owner, new_owner, role), 409,
@@ -202,7 +200,7 @@ def test_last_owner_cannot_leave_or_be_demoted(accounts, new_owner):
 
 
 @pytest.mark.parametrize("role", ["VIEWER", None])
-def test_one_of_two_owners_may_leave(accounts, new_owner, role):
+def test_one_of_two_owners_may_leave_organization(accounts, new_owner, role):
     other = accounts.member(new_owner, "OWNER")
     response = (change_role(new_owner.client, new_owner, new_owner, role) if role
                 else remove_member(new_owner.client, new_owner, new_owner))
@@ -219,7 +217,8 @@ def roles_in_by(reader, organization):
 
 @pytest.mark.parametrize("role", ["VIEWER", None])
 @pytest.mark.parametrize("crossed", [False, True], ids=["themselves", "one another"])
-def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_anonymous, crossed, role):
+def test_concurrent_departures_of_owners_leave_one_owner(accounts, sql_stack, sql_anonymous,
+                                                         crossed, role):
     """Exactly one request succeeds, whichever comes first."""
     for _ in range(8):
         one = accounts.register()
@@ -251,7 +250,7 @@ def test_concurrent_departures_leave_one_owner(accounts, sql_stack, sql_anonymou
 # --- joining and leaving --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("role", ROLES)
-def test_member_who_is_not_last_owner_may_leave(accounts, new_owner, role):
+def test_member_who_is_not_last_owner_may_leave_organization(accounts, new_owner, role):
     person = accounts.member(new_owner, role)
     assert remove_member(person.client, new_owner, person).status_code == 204
     contract.check_error(person.client.get(new_owner.path), 404, "NOT_FOUND")
@@ -260,14 +259,14 @@ def test_member_who_is_not_last_owner_may_leave(accounts, new_owner, role):
 
 
 @pytest.mark.parametrize("role", ["MANAGER", "SALES", "VIEWER"])
-def test_other_roles_cannot_change_own_role(accounts, new_owner, role):
+def test_member_without_management_rights_cannot_change_own_role(accounts, new_owner, role):
     person = accounts.member(new_owner, role)
     contract.check_error(change_role(person.client, new_owner, person, "ADMIN"), 403, "FORBIDDEN")
     assert roles_in(new_owner)[person.id] == role
 
 
-def test_role_change_takes_effect_at_once(accounts, new_owner):
-    """Tokens do not contain roles."""
+def test_role_change_of_member_takes_effect_at_once(accounts, new_owner):
+    """The role is read from the database for each request, because tokens do not contain roles."""
     person = accounts.member(new_owner, "VIEWER")
     update = {"name": tag()}
     contract.check_error(person.client.patch(new_owner.path, json=update), 403, "FORBIDDEN")
@@ -281,7 +280,7 @@ def test_role_change_takes_effect_at_once(accounts, new_owner):
     assert person.client.patch(new_owner.path, json=update).status_code == 200
 
 
-def test_token_of_former_organization_has_no_permissions(accounts, new_owner):
+def test_token_of_removed_member_has_no_permissions_in_organization(accounts, new_owner):
     """The token remains valid without permissions; a refresh selects an organization of the
     account."""
     person = accounts.register()
@@ -370,7 +369,7 @@ def test_member_list_can_be_filtered_by_role(accounts, new_owner):
 
 # --- organization ---------------------------------------------------------------------------------
 
-def test_organization_list_contains_own_memberships(accounts, new_owner):
+def test_organization_list_contains_only_own_memberships(accounts, new_owner):
     other = accounts.register()
     add_member(other, new_owner, "SALES")
     body = new_owner.client.get("/organizations").json()
@@ -381,7 +380,8 @@ def test_organization_list_contains_own_memberships(accounts, new_owner):
         assert new_owner.client.get(f"/organizations/{each['id']}").json() == each
 
 
-def test_callers_without_account_have_no_organizations(sql_api, sql_anonymous, directory):
+def test_administrators_and_directory_users_have_no_organizations(sql_api, sql_anonymous,
+                                                                  directory):
     tokens = sql_anonymous.login("m.sidorova", directory.sample_password)
     for client in (sql_api, sql_anonymous.bearing(tokens["access_token"])):
         assert contract.check_list(client.get("/organizations").json()) == []
@@ -436,7 +436,8 @@ def test_organization_in_path_overrides_header(accounts, new_owner):
     contract.check_error(response, 403, "FORBIDDEN")
 
 
-def test_organization_header_of_non_member_is_not_found(accounts, new_owner, sql_api):
+def test_organization_header_that_names_foreign_organization_is_not_found(accounts, new_owner,
+                                                                          sql_api):
     stranger = accounts.register()
     for client in (stranger.client, sql_api):
         contract.check_error(get_me_in(client, new_owner.organization), 404, "NOT_FOUND")

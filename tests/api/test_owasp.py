@@ -70,7 +70,7 @@ def test_organization_header_does_not_grant_access(vera, mallory):
     ("GET", "", None), ("PATCH", "", {"name": "x"}), ("GET", "/members", None),
     ("POST", "/members", {"email": "m@example.com", "role": "OWNER"}),
     ("PATCH", "/members/{vera}", {"role": "VIEWER"}), ("DELETE", "/members/{vera}", None)])
-def test_other_organization_cannot_be_managed(vera, mallory, method, path, body):
+def test_organization_of_others_cannot_be_managed(vera, mallory, method, path, body):
     path = f"/organizations/{vera.organization}" + path.replace("{vera}", str(vera.id))
     contract.check_error(mallory.client.request(method, path, json=body), 404, "NOT_FOUND")
 
@@ -126,7 +126,7 @@ def test_refresh_token_does_not_authenticate(accounts):
     contract.check_error(accounts.anonymous.bearing(refresh).get("/auth/me"), 401, "INVALID_TOKEN")
 
 
-def test_failed_login_does_not_reveal_accounts(accounts, sql_anonymous):
+def test_failed_login_does_not_reveal_existing_accounts(accounts, sql_anonymous):
     known = accounts.register()
     answers = []
     for name in (known.email, f"{tag()}@example.com", tag(), "admin"):
@@ -139,7 +139,7 @@ def test_failed_login_does_not_reveal_accounts(accounts, sql_anonymous):
 
 
 @pytest.mark.parametrize("password", ["", " ", "\u0000", "1234567"])
-def test_empty_or_short_password_is_refused(accounts, password):
+def test_registration_with_empty_or_short_password_is_refused(accounts, password):
     response = accounts.send(email=f"{tag()}@example.com", password=password)
     assert response.status_code == 400, response.text
 
@@ -176,7 +176,7 @@ def keys_of(node):
             yield from keys_of(value)
 
 
-def test_responses_contain_no_secret_members(vera, sql_api):
+def test_responses_contain_no_fields_with_secrets(vera, sql_api):
     paths = ("/auth/me", "/organizations", f"/organizations/{vera.organization}/members",
              "/contacts")
     answers = [vera.client.get(path).json() for path in paths]
@@ -194,12 +194,12 @@ def test_page_size_is_limited(vera, query):
     contract.check_error(vera.client.get(f"/contacts?{query}"), 400, "VALIDATION_ERROR")
 
 
-def test_body_above_limit_is_refused(vera):
+def test_request_body_above_limit_is_refused(vera):
     response = vera.send("contacts", notes="x" * 300 * 1024)
     contract.check_error(response, 413, "PAYLOAD_TOO_LARGE")
 
 
-def test_deeply_nested_body_is_refused(vera):
+def test_deeply_nested_json_body_is_refused(vera):
     response = vera.client.post("/contacts", data="[" * 100_000,
                                 headers={"Content-Type": "application/json"})
     assert response.status_code == 400, response.text
@@ -252,7 +252,7 @@ def test_method_override_header_is_ignored(office, header):
     ("X-Original-URL", "/api/v1/accounts"), ("X-Rewrite-URL", "/api/v1/accounts"),
     ("X-Forwarded-For", "127.0.0.1"), ("X-Real-IP", "127.0.0.1"), ("X-Remote-User", "admin"),
     ("Kontora-Surface", "files"), ("Kontora_Surface", "files")])
-def test_routing_header_does_not_grant_administration(mallory, header, value):
+def test_url_override_header_does_not_grant_administrator_calls(mallory, header, value):
     response = mallory.client.get("/accounts", headers={header: value})
     contract.check_error(response, 403, "FORBIDDEN")
 
@@ -277,7 +277,7 @@ def test_single_use_token_is_valid_for_one_of_concurrent_checks(sql_stack):
     assert sorted(results) == [False] * (len(clients) - 1) + [True]
 
 
-def test_deal_cannot_skip_in_progress(vera):
+def test_deal_status_cannot_skip_in_progress(vera):
     deal = vera.deal(amount=10)
     contract.check_error(vera.move(deal["id"], "WON"), 409, "INVALID_TRANSITION")
     assert vera.read("deals", deal["id"])["status"] == "NEW"
@@ -319,12 +319,12 @@ def test_every_response_has_browser_security_headers(sql_stack, path):
     assert "/" not in headers["Server"]
 
 
-def test_other_origin_cannot_read_responses(sql_stack, mallory):
+def test_browser_page_of_other_origin_cannot_read_responses(sql_stack, mallory):
     response = mallory.client.get("/auth/me", headers={"Origin": f"https://{EVIL_HOST}"})
     assert not [name for name in response.headers if name.lower().startswith("access-control-")]
 
 
-def test_error_reveals_no_internals(vera):
+def test_error_message_reveals_no_internal_details(vera):
     response = vera.client.get("/contacts?after=%27%20OR%201=1--")
     text = response.text.lower()
     assert response.status_code == 400
@@ -341,7 +341,7 @@ OPEN_CALLS = {
     ("get", "/api/v1/files/{name}/content")}
 
 
-def test_every_call_except_open_ones_requires_token(sql_anonymous, sql_stack):
+def test_every_call_except_documented_open_ones_requires_token(sql_anonymous, sql_stack):
     top = Client(sql_stack.https_url, sql_stack.ca_file)
     for method, path, _ in document.of_program().operations():
         if (method, path) in OPEN_CALLS:
@@ -388,7 +388,7 @@ def test_search_text_is_escaped_in_ldap_filter(api, ldap_admin, ou):
     assert [item["sAMAccountName"] for item in found["items"]] == [account]
 
 
-def test_self_signed_directory_token_is_refused(mallory):
+def test_directory_user_token_signed_by_attacker_is_refused(mallory):
     token = forge(mallory.client.token, secrets.token_bytes(32), sub="directory:" + "0" * 36,
                   administrator=True, exp=int(time.time()) + 3600)
     contract.check_error(mallory.client.bearing(token).get("/users"), 401, "INVALID_TOKEN")

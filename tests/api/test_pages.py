@@ -32,20 +32,20 @@ def test_landing_page_is_in_language_of_browser(anonymous_site, language, word):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", ""])
-def test_root_returns_json_to_programs(anonymous_site, accept):
+def test_root_path_returns_json_to_programs(anonymous_site, accept):
     greeting = anonymous_site.get("/", headers={"Accept": accept})
     assert greeting.json() == {"message": "Hello World!"}
     assert "Accept" in greeting.headers["Vary"]
 
 
-def test_accept_header_affects_only_pages(anonymous_site):
+def test_accept_header_selects_html_only_on_paths_of_pages(anonymous_site):
     response = anonymous_site.get("/health", headers={"Accept": BROWSER})
     assert response.json()["status"] == "ok"
     assert anonymous_site.post("/", headers={"Accept": BROWSER}).status_code == 405
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/confirm"])
-def test_pages_forbid_inline_scripts(anonymous_site, path):
+def test_content_security_policy_of_pages_forbids_inline_scripts(anonymous_site, path):
     page = anonymous_site.get(path)
     policy = dict(part.strip().split(" ", 1)
                   for part in page.headers["Content-Security-Policy"].split(";"))
@@ -56,7 +56,7 @@ def test_pages_forbid_inline_scripts(anonymous_site, path):
     assert anonymous_site.head(path).headers["Content-Length"] == str(len(page.content))
 
 
-def test_scripts_are_compressed_and_revalidated(anonymous_site):
+def test_scripts_of_pages_are_compressed_and_revalidated(anonymous_site):
     plain = anonymous_site.get("/static/swagger-ui-bundle.js",
                                headers={"Accept-Encoding": "identity"})
     small = anonymous_site.get("/static/swagger-ui-bundle.js", headers={"Accept-Encoding": "gzip"})
@@ -70,7 +70,7 @@ def test_scripts_are_compressed_and_revalidated(anonymous_site):
 
 
 @pytest.mark.parametrize("path", ["/docs", "/static/docs.js", "/openapi.json"])
-def test_failed_condition_is_error_and_range_is_ignored(anonymous_site, path):
+def test_page_request_with_failed_condition_is_error_and_range_is_ignored(anonymous_site, path):
     refused = anonymous_site.get(path, headers={"If-Match": '"other"'})
     contract.check_error(refused, 412, "PRECONDITION_FAILED")
     assert refused.headers["Content-Security-Policy"].startswith("default-src 'none'; frame-anc")
@@ -80,7 +80,7 @@ def test_failed_condition_is_error_and_range_is_ignored(anonymous_site, path):
 
 
 @pytest.mark.parametrize("path", ["/static/nothing.js", "/static/package.json", "/docs/x"])
-def test_other_static_paths_are_not_found(anonymous_site, path):
+def test_unknown_paths_of_static_files_are_not_found(anonymous_site, path):
     assert anonymous_site.get(path).status_code == 404
 
 

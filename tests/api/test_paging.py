@@ -84,7 +84,7 @@ def test_user_list_is_sorted(api, many_users):
     (0, 1, 1), (2499, 10, 1), (2490, 10, 10), (2495, 10, 5), (2500, 10, 0), (2501, 1, 0),
     (1000, 1000, 1000), (999, 2, 2), (10 ** 9, 10, 0),
 ])
-def test_user_pages_at_boundaries_are_exact(api, many_users, skip, limit, expected):
+def test_user_pages_at_internal_page_boundaries_are_exact(api, many_users, skip, limit, expected):
     word, names = many_users
     body = api.get("/users", params={"search": word, "skip": skip, "limit": limit}).json()
     assert [user["sAMAccountName"] for user in contract.check_list(body)] == \
@@ -92,7 +92,7 @@ def test_user_pages_at_boundaries_are_exact(api, many_users, skip, limit, expect
     assert (len(body["items"]), body["total"]) == (expected, MANY)
 
 
-def test_deep_page_costs_about_as_much_as_first(api, many_users):
+def test_last_page_of_user_list_costs_about_as_much_as_first(api, many_users):
     def cost(skip):
         started = time.perf_counter()
         api.get("/users", params={"search": many_users[0], "skip": skip})

@@ -66,7 +66,7 @@ def test_call_with_invalid_token_is_unauthorized(site, method, path, body):
 
 
 @pytest.mark.parametrize("method, path, body", CLOSED)
-def test_authentication_is_checked_before_body(site, method, path, body):
+def test_authentication_is_checked_before_request_body(site, method, path, body):
     """A malformed body without a token returns 401, not 400."""
     response = site.as_anonymous().request(method, path, data="{broken",
                                            headers={"Content-Type": "application/json"})
@@ -81,7 +81,7 @@ def test_open_call_needs_no_token(site, method, path, body):
         "INVALID_CREDENTIALS", "INVALID_TOKEN", "VALIDATION_ERROR")
 
 
-def test_refused_calls_change_nothing(site, ldap_admin):
+def test_calls_without_permission_change_nothing(site, ldap_admin):
     before = ldap_admin.tree(ldap_admin.base_dn)
     for stranger in (site.as_anonymous(), site.bearing("a.b.c")):
         for method, path, body in CLOSED:
@@ -89,8 +89,9 @@ def test_refused_calls_change_nothing(site, ldap_admin):
     assert ldap_admin.tree(ldap_admin.base_dn) == before
 
 
-def test_directory_users_may_only_read(anonymous, site, people, ldap_admin):
-    """They can read everything and change nothing; the permission is checked before the body."""
+def test_ordinary_directory_users_may_only_read(anonymous, site, people, ldap_admin):
+    """Directory users can read everything and change nothing; the permission is checked before the
+    body."""
     user = people.create()
     tokens = anonymous.login(user["sAMAccountName"], user["password"])
     reader = site.bearing(tokens["access_token"])
@@ -115,7 +116,7 @@ def test_accounts_may_not_access_directory(accounts, ldap_admin):
     assert ldap_admin.tree(ldap_admin.base_dn) == before
 
 
-def test_local_administrator_may_read_and_write(api, people, entries):
+def test_local_administrator_may_read_and_write_directory(api, people, entries):
     user, made = people.create(), entries.create()
     assert api.get("/users").status_code == api.get(entries.kind.path).status_code == 200
     assert entries.change(made[entries.kind.name], description="Chief")["description"] == "Chief"

@@ -63,14 +63,14 @@ def test_password_containing_account_name_is_rejected(accounts, spell):
 
 
 @pytest.mark.parametrize("password", PASSPHRASES)
-def test_passphrase_is_accepted(accounts, password):
+def test_registration_accepts_passphrase(accounts, password):
     assert accounts.send(email=address(), password=password).status_code == 201
 
 
 @pytest.mark.parametrize("password, ru, en", [
     ("password1", "распростран", "common password"), ("aaaaaaaa", "слишком простой", "too simple"),
 ])
-def test_password_refusal_is_explained_in_both_languages(accounts, password, ru, en):
+def test_refusal_of_weak_password_is_explained_in_both_languages(accounts, password, ru, en):
     for language, text in (("ru", ru), ("en", en)):
         response = accounts.anonymous.post("/auth/register", headers={"Accept-Language": language},
                                            json={"email": address(), "password": password})
@@ -80,7 +80,7 @@ def test_password_refusal_is_explained_in_both_languages(accounts, password, ru,
 # --- generated URLs -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("host", HOSTILE_HOSTS)
-def test_hostile_host_is_not_in_generated_urls(mallory, host):
+def test_hostile_host_header_is_not_in_generated_urls(mallory, host):
     """Without an allowed host the response contains only a path; nginx refuses some of these
     hosts itself."""
     body, content_type = files.form(files.TEXT, "a.txt")
@@ -165,7 +165,7 @@ def misplaced_secrets(client, organization, secret):
 
 
 @pytest.mark.parametrize("administrator", [False, True])
-def test_misplaced_secret_is_not_logged(sql_stack, sql_api, vera, administrator):
+def test_secret_sent_in_wrong_place_is_not_logged(sql_stack, sql_api, vera, administrator):
     secret = vault.password()
     client = sql_api if administrator else vera.client
     authorization = {"Authorization": f"Bearer {client.token}"}
@@ -197,7 +197,7 @@ def test_audit_line_counts_unknown_fields_and_names_known_ones(vera, sql_stack):
         name for name in named if not name.startswith(secret)]
 
 
-def test_unknown_method_is_not_logged(sql_stack, sql_anonymous):
+def test_unknown_http_method_is_not_logged(sql_stack, sql_anonymous):
     octets = wire.request("SECRETMETHOD", "/api/v1/contacts")
     answer = wire.exchange(sql_anonymous.base_url, sql_anonymous.ca_file, octets)
     assert answer.status in (405, 501)

@@ -42,14 +42,14 @@ def test_request_for_unknown_host_is_refused(stack, host, path):
             assert answer.headers["Connection"] == "close"
 
 
-def test_request_without_host_is_refused(stack):
+def test_request_without_host_header_is_refused(stack):
     answer = wire.exchange(stack.https_url, stack.ca_file, b"GET /health HTTP/1.0\r\n\r\n")
     assert answer.status == 421
 
 
 @pytest.mark.parametrize("host", ["localhost:x@evil.example", "localhost:1@evil.example/",
                                   'localhost:1"><script>', "localhost:evil.example"])
-def test_host_with_allowed_prefix_is_not_in_generated_urls(site, stack, host):
+def test_foreign_host_that_begins_with_allowed_name_is_not_in_generated_urls(site, stack, host):
     """URLs of files start with the host of the request, unless PUBLIC_URL is set."""
     made = site.post("/files/upload", files={"file": ("a.txt", b"vera's")}).json()
     answer, _ = send_request(stack, path=f"/files/{made['filename']}/info",
@@ -110,7 +110,7 @@ CONFIGURED_HOST = ("Host", "kontora.example.com")
 
 
 @pytest.mark.parametrize("host", ["kontora.example.com", "localhost", "127.0.0.1"])
-def test_plain_http_redirects_to_configured_name(shipped_nginx, host):
+def test_plain_http_request_is_redirected_to_configured_host_name(shipped_nginx, host):
     answer = shipped_nginx.send_request(wire.request("GET", "/docs?x=1", [("Host", host)]))
     assert answer.status == 308
     assert answer.headers["Location"] == "https://kontora.example.com/docs?x=1"
@@ -119,7 +119,7 @@ def test_plain_http_redirects_to_configured_name(shipped_nginx, host):
 @pytest.mark.parametrize("method, headers", [
     ("POST", []), ("PUT", []), ("PATCH", []), ("DELETE", []),
     ("GET", [("Authorization", "Bearer x")]), ("HEAD", [("Authorization", "Bearer x")])])
-def test_secret_over_plain_http_is_refused_without_redirect(shipped_nginx, method, headers):
+def test_plain_http_request_with_secret_is_refused_without_redirect(shipped_nginx, method, headers):
     """A redirect would hide that the secret was sent unencrypted, and the client would never
     notice."""
     body = b'{"username":"vera","password":"Summer26!"}' if method[0] == "P" else b""
@@ -134,13 +134,13 @@ def test_secret_over_plain_http_is_refused_without_redirect(shipped_nginx, metho
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_plain_http_for_other_host_is_not_redirected(shipped_nginx, method):
+def test_plain_http_request_for_other_host_is_not_redirected(shipped_nginx, method):
     answer = shipped_nginx.send_request(wire.request(method, "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
     assert "Location" not in answer.headers and EVIL_HOST.encode() not in answer.octets
 
 
-def test_tls_for_other_host_is_refused(shipped_nginx):
+def test_tls_connection_for_other_host_name_is_refused(shipped_nginx):
     answer = wire.exchange(f"https://127.0.0.1:{shipped_nginx.https}", shipped_nginx.ca_file,
                            wire.request("GET", "/docs", [("Host", EVIL_HOST)]))
     assert answer.status == 421
@@ -162,7 +162,7 @@ def assert_unlogged(stack, secret, identifier):
     "/files/a.txt/content?expires=1&signature={}", "/files/{}?x", "/app/valid/123456:{}",
     "/users/{}", "/static/{}", "/openapi.json?token={}", "/metrics?token={}", "/{}", "/auth/{}",
     "/api/v1/auth/reset/{}", "/health/storage?token={}", "/api/v1/tokens?x={}", "/docs?token={}"])
-def test_too_large_request_logs_no_secret(stack, path):
+def test_refusal_of_too_large_request_logs_no_secret(stack, path):
     secret = vault.password()
     for url in (stack.https_url, stack.files_url):
         answer, identifier = send_request(stack, "POST", path.format(secret), url=url,
@@ -180,7 +180,7 @@ SECRET_FORMS = {"token": "123456:{}", "JWT": "eyJhbGciOiJIUzI1NiJ9.{}", "API key
                                   "/api/v1/{}", "/users/vera/passwd/{}", "/files/a.txt/contents/{}",
                                   "/nowhere/{}/else"])
 @pytest.mark.parametrize("look", SECRET_FORMS)
-def test_mistyped_path_logs_no_secret(stack, path, look):
+def test_secret_in_mistyped_path_is_not_logged(stack, path, look):
     word = vault.password()
     secret = SECRET_FORMS[look].format(word)
     if look == "encoded":
@@ -211,13 +211,13 @@ def test_random_looking_name_is_masked_in_logged_path(stack, path, look):
     "/users/petrova", "/groups/Sales/members/petrova",
     "/users/5f0c9c1e-6c1a-4f0e-8a7b-2d3c4e5f6071",
     "/files/20261129_120000_0123456789abcdef0123456789abcdef.docx/info"])
-def test_ordinary_name_is_logged_in_path(stack, path):
+def test_ordinary_name_in_path_is_logged_unmasked(stack, path):
     _, identifier = send_request(stack, path=path)
     os.kill(stack.nginx.pid, signal.SIGUSR1)
     assert only_line(stack.logs_dir / "nginx-access.log", identifier.encode())["path"] == path
 
 
-def test_internal_log_header_is_not_sent_to_client(stack):
+def test_internal_response_header_for_nginx_log_is_not_sent_to_client(stack):
     answer, _ = send_request(stack, path="/nowhere/at/all")
     assert b"x-kontora-path" not in answer.octets.lower()
 
@@ -260,7 +260,7 @@ print(opened("192.0.2.1", "127.0.0.1", 9), opened("192.0.2.2", "127.0.0.1", 3),
 """
 
 
-def test_firewall_example_limits_connections_by_network():
+def test_firewall_example_limits_connections_of_each_client_network():
     """Mallory uses one IPv4 address and then one IPv6 network of 64 bits; Vera uses others."""
     done = subprocess.run(["unshare", "-n", "python3", "-c", PROBE, RULES], text=True,
                           capture_output=True, check=False)

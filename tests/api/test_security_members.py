@@ -56,8 +56,8 @@ def test_invitation_alone_does_not_add_member(accounts, mallory, vera, sql_datab
         vera.organization]
 
 
-def test_objects_are_created_in_own_default_organization(accounts, mallory, vera):
-    """This holds even after she accepted an invitation of an organization that is older than
+def test_objects_are_created_in_own_organization_by_default(accounts, mallory, vera):
+    """Vera's objects go to her own organization even after she joined one that is older than
     hers."""
     add_member(mallory, vera, "OWNER")
     client = log_in_again(accounts, vera)
@@ -114,7 +114,7 @@ def test_invitation_of_other_person_is_not_found(accounts, mallory, vera, sql_ap
     contract.check_error(sql_anonymous.get("/auth/invitations"), 401, "UNAUTHORIZED")
 
 
-def test_expired_invitation_is_not_found(mallory, vera, sql_database):
+def test_expired_invitation_to_organization_is_not_found(mallory, vera, sql_database):
     number = invite(mallory, vera.email, "SALES").json()["id"]
     sql_database.run(f"UPDATE invitations SET expires_at = 1 WHERE id = {number}")
     assert invitations_of(vera.client) == []
@@ -124,7 +124,7 @@ def test_expired_invitation_is_not_found(mallory, vera, sql_database):
 
 # --- information in responses ---------------------------------------------------------------------
 
-def test_invitation_response_does_not_reveal_accounts(mallory, vera):
+def test_response_to_invitation_does_not_reveal_existing_accounts(mallory, vera):
     answers = [invite(mallory, email, "SALES") for email in (vera.email, address())]
     bodies = [answer.json() for answer in answers]
     assert [answer.status_code for answer in answers] == [201, 201]
@@ -140,7 +140,7 @@ def test_invitation_response_does_not_reveal_accounts(mallory, vera):
     assert [each["invited_by"] for each in seen] == [mallory.id] * 2
 
 
-def test_new_invitation_replaces_previous_one(mallory, vera):
+def test_new_invitation_of_person_replaces_previous_one(mallory, vera):
     for email in (vera.email, address()):
         first, second = (invite(mallory, email, role) for role in ("ADMIN", "VIEWER"))
         assert first.status_code == second.status_code == 201
@@ -168,7 +168,7 @@ def test_invitation_of_other_organization_is_not_found(mallory, vera):
     assert vera.client.get(f"{vera.path}/invitations/{number}").status_code == 200
 
 
-def test_pending_invitations_are_limited(mallory, vera, sql_database):
+def test_number_of_pending_invitations_is_limited(mallory, vera, sql_database):
     invite(mallory, vera.email, "SALES")
     sql_database.run(
         "WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers"
@@ -184,7 +184,7 @@ def test_pending_invitations_are_limited(mallory, vera, sql_database):
 
 # --- roles ----------------------------------------------------------------------------------------
 
-def test_admin_cannot_change_invitation_to_owner_role(accounts, vera):
+def test_organization_admin_cannot_change_invitation_to_owner_role(accounts, vera):
     admin, newcomer = accounts.member(vera, "ADMIN"), accounts.register()
     number = invite(vera, newcomer.email, "OWNER").json()["id"]
     path = f"{vera.path}/members"
@@ -226,7 +226,7 @@ def test_account_can_choose_default_organization(accounts, mallory, vera):
 
 
 @pytest.mark.parametrize("value", ["theirs", 10 ** 9, 0, -1, None, "1", 1.5, True])
-def test_default_organization_must_be_own_membership(mallory, vera, value):
+def test_account_must_be_member_of_its_default_organization(mallory, vera, value):
     wanted = mallory.organization if value == "theirs" else value
     response = vera.client.patch("/auth/me", json={"default_organization_id": wanted})
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["default_organization_id"]
@@ -240,8 +240,9 @@ def test_only_accounts_can_set_default_organization(vera, sql_api, sql_anonymous
     assert vera.client.patch("/auth/me", json={}).status_code == 200
 
 
-def test_member_removed_from_default_organization_has_none(accounts, mallory, vera):
-    """New objects go to no other organization until the account chooses a default."""
+def test_member_removed_from_default_organization_has_no_default_organization(
+        accounts, mallory, vera):
+    """Until the account chooses a new default, it can create objects in no organization."""
     add_member(mallory, vera, "OWNER")
     assert mallory.client.delete(f"{mallory.path}/members/{mallory.id}").status_code == 204
     client = log_in_again(accounts, mallory)
@@ -254,7 +255,7 @@ def test_member_removed_from_default_organization_has_none(accounts, mallory, ve
     assert default_organization(client) == mine.organization
 
 
-def test_member_removed_elsewhere_keeps_default_organization(accounts, mallory, vera):
+def test_member_removed_from_other_organization_keeps_default_organization(accounts, mallory, vera):
     add_member(mallory, vera, "SALES")
     assert mallory.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
     assert default_organization(log_in_again(accounts, vera)) == vera.organization
@@ -267,10 +268,10 @@ def test_member_removed_elsewhere_keeps_default_organization(accounts, mallory, 
     ("GET", "/accounts/invitations/1"), ("DELETE", "/accounts/invitations/1"),
     ("POST", "/accounts/confirm-email"),
 ])
-def test_only_local_administrator_can_verify_addresses(mallory, sql_anonymous, sql_stack, directory,
-                                                       method,
-                                                       path):
-    """Owners, directory administrators and the surface without tokens may not."""
+def test_only_local_administrator_can_mark_email_addresses_as_verified(mallory, sql_anonymous,
+                                                                       sql_stack, directory, method,
+                                                                       path):
+    """Organization owners, directory administrators and callers without a token get an error."""
     body = {"email": address()} if path.endswith("/invitations") and method == "POST" else None
     tokens = sql_anonymous.login("m.sidorova", directory.sample_password)
     for client in (mallory.client, sql_anonymous.bearing(tokens["access_token"])):
@@ -282,8 +283,8 @@ def test_only_local_administrator_can_verify_addresses(mallory, sql_anonymous, s
     assert response.status_code == 401, response.text
 
 
-def test_account_created_without_token_is_unverified(sql_api, sql_stack, sql_anonymous,
-                                                     sql_database):
+def test_email_of_account_created_without_token_is_unverified(sql_api, sql_stack, sql_anonymous,
+                                                              sql_database):
     names = tag(), tag()
     sent = sql_anonymous.session.post(f"{sql_stack.files_url}/users", json={
         "username": names[0], "email": address()})
@@ -294,7 +295,7 @@ def test_account_created_without_token_is_unverified(sql_api, sql_stack, sql_ano
     assert [each in ("1", "t") for each in state] == [True, False]
 
 
-def test_email_links_can_be_issued_listed_and_withdrawn(sql_api, sql_database):
+def test_registration_links_can_be_issued_listed_and_withdrawn(sql_api, sql_database):
     email = address()
     response = sql_api.post("/accounts/invitations", json={"email": email},
                             headers={"Idempotency-Key": tag()})
@@ -314,7 +315,7 @@ def test_email_links_can_be_issued_listed_and_withdrawn(sql_api, sql_database):
 
 # --- concurrent requests --------------------------------------------------------------------------
 
-def test_concurrent_accept_and_decline_have_one_outcome(mallory, vera):
+def test_concurrent_acceptance_and_decline_of_invitation_have_one_outcome(mallory, vera):
     """The second request finds no invitation; a membership exists only if accepting came first."""
     view = Crm(vera.client, vera.organization, vera)
     for _ in range(4):
@@ -329,7 +330,7 @@ def test_concurrent_accept_and_decline_have_one_outcome(mallory, vera):
             assert vera.client.delete(f"{mallory.path}/members/{vera.id}").status_code == 204
 
 
-def test_removed_owner_leaves_no_concurrent_invitation(accounts, mallory, vera):
+def test_invitation_created_while_its_issuer_is_removed_is_not_usable(accounts, mallory, vera):
     """Mallory keeps inviting Eve while Vera removes Mallory: a request in progress must not
     outlive the removal."""
     eve = accounts.register()

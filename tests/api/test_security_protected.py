@@ -165,7 +165,8 @@ def test_user_with_privileged_primary_group_cannot_be_changed(mallory, ldap_admi
         ldap_admin.set(user["dn"], "primaryGroupID", "513")
 
 
-def test_account_with_admin_count_cannot_be_changed(mallory, ldap_admin, audit, user):
+def test_directory_account_with_admin_count_attribute_cannot_be_changed(mallory, ldap_admin, audit,
+                                                                        user):
     ldap_admin.set(user["dn"], "adminCount", "1")
     assert_protected(ldap_admin, user["dn"],
                      lambda: mallory.patch(user_path(user["sAMAccountName"]), json={"title": "x"}),
@@ -183,7 +184,7 @@ def test_service_account_cannot_be_added_to_group(mallory, ldap_admin, audit, di
 # --- memberships ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("group", PRIVILEGED)
-def test_privileged_group_accepts_no_members(mallory, ldap_admin, audit, user, group):
+def test_members_cannot_be_added_to_privileged_group(mallory, ldap_admin, audit, user, group):
     dn = f"{group},{ldap_admin.base_dn}"
     name = group.split(",")[0].removeprefix("CN=")
     for path in (path_of("/groups", name, "members", user["sAMAccountName"]),
@@ -230,7 +231,8 @@ def test_group_nested_in_privileged_group_is_protected(mallory, ldap_admin, audi
     assert "memberOf" not in ldap_admin.entry(user["dn"])
 
 
-def test_groups_that_contain_each_other_are_not_protected(mallory, ldap_admin, user, make_group):
+def test_ordinary_groups_that_contain_each_other_are_not_protected(mallory, ldap_admin, user,
+                                                                   make_group):
     first_name, first = make_group()
     _, second = make_group(first)
     ldap_admin.add_member(first, second)
@@ -238,8 +240,8 @@ def test_groups_that_contain_each_other_are_not_protected(mallory, ldap_admin, u
     assert response.status_code == 200, response.text
 
 
-def test_membership_of_protected_account_cannot_be_changed(mallory, ldap_admin, audit,
-                                                           make_group):
+def test_group_memberships_of_protected_account_cannot_be_changed(mallory, ldap_admin, audit,
+                                                                  make_group):
     name, dn = make_group(ldap_admin.find("krbtgt")[0])
     path = path_of("/users", "Administrator", "groups", name)
     assert_protected(ldap_admin, dn, lambda: mallory.post(path), audit, "adminCount=1")
@@ -299,7 +301,8 @@ def protected_unit(request, ldap_admin, people, ou, add_to_group, make_group):
     return name, place
 
 
-def test_unit_with_protected_object_cannot_be_moved(mallory, ldap_admin, audit, protected_unit):
+def test_organizational_unit_that_contains_protected_object_cannot_be_moved(
+        mallory, ldap_admin, audit, protected_unit):
     name, dn = protected_unit
     path = path_of("/ous", name)
     for body in ({"parent_dn": ldap_admin.base_dn}, {"ou": tag()}):
@@ -312,7 +315,7 @@ def test_unit_with_protected_object_cannot_be_moved(mallory, ldap_admin, audit, 
 
 # --- unprotected objects --------------------------------------------------------------------------
 
-def test_ordinary_objects_can_be_changed(mallory, ldap_admin, user, make_group, ou):
+def test_ordinary_directory_objects_can_be_changed(mallory, ldap_admin, user, make_group, ou):
     path = user_path(user["sAMAccountName"])
     name, group = make_group()
     for body in ({"title": "x"}, {"password": vault.password()}, {"enabled": False},
@@ -335,8 +338,8 @@ def test_ordinary_objects_can_be_changed(mallory, ldap_admin, user, make_group, 
 
 
 @pytest.mark.parametrize("container", ["CN=Users", "CN=Computers"])
-def test_entries_can_be_created_in_critical_container(mallory, ldap_admin, people, user,
-                                                      container):
+def test_entries_can_be_created_in_critical_system_container(mallory, ldap_admin, people, user,
+                                                             container):
     parent = f"{container},{ldap_admin.base_dn}"
     body = people.body(ou=parent)
     assert mallory.post("/users", json=body).status_code == 201
@@ -347,7 +350,7 @@ def test_entries_can_be_created_in_critical_container(mallory, ldap_admin, peopl
         assert mallory.delete(user_path(name)).status_code == 204
 
 
-def test_members_of_admin_group_are_not_protected(mallory, ldap_admin, user):
+def test_members_of_kontora_admin_group_are_not_protected(mallory, ldap_admin, user):
     name = LOGIN_SETTINGS["LDAP_ADMIN_GROUP"]
     path = path_of("/groups", name, "members", user["sAMAccountName"])
     assert mallory.post(path).status_code == 200

@@ -113,7 +113,7 @@ def test_logout_during_requests_ends_session(sql_stack, sql_anonymous, ilja):
     assert not late
 
 
-def test_session_ended_by_other_host_is_refused_within_seconds(sql_anonymous, sql_database, ilja):
+def test_session_ended_on_other_host_is_refused_within_seconds(sql_anonymous, sql_database, ilja):
     """Simulates a logout on another host, which cannot notify through shared memory."""
     mallory = sql_anonymous.bearing(ilja["access_token"])
     assert mallory.get("/auth/me").status_code == 200
@@ -140,9 +140,8 @@ def delete_by_kontora(people, ldap_admin, user):
 
 
 @pytest.mark.parametrize("act", [reset_by_kontora, disable_by_kontora, delete_by_kontora])
-def test_user_change_by_kontora_ends_sessions_at_once(sql_anonymous, sql_people, sql_database,
-                                                      ldap_admin,
-                                                      act):
+def test_change_of_user_by_kontora_ends_sessions_of_user_at_once(sql_anonymous, sql_people,
+                                                                 sql_database, ldap_admin, act):
     """Ilja resets Mallory's password, disables or deletes him; all of Mallory's tokens must be
     refused."""
     mallory = sql_people.create()
@@ -172,9 +171,8 @@ def expire_elsewhere(ldap_admin, user):
 
 @pytest.mark.parametrize("act", [reset_elsewhere, disable_elsewhere, delete_elsewhere,
                                  expire_elsewhere])
-def test_user_change_by_other_tool_ends_sessions(sql_anonymous, sql_people, sql_database,
-                                                 ldap_admin,
-                                                 act):
+def test_change_of_user_by_other_ldap_client_ends_sessions_of_user(sql_anonymous, sql_people,
+                                                                   sql_database, ldap_admin, act):
     """Changes made without Kontora: routes that do not read the directory must refuse the tokens
     as well."""
     mallory = sql_people.create()
@@ -226,7 +224,7 @@ def test_access_token_cannot_obtain_refresh_token(sql_anonymous, sql_database, v
     contract.check_error(mallory.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_password_change_revokes_copied_token(sql_anonymous, sql_database, vera):
+def test_password_change_revokes_token_copied_by_attacker(sql_anonymous, sql_database, vera):
     """Mallory's copy belongs to the session in which Vera changes her password."""
     mallory = vera.client.post("/auth/refresh").json()
     response = vera.client.post("/auth/change-password", json={
@@ -243,7 +241,8 @@ def test_password_change_revokes_copied_token(sql_anonymous, sql_database, vera)
 
 # --- a copied refresh token -----------------------------------------------------------------------
 
-def test_concurrent_refreshes_leave_one_live_token(sql_stack, sql_anonymous, sql_database, vera):
+def test_concurrent_refreshes_leave_one_valid_refresh_token(sql_stack, sql_anonymous, sql_database,
+                                                            vera):
     answers = []
     clients = [Client(sql_anonymous.base_url, sql_stack.ca_file) for _ in range(6)]
     threads = [threading.Thread(target=lambda client=client: answers.append(
@@ -262,7 +261,7 @@ def reuse_count(stack, anonymous):
     return metrics.values(anonymous.at(stack.https_url))["kontora_refresh_reuse_total",]
 
 
-def test_refresh_token_reuse_is_audited_logged_and_counted(sql_stack, sql_anonymous, vera):
+def test_reuse_of_refresh_token_is_audited_logged_and_counted(sql_stack, sql_anonymous, vera):
     """Mallory uses a copy of a token that Vera has replaced twice."""
     before = reuse_count(sql_stack, sql_anonymous)
     second = refresh(sql_anonymous, vera.tokens["refresh_token"])

@@ -15,13 +15,14 @@ UPLOADS = 8
 
 @pytest.fixture(scope="module")
 def mallory(sql_stack):
-    """Returns the attacker's client without a token, for the root of the main surface."""
+    """Returns the attacker's client without a token, with the main port of nginx as its base
+    URL."""
     return Client(sql_stack.https_url, sql_stack.ca_file)
 
 
 # --- tokens -------------------------------------------------------------------------------------
 
-def test_anonymous_token_lives_at_most_one_day(mallory, sql_api):
+def test_token_issued_anonymously_is_valid_for_at_most_one_day(mallory, sql_api):
     for minutes in (1441, 525600):
         answer = mallory.post("/app/token", json={"ttl_minutes": minutes})
         assert refused_fields(answer) == {"ttl_minutes"} and "1440" in answer.text
@@ -29,7 +30,7 @@ def test_anonymous_token_lives_at_most_one_day(mallory, sql_api):
     assert facts["exp"] - facts["iat"] == 1440 * MINUTE_S
 
 
-def test_too_long_purpose_is_refused_and_not_stored(mallory, sql_database):
+def test_token_request_with_too_long_purpose_is_refused_and_not_stored(mallory, sql_database):
     before = sql_database.run("SELECT count(*) FROM tokens WHERE purpose LIKE 'mallory%'")
     for length in (201, 10000):
         answer = mallory.post("/app/token", json={"purpose": "mallory".ljust(length, "x")})
@@ -38,7 +39,7 @@ def test_too_long_purpose_is_refused_and_not_stored(mallory, sql_database):
         "SELECT count(*) FROM tokens WHERE purpose LIKE 'mallory%'") == before
 
 
-def test_invalid_bearer_does_not_allow_longer_lifetime(mallory, accounts):
+def test_invalid_bearer_token_does_not_allow_longer_token_lifetime(mallory, accounts):
     vera = accounts.register()
     fields = {"ttl_minutes": 1441}
     assert Tokens(mallory.bearing(vera.client.token)).issue(**fields)
@@ -58,7 +59,7 @@ def read_usage(database, scope):
     return kept, counted
 
 
-def test_file_usage_is_exact_after_concurrent_changes(accounts, sql_database):
+def test_counted_file_usage_is_exact_after_concurrent_changes(accounts, sql_database):
     mallory, vera = accounts.register(), accounts.register()
     clients = [mallory.client, vera.client] * (UPLOADS // 2)
     with ThreadPoolExecutor(UPLOADS) as pool:
@@ -78,7 +79,7 @@ def test_file_usage_is_exact_after_concurrent_changes(accounts, sql_database):
     assert kept == counted
 
 
-def test_concurrent_deletions_subtract_usage_once(accounts, sql_database):
+def test_concurrent_deletions_of_file_subtract_its_usage_once(accounts, sql_database):
     vera = accounts.register()
     name = files.upload(vera.client)["filename"]
     with ThreadPoolExecutor(4) as pool:

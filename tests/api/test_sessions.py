@@ -98,8 +98,9 @@ def test_refreshed_tokens_belong_to_same_session(sql_anonymous, person):
                                           person.password)) != session_of(person.tokens)
 
 
-def test_repeated_refresh_returns_same_successor(sql_anonymous, sql_database, person, backdate):
-    """Two tabs of a browser may send the same token, or the client may repeat it after a lost
+def test_repeated_refresh_returns_same_new_refresh_token(sql_anonymous, sql_database, person,
+                                                         backdate):
+    """Two browser tabs may send the same refresh token, or a client may repeat it after a lost
     response."""
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_anonymous, first)
@@ -110,7 +111,7 @@ def test_repeated_refresh_returns_same_successor(sql_anonymous, sql_database, pe
     assert_tokens_work(sql_anonymous, third)
 
 
-def test_reuse_of_older_refresh_token_ends_session(sql_anonymous, person):
+def test_reuse_of_refresh_token_before_last_one_ends_session(sql_anonymous, person):
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_anonymous, first)
     third = must_refresh(sql_anonymous, second["refresh_token"])
@@ -118,7 +119,8 @@ def test_reuse_of_older_refresh_token_ends_session(sql_anonymous, person):
     assert_tokens_refused(sql_anonymous, person.tokens, second, third)
 
 
-def test_reuse_after_grace_period_ends_session(accounts, sql_anonymous, person, backdate):
+def test_reuse_of_refresh_token_after_grace_period_ends_session(accounts, sql_anonymous, person,
+                                                                backdate):
     other = accounts.log_in(person)
     first = person.tokens["refresh_token"]
     second = must_refresh(sql_anonymous, first)
@@ -129,7 +131,8 @@ def test_reuse_after_grace_period_ends_session(accounts, sql_anonymous, person, 
     assert_tokens_work(sql_anonymous, other)
 
 
-def test_repeated_refresh_does_not_extend_grace_period(sql_anonymous, person, backdate):
+def test_repeated_refresh_does_not_extend_grace_period_of_refresh_token(sql_anonymous, person,
+                                                                        backdate):
     first = person.tokens["refresh_token"]
     must_refresh(sql_anonymous, first)
     backdate(first, WITHIN_GRACE_MS)
@@ -138,7 +141,8 @@ def test_repeated_refresh_does_not_extend_grace_period(sql_anonymous, person, ba
     contract.check_error(refresh(sql_anonymous, first), 401, "INVALID_TOKEN")
 
 
-def test_simultaneous_refreshes_get_one_successor(sql_stack, sql_anonymous, sql_database, person):
+def test_simultaneous_refreshes_get_same_new_refresh_token(sql_stack, sql_anonymous, sql_database,
+                                                           person):
     answers = []
     clients = [Client(sql_anonymous.base_url, sql_stack.ca_file) for _ in range(6)]
     threads = [threading.Thread(target=lambda client=client: answers.append(
@@ -162,7 +166,7 @@ def test_expired_refresh_token_is_refused(sql_anonymous, sql_database, person, t
     contract.check_error(refresh(sql_anonymous, token), 401, "TOKEN_EXPIRED")
 
 
-def test_refresh_token_lifetime_is_configured(sql_database, person, token_condition):
+def test_refresh_token_lifetime_is_configurable(sql_database, person, token_condition):
     token = person.tokens["refresh_token"]
     [(lifetime,)] = sql_database.run(
         f"SELECT expires_at - issued_at FROM refresh_tokens WHERE {token_condition(token)}")
@@ -170,8 +174,7 @@ def test_refresh_token_lifetime_is_configured(sql_database, person, token_condit
 
 
 @pytest.mark.parametrize("body", [None, {}])
-def test_access_token_can_be_renewed_without_refresh_token(sql_anonymous, sql_database, person,
-                                                           body):
+def test_session_can_be_refreshed_by_access_token_alone(sql_anonymous, sql_database, person, body):
     response = person.client.post("/auth/refresh", json=body)
     assert response.status_code == 200
     assert set(response.json()) == RENEWED_KEYS
@@ -188,7 +191,8 @@ def set_session_end(database, tokens, milliseconds_from_now):
     database.run(f"UPDATE sessions SET expires_at = {end} WHERE id = {octets}")
 
 
-def test_tokens_expire_with_session(sql_anonymous, sql_database, person, token_condition):
+def test_access_and_refresh_tokens_expire_with_their_session(sql_anonymous, sql_database, person,
+                                                             token_condition):
     set_session_end(sql_database, person.tokens, 60_000)
     renewed = person.client.post("/auth/refresh").json()
     assert 0 < renewed["expires_in"] <= 60
@@ -199,7 +203,8 @@ def test_tokens_expire_with_session(sql_anonymous, sql_database, person, token_c
     assert 0 < int(lifetime) <= 60_000
 
 
-def test_session_expires_at_absolute_end(sql_anonymous, sql_database, person):
+def test_session_expires_at_its_maximum_lifetime_despite_refreshes(sql_anonymous, sql_database,
+                                                                   person):
     set_session_end(sql_database, person.tokens, -1)
     contract.check_error(refresh(sql_anonymous, person.tokens["refresh_token"]), 401,
                          "TOKEN_EXPIRED")
@@ -243,7 +248,7 @@ def test_token_with_session_of_other_account_is_refused(accounts, sql_stack, sql
 
 # --- logout ---------------------------------------------------------------------------------------
 
-def test_logout_ends_only_this_session(accounts, sql_anonymous, person):
+def test_logout_ends_only_session_of_its_token(accounts, sql_anonymous, person):
     other = accounts.log_in(person)
     second = must_refresh(sql_anonymous, person.tokens["refresh_token"])
     response = sql_anonymous.bearing(second["access_token"]).post("/auth/logout")
@@ -252,7 +257,7 @@ def test_logout_ends_only_this_session(accounts, sql_anonymous, person):
     assert_tokens_work(sql_anonymous, other)
 
 
-def test_second_logout_is_refused(person):
+def test_second_logout_of_session_is_refused(person):
     assert person.client.post("/auth/logout").status_code == 204
     contract.check_error(person.client.post("/auth/logout"), 401, "INVALID_TOKEN")
 
@@ -268,7 +273,7 @@ def change_password(client, current, new):
                        json={"current_password": current, "new_password": new})
 
 
-def test_change_password_ends_all_sessions(accounts, sql_anonymous, person):
+def test_password_change_ends_all_sessions_of_account(accounts, sql_anonymous, person):
     bystander = accounts.register()
     others, new = [accounts.log_in(person) for _ in range(2)], vault.password()
     response = change_password(person.client, person.password, new)
@@ -280,7 +285,7 @@ def test_change_password_ends_all_sessions(accounts, sql_anonymous, person):
     assert sql_anonymous.login(person.email, new)
 
 
-def test_wrong_current_password_is_rejected(accounts, sql_anonymous, person):
+def test_password_change_with_wrong_current_password_is_rejected(accounts, sql_anonymous, person):
     other = accounts.log_in(person)
     response = change_password(person.client, vault.password(), vault.password())
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["current_password"]
@@ -295,12 +300,13 @@ def test_wrong_current_password_is_rejected(accounts, sql_anonymous, person):
     ({"current_password": "x", "new_password": "п" * 37}, ["new_password"]),
     ({"current_password": "x", "new_password": "12345678", "id": 1}, ["id"]),
 ])
-def test_change_password_names_every_invalid_field(person, body, fields):
+def test_password_change_error_names_every_invalid_field(person, body, fields):
     response = person.client.post("/auth/change-password", json=body)
     assert sorted(contract.check_error(response, 400, "VALIDATION_ERROR")) == sorted(fields)
 
 
-def test_only_accounts_can_change_password(sql_api, sql_stack, sql_anonymous, directory):
+def test_only_local_accounts_can_change_password_in_kontora(sql_api, sql_stack, sql_anonymous,
+                                                            directory):
     tokens = sql_anonymous.login("j.mueller", directory.sample_password)
     person = sql_anonymous.bearing(tokens["access_token"])
     for client, password in ((sql_api, sql_stack.administrator[1]),
@@ -310,7 +316,8 @@ def test_only_accounts_can_change_password(sql_api, sql_stack, sql_anonymous, di
 
 # --- storage --------------------------------------------------------------------------------------
 
-def test_only_digests_are_in_the_database(sql_anonymous, sql_database, sql_stack, person):
+def test_database_contains_only_digests_of_tokens_and_passwords(sql_anonymous, sql_database,
+                                                                sql_stack, person):
     second = must_refresh(sql_anonymous, person.tokens["refresh_token"])
     dump = sql_database.dump()
     for tokens in (person.tokens, second):
@@ -322,7 +329,7 @@ def test_only_digests_are_in_the_database(sql_anonymous, sql_database, sql_stack
     assert dump.count("$2b$04$") >= 1  # BCRYPT_COST of the tests
 
 
-def test_equal_passwords_have_different_hashes(accounts, sql_database):
+def test_equal_passwords_of_accounts_have_different_hashes(accounts, sql_database):
     password = vault.password()
     people = [accounts.register(password=password) for _ in range(2)]
     hashes = sql_database.run("SELECT password_hash FROM accounts WHERE id IN "

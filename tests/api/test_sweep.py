@@ -6,7 +6,7 @@ from support.logs import Audit
 from support.waiting import wait_until
 
 
-def test_no_log_contains_a_secret(sql_stack):
+def test_no_log_of_test_run_contains_a_secret(sql_stack):
     last = Client(sql_stack.https_url, sql_stack.ca_file).get("/health").headers["X-Request-ID"]
     access = sql_stack.logs_dir / "nginx-access.log"
     wait_until(lambda: last.encode() in access.read_bytes(), what="the last request to be logged")
@@ -21,19 +21,20 @@ def test_every_service_log_line_is_json(sql_stack):
         assert {"time", "level", "message"} <= set(line), line
 
 
-def test_no_request_caused_an_internal_error(sql_stack):
-    """Except for entries that were deleted by a concurrent request before they could be read
-    back."""
+def test_no_request_of_test_run_caused_an_internal_error(sql_stack):
+    """The only permitted internal error is about an entry that a concurrent request deleted before
+    it could be read back."""
     lines = logs.lines(sql_stack.logs_dir / "kontora.log")
     assert [line for line in lines if line["level"] == "error"
             and not line["message"].startswith("RESULT_UNREAD")] == []
 
 
-def test_sanitizers_reported_nothing(sql_stack):
+def test_sanitizers_reported_no_errors_during_test_run(sql_stack):
     sanitizer.assert_silent(sql_stack.state_dir)
 
 
-def test_every_change_of_the_session_has_one_audit_line(sqlite_stack, postgres_stack, s3_stack):
+def test_every_change_made_during_test_run_has_one_audit_line(sqlite_stack, postgres_stack,
+                                                              s3_stack):
     """Covers all changes, failed changes and logins of the tests before this one."""
     lines = {}
     for stack in (sqlite_stack, postgres_stack, s3_stack):

@@ -65,7 +65,7 @@ def test_created_task_returns_every_field(office, owner):
 
 
 @pytest.mark.parametrize("given, answered", DUE_DATES.items())
-def test_due_date_is_a_date_or_utc_milliseconds(owner, given, answered):
+def test_due_date_is_returned_as_date_or_utc_time_with_milliseconds(owner, given, answered):
     made = owner.task(due_date=given)
     assert made["due_date"] == answered == owner.read("tasks", made["id"])["due_date"]
     other = owner.task()
@@ -74,13 +74,13 @@ def test_due_date_is_a_date_or_utc_milliseconds(owner, given, answered):
 
 
 @pytest.mark.parametrize("given", INVALID_DUE_DATES)
-def test_invalid_due_date_is_rejected(owner, given):
+def test_invalid_task_due_date_is_rejected(owner, given):
     made = owner.task(due_date="2099-01-01")
     assert invalid_fields(owner.send("tasks", due_date=given)) == ["due_date"]
     assert invalid_fields(owner.change("tasks", made["id"], due_date=given)) == ["due_date"]
 
 
-def test_latest_due_date_is_rejected_or_can_be_sent_back(owner):
+def test_extreme_due_date_is_rejected_or_returned_in_accepted_form(owner):
     """An accepted time is returned in a form that is accepted again."""
     response = owner.send("tasks", due_date="9999-12-31T23:59:59-23:59")
     if response.status_code == 201:
@@ -90,7 +90,7 @@ def test_latest_due_date_is_rejected_or_can_be_sent_back(owner):
         assert invalid_fields(response) == ["due_date"]
 
 
-def test_due_date_cannot_be_in_the_past(owner):
+def test_due_date_of_task_cannot_be_set_to_the_past(owner):
     made, now = owner.task(due_date="2099-01-01"), datetime.now(UTC)
     for past in (str((now - timedelta(days=1)).date()), "2000-01-01", "0001-01-01",
                  format_time(now - timedelta(seconds=1)), "1969-12-31T23:59:59Z",
@@ -102,7 +102,7 @@ def test_due_date_cannot_be_in_the_past(owner):
 
 
 def test_task_due_today_is_overdue_from_midnight_utc(owner, sql_database):
-    """The day ends at midnight UTC."""
+    """The due day ends at midnight UTC."""
     today = datetime.now(UTC).date()
     made = owner.task(due_date=str(today))
     midnight = datetime.combine(today + timedelta(days=1), datetime.min.time(), UTC)
@@ -124,7 +124,7 @@ def test_overdue_task_can_still_be_changed(owner):
 
 
 def test_task_becomes_overdue_at_due_date(new_office):
-    """From its due time, until it is done, deleted, or due later."""
+    """A task is overdue from its due time until it is done, deleted, or due later."""
     owner, moment = new_office["OWNER"], soon_time()
     task = owner.task(due_date=moment)["id"]
     owner.task(due_date=str(datetime.now(UTC).date()))
@@ -171,14 +171,14 @@ def test_task_status_allows_only_defined_transitions(owner, start, status):
     assert owner.read("tasks", before["id"]) == after
 
 
-def test_refused_status_change_keeps_other_fields(owner):
+def test_refused_task_status_change_keeps_other_fields(owner):
     made = owner.task()
     contract.check_error(owner.change("tasks", made["id"], status="DONE", title="x"), 409,
                          "INVALID_TRANSITION")
     assert owner.read("tasks", made["id"]) == made
 
 
-def test_done_task_keeps_completed_at(owner, sql_database):
+def test_done_task_keeps_its_time_of_completion(owner, sql_database):
     done = owner.task(status="DONE")
     assert done["created_at"] <= done["completed_at"] <= done["updated_at"]
     assert sql_database.run(f"SELECT count(*) FROM tasks WHERE id = {done['id']} "
@@ -193,11 +193,11 @@ def test_unknown_task_status_is_rejected(owner, status):
 
 
 @pytest.mark.parametrize("status", TASK_STATUSES)
-def test_new_task_cannot_have_status(owner, status):
+def test_status_cannot_be_set_on_task_creation(owner, status):
     assert invalid_fields(owner.send("tasks", status=status)) == ["status"]
 
 
-def test_one_of_concurrent_task_starts_succeeds(owner):
+def test_one_of_concurrent_requests_to_start_task_succeeds(owner):
     for _ in range(4):
         task = owner.task()["id"]
         answers = crowd(owner, 4, lambda view, _, task=task: view.change("tasks", task,
@@ -215,7 +215,7 @@ OWNERSHIP = [("me", None, True), ("me", "me", True), ("owner", "me", True), ("ow
 
 
 @pytest.mark.parametrize("creator, assignee, own", OWNERSHIP)
-def test_sales_may_change_only_own_tasks(office, owner, creator, assignee, own):
+def test_sales_role_may_change_only_own_tasks(office, owner, creator, assignee, own):
     people = {"me": office["SALES"], "owner": owner, "peer": office.newcomer("SALES")}
     made = people[creator].task(assignee_id=people[assignee].id if assignee else None)
     me = people["me"]
@@ -230,7 +230,7 @@ def test_sales_may_change_only_own_tasks(office, owner, creator, assignee, own):
         assert me.read("tasks", made["id"]) == made
 
 
-def test_reassigned_task_belongs_to_new_assignee(office, owner):
+def test_sales_role_cannot_change_own_task_reassigned_to_other_person(office, owner):
     me = office["SALES"]
     task = me.task()["id"]
     check_ok("tasks", me.change("tasks", task, assignee_id=owner.id))
@@ -240,12 +240,12 @@ def test_reassigned_task_belongs_to_new_assignee(office, owner):
 
 
 @pytest.mark.parametrize("role", ["OWNER", "ADMIN", "MANAGER"])
-def test_managers_may_change_all_tasks(office, role):
+def test_manager_role_may_change_all_tasks(office, role):
     task = office["SALES"].task(assignee_id=office["SALES"].id)["id"]
     assert check_ok("tasks", office[role].change("tasks", task, title="x"))["title"] == "x"
 
 
-def test_missing_task_is_not_found_for_sales(office, owner):
+def test_missing_task_is_not_found_for_sales_role(office, owner):
     task = owner.task()["id"]
     owner.must_delete("tasks", task)
     for number in (task, 999_999_999):

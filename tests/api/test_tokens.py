@@ -18,7 +18,7 @@ MINUTE_MS = 60 * 1000
 KEYS = {"id", "purpose", "max_uses", "uses", "created_at", "expires_at"}
 CHECKS = "kontora_token_checks_total"
 
-# Examples printed in the source document; only the URL is replaced.
+# Examples printed in the specification of the API; only the URL is replaced.
 CURL = """
 curl -X POST "http://localhost:8000/app/token" \\
   -H "Content-Type: application/json"
@@ -50,7 +50,7 @@ print(api_response.status_code)
 
 @pytest.fixture(scope="module")
 def anonymous(sql_stack):
-    """Returns a client without a token, on the surface without TLS."""
+    """Returns a client without a token, on the port without TLS."""
     return Client(sql_stack.http_url, sql_stack.ca_file)
 
 
@@ -67,7 +67,7 @@ def member(accounts):
 
 # --- calls of the source document -----------------------------------------------------------------
 
-def test_curl_commands_of_source_document_work(sql_stack):
+def test_curl_commands_of_token_specification_work(sql_stack):
     script = CURL.replace("http://localhost:8000", sql_stack.http_url)
     done = subprocess.run(["bash", "-euc", script], check=True, capture_output=True, text=True)
     issued, checked, cleared = re.findall(r"\{[^}]*\}", done.stdout)
@@ -122,7 +122,7 @@ def test_check_of_unknown_token_returns_false(tokens):
         assert other == token or not tokens.check(other)
 
 
-def test_token_lifetime_is_as_requested(tokens, sql_api, sql_stack):
+def test_token_is_issued_with_requested_lifetime(tokens, sql_api, sql_stack):
     for fields, minutes in (({}, 60), ({"ttl_minutes": 1}, 1), ({"ttl_minutes": 1440}, 1440)):
         facts = described(sql_api, tokens.issue(**fields))
         assert facts["active"] and facts["exp"] - facts["iat"] == minutes * 60
@@ -139,7 +139,7 @@ def test_authenticated_caller_may_issue_token_for_one_year(anonymous, member, sq
         assert refused_fields(response) == {"ttl_minutes"}
 
 
-def test_purpose_may_have_200_characters(tokens, sql_api):
+def test_purpose_of_token_may_have_200_characters(tokens, sql_api):
     purpose = "ж" * 200
     assert described(sql_api, tokens.issue(purpose=purpose))["purpose"] == purpose
 
@@ -154,7 +154,7 @@ def test_invalid_token_request_is_rejected(anonymous, fields, wrong):
 
 
 @pytest.mark.parametrize("token", ["", "x" * 100000, "123456:" + "a" * 22 + "\0", "\0", "ж\n"])
-def test_any_string_is_accepted_as_token(anonymous, tokens, member, token):
+def test_any_unknown_string_is_reported_as_invalid_token(anonymous, tokens, member, token):
     """An unknown string is not valid, not active, and counts as revoked."""
     before = metrics.values(anonymous)[CHECKS, "malformed"]
     assert not tokens.check_body(token)
@@ -164,7 +164,7 @@ def test_any_string_is_accepted_as_token(anonymous, tokens, member, token):
         assert status(member.post("/tokens/revoke", **form))
 
 
-def test_invalid_check_body_is_rejected(anonymous):
+def test_token_check_with_invalid_body_is_rejected(anonymous):
     assert refused_fields(anonymous.post("/app/valid", json={})) == {"token"}
     for token in (1, None, ["x"]):
         assert refused_fields(anonymous.post("/app/valid", json={"token": token})) == {"token"}
@@ -176,7 +176,7 @@ def test_invalid_check_body_is_rejected(anonymous):
 
 # --- expiry -------------------------------------------------------------------------------------
 
-def test_expired_token_is_false_and_purged(tokens, sql_api, sql_database):
+def test_check_of_expired_token_returns_false_and_token_is_purged(tokens, sql_api, sql_database):
     token = tokens.issue()
     number = described(sql_api, token)["jti"]
     expire(sql_database, number)
@@ -186,7 +186,7 @@ def test_expired_token_is_false_and_purged(tokens, sql_api, sql_database):
     assert not tokens.check(token)
 
 
-def test_clearing_deletes_only_expired_tokens(tokens, sql_api, sql_database):
+def test_clear_call_deletes_only_expired_tokens(tokens, sql_api, sql_database):
     old, good = tokens.issue(), tokens.issue()
     old_number, good_number = (described(sql_api, token)["jti"] for token in (old, good))
     expire(sql_database, old_number)
@@ -195,7 +195,7 @@ def test_clearing_deletes_only_expired_tokens(tokens, sql_api, sql_database):
     assert tokens.check(good) and not tokens.check(old)
 
 
-def test_clearing_many_tokens_is_completed_in_background(tokens, anonymous, sql_database):
+def test_clear_call_for_many_tokens_is_completed_in_background(tokens, anonymous, sql_database):
     def numbers(first, last):
         return (f"WITH RECURSIVE numbers(i) AS (SELECT {first} UNION ALL"
                 f" SELECT i + 1 FROM numbers WHERE i < {last})")
@@ -214,7 +214,7 @@ def test_clearing_many_tokens_is_completed_in_background(tokens, anonymous, sql_
 # --- uses ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("uses", [1, 3])
-def test_token_is_valid_for_max_uses(tokens, sql_api, uses):
+def test_token_is_valid_for_max_uses_checks(tokens, sql_api, uses):
     token = tokens.issue(max_uses=uses)
     for used in range(uses):
         assert described(sql_api, token)["uses"] == used, "introspection must not consume the token"
@@ -223,7 +223,7 @@ def test_token_is_valid_for_max_uses(tokens, sql_api, uses):
     assert described(sql_api, token) == {"active": False}
 
 
-def test_head_does_not_consume_token(tokens, anonymous, sql_api):
+def test_head_request_does_not_consume_single_use_token(tokens, anonymous, sql_api):
     """Link scanners in mail systems request links with HEAD first."""
     token = tokens.issue(max_uses=1)
     for _ in range(2):
@@ -252,7 +252,7 @@ def test_single_use_token_is_valid_for_one_of_200_clients(tokens, sql_stack):
         assert sorted(pool.map(check, range(200))) == [False] * 199 + [True]
 
 
-def test_uses_of_unlimited_token_are_counted(tokens, sql_api):
+def test_uses_of_token_without_use_limit_are_counted(tokens, sql_api):
     token, other = tokens.issue(), tokens.issue()
     for _ in range(7):
         assert tokens.check(token)
@@ -263,7 +263,7 @@ def test_uses_of_unlimited_token_are_counted(tokens, sql_api):
 
 # --- secrets ------------------------------------------------------------------------------------
 
-def test_database_contains_no_token(tokens, sql_database):
+def test_database_contains_no_plain_token(tokens, sql_database):
     token = tokens.issue(purpose="reset")
     assert tokens.check(token)
     dump = sql_database.dump()
@@ -272,7 +272,7 @@ def test_database_contains_no_token(tokens, sql_database):
 
 
 def test_logs_contain_no_token(tokens, anonymous, sql_stack):
-    """Includes tokens that a client sends to a wrong path."""
+    """Covers tokens that a client sends to a wrong path."""
     token = tokens.issue()
     responses = [anonymous.get(path + token) for path in (
         "/app/valid/", "/app//valid/", "/app/valid/x/", "/nowhere/", "/app/token?token=")]
@@ -293,7 +293,7 @@ def test_idempotency_key_is_ignored_for_new_tokens(tokens, anonymous):
 
 # --- authenticated calls --------------------------------------------------------------------------
 
-def test_introspection_describes_token(tokens, member):
+def test_introspection_call_describes_token(tokens, member):
     token = tokens.issue(purpose="invitation", max_uses=2)
     facts = described(member, token)
     assert facts == {"active": True, "jti": facts["jti"], "iat": facts["iat"], "exp": facts["exp"],
@@ -316,7 +316,7 @@ def test_idempotency_key_is_ignored_for_introspection(tokens, member):
     assert not active()
 
 
-def test_form_body_is_validated_like_json(member):
+def test_form_encoded_body_is_validated_like_json_body(member):
     hint = {"token_type_hint": "access_token"}
     assert refused_fields(member.post("/tokens/introspect", data=hint)) == {"token"}
     response = member.post("/tokens/introspect", data={"token": "x", **hint})
@@ -345,7 +345,7 @@ def test_revoked_token_is_deleted(tokens, member, sql_database):
         assert status(member.post("/tokens/revoke", json={"token": other}))
 
 
-def test_charset_of_form_is_ignored(tokens, member):
+def test_charset_parameter_of_form_content_type_is_ignored(tokens, member):
     """The media type has no charset parameter, so its value is ignored."""
     for charset in ("utf-16", '"utf-8"', ""):
         form = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
@@ -370,8 +370,8 @@ def test_revocation_is_audited_without_token(tokens, member, sql_stack):
         assert token[7:] not in str(line)
 
 
-def test_clearing_is_audited_for_administrator_only(tokens, anonymous, member, sql_api,
-                                                    sql_stack):
+def test_clear_call_is_audited_for_administrator_only(tokens, anonymous, member, sql_api,
+                                                      sql_stack):
     audit = logs.Audit(sql_stack.audit_log)
     response = anonymous.bearing(sql_api.token).delete("/app/clear/all/tokens")
     line = audit.one_of(response)
@@ -403,7 +403,7 @@ def test_token_ids_are_never_reused(tokens, sql_api):
     assert int(described(sql_api, tokens.issue())["jti"]) > int(number)
 
 
-def test_token_list_describes_tokens_without_secrets(tokens, sql_api):
+def test_token_list_describes_tokens_but_contains_no_secrets(tokens, sql_api):
     purpose = "list"
     made = [tokens.issue(purpose=purpose, ttl_minutes=minutes, max_uses=minutes)
             for minutes in (30, 10, 20)]
@@ -472,7 +472,7 @@ def test_token_metrics_count_every_outcome(tokens, anonymous, sql_api, sql_datab
     ("POST", "/app/token", "core"), ("GET", "/app/valid/x", "core"), ("POST", "/app/valid", "core"),
     ("DELETE", "/app/clear/all/tokens", "core"), ("POST", "/api/v1/tokens/introspect", "core"),
     ("GET", "/api/v1/tokens?limit=1", "directory")])
-def test_token_calls_are_served_by_expected_pool(anonymous, sql_stack, method, path, pool):
+def test_token_calls_are_served_by_documented_worker_pool(anonymous, sql_stack, method, path, pool):
     identifier = anonymous.request(method, path).headers["X-Request-ID"]
     access = sql_stack.logs_dir / "nginx-access.log"
     [line] = wait_until(lambda: [line for line in logs.lines(access)

@@ -50,7 +50,7 @@ def test_user_guid_equals_guid_in_directory(people, ldap_admin):
     assert user["objectGUID"] == guid_text(seen["objectGUID"][0])
 
 
-def test_user_times_are_those_of_directory(people, ldap_admin):
+def test_creation_and_change_times_of_user_equal_those_in_directory(people, ldap_admin):
     user = people.create()
     for name in ("whenCreated", "whenChanged"):
         stamp = ldap_admin.text(user["sAMAccountName"], name)  # 20261120123456.0Z
@@ -67,7 +67,7 @@ def test_location_header_leads_to_created_user(api, people, site):
 
 
 @pytest.mark.parametrize("enabled, control", [(..., 512), (True, 512), (False, 514)])
-def test_enabled_sets_account_control(people, ldap_admin, enabled, control):
+def test_enabled_field_sets_account_control_flag_of_new_user(people, ldap_admin, enabled, control):
     user = people.create(enabled=enabled)
     assert (user["enabled"], user["userAccountControl"]) == (control == 512, control)
     assert ldap_admin.text(user["sAMAccountName"], "userAccountControl") == str(control)
@@ -81,7 +81,7 @@ def test_new_user_must_change_password_if_requested(people, ldap_admin, must_cha
     assert ldap_admin.bind_failure(user["dn"], user["password"]) == reason
 
 
-def test_null_leaves_attribute_unset(people, ldap_admin):
+def test_null_leaves_attribute_of_new_user_unset(people, ldap_admin):
     user = people.create(mail=None, title=None)
     for name in ("userPrincipalName", "givenName", "sn", "mail", "title", "description"):
         assert user[name] is None
@@ -89,7 +89,8 @@ def test_null_leaves_attribute_unset(people, ldap_admin):
 
 
 @pytest.mark.parametrize("password", ["Ab1", "alllowercaseletters", "1234567890", "пароль", "x"])
-def test_weak_password_leaves_no_user_behind(api, people, ldap_admin, password):
+def test_user_creation_with_weak_password_leaves_no_user_in_directory(api, people, ldap_admin,
+                                                                      password):
     body = people.body(password=password)
     response = api.post("/users", json=body)
     contract.check_error(response, 400, "PASSWORD_POLICY")
@@ -98,7 +99,7 @@ def test_weak_password_leaves_no_user_behind(api, people, ldap_admin, password):
     assert api.get(user_path(body["sAMAccountName"])).status_code == 404
 
 
-def test_creation_succeeds_after_refused_weak_password(api, people):
+def test_user_creation_succeeds_after_attempt_with_weak_password(api, people):
     body = people.body(password="weak")
     contract.check_error(api.post("/users", json=body), 400, "PASSWORD_POLICY")
     assert api.post("/users", json={**body, "password": vault.password()}).status_code == 201
@@ -108,7 +109,7 @@ def test_creation_succeeds_after_refused_weak_password(api, people):
                                       "Geheim7\"quoted\"", "Geheim7\\back'slash", "Geheim7😀😀😀",
                                       "Geheim7" + "x" * 120,
                                       " leading Geheim7", "Geheim7\tTab", "Geheim7{}$%&/()=?`"])
-def test_unusual_password_is_set_unchanged(people, ldap_admin, password):
+def test_unusual_password_of_new_user_is_set_unchanged(people, ldap_admin, password):
     vault.remember(password)
     user = people.create(password=password)
     assert ldap_admin.binds(user["dn"], password)
@@ -116,32 +117,32 @@ def test_unusual_password_is_set_unchanged(people, ldap_admin, password):
 
 
 @pytest.mark.parametrize("change", [str.upper, str.lower, lambda name: name])
-def test_existing_user_account_name_is_rejected(api, people, ldap_admin, change):
+def test_existing_account_name_is_rejected_for_new_user(api, people, ldap_admin, change):
     user = people.create(sAMAccountName="Ab" + tag()[:8])
     body = people.body(sAMAccountName=change(user["sAMAccountName"]))
     contract.check_error(api.post("/users", json=body), 409, "ALREADY_EXISTS")
     assert ldap_admin.search(f"(cn={body['cn']})") == []
 
 
-def test_existing_common_name_below_same_parent_is_rejected(api, people, ldap_admin):
+def test_new_user_with_existing_common_name_below_same_parent_is_rejected(api, people, ldap_admin):
     user = people.create(cn="Taken " + tag())
     body = people.body(cn=user["cn"].upper())
     contract.check_error(api.post("/users", json=body), 409, "ALREADY_EXISTS")
     assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
-def test_existing_common_name_below_other_parent_is_accepted(api, people, ldap_admin):
+def test_new_user_with_existing_common_name_below_other_parent_is_accepted(api, people, ldap_admin):
     user = people.create()
     other = ldap_admin.add_ou(tag(), people.ou)
     assert api.post("/users", json=people.body(cn=user["cn"], ou=other)).status_code == 201
 
 
-def test_account_name_of_group_is_rejected(api, people):
+def test_account_name_of_group_is_rejected_for_new_user(api, people):
     body = people.body(sAMAccountName="Domain Users")
     contract.check_error(api.post("/users", json=body), 409, "ALREADY_EXISTS")
 
 
-def test_existing_principal_name_is_rejected(api, people, ldap_admin):
+def test_existing_principal_name_is_rejected_for_new_user(api, people, ldap_admin):
     upn = f"{tag()}@kontora.test"
     people.create(userPrincipalName=upn)
     body = people.body(userPrincipalName=upn)
@@ -150,7 +151,8 @@ def test_existing_principal_name_is_rejected(api, people, ldap_admin):
 
 
 @pytest.mark.parametrize("upn", ["{}@a@b.test", "@{}@", "{}\\", "{}@kontora.test\\"])
-def test_ambiguous_principal_name_is_rejected(api, people, ldap_admin, upn):
+def test_ambiguous_principal_name_of_new_user_is_rejected(
+        api, people, ldap_admin, upn):
     body = people.body(userPrincipalName=upn.format(tag()))
     response = api.post("/users", json=body)
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["userPrincipalName"]

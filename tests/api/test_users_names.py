@@ -13,7 +13,7 @@ from support.ldap_admin import rdn, same_dn
 
 
 @pytest.mark.parametrize("pattern", NAMES)
-def test_user_name_works_in_every_operation(people, ldap_admin, pattern):
+def test_unusual_user_name_works_in_every_operation(people, ldap_admin, pattern):
     """Creates, reads, renames, moves and deletes a user with this name."""
     name = unique(pattern)
     user = people.create(cn=name)
@@ -44,8 +44,10 @@ def test_longest_user_name_is_stored_unchanged(people, ldap_admin, name):
 
 
 @pytest.mark.parametrize("name", [" leading", "trailing ", "  both  ", " "])
-def test_outer_spaces_of_user_name_are_kept_or_refused(api, people, ldap_admin, name):
-    """Never trimmed silently: names that differ for the client must not denote one entry."""
+def test_leading_and_trailing_spaces_of_user_name_are_kept_or_refused(api, people, ldap_admin,
+                                                                      name):
+    """Spaces are never trimmed silently: names that differ for the client must not denote one
+    user."""
     parent = ldap_admin.add_ou(tag(), people.ou)
     body = people.body(cn=name, ou=parent)
     response = api.post("/users", json=body)
@@ -83,7 +85,7 @@ def short_word():
 
 @pytest.mark.parametrize("pattern", ACCOUNT_NAMES)
 @pytest.mark.parametrize("prefix", ["/users", "/api/v1/users"])
-def test_account_name_works_in_every_operation(site, people, ldap_admin, prefix, pattern):
+def test_unusual_account_name_works_in_every_operation(site, people, ldap_admin, prefix, pattern):
     account = pattern.format(short_word())
     user = people.create(sAMAccountName=account)
     assert ldap_admin.text(account, "sAMAccountName") == account
@@ -103,7 +105,7 @@ def test_account_name_may_have_20_characters(people):
 @pytest.mark.parametrize("account", ["", "x" * 21, "x" * 2000, "Ж" * 21, "dot.", "..", "a\0b",
                                      "a\nb", "a\tb", "\x7f",
                                      *(f"a{c}b" for c in "\"/\\[]:;|=,+*?<>@")])
-def test_invalid_account_name_is_rejected(api, people, ldap_admin, account):
+def test_invalid_account_name_of_user_is_rejected(api, people, ldap_admin, account):
     body = people.body(sAMAccountName=account)
     assert contract.check_error(api.post("/users", json=body), 400,
                                 "VALIDATION_ERROR") == ["sAMAccountName"]
@@ -111,7 +113,7 @@ def test_invalid_account_name_is_rejected(api, people, ldap_admin, account):
 
 
 @pytest.mark.parametrize("account", ["x" * 21, "dot.", "a*b", "a,b", "", "a\0b"])
-def test_change_to_invalid_account_name_is_rejected(api, people, ldap_admin, account):
+def test_user_change_to_invalid_account_name_is_rejected(api, people, ldap_admin, account):
     user = people.create()
     before = ldap_admin.snapshot(user["sAMAccountName"])
     response = api.patch(user_path(user["sAMAccountName"]), json={"sAMAccountName": account})
@@ -121,7 +123,7 @@ def test_change_to_invalid_account_name_is_rejected(api, people, ldap_admin, acc
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-def test_user_name_in_path_is_not_ldap_filter(api, people, ldap_admin, method, name):
+def test_user_name_in_path_is_not_interpreted_as_ldap_filter(api, people, ldap_admin, method, name):
     before = len(ldap_admin.search("(objectClass=user)", ["cn"]))
     body = {"description": "found"} if method == "PATCH" else None
     response = api.request(method, user_path(name), json=body)
@@ -132,12 +134,12 @@ def test_user_name_in_path_is_not_ldap_filter(api, people, ldap_admin, method, n
 
 @pytest.mark.parametrize("path", ["/users/%00", "/users/a%00b", "/users/%ff%fe", "/users/%c0%af",
                                   "/users/%", "/users/%zz", "/users/%2"])
-def test_undecodable_user_path_is_client_error(site, path):
+def test_user_path_that_cannot_be_decoded_is_client_error(site, path):
     for prefix in ("", "/api/v1"):
         assert site.get(prefix + path).status_code in (400, 404)
 
 
-def test_encoded_slash_in_name_is_not_separator(site):
+def test_encoded_slash_in_user_name_is_not_path_separator(site):
     contract.check_error(site.get("/users/a%2Fgroups%2Fb"), 404, "NOT_FOUND")
     contract.check_error(site.get("/users/..%2Fauth%2Fme"), 404, "NOT_FOUND")
 
@@ -149,7 +151,7 @@ TEXTS = {"givenName": 64, "sn": 64, "mail": 256, "telephoneNumber": 64, "title":
 
 
 @pytest.mark.parametrize("field, longest", TEXTS.items())
-def test_longest_user_text_is_stored_unchanged(people, ldap_admin, field, longest):
+def test_longest_text_attribute_of_user_is_stored_unchanged(people, ldap_admin, field, longest):
     user = people.create(**{field: "ж" * longest})
     assert user[field] == "ж" * longest
     assert ldap_admin.text(user["sAMAccountName"], field) == "ж" * longest
@@ -157,7 +159,7 @@ def test_longest_user_text_is_stored_unchanged(people, ldap_admin, field, longes
 
 @pytest.mark.parametrize("field, longest", TEXTS.items())
 @pytest.mark.parametrize("text", ["", "a\0b", "longer"])
-def test_invalid_user_text_is_rejected(api, people, ldap_admin, field, longest, text):
+def test_invalid_text_attribute_of_user_is_rejected(api, people, ldap_admin, field, longest, text):
     body = people.body(**{field: "x" * (longest + 1) if text == "longer" else text})
     assert contract.check_error(api.post("/users", json=body), 400, "VALIDATION_ERROR") == [field]
     assert ldap_admin.find(body["sAMAccountName"]) is None
@@ -165,7 +167,7 @@ def test_invalid_user_text_is_rejected(api, people, ldap_admin, field, longest, 
 
 @pytest.mark.parametrize("text", ["*", "(x)", "\\", "a\\2ab", " x", "x ", "\"q\"", "{}", "\u2028",
                                   "<b>", "😀", "a\nb", "a\tb", "= #", "::", "<file:///etc/passwd"])
-def test_user_text_is_stored_unchanged(people, ldap_admin, text):
+def test_unusual_text_attribute_of_user_is_stored_unchanged(people, ldap_admin, text):
     user = people.create(description=text, title="t" + text)
     assert (user["description"], user["title"]) == (text, "t" + text)
     assert ldap_admin.text(user["sAMAccountName"], "description") == text

@@ -9,11 +9,11 @@ from support.people import tag
 from support.ldap_admin import rdn, same_dn
 
 
-def test_unknown_user_is_not_found(api):
+def test_read_of_unknown_user_is_not_found(api):
     contract.check_error(api.get("/users/nobody-is-called-so"), 404, "NOT_FOUND")
 
 
-def test_user_names_ignore_case(people):
+def test_user_names_in_paths_ignore_case(people):
     user = people.create(sAMAccountName="Жук" + tag()[:6])
     for spelling in (user["sAMAccountName"].upper(), user["sAMAccountName"].lower()):
         assert people.get(spelling)["objectGUID"] == user["objectGUID"]
@@ -40,7 +40,7 @@ def other_entries(ldap_admin, ou):
     return word
 
 
-def test_computers_groups_and_contacts_are_not_users(api, people, other_entries):
+def test_computers_groups_and_contacts_are_not_found_as_users(api, people, other_entries):
     assert people.search(other_entries) == []
     for name in (f"{other_entries}pc$", f"{other_entries}pc", f"{other_entries}group",
                  f"{other_entries}contact"):
@@ -56,7 +56,7 @@ def test_computers_and_groups_cannot_be_changed_as_users(api, ldap_admin, other_
         assert ldap_admin.snapshot(name) == before
 
 
-def test_domain_controller_is_not_a_user(api, ldap_admin):
+def test_domain_controller_is_not_found_as_user(api, ldap_admin):
     [(_, controller)] = ldap_admin.search("(userAccountControl:1.2.840.113556.1.4.803:=8192)")[:1]
     name = controller["sAMAccountName"][0].decode()
     contract.check_error(api.get(user_path(name)), 404, "NOT_FOUND")
@@ -64,13 +64,13 @@ def test_domain_controller_is_not_a_user(api, ldap_admin):
 
 # --- groups -------------------------------------------------------------------------------------
 
-def test_member_of_includes_primary_group(people, ldap_admin):
+def test_member_of_attribute_includes_primary_group(people, ldap_admin):
     user = people.create()
     [group] = user["memberOf"]
     assert same_dn(group, ldap_admin.find("Domain Users")[0])
 
 
-def test_member_of_includes_all_groups(people, ldap_admin, ou):
+def test_member_of_attribute_includes_all_groups(people, ldap_admin, ou):
     user = people.create()
     groups = [ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
               for name in (f"a, \"b\" {tag()[:6]}".replace(",", "ь").replace('"', "'"), tag())]
@@ -80,7 +80,7 @@ def test_member_of_includes_all_groups(people, ldap_admin, ou):
     assert sorted(found) == sorted([*groups, ldap_admin.find("Domain Users")[0]])
 
 
-def test_member_of_includes_changed_primary_group(people, ldap_admin, ou):
+def test_member_of_attribute_includes_changed_primary_group(people, ldap_admin, ou):
     user = people.create()
     name = tag()
     group = ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name)
@@ -89,7 +89,7 @@ def test_member_of_includes_changed_primary_group(people, ldap_admin, ou):
     assert sorted(found) == sorted([group, ldap_admin.find("Domain Users")[0]])
 
 
-def test_listed_user_includes_groups(api, people):
+def test_user_in_list_includes_group_memberships(api, people):
     user = people.create()
     [listed] = contract.check_list(api.get("/users", params={"search": user["cn"]}).json())
     assert contract.check_user(listed) == people.get(user["sAMAccountName"])
@@ -129,5 +129,5 @@ def test_user_search_matches_special_characters_literally(people, text):
 
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(sAMAccountName=admin*", "\\00", "zz*zz",
                                   "admin*", "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
-def test_user_search_is_not_ldap_filter(people, text):
+def test_user_search_text_is_not_interpreted_as_ldap_filter(people, text):
     assert people.search(text) == []

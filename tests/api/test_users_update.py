@@ -21,7 +21,7 @@ LOCKOUT_TRIES = 40
 # --- attributes ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("field", ATTRIBUTES)
-def test_attribute_can_be_set_replaced_and_cleared(people, ldap_admin, field):
+def test_user_attribute_can_be_set_replaced_and_cleared(people, ldap_admin, field):
     account = people.create()["sAMAccountName"]
     value = ATTRIBUTES[field].format(account)
     assert people.change(account, **{field: value})[field] == value
@@ -64,7 +64,7 @@ def test_change_of_unknown_user_is_not_found(api):
 
 # --- passwords and account state ------------------------------------------------------------------
 
-def test_new_password_replaces_old_one(people, ldap_admin):
+def test_new_password_of_user_replaces_old_one(people, ldap_admin):
     """Changes the password twice: a controller may accept the previous one for an hour
     (OldPasswordAllowedPeriod)."""
     user = people.create()
@@ -75,7 +75,7 @@ def test_new_password_replaces_old_one(people, ldap_admin):
 
 
 @pytest.mark.parametrize("weak", ["x", "alllowercaseletters", "12345678901"])
-def test_weak_new_password_is_rejected(api, people, ldap_admin, weak):
+def test_weak_new_password_of_user_is_rejected(api, people, ldap_admin, weak):
     user = people.create()
     response = api.patch(user_path(user["sAMAccountName"]), json={"password": weak})
     contract.check_error(response, 400, "PASSWORD_POLICY")
@@ -92,7 +92,7 @@ def test_user_can_be_disabled_and_enabled(people, ldap_admin):
 
 
 @pytest.mark.parametrize("bits", [DONT_EXPIRE_PASSWORD, 0x40000, 0x100000, 0x90000])
-def test_enabling_keeps_other_account_control_bits(people, ldap_admin, bits):
+def test_enabling_user_keeps_other_account_control_bits(people, ldap_admin, bits):
     user = people.create()
     account = user["sAMAccountName"]
     ldap_admin.set(user["dn"], "userAccountControl", str(512 | bits))
@@ -116,14 +116,14 @@ def test_locked_user_can_be_unlocked(people, ldap_admin):
     assert ldap_admin.binds(user["dn"], user["password"])
 
 
-def test_unlock_false_is_no_op(people, ldap_admin):
+def test_unlock_field_with_value_false_is_no_op(people, ldap_admin):
     user = people.create()
     before = ldap_admin.snapshot(user["sAMAccountName"])
     people.change(user["sAMAccountName"], unlock=False)
     assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
-def test_password_change_can_be_required(people, ldap_admin):
+def test_user_can_be_required_to_change_password(people, ldap_admin):
     user = people.create()
     people.change(user["sAMAccountName"], must_change_password=True)
     assert ldap_admin.bind_failure(user["dn"], user["password"]) == "773"
@@ -132,7 +132,7 @@ def test_password_change_can_be_required(people, ldap_admin):
     assert ldap_admin.binds(user["dn"], user["password"])
 
 
-def test_new_password_can_require_change(people, ldap_admin):
+def test_user_can_be_required_to_change_newly_set_password(people, ldap_admin):
     user = people.create()
     fresh = vault.password()
     people.change(user["sAMAccountName"], password=fresh, must_change_password=True)
@@ -142,7 +142,7 @@ def test_new_password_can_require_change(people, ldap_admin):
 
 # --- renaming and moving --------------------------------------------------------------------------
 
-def test_rename_keeps_account_and_guid(people, ldap_admin):
+def test_renamed_user_keeps_account_name_and_guid(people, ldap_admin):
     user = people.create()
     account, name = user["sAMAccountName"], f"Neuer, \"Name\" {tag()}"
     renamed = people.change(account, cn=name)
@@ -152,13 +152,13 @@ def test_rename_keeps_account_and_guid(people, ldap_admin):
     assert ldap_admin.binds(renamed["dn"], user["password"])
 
 
-def test_rename_of_user_may_change_only_case(people, ldap_admin):
+def test_user_can_be_renamed_in_case_only(people, ldap_admin):
     user = people.create(cn="lower " + tag())
     assert people.change(user["sAMAccountName"], cn=user["cn"].upper())["cn"] == user["cn"].upper()
     assert ldap_admin.text(user["sAMAccountName"], "cn") == user["cn"].upper()
 
 
-def test_account_name_can_be_changed(api, people, ldap_admin):
+def test_account_name_of_user_can_be_changed(api, people, ldap_admin):
     user = people.create()
     fresh = tag()
     changed = people.change(user["sAMAccountName"], sAMAccountName=fresh)
@@ -168,7 +168,7 @@ def test_account_name_can_be_changed(api, people, ldap_admin):
     assert ldap_admin.find(user["sAMAccountName"]) is None
 
 
-def test_move_of_user_keeps_guid(people, ldap_admin):
+def test_moved_user_keeps_guid(people, ldap_admin):
     user = people.create()
     other = ldap_admin.add_ou(f"Übrige, andere {tag()}", people.ou)
     moved = people.change(user["sAMAccountName"], parent_dn=other)
@@ -207,7 +207,7 @@ def test_move_of_user_outside_base_dn_is_rejected(api, people, ldap_admin, paren
     assert ldap_admin.snapshot(user["sAMAccountName"]) == before
 
 
-def test_change_to_existing_name_is_rejected(api, people, ldap_admin):
+def test_user_change_to_existing_account_name_is_rejected(api, people, ldap_admin):
     user, other = people.create(), people.create(userPrincipalName=f"{tag()}@kontora.test")
     before = ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
     for name in ("cn", "sAMAccountName", "userPrincipalName"):
@@ -216,7 +216,7 @@ def test_change_to_existing_name_is_rejected(api, people, ldap_admin):
         assert ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING) == before
 
 
-def test_move_of_user_to_parent_with_existing_name_is_rejected(api, people, ldap_admin):
+def test_user_move_to_parent_that_contains_its_name_is_rejected(api, people, ldap_admin):
     user = people.create()
     other = ldap_admin.add_ou(tag(), people.ou)
     people.create(cn=user["cn"], ou=other)
@@ -235,7 +235,7 @@ def full_change(account, **fields):
             "enabled": False, "unlock": True, "must_change_password": True, **fields}
 
 
-def test_all_attributes_can_change_in_one_request(people, ldap_admin):
+def test_all_user_attributes_can_change_in_one_request(people, ldap_admin):
     user = people.create(title="old")
     other = ldap_admin.add_ou(tag(), people.ou)
     body = full_change(user["sAMAccountName"], parent_dn=other)
@@ -262,7 +262,7 @@ def complete_user(people, ldap_admin):
     return user, ldap_admin.snapshot(user["sAMAccountName"], without=BOOKKEEPING)
 
 
-def test_missing_parent_rejects_whole_change(api, people, ldap_admin, complete_user):
+def test_user_change_with_missing_parent_changes_nothing(api, people, ldap_admin, complete_user):
     user, before = complete_user
     written = ldap_admin.find(user["sAMAccountName"])[1]["uSNChanged"]
     body = full_change(user["sAMAccountName"], parent_dn=f"OU=nowhere-{tag()},{people.ou}")
@@ -274,7 +274,7 @@ def test_missing_parent_rejects_whole_change(api, people, ldap_admin, complete_u
     assert not ldap_admin.binds(user["dn"], body["password"])
 
 
-def test_weak_password_rejects_whole_change(api, people, ldap_admin, complete_user):
+def test_user_change_with_weak_password_changes_nothing(api, people, ldap_admin, complete_user):
     user, before = complete_user
     other = ldap_admin.add_ou(tag(), people.ou)
     body = full_change(user["sAMAccountName"], parent_dn=other, password="weak")
@@ -284,7 +284,7 @@ def test_weak_password_rejects_whole_change(api, people, ldap_admin, complete_us
     assert ldap_admin.search("(cn=*)", base=other) == []
 
 
-def test_existing_name_rejects_whole_change(api, people, ldap_admin, complete_user):
+def test_user_change_with_existing_name_changes_nothing(api, people, ldap_admin, complete_user):
     user, before = complete_user
     other = ldap_admin.add_ou(tag(), people.ou)
     taken = people.create()["sAMAccountName"]
@@ -295,7 +295,7 @@ def test_existing_name_rejects_whole_change(api, people, ldap_admin, complete_us
     assert not ldap_admin.binds(user["dn"], body["password"])
 
 
-def test_invalid_field_rejects_whole_change(api, people, ldap_admin, complete_user):
+def test_user_change_with_invalid_field_changes_nothing(api, people, ldap_admin, complete_user):
     user, before = complete_user
     body = full_change(user["sAMAccountName"], mail="x" * 257)
     response = api.patch(user_path(user["sAMAccountName"]), json=body)
@@ -305,7 +305,7 @@ def test_invalid_field_rejects_whole_change(api, people, ldap_admin, complete_us
 
 # --- concurrent changes ---------------------------------------------------------------------------
 
-def test_concurrent_writers_of_different_bits_keep_both_changes(people, ldap_admin):
+def test_concurrent_changes_of_different_account_control_bits_are_both_kept(people, ldap_admin):
     """The API flips one bit while an LDAP client flips another; no change is lost."""
     user = people.create()
     account, rounds, failures = user["sAMAccountName"], 40, []
@@ -332,7 +332,7 @@ def test_concurrent_writers_of_different_bits_keep_both_changes(people, ldap_adm
     assert control & DONT_EXPIRE_PASSWORD == (flips % 2) * DONT_EXPIRE_PASSWORD
 
 
-def test_concurrent_creations_of_one_account_create_one_user(people, api):
+def test_concurrent_creations_with_one_account_name_create_one_user(people, api):
     """One of several concurrent creations succeeds."""
     account, statuses = tag(), []
     bodies = [people.body(sAMAccountName=account) for _ in range(4)]

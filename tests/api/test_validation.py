@@ -78,7 +78,7 @@ def wrong_values():
 
 
 @pytest.mark.parametrize("kind, field, value", wrong_values())
-def test_value_of_wrong_type_is_rejected(send, kind, field, value):
+def test_body_field_of_wrong_json_type_is_rejected(send, kind, field, value):
     response = send(kind, **{field: value})
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]
 
@@ -86,14 +86,14 @@ def test_value_of_wrong_type_is_rejected(send, kind, field, value):
 @pytest.mark.parametrize("kind", BODIES)
 @pytest.mark.parametrize("field", ["nonsense", "CN", "dn", "objectGUID", "memberOf", "", " ",
                                    "userAccountControl", "locked", "поле", "__proto__", "x" * 5000])
-def test_unknown_field_is_rejected_by_name(send, kind, field):
+def test_error_names_unknown_body_field(send, kind, field):
     response = send(kind, **{field: "x"})
     [named] = contract.check_error(response, 400, "VALIDATION_ERROR")
     assert field.startswith(named) and (named or not field)
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_all_invalid_body_fields_are_named_together(send, kind):
+def test_error_names_all_invalid_body_fields(send, kind):
     _, _, texts, switches, numbers = BODIES[kind]
     fields = {**dict.fromkeys([*texts, *switches], 7), **dict.fromkeys(numbers, "7"), "one": 1,
               "two": 2}
@@ -106,14 +106,15 @@ def test_all_invalid_body_fields_are_named_together(send, kind):
     ("create a group", {"cn", "ou"}), ("create a unit", {"ou", "parent_dn"}),
     ("create a container", {"cn", "parent_dn"}),
 ])
-def test_missing_required_fields_are_named(api, kind, required):
+def test_error_names_missing_required_fields(api, kind, required):
     method, path, *_ = BODIES[kind]
     response = api.request(method, path, json={})
     assert set(contract.check_error(response, 400, "VALIDATION_ERROR")) == required
 
 
-def test_number_of_named_unknown_fields_is_limited(send):
-    """The list of names is limited, but longer than any valid body."""
+def test_error_names_limited_number_of_unknown_fields(send):
+    """The error names a limited number of unknown fields, but more than any valid body has
+    fields."""
     response = send("update", **{f"field{number}": number for number in range(1000)})
     named = contract.check_error(response, 400, "VALIDATION_ERROR")
     assert 100 <= len(named) == len(set(named))
@@ -172,7 +173,7 @@ HUGE_NUMBERS = {
 
 
 @pytest.mark.parametrize("name", HUGE_NUMBERS)
-def test_huge_numbers_are_rejected(api, unchanged_user, name):
+def test_huge_numbers_in_body_are_rejected(api, unchanged_user, name):
     response = api.patch(user_path(unchanged_user["sAMAccountName"]), data=HUGE_NUMBERS[name],
                          headers=JSON_TYPE)
     assert response.status_code == 400
@@ -182,7 +183,8 @@ def test_huge_numbers_are_rejected(api, unchanged_user, name):
 @pytest.mark.parametrize("body", [b'{"title\\u0000":"x"}', b'{"title\\u0000x":"x"}',
                                   b'{"\\u0000title":"x"}', b'{"\\u0000":"x"}',
                                   b'{"title":"x","title\\u0000a":"y"}'])
-def test_nul_in_member_name_does_not_truncate_it(api, people, ldap_admin, unchanged_user, body):
+def test_nul_in_json_field_name_does_not_truncate_name(api, people, ldap_admin, unchanged_user,
+                                                       body):
     before = ldap_admin.snapshot(unchanged_user["sAMAccountName"])
     response = api.patch(user_path(unchanged_user["sAMAccountName"]), data=body, headers=JSON_TYPE)
     assert response.status_code == 400, response.text
@@ -190,20 +192,20 @@ def test_nul_in_member_name_does_not_truncate_it(api, people, ldap_admin, unchan
 
 
 @pytest.mark.parametrize("kind", [kind for kind in BODIES if kind != "refresh"])
-def test_missing_body_is_rejected(api, names, kind):
+def test_missing_request_body_is_rejected(api, names, kind):
     method, path = BODIES[kind][0], BODIES[kind][1].format(**names)
     contract.check_error(api.request(method, path, headers=JSON_TYPE), 400, "INVALID_JSON")
     assert api.request(method, path).status_code in (400, 415)
 
 
-def test_json_escapes_are_decoded(people, api):
+def test_json_escapes_in_body_are_decoded(people, api):
     user = people.create()
     body = json.dumps({"title": "Ж😀\"\\/\n", "sn": "Ö"}, ensure_ascii=True).replace("/", "\\/")
     response = api.patch(user_path(user["sAMAccountName"]), data=body, headers=JSON_TYPE)
     assert (response.json()["title"], response.json()["sn"]) == ("Ж😀\"\\/\n", "Ö")
 
 
-def test_json_white_space_is_accepted(people, api):
+def test_json_white_space_in_body_is_accepted(people, api):
     user = people.create()
     response = api.patch(user_path(user["sAMAccountName"]), headers=JSON_TYPE,
                          data=b' \r\n\t{ "title" : "x" , "enabled" : true } \n')

@@ -46,7 +46,7 @@ FIGURES = ("deals", "tasks", "contacts", "activities", "summary")
 PAGE = 10  # default size of a page
 EDGE = 2 * PAGE  # distance of the outermost cursors from the ends of a list
 
-# Requests without a target, because their cost depends on the number of matches.
+# Requests without a target latency, because their cost depends on the number of matches.
 FILTERS = {
     "sort=name,-created_at": "contacts?sort=name,-created_at",
     "sort=-expected_close_date,amount": "deals?sort=-expected_close_date,amount",

@@ -51,7 +51,7 @@ def measure(_: Bed) -> list[Row]:
 
 
 def compare(stack: Stack, token: str) -> tuple[load.Result, load.Result]:
-    """Measures one round of /health: while the directory serves, and while it is silent."""
+    """Measures one round of /health: while the directory responds, and while it does not."""
     assert stack.directory
     await_service(stack, token)
     with directory_load(stack, token):

@@ -18,7 +18,7 @@ def row(work: str, value: float, target: str, met: Callable[[float], bool],
 
 
 def note(work: str, value: float, form: str = "{:.2f} ×") -> Row:
-    """Returns a row without a target."""
+    """Returns a row of the table for a value that has no target."""
     return Row(work, form.format(value), "none", True)
 
 

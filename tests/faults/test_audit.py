@@ -7,7 +7,7 @@ from support.waiting import wait_until
 DISK_KIB = 32
 
 
-def test_full_disk_loses_no_audit_line(make_rig, small_disk):
+def test_full_disk_does_not_lose_audit_lines(make_rig, small_disk):
     rig = make_rig(AUDIT_LOG_PATH=str(small_disk / "audit.jsonl"), LOGIN_FREE_FAILURES=0,
                    BCRYPT_COST=4)
     log = small_disk / "audit.jsonl"

@@ -99,7 +99,7 @@ def test_admin_password_command_sets_first_password(rig):
     assert log_in(rig, body["email"], password).status_code == 200
 
 
-def test_admin_list_prints_every_account(rig):
+def test_admin_list_command_prints_every_account(rig):
     email, alone = address(), {"username": tag(), "email": address()}
     kontora(rig, "admin", "create", email, "--organization", "A\tB", given=vault.password())
     assert rig.api.post("/accounts", json=alone).status_code == 201
@@ -114,14 +114,14 @@ def test_admin_list_prints_every_account(rig):
     ("a@example.com", "ü" * 37, "password: "), ("a@example.com", "", "password"),
     ("a@example.com", "password1", "password: "), ("anna@example.com", "x-ANNA-7421", "password: "),
 ])
-def test_invalid_value_is_named_on_command_line(rig, email, password, named):
+def test_command_line_error_names_invalid_value(rig, email, password, named):
     done = kontora(rig, "admin", "create", email, given=password)
     assert (done.returncode, done.stdout) == (os.EX_DATAERR, "")
     assert named in done.stderr
     assert run_sql(rig, "SELECT count(*) FROM accounts") == ["0"]
 
 
-def test_failed_command_exits_with_documented_status(rig):
+def test_failed_command_exits_with_documented_exit_status(rig):
     email = address()
     kontora(rig, "admin", "create", email, given=vault.password())
     again = kontora(rig, "admin", "create", email, given=vault.password())
@@ -151,7 +151,7 @@ def test_password_is_not_echoed_on_terminal(make_rig):
                           cwd=rig.stack.state_dir) as child:
         os.close(theirs)
         shown = b""
-        # the terminal is closed when the command exits
+        # reading fails when the command exits, because that closes the terminal
         with open(ours, "r+b", buffering=0) as terminal, contextlib.suppress(OSError):
             while octets := read_terminal(terminal):
                 shown += octets
@@ -212,7 +212,7 @@ def remaining_rows(rig):
     return tuple(map(int, rows[0].split("|")))
 
 
-def test_purge_command_prints_deleted_rows(rig):
+def test_purge_command_prints_number_of_deleted_rows(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     done = kontora(rig, "purge")

@@ -34,7 +34,7 @@ def printed_settings(done):
 
 # --- output of `kontora config` -------------------------------------------------------------------
 
-def test_config_shows_every_setting_and_no_secret(kontora):
+def test_config_command_shows_every_setting_and_no_secret(kontora):
     done = kontora("config", **SECRETS)
     assert done.returncode == 0
     shown = printed_settings(done)
@@ -67,7 +67,7 @@ def test_env_file_can_be_chosen(kontora, tmp_path):
     assert kontora("config", "--check", "--env-file", "missing").returncode == os.EX_CONFIG
 
 
-def test_relative_path_in_setting_is_below_state_dir(kontora):
+def test_relative_path_in_setting_is_resolved_below_state_dir(kontora):
     shown = printed_settings(kontora("config", STATE_DIR="/srv/state", AUDIT_LOG_PATH="a/b"))
     assert shown["AUDIT_LOG_PATH"] == "/srv/state/a/b"
 
@@ -125,20 +125,20 @@ def test_invalid_directory_setting_is_named_and_prevents_start(kontora, command,
     assert f"{name}:" in done.stderr
 
 
-def test_several_controllers_are_accepted(kontora):
+def test_setting_with_several_domain_controllers_is_accepted(kontora):
     servers = "dc1.example.com,dc2:636 [2001:db8::1]:636 2001:db8::2"
     done = kontora("config", "--check", **{**PRODUCTION, **DIRECTORY, "LDAP_SERVER": servers})
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_all_invalid_settings_are_named_together(kontora):
+def test_error_names_all_invalid_settings(kontora):
     done = kontora("config", "--check", CORE_WORKERS="x", LDAP_PORT="-1", DEBUG="?",
                    ENVIRONMENT="nowhere", APP_NAME="")
     for name in ("CORE_WORKERS", "LDAP_PORT", "DEBUG", "ENVIRONMENT", "APP_NAME"):
         assert f"{name}:" in done.stderr
 
 
-def test_error_does_not_show_secret(kontora):
+def test_configuration_error_does_not_show_secret(kontora):
     secret = "x" * 300
     done = kontora("config", "--check", LOCAL_AUTH_PASSWORD=secret)
     assert done.returncode == os.EX_CONFIG
@@ -214,7 +214,8 @@ def test_production_accepts_secure_settings(kontora, change):
 
 
 def test_missing_password_dictionary_prevents_start_in_production_only(kontora, binary):
-    """cracklib itself would terminate the process if its dictionary is missing."""
+    """Kontora must check this, because cracklib terminates the process if its dictionary is
+    missing."""
     def without_dictionary(**settings):
         command = 'mount -t tmpfs none /var/cache/cracklib && exec "$0" config --check'
         return subprocess.run(["unshare", "--mount", "sh", "-c", command, binary],
@@ -244,7 +245,7 @@ def test_version_command_prints_version(kontora):
                                        ["migrate", "up", "-1"], ["migrate", "status", "1"],
                                        ["openapi", "x"], ["openapi", "--language", "de"],
                                        ["config", "--nonsense"], ["config", "--env-file"]])
-def test_invalid_command_line_exits_with_usage_status(kontora, arguments):
+def test_invalid_command_line_exits_with_usage_exit_status(kontora, arguments):
     assert kontora(*arguments).returncode == 2
 
 

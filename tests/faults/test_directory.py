@@ -53,7 +53,8 @@ def wait_for_recovery(rig):
 # --- outage and recovery --------------------------------------------------------------------------
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_directory_outage_is_reported_and_ends(rig, people, breakable_directory, end):
+def test_directory_outage_is_reported_until_directory_recovers(rig, people, breakable_directory,
+                                                               end):
     body, workers = people.body(), rig.service.workers()
     getattr(breakable_directory, end)()
     for arguments in [*CALLS, ("POST", "/users", body)]:
@@ -66,8 +67,9 @@ def test_directory_outage_is_reported_and_ends(rig, people, breakable_directory,
     assert rig.api.post("/users", json=body).status_code == 201
 
 
-def test_directory_restart_between_calls_is_not_noticed(rig, people, breakable_directory):
-    """The worker's kept connection is closed, which the client must not notice."""
+def test_directory_restart_between_calls_causes_no_errors(rig, people, breakable_directory):
+    """The restart closes the worker's kept connection; the client's next call must succeed
+    nevertheless."""
     user = people.create()
     breakable_directory.stop()
     breakable_directory.start()
@@ -94,8 +96,8 @@ def test_directory_outage_under_load_is_reported(rig, breakable_directory):
 # --- a directory that hangs -----------------------------------------------------------------------
 
 @pytest.mark.parametrize("method, path, body", [*CALLS[:2], ("PATCH", "/users/{}", {"title": "x"})])
-def test_hanging_directory_is_reported(rig, people, breakable_directory, ldap_admin, method, path,
-                                       body):
+def test_hanging_directory_is_reported_as_unavailable(rig, people, breakable_directory, ldap_admin,
+                                                      method, path, body):
     user = people.create()
     breakable_directory.freeze()
     assert_unavailable(*timed_call(rig, method, path.format(user["sAMAccountName"]), body))
@@ -104,7 +106,9 @@ def test_hanging_directory_is_reported(rig, people, breakable_directory, ldap_ad
     assert people.get(user["sAMAccountName"])["title"] in (None, "x")
 
 
-def test_directory_hang_leaves_complete_user_or_none(rig, people, breakable_directory, ldap_admin):
+def test_directory_hang_during_creation_leaves_complete_user_or_none(rig, people,
+                                                                     breakable_directory,
+                                                                     ldap_admin):
     body = people.body()
     breakable_directory.freeze()
     assert_unavailable(*timed_call(rig, "POST", "/users", body))
@@ -147,8 +151,8 @@ def test_hanging_directory_does_not_delay_other_calls(rig, breakable_directory):
 
 # --- credentials of the service account -----------------------------------------------------------
 
-def test_wrong_service_password_is_reported_and_not_retried(make_rig, directory, ldap_admin,
-                                                            people):
+def test_wrong_service_account_password_is_reported_and_not_retried(make_rig, directory, ldap_admin,
+                                                                    people):
     user = people.create()
     rig = make_rig(directory, LDAP_BIND_DN=user["dn"], LDAP_BIND_PASSWORD=vault.password())
     for _ in range(CROWD):
@@ -185,7 +189,7 @@ def test_read_only_service_account_cannot_change_entries(make_rig, directory, pe
 
 # --- certificates ---------------------------------------------------------------------------------
 
-def test_untrusted_certificate_is_refused(make_rig, directory, tmp_path):
+def test_directory_with_untrusted_certificate_is_refused(make_rig, directory, tmp_path):
     other = Authority(tmp_path / "other")
     rig = make_rig(directory, LDAP_TLS_CA_FILE=other.file)
     assert_unavailable(*timed_call(rig, "GET", "/users", None))
@@ -194,12 +198,12 @@ def test_untrusted_certificate_is_refused(make_rig, directory, tmp_path):
     assert can_read_user(rig)
 
 
-def test_without_ca_file_only_system_cas_are_trusted(make_rig, directory):
+def test_only_system_certificate_authorities_are_trusted_without_ca_file(make_rig, directory):
     rig = make_rig(directory, LDAP_TLS_CA_FILE="")
     assert_unavailable(*timed_call(rig, "GET", "/users", None))
 
 
-def test_certificate_of_other_name_is_refused(make_rig, directory):
+def test_directory_certificate_for_other_host_name_is_refused(make_rig, directory):
     """Addresses the same controller by a spelling of its address that the certificate does not
     contain."""
     spelling = str(int(ipaddress.ip_address(directory.address)))
@@ -209,7 +213,7 @@ def test_certificate_of_other_name_is_refused(make_rig, directory):
 
 # --- other connections ----------------------------------------------------------------------------
 
-def test_directory_calls_fail_without_directory(make_rig):
+def test_directory_calls_fail_without_configured_directory(make_rig):
     rig = make_rig()
     for arguments in CALLS:
         assert_unavailable(*timed_call(rig, *arguments))
@@ -217,20 +221,21 @@ def test_directory_calls_fail_without_directory(make_rig):
     assert rig.api.get("/auth/me").status_code == 200
 
 
-def test_password_requires_encrypted_connection(make_rig, directory, people, ldap_admin):
+def test_password_is_set_only_over_encrypted_directory_connection(make_rig, directory, people,
+                                                                  ldap_admin):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_PORT="389")
     body = people.body()
     contract.check_error(rig.api.post("/users", json=body), 400, "PASSWORD_NEEDS_TLS")
     assert ldap_admin.find(body["sAMAccountName"]) is None
 
 
-def test_controller_that_requires_encryption_is_reported(make_rig, directory):
+def test_refusal_of_unencrypted_bind_by_controller_is_logged(make_rig, directory):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_PORT="389")
     assert_unavailable(*timed_call(rig, "GET", "/users", None))
     assert rig.count_log("LDAP_START_TLS"), "the log must recommend LDAP_START_TLS"
 
 
-def test_start_tls_encrypts_connection(make_rig, directory, people, ldap_admin):
+def test_start_tls_encrypts_directory_connection(make_rig, directory, people, ldap_admin):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_START_TLS="true", LDAP_PORT="389")
     body = people.body()
     response = rig.api.post("/users", json=body)
@@ -238,7 +243,7 @@ def test_start_tls_encrypts_connection(make_rig, directory, people, ldap_admin):
     assert ldap_admin.binds(response.json()["dn"], body["password"])
 
 
-def test_start_tls_verifies_certificate(make_rig, directory, tmp_path):
+def test_start_tls_verifies_directory_certificate(make_rig, directory, tmp_path):
     rig = make_rig(directory, LDAP_USE_SSL="false", LDAP_START_TLS="true", LDAP_PORT="389",
                    LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
     assert_unavailable(*timed_call(rig, "GET", "/users", None))

@@ -104,8 +104,8 @@ def assert_refused_at_once(rig, code="DIRECTORY_UNAVAILABLE"):
 # --- one of two controllers fails -----------------------------------------------------------------
 
 @pytest.mark.parametrize("start_tls", [False, True])
-def test_outage_of_first_controller_between_requests_is_not_noticed(make_failover_rig, proxies,
-                                                                    ldap_admin):
+def test_outage_of_first_controller_between_requests_causes_no_errors(make_failover_rig, proxies,
+                                                                      ldap_admin):
     first, second = proxies
     rig = make_failover_rig(first, second)
     people = People(rig.api, ldap_admin, ldap_admin.add_ou(tag()))
@@ -139,9 +139,9 @@ def test_hanging_controller_costs_each_worker_one_request(make_failover_rig, pro
     assert rig.directory_state() == "up"
 
 
-def test_workers_avoid_controller_that_another_worker_found_hanging(make_failover_rig, proxies):
-    """Only the worker that found it waits for a timeout, although all workers have connections
-    to it."""
+def test_workers_avoid_controller_after_another_worker_found_it_hanging(make_failover_rig, proxies):
+    """Only the worker that detects the hanging controller waits for a timeout, although all workers
+    have connections to it."""
     first, second = proxies
     rig = make_failover_rig(first, second)
     assert_all_served(rig)
@@ -152,7 +152,7 @@ def test_workers_avoid_controller_that_another_worker_found_hanging(make_failove
         assert seconds < TIMEOUT_S / 2
 
 
-def test_controller_found_hanging_by_probe_delays_no_client(make_failover_rig, proxies):
+def test_hanging_controller_found_by_periodic_probe_delays_no_client(make_failover_rig, proxies):
     first, second = proxies
     rig = make_failover_rig(first, second)
     assert_all_served(rig)
@@ -163,7 +163,8 @@ def test_controller_found_hanging_by_probe_delays_no_client(make_failover_rig, p
         assert seconds < TIMEOUT_S / 2
 
 
-def test_workers_return_to_first_controller_without_delay(make_failover_rig, proxies):
+def test_workers_return_to_recovered_first_controller_without_client_delay(make_failover_rig,
+                                                                           proxies):
     first, second = proxies
     rig = make_failover_rig(first, second)
     first.stop()
@@ -225,8 +226,8 @@ def test_queued_requests_do_not_wait_for_further_timeouts(make_failover_rig, pro
     assert_refused_at_once(rig)
 
 
-def test_impostor_with_other_certificate_gets_no_password(make_failover_rig, proxies, tmp_path,
-                                                          authority):
+def test_impostor_controller_with_other_certificate_gets_no_password(make_failover_rig, proxies,
+                                                                     tmp_path, authority):
     proxy = proxies[0]
     rig = make_failover_rig(proxy)
     assert_all_served(rig)
@@ -243,7 +244,7 @@ def test_impostor_with_other_certificate_gets_no_password(make_failover_rig, pro
     assert_all_served(rig)
 
 
-def test_slow_controller_is_used(make_failover_rig, proxies):
+def test_slow_controller_is_used_despite_its_latency(make_failover_rig, proxies):
     proxy = proxies[0]
     rig = make_failover_rig(proxy)
     assert_all_served(rig)
@@ -256,7 +257,7 @@ def test_slow_controller_is_used(make_failover_rig, proxies):
 
 # --- readiness and metrics ------------------------------------------------------------------------
 
-def test_readiness_reports_directory_off_without_directory(make_rig):
+def test_readiness_reports_directory_as_off_if_none_is_configured(make_rig):
     rig = make_rig()
     response = rig.anonymous("").get("/health/ready")
     assert contract.check_readiness(response)["directory"] == {
@@ -301,7 +302,8 @@ def test_metrics_report_directory_outage(make_failover_rig, proxies):
 # --- service account ------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("start_tls", [False, True])
-def test_workers_together_try_wrong_service_password_once(make_failover_rig, proxies, directory):
+def test_workers_together_try_wrong_service_account_password_once(make_failover_rig, proxies,
+                                                                  directory):
     rig = make_failover_rig(*proxies, wait="down", LDAP_BIND_PASSWORD=vault.password(),
                             DIRECTORY_WORKERS="8")
     began = time.monotonic()
@@ -317,8 +319,9 @@ def test_workers_together_try_wrong_service_password_once(make_failover_rig, pro
     rig.wait_for_directory()
 
 
-def test_concurrent_first_requests_cause_one_bind(make_rig, directory, authority, proxies):
-    """All workers are new, and none has tried the password yet."""
+def test_concurrent_first_requests_of_workers_cause_one_bind(make_rig, directory, authority,
+                                                             proxies):
+    """All workers are new, and none has tried the service account's password yet."""
     proxies[0].freeze()
     rig = make_rig(directory, LDAP_SERVER=server_list(proxies[0]), DIRECTORY_WORKERS="8",
                    LDAP_TLS_CA_FILE=str(authority.file), LDAP_BIND_PASSWORD=vault.password())
@@ -362,7 +365,7 @@ def test_stop_is_not_delayed_by_hanging_directory(make_failover_rig, proxies):
     assert time.monotonic() - began < PROBE_TIMEOUT_S + 1
 
 
-def test_killed_processes_do_not_block_others(make_failover_rig, proxies):
+def test_killed_workers_and_housekeepers_do_not_block_other_processes(make_failover_rig, proxies):
     rig = make_failover_rig(*proxies)
     with Load(rig.stack.http_url, USER, kept=8, fresh=2, headers=rig.bearer()) as load:
         for _ in range(ROUNDS):

@@ -76,7 +76,7 @@ def has_no_leftovers(rig, disk, keys=()):
 
 # --- aborting clients -----------------------------------------------------------------------------
 
-def test_aborted_upload_leaves_nothing(sql_rig):
+def test_aborted_upload_leaves_no_rows_or_objects(sql_rig):
     rig, disk, spool = sql_rig, Disk(sql_rig.stack), Spool(sql_rig.stack)
     for sent in (10, 200, 50000, 100100):
         with files.begin(rig.api, sent=sent) as peer:
@@ -102,7 +102,7 @@ def test_stalled_upload_is_ended_by_nginx(rig, disk):
 
 @pytest.mark.parametrize("method, path", [("POST", "/files/upload/"), ("PUT", "/files/upload"),
                                           ("POST", "/files/upload")])
-def test_unread_body_does_not_occupy_worker(make_rig, method, path):
+def test_body_of_already_refused_request_does_not_occupy_worker(make_rig, method, path):
     """The request is refused before its body arrives: it has no token, or no such call exists."""
     rig = make_rig(UPLOADS_WORKERS=1)
     request = wire.request(method, path, [("Content-Type", "multipart/form-data; boundary=b"),
@@ -175,7 +175,7 @@ def test_killed_workers_lose_no_acknowledged_file(make_sql_rig):
 
 
 def test_housekeeper_deletes_orphaned_objects(rig, disk):
-    """The housekeeper does this when it starts."""
+    """The housekeeper deletes orphaned objects when it starts."""
     files.upload(rig.api)
     kept = disk.keys()
     key, young = "0" * 32, "1" * 32
@@ -205,7 +205,7 @@ def lock_table(table, url):
         session.stdin.write("COMMIT;\n")
 
 
-def test_upload_finished_after_purge_is_refused(make_rig, postgres):
+def test_upload_whose_object_was_purged_before_it_finished_is_refused(make_rig, postgres):
     """Simulates a suspended host: the worker stops while the housekeeper gives up its object."""
     rig = make_rig(database=postgres)
     disk = Disk(rig.stack)
@@ -219,7 +219,7 @@ def test_upload_finished_after_purge_is_refused(make_rig, postgres):
     assert has_no_leftovers(rig, disk) and files.listed(rig.api) == []
 
 
-def test_object_whose_deletion_failed_is_deleted_later(rig, disk):
+def test_object_whose_deletion_failed_is_deleted_by_next_purge(rig, disk):
     """The file is deleted at once; its object is deleted later."""
     name = files.upload(rig.api)["filename"]
     [key] = disk.keys()
@@ -240,7 +240,7 @@ def test_object_whose_deletion_failed_is_deleted_later(rig, disk):
 
 # --- kontora files check --------------------------------------------------------------------------
 
-def test_files_check_finds_and_repairs_differences(rig, disk):
+def test_files_check_command_finds_and_repairs_differences(rig, disk):
     made = [files.upload(rig.api, f"{number}\n".encode())["filename"] for number in range(4)]
     assert files_check(rig) == ("0 wrong\n", 0)
     key_of = dict(rig.database.run("SELECT name, object_key FROM files"))
@@ -264,7 +264,7 @@ def test_files_check_finds_and_repairs_differences(rig, disk):
     assert files_check(rig) == ("0 wrong\n", 0)
 
 
-def test_files_repair_keeps_uploads_in_progress(rig, disk):
+def test_files_repair_command_keeps_uploads_in_progress(rig, disk):
     kept, over = [], threading.Event()
 
     def write():
@@ -289,7 +289,7 @@ def test_files_repair_keeps_uploads_in_progress(rig, disk):
     assert files_check(rig) == ("0 wrong\n", 0) and has_no_leftovers(rig, disk, disk.keys())
 
 
-def test_files_repair_refuses_empty_storage(rig, disk):
+def test_files_repair_command_refuses_empty_storage(rig, disk):
     made = files.upload(rig.api)["filename"]
     disk.remove(*disk.keys())
     said, status = files_check(rig, "--repair")
@@ -297,7 +297,7 @@ def test_files_repair_refuses_empty_storage(rig, disk):
     assert files.names(rig.api) == [made]
 
 
-def test_invalid_files_command_exits_with_usage_status(rig):
+def test_invalid_files_command_exits_with_usage_exit_status(rig):
     assert kontora(rig, "files")[1] == kontora(rig, "files", "mend")[1] == 2
 
 
@@ -312,7 +312,7 @@ def small_disk_rig(make_sql_rig, small_disk):
     return rig, disk
 
 
-def test_full_disk_refuses_uploads_until_space_is_freed(small_disk_rig):
+def test_uploads_are_refused_on_full_disk_until_space_is_freed(small_disk_rig):
     rig, disk = small_disk_rig
     content = b"text" * 250000
     made = []
@@ -327,7 +327,7 @@ def test_full_disk_refuses_uploads_until_space_is_freed(small_disk_rig):
     assert files.upload(rig.api, content)
 
 
-def test_unavailable_storage_is_reported_and_recovers(rig, disk):
+def test_unavailable_storage_is_reported_until_it_recovers(rig, disk):
     made = files.upload(rig.api)
     storage = rig.anonymous("").get("/health/storage")
     assert storage.status_code == 200
@@ -347,7 +347,7 @@ def test_unavailable_storage_is_reported_and_recovers(rig, disk):
                what="the storage to be reported up")
 
 
-def test_objects_are_readable_by_nginx_and_service_only(make_rig):
+def test_stored_objects_are_readable_by_nginx_and_service_only(make_rig):
     rig = make_rig(SOCKET_GROUP="www-data")
     disk = Disk(rig.stack)
     files.upload(rig.api)
@@ -423,7 +423,7 @@ def register_client(rig):
     return Accounts(rig.anonymous()).register().client
 
 
-def test_organization_quota_is_enforced(quota_rig):
+def test_storage_quota_of_organization_is_enforced(quota_rig):
     rig, owner = quota_rig, register_client(quota_rig)
     disk = Disk(rig.stack)
     half = b"text" * (files.MIB // 8)
@@ -446,7 +446,7 @@ def test_organization_quota_is_enforced(quota_rig):
     assert kontora(rig, "recount") == ("0 wrong\n", 0)
 
 
-def test_upload_above_quota_leaves_nothing(quota_rig):
+def test_refused_upload_above_quota_leaves_no_rows_or_objects(quota_rig):
     rig, owner = quota_rig, register_client(quota_rig)
     disk = Disk(rig.stack)
     files.upload(owner, b"text" * (files.MIB // 8))
@@ -482,7 +482,7 @@ def deleted_flags(response):
 
 
 @pytest.mark.parametrize("at", range(3), ids=["first", "middle", "last"])
-def test_bulk_delete_during_a_delete_reports_each_name(sql_rig, at):
+def test_bulk_delete_during_another_deletion_reports_each_file_name(sql_rig, at):
     """Another transaction deletes one of the files during the bulk delete."""
     owner = register_client(sql_rig)
     names = [files.upload(owner)["filename"] for _ in range(3)]
@@ -522,9 +522,9 @@ def delete_one(owner, names, number):
 
 # --- concurrent uploads ---------------------------------------------------------------------------
 
-def test_uploads_waiting_for_worker_succeed(make_rig):
-    """More uploads than workers, and than one address may have with rate limits; other calls are
-    not affected."""
+def test_uploads_that_wait_for_free_worker_succeed(make_rig):
+    """Starts more uploads than there are workers, and more than rate limits would allow one
+    address; other calls must not be affected."""
     rig = make_rig(UPLOADS_WORKERS=2)
     peers = [files.begin(rig.api, sent=10) for _ in range(12)]
     body, _ = files.form(b"a" * 100000, "a.txt")
@@ -548,7 +548,7 @@ def signed_path(rig, name, expires):
     return f"/files/{name}/content?expires={expires}&signature={signature}"
 
 
-def test_url_signed_by_fast_clock_is_refused(make_rig):
+def test_download_url_signed_by_fast_clock_is_refused(make_rig):
     """After the clock is set back, the URL would be valid for longer than five minutes."""
     rig = make_rig()
     name = files.upload(Accounts(rig.anonymous()).register().client)["filename"]

@@ -46,7 +46,7 @@ def members_read(proxy, call):
     return response, proxy.seen, proxy.requests.copy()
 
 
-def test_group_change_reads_members_once(rig, proxy, group, ldap_admin):
+def test_group_membership_change_reads_member_list_once(rig, proxy, group, ldap_admin):
     """PATCH returns the whole group, read once after the change; DELETE reads no members."""
     path = path_of("/groups", group)
     place = ldap_admin.add_ou(tag())
@@ -65,7 +65,7 @@ def test_group_change_reads_members_once(rig, proxy, group, ldap_admin):
     assert rig.audit().one_of(response)["resource_id"] == group
 
 
-def test_refused_group_change_reads_no_members(rig, proxy):
+def test_refused_group_change_does_not_read_member_list(rig, proxy):
     """A protected group is recognized without reading its members."""
     proxy.text = b"CN=Administrator,"  # a member of the group
     for method, body in (("PATCH", {"description": "x"}), ("DELETE", None)):

@@ -56,7 +56,7 @@ def rig(make_rig):
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_idle_connections_do_not_block_pools(rig, part):
+def test_idle_connections_do_not_block_worker_pools(rig, part):
     assert rig.api  # logs in now, before the connections exist
     for pool, call in CALLS.items():
         with contextlib.ExitStack() as idle:
@@ -85,7 +85,7 @@ def send_slowly(peer):
         sender.join()
 
 
-def test_slow_parameters_are_cut_off_at_deadline(rig):
+def test_slowly_sent_fastcgi_parameters_are_cut_off_at_deadline(rig):
     """Further bytes do not extend the deadline."""
     assert rig.api
     for pool, call in CALLS.items():
@@ -130,7 +130,7 @@ def wait_until_closed(peer):
     ("core", "/api/v1/contacts"), ("core", "/api/v1/auth/login"),
     ("directory", "/api/v1/auth/login"),
     ("files", "/api/v1/files/upload")])
-def test_slow_bodies_without_nginx_are_cut_off(rig, pool, path):
+def test_slow_bodies_sent_without_nginx_are_cut_off(rig, pool, path):
     """The workers refuse such bodies before or while reading them, on as many connections as
     there are workers."""
     began = time.monotonic()

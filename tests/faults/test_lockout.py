@@ -90,8 +90,8 @@ def test_failed_logins_do_not_lock_directory_user(make_domain_rig, domain, peopl
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
-def test_known_source_can_log_in_after_failures_of_strangers(request, make_domain_rig, domain,
-                                                             people, engine):
+def test_known_client_network_can_log_in_after_failures_from_unknown_networks(
+        request, make_domain_rig, domain, people, engine):
     server = request.getfixturevalue("postgres") if engine == "postgres" else None
     rig, (_, ldap_admin) = make_domain_rig(threshold=6, database=server), domain
     vera = people(rig)
@@ -107,7 +107,8 @@ def test_known_source_can_log_in_after_failures_of_strangers(request, make_domai
     assert count_failures(ldap_admin, vera) == (0, False)
 
 
-def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain, people):
+def test_failed_logins_from_known_client_network_do_not_lock_directory_user(
+        make_domain_rig, domain, people):
     rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     assert try_login(rig, HOME, vera["sAMAccountName"], vera["password"]).status_code == 200
@@ -116,9 +117,8 @@ def test_failed_logins_of_known_source_do_not_lock_user(make_domain_rig, domain,
 
 
 @pytest.mark.parametrize("threshold, tried", [(2, 1), (3, 1), (4, 2), (5, 2)])
-def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domain, people,
-                                                          threshold,
-                                                          tried):
+def test_unknown_client_networks_together_get_half_of_lockout_threshold(make_domain_rig, domain,
+                                                                        people, threshold, tried):
     rig, (_, ldap_admin) = make_domain_rig(threshold=threshold), domain
     vera = people(rig)
     for source in (MALLORY, MALLORY_TOO, HOME) * 2:
@@ -126,7 +126,7 @@ def test_strangers_together_get_half_of_lockout_threshold(make_domain_rig, domai
     assert count_failures(ldap_admin, vera) == (tried, False)
 
 
-def test_lockout_threshold_of_one_allows_one_attempt(make_domain_rig, domain, people):
+def test_lockout_threshold_of_one_allows_one_login_attempt(make_domain_rig, domain, people):
     """One attempt already reaches the threshold, but a correct password must be accepted."""
     rig, (_, ldap_admin) = make_domain_rig(threshold=1), domain
     vera, boris = people(rig), people(rig)
@@ -135,7 +135,7 @@ def test_lockout_threshold_of_one_allows_one_attempt(make_domain_rig, domain, pe
     assert count_failures(ldap_admin, boris)[0] == 1
 
 
-def test_every_attempt_is_admitted_without_lockout_threshold(make_domain_rig, people):
+def test_every_login_attempt_reaches_directory_without_lockout_threshold(make_domain_rig, people):
     rig = make_domain_rig(threshold=0)
     vera = people(rig)
     fail_logins(rig, MALLORY, vera["sAMAccountName"], 7)
@@ -157,7 +157,8 @@ def test_fine_grained_lockout_policy_is_applied(make_domain_rig, domain, people,
     assert count_failures(ldap_admin, vera) == (2, False)
 
 
-def test_failures_counted_by_directory_are_included(make_domain_rig, domain, people):
+def test_failed_logins_counted_by_directory_reduce_allowed_attempts(make_domain_rig, domain,
+                                                                    people):
     rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     vera = people(rig)
     for _ in range(5):
@@ -166,7 +167,7 @@ def test_failures_counted_by_directory_are_included(make_domain_rig, domain, peo
     assert count_failures(ldap_admin, vera) == (5, False)
 
 
-def test_failures_before_observation_window_are_ignored(make_domain_rig, domain, people):
+def test_failed_logins_before_observation_window_are_ignored(make_domain_rig, domain, people):
     """badPwdCount keeps old failures until the next login."""
     rig, (_, ldap_admin) = make_domain_rig(threshold=6, window_s=1), domain
     vera = people(rig)
@@ -177,7 +178,8 @@ def test_failures_before_observation_window_are_ignored(make_domain_rig, domain,
                "the failures to be stale")
 
 
-def test_all_spellings_of_user_name_share_one_count(make_domain_rig, domain, people):
+def test_failed_logins_with_all_spellings_of_user_name_are_counted_together(
+        make_domain_rig, domain, people):
     rig, (_, ldap_admin) = make_domain_rig(threshold=6), domain
     upn = f"{tag()}@kontora.test"
     vera = people(rig, userPrincipalName=upn)
@@ -188,7 +190,7 @@ def test_all_spellings_of_user_name_share_one_count(make_domain_rig, domain, peo
     assert count_failures(ldap_admin, vera) == (3, False)
 
 
-def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
+def test_concurrent_logins_do_not_exceed_limit_of_attempts(make_domain_rig, domain, people):
     rig, (_, ldap_admin) = make_domain_rig(threshold=6, AUTH_WORKERS=8), domain
     vera = people(rig)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -198,7 +200,7 @@ def test_concurrent_logins_do_not_exceed_limit(make_domain_rig, domain, people):
     assert count_failures(ldap_admin, vera) == (3, False)
 
 
-def test_admitted_attempts_expire_after_window(make_domain_rig, people):
+def test_counted_login_attempts_expire_after_observation_window(make_domain_rig, people):
     rig = make_domain_rig(threshold=6, window_s=2)
     vera = people(rig)
     fail_logins(rig, MALLORY, vera["sAMAccountName"], 6)
@@ -206,7 +208,7 @@ def test_admitted_attempts_expire_after_window(make_domain_rig, people):
                "the attempts to come back")
 
 
-def test_refusal_without_bind_is_indistinguishable(make_domain_rig, people):
+def test_login_refused_without_bind_looks_like_wrong_password(make_domain_rig, people):
     rig = make_domain_rig(threshold=2)
     vera = people(rig)
     fail_logins(rig, MALLORY, vera["sAMAccountName"], 2)
@@ -226,7 +228,7 @@ def test_refusal_without_bind_is_indistinguishable(make_domain_rig, people):
     assert abs(fastest[0] - fastest[1]) < 0.04
 
 
-def test_throttled_login_does_not_bind(make_domain_rig, domain, people):
+def test_throttled_login_does_not_bind_to_directory(make_domain_rig, domain, people):
     rig, (_, ldap_admin) = make_domain_rig(threshold=20), domain
     rig.set(LOGIN_FREE_FAILURES=2)
     rig.reload()
@@ -262,7 +264,7 @@ def test_forms_of_a_name_share_one_delay_whether_it_exists_or_not(make_domain_ri
 
 @pytest.mark.parametrize("spelling", ["{account}", "{upn}", "KONTORA\\{account}",
                                       "kontora.test\\{account}", "{account}@kontora.test"])
-def test_user_can_log_in_with_every_form_of_name(make_domain_rig, people, spelling):
+def test_directory_user_can_log_in_with_every_form_of_name(make_domain_rig, people, spelling):
     rig = make_domain_rig()
     upn = f"{tag()}@elsewhere.example"
     vera = people(rig, userPrincipalName=upn)
@@ -305,7 +307,7 @@ def test_dns_name_of_domain_is_known_although_its_record_cannot_be_read(make_dom
         assert rig.count_log("cannot read nETBIOSName")
 
 
-def test_account_with_name_of_user_does_not_break_user_login(make_domain_rig, domain,
+def test_local_account_with_name_of_directory_user_does_not_break_user_login(make_domain_rig, domain,
                                                              people):
     """Mallory registered Vera's address while LDAP_LOGIN was off."""
     rig, (_, ldap_admin) = make_domain_rig(LDAP_LOGIN="false"), domain
@@ -340,7 +342,7 @@ def test_name_of_directory_user_cannot_be_registered(make_domain_rig, people):
         contract.check_error(rig.api.post("/accounts", json=body), 409, "ALREADY_EXISTS")
 
 
-def test_admin_create_rejects_name_of_directory_user(make_domain_rig, people):
+def test_admin_create_command_rejects_name_of_directory_user(make_domain_rig, people):
     rig = make_domain_rig()
     upn = f"{tag()}@kontora.test"
     people(rig, userPrincipalName=upn)
@@ -372,7 +374,7 @@ def test_directory_outage_allows_account_login_but_no_registration(make_domain_r
 
 
 def test_audit_log_contains_only_existing_login_names(make_domain_rig, people):
-    """At its end, the rig searches all logs for passwords."""
+    """The fixture searches all logs for passwords at its end."""
     rig = make_domain_rig()
     vera, olga = people(rig), Accounts(rig.anonymous()).register()
     for name in (vera["sAMAccountName"], olga.email, rig.stack.administrator[0]):

@@ -61,7 +61,8 @@ def add_group(ldap_admin, parent, name, *members):
 
 # --- LDAP_LOGIN=false -----------------------------------------------------------------------------
 
-def test_disabled_ldap_login_does_not_bind(make_rig, directory, ldap_admin):
+def test_login_does_not_bind_to_directory_if_ldap_login_is_disabled(make_rig, directory,
+                                                                    ldap_admin):
     rig = make_rig(directory, LOGIN_FREE_FAILURES=0)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
     user = create_people(rig, ldap_admin).create()
@@ -74,7 +75,7 @@ def test_disabled_ldap_login_does_not_bind(make_rig, directory, ldap_admin):
     assert not rig.api.get(user_path(user["sAMAccountName"])).json()["locked"]
 
 
-def test_disabling_ldap_login_ends_tokens(make_login_rig, ldap_admin):
+def test_disabling_ldap_login_revokes_tokens_of_directory_users(make_login_rig, ldap_admin):
     rig = make_login_rig()
     user = create_people(rig, ldap_admin).create()
     tokens = rig.anonymous().login(user["sAMAccountName"], user["password"])
@@ -94,8 +95,8 @@ def test_disabling_ldap_login_ends_tokens(make_login_rig, ldap_admin):
 # --- directory outage -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("harm", ["stop", "freeze"])
-def test_login_without_directory_is_unavailable(make_login_rig, ldap_admin, breakable_directory,
-                                                harm):
+def test_login_of_directory_user_is_unavailable_without_directory(make_login_rig, ldap_admin,
+                                                                  breakable_directory, harm):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=0)
     user = create_people(rig, ldap_admin).create()
     client = log_in(rig, user)
@@ -114,7 +115,8 @@ def test_login_without_directory_is_unavailable(make_login_rig, ldap_admin, brea
                          "INVALID_CREDENTIALS")
 
 
-def test_login_recovers_with_directory(make_login_rig, ldap_admin, breakable_directory):
+def test_directory_login_recovers_when_directory_recovers(make_login_rig, ldap_admin,
+                                                          breakable_directory):
     rig = make_login_rig()
     user = create_people(rig, ldap_admin).create()
     breakable_directory.kill()
@@ -142,7 +144,7 @@ def test_login_works_with_second_controller_and_start_tls(make_login_rig, ldap_a
                              "INVALID_CREDENTIALS")
 
 
-def test_no_password_is_sent_to_untrusted_controller(make_rig, directory, tmp_path):
+def test_login_sends_no_password_to_untrusted_controller(make_rig, directory, tmp_path):
     rig = make_rig(directory, **LOGIN_SETTINGS,
                    LDAP_TLS_CA_FILE=Authority(tmp_path / "other").file)
     response, _ = timed_login(rig, "m.sidorova", directory.sample_password)
@@ -151,7 +153,7 @@ def test_no_password_is_sent_to_untrusted_controller(make_rig, directory, tmp_pa
 
 # --- cached rights --------------------------------------------------------------------------------
 
-def test_rights_are_cached_for_configured_time(make_login_rig, ldap_admin):
+def test_directory_rights_are_cached_for_configured_time(make_login_rig, ldap_admin):
     """A worker uses cached rights for LDAP_LOGIN_CACHE_S; a refresh always reads the directory."""
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
     user = create_people(rig, ldap_admin).create()
@@ -166,7 +168,7 @@ def test_rights_are_cached_for_configured_time(make_login_rig, ldap_admin):
     contract.check_error(client.post("/auth/refresh"), 401, "INVALID_TOKEN")
 
 
-def test_cached_rights_expire(make_login_rig, ldap_admin):
+def test_cached_directory_rights_expire(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=1, DIRECTORY_WORKERS=1)
     user = create_people(rig, ldap_admin).create()
     client = log_in(rig, user)
@@ -176,7 +178,7 @@ def test_cached_rights_expire(make_login_rig, ldap_admin):
                what="the cached rights to expire")
 
 
-def test_more_users_than_cache_entries_work(make_login_rig, ldap_admin):
+def test_login_works_for_more_users_than_cache_entries(make_login_rig, ldap_admin):
     rig = make_login_rig(LDAP_LOGIN_CACHE_S=LONG_S, DIRECTORY_WORKERS=1)
     people = create_people(rig, ldap_admin)
     clients = [log_in(rig, people.create()) for _ in range(70)]
@@ -224,7 +226,8 @@ def test_missing_admin_group_grants_no_rights(make_login_rig, ldap_admin, direct
 
 
 def test_no_log_contains_login_passwords(make_login_rig, directory, ldap_admin):
-    """At its end, the rig searches all logs for passwords; this test causes every kind of login."""
+    """This test causes every kind of login; the fixture searches all logs for passwords at its
+    end."""
     rig = make_login_rig(LOG_LEVEL="debug")
     user = create_people(rig, ldap_admin).create()
     for name, password in ((user["sAMAccountName"], user["password"]),

@@ -156,7 +156,7 @@ def migrations(request):
     return request.getfixturevalue(request.param)
 
 
-def test_migration_killed_at_any_time_can_be_repeated(migrations):
+def test_migration_killed_at_any_time_can_be_run_again(migrations):
     whole_s = min(migrations.duration_s() for _ in range(3))
     killed, found = 0, collections.Counter()
     for number in range(MOMENTS):
@@ -190,7 +190,7 @@ def open_files(process):
     return found
 
 
-def test_migration_killed_at_any_written_byte_can_be_repeated(on_sqlite):
+def test_migration_killed_at_any_written_byte_can_be_run_again(on_sqlite):
     """RLIMIT_FSIZE makes the kernel kill a process that writes beyond the limit."""
     found, size = collections.Counter(), 0
     while True:
@@ -213,7 +213,7 @@ def relation_names(url, postgres):
                         url)
 
 
-def test_migration_killed_before_any_postgres_object_can_be_repeated(on_postgres):
+def test_migration_killed_before_creating_postgres_object_can_be_run_again(on_postgres):
     """Another session has created a relation with the same name and has not yet committed."""
     engine = on_postgres.engine
     url = engine.create()
@@ -260,7 +260,7 @@ def run_sql(migrations, url, statement):
                 for row in database.execute(statement).fetchall()]
 
 
-def test_upgrade_keeps_roles_and_sets_own_default_organization(migrations):
+def test_schema_upgrade_keeps_roles_and_sets_own_default_organization(migrations):
     """Their addresses become unverified. Reverting the migration removes only what it added."""
     url = migrations.engine.create()
     number = migrate_before(migrations, url, "invitations")

@@ -54,7 +54,7 @@ def wait_for_count(rig, key, expected):
     wait_until(lambda: read_counter(rig, key) == expected, 3, f"{key} to be {expected}")
 
 
-def test_counters_are_exact_after_workers_are_replaced(rig):
+def test_metric_counters_are_exact_after_workers_are_replaced(rig):
     before = metrics.values(rig.anonymous(""))
     load = run_load(rig, [rig.service.reload, lambda: signal_core(rig, signal.SIGTERM)] * 2)
     assert load.statuses == {200: REQUESTS}
@@ -82,7 +82,7 @@ def read_metrics(rig):
     return found[0]
 
 
-def test_killed_worker_loses_at_most_one_count(rig):
+def test_killed_worker_loses_count_of_at_most_one_request(rig):
     before = metrics.values(rig.anonymous(""))
     kills, killed = iter(range(KILLS)), []
 
@@ -101,7 +101,7 @@ def test_killed_worker_loses_at_most_one_count(rig):
     wait_for_count(rig, restarts, before[restarts] + KILLS)
 
 
-def test_killed_workers_are_no_longer_counted_as_busy(rig):
+def test_metrics_no_longer_count_killed_workers_as_busy(rig):
     signal_core(rig, signal.SIGKILL)
     workers = "kontora_pool_workers"
 

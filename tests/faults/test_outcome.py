@@ -63,7 +63,7 @@ def test_directory_hang_during_modification_is_unknown_outcome(rig, proxy, user,
                            "title") == "after"  # the service could not know that
 
 
-def test_directory_hang_after_change_is_reported_as_change_made(rig, proxy, user, ldap_admin):
+def test_directory_hang_after_modification_is_reported_as_change_made(rig, proxy, user, ldap_admin):
     proxy.cut(MODIFY, SEARCH)
     line = check_unavailable(rig, change_user(rig, user, title="after"), "RESULT_UNREAD")
     assert line["status"] == "success"
@@ -98,7 +98,8 @@ def test_directory_hang_during_deletion_is_unknown_outcome(rig, proxy, user, lda
 
 
 @pytest.mark.parametrize("kinds", [(MODIFY,), (RENAME,), (MODIFY, SEARCH), (SEARCH,)])
-def test_change_survives_closed_connection(rig, proxy, user, ldap_admin, kinds):
+def test_change_succeeds_although_directory_closes_connection_once(rig, proxy, user, ldap_admin,
+                                                                   kinds):
     assert rig.api.get(user_path(user["sAMAccountName"])).status_code == 200
     proxy.cut(*kinds, hang_up=True)
     other = ldap_admin.add_ou(tag())
@@ -110,7 +111,7 @@ def test_change_survives_closed_connection(rig, proxy, user, ldap_admin, kinds):
     assert rig.audit().one_of(response)["status"] == "success"
 
 
-def test_deletion_survives_closed_connection(rig, proxy, user, ldap_admin):
+def test_deletion_succeeds_although_directory_closes_connection_once(rig, proxy, user, ldap_admin):
     proxy.cut(DELETE, hang_up=True)
     assert rig.api.delete(user_path(user["sAMAccountName"])).status_code == 204
     assert proxy.cuts == 1
@@ -120,9 +121,9 @@ def test_deletion_survives_closed_connection(rig, proxy, user, ldap_admin):
 # --- creation and memberships ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.resource)
-def test_creation_survives_closed_connection(rig, proxy, ldap_admin, kind):
-    """On the second try the directory reports the name as existing: it was created by the first
-    try."""
+def test_creation_succeeds_although_directory_closes_connection_once(rig, proxy, ldap_admin, kind):
+    """The service repeats the creation. The directory then reports that the name exists, because
+    the first attempt created it."""
     entries = Entries(rig.api, ldap_admin, kind, ldap_admin.add_ou(tag()))
     rig.api.get(kind.path)
     proxy.cut(ADD, hang_up=True)
@@ -145,7 +146,8 @@ def membership(request, rig, ldap_admin, user):
     return request.param(group["cn"], user["sAMAccountName"]), group["dn"], user["dn"]
 
 
-def test_membership_change_survives_closed_connection(rig, proxy, ldap_admin, membership):
+def test_membership_change_succeeds_although_directory_closes_connection_once(
+        rig, proxy, ldap_admin, membership):
     path, group, user = membership
     for cuts, method, status, members in ((1, "POST", 200, [user]), (2, "DELETE", 204, [])):
         proxy.cut(MODIFY, hang_up=True)
@@ -155,7 +157,8 @@ def test_membership_change_survives_closed_connection(rig, proxy, ldap_admin, me
         assert rig.audit().one_of(response)["status"] == "success"
 
 
-def test_directory_hang_during_membership_change_is_reported(rig, proxy, ldap_admin, membership):
+def test_directory_hang_during_membership_change_is_unknown_outcome(rig, proxy, ldap_admin,
+                                                                    membership):
     path, group, user = membership
     proxy.cut(MODIFY)
     assert check_unavailable(rig, rig.api.post(path), "OUTCOME_UNKNOWN")["status"] == "failure"
@@ -222,14 +225,16 @@ def keyed_request(rig, proxy, ldap_admin):
 @pytest.mark.parametrize(("kinds", "code"), [((ADD,), "OUTCOME_UNKNOWN"),
                                              ((ADD, SEARCH), "RESULT_UNREAD")],
                          ids=["unknown", "unread"])
-def test_idempotency_key_keeps_unknown_outcome(rig, proxy, keyed_request, kinds, code):
+def test_repetition_with_idempotency_key_reports_unknown_outcome_again(rig, proxy, keyed_request,
+                                                                       kinds, code):
     proxy.cut(*kinds)
     first = keyed_request.send()
     check_unavailable(rig, first, code)
     keyed_request.assert_not_repeated(first)
 
 
-def test_idempotency_key_of_membership_keeps_unknown_outcome(rig, proxy, ldap_admin, membership):
+def test_repeated_membership_change_with_idempotency_key_reports_unknown_outcome(
+        rig, proxy, ldap_admin, membership):
     path, group, user = membership
     key = {"Idempotency-Key": tag()}
     proxy.cut(MODIFY)
@@ -242,7 +247,8 @@ def test_idempotency_key_of_membership_keeps_unknown_outcome(rig, proxy, ldap_ad
     assert ldap_admin.members(group) == []
 
 
-def test_existing_name_after_lost_add_is_unknown_outcome(rig, proxy, keyed_request):
+def test_existing_name_after_lost_response_to_creation_is_unknown_outcome(rig, proxy,
+                                                                          keyed_request):
     """The entry with that name cannot be read back: this request may have created it."""
     proxy.cut(ADD, hang_up=True, then=(ADD, SEARCH))
     first = keyed_request.send()

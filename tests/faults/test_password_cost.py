@@ -22,7 +22,7 @@ def cost_of(rig, person):
 
 
 @pytest.mark.parametrize("new", [NEW, OLD - 1])
-def test_login_replaces_hash_after_change_of_cost(rig, new):
+def test_login_replaces_password_hash_after_change_of_cost_setting(rig, new):
     """Sessions stay valid. Only a login with the correct password replaces the hash."""
     person = Accounts(rig.anonymous()).register()
     before = hash_of(rig, person)
@@ -44,7 +44,7 @@ def test_login_replaces_hash_after_change_of_cost(rig, new):
     assert hash_of(rig, person) == after
 
 
-def test_highest_password_cost_is_read_from_index(rig):
+def test_highest_password_cost_is_read_from_database_index(rig):
     """Each login reads the highest cost, so the query must not scan all accounts."""
     query = ("SELECT substr(password_hash, 5, 2) FROM accounts"
              " WHERE substr(password_hash, 2, 1) = '2'"

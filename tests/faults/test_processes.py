@@ -47,7 +47,7 @@ def are_replaced(rig, before, pool=""):
 
 # --- killed processes -----------------------------------------------------------------------------
 
-def test_auth_workers_have_lower_priority_and_own_session(rig):
+def test_auth_workers_have_lower_cpu_priority_and_own_unix_session(rig):
     """Core and similar pools run with higher priority and in another session than the workers
     that hash passwords."""
     quick = {(os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid))
@@ -101,7 +101,7 @@ def test_workers_exit_with_killed_master(rig):
 
 # --- reloads --------------------------------------------------------------------------------------
 
-def test_reloads_lose_no_request(rig):
+def test_reload_under_load_loses_no_request(rig):
     health, users = create_loads(rig)
     with health, users:
         health.wait_for(50)
@@ -128,7 +128,7 @@ def test_rapid_reloads_lose_no_request(rig):
     assert_all_served(health, users)
 
 
-def test_recycled_workers_lose_no_request(make_rig, directory):
+def test_workers_replaced_after_maximum_of_requests_lose_no_request(make_rig, directory):
     rig = make_rig(directory, WORKER_MAX_REQUESTS=150)
     before = set(rig.service.workers())
     health, users = create_loads(rig)
@@ -250,7 +250,7 @@ def test_stop_waits_for_slow_request(rig, breakable_directory):
     assert not list(rig.stack.socket_dir.glob("*.sock"))
 
 
-def test_stop_under_load_is_clean(rig):
+def test_service_stopped_under_load_causes_only_responses_200_and_502(rig):
     health, users = create_loads(rig)
     with health, users:
         health.wait_for(100)
@@ -271,7 +271,7 @@ def test_stop_leaves_no_processes_or_sockets(rig, number):
     assert not list(rig.stack.socket_dir.glob("*.sock"))
 
 
-def test_ctrl_c_drains_although_all_processes_get_it(rig):
+def test_ctrl_c_to_all_processes_stops_service_after_running_requests(rig):
     """A terminal signals the whole process group; workers ignore the signal and leave the stop
     to the master."""
     with Load(rig.stack.http_url, "/health") as load:
@@ -283,7 +283,7 @@ def test_ctrl_c_drains_although_all_processes_get_it(rig):
 
 # --- logs -----------------------------------------------------------------------------------------
 
-def test_all_processes_reopen_logs(make_rig):
+def test_all_processes_reopen_log_files_after_signal(make_rig):
     rig = make_rig(LOG_PATH="logs/service.log")
     logs_dir = rig.stack.logs_dir
     rig.anonymous().login(*rig.stack.administrator)
@@ -301,7 +301,8 @@ def test_all_processes_reopen_logs(make_rig):
 
 
 def reopened(rig, path, rotated):
-    """Returns True if several calls write nothing to the rotated files."""
+    """Returns True if the service has reopened its logs: several calls write nothing to the rotated
+    files."""
     sizes = [file.stat().st_size for file in rotated.values()]
     for _ in range(6):
         rig.anonymous().post(path, json={})
@@ -429,14 +430,14 @@ def count_exits(log):
 
 # --- many clients ---------------------------------------------------------------------------------
 
-def test_1000_clients_are_served(rig):
+def test_1000_concurrent_clients_are_served(rig):
     with Load(rig.stack.http_url, "/health", kept=CLIENTS, fresh=0) as load:
         load.wait_for(5 * CLIENTS, 60)
     assert_all_served(load)
     assert not rig.count_log("ended by")
 
 
-def test_1000_clients_are_served_during_reload(rig):
+def test_1000_concurrent_clients_are_served_during_reload(rig):
     with Load(rig.stack.http_url, "/health", kept=CLIENTS, fresh=0) as load:
         load.wait_for(CLIENTS, 60)
         rig.reload()

@@ -84,7 +84,7 @@ def check_response(response, status=200):
 
 # --- minimal delegation ---------------------------------------------------------------------------
 
-def test_delegated_account_manages_users(make_rig, directory, ldap_admin, delegated):
+def test_delegated_service_account_manages_users(make_rig, directory, ldap_admin, delegated):
     rig = make_rig(directory, **delegated.settings)
     people = People(rig.api, ldap_admin, delegated.unit)
     user = people.create(title="before", mail="a@example.com")
@@ -105,8 +105,8 @@ def test_delegated_account_manages_users(make_rig, directory, ldap_admin, delega
     assert ldap_admin.find(renamed) is None
 
 
-def test_delegated_account_manages_groups_units_and_containers(make_rig, directory, ldap_admin,
-                                                               delegated):
+def test_delegated_service_account_manages_groups_units_and_containers(make_rig, directory,
+                                                                       ldap_admin, delegated):
     rig = make_rig(directory, **delegated.settings)
     user = People(rig.api, ldap_admin, delegated.unit).create()
     for kind in (GROUPS, OUS, CONTAINERS):
@@ -177,7 +177,7 @@ def test_container_system_stays_in_place_if_allowed(make_rig, directory, ldap_ad
     ldap_admin.delete(folder)
 
 
-def test_directory_refuses_delegated_account_outside_its_unit(make_rig, directory, ldap_admin,
+def test_directory_refuses_delegated_service_account_outside_its_unit(make_rig, directory, ldap_admin,
                                                               delegated):
     """The directory refuses even what Kontora would allow."""
     rig = make_rig(directory, **delegated.settings, DIRECTORY_PROTECTED="allow")
@@ -199,7 +199,8 @@ def test_directory_refuses_delegated_account_outside_its_unit(make_rig, director
     assert rig.count_log(WARNING) == 0
 
 
-def test_delegated_account_recognizes_protected_objects(make_rig, directory, ldap_admin, delegated):
+def test_delegated_service_account_recognizes_protected_objects(make_rig, directory, ldap_admin,
+                                                                delegated):
     rig = make_rig(directory, **delegated.settings)
     user = People(rig.api, ldap_admin, delegated.unit).create()
     group = f"CN=Print Operators,CN=Builtin,{ldap_admin.base_dn}"
@@ -227,8 +228,8 @@ def log_in(rig, name, password):
     return rig.anonymous().bearing(tokens["access_token"])
 
 
-def test_users_can_log_in_through_delegated_account(
-        make_rig, directory, ldap_admin, strict_domain, delegated):
+def test_users_can_log_in_with_delegated_service_account(make_rig, directory, ldap_admin,
+                                                         strict_domain, delegated):
     """Users log in with each form of their name and get the rights of their groups; a locked
     user is refused and can log in again after being unlocked."""
     people = People(make_rig(directory, **delegated.settings).api, ldap_admin, delegated.unit)
@@ -258,8 +259,8 @@ def test_users_can_log_in_through_delegated_account(
     contract.check_error(own.get("/auth/me"), 401, "INVALID_TOKEN")  # pwdLastSet has changed
 
 
-def test_delegated_account_reads_lockout_policy(
-        make_rig, directory, ldap_admin, strict_domain, delegated):
+def test_delegated_service_account_reads_lockout_policy(make_rig, directory, ldap_admin,
+                                                        strict_domain, delegated):
     rig = make_rig(directory, **delegated.settings, **LOGIN_SETTINGS, LOGIN_FREE_FAILURES=0)
     vera = People(rig.api, ldap_admin, delegated.unit).create()
     group_dn = make_group(ldap_admin, delegated.unit, vera["dn"])[1]
@@ -297,9 +298,8 @@ def test_delegation_script_names_invalid_arguments(directory, account, tmp_path)
 
 # --- warning --------------------------------------------------------------------------------------
 
-def test_service_account_with_domain_admin_rights_is_warned_of_once(make_rig, directory,
-                                                                    ldap_admin,
-                                                                    account):
+def test_service_with_domain_admin_account_logs_one_warning(make_rig, directory, ldap_admin,
+                                                            account):
     ldap_admin.add_member(f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}", account.dn)
     rig = make_rig(directory, **account.settings)
     wait_until(lambda: rig.count_log(WARNING), what="the warning to be logged")
@@ -311,7 +311,7 @@ def test_service_account_with_domain_admin_rights_is_warned_of_once(make_rig, di
 
 # --- settings -------------------------------------------------------------------------------------
 
-def test_protected_objects_can_change_if_allowed(make_rig, directory, ldap_admin):
+def test_protected_objects_can_be_changed_if_setting_allows(make_rig, directory, ldap_admin):
     rig = make_rig(directory, DIRECTORY_PROTECTED="allow")
     unit = ldap_admin.add_ou(tag())
     people = People(rig.api, ldap_admin, unit)
@@ -328,8 +328,9 @@ def test_protected_objects_can_change_if_allowed(make_rig, directory, ldap_admin
 
 @pytest.mark.parametrize("policy, status, code", [("refuse", 403, "PROTECTED_OBJECT"),
                                                   ("allow", 400, "DIRECTORY_REFUSED")])
-def test_service_account_is_protected_whatever_the_setting_is(make_rig, directory, ldap_admin,
-                                                              account, policy, status, code):
+def test_service_account_is_protected_even_if_setting_allows_changes(make_rig, directory,
+                                                                     ldap_admin, account, policy,
+                                                                     status, code):
     """The account itself, its memberships and its parents are protected, because its DN is a
     setting."""
     ldap_admin.add_member(f"CN=Domain Admins,CN=Users,{ldap_admin.base_dn}", account.dn)
@@ -351,7 +352,7 @@ def test_service_account_is_protected_whatever_the_setting_is(make_rig, director
 
 # --- cost -----------------------------------------------------------------------------------------
 
-def test_protection_check_costs_one_search(make_rig, directory, ldap_admin):
+def test_check_for_protection_costs_one_directory_search(make_rig, directory, ldap_admin):
     """A change searches for the entry, reads it for the protection check, and reads the result.
     A change of state or place needs one more read, and a membership concerns two entries."""
     rig = make_rig(directory, DIRECTORY_WORKERS="1")

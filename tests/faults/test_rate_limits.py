@@ -47,7 +47,7 @@ def send_concurrently(client, number, path="/health"):
         return list(pool.map(lambda _: client.at(client.base_url).get(path), range(number)))
 
 
-def test_requests_above_rate_of_address_are_refused(low_limit_rig):
+def test_requests_above_rate_limit_of_address_are_refused(low_limit_rig):
     answers = send_concurrently(low_limit_rig.anonymous(""), CROWD)
     served = [answer for answer in answers if answer.status_code == 200]
     refused = [answer for answer in answers if answer.status_code == 429]
@@ -117,7 +117,7 @@ def test_login_refused_by_rate_of_all_requests_waits_for_that_rate(limited_rig):
     assert refused and {answer.headers["Retry-After"] for answer in refused} == {"1"}
 
 
-def test_login_refused_by_rate_is_not_tried(limited_rig):
+def test_login_refused_by_rate_limit_does_not_check_password(limited_rig):
     client = limited_rig.anonymous("")
     for _ in range(LOGINS):
         send_wrong_login(client)
@@ -138,7 +138,7 @@ def test_calls_that_hash_passwords_share_login_limit(limited_rig, path):
     contract.check_error(send_wrong_login(client), 429, "TOO_MANY_REQUESTS")
 
 
-def test_other_auth_calls_are_not_limited_as_logins(limited_rig):
+def test_auth_calls_without_password_do_not_share_login_limit(limited_rig):
     client = limited_rig.api.at(limited_rig.stack.https_url)
     for _ in range(4 * LOGINS):
         assert client.get("/auth/me").status_code == 200
@@ -165,13 +165,13 @@ def login_from(rig, address):
     ("2001:DB8:0bad:0001:0:0:{:x}:1", "2001:db8:bad::1"),
     ("::{:x}", "0:0:0:1::1"),
     ("fe80::{:x}", "fe80:0:0:1::1")])
-def test_ipv6_addresses_are_counted_by_64_bit_network(proxied_rig, of_mallory, of_vera):
+def test_ipv6_addresses_are_rate_limited_by_64_bit_network(proxied_rig, of_mallory, of_vera):
     tried = [login_from(proxied_rig, of_mallory.format(number)) for number in range(1, LOGINS + 4)]
     assert tried == [401] * LOGINS + [429] * 3
     assert login_from(proxied_rig, of_vera) == 401
 
 
-def test_ipv4_addresses_are_counted_singly_in_every_spelling(proxied_rig):
+def test_each_ipv4_address_is_counted_alone_in_every_spelling(proxied_rig):
     spellings = ["192.0.2.7", "::ffff:192.0.2.7", "::ffff:c000:207"]
     tried = [login_from(proxied_rig, spellings[number % 3]) for number in range(LOGINS + 3)]
     assert tried == [401] * LOGINS + [429] * 3
@@ -208,7 +208,7 @@ def assert_refused_until(client, answer, path="/auth/me"):
     assert client.get(path).status_code == 200
 
 
-def test_user_above_rate_is_refused_without_affecting_others(make_counted):
+def test_user_above_rate_limit_is_refused_without_affecting_others(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
@@ -221,7 +221,7 @@ def test_user_above_rate_is_refused_without_affecting_others(make_counted):
     assert_refused_until(mallory.client, answers[-1])
 
 
-def test_rate_of_user_spans_sessions_and_workers(make_counted):
+def test_rate_limit_of_user_spans_sessions_and_workers(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.anonymous())
     mallory = accounts.register()
@@ -234,7 +234,7 @@ def test_rate_of_user_spans_sessions_and_workers(make_counted):
     assert TOKENS <= len(served) <= TOKENS + 4 * PER_S
 
 
-def test_forged_token_is_not_counted(make_counted):
+def test_request_with_forged_token_is_not_counted_for_its_user(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     vera = Accounts(rig.anonymous()).register()
     claims = jwt.decode(vera.tokens["access_token"], options={"verify_signature": False})
@@ -265,7 +265,8 @@ def test_token_calls_count_against_rate_limit_of_caller(make_counted, access):
 
 @pytest.mark.parametrize("by", ["refresh token", "access token"])
 def test_refreshes_count_against_rate_limit_of_caller(make_counted, by):
-    """Also with an idempotency key, although responses with tokens are not stored."""
+    """Refreshes with an idempotency key also count, although responses with tokens are not
+    stored."""
     rig = make_counted(RATE_SUBJECT_PER_S=PER_S)
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
@@ -281,7 +282,7 @@ def test_refreshes_count_against_rate_limit_of_caller(make_counted, by):
     assert rig.audit().one_of(answers[-1])["status"] == "failure"
 
 
-def test_organization_above_rate_is_refused_without_affecting_others(make_counted):
+def test_organization_above_rate_limit_is_refused_without_affecting_others(make_counted):
     rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
     accounts = Accounts(rig.anonymous())
     mallory, helper, vera = (accounts.register() for _ in range(3))
@@ -299,7 +300,7 @@ def test_organization_above_rate_is_refused_without_affecting_others(make_counte
     assert vera.client.get("/contacts").status_code == 200
 
 
-def test_request_for_foreign_organization_is_not_counted_for_it(make_counted):
+def test_request_of_non_member_is_not_counted_for_organization(make_counted):
     rig = make_counted(RATE_ORGANIZATION_PER_S=PER_S)
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
@@ -329,7 +330,7 @@ def test_rate_limits_off_disables_limits_of_workers(make_rig):
         files.upload(rig.api)
 
 
-def test_refused_request_changes_nothing_and_is_audited(make_counted):
+def test_request_refused_by_rate_limit_changes_nothing_and_is_audited(make_counted):
     rig = make_counted(RATE_SUBJECT_PER_S=1)
     mallory = Accounts(rig.anonymous()).register()
     send_many(mallory.client, 8)
@@ -351,7 +352,7 @@ def test_burst_of_uploads_from_one_address_is_accepted(limited_rig):
     assert {answer.status_code for answer in answers} == {201}
 
 
-def test_uploads_are_limited_by_address(limited_rig):
+def test_upload_rate_is_limited_by_address(limited_rig):
     limited_rig.edit_nginx("files.conf", ("zone=uploads burst=29", "zone=uploads burst=4"))
     limited_rig.edit_nginx("limits.conf", ("rate=60r/m", "rate=5r/m"))
     client, content = limited_rig.api, b"a"
@@ -461,7 +462,7 @@ def test_concurrent_uploads_are_limited_by_organization(make_scanner_rig, tmp_pa
         files.upload(vera.client)
 
 
-def test_failed_upload_is_no_longer_counted(make_counted):
+def test_failed_upload_is_no_longer_counted_as_concurrent(make_counted):
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=1, UPLOADS_ORGANIZATION_AT_ONCE=1)
     mallory = Accounts(rig.anonymous()).register()
     for _ in range(rig.settings["FILES_WORKERS"]):
@@ -471,7 +472,7 @@ def test_failed_upload_is_no_longer_counted(make_counted):
     files.upload(mallory.client)
 
 
-def test_upload_of_a_killed_worker_is_no_longer_counted(make_scanner_rig, tmp_path):
+def test_upload_of_a_killed_worker_is_no_longer_counted_as_concurrent(make_scanner_rig, tmp_path):
     rig = make_scanner_rig(UPLOADS_SUBJECT_AT_ONCE=AT_ONCE)
     mallory = Accounts(rig.anonymous()).register()
     with slow_uploads(tmp_path, mallory.client, AT_ONCE):
@@ -572,7 +573,7 @@ def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
     assert log_in(elsewhere, vera).status_code == 200
 
 
-def test_killed_workers_free_their_place_in_login_queue(make_rig):
+def test_killed_auth_workers_free_their_place_in_login_queue(make_rig):
     """A killed worker neither stays in the queue nor keeps its slot for known sources."""
     rig = make_rig(**SLOW_HASH)
     vera = Accounts(rig.anonymous()).register()
@@ -615,7 +616,7 @@ def is_closed(peer):
         return True
 
 
-def test_incomplete_headers_do_not_block_other_clients(limited_rig):
+def test_requests_with_incomplete_headers_do_not_block_other_clients(limited_rig):
     port = limited_rig.stack.ports.http
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(peer) for peer in send_half_headers(port, HALF_SENT)]
@@ -627,7 +628,7 @@ def test_incomplete_headers_do_not_block_other_clients(limited_rig):
         assert all(is_closed(peer) for peer in peers[::100])
 
 
-def test_connections_are_limited_by_address(limited_rig):
+def test_number_of_connections_is_limited_by_address(limited_rig):
     limited_rig.edit_nginx("limits.conf",
                            ("limit_conn connections 500;", "limit_conn connections 3;"))
     limited_rig.edit_nginx("fastcgi.conf",
@@ -642,7 +643,7 @@ def test_connections_are_limited_by_address(limited_rig):
     assert statuses[:3] == [429] * 3, statuses
 
 
-def test_bodies_in_transfer_are_limited_by_address(limited_rig):
+def test_number_of_bodies_in_transfer_is_limited_by_address(limited_rig):
     """Incomplete bodies are stored on disk. Requests without a body are not counted."""
     limited_rig.edit_nginx("limits.conf", ("limit_conn sending 50;", "limit_conn sending 2;"))
     site = limited_rig.anonymous("")
@@ -671,8 +672,8 @@ def test_rate_limits_off_disables_limits_of_nginx(make_rig):
 @pytest.mark.parametrize("path", ["/app/valid/123456:{}", "/users/{}", "/auth/login?password={}",
                                   "/{}", "/files/a.txt/content?signature={}",
                                   "/contacts?ticket={}"])
-def test_unreachable_service_logs_no_secret(limited_rig, path):
-    """At its end, the rig searches all logs for the secret."""
+def test_nginx_logs_no_secret_while_service_is_unreachable(limited_rig, path):
+    """The fixture searches all logs for the secret at its end."""
     limited_rig.service.kill()
     answer = limited_rig.anonymous("").get(path.format(vault.password()))
     contract.check_error(answer, 502, "BAD_GATEWAY")

@@ -86,7 +86,7 @@ def assert_unavailable(answer, *, within_s=BOUND_S):
 # --- operations -----------------------------------------------------------------------------------
 
 
-def test_stored_object_can_be_found_listed_and_deleted(objects, gateway, bucket):
+def test_object_in_s3_storage_can_be_found_listed_and_deleted(objects, gateway, bucket):
     key = objects.put("Привет".encode())
     size, modified_ms = objects.must("find", key)
     answer = gateway.curl("GET", f"/{bucket}/{key}", "--include")
@@ -118,7 +118,7 @@ def test_large_object_is_stored_with_little_memory(objects):
     assert hashlib.sha256(fetch(objects.url(key))[2]).digest() == hashlib.sha256(octets).digest()
 
 
-def test_corrupted_upload_is_refused(objects):
+def test_upload_corrupted_on_way_to_s3_storage_is_refused(objects):
     key = new_key()
     answer = objects.do("spoil", key, objects.file(b"octets"))
     assert_unavailable(answer)
@@ -126,7 +126,7 @@ def test_corrupted_upload_is_refused(objects):
     assert objects.must("find", key) == ["none"]
 
 
-def test_list_continues_across_pages_and_foreign_objects(objects, gateway, bucket):
+def test_object_list_spans_pages_and_skips_foreign_objects(objects, gateway, bucket):
     """The server returns fewer keys than requested, and other objects are in between."""
     keys = sorted(objects.put(b"x") for _ in range(45))
     for name in ("README", "0", f"{keys[3]}.bak", f"a/{keys[4]}", "ffffffff"):
@@ -141,7 +141,7 @@ def test_list_continues_across_pages_and_foreign_objects(objects, gateway, bucke
     assert objects.list(keys[20], 1) == [keys[21]]
 
 
-def test_prefixes_in_one_bucket_are_separate(open_objects, gateway, bucket):
+def test_two_key_prefixes_in_one_bucket_are_separate_storages(open_objects, gateway, bucket):
     one, other, top = open_objects(path="/a/one"), open_objects(path="/a/other/"), open_objects()
     key, second = one.put(b"one"), other.put(b"other")
     assert (one.list(), other.list(), top.list()) == ([key], [second], [])
@@ -150,7 +150,7 @@ def test_prefixes_in_one_bucket_are_separate(open_objects, gateway, bucket):
     assert gateway.curl("GET", f"/{bucket}/a/one/{key}") == "one"
 
 
-def test_bucket_can_be_part_of_host_name(open_objects, gateway, bucket):
+def test_s3_bucket_can_be_part_of_host_name(open_objects, gateway, bucket):
     objects = open_objects(endpoint=f"http://localhost:{gateway.port}", path_style="false")
     key = objects.put(b"octets")
     url = objects.url(key)
@@ -239,7 +239,7 @@ def test_signed_url_expires(objects):
 
 
 @pytest.mark.parametrize("setting", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-def test_wrong_credentials_are_reported_and_not_retried(open_objects, gateway, setting):
+def test_wrong_s3_credentials_are_reported_and_not_retried(open_objects, gateway, setting):
     objects = open_objects({setting: "wrong"})
     for answer in (objects.do("check"), objects.do("put", new_key(), objects.file(b"octets")),
                    objects.do("delete", new_key())):
@@ -250,7 +250,7 @@ def test_wrong_credentials_are_reported_and_not_retried(open_objects, gateway, s
     assert gateway.keys.secret not in objects.log.read_text()
 
 
-def test_missing_bucket_is_an_error(tmp_path, gateway):
+def test_missing_s3_bucket_is_an_error(tmp_path, gateway):
     objects = Objects(tmp_path, gateway.settings("kontora-nowhere"))
     for answer in (objects.do("check"), objects.do("find", new_key()),
                    objects.do("delete", new_key()), objects.do("list", "-", "10"),
@@ -263,7 +263,7 @@ def test_missing_bucket_is_an_error(tmp_path, gateway):
 # --- a storage that fails -------------------------------------------------------------------------
 
 
-def test_stopped_storage_is_unavailable_and_recovers(objects, gateway, stopped_gateway):
+def test_stopped_storage_is_unavailable_until_restarted(objects, gateway, stopped_gateway):
     key = new_key()
     assert_unavailable(objects.do("put", key, objects.file(b"octets")), within_s=REFUSAL_S)
     assert len(objects.repetitions()) == 2
@@ -276,14 +276,14 @@ def test_stopped_storage_is_unavailable_and_recovers(objects, gateway, stopped_g
     assert objects.staged() == []
 
 
-def test_restarted_storage_is_reconnected(objects, gateway):
+def test_service_reconnects_to_restarted_storage(objects, gateway):
     key = objects.put(b"octets")
     gateway.stop_gateway()
     gateway.start_gateway()
     assert objects.must("find", key)[0] == "6"
 
 
-def test_silent_storage_times_out(open_objects):
+def test_request_to_silent_storage_times_out(open_objects):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         objects = open_objects(endpoint=endpoint)
@@ -295,7 +295,7 @@ def test_silent_storage_times_out(open_objects):
                    "a check after the backoff")
 
 
-def test_stalled_transfer_times_out(open_objects):
+def test_stalled_transfer_to_storage_times_out(open_objects):
     """A steady transfer may take one second per MiB; one without progress is aborted sooner."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         objects = open_objects(endpoint=f"http://127.0.0.1:{silent.getsockname()[1]}")
@@ -304,7 +304,7 @@ def test_stalled_transfer_times_out(open_objects):
         assert "stalled" in answer.cause
 
 
-def test_hanging_storage_times_out(objects, gateway):
+def test_request_to_suspended_storage_times_out(objects, gateway):
     key = objects.put(b"octets")
     gateway.freeze()
     try:
@@ -314,8 +314,8 @@ def test_hanging_storage_times_out(objects, gateway):
     wait_until(lambda: objects.do("find", key).ok, 2 * REFUSAL_S, "the storage to recover")
 
 
-def test_silent_name_server_times_out(tmp_path, gateway):
-    """The system resolver would wait much longer."""
+def test_query_to_silent_name_server_times_out(tmp_path, gateway):
+    """The service limits the query itself, because the system resolver would wait much longer."""
     (tmp_path / "resolv.conf").write_text("nameserver 127.0.9.9\noptions timeout:30\n")
     mount = f'mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "$@"'
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
@@ -330,7 +330,7 @@ def test_silent_name_server_times_out(tmp_path, gateway):
         objects.close()
 
 
-def test_interrupted_upload_is_restarted(open_objects, proxy):
+def test_interrupted_upload_to_storage_is_restarted(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     octets = bytes(range(256)) * (4 * MIB // 256)
     proxy.cut(2 * MIB)
@@ -341,8 +341,8 @@ def test_interrupted_upload_is_restarted(open_objects, proxy):
 
 
 @pytest.mark.parametrize("command", ["put", "find", "list", "delete"])
-def test_lost_response_is_retried(objects, open_objects, proxy, command):
-    """On a new connection, because libcurl itself retries on a reused one."""
+def test_storage_request_with_lost_response_is_retried(objects, open_objects, proxy, command):
+    """Uses a new connection, because libcurl itself retries on a reused one."""
     key = objects.put(b"octets")
     unlucky = open_objects(endpoint=proxy.endpoint)
     proxy.lose_answer()
@@ -352,7 +352,7 @@ def test_lost_response_is_retried(objects, open_objects, proxy, command):
     assert objects.list() == ([] if command == "delete" else [key])
 
 
-def test_lost_response_on_reused_connection_is_retried(open_objects, proxy):
+def test_storage_request_with_lost_response_on_reused_connection_is_retried(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     key = objects.put(b"octets")
     proxy.lose_answer()
@@ -360,7 +360,7 @@ def test_lost_response_on_reused_connection_is_retried(open_objects, proxy):
     assert proxy.connections == 2
 
 
-def test_busy_storage_is_retried(open_objects, proxy):
+def test_request_to_busy_storage_is_retried(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     for _ in range(2):
         proxy.answer(SLOW_DOWN)
@@ -372,7 +372,7 @@ def test_busy_storage_is_retried(open_objects, proxy):
     objects.must("find", key)  # a busy storage was reached, so there is no backoff
 
 
-def test_invalid_list_response_is_an_error(open_objects, proxy):
+def test_invalid_object_list_from_storage_is_an_error(open_objects, proxy):
     objects = open_objects(endpoint=proxy.endpoint)
     objects.put(b"octets")
     proxy.answer(NO_LIST)
@@ -389,7 +389,7 @@ def rig(make_rig, gateway, bucket):
 
 
 class FilesSurface:
-    """The files surface of a stack in development, which needs no token."""
+    """A client of the port for files, which needs no token in development."""
 
     def __init__(self, stack):
         self._url = stack.files_url
@@ -408,7 +408,7 @@ class FilesSurface:
         return [each["name"] for each in self.get("/files").json()["files"]]
 
 
-def test_files_are_stored_only_in_bucket(rig, gateway, bucket):
+def test_files_are_stored_only_in_s3_bucket(rig, gateway, bucket):
     surface = FilesSurface(rig.stack)
     uploaded = surface.upload("Заметки".encode(), "Заметки.txt")
     assert uploaded.status_code == 201, uploaded.text
@@ -426,7 +426,7 @@ def test_files_are_stored_only_in_bucket(rig, gateway, bucket):
     assert gateway.curl("GET", f"/{bucket}").count("<Key>") == 0
 
 
-def test_storage_outage_is_reported_and_ends(rig, gateway, bucket, stopped_gateway):
+def test_storage_outage_is_reported_until_storage_recovers(rig, gateway, bucket, stopped_gateway):
     surface = FilesSurface(rig.stack)
     wait_until(lambda: surface.get("/health/storage").status_code == 503,
                what="the outage to be reported")
@@ -455,7 +455,7 @@ def test_storage_outage_is_reported_and_ends(rig, gateway, bucket, stopped_gatew
     ({"AWS_SECRET_ACCESS_KEY": ""}, "AWS_SECRET_ACCESS_KEY"),
     ({"AWS_CA_BUNDLE": "/no/such/file"}, "AWS_CA_BUNDLE"),
 ])
-def test_invalid_storage_settings_are_named(binary, tmp_path, gateway, settings, fault):
+def test_error_names_invalid_storage_settings(binary, tmp_path, gateway, settings, fault):
     done = subprocess.run(
         [binary, "config", "--check"], check=False, capture_output=True, text=True, cwd=tmp_path,
         env={**gateway.settings("files"), "STATE_DIR": str(tmp_path), **settings})

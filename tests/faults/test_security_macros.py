@@ -147,7 +147,7 @@ def test_ambiguous_archive_cannot_hide_macros(refusing_rig, content):
     contract.check_error(files.send(refusing_rig.api, content, "a.docx"), 400, "FILE_MACROS")
 
 
-def test_zipfile_finds_project_through_zip64_record():
+def test_zipfile_module_finds_macro_project_through_zip64_record():
     archive = zipfile.ZipFile(io.BytesIO(AMBIGUOUS["another directory in the zip64 end record"]))
     assert archive.read(archives.PROJECT) == b"x"
 
@@ -170,7 +170,7 @@ def test_macros_are_accepted_by_default(make_rig):
         assert files.send(rig.api, content, name).status_code == 201, name
 
 
-def test_refused_macro_upload_leaves_nothing(make_rig):
+def test_refused_upload_with_macros_leaves_no_rows_or_objects(make_rig):
     rig = make_rig(UPLOAD_MACROS="refuse")
     name, content = WITH_MACROS["the usual part"]
     contract.check_error(files.send(rig.api, content, name), 400, "FILE_MACROS")

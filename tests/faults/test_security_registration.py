@@ -73,7 +73,7 @@ def vera(rig):
 # --- registration ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("mode", CLOSED)
-def test_registration_without_link_gets_identical_refusals(rig, vera, mode):
+def test_registrations_without_link_get_identical_refusals_for_all_addresses(rig, vera, mode):
     set_registration(rig, mode)
     other = issue_link(rig, address()) if mode == "invite" else None
     tries = [(vera.email, None), (address(), None), (vera.email, "0" * 64), (address(), "0" * 64),
@@ -95,12 +95,12 @@ def test_refused_registration_hashes_no_password(rig, vera):
         assert (time.monotonic() - started) / ROUNDS < 0.1
 
 
-def test_open_registration_reports_existing_address(rig, vera):
+def test_open_registration_reports_existing_email_address(rig, vera):
     assert contract.check_error(try_register(rig, vera.email), 409, "ALREADY_EXISTS") == ["email"]
     contract.check_error(try_register(rig, address(), "0" * 64), 403, "LINK_INVALID")
 
 
-def test_link_registers_its_address_once(rig):
+def test_registration_link_registers_its_email_address_once(rig):
     set_registration(rig, "invite")
     email = address()
     token = issue_link(rig, email)
@@ -112,7 +112,7 @@ def test_link_registers_its_address_once(rig):
     assert contract.check_error(try_register(rig, email, again), 409, "ALREADY_EXISTS") == ["email"]
 
 
-def test_concurrent_uses_of_link_register_one_account(rig):
+def test_concurrent_uses_of_registration_link_register_one_account(rig):
     set_registration(rig, "invite")
     email = address()
     token, answers = issue_link(rig, email), []
@@ -126,7 +126,7 @@ def test_concurrent_uses_of_link_register_one_account(rig):
     assert rig.database.run("SELECT count(*) FROM accounts") == [("1",)]
 
 
-def test_link_expires_and_is_replaced_by_new_link(rig):
+def test_registration_link_expires_and_is_replaced_by_new_link(rig):
     set_registration(rig, "invite")
     email = address()
     first, second = issue_link(rig, email), issue_link(rig, email)
@@ -137,7 +137,7 @@ def test_link_expires_and_is_replaced_by_new_link(rig):
     contract.check_error(try_register(rig, email, second), 403, "REGISTRATION_CLOSED")
 
 
-def test_closed_registration_accepts_links_of_command_line_only(rig):
+def test_closed_registration_accepts_only_links_issued_on_command_line(rig):
     set_registration(rig, "closed")
     email = address()
     contract.check_error(rig.api.post("/accounts/invitations", json={"email": email}), 403,
@@ -184,7 +184,7 @@ def mallory(rig, colleague):
     return client.bearing(made.json()["access_token"])
 
 
-def test_unverified_address_gets_no_role(rig, vera, mallory, colleague):
+def test_account_with_unverified_email_gets_no_invited_role(rig, vera, mallory, colleague):
     set_registration(rig, "invite")
     number = invite(vera, colleague, "ADMIN").json()["id"]
     assert not get_me(mallory)["email_verified"]
@@ -196,7 +196,7 @@ def test_unverified_address_gets_no_role(rig, vera, mallory, colleague):
     assert roles_in(vera) == {vera.id: "OWNER"}
 
 
-def test_registration_with_link_takes_over_address_and_invitation(rig, vera, mallory, colleague):
+def test_registration_with_link_takes_over_email_and_invitation(rig, vera, mallory, colleague):
     """Mallory's account keeps its data but loses the address, and its sessions end."""
     set_registration(rig, "invite")
     before = get_me(mallory)
@@ -219,7 +219,7 @@ def test_registration_with_link_takes_over_address_and_invitation(rig, vera, mal
 
 
 def test_existing_account_keeps_roles_and_can_verify_address(rig, vera):
-    """The state after an upgrade: the address is unverified, and the account works as before."""
+    """After a schema upgrade the address is unverified, and the account works as before."""
     set_registration(rig, "invite")
     before = get_me(vera.client)
     assert not before["email_verified"]
@@ -239,7 +239,7 @@ def test_existing_account_keeps_roles_and_can_verify_address(rig, vera):
 
 
 @pytest.mark.parametrize("how", ["api", "cli"])
-def test_administrator_can_verify_address(rig, vera, how):
+def test_administrator_can_verify_email_address_of_account(rig, vera, how):
     person = Accounts(rig.anonymous()).register()
     set_registration(rig, "invite")
     number = invite(vera, person.email, "SALES").json()["id"]
@@ -257,7 +257,7 @@ def test_administrator_can_verify_address(rig, vera, how):
     assert line["status"] == "success"
 
 
-def test_account_created_by_administrator_is_verified(rig, vera):
+def test_email_of_account_created_by_administrator_is_verified(rig, vera):
     email, password = address(), vault.password()
     subprocess.run([rig.stack.binary, "admin", "create", email], input=password, check=True,
                    capture_output=True, text=True, cwd=rig.stack.state_dir, env=rig.stack.env)
@@ -282,9 +282,9 @@ def test_housekeeper_deletes_expired_invitations_and_links(rig, vera):
                what="the housekeeper to purge the rows")
 
 
-def test_no_log_contains_link_secret(rig):
-    """At its end, the rig searches the logs for all secrets; the database contains only a
-    digest."""
+def test_no_log_contains_secret_of_registration_link(rig):
+    """The database contains only a digest of the secret; the fixture searches the logs for all
+    secrets at its end."""
     email = address()
     token = issue_link(rig, email)
     assert token not in rig.database.dump()

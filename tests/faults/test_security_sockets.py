@@ -56,7 +56,7 @@ def python_as(user, script, argument):
 
 
 @pytest.mark.parametrize("pool", POOLS)
-def test_www_data_cannot_connect_to_a_pool(host, pool):
+def test_www_data_user_cannot_connect_to_sockets_of_worker_pools(host, pool):
     socket = host.stack.socket_dir / f"{pool}.sock"
     assert (socket.group(), socket.stat().st_mode & 0o777) == (OWN, 0o660)
     done = python_as("www-data", CONNECT, socket)
@@ -64,21 +64,21 @@ def test_www_data_cannot_connect_to_a_pool(host, pool):
     assert python_as(OWN, CONNECT, socket).returncode == 0
 
 
-def test_nginx_can_connect_and_send_files(host):
+def test_nginx_can_connect_to_worker_pools_and_send_stored_files(host):
     assert host.anonymous("").get("/health").status_code == 200
     content = files.TEXT * 10_000  # larger than nginx's buffers
     made = files.upload(host.api, content)
     assert files.fetch(made["download_url"], host.stack.ca_file).content == content
 
 
-def test_www_data_cannot_use_a_worker_of_nginx(host):
+def test_www_data_user_cannot_control_a_worker_process_of_nginx(host):
     [worker, *_] = host.nginx.workers
     assert host.anonymous("").get("/health").status_code == 200
     done = python_as("www-data", USE_PROCESS, worker)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_www_data_cannot_read_objects(host):
+def test_www_data_user_cannot_read_stored_objects(host):
     files.upload(host.api)
     [path] = (host.stack.state_dir / "objects").glob("??/*")
     script = "import sys; open(sys.argv[1])"
@@ -86,7 +86,7 @@ def test_www_data_cannot_read_objects(host):
     assert python_as(OWN, script, path).returncode == 0
 
 
-def test_shipped_files_use_separate_group_for_nginx(tmp_path):
+def test_shipped_configuration_uses_separate_group_for_nginx(tmp_path):
     """Every file that names the account of nginx uses kontora-web; none uses www-data."""
     def text(name):
         lines = (TOP / name).read_text(encoding="utf-8").splitlines()

@@ -120,7 +120,7 @@ def test_account_with_many_addresses_cannot_fill_spool(make_counted, begin_uploa
     assert [slow.finish().status for slow in left] == [201] * AT_ONCE
 
 
-def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin_uploads):
+def test_newest_concurrent_upload_above_limit_is_refused_and_audited(make_counted, begin_uploads):
     rig = make_counted()
     mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin_uploads, mallory, AT_ONCE)
@@ -135,7 +135,7 @@ def test_newest_upload_above_limit_is_refused_and_audited(make_counted, begin_up
     assert len(files.listed(mallory)) == AT_ONCE
 
 
-def test_finished_or_aborted_upload_is_no_longer_counted(make_counted, begin_uploads):
+def test_finished_or_aborted_upload_is_no_longer_counted_as_concurrent(make_counted, begin_uploads):
     rig = make_counted(UPLOADS_SUBJECT_AT_ONCE=2)
     mallory = Accounts(rig.anonymous()).register().client
     first, second = begin_admitted(begin_uploads, mallory, 2)
@@ -175,7 +175,7 @@ def test_members_share_upload_limit_of_organization(make_counted, begin_uploads)
 
 # --- anonymous callers ----------------------------------------------------------------------------
 
-def test_anonymous_callers_share_half_of_spool(make_rig, begin_uploads):
+def test_anonymous_callers_share_half_of_spool_slots(make_rig, begin_uploads):
     rig = make_rig(rate_limits=True, ANONYMOUS_ACCESS="files")
     anonymous = Client(f"{rig.stack.files_url}", None)
     vera = Accounts(rig.anonymous()).register().client
@@ -196,7 +196,7 @@ def test_limits_of_concurrent_uploads_can_be_disabled(make_rig, begin_uploads, s
 
 # --- processes ------------------------------------------------------------------------------------
 
-def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin_uploads):
+def test_uploads_beyond_full_worker_queue_are_checked_later(make_rig, begin_uploads):
     """While the workers are stopped, their queue fills up, so the spool cannot ask them about
     further uploads."""
     rig = raise_body_timeout(make_rig(rate_limits=True, UPLOADS_WORKERS=2))
@@ -214,7 +214,7 @@ def test_uploads_beyond_full_queue_are_checked_later(make_rig, begin_uploads):
     wait_for_refusals(uploads, 400 - AT_ONCE)
 
 
-def test_killed_workers_do_not_reset_upload_counts(make_counted, begin_uploads):
+def test_killed_workers_do_not_reset_counts_of_concurrent_uploads(make_counted, begin_uploads):
     rig = make_counted()
     mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin_uploads, mallory, AT_ONCE)
@@ -224,7 +224,7 @@ def test_killed_workers_do_not_reset_upload_counts(make_counted, begin_uploads):
     assert [slow.finish().status for slow in older] == [201] * AT_ONCE
 
 
-def test_upload_of_killed_worker_frees_its_slot(make_counted, begin_uploads, tmp_path):
+def test_upload_of_killed_worker_frees_its_spool_slot(make_counted, begin_uploads, tmp_path):
     scanner = tmp_path / "scanner"
     scanner.write_text(f"#!/bin/sh\necho x >>{tmp_path}/begun\nexec sleep 60\n")
     scanner.chmod(0o755)
@@ -241,7 +241,7 @@ def test_upload_of_killed_worker_frees_its_slot(make_counted, begin_uploads, tmp
     begin_admitted(begin_uploads, mallory, 1)
 
 
-def test_killed_spool_frees_slots_of_its_uploads(make_counted, begin_uploads):
+def test_killed_spool_process_frees_slots_of_its_uploads(make_counted, begin_uploads):
     rig = make_counted()
     mallory = Accounts(rig.anonymous()).register().client
     older = begin_admitted(begin_uploads, mallory, AT_ONCE)

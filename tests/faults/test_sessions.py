@@ -56,7 +56,7 @@ def kontora(rig, *arguments):
 
 # --- changed settings -----------------------------------------------------------------------------
 
-def test_new_local_password_ends_administrator_sessions(make_sql_rig):
+def test_new_password_of_local_administrator_ends_its_sessions(make_sql_rig):
     """Mallory's tokens were issued for the old password; Vera's session continues."""
     rig = make_sql_rig()
     vera = Accounts(rig.anonymous()).register()
@@ -85,7 +85,7 @@ def test_new_jwt_key_ends_all_sessions(make_sql_rig):
     assert_tokens_refused(rig.anonymous(), mallory, vera.tokens)
 
 
-def test_sessions_survive_key_change_with_previous_key(make_sql_rig):
+def test_sessions_survive_jwt_key_change_if_previous_key_is_configured(make_sql_rig):
     rig = make_sql_rig()
     old, new = rig.stack.env["JWT_SECRET_KEY"], new_key()
     vera, late = (Accounts(rig.anonymous()).register().tokens for _ in range(2))
@@ -104,7 +104,7 @@ def test_sessions_survive_key_change_with_previous_key(make_sql_rig):
     assert_tokens_refused(rig.anonymous(), late)
 
 
-def test_previous_key_must_be_strong_in_production(make_rig):
+def test_previous_jwt_key_must_be_strong_in_production(make_rig):
     rig = make_rig()
     for name, previous, complaint in (("production", "short", "JWT_SECRET_KEY_PREVIOUS"),
                                       ("production", "", ""), ("development", "short", "")):
@@ -191,7 +191,8 @@ def break_session_ends(rig, guid):
     return lambda: database.run("DROP TRIGGER broken ON sessions")
 
 
-def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, ldap_admin):
+def test_failed_session_check_of_one_user_does_not_stop_checks_of_others(make_sql_rig, directory,
+                                                                         ldap_admin):
     """Mallory is checked after Vera; Mallory's sessions end although Vera's cannot be updated."""
     rig = make_sql_rig(directory, LDAP_LOGIN_CACHE_S=1, **LOGIN_SETTINGS)
     wait_until(lambda: rig.api.get("/users/Administrator").ok, what="the directory to be reachable")
@@ -215,7 +216,8 @@ def test_failed_check_of_one_user_does_not_stop_others(make_sql_rig, directory, 
                "Vera's session to end")
 
 
-def test_known_session_works_during_database_outage(make_rig, directory, postgres, ldap_admin):
+def test_recently_used_session_works_during_database_outage(make_rig, directory, postgres,
+                                                            ldap_admin):
     """A session that was alive on this host is accepted while the database is down, because only
     the database could record its end by another host."""
     rig = make_rig(directory, database=postgres, **LOGIN_SETTINGS)
@@ -298,7 +300,7 @@ def stored_files(client):
     return [(file["name"], file["size"], file["etag"]) for file in listed(client)]
 
 
-def test_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
+def test_schema_upgrade_ends_old_sessions_and_keeps_data(make_sql_rig):
     """The database has an account with its role, a file, and a session in the old format."""
     rig = make_sql_rig()
     vera = Accounts(rig.anonymous()).register(email=address())

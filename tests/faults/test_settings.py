@@ -26,7 +26,7 @@ def hashed_rig(make_rig):
     return make_rig(env={"LOCAL_AUTH_PASSWORD": HASH}, LOGIN_FREE_FAILURES=0)
 
 
-def test_administrator_password_can_be_bcrypt_hash(hashed_rig):
+def test_administrator_password_can_be_configured_as_bcrypt_hash(hashed_rig):
     client = hashed_rig.anonymous()
     assert send_login(client, "admin", PASSWORD).status_code == 200
     for wrong in (PASSWORD + "x", PASSWORD[:-1], HASH, HASH[:7]):
@@ -52,7 +52,7 @@ def test_administrator_name_is_configurable(make_rig):
 
 
 def test_token_of_former_administrator_is_refused(make_rig):
-    """The signature is valid, but the subject no longer exists."""
+    """The signature of the token is valid, but its subject no longer exists."""
     rig = make_rig()
     claims = jwt.decode(rig.api.token, options={"verify_signature": False})
     token = jwt.encode({**claims, "sub": "local:former"}, rig.stack.env["JWT_SECRET_KEY"], "HS256")
@@ -72,7 +72,7 @@ def test_token_lifetimes_are_configurable(make_rig):
 
 
 @pytest.mark.parametrize("method, path", [("GET", "/nowhere"), ("TRACE", "/health")])
-def test_default_language_applies_without_preference(make_rig, method, path):
+def test_default_language_applies_to_client_without_language_preference(make_rig, method, path):
     site = make_rig(env={"DEFAULT_LANGUAGE": "en"}).anonymous("")
     for language, russian in ((None, False), ("de", False), ("ru", True)):
         headers = {"Accept-Language": language} if language else {}

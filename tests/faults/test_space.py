@@ -90,7 +90,7 @@ def fill_by_uploads(client):
 
 # --- disk reserve ---------------------------------------------------------------------------------
 
-def test_uploads_stop_at_disk_reserve_until_files_are_deleted(small_disk_rig, people):
+def test_uploads_are_refused_within_disk_reserve_until_files_are_deleted(small_disk_rig, people):
     mallory, vera = people
     answer, made = fill_by_uploads(mallory.client)
     contract.check_error(answer, 503, "STORAGE_FULL")
@@ -134,7 +134,7 @@ def test_writes_of_untrusted_callers_are_refused_while_space_is_low(small_disk_r
                                                   "password": vault.password()}).status_code == 201
 
 
-def test_logins_checks_and_deletions_work_within_reserve(small_disk_rig, people):
+def test_logins_token_checks_and_deletions_work_within_disk_reserve(small_disk_rig, people):
     _, vera = people
     tokens = Tokens(small_disk_rig.anonymous(""))
     token, once = tokens.issue(), tokens.issue(max_uses=1)
@@ -159,7 +159,7 @@ def test_logins_checks_and_deletions_work_within_reserve(small_disk_rig, people)
     contract.check_error(own.get("/auth/me"), 401, "INVALID_TOKEN")
 
 
-def test_idempotency_keys_are_not_stored_within_reserve(small_disk_rig, people):
+def test_idempotency_keys_are_not_stored_within_disk_reserve(small_disk_rig, people):
     _, vera = people
     small_disk_rig.filler.leave(RESERVE_MIB * MIB // 2)
     wait_for_disk(small_disk_rig, "down")
@@ -189,7 +189,7 @@ class SqliteFile:
         return [tuple(line.split("|")) for line in done.stdout.splitlines()]
 
 
-def test_administrator_may_use_reserve(small_disk_rig, people):
+def test_administrator_may_write_within_disk_reserve(small_disk_rig, people):
     small_disk_rig.filler.leave(RESERVE_MIB * MIB // 2)
     wait_for_disk(small_disk_rig, "down")
     made = files.upload(small_disk_rig.api)
@@ -199,7 +199,7 @@ def test_administrator_may_use_reserve(small_disk_rig, people):
     assert small_disk_rig.api.delete(f"/files/{made['filename']}").status_code == 200
 
 
-def test_spool_keeps_half_of_reserve_free(small_disk_rig, small_disk, people):
+def test_spool_process_keeps_half_of_disk_reserve_free(small_disk_rig, small_disk, people):
     """Request bodies that a worker has admitted must not use up the space that logins need."""
     mallory, vera = people
     spool = small_disk_rig.stack.state_dir / "spool"
@@ -238,7 +238,7 @@ def test_readiness_and_metrics_report_low_disk_space(small_disk_rig):
     assert len(said) == 2 and "refusing writes" in said[0] and "accepting" in said[1], said
 
 
-def test_request_log_lines_are_dropped_below_half_of_reserve(small_disk_rig, people):
+def test_request_log_lines_are_dropped_below_half_of_disk_reserve(small_disk_rig, people):
     _, vera = people
     small_disk_rig.filler.leave(RESERVE_MIB * MIB // 4)
     wait_for_disk(small_disk_rig, "down")
@@ -255,7 +255,7 @@ def test_request_log_lines_are_dropped_below_half_of_reserve(small_disk_rig, peo
     assert out.headers["X-Request-ID"] in audited, "the audit log must contain every change"
 
 
-def test_no_writes_are_refused_without_reserve(small_disk_rig):
+def test_no_writes_are_refused_without_configured_disk_reserve(small_disk_rig):
     small_disk_rig.set(DISK_RESERVE_MIB=0)
     small_disk_rig.reload()
     small_disk_rig.filler.leave(4 * MIB)
@@ -266,7 +266,7 @@ def test_no_writes_are_refused_without_reserve(small_disk_rig):
 
 # --- file quotas ----------------------------------------------------------------------------------
 
-def test_registrations_cannot_exceed_total_quota(make_sql_rig):
+def test_organizations_of_new_registrations_cannot_exceed_total_file_quota(make_sql_rig):
     """Each account brings an organization with its own quota; a total quota limits all of them."""
     rig = make_sql_rig(FILES_QUOTA_MIB=1, FILES_TOTAL_QUOTA_MIB=2)
     accounts = Accounts(rig.anonymous())
@@ -283,7 +283,7 @@ def test_registrations_cannot_exceed_total_quota(make_sql_rig):
     assert read_usage(rig)["all"] == (2, 2 * MIB) and is_usage_exact(rig)
 
 
-def test_callers_without_organization_have_quota(make_sql_rig):
+def test_callers_without_organization_have_file_quota(make_sql_rig):
     rig = make_sql_rig(FILES_QUOTA_MIB=1)
     anybody = rig.anonymous().at(rig.stack.files_url)
     for caller in (rig.api, anybody):
@@ -292,7 +292,7 @@ def test_callers_without_organization_have_quota(make_sql_rig):
     assert is_usage_exact(rig)
 
 
-def test_file_count_quota_is_enforced(make_sql_rig):
+def test_quota_for_number_of_files_is_enforced(make_sql_rig):
     rig = make_sql_rig(FILES_QUOTA_COUNT=3)
     mallory = Accounts(rig.anonymous()).register().client
     made = [files.upload(mallory, b"x")["filename"] for _ in range(3)]
@@ -303,7 +303,7 @@ def test_file_count_quota_is_enforced(make_sql_rig):
     assert files.upload(mallory, b"x") and is_usage_exact(rig)
 
 
-def test_concurrent_uploads_do_not_exceed_total_quota(make_sql_rig):
+def test_concurrent_uploads_do_not_exceed_total_file_quota(make_sql_rig):
     rig = make_sql_rig(FILES_TOTAL_QUOTA_MIB=4, FILES_QUOTA_MIB=3, FILES_WORKERS=12)
     accounts = Accounts(rig.anonymous())
     people = [accounts.register() for _ in range(4)]
@@ -325,7 +325,7 @@ def test_concurrent_uploads_do_not_exceed_total_quota(make_sql_rig):
     assert gone == [200] * 8 and read_usage(rig)["all"] == (0, 0) and is_usage_exact(rig)
 
 
-def test_recount_repairs_file_usage(make_sql_rig):
+def test_recount_command_repairs_counted_file_usage(make_sql_rig):
     rig = make_sql_rig()
     mallory = Accounts(rig.anonymous()).register()
     files.upload(mallory.client)
@@ -338,7 +338,7 @@ def test_recount_repairs_file_usage(make_sql_rig):
     assert read_usage(rig) == right and is_usage_exact(rig)
 
 
-def test_upgrade_counts_existing_files(make_sql_rig):
+def test_schema_upgrade_counts_usage_of_existing_files(make_sql_rig):
     rig = make_sql_rig()
     accounts = Accounts(rig.anonymous())
     mallory, vera = accounts.register(), accounts.register()
@@ -404,7 +404,7 @@ def issue_until_refused(client, **fields):
     return 20, None
 
 
-def test_tokens_are_limited_by_user(make_sql_rig):
+def test_number_of_tokens_is_limited_by_user(make_sql_rig):
     """Mallory cannot prevent other users or the administrator from issuing tokens."""
     rig = make_sql_rig(TOKENS_SUBJECT_QUOTA=5, TOKENS_ACCESS="authenticated")
     accounts = Accounts(rig.anonymous())
@@ -423,7 +423,7 @@ def test_tokens_are_limited_by_user(make_sql_rig):
                                ttl_minutes=525600)[0] == 20
 
 
-def test_token_quota_refills_over_token_lifetime(make_rig):
+def test_token_quota_is_released_gradually_over_token_lifetime(make_rig):
     rig = make_rig(TOKENS_SUBJECT_QUOTA=30)
     mallory = rig.anonymous("").bearing(Accounts(rig.anonymous()).register().client.token)
     for _ in range(30):

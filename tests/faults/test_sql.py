@@ -73,7 +73,7 @@ def build_sql(tmp_path):
     return compile_sql
 
 
-def test_statements_and_migrations_are_compiled(build_sql, tmp_path):
+def test_sql_statements_and_migrations_are_compiled_into_c(build_sql, tmp_path):
     done = build_sql(things=GOOD, first0001=MIGRATION)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
@@ -87,8 +87,8 @@ def test_statements_and_migrations_are_compiled(build_sql, tmp_path):
     assert source.count('"ANALYZE things;') == source.count('"PRAGMA optimize;') == 2
 
 
-def test_definitions_are_substituted(build_sql, tmp_path):
-    """The definition may follow its use, and does not become a statement."""
+def test_definitions_in_sql_files_are_substituted(build_sql, tmp_path):
+    """A definition may follow its use, and does not become a statement."""
     done = build_sql(things=SHARED)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
@@ -98,7 +98,7 @@ def test_definitions_are_substituted(build_sql, tmp_path):
     assert source.count(text) == 2  # once for each engine
 
 
-def test_result_columns_become_constants(build_sql, tmp_path):
+def test_result_columns_of_sql_statements_become_c_constants(build_sql, tmp_path):
     done = build_sql(things=RESULTS)
     assert (done.returncode, done.stderr) == (0, "")
     header, source = ((tmp_path / name).read_text() for name in ("sql.h", "sql.c"))
@@ -151,7 +151,7 @@ def test_result_columns_become_constants(build_sql, tmp_path):
     ({"first0001": MIGRATION.replace("-- down\n", "")}, "no part \"down\""),
     ({"first0001": MIGRATION.replace("only sqlite", "only oracle")}, "unknown engine oracle"),
 ])
-def test_error_in_sql_file_is_reported_with_location(build_sql, files, why):
+def test_error_in_sql_file_is_reported_with_file_and_line(build_sql, files, why):
     done = build_sql(**files)
     assert done.returncode == 1
     assert why in done.stderr and done.stderr.count("\n") == 1

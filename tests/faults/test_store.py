@@ -151,7 +151,7 @@ def write_until_refused(rig):
     raise AssertionError("the disk is not full")
 
 
-def test_full_disk_refuses_only_writes(make_rig, small_disk):
+def test_full_disk_fails_only_requests_that_write(make_rig, small_disk):
     file = small_disk / "kontora.db"
     rig = make_rig(env={"DATABASE_URL": f"sqlite:///{file}"}, **CHEAP)
     kept = new_account()
@@ -173,7 +173,7 @@ def test_full_disk_refuses_only_writes(make_rig, small_disk):
     assert run_query(file, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_failed_group_commit_is_audited_as_failure(make_rig, small_disk):
+def test_changes_of_failed_group_commit_are_audited_as_failed(make_rig, small_disk):
     """Many writes share each commit; if it fails, all of them fail and none is audited as a
     success."""
     file = small_disk / "kontora.db"
@@ -193,8 +193,8 @@ def test_failed_group_commit_is_audited_as_failure(make_rig, small_disk):
     assert audited_emails(rig, "failure") == writers.refused
 
 
-def test_directory_change_is_answered_on_full_disk(make_rig, breakable_directory, ldap_admin,
-                                                   small_disk):
+def test_directory_change_succeeds_on_full_database_disk(make_rig, breakable_directory, ldap_admin,
+                                                         small_disk):
     """The response should be stored for the request's Idempotency-Key, but the disk is full by
     then."""
     name = tag()
@@ -263,7 +263,7 @@ def test_housekeeper_uses_one_postgres_session(make_rig, server):
     assert len(housekeeper_sessions(rig)) == 1
 
 
-def test_hanging_postgres_times_out(make_rig, server):
+def test_request_to_hanging_postgres_times_out(make_rig, server):
     rig = make_rig(database=server, DATABASE_TIMEOUT_MS=str(TIMEOUT_MS), **CHEAP)
     assert rig.api.post("/accounts", json=new_account()).status_code == 201
     server.freeze()
@@ -284,7 +284,7 @@ def test_hanging_postgres_times_out(make_rig, server):
     wait_until(lambda: database_state(rig) == "up", what="the database to be up")
 
 
-def test_directory_is_served_without_database(make_rig, directory, server):
+def test_directory_calls_work_during_database_outage(make_rig, directory, server):
     rig = make_rig(directory, database=server)
     # caches the administrator's token for the calls below
     assert rig.api.get("/accounts").status_code == 200

@@ -49,7 +49,7 @@ def check_throttled(response):
 
 # --- failures of a name ---------------------------------------------------------------------------
 
-def test_known_and_unknown_names_are_throttled_alike(throttled_rig):
+def test_logins_of_existing_and_unknown_names_are_throttled_alike(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     answers = []
     for name in (person.email, address(), throttled_rig.stack.administrator[0], "nobody"):
@@ -60,14 +60,14 @@ def test_known_and_unknown_names_are_throttled_alike(throttled_rig):
     assert all(body == bodies[0] for body in bodies)
 
 
-def test_correct_password_is_not_checked_while_throttled(throttled_rig):
+def test_login_with_correct_password_is_refused_while_throttled(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     fail_logins(throttled_rig, person.email, FREE + 1)
     check_throttled(send_login(throttled_rig, person.email, person.password))
     check_throttled(send_login(throttled_rig, person.email.upper(), person.password, field="email"))
 
 
-def test_successful_login_after_delay_resets_failures(throttled_rig):
+def test_successful_login_after_throttle_delay_resets_failure_count(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     fail_logins(throttled_rig, person.email, FREE + 1)
     wait_until(lambda: send_login(throttled_rig, person.email, person.password).ok,
@@ -76,14 +76,14 @@ def test_successful_login_after_delay_resets_failures(throttled_rig):
     assert check_throttled(send_login(throttled_rig, person.email)) == 1
 
 
-def test_successful_login_resets_failures(throttled_rig):
+def test_successful_login_resets_failure_count(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     for _ in range(3):
         fail_logins(throttled_rig, person.email, FREE)
         assert send_login(throttled_rig, person.email, person.password).status_code == 200
 
 
-def test_throttling_does_not_affect_other_names(throttled_rig):
+def test_login_throttling_does_not_affect_other_names(throttled_rig):
     accounts = Accounts(throttled_rig.anonymous())
     person, other = accounts.register(), accounts.register()
     fail_logins(throttled_rig, person.email, FREE + 1)
@@ -92,7 +92,7 @@ def test_throttling_does_not_affect_other_names(throttled_rig):
     assert send_login(throttled_rig, *throttled_rig.stack.administrator).status_code == 200
 
 
-def test_throttling_does_not_affect_sessions(throttled_rig):
+def test_login_throttling_does_not_affect_existing_sessions(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     fail_logins(throttled_rig, person.email, FREE + 1)
     check_throttled(send_login(throttled_rig, person.email))
@@ -102,7 +102,7 @@ def test_throttling_does_not_affect_sessions(throttled_rig):
     assert response.status_code == 200
 
 
-def test_wrong_current_password_counts_as_failure(throttled_rig):
+def test_wrong_current_password_of_password_change_counts_as_failed_login(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
@@ -121,7 +121,7 @@ def account_with_two_names(rig):
     return person.client, name, person.email, person.password
 
 
-def test_failures_of_all_names_of_account_are_summed(throttled_rig):
+def test_failed_logins_with_username_and_email_of_account_are_summed(throttled_rig):
     client, name, email, password = account_with_two_names(throttled_rig)
     fail_logins(throttled_rig, name, FREE // 2)
     fail_logins(throttled_rig, email, 1)
@@ -132,7 +132,7 @@ def test_failures_of_all_names_of_account_are_summed(throttled_rig):
     check_throttled(client.post("/auth/change-password", json=body))
 
 
-def test_wrong_current_password_counts_for_email_login(throttled_rig):
+def test_wrong_current_password_also_throttles_login_by_email(throttled_rig):
     client, _, email, password = account_with_two_names(throttled_rig)
     body = {"current_password": WRONG, "new_password": vault.password()}
     for _ in range(FREE + 1):
@@ -141,7 +141,7 @@ def test_wrong_current_password_counts_for_email_login(throttled_rig):
     check_throttled(send_login(throttled_rig, email, password, field="email"))
 
 
-def test_strangers_share_budget_for_all_names_of_account(throttled_rig):
+def test_unknown_networks_share_failure_budget_for_all_names_of_account(throttled_rig):
     _, name, email, _ = account_with_two_names(throttled_rig)
     fail_from_strangers(throttled_rig, name, BUDGET // 2)
     fail_from_strangers(throttled_rig, email, BUDGET // 2)
@@ -149,7 +149,7 @@ def test_strangers_share_budget_for_all_names_of_account(throttled_rig):
         check_throttled(log_in_from(throttled_rig, MALLORY, each, WRONG))
 
 
-def test_source_known_by_one_name_is_known_by_other_name(throttled_rig):
+def test_network_known_for_username_is_known_for_email_of_same_account(throttled_rig):
     _, name, email, password = account_with_two_names(throttled_rig)
     assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
     fail_from_strangers(throttled_rig, email)
@@ -157,20 +157,20 @@ def test_source_known_by_one_name_is_known_by_other_name(throttled_rig):
     assert log_in_from(throttled_rig, ADA, email, password).status_code == 200
 
 
-def test_name_equal_to_account_id_is_counted_separately(throttled_rig):
+def test_failed_logins_with_name_that_looks_like_account_id_are_counted_apart(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     fail_logins(throttled_rig, f"account:{person.id}", FREE + 1)
     assert send_login(throttled_rig, person.email, person.password).status_code == 200
 
 
-def test_invalid_request_does_not_count_as_failure(throttled_rig):
+def test_invalid_login_request_does_not_count_as_failed_login(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     for _ in range(2 * FREE):
         contract.check_error(send_login(throttled_rig, person.email, ""), 400, "VALIDATION_ERROR")
     assert send_login(throttled_rig, person.email, person.password).status_code == 200
 
 
-def test_failures_survive_reload(throttled_rig):
+def test_failed_login_counts_survive_reload(throttled_rig):
     person = Accounts(throttled_rig.anonymous()).register()
     fail_logins(throttled_rig, person.email, FREE)
     throttled_rig.reload()
@@ -178,9 +178,9 @@ def test_failures_survive_reload(throttled_rig):
     check_throttled(send_login(throttled_rig, person.email))
 
 
-def test_names_and_sources_are_stored_as_keyed_digests(throttled_rig, request):
-    """A password is sometimes typed in place of a name. (The address of a session is stored,
-    because the session list shows it to the user.)"""
+def test_names_and_networks_of_failed_logins_are_stored_as_keyed_digests(throttled_rig, request):
+    """Names are stored as digests, because people sometimes type a password in place of a name.
+    (The address of a session is stored, because the session list shows it to the user.)"""
     name, on_postgres = address(), "DATABASE_URL" in throttled_rig.stack.env
     fail_logins(throttled_rig, name, 1)
     assert send_login(throttled_rig, *throttled_rig.stack.administrator).status_code == 200
@@ -215,8 +215,9 @@ def log_in_from(rig, source, name, password):
     return sent_from(rig, source).post("/auth/login", json={"username": name, "password": password})
 
 
-def test_one_stranger_does_not_block_administrator(throttled_rig):
-    """Mallory fails as often as possible; Ada logs in from an unknown address."""
+def test_failed_logins_from_one_unknown_network_do_not_block_administrator(throttled_rig):
+    """Mallory fails to log in as often as possible; Ada can still log in from an unknown
+    address."""
     name, password = throttled_rig.stack.administrator
     for _ in range(3 * FREE):
         assert log_in_from(throttled_rig, MALLORY, name, WRONG).status_code in (401, 429)
@@ -224,7 +225,7 @@ def test_one_stranger_does_not_block_administrator(throttled_rig):
     assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
 
 
-def test_many_strangers_do_not_block_known_sources(throttled_rig):
+def test_failed_logins_from_many_unknown_networks_do_not_block_known_networks(throttled_rig):
     name, password = throttled_rig.stack.administrator
     vera = Accounts(throttled_rig.anonymous()).register()
     assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
@@ -237,7 +238,7 @@ def test_many_strangers_do_not_block_known_sources(throttled_rig):
     assert log_in_from(throttled_rig, ADA, vera.email, vera.password).status_code == 200
 
 
-def test_failures_of_known_source_throttle_that_source(throttled_rig):
+def test_failed_logins_from_known_network_throttle_that_network(throttled_rig):
     name, password = throttled_rig.stack.administrator
     assert log_in_from(throttled_rig, ADA, name, password).status_code == 200
     for _ in range(FREE + 1):
@@ -298,7 +299,7 @@ def test_login_delay_is_clamped_after_the_clock_is_stepped_back(throttled_rig):
     assert latest <= now + BUDGET * INTERVAL_S * 1000
 
 
-def test_timestamps_in_future_are_corrected(throttled_rig):
+def test_stored_timestamps_in_future_are_corrected(throttled_rig):
     """Otherwise rows and pending objects would be kept too long. The housekeeper corrects them
     when it starts, and then once a minute."""
     ahead = int(time.time() * 1000) + 2 * 3600 * 1000
@@ -318,7 +319,7 @@ def test_timestamps_in_future_are_corrected(throttled_rig):
         wait_until(set_back, 90, f"{table} to be set back")
 
 
-def test_rows_issued_in_future_expire_after_usual_lifetime(throttled_rig):
+def test_database_rows_issued_in_future_expire_after_usual_lifetime(throttled_rig):
     """Moves a session, token, link and invitation two hours ahead, as if the clock had been set
     back since. A second session, issued at the correct time, must keep its expiry."""
     ahead = 2 * 3600 * 1000
@@ -349,7 +350,7 @@ def test_rows_issued_in_future_expire_after_usual_lifetime(throttled_rig):
 
 # --- response times -------------------------------------------------------------------------------
 
-def test_login_duration_does_not_reveal_accounts(make_sql_rig):
+def test_login_duration_does_not_reveal_existing_accounts(make_sql_rig):
     rig = make_sql_rig(BCRYPT_COST=COST, LOGIN_FREE_FAILURES=1000)
     known = Accounts(rig.anonymous()).register().email
     silent = rig.api.post("/accounts", json={"username": "silent", "email": address()})
@@ -363,7 +364,7 @@ def test_login_duration_does_not_reveal_accounts(make_sql_rig):
         assert abs(seconds - took["known"]) < 0.3 * took["known"], (who, took)
 
 
-# --- anonymous access to the files surface --------------------------------------------------------
+# --- anonymous access on the port for files -------------------------------------------------------
 
 @pytest.mark.parametrize("settings, status", [
     ({}, 200), ({"ANONYMOUS_ACCESS": "auto"}, 200), ({"ANONYMOUS_ACCESS": "accounts"}, 200),
@@ -371,7 +372,7 @@ def test_login_duration_does_not_reveal_accounts(make_sql_rig):
     ({"ANONYMOUS_ACCESS": "none"}, 401),
     ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://kontora.example.com"}, 401),
 ])
-def test_anonymous_access_setting_controls_files_surface(make_rig, settings, status):
+def test_anonymous_access_setting_controls_access_on_files_port(make_rig, settings, status):
     rig = make_rig(env=settings)
     files = FilesClient(rig.stack.files_url, rig.stack.ca_file)
     response = files.get("/users")

@@ -97,8 +97,8 @@ def synced(tmp_path_factory):
 
 
 def cut_power(make_rig, library, folder, synchronous):
-    """Kills all processes and drops unsynced data; returns the rig, the database as it was on
-    the disk, and the tokens that were issued."""
+    """Kills all processes and drops unsynced data; returns the stack, the database as it was on the
+    disk, and the tokens that were issued."""
     folder.mkdir()
     rig = make_rig(env={"LD_PRELOAD": str(library), "SYNCED_DIR": str(folder),
                         "DATABASE_SYNCHRONOUS": synchronous}, **NO_GROWTH_LIMIT)
@@ -109,11 +109,11 @@ def cut_power(make_rig, library, folder, synchronous):
     return rig, folder / "kontora.db", issuers.issued
 
 
-def test_power_cut_loses_no_issued_token(make_rig, synced, tmp_path):
+def test_simulated_power_cut_loses_no_issued_token(make_rig, synced, tmp_path):
     assert_all_there(*cut_power(make_rig, synced, tmp_path / "full", "full"))
 
 
-def test_power_cut_simulation_detects_unsynced_tokens(make_rig, synced, tmp_path):
+def test_simulated_power_cut_loses_tokens_written_without_sync(make_rig, synced, tmp_path):
     """Without a sync for each commit, tokens must be lost; otherwise the test above could not
     detect anything."""
     with pytest.raises(AssertionError, match=r"\d+ of \d+"):
@@ -122,7 +122,7 @@ def test_power_cut_simulation_detects_unsynced_tokens(make_rig, synced, tmp_path
 
 # --- usage counters, full disk, logs and purge ----------------------------------------------------
 
-def test_token_uses_are_stored_when_service_stops(make_rig):
+def test_counted_token_uses_are_stored_when_service_stops(make_rig):
     rig = make_rig(**NO_GROWTH_LIMIT)
     token = token_client(rig).issue()
     with Load(rig.stack.http_url, f"/app/valid/{token}") as load:
@@ -134,7 +134,7 @@ def test_token_uses_are_stored_when_service_stops(make_rig):
     assert run_query(database_file(rig), "SELECT uses FROM tokens") == [(load.total(),)]
 
 
-def test_full_disk_refuses_only_token_writes(make_rig, small_disk):
+def test_full_disk_fails_only_requests_that_write_tokens(make_rig, small_disk):
     file = small_disk / "kontora.db"
     rig = make_rig(env={"DATABASE_URL": f"sqlite:///{file}"}, **NO_GROWTH_LIMIT)
     tokens = token_client(rig)
@@ -169,8 +169,8 @@ def test_full_disk_refuses_only_token_writes(make_rig, small_disk):
                                  " ORDER BY id LIMIT 1") == [(5,)], what="the uses to be stored")
 
 
-def test_nginx_without_service_logs_no_token(make_rig):
-    """At its end, the rig searches all logs for tokens."""
+def test_nginx_logs_no_token_while_service_is_stopped(make_rig):
+    """The fixture searches all logs for tokens at its end."""
     rig = make_rig(**NO_GROWTH_LIMIT)
     tokens = token_client(rig)
     token = tokens.issue()
@@ -184,7 +184,7 @@ def test_nginx_without_service_logs_no_token(make_rig):
     assert b"/valid" not in errors.read_bytes()
 
 
-def test_expired_token_found_by_check_is_purged_first(make_rig, server):
+def test_expired_token_found_by_check_is_purged_before_other_tokens(make_rig, server):
     """The housekeeper is in a long purge round, which it continues afterwards."""
     rig = make_rig(database=server, **NO_GROWTH_LIMIT)
     tokens = token_client(rig)
@@ -215,7 +215,7 @@ def test_expired_token_found_by_check_is_purged_first(make_rig, server):
         wait_until(lambda: not count("tokens"), PROMISED_S, "the token to be purged")
 
 
-def test_large_purge_does_not_delay_checks(make_rig):
+def test_purge_of_many_tokens_does_not_delay_token_checks(make_rig):
     rig = make_rig(**NO_GROWTH_LIMIT)
     tokens = token_client(rig)
     token = tokens.issue()

@@ -48,8 +48,8 @@ def assert_prompt(rig, client):
     assert time.monotonic() - began < PROMPT_S
 
 
-def test_slow_uploads_do_not_delay_others(make_rig):
-    """As in production: rate limits are on and pools have their default sizes. One account
+def test_slow_uploads_do_not_delay_other_requests(make_rig):
+    """Runs as in production: rate limits are on and pools have their default sizes. One account
     stands for the many that Mallory would need: test_security_uploads.py tests the limits by
     owner."""
     rig = make_rig(rate_limits=True, FILES_WORKERS=8, UPLOADS_WORKERS=8, UPLOADS_SUBJECT_AT_ONCE=0,
@@ -108,7 +108,7 @@ def test_upload_at_minimum_rate_is_accepted(make_rig):
 
 # --- early refusals -------------------------------------------------------------------------------
 
-def test_invalid_token_is_refused_during_slow_body(rig, spool):
+def test_upload_with_invalid_token_is_refused_while_its_body_arrives_slowly(rig, spool):
     with files.begin(rig.anonymous().bearing("nonsense")) as peer:
         answer = wire.read_answer(peer)
     assert (answer.status, answer.json()["code"]) == (401, "INVALID_TOKEN")
@@ -168,7 +168,7 @@ def test_stalling_upload_is_executed_and_counted_once(make_rig):
     wait_until(lambda: has_no_uploads(rig), what="the upload to end")
 
 
-def test_upload_stalling_after_its_form_is_executed_once(make_rig):
+def test_upload_that_stalls_after_its_form_is_complete_is_executed_once(make_rig):
     """The worker has received the complete form, but not the complete body."""
     rig = make_rig(DEBUG="true")
     body, content_type = files.form(QUICK, "a.txt")
@@ -196,7 +196,7 @@ def test_stalling_uploads_do_not_occupy_workers(make_rig):
     wait_until(lambda: has_no_uploads(rig), what="all uploads to end")
 
 
-def test_disconnected_client_leaves_no_file(rig):
+def test_upload_of_disconnected_client_leaves_no_file(rig):
     with files.begin(rig.api, QUICK, HALF):
         pass
     wait_until(lambda: has_no_uploads(rig), what="the upload to end")
@@ -212,7 +212,7 @@ def test_fast_upload_survives_killed_workers(rig, spool):
         assert files.finish(peer, QUICK, HALF).status == 201
 
 
-def test_invalid_token_is_refused_during_fast_body(rig):
+def test_upload_with_invalid_token_is_refused_while_its_body_arrives_fast(rig):
     with files.begin(rig.anonymous().bearing("nonsense"), QUICK, HALF) as peer:
         answer = wire.read_answer(peer)
     assert (answer.status, answer.json()["code"]) == (401, "INVALID_TOKEN")
@@ -229,7 +229,7 @@ def test_spooled_upload_survives_killed_workers(rig, spool):
         assert files.finish(peer).status == 201
 
 
-def test_killed_spool_ends_its_uploads_and_leaves_nothing(rig, spool):
+def test_killed_spool_process_ends_its_uploads_and_leaves_no_files(rig, spool):
     with files.begin(rig.api) as peer:
         wait_until(spool.sizes, what="the body to reach the spool")
         [pid] = rig.service.spools()
@@ -262,7 +262,7 @@ def test_stop_waits_for_upload(rig, spool):
 
 # --- spool space ----------------------------------------------------------------------------------
 
-def test_full_spool_refuses_uploads(make_rig):
+def test_uploads_are_refused_while_all_spool_slots_are_used(make_rig):
     rig = make_rig(UPLOAD_SPOOL_MIB=32)
     spool, large = Spool(rig.stack), b"a" * (files.LARGEST - 1000)
     with contextlib.ExitStack() as under_way:
@@ -275,7 +275,7 @@ def test_full_spool_refuses_uploads(make_rig):
     assert files.upload(rig.api, b"a" * 100000)
 
 
-def test_full_spool_disk_refuses_uploads(make_rig, small_disk):
+def test_uploads_are_refused_while_spool_disk_is_full(make_rig, small_disk):
     rig = make_rig()
     (rig.stack.state_dir / "spool").rmdir()
     (rig.stack.state_dir / "spool").symlink_to(small_disk)

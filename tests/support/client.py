@@ -115,7 +115,7 @@ def outcome(response):
 
 
 class Client:
-    """Sends requests of one principal to one surface (base URL)."""
+    """Sends requests of one principal to one port of nginx (base URL)."""
 
     _numbers = itertools.count(1)
     _session = uuid.uuid4().hex[:8]
@@ -153,7 +153,7 @@ class Client:
 
     @staticmethod
     def _path(path):
-        """Returns the service path that nginx maps a path of this surface to."""
+        """Returns the service path to which nginx maps a path of this port."""
         return document.main_path(path)
 
     @staticmethod
@@ -195,7 +195,7 @@ class Client:
 
 
 class FilesClient(Client):
-    """Client of the files surface (port 5000), where /users are the accounts."""
+    """Client of the port for files (5000), where /users are the accounts."""
 
     def as_anonymous(self):
         return FilesClient(self.base_url, self.ca_file)

@@ -41,12 +41,12 @@ formats.checks("date-time")(lambda text: not isinstance(text, str) or bool(TIME.
 
 
 def main_path(path):
-    """Returns the service path of a path on the main surface."""
+    """Returns the service path of a path on nginx's main port."""
     return f"/api/v1{path}" if SHORT_PATH.match(path) else path
 
 
 def files_path(path):
-    """Returns the service path of a path on the files surface; None if it has no such path."""
+    """Returns the service path of a path on nginx's port for files; None if it has no such path."""
     if re.match(r"/users(?:/|$)", path):
         return "/api/v1/accounts" + path.removeprefix("/users")
     if re.match(r"/files(?:/|$)", path):
@@ -211,7 +211,7 @@ def request_faults(document, template, key, request):
 
 
 def check_answer(response, path_of=main_path):
-    """Checks a response. `path_of` maps a path of the surface to the path of the service."""
+    """Checks a response. `path_of` maps a path of nginx's port to the path of the service."""
     document = of_program()
     method, sent = response.request.method, urlsplit(response.request.url).path
     status = str(response.status_code)

@@ -14,7 +14,7 @@ TIMEOUT_S = 60  # longer than nginx waits for the service
 
 
 class Load:
-    """Runs inside a `with` block; `statuses` is complete after it."""
+    """Sends requests while its `with` block runs; `statuses` is complete after the block."""
 
     def __init__(self, base_url, path, kept=8, fresh=2, headers=()):
         self.address = urlsplit(base_url)

@@ -33,7 +33,7 @@ def lines(path):
 
 
 def only_line(path, *parts):
-    """Waits for the line of a log that contains all the parts; there must be exactly one."""
+    """Waits for the log line that contains all the parts; there must be exactly one such line."""
     def find():
         return [line for line in path.read_bytes().splitlines(keepends=True)
                 if line.endswith(b"\n") and all(part in line for part in parts)]

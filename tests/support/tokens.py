@@ -23,8 +23,8 @@ FORM = re.compile(r"\d{6}:[0-9A-Za-z]{22}")
 
 
 class Tokens:
-    """Issues and checks tokens of one stack. `client` is a client for the root of the main
-    surface."""
+    """Issues and checks tokens of one stack. `client` has the main port of nginx as its base
+    URL."""
 
     def __init__(self, client):
         self.client = client

@@ -13,8 +13,8 @@ def remember(*secrets):
 
 
 def password():
-    """Returns a new password that satisfies any policy. Avoids random passwords with many
-    neighbouring characters of the alphabet, which cracklib rejects as systematic."""
+    """Returns a new password that satisfies any policy. Avoids passwords with many alphabetic
+    sequences such as "abc", which cracklib rejects as systematic."""
     drawn = uuid.uuid4().hex[:12]
     while sum(abs(ord(one) - ord(other)) <= 1 for one, other in pairwise(drawn)) > 1:
         drawn = uuid.uuid4().hex[:12]

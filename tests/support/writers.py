@@ -25,7 +25,7 @@ REGISTER = "/api/v1/auth/register"
 
 DOMAIN = "@example.com"
 
-# Statuses sent by nginx: the outcome of the request is unknown.
+# Statuses that nginx sends if the outcome of the request is unknown.
 NO_WORD = {502, 504}
 
 

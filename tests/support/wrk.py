@@ -12,7 +12,8 @@ SCRIPT = Path(__file__).with_name("counted.lua")
 
 
 class Counted:
-    """Runs inside a `with` block; `statuses` and `answers` are complete after it."""
+    """Sends requests with wrk while its `with` block runs; `statuses` and `answers` are complete
+    after the block."""
 
     def __init__(self, url, path, count, filler="/", connections=32):
         self.wanted, self.connections = count, connections

@@ -95,7 +95,7 @@ static void wrong_local_credentials_are_rejected(void **state)
         const struct principal *principal = NULL;
         const struct error *error =
             auth_login_local(&config, test->arena, rows[i][0], rows[i][1], &principal);
-        assert_error(error, ERR_INVALID_CREDENTIALS); /* same error in all cases */
+        assert_error(error, ERR_INVALID_CREDENTIALS); /* all rejected logins get the same error */
         assert_null(error->details);
         assert_null(principal);
     }
@@ -510,7 +510,7 @@ static void access_token_expires_no_later_than_its_session(void **state)
     assert_null(auth_login_local(&changed, test->arena, "admin", "admin123", &principal));
     struct auth_tokens tokens = open_session(test, &changed, principal);
     assert_true(tokens.expires_in <= 7200 && tokens.expires_in > 7140);
-    changed.session_max_hours = 720; /* applies to later sessions only */
+    changed.session_max_hours = 720; /* the new limit applies to sessions opened later only */
     principal = authenticate_bearer(test, &changed, tokens.access);
     must_succeed(
         auth_refresh(&changed, test->store, test->arena, principal, &client, NULL, &tokens));

@@ -1,4 +1,4 @@
-/* Backoff: delays double up to a maximum; jitter spreads them over 50 to 150 %. */
+/* Backoff of retries: delays double up to a maximum; jitter spreads them over 50 to 150 %. */
 #include "base/backoff.h"
 #include "unit.h"
 

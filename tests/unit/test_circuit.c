@@ -239,7 +239,7 @@ static void single_controller_that_rejects_binds_is_avoided(void **state)
     assert_int_equal(circuit_gate(circuit, START + 5), CIRCUIT_REFUSED);
 }
 
-/* Many processes at once, in shared memory. */
+/* Many processes try at the same time; they share the circuit in shared memory. */
 static void only_one_of_many_processes_tries_a_rejected_bind(void **state)
 {
     (void)state;
@@ -270,7 +270,7 @@ static void only_one_of_many_processes_tries_a_rejected_bind(void **state)
 
 /* --- probes ----------------------------------------------------------------------------------- */
 
-static void latency_is_that_of_the_first_controller_that_is_up(void **state)
+static void reported_latency_is_that_of_the_first_available_controller(void **state)
 {
     (void)state;
     struct circuit *circuit = new_circuit(2);
@@ -302,7 +302,7 @@ int main(void)
         cmocka_unit_test(rejected_binds_back_off_exponentially),
         cmocka_unit_test(single_controller_that_rejects_binds_is_avoided),
         cmocka_unit_test(only_one_of_many_processes_tries_a_rejected_bind),
-        cmocka_unit_test(latency_is_that_of_the_first_controller_that_is_up),
+        cmocka_unit_test(reported_latency_is_that_of_the_first_available_controller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,7 @@ static void times_are_formatted_as_rfc_3339(void **state)
 }
 
 /* No 64-bit instant writes beyond the buffer or overflows in between. */
-static void every_instant_fits_into_the_text_buffer(void **state)
+static void text_of_every_instant_fits_into_its_buffer(void **state)
 {
     (void)state;
     static const int64_t instants[] = {INT64_MAX, INT64_MAX - 1, INT64_MIN + 1000, INT64_MIN + 1,
@@ -266,7 +266,7 @@ static void offsets_beyond_years_1_to_9999_are_rejected(void **state)
     assert_not_date_or_time("9999-12-31T23:59:59-23:59");
 }
 
-static void fractions_are_truncated_to_milliseconds(void **state)
+static void fractions_of_seconds_are_truncated_to_milliseconds(void **state)
 {
     (void)state;
     const int64_t second = 1795176000000;
@@ -354,7 +354,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_formatted_as_rfc_3339),
-        cmocka_unit_test(every_instant_fits_into_the_text_buffer),
+        cmocka_unit_test(text_of_every_instant_fits_into_its_buffer),
         cmocka_unit_test(formatting_ignores_the_time_zone),
         cmocka_unit_test(wall_clock_matches_the_system_clock),
         cmocka_unit_test(steady_clock_never_goes_back),
@@ -366,7 +366,7 @@ int main(void)
         cmocka_unit_test(malformed_dates_and_times_are_rejected),
         cmocka_unit_test(utc_offsets_are_subtracted),
         cmocka_unit_test(offsets_beyond_years_1_to_9999_are_rejected),
-        cmocka_unit_test(fractions_are_truncated_to_milliseconds),
+        cmocka_unit_test(fractions_of_seconds_are_truncated_to_milliseconds),
         cmocka_unit_test(leap_seconds_map_to_the_preceding_second),
         cmocka_unit_test(truncated_times_are_rejected),
         cmocka_unit_test(replacing_any_byte_makes_the_time_invalid),

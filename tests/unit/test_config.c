@@ -393,7 +393,7 @@ static void production_rejects_weak_keys(void **state)
         "change-me-change-me-change-me-change-it",   /* a repeated word with a small change */
         "kontora-production-aaaaaaaaaaaaaaaaaaaaaa", /* words padded with one letter */
     };
-    must_load(*state, "JWT_SECRET_KEY=short\n"); /* development accepts short keys */
+    must_load(*state, "JWT_SECRET_KEY=short\n"); /* outside production, short keys are accepted */
     for (size_t i = 0; i < COUNT_OF(weak); i++) {
         assert_rejected(*state, arena_format(*state, PRODUCTION "JWT_SECRET_KEY=%s\n", weak[i]),
                         "JWT_SECRET_KEY");

@@ -1,4 +1,4 @@
-/* Directory changes: the LDAP modifications that a set of changes produces. */
+/* Directory changes: the LDAP modifications that changed field values produce. */
 #include "unit.h"
 
 #include "directory/changes.h"

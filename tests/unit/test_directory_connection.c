@@ -250,7 +250,8 @@ static void known_failure_is_reported_at_once_by_all_connections(void **state)
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, "a moment ago");
     assert_true(clock_steady_us() - began < (int64_t)CONNECT_MS * MS_US);
     directory_free(&directory);
-    config.ldap_timeout_ms++; /* different settings do not share the health */
+    /* configurations that differ do not share the health of their controllers */
+    config.ldap_timeout_ms++;
     directory = directory_new(&config);
     close(fd);
     assert_fails(directory, arena, ERR_DIRECTORY_UNAVAILABLE, server);
@@ -344,7 +345,7 @@ static void empty_service_password_is_never_sent(void **state)
     struct directory *directory = directory_new(&config);
     assert_fails(directory, arena, ERR_DIRECTORY_CREDENTIALS, "empty");
     directory_free(&directory);
-    usleep(SETTLE_US); /* waits for a bind that must not arrive */
+    usleep(SETTLE_US); /* gives a faulty program time to send a bind, which must not arrive */
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_true(read(binds, marks, sizeof marks) <= 0);

@@ -106,7 +106,7 @@ static struct account *add_account(struct test *test, const char *username, cons
     return account;
 }
 
-static void unverified_address_is_released_for_others(void **state)
+static void unverified_address_is_released_for_other_accounts(void **state)
 {
     struct test *test = *state;
     struct account *account = add_account(test, "M@example.com", "M@example.com", 0);
@@ -121,7 +121,7 @@ static void unverified_address_is_released_for_others(void **state)
     add_account(test, "m@example.com", "m@example.com", now); /* both names are free again */
 }
 
-static void released_account_keeps_a_username_unlike_its_address(void **state)
+static void account_with_released_address_keeps_a_different_username(void **state)
 {
     struct test *test = *state;
     struct account *account = add_account(test, "oleg", "oleg@example.com", 0);
@@ -132,7 +132,7 @@ static void released_account_keeps_a_username_unlike_its_address(void **state)
     assert_null(account->email);
 }
 
-static void verified_address_is_not_released(void **state)
+static void verified_address_is_not_released_for_other_accounts(void **state)
 {
     struct test *test = *state;
     struct account *account = add_account(test, "p@example.com", "p@example.com", now);
@@ -149,9 +149,9 @@ int main(void)
         ACCOUNTS_TEST(email_link_verifies_its_address_until_it_expires),
         ACCOUNTS_TEST(new_email_link_invalidates_the_previous_one),
         ACCOUNTS_TEST(email_link_works_only_once),
-        ACCOUNTS_TEST(unverified_address_is_released_for_others),
-        ACCOUNTS_TEST(released_account_keeps_a_username_unlike_its_address),
-        ACCOUNTS_TEST(verified_address_is_not_released),
+        ACCOUNTS_TEST(unverified_address_is_released_for_other_accounts),
+        ACCOUNTS_TEST(account_with_released_address_keeps_a_different_username),
+        ACCOUNTS_TEST(verified_address_is_not_released_for_other_accounts),
     };
     char folder[PATH_MAX];
     return enter_accounts(folder)

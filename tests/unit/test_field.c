@@ -14,7 +14,7 @@ static const struct field map[] = {
 
 static const struct field empty_map[] = {{.name = NULL}};
 
-static void fields_of_a_map_are_counted(void **state)
+static void number_of_fields_of_a_map_is_correct(void **state)
 {
     (void)state;
     assert_int_equal(fields_count(map), COUNT);
@@ -87,7 +87,7 @@ static void field_value_setters_store_value_and_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fields_of_a_map_are_counted),
+        cmocka_unit_test(number_of_fields_of_a_map_is_correct),
         cmocka_unit_test(field_values_are_found_by_name),
         cmocka_unit_test(unknown_field_name_aborts_the_process),
         cmocka_unit_test(string_field_is_null_unless_set),

@@ -50,7 +50,7 @@ static void digests_match_openssl_for_all_sizes_and_pieces(void **state)
 }
 
 /* The file is shorter than the data passed to digests_add(). */
-static void digests_fail_if_the_file_cannot_be_read_back(void **state)
+static void digest_calculation_fails_if_the_file_cannot_be_read_back(void **state)
 {
     unsigned char md5[MD5_LENGTH], sha256[SHA256_LENGTH];
     int fd = open_file();
@@ -71,7 +71,7 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digests_match_openssl_for_all_sizes_and_pieces),
-        cmocka_unit_test(digests_fail_if_the_file_cannot_be_read_back),
+        cmocka_unit_test(digest_calculation_fails_if_the_file_cannot_be_read_back),
     };
     return enter_temporary(folder)
                ? leave_temporary(folder, cmocka_run_group_tests_name("digests", tests, NULL, NULL))

@@ -30,7 +30,7 @@ static struct error *scan_with_command(struct arena *arena, const char *command)
     return scan_file(&config, arena, "1000"); /* `sleep 1000` exceeds the timeout */
 }
 
-static void exit_status_of_scanner_decides(void **state)
+static void exit_status_of_scanner_decides_if_a_file_is_accepted(void **state)
 {
     assert_null(scan_with_command(*state, ""));
     assert_null(scan_with_command(*state, "true"));
@@ -45,7 +45,7 @@ static void scanner_that_exceeds_the_timeout_is_killed(void **state)
     assert_string_equal(error->cause, "sleep: timed out");
 }
 
-static void failed_wait_is_not_reported_as_timeout(void **state)
+static void failed_wait_for_the_scanner_is_not_reported_as_timeout(void **state)
 {
     pidfd_failure = EMFILE;
     const struct error *error = scan_with_command(*state, "sleep");
@@ -58,9 +58,9 @@ static void failed_wait_is_not_reported_as_timeout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(exit_status_of_scanner_decides),
+        ARENA_TEST(exit_status_of_scanner_decides_if_a_file_is_accepted),
         ARENA_TEST(scanner_that_exceeds_the_timeout_is_killed),
-        ARENA_TEST(failed_wait_is_not_reported_as_timeout),
+        ARENA_TEST(failed_wait_for_the_scanner_is_not_reported_as_timeout),
     };
     return cmocka_run_group_tests_name("scan", tests, NULL, NULL);
 }

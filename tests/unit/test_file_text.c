@@ -84,9 +84,9 @@ static void binary_content_is_not_a_text(void **state)
     assert_text(false, BYTES("\xff\xfe\x3d\xd8")); /* half a surrogate pair */
     /* Half a surrogate pair before another character. */
     assert_text(false, BYTES("\xff\xfe\x3d\xd8\x16\x04"));
-    /* Second half of a surrogate pair only. */
+    /* Only the second half of a surrogate pair. */
     assert_text(false, BYTES("\xff\xfe\x00\xde\x16\x04"));
-    /* First half of a surrogate pair twice. */
+    /* The first half of a surrogate pair twice. */
     assert_text(false, BYTES("\xfe\xff\xd8\x3d\xd8\x3d\xde\0"));
     assert_text(false, BYTES("\xff\xfe\x01\x00"));
     assert_text(false, BYTES("\xff\xfe\0\0a\0\0\0")); /* text in UTF-32 */

@@ -87,7 +87,7 @@ static void body_that_cannot_be_read_to_its_end_is_rejected(void **state)
     }
 }
 
-static void complete_body_is_received(void **state)
+static void complete_upload_body_is_received(void **state)
 {
     assert_null(receive_upload(*state, FILE_PART "x\r\n--b--\r\n", ""));
     assert_null(
@@ -99,7 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(body_cut_off_by_the_spool_is_rejected),
         ARENA_TEST(body_that_cannot_be_read_to_its_end_is_rejected),
-        ARENA_TEST(complete_body_is_received),
+        ARENA_TEST(complete_upload_body_is_received),
     };
     char folder[PATH_MAX];
     return enter_temporary(folder)

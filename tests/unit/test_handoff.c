@@ -65,7 +65,7 @@ static void file_is_received_with_its_connection(void **state)
     close(handoff.receive_fd);
 }
 
-/* Without its file, the request would look as if its body were empty. */
+/* A request received without its body file would look as if its body were empty. */
 static void receive_fails_without_a_free_descriptor_for_the_file(void **state)
 {
     struct handoff handoff;

@@ -239,7 +239,7 @@ static void only_quote_backslash_and_controls_need_an_escape(void **state)
                                   "0123456789abcdefg");
             text[1 + before] = (char)c;
             if (c < 0x20 || c == '"' || c == '\\') {
-                assert_rejected(text, (size_t)length); /* \g is not an escape */
+                assert_rejected(text, (size_t)length); /* \g is not an escape sequence of JSON */
             } else {
                 assert_accepted(text, (size_t)length);
             }

@@ -24,7 +24,8 @@ static const struct {
     {"de, en;q=0.1", LANGUAGE_EN, LANGUAGE_EN},
     {"*", LANGUAGE_RU, LANGUAGE_EN},
     {"de, *;q=0.5", LANGUAGE_RU, LANGUAGE_EN},
-    {"en;q=0", LANGUAGE_RU, LANGUAGE_EN}, /* some language must be chosen */
+    /* one language must be chosen even if all have the weight 0 */
+    {"en;q=0", LANGUAGE_RU, LANGUAGE_EN},
     {"en;q=0, ru;q=0.001", LANGUAGE_RU, LANGUAGE_RU},
     {"english", LANGUAGE_RU, LANGUAGE_EN},
     {"e", LANGUAGE_RU, LANGUAGE_EN},

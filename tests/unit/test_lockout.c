@@ -20,7 +20,7 @@ static void attempt_limits_stay_below_the_lockout_threshold(void **state)
         int64_t threshold, unknown, known;
     } rows[] = {
         {0, INT64_MAX, INT64_MAX},
-        {1, 1, 1}, /* a lower limit would allow no login at all */
+        {1, 1, 1}, /* a limit lower than 1 would allow no login at all */
         {2, 1, 1},
         {3, 1, 2},
         {4, 2, 3},
@@ -46,7 +46,7 @@ static void failed_logins_older_than_the_window_are_ignored(void **state)
         {4, WINDOW_MS, 4},
         {4, WINDOW_MS + 2 * SECOND_MS, 4}, /* the controller's clock is known only to the second */
         {4, WINDOW_MS + 2 * SECOND_MS + 1, 0},
-        {4, -WINDOW_MS, 4}, /* failed in the future */
+        {4, -WINDOW_MS, 4}, /* failures with a time in the future */
         {0, 0, 0},
         {4, now, 4}, /* the time of the failures could not be read */
     };
@@ -130,7 +130,7 @@ static void successful_login_clears_failures_on_other_hosts(void **state)
     assert_true(reserve_attempt("other hosts", 0, 1, start_us));
 }
 
-/* These attempts were admitted before the success and may fail after it. */
+/* These login attempts were admitted before the successful login and may fail after it. */
 static void successful_login_keeps_attempts_in_progress(void **state)
 {
     (void)state;
@@ -144,7 +144,7 @@ static void successful_login_keeps_attempts_in_progress(void **state)
     assert_true(reserve_attempt("flight", 0, 3, start_us));
 }
 
-/* The order in which the controller saw the two attempts is unknown. */
+/* The order in which the controller processed the two login attempts is unknown. */
 static void successful_login_keeps_failures_that_ended_meanwhile(void **state)
 {
     (void)state;
@@ -245,7 +245,8 @@ static void attempts_are_counted_for_more_accounts_than_slots(void **state)
     }
 }
 
-/* Several processes reserve at the same time; each exits with the number of attempts it got. */
+/* Several processes reserve login attempts at the same time; each exits with the number of attempts
+ * that it got. */
 static void concurrent_processes_share_the_login_attempt_limit(void **state)
 {
     enum { PROCESSES = 8, TRIES = 200, LIMIT = 97 };

@@ -110,7 +110,8 @@ static void journal_lines_begin_with_a_priority(void **state)
     assert_string_equal(line, "");
 }
 
-/* Standard error was redirected since, but JOURNAL_STREAM is still inherited. */
+/* Standard error was redirected after systemd set JOURNAL_STREAM, which the process still inherits.
+ * */
 static void redirected_stderr_gets_no_priorities(void **state)
 {
     int saved;
@@ -239,7 +240,7 @@ static void reopening_after_rotation_creates_a_new_log_file(void **state)
 }
 
 /* Lines that are still held when the file is reopened are written once and entirely. */
-static void held_log_lines_are_written_after_a_rotation(void **state)
+static void buffered_log_lines_are_written_after_a_log_rotation(void **state)
 {
     assert_true(log_open(LOG_LEVEL_INFO, "held.log"));
     log_hold();
@@ -303,7 +304,7 @@ int main(void)
         ARENA_TEST(opening_the_log_at_an_invalid_path_fails),
         ARENA_TEST(failed_opening_keeps_the_current_log_file),
         ARENA_TEST(reopening_after_rotation_creates_a_new_log_file),
-        ARENA_TEST(held_log_lines_are_written_after_a_rotation),
+        ARENA_TEST(buffered_log_lines_are_written_after_a_log_rotation),
         ARENA_TEST(failed_log_write_is_reported),
         ARENA_TEST(partial_log_line_is_terminated_before_the_next_one),
     };

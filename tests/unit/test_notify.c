@@ -37,7 +37,7 @@ static void notification_reaches_a_socket_in_the_file_system(void **state)
     notify_systemd("READY=1");
     assert_received(fd, "READY=1");
     close(fd);
-    notify_systemd("STOPPING=1"); /* nobody listens: no effect */
+    notify_systemd("STOPPING=1"); /* no process listens on the socket: the call has no effect */
 }
 
 static void notification_reaches_an_abstract_socket(void **state)

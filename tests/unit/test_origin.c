@@ -89,7 +89,7 @@ static void overlong_labels_and_host_names_are_rejected(void **state)
     for (size_t i = 0; i < 127; i++) {
         buffer_add_string(&text, "a.");
     }
-    assert_false(origin_valid(text.bytes)); /* a host name of 254 characters */
+    assert_false(origin_valid(text.bytes)); /* a host name of 254 characters is too long */
     text.bytes[text.length - 1] = '\0';
     assert_true(origin_valid(text.bytes));
 }

@@ -76,7 +76,7 @@ static void malformed_owner_is_rejected(void **state)
 
 /* Copies the answer into memory of exactly its size, so that the sanitizer detects reads beyond
  * its end. */
-static void truncated_answer_is_rejected(void **state)
+static void truncated_list_of_owners_in_the_answer_is_rejected(void **state)
 {
     static const char reply[] = HEAD "X-Kontora-Owner: 0123456789abcdef 4\r\n\r\n";
     (void)state;
@@ -97,7 +97,7 @@ int main(void)
         cmocka_unit_test(upload_may_have_no_owner),
         cmocka_unit_test(fields_after_the_header_are_ignored),
         ARENA_TEST(malformed_owner_is_rejected),
-        cmocka_unit_test(truncated_answer_is_rejected),
+        cmocka_unit_test(truncated_list_of_owners_in_the_answer_is_rejected),
     };
     return cmocka_run_group_tests_name("owners", tests, NULL, NULL);
 }

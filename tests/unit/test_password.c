@@ -5,7 +5,7 @@
 
 #include <crypt.h>
 
-static void secrets_are_compared_exactly(void **state)
+static void password_comparison_accepts_only_equal_secrets(void **state)
 {
     (void)state;
     assert_true(password_secrets_equal("", ""));
@@ -121,7 +121,7 @@ static void hash_duration_is_estimated_then_measured(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(secrets_are_compared_exactly),
+        cmocka_unit_test(password_comparison_accepts_only_equal_secrets),
         cmocka_unit_test(plain_passwords_are_compared_exactly),
         cmocka_unit_test(known_bcrypt_hashes_are_verified),
         cmocka_unit_test(new_bcrypt_hashes_are_verified),

@@ -99,7 +99,7 @@ static void requested_purge_precedes_the_periodic_round(void **state)
 }
 
 /* A client that keeps requesting purges must not keep others from writing. */
-static void frequent_purge_requests_do_not_shorten_the_pause(void **state)
+static void frequent_purge_requests_do_not_shorten_the_pause_between_rounds(void **state)
 {
     struct test *test = *state;
     struct purge *purge = purge_new(test->store);
@@ -153,7 +153,7 @@ static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
         PURGE_TEST(requested_purge_precedes_the_periodic_round),
-        PURGE_TEST(frequent_purge_requests_do_not_shorten_the_pause),
+        PURGE_TEST(frequent_purge_requests_do_not_shorten_the_pause_between_rounds),
         PURGE_TEST(purge_continues_if_correcting_future_times_fails),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);

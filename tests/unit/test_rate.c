@@ -59,7 +59,7 @@ static void returned_rate_limit_token_can_be_taken_again(void **state)
     rate_return(rate_key(KIND, "nobody"), &two_per_second);
 }
 
-static void wait_follows_the_changed_rate_limit(void **state)
+static void waiting_time_follows_a_change_of_the_rate_limit(void **state)
 {
     static const struct rate_limit hours = {3600LL * S, 24};
     (void)state;
@@ -81,8 +81,8 @@ static void rate_limit_bucket_keys_change_at_each_start(void **state)
     assert_true(before != rate_key(KIND, "vera"));
 }
 
-/* The number of names exceeds the number of cells many times over. */
-static void flood_of_names_causes_no_rejections(void **state)
+/* There are many times more client names than buckets in shared memory. */
+static void flood_of_client_names_does_not_reject_requests_within_the_limit(void **state)
 {
     rate_share();
     uint64_t mallory = rate_key(KIND, "mallory");
@@ -153,9 +153,9 @@ int main(void)
         cmocka_unit_test(rejected_request_must_wait_for_the_next_rate_limit_token),
         cmocka_unit_test(each_name_and_kind_has_its_own_rate_limit_bucket),
         cmocka_unit_test(returned_rate_limit_token_can_be_taken_again),
-        cmocka_unit_test(wait_follows_the_changed_rate_limit),
+        cmocka_unit_test(waiting_time_follows_a_change_of_the_rate_limit),
         cmocka_unit_test(rate_limit_bucket_keys_change_at_each_start),
-        cmocka_unit_test(flood_of_names_causes_no_rejections),
+        cmocka_unit_test(flood_of_client_names_does_not_reject_requests_within_the_limit),
         cmocka_unit_test(empty_bucket_survives_a_flood_of_names),
         cmocka_unit_test(killed_processes_leave_shared_buckets_intact),
     };

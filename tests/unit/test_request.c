@@ -81,7 +81,7 @@ static void paths_are_split_and_then_decoded(void **state)
         {"/Иван", 1, {"Иван"}}, /* raw bytes, which nginx passes on */
         {"/a+b", 1, {"a+b"}},   /* a plus in a path is not a space */
         {"/%2B%25", 1, {"+%"}},
-        {"/%2541", 1, {"%41"}}, /* decoded once */
+        {"/%2541", 1, {"%41"}}, /* the path is decoded only once */
         {"/..%2F..%2Fetc", 1, {"../../etc"}},
         {"/%2e%2e/x", 2, {"..", "x"}},
         {"/a?b", 1, {"a"}},

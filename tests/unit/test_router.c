@@ -331,7 +331,7 @@ static void assert_code(const struct exchange *exchange, const char *code)
 
 /* --- access by setting, and free space -------------------------------------------------------- */
 
-static void setting_decides_if_a_route_requires_a_principal(void **state)
+static void setting_decides_if_a_route_requires_authentication(void **state)
 {
     open_by_setting = true;
     assert_int_equal(send_request(*state, "", "POST", "/by-setting", NULL), 200);
@@ -348,7 +348,7 @@ static void setting_decides_if_a_route_requires_a_principal(void **state)
 }
 
 /* The limits also apply to open routes, unless the caller is unknown. */
-static void rate_limits_apply_to_known_callers_only(void **state)
+static void rate_limits_apply_to_authenticated_callers_only(void **state)
 {
     static const struct {
         const char *who, *method, *uri;
@@ -498,7 +498,8 @@ static void permission_is_checked_before_query_and_body(void **state)
     assert_int_equal(send_request(exchange, "", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "UNAUTHORIZED");
     assert_string_equal(find_header(exchange, "WWW-Authenticate"), "Bearer");
-    assert_int_equal(exchange->body_read, 0); /* the body was not even read */
+    /* the request is rejected before its body is read */
+    assert_int_equal(exchange->body_read, 0);
     assert_int_equal(send_request(exchange, "forged", "POST", "/things", "not JSON"), 401);
     assert_code(exchange, "INVALID_TOKEN");
     assert_string_equal(find_header(exchange, "WWW-Authenticate"), "Bearer");
@@ -832,7 +833,8 @@ static void successful_and_rejected_changes_are_audited(void **state)
         assert_null(strstr(line, "hush"));
     }
     assert_int_equal(truncate("audit.jsonl", 0), 0);
-    send_request(exchange, "reader", "GET", "/things", NULL); /* requests that change nothing */
+    /* requests that change nothing are not audited */
+    send_request(exchange, "reader", "GET", "/things", NULL);
     send_request(exchange, "writer", "PUT", "/things/x", NULL);
     send_request(exchange, "writer", "DELETE", "/nowhere", NULL);
     assert_string_equal(read_file(exchange->arena, "audit.jsonl"), "");
@@ -878,8 +880,8 @@ int main(void)
         return leave_temporary(folder, EXIT_FAILURE);
     }
     const struct CMUnitTest tests[] = {
-        ROUTER_TEST(setting_decides_if_a_route_requires_a_principal),
-        ROUTER_TEST(rate_limits_apply_to_known_callers_only),
+        ROUTER_TEST(setting_decides_if_a_route_requires_authentication),
+        ROUTER_TEST(rate_limits_apply_to_authenticated_callers_only),
         ROUTER_TEST(low_space_rejects_writes_unless_essential),
         ROUTER_TEST(literal_segments_take_precedence_over_placeholders),
         ROUTER_TEST(unknown_paths_are_answered_with_404),

@@ -13,7 +13,7 @@ static void assert_count(unsigned group, int64_t processes, int64_t busy, int64_
     assert_int_equal(count.connections, connections);
 }
 
-/* Unit programs and commands run without a scoreboard. */
+/* All functions must work without a scoreboard, as in unit programs and commands. */
 static void processes_are_not_counted_without_a_scoreboard(void **state)
 {
     (void)state;

@@ -543,7 +543,7 @@ static void hold_request(struct fixture *fixture)
     assert_string_equal(read_file(fixture->arena, "audit.jsonl"), "");
 }
 
-static void held_request_is_answered_after_the_commit(void **state)
+static void reply_to_a_write_is_delayed_until_the_group_commit(void **state)
 {
     struct fixture *fixture = *state;
     hold_request(fixture);
@@ -684,7 +684,8 @@ static void invalid_parameter_lengths_close_the_connection(void **state)
     struct fixture *fixture = *state;
     struct buffer bytes = {.arena = fixture->arena};
     add_begin(&bytes, true);
-    add_record(&bytes, PARAMS, BYTES("\xFF\xFF\xFF\xFF\x7F\xFF")); /* lengths beyond the record */
+    /* parameter lengths that exceed the record */
+    add_record(&bytes, PARAMS, BYTES("\xFF\xFF\xFF\xFF\x7F\xFF"));
     add_record(&bytes, PARAMS, "", 0);
     add_record(&bytes, STDIN, "", 0);
     send_all(fixture, &bytes);
@@ -795,7 +796,7 @@ int main(void)
         SERVER_TEST(cut_off_input_is_refused),
         SERVER_TEST(input_that_is_incomplete_at_its_deadline_is_refused),
         SERVER_TEST(complete_input_is_accepted_after_its_deadline),
-        SERVER_TEST(held_request_is_answered_after_the_commit),
+        SERVER_TEST(reply_to_a_write_is_delayed_until_the_group_commit),
         SERVER_TEST(failed_commit_is_reported_to_the_client),
         SERVER_TEST(failed_commit_does_not_affect_durable_writes),
         SERVER_TEST(unread_body_does_not_affect_the_next_request),

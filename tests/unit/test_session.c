@@ -100,7 +100,7 @@ static void end_and_commit(struct test *test, struct session *session)
     commit_writes(test);
 }
 
-/* Uses a refresh token under these terms, commits, and returns the outcome. */
+/* Refreshes a session with a refresh token under these terms, commits, and returns the outcome. */
 static const struct error *use_token(struct test *test, const struct session_settings *terms,
                                      const char *token, struct session *session, bool *reused_r)
 {
@@ -217,7 +217,7 @@ static void clock_set_back_does_not_extend_the_grace_period(void **state)
     const char *first = begin_administrator_session(test).refresh_token,
                *other = begin_administrator_session(test).refresh_token;
     const char *second = must_renew(test, first, start);
-    /* The clocks of two hosts differ slightly. */
+    /* The clocks of two hosts that share the database differ slightly. */
     assert_string_equal(must_renew(test, first, start - GRACE), second);
     must_renew(test, other, start);
     must_detect_reuse(test, other, start - GRACE - 1);
@@ -429,7 +429,7 @@ static void must_be_known(const unsigned char *id, const char *subject,
     assert_int_equal(session_cache_find(id, subject, &found), known);
 }
 
-static void cache_returns_facts_for_matching_session_and_subject(void **state)
+static void session_cache_answers_only_for_matching_session_and_subject(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES], other[RANDOM_ID_BYTES];
@@ -475,7 +475,7 @@ static void late_database_answer_does_not_revive_an_ended_session(void **state)
     must_be_known(id, "local:a", SESSION_UNKNOWN);
 }
 
-static void expired_session_is_unknown_to_the_cache(void **state)
+static void session_cache_does_not_return_an_expired_session(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES];
@@ -487,7 +487,7 @@ static void expired_session_is_unknown_to_the_cache(void **state)
 }
 
 /* More sessions than slots: some are unknown, but none is confused with another. */
-static void full_cache_never_confuses_sessions(void **state)
+static void full_session_cache_never_confuses_sessions(void **state)
 {
     (void)state;
     enum { MANY = 40000 };
@@ -503,7 +503,7 @@ static void full_cache_never_confuses_sessions(void **state)
 }
 
 /* Simulates a restart of the service: the file is mapped again. */
-static void cache_survives_a_restart(void **state)
+static void session_cache_survives_a_restart_of_the_service(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES], ended[RANDOM_ID_BYTES];
@@ -519,7 +519,7 @@ static void cache_survives_a_restart(void **state)
 }
 
 /* Torn writes, and files of other versions, must not be read as sessions. */
-static void damaged_cache_entries_are_ignored(void **state)
+static void damaged_session_cache_entries_are_ignored(void **state)
 {
     (void)state;
     enum { STEP = 997, TRIES = 200 };
@@ -541,7 +541,7 @@ static void damaged_cache_entries_are_ignored(void **state)
             assert_int_equal(pwrite(fd, &byte, 1, at), 1);
         }
         close(fd);
-        /* The entry is intact. */
+        /* The cache entry is intact. */
         if (session_cache_find(id, "local:a", &found) != SESSION_UNKNOWN) {
             assert_int_equal(found.epoch, facts.epoch);
             assert_int_equal(found.expires_ms, facts.expires_ms);
@@ -549,7 +549,7 @@ static void damaged_cache_entries_are_ignored(void **state)
     }
 }
 
-static void cache_works_without_its_file(void **state)
+static void session_cache_works_without_its_file(void **state)
 {
     (void)state;
     unsigned char id[RANDOM_ID_BYTES];
@@ -589,7 +589,7 @@ static void fail_login(struct test *test, const char *name, int64_t now)
     fail_login_from(test, name, "here", now);
 }
 
-/* Returns the seconds to wait, 0 if none. */
+/* Returns the seconds that the next login must wait; 0 if it need not wait. */
 static int wait_from(struct test *test, const char *name, const char *source, int64_t now)
 {
     struct throttle throttle = look_up_throttle(test, name, source, now);
@@ -626,7 +626,7 @@ static void each_failed_login_doubles_the_wait_up_to_a_minute(void **state)
     assert_int_equal(wait_for(test, "boris", start), 0);
 }
 
-static void throttle_ignores_case_of_names(void **state)
+static void login_throttle_ignores_case_of_names(void **state)
 {
     struct test *test = *state;
     static const char *const names[] = {"вера", "ВЕРА", "Вера"};
@@ -700,7 +700,7 @@ static void clock_set_back_limits_the_wait_to_a_minute(void **state)
     assert_int_equal(wait_for(test, "egor", start - DAY + MINUTE), 0);
 }
 
-/* Fails once from each of many sources. */
+/* Records one failed login from each of many sources. */
 static void spend_budget(struct test *test, const char *name, int64_t now)
 {
     for (int i = 0; i < BUDGET; i++) {
@@ -708,7 +708,7 @@ static void spend_budget(struct test *test, const char *name, int64_t now)
     }
 }
 
-static void unknown_sources_share_a_failure_budget(void **state)
+static void unknown_networks_share_a_failure_budget(void **state)
 {
     struct test *test = *state;
     spend_budget(test, "zoya", start);
@@ -719,7 +719,7 @@ static void unknown_sources_share_a_failure_budget(void **state)
     assert_int_equal(wait_from(test, "zoya", "a third", start + INTERVAL), 15);
 }
 
-static void single_source_does_not_exhaust_the_failure_budget(void **state)
+static void single_network_does_not_exhaust_the_failure_budget(void **state)
 {
     struct test *test = *state;
     int64_t now = start;
@@ -730,20 +730,20 @@ static void single_source_does_not_exhaust_the_failure_budget(void **state)
     }
 }
 
-static void known_sources_are_exempt_from_the_failure_budget(void **state)
+static void known_networks_are_exempt_from_the_failure_budget(void **state)
 {
     struct test *test = *state;
     log_in(test, "vera", "home", start);
     spend_budget(test, "vera", start);
     assert_int_equal(wait_from(test, "vera", "home", start), 0);
     assert_int_equal(wait_from(test, "vera", "elsewhere", start), 15);
-    for (int i = 0; i <= FREE; i++) { /* failures of the source itself count */
+    for (int i = 0; i <= FREE; i++) { /* failed logins from the known source itself still count */
         fail_login_from(test, "vera", "home", start);
     }
     assert_int_equal(wait_from(test, "vera", "home", start), 1);
 }
 
-static void sources_stay_known_for_90_days_up_to_a_maximum_number(void **state)
+static void networks_stay_known_for_90_days_up_to_a_maximum_number(void **state)
 {
     struct test *test = *state;
     log_in(test, "rita", "home", start);
@@ -774,7 +774,7 @@ static void log_in_by(struct test *test, const char *subject, const char *name, 
     commit_writes(test);
 }
 
-static void name_is_known_in_networks_of_its_successful_logins(void **state)
+static void network_is_known_for_a_name_after_a_successful_login(void **state)
 {
     struct test *test = *state;
     log_in_by(test, "account:1", NULL, start);
@@ -789,7 +789,7 @@ static void name_is_known_in_networks_of_its_successful_logins(void **state)
     assert_false(knows_name(test, "nina", "home", start + THROTTLE_SOURCES_KEPT_MS));
 }
 
-static void sources_of_names_do_not_displace_sources_of_subjects(void **state)
+static void known_networks_of_names_do_not_displace_those_of_accounts(void **state)
 {
     struct test *test = *state;
     log_in(test, "olga", "office", start);
@@ -809,7 +809,7 @@ static void failure_budget_recovers_after_the_clock_is_set_back(void **state)
     assert_int_equal(wait_from(test, "foma", "home", start + INTERVAL), 0);
 }
 
-static void throttle_is_off_without_free_failures(void **state)
+static void login_throttle_is_disabled_if_no_free_failures_are_configured(void **state)
 {
     struct test *test = *state;
     for (int i = 0; i < 3 * FREE; i++) {
@@ -840,27 +840,27 @@ int main(void)
         ACCOUNTS_TEST(grace_period_continues_after_a_key_change),
         ACCOUNTS_TEST(changed_password_or_removed_key_ends_sessions),
         ACCOUNTS_TEST(database_stores_only_digests_of_tokens),
-        cmocka_unit_test(cache_returns_facts_for_matching_session_and_subject),
+        cmocka_unit_test(session_cache_answers_only_for_matching_session_and_subject),
         cmocka_unit_test(ended_session_is_removed_from_the_cache_at_once),
         cmocka_unit_test(late_database_answer_does_not_revive_an_ended_session),
-        cmocka_unit_test(expired_session_is_unknown_to_the_cache),
-        cmocka_unit_test(full_cache_never_confuses_sessions),
-        cmocka_unit_test(cache_survives_a_restart),
-        cmocka_unit_test(damaged_cache_entries_are_ignored),
-        cmocka_unit_test(cache_works_without_its_file),
+        cmocka_unit_test(session_cache_does_not_return_an_expired_session),
+        cmocka_unit_test(full_session_cache_never_confuses_sessions),
+        cmocka_unit_test(session_cache_survives_a_restart_of_the_service),
+        cmocka_unit_test(damaged_session_cache_entries_are_ignored),
+        cmocka_unit_test(session_cache_works_without_its_file),
         ACCOUNTS_TEST(each_failed_login_doubles_the_wait_up_to_a_minute),
-        ACCOUNTS_TEST(throttle_ignores_case_of_names),
+        ACCOUNTS_TEST(login_throttle_ignores_case_of_names),
         ACCOUNTS_TEST(failed_logins_are_forgotten_after_a_quarter_of_an_hour),
         ACCOUNTS_TEST(successful_login_clears_failed_logins),
         ACCOUNTS_TEST(clock_set_back_limits_the_wait_to_a_minute),
-        ACCOUNTS_TEST(unknown_sources_share_a_failure_budget),
-        ACCOUNTS_TEST(single_source_does_not_exhaust_the_failure_budget),
-        ACCOUNTS_TEST(known_sources_are_exempt_from_the_failure_budget),
-        ACCOUNTS_TEST(sources_stay_known_for_90_days_up_to_a_maximum_number),
-        ACCOUNTS_TEST(name_is_known_in_networks_of_its_successful_logins),
-        ACCOUNTS_TEST(sources_of_names_do_not_displace_sources_of_subjects),
+        ACCOUNTS_TEST(unknown_networks_share_a_failure_budget),
+        ACCOUNTS_TEST(single_network_does_not_exhaust_the_failure_budget),
+        ACCOUNTS_TEST(known_networks_are_exempt_from_the_failure_budget),
+        ACCOUNTS_TEST(networks_stay_known_for_90_days_up_to_a_maximum_number),
+        ACCOUNTS_TEST(network_is_known_for_a_name_after_a_successful_login),
+        ACCOUNTS_TEST(known_networks_of_names_do_not_displace_those_of_accounts),
         ACCOUNTS_TEST(failure_budget_recovers_after_the_clock_is_set_back),
-        ACCOUNTS_TEST(throttle_is_off_without_free_failures),
+        ACCOUNTS_TEST(login_throttle_is_disabled_if_no_free_failures_are_configured),
     };
     char folder[PATH_MAX];
     return enter_accounts(folder)

@@ -84,7 +84,7 @@ static void socket_in_use_is_not_replaced(void **state)
     struct pool_socket sockets[POOL_COUNT], again[POOL_COUNT];
     assert_true(sockets_open(&config, sockets));
     assert_false(sockets_open(&config, again));
-    int fd = connect_to("used/core.sock"); /* the first owner keeps its socket */
+    int fd = connect_to("used/core.sock"); /* the process that listens keeps its socket */
     assert_true(fd >= 0);
     close(fd);
     sockets_close(sockets);

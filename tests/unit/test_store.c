@@ -57,7 +57,7 @@ static void every_sql_statement_can_be_prepared(void **state)
     struct buffer report = {.arena = test->arena};
     must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
     for (size_t slot = 0; slot < SQL_COUNT; slot++) {
-        /* Exists on the other engine only. */
+        /* This statement exists on the other engine only. */
         bool elsewhere = !store_statement_text(test->store, slot);
         if (slot != SQL_SCHEMA_MIGRATIONS_CREATE && !elsewhere) {
             must_succeed(test->store->engine->prepare(test->store, test->arena, slot));
@@ -318,7 +318,7 @@ static void insert_many(const struct test *test, int64_t count)
 }
 
 /* Counts all pairs of rows: the inner query is the same statement as the outer one. */
-static void statement_can_run_nested_in_itself(void **state)
+static void statement_can_run_while_the_same_statement_returns_rows(void **state)
 {
     struct test *test = *state;
     static const char text[] = "SELECT id FROM items ORDER BY id";
@@ -346,7 +346,7 @@ static void unfinished_query_ends_with_its_arena(void **state)
             store_compose(test->store, arena, arena_format(arena, "SELECT id, %d FROM items", i));
         must_succeed(store_next(query, &row));
         assert_true(row);
-        (void)store_compose(test->store, arena, "SELECT 1"); /* not even started */
+        (void)store_compose(test->store, arena, "SELECT 1"); /* the query was not started */
         arena_free(&arena);
     }
     assert_null(test->store->queries);
@@ -375,7 +375,7 @@ static void freeing_a_store_ends_its_queries(void **state)
 
 /* --- violations ------------------------------------------------------------------------------- */
 
-static void violation_names_the_constraint(void **state)
+static void error_of_a_violation_names_the_constraint(void **state)
 {
     struct test *test = *state;
     static const struct {
@@ -441,7 +441,7 @@ static void failed_write_is_rolled_back_without_the_others(void **state)
     assert_int_equal(failing.runs, 1);
 }
 
-/* Ignores that a query fails, and continues. */
+/* Runs a query that fails, ignores the error, and continues with the write. */
 static struct error *ignore_failure(struct store *store, void *context)
 {
     struct arena *arena = context;
@@ -487,7 +487,7 @@ static void writes_are_visible_to_others_only_after_commit(void **state)
     assert_int_equal(count_items(test->other, test->arena), 1);
 }
 
-/* Leaves a query open of which not all rows were read. */
+/* Starts a query, reads only some of its rows, and leaves it open. */
 static struct error *leave_query_open(struct store *store, void *context)
 {
     struct arena *arena = context;
@@ -502,9 +502,9 @@ static struct error *leave_query_open(struct store *store, void *context)
     return NULL;
 }
 
-/* Request A writes and is held. Request B writes a row that violates a deferred constraint, and
- * commits before it continues. */
-static void held_request_gets_the_outcome_of_its_transaction(void **state)
+/* Request A writes, and its reply is delayed until the commit. Request B writes a row that violates
+ * a deferred constraint, and commits at once. */
+static void delayed_reply_reports_the_outcome_of_its_transaction(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena,
@@ -524,7 +524,7 @@ static void held_request_gets_the_outcome_of_its_transaction(void **state)
     must_script(test->store, test->arena, "DROP TABLE late");
 }
 
-static void queries_started_in_a_write_end_with_it(void **state)
+static void queries_started_in_a_write_end_with_that_write(void **state)
 {
     struct test *test = *state;
     insert_many(test, 3);
@@ -611,7 +611,7 @@ static void nest_writes(void *nothing)
     (void)error;
 }
 
-static void misuse_of_the_store_aborts_the_process(void **state)
+static void invalid_use_of_the_store_aborts_the_process(void **state)
 {
     (void)state;
     for (int which = 0; which < 7; which++) {
@@ -634,17 +634,17 @@ static int run_group(const char *name)
         STORE_TEST(null_can_be_bound_to_any_type),
         STORE_TEST(fractional_number_is_not_read_as_an_integer),
         STORE_TEST(changed_rows_are_counted),
-        STORE_TEST(statement_can_run_nested_in_itself),
+        STORE_TEST(statement_can_run_while_the_same_statement_returns_rows),
         STORE_TEST(unfinished_query_ends_with_its_arena),
         STORE_TEST(ended_query_returns_no_more_rows),
         STORE_TEST(freeing_a_store_ends_its_queries),
-        STORE_TEST(violation_names_the_constraint),
+        STORE_TEST(error_of_a_violation_names_the_constraint),
         STORE_TEST(failed_write_is_rolled_back_without_the_others),
         STORE_TEST(failed_query_fails_the_whole_write),
         STORE_TEST(writes_are_visible_to_others_only_after_commit),
-        STORE_TEST(held_request_gets_the_outcome_of_its_transaction),
-        STORE_TEST(queries_started_in_a_write_end_with_it),
-        STORE_TEST(misuse_of_the_store_aborts_the_process),
+        STORE_TEST(delayed_reply_reports_the_outcome_of_its_transaction),
+        STORE_TEST(queries_started_in_a_write_end_with_that_write),
+        STORE_TEST(invalid_use_of_the_store_aborts_the_process),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

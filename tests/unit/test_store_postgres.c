@@ -84,10 +84,10 @@ static void silent_server_fails_reads_within_the_timeout(void **state)
     must_succeed(insert_and_commit(test->store, test->arena, 1));
     postgres_signal(&server, SIGSTOP);
     assert_true(fail_to_read(test->store, test->arena) < BOUND_US);
-    /* The failure is remembered. */
+    /* The store remembers the failure and does not wait for the server again. */
     assert_true(fail_to_read(test->store, test->arena) < US_PER_S / 4);
     struct store *fresh = store_new(&store_config, NULL);
-    /* Also without an earlier connection. */
+    /* A store that was never connected fails in the same way. */
     assert_true(fail_to_read(fresh, test->arena) < BOUND_US);
     postgres_signal(&server, SIGCONT);
     wait_until_recovered(test->store, test->arena);
@@ -137,7 +137,8 @@ static void overlong_statement_is_cancelled(void **state)
                  ERR_DATABASE_UNAVAILABLE);
     assert_true(clock_steady_us() - began < BOUND_US);
     must_succeed(read_integer(test->store, test->arena, "SELECT pg_backend_pid()", &pid_after));
-    assert_int_equal(pid, pid_after); /* the server cancelled it: the connection stays usable */
+    /* the server cancelled the statement, so the connection stays usable */
+    assert_int_equal(pid, pid_after);
 }
 
 static void deallocated_statements_are_prepared_again(void **state)
@@ -300,7 +301,7 @@ static struct error *collide(struct store *store, void *context)
     return increment(store, test->arena);
 }
 
-static void write_that_always_collides_fails_eventually(void **state)
+static void write_with_endless_serialization_conflicts_fails_eventually(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
@@ -322,7 +323,7 @@ static struct error *update_changed_row(struct store *store, void *context)
         store_compose(store, test->arena, "UPDATE items SET n = n + 1 WHERE id = 1 AND n < 2"));
 }
 
-static void unserialized_writes_do_not_collide(void **state)
+static void writes_without_serialization_have_no_conflicts(void **state)
 {
     struct test *test = *state;
     int64_t n = 0;
@@ -332,7 +333,7 @@ static void unserialized_writes_do_not_collide(void **state)
     }
     assert_int_equal(runs, 2);
     must_succeed(read_integer(test->store, test->arena, "SELECT n FROM items", &n));
-    assert_int_equal(n, 3); /* the second time, the condition was no longer true */
+    assert_int_equal(n, 3); /* the second update changed nothing: n was 3 by then */
 }
 
 static void wrong_server_address_is_unavailable(void **state)
@@ -357,8 +358,8 @@ int main(void)
         STORE_TEST(silent_server_fails_a_write),
         STORE_TEST(silent_server_during_commit_leaves_outcome_unknown),
         STORE_TEST(concurrent_writes_are_serialized),
-        STORE_TEST(write_that_always_collides_fails_eventually),
-        STORE_TEST(unserialized_writes_do_not_collide),
+        STORE_TEST(write_with_endless_serialization_conflicts_fails_eventually),
+        STORE_TEST(writes_without_serialization_have_no_conflicts),
         STORE_TEST(wrong_server_address_is_unavailable),
     };
     char folder[PATH_MAX];

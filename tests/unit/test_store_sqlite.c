@@ -95,7 +95,7 @@ static void query_reads_the_snapshot_of_its_start(void **state)
     assert_int_equal(count_items(test->other, test->arena), 4);
 }
 
-static void requests_that_only_read_are_not_held(void **state)
+static void replies_to_requests_that_only_read_are_not_delayed(void **state)
 {
     struct test *test = *state;
     assert_int_equal(store_pending_transaction(test->store), 0);
@@ -110,8 +110,8 @@ static void requests_that_only_read_are_not_held(void **state)
     assert_int_equal(store_pending_transaction(test->store), 0);
 }
 
-/* Otherwise, each query would take the locks of the file by itself. */
-static void queries_of_an_iteration_share_one_snapshot(void **state)
+/* Without the shared snapshot, each query would lock the database file separately. */
+static void queries_of_a_worker_iteration_share_one_snapshot(void **state)
 {
     struct test *test = *state;
     store_share_snapshots(test->other);
@@ -131,7 +131,7 @@ static void queries_of_an_iteration_share_one_snapshot(void **state)
 
 /* Its writes are visible to its own writes at once, and to all reads after the group commit.
  * From its first write on, the iteration sees everything that others have committed. */
-static void iteration_can_write_after_reading(void **state)
+static void worker_iteration_can_write_after_reading(void **state)
 {
     struct test *test = *state;
     store_share_snapshots(test->store);
@@ -146,7 +146,7 @@ static void iteration_can_write_after_reading(void **state)
 }
 
 /* An open query keeps the snapshot that it started with. */
-static void open_query_keeps_its_snapshot_after_the_iteration(void **state)
+static void open_query_keeps_its_snapshot_after_the_worker_iteration(void **state)
 {
     struct test *test = *state;
     bool row = false;
@@ -306,7 +306,7 @@ static struct error *check_write_connection(struct store *store, void *context)
 {
     struct test *test = context;
     bool row = false;
-    assert_int_equal(read_pragma(test, "synchronous"), 2); /* 2 is FULL */
+    assert_int_equal(read_pragma(test, "synchronous"), 2); /* the value 2 means FULL */
     assert_int_equal(read_pragma(test, "foreign_keys"), 1);
     struct store_query *query = store_compose(store, test->arena, "PRAGMA journal_mode");
     must_succeed(store_next(query, &row));
@@ -486,7 +486,7 @@ static void full_disk_fails_only_the_current_group(void **state)
     }
     int status = wait_end(child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-        skip(); /* only root can mount such a disk */
+        skip(); /* skipped unless root, because only root can mount a small disk */
     }
     assert_int_equal(status, 0);
 }
@@ -517,7 +517,8 @@ static void rejected_commit_is_rolled_back(void **state)
 
 /* --- failed group commits --------------------------------------------------------------------- */
 
-/* Request A is held, B ends the transaction with a commit that fails, and C follows. */
+/* The reply to request A waits for the commit, B ends the transaction with a commit that fails, and
+ * C follows. */
 static void failed_group_stays_failed_until_its_requests_are_answered(void **state)
 {
     struct test *test = *state;
@@ -635,10 +636,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORE_TEST(writes_of_a_group_are_committed_together),
         STORE_TEST(query_reads_the_snapshot_of_its_start),
-        STORE_TEST(requests_that_only_read_are_not_held),
-        STORE_TEST(queries_of_an_iteration_share_one_snapshot),
-        STORE_TEST(iteration_can_write_after_reading),
-        STORE_TEST(open_query_keeps_its_snapshot_after_the_iteration),
+        STORE_TEST(replies_to_requests_that_only_read_are_not_delayed),
+        STORE_TEST(queries_of_a_worker_iteration_share_one_snapshot),
+        STORE_TEST(worker_iteration_can_write_after_reading),
+        STORE_TEST(open_query_keeps_its_snapshot_after_the_worker_iteration),
         STORE_TEST(freeing_a_store_rolls_back_its_open_group),
         STORE_TEST(killed_writer_does_not_block_others),
         STORE_TEST(waiting_for_the_write_lock_times_out),

@@ -194,7 +194,7 @@ static void tokens_of_other_keys_are_rejected(void **state)
     }
 }
 
-/* RFC 8725 3.1: the verifier chooses the algorithm, whatever the header says. */
+/* RFC 8725 3.1: the verifier chooses the algorithm, and ignores the one that the header names. */
 static void tokens_of_other_algorithms_are_rejected(void **state)
 {
     const char *claims = good_claims(*state);
@@ -206,7 +206,7 @@ static void tokens_of_other_algorithms_are_rejected(void **state)
         assert_int_equal(verify_token(*state, token), ERR_INVALID_TOKEN);
         *strrchr(token, '.') = '\0'; /* unsigned: "header.claims" */
         assert_int_equal(verify_token(*state, token), ERR_INVALID_TOKEN);
-        /* Also with a valid signature. */
+        /* These algorithms are rejected even with a valid signature. */
         if (strcmp(none[i], "HS256") != 0) {
             token = forge_with_claims(*state, EVP_sha256(), key, header, claims);
             assert_int_equal(verify_token(*state, token), ERR_INVALID_TOKEN);
@@ -337,12 +337,12 @@ static void huge_and_deeply_nested_tokens_are_rejected(void **state)
     assert_int_equal(verify_token(*state, text), ERR_INVALID_TOKEN);
     memset(text, '.', SIZE);
     assert_int_equal(verify_token(*state, text), ERR_INVALID_TOKEN);
-    /* Correctly signed, but larger than any issued token. */
+    /* This token is correctly signed, but larger than any issued token. */
     memset(text, ' ', 8192);
     memcpy(text, good_claims(*state), strlen(good_claims(*state)));
     const char *token = forge_token(*state, EVP_sha256(), key, hs256, text, 8192);
     assert_int_equal(verify_token(*state, token), ERR_INVALID_TOKEN);
-    /* Nested deeply enough to exhaust a stack. */
+    /* This JSON is nested deeply enough to exhaust the stack of a recursive parser. */
     memset(text, '[', 2000);
     token = forge_token(*state, EVP_sha256(), key, hs256, text, 2000);
     assert_int_equal(verify_token(*state, token), ERR_INVALID_TOKEN);

@@ -13,7 +13,7 @@ static int setup_quota(void **state)
     return 0;
 }
 
-static void quota_limits_the_number_of_tokens(void **state)
+static void token_quota_limits_the_number_of_tokens(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -24,7 +24,7 @@ static void quota_limits_the_number_of_tokens(void **state)
     assert_true(tokens_quota_take(4, now, now + day));
 }
 
-static void expired_tokens_release_the_quota(void **state)
+static void expired_tokens_release_the_token_quota(void **state)
 {
     (void)state;
     assert_true(tokens_quota_take(1, now, now + hour));
@@ -37,7 +37,7 @@ static void expired_tokens_release_the_quota(void **state)
     }
 }
 
-static void tokens_of_a_wrong_clock_do_not_block_the_quota(void **state)
+static void tokens_issued_with_a_wrong_clock_do_not_block_the_quota(void **state)
 {
     (void)state;
     assert_true(tokens_quota_take(1, now + 1000 * day, now + 1000 * day + hour));
@@ -48,9 +48,10 @@ static void tokens_of_a_wrong_clock_do_not_block_the_quota(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(quota_limits_the_number_of_tokens, setup_quota),
-        cmocka_unit_test_setup(expired_tokens_release_the_quota, setup_quota),
-        cmocka_unit_test_setup(tokens_of_a_wrong_clock_do_not_block_the_quota, setup_quota),
+        cmocka_unit_test_setup(token_quota_limits_the_number_of_tokens, setup_quota),
+        cmocka_unit_test_setup(expired_tokens_release_the_token_quota, setup_quota),
+        cmocka_unit_test_setup(tokens_issued_with_a_wrong_clock_do_not_block_the_quota,
+                               setup_quota),
     };
     return cmocka_run_group_tests_name("token quota", tests, NULL, NULL);
 }

@@ -334,7 +334,7 @@ static void writes_of_one_iteration_share_one_commit(void **state)
     assert_exits(&worker);
 }
 
-static void other_pools_commit_each_request(void **state)
+static void pools_other_than_core_commit_after_each_request(void **state)
 {
     (void)state;
     struct worker worker = begin_worker(POOL_FILES, 0);
@@ -374,7 +374,7 @@ static void check_log_of_core(bool leaving)
     assert_true(log_open(LOG_LEVEL_INFO, ""));
 }
 
-static void core_worker_writes_held_log_lines_when_idle_and_draining(void **state)
+static void core_worker_writes_buffered_log_lines_when_idle_and_draining(void **state)
 {
     (void)state;
     check_log_of_core(false);
@@ -382,7 +382,7 @@ static void core_worker_writes_held_log_lines_when_idle_and_draining(void **stat
 }
 
 /* The next client may take hours to send its request. */
-static void other_pools_write_log_lines_after_each_request(void **state)
+static void pools_other_than_core_write_log_lines_after_each_request(void **state)
 {
     (void)state;
     unlink("worker.log");
@@ -399,7 +399,7 @@ static void other_pools_write_log_lines_after_each_request(void **state)
     assert_true(log_open(LOG_LEVEL_INFO, ""));
 }
 
-static void other_pools_serve_one_request_per_connection(void **state)
+static void pools_other_than_core_serve_one_request_per_connection(void **state)
 {
     (void)state;
     char byte;
@@ -461,7 +461,7 @@ static void assert_closed_after(int fd, const char *bytes)
     close(fd);
 }
 
-/* In any pool, connections without a request or with a partial one must not delay others. */
+/* In any pool, connections without a complete request must not delay other connections. */
 static void check_incomplete_requests(enum pool_id pool)
 {
     struct worker worker = begin_worker(pool, 0);
@@ -561,7 +561,8 @@ static void worker_that_cannot_start_exits_with_failure(void **state)
     start_worker(&worker, POOL_CORE);
     assert_int_equal(waitpid(worker.pid, &status, 0), worker.pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
-    assert_int_equal(read(worker.status_fd, &byte, 1), 0); /* never reported as ready */
+    /* the worker must never report that it is ready */
+    assert_int_equal(read(worker.status_fd, &byte, 1), 0);
     close(worker.status_fd);
     close(worker.listen_fd);
 }
@@ -575,10 +576,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(core_worker_keeps_many_connections),
         cmocka_unit_test(writes_of_one_iteration_share_one_commit),
-        cmocka_unit_test(other_pools_commit_each_request),
-        cmocka_unit_test(core_worker_writes_held_log_lines_when_idle_and_draining),
-        cmocka_unit_test(other_pools_write_log_lines_after_each_request),
-        cmocka_unit_test(other_pools_serve_one_request_per_connection),
+        cmocka_unit_test(pools_other_than_core_commit_after_each_request),
+        cmocka_unit_test(core_worker_writes_buffered_log_lines_when_idle_and_draining),
+        cmocka_unit_test(pools_other_than_core_write_log_lines_after_each_request),
+        cmocka_unit_test(pools_other_than_core_serve_one_request_per_connection),
         cmocka_unit_test(draining_worker_serves_only_open_connections),
         cmocka_unit_test(worker_drains_after_its_maximum_of_requests),
         cmocka_unit_test(incomplete_requests_do_not_delay_others),
