@@ -15,8 +15,8 @@
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
-/* Rejects '@', because a login would take such a name for an email address, and invisible characters
- * at both ends, because a login removes them. */
+/* Rejects '@', because a login would take such a name for an email address, and invisible
+ * characters at both ends, because a login removes them. */
 static enum fault_id check_username(const char *text, size_t length)
 {
     bool fits = !memchr(text, '@', length) && utf8_is_trimmed(text, length) &&

@@ -307,8 +307,8 @@ def test_dns_name_of_domain_is_known_although_its_record_cannot_be_read(make_dom
         assert rig.count_log("cannot read nETBIOSName")
 
 
-def test_local_account_with_name_of_directory_user_does_not_break_user_login(make_domain_rig, domain,
-                                                             people):
+def test_local_account_with_name_of_directory_user_does_not_break_user_login(
+        make_domain_rig, domain, people):
     """Mallory registered Vera's address while LDAP_LOGIN was off."""
     rig, (_, ldap_admin) = make_domain_rig(LDAP_LOGIN="false"), domain
     upn = f"{tag()}@kontora.test"

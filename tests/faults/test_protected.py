@@ -177,8 +177,8 @@ def test_container_system_stays_in_place_if_allowed(make_rig, directory, ldap_ad
     ldap_admin.delete(folder)
 
 
-def test_directory_refuses_delegated_service_account_outside_its_unit(make_rig, directory, ldap_admin,
-                                                              delegated):
+def test_directory_refuses_delegated_service_account_outside_its_unit(
+        make_rig, directory, ldap_admin, delegated):
     """The directory refuses even what Kontora would allow."""
     rig = make_rig(directory, **delegated.settings, DIRECTORY_PROTECTED="allow")
     user = People(rig.api, ldap_admin, delegated.unit).create()
