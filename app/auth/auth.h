@@ -116,8 +116,8 @@ struct error *auth_register(const struct config *config, struct store *store, st
 struct error *auth_add_account(struct store *store, struct arena *arena,
                                struct auth_registration *registration) MUST_CHECK;
 
-/* Returns the principal of a refresh token, without consuming the token. Of a directory user, only
- * the id is set. */
+/* Returns the principal of a refresh token, without consuming the token. For a directory user,
+ * only the id is set. */
 struct error *auth_refresh_subject(const struct config *config, struct store *store,
                                    struct arena *arena, const char *token,
                                    const struct principal **principal_r) MUST_CHECK;

@@ -80,7 +80,7 @@ struct error *query_missing_base_error(struct arena *arena, const struct answer 
 /* --- paged searches -------------------------------------------------------------------------- */
 
 /* Reads the cookie for the next page; empty after the last page. False if the answer has no valid
- * page control. */
+ * paged results control. */
 static bool read_cookie(struct arena *arena, LDAP *ldap, const struct answer *answer,
                         struct berval *cookie)
 {
@@ -115,7 +115,7 @@ static struct error *search_page(struct directory *directory, struct arena *aren
     struct query page = *search;
     page.controls = controls;
     if (ldap_create_page_control(ldap, PAGE_SIZE, cookie, 1, &controls[0]) != LDAP_SUCCESS) {
-        return error_new(arena, ERR_INTERNAL, "search: cannot encode the page control");
+        return error_new(arena, ERR_INTERNAL, "search: cannot encode the paged results control");
     }
     query_defer_control(arena, controls[0]);
     error = query_run(directory, arena, &page, answer);
@@ -126,7 +126,8 @@ static struct error *search_page(struct directory *directory, struct arena *aren
         return result_error(arena, answer, NULL, "search");
     }
     if (!read_cookie(arena, connection_ldap(directory), answer, cookie)) {
-        return error_new(arena, ERR_INTERNAL, "search: the answer has no page control");
+        return error_new(arena, ERR_INTERNAL,
+                         "search: the answer has no valid paged results control");
     }
     return NULL;
 }

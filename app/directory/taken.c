@@ -102,7 +102,7 @@ struct error *taken_find(struct directory *directory, struct arena *arena,
                          const struct directory_class *class,
                          const struct directory_changes *changes, const char *own_guid)
 {
-    struct error *taken = error_new(arena, ERR_ALREADY_EXISTS, "found by a search");
+    struct error *taken = error_new(arena, ERR_ALREADY_EXISTS, "another object has the name");
     struct error *error = find_owners(directory, arena, class, changes, own_guid, taken);
     return error || !taken->details ? error : taken;
 }

@@ -23,7 +23,7 @@ struct arena;
 struct error *compound_file_has_macros(struct arena *arena, int fd, int64_t size,
                                        bool *found_r) MUST_CHECK;
 
-/* Sets *found_r to true if the file contains an encrypted document of Office (MS-OFFCRYPTO 2.3.4).
+/* Sets *found_r to true if the file contains an encrypted Office document (MS-OFFCRYPTO 2.3.4).
  * Office stores a .docx that has a password in a compound file. */
 struct error *compound_file_is_encrypted(struct arena *arena, int fd, int64_t size,
                                          bool *found_r) MUST_CHECK;

@@ -83,7 +83,7 @@ static const struct problem problems[ERR_COUNT] = {
         {"Такая смена статуса не допускается: допустимые статусы указаны в details",
          "This change of status is not allowed: `details` lists the allowed statuses"}},
     [ERR_AUTOMATIC_ACTIVITY] = {409, "AUTOMATIC_ACTIVITY",
-        {"Запись, созданную автоматически, удалить нельзя",
+        {"Активность, созданную автоматически, удалить нельзя",
          "An activity that was recorded automatically cannot be deleted"}},
     [ERR_HIDDEN_REFERENCE] = {409, "HIDDEN_REFERENCE",
         {"Связанный объект удалён: сначала восстановите его",

@@ -56,7 +56,7 @@ struct worker {
     size_t connections;
     struct connection *oldest, *newest; /* list of connections whose request is incomplete */
     size_t awaited;                     /* length of that list */
-    struct connection *held;            /* list of connections with SERVED_HELD, in order */
+    struct connection *held;            /* connections awaiting commit(), in the order served */
     struct connection **held_end;
     int64_t log_held_since_us; /* when the oldest waiting log line was written; 0: none waits */
     int64_t requests, max_requests;

@@ -24,7 +24,8 @@ const char *tokens_format_generate(struct arena *arena, int64_t now_ms)
 /* True if the text has the format of a token. Any other text can be rejected without a query. */
 bool tokens_format_matches(const char *text);
 
-/* Binds the digest of a token, under the key of the service, to the next parameter. */
+/* Binds the digest of a token, under the key of the token digests (SECRET_KEY), to the next
+ * parameter. */
 void tokens_format_bind_digest(struct store_query *query, struct arena *arena, const char *key,
                                const char *token);
 

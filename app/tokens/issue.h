@@ -15,7 +15,8 @@ struct tokens_terms {
     int64_t now_ms, expires_ms;
 };
 
-/* Issues a new token; the write belongs to the current group commit. `key` is the service's key. */
+/* Issues a new token; the write belongs to the current group commit. `key` is the key of the
+ * token digests (SECRET_KEY). */
 struct error *tokens_issue(struct store *store, struct arena *arena, const char *key,
                            const struct tokens_terms *terms, const char **token_r) MUST_CHECK;
 

@@ -9,8 +9,8 @@
 
 struct arena;
 
-/* Deletes a token; the write belongs to the current group commit. `key` is the service's key. *id_r
- * is the id of the token, or 0 if it was not found. */
+/* Deletes a token; the write belongs to the current group commit. `key` is the key of the token
+ * digests (SECRET_KEY). *id_r is the id of the token, or 0 if it was not found. */
 struct error *tokens_revoke(struct store *store, struct arena *arena, const char *key,
                             const char *token, int64_t *id_r) MUST_CHECK;
 

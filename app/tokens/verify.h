@@ -26,8 +26,8 @@ enum tokens_result {
 /* The names of the results, as labels of a metric. */
 extern const char *const tokens_result_names[];
 
-/* Verifies a token at `now_ms`. `key` is the service's key. If `counts` is set, a valid token uses
- * up one of its uses. */
+/* Verifies a token at `now_ms`. `key` is the key of the token digests. If `counts` is set, a valid
+ * token uses up one of its uses. */
 struct error *tokens_verify(struct store *store, struct arena *arena, const char *key,
                             const char *token, int64_t now_ms, bool counts,
                             enum tokens_result *result_r) MUST_CHECK;

@@ -370,8 +370,8 @@ def test_revocation_is_audited_without_token(tokens, member, sql_stack):
         assert token[7:] not in str(line)
 
 
-def test_clear_call_is_audited_for_administrator_only(tokens, anonymous, member, sql_api,
-                                                      sql_stack):
+def test_clearing_of_tokens_is_audited_for_administrator_only(tokens, anonymous, member, sql_api,
+                                                              sql_stack):
     audit = logs.Audit(sql_stack.audit_log)
     response = anonymous.bearing(sql_api.token).delete("/app/clear/all/tokens")
     line = audit.one_of(response)

@@ -1,8 +1,9 @@
 """CRM: latency of pages, analytics, objects and searches in an organization with a million
 contacts, deals, tasks and activities each, against an organization with a thousand of each.
 
-One client measures the median latency of several answers. The stacks of all sizes of an engine run
-at the same time and are measured in turn. Pages are requested in all orders and both directions:
+One client measures the median latency of several answers. For each
+database engine, one stack per number of rows is started; these stacks run at the same time and are
+measured in turn. Pages are requested in all orders and both directions:
 the first page, and pages by cursor from the middle and near the end. The table shows the worst
 ratio of each group of requests.
 """

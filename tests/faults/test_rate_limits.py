@@ -554,7 +554,7 @@ def test_login_beyond_queue_limit_is_refused_early(make_rig):
 
 
 def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
-    """Authenticated calls, and logins of names from a known network, are served promptly."""
+    """Authenticated calls, and logins from networks known for the user, are served promptly."""
     rig = make_sql_rig(**SLOW_HASH)
     vera = Accounts(rig.anonymous()).register()
     assert log_in(vera.client, vera).status_code == 200

@@ -289,7 +289,7 @@ static void account_login_ignores_case_of_email(void **state)
 /* Total work of all bcrypt hashes since the last reset; each step of the cost doubles it. */
 static uint64_t bcrypt_work;
 
-/* Replaces libxcrypt's function to count the work. */
+/* Replaces libxcrypt's function to count the bcrypt work. */
 char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
 {
     if (!strncmp(setting, "$2b$", strlen("$2b$"))) {

@@ -46,7 +46,7 @@ static struct error *reply_without_content(struct request *request, struct reply
 /* Time for which read_whole_input() is busy after its first read. */
 static int64_t busy_us;
 
-/* Reads the body as a form is read, whose length is not known: until the input ends. */
+/* Reads the body until the input ends, like a form, whose length is not known in advance. */
 static struct error *read_whole_input(struct request *request, struct reply *reply)
 {
     char bytes[16];
@@ -425,7 +425,7 @@ static void assert_audited(struct fixture *fixture, const char *status)
                arena_format(fixture->arena, "\"status\":\"%s\"", status));
 }
 
-/* The request is rejected before the available part of its body was read. */
+/* The request is rejected before the part of the body in the file is read. */
 static void request_withdrawn_before_its_rejection_is_not_audited(void **state)
 {
     struct fixture *fixture = *state;
