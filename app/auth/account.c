@@ -36,7 +36,7 @@ enum fault_id account_check_email(const char *text, size_t length)
     const char *at = memchr(text, '@', length);
     bool fits = at && at > text && !strchr(at + 1, '@') && at + 1 < text + length && at[1] != '.' &&
                 text[length - 1] != '.' && !strpbrk(text, " \t\r\n<>(),;:\\\"[]") &&
-                !account_name_is_ambiguous(text, length);
+                utf8_is_trimmed(text, length) && !account_name_is_ambiguous(text, length);
     return fits ? FAULT_NONE : FAULT_NOT_EMAIL;
 }
 

@@ -235,6 +235,11 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
     if (answer.count != 1) {
         return error_new(arena, ERR_PARENT_NOT_FOUND, "%s does not exist", normal);
     }
+    /* The directory compares names more loosely than names_is_within(): it ignores accents, and
+     * accepts the OID of an attribute. */
+    if (is_within_system(directory, arena, answer.entries->dn)) {
+        return error_field(arena, field, FAULT_WITHIN_SYSTEM, NULL);
+    }
     *parent_r = answer.entries->dn;
     return NULL;
 }

@@ -129,15 +129,31 @@ static struct error *detect_content_type(struct arena *arena, int fd, const char
     return NULL;
 }
 
+/* True if a file begins like an archive, a document of Office, a program or a page. */
+static bool begins_like_other_format(const char *head, size_t length)
+{
+    static const char *const signatures[] = {"PK\003\004", "\320\317\021\340", "MZ", "\177ELF",
+                                             "<"};
+    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
+        size_t size = strlen(signatures[i]);
+        if (length >= size && !memcmp(head, signatures[i], size)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Searches for the header where readers of PDF accept it: printers and mail programs write bytes
- * before it (ISO 32000-1 H.3 note 13). */
+ * before it (ISO 32000-1 H.3 note 13). A file of another format that contains the header is not a
+ * PDF: its content would be served under a wrong type, and its macros would not be found. */
 static struct error *check_pdf(struct arena *arena, int fd, int64_t size, bool *fits_r)
 {
     static const char header[] = "%PDF-";
     char head[PDF_HEADER_WITHIN];
     size_t length = size < PDF_HEADER_WITHIN ? (size_t)size : PDF_HEADER_WITHIN;
     struct error *error = archive_read_at(arena, fd, 0, length, head);
-    *fits_r = !error && memmem(head, length, header, strlen(header));
+    *fits_r = !error && memmem(head, length, header, strlen(header)) &&
+              !begins_like_other_format(head, length);
     return error;
 }
 

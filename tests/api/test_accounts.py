@@ -14,7 +14,7 @@ SHORTEST, LONGEST = 8, 72  # password bounds: characters, and the bytes that bcr
 HOSTILE = ["'; DROP TABLE accounts; --", "\" OR 1=1 --", "a\\'b", "%", "_", "x'||'y", "$1", ":id",
            "<script>", "../../etc", "{\"a\":1}", "Иван Жуков", "名前", "😀", "a  b", "NULL", "1"]
 NOT_ADDRESSES = ["", "a", "a@", "@b.c", "a b@c.d", "a@b@c", "a@.b", "a@b.", "<a@b.c>", "a@b.c\n",
-                 "a@b\0.c", "a@" + "b" * 253, 1, True, None, [], {}]
+                 "\u200ba@b.c", "a@b.c\u00a0", "a@b\0.c", "a@" + "b" * 253, 1, True, None, [], {}]
 
 
 def spellings(name):

@@ -235,7 +235,8 @@ def test_message_names_content_that_differs_from_name(owner, name, content, kind
 
 
 @pytest.mark.parametrize("name, content", [
-    ("a.pdf", b""), ("a.pdf", b"x" * 1020 + PDF), ("a.jpg", b"\xff\xd8"),
+    ("a.pdf", b""), ("a.pdf", b"x" * 1020 + PDF), ("a.pdf", b"MZ" + PDF),
+    ("a.pdf", b"PK\x03\x04" + PDF), ("a.pdf", b"<html>" + PDF), ("a.jpg", b"\xff\xd8"),
     ("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)),
     ("a.txt", b"a\x1ab"), ("a.txt", TEXT + b"\x1a\n"), ("a.txt", b"a\0b"), ("a.txt", b"\0\0"),
     ("a.txt", "Привет".encode("utf-16-le") + b"x"), ("a.txt", "Привет\0".encode("utf-16-le")),
