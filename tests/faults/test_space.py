@@ -256,8 +256,9 @@ def test_request_log_lines_are_dropped_below_half_of_disk_reserve(small_disk_rig
 
 
 def test_no_writes_are_refused_without_configured_disk_reserve(small_disk_rig):
+    small_disk_rig.service.stop()  # after a reload, workers with the old setting may still answer
     small_disk_rig.set(DISK_RESERVE_MIB=0)
-    small_disk_rig.reload()
+    small_disk_rig.service.start()
     small_disk_rig.filler.leave(4 * MIB)
     wait_for_disk(small_disk_rig, "off")
     assert not read_readiness(small_disk_rig)["disk"]["needed"]

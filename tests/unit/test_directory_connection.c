@@ -395,9 +395,8 @@ static void parent_within_system_is_rejected_before_connecting(void **state)
     static const char *const parents[] = {"CN=System,%s", "cn=system,%s", "CN = System , %s",
                                           "CN=Policies,CN=System,%s", "CN=Sy\\73tem,%s"};
     for (size_t i = 0; i < COUNT_OF(parents); i++) {
-        char dn[64];
-        strcpy(dn, parents[i]);
-        strcpy(strstr(dn, "%s"), config.ldap_base_dn);
+        int length = (int)(strstr(parents[i], "%s") - parents[i]);
+        const char *dn = arena_format(arena, "%.*s%s", length, parents[i], config.ldap_base_dn);
         const struct error *error =
             directory_add(directory, arena, &class, "x", dn, directory_changes_new(arena), &entry);
         assert_int_equal(error->id, ERR_VALIDATION);
