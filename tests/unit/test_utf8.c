@@ -176,7 +176,7 @@ static void blanks_at_both_ends_are_trimmed(void **state)
         {" a b\t", "a b"},
         {"\r\n\v\f", ""},
         {"\u00a0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000й\xC2\x85", "й"},
-        {"\u00ad\u061c\u180e\u200b\u200d\u200e\u202e\u2060\u2066\u2069\ufeff", ""},
+        {"\u00ad\u061c\u180e\u200b\u200d\u200e\u202e\u202c\u2060\u2066\u2069\ufeff", ""},
         {"a\u200b", "a"},
         {"a\u00a0b\ufeffc", "a\u00a0b\ufeffc"},
         {"\u0301a\u0301", "\u0301a\u0301"}, /* combining characters are visible */
