@@ -38,7 +38,9 @@ struct login_name login_name_parse(struct arena *arena, const struct domain *dom
     }
     const char *left = utf8_trim(arena, whole, (size_t)(separator - whole));
     const char *right = utf8_trim(arena, separator + 1, strlen(separator + 1));
-    return slash ? (struct login_name){.account = match_domain(arena, domain, right, left)}
-                 : (struct login_name){.principal = whole,
-                                       .account = match_domain(arena, domain, left, right)};
+    if (slash) {
+        return (struct login_name){.account = match_domain(arena, domain, right, left)};
+    }
+    return (struct login_name){.principal = whole,
+                               .account = match_domain(arena, domain, left, right)};
 }
