@@ -335,9 +335,13 @@ void access_write_path(struct jsonw *json, const char *key, const struct request
 
 const char *access_masked_path(const struct request *request)
 {
-    size_t length = strcspn(request->headers.uri, "?");
-    size_t shown = loggable_length(request, length);
-    return shown == length ? NULL : mask_path(request, shown);
+    const char *uri = request->headers.uri;
+    size_t length = strcspn(uri, "?");
+    size_t shown = loggable_length(request, length), printable = 0;
+    while (printable < shown && (unsigned char)uri[printable] > ' ' && uri[printable] != 0x7F) {
+        printable++; /* a header cannot contain control characters */
+    }
+    return printable == length ? NULL : mask_path(request, printable);
 }
 
 /* --- metrics and log line -------------------------------------------------------------------- */
