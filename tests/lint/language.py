@@ -30,7 +30,7 @@ RIDDLES = ("What", "Whether", "Who", "Whose", "Whom", "Those", "The same", "One 
            "Another one")
 
 SUBJECT_LENGTH_MAX = 72
-SUBJECTS_SINCE = "2026-11-30T00:30:00Z"
+SUBJECTS_SINCE = "2026-11-29T23:30:00Z"
 # Verbs that end like a past tense, a gerund or a third person.
 IMPERATIVES = {"need", "embed", "feed", "exceed", "proceed", "seed", "shed", "bring", "ping",
                "focus", "bias", "alias"}
