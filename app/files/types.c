@@ -216,7 +216,8 @@ static struct error *identify_file(struct arena *arena, int fd, int64_t size, co
     return error;
 }
 
-struct error *file_type_reject(struct arena *arena, const char *field, int fd, int64_t size)
+struct error *file_type_reject(struct arena *arena, const char *field, const char *extension,
+                               int fd, int64_t size)
 {
     const char *name;
     bool encrypted;
@@ -225,6 +226,9 @@ struct error *file_type_reject(struct arena *arena, const char *field, int fd, i
         return error;
     }
     error = error_new(arena, encrypted ? ERR_FILE_PASSWORD : ERR_FILE_CONTENT, NULL);
+    if (name && !strcasecmp(name, extension)) {
+        name = NULL; /* the extension is right; the content is damaged */
+    }
     if (!encrypted) {
         error_detail(error, field, name ? FAULT_OTHER_FORMAT : FAULT_UNKNOWN_FORMAT, name);
     }
@@ -236,7 +240,7 @@ struct error *file_type_check(struct arena *arena, const struct file_type *type,
 {
     bool fits;
     struct error *error = check_content(arena, type, fd, size, &fits);
-    return error || fits ? error : file_type_reject(arena, field, fd, size);
+    return error || fits ? error : file_type_reject(arena, field, type->extension, fd, size);
 }
 
 struct error *file_type_has_macros(struct arena *arena, const struct file_type *type, int fd,

@@ -41,9 +41,10 @@ struct error *file_type_check(struct arena *arena, const struct file_type *type,
                               int fd, int64_t size) MUST_CHECK;
 
 /* Returns the error about an open file whose content does not match its name: ERR_FILE_PASSWORD, or
- * ERR_FILE_CONTENT with the format that the file has, if it is known. Moves the file offset. */
-struct error *file_type_reject(struct arena *arena, const char *field, int fd,
-                               int64_t size) MUST_CHECK;
+ * ERR_FILE_CONTENT with the format that the file has, if it is
+ * known and not that of the extension. Moves the file offset. */
+struct error *file_type_reject(struct arena *arena, const char *field, const char *extension,
+                               int fd, int64_t size) MUST_CHECK;
 
 /* Sets *found_r to true if a .docx or .doc file has a VBA project. Does not search scripts in PDF
  * files, which may be compressed. */

@@ -87,8 +87,9 @@ static struct error *copy_bytes(struct arena *arena, struct multipart *form,
         is_text = !text || file_text_add(text, bytes, length);
     }
     is_text = is_text && (!text || file_text_is_complete(text));
-    return error || is_text ? error
-                            : file_type_reject(arena, file_field, upload->staged.fd, upload->size);
+    return error || is_text
+               ? error
+               : file_type_reject(arena, file_field, "txt", upload->staged.fd, upload->size);
 }
 
 static struct error *stage_file(struct request *request, struct multipart *form,
