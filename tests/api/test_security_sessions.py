@@ -46,12 +46,14 @@ def session_of(tokens):
 
 
 def session_state(database, tokens):
-    """Returns (True if the session has ended, number of live refresh tokens) from the database."""
+    """Returns (True if the session has ended, number of live refresh tokens) from the database. The
+    purge may delete an ended session at any moment."""
     octets = database.bytes_literal(bytes.fromhex(session_of(tokens)))
-    [(ended,)] = database.run(f"SELECT count(ended_at) FROM sessions WHERE id = {octets}")
+    [(alive,)] = database.run("SELECT count(*) FROM sessions WHERE ended_at IS NULL "
+                              f"AND id = {octets}")
     [(live,)] = database.run("SELECT count(*) FROM refresh_tokens WHERE replaced_at IS NULL "
                              f"AND session_id = {octets}")
-    return ended == "1", int(live)
+    return alive == "0", int(live)
 
 
 def assert_session_ended(anonymous, tokens):
