@@ -1,0 +1,243 @@
+/* See fold.h. */
+#include "base/fold.h"
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/utf8.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unicode/uchar.h>
+#include <unicode/ucol.h>
+#include <unicode/uidna.h>
+#include <unicode/unorm2.h>
+#include <unicode/ustring.h>
+#include <unicode/uversion.h>
+
+/* Increase this number when a rule of this file changes the form of any text. */
+#define RULES "1"
+
+enum {
+    VERSION_SIZE = 128,
+    UTF8_PER_UNIT = 3, /* maximum bytes of UTF-8 for one unit of UTF-16 */
+    ROOM = 32,         /* units that folding may add to a short text */
+};
+
+/* ICU's tables; they are never closed. */
+static struct {
+    bool opened;
+    const UNormalizer2 *casefold;
+    UIDNA *idna;
+    UCollator *collator;
+    char version[VERSION_SIZE];
+} icu;
+
+/* A text in UTF-16. */
+struct units {
+    UChar *text;
+    int32_t length;
+};
+
+/* Exits if an operation failed that fails only if memory or ICU's data are missing. */
+static void require_success(UErrorCode status, const char *operation)
+{
+    if (U_FAILURE(status)) {
+        log_error("ICU cannot %s: %s", operation, u_errorName(status));
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void format_version(void)
+{
+    UVersionInfo collation;
+    char collation_text[U_MAX_VERSION_STRING_LENGTH];
+    UVersionInfo own;
+    char own_text[U_MAX_VERSION_STRING_LENGTH];
+    UVersionInfo unicode;
+    char unicode_text[U_MAX_VERSION_STRING_LENGTH];
+    u_getVersion(own);
+    u_getUnicodeVersion(unicode);
+    ucol_getVersion(icu.collator, collation);
+    u_versionToString(own, own_text);
+    u_versionToString(unicode, unicode_text);
+    u_versionToString(collation, collation_text);
+    snprintf(icu.version, sizeof icu.version, RULES " icu %s unicode %s collation %s", own_text,
+             unicode_text, collation_text);
+}
+
+void fold_prepare(void)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    if (icu.opened) {
+        return;
+    }
+    icu.casefold = unorm2_getNFKCCasefoldInstance(&status);
+    icu.idna = uidna_openUTS46(UIDNA_NONTRANSITIONAL_TO_UNICODE, &status);
+    icu.collator = ucol_open("", &status);
+    require_success(status, "open its tables");
+    ucol_setAttribute(icu.collator, UCOL_NORMALIZATION_MODE, UCOL_ON, &status);
+    require_success(status, "prepare the collation");
+    format_version();
+    icu.opened = true;
+}
+
+const char *fold_version(void)
+{
+    fold_prepare();
+    return icu.version;
+}
+
+/* --- UTF-16 ----------------------------------------------------------------------------------- */
+
+static struct units read_utf8(struct arena *arena, const char *text)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t length = (int32_t)strlen(text);
+    struct units units = {.text = arena_array(arena, (size_t)length + 1, sizeof *units.text)};
+    u_strFromUTF8WithSub(units.text, length + 1, &units.length, text, length, 0xFFFD, NULL,
+                         &status);
+    require_success(status, "convert from UTF-8");
+    return units;
+}
+
+static char *write_utf8(struct arena *arena, struct units units)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t size = units.length * UTF8_PER_UNIT + 1;
+    char *text = arena_alloc(arena, (size_t)size);
+    u_strToUTF8WithSub(text, size, NULL, units.text, units.length, 0xFFFD, NULL, &status);
+    require_success(status, "convert to UTF-8");
+    return text;
+}
+
+static struct units fold_case(struct arena *arena, struct units units)
+{
+    struct units folded = {.length = units.length * 2 + ROOM};
+    UErrorCode status;
+    do { /* the second time with room for the length that ICU has returned */
+        status = U_ZERO_ERROR;
+        int32_t size = folded.length;
+        folded.text = arena_array(arena, (size_t)size, sizeof *folded.text);
+        folded.length =
+            unorm2_normalize(icu.casefold, units.text, units.length, folded.text, size, &status);
+    } while (status == U_BUFFER_OVERFLOW_ERROR);
+    require_success(status, "fold a text");
+    return folded;
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static bool is_ascii(const char *text)
+{
+    while (*text && !(*text & 0x80)) {
+        text++;
+    }
+    return !*text;
+}
+
+/* Turns white space of any kind into spaces, and returns the part between those at the ends. */
+static struct units trim_units(struct units units)
+{
+    for (int32_t i = 0; i < units.length; i++) {
+        if (u_isUWhiteSpace(units.text[i])) {
+            units.text[i] = ' ';
+        }
+    }
+    while (units.length && *units.text == ' ') {
+        units.text++;
+        units.length--;
+    }
+    while (units.length && units.text[units.length - 1] == ' ') {
+        units.length--;
+    }
+    return units;
+}
+
+static bool is_ascii_space(char character)
+{
+    return character == ' ' || (character >= '\t' && character <= '\r');
+}
+
+static char lower_ascii(char character)
+{
+    return (char)(character >= 'A' && character <= 'Z' ? character - 'A' + 'a' : character);
+}
+
+/* fold_text() of ASCII text, which needs no tables. */
+static char *fold_ascii(struct arena *arena, const char *text)
+{
+    while (is_ascii_space(*text)) {
+        text++;
+    }
+    size_t length = strlen(text);
+    while (length && is_ascii_space(text[length - 1])) {
+        length--;
+    }
+    char *folded = arena_copy(arena, text, length);
+    for (size_t i = 0; i < length; i++) {
+        folded[i] = is_ascii_space(folded[i]) ? ' ' : lower_ascii(folded[i]);
+    }
+    return folded;
+}
+
+char *fold_text(struct arena *arena, const char *text)
+{
+    if (!text) {
+        return NULL;
+    }
+    if (is_ascii(text)) {
+        return fold_ascii(arena, text);
+    }
+    fold_prepare();
+    return write_utf8(arena, trim_units(fold_case(arena, read_utf8(arena, text))));
+}
+
+char *fold_search(struct arena *arena, const char *text)
+{
+    static const char yo[] = "ё", ye[] = "е"; /* of the same length */
+    char *folded = fold_text(arena, text);
+    for (char *at = folded; at && (at = strstr(at, yo));) {
+        memcpy(at, ye, sizeof ye - 1);
+    }
+    return folded;
+}
+
+/* Returns the Unicode form of a domain; NULL if it is not a valid domain. */
+static const char *decode_domain(struct arena *arena, const char *domain)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    UIDNAInfo info = UIDNA_INFO_INITIALIZER;
+    int32_t length = (int32_t)strlen(domain);
+    int32_t size = length * UTF8_PER_UNIT + 1;
+    char *decoded = arena_alloc(arena, (size_t)size);
+    fold_prepare();
+    uidna_nameToUnicodeUTF8(icu.idna, domain, length, decoded, size, &info, &status);
+    return U_SUCCESS(status) && !info.errors ? decoded : NULL;
+}
+
+char *fold_address(struct arena *arena, const char *address)
+{
+    char *folded = fold_text(arena, address);
+    char *at = folded ? strrchr(folded, '@') : NULL;
+    if (!at || (is_ascii(at) && !strstr(at, "xn--"))) {
+        return folded;
+    }
+    const char *domain = decode_domain(arena, at + 1);
+    return domain ? arena_format(arena, "%.*s%s", (int)(at + 1 - folded), folded, domain) : folded;
+}
+
+/* --- order ------------------------------------------------------------------------------------ */
+
+size_t fold_sort_key(struct arena *arena, const char *text, const unsigned char **key_r)
+{
+    fold_prepare();
+    struct units units = read_utf8(arena, text);
+    unsigned char *key = arena_alloc(arena, FOLD_SORT_KEY_MAX);
+    int32_t length =
+        ucol_getSortKey(icu.collator, units.text, units.length, key, FOLD_SORT_KEY_MAX);
+    *key_r = key;
+    return length < FOLD_SORT_KEY_MAX ? (size_t)length : FOLD_SORT_KEY_MAX;
+}

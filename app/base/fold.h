@@ -1,0 +1,42 @@
+/*
+ * Fold: forms of a text that are equal, or sorted side by side, where people see the same text.
+ *
+ * ICU (International Components for Unicode) computes all forms, and they change with its version,
+ * which fold_version() names. Compare a stored form only with forms of the same version.
+ */
+#ifndef BASE_FOLD_H
+#define BASE_FOLD_H
+
+#include <stddef.h>
+
+struct arena;
+
+/* Opens ICU's tables, so that no request waits for that. Call it before fork(). Optional: the other
+ * functions open what they need. */
+void fold_prepare(void);
+
+/* Returns the version of all forms, such as "1 icu 72.1 unicode 15.0 collation 153.120": of
+ * Kontora's own rules, of ICU, of Unicode and of the collation data. */
+const char *fold_version(void) __attribute__((returns_nonnull));
+
+/* Returns the form that decides if two names are the same: NFKC_Casefold (Unicode Standard 3.13,
+ * D147), which ignores case, normalization and invisible characters. White space of any kind
+ * becomes a space, and is removed at both ends. NULL for NULL. The text must be valid UTF-8. */
+char *fold_text(struct arena *arena, const char *text);
+
+/* Like fold_text(), for an email address: the domain is in its Unicode form (UTS 46,
+ * nontransitional), so that xn--e1aybc.example equals тест.example. A text without "@" is folded as
+ * a name. */
+char *fold_address(struct arena *arena, const char *address);
+
+/* Returns fold_text() with ё as е, the form that a search compares. NULL for NULL. */
+char *fold_search(struct arena *arena, const char *text);
+
+enum { FOLD_SORT_KEY_MAX = 1000 };
+
+/* Computes the sort key of a text by the Unicode collation algorithm (UTS 10), with the root
+ * collation of CLDR: memcmp() of two keys gives the order of their texts. Returns the length, at
+ * most FOLD_SORT_KEY_MAX: longer keys are cut. The key is allocated in the arena. */
+size_t fold_sort_key(struct arena *arena, const char *text, const unsigned char **key_r);
+
+#endif
