@@ -161,11 +161,6 @@ static bool is_ascii_space(char character)
     return character == ' ' || (character >= '\t' && character <= '\r');
 }
 
-static char lower_ascii(char character)
-{
-    return (char)(character >= 'A' && character <= 'Z' ? character - 'A' + 'a' : character);
-}
-
 /* fold_text() of ASCII text, which needs no tables. */
 static char *fold_ascii(struct arena *arena, const char *text)
 {
@@ -178,7 +173,11 @@ static char *fold_ascii(struct arena *arena, const char *text)
     }
     char *folded = arena_copy(arena, text, length);
     for (size_t i = 0; i < length; i++) {
-        folded[i] = is_ascii_space(folded[i]) ? ' ' : lower_ascii(folded[i]);
+        if (folded[i] >= 'A' && folded[i] <= 'Z') {
+            folded[i] = (char)(folded[i] - 'A' + 'a');
+        } else if (is_ascii_space(folded[i])) {
+            folded[i] = ' ';
+        }
     }
     return folded;
 }
