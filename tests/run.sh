@@ -4,7 +4,9 @@
 # optimized program, because they check time limits.
 #
 # The fault tests mostly wait, so they run beside all other tests, as two suites of about the same
-# duration. The output of a suite is printed when it has ended.
+# duration. The API tests are two suites, of which the second starts when the unit programs have
+# ended; each checks its own logs at its end (test_sweep.py). The output of a suite is printed when
+# it has ended.
 #
 # State is stored below /tmp and kept only after a failure. The last line counts passed and failed
 # tests of the unit programs and of pytest; any other failed step, and a suite that was terminated
@@ -25,6 +27,12 @@ running= # running suites, each NAME:PID
 directory_faults=$(printf 'tests/faults/test_%s.py ' base_dn directory failover lockout logins \
     outcome protected rate_limits security_registration sessions throttle)
 other_faults="tests/faults $(printf -- '--ignore=%s ' $directory_faults)"
+
+# The API tests of records and files are one suite, all others another one.
+sweep=tests/api/test_sweep.py
+record_api="$(printf 'tests/api/test_%s.py ' activities analytics contacts crm crm_lists \
+    crm_property crm_scenario crm_values currency deals files tasks tokens upload_senders)"
+other_api="tests/api $(printf -- '--ignore=%s ' $record_api)"
 
 unset CMOCKA_MESSAGE_OUTPUT CMOCKA_TEST_FILTER CMOCKA_SKIP_FILTER
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
@@ -177,9 +185,10 @@ run_step 'build' with_build_lock build || abort_run
 begin_suite directory-faults "$work/kontora" $directory_faults
 begin_suite other-faults "$work/kontora" $other_faults
 run_step 'sanitized build' with_build_lock build_sanitized || abort_run
-begin_suite api "$work/sanitized/kontora" tests/api
+begin_suite other-api "$work/sanitized/kontora" $other_api
 run_units
 [ ! -e tests/fuzz/run.sh ] || run_step 'fuzz corpora' with_build_lock sh tests/fuzz/run.sh replay
+begin_suite record-api "$work/sanitized/kontora" $record_api $sweep
 end_suites
 run_step 'sanitizer reports' check_sanitizer_reports
 print_result_and_exit
