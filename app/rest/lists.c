@@ -1,12 +1,8 @@
 /* See lists.h. */
 #include "rest/lists.h"
 
-#include "auth/digest.h"
 #include "base/arena.h"
 #include "base/fold.h"
-#include "base/number.h"
-#include "base/random.h"
-#include "http/parameters.h"
 #include "rest/counters.h"
 #include "rest/rows.h"
 #include "rest/search.h"
@@ -16,10 +12,7 @@
 #include <string.h>
 
 enum {
-    SORT_KEYS_MAX = 3,
-    /* maximum number of parts of a cursor: the order, the values, the id */
-    PARTS_MAX = SORT_KEYS_MAX + 2,
-    VERSION_BYTES = 4, /* of the digest of fold_version() in a cursor */
+    SORT_KEYS_MAX = CURSOR_VALUES_MAX - 1, /* the last value is the id */
 };
 
 /* One key of the requested order. */
@@ -28,29 +21,14 @@ struct order {
     bool descending;
 };
 
-/* Types of values, and the characters that denote them in a cursor. */
-enum parameter_type {
-    PARAMETER_INTEGER = 'i',
-    PARAMETER_TEXT = 't',
-    PARAMETER_SORT_KEY = 'k',
-};
-
-/* The value of a parameter. */
-struct parameter_value {
-    enum parameter_type type;
-    int64_t integer;
-    const char *text; /* the text, NUL-terminated, or the bytes of the sort key */
-    size_t length;    /* of the sort key */
-};
-
-static struct parameter_value new_integer(int64_t integer)
+static struct cursor_value new_integer(int64_t integer)
 {
-    return (struct parameter_value){.type = PARAMETER_INTEGER, .integer = integer};
+    return (struct cursor_value){.type = CURSOR_INTEGER, .integer = integer};
 }
 
-static struct parameter_value new_text(const char *text)
+static struct cursor_value new_text(const char *text)
 {
-    return (struct parameter_value){.type = PARAMETER_TEXT, .text = text};
+    return (struct cursor_value){.type = CURSOR_TEXT, .text = text};
 }
 
 /* The state of one request for a page. */
@@ -60,10 +38,10 @@ struct page {
     const char *sort; /* the value of ?sort= as sent; "": none */
     struct order orders[SORT_KEYS_MAX];
     size_t order_count;
-    struct parameter_value after[SORT_KEYS_MAX + 1]; /* values of the cursor, and the id */
+    struct cursor_value after[CURSOR_VALUES_MAX];
     bool by_cursor;
     struct buffer where; /* conditions to add to the statement */
-    struct parameter_value parameters[64];
+    struct cursor_value parameters[64];
     size_t parameter_count;
     enum sql_statement rows; /* statement of the list, or of a search */
     const char *id;
@@ -75,7 +53,7 @@ struct page {
 };
 
 /* Adds a parameter and returns its number. */
-static size_t add_parameter(struct page *page, struct parameter_value value)
+static size_t add_parameter(struct page *page, struct cursor_value value)
 {
     if (page->parameter_count == sizeof page->parameters / sizeof *page->parameters) {
         abort(); /* a bug: no list has so many parameters */
@@ -137,17 +115,24 @@ static struct error *read_sort(struct page *page)
     return NULL;
 }
 
-static enum parameter_type type_of_key(const struct list_key *key)
-{
-    return key->type != FIELD_STRING   ? PARAMETER_INTEGER
-           : key->uses & LIST_SORT_KEY ? PARAMETER_SORT_KEY
-                                       : PARAMETER_TEXT;
-}
-
 /* The columns of the order are those of its keys, then the id. */
 static const char *column_at(const struct page *page, size_t place)
 {
     return place < page->order_count ? page->orders[place].key->column : page->id;
+}
+
+/* Returns the position of the column in the rows. */
+static size_t index_at(const struct page *page, size_t place)
+{
+    return place < page->order_count ? page->orders[place].key->index : page->list->id_index;
+}
+
+static enum cursor_type type_at(const struct page *page, size_t place)
+{
+    const struct list_key *key = place < page->order_count ? page->orders[place].key : NULL;
+    return !key || key->type != FIELD_STRING ? CURSOR_INTEGER
+           : key->uses & LIST_SORT_KEY       ? CURSOR_SORT_KEY
+                                             : CURSOR_TEXT;
 }
 
 /* The id has the direction of the last key, so that one index has the order of both. */
@@ -159,114 +144,6 @@ static bool descends_at(const struct page *page, size_t place)
 
 /* --- the cursor ------------------------------------------------------------------------------- */
 
-static const char *format_hex(struct arena *arena, const void *bytes, size_t count)
-{
-    char *hex = arena_alloc(arena, 2 * count + 1);
-    random_format_hex(bytes, count, hex);
-    return hex;
-}
-
-/* Replaces hexadecimal digits by the bytes that they encode; false if there are other characters.
- */
-static bool parse_hex(char *text, size_t *length_r)
-{
-    *length_r = 0;
-    for (const char *at = text; *at; at += 2) {
-        int byte = parameters_parse_hex(at);
-        if (byte < 0) {
-            return false;
-        }
-        text[(*length_r)++] = (char)byte;
-    }
-    return true;
-}
-
-/* Returns VERSION_BYTES bytes that identify the version of all sort keys. */
-static const unsigned char *digest_fold_version(struct arena *arena)
-{
-    const char *version = fold_version();
-    return digest_sha256(arena, version, strlen(version));
-}
-
-/* A cursor is the order, the values of its keys, and the id, separated by "!", which occurs in none
- * of them. A value begins with its type. */
-static void add_cursor_part(struct buffer *text, struct arena *arena,
-                            const struct parameter_value *value)
-{
-    buffer_format(text, "!%c", (char)value->type);
-    switch (value->type) {
-    case PARAMETER_INTEGER:
-        buffer_format(text, "%" PRId64, value->integer);
-        break;
-    case PARAMETER_TEXT:
-        buffer_add_string(text, request_encode_segment(arena, value->text));
-        break;
-    case PARAMETER_SORT_KEY:
-        buffer_add_string(text, format_hex(arena, digest_fold_version(arena), VERSION_BYTES));
-        buffer_add_string(text, format_hex(arena, value->text, value->length));
-        break;
-    }
-}
-
-/* Reads a sort key of a cursor. False if ICU had another version when the cursor was made: the key
- * would be another place in the order. */
-static bool read_cursor_key(struct arena *arena, char *hex, struct parameter_value *value)
-{
-    size_t length;
-    if (!parse_hex(hex, &length) || length < VERSION_BYTES ||
-        memcmp(hex, digest_fold_version(arena), VERSION_BYTES) != 0) {
-        return false;
-    }
-    value->text = hex + VERSION_BYTES;
-    value->length = length - VERSION_BYTES;
-    return true;
-}
-
-static bool read_cursor_part(struct arena *arena, char *part, enum parameter_type type,
-                             struct parameter_value *value_r)
-{
-    char *end = NULL;
-    if (*part++ != (char)type) {
-        return false;
-    }
-    *value_r = (struct parameter_value){.type = type, .text = part};
-    switch (type) {
-    case PARAMETER_INTEGER:
-        value_r->integer = strtoll(part, &end, DECIMAL);
-        return *part && !*end;
-    case PARAMETER_TEXT:
-        return request_decode(part, false);
-    case PARAMETER_SORT_KEY:
-        return read_cursor_key(arena, part, value_r);
-    }
-    return false;
-}
-
-static bool parse_cursor(struct page *page, char *cursor)
-{
-    struct arena *arena = page->request->arena;
-    char *parts[PARTS_MAX];
-    size_t count = 0;
-    for (char *part = strsep(&cursor, "!"); part; part = strsep(&cursor, "!")) {
-        if (count == PARTS_MAX) {
-            return false;
-        }
-        parts[count++] = part;
-    }
-    if (count != page->order_count + 2 || !request_decode(parts[0], false) ||
-        strcmp(parts[0], page->sort) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < page->order_count; i++) {
-        enum parameter_type type = type_of_key(page->orders[i].key);
-        if (!read_cursor_part(arena, parts[i + 1], type, &page->after[i])) {
-            return false;
-        }
-    }
-    return read_cursor_part(arena, parts[count - 1], PARAMETER_INTEGER,
-                            &page->after[page->order_count]);
-}
-
 static struct error *read_after(struct page *page)
 {
     struct arena *arena = page->request->arena;
@@ -274,24 +151,27 @@ static struct error *read_after(struct page *page)
     if (!after) {
         return NULL;
     }
+    for (size_t i = 0; i <= page->order_count; i++) {
+        page->after[i].type = type_at(page, i);
+    }
     page->by_cursor = true;
-    return parse_cursor(page, arena_string(arena, after))
+    return cursor_parse(arena, after, page->sort, page->after, page->order_count + 1)
                ? NULL
                : error_field(arena, "after", FAULT_NOT_CURSOR, NULL);
 }
 
-static struct parameter_value read_row_value(const struct store_query *query, struct arena *arena,
-                                             size_t index, enum parameter_type type)
+static struct cursor_value read_row_value(const struct store_query *query, struct arena *arena,
+                                          size_t index, enum cursor_type type)
 {
-    struct parameter_value value = {.type = type};
+    struct cursor_value value = {.type = type};
     switch (type) {
-    case PARAMETER_INTEGER:
+    case CURSOR_INTEGER:
         value.integer = store_integer(query, index);
         break;
-    case PARAMETER_TEXT:
+    case CURSOR_TEXT:
         value.text = arena_string(arena, store_text(query, index, NULL));
         break;
-    case PARAMETER_SORT_KEY:
+    case CURSOR_SORT_KEY:
         value.text = store_bytes(query, index, &value.length);
         value.text = arena_copy(arena, value.text, value.length);
         break;
@@ -303,23 +183,17 @@ static struct parameter_value read_row_value(const struct store_query *query, st
 static const char *new_cursor(const struct page *page, const struct store_query *query)
 {
     struct arena *arena = page->request->arena;
-    struct buffer text = {.arena = arena};
-    buffer_add_string(&text, request_encode_segment(arena, page->sort));
-    for (size_t i = 0; i < page->order_count; i++) {
-        const struct list_key *key = page->orders[i].key;
-        struct parameter_value value = read_row_value(query, arena, key->index, type_of_key(key));
-        add_cursor_part(&text, arena, &value);
+    struct cursor_value values[CURSOR_VALUES_MAX];
+    for (size_t i = 0; i <= page->order_count; i++) {
+        values[i] = read_row_value(query, arena, index_at(page, i), type_at(page, i));
     }
-    struct parameter_value id =
-        read_row_value(query, arena, page->list->id_index, PARAMETER_INTEGER);
-    add_cursor_part(&text, arena, &id);
-    return text.bytes;
+    return cursor_format(arena, page->sort, values, page->order_count + 1);
 }
 
 /* --- conditions ------------------------------------------------------------------------------- */
 
-static struct parameter_value read_filter_value(struct arena *arena, const struct list_key *key,
-                                                const struct value *value)
+static struct cursor_value read_filter_value(struct arena *arena, const struct list_key *key,
+                                             const struct value *value)
 {
     if (key->type == FIELD_STRING) {
         const char *text = value->string.bytes;
@@ -348,12 +222,12 @@ static struct error *read_search(struct page *page)
 /* Returns the name of the counter of the rows that pass this filter alone; NULL if there is none.
  */
 static const char *find_filter_counter(const struct page *page, const struct list_key *key,
-                                       const struct parameter_value *value)
+                                       const struct cursor_value *value)
 {
     if (!page->counter || !key->counter) {
         return NULL;
     }
-    return value->type == PARAMETER_TEXT
+    return value->type == CURSOR_TEXT
                ? arena_format(page->request->arena, "%s%s", key->counter, value->text)
                : arena_format(page->request->arena, "%s%" PRId64, key->counter, value->integer);
 }
@@ -367,7 +241,7 @@ static void add_filters(struct page *page)
         }
         const struct value *value = fields_get(query, page->request->query, key->name);
         if (value->state == VALUE_SET) {
-            struct parameter_value parameter = read_filter_value(page->request->arena, key, value);
+            struct cursor_value parameter = read_filter_value(page->request->arena, key, value);
             page->counter = page->filters++ ? NULL : find_filter_counter(page, key, &parameter);
             page->narrow = page->narrow || (key->uses & LIST_NARROW);
             buffer_format(&page->where, " AND %s = $%zu", key->column,
@@ -383,15 +257,15 @@ static struct store_query *prepare_page_query(struct page *page, const char *tex
     struct store_query *query =
         store_compose(app_of(page->request)->store, page->request->arena, text);
     for (size_t i = 0; i < page->parameter_count; i++) {
-        const struct parameter_value *value = &page->parameters[i];
+        const struct cursor_value *value = &page->parameters[i];
         switch (value->type) {
-        case PARAMETER_INTEGER:
+        case CURSOR_INTEGER:
             store_bind_integer(query, value->integer);
             break;
-        case PARAMETER_TEXT:
+        case CURSOR_TEXT:
             store_bind_text(query, value->text);
             break;
-        case PARAMETER_SORT_KEY:
+        case CURSOR_SORT_KEY:
             store_bind_bytes(query, value->text, value->length);
             break;
         }
@@ -515,8 +389,7 @@ static const char *select_after_by_union(struct page *page, size_t first, int64_
                       descends_at(page, last) ? '<' : '>', first + last);
     }
     for (size_t i = 0; i <= page->order_count; i++) {
-        size_t index = i < page->order_count ? page->orders[i].key->index : page->list->id_index;
-        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index + 1,
+        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index_at(page, i) + 1,
                       descends_at(page, i) ? " DESC" : "");
     }
     buffer_format(&text, " LIMIT $%zu", add_parameter(page, new_integer(limit)));

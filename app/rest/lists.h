@@ -21,13 +21,11 @@
 
 #include "http/reply.h"
 #include "rest/app.h"
+#include "rest/cursor.h"
 #include "rest/paging.h"
 #include "store/store.h"
 
 enum { LIST_FOUND_COUNTED = 1000, LIST_FOUND_PAGES = 10 };
-
-/* Maximum number of characters of a cursor: a sort key of the maximum length, and other values. */
-enum { LIST_CURSOR_MAX = 2400 };
 
 enum list_use {
     LIST_SORT = 1 << 0,
@@ -80,7 +78,7 @@ struct list {
               "The order: up to three fields, separated by commas; '-' is descending: " sorts_},   \
          .example = "\"" example_ "\""},                                                           \
     {                                                                                              \
-        .name = "after", .type = FIELD_STRING, .min = 1, .max = LIST_CURSOR_MAX,                   \
+        .name = "after", .type = FIELD_STRING, .min = 1, .max = CURSOR_MAX,                        \
         .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",            \
                   "The value of `next` from the previous response: returns the next page"},        \
         .example = "null"                                                                          \
