@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from bench.references import make
 from stack import TOP, Postgres, Stack
 from stack.processes import run
 
@@ -193,7 +192,6 @@ def first_day() -> int:
 def people(database: "Sqlite | Psql") -> list[tuple[str, "Literal", str]]:
     names = [f"{family} {given} {patronymic}" for family, given, patronymic in
              itertools.product(FAMILY_NAMES, GIVEN_NAMES, PATRONYMICS)]
-    make(SORT_KEYS)
     keys = run([str(SORT_KEYS)], stdin="\n".join(names)).split()
     return [(name, database.bytes_literal(key), words_of(name))
             for name, key in zip(names, keys, strict=True)]
