@@ -39,8 +39,10 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(MADE)/sql.o
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
-# References that `make bench` compares with: a program in C, and a server with npm packages.
+# Programs of `make bench`: a reference in C, the sort keys of the rows that it inserts, and a
+# reference with npm packages.
 RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
+SORT_KEYS     := $(BUILD)/tests/bench/sort_keys
 FASTIFY       := build/tests/bench/fastify/node_modules/.package-lock.json
 
 # Pages of the documentation: our own files, and Swagger UI and ReDoc from npm.
@@ -196,7 +198,7 @@ fuzz:
 
 bench:
 	@sh tests/packages.sh bench
-	@$(MAKE) --no-print-directory -s -j2 all $(RAW_SEARCH)
+	@$(MAKE) --no-print-directory -s -j2 all $(RAW_SEARCH) $(SORT_KEYS)
 	@cd tests && exec $(PYTHON) -m bench $(ONLY)
 
 clean:

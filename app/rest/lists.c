@@ -2,8 +2,7 @@
 #include "rest/lists.h"
 
 #include "base/arena.h"
-#include "base/number.h"
-#include "base/utf8.h"
+#include "base/fold.h"
 #include "rest/counters.h"
 #include "rest/rows.h"
 #include "rest/search.h"
@@ -13,9 +12,7 @@
 #include <string.h>
 
 enum {
-    SORT_KEYS_MAX = 3,
-    /* maximum number of parts of a cursor: the order, the values, the id */
-    PARTS_MAX = SORT_KEYS_MAX + 2,
+    SORT_KEYS_MAX = CURSOR_VALUES_MAX - 1, /* the last value is the id */
 };
 
 /* One key of the requested order. */
@@ -24,12 +21,15 @@ struct order {
     bool descending;
 };
 
-/* The value of a parameter. */
-struct parameter_value {
-    bool is_text;
-    const char *text;
-    int64_t integer;
-};
+static struct cursor_value new_integer(int64_t integer)
+{
+    return (struct cursor_value){.type = CURSOR_INTEGER, .integer = integer};
+}
+
+static struct cursor_value new_text(const char *text)
+{
+    return (struct cursor_value){.type = CURSOR_TEXT, .text = text};
+}
 
 /* The state of one request for a page. */
 struct page {
@@ -38,10 +38,10 @@ struct page {
     const char *sort; /* the value of ?sort= as sent; "": none */
     struct order orders[SORT_KEYS_MAX];
     size_t order_count;
-    struct parameter_value after[SORT_KEYS_MAX + 1]; /* values of the cursor, and the id */
+    struct cursor_value after[CURSOR_VALUES_MAX];
     bool by_cursor;
     struct buffer where; /* conditions to add to the statement */
-    struct parameter_value parameters[64];
+    struct cursor_value parameters[64];
     size_t parameter_count;
     enum sql_statement rows; /* statement of the list, or of a search */
     const char *id;
@@ -53,7 +53,7 @@ struct page {
 };
 
 /* Adds a parameter and returns its number. */
-static size_t add_parameter(struct page *page, struct parameter_value value)
+static size_t add_parameter(struct page *page, struct cursor_value value)
 {
     if (page->parameter_count == sizeof page->parameters / sizeof *page->parameters) {
         abort(); /* a bug: no list has so many parameters */
@@ -121,6 +121,20 @@ static const char *column_at(const struct page *page, size_t place)
     return place < page->order_count ? page->orders[place].key->column : page->id;
 }
 
+/* Returns the position of the column in the rows. */
+static size_t index_at(const struct page *page, size_t place)
+{
+    return place < page->order_count ? page->orders[place].key->index : page->list->id_index;
+}
+
+static enum cursor_type type_at(const struct page *page, size_t place)
+{
+    const struct list_key *key = place < page->order_count ? page->orders[place].key : NULL;
+    return !key || key->type != FIELD_STRING ? CURSOR_INTEGER
+           : key->uses & LIST_SORT_KEY       ? CURSOR_SORT_KEY
+                                             : CURSOR_TEXT;
+}
+
 /* The id has the direction of the last key, so that one index has the order of both. */
 static bool descends_at(const struct page *page, size_t place)
 {
@@ -130,55 +144,6 @@ static bool descends_at(const struct page *page, size_t place)
 
 /* --- the cursor ------------------------------------------------------------------------------- */
 
-/* A cursor is the order, the values of its keys, and the id, separated by "!", which occurs in none
- * of them. A value begins with its type. */
-static void add_cursor_part(struct buffer *text, struct arena *arena,
-                            const struct parameter_value *value)
-{
-    if (value->is_text) {
-        buffer_format(text, "!t%s", request_encode_segment(arena, value->text));
-    } else {
-        buffer_format(text, "!i%" PRId64, value->integer);
-    }
-}
-
-static bool read_cursor_part(char *part, enum field_type type, struct parameter_value *value_r)
-{
-    bool is_text = type == FIELD_STRING;
-    char *end = NULL;
-    if (*part != (is_text ? 't' : 'i')) {
-        return false;
-    }
-    *value_r = (struct parameter_value){.is_text = is_text, .text = part + 1};
-    if (is_text) {
-        return request_decode(part + 1, false);
-    }
-    value_r->integer = strtoll(part + 1, &end, DECIMAL);
-    return part[1] && !*end;
-}
-
-static bool parse_cursor(struct page *page, char *cursor)
-{
-    char *parts[PARTS_MAX];
-    size_t count = 0;
-    for (char *part = strsep(&cursor, "!"); part; part = strsep(&cursor, "!")) {
-        if (count == PARTS_MAX) {
-            return false;
-        }
-        parts[count++] = part;
-    }
-    if (count != page->order_count + 2 || !request_decode(parts[0], false) ||
-        strcmp(parts[0], page->sort) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < page->order_count; i++) {
-        if (!read_cursor_part(parts[i + 1], page->orders[i].key->type, &page->after[i])) {
-            return false;
-        }
-    }
-    return read_cursor_part(parts[count - 1], FIELD_INTEGER, &page->after[page->order_count]);
-}
-
 static struct error *read_after(struct page *page)
 {
     struct arena *arena = page->request->arena;
@@ -186,52 +151,55 @@ static struct error *read_after(struct page *page)
     if (!after) {
         return NULL;
     }
+    for (size_t i = 0; i <= page->order_count; i++) {
+        page->after[i].type = type_at(page, i);
+    }
     page->by_cursor = true;
-    return parse_cursor(page, arena_string(arena, after))
+    return cursor_parse(arena, after, page->sort, page->after, page->order_count + 1)
                ? NULL
                : error_field(arena, "after", FAULT_NOT_CURSOR, NULL);
 }
 
-static struct parameter_value read_row_value(const struct store_query *query, struct arena *arena,
-                                             size_t index, enum field_type type)
+static struct cursor_value read_row_value(const struct store_query *query, struct arena *arena,
+                                          size_t index, enum cursor_type type)
 {
-    if (type != FIELD_STRING) {
-        return (struct parameter_value){.integer = store_integer(query, index)};
+    struct cursor_value value = {.type = type};
+    switch (type) {
+    case CURSOR_INTEGER:
+        value.integer = store_integer(query, index);
+        break;
+    case CURSOR_TEXT:
+        value.text = arena_string(arena, store_text(query, index, NULL));
+        break;
+    case CURSOR_SORT_KEY:
+        value.text = store_bytes(query, index, &value.length);
+        value.text = arena_copy(arena, value.text, value.length);
+        break;
     }
-    return (struct parameter_value){.is_text = true,
-                                    .text = arena_string(arena, store_text(query, index, NULL))};
+    return value;
 }
 
 /* Returns the cursor that continues after the current row. */
 static const char *new_cursor(const struct page *page, const struct store_query *query)
 {
     struct arena *arena = page->request->arena;
-    struct buffer text = {.arena = arena};
-    buffer_add_string(&text, request_encode_segment(arena, page->sort));
-    for (size_t i = 0; i < page->order_count; i++) {
-        const struct list_key *key = page->orders[i].key;
-        struct parameter_value value = read_row_value(query, arena, key->index, key->type);
-        add_cursor_part(&text, arena, &value);
+    struct cursor_value values[CURSOR_VALUES_MAX];
+    for (size_t i = 0; i <= page->order_count; i++) {
+        values[i] = read_row_value(query, arena, index_at(page, i), type_at(page, i));
     }
-    struct parameter_value id = read_row_value(query, arena, page->list->id_index, FIELD_INTEGER);
-    add_cursor_part(&text, arena, &id);
-    return text.bytes;
+    return cursor_format(arena, page->sort, values, page->order_count + 1);
 }
 
 /* --- conditions ------------------------------------------------------------------------------- */
 
-static struct parameter_value read_filter_value(struct arena *arena, const struct list_key *key,
-                                                const struct value *value)
+static struct cursor_value read_filter_value(struct arena *arena, const struct list_key *key,
+                                             const struct value *value)
 {
     if (key->type == FIELD_STRING) {
         const char *text = value->string.bytes;
-        return (struct parameter_value){
-            .is_text = true,
-            .text = key->uses & LIST_FOLD ? utf8_fold_text(arena, text) : text,
-        };
+        return new_text(key->uses & LIST_ADDRESS ? fold_address(arena, text) : text);
     }
-    return (struct parameter_value){.integer = key->type == FIELD_BOOLEAN ? value->boolean
-                                                                          : value->integer};
+    return new_integer(key->type == FIELD_BOOLEAN ? value->boolean : value->integer);
 }
 
 static struct error *read_search(struct page *page)
@@ -244,7 +212,7 @@ static struct error *read_search(struct page *page)
     }
     struct error *error = search_parse(page->request->arena, text, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        (void)add_parameter(page, (struct parameter_value){.is_text = true, .text = parts[i]});
+        (void)add_parameter(page, new_text(parts[i]));
     }
     page->searched = true;
     page->counter = NULL;
@@ -254,12 +222,12 @@ static struct error *read_search(struct page *page)
 /* Returns the name of the counter of the rows that pass this filter alone; NULL if there is none.
  */
 static const char *find_filter_counter(const struct page *page, const struct list_key *key,
-                                       const struct parameter_value *value)
+                                       const struct cursor_value *value)
 {
     if (!page->counter || !key->counter) {
         return NULL;
     }
-    return value->is_text
+    return value->type == CURSOR_TEXT
                ? arena_format(page->request->arena, "%s%s", key->counter, value->text)
                : arena_format(page->request->arena, "%s%" PRId64, key->counter, value->integer);
 }
@@ -273,7 +241,7 @@ static void add_filters(struct page *page)
         }
         const struct value *value = fields_get(query, page->request->query, key->name);
         if (value->state == VALUE_SET) {
-            struct parameter_value parameter = read_filter_value(page->request->arena, key, value);
+            struct cursor_value parameter = read_filter_value(page->request->arena, key, value);
             page->counter = page->filters++ ? NULL : find_filter_counter(page, key, &parameter);
             page->narrow = page->narrow || (key->uses & LIST_NARROW);
             buffer_format(&page->where, " AND %s = $%zu", key->column,
@@ -289,11 +257,17 @@ static struct store_query *prepare_page_query(struct page *page, const char *tex
     struct store_query *query =
         store_compose(app_of(page->request)->store, page->request->arena, text);
     for (size_t i = 0; i < page->parameter_count; i++) {
-        const struct parameter_value *value = &page->parameters[i];
-        if (value->is_text) {
-            store_bind_text(query, value->text);
-        } else {
+        const struct cursor_value *value = &page->parameters[i];
+        switch (value->type) {
+        case CURSOR_INTEGER:
             store_bind_integer(query, value->integer);
+            break;
+        case CURSOR_TEXT:
+            store_bind_text(query, value->text);
+            break;
+        case CURSOR_SORT_KEY:
+            store_bind_bytes(query, value->text, value->length);
+            break;
         }
     }
     return query;
@@ -327,7 +301,7 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
     const char *found = statement_text(page, page->list->search_found);
     const char *text =
         arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found", found,
-                     add_parameter(page, (struct parameter_value){.integer = enough + 1}));
+                     add_parameter(page, new_integer(enough + 1)));
     struct error *error = rows_read_number(prepare_page_query(page, text), total_r);
     page->parameter_count--; /* removes the limit again, because only this statement has it */
     page->common = *total_r > enough;
@@ -353,8 +327,7 @@ static void add_page_order(struct page *page, struct buffer *text, int64_t limit
         buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ", sorts ? "+" : "",
                       column_at(page, i), descends_at(page, i) ? " DESC" : "");
     }
-    buffer_format(text, " LIMIT $%zu",
-                  add_parameter(page, (struct parameter_value){.integer = limit}));
+    buffer_format(text, " LIMIT $%zu", add_parameter(page, new_integer(limit)));
 }
 
 /* Returns the statement that reads rows from the beginning, after skipping `skip` rows. */
@@ -363,8 +336,7 @@ static const char *select_from_start(struct page *page, int64_t skip, int64_t li
     struct buffer text = {.arena = page->request->arena};
     buffer_add_string(&text, statement_text(page, page->rows));
     add_page_order(page, &text, limit);
-    buffer_format(&text, " OFFSET $%zu",
-                  add_parameter(page, (struct parameter_value){.integer = skip}));
+    buffer_format(&text, " OFFSET $%zu", add_parameter(page, new_integer(skip)));
     return text.bytes;
 }
 
@@ -417,12 +389,10 @@ static const char *select_after_by_union(struct page *page, size_t first, int64_
                       descends_at(page, last) ? '<' : '>', first + last);
     }
     for (size_t i = 0; i <= page->order_count; i++) {
-        size_t index = i < page->order_count ? page->orders[i].key->index : page->list->id_index;
-        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index + 1,
+        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index_at(page, i) + 1,
                       descends_at(page, i) ? " DESC" : "");
     }
-    buffer_format(&text, " LIMIT $%zu",
-                  add_parameter(page, (struct parameter_value){.integer = limit}));
+    buffer_format(&text, " LIMIT $%zu", add_parameter(page, new_integer(limit)));
     return text.bytes;
 }
 
@@ -477,7 +447,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     int64_t limit = request_query_integer(request, "limit");
     int64_t total = 0;
     for (size_t i = 0; i < scope_count; i++) {
-        (void)add_parameter(&page, (struct parameter_value){.integer = scope[i]});
+        (void)add_parameter(&page, new_integer(scope[i]));
     }
     struct error *error = read_sort(&page);
     if (!error) {
