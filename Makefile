@@ -25,7 +25,7 @@ LINKING  := -pie -fsanitize=$(SANITIZE) -Wl,--as-needed
 endif
 CFLAGS   := $(STANDARD) $(WARNINGS) $(HARDENED) $(OPTIMIZE)
 LIBS     := -lfcgi -lldap -llber -ljson-c -ljwt -lmagic -lcrypto -lcrypt -lcrack \
-            $(shell pkg-config --libs sqlite3 libpq libcurl expat zlib 2>/dev/null)
+            $(shell pkg-config --libs sqlite3 libpq libcurl expat zlib icu-uc 2>/dev/null)
 CFLAGS   += $(shell pkg-config --cflags libpq 2>/dev/null)
 
 # Generated from sql/: store/sql.h with the names of the statements, store/sql.c with their texts.

@@ -8,7 +8,7 @@
 set -eu
 
 build='gcc make libc6-dev libfcgi-dev libldap-dev libjson-c-dev libjwt-dev libssl-dev libcrypt-dev
-    libmagic-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev
+    libmagic-dev libsqlite3-dev libpq-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev libicu-dev
     libcrack2-dev cracklib-runtime pkg-config'
 
 # Packages for a host in production.
