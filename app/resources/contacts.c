@@ -136,10 +136,6 @@ static void bind_contact_keys(const struct record_change *change, struct store_q
     search_add(&text, record_string(change, "email"));
     search_add(&text, record_string(change, "phone"));
     search_add(&text, record_string(change, "company"));
-    search_add_digits(&text, record_string(change, "phone"));
-    /* Names and companies may contain digits too, and a search for digits must find them. */
-    search_add_digits(&text, record_string(change, "name"));
-    search_add_digits(&text, record_string(change, "company"));
     store_bind_text(query, utf8_fold_text(arena, record_string(change, "name")));
     store_bind_text(query, fold_contact_email(change));
     /* The column is never null, even if all fields are blank and have no words. */
