@@ -7,9 +7,9 @@ SELECT id, username, email FROM accounts ORDER BY id LIMIT $1 OFFSET $2;
 SELECT count(*) AS count FROM accounts;
 
 -- name: accounts_insert
-INSERT INTO accounts (username, username_key, email, email_key, name, password_hash,
-                      created_at, updated_at, email_verified_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8)
+INSERT INTO accounts (username, username_key, username_sort_key, email, email_key, name,
+                      password_hash, created_at, updated_at, email_verified_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
 RETURNING id;
 
 -- define: account_columns
@@ -54,12 +54,13 @@ UPDATE accounts SET email_verified_at = coalesce(email_verified_at, $2), updated
  WHERE id = $1 AND email_key IS NOT NULL;
 
 -- Removes an unverified address from the account that holds it. If the address is also the user
--- name, $2 replaces that.
+-- name, $2 replaces that; $3 is its sort key.
 -- name: accounts_release_email
 UPDATE accounts
    SET username = CASE WHEN username_key = email_key THEN $2 ELSE username END,
        username_key = CASE WHEN username_key = email_key THEN $2 ELSE username_key END,
-       email = NULL, email_key = NULL, updated_at = $3, version = version + 1
+       username_sort_key = CASE WHEN username_key = email_key THEN $3 ELSE username_sort_key END,
+       email = NULL, email_key = NULL, updated_at = $4, version = version + 1
  WHERE email_key = $1 AND email_verified_at IS NULL
 RETURNING id;
 

@@ -63,7 +63,7 @@ SELECT a.id, a.username, a.email, a.name, m.role, m.created_at
 -- The base statements of a list of members and of its count: app/rest/lists.c adds conditions and
 -- the order.
 -- name: members_list
-SELECT a.id, a.username, a.email, a.name, m.role, m.created_at, a.username_key
+SELECT a.id, a.username, a.email, a.name, m.role, m.created_at, a.username_sort_key
   FROM members m
   JOIN accounts a ON a.id = m.account_id
  WHERE m.organization_id = $1;

@@ -1,6 +1,7 @@
 /* See account.h. */
 #include "auth/account.h"
 
+#include "auth/account_keys.h"
 #include "auth/password.h"
 #include "auth/session.h"
 #include "base/arena.h"
@@ -137,10 +138,13 @@ struct error *account_insert(struct store *store, struct arena *arena, struct ac
                              int64_t now_ms)
 {
     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_INSERT);
+    struct account_keys keys;
+    account_keys_compute(arena, account->username, account->email, &keys);
     store_bind_text(query, account->username);
-    store_bind_text(query, utf8_fold_text(arena, account->username));
+    store_bind_text(query, keys.username_key);
+    store_bind_bytes(query, keys.username_sort_key, keys.username_sort_key_length);
     store_bind_text(query, account->email);
-    store_bind_text(query, utf8_fold_text(arena, account->email));
+    store_bind_text(query, keys.email_key);
     store_bind_text(query, account->name);
     store_bind_text(query, account->password_hash);
     store_bind_integer(query, now_ms);
@@ -193,10 +197,13 @@ struct error *account_release_email(struct store *store, struct arena *arena, co
     enum { NAME_BYTES = 8 };
     char *name = arena_format(arena, "unproven-%s", random_hex(arena, NAME_BYTES));
     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_RELEASE_EMAIL);
+    struct account_keys keys;
     bool row;
     *released_r = 0;
-    store_bind_text(query, utf8_fold_text(arena, email));
+    account_keys_compute(arena, name, email, &keys);
+    store_bind_text(query, keys.email_key);
     store_bind_text(query, name);
+    store_bind_bytes(query, keys.username_sort_key, keys.username_sort_key_length);
     store_bind_integer(query, now_ms);
     struct error *error = store_next(query, &row);
     if (error || !row) {

@@ -230,13 +230,26 @@ char *fold_address(struct arena *arena, const char *address)
 
 /* --- order ------------------------------------------------------------------------------------ */
 
+/* Writes a sort key of up to `size` bytes. Returns its whole length. If that is greater than `size`,
+ * ICU does not define what was written. */
+static int32_t write_sort_key(struct units units, unsigned char *key, int32_t size)
+{
+    int32_t length = ucol_getSortKey(icu.collator, units.text, units.length, key, size);
+    require_success(length ? U_ZERO_ERROR : U_MEMORY_ALLOCATION_ERROR, "compute a sort key");
+    return length;
+}
+
 size_t fold_sort_key(struct arena *arena, const char *text, const unsigned char **key_r)
 {
     fold_prepare();
     struct units units = read_utf8(arena, text);
     unsigned char *key = arena_alloc(arena, FOLD_SORT_KEY_MAX);
-    int32_t length =
-        ucol_getSortKey(icu.collator, units.text, units.length, key, FOLD_SORT_KEY_MAX);
+    int32_t length = write_sort_key(units, key, FOLD_SORT_KEY_MAX);
+    if (length > FOLD_SORT_KEY_MAX) {
+        key = arena_alloc(arena, (size_t)length);
+        (void)write_sort_key(units, key, length);
+        length = FOLD_SORT_KEY_MAX;
+    }
     *key_r = key;
-    return length < FOLD_SORT_KEY_MAX ? (size_t)length : FOLD_SORT_KEY_MAX;
+    return (size_t)length;
 }

@@ -1,11 +1,11 @@
 /* Contacts: the people and companies that an organization does business with. */
 #include "auth/account.h"
-#include "base/utf8.h"
+#include "base/fold.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/contact_keys.h"
 #include "rest/records.h"
 #include "rest/rows.h"
-#include "rest/search.h"
 
 #include <strings.h>
 
@@ -64,9 +64,10 @@ static const char owner_counter[] = "where.contacts.owner_id=";
 
 static const struct list_key contact_keys[] = {
     {"id", "c.id", SQL_CONTACTS_LIST_ID, FIELD_INTEGER, LIST_SORT},
-    {"name", "c.name_key", SQL_CONTACTS_LIST_NAME_KEY, FIELD_STRING, LIST_SORT},
+    {"name", "c.name_sort_key", SQL_CONTACTS_LIST_NAME_SORT_KEY, FIELD_STRING,
+     LIST_SORT | LIST_SORT_KEY},
     {"created_at", "c.created_at", SQL_CONTACTS_LIST_CREATED_AT, FIELD_TIME, LIST_SORT},
-    {"email", "c.email_key", 0, FIELD_STRING, LIST_FILTER | LIST_FOLD | LIST_NARROW},
+    {"email", "c.email_key", 0, FIELD_STRING, LIST_FILTER | LIST_ADDRESS | LIST_NARROW},
     {"owner_id", "c.owner_id", 0, FIELD_INTEGER, LIST_FILTER, owner_counter},
     {.name = NULL},
 };
@@ -91,17 +92,12 @@ static const struct schema update_schema = {"ContactUpdate", update_fields};
 
 /* --- rules ----------------------------------------------------------------------------------- */
 
-static const char *fold_contact_email(const struct record_change *change)
-{
-    return utf8_fold_text(change->request->arena, record_string(change, "email"));
-}
-
 /* Returns ERR_DUPLICATE with the id of another contact that has the address, unless the header
  * X-Allow-Duplicate permits it. */
 static struct error *check_contact_duplicate(struct record_change *change)
 {
     struct arena *arena = change->request->arena;
-    const char *key = fold_contact_email(change);
+    const char *key = fold_address(arena, record_string(change, "email"));
     bool found, more, allowed = !strcasecmp(change->request->headers.allow_duplicate, "true");
     field_set_string(record_value(change, "email_unique_key"), allowed ? NULL : key);
     if (!key || allowed) {
@@ -127,19 +123,20 @@ static struct error *check_contact(struct record_change *change)
     return record_field_changed(change, "email") ? check_contact_duplicate(change) : NULL;
 }
 
-/* Binds the derived columns: the keys for sorting and filtering, and the text for searches. */
+/* Binds the derived columns. */
 static void bind_contact_keys(const struct record_change *change, struct store_query *query)
 {
-    struct arena *arena = change->request->arena;
-    struct buffer text = {.arena = arena};
-    search_add(&text, record_string(change, "name"));
-    search_add(&text, record_string(change, "email"));
-    search_add(&text, record_string(change, "phone"));
-    search_add(&text, record_string(change, "company"));
-    store_bind_text(query, utf8_fold_text(arena, record_string(change, "name")));
-    store_bind_text(query, fold_contact_email(change));
-    /* The column is never null, even if all fields are blank and have no words. */
-    store_bind_text(query, text.bytes ? text.bytes : "");
+    struct contact_texts texts = {
+        .name = record_string(change, "name"),
+        .email = record_string(change, "email"),
+        .phone = record_string(change, "phone"),
+        .company = record_string(change, "company"),
+    };
+    struct contact_keys keys;
+    contact_keys_compute(change->request->arena, &texts, &keys);
+    store_bind_bytes(query, keys.name_sort_key, keys.name_sort_key_length);
+    store_bind_text(query, keys.email_key);
+    store_bind_text(query, keys.search_text);
 }
 
 /* Defers indexing to the end of the group commit: indexing many rows together is cheaper. */

@@ -55,7 +55,8 @@ static const struct field members_query[] = {
  * order sorts all members of the organization. */
 static const struct list_key member_keys[] = {
     {"account_id", "m.account_id", SQL_MEMBERS_LIST_ID, FIELD_INTEGER, LIST_SORT},
-    {"username", "a.username_key", SQL_MEMBERS_LIST_USERNAME_KEY, FIELD_STRING, LIST_SORT},
+    {"username", "a.username_sort_key", SQL_MEMBERS_LIST_USERNAME_SORT_KEY, FIELD_STRING,
+     LIST_SORT | LIST_SORT_KEY},
     {"role", "m.role", SQL_MEMBERS_LIST_ROLE, FIELD_STRING, LIST_SORT | LIST_FILTER},
     {"created_at", "m.created_at", SQL_MEMBERS_LIST_CREATED_AT, FIELD_TIME, LIST_SORT},
     {.name = NULL},

@@ -1,9 +1,12 @@
 /* See lists.h. */
 #include "rest/lists.h"
 
+#include "auth/digest.h"
 #include "base/arena.h"
+#include "base/fold.h"
 #include "base/number.h"
-#include "base/utf8.h"
+#include "base/random.h"
+#include "http/parameters.h"
 #include "rest/counters.h"
 #include "rest/rows.h"
 #include "rest/search.h"
@@ -16,6 +19,7 @@ enum {
     SORT_KEYS_MAX = 3,
     /* maximum number of parts of a cursor: the order, the values, the id */
     PARTS_MAX = SORT_KEYS_MAX + 2,
+    VERSION_BYTES = 4, /* of the digest of fold_version() in a cursor */
 };
 
 /* One key of the requested order. */
@@ -24,12 +28,30 @@ struct order {
     bool descending;
 };
 
+/* Types of values, and the characters that denote them in a cursor. */
+enum parameter_type {
+    PARAMETER_INTEGER = 'i',
+    PARAMETER_TEXT = 't',
+    PARAMETER_SORT_KEY = 'k',
+};
+
 /* The value of a parameter. */
 struct parameter_value {
-    bool is_text;
-    const char *text;
+    enum parameter_type type;
     int64_t integer;
+    const char *text; /* the text, NUL-terminated, or the bytes of the sort key */
+    size_t length;    /* of the sort key */
 };
+
+static struct parameter_value integer_value(int64_t integer)
+{
+    return (struct parameter_value){.type = PARAMETER_INTEGER, .integer = integer};
+}
+
+static struct parameter_value text_value(const char *text)
+{
+    return (struct parameter_value){.type = PARAMETER_TEXT, .text = text};
+}
 
 /* The state of one request for a page. */
 struct page {
@@ -115,6 +137,13 @@ static struct error *read_sort(struct page *page)
     return NULL;
 }
 
+static enum parameter_type type_of_key(const struct list_key *key)
+{
+    return key->type != FIELD_STRING   ? PARAMETER_INTEGER
+           : key->uses & LIST_SORT_KEY ? PARAMETER_SORT_KEY
+                                       : PARAMETER_TEXT;
+}
+
 /* The columns of the order are those of its keys, then the id. */
 static const char *column_at(const struct page *page, size_t place)
 {
@@ -130,35 +159,92 @@ static bool descends_at(const struct page *page, size_t place)
 
 /* --- the cursor ------------------------------------------------------------------------------- */
 
+static const char *format_hex(struct arena *arena, const void *bytes, size_t count)
+{
+    char *hex = arena_alloc(arena, 2 * count + 1);
+    random_format_hex(bytes, count, hex);
+    return hex;
+}
+
+/* Replaces hexadecimal digits by the bytes that they encode; false if there are other characters.
+ */
+static bool parse_hex(char *text, size_t *length_r)
+{
+    *length_r = 0;
+    for (const char *at = text; *at; at += 2) {
+        int byte = parameters_parse_hex(at);
+        if (byte < 0) {
+            return false;
+        }
+        text[(*length_r)++] = (char)byte;
+    }
+    return true;
+}
+
+/* Returns VERSION_BYTES bytes that identify the version of all sort keys. */
+static const unsigned char *digest_fold_version(struct arena *arena)
+{
+    const char *version = fold_version();
+    return digest_sha256(arena, version, strlen(version));
+}
+
 /* A cursor is the order, the values of its keys, and the id, separated by "!", which occurs in none
  * of them. A value begins with its type. */
 static void add_cursor_part(struct buffer *text, struct arena *arena,
                             const struct parameter_value *value)
 {
-    if (value->is_text) {
-        buffer_format(text, "!t%s", request_encode_segment(arena, value->text));
-    } else {
-        buffer_format(text, "!i%" PRId64, value->integer);
+    buffer_format(text, "!%c", (char)value->type);
+    switch (value->type) {
+    case PARAMETER_INTEGER:
+        buffer_format(text, "%" PRId64, value->integer);
+        break;
+    case PARAMETER_TEXT:
+        buffer_add_string(text, request_encode_segment(arena, value->text));
+        break;
+    case PARAMETER_SORT_KEY:
+        buffer_add_string(text, format_hex(arena, digest_fold_version(arena), VERSION_BYTES));
+        buffer_add_string(text, format_hex(arena, value->text, value->length));
+        break;
     }
 }
 
-static bool read_cursor_part(char *part, enum field_type type, struct parameter_value *value_r)
+/* Reads a sort key of a cursor. False if ICU had another version when the cursor was made: the key
+ * would be another place in the order. */
+static bool read_cursor_key(struct arena *arena, char *hex, struct parameter_value *value)
 {
-    bool is_text = type == FIELD_STRING;
-    char *end = NULL;
-    if (*part != (is_text ? 't' : 'i')) {
+    size_t length;
+    if (!parse_hex(hex, &length) || length < VERSION_BYTES ||
+        memcmp(hex, digest_fold_version(arena), VERSION_BYTES) != 0) {
         return false;
     }
-    *value_r = (struct parameter_value){.is_text = is_text, .text = part + 1};
-    if (is_text) {
-        return request_decode(part + 1, false);
+    value->text = hex + VERSION_BYTES;
+    value->length = length - VERSION_BYTES;
+    return true;
+}
+
+static bool read_cursor_part(struct arena *arena, char *part, enum parameter_type type,
+                             struct parameter_value *value_r)
+{
+    char *end = NULL;
+    if (*part++ != (char)type) {
+        return false;
     }
-    value_r->integer = strtoll(part + 1, &end, DECIMAL);
-    return part[1] && !*end;
+    *value_r = (struct parameter_value){.type = type, .text = part};
+    switch (type) {
+    case PARAMETER_INTEGER:
+        value_r->integer = strtoll(part, &end, DECIMAL);
+        return *part && !*end;
+    case PARAMETER_TEXT:
+        return request_decode(part, false);
+    case PARAMETER_SORT_KEY:
+        return read_cursor_key(arena, part, value_r);
+    }
+    return false;
 }
 
 static bool parse_cursor(struct page *page, char *cursor)
 {
+    struct arena *arena = page->request->arena;
     char *parts[PARTS_MAX];
     size_t count = 0;
     for (char *part = strsep(&cursor, "!"); part; part = strsep(&cursor, "!")) {
@@ -172,11 +258,13 @@ static bool parse_cursor(struct page *page, char *cursor)
         return false;
     }
     for (size_t i = 0; i < page->order_count; i++) {
-        if (!read_cursor_part(parts[i + 1], page->orders[i].key->type, &page->after[i])) {
+        enum parameter_type type = type_of_key(page->orders[i].key);
+        if (!read_cursor_part(arena, parts[i + 1], type, &page->after[i])) {
             return false;
         }
     }
-    return read_cursor_part(parts[count - 1], FIELD_INTEGER, &page->after[page->order_count]);
+    return read_cursor_part(arena, parts[count - 1], PARAMETER_INTEGER,
+                            &page->after[page->order_count]);
 }
 
 static struct error *read_after(struct page *page)
@@ -193,13 +281,22 @@ static struct error *read_after(struct page *page)
 }
 
 static struct parameter_value read_row_value(const struct store_query *query, struct arena *arena,
-                                             size_t index, enum field_type type)
+                                             size_t index, enum parameter_type type)
 {
-    if (type != FIELD_STRING) {
-        return (struct parameter_value){.integer = store_integer(query, index)};
+    struct parameter_value value = {.type = type};
+    switch (type) {
+    case PARAMETER_INTEGER:
+        value.integer = store_integer(query, index);
+        break;
+    case PARAMETER_TEXT:
+        value.text = arena_string(arena, store_text(query, index, NULL));
+        break;
+    case PARAMETER_SORT_KEY:
+        value.text = store_bytes(query, index, &value.length);
+        value.text = arena_copy(arena, value.text, value.length);
+        break;
     }
-    return (struct parameter_value){.is_text = true,
-                                    .text = arena_string(arena, store_text(query, index, NULL))};
+    return value;
 }
 
 /* Returns the cursor that continues after the current row. */
@@ -210,10 +307,11 @@ static const char *new_cursor(const struct page *page, const struct store_query 
     buffer_add_string(&text, request_encode_segment(arena, page->sort));
     for (size_t i = 0; i < page->order_count; i++) {
         const struct list_key *key = page->orders[i].key;
-        struct parameter_value value = read_row_value(query, arena, key->index, key->type);
+        struct parameter_value value = read_row_value(query, arena, key->index, type_of_key(key));
         add_cursor_part(&text, arena, &value);
     }
-    struct parameter_value id = read_row_value(query, arena, page->list->id_index, FIELD_INTEGER);
+    struct parameter_value id =
+        read_row_value(query, arena, page->list->id_index, PARAMETER_INTEGER);
     add_cursor_part(&text, arena, &id);
     return text.bytes;
 }
@@ -225,13 +323,9 @@ static struct parameter_value read_filter_value(struct arena *arena, const struc
 {
     if (key->type == FIELD_STRING) {
         const char *text = value->string.bytes;
-        return (struct parameter_value){
-            .is_text = true,
-            .text = key->uses & LIST_FOLD ? utf8_fold_text(arena, text) : text,
-        };
+        return text_value(key->uses & LIST_ADDRESS ? fold_address(arena, text) : text);
     }
-    return (struct parameter_value){.integer = key->type == FIELD_BOOLEAN ? value->boolean
-                                                                          : value->integer};
+    return integer_value(key->type == FIELD_BOOLEAN ? value->boolean : value->integer);
 }
 
 static struct error *read_search(struct page *page)
@@ -244,7 +338,7 @@ static struct error *read_search(struct page *page)
     }
     struct error *error = search_parse(page->request->arena, text, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        (void)add_parameter(page, (struct parameter_value){.is_text = true, .text = parts[i]});
+        (void)add_parameter(page, text_value(parts[i]));
     }
     page->searched = true;
     page->counter = NULL;
@@ -259,7 +353,7 @@ static const char *find_filter_counter(const struct page *page, const struct lis
     if (!page->counter || !key->counter) {
         return NULL;
     }
-    return value->is_text
+    return value->type == PARAMETER_TEXT
                ? arena_format(page->request->arena, "%s%s", key->counter, value->text)
                : arena_format(page->request->arena, "%s%" PRId64, key->counter, value->integer);
 }
@@ -290,10 +384,16 @@ static struct store_query *prepare_page_query(struct page *page, const char *tex
         store_compose(app_of(page->request)->store, page->request->arena, text);
     for (size_t i = 0; i < page->parameter_count; i++) {
         const struct parameter_value *value = &page->parameters[i];
-        if (value->is_text) {
-            store_bind_text(query, value->text);
-        } else {
+        switch (value->type) {
+        case PARAMETER_INTEGER:
             store_bind_integer(query, value->integer);
+            break;
+        case PARAMETER_TEXT:
+            store_bind_text(query, value->text);
+            break;
+        case PARAMETER_SORT_KEY:
+            store_bind_bytes(query, value->text, value->length);
+            break;
         }
     }
     return query;
@@ -327,7 +427,7 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
     const char *found = statement_text(page, page->list->search_found);
     const char *text =
         arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found", found,
-                     add_parameter(page, (struct parameter_value){.integer = enough + 1}));
+                     add_parameter(page, integer_value(enough + 1)));
     struct error *error = rows_read_number(prepare_page_query(page, text), total_r);
     page->parameter_count--; /* removes the limit again, because only this statement has it */
     page->common = *total_r > enough;
@@ -353,8 +453,7 @@ static void add_page_order(struct page *page, struct buffer *text, int64_t limit
         buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ", sorts ? "+" : "",
                       column_at(page, i), descends_at(page, i) ? " DESC" : "");
     }
-    buffer_format(text, " LIMIT $%zu",
-                  add_parameter(page, (struct parameter_value){.integer = limit}));
+    buffer_format(text, " LIMIT $%zu", add_parameter(page, integer_value(limit)));
 }
 
 /* Returns the statement that reads rows from the beginning, after skipping `skip` rows. */
@@ -363,8 +462,7 @@ static const char *select_from_start(struct page *page, int64_t skip, int64_t li
     struct buffer text = {.arena = page->request->arena};
     buffer_add_string(&text, statement_text(page, page->rows));
     add_page_order(page, &text, limit);
-    buffer_format(&text, " OFFSET $%zu",
-                  add_parameter(page, (struct parameter_value){.integer = skip}));
+    buffer_format(&text, " OFFSET $%zu", add_parameter(page, integer_value(skip)));
     return text.bytes;
 }
 
@@ -421,8 +519,7 @@ static const char *select_after_by_union(struct page *page, size_t first, int64_
         buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index + 1,
                       descends_at(page, i) ? " DESC" : "");
     }
-    buffer_format(&text, " LIMIT $%zu",
-                  add_parameter(page, (struct parameter_value){.integer = limit}));
+    buffer_format(&text, " LIMIT $%zu", add_parameter(page, integer_value(limit)));
     return text.bytes;
 }
 
@@ -477,7 +574,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     int64_t limit = request_query_integer(request, "limit");
     int64_t total = 0;
     for (size_t i = 0; i < scope_count; i++) {
-        (void)add_parameter(&page, (struct parameter_value){.integer = scope[i]});
+        (void)add_parameter(&page, integer_value(scope[i]));
     }
     struct error *error = read_sort(&page);
     if (!error) {

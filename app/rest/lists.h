@@ -27,11 +27,15 @@
 
 enum { LIST_FOUND_COUNTED = 1000, LIST_FOUND_PAGES = 10 };
 
+/* Maximum number of characters of a cursor: a sort key of the maximum length, and other values. */
+enum { LIST_CURSOR_MAX = 2400 };
+
 enum list_use {
     LIST_SORT = 1 << 0,
-    LIST_FILTER = 1 << 1, /* filters rows by the query parameter of the same name */
-    LIST_FOLD = 1 << 2,   /* the column holds case-folded text */
-    LIST_NARROW = 1 << 3, /* few rows pass the filter: they are found first, then sorted */
+    LIST_FILTER = 1 << 1,   /* filters rows by the query parameter of the same name */
+    LIST_ADDRESS = 1 << 2,  /* the column holds folded addresses: see fold_address() */
+    LIST_NARROW = 1 << 3,   /* few rows pass the filter: they are found first, then sorted */
+    LIST_SORT_KEY = 1 << 4, /* the column holds sort keys: see fold_sort_key() */
 };
 
 /* A column to sort or filter by, which is never null. A column with nulls has a second column for
@@ -77,7 +81,7 @@ struct list {
               "The order: up to three fields, separated by commas; '-' is descending: " sorts_},   \
          .example = "\"" example_ "\""},                                                           \
     {                                                                                              \
-        .name = "after", .type = FIELD_STRING, .min = 1, .max = 2000,                              \
+        .name = "after", .type = FIELD_STRING, .min = 1, .max = LIST_CURSOR_MAX,                   \
         .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",            \
                   "The value of `next` from the previous response: returns the next page"},        \
         .example = "null"                                                                          \

@@ -51,9 +51,9 @@ static const char accounts[] =
 #define DELETED "CASE WHEN i % 50 = 0 THEN 1 END"
 
 static const char contacts[] =
-    "INSERT INTO contacts (id, organization_id, name, name_key, email, email_key, owner_id,"
+    "INSERT INTO contacts (id, organization_id, name, email, email_key, owner_id,"
     " search_text, created_at, updated_at, deleted_at)" NUMBERS
-    "SELECT i, o, 'Name ' || ((i * 7919) % 20011), 'name ' || ((i * 7919) % 20011),"
+    "SELECT i, o, 'Name ' || ((i * 7919) % 20011),"
     " (i / 4) || '@example.com', (i / 4) || '@example.com', 1 + i % 50,"
     " '  общее  имя  ' || ((i * 7919) % 20011)"
     " || CASE WHEN i % 4000 = 1 THEN '  редкое' ELSE '' END, " TIME ", 0, " DELETED " FROM n;";

@@ -1,0 +1,22 @@
+/* Account keys: the columns of an account that are derived from its user name and its address, by
+ * which accounts are found and sorted. They change with fold_version(). */
+#ifndef AUTH_ACCOUNT_KEYS_H
+#define AUTH_ACCOUNT_KEYS_H
+
+#include <stddef.h>
+
+struct arena;
+
+struct account_keys {
+    const char *username_key; /* unique */
+    const char *email_key;    /* unique; NULL if there is no address */
+    const unsigned char *username_sort_key;
+    size_t username_sort_key_length;
+};
+
+/* Computes all keys of an account. `email` is NULL if there is no address. The memory of the keys
+ * is that of the arena. */
+void account_keys_compute(struct arena *arena, const char *username, const char *email,
+                          struct account_keys *keys_r);
+
+#endif
