@@ -230,8 +230,8 @@ char *fold_address(struct arena *arena, const char *address)
 
 /* --- order ------------------------------------------------------------------------------------ */
 
-/* Writes a sort key of up to `size` bytes. Returns its whole length. If that is greater than `size`,
- * ICU does not define what was written. */
+/* Writes a sort key, and returns its length. If that is greater than `size`, ICU does not define
+ * what was written. */
 static int32_t write_sort_key(struct units units, unsigned char *key, int32_t size)
 {
     int32_t length = ucol_getSortKey(icu.collator, units.text, units.length, key, size);

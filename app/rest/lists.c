@@ -43,12 +43,12 @@ struct parameter_value {
     size_t length;    /* of the sort key */
 };
 
-static struct parameter_value integer_value(int64_t integer)
+static struct parameter_value new_integer(int64_t integer)
 {
     return (struct parameter_value){.type = PARAMETER_INTEGER, .integer = integer};
 }
 
-static struct parameter_value text_value(const char *text)
+static struct parameter_value new_text(const char *text)
 {
     return (struct parameter_value){.type = PARAMETER_TEXT, .text = text};
 }
@@ -323,9 +323,9 @@ static struct parameter_value read_filter_value(struct arena *arena, const struc
 {
     if (key->type == FIELD_STRING) {
         const char *text = value->string.bytes;
-        return text_value(key->uses & LIST_ADDRESS ? fold_address(arena, text) : text);
+        return new_text(key->uses & LIST_ADDRESS ? fold_address(arena, text) : text);
     }
-    return integer_value(key->type == FIELD_BOOLEAN ? value->boolean : value->integer);
+    return new_integer(key->type == FIELD_BOOLEAN ? value->boolean : value->integer);
 }
 
 static struct error *read_search(struct page *page)
@@ -338,7 +338,7 @@ static struct error *read_search(struct page *page)
     }
     struct error *error = search_parse(page->request->arena, text, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        (void)add_parameter(page, text_value(parts[i]));
+        (void)add_parameter(page, new_text(parts[i]));
     }
     page->searched = true;
     page->counter = NULL;
@@ -427,7 +427,7 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
     const char *found = statement_text(page, page->list->search_found);
     const char *text =
         arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found", found,
-                     add_parameter(page, integer_value(enough + 1)));
+                     add_parameter(page, new_integer(enough + 1)));
     struct error *error = rows_read_number(prepare_page_query(page, text), total_r);
     page->parameter_count--; /* removes the limit again, because only this statement has it */
     page->common = *total_r > enough;
@@ -453,7 +453,7 @@ static void add_page_order(struct page *page, struct buffer *text, int64_t limit
         buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ", sorts ? "+" : "",
                       column_at(page, i), descends_at(page, i) ? " DESC" : "");
     }
-    buffer_format(text, " LIMIT $%zu", add_parameter(page, integer_value(limit)));
+    buffer_format(text, " LIMIT $%zu", add_parameter(page, new_integer(limit)));
 }
 
 /* Returns the statement that reads rows from the beginning, after skipping `skip` rows. */
@@ -462,7 +462,7 @@ static const char *select_from_start(struct page *page, int64_t skip, int64_t li
     struct buffer text = {.arena = page->request->arena};
     buffer_add_string(&text, statement_text(page, page->rows));
     add_page_order(page, &text, limit);
-    buffer_format(&text, " OFFSET $%zu", add_parameter(page, integer_value(skip)));
+    buffer_format(&text, " OFFSET $%zu", add_parameter(page, new_integer(skip)));
     return text.bytes;
 }
 
@@ -519,7 +519,7 @@ static const char *select_after_by_union(struct page *page, size_t first, int64_
         buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index + 1,
                       descends_at(page, i) ? " DESC" : "");
     }
-    buffer_format(&text, " LIMIT $%zu", add_parameter(page, integer_value(limit)));
+    buffer_format(&text, " LIMIT $%zu", add_parameter(page, new_integer(limit)));
     return text.bytes;
 }
 
@@ -574,7 +574,7 @@ struct error *list_reply(struct request *request, struct reply *reply, const str
     int64_t limit = request_query_integer(request, "limit");
     int64_t total = 0;
     for (size_t i = 0; i < scope_count; i++) {
-        (void)add_parameter(&page, integer_value(scope[i]));
+        (void)add_parameter(&page, new_integer(scope[i]));
     }
     struct error *error = read_sort(&page);
     if (!error) {

@@ -14,7 +14,8 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from stack import Postgres, Stack
+from bench.references import make
+from stack import TOP, Postgres, Stack
 from stack.processes import run
 
 TABLES = ("contacts", "deals", "tasks", "activities")
@@ -26,6 +27,8 @@ EMAIL = "owner@example.com"
 PASSWORD = "long-enough"
 BATCH = 500  # words that one statement inserts
 MEMBERS = 5  # members of the organization, who own equal parts of the rows
+
+SORT_KEYS = TOP / "build/tests/bench/sort_keys"  # sort_keys.c
 
 RARE_COMPANY = "АО «Единорог»"  # the company of only one contact
 
@@ -43,15 +46,18 @@ FIRMS = """Ромашка Восток Заря Маяк Горизонт Лид
     Меридиан Авангард Феникс Каскад Гранит Вектор Альянс Прогресс""".split()
 FORMS = ("ООО", "АО", "ПАО", "ИП", "НКО")
 
+PEOPLE = len(FAMILY_NAMES) * len(GIVEN_NAMES) * len(PATRONYMICS)
+
 # Words are selected by two pseudo-random sequences, a and b.
 NUMBERS = """(SELECT i, i * 1103515245 % 2147483647 AS a, i * 754974721 % 2147483629 AS b
                 FROM numbers) n"""
 
 # Statements for both engines. :name is replaced by a value; word_NAME are tables of words.
 ROWS = f"""
-INSERT INTO contacts (organization_id, name, name_key, email, email_key, email_unique_key, phone,
-                      company, position, notes, owner_id, search_text, created_at, updated_at)
-SELECT :organization, name, name_key, email, email, email,
+INSERT INTO contacts (organization_id, name, name_sort_key, email, email_key, email_unique_key,
+                      phone, company, position, notes, owner_id, search_text, created_at,
+                      updated_at)
+SELECT :organization, name, name_sort_key, email, email, email,
        '+7 (' || substr(digits, 1, 3) || ') ' || substr(digits, 4, 3) || '-'
               || substr(digits, 7, 2) || '-' || substr(digits, 9, 2),
        company, 'Менеджер', 'Звонить после обеда', account,
@@ -59,7 +65,7 @@ SELECT :organization, name, name_key, email, email, email,
        || '  +7  ' || substr(digits, 1, 3) || '  ' || substr(digits, 4, 3) || '-'
                    || substr(digits, 7, 2) || '-' || substr(digits, 9, 2)
        || '  +7' || digits || '  8' || digits || company_words, created, created
-  FROM (SELECT n.i, p.name, p.name_key, p.name_words, m.account,
+  FROM (SELECT n.i, p.name, p.name_sort_key, p.name_words, m.account,
                'client' || n.i || '@example.com' AS email,
                CAST(9000000000 + n.b % 1000000000 AS TEXT) AS digits,
                CASE n.i WHEN 1 THEN :rare ELSE f.name END AS company,
@@ -136,7 +142,8 @@ def fill(stack: Stack, rows: int, postgres: Postgres | None = None) -> Filled:
     owner, organization = create_owner(stack)
     with engine(stack, postgres) as database:
         members = [owner, *add_members(database, organization)]
-        script = [*word_tables(members), database.numbers(rows), with_values(rows, organization)]
+        script = [*word_tables(members, database), database.numbers(rows),
+                  with_values(rows, organization)]
         database.fill(script)
     command(stack, "recount", "--repair")
     return Filled(rows, organization)
@@ -183,10 +190,13 @@ def first_day() -> int:
     return (now_ms() // MS_PER_DAY - DAYS_AROUND) * MS_PER_DAY
 
 
-def people() -> list[tuple[str, str, str]]:
-    names = (f"{family} {given} {patronymic}" for family, given, patronymic in
-             itertools.product(FAMILY_NAMES, GIVEN_NAMES, PATRONYMICS))
-    return [(name, name.lower(), words_of(name)) for name in names]
+def people(database: "Sqlite | Psql") -> list[tuple[str, "Literal", str]]:
+    names = [f"{family} {given} {patronymic}" for family, given, patronymic in
+             itertools.product(FAMILY_NAMES, GIVEN_NAMES, PATRONYMICS)]
+    make(SORT_KEYS)
+    keys = run([str(SORT_KEYS)], stdin="\n".join(names)).split()
+    return [(name, database.bytes_literal(key), words_of(name))
+            for name, key in zip(names, keys, strict=True)]
 
 
 def firms() -> list[tuple[str, str]]:
@@ -216,9 +226,10 @@ def text_of(ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def word_tables(members: list[int]) -> list[str]:
+def word_tables(members: list[int], database: "Sqlite | Psql") -> list[str]:
     return [
-        *word_table("people", "name TEXT, name_key TEXT, name_words TEXT", people()),
+        *word_table("people", f"name TEXT, name_sort_key {database.BYTES}, name_words TEXT",
+                     people(database)),
         *word_table("firms", "name TEXT, name_words TEXT", firms()),
         *word_table("days", "day TEXT", days()),
         *word_table("moments", "due TEXT, overdue_from BIGINT", moments()),
@@ -234,15 +245,19 @@ def word_table(name: str, columns: str, rows: list[tuple]) -> Iterator[str]:
         yield f"INSERT INTO word_{name} VALUES {values}"
 
 
-def literal(value: int | str) -> str:
-    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+class Literal(str):
+    """A value that is already written in SQL."""
+
+
+def literal(value: int | str | Literal) -> str:
+    return str(value) if isinstance(value, int | Literal) else "'" + value.replace("'", "''") + "'"
 
 
 def with_values(rows: int, organization: int) -> str:
     """Returns ROWS with its parameters replaced, longest names first: some begin with another."""
     values = {
         "organization": organization, "rows": rows, "first_time": now_ms() - MS_PER_YEAR,
-        "span": MS_PER_YEAR, "people": len(people()), "firms": len(firms()), "days": len(days()),
+        "span": MS_PER_YEAR, "people": PEOPLE, "firms": len(firms()), "days": len(days()),
         "moments": len(moments()), "members": MEMBERS, "rare": RARE_COMPANY,
         "rare_words": words_of(RARE_COMPANY),
     }
@@ -259,6 +274,8 @@ class Sqlite:
     """The SQLite database of a stack, without a journal until it is filled. Keeps the statistics of
     the empty database, because in production nothing updates them (PostgreSQL does that itself)."""
 
+    BYTES = "BLOB"
+
     def __init__(self, stack: Stack) -> None:
         self._connection = sqlite3.connect(stack.state_dir / "kontora.db", isolation_level=None)
         self.run(["PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF",
@@ -268,6 +285,10 @@ class Sqlite:
     def run(self, statements: list[str]) -> None:
         for statement in statements:
             self._connection.executescript(statement)
+
+    @staticmethod
+    def bytes_literal(digits: str) -> Literal:
+        return Literal(f"x'{digits}'")
 
     @staticmethod
     def numbers(rows: int) -> str:
@@ -302,6 +323,8 @@ class Sqlite:
 class Psql:
     """A PostgreSQL database, filled by the superuser without checking foreign keys."""
 
+    BYTES = "BYTEA"
+
     def __init__(self, url: str) -> None:
         self._url = url
 
@@ -310,6 +333,10 @@ class Psql:
                     "SET work_mem = '100MB'"]
         run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", self._url],
             stdin=";\n".join([*settings, *statements, ""]))
+
+    @staticmethod
+    def bytes_literal(digits: str) -> Literal:
+        return Literal(f"'\\x{digits}'")
 
     @staticmethod
     def numbers(rows: int) -> str:

@@ -2,7 +2,11 @@
 #include "unit.h"
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/fold.h"
+
+#include <unicode/ucol.h>
+#include <unicode/ustring.h>
 
 struct same {
     const char *left, *right;
@@ -118,16 +122,51 @@ static void names_are_sorted_as_in_a_dictionary(void **state)
     arena_free(&arena);
 }
 
+/* Checks that the key of a text is the beginning of ICU's whole key. Returns true if it is cut. */
+static bool check_key(const UCollator *collator, const char *text)
+{
+    enum { UNITS = 10000, SIZE = 8 * UNITS };
+    static UChar units[UNITS];
+    static unsigned char whole[SIZE];
+    UErrorCode status = U_ZERO_ERROR;
+    struct arena *arena = arena_new();
+    const unsigned char *key;
+    int32_t count;
+    size_t length = fold_sort_key(arena, text, &key);
+    u_strFromUTF8(units, UNITS, &count, text, -1, &status);
+    assert_true(U_SUCCESS(status));
+    size_t whole_length = (size_t)ucol_getSortKey(collator, units, count, whole, SIZE);
+    assert_in_range(whole_length, 1, SIZE);
+    bool cut = whole_length > FOLD_SORT_KEY_MAX;
+    assert_int_equal(length, cut ? FOLD_SORT_KEY_MAX : whole_length);
+    assert_memory_equal(key, whole, length);
+    arena_free(&arena);
+    return cut;
+}
+
 static void long_sort_key_is_cut(void **state)
 {
     (void)state;
-    enum { LONG = 20000 };
+    static const char *const parts[] = {"x", "Xx", "ё",  "Ёлкин и Йодов, ", "王小明", "é",
+                                        "ﷺ", "😀",  "a ", "e\u0301",         "김민수", "0"};
+    enum { REPEATED = 1200 };
+    UErrorCode status = U_ZERO_ERROR;
+    UCollator *collator = ucol_open("", &status);
     struct arena *arena = arena_new();
-    char *text = arena_alloc(arena, LONG + 1);
-    const unsigned char *key;
-    memset(text, 'x', LONG);
-    assert_int_equal(fold_sort_key(arena, text, &key), FOLD_SORT_KEY_MAX);
+    ucol_setAttribute(collator, UCOL_NORMALIZATION_MODE, UCOL_ON, &status);
+    assert_true(U_SUCCESS(status));
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        struct buffer text = {.arena = arena};
+        size_t times = 0;
+        do {
+            buffer_add_string(&text, parts[i]);
+        } while (!check_key(collator, text.bytes) && times++ < REPEATED);
+        assert_in_range(times, 1, REPEATED - 1);
+        buffer_add_string(&text, parts[0]);
+        assert_true(check_key(collator, text.bytes));
+    }
     arena_free(&arena);
+    ucol_close(collator);
 }
 
 int main(void)

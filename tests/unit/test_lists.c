@@ -11,7 +11,9 @@
 #include "stores.h"
 
 #include "auth/principal.h"
+#include "base/fold.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "http/fields.h"
 #include "resources/resources.h"
 #include "rest/counters.h"
@@ -40,6 +42,8 @@ static const char accounts[] =
     "INSERT INTO accounts (id, username, username_key, name, created_at, updated_at)"
     " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)"
     " SELECT i, 'user' || i, 'user' || i, 'User', 0, 0 FROM n;";
+
+enum { ID_MAX = 20500 };
 
 /* Yields for each row its number i and its organization o. */
 #define NUMBERS                                                                                    \
@@ -202,6 +206,8 @@ static const char *explain_on_sqlite(const struct lists_test *test,
         const struct cell *cell = &statement->parameters[i];
         if (cell->type == CELL_TEXT) {
             store_bind_text(query, cell->bytes);
+        } else if (cell->type == CELL_BYTES) {
+            store_bind_bytes(query, cell->bytes, cell->length);
         } else {
             store_bind_integer(query, cell->integer);
         }
@@ -221,6 +227,10 @@ static const char *format_execution(const struct lists_test *test,
         if (cell->type == CELL_TEXT) {
             assert_null(strchr(cell->bytes, '\''));
             buffer_format(&text, "'%s'", cell->bytes);
+        } else if (cell->type == CELL_BYTES) {
+            char *hex = arena_alloc(test->arena, 2 * cell->length + 1);
+            random_format_hex((const unsigned char *)cell->bytes, cell->length, hex);
+            buffer_format(&text, "'\\x%s'", hex);
         } else {
             buffer_format(&text, "%lld", (long long)cell->integer);
         }
@@ -494,8 +504,6 @@ static void analytics_use_indexes_only(void **state)
 
 /* --- pages ------------------------------------------------------------------------------------ */
 
-enum { ID_MAX = 20500 };
-
 /* Follows the cursors to the end: each row appears once, and each page equals the page selected
  * by ?skip=. */
 static void follow_cursors(const struct lists_test *test, const struct route *route,
@@ -589,6 +597,24 @@ static struct error *index_contacts(struct store *store, void *context)
     return NULL;
 }
 
+/* Sets the sort keys of the contacts, which SQL cannot compute. */
+static struct error *set_sort_keys(struct store *store, void *context)
+{
+    struct arena *arena = context;
+    struct error *error = NULL;
+    for (int64_t id = 1; id <= ID_MAX && !error; id++) {
+        const unsigned char *key;
+        size_t length = fold_sort_key(
+            arena, arena_format(arena, "Name %lld", (long long)id * 7919 % 20011), &key);
+        struct store_query *query =
+            store_compose(store, arena, "UPDATE contacts SET name_sort_key = $1 WHERE id = $2");
+        store_bind_bytes(query, key, length);
+        store_bind_integer(query, id);
+        error = store_execute(query);
+    }
+    return error;
+}
+
 static bool create_rows(void)
 {
     const char *const scripts[] = {accounts, contacts, deals, tasks, activities, counters};
@@ -599,6 +625,7 @@ static bool create_rows(void)
     for (size_t i = 0; i < COUNT_OF(scripts); i++) {
         must_script(store, arena, scripts[i]);
     }
+    must_succeed(store_write(store, arena, set_sort_keys, arena));
     must_succeed(store_write(store, arena, index_contacts, NULL));
     must_succeed(store_group_commit(store, arena));
     arena_free(&arena);
