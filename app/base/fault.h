@@ -52,8 +52,8 @@ enum fault_id {
     FAULT_NO_SUCH_MEMBER,
     FAULT_ONLY_WITH, /* argument: the value of another field that this field requires */
     FAULT_DUPLICATE,
-    FAULT_HIDDEN,         /* refers to a deleted row */
-    FAULT_TOO_MANY_WORDS, /* argument: the maximum number of words */
+    FAULT_HIDDEN,   /* refers to a deleted row */
+    FAULT_NO_WORDS, /* a search without letters and digits */
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
     FAULT_OTHER_FORMAT,    /* argument: the format that a file has in spite of its name */

@@ -269,7 +269,7 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_ONLY_WITH] = {"допускается только вместе с {}", "can only be used together with {}"},
     [FAULT_DUPLICATE] = {"уже указано у контакта {}", "is already used by contact {}"},
     [FAULT_HIDDEN] = {"удалён", "is deleted"},
-    [FAULT_TOO_MANY_WORDS] = {"не более {} слов", "must have at most {} words"},
+    [FAULT_NO_WORDS] = {"должно содержать букву или цифру", "must contain a letter or a digit"},
     [FAULT_NOT_KEY] = {"должно содержать от 1 до 255 видимых символов ASCII",
         "must consist of 1 to 255 visible ASCII characters"},
     [FAULT_REJECTED_BY_DIRECTORY] = {"каталог не принимает это значение",

@@ -11,10 +11,6 @@ static const char *compute_search_text(struct arena *arena, const struct contact
     search_add(&text, texts->email);
     search_add(&text, texts->phone);
     search_add(&text, texts->company);
-    search_add_digits(&text, texts->phone);
-    /* Names and companies may contain digits too, and a search for digits must find them. */
-    search_add_digits(&text, texts->name);
-    search_add_digits(&text, texts->company);
     /* The column is never null, even if all fields are blank and have no words. */
     return text.bytes ? text.bytes : "";
 }

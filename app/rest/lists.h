@@ -23,6 +23,7 @@
 #include "rest/app.h"
 #include "rest/cursor.h"
 #include "rest/paging.h"
+#include "rest/search.h"
 #include "store/store.h"
 
 enum { LIST_FOUND_COUNTED = 1000, LIST_FOUND_PAGES = 10 };
@@ -86,8 +87,10 @@ struct list {
 
 #define LIST_SEARCH_FIELD                                                                          \
     {                                                                                              \
-        .name = "search", .type = FIELD_STRING, .min = 1, .max = 100,                              \
-        .about = {"Слова или части слов для поиска", "Words, or parts of words, to search for"},   \
+        .name = "search", .type = FIELD_STRING, .min = 1, .max = SEARCH_LENGTH,                    \
+        .about =                                                                                   \
+            {"Слова, части слов или цифры телефона; учитываются первые три",                       \
+             "Words, parts of words, or digits of a telephone number: the first three count"},     \
         .example = "\"ромашка\""                                                            \
     }
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import threading
 import time
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 import requests
@@ -469,6 +469,31 @@ def test_file_search_finds_words_of_file_names(owner):
     assert page["files"][0]["name"] != rest["files"][0]["name"]
     assert contract.check_error(owner.get("/files?search=договор&after=x"), 400,
                                 "VALIDATION_ERROR") == ["after"]
+
+
+FILE_SEARCHES = [
+    ("И\u0306од.txt", ["йод.txt", "ЙОД", "и\u0306од"]), ("Йод.txt", ["И\u0306од.txt"]),
+    ("Счёт\u00a0№5,Ёлкин.txt", ["счет ел", "№ 5", "5", "елкин.txt", "счёт;ёлкин"]),
+    ("Акт 30.11.2026.txt", ["30.11.2026", "30-11-2026", "30.11", "акт 2026", "2026.txt"]),
+    ("scan_2026-11-30.txt", ["2026-11-30", "scan"]),
+    ("Анна\u2011Мария O\u2019Brien.txt", ["анна-мария", "o'brien", "Анна\u2013Мария O´Brien"]),
+    ("Договор 125 от 2026.txt", ["125 2026", "договор 125 от 2026 и ещё много слов из письма"]),
+    ("Иванов +7 916 123-45-67.txt", ["8 (916) 123-45-67", "иванов 89161234567", "123-45-67"]),
+]
+
+
+def test_file_search_finds_names_however_they_are_typed(owner):
+    for name, searches in FILE_SEARCHES:
+        file = files.upload(owner, TEXT, name)["filename"]
+        for search in searches:
+            assert file in files.names(owner, f"?search={quote(search)}"), (name, search)
+        owner.delete(f"/files/{file}")
+
+
+def test_file_search_without_letters_and_digits_is_rejected(owner):
+    for search in ("...", "«»", "\u200b", "x" * 1001):
+        assert contract.check_error(owner.get(f"/files?search={quote(search)}"), 400,
+                                    "VALIDATION_ERROR") == ["search"]
 
 
 def test_file_tags_can_be_set_filtered_by_and_cleared(owner):

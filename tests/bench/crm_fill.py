@@ -61,9 +61,9 @@ SELECT :organization, name, name_sort_key, email, email, email,
               || substr(digits, 7, 2) || '-' || substr(digits, 9, 2),
        company, 'Менеджер', 'Звонить после обеда', account,
        name_words || '  ' || email
-       || '  +7  (' || substr(digits, 1, 3) || ')  ' || substr(digits, 4, 3) || '-'
-                    || substr(digits, 7, 2) || '-' || substr(digits, 9, 2)
-       || '  7' || digits || company_words, created, created
+       || '  +7  ' || substr(digits, 1, 3) || '  ' || substr(digits, 4, 3) || '-'
+                   || substr(digits, 7, 2) || '-' || substr(digits, 9, 2)
+       || '  +7' || digits || '  8' || digits || company_words, created, created
   FROM (SELECT n.i, p.name, p.name_sort_key, p.name_words, m.account,
                'client' || n.i || '@example.com' AS email,
                CAST(9000000000 + n.b % 1000000000 AS TEXT) AS digits,
@@ -178,7 +178,7 @@ def add_members(database: "Sqlite | Psql", organization: int) -> list[int]:
 
 def words_of(text: str) -> str:
     """Returns the text in the format of the column search_text (app/rest/search.h)."""
-    return "".join(f"  {word}" for word in text.lower().split())
+    return "".join(f"  {word.strip('«»')}" for word in text.lower().replace("ё", "е").split())
 
 
 def now_ms() -> int:

@@ -52,6 +52,7 @@ FOREIGN = {
     "curl/": "app/objects/s3",
     "expat.h": "app/objects/s3 app/files/docx.c",
     "zlib.h": "app/files/docx.c",
+    "unicode/": "app/base/",
 }
 
 LONGEST_FILE = 800

@@ -1,0 +1,146 @@
+/* See words.h. */
+#include "base/words.h"
+
+#include "base/arena.h"
+#include "base/utf8.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <unicode/uchar.h>
+#include <unicode/unorm2.h>
+#include <unicode/ustring.h>
+#include <unicode/utf16.h>
+
+enum {
+    EXPANSION_MAX = 3, /* growth of a text by NFC, in UTF-16 (Unicode Standard Annex 15) */
+    BYTES_MAX = 3,     /* UTF-8 bytes of one UTF-16 code unit */
+};
+
+/* --- normalization --------------------------------------------------------------------------- */
+
+static bool is_ascii_text(const char *text)
+{
+    for (; *text; text++) {
+        if (*text & 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Converts the visible characters to UTF-16 and returns the number of code units. Invisible ones
+ * are removed before the normalization, because they would separate a letter from its accent. */
+static int32_t decode_visible(const char *text, size_t length, UChar *units)
+{
+    int32_t count = 0;
+    for (size_t at = 0; at < length;) {
+        int32_t character = utf8_next(text, length, &at);
+        if (character >= 0 && !u_hasBinaryProperty(character, UCHAR_DEFAULT_IGNORABLE_CODE_POINT)) {
+            U16_APPEND_UNSAFE(units, count, character);
+        }
+    }
+    return count;
+}
+
+/* Returns the text in NFC without invisible characters. */
+static char *normalize_text(struct arena *arena, const char *text, size_t *length_r)
+{
+    size_t length = strlen(text);
+    *length_r = length;
+    if (is_ascii_text(text)) {
+        return arena_copy(arena, text, length);
+    }
+    UErrorCode code = U_ZERO_ERROR;
+    const UNormalizer2 *nfc = unorm2_getNFCInstance(&code);
+    UChar *units = arena_array(arena, length + 1, sizeof *units);
+    int32_t count = decode_visible(text, length, units);
+    if (unorm2_spanQuickCheckYes(nfc, units, count, &code) != count) {
+        int32_t units_max = count * EXPANSION_MAX;
+        UChar *normal = arena_array(arena, (size_t)units_max + 1, sizeof *normal);
+        count = unorm2_normalize(nfc, units, count, normal, units_max, &code);
+        units = normal;
+    }
+    int32_t bytes = 0, size = count * BYTES_MAX + 1;
+    char *out = arena_array(arena, (size_t)size, 1);
+    u_strToUTF8(out, size, &bytes, units, count, &code);
+    *length_r = U_SUCCESS(code) ? (size_t)bytes : 0;
+    return out;
+}
+
+/* --- words ----------------------------------------------------------------------------------- */
+
+enum character_kind {
+    CHARACTER_OF_WORD,
+    CHARACTER_WITHIN_WORD, /* a separator unless it stands between two characters of a word */
+    CHARACTER_SEPARATOR,
+};
+
+static enum character_kind classify_character(UChar32 character)
+{
+    enum { LEFT_APOSTROPHE = 0x2018, APOSTROPHE = 0x2019 };
+    switch (character) {
+    case '\'':
+    case LEFT_APOSTROPHE:
+    case APOSTROPHE:
+    case '.':
+    case ':':
+        return CHARACTER_WITHIN_WORD;
+    default:
+        break;
+    }
+    switch (u_charType(character)) {
+    case U_DASH_PUNCTUATION:
+        return CHARACTER_WITHIN_WORD;
+    case U_START_PUNCTUATION:
+    case U_END_PUNCTUATION:
+    case U_INITIAL_PUNCTUATION:
+    case U_FINAL_PUNCTUATION:
+    case U_CONTROL_CHAR:
+        return CHARACTER_SEPARATOR;
+    default:
+        return u_isUWhiteSpace(character) || u_hasBinaryProperty(character, UCHAR_QUOTATION_MARK) ||
+                       u_hasBinaryProperty(character, UCHAR_TERMINAL_PUNCTUATION)
+                   ? CHARACTER_SEPARATOR
+                   : CHARACTER_OF_WORD;
+    }
+}
+
+/* Returns the kind of the character at the offset and advances it; at the end, a separator. */
+static enum character_kind next_kind(const struct words *words, size_t *at)
+{
+    return *at < words->length ? classify_character(utf8_next(words->text, words->length, at))
+                               : CHARACTER_SEPARATOR;
+}
+
+/* True if the character at the offset is in the word that the characters before it began. Advances
+ * the offset. */
+static bool continues_word(const struct words *words, size_t *at)
+{
+    enum character_kind kind = next_kind(words, at);
+    size_t following = *at;
+    return kind == CHARACTER_OF_WORD ||
+           (kind == CHARACTER_WITHIN_WORD && next_kind(words, &following) == CHARACTER_OF_WORD);
+}
+
+void words_begin(struct words *words_r, struct arena *arena, const char *text)
+{
+    *words_r = (struct words){0};
+    words_r->text = normalize_text(arena, text, &words_r->length);
+}
+
+const char *words_next(struct words *words)
+{
+    size_t start, end;
+    do {
+        start = words->at;
+        if (start == words->length) {
+            return NULL;
+        }
+    } while (next_kind(words, &words->at) != CHARACTER_OF_WORD);
+    do {
+        end = words->at;
+    } while (end < words->length && continues_word(words, &words->at));
+    words->text[end] = '\0';
+    return words->text + start;
+}

@@ -1,0 +1,33 @@
+/*
+ * Words: splits a text into its words, for searches and for the texts that they search.
+ *
+ * Separators are white space of any kind (Unicode property White_Space), brackets, quotation marks,
+ * commas, semicolons and other punctuation that ends a phrase. A dash, an apostrophe, a period and
+ * a colon belong to a word only between two of its characters: "Анна-Мария", "O'Brien" and
+ * "petrov.i" are one word each, and the word of "Петров И." and of "— И" is "И". Other characters
+ * ("@", "_", "+", "%", "*") belong to words. Each word has at least one character.
+ *
+ * Words are in the normal form NFC and have no invisible characters (Unicode property
+ * Default_Ignorable_Code_Point: U+00AD, U+200B, U+FEFF ...), so that texts that look alike have
+ * equal words. They are not case-folded.
+ */
+#ifndef BASE_WORDS_H
+#define BASE_WORDS_H
+
+#include <stddef.h>
+
+struct arena;
+
+/* The iterator; words_begin() sets all its members. */
+struct words {
+    char *text; /* in the arena; words_next() writes the NUL after each word */
+    size_t length, at;
+};
+
+/* Begins with the first word of a text, which must be valid UTF-8. */
+void words_begin(struct words *words_r, struct arena *arena, const char *text);
+
+/* Returns the next word, which lives as long as the arena; NULL after the last one. */
+const char *words_next(struct words *words);
+
+#endif

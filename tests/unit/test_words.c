@@ -1,0 +1,129 @@
+/* Words: the words into which a text is split for searches. */
+#include "unit.h"
+
+#include "base/words.h"
+
+/* Returns the words of the text, joined by '|'. */
+static const char *split(struct arena *arena, const char *text)
+{
+    struct buffer joined = {.arena = arena};
+    struct words words;
+    words_begin(&words, arena, text);
+    buffer_add(&joined, "", 0);
+    for (const char *word; (word = words_next(&words));) {
+        buffer_format(&joined, "%s%s", joined.length ? "|" : "", word);
+    }
+    assert_null(words_next(&words)); /* the end stays the end */
+    return joined.bytes;
+}
+
+static void assert_words(struct arena *arena, const char *const pairs[][2], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(split(arena, pairs[i][0]), pairs[i][1]);
+    }
+}
+
+static void white_space_of_any_kind_separates_words(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"a", "a"},
+        {"Иван Петров", "Иван|Петров"},
+        {"\t Иван \r\n\v\f Петров ", "Иван|Петров"},
+        {"a\u00a0b\u1680c\u2000d\u2009e\u202ff\u205fg\u3000h", "a|b|c|d|e|f|g|h"},
+        {"a\u2028b\u2029c\xC2\x85"
+         "d",
+         "a|b|c|d"},
+        {" \u00a0\u3000\t", ""},
+        {"a\001b\x7F", "a|b"}, /* control characters */
+    };
+    assert_words(*state, pairs, COUNT_OF(pairs));
+}
+
+static void punctuation_separates_words(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"Петров,Иван", "Петров|Иван"},
+        {"Петров, Иван; Сидоров", "Петров|Иван|Сидоров"},
+        {"ООО «Ромашка»", "ООО|Ромашка"},
+        {"(a)[b]{c}<d>", "a|b|c|<d>"}, /* < and > are mathematical symbols */
+        {"\"a\"„b“”c‹d›", "a|b|c|d"},
+        {"a、b。c，d；e「f」（g）", "a|b|c|d|e|f|g"},
+        {"a،b؛c", "a|b|c"},
+        {"Кто?Я!", "Кто|Я"},
+        {"«»,;()", ""},
+    };
+    assert_words(*state, pairs, COUNT_OF(pairs));
+}
+
+static void dashes_apostrophes_and_periods_stay_within_words(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"Салтыков-Щедрин", "Салтыков-Щедрин"},
+        {"O'Brien O’Brien Ulug‘bek", "O'Brien|O’Brien|Ulug‘bek"},
+        {"petrov.i", "petrov.i"},
+        {"Петров И.И.", "Петров|И.И"},
+        {"Петров И. И.", "Петров|И|И"},
+        {"Петров — директор", "Петров|директор"},
+        {"--a--b- -c", "a|b|c"},
+        {"'a' ‘b’ .c", "a|b|c"},
+        {"a.-b", "a|b"},
+        {"12:30 3.5", "12:30|3.5"},
+        {". - : '", ""},
+    };
+    assert_words(*state, pairs, COUNT_OF(pairs));
+}
+
+static void symbols_belong_to_words(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"petrova@kontora.test", "petrova@kontora.test"},
+        {"i_petrov", "i_petrov"},
+        {"C++ C# R&D 50% */\\", "C++|C#|R&D|50%|*/\\"},
+        {"+7 №1 😀 a|b", "+7|№1|😀|a|b"},
+        {"日本語 ไทย", "日本語|ไทย"},
+    };
+    assert_words(*state, pairs, COUNT_OF(pairs));
+}
+
+static void invisible_characters_are_removed(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"Пет\u00adров", "Петров"},
+        {"\ufeffИван\u200b \u2060Петров\u200e", "Иван|Петров"},
+        {"a\u200b\ufeff\u00ad\u2060b", "ab"},
+        {"a \u200b b", "a|b"},
+        {"\u200b", ""},
+        {"a\u200b-\u200bb", "a-b"},
+        {"и\u034f\u0306", "й"}, /* the joiner would separate the letter from its breve */
+    };
+    assert_words(*state, pairs, COUNT_OF(pairs));
+}
+
+static void words_are_in_nfc(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"\u0418\u0306\u043e\u0434", "Йод"},
+        {"\u0435\u0308", "ё"},
+        {"e\u0301 \u212b", "é|Å"},
+        {"a\u0316\u0301", "á\u0316"},                     /* the marks are reordered */
+        {"\U0001d160", "\U0001d158\U0001d165\U0001d16e"}, /* grows to its threefold */
+        {"a\u037eb", "a|b"}, /* the Greek question mark is a semicolon */
+        {"\u1112\u1161\u11ab", "한"},
+    };
+    assert_words(*state, pairs, COUNT_OF(pairs));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(white_space_of_any_kind_separates_words),
+        ARENA_TEST(punctuation_separates_words),
+        ARENA_TEST(dashes_apostrophes_and_periods_stay_within_words),
+        ARENA_TEST(symbols_belong_to_words),
+        ARENA_TEST(invisible_characters_are_removed),
+        ARENA_TEST(words_are_in_nfc),
+    };
+    return cmocka_run_group_tests_name("words", tests, NULL, NULL);
+}
