@@ -13,7 +13,7 @@
 #include <unicode/utf16.h>
 
 enum {
-    EXPANSION_MAX = 3, /* growth of a text by NFC, in UTF-16 (Unicode Standard Annex 15) */
+    EXPANSION_MAX = 4, /* growth of a text by NFD, in UTF-16 (Unicode Standard Annex 15) */
     BYTES_MAX = 3,     /* UTF-8 bytes of one UTF-16 code unit */
 };
 
@@ -43,8 +43,9 @@ static int32_t decode_visible(const char *text, size_t length, UChar *units)
     return count;
 }
 
-/* Returns the text in NFC without invisible characters. */
-static char *normalize_text(struct arena *arena, const char *text, size_t *length_r)
+/* Returns the visible characters of a text in a normal form. */
+static char *normalize_text(struct arena *arena, const UNormalizer2 *form, const char *text,
+                            size_t *length_r)
 {
     size_t length = strlen(text);
     *length_r = length;
@@ -52,13 +53,12 @@ static char *normalize_text(struct arena *arena, const char *text, size_t *lengt
         return arena_copy(arena, text, length);
     }
     UErrorCode code = U_ZERO_ERROR;
-    const UNormalizer2 *nfc = unorm2_getNFCInstance(&code);
     UChar *units = arena_array(arena, length + 1, sizeof *units);
     int32_t count = decode_visible(text, length, units);
-    if (unorm2_spanQuickCheckYes(nfc, units, count, &code) != count) {
+    if (unorm2_spanQuickCheckYes(form, units, count, &code) != count) {
         int32_t units_max = count * EXPANSION_MAX;
         UChar *normal = arena_array(arena, (size_t)units_max + 1, sizeof *normal);
-        count = unorm2_normalize(nfc, units, count, normal, units_max, &code);
+        count = unorm2_normalize(form, units, count, normal, units_max, &code);
         units = normal;
     }
     int32_t bytes = 0, size = count * BYTES_MAX + 1;
@@ -66,6 +66,33 @@ static char *normalize_text(struct arena *arena, const char *text, size_t *lengt
     u_strToUTF8(out, size, &bytes, units, count, &code);
     *length_r = U_SUCCESS(code) ? (size_t)bytes : 0;
     return out;
+}
+
+/* The forms are part of ICU's library, so getting them cannot fail. */
+static const UNormalizer2 *get_nfc(void)
+{
+    UErrorCode code = U_ZERO_ERROR;
+    return unorm2_getNFCInstance(&code);
+}
+
+static const UNormalizer2 *get_nfd(void)
+{
+    UErrorCode code = U_ZERO_ERROR;
+    return unorm2_getNFDInstance(&code);
+}
+
+bool words_is_accented(int32_t character)
+{
+    UErrorCode code = U_ZERO_ERROR;
+    UChar decomposition[EXPANSION_MAX];
+    return u_getCombiningClass(character) ||
+           unorm2_getDecomposition(get_nfd(), character, decomposition, EXPANSION_MAX, &code) >= 0;
+}
+
+const char *words_decompose(struct arena *arena, const char *word)
+{
+    size_t length;
+    return normalize_text(arena, get_nfd(), word, &length);
 }
 
 /* --- words ----------------------------------------------------------------------------------- */
@@ -126,7 +153,7 @@ static bool continues_word(const struct words *words, size_t *at)
 void words_begin(struct words *words_r, struct arena *arena, const char *text)
 {
     *words_r = (struct words){0};
-    words_r->text = normalize_text(arena, text, &words_r->length);
+    words_r->text = normalize_text(arena, get_nfc(), text, &words_r->length);
 }
 
 const char *words_next(struct words *words)

@@ -14,7 +14,9 @@
 #ifndef BASE_WORDS_H
 #define BASE_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 
@@ -29,5 +31,12 @@ void words_begin(struct words *words_r, struct arena *arena, const char *text);
 
 /* Returns the next word, which lives as long as the arena; NULL after the last one. */
 const char *words_next(struct words *words);
+
+/* True if NFD can change the character or its place: a letter with an accent, such as й and ё, or a
+ * combining accent. */
+bool words_is_accented(int32_t character);
+
+/* Returns the word in the normal form NFD, which another system may have stored. */
+const char *words_decompose(struct arena *arena, const char *word) __attribute__((returns_nonnull));
 
 #endif
