@@ -98,24 +98,15 @@ const char *words_decompose(struct arena *arena, const char *word)
 /* --- words ----------------------------------------------------------------------------------- */
 
 enum character_kind {
-    CHARACTER_OF_WORD,
+    CHARACTER_LETTER,      /* a letter, a digit, or another character that can be a word alone */
+    CHARACTER_SYMBOL,      /* belongs to the word beside it */
     CHARACTER_WITHIN_WORD, /* a separator unless it stands between two characters of a word */
     CHARACTER_SEPARATOR,
 };
 
-static enum character_kind classify_character(UChar32 character)
+/* Returns the kind of a character that is punctuation or a symbol, by its properties. */
+static enum character_kind classify_punctuation(UChar32 character)
 {
-    enum { LEFT_APOSTROPHE = 0x2018, APOSTROPHE = 0x2019 };
-    switch (character) {
-    case '\'':
-    case LEFT_APOSTROPHE:
-    case APOSTROPHE:
-    case '.':
-    case ':':
-        return CHARACTER_WITHIN_WORD;
-    default:
-        break;
-    }
     switch (u_charType(character)) {
     case U_DASH_PUNCTUATION:
         return CHARACTER_WITHIN_WORD;
@@ -123,13 +114,39 @@ static enum character_kind classify_character(UChar32 character)
     case U_END_PUNCTUATION:
     case U_INITIAL_PUNCTUATION:
     case U_FINAL_PUNCTUATION:
-    case U_CONTROL_CHAR:
         return CHARACTER_SEPARATOR;
-    default:
-        return u_isUWhiteSpace(character) || u_hasBinaryProperty(character, UCHAR_QUOTATION_MARK) ||
+    case U_CONNECTOR_PUNCTUATION:
+    case U_OTHER_PUNCTUATION:
+    case U_MATH_SYMBOL:
+    case U_MODIFIER_SYMBOL:
+        return u_hasBinaryProperty(character, UCHAR_QUOTATION_MARK) ||
                        u_hasBinaryProperty(character, UCHAR_TERMINAL_PUNCTUATION)
                    ? CHARACTER_SEPARATOR
-                   : CHARACTER_OF_WORD;
+                   : CHARACTER_SYMBOL;
+    default:
+        return CHARACTER_LETTER;
+    }
+}
+
+static enum character_kind classify_character(UChar32 character)
+{
+    enum { LEFT_APOSTROPHE = 0x2018, APOSTROPHE = 0x2019, BULLET = 0x2022, ELLIPSIS = 0x2026 };
+    switch (character) {
+    case '\'':
+    case LEFT_APOSTROPHE:
+    case APOSTROPHE:
+    case '.':
+    case ':':
+        return CHARACTER_WITHIN_WORD;
+    case '<': /* brackets in "Иван Петров <petrov@example.com>" */
+    case '>':
+    case BULLET:
+    case ELLIPSIS:
+        return CHARACTER_SEPARATOR;
+    default:
+        return u_isUWhiteSpace(character) || u_isISOControl(character)
+                   ? CHARACTER_SEPARATOR
+                   : classify_punctuation(character);
     }
 }
 
@@ -140,14 +157,20 @@ static enum character_kind next_kind(const struct words *words, size_t *at)
                                : CHARACTER_SEPARATOR;
 }
 
+static bool is_of_word(enum character_kind kind)
+{
+    return kind == CHARACTER_LETTER || kind == CHARACTER_SYMBOL;
+}
+
 /* True if the character at the offset is in the word that the characters before it began. Advances
  * the offset. */
-static bool continues_word(const struct words *words, size_t *at)
+static bool continues_word(const struct words *words, size_t *at, bool *has_letter)
 {
     enum character_kind kind = next_kind(words, at);
     size_t following = *at;
-    return kind == CHARACTER_OF_WORD ||
-           (kind == CHARACTER_WITHIN_WORD && next_kind(words, &following) == CHARACTER_OF_WORD);
+    *has_letter |= kind == CHARACTER_LETTER;
+    return is_of_word(kind) ||
+           (kind == CHARACTER_WITHIN_WORD && is_of_word(next_kind(words, &following)));
 }
 
 void words_begin(struct words *words_r, struct arena *arena, const char *text)
@@ -156,18 +179,31 @@ void words_begin(struct words *words_r, struct arena *arena, const char *text)
     words_r->text = normalize_text(arena, get_nfc(), text, &words_r->length);
 }
 
-const char *words_next(struct words *words)
+/* Moves to the next character of a word and returns its offset, or the length of the text. */
+static size_t find_word(struct words *words, bool *has_letter_r)
 {
-    size_t start, end;
+    size_t start;
+    enum character_kind kind;
     do {
         start = words->at;
-        if (start == words->length) {
-            return NULL;
+        kind = next_kind(words, &words->at);
+    } while (start < words->length && !is_of_word(kind));
+    *has_letter_r = kind == CHARACTER_LETTER;
+    return start;
+}
+
+const char *words_next(struct words *words)
+{
+    while (words->at < words->length) {
+        bool has_letter;
+        size_t start = find_word(words, &has_letter), end;
+        do {
+            end = words->at;
+        } while (end < words->length && continues_word(words, &words->at, &has_letter));
+        if (has_letter) {
+            words->text[end] = '\0';
+            return words->text + start;
         }
-    } while (next_kind(words, &words->at) != CHARACTER_OF_WORD);
-    do {
-        end = words->at;
-    } while (end < words->length && continues_word(words, &words->at));
-    words->text[end] = '\0';
-    return words->text + start;
+    }
+    return NULL;
 }

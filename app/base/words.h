@@ -4,8 +4,9 @@
  * Separators are white space of any kind (Unicode property White_Space), brackets, quotation marks,
  * commas, semicolons and other punctuation that ends a phrase. A dash, an apostrophe, a period and
  * a colon belong to a word only between two of its characters: "Анна-Мария", "O'Brien" and
- * "petrov.i" are one word each, and the word of "Петров И." and of "— И" is "И". Other characters
- * ("@", "_", "+", "%", "*") belong to words. Each word has at least one character.
+ * "petrov.i" are one word each, and the word of "Петров И." and of "— И" is "И". Symbols ("@", "_",
+ * "+", "%", "*") belong to the word beside them and are not a word alone: "C++" is a word, and "|"
+ * is none.
  *
  * Words are in the normal form NFC and have no invisible characters (Unicode property
  * Default_Ignorable_Code_Point: U+00AD, U+200B, U+FEFF ...), so that texts that look alike have

@@ -27,8 +27,8 @@ struct name_search {
 };
 
 /* Reads the words of a text, which must be valid UTF-8. No words if it is NULL or has only white
- * space and invisible characters. A text that has only other separators, such as "(", is one
- * word. */
+ * space and invisible characters. A text that has only punctuation and symbols, such as "(", is
+ * one word. */
 void name_search_parse(struct name_search *search_r, struct arena *arena, const char *text);
 
 /* Returns a filter (RFC 4515) for the entries that match the filter `entries` and the first `count`

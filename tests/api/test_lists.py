@@ -219,8 +219,8 @@ def test_blank_search_text_lists_all_entries(api, collection_path, text):
     assert api.get(collection_path, params={"search": text}).json()["total"] == everything
 
 
-@pytest.mark.parametrize("text", ["(", "«", "\"", "--", ",;"])
-def test_search_text_of_separators_is_matched_literally(all_entries, text):
+@pytest.mark.parametrize("text", ["(", "«", "\"", "--", ",;", "*", "|", "+ %"])
+def test_search_text_without_words_is_matched_literally(all_entries, text):
     word = tag()
     made = all_entries.named(f"{word} {text}")
     all_entries.named(word)
@@ -230,7 +230,8 @@ def test_search_text_of_separators_is_matched_literally(all_entries, text):
 
 
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(cn=admin*", "\\00", "zz*zz", "admin*",
-                                  "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
+                                  "*dmin*", ")(zz", "(|(objectClass=*)",
+                                  "*))(|(objectClass=*", "cn=*)zz"])
 def test_search_text_is_not_interpreted_as_ldap_filter(entries, text):
     assert entries.search(text) == []
 

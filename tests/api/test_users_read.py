@@ -124,6 +124,18 @@ def test_words_of_search_may_be_in_different_attributes_of_user(people, ldap_adm
     assert people.search(f"Петров Семён {word}") == []
 
 
+@pytest.mark.parametrize("line", [
+    "Петров Иван <{}@example.com>", "\"Петров, Иван\" <{}@example.com>", "• Петров И. {}…",
+    "{} | Иван Петров | Менеджер", "Петров\tИван\t{}@example.com\r\n", "Иван (Петров) — {}@",
+    "Иван & Петров / {}",
+])
+def test_user_is_found_by_pasted_line(people, line):
+    word = tag()
+    user = people.create(sn="Петров", givenName="Иван", mail=f"{word}@example.com")
+    people.create(sn="Петров", givenName="Пётр", mail=f"{tag()}@example.com")
+    assert people.search(line.format(word)) == [user["sAMAccountName"]]
+
+
 @pytest.mark.parametrize("name, text", [("Щукина Ёлка", "щукина ёлка"), ("щукина", "ЩУКИНА"),
                                         ("MÜLLER", "müller"), ("Ångström", "ÅNGSTRÖM")])
 def test_user_search_ignores_case(people, name, text):
@@ -143,6 +155,7 @@ def test_user_search_matches_special_characters_literally(people, text):
 
 
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(sAMAccountName=admin*", "\\00", "zz*zz",
-                                  "admin*", "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
+                                  "admin*", "*dmin*", ")(zz", "(|(objectClass=*)",
+                                  "*))(|(objectClass=*", "cn=*)zz"])
 def test_user_search_text_is_not_interpreted_as_ldap_filter(people, text):
     assert people.search(text) == []

@@ -47,7 +47,9 @@ static void punctuation_separates_words(void **state)
         {"Петров,Иван", "Петров|Иван"},
         {"Петров, Иван; Сидоров", "Петров|Иван|Сидоров"},
         {"ООО «Ромашка»", "ООО|Ромашка"},
-        {"(a)[b]{c}<d>", "a|b|c|<d>"}, /* < and > are mathematical symbols */
+        {"(a)[b]{c}<d>", "a|b|c|d"},
+        {"Петров Иван <petrov@example.com>", "Петров|Иван|petrov@example.com"},
+        {"• Петров… Иван", "Петров|Иван"},
         {"\"a\"„b“”c‹d›", "a|b|c|d"},
         {"a、b。c，d；e「f」（g）", "a|b|c|d|e|f|g"},
         {"a،b؛c", "a|b|c"},
@@ -80,9 +82,22 @@ static void symbols_belong_to_words(void **state)
     static const char *const pairs[][2] = {
         {"petrova@kontora.test", "petrova@kontora.test"},
         {"i_petrov", "i_petrov"},
-        {"C++ C# R&D 50% */\\", "C++|C#|R&D|50%|*/\\"},
+        {"C++ C# R&D 50% a*/\\", "C++|C#|R&D|50%|a*/\\"},
+        {"€ § № ×", "€|№"},
         {"+7 №1 😀 a|b", "+7|№1|😀|a|b"},
         {"日本語 ไทย", "日本語|ไทย"},
+    };
+    assert_words(*state, pairs, COUNT_OF(pairs));
+}
+
+static void symbols_alone_are_no_words(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"Петров | менеджер", "Петров|менеджер"},
+        {"R & D + / * = ~ ^ _ a", "R|D|a"},
+        {"*", ""},
+        {"+-* %_", ""},
+        {"+- a", "a"},
     };
     assert_words(*state, pairs, COUNT_OF(pairs));
 }
@@ -144,6 +159,7 @@ int main(void)
         ARENA_TEST(punctuation_separates_words),
         ARENA_TEST(dashes_apostrophes_and_periods_stay_within_words),
         ARENA_TEST(symbols_belong_to_words),
+        ARENA_TEST(symbols_alone_are_no_words),
         ARENA_TEST(invisible_characters_are_removed),
         ARENA_TEST(words_are_in_nfc),
         ARENA_TEST(word_is_decomposed),
