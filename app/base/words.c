@@ -13,7 +13,7 @@
 #include <unicode/utf16.h>
 
 enum {
-    EXPANSION_MAX = 3, /* growth of a text by NFC, in UTF-16 (Unicode Standard Annex 15) */
+    EXPANSION_MAX = 4, /* growth of a text by NFD, in UTF-16 (Unicode Standard Annex 15) */
     BYTES_MAX = 3,     /* UTF-8 bytes of one UTF-16 code unit */
 };
 
@@ -43,8 +43,9 @@ static int32_t decode_visible(const char *text, size_t length, UChar *units)
     return count;
 }
 
-/* Returns the text in NFC without invisible characters. */
-static char *normalize_text(struct arena *arena, const char *text, size_t *length_r)
+/* Returns the visible characters of a text in a normal form. */
+static char *normalize_text(struct arena *arena, const UNormalizer2 *form, const char *text,
+                            size_t *length_r)
 {
     size_t length = strlen(text);
     *length_r = length;
@@ -52,13 +53,12 @@ static char *normalize_text(struct arena *arena, const char *text, size_t *lengt
         return arena_copy(arena, text, length);
     }
     UErrorCode code = U_ZERO_ERROR;
-    const UNormalizer2 *nfc = unorm2_getNFCInstance(&code);
     UChar *units = arena_array(arena, length + 1, sizeof *units);
     int32_t count = decode_visible(text, length, units);
-    if (unorm2_spanQuickCheckYes(nfc, units, count, &code) != count) {
+    if (unorm2_spanQuickCheckYes(form, units, count, &code) != count) {
         int32_t units_max = count * EXPANSION_MAX;
         UChar *normal = arena_array(arena, (size_t)units_max + 1, sizeof *normal);
-        count = unorm2_normalize(nfc, units, count, normal, units_max, &code);
+        count = unorm2_normalize(form, units, count, normal, units_max, &code);
         units = normal;
     }
     int32_t bytes = 0, size = count * BYTES_MAX + 1;
@@ -68,27 +68,45 @@ static char *normalize_text(struct arena *arena, const char *text, size_t *lengt
     return out;
 }
 
+/* The forms are part of ICU's library, so getting them cannot fail. */
+static const UNormalizer2 *get_nfc(void)
+{
+    UErrorCode code = U_ZERO_ERROR;
+    return unorm2_getNFCInstance(&code);
+}
+
+static const UNormalizer2 *get_nfd(void)
+{
+    UErrorCode code = U_ZERO_ERROR;
+    return unorm2_getNFDInstance(&code);
+}
+
+bool words_is_accented(int32_t character)
+{
+    UErrorCode code = U_ZERO_ERROR;
+    UChar decomposition[EXPANSION_MAX];
+    return u_getCombiningClass(character) ||
+           unorm2_getDecomposition(get_nfd(), character, decomposition, EXPANSION_MAX, &code) >= 0;
+}
+
+const char *words_decompose(struct arena *arena, const char *word)
+{
+    size_t length;
+    return normalize_text(arena, get_nfd(), word, &length);
+}
+
 /* --- words ----------------------------------------------------------------------------------- */
 
 enum character_kind {
-    CHARACTER_OF_WORD,
+    CHARACTER_LETTER,      /* a letter, a digit, or another character that can be a word alone */
+    CHARACTER_SYMBOL,      /* belongs to the word beside it */
     CHARACTER_WITHIN_WORD, /* a separator unless it stands between two characters of a word */
     CHARACTER_SEPARATOR,
 };
 
-static enum character_kind classify_character(UChar32 character)
+/* Returns the kind of a character that is punctuation or a symbol, by its properties. */
+static enum character_kind classify_punctuation(UChar32 character)
 {
-    enum { LEFT_APOSTROPHE = 0x2018, APOSTROPHE = 0x2019 };
-    switch (character) {
-    case '\'':
-    case LEFT_APOSTROPHE:
-    case APOSTROPHE:
-    case '.':
-    case ':':
-        return CHARACTER_WITHIN_WORD;
-    default:
-        break;
-    }
     switch (u_charType(character)) {
     case U_DASH_PUNCTUATION:
         return CHARACTER_WITHIN_WORD;
@@ -96,13 +114,39 @@ static enum character_kind classify_character(UChar32 character)
     case U_END_PUNCTUATION:
     case U_INITIAL_PUNCTUATION:
     case U_FINAL_PUNCTUATION:
-    case U_CONTROL_CHAR:
         return CHARACTER_SEPARATOR;
-    default:
-        return u_isUWhiteSpace(character) || u_hasBinaryProperty(character, UCHAR_QUOTATION_MARK) ||
+    case U_CONNECTOR_PUNCTUATION:
+    case U_OTHER_PUNCTUATION:
+    case U_MATH_SYMBOL:
+    case U_MODIFIER_SYMBOL:
+        return u_hasBinaryProperty(character, UCHAR_QUOTATION_MARK) ||
                        u_hasBinaryProperty(character, UCHAR_TERMINAL_PUNCTUATION)
                    ? CHARACTER_SEPARATOR
-                   : CHARACTER_OF_WORD;
+                   : CHARACTER_SYMBOL;
+    default:
+        return CHARACTER_LETTER;
+    }
+}
+
+static enum character_kind classify_character(UChar32 character)
+{
+    enum { LEFT_APOSTROPHE = 0x2018, APOSTROPHE = 0x2019, BULLET = 0x2022, ELLIPSIS = 0x2026 };
+    switch (character) {
+    case '\'':
+    case LEFT_APOSTROPHE:
+    case APOSTROPHE:
+    case '.':
+    case ':':
+        return CHARACTER_WITHIN_WORD;
+    case '<': /* brackets in "Иван Петров <petrov@example.com>" */
+    case '>':
+    case BULLET:
+    case ELLIPSIS:
+        return CHARACTER_SEPARATOR;
+    default:
+        return u_isUWhiteSpace(character) || u_isISOControl(character)
+                   ? CHARACTER_SEPARATOR
+                   : classify_punctuation(character);
     }
 }
 
@@ -113,34 +157,53 @@ static enum character_kind next_kind(const struct words *words, size_t *at)
                                : CHARACTER_SEPARATOR;
 }
 
+static bool is_of_word(enum character_kind kind)
+{
+    return kind == CHARACTER_LETTER || kind == CHARACTER_SYMBOL;
+}
+
 /* True if the character at the offset is in the word that the characters before it began. Advances
  * the offset. */
-static bool continues_word(const struct words *words, size_t *at)
+static bool continues_word(const struct words *words, size_t *at, bool *has_letter)
 {
     enum character_kind kind = next_kind(words, at);
     size_t following = *at;
-    return kind == CHARACTER_OF_WORD ||
-           (kind == CHARACTER_WITHIN_WORD && next_kind(words, &following) == CHARACTER_OF_WORD);
+    *has_letter |= kind == CHARACTER_LETTER;
+    return is_of_word(kind) ||
+           (kind == CHARACTER_WITHIN_WORD && is_of_word(next_kind(words, &following)));
 }
 
 void words_begin(struct words *words_r, struct arena *arena, const char *text)
 {
     *words_r = (struct words){0};
-    words_r->text = normalize_text(arena, text, &words_r->length);
+    words_r->text = normalize_text(arena, get_nfc(), text, &words_r->length);
+}
+
+/* Moves to the next character of a word and returns its offset, or the length of the text. */
+static size_t find_word(struct words *words, bool *has_letter_r)
+{
+    size_t start;
+    enum character_kind kind;
+    do {
+        start = words->at;
+        kind = next_kind(words, &words->at);
+    } while (start < words->length && !is_of_word(kind));
+    *has_letter_r = kind == CHARACTER_LETTER;
+    return start;
 }
 
 const char *words_next(struct words *words)
 {
-    size_t start, end;
-    do {
-        start = words->at;
-        if (start == words->length) {
-            return NULL;
+    while (words->at < words->length) {
+        bool has_letter;
+        size_t start = find_word(words, &has_letter), end;
+        do {
+            end = words->at;
+        } while (end < words->length && continues_word(words, &words->at, &has_letter));
+        if (has_letter) {
+            words->text[end] = '\0';
+            return words->text + start;
         }
-    } while (next_kind(words, &words->at) != CHARACTER_OF_WORD);
-    do {
-        end = words->at;
-    } while (end < words->length && continues_word(words, &words->at));
-    words->text[end] = '\0';
-    return words->text + start;
+    }
+    return NULL;
 }

@@ -4,8 +4,9 @@
  * Separators are white space of any kind (Unicode property White_Space), brackets, quotation marks,
  * commas, semicolons and other punctuation that ends a phrase. A dash, an apostrophe, a period and
  * a colon belong to a word only between two of its characters: "Анна-Мария", "O'Brien" and
- * "petrov.i" are one word each, and the word of "Петров И." and of "— И" is "И". Other characters
- * ("@", "_", "+", "%", "*") belong to words. Each word has at least one character.
+ * "petrov.i" are one word each, and the word of "Петров И." and of "— И" is "И". Symbols ("@", "_",
+ * "+", "%", "*") belong to the word beside them and are not a word alone: "C++" is a word, and "|"
+ * is none.
  *
  * Words are in the normal form NFC and have no invisible characters (Unicode property
  * Default_Ignorable_Code_Point: U+00AD, U+200B, U+FEFF ...), so that texts that look alike have
@@ -14,7 +15,9 @@
 #ifndef BASE_WORDS_H
 #define BASE_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 
@@ -29,5 +32,12 @@ void words_begin(struct words *words_r, struct arena *arena, const char *text);
 
 /* Returns the next word, which lives as long as the arena; NULL after the last one. */
 const char *words_next(struct words *words);
+
+/* True if NFD can change the character or its place: a letter with an accent, such as й and ё, or a
+ * combining accent. */
+bool words_is_accented(int32_t character);
+
+/* Returns the word in the normal form NFD, which another system may have stored. */
+const char *words_decompose(struct arena *arena, const char *word) __attribute__((returns_nonnull));
 
 #endif

@@ -20,6 +20,7 @@
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
+#include "directory/name_search.h"
 #include "directory/names.h"
 #include "directory/operation.h"
 #include "directory/query.h"
@@ -133,22 +134,6 @@ static struct error *read_highest_usn(struct directory *directory, struct arena 
 }
 
 /* --- searching ------------------------------------------------------------------------------- */
-
-static const char *build_list_filter(struct arena *arena, const struct directory_class *class,
-                                     const char *search)
-{
-    if (!search || !*search) {
-        return class->filter;
-    }
-    const char *value = names_filter_value(arena, search);
-    struct buffer filter = {.arena = arena};
-    buffer_format(&filter, "(&%s(|", class->filter);
-    for (const char *const *attribute = class->searched; *attribute; attribute++) {
-        buffer_format(&filter, "(%s=*%s*)", *attribute, value);
-    }
-    buffer_add_string(&filter, "))");
-    return filter.bytes;
-}
 
 /* Adds an object below CN=System to the list of objects to omit. */
 static void visit_system_object(void *context, const struct raw_entry *raw)
@@ -314,16 +299,13 @@ static struct error *search_page_cached(struct directory *directory, struct aren
     return error;
 }
 
-struct error *directory_list(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *search, int64_t skip,
-                             int64_t limit, struct directory_page *page_r)
+static struct error *read_page(struct directory *directory, struct arena *arena,
+                               const struct page_request *page, struct directory_page *page_r)
 {
-    const struct page_request page = {class, build_list_filter(arena, class, search), skip, limit};
     struct answer answer;
     struct view view = {0};
     *page_r = (struct directory_page){0};
-    connection_begin_call(directory);
-    struct error *error = search_page_cached(directory, arena, &page, &answer, &view);
+    struct error *error = search_page_cached(directory, arena, page, &answer, &view);
     if (error) {
         return error;
     }
@@ -331,15 +313,34 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
         return query_missing_base_error(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
-        return result_error(arena, &answer, class->fields, "list");
+        return result_error(arena, &answer, page->class->fields, "list");
     }
     page_r->total = view.total;
     /* Beyond the end of the list the server sends the last entry instead. */
-    if (view.target != skip + 1) {
+    if (view.target != page->skip + 1) {
         return NULL;
     }
     struct directory_entry **entries = arena_array(arena, answer.count, sizeof *entries);
     page_r->entries = entries;
     page_r->count = answer.count;
-    return entry_decode_all(directory, arena, class, answer.entries, answer.count, entries);
+    return entry_decode_all(directory, arena, page->class, answer.entries, answer.count, entries);
+}
+
+struct error *directory_list(struct directory *directory, struct arena *arena,
+                             const struct directory_class *class, const char *search, int64_t skip,
+                             int64_t limit, struct directory_page *page_r)
+{
+    struct name_search words;
+    name_search_parse(&words, arena, search);
+    struct page_request page = {class, NULL, skip, limit};
+    page.filter =
+        name_search_filter(arena, class->filter, class->searched, &words, NAME_SEARCH_WORDS_MAX);
+    connection_begin_call(directory);
+    struct error *error = read_page(directory, arena, &page, page_r);
+    if (!error && !page_r->total && words.count > NAME_SEARCH_FIRST_WORDS) {
+        page.filter = name_search_filter(arena, class->filter, class->searched, &words,
+                                         NAME_SEARCH_FIRST_WORDS);
+        error = read_page(directory, arena, &page, page_r);
+    }
+    return error;
 }

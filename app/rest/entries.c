@@ -14,8 +14,10 @@ const struct field entries_list_query[] = {
     {.name = "search",
      .type = FIELD_STRING,
      .max = SEARCH_MAX,
-     .about = {"Часть имени или описания", "A part of the name or the description"},
-     .example = "\"иван\""},
+     .about = {"Слова или части слов из имени, логина, адреса почты или описания, в любом порядке",
+               "Words, or parts of words, of the name, the account name, the email address or the "
+               "description, in any order"},
+     .example = "\"иван петров\""},
     QUERY_SKIP,
     QUERY_LIMIT(LIMIT_STANDARD),
     {.name = NULL},

@@ -1,10 +1,12 @@
 """Lists of directory entries: query parameters, searches, and pages without gaps or duplicates."""
 
+import unicodedata
+
 import pytest
 
 from support import contract
 from support.entries import GROUPS, KINDS, OUS
-from support.names import FILTER_CHARACTERS
+from support.names import FILTER_CHARACTERS, SEPARATORS
 from support.people import USERS, tag
 
 PATHS = [USERS.path, *(kind.path for kind in KINDS)]
@@ -14,6 +16,12 @@ MANY = 230
 @pytest.fixture(params=PATHS)
 def collection_path(request):
     return request.param
+
+
+@pytest.fixture(scope="module", params=["people", "groups", "units", "containers"])
+def all_entries(request):
+    """Creates entries of each kind that has a list."""
+    return request.getfixturevalue(request.param)
 
 
 # --- query parameters -----------------------------------------------------------------------------
@@ -148,8 +156,82 @@ def test_entry_search_matches_special_characters_literally(entries, text):
     assert entries.search(f"{word}{text}") == [f"{word}{text}end"]
 
 
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_entry_search_finds_words_in_any_order(all_entries, separator):
+    word = tag()
+    made = all_entries.named(f"Петров {word} Иван")
+    all_entries.named(f"Петров {word}")
+    expected = [made[all_entries.kind.key]]
+    assert all_entries.search(separator.join(["Иван", "Петров", word])) == expected
+    assert all_entries.search(f"{separator}{word}{separator}ван{separator}") == expected
+
+
+@pytest.mark.parametrize("text", ["Пет\u00adров", "\ufeffПетров", "П\u200bе\u200bт\u2060ров",
+                                  "Петров\u200e"])
+def test_entry_search_ignores_invisible_characters(all_entries, text):
+    word = tag()
+    made = all_entries.named(f"Петров {word}")
+    assert all_entries.search(f"{text} {word}") == [made[all_entries.kind.key]]
+
+
+@pytest.mark.parametrize("names, texts", [
+    (["Королёв", "Королев"], ["Королёв", "Королев", "КОРОЛЁВ", "КОРОЛЕВ", "оролё", "олев"]),
+    (["Семёнов-Королёв", "Семенов-Королев", "Семёнов-Королев"],
+     ["Семенов-Королев", "семёнов-королёв", "Королёв Семенов"]),
+    (["Перепелёнев"], ["Перепеленев", "перепелёнев"]),
+    (["Ёё", "Ее"], ["ее", "ЁЁ", "её"]),
+])
+def test_entry_search_takes_ye_and_yo_as_equals(all_entries, names, texts):
+    word = tag()
+    made = sorted(all_entries.named(f"{name} {number}{word}")[all_entries.kind.key]
+                  for number, name in enumerate(names))
+    all_entries.named(f"Кор-лев Сем-нов {word}")
+    for text in texts:
+        assert all_entries.search(f"{text} {word}") == made, text
+
+
+def test_entry_search_takes_composed_and_decomposed_letters_as_equals(all_entries):
+    word = tag()
+    made = []
+    for form in ("NFC", "NFD"):
+        name = unicodedata.normalize(form, f"Йод Müller Алёна {form} {word}")
+        made.append(all_entries.create_over_ldap(name, sAMAccountName=f"{word}{form}")
+                    if all_entries.kind in (GROUPS, USERS) else all_entries.create_over_ldap(name))
+    for form in ("NFC", "NFD"):
+        for text in ("Йод", "müller", "ЙОД Алена", "Müll йод"):
+            found = all_entries.search(unicodedata.normalize(form, f"{text} {word}"))
+            assert len(found) == len(made), (form, text)
+
+
+def test_entry_search_with_many_words_uses_first_words(all_entries):
+    word = tag()
+    made = all_entries.named(f"Петров {word} Иван")
+    line = f"Петров Иван {word}, ведущий инженер отдела снабжения, +7 (495) 123-45-67, доб. 12"
+    assert all_entries.search(line) == [made[all_entries.kind.key]]
+    assert all_entries.search(f"{word} " + "я " * 100) == []
+    both = [all_entries.named(f"Отдел продаж и сбыта {word} {last}") for last in ("юг", "север")]
+    assert all_entries.search(f"Отдел продаж и сбыта {word} юг") == [both[0][all_entries.kind.key]]
+
+
+@pytest.mark.parametrize("text", [" ", "\u00a0\u3000", "\u200b", "\ufeff \u00ad"])
+def test_blank_search_text_lists_all_entries(api, collection_path, text):
+    everything = api.get(collection_path).json()["total"]
+    assert api.get(collection_path, params={"search": text}).json()["total"] == everything
+
+
+@pytest.mark.parametrize("text", ["(", "«", "\"", "--", ",;", "*", "|", "+ %"])
+def test_search_text_without_words_is_matched_literally(all_entries, text):
+    word = tag()
+    made = all_entries.named(f"{word} {text}")
+    all_entries.named(word)
+    found = all_entries.search(text)
+    assert made[all_entries.kind.key] in found
+    assert found != all_entries.search("")
+
+
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(cn=admin*", "\\00", "zz*zz", "admin*",
-                                  "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
+                                  "*dmin*", ")(zz", "(|(objectClass=*)",
+                                  "*))(|(objectClass=*", "cn=*)zz"])
 def test_search_text_is_not_interpreted_as_ldap_filter(entries, text):
     assert entries.search(text) == []
 

@@ -97,16 +97,43 @@ def test_user_in_list_includes_group_memberships(api, people):
 
 # --- searches -----------------------------------------------------------------------------------
 
-def test_user_search_covers_name_account_and_mail(people):
+def test_user_search_covers_names_account_and_mail(people, ldap_admin):
     word = tag()
-    by_cn = people.create(cn=f"Petrov {word} Pyotr")
-    by_account = people.create(sAMAccountName=f"a{word}b")
-    by_mail = people.create(mail=f"first.{word}@example.com")
-    people.create(title=word, description=word, department=word, givenName=word, sn=word)
-    expected = sorted(user["sAMAccountName"] for user in (by_cn, by_account, by_mail))
+    found = [people.create(cn=f"Petrov {word} Pyotr"), people.create(sAMAccountName=f"a{word}b"),
+             people.create(mail=f"first.{word}@example.com"), people.create(givenName=f"x{word}"),
+             people.create(sn=f"{word}x"), people.create()]
+    ldap_admin.set(found[-1]["dn"], "displayName", f"Пётр {word}")
+    people.create(title=word, description=word, department=word, telephoneNumber=word,
+                  userPrincipalName=f"{word}@kontora.test")
+    expected = sorted(user["sAMAccountName"] for user in found)
     assert people.search(word) == expected
     assert people.search(word.upper()) == expected
     assert people.search(word[1:-1]) == expected
+
+
+def test_words_of_search_may_be_in_different_attributes_of_user(people, ldap_admin):
+    word = tag()
+    user = people.create(sn="Петров", givenName="Иван", mail=f"{word}@example.com")
+    other = people.create(sn="Иванов", givenName="Пётр", mail=f"x{word}@example.com")
+    ldap_admin.set(other["dn"], "displayName", "Сидоров Семён")
+    expected = [user["sAMAccountName"]]
+    for text in (f"Иван Петров {word}", f"{word} петров ИВАН", f"петро ива {word}",
+                 f"Петров,Иван;{word}", f"{word}@example.com «Иван Петров»"):
+        assert people.search(text) == expected, text
+    assert people.search(f"Сидоров Иванов {word} Семён") == [other["sAMAccountName"]]
+    assert people.search(f"Петров Семён {word}") == []
+
+
+@pytest.mark.parametrize("line", [
+    "Петров Иван <{}@example.com>", "\"Петров, Иван\" <{}@example.com>", "• Петров И. {}…",
+    "{} | Иван Петров | Менеджер", "Петров\tИван\t{}@example.com\r\n", "Иван (Петров) — {}@",
+    "Иван & Петров / {}",
+])
+def test_user_is_found_by_pasted_line(people, line):
+    word = tag()
+    user = people.create(sn="Петров", givenName="Иван", mail=f"{word}@example.com")
+    people.create(sn="Петров", givenName="Пётр", mail=f"{tag()}@example.com")
+    assert people.search(line.format(word)) == [user["sAMAccountName"]]
 
 
 @pytest.mark.parametrize("name, text", [("Щукина Ёлка", "щукина ёлка"), ("щукина", "ЩУКИНА"),
@@ -128,6 +155,7 @@ def test_user_search_matches_special_characters_literally(people, text):
 
 
 @pytest.mark.parametrize("text", ["*)(objectClass=*", "*)(sAMAccountName=admin*", "\\00", "zz*zz",
-                                  "admin*", "*dmin*", ")(zz", "(|(cn=*)", "*))(|(cn=*", "cn=*)zz"])
+                                  "admin*", "*dmin*", ")(zz", "(|(objectClass=*)",
+                                  "*))(|(objectClass=*", "cn=*)zz"])
 def test_user_search_text_is_not_interpreted_as_ldap_filter(people, text):
     assert people.search(text) == []

@@ -45,7 +45,7 @@ static const char *decompose(struct arena *arena, const char *text)
 /* Inserts an invisible character at both ends and between all characters. */
 static const char *insert_invisible(struct arena *arena, const char *text)
 {
-    static const char *const invisible[] = {"\u00ad", "\u200b", "\ufeff", "\u034f", "\u2066"};
+    static const char *const invisible[] = {"\u00ad", "\u200b", "\ufeff", "\u034f", "\u2060"};
     struct buffer out = {.arena = arena};
     size_t length = strlen(text), kind = 0;
     buffer_add_string(&out, invisible[0]);

@@ -23,9 +23,11 @@ LONGEST_NAMES = ["x" * 64, "Ж" * 64, "😀" * 32, "ü" * 63 + ","]
 
 # Characters that match an entry only if its name contains them literally, although an LDAP filter
 # could interpret them.
-FILTER_CHARACTERS = ["*", "(cn=*", "\\2a", ")(|", "*)(cn=*", "(", ")", "\\", "\\5c", "**", "a*c",
-                     "&",
-                     "|", "!", "=*", "\"", "%", "_", "#", "😀", ",", "+"]
+FILTER_CHARACTERS = ["*", "(cn=*", "\\2a", ")(|a", "*)(cn=*", "\\", "\\5c", "**", "a*c", "&", "|",
+                     "=*", "%", "_", "#", "😀", "+"]
+# Characters that separate the words of a search.
+SEPARATORS = [" ", "\t", "\u00a0", "\u2009", "\u3000", ",", ", ", ";", "(", ")", "[", "«", "» ",
+              "\"", "!", " — ", " \u200b "]
 # No entry has these names; as unescaped filters they would match some.
 FILTERS = ["*", "(cn=*)", "adm*", "*)(objectClass=*", "\\2a", "a\\00b", "Administrator)(cn=*",
            "x" * 2000, "' or '1'='1", "%2a", "no+body"]

@@ -5,7 +5,7 @@ from support.entries import Entries, Kind, tag
 
 USERS = Kind(path="/users", key="sAMAccountName", name="cn", parent="ou", rdn="CN",
              object_class="user", resource="user", check=contract.check_user,
-             searched=("cn", "sAMAccountName", "mail"))
+             searched=("cn", "sAMAccountName", "mail", "givenName", "sn"))
 
 
 class People(Entries):

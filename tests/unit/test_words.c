@@ -47,7 +47,9 @@ static void punctuation_separates_words(void **state)
         {"Петров,Иван", "Петров|Иван"},
         {"Петров, Иван; Сидоров", "Петров|Иван|Сидоров"},
         {"ООО «Ромашка»", "ООО|Ромашка"},
-        {"(a)[b]{c}<d>", "a|b|c|<d>"}, /* < and > are mathematical symbols */
+        {"(a)[b]{c}<d>", "a|b|c|d"},
+        {"Петров Иван <petrov@example.com>", "Петров|Иван|petrov@example.com"},
+        {"• Петров… Иван", "Петров|Иван"},
         {"\"a\"„b“”c‹d›", "a|b|c|d"},
         {"a、b。c，d；e「f」（g）", "a|b|c|d|e|f|g"},
         {"a،b؛c", "a|b|c"},
@@ -80,9 +82,22 @@ static void symbols_belong_to_words(void **state)
     static const char *const pairs[][2] = {
         {"petrova@kontora.test", "petrova@kontora.test"},
         {"i_petrov", "i_petrov"},
-        {"C++ C# R&D 50% */\\", "C++|C#|R&D|50%|*/\\"},
+        {"C++ C# R&D 50% a*/\\", "C++|C#|R&D|50%|a*/\\"},
+        {"€ § № ×", "€|№"},
         {"+7 №1 😀 a|b", "+7|№1|😀|a|b"},
         {"日本語 ไทย", "日本語|ไทย"},
+    };
+    assert_words(*state, pairs, COUNT_OF(pairs));
+}
+
+static void symbols_alone_are_no_words(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"Петров | менеджер", "Петров|менеджер"},
+        {"R & D + / * = ~ ^ _ a", "R|D|a"},
+        {"*", ""},
+        {"+-* %_", ""},
+        {"+- a", "a"},
     };
     assert_words(*state, pairs, COUNT_OF(pairs));
 }
@@ -115,6 +130,28 @@ static void words_are_in_nfc(void **state)
     assert_words(*state, pairs, COUNT_OF(pairs));
 }
 
+static void word_is_decomposed(void **state)
+{
+    assert_string_equal(words_decompose(*state, "Йодё"), "\u0418\u0306од\u0435\u0308");
+    assert_string_equal(words_decompose(*state, "Иван"), "Иван");
+    assert_string_equal(words_decompose(*state, "a\u0301\u0316"), "a\u0316\u0301");
+    assert_string_equal(words_decompose(*state, "ascii"), "ascii");
+    assert_string_equal(words_decompose(*state, "\u0390"), "\u03b9\u0308\u0301");
+}
+
+static void accented_letters_and_accents_are_known(void **state)
+{
+    (void)state;
+    static const int32_t accented[] = {0x439, 0x451, 0xFC, 0xD55C, 0x301, 0x651, 0x1D160, 0x212B};
+    static const int32_t plain[] = {'a', 0x435, 0x438, 0xDF, 0x142, 0x1F600, ' '};
+    for (size_t i = 0; i < COUNT_OF(accented); i++) {
+        assert_true(words_is_accented(accented[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(plain); i++) {
+        assert_false(words_is_accented(plain[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,8 +159,11 @@ int main(void)
         ARENA_TEST(punctuation_separates_words),
         ARENA_TEST(dashes_apostrophes_and_periods_stay_within_words),
         ARENA_TEST(symbols_belong_to_words),
+        ARENA_TEST(symbols_alone_are_no_words),
         ARENA_TEST(invisible_characters_are_removed),
         ARENA_TEST(words_are_in_nfc),
+        ARENA_TEST(word_is_decomposed),
+        cmocka_unit_test(accented_letters_and_accents_are_known),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);
 }

@@ -1,0 +1,220 @@
+/* See name_search.h. */
+#include "directory/name_search.h"
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/utf8.h"
+#include "base/words.h"
+#include "directory/names.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* --- words ----------------------------------------------------------------------------------- */
+
+/* True if the text has only characters of telephone numbers, and at least three digits. */
+static bool is_phone_number(const char *text)
+{
+    enum { PHONE_DIGITS_MIN = 3 };
+    size_t digits = 0;
+    for (const char *at = text; *at; at++) {
+        digits += isdigit((unsigned char)*at) != 0;
+    }
+    return digits >= PHONE_DIGITS_MIN && !text[strspn(text, "0123456789+-(). ")];
+}
+
+void name_search_parse(struct name_search *search_r, struct arena *arena, const char *text)
+{
+    *search_r = (struct name_search){0};
+    const char *trimmed = text ? utf8_trim(arena, text, strlen(text)) : "";
+    if (is_phone_number(trimmed)) {
+        search_r->words[search_r->count++] = trimmed;
+        return;
+    }
+    struct words words;
+    words_begin(&words, arena, trimmed);
+    const char *word;
+    while (search_r->count < NAME_SEARCH_WORDS_MAX && (word = words_next(&words))) {
+        search_r->words[search_r->count++] = word;
+    }
+    if (!search_r->count && *trimmed) {
+        search_r->words[search_r->count++] = trimmed;
+    }
+}
+
+/* --- spellings ------------------------------------------------------------------------------- */
+
+#define YE "е"
+#define YO "ё"
+
+enum {
+    LETTER_BYTES = sizeof YE - 1, /* equal for both letters and both cases */
+    VARIED_MAX = 3,               /* letters of which all combinations are searched for */
+    SPELLINGS_MAX = 8,            /* maximum number of spellings of one word in NFC */
+};
+
+/* The spellings of a word, in NFC and NFD. */
+struct spellings {
+    const char *texts[2 * SPELLINGS_MAX];
+    size_t count;
+};
+
+static bool is_ye(const char *text)
+{
+    static const char *const letters[] = {YE, YO, "Е", "Ё"};
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+        if (!strncmp(text, letters[i], LETTER_BYTES)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t count_ye(const char *word)
+{
+    size_t count = 0;
+    for (; *word; word++) {
+        count += is_ye(word);
+    }
+    return count;
+}
+
+static void add_spelling(struct spellings *spellings, const char *text)
+{
+    for (size_t i = 0; i < spellings->count; i++) {
+        if (!strcmp(spellings->texts[i], text)) {
+            return;
+        }
+    }
+    spellings->texts[spellings->count++] = text;
+}
+
+/* Returns the word with its n-th letter ё or е as ё if bit n of `yo` is set, else as е. */
+static const char *spell_word(struct arena *arena, const char *word, unsigned yo)
+{
+    char *spelling = arena_string(arena, word);
+    for (char *at = spelling; *at; at++) {
+        if (is_ye(at)) {
+            memcpy(at, yo & 1 ? YO : YE, LETTER_BYTES);
+            yo >>= 1;
+        }
+    }
+    return spelling;
+}
+
+/* Adds the word with each of its letters ё and е as either of them. Words with many of the letters
+ * have at most one ё in Russian; for them, adds the word as it was typed, with no ё, and, if
+ * `all` is set, with one ё. */
+static void add_yo_spellings(struct spellings *spellings, struct arena *arena, const char *word,
+                             bool all)
+{
+    size_t letters = count_ye(word);
+    if (letters && letters <= (all ? VARIED_MAX : VARIED_MAX - 1)) {
+        for (unsigned yo = 0; yo < 1U << letters; yo++) {
+            add_spelling(spellings, spell_word(arena, word, yo));
+        }
+        return;
+    }
+    add_spelling(spellings, word);
+    if (letters) {
+        add_spelling(spellings, spell_word(arena, word, 0));
+    }
+    for (size_t i = 0; all && i < letters && spellings->count < SPELLINGS_MAX; i++) {
+        add_spelling(spellings, spell_word(arena, word, 1U << i));
+    }
+}
+
+/* Lists the spellings of a word, each in NFC and NFD. If the pattern of the word is "*", it saves
+ * the directory no comparison, so the spellings are few. */
+static void list_spellings(struct spellings *spellings_r, struct arena *arena, const char *word,
+                           const char *pattern)
+{
+    *spellings_r = (struct spellings){0};
+    add_yo_spellings(spellings_r, arena, word, strcmp(pattern, "*") != 0);
+    size_t composed = spellings_r->count;
+    for (size_t i = 0; i < composed; i++) {
+        add_spelling(spellings_r, words_decompose(arena, spellings_r->texts[i]));
+    }
+}
+
+/* --- filters --------------------------------------------------------------------------------- */
+
+static void append_contains(struct buffer *filter, const char *attribute, const char *value)
+{
+    buffer_format(filter, "(%s=*%s*)", attribute, names_filter_value(filter->arena, value));
+}
+
+/* Appends "*" unless the pattern ends with one; escaped values never do. */
+static void append_any(struct buffer *pattern)
+{
+    if (!pattern->length || pattern->bytes[pattern->length - 1] != '*') {
+        buffer_add_char(pattern, '*');
+    }
+}
+
+/* Returns a pattern that contains all spellings of the word, with "*" for each letter that differs
+ * between them; "*" if all letters do. */
+static const char *build_pattern(struct arena *arena, const char *word)
+{
+    struct buffer pattern = {.arena = arena};
+    size_t length = strlen(word);
+    append_any(&pattern);
+    for (size_t at = 0; at < length;) {
+        size_t start = at;
+        int32_t character = utf8_next(word, length, &at);
+        if (is_ye(word + start) || words_is_accented(character)) {
+            append_any(&pattern);
+        } else {
+            const char *text = arena_copy(arena, word + start, at - start);
+            buffer_add_string(&pattern, names_filter_value(arena, text));
+        }
+    }
+    append_any(&pattern);
+    return pattern.bytes;
+}
+
+/* Appends a filter for the entries that have one of the spellings in the attribute. The pattern
+ * comes first: it rejects most entries in one comparison, which costs no more than one spelling. */
+static void append_spellings(struct buffer *filter, const char *attribute, const char *pattern,
+                             const struct spellings *spellings)
+{
+    if (spellings->count == 1) {
+        append_contains(filter, attribute, spellings->texts[0]);
+        return;
+    }
+    buffer_format(filter, "(&(%s=%s)(|", attribute, pattern);
+    for (size_t i = 0; i < spellings->count; i++) {
+        append_contains(filter, attribute, spellings->texts[i]);
+    }
+    buffer_add_string(filter, "))");
+}
+
+/* Appends a filter for the entries that have the word in one of the attributes. */
+static void append_word(struct buffer *filter, const char *const *attributes, const char *word)
+{
+    struct spellings spellings;
+    const char *pattern = build_pattern(filter->arena, word);
+    list_spellings(&spellings, filter->arena, word, pattern);
+    buffer_add_string(filter, "(|");
+    for (const char *const *attribute = attributes; *attribute; attribute++) {
+        append_spellings(filter, *attribute, pattern, &spellings);
+    }
+    buffer_add_char(filter, ')');
+}
+
+const char *name_search_filter(struct arena *arena, const char *entries,
+                               const char *const *attributes, const struct name_search *search,
+                               size_t count)
+{
+    if (!search->count) {
+        return entries;
+    }
+    struct buffer filter = {.arena = arena};
+    buffer_format(&filter, "(&%s", entries);
+    for (size_t i = 0; i < search->count && i < count; i++) {
+        append_word(&filter, attributes, search->words[i]);
+    }
+    buffer_add_char(&filter, ')');
+    return filter.bytes;
+}

@@ -1,0 +1,165 @@
+/* Name search: the words of ?search= for directory entries, and the filters that find them. */
+#include "unit.h"
+
+#include "base/utf8.h"
+#include "directory/name_search.h"
+
+static const char *const attributes[] = {"cn", "sn", NULL};
+
+/* Returns the words of the text, joined by '|'. */
+static const char *split(struct arena *arena, const char *text)
+{
+    struct name_search search;
+    struct buffer joined = {.arena = arena};
+    name_search_parse(&search, arena, text);
+    buffer_add(&joined, "", 0);
+    for (size_t i = 0; i < search.count; i++) {
+        buffer_format(&joined, "%s%s", i ? "|" : "", search.words[i]);
+    }
+    return joined.bytes;
+}
+
+static const char *make_filter(struct arena *arena, const char *text, size_t count)
+{
+    struct name_search search;
+    name_search_parse(&search, arena, text);
+    return name_search_filter(arena, "(o=x)", attributes, &search, count);
+}
+
+static void assert_filter(struct arena *arena, const char *text, const char *expected)
+{
+    assert_string_equal(make_filter(arena, text, NAME_SEARCH_WORDS_MAX), expected);
+}
+
+static size_t count_of(const char *text, const char *part)
+{
+    size_t count = 0;
+    for (; (text = strstr(text, part)); text++) {
+        count++;
+    }
+    return count;
+}
+
+static void text_is_split_into_words(void **state)
+{
+    assert_string_equal(split(*state, "Иван Петров"), "Иван|Петров");
+    assert_string_equal(split(*state, " Петров,\u00a0И.\u200b И. "), "Петров|И|И");
+    assert_string_equal(split(*state, "petrova@kontora.test"), "petrova@kontora.test");
+    assert_string_equal(split(*state, "1 2 3 4 5 6 7 8 9 10 11 12 13 a"),
+                        "1|2|3|4|5|6|7|8|9|10|11|12");
+}
+
+static void blank_text_has_no_words(void **state)
+{
+    assert_string_equal(split(*state, NULL), "");
+    assert_string_equal(split(*state, ""), "");
+    assert_string_equal(split(*state, " \t\u00a0\u3000"), "");
+    assert_string_equal(split(*state, "\u200b\ufeff \u00ad"), "");
+    assert_filter(*state, " ", "(o=x)");
+    assert_filter(*state, NULL, "(o=x)");
+}
+
+static void text_of_separators_is_one_word(void **state)
+{
+    assert_string_equal(split(*state, "("), "(");
+    assert_string_equal(split(*state, " « » "), "« »");
+    assert_filter(*state, "(", "(&(o=x)(|(cn=*\\28*)(sn=*\\28*)))");
+}
+
+static void telephone_number_is_one_word(void **state)
+{
+    assert_string_equal(split(*state, "+7 (495) 123-45-67"), "+7 (495) 123-45-67");
+    assert_string_equal(split(*state, " 123 45 "), "123 45");
+    assert_string_equal(split(*state, "+7 (4"), "+7|4"); /* too few digits */
+    assert_string_equal(split(*state, "495 Анна"), "495|Анна");
+}
+
+static void each_word_is_searched_in_each_attribute(void **state)
+{
+    assert_filter(*state, "Ivan", "(&(o=x)(|(cn=*Ivan*)(sn=*Ivan*)))");
+    assert_filter(*state, "Иван Том", "(&(o=x)(|(cn=*Иван*)(sn=*Иван*))(|(cn=*Том*)(sn=*Том*)))");
+    assert_filter(*state, "a*b\\", "(&(o=x)(|(cn=*a\\2ab\\5c*)(sn=*a\\2ab\\5c*)))");
+    assert_string_equal(make_filter(*state, "a b c", 2),
+                        "(&(o=x)(|(cn=*a*)(sn=*a*))(|(cn=*b*)(sn=*b*)))");
+}
+
+/* The pattern comes first; NFD spells ё as е with U+0308. */
+static void ye_and_yo_are_equal(void **state)
+{
+    static const char expected[] = "(&(o=x)(|"
+                                   "(&(cn=*П*тр*)(|(cn=*Петр*)(cn=*Пётр*)(cn=*Пе\u0308тр*)))"
+                                   "(&(sn=*П*тр*)(|(sn=*Петр*)(sn=*Пётр*)(sn=*Пе\u0308тр*)))))";
+    assert_filter(*state, "Петр", expected);
+    assert_filter(*state, "Пётр", expected);
+    assert_filter(*state, "Пе\u0308тр", expected);
+    assert_filter(*state, "ПЁТР",
+                  "(&(o=x)(|"
+                  "(&(cn=*П*ТР*)(|(cn=*ПеТР*)(cn=*ПёТР*)(cn=*Пе\u0308ТР*)))"
+                  "(&(sn=*П*ТР*)(|(sn=*ПеТР*)(sn=*ПёТР*)(sn=*Пе\u0308ТР*)))))");
+    const char *filter = make_filter(*state, "Ее", NAME_SEARCH_WORDS_MAX);
+    assert_non_null(strstr(filter, "(&(cn=*)(|(cn=*ее*)(cn=*ёе*)(cn=*её*)(cn=*ёё*)"));
+}
+
+static void accented_letters_are_searched_for_in_both_normal_forms(void **state)
+{
+    static const char expected[] = "(&(o=x)(|"
+                                   "(&(cn=*од*)(|(cn=*Йод*)(cn=*И\u0306од*)))"
+                                   "(&(sn=*од*)(|(sn=*Йод*)(sn=*И\u0306од*)))))";
+    assert_filter(*state, "Йод", expected);
+    assert_filter(*state, "И\u0306од", expected);
+}
+
+static void long_search_makes_a_bounded_filter(void **state)
+{
+    enum { SEARCH_MAX = 256, FILTER_BYTES_MAX = 64 * 1024, COMPARISONS_MAX = 12 * 17 };
+    static const char *const patterns[] = {"е", "е ", "ё",        "ёж ",         "йе",
+                                           "*", "* ", "Семенов ", "Семеновеее ", "한"};
+    for (size_t i = 0; i < COUNT_OF(patterns); i++) {
+        struct buffer text = {.arena = *state};
+        size_t characters = 0;
+        while (characters < SEARCH_MAX) {
+            buffer_add_string(&text, patterns[i]);
+            characters += utf8_utf16_units(patterns[i], strlen(patterns[i]));
+        }
+        const char *filter = make_filter(*state, text.bytes, NAME_SEARCH_WORDS_MAX);
+        assert_true(strlen(filter) <= FILTER_BYTES_MAX);
+        assert_true(count_of(filter, "(cn=") <= COMPARISONS_MAX);
+    }
+}
+
+/* With many letters, the word as typed, without ё, and with one ё; the others are not Russian. */
+static void word_with_many_letters_has_likely_spellings(void **state)
+{
+    const char *filter = make_filter(*state, "перепелЁнев", NAME_SEARCH_WORDS_MAX);
+    assert_non_null(strstr(filter, "(cn=*перепелЁнев*)"));
+    assert_non_null(strstr(filter, "(cn=*перепеленев*)"));
+    assert_non_null(strstr(filter, "(cn=*перепелёнев*)"));
+    assert_non_null(strstr(filter, "(cn=*перепеленёв*)"));
+    assert_non_null(strstr(filter, "(cn=*пе\u0308репеленев*)"));
+    assert_null(strstr(filter, "(cn=*пёрёпеленев*)"));
+}
+
+/* A pattern saves no comparison then, so that all spellings would be compared with all entries. */
+static void word_without_other_letters_has_few_spellings(void **state)
+{
+    assert_int_equal(count_of(make_filter(*state, "е", NAME_SEARCH_WORDS_MAX), "(cn="), 4);
+    assert_int_equal(count_of(make_filter(*state, "ееё", NAME_SEARCH_WORDS_MAX), "(cn="), 4);
+    assert_int_equal(count_of(make_filter(*state, "еееее", NAME_SEARCH_WORDS_MAX), "(cn="), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ARENA_TEST(text_is_split_into_words),
+        ARENA_TEST(blank_text_has_no_words),
+        ARENA_TEST(text_of_separators_is_one_word),
+        ARENA_TEST(telephone_number_is_one_word),
+        ARENA_TEST(each_word_is_searched_in_each_attribute),
+        ARENA_TEST(ye_and_yo_are_equal),
+        ARENA_TEST(accented_letters_are_searched_for_in_both_normal_forms),
+        ARENA_TEST(long_search_makes_a_bounded_filter),
+        ARENA_TEST(word_with_many_letters_has_likely_spellings),
+        ARENA_TEST(word_without_other_letters_has_few_spellings),
+    };
+    return cmocka_run_group_tests_name("name_search", tests, NULL, NULL);
+}
