@@ -20,7 +20,7 @@ const char *names_parent(struct arena *arena, const char *dn);
 const char *names_first_rdn(struct arena *arena, const char *dn);
 
 /* True if both are the same DN; their values are compared as names (fold_text()). Active Directory
- * ignores more, such as accents (MS-ADTS 3.1.1.2.2.4). So check the DN that it returns, not the one
+ * ignores more, such as accents (MS-ADTS 6.5). So check the DN that it returns, not the one
  * that a client sent. */
 bool names_equal(const char *a, const char *b);
 
