@@ -151,7 +151,7 @@ def test_omitted_object_fields_get_default_values(owner, kind):
 # --- email addresses ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("email", ["x", "@", "a@", "@b", "a@b@c", "a b@c", "a@.b", "a@b.", "a@b\n",
+@pytest.mark.parametrize("email", ["x", "@", "a@", "@b", "a@b@c", "a b@c", "a@.b", "a@b.", "a@b\nc",
                                    "a,b@c", "<a@b>", "", "a@b\0", "a" * 250 + "@b.ru", 1, True, []])
 def test_contact_with_invalid_email_is_rejected(rejected_fields, email):
     assert rejected_fields("contacts", {"email": email}) == ["email"]
