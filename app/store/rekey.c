@@ -13,7 +13,7 @@
 
 enum {
     /* time for the last sessions of a stopped service to end */
-    CLAIM_TIMEOUT_US = 5 * US_PER_S,
+    CLAIM_TIMEOUT_US = 3 * US_PER_S,
     CLAIM_PAUSE_US = 100 * US_PER_MS,
     HEX_BASE = 16,
     STATUS_ROWS = 20, /* maximum number of rows that the status of a table names */
