@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/compiled.h"
+#include "store/query.h"
 #include "store/write.h"
 
 #include <inttypes.h>
@@ -221,6 +223,14 @@ static bool is_current(const struct rekey_plan *plan, const struct position *pos
     return !position->target && !strcmp(position->version, plan->version);
 }
 
+/* Updates the statistics of the tables. A no-op on SQLite, which needs none. */
+static struct error *analyze_tables(const struct rekey_batch *batch)
+{
+    return store_statement_text(batch->store, SQL_TEXT_KEYS_ANALYZE)
+               ? store_execute(store_query(batch->store, batch->arena, SQL_TEXT_KEYS_ANALYZE))
+               : NULL;
+}
+
 /* Begins a rebuild: fails if other programs can write. */
 static struct error *begin_rebuild(struct rebuild *rebuild, struct position *position)
 {
@@ -238,7 +248,8 @@ static struct error *begin_rebuild(struct rebuild *rebuild, struct position *pos
                          "database: stop the service on all hosts and repeat kontora migrate up");
     }
     *position = (struct position){.version = position->version, .target = rebuild->plan->version};
-    return store_next(query, &row);
+    store_end(query);
+    return analyze_tables(batch);
 }
 
 /* --- batches ---------------------------------------------------------------------------------- */
@@ -299,6 +310,7 @@ static struct error *rebuild_from(struct rebuild *rebuild, struct position *posi
         *position = (struct position){.version = rebuild->plan->version};
         buffer_format(&batch->report, "text keys: version \"%s\" is complete\n",
                       rebuild->plan->version);
+        error = analyze_tables(batch);
     }
     return error ? error : save_position(batch, position);
 }
