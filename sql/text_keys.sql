@@ -31,8 +31,8 @@ SELECT CASE WHEN pg_try_advisory_xact_lock(1801812339) AND NOT EXISTS (
             WHERE datname = current_database() AND application_name LIKE 'kontora-%'
               AND pid <> pg_backend_pid()) THEN 1 ELSE 0 END AS claimed;
 
--- Without statistics of the tables, PostgreSQL would choose an index that finds an address among all
--- contacts of an organization.
+-- Without statistics of the tables, PostgreSQL would look for an address among all contacts of an
+-- organization.
 -- name: text_keys_analyze postgres only
 ANALYZE accounts, contacts, email_links, files, invitations, sessions;
 

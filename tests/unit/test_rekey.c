@@ -185,6 +185,60 @@ static void search_index_follows_rebuilt_texts(void **state)
                 "INSERT INTO files_search (files_search, rank) VALUES ('integrity-check', 1)");
 }
 
+/* Columns that look like text keys: those that a rebuild computes, and others. */
+static const char *const rebuilt_columns[] = {
+    "accounts.username_key",  "accounts.email_key",    "accounts.username_sort_key",
+    "sessions.username_key",  "invitations.email_key", "email_links.email_key",
+    "contacts.name_sort_key", "contacts.email_key",    "contacts.email_unique_key",
+    "contacts.search_text",   "files.search_text",
+};
+static const char *const other_columns[] = {
+    "deals.close_key",
+    "tasks.due_key",
+    "files.object_key",
+    "pending_objects.object_key",
+    "login_failures.name_key",
+    "login_sources.source_key",
+    "login_sources.subject_key",
+    "idempotency_keys.idempotency_key",
+    "contacts_search.search_text",
+    "files_search.search_text",
+};
+
+static bool contains_text(const char *const *list, size_t count, const char *text)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(list[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void rebuild_knows_all_columns_with_keys(void **state)
+{
+    struct test *test = *state;
+    size_t rebuilt = 0;
+    bool row = false;
+    if (test->store->id != ENGINE_SQLITE) {
+        skip(); /* the schema is the same */
+    }
+    struct store_query *query = store_compose(
+        test->store, test->arena,
+        "SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_xinfo(t.name) c"
+        " WHERE t.type = 'table' AND (c.name LIKE '%!_key' ESCAPE '!' OR c.name = 'search_text')");
+    must_succeed(store_next(query, &row));
+    for (; row; must_succeed(store_next(query, &row))) {
+        const char *column = store_text(query, 0, NULL);
+        bool known = contains_text(rebuilt_columns, COUNT_OF(rebuilt_columns), column);
+        rebuilt += known;
+        if (!known && !contains_text(other_columns, COUNT_OF(other_columns), column)) {
+            FAIL("%s: see \"Text keys\" in sql/README.md", column);
+        }
+    }
+    assert_int_equal(rebuilt, COUNT_OF(rebuilt_columns));
+}
+
 /* --- duplicates ------------------------------------------------------------------------------- */
 
 static void row_with_the_lower_id_gets_the_key(void **state)
@@ -555,6 +609,7 @@ static int run(const char *name)
     const struct CMUnitTest tests[] = {
         REKEY_TEST(all_keys_are_rebuilt),
         REKEY_TEST(search_index_follows_rebuilt_texts),
+        REKEY_TEST(rebuild_knows_all_columns_with_keys),
         REKEY_TEST(row_with_the_lower_id_gets_the_key),
         REKEY_TEST(row_that_has_the_key_keeps_it),
         REKEY_TEST(row_takes_the_key_from_a_row_that_is_not_rebuilt_yet),
