@@ -3,7 +3,6 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "store/compiled.h"
 #include "store/query.h"
 #include "store/write.h"
@@ -192,6 +191,7 @@ static struct error *read_position(struct store *store, struct arena *arena,
 {
     struct store_query *query = store_query(store, arena, SQL_TEXT_KEYS_GET);
     bool row;
+    *position_r = (struct position){.version = ""};
     struct error *error = store_next(query, &row);
     if (error) {
         return error;
@@ -199,8 +199,9 @@ static struct error *read_position(struct store *store, struct arena *arena,
     if (!row) {
         return error_new(arena, ERR_INTERNAL, "%s", "the table text_keys is empty");
     }
+    const char *version = copy_nullable(arena, query, SQL_TEXT_KEYS_GET_VERSION);
     *position_r = (struct position){
-        .version = copy_nullable(arena, query, SQL_TEXT_KEYS_GET_VERSION),
+        .version = version ? version : "",
         .target = copy_nullable(arena, query, SQL_TEXT_KEYS_GET_TARGET),
         .table = copy_nullable(arena, query, SQL_TEXT_KEYS_GET_POSITION_TABLE),
         .id = copy_nullable(arena, query, SQL_TEXT_KEYS_GET_POSITION_ID),
