@@ -5,6 +5,7 @@
 #include "auth/password.h"
 #include "auth/session.h"
 #include "base/arena.h"
+#include "base/fold.h"
 #include "base/number.h"
 #include "base/random.h"
 #include "base/utf8.h"
@@ -20,24 +21,12 @@ enum fault_id account_check_password(const char *text, size_t length)
     return length <= PASSWORD_BYTES_MAX ? FAULT_NONE : FAULT_PASSWORD_TOO_LONG;
 }
 
-bool account_name_is_ambiguous(const char *text, size_t length)
-{
-    enum { ASCII_END = 0x80 };
-    for (size_t at = 0; at < length;) {
-        int32_t character = utf8_next(text, length, &at);
-        if (character >= ASCII_END && utf8_fold(character) < ASCII_END) {
-            return true;
-        }
-    }
-    return false;
-}
-
 enum fault_id account_check_email(const char *text, size_t length)
 {
     const char *at = memchr(text, '@', length);
     bool fits = at && at > text && !strchr(at + 1, '@') && at + 1 < text + length && at[1] != '.' &&
-                text[length - 1] != '.' && !strpbrk(text, " \t\r\n<>(),;:\\\"[]") &&
-                utf8_is_trimmed(text, length) && !account_name_is_ambiguous(text, length);
+                text[length - 1] != '.' && !strpbrk(text, "<>(),;:\\\"[]") &&
+                !utf8_find_blank(text, length) && !fold_has_ascii_variant(text, length);
     return fits ? FAULT_NONE : FAULT_NOT_EMAIL;
 }
 
@@ -73,9 +62,10 @@ static struct error *read_account(struct store_query *query, struct arena *arena
 struct error *account_find(struct store *store, struct arena *arena, const char *name,
                            struct account **account_r)
 {
+    const char *key = fold_address(arena, name);
     struct store_query *query = store_query(
-        store, arena, strchr(name, '@') ? SQL_ACCOUNTS_BY_EMAIL : SQL_ACCOUNTS_BY_USERNAME);
-    store_bind_text(query, utf8_fold_text(arena, name));
+        store, arena, strchr(key, '@') ? SQL_ACCOUNTS_BY_EMAIL : SQL_ACCOUNTS_BY_USERNAME);
+    store_bind_text(query, key);
     return read_account(query, arena, account_r);
 }
 

@@ -1,7 +1,7 @@
 /*
  * Account: users whose password hashes are stored in the database, and their organizations. User
- * names and email addresses are unique without regard to case. Passwords are stored as bcrypt
- * hashes.
+ * names and email addresses are unique by their forms (fold_address()). Passwords are stored as
+ * bcrypt hashes.
  */
 #ifndef AUTH_ACCOUNT_H
 #define AUTH_ACCOUNT_H
@@ -23,13 +23,8 @@ struct account {
 /* Field check: FAULT_NONE if the password is within bcrypt's limit of 72 bytes. */
 enum fault_id account_check_password(const char *text, size_t length);
 
-/* True if the text contains a non-ASCII character that case folding maps to ASCII, such as the
- * Kelvin sign, which becomes k. Systems that do not fold, such as the directory, could treat such a
- * name as the name of another user. */
-bool account_name_is_ambiguous(const char *text, size_t length);
-
 /* Field check: FAULT_NONE if the text looks like an email address: a local part, '@' and a domain,
- * without spaces. Only a message sent to it can prove more. */
+ * without blanks. Only a message sent to it can prove more. */
 enum fault_id account_check_email(const char *text, size_t length);
 
 /* Finds an account by login name, which is an email address if it contains '@'. *account_r is NULL

@@ -4,8 +4,8 @@
 #include "auth/digest.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fold.h"
 #include "base/random.h"
-#include "base/utf8.h"
 
 #include <string.h>
 
@@ -27,7 +27,7 @@ static struct error *insert_link(struct store *store, void *context)
     struct store_query *query = store_query(store, arena, SQL_EMAIL_LINKS_INSERT);
     bool row;
     store_bind_text(query, link->email);
-    store_bind_text(query, utf8_fold_text(arena, link->email));
+    store_bind_text(query, fold_address(arena, link->email));
     store_bind_bytes(query, digest_sha256(arena, link->token, strlen(link->token)), DIGEST_SIZE);
     store_bind_integer(query, issue->now_ms);
     store_bind_integer(query, link->expires_ms);
@@ -55,7 +55,7 @@ static struct store_query *bind_link_query(struct store *store, struct arena *ar
 {
     struct store_query *query = store_query(store, arena, statement);
     store_bind_bytes(query, digest_sha256(arena, token, strlen(token)), DIGEST_SIZE);
-    store_bind_text(query, utf8_fold_text(arena, email));
+    store_bind_text(query, fold_address(arena, email));
     store_bind_integer(query, now_ms);
     return query;
 }

@@ -2,7 +2,7 @@
 #include "auth/password_strength.h"
 
 #include "base/arena.h"
-#include "base/utf8.h"
+#include "base/fold.h"
 
 #include <crack.h>
 #include <ctype.h>
@@ -41,8 +41,8 @@ static const char *local_part(struct arena *arena, const char *name)
 /* True if the password contains the name, ignoring case. */
 static bool contains_name(struct arena *arena, const char *password, const char *name)
 {
-    const char *part = name ? utf8_fold_text(arena, local_part(arena, name)) : "";
-    return strlen(part) >= NAME_MIN && strstr(utf8_fold_text(arena, password), part);
+    const char *part = name ? fold_text(arena, local_part(arena, name)) : "";
+    return strlen(part) >= NAME_MIN && strstr(fold_text(arena, password), part);
 }
 
 static bool is_letter(char c)

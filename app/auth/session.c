@@ -5,7 +5,7 @@
 #include "auth/principal.h"
 #include "auth/session_cache.h"
 #include "base/arena.h"
-#include "base/utf8.h"
+#include "base/fold.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +115,7 @@ struct error *session_begin(struct store *store, struct arena *arena,
         store_bind_null(query);
     }
     store_bind_text(query, session->username);
-    store_bind_text(query, utf8_fold_text(arena, session->username));
+    store_bind_text(query, fold_address(arena, session->username));
     store_bind_integer(query, session->epoch);
     store_bind_integer(query, session->administrator);
     store_bind_integer(query, key_id(arena, terms->key));
@@ -247,7 +247,7 @@ static struct error *record_session_use(struct store *store, const struct refres
     struct store_query *query = store_query(store, work->arena, SQL_SESSIONS_RENEW);
     store_bind_bytes(query, id_bytes(work->arena, session->id), RANDOM_ID_BYTES);
     store_bind_text(query, session->username);
-    store_bind_text(query, utf8_fold_text(work->arena, session->username));
+    store_bind_text(query, fold_address(work->arena, session->username));
     store_bind_integer(query, session->administrator);
     store_bind_integer(query, key_id(work->arena, work->terms->key));
     store_bind_text(query, work->client->address);
@@ -482,7 +482,7 @@ struct error *session_end_by_name(struct store *store, struct arena *arena, cons
     struct store_query *query = store_query(store, arena, SQL_SESSIONS_END_NAMED);
     store_bind_integer(query, now_ms);
     store_bind_text(query, name);
-    store_bind_text(query, utf8_fold_text(arena, name));
+    store_bind_text(query, fold_address(arena, name));
     return execute_end(query, count);
 }
 

@@ -7,7 +7,7 @@
 #include "base/backoff.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/fold.h"
 
 #include <string.h>
 
@@ -23,7 +23,7 @@ static const unsigned char *digest_row_key(struct arena *arena, const struct thr
                                            const char *kind, const char *name, const char *second)
 {
     struct buffer text = {.arena = arena};
-    const char *parts[] = {kind, utf8_fold_text(arena, name), second};
+    const char *parts[] = {kind, fold_address(arena, name), second};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         buffer_add_string(&text, parts[i]);
         buffer_add_char(&text, '\0');

@@ -21,6 +21,8 @@ enum fault_id {
     FAULT_TOO_LARGE,      /* argument: the maximum value */
     FAULT_NUL_CHARACTER,
     FAULT_CONTROL_CHARACTER,
+    FAULT_BLANK,           /* argument: white space or an invisible character, as U+00AD */
+    FAULT_NOTHING_VISIBLE, /* only white space and invisible characters */
     FAULT_INVALID_UTF8,
     FAULT_REPEATED,
     FAULT_NOT_DN,

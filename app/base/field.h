@@ -37,13 +37,21 @@ enum field_flag {
     FIELD_REQUIRED = 1 << 0,
     FIELD_NULLABLE = 1 << 1,    /* null is allowed and clears the value */
     FIELD_SECRET = 1 << 2,      /* never logged, never part of a reply */
-    FIELD_NAME = 1 << 3,        /* part of a name: control characters are not allowed */
+    FIELD_NAME = 1 << 3,        /* name of one line: trimmed, without control characters */
     FIELD_DEFAULT = 1 << 4,     /* an absent integer has the value `standard` */
     FIELD_INTERNAL = 1 << 5,    /* column of the row that is never part of a reply */
     FIELD_OPTIONAL = 1 << 6,    /* omitted from replies if absent; others are written as null */
     FIELD_ALTERNATIVE = 1 << 7, /* a body must contain exactly one of the fields with this flag */
     FIELD_ANY_STRING = 1 << 8,  /* never rejected: invalid text is read as an empty string */
+    FIELD_TRIMMED = 1 << 9,     /* trimmed, but may have several lines */
+    FIELD_ADDRESS = 1 << 10,    /* trimmed; blanks (utf8_is_blank()) are not allowed inside */
+    FIELD_VISIBLE = 1 << 11,    /* trimmed; blanks other than a space are not allowed inside */
+    FIELD_JOINERS = 1 << 12, /* with FIELD_VISIBLE: joiners are allowed where a script needs them */
 };
+
+/* A field is trimmed if it has one of these flags: blanks at both ends of a string from a client
+ * are removed before its length is judged, and a string with nothing visible is invalid. */
+#define FIELD_ANY_TRIMMED (FIELD_NAME | FIELD_TRIMMED | FIELD_ADDRESS | FIELD_VISIBLE)
 
 /* Encoding of a value in the LDAP attribute or column that it is bound to. */
 enum codec {

@@ -15,6 +15,7 @@
 #include <unicode/uidna.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
+#include <unicode/utf16.h>
 #include <unicode/uversion.h>
 
 /* Increase this number when a rule of this file changes the form of any text. */
@@ -29,7 +30,7 @@ enum {
 /* ICU's tables; they are never closed. */
 static struct {
     bool opened;
-    const UNormalizer2 *casefold;
+    const UNormalizer2 *casefold, *compose, *decompose, *compatible;
     UIDNA *idna;
     UCollator *collator;
     char version[VERSION_SIZE];
@@ -75,7 +76,10 @@ void fold_prepare(void)
         return;
     }
     icu.casefold = unorm2_getNFKCCasefoldInstance(&status);
-    icu.idna = uidna_openUTS46(UIDNA_NONTRANSITIONAL_TO_UNICODE, &status);
+    icu.compose = unorm2_getNFCInstance(&status);
+    icu.decompose = unorm2_getNFDInstance(&status);
+    icu.compatible = unorm2_getNFKCInstance(&status);
+    icu.idna = uidna_openUTS46(UIDNA_NONTRANSITIONAL_TO_UNICODE | UIDNA_CHECK_CONTEXTJ, &status);
     icu.collator = ucol_open("", &status);
     require_success(status, "open its tables");
     ucol_setAttribute(icu.collator, UCOL_NORMALIZATION_MODE, UCOL_ON, &status);
@@ -113,19 +117,20 @@ static char *write_utf8(struct arena *arena, struct units units)
     return text;
 }
 
-static struct units fold_case(struct arena *arena, struct units units)
+static struct units normalize_units(struct arena *arena, const UNormalizer2 *form,
+                                    struct units units)
 {
-    struct units folded = {.length = units.length * 2 + ROOM};
+    struct units normal = {.length = units.length * 2 + ROOM};
     UErrorCode status;
     do { /* the second time with room for the length that ICU has returned */
         status = U_ZERO_ERROR;
-        int32_t size = folded.length;
-        folded.text = arena_array(arena, (size_t)size, sizeof *folded.text);
-        folded.length =
-            unorm2_normalize(icu.casefold, units.text, units.length, folded.text, size, &status);
+        int32_t size = normal.length;
+        normal.text = arena_array(arena, (size_t)size, sizeof *normal.text);
+        normal.length =
+            unorm2_normalize(form, units.text, units.length, normal.text, size, &status);
     } while (status == U_BUFFER_OVERFLOW_ERROR);
-    require_success(status, "fold a text");
-    return folded;
+    require_success(status, "normalize a text");
+    return normal;
 }
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -138,14 +143,8 @@ static bool is_ascii(const char *text)
     return !*text;
 }
 
-/* Turns white space of any kind into spaces, and returns the part between those at the ends. */
 static struct units trim_units(struct units units)
 {
-    for (int32_t i = 0; i < units.length; i++) {
-        if (u_isUWhiteSpace(units.text[i])) {
-            units.text[i] = ' ';
-        }
-    }
     while (units.length && *units.text == ' ') {
         units.text++;
         units.length--;
@@ -191,7 +190,11 @@ char *fold_text(struct arena *arena, const char *text)
         return fold_ascii(arena, text);
     }
     fold_prepare();
-    return write_utf8(arena, trim_units(fold_case(arena, read_utf8(arena, text))));
+    /* Removes blanks first, so that they do not separate a letter from its marks. Decomposes before
+     * folding, because the order of marks matters to case folding (D147). */
+    struct units units =
+        normalize_units(arena, icu.decompose, read_utf8(arena, utf8_normalize_blanks(arena, text)));
+    return write_utf8(arena, trim_units(normalize_units(arena, icu.casefold, units)));
 }
 
 char *fold_search(struct arena *arena, const char *text)
@@ -204,28 +207,122 @@ char *fold_search(struct arena *arena, const char *text)
     return folded;
 }
 
+/* --- normalization ---------------------------------------------------------------------------- */
+
+static char *normalize_text(struct arena *arena, const UNormalizer2 *form, const char *text)
+{
+    return write_utf8(arena, normalize_units(arena, form, read_utf8(arena, text)));
+}
+
+char *fold_compose(struct arena *arena, const char *text)
+{
+    if (is_ascii(text)) {
+        return arena_string(arena, text);
+    }
+    fold_prepare();
+    return normalize_text(arena, icu.compose, text);
+}
+
+char *fold_decompose(struct arena *arena, const char *text)
+{
+    if (is_ascii(text)) {
+        return arena_string(arena, text);
+    }
+    fold_prepare();
+    return normalize_text(arena, icu.decompose, text);
+}
+
+/* --- addresses -------------------------------------------------------------------------------- */
+
 /* Returns the Unicode form of a domain; NULL if it is not a valid domain. */
 static const char *decode_domain(struct arena *arena, const char *domain)
 {
+    /* Lengths and hyphens at the ends of labels have no influence on the form. */
+    enum {
+        TOLERATED = UIDNA_ERROR_EMPTY_LABEL | UIDNA_ERROR_LABEL_TOO_LONG |
+                    UIDNA_ERROR_DOMAIN_NAME_TOO_LONG | UIDNA_ERROR_LEADING_HYPHEN |
+                    UIDNA_ERROR_TRAILING_HYPHEN
+    };
     UErrorCode status = U_ZERO_ERROR;
     UIDNAInfo info = UIDNA_INFO_INITIALIZER;
     int32_t length = (int32_t)strlen(domain);
     int32_t size = length * UTF8_PER_UNIT + 1;
-    char *decoded = arena_alloc(arena, (size_t)size);
+    char *decoded;
     fold_prepare();
-    uidna_nameToUnicodeUTF8(icu.idna, domain, length, decoded, size, &info, &status);
-    return U_SUCCESS(status) && !info.errors ? decoded : NULL;
+    do { /* the second time with room for the length that ICU has returned */
+        status = U_ZERO_ERROR;
+        decoded = arena_alloc(arena, (size_t)size);
+        size = uidna_nameToUnicodeUTF8(icu.idna, domain, length, decoded, size, &info, &status) + 1;
+    } while (status == U_BUFFER_OVERFLOW_ERROR);
+    return U_SUCCESS(status) && !(info.errors & ~(uint32_t)TOLERATED) ? decoded : NULL;
+}
+
+/* Returns the part of the address behind its last "@", or behind a character that folds to "@";
+ * NULL if there is none. */
+static const char *find_domain(const char *address)
+{
+    static const char *const signs[] = {"@", "\uFF20", "\uFE6B"};
+    const char *domain = NULL;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        const char *from = domain ? domain : address;
+        for (const char *at; (at = strstr(from, signs[i]));) {
+            domain = from = at + strlen(signs[i]);
+        }
+    }
+    return domain;
 }
 
 char *fold_address(struct arena *arena, const char *address)
 {
     char *folded = fold_text(arena, address);
     char *at = folded ? strrchr(folded, '@') : NULL;
-    if (!at || (is_ascii(at) && !strstr(at, "xn--"))) {
+    const char *domain = at ? find_domain(address) : NULL;
+    if (!domain || strchr(at, ' ') || (is_ascii(domain) && !strstr(at, "xn--"))) {
         return folded;
     }
-    const char *domain = decode_domain(arena, at + 1);
-    return domain ? arena_format(arena, "%.*s%s", (int)(at + 1 - folded), folded, domain) : folded;
+    domain = fold_decompose(arena, utf8_trim(arena, domain, strlen(domain)));
+    /* Decodes the domain itself, because fold_text() makes one of different domains: ß and ss. If
+     * that fails, the folded domain may be a valid one. */
+    const char *decoded = decode_domain(arena, domain);
+    decoded = decoded ? decoded : decode_domain(arena, at + 1);
+    return decoded ? arena_format(arena, "%.*s%s", (int)(at + 1 - folded), folded, decoded)
+                   : folded;
+}
+
+/* --- variants of ASCII ------------------------------------------------------------------------ */
+
+/* True if NFKC or a change of case makes visible ASCII of the character. */
+static bool is_variant_of_ascii(UChar32 character)
+{
+    enum { UNITS_MAX = 32, ASCII_END = 0x80 }; /* NFKC of a character has at most 18 units */
+    UErrorCode status = U_ZERO_ERROR;
+    UChar text[2], normal[UNITS_MAX];
+    int32_t length = 0;
+    U16_APPEND_UNSAFE(text, length, character);
+    length = unorm2_normalize(icu.compatible, text, length, normal, UNITS_MAX, &status);
+    require_success(status, "normalize a character");
+    for (int32_t i = 0; i < length; i++) {
+        if (normal[i] > ' ' && normal[i] < ASCII_END) {
+            return true;
+        }
+    }
+    return u_tolower(character) < ASCII_END || u_toupper(character) < ASCII_END;
+}
+
+bool fold_has_ascii_variant(const char *text, size_t length)
+{
+    enum { ASCII_END = 0x80 };
+    for (size_t at = 0; at < length;) {
+        int32_t character = utf8_next(text, length, &at);
+        if (character < ASCII_END) {
+            continue;
+        }
+        fold_prepare();
+        if (is_variant_of_ascii(character)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* --- order ------------------------------------------------------------------------------------ */

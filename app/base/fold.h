@@ -7,6 +7,7 @@
 #ifndef BASE_FOLD_H
 #define BASE_FOLD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -21,13 +22,23 @@ const char *fold_version(void) __attribute__((returns_nonnull));
 
 /* Returns the form that decides if two names are the same: NFKC_Casefold (Unicode Standard 3.13,
  * D147), which ignores case, normalization and invisible characters. White space of any kind
- * becomes a space, and is removed at both ends. NULL for NULL. The text must be valid UTF-8. */
+ * becomes a space, and is removed at both ends. NULL for NULL. The text must be valid UTF-8. The
+ * form of a form, and of any normalization of the text, is the same form. */
 char *fold_text(struct arena *arena, const char *text);
 
 /* Like fold_text(), for an email address: the domain is in its Unicode form (UTS 46,
  * nontransitional), so that xn--e1aybc.example equals тест.example. A text without "@" is folded as
- * a name. */
+ * a name. The form of any name or address that is used for a login is fold_address(). */
 char *fold_address(struct arena *arena, const char *address);
+
+/* Return valid text in the normalization forms C and D (UAX 15), in which other programs may have
+ * stored it. */
+char *fold_compose(struct arena *arena, const char *text) __attribute__((returns_nonnull));
+char *fold_decompose(struct arena *arena, const char *text) __attribute__((returns_nonnull));
+
+/* True if valid text has a non-ASCII character that is a variant of ASCII: a full-width letter, the
+ * Kelvin sign, a dotless i. Systems that do not fold take such a name for another one. */
+bool fold_has_ascii_variant(const char *text, size_t length);
 
 /* Returns fold_text() with ё as е, the form that a search compares. NULL for NULL. */
 char *fold_search(struct arena *arena, const char *text);

@@ -163,52 +163,142 @@ char *utf8_fold_text(struct arena *arena, const char *text)
 
 /* --- trimming -------------------------------------------------------------------------------- */
 
+enum { AFTER_ASCII_BLANKS = 0x85 };
+
 struct character_range {
     int32_t first, last;
 };
 
-/* The characters with the properties White_Space, Cf (format) and Default_Ignorable_Code_Point
- * (Unicode Standard Annex 44) that are invisible in every script. */
+/* White space, and characters that are invisible in every script: the properties White_Space and
+ * Default_Ignorable_Code_Point (Unicode Standard Annex 44), the marks of interlinear annotations
+ * (U+FFF9 to U+FFFB), and the Braille pattern without dots (U+2800). */
 static const struct character_range blanks[] = {
-    {'\t', '\r'},     {' ', ' '},       {0x85, 0x85},     {0xA0, 0xA0},       {0xAD, 0xAD},
-    {0x61C, 0x61C},   {0x1680, 0x1680}, {0x180E, 0x180E}, {0x2000, 0x200F},   {0x2028, 0x202F},
-    {0x205F, 0x206F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}, {0xE0001, 0xE007F},
+    {'\t', '\r'},     {' ', ' '},         {0x85, 0x85},       {0xA0, 0xA0},       {0xAD, 0xAD},
+    {0x34F, 0x34F},   {0x61C, 0x61C},     {0x115F, 0x1160},   {0x1680, 0x1680},   {0x17B4, 0x17B5},
+    {0x180B, 0x180F}, {0x2000, 0x200F},   {0x2028, 0x202F},   {0x205F, 0x206F},   {0x2800, 0x2800},
+    {0x3000, 0x3000}, {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},
+    {0xFFF0, 0xFFFB}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF},
 };
 
-static bool is_blank(int32_t character)
+/* Blanks that separate words: White_Space, and the Braille pattern without dots. */
+static const struct character_range spaces[] = {
+    {'\t', '\r'},     {' ', ' '},       {0x85, 0x85},     {0xA0, 0xA0},
+    {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
+    {0x205F, 0x205F}, {0x2800, 0x2800}, {0x3000, 0x3000},
+};
+
+/* Blanks that change the shape of the character before them: variation selectors, and the tags of
+ * an emoji flag. */
+static const struct character_range modifiers[] = {
+    {0x180B, 0x180D}, {0x180F, 0x180F}, {0xFE00, 0xFE0F}, {0xE0020, 0xE007F}, {0xE0100, 0xE01EF},
+};
+
+static bool is_in_ranges(int32_t character, const struct character_range *ranges, size_t count)
 {
-    for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++) {
-        if (character >= blanks[i].first && character <= blanks[i].last) {
+    for (size_t i = 0; i < count && character >= ranges[i].first; i++) {
+        if (character <= ranges[i].last) {
             return true;
         }
     }
     return false;
 }
 
-/* Finds the part of the text from its first to its last visible character. */
-static void find_visible_part(const char *text, size_t length, size_t *start_r, size_t *end_r)
+bool utf8_is_blank(int32_t character)
+{
+    return (character <= ' ' || character >= AFTER_ASCII_BLANKS) &&
+           is_in_ranges(character, blanks, sizeof blanks / sizeof *blanks);
+}
+
+static bool is_modifier(int32_t character)
+{
+    return is_in_ranges(character, modifiers, sizeof modifiers / sizeof *modifiers);
+}
+
+void utf8_visible_part(const char *text, size_t length, size_t *start_r, size_t *end_r)
 {
     *start_r = length;
     *end_r = 0;
     for (size_t at = 0; at < length;) {
         size_t from = at;
-        if (!is_blank(utf8_next(text, length, &at))) {
+        int32_t character = utf8_next(text, length, &at);
+        if (!utf8_is_blank(character)) {
             *start_r = *start_r < from ? *start_r : from;
+            *end_r = at;
+        } else if (from && *end_r == from && is_modifier(character)) {
             *end_r = at;
         }
     }
+    *start_r = *end_r ? *start_r : 0;
 }
 
 char *utf8_trim(struct arena *arena, const char *text, size_t length)
 {
     size_t start, end;
-    find_visible_part(text, length, &start, &end);
-    return arena_copy(arena, text + start, end > start ? end - start : 0);
+    utf8_visible_part(text, length, &start, &end);
+    return arena_copy(arena, text + start, end - start);
 }
 
-bool utf8_is_trimmed(const char *text, size_t length)
+static bool is_white_space(int32_t character)
 {
-    size_t start, end;
-    find_visible_part(text, length, &start, &end);
-    return start == 0 && end == length;
+    return is_in_ranges(character, spaces, sizeof spaces / sizeof *spaces);
+}
+
+char *utf8_normalize_blanks(struct arena *arena, const char *text)
+{
+    size_t length = strlen(text), kept = 0;
+    char *normal = arena_string(arena, text);
+    for (size_t at = 0; at < length;) {
+        size_t from = at;
+        int32_t character = utf8_next(text, length, &at);
+        if (!utf8_is_blank(character)) {
+            memcpy(normal + kept, text + from, at - from);
+            kept += at - from;
+        } else if (is_white_space(character)) {
+            normal[kept++] = ' ';
+        }
+    }
+    normal[kept] = '\0';
+    return normal;
+}
+
+int32_t utf8_find_blank(const char *text, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        int32_t character = utf8_next(text, length, &at);
+        if (utf8_is_blank(character)) {
+            return character;
+        }
+    }
+    return 0;
+}
+
+/* True if the joiners U+200C and U+200D, and variation selectors, have a meaning behind this
+ * character: in scripts such as Arabic and Devanagari, and in emoji. They have none in the Latin,
+ * Greek, Cyrillic and Armenian scripts. */
+static bool takes_joiners(int32_t character)
+{
+    enum { FIRST = 0x590 };
+    static const struct character_range others[] = {
+        {0x1C80, 0x1C8F}, {0x1D00, 0x1DBF}, {0x1E00, 0x206F}, {0x2C60, 0x2C7F}, {0x2DE0, 0x2DFF},
+        {0xA640, 0xA69F}, {0xA720, 0xA7FF}, {0xAB30, 0xAB6F}, {0xFB00, 0xFB17}, {0xFF00, 0xFF5E},
+    };
+    return character >= FIRST && !is_in_ranges(character, others, sizeof others / sizeof *others);
+}
+
+int32_t utf8_find_invisible(const char *text, size_t length, bool joiners)
+{
+    enum { NON_JOINER = 0x200C, JOINER = 0x200D };
+    int32_t before = 0;
+    for (size_t at = 0; at < length;) {
+        int32_t character = utf8_next(text, length, &at);
+        bool joins = character == NON_JOINER || character == JOINER || is_modifier(character);
+        if (!utf8_is_blank(character)) {
+            before = character;
+        } else if (character != ' ' && !(joiners && joins && takes_joiners(before))) {
+            return character;
+        } else if (character == ' ') {
+            before = 0;
+        }
+    }
+    return 0;
 }

@@ -31,12 +31,27 @@ int32_t utf8_fold(int32_t character);
 /* Returns a case-folded copy of valid text, for case-insensitive comparison; NULL for NULL. */
 char *utf8_fold_text(struct arena *arena, const char *text);
 
-/* Returns a copy of `length` bytes of valid text without the white space and the invisible
- * characters at both ends, which copied text often has. */
+/* True for white space, and for characters that are invisible in every script, such as U+200B and
+ * U+00AD. */
+bool utf8_is_blank(int32_t character);
+
+/* Finds the part of valid text without the blanks at both ends, which copied text often has.
+ * Variation selectors stay with the character before them. The part is empty if nothing in the text
+ * is visible. */
+void utf8_visible_part(const char *text, size_t length, size_t *start_r, size_t *end_r);
+
+/* Returns a copy of utf8_visible_part(). */
 char *utf8_trim(struct arena *arena, const char *text, size_t length)
     __attribute__((returns_nonnull));
 
-/* True if utf8_trim() would return the text unchanged. */
-bool utf8_is_trimmed(const char *text, size_t length);
+/* Returns a copy of valid text with a space for each white space, and without other blanks. */
+char *utf8_normalize_blanks(struct arena *arena, const char *text) __attribute__((returns_nonnull));
+
+/* Returns the first blank of valid text; 0 if there is none. */
+int32_t utf8_find_blank(const char *text, size_t length);
+
+/* Returns the first blank of valid text other than a space; 0 if there is none. If `joiners`, skips
+ * joiners and variation selectors in the scripts in which they have a meaning. */
+int32_t utf8_find_invisible(const char *text, size_t length, bool joiners);
 
 #endif

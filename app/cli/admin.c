@@ -39,9 +39,10 @@ static const struct field password_fields[] = {
 
 static const struct field address_fields[] = {ACCOUNT_EMAIL(FIELD_REQUIRED), {.name = NULL}};
 
-/* Validates values, one for each field, like the body of a request. NULL: not given. */
+/* Validates values, one for each field, like the body of a request. Replaces them by the validated
+ * ones, which are trimmed. NULL: not given. */
 static struct error *validate_values(struct arena *arena, const struct field *fields,
-                                     const char *const *given)
+                                     const char **given)
 {
     struct buffer text = {.arena = arena};
     struct jsonw json = {.out = &text};
@@ -56,26 +57,41 @@ static struct error *validate_values(struct arena *arena, const struct field *fi
         }
     }
     jsonw_close_object(&json);
-    return fields_read_json(arena, fields, text.bytes, text.length, &values);
+    struct error *error = fields_read_json(arena, fields, text.bytes, text.length, &values);
+    for (size_t i = 0; !error && fields[i].name; i++) {
+        given[i] = given[i] ? values[i].string.bytes : NULL;
+    }
+    return error;
 }
 
 /* --- create ---------------------------------------------------------------------------------- */
 
-static struct error *insert_account(const struct command_call *call, const char *password,
+/* The values of a new account, in the order of account_fields. */
+enum { EMAIL, PASSWORD, NAME, ORGANIZATION, VALUES };
+
+static struct error *insert_account(const struct command_call *call, const char **given,
                                     struct auth_registration *registration)
 {
-    const char *email = registration->account.email;
-    const struct new_password new = {
-        .field = "password", .text = password, .username = email, .email = email};
-    const char *given[] = {email, password, command_option(call, "name"),
-                           command_option(call, "organization")};
     struct error *error = validate_values(call->arena, account_fields, given);
-    if (!error) {
-        /* A directory user with this name would log in instead of the account. */
-        struct directory *directory = directory_new(&call->config);
-        error = login_check_name_free(directory, &call->config, call->arena, "email", email);
-        directory_free(&directory);
+    if (error) {
+        return error;
     }
+    const char *email = given[EMAIL];
+    const char *name = given[NAME] ? given[NAME] : email;
+    const struct new_password new = {
+        .field = "password", .text = given[PASSWORD], .username = email, .email = email};
+    *registration = (struct auth_registration){
+        .account = {.username = email,
+                    .email = email,
+                    .name = name,
+                    .verified_ms = clock_wall_ms()}, /* the administrator has verified it */
+        .organization = {.name = given[ORGANIZATION] ? given[ORGANIZATION] : name,
+                         .currency = ORGANIZATION_CURRENCY},
+    };
+    /* A directory user with this name would log in instead of the account. */
+    struct directory *directory = directory_new(&call->config);
+    error = login_check_name_free(directory, &call->config, call->arena, "email", email);
+    directory_free(&directory);
     if (!error) {
         error = auth_hash_password(&call->config, call->arena, &new,
                                    &registration->account.password_hash);
@@ -85,24 +101,19 @@ static struct error *insert_account(const struct command_call *call, const char 
 
 static int run_admin_create(struct command_call *call)
 {
-    const char *email = call->arguments[0];
-    const char *name = command_option(call, "name");
-    const char *organization = command_option(call, "organization");
-    const char *password = terminal_read_password(call->arena);
-    if (!password) {
+    const char *given[VALUES] = {
+        [EMAIL] = call->arguments[0],
+        [PASSWORD] = terminal_read_password(call->arena),
+        [NAME] = command_option(call, "name"),
+        [ORGANIZATION] = command_option(call, "organization"),
+    };
+    struct auth_registration registration = {0};
+    if (!given[PASSWORD]) {
         return EX_DATAERR;
     }
-    name = name ? name : email;
-    struct auth_registration registration = {
-        .account = {.username = email,
-                    .email = email,
-                    .name = name,
-                    .verified_ms = clock_wall_ms()}, /* the administrator has verified it */
-        .organization = {.name = organization ? organization : name,
-                         .currency = ORGANIZATION_CURRENCY},
-    };
-    const struct change change = {"create_account", "account", email};
-    int status = change_commit(call, &change, insert_account(call, password, &registration));
+    struct error *error = insert_account(call, given, &registration);
+    const struct change change = {"create_account", "account", given[EMAIL]};
+    int status = change_commit(call, &change, error);
     if (status == EXIT_SUCCESS) {
         printf("account %" PRId64 ", organization %" PRId64 "\n", registration.account.id,
                registration.organization.id);
@@ -150,11 +161,11 @@ static int run_admin_password(struct command_call *call)
 static int run_admin_invite(struct command_call *call)
 {
     const char *email = call->arguments[0];
-    const struct change change = {"issue_email_link", "account", email};
-    struct email_link link = {.email = email};
     struct account *account = NULL;
     char time[CLOCK_TEXT_SIZE];
     struct error *error = validate_values(call->arena, address_fields, &email);
+    const struct change change = {"issue_email_link", "account", email};
+    struct email_link link = {.email = email};
     if (!error) {
         error = account_find(call->store, call->arena, email, &account);
     }

@@ -3,8 +3,8 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fold.h"
 #include "base/random.h"
-#include "base/utf8.h"
 #include "cli/change.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
@@ -43,7 +43,7 @@ static int run_sessions_list(struct command_call *call)
     bool row;
     store_bind_integer(query, clock_wall_ms());
     store_bind_text(query, name);
-    store_bind_text(query, utf8_fold_text(call->arena, name));
+    store_bind_text(query, fold_address(call->arena, name));
     struct error *error = store_next(query, &row);
     while (!error && row) {
         struct arena *arena = arena_new();

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/field.h"
+#include "base/fold.h"
 #include "directory/codec.h"
 #include "directory/directory.h"
 
@@ -46,6 +47,12 @@ static void put_change(struct directory_changes *changes, const char *attribute,
     changes->end = &change->next;
 }
 
+/* Composes a name, so that the directory finds a name that is taken: Samba compares code points. */
+static const char *convert_text(struct arena *arena, const struct field *field, const char *text)
+{
+    return field->flags & FIELD_VISIBLE ? fold_compose(arena, text) : text;
+}
+
 void directory_change_fields(struct directory_changes *changes, const struct field *fields,
                              struct value *values)
 {
@@ -56,7 +63,7 @@ void directory_change_fields(struct directory_changes *changes, const struct fie
         }
         const char *text = NULL;
         if (values[i].state == VALUE_SET) {
-            text = is_text ? values[i].string.bytes
+            text = is_text ? convert_text(changes->arena, &fields[i], values[i].string.bytes)
                            : arena_format(changes->arena, "%" PRId64, values[i].integer);
         }
         put_change(changes, fields[i].attribute, text);
@@ -83,7 +90,7 @@ void directory_change_account_control(struct directory_changes *changes, int64_t
 void directory_change_place(struct directory_changes *changes, const char *name,
                             const char *parent_dn)
 {
-    changes->name = name;
+    changes->name = name ? fold_compose(changes->arena, name) : NULL;
     changes->parent_dn = parent_dn;
 }
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/fold.h"
 #include "base/log.h"
 #include "directory/attribute.h"
 #include "directory/codec.h"
@@ -32,6 +33,7 @@
 
 #include <errno.h>
 #include <ldap.h>
+#include <strings.h>
 #include <time.h>
 
 enum {
@@ -67,6 +69,22 @@ static struct error *find_by_login_name(struct directory *directory, struct aren
                : error;
 }
 
+/* Finds a user account by the folded name, if that differs from the name by more than case. Active
+ * Directory finds it by the name itself. Samba compares code points, and the answer of a login must
+ * not reveal that it has the name in another spelling. */
+static struct error *find_by_folded_name(struct directory *directory, struct arena *arena,
+                                         const struct login_name *name, struct raw_entry **raw_r)
+{
+    const struct login_name folded = {
+        .principal = fold_address(arena, name->principal),
+        .account = fold_text(arena, name->account),
+    };
+    bool differs = (name->principal && strcasecmp(name->principal, folded.principal) != 0) ||
+                   (name->account && strcasecmp(name->account, folded.account) != 0);
+    return differs ? find_by_login_name(directory, arena, &folded, raw_r)
+                   : error_new(arena, ERR_NOT_FOUND, NULL);
+}
+
 /* Parses the name and finds its user account. */
 static struct error *resolve_name(struct directory *directory, struct arena *arena,
                                   const char *text, struct directory_candidate *candidate_r,
@@ -79,7 +97,9 @@ static struct error *resolve_name(struct directory *directory, struct arena *are
     }
     const struct login_name name = login_name_parse(arena, domain, text);
     candidate_r->counted = name.account ? name.account : text;
-    return find_by_login_name(directory, arena, &name, raw_r);
+    error = find_by_login_name(directory, arena, &name, raw_r);
+    return error && error->id == ERR_NOT_FOUND ? find_by_folded_name(directory, arena, &name, raw_r)
+                                               : error;
 }
 
 /* Returns a candidate that cannot log in, with a DN that cannot exist. */

@@ -2,22 +2,30 @@
 #include "directory/login_name.h"
 
 #include "base/arena.h"
+#include "base/fold.h"
 #include "base/utf8.h"
 #include "directory/domain.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-static bool equals_without_case(struct arena *arena, const char *a, const char *b)
+static bool equals_as_name(struct arena *arena, const char *a, const char *b)
 {
-    return a && !strcmp(utf8_fold_text(arena, a), utf8_fold_text(arena, b));
+    return a && !strcmp(fold_text(arena, a), fold_text(arena, b));
+}
+
+/* True if both are names of one Internet domain, in Unicode or in the form xn--. */
+static bool equals_as_domain(struct arena *arena, const char *a, const char *b)
+{
+    return a && !strcmp(fold_address(arena, arena_format(arena, "@%s", a)),
+                        fold_address(arena, arena_format(arena, "@%s", b)));
 }
 
 /* True if the text is one of the names of the domain. */
 static bool is_domain_name(struct arena *arena, const struct domain *domain, const char *text)
 {
-    return equals_without_case(arena, domain->netbios, text) ||
-           equals_without_case(arena, domain->dns, text);
+    return equals_as_name(arena, domain->netbios, text) ||
+           equals_as_domain(arena, domain->dns, text);
 }
 
 /* Returns the account name if `suffix` is a name of the domain; NULL otherwise. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/fold.h"
 #include "directory/attribute.h"
 #include "directory/changes.h"
 #include "directory/codec.h"
@@ -159,7 +160,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    const char *rdn = names_rdn(arena, class->rdn_attribute, name);
+    const char *rdn = names_rdn(arena, class->rdn_attribute, fold_compose(arena, name));
     if (!rdn) {
         return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
     }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/fold.h"
 #include "base/utf8.h"
 #include "directory/directory.h"
 
@@ -113,18 +114,36 @@ const char *names_first_rdn(struct arena *arena, const char *dn)
 
 /* --- comparing ------------------------------------------------------------------------------- */
 
-/* Compares two texts, ignoring case. */
-static bool equals_folded(const struct berval *a, const struct berval *b)
+/* True if the forms of both texts by fold_text() are equal. */
+static bool have_equal_forms(const struct berval *a, const struct berval *b)
 {
-    size_t i = 0, j = 0;
-    while (i < a->bv_len && j < b->bv_len) {
-        int32_t left = utf8_next(a->bv_val, a->bv_len, &i);
-        int32_t right = utf8_next(b->bv_val, b->bv_len, &j);
-        if (left < 0 || right < 0 || utf8_fold(left) != utf8_fold(right)) {
+    struct arena *arena = arena_new();
+    const char *left = fold_text(arena, arena_copy(arena, a->bv_val, a->bv_len));
+    const char *right = fold_text(arena, arena_copy(arena, b->bv_val, b->bv_len));
+    bool equal = !strcmp(left, right);
+    arena_free(&arena);
+    return equal;
+}
+
+static bool is_ascii_value(const struct berval *value)
+{
+    for (size_t i = 0; i < value->bv_len; i++) {
+        if (value->bv_val[i] & 0x80 || !value->bv_val[i]) {
             return false;
         }
     }
-    return i == a->bv_len && j == b->bv_len;
+    return true;
+}
+
+/* Compares two texts as names. Values that are not text equal nothing. */
+static bool equals_folded(const struct berval *a, const struct berval *b)
+{
+    if (a->bv_len == b->bv_len && is_ascii_value(a) && is_ascii_value(b)) {
+        return !a->bv_len || !strncasecmp(a->bv_val, b->bv_val, a->bv_len);
+    }
+    return utf8_valid(a->bv_val, a->bv_len) && utf8_valid(b->bv_val, b->bv_len) &&
+           !memchr(a->bv_val, '\0', a->bv_len) && !memchr(b->bv_val, '\0', b->bv_len) &&
+           have_equal_forms(a, b);
 }
 
 static bool equals_rdn(LDAPRDN a, LDAPRDN b)
@@ -216,6 +235,35 @@ const char *names_filter_value(struct arena *arena, const char *text)
         }
     }
     return out.bytes ? out.bytes : "";
+}
+
+/* Adds a text to an array of `count` distinct ones. Returns their new number. */
+static size_t add_spelling(const char **spellings, size_t count, const char *text)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!strcmp(spellings[i], text)) {
+            return count;
+        }
+    }
+    spellings[count] = text;
+    return count + 1;
+}
+
+const char *names_filter_equal(struct arena *arena, const char *attribute, const char *text)
+{
+    const char *spellings[4];
+    size_t count = add_spelling(spellings, 0, text);
+    struct buffer filter = {.arena = arena};
+    const char *visible = fold_compose(arena, utf8_normalize_blanks(arena, text));
+    count = add_spelling(spellings, count, fold_compose(arena, text));
+    count = add_spelling(spellings, count, fold_decompose(arena, text));
+    count = add_spelling(spellings, count, *visible ? visible : text);
+    for (size_t i = 0; i < count; i++) {
+        buffer_format(&filter, "%s(%s=%s)", count > 1 && !i ? "(|" : "", attribute,
+                      names_filter_value(arena, spellings[i]));
+    }
+    buffer_add_string(&filter, count > 1 ? ")" : "");
+    return filter.bytes;
 }
 
 /* --- checks for field maps ------------------------------------------------------------------- */

@@ -217,7 +217,7 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
     const struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
-        .filter = arena_format(arena, "(distinguishedName=%s)", names_filter_value(arena, normal)),
+        .filter = names_filter_equal(arena, "distinguishedName", normal),
         .attributes = attributes,
         .controls = controls,
     };
@@ -277,8 +277,9 @@ struct error *query_name(struct directory *directory, struct arena *arena,
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         /* The name comes first, because Samba evaluates the first index that it can use. */
-        .filter = arena_format(arena, "(&(%s=%s)%s)", wanted->attribute,
-                               names_filter_value(arena, wanted->name), wanted->filter),
+        .filter = arena_format(arena, "(&%s%s)",
+                               names_filter_equal(arena, wanted->attribute, wanted->name),
+                               wanted->filter),
         .attributes = wanted->attributes,
         /* Entries below CN=System do not count, but the server does not know that. */
         .size_limit = wanted->outside_system ? 0 : MATCHES_MAX,

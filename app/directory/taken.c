@@ -64,7 +64,7 @@ static struct error *find_owner(struct directory *directory, struct arena *arena
     const struct query search = {
         .base = domain ? domain : base,
         .scope = LDAP_SCOPE_SUBTREE,
-        .filter = arena_format(arena, "(%s=%s)", attribute, names_filter_value(arena, value)),
+        .filter = names_filter_equal(arena, attribute, value),
         .attributes = attributes,
         .size_limit = OWNERS_MAX,
         .controls = controls,

@@ -2,6 +2,7 @@
 #include "files/listing.h"
 
 #include "base/arena.h"
+#include "base/fold.h"
 #include "files/fields.h"
 #include "files/scope.h"
 #include "rest/app.h"
@@ -56,6 +57,7 @@ const struct field file_listing_query[] = {
      .example = "\"договор\""},
     {.name = "tag",
      .type = FIELD_STRING,
+     .flags = FIELD_NAME,
      .min = 1,
      .max = FILE_TAG_MAX,
      .about = {"Тег файла", "A tag of the file"},
@@ -108,7 +110,8 @@ static struct error *begin_listing(struct listing *listing)
     struct request *request = listing->request;
     struct store *store = app_of(request)->store;
     const char *search = request_query_string(request, "search");
-    const char *tag = request_query_string(request, "tag");
+    const char *given = request_query_string(request, "tag");
+    const char *tag = given ? fold_compose(request->arena, given) : NULL;
     const char *parts[SEARCH_WORDS];
     listing->by_id = search || tag;
     if (!search) {

@@ -82,14 +82,48 @@ static bool has_bounds(const struct field *field)
     return field->min || field->max;
 }
 
+/* True if the text has a control character of ASCII or of Latin-1 (U+0080 to U+009F), which is
+ * invisible too. */
 static bool contains_control(const char *text, size_t length)
 {
-    for (size_t i = 0; i < length; i++) {
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) {
+    for (size_t at = 0; at < length;) {
+        int32_t character = utf8_next(text, length, &at);
+        if (character < 0x20 || (character >= 0x7F && character < 0xA0)) {
             return true;
         }
     }
     return false;
+}
+
+/* Returns the first white space or invisible character that the field does not allow; 0 if there is
+ * none. */
+static int32_t find_forbidden_blank(const struct field *field, const char *text, size_t length)
+{
+    if (field->flags & FIELD_ADDRESS) {
+        return utf8_find_blank(text, length);
+    }
+    return field->flags & FIELD_VISIBLE
+               ? utf8_find_invisible(text, length, field->flags & FIELD_JOINERS)
+               : 0;
+}
+
+static void add_blank_fault(struct faults *faults, const struct field *field, int32_t blank)
+{
+    add_fault(faults, field->name, FAULT_BLANK,
+              arena_format(faults->arena, "U+%04" PRIX32, (uint32_t)blank));
+}
+
+/* Reduces the text to its visible part if the field is trimmed. False if nothing is visible. */
+static bool trim_string(const struct field *field, const char **text, size_t *length)
+{
+    size_t start, end;
+    if (!(field->flags & FIELD_ANY_TRIMMED) || !*length) {
+        return true;
+    }
+    utf8_visible_part(*text, *length, &start, &end);
+    *text += start;
+    *length = end - start;
+    return *length > 0;
 }
 
 static bool is_allowed_choice(const struct field *field, const char *text, size_t length)
@@ -116,15 +150,24 @@ static void validate_string(struct faults *faults, const struct field *field, co
     if ((field->flags & FIELD_ANY_STRING) && memchr(text, '\0', length)) {
         length = 0; /* FIELD_ANY_STRING accepts any string; a string with NUL counts as empty */
     }
-    int64_t units = (int64_t)utf8_utf16_units(text, length);
     if (memchr(text, '\0', length)) {
         add_fault(faults, field->name, FAULT_NUL_CHARACTER, NULL);
-    } else if (has_bounds(field) && units < field->min) {
+        return;
+    }
+    if (!trim_string(field, &text, &length)) {
+        add_fault(faults, field->name, FAULT_NOTHING_VISIBLE, NULL);
+        return;
+    }
+    int64_t units = (int64_t)utf8_utf16_units(text, length);
+    int32_t blank = find_forbidden_blank(field, text, length);
+    if (has_bounds(field) && units < field->min) {
         add_count_fault(faults, field->name, FAULT_TOO_SHORT, field->min);
     } else if (has_bounds(field) && units > field->max) {
         add_count_fault(faults, field->name, FAULT_TOO_LONG, field->max);
     } else if ((field->flags & FIELD_NAME) && contains_control(text, length)) {
         add_fault(faults, field->name, FAULT_CONTROL_CHARACTER, NULL);
+    } else if (blank) {
+        add_blank_fault(faults, field, blank);
     } else if (!is_allowed_choice(field, text, length)) {
         add_choice_fault(faults, field);
     } else {

@@ -218,6 +218,10 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NUL_CHARACTER] = {"не должно содержать символ NUL", "must not contain a NUL character"},
     [FAULT_CONTROL_CHARACTER] = {"не должно содержать управляющих символов",
         "must not contain control characters"},
+    [FAULT_BLANK] = {"не должно содержать пробельный или невидимый символ {}",
+        "must not contain {}, a space or invisible character"},
+    [FAULT_NOTHING_VISIBLE] = {"не должно состоять только из пробелов и невидимых символов",
+        "must not consist only of spaces and invisible characters"},
     [FAULT_INVALID_UTF8] = {"должно быть корректным текстом в кодировке UTF-8",
         "must be correctly encoded UTF-8"},
     [FAULT_REPEATED] = {"указано несколько раз", "is specified more than once"},
@@ -231,8 +235,9 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @ и не допускается \\ в конце",
         "must contain at most one @ and must not end with a backslash"},
     [FAULT_NOT_EMAIL] = {"должно быть адресом электронной почты", "must be an email address"},
-    [FAULT_NOT_USERNAME] = {"не должно содержать @, начинаться или заканчиваться пробелом",
-        "must not contain @ or begin or end with a space"},
+    [FAULT_NOT_USERNAME] = {
+        "не должно содержать @ и вариантов символов ASCII, например полноширинных букв",
+        "must not contain @ or variants of ASCII characters, such as full-width letters"},
     [FAULT_PASSWORD_TOO_LONG] = {"не длиннее 72 байт", "must have at most 72 bytes"},
     [FAULT_PASSWORD_COMMON] = {
         "слишком распространённый пароль или слово из словаря: возьмите несколько не связанных "

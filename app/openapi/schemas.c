@@ -54,6 +54,32 @@ static void write_enum(struct document *document, const struct field *field)
     jsonw_close_array(json);
 }
 
+/* Sets of characters in patterns: control characters; blanks other than the space, without and with
+ * those that are control characters. Blanks beyond U+FFFF are omitted, because a pattern would need
+ * the flag `u` for them. */
+#define CONTROLS "\\u0000-\\u001F\\u007F-\\u009F"
+#define INVISIBLE                                                                                  \
+    "\\u00A0\\u00AD\\u034F\\u061C\\u115F\\u1160\\u1680\\u17B4\\u17B5\\u180B-\\u180F\\u2000-"       \
+    "\\u200F"                                                                                      \
+    "\\u2028-\\u202F\\u205F-\\u206F\\u2800\\u3000\\u3164\\uFE00-\\uFE0F\\uFEFF\\uFFA0\\uFFF0-"     \
+    "\\uFFFB"
+#define BLANKS " \\t-\\r\\u0085" INVISIBLE
+#define VISIBLE "[^ " CONTROLS INVISIBLE "]"
+
+/* Returns the pattern of a field that is trimmed. */
+static const char *trimmed_pattern(const struct field *field)
+{
+    if (field->flags & FIELD_ADDRESS) {
+        return "^[" BLANKS "]*" VISIBLE "+[" BLANKS "]*$";
+    }
+    if (!(field->flags & FIELD_NAME)) {
+        return "[^" BLANKS "]";
+    }
+    return (field->flags & FIELD_VISIBLE) && !(field->flags & FIELD_JOINERS)
+               ? "^[" BLANKS "]*" VISIBLE "[^" CONTROLS INVISIBLE "]*[" BLANKS "]*$"
+               : "^[" BLANKS "]*" VISIBLE "[^" CONTROLS "]*[" BLANKS "]*$";
+}
+
 static void write_string_rules(struct document *document, const struct field *field, enum use use)
 {
     struct jsonw *json = &document->json;
@@ -72,8 +98,8 @@ static void write_string_rules(struct document *document, const struct field *fi
     if (field->max) {
         jsonw_integer(json, "maxLength", field->max);
     }
-    if (use != USE_REPLY && (field->flags & FIELD_NAME)) {
-        jsonw_string(json, "pattern", "^[^\\u0000-\\u001F\\u007F]*$");
+    if (use != USE_REPLY && (field->flags & FIELD_ANY_TRIMMED)) {
+        jsonw_string(json, "pattern", trimmed_pattern(field));
     }
 }
 
@@ -157,6 +183,19 @@ static bool is_scalar_or_strings(const struct field *field)
 
 static void write_properties(struct document *document, const struct field *fields, enum use use);
 
+static void write_description(struct document *document, const struct field *field, enum use use)
+{
+    static const struct text trimmed = {
+        "Пробелы и невидимые символы в начале и в конце удаляются",
+        "White space and invisible characters at both ends are removed",
+    };
+    const char *about = document_text(document, &field->about);
+    if (use == USE_BODY && (field->flags & FIELD_ANY_TRIMMED)) {
+        about = arena_format(document->arena, "%s. %s", about, document_text(document, &trimmed));
+    }
+    jsonw_string(&document->json, "description", about);
+}
+
 void schemas_write_field(struct document *document, const char *key, const struct field *field,
                          enum use use)
 {
@@ -164,7 +203,7 @@ void schemas_write_field(struct document *document, const char *key, const struc
     jsonw_open_object(json, key);
     write_field_type(document, field);
     if (use != USE_PARAMETER) { /* write_parameter() writes the description beside the schema */
-        jsonw_string(json, "description", document_text(document, &field->about));
+        write_description(document, field, use);
     }
     write_rules(document, field, use);
     if (field->type == FIELD_RECORD) {

@@ -3,7 +3,7 @@
 #include "rest/accounts.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/fold.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/login.h"
@@ -15,12 +15,11 @@
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
-/* Rejects '@', because a login would take such a name for an email address, and invisible
- * characters at both ends, because a login removes them. */
+/* Rejects '@', because a login would take such a name for an email address, and variants of ASCII,
+ * because the directory could take such a name for that of another user. */
 static enum fault_id check_username(const char *text, size_t length)
 {
-    bool fits = !memchr(text, '@', length) && utf8_is_trimmed(text, length) &&
-                !account_name_is_ambiguous(text, length);
+    bool fits = !memchr(text, '@', length) && !fold_has_ascii_variant(text, length);
     return fits ? FAULT_NONE : FAULT_NOT_USERNAME;
 }
 

@@ -15,7 +15,7 @@
     RECORD_LINE("name", name_flags_, 200, "Имя", "The name", "\"Анна Петрова\""),                  \
         {.name = "email",                                                                          \
          .type = FIELD_STRING,                                                                     \
-         .flags = FIELD_NAME | FIELD_NULLABLE,                                                     \
+         .flags = FIELD_NAME | FIELD_ADDRESS | FIELD_NULLABLE,                                     \
          .min = 3,                                                                                 \
          .max = 254,                                                                               \
          .check = account_check_email,                                                             \

@@ -5,6 +5,7 @@
 #include "auth/principal.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fold.h"
 #include "base/number.h"
 #include "base/random.h"
 #include "files/fields.h"
@@ -134,7 +135,7 @@ static const struct field names_fields[] = {
 static const struct field tags_fields[] = {
     {.name = "tags",
      .type = FIELD_STRINGS,
-     .flags = FIELD_NAME,
+     .flags = FIELD_NAME | FIELD_VISIBLE | FIELD_JOINERS,
      .min = 1,
      .max = FILE_TAG_MAX,
      .items_max = FILE_TAGS_MAX,
@@ -411,13 +412,14 @@ static struct error *write_file_tags(struct store *store, void *context)
     return error;
 }
 
-/* Returns the tags without duplicates, each on a line; the first line is empty. */
+/* Returns the tags without duplicates, each on a line; the first line is empty. Composes them, so
+ * that a list of files by a tag finds it in any normalization form. */
 static const char *join_tags(struct arena *arena, const struct value *tags)
 {
     struct buffer lines = {.arena = arena};
     buffer_add_char(&lines, '\n');
     for (size_t i = 0; i < tags->strings.count; i++) {
-        const char *tag = tags->strings.items[i];
+        const char *tag = fold_compose(arena, tags->strings.items[i]);
         if (!strstr(lines.bytes, arena_format(arena, "\n%s\n", tag))) {
             buffer_format(&lines, "%s\n", tag);
         }

@@ -1,5 +1,6 @@
 /* Groups: groups of the directory and their members. */
-#include "base/arena.h"
+#include "base/fold.h"
+#include "base/utf8.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
 
@@ -86,7 +87,7 @@ static const struct field create_fields[] = {
      GROUP_TYPE_ABOUT},
     {.name = "sAMAccountName",
      .type = FIELD_STRING,
-     .flags = FIELD_NAME,
+     .flags = FIELD_NAME | FIELD_VISIBLE,
      .min = 1,
      .max = ACCOUNT_NAME_MAX,
      .check = directory_check_account_name,
@@ -127,7 +128,9 @@ static const struct directory_class group_class = {
 static void derive_group_account_name(struct request *request, struct directory_changes *changes)
 {
     if (!request_body_string(request, "sAMAccountName")) {
-        char *name = arena_string(request->arena, request_body_string(request, "cn"));
+        char *name =
+            fold_compose(request->arena,
+                         utf8_normalize_blanks(request->arena, request_body_string(request, "cn")));
         for (size_t at = 0; (at += strcspn(name + at, DIRECTORY_ACCOUNT_NAME_INVALID)), name[at];) {
             name[at] = '_';
         }

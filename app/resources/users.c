@@ -17,7 +17,7 @@ enum {
 #define PERSON_FIELDS                                                                              \
     {.name = "userPrincipalName",                                                                  \
      .type = FIELD_STRING,                                                                         \
-     .flags = FIELD_NULLABLE | FIELD_NAME,                                                         \
+     .flags = FIELD_NULLABLE | FIELD_NAME | FIELD_VISIBLE,                                         \
      .min = 1,                                                                                     \
      .max = 1024,                                                                                  \
      .check = directory_check_principal_name,                                                      \
@@ -25,14 +25,18 @@ enum {
      .codec = CODEC_TEXT,                                                                          \
      .about = {"Имя входа (UPN)", "The user principal name"},                                      \
      .example = "\"ivanov@kontora.test\""},                                                        \
-        ENTRY_TEXT("givenName", 64, FIELD_NULLABLE, "Имя", "The given name", "\"Иван\""),          \
-        ENTRY_TEXT("sn", 64, FIELD_NULLABLE, "Фамилия", "The surname", "\"Иванов\""),              \
-        ENTRY_TEXT("mail", 256, FIELD_NULLABLE, "Электронная почта", "The email address",          \
-                   "\"ivanov@example.com\""),                                                      \
-        ENTRY_TEXT("telephoneNumber", 64, FIELD_NULLABLE, "Телефон", "The telephone number",       \
-                   "\"+7 495 123-45-67\""),                                                        \
-        ENTRY_TEXT("title", 128, FIELD_NULLABLE, "Должность", "The job title", "\"Менеджер\""),    \
-        ENTRY_TEXT("department", 64, FIELD_NULLABLE, "Отдел", "The department", "\"Продажи\""),    \
+        ENTRY_TEXT("givenName", 64, FIELD_NULLABLE | FIELD_TRIMMED, "Имя", "The given name",       \
+                   "\"Иван\""),                                                                    \
+        ENTRY_TEXT("sn", 64, FIELD_NULLABLE | FIELD_TRIMMED, "Фамилия", "The surname",             \
+                   "\"Иванов\""),                                                                  \
+        ENTRY_TEXT("mail", 256, FIELD_NULLABLE | FIELD_ADDRESS, "Электронная почта",               \
+                   "The email address", "\"ivanov@example.com\""),                                 \
+        ENTRY_TEXT("telephoneNumber", 64, FIELD_NULLABLE | FIELD_TRIMMED, "Телефон",               \
+                   "The telephone number", "\"+7 495 123-45-67\""),                                \
+        ENTRY_TEXT("title", 128, FIELD_NULLABLE | FIELD_TRIMMED, "Должность", "The job title",     \
+                   "\"Менеджер\""),                                                                \
+        ENTRY_TEXT("department", 64, FIELD_NULLABLE | FIELD_TRIMMED, "Отдел", "The department",    \
+                   "\"Продажи\""),                                                                 \
         ENTRY_TEXT("description", 1024, FIELD_NULLABLE, "Описание", "The description", "null")
 
 #define PASSWORD_FIELD(flags_)                                                                     \
@@ -43,10 +47,10 @@ enum {
 
 #define ACCOUNT_NAME_FIELD(flags_)                                                                 \
     {                                                                                              \
-        .name = "sAMAccountName", .type = FIELD_STRING, .flags = FIELD_NAME | (flags_), .min = 1,  \
-        .max = 20, .check = directory_check_account_name, .attribute = "sAMAccountName",           \
-        .codec = CODEC_TEXT, .about = {"Имя учётной записи", "The account name"},                  \
-        .example = "\"ivanov\""                                                                    \
+        .name = "sAMAccountName", .type = FIELD_STRING,                                            \
+        .flags = FIELD_NAME | FIELD_VISIBLE | (flags_), .min = 1, .max = 20,                       \
+        .check = directory_check_account_name, .attribute = "sAMAccountName", .codec = CODEC_TEXT, \
+        .about = {"Имя учётной записи", "The account name"}, .example = "\"ivanov\""               \
     }
 
 #define NAME_FIELD(flags_)                                                                         \

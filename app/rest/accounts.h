@@ -19,15 +19,15 @@ enum { ACCOUNT_PASSWORD_MIN = 8 }; /* minimum number of characters of a new pass
 
 #define ACCOUNT_USERNAME(flags_, check_)                                                           \
     {                                                                                              \
-        .name = "username", .type = FIELD_STRING, .flags = FIELD_NAME | (flags_), .min = 1,        \
-        .max = 150, .check = (check_), .about = {"Имя пользователя", "The user name"},             \
+        .name = "username", .type = FIELD_STRING, .flags = FIELD_NAME | FIELD_VISIBLE | (flags_),  \
+        .min = 1, .max = 150, .check = (check_), .about = {"Имя пользователя", "The user name"},   \
         .example = "\"ivanov\""                                                                    \
     }
 
 #define ACCOUNT_EMAIL(flags_)                                                                      \
     {                                                                                              \
-        .name = "email", .type = FIELD_STRING, .flags = FIELD_NAME | (flags_), .min = 3,           \
-        .max = 254, .check = account_check_email, .format = "email",                               \
+        .name = "email", .type = FIELD_STRING, .flags = FIELD_NAME | FIELD_ADDRESS | (flags_),     \
+        .min = 3, .max = 254, .check = account_check_email, .format = "email",                     \
         .about = {"Адрес электронной почты", "The email address"},                                 \
         .example = "\"ivanov@example.com\""                                                        \
     }

@@ -81,8 +81,9 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 /* The name of the entry in request bodies. Bound to no attribute: the server sets the attribute. */
 #define ENTRY_NAME(name_, flags_, ru_, en_, example_)                                              \
     {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .flags = FIELD_NAME | (flags_), .min = 1,           \
-        .max = 64, .about = {(ru_), (en_)}, .example = (example_)                                  \
+        .name = (name_), .type = FIELD_STRING,                                                     \
+        .flags = FIELD_NAME | FIELD_VISIBLE | FIELD_JOINERS | (flags_), .min = 1, .max = 64,       \
+        .about = {(ru_), (en_)}, .example = (example_)                                             \
     }
 
 #define ENTRY_PARENT(name_, flags_, example_)                                                      \

@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/fold.h"
 #include "rest/organizations.h"
 #include "rest/rows.h"
 
@@ -76,7 +76,7 @@ struct error *invitation_insert(struct store *store, const struct request *reque
                                 const char *email, const char *role, int64_t *id_r)
 {
     /* Reads only members and invitations of the organization, no accounts: see invitations.h. */
-    const char *email_key = utf8_fold_text(request->arena, email);
+    const char *email_key = fold_address(request->arena, email);
     int64_t now = clock_wall_ms();
     struct error *error = check_not_member(store, request, email_key);
     if (!error) {

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/fold.h"
 #include "base/log.h"
 #include "base/network.h"
 #include "base/utf8.h"
@@ -86,8 +87,8 @@ static bool counts_for_local(const struct request *request, const struct login_a
     const char *local = app_of(request)->config->local_auth_username;
     bool is_other = attempt->candidate.resolved || attempt->counted_id;
     return attempt->is_local ||
-           (!is_other && !strcmp(utf8_fold_text(request->arena, get_counted_name(attempt)),
-                                 utf8_fold_text(request->arena, local)));
+           (!is_other && !strcmp(fold_address(request->arena, get_counted_name(attempt)),
+                                 fold_address(request->arena, local)));
 }
 
 /* Failures for the local administrator's name are counted separately for sources from which it
@@ -275,14 +276,27 @@ static struct error *admit_overflow(struct request *request, const char *name)
     return error ? error : limits_admit_hash(request, known);
 }
 
+/* Returns the name without blanks around it. If one of its spellings is the name of the local
+ * administrator, returns that one. */
+static const char *normalize_login_name(const struct request *request, const char *name)
+{
+    struct arena *arena = request->arena;
+    const char *trimmed = utf8_trim(arena, name, strlen(name));
+    const char *spellings[] = {name, fold_compose(arena, trimmed), fold_decompose(arena, trimmed)};
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        if (auth_is_local_username(app_of(request)->config, spellings[i])) {
+            return spellings[i];
+        }
+    }
+    return trimmed;
+}
+
 struct error *login_verify(struct request *request, const char *name, const char *password,
                            struct throttle *throttle_r, const struct principal **principal_r)
 {
     const struct app *app = request->app;
     struct login_attempt attempt = {
-        .name = auth_is_local_username(app->config, name)
-                    ? name
-                    : utf8_trim(request->arena, name, strlen(name)),
+        .name = normalize_login_name(request, name),
         .password = password,
     };
     struct error *error = admit_overflow(request, attempt.name);

@@ -86,26 +86,12 @@ static void *read_account_row(struct arena *arena, const struct store_query *que
     return row;
 }
 
-static const char *fold_username(struct arena *arena, const char *username)
-{
-    struct account_keys keys;
-    account_keys_compute(arena, username, NULL, &keys);
-    return keys.username_key;
-}
-
-static const char *fold_account_email(struct arena *arena, const char *email)
-{
-    struct account_keys keys;
-    account_keys_compute(arena, "", email, &keys);
-    return keys.email_key;
-}
-
 static const struct rekey_unique account_username = {
     .table = "accounts",
     .name = "user name",
     .find = SQL_TEXT_KEYS_ACCOUNTS_BY_USERNAME,
     .set = SQL_TEXT_KEYS_ACCOUNTS_SET_USERNAME,
-    .fold = fold_username,
+    .fold = fold_address,
 };
 
 static const struct rekey_unique account_email = {
@@ -113,7 +99,7 @@ static const struct rekey_unique account_email = {
     .name = "address",
     .find = SQL_TEXT_KEYS_ACCOUNTS_BY_EMAIL,
     .set = SQL_TEXT_KEYS_ACCOUNTS_SET_EMAIL,
-    .fold = fold_account_email,
+    .fold = fold_address,
 };
 
 static struct error *write_account_row(struct rekey_batch *batch, const void *context)
@@ -170,7 +156,7 @@ static void *read_session_row(struct arena *arena, const struct store_query *que
 static struct error *write_session_row(struct rekey_batch *batch, const void *context)
 {
     const struct session_row *row = context;
-    const char *key = fold_username(batch->arena, row->username);
+    const char *key = fold_address(batch->arena, row->username);
     if (equals_text(row->username_key, key)) {
         return NULL;
     }
@@ -225,7 +211,7 @@ static struct error *write_address_row(struct rekey_batch *batch, const struct r
                                        const struct address_row *row)
 {
     const struct rekey_owner owner = {row->id, row->organization_id, row->email_key};
-    const char *key = unique->fold(batch->arena, row->email);
+    const char *key = fold_address(batch->arena, row->email);
     struct error *error = rekey_choose(batch, unique, &owner, key, &key);
     return error || equals_text(row->email_key, key) ? error
                                                      : update_key(batch, unique->set, row->id, key);
@@ -237,7 +223,7 @@ static const struct rekey_unique invitation_email = {
     .find = SQL_TEXT_KEYS_INVITATIONS_BY_EMAIL,
     .scoped = true,
     .set = SQL_TEXT_KEYS_INVITATIONS_SET_EMAIL,
-    .fold = fold_account_email,
+    .fold = fold_address,
 };
 
 static struct error *write_invitation_row(struct rekey_batch *batch, const void *row)
@@ -258,7 +244,7 @@ static const struct rekey_unique link_email = {
     .name = "address",
     .find = SQL_TEXT_KEYS_EMAIL_LINKS_BY_EMAIL,
     .set = SQL_TEXT_KEYS_EMAIL_LINKS_SET_EMAIL,
-    .fold = fold_account_email,
+    .fold = fold_address,
 };
 
 static struct error *write_link_row(struct rekey_batch *batch, const void *row)
@@ -303,18 +289,13 @@ static void *read_contact_row(struct arena *arena, const struct store_query *que
     return row;
 }
 
-static const char *fold_contact_email(struct arena *arena, const char *email)
-{
-    return fold_address(arena, email);
-}
-
 static const struct rekey_unique contact_email = {
     .table = "contacts",
     .name = "address",
     .find = SQL_TEXT_KEYS_CONTACTS_BY_EMAIL,
     .scoped = true,
     .set = SQL_TEXT_KEYS_CONTACTS_SET_EMAIL,
-    .fold = fold_contact_email,
+    .fold = fold_address,
 };
 
 /* Chooses email_unique_key: null stays null, and a duplicate becomes null, as if the duplicate had

@@ -61,8 +61,8 @@ struct rekey_unique {
      * if `scoped` is true) */
     enum sql_statement find;
     bool scoped;
-    enum sql_statement set; /* sets the key of the row $1 to $2 */
-    const char *(*fold)(struct arena *arena, const char *text); /* computes the key from it */
+    enum sql_statement set;                               /* sets the key of the row $1 to $2 */
+    char *(*fold)(struct arena *arena, const char *text); /* computes the key from it */
 };
 
 /* A row with a unique key. */

@@ -13,8 +13,9 @@ SHORTEST, LONGEST = 8, 72  # password bounds: characters, and the bytes that bcr
 
 HOSTILE = ["'; DROP TABLE accounts; --", "\" OR 1=1 --", "a\\'b", "%", "_", "x'||'y", "$1", ":id",
            "<script>", "../../etc", "{\"a\":1}", "Иван Жуков", "名前", "😀", "a  b", "NULL", "1"]
-NOT_ADDRESSES = ["", "a", "a@", "@b.c", "a b@c.d", "a@b@c", "a@.b", "a@b.", "<a@b.c>", "a@b.c\n",
-                 "\u200ba@b.c", "a@b.c\u00a0", "a@b\0.c", "a@" + "b" * 253, 1, True, None, [], {}]
+NOT_ADDRESSES = ["", "a", "a@", "@b.c", "a b@c.d", "a@b@c", "a@.b", "a@b.", "<a@b.c>", "a@b\n.c",
+                 "a\u200b@b.c", "a@b\u00a0.c", "\u212a@b.c", "a@b\0.c", "a@" + "b" * 253, 1,
+                 True, None, [], {}]
 
 
 def spellings(name):
@@ -282,8 +283,8 @@ def test_username_of_account_is_stored_unchanged(sql_api, name):
     assert made in sql_api.get("/accounts").json()
 
 
-@pytest.mark.parametrize("name", ["", "a@b", "@", " a", "a ", " ", "a\0", "a\nb", "a\x7f",
-                                  "\u00a0a", "a\u200b", "\ufeffa",
+@pytest.mark.parametrize("name", ["", "a@b", "@", " ", "a\0", "a\nb", "a\x7f", "a\x85b",
+                                  "a\u00a0a", "a\u200ba", "\ufeff", "\uff21",
                                   "x" * 151, 1, None, [], True])
 def test_account_creation_rejects_invalid_username(endpoint, name):
     assert contract.check_error(create_account(endpoint, username=name), 400,

@@ -86,11 +86,20 @@ def test_text_field_with_value_of_other_json_type_is_rejected(rejected_fields, k
 @pytest.mark.parametrize("kind, field, longest", TEXTS)
 def test_text_with_unusual_characters_is_stored_unchanged(owner, kind, field, longest):
     for text in ("Иван Ёлкин-Żółć", "😀👩‍👩‍👧🇷🇺", "'; DROP TABLE contacts; --", "a\\b\"c'd",
-                 "100%_$1?", "<script>alert(1)</script>", " пробелы ", "e\u0301",
-                 "\u202eright to left",
-                 "null", "مرحبا", "\ufeffx", "{}", "&amp;"):
+                 "100%_$1?", "<script>alert(1)</script>", "два  пробела", "e\u0301",
+                 "x \u202eright to left",
+                 "null", "مرحبا", "x\ufeffx", "{}", "&amp;"):
         made = owner.create(kind, **{field: text})
         assert made[field] == text == owner.read(kind, made["id"])[field]
+
+
+@pytest.mark.parametrize("kind, field, longest", TEXTS)
+def test_blanks_around_a_line_are_removed_and_those_around_a_text_are_kept(owner, kind, field,
+                                                                           longest):
+    text = " \u00a0\u200bx y\ufeff\n"
+    made = owner.create(kind, **{field: text})
+    kept = text if longest > 200 else "x y"
+    assert made[field] == kept == owner.read(kind, made["id"])[field]
 
 
 @pytest.mark.parametrize("kind, field, longest", TEXTS)

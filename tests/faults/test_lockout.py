@@ -240,6 +240,25 @@ def test_throttled_login_does_not_bind_to_directory(make_domain_rig, domain, peo
     assert count_failures(ldap_admin, vera) == (3, False)
 
 
+def full_width(text):
+    return "".join(chr(ord(letter) + 0xFEE0) for letter in text)
+
+
+def test_spellings_of_a_name_share_one_delay_whether_it_exists_or_not(make_domain_rig, domain,
+                                                                      people):
+    """If they did so only for existing names, the delay would reveal which names exist."""
+    rig = make_domain_rig(threshold=20)
+    rig.set(LOGIN_FREE_FAILURES=3)
+    rig.reload()
+    account = tag()
+    assert rig.api.post("/accounts", json={"username": account, "email": address()}).ok
+    for name in (people(rig)["sAMAccountName"], tag(), account, rig.stack.administrator[0]):
+        for spelling in (full_width(name), name[:2] + "\u200b" + name[2:], f"\u00a0{name}\u3164",
+                         full_width(name).upper()):
+            fail_logins(rig, MALLORY, spelling)
+        contract.check_error(try_login(rig, MALLORY, name), 429, "TOO_MANY_ATTEMPTS")
+
+
 def test_forms_of_a_name_share_one_delay_whether_it_exists_or_not(make_domain_rig, domain, people):
     """If they did so only for existing names, the delay would reveal which names exist."""
     rig, (controller, ldap_admin) = make_domain_rig(threshold=20), domain

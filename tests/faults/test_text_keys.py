@@ -166,6 +166,27 @@ def test_accounts_with_equal_names_are_reported_and_kept(make_sql_rig):
     assert rig.anonymous().login("single", people[-1].password)
 
 
+# Older versions compared these names by their characters.
+SPELLINGS = [("\u00a0Iwanow\u200b", "iwanow"), ("\ufeffЙодов".replace("Й", "И\u0306"), "йодов"),
+             ("Со\u00adколов\u2003", "соколов")]
+
+
+@pytest.mark.parametrize("stored, typed", SPELLINGS)
+def test_account_with_invisible_characters_logs_in_after_the_rebuild(make_sql_rig, stored, typed):
+    rig = make_sql_rig()
+    person = Accounts(rig.anonymous()).register()
+    email = f"\u200b{person.email}\u00ad"
+    rig.service.stop()
+    rig.database.run(f"UPDATE accounts SET username = '{stored}', username_key = '{stored}',"
+                     f" email = '{email}', email_key = '{email}'")
+    rig.database.run("UPDATE text_keys SET version = 'other'")
+    status, out = run(rig, "migrate", "up")
+    assert status == 0 and "accounts: 1 rows, 1 changed" in out, out
+    rig.service.start()
+    for name in (typed, typed.upper(), stored, person.email):
+        assert rig.anonymous().login(name, person.password), name
+
+
 # --- hosts of different versions ------------------------------------------------------------------
 
 def test_host_with_another_icu_does_not_start(make_sql_rig, other_icu):

@@ -2,7 +2,9 @@
 does not reveal accounts. Also tests anonymous access to the files surface (port 5000)."""
 
 import hashlib
+import itertools
 import time
+import unicodedata
 
 import pytest
 
@@ -130,6 +132,19 @@ def test_failed_logins_with_username_and_email_of_account_are_summed(throttled_r
     check_throttled(send_login(throttled_rig, name, password))
     body = {"current_password": WRONG, "new_password": vault.password()}
     check_throttled(client.post("/auth/change-password", json=body))
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_failed_logins_with_spellings_of_an_address_are_summed(throttled_rig, exists):
+    local = f"йожик.{tag()}"
+    if exists:
+        Accounts(throttled_rig.anonymous()).register(email=f"{local}@почта.рф")
+    spellings = itertools.cycle([f"{local}@xn--80a1acny.xn--p1ai", f"{local.upper()}@ПОЧТА.РФ",
+                                 f"{unicodedata.normalize('NFD', local)}@почта.рф",
+                                 f"\u00a0{local}@почта.xn--p1ai\u200b"])
+    for spelling in itertools.islice(spellings, FREE + 1):
+        fail_logins(throttled_rig, spelling, 1)
+    check_throttled(send_login(throttled_rig, f"{local}@почта.рф"))
 
 
 def test_wrong_current_password_also_throttles_login_by_email(throttled_rig):

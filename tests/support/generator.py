@@ -39,6 +39,8 @@ class Generator:
     def text(self, least, greatest):
         length = self.rng.choice([least, greatest, self.rng.randint(least, greatest)])
         made = "".join(self.rng.choice(LETTERS) for _ in range(length))
+        if made.startswith(" ") or made.endswith(" "):  # many fields are trimmed
+            made = made.strip(" ").ljust(length, "x")
         # Bounds count UTF-16 code units; the emoji has two.
         return made.replace("😀", "x") if self.rng.random() < 0.8 or length == greatest else made
 

@@ -8,7 +8,7 @@ NAMES = [
     "star * {}", "(paren) {}", "open ( {}", "close ) {}", "back\\slash {}", "\\2a {}", "\\, {}",
     "#hash {}", "{} #", "a + b {}", "a;b {}", "a <b> c {}", "a=b {}", "a/b {}", "{} \"", "{},",
     "{} \\", "😀 {}", "{} %41", "{} ?x=y&z", "..{}", "null {}", "{}.", "王小明 {}", "עברית {}",
-    "e\u0301 {}", "a  two  spaces {}", "' OR 1=1 -- {}", "<script>{}</script>", "CN={},OU=x",
+    "x\u0301 {}", "a  two  spaces {}", "' OR 1=1 -- {}", "<script>{}</script>", "CN={},OU=x",
 ]
 # Valid account names, which allow fewer characters and at most twenty.
 ACCOUNT_NAMES = ["{}", "Ü{}", "ж{}", "{} b", "#{}", "({})", "{}'", "{}$x", "{}&", "{}%41", "{}%",

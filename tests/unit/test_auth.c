@@ -521,8 +521,10 @@ static void email_addresses_are_validated(void **state)
 {
     (void)state;
     static const char *const good[] = {"a@b", "a.b+c@example.com", "иван@пример.рф", "o'b@x.y"};
-    static const char *const wrong[] = {"a",    "@",     "a@",    "@b",    "a b@c",   "a@.b",
-                                        "a@b.", "a@b c", "a@b\n", "<a@b>", "a@b,c@d", "a@b@c"};
+    static const char *const wrong[] = {"a",       "@",     "a@",         "@b",         "a b@c",
+                                        "a@.b",    "a@b.",  "a@b c",      "a@b\n",      "<a@b>",
+                                        "a@b,c@d", "a@b@c", "a\u00ADb@c", "a@b\u200Dc", "\u212A@b",
+                                        "a＠b",    "ａ@b"};
     for (size_t i = 0; i < COUNT_OF(good); i++) {
         assert_int_equal(account_check_email(good[i], strlen(good[i])), FAULT_NONE);
     }

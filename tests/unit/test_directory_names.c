@@ -70,6 +70,13 @@ static void equal_dns_match_in_any_spelling(void **state)
     assert_true(names_equal("CN=ЁЖИК,DC=x", "CN=ёжик,DC=x"));
     assert_true(names_equal("CN=MÜLLER,DC=x", "CN=m\\c3\\bcller,DC=x"));
     assert_true(names_equal("CN=a\\2Cb,DC=x", "CN=a\\,b,DC=x"));
+    assert_true(names_equal("CN=Йод,DC=x", "CN=И\u0306од,DC=x"));
+    assert_true(names_equal("CN=Ив\u00ADан\u200B,DC=x", "CN=иван,DC=x"));
+    assert_true(names_equal("CN=Ｓｙｓｔｅｍ,DC=x", "CN=System,DC=x"));
+    assert_true(names_equal("CN=a\u00A0b,DC=x", "CN=a b,DC=x"));
+    assert_false(names_equal("CN=Sy\u0301stem,DC=x", "CN=System,DC=x"));
+    assert_false(names_equal("CN=a\\00,DC=x", "CN=a,DC=x"));
+    assert_false(names_equal("CN=\\ff,DC=x", "CN=\\ff\\ff,DC=x"));
     assert_false(names_equal("CN=a,CN=b,DC=x", "CN=a\\,CN\\=b,DC=x"));
     assert_false(names_equal("CN=a,DC=x", "OU=a,DC=x"));
     assert_false(names_equal("CN=a,DC=x", "CN=a,DC=y"));
@@ -119,6 +126,17 @@ static void filter_value_is_escaped(void **state)
     assert_string_equal(names_filter_value(arena, "*)(a=\\"), "\\2a\\29\\28a=\\5c");
     assert_string_equal(names_filter_value(arena, "\x01\n\x7f"), "\\01\\0a\\7f");
     assert_string_equal(names_filter_value(arena, "Жук"), "Жук");
+}
+
+static void filter_matches_all_spellings_of_a_name(void **state)
+{
+    struct arena *arena = *state;
+    assert_string_equal(names_filter_equal(arena, "cn", "Anna*"), "(cn=Anna\\2a)");
+    assert_string_equal(names_filter_equal(arena, "cn", "Жук"), "(cn=Жук)");
+    assert_string_equal(names_filter_equal(arena, "cn", "Йод"), "(|(cn=Йод)(cn=И\u0306од))");
+    assert_string_equal(names_filter_equal(arena, "cn", "И\u0306од"), "(|(cn=И\u0306од)(cn=Йод))");
+    assert_string_equal(names_filter_equal(arena, "cn", "Жу\u00ADк"), "(|(cn=Жу\u00ADк)(cn=Жук))");
+    assert_string_equal(names_filter_equal(arena, "cn", "\u200B"), "(cn=\u200B)");
 }
 
 static void invalid_dns_are_rejected(void **state)
@@ -186,6 +204,7 @@ int main(void)
         cmocka_unit_test(dn_is_within_its_base_only_by_whole_components),
         ARENA_TEST(system_container_is_found_from_any_dn_of_the_domain),
         ARENA_TEST(filter_value_is_escaped),
+        ARENA_TEST(filter_matches_all_spellings_of_a_name),
         cmocka_unit_test(invalid_dns_are_rejected),
         cmocka_unit_test(account_names_with_forbidden_characters_are_rejected),
         ARENA_TEST(random_bytes_do_not_crash_the_dn_parser),

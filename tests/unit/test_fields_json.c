@@ -578,11 +578,113 @@ static void nul_and_forbidden_control_characters_are_rejected(void **state)
     ASSERT_FAULTS(*state, "note", FAULT_NUL_CHARACTER, "{\"note\":\"\\u0000\"}",
                   "{\"note\":\"a\\u0000b\"}", "{\"note\":\"a\\u0000\"}");
     ASSERT_FAULTS(*state, "name", FAULT_NUL_CHARACTER, "{\"name\":\"a\\u0000\"}");
-    ASSERT_FAULTS(*state, "name", FAULT_CONTROL_CHARACTER, "{\"name\":\"a\\n\"}",
+    ASSERT_FAULTS(*state, "name", FAULT_CONTROL_CHARACTER, "{\"name\":\"a\\nb\"}",
                   "{\"name\":\"\\u0001\"}", "{\"name\":\"\x7F\"}", "{\"name\":\"\\u001f\"}",
-                  "{\"name\":\"\\tx\"}");
+                  "{\"name\":\"x\\ty\"}", "{\"name\":\"\\u0080\"}", "{\"name\":\"x\\u009f\"}");
     assert_string_equal(must_read(*state, "{\"note\":\"a\\n\\t\\u0001\"}")[NOTE].string.bytes,
                         "a\n\t\x01");
+}
+
+/* --- names and addresses ---------------------------------------------------------------------- */
+
+static const struct field trimmed_map[] = {
+    {.name = "name", .type = FIELD_STRING, .flags = FIELD_NAME, .min = 1, .max = 5},
+    {.name = "text", .type = FIELD_STRING, .flags = FIELD_TRIMMED | FIELD_NULLABLE, .max = 5},
+    {.name = "address", .type = FIELD_STRING, .flags = FIELD_ADDRESS, .min = 1, .max = 9},
+    {.name = "login", .type = FIELD_STRING, .flags = FIELD_VISIBLE, .max = 9},
+    {.name = "cn", .type = FIELD_STRING, .flags = FIELD_VISIBLE | FIELD_JOINERS, .max = 9},
+    {.name = "tags", .type = FIELD_STRINGS, .flags = FIELD_NAME, .max = 5, .items_max = 2},
+    {.name = NULL},
+};
+
+/* Reads one field, of which `text` is the value between quotes. */
+static struct error *read_trimmed(struct arena *arena, const char *name, const char *text,
+                                  const char **value_r)
+{
+    const char *body = arena_format(arena, "{\"%s\":\"%s\"}", name, text);
+    struct value *values;
+    struct error *error = fields_read_json(arena, trimmed_map, body, strlen(body), &values);
+    *value_r = error ? NULL : fields_string(trimmed_map, values, name);
+    return error;
+}
+
+static void blanks_at_both_ends_are_removed(void **state)
+{
+    static const struct {
+        const char *field, *text, *value;
+    } samples[] = {
+        {"name", " x ", "x"},
+        {"name", "\\t\\r\\nx\\n", "x"},
+        {"name", "\u00A0Иван\uFEFF", "Иван"},
+        {"name", "\u200B\u2003a b\u3164\u00AD", "a b"},
+        {"name", "          abcde          ", "abcde"}, /* judges the length of the visible part */
+        {"name", "a\u200Cb", "a\u200Cb"},
+        {"name", "❤\uFE0F ", "❤\uFE0F"},
+        {"text", "\u00A0a\\nb\\n", "a\nb"},
+        {"address", " a@b\u2060", "a@b"},
+        {"login", "\u00ADa b ", "a b"},
+        {"cn", "می\u200Cخواهم", "می\u200Cخواهم"},
+        {"cn", "क्\u200Dष", "क्\u200Dष"},
+        {"cn", "👩\u200D💻 \u200D", "👩\u200D💻"},
+    };
+    for (size_t i = 0; i < COUNT_OF(samples); i++) {
+        const char *value;
+        const struct error *error = read_trimmed(*state, samples[i].field, samples[i].text, &value);
+        if (error) {
+            FAIL("rejected: %s", samples[i].text);
+        }
+        assert_string_equal(value, samples[i].value);
+    }
+    struct value *values;
+    static const char body[] = "{\"tags\":[\" a\",\"b\u00A0\"],\"text\":null}";
+    assert_null(fields_read_json(*state, trimmed_map, body, strlen(body), &values));
+    const struct value *tags = fields_get(trimmed_map, values, "tags");
+    assert_string_equal(tags->strings.items[0], "a");
+    assert_string_equal(tags->strings.items[1], "b");
+}
+
+static void assert_blank_fault(struct arena *arena, const char *field, const char *text,
+                               enum fault_id fault, const char *argument)
+{
+    const char *value;
+    const struct error *error = read_trimmed(arena, field, text, &value);
+    if (!error || error->details->fault != fault) {
+        FAIL("not rejected with fault %d: %s", (int)fault, text);
+    }
+    assert_string_equal(error->details->argument ? error->details->argument : "", argument);
+}
+
+static void text_without_visible_characters_is_rejected(void **state)
+{
+    static const char *const fields[] = {"name", "text", "address", "login", "cn"};
+    static const char *const texts[] = {" ",      "\u200B",       "\u00A0\uFEFF", "\u3164",
+                                        "\uFE0F", "\U000E0061",   "\u2800",       "\\n",
+                                        "\u115F", "\u200D\u200C", "\uFFF9",       "\u034F"};
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        for (size_t j = 0; j < COUNT_OF(texts); j++) {
+            assert_blank_fault(*state, fields[i], texts[j], FAULT_NOTHING_VISIBLE, "");
+        }
+    }
+    assert_blank_fault(*state, "name", "", FAULT_TOO_SHORT, "1");
+}
+
+static void blanks_inside_addresses_and_logins_are_rejected(void **state)
+{
+    static const struct {
+        const char *field, *text, *character;
+    } samples[] = {
+        {"address", "a b@c", "U+0020"},       {"address", "a\u00AD@b", "U+00AD"},
+        {"address", "a@\u200Db", "U+200D"},   {"address", "a@b\\tc", "U+0009"},
+        {"login", "a\u00A0b", "U+00A0"},      {"login", "م\u200Cخ", "U+200C"},
+        {"login", "a\U000E0061b", "U+E0061"}, {"cn", "Пет\u200Bров", "U+200B"},
+        {"cn", "Пет\u200Dров", "U+200D"},     {"cn", "Ann\uFE0Fa", "U+FE0F"},
+        {"cn", "م \u200Cخ", "U+200C"},        {"cn", "م\u200Bخ", "U+200B"},
+        {"cn", "a\u3000b", "U+3000"},
+    };
+    for (size_t i = 0; i < COUNT_OF(samples); i++) {
+        assert_blank_fault(*state, samples[i].field, samples[i].text, FAULT_BLANK,
+                           samples[i].character);
+    }
 }
 
 static void custom_check_of_a_field_is_applied(void **state)
@@ -813,12 +915,12 @@ static void valid_values_are_stored_unchanged(void **state)
 {
     const struct value *values =
         must_read(*state, "{\"flag\":true,\"note\":\"\\u0422\\\"\\\\\\/\\b\\f\\n\\r\\t😀\","
-                          "\"free\":-5,\"name\":\" x \"}");
+                          "\"free\":-5,\"name\":\"x  y\"}");
     assert_true(values[FLAG].state == VALUE_SET && values[FLAG].boolean);
     assert_string_equal(values[NOTE].string.bytes, "Т\"\\/\b\f\n\r\t😀");
     assert_int_equal(values[NOTE].string.length, strlen(values[NOTE].string.bytes));
     assert_true(values[FREE].integer == -5);
-    assert_string_equal(values[NAME].string.bytes, " x ");
+    assert_string_equal(values[NAME].string.bytes, "x  y");
     assert_int_equal(values[COUNT].state, VALUE_ABSENT);
     assert_false(must_read(*state, "{\"flag\":false}")[FLAG].boolean);
 }
@@ -899,6 +1001,9 @@ int main(void)
         ARENA_TEST(integers_are_judged_by_their_value),
         ARENA_TEST(integers_must_be_among_the_allowed_numbers),
         ARENA_TEST(nul_and_forbidden_control_characters_are_rejected),
+        ARENA_TEST(blanks_at_both_ends_are_removed),
+        ARENA_TEST(text_without_visible_characters_is_rejected),
+        ARENA_TEST(blanks_inside_addresses_and_logins_are_rejected),
         ARENA_TEST(custom_check_of_a_field_is_applied),
         ARENA_TEST(all_faults_of_a_body_are_reported_together),
         ARENA_TEST(missing_required_fields_are_rejected),

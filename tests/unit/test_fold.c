@@ -4,6 +4,9 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/fold.h"
+#include "base/utf8.h"
+
+#include <unicode/uchar.h>
 
 #include <unicode/ucol.h>
 #include <unicode/ustring.h>
@@ -84,6 +87,11 @@ static void domain_equals_its_ascii_form(void **state)
         {"ivan@bücher.example", "ivan@xn--bcher-kva.example"},
         {"иван@ПОЧТА。рф", "иван@xn--80a1acny.xn--p1ai"},
         {"ivan@example.com", "Ivan@Example.COM"},
+        {"x@straße.example", "X@XN--STRAE-OQA.EXAMPLE"},
+        {"anna＠почта．рф", "anna@xn--80a1acny.xn--p1ai"},
+        {"anna@-.почта.рф", "anna@-.xn--80a1acny.xn--p1ai"},
+        {"\u00A0anna@по\u00ADчта.рф\u200E", "anna@xn--80a1acny.xn--p1ai"},
+        {"anna@почта\u200B.рф", "Anna@XN--80A1ACNY.рф"},
     };
     assert_same(fold_address, pairs, COUNT_OF(pairs));
 }
@@ -95,6 +103,186 @@ static void invalid_domain_is_folded_as_text(void **state)
     assert_string_equal(fold_address(arena, "A@xn--\u00FF"), "a@xn--\u00FF");
     assert_string_equal(fold_address(arena, "Not an address"), "not an address");
     arena_free(&arena);
+}
+
+static void different_domains_differ(void **state)
+{
+    (void)state;
+    static const struct same pairs[] = {
+        {"x@straße.example", "x@strasse.example"},
+        {"x@почта.рф", "x@почта.example"},
+        {"x@xn--80a1acny.example", "y@xn--80a1acny.example"},
+    };
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        assert_string_not_equal(fold_address(arena, pairs[i].left),
+                                fold_address(arena, pairs[i].right));
+    }
+    arena_free(&arena);
+}
+
+static void variants_of_ascii_are_found(void **state)
+{
+    (void)state;
+    static const char *const variants[] = {"\u212Aelvin", "le\u017F", "\u0131van", "\u0130van",
+                                           "ａｎｎａ",    "a＠b",     "№5",        "ﬁrst"};
+    static const char *const others[] = {"Kelvin", "Иван", "Zoë", "Zoe\u0308", "Straße", "😀", ""};
+    for (size_t i = 0; i < COUNT_OF(variants); i++) {
+        assert_true(fold_has_ascii_variant(variants[i], strlen(variants[i])));
+    }
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_false(fold_has_ascii_variant(others[i], strlen(others[i])));
+    }
+}
+
+/* --- random text ------------------------------------------------------------------------------ */
+
+enum { RANDOM_TEXTS = 10000, RANDOM_LENGTH = 12, BYTES_MAX = 4, CODE_POINTS = 0x110000 };
+
+static unsigned next_random(void)
+{
+    static uint64_t state = 0x9E3779B97F4A7C15; /* xorshift64 */
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (unsigned)(state >> 32);
+}
+
+static bool is_surrogate(int32_t character)
+{
+    return character >= 0xD800 && character <= 0xDFFF;
+}
+
+/* Appends a character in UTF-8. Returns the end of the text. */
+static char *append_character(char *at, int32_t character)
+{
+    static const int32_t last[] = {0x7F, 0x7FF, 0xFFFF, 0x10FFFF}, first[] = {0, 0xC0, 0xE0, 0xF0};
+    size_t more = 0;
+    while (character > last[more]) {
+        more++;
+    }
+    *at++ = (char)(first[more] | character >> (6 * more));
+    while (more--) {
+        *at++ = (char)(0x80 | (character >> (6 * more) & 0x3F));
+    }
+    *at = '\0';
+    return at;
+}
+
+/* Returns a character of any plane; often one that folds in an unusual way. */
+static int32_t random_character(void)
+{
+    static const int32_t special[] = {
+        0x345,  0x301,  0x308,  0x327,  0x34F,   0x200B,  0x200D,  0x200C,  0xAD,   0xFEFF, 0x1FB3,
+        0x1F80, 0xDF,   0x1E9E, 0x130,  0x131,   0x17F,   0x212A,  0x212B,  0xA0,   0x1680, 0x2800,
+        0xFFF9, 0x3164, 0xFFA0, 0xFE0F, 0xFF21,  0xFDFA,  0x3A3,   0x3C2,   0x1100, 0x1161, 0x11A8,
+        0xAC00, 0xA8,   '@',    '.',    '-',     'x',     'n',     0xFF20,  0x3002, 0x43F,  0x439,
+        ' ',    0x85,   0x2028, 0xF73,  0x1D15E, 0xE0061, 0x1F1F7, 0xE0100, 0x5BF,  0x9,
+    };
+    unsigned kind = next_random() % 4;
+    int32_t character;
+    if (kind == 0) {
+        return special[next_random() % COUNT_OF(special)];
+    }
+    do {
+        character = (int32_t)(next_random() % (kind == 1   ? 0x3000
+                                               : kind == 2 ? 0x20000
+                                                           : CODE_POINTS));
+    } while (!character || is_surrogate(character));
+    return character;
+}
+
+static const char *random_text(struct arena *arena)
+{
+    char *text = arena_alloc(arena, RANDOM_LENGTH * BYTES_MAX + 1), *end = text;
+    unsigned count = next_random() % RANDOM_LENGTH + 1;
+    for (unsigned i = 0; i < count; i++) {
+        end = append_character(end, random_character());
+    }
+    return text;
+}
+
+static const char *show(const char *text)
+{
+    static char shown[1024];
+    size_t at = 0, length = strlen(text), out = 0;
+    while (at < length && out + 10 < sizeof shown) {
+        out += (size_t)snprintf(shown + out, sizeof shown - out, "%X ",
+                                (unsigned)utf8_next(text, length, &at));
+    }
+    return shown;
+}
+
+static void assert_normalizations_equal(struct arena *arena,
+                                        char *(*fold)(struct arena *, const char *),
+                                        const char *text)
+{
+    const char *folded = fold(arena, text);
+    const char *others[] = {fold_decompose(arena, text), fold_compose(arena, text), folded};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        if (strcmp(folded, fold(arena, others[i])) != 0) {
+            FAIL("form %zu of %s is folded to another text", i, show(text));
+        }
+    }
+}
+
+static void normalization_and_folding_again_change_nothing(void **state)
+{
+    (void)state;
+    for (int i = 0; i < RANDOM_TEXTS; i++) {
+        struct arena *arena = arena_new();
+        const char *text = random_text(arena);
+        const char *other = random_text(arena);
+        assert_normalizations_equal(arena, fold_text, text);
+        assert_normalizations_equal(arena, fold_search, text);
+        assert_normalizations_equal(arena, fold_address, text);
+        assert_normalizations_equal(arena, fold_address,
+                                    arena_format(arena, "%s@%s.рф", text, other));
+        arena_free(&arena);
+    }
+}
+
+static void every_character_is_folded_like_its_normalizations(void **state)
+{
+    (void)state;
+    for (int32_t character = 1; character < CODE_POINTS; character++) {
+        struct arena *arena = arena_new();
+        char text[BYTES_MAX + 1];
+        if (!is_surrogate(character)) {
+            append_character(text, character);
+            assert_normalizations_equal(arena, fold_text, text);
+        }
+        arena_free(&arena);
+    }
+}
+
+/* Compares the table of utf8.c, and what fold_text() removes, with the properties of Unicode. */
+static void blanks_are_those_of_unicode(void **state)
+{
+    (void)state;
+    for (int32_t character = 1; character < CODE_POINTS; character++) {
+        bool is_blank = u_isUWhiteSpace(character) ||
+                        u_hasBinaryProperty(character, UCHAR_DEFAULT_IGNORABLE_CODE_POINT) ||
+                        (character >= 0xFFF9 && character <= 0xFFFB) || character == 0x2800;
+        if (is_blank != utf8_is_blank(character)) {
+            FAIL("U+%04X", (unsigned)character);
+        }
+    }
+}
+
+static void blanks_are_folded_to_nothing(void **state)
+{
+    (void)state;
+    for (int32_t character = 1; character < CODE_POINTS; character++) {
+        if (utf8_is_blank(character)) {
+            struct arena *arena = arena_new();
+            char text[BYTES_MAX + 1];
+            append_character(text, character);
+            assert_string_equal(fold_text(arena, text), "");
+            assert_string_equal(fold_address(arena, text), "");
+            arena_free(&arena);
+        }
+    }
 }
 
 static int compare_by_key(struct arena *arena, const char *left, const char *right)
@@ -178,6 +366,12 @@ int main(void)
         cmocka_unit_test(search_ignores_yo),
         cmocka_unit_test(domain_equals_its_ascii_form),
         cmocka_unit_test(invalid_domain_is_folded_as_text),
+        cmocka_unit_test(different_domains_differ),
+        cmocka_unit_test(variants_of_ascii_are_found),
+        cmocka_unit_test(normalization_and_folding_again_change_nothing),
+        cmocka_unit_test(every_character_is_folded_like_its_normalizations),
+        cmocka_unit_test(blanks_are_those_of_unicode),
+        cmocka_unit_test(blanks_are_folded_to_nothing),
         cmocka_unit_test(names_are_sorted_as_in_a_dictionary),
         cmocka_unit_test(long_sort_key_is_cut),
     };

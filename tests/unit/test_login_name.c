@@ -45,6 +45,19 @@ static void every_form_names_the_account(void **state)
     check_samples(*state, &kontora, samples, COUNT_OF(samples));
 }
 
+static void domain_is_recognized_in_any_spelling(void **state)
+{
+    static const struct domain russian = {.netbios = "ЙОД", .dns = "почта.рф"};
+    static const struct sample samples[] = {
+        {"anna@почта.рф", "anna@почта.рф", "anna"},
+        {"anna@xn--80a1acny.xn--p1ai", "anna@xn--80a1acny.xn--p1ai", "anna"},
+        {"XN--80A1ACNY.РФ\\anna", NULL, "anna"},
+        {"и\u0306од\\anna", NULL, "anna"},
+        {"xn--80a1acny\\anna", NULL, NULL},
+    };
+    check_samples(*state, &russian, samples, COUNT_OF(samples));
+}
+
 static void blanks_around_the_parts_are_ignored(void **state)
 {
     static const struct sample samples[] = {
@@ -112,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ARENA_TEST(every_form_names_the_account),
+        ARENA_TEST(domain_is_recognized_in_any_spelling),
         ARENA_TEST(blanks_around_the_parts_are_ignored),
         ARENA_TEST(other_texts_name_no_account),
         ARENA_TEST(domain_without_readable_names_matches_nothing),

@@ -238,14 +238,25 @@ static void assert_json(struct json_object *json, const char *expected)
                         expected);
 }
 
+/* Sets of characters in the pattern of a name. */
+#define CONTROLS "\\\\u0000-\\\\u001F\\\\u007F-\\\\u009F"
+#define INVISIBLE                                                                                  \
+    "\\\\u00A0\\\\u00AD\\\\u034F\\\\u061C\\\\u115F\\\\u1160\\\\u1680\\\\u17B4\\\\u17B5\\\\u180B-"  \
+    "\\\\u180F\\\\u2000-\\\\u200F"                                                                 \
+    "\\\\u2028-\\\\u202F\\\\u205F-\\\\u206F\\\\u2800\\\\u3000\\\\u3164\\\\uFE00-"                  \
+    "\\\\uFE0F\\\\uFEFF\\\\uFFA0\\\\uFFF0-\\\\uFFFB"
+#define BLANKS " \\\\t-\\\\r\\\\u0085" INVISIBLE
+
 static void fields_are_described_by_json_schemas(void **state)
 {
     struct json_object *schema =
         AT(make_document(*state, things, LANGUAGE_EN), "components", "schemas", "ThingCreate");
     struct json_object *fields = AT(schema, "properties");
     assert_json(AT(fields, "name"),
-                "{\"type\":\"string\",\"description\":\"e\",\"minLength\":1,\"maxLength\":20,"
-                "\"pattern\":\"^[^\\\\u0000-\\\\u001F\\\\u007F]*$\",\"examples\":[\"x\"]}");
+                "{\"type\":\"string\",\"description\":\"e. White space and invisible characters at "
+                "both ends are removed\",\"minLength\":1,\"maxLength\":20,"
+                "\"pattern\":\"^[" BLANKS "]*[^ " CONTROLS INVISIBLE "][^" CONTROLS "]*[" BLANKS
+                "]*$\",\"examples\":[\"x\"]}");
     assert_json(AT(fields, "colour"), "{\"type\":[\"string\",\"null\"],\"description\":\"e\","
                                       "\"enum\":[\"RED\",\"GREEN\",null],\"examples\":[null]}");
     assert_json(AT(fields, "price"),

@@ -152,7 +152,7 @@ static void fault_messages_contain_their_argument(void **state)
         FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL,      FAULT_TOO_LARGE,
         FAULT_NOT_DECIMAL, FAULT_EITHER_REQUIRED, FAULT_ONLY_WITH,      FAULT_NOT_ONE_OF,
         FAULT_DUPLICATE,   FAULT_TOO_MANY_WORDS,  FAULT_TOO_MANY_ITEMS, FAULT_OTHER_FORMAT,
-        FAULT_TAKEN_BY};
+        FAULT_TAKEN_BY,    FAULT_BLANK};
     size_t count = 0;
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         count += takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);
