@@ -304,4 +304,4 @@ static const struct command_action actions[] = {
     {.run = NULL},
 };
 
-const struct command admin_command = {"admin", COMMAND_NEEDS_STORE, actions};
+const struct command admin_command = {"admin", COMMAND_NEEDS_KEYS, actions};

@@ -3,11 +3,13 @@
 
 #include "auth/auth.h"
 #include "base/arena.h"
+#include "base/fold.h"
 #include "base/log.h"
 #include "http/audit.h"
 #include "http/problem.h"
 #include "objects/objects.h"
 #include "service/settings.h"
+#include "store/keys.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -54,6 +56,13 @@ static int run_action(struct command_call *call)
     return call->action->run(call);
 }
 
+/* Checks that the text keys have this program's version, now and in each later session. */
+static struct error *require_keys(const struct command_call *call)
+{
+    store_require_keys(call->store, fold_version());
+    return store_keys_check(call->store, call->arena);
+}
+
 /* Runs an action with the store and the object storage open. If the action leaves a transaction
  * open, store_free() rolls it back. */
 static int run_with_store(struct command_call *call)
@@ -61,7 +70,11 @@ static int run_with_store(struct command_call *call)
     call->arena = arena_new();
     call->store = store_new(&call->config, NULL);
     const struct error *error = objects_open(&call->config, call->arena, &call->objects);
-    int status = error ? EX_CONFIG : run_action(call);
+    int status = EX_CONFIG;
+    if (!error) {
+        error = call->command->needs == COMMAND_NEEDS_KEYS ? require_keys(call) : NULL;
+        status = error ? command_report_error(call, error) : run_action(call);
+    }
     objects_close(&call->objects);
     store_free(&call->store);
     arena_free(&call->arena);
@@ -77,7 +90,7 @@ int command_run(struct command_call *call)
     }
     load_settings(call);
     if (needs == COMMAND_READS_SETTINGS || call->settings_valid) {
-        status = needs == COMMAND_NEEDS_STORE ? run_with_store(call) : run_action(call);
+        status = needs >= COMMAND_NEEDS_STORE ? run_with_store(call) : run_action(call);
     }
     config_free(&call->config);
     return status;

@@ -48,6 +48,7 @@ enum command_needs {
     COMMAND_READS_SETTINGS, /* the settings may be invalid */
     COMMAND_NEEDS_SETTINGS, /* the settings are valid */
     COMMAND_NEEDS_STORE,    /* the store and the object storage are open */
+    COMMAND_NEEDS_KEYS,     /* the text keys have this program's version: see store/keys.h */
 };
 
 struct command {

@@ -43,4 +43,4 @@ static const struct command_action actions[] = {
     {.run = NULL},
 };
 
-const struct command files_command = {"files", COMMAND_NEEDS_STORE, actions};
+const struct command files_command = {"files", COMMAND_NEEDS_KEYS, actions};

@@ -1,9 +1,12 @@
-/* kontora migrate: shows and changes the version of the database schema. */
+/* kontora migrate: shows and changes the version of the database schema, and rebuilds the text keys
+ * after a change of the version of ICU. */
 #include "store/migrations.h"
 
 #include "base/buffer.h"
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/usage.h"
+#include "service/rekey_plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +36,20 @@ static int run_migrate_status(struct command_call *call)
 {
     struct buffer report = {.arena = call->arena};
     const struct error *error = store_migrate_status(call->store, call->arena, &report);
+    if (!error) {
+        error = rekey_status(rekey_plan(), call->store, call->arena, &report);
+    }
     return print_report(&report, error);
+}
+
+static void print_progress(void *context, const char *line, bool warning)
+{
+    (void)context;
+    puts(line);
+    fflush(stdout);
+    if (warning) {
+        log_warning("text keys: %s", line);
+    }
 }
 
 static int run_migrate_up(struct command_call *call)
@@ -44,7 +60,13 @@ static int run_migrate_up(struct command_call *call)
         return usage_print_command(call->command);
     }
     const struct error *error = store_migrate_up(call->store, call->arena, target, &report);
-    return print_report(&report, error);
+    int status = print_report(&report, error);
+    /* Only the latest schema has all text keys. */
+    if (!error && target == MIGRATION_LATEST) {
+        error = rekey_run(rekey_plan(), call->store, call->arena, print_progress, NULL);
+        status = print_report(&(struct buffer){0}, error);
+    }
+    return status;
 }
 
 static int run_migrate_down(struct command_call *call)
@@ -61,14 +83,16 @@ static int run_migrate_down(struct command_call *call)
 static const struct command_action actions[] = {
     {
         .name = "status",
-        .help = "list all migrations, and which of them are applied",
+        .help = "list all migrations, and which of them are applied, and the version of\n"
+                "the text keys",
         .run = run_migrate_status,
     },
     {
         .name = "up",
         .arguments = "[N]",
         .arguments_max = 1,
-        .help = "apply missing migrations, all or up to version N",
+        .help = "apply missing migrations, all or up to version N; without N, also rebuild\n"
+                "the text keys if their version has changed",
         .run = run_migrate_up,
     },
     {

@@ -65,4 +65,4 @@ static const struct command_action actions[] = {
     {.run = NULL},
 };
 
-const struct command purge_command = {"purge", COMMAND_NEEDS_STORE, actions};
+const struct command purge_command = {"purge", COMMAND_NEEDS_KEYS, actions};

@@ -45,4 +45,4 @@ static const struct command_action actions[] = {
     {.run = NULL},
 };
 
-const struct command recount_command = {"recount", COMMAND_NEEDS_STORE, actions};
+const struct command recount_command = {"recount", COMMAND_NEEDS_KEYS, actions};

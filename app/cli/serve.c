@@ -1,9 +1,11 @@
 /* kontora serve: runs the service in the foreground. */
 #include "base/arena.h"
+#include "base/fold.h"
 #include "base/log.h"
 #include "cli/commands.h"
 #include "http/server.h"
 #include "service/service.h"
+#include "store/keys.h"
 #include "store/migrations.h"
 #include "store/store.h"
 
@@ -13,10 +15,23 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* Checks the schema version of the database. Returns false in production if it is not the version
- * of this program. An unavailable database is accepted, because workers start without it and
- * reconnect. */
-static bool accepts_schema(const struct config *config)
+/* Checks the version of the text keys in the database of this schema. Returns false if it is not
+ * that of this program. */
+static bool accepts_keys(struct store *store, struct arena *arena)
+{
+    store_require_keys(store, fold_version());
+    const struct error *error = store_keys_check(store, arena);
+    bool accepted = !error || !store_keys_differ(store);
+    if (!accepted) {
+        log_error("database: %s", error->cause);
+    }
+    return accepted;
+}
+
+/* Checks the database. Returns false if its text keys have another version than those of this
+ * program, and in production, if its schema does. An unavailable database is accepted, because
+ * workers start without it and reconnect. */
+static bool accepts_database(const struct config *config)
 {
     struct arena *arena = arena_new();
     struct store *store = store_new(config, NULL);
@@ -27,6 +42,8 @@ static bool accepts_schema(const struct config *config)
         log_warning("schema: %s", error->cause);
     } else if (error) {
         log_error("schema: %s", error->cause);
+    } else {
+        accepted = accepts_keys(store, arena);
     }
     store_free(&store);
     arena_free(&arena);
@@ -45,7 +62,7 @@ static int run_serve(struct command_call *call)
         log_error("libfcgi: cannot initialize");
         return EXIT_FAILURE;
     }
-    return accepts_schema(config) ? service_run(config, call->env_file) : EX_CONFIG;
+    return accepts_database(config) ? service_run(config, call->env_file) : EX_CONFIG;
 }
 
 static const struct command_action actions[] = {

@@ -126,4 +126,4 @@ static const struct command_action actions[] = {
     {.run = NULL},
 };
 
-const struct command sessions_command = {"sessions", COMMAND_NEEDS_STORE, actions};
+const struct command sessions_command = {"sessions", COMMAND_NEEDS_KEYS, actions};

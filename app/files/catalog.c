@@ -171,13 +171,18 @@ struct insertion {
     const struct file_quota *quota;
 };
 
+const char *catalog_search_text(struct arena *arena, const char *original_name)
+{
+    struct buffer words = {.arena = arena};
+    buffer_add_string(&words, "");
+    search_add(&words, original_name);
+    return words.bytes;
+}
+
 static struct error *insert_file(struct store *store, struct arena *arena,
                                  const struct catalog_file *file)
 {
-    struct buffer words = {.arena = arena};
     struct store_query *query = store_query(store, arena, SQL_FILES_INSERT);
-    buffer_add_string(&words, "");
-    search_add(&words, file->original_name);
     store_bind_text(query, file->scope);
     if (file->organization_id) {
         store_bind_integer(query, file->organization_id);
@@ -191,7 +196,7 @@ static struct error *insert_file(struct store *store, struct arena *arena,
     store_bind_integer(query, file->size);
     store_bind_bytes(query, file->md5, MD5_SIZE);
     store_bind_bytes(query, file->sha256, SHA256_SIZE);
-    store_bind_text(query, words.bytes);
+    store_bind_text(query, catalog_search_text(arena, file->original_name));
     store_bind_integer(query, file->created_at);
     return store_execute(query);
 }

@@ -48,6 +48,10 @@ void catalog_read(struct store_query *query, struct arena *arena, struct catalog
 struct error *catalog_find(struct store *store, struct arena *arena, const char *name,
                            bool *found_r, struct catalog_file *file_r) MUST_CHECK;
 
+/* Returns the search text of a file, which is derived from its original name (rest/search.h). */
+const char *catalog_search_text(struct arena *arena, const char *original_name)
+    __attribute__((returns_nonnull));
+
 /* --- insertion -------------------------------------------------------------------------------- */
 
 /* Adds a pending row, then stores the staged bytes as the object file->object_key. */

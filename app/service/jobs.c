@@ -1,6 +1,7 @@
 /* See jobs.h. */
 #include "service/jobs.h"
 
+#include "base/fold.h"
 #include "base/space.h"
 #include "directory/directory.h"
 #include "files/catalog.h"
@@ -8,13 +9,16 @@
 #include "service/session_watch.h"
 #include "service/settings.h"
 #include "service/sharing.h"
+#include "store/keys.h"
 #include "store/purge.h"
 #include "store/store.h"
 #include "tokens/usage.h"
 
 void *jobs_open_store(const struct config *config)
 {
-    return store_new(config, sharing_database());
+    struct store *store = store_new(config, sharing_database());
+    store_require_keys(store, fold_version());
+    return store;
 }
 
 void jobs_close_store(void *store)

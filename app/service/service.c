@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/background.h"
 #include "base/fastcgi.h"
+#include "base/fold.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "base/space.h"
@@ -24,6 +25,7 @@
 #include "service/jobs.h"
 #include "service/settings.h"
 #include "service/sharing.h"
+#include "store/keys.h"
 #include "store/store.h"
 #include "tokens/usage.h"
 
@@ -95,6 +97,7 @@ static struct worker_state *create_worker_state(const struct config *config, enu
         .objects = settings_open_storage(config),
         .pool = pool,
     };
+    store_require_keys(state->app.store, fold_version());
     if (pool == POOL_CORE) { /* all requests of a loop iteration have arrived before it begins */
         store_share_snapshots(state->app.store);
     }
@@ -225,6 +228,7 @@ static const struct service service = {
 
 int service_run(struct config *config, const char *env_file)
 {
+    fold_prepare();
     sharing_prepare(config);
     return master_run(config, env_file, &service);
 }

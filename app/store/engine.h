@@ -105,6 +105,11 @@ struct store {
     struct held_group group;
 
     bool down_logged, checkpoint_logged; /* watch.c: this failure has been logged */
+
+    /* keys.c */
+    const char *keys_version; /* required version of the text keys; NULL: any */
+    bool keys_checked;        /* they were checked in this session or group commit */
+    bool keys_differ;         /* result of the last check */
 };
 
 #endif

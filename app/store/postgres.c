@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "store/engine.h"
+#include "store/keys.h"
 #include "store/query.h"
 #include "store/sqlstate.h"
 #include "store/store.h"
@@ -333,7 +334,9 @@ static bool poll_connection(PGconn *connection, int64_t deadline)
  * or leaves a transaction idle. */
 static struct error *configure_session(struct postgres *postgres, struct arena *arena)
 {
-    int64_t timeout_ms = postgres->store.config->database_timeout_ms;
+    struct store *store = &postgres->store;
+    int64_t timeout_ms = store->config->database_timeout_ms;
+    const char *lock = store->keys_version ? store_text_of(store, SQL_TEXT_KEYS_SHARE) : "";
     return execute_command(postgres, arena,
                            arena_format(arena,
                                         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;"
@@ -341,8 +344,31 @@ static struct error *configure_session(struct postgres *postgres, struct arena *
                                         "SET plan_cache_mode = force_generic_plan;"
                                         "SET client_connection_check_interval = '1s';"
                                         "SET statement_timeout = %" PRId64 ";"
-                                        "SET idle_in_transaction_session_timeout = %" PRId64,
-                                        timeout_ms, 2 * timeout_ms));
+                                        "SET idle_in_transaction_session_timeout = %" PRId64 ";%s",
+                                        timeout_ms, 2 * timeout_ms, lock));
+}
+
+/* Checks the version of the text keys, once for the session: its lock keeps others from changing
+ * them. After a failure, connecting fails at once for a short time. */
+static struct error *check_session_keys(struct postgres *postgres, struct arena *arena)
+{
+    struct store *store = &postgres->store;
+    PGresult *result = NULL;
+    if (!store->keys_version) {
+        return NULL;
+    }
+    const char *text = store_text_of(store, SQL_TEXT_KEYS_GET);
+    struct error *error =
+        complete_call(postgres, arena, PQsendQuery(postgres->connection, text), &result);
+    if (!error || error->id != ERR_DATABASE_UNAVAILABLE) {
+        bool known =
+            !error && PQntuples(result) && PQgetisnull(result, 0, SQL_TEXT_KEYS_GET_TARGET);
+        error = store_keys_compare(
+            store, arena, known ? PQgetvalue(result, 0, SQL_TEXT_KEYS_GET_VERSION) : NULL, error);
+    }
+    PQclear(result);
+    store->keys_checked = !error;
+    return error ? pause_connecting(postgres, arena, error->cause) : NULL;
 }
 
 /* Opens a connection. Logs the first failure and the recovery, not every attempt. */
@@ -369,6 +395,7 @@ static struct error *open_postgres_session(struct postgres *postgres, struct are
                                         : "timed out connecting");
     } else {
         error = configure_session(postgres, arena);
+        error = error ? error : check_session_keys(postgres, arena);
     }
     if (error) {
         close_session(postgres);

@@ -9,6 +9,7 @@
 #include "base/spent.h"
 #include "store/compiled.h"
 #include "store/engine.h"
+#include "store/shared.h"
 #include "store/store.h"
 
 #include <stdarg.h>
@@ -203,6 +204,19 @@ struct error *store_remember_failure(struct store *store, struct error *error)
     return error;
 }
 
+/* Returns an error if store_keys_watch() has found other text keys, in any process of this host. A
+ * write checks them by itself, and the query of that check must pass. */
+static struct error *refuse_read(const struct store_query *query)
+{
+    const struct store *store = query->store;
+    bool refused = !query->writing && query->slot != SQL_TEXT_KEYS_GET && store->keys_version &&
+                   store->shared &&
+                   atomic_load_explicit(&store->shared->keys_differ, memory_order_relaxed);
+    return refused ? error_new(query->arena, ERR_DATABASE_UNAVAILABLE, "%s",
+                               "the text keys have another version: see the housekeeper's log")
+                   : NULL;
+}
+
 static struct error *begin_query(struct store_query *query)
 {
     struct store *store = query->store;
@@ -214,7 +228,10 @@ static struct error *begin_query(struct store_query *query)
     if (query->writing && store->failure) {
         return error_new(query->arena, store->failure->id, "%s", store->failure->cause);
     }
-    struct error *error = store->engine->begin(query);
+    struct error *error = refuse_read(query);
+    if (!error) {
+        error = store->engine->begin(query);
+    }
     query->begun = !error;
     return error;
 }

@@ -11,7 +11,8 @@ struct store_shared {
     struct {
         atomic_int state; /* value of enum store_state */
         _Atomic int64_t latency_us, checked_ms;
-    } health; /* see watch.c */
+    } health;                /* see watch.c */
+    atomic_bool keys_differ; /* see keys.c */
 };
 
 #endif

@@ -607,6 +607,7 @@ static struct error *begin_group(struct sqlite *sqlite, struct arena *arena)
         queue_leave(shared);
     }
     sqlite->group_open = !error;
+    sqlite->store.keys_checked = false;
     sqlite->broken[0] = '\0';
     return error;
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/engine.h"
+#include "store/keys.h"
 #include "store/shared.h"
 #include "store/store.h"
 
@@ -30,8 +31,10 @@ int64_t store_watch(struct store *store)
     struct arena *arena = arena_new();
     int64_t began = clock_steady_us();
     struct store_shared *shared = store->shared;
-    /* This statement reads the database file, and works on every version of the schema. */
-    struct error *error = store_execute(store_query(store, arena, SQL_SCHEMA_MIGRATIONS_EXIST));
+    struct error *error = store_keys_watch(store, arena);
+    if (!error) { /* this statement reads the database file, and works on every schema */
+        error = store_execute(store_query(store, arena, SQL_SCHEMA_MIGRATIONS_EXIST));
+    }
     atomic_store(&shared->health.latency_us, error ? -1 : clock_steady_us() - began);
     atomic_store(&shared->health.checked_ms, clock_wall_ms());
     atomic_store(&shared->health.state, error ? STORE_DOWN : STORE_UP);

@@ -7,6 +7,7 @@
 #include "store/compiled.h"
 #include "store/engine.h"
 #include "store/group.h"
+#include "store/keys.h"
 #include "store/query.h"
 #include "store/store.h"
 #include "store/watch.h"
@@ -30,7 +31,11 @@ struct error *store_run_work(struct store *store, struct arena *arena, store_wor
     store->writing = true;
     store->write_arena = arena;
     store->failure = NULL;
-    struct error *error = work(store, context);
+    struct error *error = store->keys_checked ? NULL : store_keys_check(store, arena);
+    store->keys_checked = !error;
+    if (!error) {
+        error = work(store, context);
+    }
     for (struct store_query *query = store->queries, *next; query; query = next) {
         next = query->next;
         if (query->begun && query->writing) {

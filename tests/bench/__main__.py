@@ -14,6 +14,7 @@ from bench import (
     kept_connections,
     membership,
     pages,
+    rekey,
     storm,
     tokens,
     users,
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     "writers": writers.measure,
     "contacts": contacts.measure,
     "crm": crm.measure,
+    "rekey": rekey.measure,
     "tokens": tokens.measure,
     "files": files.measure,
 }

@@ -45,7 +45,8 @@ def test_migrate_command_applies_and_reverts_migrations(kontora, url):
     assert migrate(kontora, url, "up", "1") == ["0001 accounts applied"]
     migrate(kontora, url, "up")
     assert migrate(kontora, url, "up") == []
-    applied = migrate(kontora, url, "status")
+    *applied, keys = migrate(kontora, url, "status")
+    assert keys.startswith('text keys: version "')
     assert len(applied) == len(pending)
     assert all(" applied 20" in line for line in applied)
     undone = migrate(kontora, url, "down", "0")

@@ -96,7 +96,7 @@ class Migrations:
     def __init__(self, binary, folder, engine):
         self.engine, self._binary, self._folder = engine, binary, folder
         url = engine.create()
-        self.count = len(self.run(url, "status"))
+        self.count = len(self.status(url))
         self.steps = [engine.schema(url)]
         for number in range(1, self.count + 1):
             self.run(url, "up", str(number))
@@ -116,6 +116,10 @@ class Migrations:
             assert (process.returncode, err) == (0, ""), (url, arguments)
             return out.splitlines()
 
+    def status(self, url):
+        """Returns the lines about migrations."""
+        return [line for line in self.run(url, "status") if line[0].isdigit()]
+
     def duration_s(self):
         """Returns the duration of all migrations on an empty database."""
         with self.start(self.engine.create(), "up") as process:
@@ -127,11 +131,12 @@ class Migrations:
         """Asserts that each migration was applied completely or not at all, and that the rest
         can be applied; returns the number applied."""
         self.engine.settle(url)
-        applied = sum(" applied " in line for line in self.run(url, "status"))
+        applied = sum(" applied " in line for line in self.status(url))
         assert self.engine.schema(url) == self.steps[applied]
         self.run(url, "up")
         assert self.engine.schema(url) == self.steps[-1]
-        assert all(" applied " in line for line in self.run(url, "status"))
+        assert all(" applied " in line for line in self.status(url))
+        assert self.run(url, "status")[-1].startswith('text keys: version "')
         return applied
 
 
@@ -203,7 +208,8 @@ def test_migration_killed_at_any_written_byte_can_be_run_again(on_sqlite):
         found[on_sqlite.recover(url)] += 1
         size += SIZE_STEP
     print(f"killed at {sum(found.values())} sizes, applied then: {dict(found)}")
-    assert set(found) == set(range(on_sqlite.count))
+    # all are applied if the rebuild of the text keys was killed
+    assert set(found) - {on_sqlite.count} == set(range(on_sqlite.count))
 
 
 def relation_names(url, postgres):
@@ -246,7 +252,7 @@ DEFAULTS = {1: 1, 2: 2, 3: 2, 4: 3, 5: None}
 
 def migrate_before(migrations, url, name):
     """Migrates the database to the state before the migration of that name; returns its number."""
-    lines = [line.split() for line in migrations.run(url, "status")]
+    lines = [line.split() for line in migrations.status(url)]
     number = next(int(line[0]) for line in lines if line[1] == name)
     migrations.run(url, "up", str(number - 1))
     return number

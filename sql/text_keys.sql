@@ -1,0 +1,125 @@
+-- Statements about text keys and their version, for app/store/keys.c, app/store/rekey.c and
+-- app/service/rekey_plan.c. The number in text_keys_share and text_keys_claim is the key of one
+-- advisory lock, "keys" in ASCII.
+
+-- name: text_keys_get
+SELECT version, target, position_table, position_id FROM text_keys;
+
+-- 1 if the table exists.
+-- name: text_keys_exist sqlite
+SELECT count(*) AS count FROM sqlite_schema WHERE type = 'table' AND name = 'text_keys';
+
+-- name: text_keys_exist postgres
+SELECT count(*) AS count FROM pg_class WHERE oid = to_regclass('text_keys');
+
+-- name: text_keys_set
+UPDATE text_keys SET version = $1, target = $2, position_table = $3, position_id = $4;
+
+-- Each session that may write text keys has this lock, until it ends.
+-- name: text_keys_share postgres only
+SELECT pg_advisory_lock_shared(1801812339) AS shared;
+
+-- 1 if no other session can write text keys, until the end of the transaction: neither a session
+-- with the lock nor one of an older program, which does not take it.
+
+-- name: text_keys_claim sqlite
+SELECT 1 AS claimed;
+
+-- name: text_keys_claim postgres
+SELECT CASE WHEN pg_try_advisory_xact_lock(1801812339) AND NOT EXISTS (
+           SELECT 1 FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name LIKE 'kontora-%'
+              AND pid <> pg_backend_pid()) THEN 1 ELSE 0 END AS claimed;
+
+-- Without statistics of the tables, PostgreSQL would look for an address among all contacts of an
+-- organization.
+-- name: text_keys_analyze postgres only
+ANALYZE accounts, contacts, email_links, files, invitations, sessions;
+
+-- A page of each table: up to $2 rows after the id $1. And a page of the rows that have a duplicate
+-- key, by the pattern $3.
+
+-- define: account_rows
+SELECT id, username, username_key, username_sort_key, email, email_key FROM accounts WHERE id > $1
+
+-- name: text_keys_accounts
+@account_rows@ ORDER BY id LIMIT $2;
+
+-- name: text_keys_accounts_duplicate
+@account_rows@ AND (username_key LIKE $3 OR email_key LIKE $3) ORDER BY id LIMIT $2;
+
+-- name: text_keys_accounts_set
+UPDATE accounts SET username_key = $2, username_sort_key = $3, email_key = $4 WHERE id = $1;
+
+-- The row that has a key, and the text that its true key is computed from. The statements of this
+-- kind have the same columns.
+-- name: text_keys_accounts_by_username
+SELECT id, username AS text FROM accounts WHERE username_key = $1;
+
+-- name: text_keys_accounts_by_email
+SELECT id, email AS text FROM accounts WHERE email_key = $1;
+
+-- name: text_keys_accounts_set_username
+UPDATE accounts SET username_key = $2 WHERE id = $1;
+
+-- name: text_keys_accounts_set_email
+UPDATE accounts SET email_key = $2 WHERE id = $1;
+
+-- name: text_keys_sessions
+SELECT id, username, username_key FROM sessions WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_sessions_set
+UPDATE sessions SET username_key = $2 WHERE id = $1;
+
+-- define: invitation_rows
+SELECT id, organization_id, email, email_key FROM invitations WHERE id > $1
+
+-- name: text_keys_invitations
+@invitation_rows@ ORDER BY id LIMIT $2;
+
+-- name: text_keys_invitations_duplicate
+@invitation_rows@ AND email_key LIKE $3 ORDER BY id LIMIT $2;
+
+-- name: text_keys_invitations_by_email
+SELECT id, email AS text FROM invitations WHERE email_key = $1 AND organization_id = $2;
+
+-- name: text_keys_invitations_set_email
+UPDATE invitations SET email_key = $2 WHERE id = $1;
+
+-- define: email_link_rows
+SELECT id, email, email_key FROM email_links WHERE id > $1
+
+-- name: text_keys_email_links
+@email_link_rows@ ORDER BY id LIMIT $2;
+
+-- name: text_keys_email_links_duplicate
+@email_link_rows@ AND email_key LIKE $3 ORDER BY id LIMIT $2;
+
+-- name: text_keys_email_links_by_email
+SELECT id, email AS text FROM email_links WHERE email_key = $1;
+
+-- name: text_keys_email_links_set_email
+UPDATE email_links SET email_key = $2 WHERE id = $1;
+
+-- name: text_keys_contacts
+SELECT id, organization_id, name, name_sort_key, email, email_key, email_unique_key, phone, company,
+       search_text, deleted_at
+  FROM contacts WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_contacts_set
+UPDATE contacts
+   SET name_sort_key = $2, email_key = $3, email_unique_key = $4, search_text = $5
+ WHERE id = $1;
+
+-- name: text_keys_contacts_by_email
+SELECT id, email AS text FROM contacts
+ WHERE email_unique_key = $1 AND organization_id = $2 AND deleted_at IS NULL;
+
+-- name: text_keys_contacts_set_email
+UPDATE contacts SET email_unique_key = $2 WHERE id = $1;
+
+-- name: text_keys_files
+SELECT id, original_name, search_text FROM files WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_files_set
+UPDATE files SET search_text = $2 WHERE id = $1;
