@@ -97,10 +97,10 @@ struct directory *directory_new(const struct config *config);
 void directory_free(struct directory **directory);
 
 /*
- * Finds the object of the class with this name, directly below `parent_dn` or, if that is NULL,
- * anywhere below the base DN. Returns ERR_NOT_FOUND if there is none; ERR_AMBIGUOUS with their DNs
- * as details if there are several; ERR_PARENT_NOT_FOUND if the parent does not exist;
- * ERR_VALIDATION for "parent_dn" if that is outside the base DN.
+ * Finds the object of the class with this name, objectGUID or DN, directly below `parent_dn` or, if
+ * that is NULL, anywhere below the base DN. Returns ERR_NOT_FOUND if there is none; ERR_AMBIGUOUS
+ * with their DNs as details if there are several; ERR_PARENT_NOT_FOUND if the parent does not
+ * exist; ERR_VALIDATION for "parent_dn" if that is outside the base DN.
  */
 struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,

@@ -36,4 +36,8 @@ const char *names_system(struct arena *arena, const char *dn);
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);
 
+/* Returns the octets of a GUID ("a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11"), escaped for use in a
+ * filter of objectGUID; NULL if the text is not a GUID. */
+const char *names_filter_guid(struct arena *arena, const char *text);
+
 #endif

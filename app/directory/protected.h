@@ -26,7 +26,7 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
                              bool moves, struct target *target_r) MUST_CHECK;
 
 /* Returns the attribute and value that protect an object, as text; NULL if it is not protected.
- * Does not consider the groups that a group is a member of. */
+ * Does not consider the groups of which a group or a foreign principal is a member. */
 const char *protected_reason(struct arena *arena, const struct raw_entry *raw);
 
 #endif

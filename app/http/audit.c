@@ -119,6 +119,7 @@ static void write_details(struct jsonw *json, const struct request *request,
     write_optional_string(json, "actor_id", request->actor_id);
     write_optional_string(json, "dn", request->object_dn);
     write_optional_string(json, "moved_to", request->moved_dn);
+    write_optional_string(json, "member_dn", request->member_dn);
     write_path_values(json, request, error);
     if (body && request->body) {
         jsonw_open_array(json, "fields");

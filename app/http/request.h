@@ -89,6 +89,7 @@ struct request {
     const char *actor_id;       /* unique id of the caller: the subject of the token */
     const char *object_dn;      /* DN of the changed directory entry, for audit; may be NULL */
     const char *moved_dn;       /* new DN of a moved entry, for audit; may be NULL */
+    const char *member_dn;      /* DN of an added or removed member, for audit; may be NULL */
     int64_t queue_us;           /* time spent waiting for a worker; -1: unknown */
     int64_t auth_us;            /* time spent on authentication and authorization */
     const char *reason;         /* cause of a failure, for audit only; may be NULL */

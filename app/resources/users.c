@@ -217,15 +217,11 @@ static struct error *change_user_group(struct request *request,
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
         .member_filter = DIRECTORY_USER_FILTER,
+        .identified_filter = DIRECTORY_USER_FILTER,
         .belonging = belonging,
     };
     struct directory_entry *group;
-    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
-                                                  &membership, &group, user_r);
-    if (!error) {
-        request->object_dn = group->dn;
-    }
-    return error;
+    return entries_change_member(request, &membership, &group, user_r);
 }
 
 static struct error *add_user_to_group(struct request *request, struct reply *reply)

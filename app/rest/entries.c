@@ -33,11 +33,14 @@ const struct field entries_place_query[] = {
     }
 
 const struct field entries_path[] = {
-    PATH_NAME("username", "Имя учётной записи (sAMAccountName)",
-              "The account name (sAMAccountName)", "\"i.petrov\""),
-    PATH_NAME("group", "Название группы (cn)", "The name of the group (cn)", "\"all-staff\""),
-    PATH_NAME("name", "Название", "The name", "\"sales\""),
-    PATH_NAME("cn", "Название", "The name", "\"Users\""),
+    PATH_NAME("username", "Имя учётной записи (sAMAccountName), objectGUID или DN",
+              "The account name (sAMAccountName), the objectGUID or the DN", "\"i.petrov\""),
+    PATH_NAME("group", "Название группы (cn), objectGUID или DN",
+              "The name of the group (cn), its objectGUID or its DN", "\"all-staff\""),
+    PATH_NAME("name", "Название, objectGUID или DN", "The name, the objectGUID or the DN",
+              "\"sales\""),
+    PATH_NAME("cn", "Название, objectGUID или DN", "The name, the objectGUID or the DN",
+              "\"Users\""),
     {.name = NULL},
 };
 
@@ -177,5 +180,19 @@ struct error *entries_delete(struct request *request, struct reply *reply)
     if (!error) {
         reply_no_content(reply);
     }
+    return error;
+}
+
+/* --- members ---------------------------------------------------------------------------------- */
+
+struct error *entries_change_member(struct request *request,
+                                    const struct directory_membership *membership,
+                                    struct directory_entry **group_r,
+                                    struct directory_entry **member_r)
+{
+    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
+                                                  membership, group_r, member_r);
+    request->object_dn = (*group_r)->dn;
+    request->member_dn = (*member_r)->dn;
     return error;
 }

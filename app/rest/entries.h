@@ -39,6 +39,12 @@ route_handler entries_create;
 route_handler entries_update;
 route_handler entries_delete;
 
+/* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
+struct error *entries_change_member(struct request *request,
+                                    const struct directory_membership *membership,
+                                    struct directory_entry **group_r,
+                                    struct directory_entry **member_r) MUST_CHECK;
+
 /* --- maps and errors of their routes ---------------------------------------------------------- */
 
 extern const struct field entries_list_query[];  /* query parameters search, skip, limit */

@@ -7,6 +7,7 @@
 #include "directory/directory.h"
 #include "directory/names.h"
 
+#include <ctype.h>
 #include <ldap.h>
 
 /* Normalizing a name must be idempotent and must not change its meaning. */
@@ -80,6 +81,19 @@ static void check_filter(struct arena *arena, const char *text)
     FUZZ_CHECK(!*text);
 }
 
+/* A GUID has 36 characters, and each of its 16 octets is escaped, however the text goes on. */
+static void check_guid(struct arena *arena, const char *text)
+{
+    enum { GUID_CHARACTERS = 36, GUID_OCTETS = 16 };
+    const char *escaped = names_filter_guid(arena, text);
+    FUZZ_CHECK(!escaped || strlen(text) == GUID_CHARACTERS);
+    FUZZ_CHECK(!escaped || strlen(escaped) == 3 * (size_t)GUID_OCTETS);
+    for (; escaped && *escaped; escaped += 3) {
+        FUZZ_CHECK(*escaped == '\\' && isxdigit((unsigned char)escaped[1]) &&
+                   isxdigit((unsigned char)escaped[2]));
+    }
+}
+
 /* The domain of a DN begins with "DC=", and so does the parent of its CN=System. */
 static void check_domain(struct arena *arena, const char *dn)
 {
@@ -99,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_domain(arena, dn);
     check_rdn(arena, value);
     check_filter(arena, value);
+    check_guid(arena, value);
     (void)directory_check_account_name(value, strlen(value));
     free(text);
     arena_free(&arena);

@@ -91,6 +91,15 @@ static void audit_line_names_changed_fields_without_their_values(void **state)
     json_object_put(line);
 }
 
+static void audit_line_names_added_member(void **state)
+{
+    struct request *request = request_for(*state, &change);
+    request->member_dn = "CN=m,DC=x";
+    struct json_object *line = write_and_read_line(*state, request, NULL);
+    assert_member(must_get(line, "details"), "member_dn", "CN=m,DC=x");
+    json_object_put(line);
+}
+
 static void audit_line_of_a_failed_change_names_error_code_and_fields(void **state)
 {
     struct request *request = request_for(*state, &change);
@@ -191,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(audit_line_contains_actor_action_resource_time_and_address),
         ARENA_TEST(audit_line_names_changed_fields_without_their_values),
+        ARENA_TEST(audit_line_names_added_member),
         ARENA_TEST(audit_line_of_a_failed_change_names_error_code_and_fields),
         ARENA_TEST(unknown_fields_are_counted_and_client_text_is_omitted),
         ARENA_TEST(audit_line_contains_the_internal_reason_of_a_failure),
