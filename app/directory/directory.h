@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/field.h"
+#include "directory/delete.h"
 #include "directory/login.h"
 #include "directory/members.h"
 #include "directory/probe.h"
@@ -170,11 +171,6 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry,
                                const struct directory_changes *changes,
                                struct directory_entry **entry_r) MUST_CHECK;
-
-/* Deletes the entry. ERR_NOT_EMPTY if there are objects below it; ERR_HAS_PRIMARY_MEMBERS, with DNs
- * of accounts, if it is their primary group; ERR_PROTECTED_OBJECT if it is protected. */
-struct error *directory_delete(struct directory *directory, struct arena *arena,
-                               const struct directory_entry *entry) MUST_CHECK;
 
 /* --- checks for field maps ------------------------------------------------------------------- */
 

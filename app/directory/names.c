@@ -184,6 +184,14 @@ bool names_is_within(const char *dn, const char *base)
     return compare_dns(dn, base, true);
 }
 
+size_t names_depth(const char *dn)
+{
+    LDAPDN parsed = parse_dn(dn);
+    size_t depth = count_rdns(parsed);
+    ldap_dnfree(parsed);
+    return depth;
+}
+
 /* --- the domain ------------------------------------------------------------------------------ */
 
 const char *names_domain(struct arena *arena, const char *dn)

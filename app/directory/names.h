@@ -3,6 +3,7 @@
 #define DIRECTORY_NAMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct arena;
 
@@ -32,6 +33,9 @@ const char *names_domain(struct arena *arena, const char *dn);
 /* Returns the DN of CN=System in the domain of this DN. The directory keeps its own objects there,
  * and no object can be moved out of it. NULL if the DN is in no domain. */
 const char *names_system(struct arena *arena, const char *dn);
+
+/* Returns the number of components of the DN; 0 if it is not a DN. */
+size_t names_depth(const char *dn);
 
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);

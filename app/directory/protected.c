@@ -267,6 +267,14 @@ static struct error *report_always_protected(const struct directory *directory, 
     return report_protected(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT, reason);
 }
 
+struct error *protected_check_base(const struct directory *directory, struct arena *arena,
+                                   const char *dn)
+{
+    return names_equal(dn, connection_config(directory)->ldap_base_dn)
+               ? report_protected(arena, ERR_DIRECTORY_REFUSED, "LDAP_BASE_DN")
+               : NULL;
+}
+
 /* Fails if the object is below CN=System and neither an account nor a group. The directory keeps
  * its own objects there, such as the folders of group policies. */
 static struct error *check_system_object(const struct directory *directory, struct arena *arena,

@@ -23,6 +23,7 @@ static void check_dn(struct arena *arena, const char *dn)
         (void)names_is_within(dn, dn);
         return;
     }
+    FUZZ_CHECK(names_depth(dn) > 0 && names_depth(normal) == names_depth(dn));
     const char *again = names_normalize(arena, normal);
     FUZZ_CHECK(again && !strcmp(again, normal));
     bool textual = names_equal(dn, dn); /* false for values that are not text */
@@ -34,6 +35,7 @@ static void check_dn(struct arena *arena, const char *dn)
         return;
     }
     FUZZ_CHECK(!strcmp(arena_format(arena, "%s,%s", first, parent), normal));
+    FUZZ_CHECK(names_depth(parent) + 1 == names_depth(dn));
     FUZZ_CHECK(!textual || names_is_within(dn, parent));
     FUZZ_CHECK(!names_equal(dn, parent) && !names_is_within(parent, dn));
 }

@@ -152,6 +152,15 @@ static void guid_is_escaped_octet_by_octet_for_a_filter(void **state)
     }
 }
 
+static void depth_of_a_dn_is_its_number_of_components(void **state)
+{
+    (void)state;
+    assert_int_equal(names_depth("DC=x"), 1);
+    assert_int_equal(names_depth("CN=Ivanov\\, Ivan+L=b , OU=a, DC=x"), 3);
+    assert_int_equal(names_depth(""), 0);
+    assert_int_equal(names_depth("no name"), 0);
+}
+
 static void invalid_dns_are_rejected(void **state)
 {
     (void)state;
@@ -218,6 +227,7 @@ int main(void)
         ARENA_TEST(system_container_is_found_from_any_dn_of_the_domain),
         ARENA_TEST(filter_value_is_escaped),
         ARENA_TEST(guid_is_escaped_octet_by_octet_for_a_filter),
+        cmocka_unit_test(depth_of_a_dn_is_its_number_of_components),
         cmocka_unit_test(invalid_dns_are_rejected),
         cmocka_unit_test(account_names_with_forbidden_characters_are_rejected),
         ARENA_TEST(random_bytes_do_not_crash_the_dn_parser),
