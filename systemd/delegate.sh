@@ -85,6 +85,9 @@ for class in "$user" "$group" "$organizational_unit" "$container"; do
     aces="$aces(OA;CI;CCDC;$class;;$sid)(OA;CIIO;SDRPLCLORC;;$class;$sid)"
     allow WP "$class" "$cn" "$name" "$description"
 done
+# Grants the right to delete users and groups together with the entries below them, such as the
+# phones of a user (Delete Tree). Units and containers must be empty.
+aces="$aces(OA;CIIO;DT;;$user;$sid)(OA;CIIO;DT;;$group;$sid)"
 allow WP "$organizational_unit" "$ou"
 allow WP "$group" "$account_name" "$member"
 allow WP "$user" "$given_name" "$sn" "$mail" "$telephone_number" "$title" "$department" \

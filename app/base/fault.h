@@ -59,6 +59,9 @@ enum fault_id {
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
     FAULT_OTHER_FORMAT,    /* argument: the format that a file has in spite of its name */
+    FAULT_OBJECTS_BELOW,   /* argument: their number; the field permits to delete them */
+    FAULT_MANY_BELOW,      /* argument: the maximum number of objects that are deleted together */
+    FAULT_OBJECTS_WITHIN,  /* argument: their number */
     FAULT_UNKNOWN_FORMAT,  /* a file has neither the format of its name nor another known one */
     FAULT_COUNT
 };

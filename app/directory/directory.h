@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/field.h"
+#include "directory/delete.h"
 #include "directory/login.h"
 #include "directory/members.h"
 #include "directory/probe.h"
@@ -97,10 +98,10 @@ struct directory *directory_new(const struct config *config);
 void directory_free(struct directory **directory);
 
 /*
- * Finds the object of the class with this name, directly below `parent_dn` or, if that is NULL,
- * anywhere below the base DN. Returns ERR_NOT_FOUND if there is none; ERR_AMBIGUOUS with their DNs
- * as details if there are several; ERR_PARENT_NOT_FOUND if the parent does not exist;
- * ERR_VALIDATION for "parent_dn" if that is outside the base DN.
+ * Finds the object of the class with this name, objectGUID or DN, directly below `parent_dn` or, if
+ * that is NULL, anywhere below the base DN. Returns ERR_NOT_FOUND if there is none; ERR_AMBIGUOUS
+ * with their DNs as details if there are several; ERR_PARENT_NOT_FOUND if the parent does not
+ * exist; ERR_VALIDATION for "parent_dn" if that is outside the base DN.
  */
 struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
@@ -170,11 +171,6 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry,
                                const struct directory_changes *changes,
                                struct directory_entry **entry_r) MUST_CHECK;
-
-/* Deletes the entry. ERR_NOT_EMPTY if there are objects below it; ERR_HAS_PRIMARY_MEMBERS, with DNs
- * of accounts, if it is their primary group; ERR_PROTECTED_OBJECT if it is protected. */
-struct error *directory_delete(struct directory *directory, struct arena *arena,
-                               const struct directory_entry *entry) MUST_CHECK;
 
 /* --- checks for field maps ------------------------------------------------------------------- */
 

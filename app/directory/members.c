@@ -1,5 +1,5 @@
 /*
- * Members: adds an account to a group and removes it.
+ * Members: adds an object to a group and removes it.
  *
  * A change adds or deletes one value of the group's attribute `member` and never replaces the whole
  * list, so that concurrent changes to one group do not overwrite each other. Membership by the
@@ -131,9 +131,9 @@ static struct error *change_member_value(struct directory *directory, struct are
     return error_new(arena, ERR_CONFLICT, "other clients keep changing this membership");
 }
 
-/* --- finding the group and the account ------------------------------------------------------- */
+/* --- finding the group and the member -------------------------------------------------------- */
 
-/* The group or the account, with its own SID and that of its primary group, as text. */
+/* The group or the member, with its own SID and that of its primary group, as text. */
 struct party {
     struct directory_entry *entry;
     const char *sid, *primary_group_sid; /* NULL: none */
@@ -144,7 +144,6 @@ static struct error *find_party(struct directory *directory, struct arena *arena
 {
     struct raw_entry *raw;
     int64_t rid;
-    *party = (struct party){.entry = arena_alloc(arena, sizeof *party->entry)};
     struct error *error = query_name(directory, arena, wanted, &raw);
     if (error) {
         return error;
@@ -167,11 +166,14 @@ static struct error *find_parties(struct directory *directory, struct arena *are
                                   const struct directory_membership *membership,
                                   struct party *group, struct party *member)
 {
+    *group = (struct party){.entry = arena_alloc(arena, sizeof *group->entry)};
+    *member = (struct party){.entry = arena_alloc(arena, sizeof *member->entry)};
     char *attributes[] = {"objectGUID", "objectSid", "primaryGroupID", NULL};
     const struct query_by_name group_search = {
         .attribute = "cn",
         .name = membership->group,
         .filter = DIRECTORY_GROUP_FILTER,
+        .identified_filter = DIRECTORY_GROUP_FILTER,
         .parent_dn = membership->group_parent_dn,
         .attributes = attributes,
     };
@@ -179,6 +181,7 @@ static struct error *find_parties(struct directory *directory, struct arena *are
         .attribute = "sAMAccountName",
         .name = membership->member,
         .filter = membership->member_filter,
+        .identified_filter = membership->identified_filter,
         .attributes = attributes,
     };
     struct error *error = find_party(directory, arena, &group_search, group);
@@ -194,11 +197,11 @@ struct error *directory_change_member(struct directory *directory, struct arena 
     struct target target;
     connection_begin_call(directory);
     struct error *error = find_parties(directory, arena, membership, &group, &member);
+    *group_r = group.entry;
+    *member_r = member.entry;
     if (error) {
         return error;
     }
-    *group_r = group.entry;
-    *member_r = member.entry;
     if (group.sid && member.primary_group_sid && !strcmp(group.sid, member.primary_group_sid)) {
         return membership->belonging == DIRECTORY_MEMBER
                    ? NULL

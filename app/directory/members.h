@@ -1,4 +1,4 @@
-/* Members: adds an account to a group and removes it. */
+/* Members: adds an object to a group and removes it. */
 #ifndef DIRECTORY_MEMBERS_H
 #define DIRECTORY_MEMBERS_H
 
@@ -13,21 +13,22 @@ enum directory_member_state {
     DIRECTORY_NO_MEMBER,
 };
 
-/* A change of the membership of an account in a group. */
+/* A change of the membership of an object in a group. */
 struct directory_membership {
-    const char *group;           /* cn of the group */
-    const char *group_parent_dn; /* parent of the group; NULL: anywhere below the base DN */
-    const char *member;          /* sAMAccountName of the account */
-    const char *member_filter;   /* filter that the account must match */
+    const char *group;             /* cn, objectGUID or DN of the group */
+    const char *group_parent_dn;   /* parent of the group; NULL: anywhere below the base DN */
+    const char *member;            /* sAMAccountName, objectGUID or DN of the member */
+    const char *member_filter;     /* filter that a member named by its account must match */
+    const char *identified_filter; /* filter that a member named by its GUID or DN must match */
     enum directory_member_state belonging; /* membership after the change */
 };
 
 /*
- * Adds the account to the group or removes it, by adding or deleting one value of the attribute
+ * Adds the member to the group or removes it, by adding or deleting one value of the attribute
  * `member`. Succeeds if the membership is already as requested. ERR_NOT_FOUND and ERR_AMBIGUOUS as
- * directory_find(); ERR_PRIMARY_GROUP if the account would be removed from its primary group;
- * ERR_PROTECTED_OBJECT if the group or the account is protected. The returned entries have only a
- * DN and a GUID.
+ * directory_find(); ERR_PRIMARY_GROUP if an account would be removed from its primary group;
+ * ERR_PROTECTED_OBJECT if the group or the member is protected. The returned entries have only a
+ * DN and a GUID; after an error the DN is NULL if the entry was not found.
  */
 struct error *directory_change_member(struct directory *directory, struct arena *arena,
                                       const struct directory_membership *membership,

@@ -1,11 +1,11 @@
 /*
- * Modify: creates, changes, moves and deletes objects.
+ * Modify: creates, changes and moves objects. Deletions are in delete.c.
  *
  * Requests address objects by their GUID, so that a concurrent rename cannot redirect a change to
  * another object. If the connection is lost, a write may have been carried out, so it is repeated
- * with care: after "already exists", an addition checks whether the object is its own; a deletion
- * treats "no such object" as success; a move reads where the object is before it is repeated; a
- * modify operation replaces values and can be repeated as it is.
+ * with care: after "already exists", an addition checks whether the object is its own; a move reads
+ * where the object is before it is repeated; a modify operation replaces values and can be repeated
+ * as it is.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -22,7 +22,6 @@
 #include "directory/find.h"
 #include "directory/names.h"
 #include "directory/operation.h"
-#include "directory/primary.h"
 #include "directory/protected.h"
 #include "directory/query.h"
 #include "directory/result.h"
@@ -66,12 +65,6 @@ static int send_rename(LDAP *ldap, const void *request, int *message_id_r)
     return ldap_rename(ldap, write->dn, write->rdn, write->parent, 1, NULL, NULL, message_id_r);
 }
 
-static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
-{
-    const struct write *write = request;
-    return ldap_delete_ext(ldap, write->dn, NULL, NULL, message_id_r);
-}
-
 /* Active Directory accepts passwords only over encrypted connections. Fails before the password is
  * sent in clear text. */
 static struct error *check_password_encryption(const struct directory *directory,
@@ -82,19 +75,6 @@ static struct error *check_password_encryption(const struct directory *directory
         return error_new(arena, ERR_PASSWORD_NEEDS_TLS, NULL);
     }
     return NULL;
-}
-
-/* Reads the object to change, which must not be protected. The base DN is never renamed, moved or
- * deleted (`moves_or_deletes`), whatever DIRECTORY_PROTECTED is. */
-static struct error *read_unprotected(struct directory *directory, struct arena *arena,
-                                      const struct directory_entry *entry, bool moves,
-                                      bool moves_or_deletes, struct target *target_r)
-{
-    if (moves_or_deletes && names_equal(entry->dn, connection_config(directory)->ldap_base_dn)) {
-        return error_detail(error_new(arena, ERR_DIRECTORY_REFUSED, NULL), NULL, FAULT_NONE,
-                            "LDAP_BASE_DN");
-    }
-    return protected_read(directory, arena, entry->guid, moves, target_r);
 }
 
 /* --- add ------------------------------------------------------------------------------------- */
@@ -424,8 +404,11 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     struct target target = {0};
     connection_begin_call(directory);
     struct error *error = check_password_encryption(directory, arena, changes);
+    if (!error && moves) {
+        error = protected_check_base(directory, arena, entry->dn);
+    }
     if (!error) {
-        error = read_unprotected(directory, arena, entry, moves, moves, &target);
+        error = protected_read(directory, arena, entry->guid, moves, &target);
         move.old_dn = target.dn;
     }
     if (!error && moves) {
@@ -447,31 +430,4 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
         return taken_explain(directory, arena, class, changes, entry->guid, NULL, error);
     }
     return find_result(directory, arena, class, move.guid_dn, entry_r);
-}
-
-/* --- delete ---------------------------------------------------------------------------------- */
-
-struct error *directory_delete(struct directory *directory, struct arena *arena,
-                               const struct directory_entry *entry)
-{
-    const struct write write = {.dn = query_guid_dn(arena, entry->guid)};
-    const struct operation operation = {OPERATION_DELETE, "delete", send_delete, &write};
-    struct answer answer;
-    struct target target;
-    connection_begin_call(directory);
-    struct error *error = read_unprotected(directory, arena, entry, false, true, &target);
-    if (!error) {
-        error = operation_repeat(directory, arena, &operation, &answer);
-    }
-    if (error) {
-        return error;
-    }
-    if (answer.code == LDAP_SUCCESS || (answer.repeated && answer.code == LDAP_NO_SUCH_OBJECT)) {
-        return NULL;
-    }
-    error = result_error(arena, &answer, NULL, operation.name);
-    if (error->id == ERR_HAS_PRIMARY_MEMBERS) {
-        primary_name_members(directory, arena, write.dn, error);
-    }
-    return error;
 }

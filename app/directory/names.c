@@ -203,6 +203,14 @@ bool names_is_within(const char *dn, const char *base)
     return compare_dns(dn, base, true);
 }
 
+size_t names_depth(const char *dn)
+{
+    LDAPDN parsed = parse_dn(dn);
+    size_t depth = count_rdns(parsed);
+    ldap_dnfree(parsed);
+    return depth;
+}
+
 /* --- the domain ------------------------------------------------------------------------------ */
 
 const char *names_domain(struct arena *arena, const char *dn)
@@ -264,6 +272,25 @@ const char *names_filter_equal(struct arena *arena, const char *attribute, const
     }
     buffer_add_string(&filter, count > 1 ? ")" : "");
     return filter.bytes;
+}
+
+/* MS-DTYP 2.3.4: the first three fields are little-endian. */
+const char *names_filter_guid(struct arena *arena, const char *text)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    /* index of the first of the two digits of each octet */
+    static const unsigned char digits[] = {6,  4,  2,  0,  11, 9,  16, 14,
+                                           19, 21, 24, 26, 28, 30, 32, 34};
+    struct buffer out = {.arena = arena};
+    for (size_t i = 0; i < sizeof form; i++) {
+        if (form[i] == 'x' ? !isxdigit((unsigned char)text[i]) : text[i] != form[i]) {
+            return NULL;
+        }
+    }
+    for (size_t i = 0; i < sizeof digits; i++) {
+        buffer_format(&out, "\\%.2s", text + digits[i]);
+    }
+    return out.bytes;
 }
 
 /* --- checks for field maps ------------------------------------------------------------------- */

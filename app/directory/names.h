@@ -3,6 +3,7 @@
 #define DIRECTORY_NAMES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct arena;
 
@@ -35,6 +36,9 @@ const char *names_domain(struct arena *arena, const char *dn);
  * and no object can be moved out of it. NULL if the DN is in no domain. */
 const char *names_system(struct arena *arena, const char *dn);
 
+/* Returns the number of components of the DN; 0 if it is not a DN. */
+size_t names_depth(const char *dn);
+
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);
 
@@ -42,5 +46,9 @@ const char *names_filter_value(struct arena *arena, const char *text);
  * normalization forms, and the name without invisible characters. Active Directory ignores these
  * differences itself, Samba does not. */
 const char *names_filter_equal(struct arena *arena, const char *attribute, const char *text);
+
+/* Returns the octets of a GUID ("a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11"), escaped for use in a
+ * filter of objectGUID; NULL if the text is not a GUID. */
+const char *names_filter_guid(struct arena *arena, const char *text);
 
 #endif

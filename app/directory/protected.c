@@ -7,9 +7,11 @@
  * addresses it by the same objectGUID. An object is protected if it is a member of a privileged
  * group, directly or nested; adminCount is not sufficient, because Samba sets it for two accounts
  * only. tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists the SIDs of all its security groups.
- * Samba has no tokenGroups for groups, so their memberOf is followed upwards. If one of these
- * attributes cannot be read, the object is protected. An object below CN=System is protected unless
- * it is an account or a group, with DIRECTORY_PROTECTED=allow, too.
+ * Foreign principals have no tokenGroups, and with Samba groups have none, so their memberOf is
+ * followed upwards. The service account often cannot read that of foreign principals, so a search
+ * by `member` finds their groups. If one of the other attributes cannot be read, the object is
+ * protected. An object below CN=System is protected unless it is an account or a group, with
+ * DIRECTORY_PROTECTED=allow, too.
  */
 #include "directory/protected.h"
 
@@ -19,6 +21,8 @@
 #include "directory/attribute.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
+#include "directory/directory.h"
+#include "directory/names.h"
 #include "directory/query.h"
 #include "directory/service.h"
 #include "directory/sid.h"
@@ -69,6 +73,25 @@ static const char *find_own_reason(struct arena *arena, const struct raw_entry *
     return sid ? arena_format(arena, "objectSid=%s", sid) : NULL;
 }
 
+/* True for an account or group of another domain, or a well-known one such as Authenticated
+ * Users. */
+static bool is_foreign_principal(const struct raw_entry *raw)
+{
+    const struct attribute *classes = attribute_get(raw, "objectClass");
+    for (size_t i = 0; classes && i < classes->count; i++) {
+        if (!strcasecmp(classes->values[i].bv_val, "foreignSecurityPrincipal")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True if the object may have a SID but no tokenGroups. */
+static bool needs_walk(const struct raw_entry *raw)
+{
+    return attribute_get(raw, "groupType") || is_foreign_principal(raw);
+}
+
 const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
 {
     const char *reason = find_own_reason(arena, raw);
@@ -76,8 +99,7 @@ const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
         return reason;
     }
     const struct attribute *groups = attribute_get(raw, "tokenGroups");
-    bool is_group = attribute_get(raw, "groupType");
-    if ((!groups && !is_group) || (groups && groups->next)) {
+    if ((!groups && !needs_walk(raw)) || (groups && groups->next)) {
         /* Every account has at least its primary group, so tokenGroups could not be read. */
         log_error("directory: %s is protected because LDAP_BIND_DN cannot read its tokenGroups: "
                   "make the service account a member of Windows Authorization Access Group",
@@ -144,6 +166,28 @@ static void walk_add_primary(struct walk *walk, const struct raw_entry *raw)
         walk_add(walk,
                  arena_format(walk->arena, "<SID=%s>", codec_sid_sibling(walk->arena, sid, rid)));
     }
+}
+
+static void visit_group(void *context, const struct raw_entry *raw)
+{
+    walk_add(context, raw->dn);
+}
+
+/* Adds the groups of the domain that have the object as a member. */
+static struct error *walk_add_groups_with_member(struct directory *directory, struct walk *walk,
+                                                 const char *dn)
+{
+    char *attributes[] = {LDAP_NO_ATTRS, NULL};
+    const char *base = connection_config(directory)->ldap_base_dn;
+    const char *domain = names_domain(walk->arena, base);
+    const struct query search = {
+        .base = domain ? domain : base,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = arena_format(walk->arena, "(&(member=%s)" DIRECTORY_GROUP_FILTER ")",
+                               names_filter_value(walk->arena, dn)),
+        .attributes = attributes,
+    };
+    return query_all(directory, walk->arena, &search, visit_group, walk);
 }
 
 /* Examines the groups, and the groups that they are members of, until it finds a privileged one:
@@ -223,6 +267,14 @@ static struct error *report_always_protected(const struct directory *directory, 
     return report_protected(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT, reason);
 }
 
+struct error *protected_check_base(const struct directory *directory, struct arena *arena,
+                                   const char *dn)
+{
+    return names_equal(dn, connection_config(directory)->ldap_base_dn)
+               ? report_protected(arena, ERR_DIRECTORY_REFUSED, "LDAP_BASE_DN")
+               : NULL;
+}
+
 /* Fails if the object is below CN=System and neither an account nor a group. The directory keeps
  * its own objects there, such as the folders of group policies. */
 static struct error *check_system_object(const struct directory *directory, struct arena *arena,
@@ -255,10 +307,13 @@ static struct error *find_protection_reason(struct directory *directory, struct 
 {
     struct error *error = NULL;
     *reason_r = protected_reason(arena, raw);
-    if (!*reason_r && attribute_get(raw, "groupType")) {
+    if (!*reason_r && needs_walk(raw)) {
         struct walk walk = {.arena = arena};
         walk_add_parents(&walk, raw);
-        error = walk_run(directory, &walk);
+        if (is_foreign_principal(raw)) {
+            error = walk_add_groups_with_member(directory, &walk, raw->dn);
+        }
+        error = error ? error : walk_run(directory, &walk);
         *reason_r = walk.reason;
     } else if (!*reason_r && moves && !attribute_get(raw, "objectSid")) {
         error = find_reason_below(directory, arena, guid_dn, reason_r);
@@ -269,9 +324,9 @@ static struct error *find_protection_reason(struct directory *directory, struct 
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
                              bool moves, struct target *target_r)
 {
-    char *attributes[] = {"userAccountControl", "adminCount", "isCriticalSystemObject",
-                          "objectSid",          "groupType",  "memberOf",
-                          "tokenGroups",        NULL};
+    char *attributes[] = {"userAccountControl", "adminCount",  "isCriticalSystemObject",
+                          "objectSid",          "groupType",   "memberOf",
+                          "tokenGroups",        "objectClass", NULL};
     const char *guid_dn = query_guid_dn(arena, guid), *reason = NULL;
     struct raw_entry raw = {0};
     struct error *error = query_object(directory, arena, guid_dn, attributes, &raw);

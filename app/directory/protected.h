@@ -25,8 +25,13 @@ struct target {
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
                              bool moves, struct target *target_r) MUST_CHECK;
 
+/* Returns ERR_DIRECTORY_REFUSED if the DN is the base DN, which is never renamed, moved or deleted,
+ * whatever DIRECTORY_PROTECTED is. */
+struct error *protected_check_base(const struct directory *directory, struct arena *arena,
+                                   const char *dn) MUST_CHECK;
+
 /* Returns the attribute and value that protect an object, as text; NULL if it is not protected.
- * Does not consider the groups that a group is a member of. */
+ * Does not consider the groups of which a group or a foreign principal is a member. */
 const char *protected_reason(struct arena *arena, const struct raw_entry *raw);
 
 #endif

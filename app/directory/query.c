@@ -13,6 +13,8 @@
 #include "directory/operation.h"
 #include "directory/result.h"
 
+#include <string.h>
+
 enum {
     PAGE_SIZE = 1000,  /* default MaxPageSize of a controller */
     MATCHES_MAX = 100, /* maximum number of objects of one name that ERR_AMBIGUOUS lists */
@@ -268,18 +270,47 @@ struct error *query_only_entry(struct arena *arena, const struct answer *answer,
     return NULL;
 }
 
+/* Returns the filter that matches an object by its objectGUID or DN; NULL if `name` is neither, or
+ * is a DN outside of the base DN. */
+static const char *format_identifier_filter(const struct directory *directory, struct arena *arena,
+                                            const char *name)
+{
+    const char *guid = names_filter_guid(arena, name);
+    if (guid) {
+        return arena_format(arena, "(objectGUID=%s)", guid);
+    }
+    const char *dn = strchr(name, '=') ? names_normalize(arena, name) : NULL;
+    return dn && names_is_within(dn, connection_config(directory)->ldap_base_dn)
+               ? arena_format(arena, "(distinguishedName=%s)", names_filter_value(arena, dn))
+               : NULL;
+}
+
+/* Returns the filter that matches the wanted object. The name comes first, because Samba evaluates
+ * the first index that it can use. */
+static const char *format_name_filter(const struct directory *directory, struct arena *arena,
+                                      const struct query_by_name *wanted, bool *is_identifier_r)
+{
+    const char *by_name =
+        arena_format(arena, "(&%s%s)", names_filter_equal(arena, wanted->attribute, wanted->name),
+                     wanted->filter);
+    const char *by_identifier =
+        wanted->identified_filter ? format_identifier_filter(directory, arena, wanted->name) : NULL;
+    *is_identifier_r = by_identifier;
+    return by_identifier ? arena_format(arena, "(|%s(&%s%s))", by_name, by_identifier,
+                                        wanted->identified_filter)
+                         : by_name;
+}
+
 struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r)
 {
+    bool is_identifier;
     struct answer answer;
     LDAPControl *controls[] = {&query_one_domain_control, NULL};
     struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
-        /* The name comes first, because Samba evaluates the first index that it can use. */
-        .filter = arena_format(arena, "(&%s%s)",
-                               names_filter_equal(arena, wanted->attribute, wanted->name),
-                               wanted->filter),
+        .filter = format_name_filter(directory, arena, wanted, &is_identifier),
         .attributes = wanted->attributes,
         /* Entries below CN=System do not count, but the server does not know that. */
         .size_limit = wanted->outside_system ? 0 : MATCHES_MAX,
@@ -301,7 +332,7 @@ struct error *query_name(struct directory *directory, struct arena *arena,
         return wanted->parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
                                  : query_missing_base_error(arena, &answer);
     }
-    if (wanted->outside_system && !wanted->parent_dn) {
+    if (wanted->outside_system && !wanted->parent_dn && !is_identifier) {
         drop_system_entries(directory, arena, &answer);
     }
     return query_only_entry(arena, &answer, NULL, wanted->name, raw_r);

@@ -45,12 +45,17 @@ struct error *query_only_entry(struct arena *arena, const struct answer *answer,
 struct query_by_name {
     const char *attribute, *name; /* the attribute that must have this value */
     const char *filter;           /* filter that the object must match too */
+    /* If this is set, `name` may also be the objectGUID or the DN of an object that matches this
+     * filter instead. */
+    const char *identified_filter;
     const char *parent_dn; /* parent that the client named; NULL: anywhere below the base DN */
-    bool outside_system;   /* without a parent, ignores objects below CN=System */
+    bool outside_system;   /* without a parent, ignores objects below CN=System, unless `name` is a
+                              GUID or a DN */
     char **attributes;     /* attributes to read */
 };
 
-/* Finds the one entry with this name; its errors are those of directory_find(). */
+/* Finds the one entry with this name; its errors are those of directory_find(). An object that has
+ * the identifier of another object as its name makes both ambiguous. */
 struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r) MUST_CHECK;
 

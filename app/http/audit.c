@@ -90,6 +90,18 @@ static void write_optional_string(struct jsonw *json, const char *key, const cha
     }
 }
 
+static void write_deleted_dns(struct jsonw *json, const char *const *dns)
+{
+    if (!dns) {
+        return;
+    }
+    jsonw_open_array(json, "deleted");
+    for (; *dns; dns++) {
+        jsonw_string(json, NULL, *dns);
+    }
+    jsonw_close_array(json);
+}
+
 /* Writes the values of the placeholders by name, if the path has several. */
 static void write_path_values(struct jsonw *json, const struct request *request,
                               const struct error *error)
@@ -119,6 +131,8 @@ static void write_details(struct jsonw *json, const struct request *request,
     write_optional_string(json, "actor_id", request->actor_id);
     write_optional_string(json, "dn", request->object_dn);
     write_optional_string(json, "moved_to", request->moved_dn);
+    write_optional_string(json, "member_dn", request->member_dn);
+    write_deleted_dns(json, request->deleted_dns);
     write_path_values(json, request, error);
     if (body && request->body) {
         jsonw_open_array(json, "fields");

@@ -61,6 +61,10 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_NOT_EMPTY] = {409, "NOT_EMPTY",
         {"Объект не пуст: сначала удалите его содержимое",
          "The object is not empty: delete its contents first"}},
+    [ERR_HAS_CHILDREN] = {409, "NOT_EMPTY",
+        {"Под объектом есть другие объекты: чтобы удалить их вместе с ним, укажите children=true",
+         "There are other objects below this object: specify children=true to delete them with "
+         "it"}},
     [ERR_CONFLICT] = {409, "CONFLICT",
         {"Объект был изменён другим запросом: повторите попытку",
          "Another request has changed the object: try again"}},
@@ -284,6 +288,13 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_OTHER_FORMAT] = {
         "на самом деле это {}: исправьте расширение имени или сохраните файл в нужном формате",
         "is actually {}: correct its extension or save it in the right format"},
+    [FAULT_OBJECTS_BELOW] = {"объектов ниже: {}; чтобы удалить и их, укажите children=true",
+        "objects below: {}; specify children=true to delete them too"},
+    [FAULT_MANY_BELOW] = {
+        "объектов ниже больше {}: столько сразу не удаляется, удалите их средствами каталога",
+        "there are more than {} objects below, too many to delete at once: use the directory's own "
+        "tools"},
+    [FAULT_OBJECTS_WITHIN] = {"содержит объектов: {}", "objects in it: {}"},
     [FAULT_UNKNOWN_FORMAT] = {"повреждён или имеет другой формат",
         "is damaged or has another format"},
 };

@@ -182,6 +182,12 @@ int64_t request_query_integer(const struct request *request, const char *name)
     return fields_get(request->route->query, request->query, name)->integer;
 }
 
+bool request_query_boolean(const struct request *request, const char *name)
+{
+    const struct value *value = fields_get(request->route->query, request->query, name);
+    return value->state == VALUE_SET && value->boolean;
+}
+
 struct value *request_body_value(const struct request *request, const char *name)
 {
     return fields_get(request->route->body->fields, request->body, name);

@@ -83,12 +83,15 @@ struct request {
     struct value *body;      /* parallel to route->body->fields */
     /* faults of the body, if the route reports them; NULL: the body is valid */
     struct error *faults;
-    bool unaudited;             /* the route is audited for other callers only */
-    const char *actor;          /* name of the caller for audit and access log; NULL: unknown */
-    const char *subject;        /* the changed object, for audit; NULL: the last path value */
-    const char *actor_id;       /* unique id of the caller: the subject of the token */
-    const char *object_dn;      /* DN of the changed directory entry, for audit; may be NULL */
-    const char *moved_dn;       /* new DN of a moved entry, for audit; may be NULL */
+    bool unaudited;        /* the route is audited for other callers only */
+    const char *actor;     /* name of the caller for audit and access log; NULL: unknown */
+    const char *subject;   /* the changed object, for audit; NULL: the last path value */
+    const char *actor_id;  /* unique id of the caller: the subject of the token */
+    const char *object_dn; /* DN of the changed directory entry, for audit; may be NULL */
+    const char *moved_dn;  /* new DN of a moved entry, for audit; may be NULL */
+    const char *member_dn; /* DN of an added or removed member, for audit; may be NULL */
+    /* DNs of the entries that were deleted with the entry, for audit; ends with NULL; NULL: none */
+    const char *const *deleted_dns;
     int64_t queue_us;           /* time spent waiting for a worker; -1: unknown */
     int64_t auth_us;            /* time spent on authentication and authorization */
     const char *reason;         /* cause of a failure, for audit only; may be NULL */
@@ -116,9 +119,10 @@ int64_t request_path_id(const struct request *request, const char *name);
  * id. */
 int64_t request_parse_id(const char *text);
 
-/* Return the value of a query field by its name; NULL or 0 if it is absent. */
+/* Return the value of a query field by its name; NULL, 0 or false if it is absent. */
 const char *request_query_string(const struct request *request, const char *name);
 int64_t request_query_integer(const struct request *request, const char *name);
+bool request_query_boolean(const struct request *request, const char *name);
 
 /* Return the value of a body field by its name. */
 struct value *request_body_value(const struct request *request, const char *name)

@@ -148,8 +148,9 @@ static const struct entries groups = {
     .create = derive_group_account_name,
 };
 
-/* Adds the account to the group or removes it. Looks both up without reading their attributes,
- * which for a group may be thousands of members. */
+/* Adds the member to the group or removes it. Looks both up without reading their attributes, which
+ * for a group may be thousands of members. A name is that of a user or a group; any object that is
+ * shown as a member can be named by its GUID or DN. */
 static struct error *change_group_member(struct request *request,
                                          enum directory_member_state belonging,
                                          struct directory_entry **group_r)
@@ -159,15 +160,11 @@ static struct error *change_group_member(struct request *request,
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
         .member_filter = "(|" DIRECTORY_USER_FILTER DIRECTORY_GROUP_FILTER ")",
+        .identified_filter = "(objectClass=*)",
         .belonging = belonging,
     };
     struct directory_entry *member;
-    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
-                                                  &membership, group_r, &member);
-    if (!error) {
-        request->object_dn = (*group_r)->dn;
-    }
-    return error;
+    return entries_change_member(request, &membership, group_r, &member);
 }
 
 static struct error *add_group_member(struct request *request, struct reply *reply)
@@ -198,6 +195,14 @@ static struct error *remove_group_member(struct request *request, struct reply *
 
 #define PATH "/api/v1/groups"
 
+#define MEMBER_ABOUT                                                                               \
+    .about = {"Имя — это имя учётной записи "                              \
+              "пользователя или группы. "                                     \
+              "Других участников назовите "                                \
+              "по objectGUID или DN.",                                                             \
+              "The name is the account name of a user or a group. Name other members by "          \
+              "objectGUID or DN."}
+
 const struct route groups_routes[] = {
     {ENTRIES_LIST_ROW(&groups, PATH, &group_schema),
      .summary = {"Получить список групп", "List the groups"}},
@@ -209,15 +214,15 @@ const struct route groups_routes[] = {
     {ENTRIES_UPDATE_ROW(&groups, PATH "/{name}", "group", &group_schema),
      .summary = {"Изменить или переместить группу", "Change or move a group"},
      .body = &update_schema, .errors = entries_update_errors},
-    {ENTRIES_DELETE_ROW(&groups, PATH "/{name}", "group"),
-     .summary = {"Удалить группу", "Delete a group"}},
+    {ENTRIES_DELETE_TREE_ROW(&groups, PATH "/{name}", "group"),
+     .summary = {"Удалить группу", "Delete a group"}, ENTRIES_DELETE_TREE_ABOUT},
     {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{name}/members/{username}", "name", add_group_member,
                         "add_user_to_group"),
-     .summary = {"Добавить участника в группу", "Add a member to a group"}, .shape = REPLY_RECORD,
-     .reply = &group_schema},
+     .summary = {"Добавить участника в группу", "Add a member to a group"}, MEMBER_ABOUT,
+     .shape = REPLY_RECORD, .reply = &group_schema},
     {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{name}/members/{username}", "name",
                         remove_group_member, "remove_user_from_group"),
-     .summary = {"Удалить участника из группы", "Remove a member from a group"},
+     .summary = {"Удалить участника из группы", "Remove a member from a group"}, MEMBER_ABOUT,
      .shape = REPLY_NOTHING},
     {.pattern = NULL},
 };

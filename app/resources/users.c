@@ -222,15 +222,11 @@ static struct error *change_user_group(struct request *request,
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
         .member_filter = DIRECTORY_USER_FILTER,
+        .identified_filter = DIRECTORY_USER_FILTER,
         .belonging = belonging,
     };
     struct directory_entry *group;
-    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
-                                                  &membership, &group, user_r);
-    if (!error) {
-        request->object_dn = group->dn;
-    }
-    return error;
+    return entries_change_member(request, &membership, &group, user_r);
 }
 
 static struct error *add_user_to_group(struct request *request, struct reply *reply)
@@ -278,8 +274,8 @@ const struct route users_routes[] = {
     {ENTRIES_UPDATE_ROW(&users, PATH "/{username}", "user", &user_schema),
      .summary = {"Изменить или переместить пользователя", "Change or move a user"},
      .body = &update_schema, .errors = update_errors},
-    {ENTRIES_DELETE_ROW(&users, PATH "/{username}", "user"),
-     .summary = {"Удалить пользователя", "Delete a user"}},
+    {ENTRIES_DELETE_TREE_ROW(&users, PATH "/{username}", "user"),
+     .summary = {"Удалить пользователя", "Delete a user"}, ENTRIES_DELETE_TREE_ABOUT},
     {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{username}/groups/{group}", "group", add_user_to_group,
                         "add_user_to_group"),
      .summary = {"Добавить пользователя в группу", "Add a user to a group"}, .shape = REPLY_RECORD,

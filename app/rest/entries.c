@@ -28,6 +28,13 @@ const struct field entries_place_query[] = {
     {.name = NULL},
 };
 
+const struct field entries_delete_tree_query[] = {
+    ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
+    ENTRY_BOOLEAN("children", "Удалить и объекты ниже (не больше 200)",
+                  "True to delete the objects below, too (at most 200)", "true"),
+    {.name = NULL},
+};
+
 #define PATH_NAME(name_, ru_, en_, example_)                                                       \
     {                                                                                              \
         .name = (name_), .type = FIELD_STRING, .flags = FIELD_REQUIRED, .about = {(ru_), (en_)},   \
@@ -35,11 +42,14 @@ const struct field entries_place_query[] = {
     }
 
 const struct field entries_path[] = {
-    PATH_NAME("username", "Имя учётной записи (sAMAccountName)",
-              "The account name (sAMAccountName)", "\"i.petrov\""),
-    PATH_NAME("group", "Название группы (cn)", "The name of the group (cn)", "\"all-staff\""),
-    PATH_NAME("name", "Название", "The name", "\"sales\""),
-    PATH_NAME("cn", "Название", "The name", "\"Users\""),
+    PATH_NAME("username", "Имя учётной записи (sAMAccountName), objectGUID или DN",
+              "The account name (sAMAccountName), the objectGUID or the DN", "\"i.petrov\""),
+    PATH_NAME("group", "Название группы (cn), objectGUID или DN",
+              "The name of the group (cn), its objectGUID or its DN", "\"all-staff\""),
+    PATH_NAME("name", "Название, objectGUID или DN", "The name, the objectGUID or the DN",
+              "\"sales\""),
+    PATH_NAME("cn", "Название, objectGUID или DN", "The name, the objectGUID or the DN",
+              "\"Users\""),
     {.name = NULL},
 };
 
@@ -51,6 +61,9 @@ const enum error_id entries_update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTEC
                                                ERR_PARTIALLY_APPLIED, ERR_COUNT};
 const enum error_id entries_delete_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_NOT_EMPTY, ERR_HAS_PRIMARY_MEMBERS, ERR_COUNT};
+const enum error_id entries_delete_tree_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+                                                    ERR_HAS_CHILDREN,      ERR_HAS_PRIMARY_MEMBERS,
+                                                    ERR_PARTIALLY_APPLIED, ERR_COUNT};
 const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_PRIMARY_GROUP, ERR_COUNT};
 
@@ -165,19 +178,77 @@ struct error *entries_update(struct request *request, struct reply *reply)
     return error;
 }
 
-struct error *entries_delete(struct request *request, struct reply *reply)
+/* Returns the error of an entry that is not empty, with the number of objects below as its detail,
+ * and with the parameter that permits to delete them, if the call has one. If they cannot be
+ * counted, for example because the service account cannot see them, returns `error`. */
+static struct error *explain_not_empty(const struct request *request,
+                                       const struct directory_entry *entry, bool accepts_children,
+                                       struct error *error)
+{
+    struct arena *arena = request->arena;
+    size_t count;
+    if (directory_count_below(app_of(request)->directory, arena, entry, &count) || !count) {
+        return error;
+    }
+    bool many = count > DIRECTORY_TREE_MAX;
+    const char *number = arena_format(arena, "%zu", many ? DIRECTORY_TREE_MAX : count);
+    if (!accepts_children) {
+        return error_detail(error, route_entries(request)->rdn_field, FAULT_OBJECTS_WITHIN,
+                            many ? arena_format(arena, "> %s", number) : number);
+    }
+    if (many) {
+        return error_detail(error, "children", FAULT_MANY_BELOW, number);
+    }
+    struct error *explained = error_new(arena, ERR_HAS_CHILDREN, "%s", error->cause);
+    return error_detail(explained, "children", FAULT_OBJECTS_BELOW, number);
+}
+
+static struct error *delete_entry(struct request *request, struct reply *reply,
+                                  bool accepts_children)
 {
     const struct entries *entries = route_entries(request);
+    struct directory *directory = app_of(request)->directory;
     struct directory_entry *entry;
     struct error *error = find_entry(request, &entry);
-    if (!error) {
-        error = directory_delete(app_of(request)->directory, request->arena, entry);
-        if (entries->deleted && (!error || error_may_follow_change(error))) {
-            entries->deleted(request, entry);
-        }
+    if (error) {
+        return error;
     }
-    if (!error) {
-        reply_no_content(reply);
+    bool with_children = accepts_children && request_query_boolean(request, "children");
+    error = with_children
+                ? directory_delete_tree(directory, request->arena, entry, &request->deleted_dns)
+                : directory_delete(directory, request->arena, entry);
+    if (entries->deleted && (!error || error_may_follow_change(error))) {
+        entries->deleted(request, entry);
     }
+    if (error) {
+        return error->id == ERR_NOT_EMPTY
+                   ? explain_not_empty(request, entry, accepts_children, error)
+                   : error;
+    }
+    reply_no_content(reply);
+    return NULL;
+}
+
+struct error *entries_delete(struct request *request, struct reply *reply)
+{
+    return delete_entry(request, reply, false);
+}
+
+struct error *entries_delete_tree(struct request *request, struct reply *reply)
+{
+    return delete_entry(request, reply, true);
+}
+
+/* --- members ---------------------------------------------------------------------------------- */
+
+struct error *entries_change_member(struct request *request,
+                                    const struct directory_membership *membership,
+                                    struct directory_entry **group_r,
+                                    struct directory_entry **member_r)
+{
+    struct error *error = directory_change_member(app_of(request)->directory, request->arena,
+                                                  membership, group_r, member_r);
+    request->object_dn = (*group_r)->dn;
+    request->member_dn = (*member_r)->dn;
     return error;
 }

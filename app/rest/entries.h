@@ -37,13 +37,21 @@ route_handler entries_list;
 route_handler entries_get;
 route_handler entries_create;
 route_handler entries_update;
-route_handler entries_delete;
+route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
+route_handler entries_delete_tree; /* deletes the objects below, too, if ?children=true */
+
+/* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
+struct error *entries_change_member(struct request *request,
+                                    const struct directory_membership *membership,
+                                    struct directory_entry **group_r,
+                                    struct directory_entry **member_r) MUST_CHECK;
 
 /* --- maps and errors of their routes ---------------------------------------------------------- */
 
-extern const struct field entries_list_query[];  /* query parameters search, skip, limit */
-extern const struct field entries_place_query[]; /* query parameter parent_dn */
-extern const struct field entries_path[];        /* parameters of all patterns */
+extern const struct field entries_list_query[];        /* query parameters search, skip, limit */
+extern const struct field entries_place_query[];       /* query parameter parent_dn */
+extern const struct field entries_delete_tree_query[]; /* parent_dn, children */
+extern const struct field entries_path[];              /* parameters of all patterns */
 
 #define ENTRIES_UNAVAILABLE_ERRORS ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS
 #define ENTRIES_FIND_ERRORS                                                                        \
@@ -58,6 +66,7 @@ extern const enum error_id entries_read_errors[];
 extern const enum error_id entries_create_errors[];
 extern const enum error_id entries_update_errors[];
 extern const enum error_id entries_delete_errors[];
+extern const enum error_id entries_delete_tree_errors[];
 extern const enum error_id entries_member_errors[]; /* errors of routes that change a membership */
 
 /* --- rows of field maps ------------------------------------------------------------------------
@@ -156,10 +165,24 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
     ENTRIES_WRITE_ROW(entries_, "update", type_), .query = entries_place_query,                    \
     .shape = REPLY_RECORD, .reply = (schema_)
 
+/* The row of entries that must be empty, because they hold entries of other kinds. */
 #define ENTRIES_DELETE_ROW(entries_, pattern_, type_)                                              \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete,                     \
     ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_place_query,                    \
     .shape = REPLY_NOTHING, .errors = entries_delete_errors
+
+/* The row of entries that may have parts of themselves below them, such as the phones of a user. */
+#define ENTRIES_DELETE_TREE_ROW(entries_, pattern_, type_)                                         \
+    .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete_tree,                \
+    ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_delete_tree_query,              \
+    .shape = REPLY_NOTHING, .errors = entries_delete_tree_errors
+
+#define ENTRIES_DELETE_TREE_ABOUT                                                                  \
+    .about = {"Объекты ниже, например телефоны, "                       \
+              "удаляются только с children=true: "                                 \
+              "все или ни одного.",                                                                \
+              "Objects below, such as phones, are deleted only with children=true: all of "        \
+              "them or none."}
 
 /* Begins the row of a call that adds or removes a member of a group; `group_` is the parameter of
  * the pattern that names the group. */

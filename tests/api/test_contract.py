@@ -33,6 +33,7 @@ DOCUMENT = document.of_program()
 UNSATISFIABLE = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
                  ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"),
                  ("post", "/api/v1/users/{username}/groups/{group}"),
+                 ("delete", "/api/v1/users/{username}/groups/{group}"),
                  ("delete", "/api/v1/groups/{name}/members/{username}"),
                  ("delete", "/api/v1/contacts/{id}"), ("delete", "/api/v1/tokens/{id}")}
 

@@ -1,12 +1,14 @@
 """LDAP_BASE_DN: Kontora manages only the entries below it."""
 
+import itertools
+
 import ldap
 import pytest
 
 from support import contract
 from support.client import path_of
 from support.entries import CONTAINERS, GROUPS, PLACES, Entries, tag
-from support.ldap_admin import same_dn
+from support.ldap_admin import guid_text, same_dn
 
 
 @pytest.fixture(params=PLACES, ids=lambda kind: kind.resource)
@@ -68,10 +70,18 @@ def test_members_outside_base_dn_are_listed_but_not_changed(managed_api, ldap_ad
     group, person = groups.create(), ldap_admin.find("i.petrov")[0]
     ldap_admin.add_member(group["dn"], person)
     assert groups.get(group["cn"])["member"] == [person]
-    for method in ("POST", "DELETE"):
-        contract.check_error(managed_api.request(method,
-                                                 groups.path(group["cn"], "members", "i.petrov")),
-                             404, "NOT_FOUND")
+    guid = guid_text(ldap_admin.entry(person, ["objectGUID"])["objectGUID"][0])
+    unknown = managed_api.delete(groups.path(group["cn"], "members", "nobody-at-all")).json()
+    for method, name in itertools.product(("POST", "DELETE"), ("i.petrov", person, guid)):
+        for path in (groups.path(group["cn"], "members", name),
+                     path_of("/users", name, "groups", group["cn"])):
+            response = managed_api.request(method, path)
+            contract.check_error(response, 404, "NOT_FOUND")
+            assert {**response.json(), "request_id": ""} == {**unknown, "request_id": ""}
+    for name in (person, guid):
+        for method in ("GET", "DELETE"):
+            contract.check_error(managed_api.request(method, path_of("/users", name)), 404,
+                                 "NOT_FOUND")
     assert ldap_admin.members(group["dn"]) == [person]
 
 

@@ -118,6 +118,97 @@ def test_deletion_succeeds_although_directory_closes_connection_once(rig, proxy,
     assert ldap_admin.find(user["sAMAccountName"]) is None
 
 
+# --- deletion with the objects below --------------------------------------------------------------
+
+TREE_DELETE = b"1.2.840.113556.1.4.805"
+NOT_SUPPORTED, FORBIDDEN, REFUSED = 12, 50, 53
+
+
+@pytest.fixture
+def below(rig, directory, user, ldap_admin):
+    """Adds objects below the user, as a phone does; returns their DNs. The service account may
+    delete each of them."""
+    rig.set(LDAP_BIND_DN=directory.administrator_dn,
+            LDAP_BIND_PASSWORD=directory.administrator_password)
+    rig.reload()
+    dns = [f"CN=devices,{user['dn']}", f"CN=one,CN=devices,{user['dn']}",
+           f"CN=two,CN=devices,{user['dn']}"]
+    return [ldap_admin.add(dn, objectClass="classStore") for dn in dns]
+
+
+def delete_tree(rig, user):
+    return rig.api.delete(user_path(user["sAMAccountName"]), params={"children": "true"})
+
+
+@pytest.mark.parametrize("code", [NOT_SUPPORTED, FORBIDDEN])
+def test_objects_are_deleted_one_by_one_if_directory_refuses_control(rig, proxy, user, below,
+                                                                     ldap_admin, code):
+    """A controller may not support the control, and the service account may lack its right."""
+    proxy.refuse_deletions(code, TREE_DELETE)
+    response = delete_tree(rig, user)
+    assert (response.status_code, response.content) == (204, b""), response.text
+    assert proxy.requests[DELETE] == 1 + len(below) + 1
+    assert ldap_admin.find(user["sAMAccountName"]) is None
+    assert [ldap_admin.entry(dn) for dn in below] == [None] * len(below)
+    deleted = rig.audit().one_of(response)["details"]["deleted"]
+    assert sorted(deleted) == sorted(below)
+
+
+def test_nothing_is_deleted_if_directory_refuses_first_deletion(rig, proxy, user, below,
+                                                                ldap_admin):
+    proxy.refuse_deletions(FORBIDDEN)
+    before = ldap_admin.tree(user["dn"])
+    contract.check_error(delete_tree(rig, user), 403, "DIRECTORY_FORBIDDEN")
+    assert ldap_admin.tree(user["dn"]) == before
+
+
+def test_nothing_is_deleted_if_directory_refuses_tree(rig, proxy, user, below, ldap_admin):
+    """The refusal concerns the objects, so it is not tried whether some can be deleted."""
+    proxy.refuse_deletions(REFUSED, TREE_DELETE)
+    before = ldap_admin.tree(user["dn"])
+    contract.check_error(delete_tree(rig, user), 400, "DIRECTORY_REFUSED")
+    assert proxy.requests[DELETE] == 1
+    assert ldap_admin.tree(user["dn"]) == before
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_refusal_in_the_middle_names_deleted_objects(rig, proxy, user, below, ldap_admin, count):
+    proxy.refuse_deletions(NOT_SUPPORTED, TREE_DELETE)
+    proxy.refuse_deletions(FORBIDDEN, after=count)
+    response = delete_tree(rig, user)
+    contract.check_error(response, 500, "PARTIALLY_APPLIED")
+    gone = [dn for dn in below if ldap_admin.entry(dn) is None]
+    assert len(gone) == count and sorted(response.json()["details"]) == sorted(gone)
+    assert ldap_admin.find(user["sAMAccountName"])
+    line = rig.audit().one_of(response)
+    assert (line["status"], line["details"]["details"]) == ("failure", response.json()["details"])
+
+
+def test_directory_hang_during_deletion_of_tree_is_unknown_outcome(rig, proxy, user, below,
+                                                                   ldap_admin):
+    proxy.cut(DELETE)
+    check_unavailable(rig, delete_tree(rig, user), "OUTCOME_UNKNOWN")
+    assert ldap_admin.find(user["sAMAccountName"]) is None
+
+
+def test_directory_hang_in_the_middle_names_deleted_objects(rig, proxy, user, below, ldap_admin):
+    proxy.refuse_deletions(NOT_SUPPORTED, TREE_DELETE)
+    proxy.cut(DELETE, DELETE, DELETE)
+    response = delete_tree(rig, user)
+    check_unavailable(rig, response, "OUTCOME_UNKNOWN")
+    [first] = response.json()["details"]
+    gone = [dn for dn in below if ldap_admin.entry(dn) is None]
+    assert first in gone and len(gone) == 2  # the service could not know of the second
+
+
+def test_deletion_of_tree_succeeds_although_directory_closes_connection_once(rig, proxy, user,
+                                                                             below, ldap_admin):
+    proxy.cut(DELETE, hang_up=True)
+    assert delete_tree(rig, user).status_code == 204
+    assert proxy.cuts == 1
+    assert ldap_admin.find(user["sAMAccountName"]) is None
+
+
 # --- creation and memberships ---------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.resource)

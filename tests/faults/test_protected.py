@@ -125,6 +125,24 @@ def test_delegated_service_account_manages_groups_units_and_containers(make_rig,
         entries.delete(renamed)
 
 
+def test_delegated_service_account_deletes_objects_below_users_and_groups(make_rig, directory,
+                                                                          ldap_admin, delegated):
+    """It has no right to delete such objects by themselves."""
+    rig = make_rig(directory, **delegated.settings)
+    for kind in (People(rig.api, ldap_admin, delegated.unit),
+                 Entries(rig.api, ldap_admin, GROUPS, delegated.unit)):
+        made = kind.create()
+        path = kind.path(made[kind.kind.key])
+        below = ldap_admin.add(f"CN=devices,{made['dn']}", objectClass="classStore")
+        with contextlib.closing(LdapAdmin(ldap_admin.url, ldap_admin.ca_file, ldap_admin.base_dn,
+                                          delegated.dn, delegated.password)) as own:
+            with pytest.raises(ldap.INSUFFICIENT_ACCESS):
+                own.delete(below)
+        contract.check_error(rig.api.delete(path), 409, "NOT_EMPTY")
+        check_response(rig.api.delete(path, params={"children": "true"}), 204)
+        assert ldap_admin.find_guid(made["objectGUID"]) is None
+
+
 def test_move_that_cannot_be_undone_does_not_begin(make_rig, directory, ldap_admin, delegated,
                                                    tmp_path):
     """The account may move users out of a unit, and must not create them there. The other change is

@@ -7,6 +7,7 @@
 #include "directory/directory.h"
 #include "directory/names.h"
 
+#include <ctype.h>
 #include <ldap.h>
 
 /* Normalizing a name must be idempotent and must not change its meaning. */
@@ -22,6 +23,7 @@ static void check_dn(struct arena *arena, const char *dn)
         (void)names_is_within(dn, dn);
         return;
     }
+    FUZZ_CHECK(names_depth(dn) > 0 && names_depth(normal) == names_depth(dn));
     const char *again = names_normalize(arena, normal);
     FUZZ_CHECK(again && !strcmp(again, normal));
     bool textual = names_equal(dn, dn); /* false for values that are not text */
@@ -33,6 +35,7 @@ static void check_dn(struct arena *arena, const char *dn)
         return;
     }
     FUZZ_CHECK(!strcmp(arena_format(arena, "%s,%s", first, parent), normal));
+    FUZZ_CHECK(names_depth(parent) + 1 == names_depth(dn));
     FUZZ_CHECK(!textual || names_is_within(dn, parent));
     FUZZ_CHECK(!names_equal(dn, parent) && !names_is_within(parent, dn));
 }
@@ -80,6 +83,19 @@ static void check_filter(struct arena *arena, const char *text)
     FUZZ_CHECK(!*text);
 }
 
+/* A GUID has 36 characters, and each of its 16 octets is escaped, however the text goes on. */
+static void check_guid(struct arena *arena, const char *text)
+{
+    enum { GUID_CHARACTERS = 36, GUID_OCTETS = 16 };
+    const char *escaped = names_filter_guid(arena, text);
+    FUZZ_CHECK(!escaped || strlen(text) == GUID_CHARACTERS);
+    FUZZ_CHECK(!escaped || strlen(escaped) == 3 * (size_t)GUID_OCTETS);
+    for (; escaped && *escaped; escaped += 3) {
+        FUZZ_CHECK(*escaped == '\\' && isxdigit((unsigned char)escaped[1]) &&
+                   isxdigit((unsigned char)escaped[2]));
+    }
+}
+
 /* The domain of a DN begins with "DC=", and so does the parent of its CN=System. */
 static void check_domain(struct arena *arena, const char *dn)
 {
@@ -99,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_domain(arena, dn);
     check_rdn(arena, value);
     check_filter(arena, value);
+    check_guid(arena, value);
     (void)directory_check_account_name(value, strlen(value));
     free(text);
     arena_free(&arena);

@@ -160,7 +160,7 @@ class Client:
     def _note(method, path, response):
         action = audited_action(method, path)
         # nginx may have sent these itself
-        if action and response.status_code not in (408, 413, 421, 429):
+        if action and response.status_code not in (408, 413, 414, 421, 429):
             journal.append((response.headers["X-Request-ID"], action, outcome(response)))
         if path.endswith(TOKEN_PATHS) and response.status_code in (200, 201):
             tokens = response.json()  # a refresh by access token returns no refresh token

@@ -4,7 +4,7 @@ The service sees a controller of its own, so several proxies simulate several co
 domain.
 
 The proxy terminates TLS on both sides and relays LDAP (RFC 4511). It parses only the kind of
-each request, and counts the occurrences of one text in the responses.
+each request, counts the occurrences of one text in the responses, and can refuse deletions.
 """
 
 import collections
@@ -42,6 +42,14 @@ def request_kind(message):
     return message[header + 2 + message[header + 1]]
 
 
+def refusal_of_deletion(message, code):
+    """Returns the response to a deletion with this result code (RFC 4511 4.8)."""
+    header = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
+    message_id = message[header:header + 2 + message[header + 1]]
+    body = message_id + bytes([0x6B, 7, 0x0A, 1, code, 4, 0, 4, 0])
+    return bytes([0x30, len(body)]) + body
+
+
 def next_readable(*sockets):
     """Returns the first socket that has readable data, in its TLS buffer or in the kernel."""
     for each in sockets:
@@ -67,6 +75,7 @@ class LdapProxy:
         self._awake.set()
         self.until, self.then, self.hang_up, self.cuts = [], [], False, 0
         self.delay_s = 0  # before each response
+        self._refusals = []
         self.connections, self.requests = 0, collections.Counter()
         self.text, self.seen = b"", 0  # text to count in the responses, and its count
         self.port = 0
@@ -81,6 +90,20 @@ class LdapProxy:
         """Breaks one connection; later ones work. With `then`, the proxy also stops answering on
         the next connection whose last requests have these kinds."""
         self.hang_up, self.until, self.then = hang_up, list(kinds), list(then)
+
+    def refuse_deletions(self, code, text=b"", after=0):
+        """Answers the deletions whose requests contain the text with this result code, after it
+        has relayed some of them."""
+        self._refusals.append([code, text, after])
+
+    def _refused(self, message):
+        """Returns the result code with which a request is refused; None if it is relayed."""
+        for refusal in self._refusals if request_kind(message) == DELETE else ():
+            if refusal[1] in message:
+                if not refusal[2]:
+                    return refusal[0]
+                refusal[2] -= 1
+        return None
 
     def start(self):
         """Starts listening; after stop() on the same port."""
@@ -161,6 +184,10 @@ class LdapProxy:
                     silent, hang_up = True, self.hang_up
                     self.until, self.then, self.hang_up = self.then, [], False
                     self.cuts += 1
-                server.sendall(message)
+                code = self._refused(message)
+                if code is None:
+                    server.sendall(message)
+                else:
+                    client.sendall(refusal_of_deletion(message, code))
         for each in (client, server):
             each.shutdown(socket.SHUT_RDWR)

@@ -91,6 +91,23 @@ static void audit_line_names_changed_fields_without_their_values(void **state)
     json_object_put(line);
 }
 
+static void audit_line_names_member_and_entries_deleted_with_the_entry(void **state)
+{
+    static const char *const deleted[] = {"CN=b,CN=a,DC=x", "CN=\"Я\",CN=b,CN=a,DC=x", NULL};
+    struct request *request = request_for(*state, &change);
+    request->member_dn = "CN=m,DC=x";
+    request->deleted_dns = deleted;
+    struct json_object *line = write_and_read_line(*state, request, NULL);
+    struct json_object *details = must_get(line, "details");
+    assert_member(details, "member_dn", "CN=m,DC=x");
+    struct json_object *dns = must_get(details, "deleted");
+    assert_int_equal(json_object_array_length(dns), 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(json_object_get_string(json_object_array_get_idx(dns, i)), deleted[i]);
+    }
+    json_object_put(line);
+}
+
 static void audit_line_of_a_failed_change_names_error_code_and_fields(void **state)
 {
     struct request *request = request_for(*state, &change);
@@ -191,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(audit_line_contains_actor_action_resource_time_and_address),
         ARENA_TEST(audit_line_names_changed_fields_without_their_values),
+        ARENA_TEST(audit_line_names_member_and_entries_deleted_with_the_entry),
         ARENA_TEST(audit_line_of_a_failed_change_names_error_code_and_fields),
         ARENA_TEST(unknown_fields_are_counted_and_client_text_is_omitted),
         ARENA_TEST(audit_line_contains_the_internal_reason_of_a_failure),

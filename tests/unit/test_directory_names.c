@@ -139,6 +139,46 @@ static void filter_matches_all_spellings_of_a_name(void **state)
     assert_string_equal(names_filter_equal(arena, "cn", "\u200B"), "(cn=\u200B)");
 }
 
+static void guid_is_escaped_octet_by_octet_for_a_filter(void **state)
+{
+    struct arena *arena = *state;
+    static const char escaped[] =
+        "\\de\\c0\\f3\\a1\\1c\\5b\\8e\\4b\\9a\\55\\0d\\3f\\7f\\1e\\2c\\11";
+    assert_string_equal(names_filter_guid(arena, "a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11"), escaped);
+    const char *upper = names_filter_guid(arena, "A1F3C0DE-5B1C-4B8E-9A55-0D3F7F1E2C11");
+    assert_int_equal(strcasecmp(upper, escaped), 0);
+    static const char *const no[] = {
+        "",
+        "a",
+        "a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c1",
+        "a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c111",
+        "a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c1g",
+        "a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c1*",
+        "a1f3c0de05b1c-4b8e-9a55-0d3f7f1e2c11",
+        "-1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11",
+        "a1f3c0de5b1c4b8e9a550d3f7f1e2c11",
+        "{a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11}",
+        " a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11",
+        "a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11 ",
+        "\xc3\xa9"
+        "1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c",
+    };
+    for (size_t i = 0; i < COUNT_OF(no); i++) {
+        if (names_filter_guid(arena, no[i])) {
+            FAIL("accepted as a GUID: \"%s\"", no[i]);
+        }
+    }
+}
+
+static void depth_of_a_dn_is_its_number_of_components(void **state)
+{
+    (void)state;
+    assert_int_equal(names_depth("DC=x"), 1);
+    assert_int_equal(names_depth("CN=Ivanov\\, Ivan+L=b , OU=a, DC=x"), 3);
+    assert_int_equal(names_depth(""), 0);
+    assert_int_equal(names_depth("no name"), 0);
+}
+
 static void invalid_dns_are_rejected(void **state)
 {
     (void)state;
@@ -205,6 +245,8 @@ int main(void)
         ARENA_TEST(system_container_is_found_from_any_dn_of_the_domain),
         ARENA_TEST(filter_value_is_escaped),
         ARENA_TEST(filter_matches_all_spellings_of_a_name),
+        ARENA_TEST(guid_is_escaped_octet_by_octet_for_a_filter),
+        cmocka_unit_test(depth_of_a_dn_is_its_number_of_components),
         cmocka_unit_test(invalid_dns_are_rejected),
         cmocka_unit_test(account_names_with_forbidden_characters_are_rejected),
         ARENA_TEST(random_bytes_do_not_crash_the_dn_parser),

@@ -95,6 +95,9 @@ static void ordinary_objects_are_not_protected(void **state)
     /* A group has no tokenGroups on Samba, and an organizational unit has no SID. */
     assert_null(REASON(ORDINARY_SID, ATTRIBUTE("groupType", VALUE("-2147483646"))));
     assert_null(REASON(ATTRIBUTE("ou", VALUE("Staff"))));
+    /* A foreign principal has no tokenGroups either. */
+    assert_null(REASON(ORDINARY_SID,
+                       ATTRIBUTE("objectClass", VALUE("top"), VALUE("foreignSecurityPrincipal"))));
 }
 
 static void admin_marks_and_privileged_sids_protect_an_object(void **state)
@@ -120,6 +123,8 @@ static void unreadable_security_attributes_protect_an_object(void **state)
     struct attribute ranged = ORDINARY_GROUPS;
     ranged.next = 1500;
     assert_string_equal(REASON(ORDINARY_SID), unreadable);
+    assert_string_equal(REASON(ORDINARY_SID, ATTRIBUTE("objectClass", VALUE("top"), VALUE("user"))),
+                        unreadable);
     assert_string_equal(REASON(ORDINARY_SID, {.name = "tokenGroups", .count = 0}), unreadable);
     assert_string_equal(REASON(ORDINARY_SID, ranged), unreadable);
     assert_string_equal(REASON(ORDINARY_SID, ATTRIBUTE("tokenGroups", VALUE("no SID"))),

@@ -29,6 +29,7 @@ static const struct {
     {ERR_ALREADY_EXISTS, 409, "ALREADY_EXISTS"},
     {ERR_AMBIGUOUS, 409, "AMBIGUOUS"},
     {ERR_NOT_EMPTY, 409, "NOT_EMPTY"},
+    {ERR_HAS_CHILDREN, 409, "NOT_EMPTY"},
     {ERR_PASSWORD_POLICY, 400, "PASSWORD_POLICY"},
     {ERR_DIRECTORY_UNAVAILABLE, 503, "DIRECTORY_UNAVAILABLE"},
     {ERR_DATABASE_UNAVAILABLE, 503, "DATABASE_UNAVAILABLE"},
@@ -88,11 +89,12 @@ static void every_error_has_status_code_and_messages(void **state)
     }
 }
 
-/* A missing file has its own message, but the code of all missing resources. Two more codes have
+/* A missing file has its own message, but the code of all missing resources. Three more codes have
  * several messages, because clients depend on the code. */
 static bool shares_code(enum error_id one, enum error_id other)
 {
     return (one == ERR_NOT_FOUND && other == ERR_FILE_NOT_FOUND) ||
+           (one == ERR_NOT_EMPTY && other == ERR_HAS_CHILDREN) ||
            (one == ERR_INVALID_MULTIPART && other == ERR_PART_ENCODING) ||
            (one == ERR_FILE_TYPE && other == ERR_FILE_CONTENT) ||
            ((one == ERR_FILE_TYPE || one == ERR_FILE_CONTENT) && other == ERR_FILE_PASSWORD);
@@ -149,10 +151,10 @@ static void every_fault_has_messages_in_both_languages(void **state)
 static void fault_messages_contain_their_argument(void **state)
 {
     static const enum fault_id with[] = {
-        FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL,    FAULT_TOO_LARGE,
-        FAULT_NOT_DECIMAL, FAULT_EITHER_REQUIRED, FAULT_ONLY_WITH,    FAULT_NOT_ONE_OF,
-        FAULT_DUPLICATE,   FAULT_TOO_MANY_ITEMS,  FAULT_OTHER_FORMAT, FAULT_TAKEN_BY,
-        FAULT_BLANK};
+        FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL,      FAULT_TOO_LARGE,
+        FAULT_NOT_DECIMAL, FAULT_EITHER_REQUIRED, FAULT_ONLY_WITH,      FAULT_NOT_ONE_OF,
+        FAULT_DUPLICATE,   FAULT_BLANK,           FAULT_TOO_MANY_ITEMS, FAULT_OTHER_FORMAT,
+        FAULT_TAKEN_BY,    FAULT_OBJECTS_BELOW,   FAULT_MANY_BELOW,     FAULT_OBJECTS_WITHIN};
     size_t count = 0;
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         count += takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);

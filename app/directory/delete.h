@@ -1,0 +1,39 @@
+/* Delete: deletes objects, alone or together with the objects below them. */
+#ifndef DIRECTORY_DELETE_H
+#define DIRECTORY_DELETE_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+struct arena;
+struct directory;
+struct directory_entry;
+
+/* Maximum number of objects below an entry that are deleted with it. The phones of a user are one
+ * container and at most 100 devices, and Samba deletes 200 objects in less than LDAP_TIMEOUT_MS. */
+enum { DIRECTORY_TREE_MAX = 200 };
+
+/* Deletes the entry. ERR_NOT_EMPTY if there are objects below it; ERR_HAS_PRIMARY_MEMBERS, with DNs
+ * of accounts, if it is their primary group; ERR_PROTECTED_OBJECT if it is protected. */
+struct error *directory_delete(struct directory *directory, struct arena *arena,
+                               const struct directory_entry *entry) MUST_CHECK;
+
+/*
+ * Deletes the entry and all objects below it, or none of them. Its errors are those of
+ * directory_delete(), but ERR_NOT_EMPTY means that there are more than DIRECTORY_TREE_MAX objects,
+ * or new or invisible ones, and ERR_PROTECTED_OBJECT that any of the objects is protected. If the
+ * controller cannot delete all in one operation and refuses a later one, ERR_PARTIALLY_APPLIED
+ * names the deleted objects. *below_r has the DNs of the objects that were deleted with the entry
+ * and ends with NULL; NULL: none.
+ */
+struct error *directory_delete_tree(struct directory *directory, struct arena *arena,
+                                    const struct directory_entry *entry,
+                                    const char *const **below_r) MUST_CHECK;
+
+/* Counts the objects below the entry, up to DIRECTORY_TREE_MAX + 1. */
+struct error *directory_count_below(struct directory *directory, struct arena *arena,
+                                    const struct directory_entry *entry,
+                                    size_t *count_r) MUST_CHECK;
+
+#endif
