@@ -163,6 +163,7 @@ struct error *rekey_choose(struct rekey_batch *batch, const struct rekey_unique 
         return NULL;
     }
     struct store_query *query = store_query(batch->store, arena, unique->set);
+    batch->displaced = true;
     store_bind_integer(query, other);
     store_bind_text(query, format_duplicate_key(arena, key, other));
     return store_execute(query);
@@ -364,7 +365,7 @@ static struct error *retry_duplicates(struct store *store, void *context)
     reset_batch(rebuild, store, batch->arena);
     struct error *error = rebuild_rows(batch, table, table->duplicates, REKEY_BATCH, &id, &count);
     rebuild->complete = count < REKEY_BATCH;
-    if (!error && rebuild->complete && batch->rows) {
+    if (!error && batch->rows) {
         report_table(batch, table->name);
     }
     rebuild->next_id = strtoll(id, NULL, 10);
@@ -434,7 +435,8 @@ static struct error *read_duplicates(const struct rekey_table *table, struct sto
 }
 
 /* Tries to give all rows of a table with duplicate keys their true keys. Reads first if there are
- * any, because only a write waits for other writers. */
+ * any, because only a write waits for other writers. Begins anew if a row has lost its key, which
+ * it had in spite of another name: an administrator has changed the name. */
 static struct error *retry_table(struct rebuild *rebuild, const struct rekey_table *table,
                                  struct store *store, struct arena *arena)
 {
@@ -443,12 +445,15 @@ static struct error *retry_table(struct rebuild *rebuild, const struct rekey_tab
     struct error *error = read_duplicates(table, store, arena, 1, &first, &count);
     rebuild->table = table;
     rebuild->last_id = 0;
-    rebuild->counts = (struct counts){0};
     rebuild->complete = !count;
     while (!error && !rebuild->complete) {
         arena_reset(arena);
         error = commit_batch(rebuild, store, arena, retry_duplicates);
         rebuild->last_id = rebuild->next_id;
+        if (!error && rebuild->batch.displaced) {
+            rebuild->complete = false;
+            rebuild->last_id = 0;
+        }
     }
     return error;
 }

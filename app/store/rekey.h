@@ -32,6 +32,7 @@ struct rekey_batch {
     struct buffer warnings; /* a line about each row with a duplicate key */
     struct buffer report;   /* a line about each completed table */
     int64_t rows, changed, duplicates;
+    bool displaced; /* rekey_choose() took a key from a row */
 };
 
 /* Rows of one table. */

@@ -28,7 +28,7 @@ SELECT 1, name, 'Client' || i || '@Example.com', 'old' || i, 'old' || i, phone, 
        '  old  ' || name || '  client' || i || '@example.com  ' || phone || '  ' || company, i, i
   FROM (SELECT i, 'Ёлкина Александра Владимировна ' || i AS name,
                '+7 (495) ' || (i % 9000000 + 1000000) AS phone,
-               'ООО «Ромашка ' || i % 997 || '»' AS company
+               'ООО «Ромашка ' || (i % 997) || '»' AS company
           FROM numbers WHERE i <= {ROWS}) r
  ORDER BY i"""
 
@@ -79,6 +79,8 @@ def measure_engine(engine: str, folder: Path, database: Postgres | None) -> Iter
               flush=True)
         seconds, peak_kib = rebuild(engine, stack, database)
         assert read_number(stack, database, LEFT) == 0
+        if not database:
+            check_search_index(stack)
         yield note(f"rekey {engine}: rebuild of {ROWS:,} contacts", seconds, "{:.0f} s")
         yield row(f"rekey {engine}: peak memory", peak_kib / 1024, f"< {PEAK_MIB} MiB",
                   lambda peak: peak < PEAK_MIB, "{:.1f} MiB")
@@ -107,6 +109,13 @@ def rebuild(engine: str, stack: Stack, database: Postgres | None) -> tuple[float
         time.sleep(POLL_S)
     assert "continuing in contacts" in second.end()
     return time.monotonic() - began, max(first.peak_kib, second.peak_kib)
+
+
+def check_search_index(stack: Stack) -> None:
+    """Raises an error if SQLite's search index differs from the texts of the contacts."""
+    with contextlib.closing(sqlite3.connect(stack.state_dir / "kontora.db")) as connection:
+        connection.execute("INSERT INTO contacts_search (contacts_search, rank)"
+                           " VALUES ('integrity-check', 1)")
 
 
 def position(stack: Stack, database: Postgres | None) -> int:

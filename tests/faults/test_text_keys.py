@@ -10,6 +10,7 @@ import pytest
 from stack import TOP
 
 from support.accounts import Accounts
+from support.database import postgres_holding
 from support.waiting import wait_until
 
 OTHER_ICU = TOP / "tests/support/other_icu.c"
@@ -212,6 +213,19 @@ def test_rebuild_refuses_postgres_that_another_host_uses(make_rig, postgres, oth
     rig.service.change(LD_PRELOAD=other_icu)
     rig.service.start()
     assert is_open(owner.client)
+
+
+def test_rebuild_refuses_postgres_that_an_older_kontora_uses(make_rig, postgres):
+    """Its sessions have no lock, but the names of its processes."""
+    rig = make_rig(database=postgres)
+    rig.service.stop()
+    rig.database.run("UPDATE text_keys SET version = 'other'")
+    url = f"{rig.stack.env['DATABASE_URL']}&application_name=kontora-core"
+    with postgres_holding(url, "SET TIME ZONE 'UTC'"):
+        status, out = run(rig, "migrate", "up")
+        assert status == 1 and "stop the service on all hosts" in out, out
+    status, out = run(rig, "migrate", "up")
+    assert status == 0 and "is complete" in out, out
 
 
 def test_host_that_missed_a_rebuild_on_postgres_does_not_write(make_rig, postgres):

@@ -295,6 +295,18 @@ static void duplicate_row_gets_its_true_key_when_that_is_free(void **state)
     assert_string_equal(rekey(test), "");
 }
 
+static void renamed_row_loses_the_key_to_its_duplicate(void **state)
+{
+    struct test *test = *state;
+    insert_account(test, 1, "Ivanov", "old1", "a@x.y", "a@x.y");
+    insert_account(test, 2, "IVANOV", "old2", "b@x.y", "b@x.y");
+    rekey(test);
+    must_script(test->store, test->arena, "UPDATE accounts SET username = 'Petrov' WHERE id = 1");
+    rekey(test);
+    assert_account(test, 1, "petrov", "a@x.y");
+    assert_account(test, 2, "ivanov", "b@x.y");
+}
+
 /* A contact may have the address of another one: email_unique_key is then null. */
 static void duplicate_address_of_a_contact_is_allowed(void **state)
 {
@@ -614,6 +626,7 @@ static int run(const char *name)
         REKEY_TEST(row_that_has_the_key_keeps_it),
         REKEY_TEST(row_takes_the_key_from_a_row_that_is_not_rebuilt_yet),
         REKEY_TEST(duplicate_row_gets_its_true_key_when_that_is_free),
+        REKEY_TEST(renamed_row_loses_the_key_to_its_duplicate),
         REKEY_TEST(duplicate_address_of_a_contact_is_allowed),
         REKEY_TEST(duplicate_invitations_and_links_are_kept),
         REKEY_TEST(interrupted_rebuild_continues),
