@@ -34,7 +34,7 @@
 static const struct field contact_fields[] = {
     RECORD_ID,
     CONTACT_FIELDS(0),
-    /* The case-folded address, which a unique index covers; null if the caller allowed a
+    /* The folded address, which a unique index covers; null if the caller allowed a
      * duplicate. */
     RECORD_LINE("email_unique_key", FIELD_INTERNAL, 254, "Адрес", "The address", "null"),
     RECORD_HISTORY,

@@ -14,10 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    PARTS_MAX = CURSOR_VALUES_MAX + 1, /* the order and the values */
-    VERSION_BYTES = 4,                 /* of the digest of fold_version() before a sort key */
-};
+enum { VERSION_BYTES = 4 }; /* of the digest of fold_version() before a sort key */
 
 static const char *format_hex(struct arena *arena, const void *bytes, size_t count)
 {
@@ -113,17 +110,15 @@ bool cursor_parse(struct arena *arena, const char *cursor, const char *order,
                   struct cursor_value *values, size_t count)
 {
     char *rest = arena_string(arena, cursor);
-    char *parts[PARTS_MAX];
-    size_t found = 0;
-    for (char *part = strsep(&rest, "!"); part; part = strsep(&rest, "!")) {
-        if (found == PARTS_MAX) {
+    char *part = strsep(&rest, "!");
+    if (!part || !request_decode(part, false) || strcmp(part, order) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        part = strsep(&rest, "!");
+        if (!part || !read_value(arena, part, &values[i])) {
             return false;
         }
-        parts[found++] = part;
     }
-    bool valid = found == count + 1 && request_decode(parts[0], false) && !strcmp(parts[0], order);
-    for (size_t i = 0; i < count && valid; i++) {
-        valid = read_value(arena, parts[i + 1], &values[i]);
-    }
-    return valid;
+    return !rest;
 }
