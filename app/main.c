@@ -26,7 +26,7 @@ static const struct command *find_command(const char *name)
 
 int main(int argc, char **argv)
 {
-    /* Names are case-folded in UTF-8; numbers and times keep the format of the C locale. */
+    /* Libraries read text as UTF-8; numbers and times keep the format of the C locale. */
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     /* Limits DNS lookups to one second per name server. The defaults would block a worker for ten
      * seconds per name and name server while the domain controllers, which are often the name

@@ -3,11 +3,7 @@
 
 #include "base/arena.h"
 
-#include <locale.h>
 #include <string.h>
-#include <wctype.h>
-
-enum { BYTES_MAX = 4 };
 
 /* Returns the length of the sequence that begins with this byte; 0 if the byte is invalid there. */
 static size_t get_sequence_length(unsigned char first)
@@ -109,56 +105,6 @@ size_t utf8_utf16_units(const char *text, size_t length)
         units += utf8_next(text, length, &at) > 0xFFFF ? 2 : 1;
     }
     return units;
-}
-
-/* --- case folding ---------------------------------------------------------------------------- */
-
-int32_t utf8_fold(int32_t character)
-{
-    static locale_t unicode;
-    if (!unicode) {
-        unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    }
-    wint_t wide = (wint_t)character;
-    /* Converts to upper case first, because several lower-case letters may share an upper case. */
-    return (int32_t)(unicode ? towlower_l(towupper_l(wide, unicode), unicode) : towlower(wide));
-}
-
-static char *encode_utf8(int32_t character, char *at)
-{
-    if (character < 0x80) {
-        *at++ = (char)character;
-    } else if (character < 0x800) {
-        *at++ = (char)(0xC0 | character >> 6);
-        *at++ = (char)(0x80 | (character & 0x3F));
-    } else if (character < 0x10000) {
-        *at++ = (char)(0xE0 | character >> 12);
-        *at++ = (char)(0x80 | (character >> 6 & 0x3F));
-        *at++ = (char)(0x80 | (character & 0x3F));
-    } else {
-        *at++ = (char)(0xF0 | character >> 18);
-        *at++ = (char)(0x80 | (character >> 12 & 0x3F));
-        *at++ = (char)(0x80 | (character >> 6 & 0x3F));
-        *at++ = (char)(0x80 | (character & 0x3F));
-    }
-    return at;
-}
-
-char *utf8_fold_text(struct arena *arena, const char *text)
-{
-    if (!text) {
-        return NULL;
-    }
-    size_t length = strlen(text);
-    char *folded = arena_array(arena, length + 1, BYTES_MAX); /* folding may lengthen a character */
-    char *end = folded;
-    for (size_t at = 0; at < length;) {
-        int32_t character = utf8_next(text, length, &at);
-        if (character >= 0) {
-            end = encode_utf8(utf8_fold(character), end);
-        }
-    }
-    return folded;
 }
 
 /* --- trimming -------------------------------------------------------------------------------- */

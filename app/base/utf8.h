@@ -1,4 +1,4 @@
-/* UTF-8: decoding, validation, length and case folding (RFC 3629). */
+/* UTF-8: decoding, validation, length and blanks (RFC 3629). */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
 
@@ -23,13 +23,6 @@ bool utf8_valid(const char *text, size_t length);
 /* Returns the length in UTF-16 code units, the unit in which Active Directory and browsers
  * count. */
 size_t utf8_utf16_units(const char *text, size_t length);
-
-/* Returns the case-folded character, by the C library's Unicode tables. Lower-case variants of one
- * upper-case letter, such as σ and ς, are folded to the same character. */
-int32_t utf8_fold(int32_t character);
-
-/* Returns a case-folded copy of valid text, for case-insensitive comparison; NULL for NULL. */
-char *utf8_fold_text(struct arena *arena, const char *text);
 
 /* True for white space, and for characters that are invisible in every script, such as U+200B and
  * U+00AD. */

@@ -1,7 +1,8 @@
 /* See words.h. */
 #include "base/words.h"
 
-#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/fold.h"
 #include "base/utf8.h"
 
 #include <stdbool.h>
@@ -9,90 +10,35 @@
 #include <string.h>
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
-#include <unicode/ustring.h>
-#include <unicode/utf16.h>
 
-enum {
-    EXPANSION_MAX = 4, /* growth of a text by NFD, in UTF-16 (Unicode Standard Annex 15) */
-    BYTES_MAX = 3,     /* UTF-8 bytes of one UTF-16 code unit */
-};
+/* units of UTF-16 that NFD makes of one character (Unicode Standard Annex 15) */
+enum { EXPANSION_MAX = 4 };
 
 /* --- normalization --------------------------------------------------------------------------- */
 
-static bool is_ascii_text(const char *text)
+/* Returns a copy without invisible characters, which would separate a letter from its accent. */
+static char *copy_visible(struct arena *arena, const char *text)
 {
-    for (; *text; text++) {
-        if (*text & 0x80) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Converts the visible characters to UTF-16 and returns the number of code units. Invisible ones
- * are removed before the normalization, because they would separate a letter from its accent. */
-static int32_t decode_visible(const char *text, size_t length, UChar *units)
-{
-    int32_t count = 0;
+    struct buffer visible = {.arena = arena};
+    size_t length = strlen(text);
+    buffer_add(&visible, "", 0);
     for (size_t at = 0; at < length;) {
+        size_t start = at;
         int32_t character = utf8_next(text, length, &at);
         if (character >= 0 && !u_hasBinaryProperty(character, UCHAR_DEFAULT_IGNORABLE_CODE_POINT)) {
-            U16_APPEND_UNSAFE(units, count, character);
+            buffer_add(&visible, text + start, at - start);
         }
     }
-    return count;
-}
-
-/* Returns the visible characters of a text in a normal form. */
-static char *normalize_text(struct arena *arena, const UNormalizer2 *form, const char *text,
-                            size_t *length_r)
-{
-    size_t length = strlen(text);
-    *length_r = length;
-    if (is_ascii_text(text)) {
-        return arena_copy(arena, text, length);
-    }
-    UErrorCode code = U_ZERO_ERROR;
-    UChar *units = arena_array(arena, length + 1, sizeof *units);
-    int32_t count = decode_visible(text, length, units);
-    if (unorm2_spanQuickCheckYes(form, units, count, &code) != count) {
-        int32_t units_max = count * EXPANSION_MAX;
-        UChar *normal = arena_array(arena, (size_t)units_max + 1, sizeof *normal);
-        count = unorm2_normalize(form, units, count, normal, units_max, &code);
-        units = normal;
-    }
-    int32_t bytes = 0, size = count * BYTES_MAX + 1;
-    char *out = arena_array(arena, (size_t)size, 1);
-    u_strToUTF8(out, size, &bytes, units, count, &code);
-    *length_r = U_SUCCESS(code) ? (size_t)bytes : 0;
-    return out;
-}
-
-/* The forms are part of ICU's library, so getting them cannot fail. */
-static const UNormalizer2 *get_nfc(void)
-{
-    UErrorCode code = U_ZERO_ERROR;
-    return unorm2_getNFCInstance(&code);
-}
-
-static const UNormalizer2 *get_nfd(void)
-{
-    UErrorCode code = U_ZERO_ERROR;
-    return unorm2_getNFDInstance(&code);
+    return visible.bytes;
 }
 
 bool words_is_accented(int32_t character)
 {
     UErrorCode code = U_ZERO_ERROR;
     UChar decomposition[EXPANSION_MAX];
+    const UNormalizer2 *form = unorm2_getNFDInstance(&code); /* part of ICU: cannot fail */
     return u_getCombiningClass(character) ||
-           unorm2_getDecomposition(get_nfd(), character, decomposition, EXPANSION_MAX, &code) >= 0;
-}
-
-const char *words_decompose(struct arena *arena, const char *word)
-{
-    size_t length;
-    return normalize_text(arena, get_nfd(), word, &length);
+           unorm2_getDecomposition(form, character, decomposition, EXPANSION_MAX, &code) >= 0;
 }
 
 /* --- words ----------------------------------------------------------------------------------- */
@@ -176,7 +122,8 @@ static bool continues_word(const struct words *words, size_t *at, bool *has_lett
 void words_begin(struct words *words_r, struct arena *arena, const char *text)
 {
     *words_r = (struct words){0};
-    words_r->text = normalize_text(arena, get_nfc(), text, &words_r->length);
+    words_r->text = fold_compose(arena, copy_visible(arena, text));
+    words_r->length = strlen(words_r->text);
 }
 
 /* Moves to the next character of a word and returns its offset, or the length of the text. */

@@ -37,7 +37,4 @@ const char *words_next(struct words *words);
  * combining accent. */
 bool words_is_accented(int32_t character);
 
-/* Returns the word in the normal form NFD, which another system may have stored. */
-const char *words_decompose(struct arena *arena, const char *word) __attribute__((returns_nonnull));
-
 #endif

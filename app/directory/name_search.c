@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/fold.h"
 #include "base/utf8.h"
 #include "base/words.h"
 #include "directory/names.h"
@@ -134,7 +135,7 @@ static void list_spellings(struct spellings *spellings_r, struct arena *arena, c
     add_yo_spellings(spellings_r, arena, word, strcmp(pattern, "*") != 0);
     size_t composed = spellings_r->count;
     for (size_t i = 0; i < composed; i++) {
-        add_spelling(spellings_r, words_decompose(arena, spellings_r->texts[i]));
+        add_spelling(spellings_r, fold_decompose(arena, spellings_r->texts[i]));
     }
 }
 

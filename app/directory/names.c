@@ -246,29 +246,29 @@ const char *names_filter_value(struct arena *arena, const char *text)
 }
 
 /* Adds a text to an array of `count` distinct ones. Returns their new number. */
-static size_t add_spelling(const char **spellings, size_t count, const char *text)
+static size_t add_name_form(const char **forms, size_t count, const char *text)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!strcmp(spellings[i], text)) {
+        if (!strcmp(forms[i], text)) {
             return count;
         }
     }
-    spellings[count] = text;
+    forms[count] = text;
     return count + 1;
 }
 
 const char *names_filter_equal(struct arena *arena, const char *attribute, const char *text)
 {
-    const char *spellings[4];
-    size_t count = add_spelling(spellings, 0, text);
+    const char *forms[4];
+    size_t count = add_name_form(forms, 0, text);
     struct buffer filter = {.arena = arena};
     const char *visible = fold_compose(arena, utf8_normalize_blanks(arena, text));
-    count = add_spelling(spellings, count, fold_compose(arena, text));
-    count = add_spelling(spellings, count, fold_decompose(arena, text));
-    count = add_spelling(spellings, count, *visible ? visible : text);
+    count = add_name_form(forms, count, fold_compose(arena, text));
+    count = add_name_form(forms, count, fold_decompose(arena, text));
+    count = add_name_form(forms, count, *visible ? visible : text);
     for (size_t i = 0; i < count; i++) {
         buffer_format(&filter, "%s(%s=%s)", count > 1 && !i ? "(|" : "", attribute,
-                      names_filter_value(arena, spellings[i]));
+                      names_filter_value(arena, forms[i]));
     }
     buffer_add_string(&filter, count > 1 ? ")" : "");
     return filter.bytes;

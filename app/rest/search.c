@@ -75,7 +75,7 @@ static char *replace_yo(struct arena *arena, const char *word)
 /* --- domains ---------------------------------------------------------------------------------- */
 
 /* Returns the domain of an address, or the whole word. */
-static const char *find_domain(const char *word)
+static const char *find_word_domain(const char *word)
 {
     const char *at = strrchr(word, '@');
     return at ? at + 1 : word;
@@ -84,7 +84,7 @@ static const char *find_domain(const char *word)
 /* Returns a word whose domain is replaced; NULL if there is no other domain. */
 static const char *replace_domain(struct arena *arena, const char *word, const char *domain)
 {
-    const char *old = find_domain(word);
+    const char *old = find_word_domain(word);
     return domain && strcmp(domain, old) != 0
                ? arena_format(arena, "%.*s%s", (int)(old - word), word, domain)
                : NULL;
@@ -101,7 +101,7 @@ static const char *find_last_label(const char *word)
  * such labels, or if symbols in this form would separate words. */
 static const char *decode_domain_of(struct arena *arena, const char *word)
 {
-    const char *domain = find_domain(word);
+    const char *domain = find_word_domain(word);
     if (!strstr(domain, xn)) {
         return NULL;
     }
@@ -114,7 +114,7 @@ static const char *decode_domain_of(struct arena *arena, const char *word)
  * domain: "договор.txt" and "Петров.И" are none. NULL if the word has no such form. */
 static const char *encode_domain_of(struct arena *arena, const char *word)
 {
-    const char *domain = find_domain(word), *last = find_last_label(domain);
+    const char *domain = find_word_domain(word), *last = find_last_label(domain);
     bool is_domain = domain != word || (last != domain && !is_ascii_only(last));
     return is_domain && !is_ascii_only(domain)
                ? replace_domain(arena, word, spelling_ascii_domain(arena, domain))
@@ -191,7 +191,7 @@ static void add_part(struct search *search, const char *word)
 /* True if the last label of a domain begins with xn--, or with a part of that. */
 static bool ends_encoded(const char *word)
 {
-    const char *last = find_last_label(find_domain(word));
+    const char *last = find_last_label(find_word_domain(word));
     return !strncmp(last, xn, strlen(last) < strlen(xn) ? strlen(last) : strlen(xn));
 }
 
@@ -206,8 +206,8 @@ static void add_search_word(struct search *search, const char *word)
     }
     const char *decoded = decode_domain_of(arena, word);
     if (decoded && is_ascii_only(word) && ends_encoded(word)) {
-        const char *stored = spelling_ascii_domain(arena, find_domain(decoded));
-        decoded = stored && !strcmp(stored, find_domain(word)) ? NULL : decoded;
+        const char *stored = spelling_ascii_domain(arena, find_word_domain(decoded));
+        decoded = stored && !strcmp(stored, find_word_domain(word)) ? NULL : decoded;
     }
     add_part(search, replace_yo(arena, decoded ? decoded : word));
 }
