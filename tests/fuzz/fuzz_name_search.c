@@ -10,8 +10,7 @@
 #include "base/words.h"
 #include "directory/name_search.h"
 
-#include <unicode/uchar.h>
-#include <unicode/utf8.h>
+#include <unicode/ucasemap.h>
 
 enum { FILTER_BYTES_MAX = 1024 * 1024, DEPTH_MAX = 5, TEXT_MAX = 256, YO_BYTES = 2 };
 
@@ -85,13 +84,15 @@ static bool match_filter(struct arena *arena, const struct entry *entry, const c
 
 static const char *ignore_case(struct arena *arena, const char *text)
 {
-    size_t length = strlen(text), count = 0;
-    char *out = arena_array(arena, length + 1, U8_MAX_LENGTH);
-    for (size_t at = 0; at < length;) {
-        UChar32 character = u_foldCase(utf8_next(text, length, &at), U_FOLD_CASE_DEFAULT);
-        U8_APPEND_UNSAFE(out, count, character);
-    }
-    return out;
+    enum { GROWTH_MAX = 3 }; /* of a character, in the Unicode file CaseFolding.txt */
+    UErrorCode code = U_ZERO_ERROR;
+    int32_t size = (int32_t)strlen(text) * GROWTH_MAX + 1;
+    char *folded = arena_alloc(arena, (size_t)size);
+    UCaseMap *map = ucasemap_open("", U_FOLD_CASE_DEFAULT, &code);
+    ucasemap_utf8FoldCase(map, folded, size, text, -1, &code);
+    FUZZ_CHECK(U_SUCCESS(code));
+    ucasemap_close(map);
+    return folded;
 }
 
 /* Compares as the directory does, without regard to case. */
