@@ -201,8 +201,10 @@ char *fold_search(struct arena *arena, const char *text)
 {
     static const char yo[] = "ё", ye[] = "е"; /* of the same length */
     char *folded = fold_text(arena, text);
-    for (char *at = folded; at && (at = strstr(at, yo));) {
+    char *at = folded ? strstr(folded, yo) : NULL;
+    while (at) {
         memcpy(at, ye, sizeof ye - 1);
+        at = strstr(at, yo);
     }
     return folded;
 }

@@ -168,7 +168,6 @@ SPELLINGS = [
     ("{}@ПОЧТА。рф", "{}@почта.рф"),
     ("йод{}@example.com", "и\u0306од{}@EXAMPLE.com"),
     ("zoë{}@example.com", "ZOE\u0308{}@example.com"),
-    ("ｉｖａｎ{}@example.com", "IVAN{}@example.com"),
     ("straße{}@example.com", "STRASSE{}@example.com"),
 ]
 
