@@ -160,8 +160,7 @@ static void guid_is_escaped_octet_by_octet_for_a_filter(void **state)
         "{a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11}",
         " a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11",
         "a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11 ",
-        "\xc3\xa9"
-        "1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c",
+        "\u00e91f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c",
     };
     for (size_t i = 0; i < COUNT_OF(no); i++) {
         if (names_filter_guid(arena, no[i])) {
