@@ -10,6 +10,21 @@
 #include <ctype.h>
 #include <ldap.h>
 
+/* The first component and the parent must make the whole name. */
+static void check_dn_parts(struct arena *arena, const char *dn, const char *normal, bool textual)
+{
+    const char *first = names_first_rdn(arena, dn), *parent = names_parent(arena, dn);
+    FUZZ_CHECK(first && *first);
+    if (!parent) {
+        FUZZ_CHECK(!strcmp(first, normal));
+        return;
+    }
+    FUZZ_CHECK(!strcmp(arena_format(arena, "%s,%s", first, parent), normal));
+    FUZZ_CHECK(names_depth(parent) + 1 == names_depth(dn));
+    FUZZ_CHECK(!textual || names_is_within(dn, parent));
+    FUZZ_CHECK(!names_equal(dn, parent) && !names_is_within(parent, dn));
+}
+
 /* Normalizing a name must be idempotent and must not change its meaning. */
 static void check_dn(struct arena *arena, const char *dn)
 {
@@ -28,16 +43,7 @@ static void check_dn(struct arena *arena, const char *dn)
     FUZZ_CHECK(again && !strcmp(again, normal));
     bool textual = names_equal(dn, dn); /* false for values that are not text */
     FUZZ_CHECK(!textual || (names_equal(dn, normal) && names_is_within(normal, dn)));
-    const char *first = names_first_rdn(arena, dn), *parent = names_parent(arena, dn);
-    FUZZ_CHECK(first && *first);
-    if (!parent) {
-        FUZZ_CHECK(!strcmp(first, normal));
-        return;
-    }
-    FUZZ_CHECK(!strcmp(arena_format(arena, "%s,%s", first, parent), normal));
-    FUZZ_CHECK(names_depth(parent) + 1 == names_depth(dn));
-    FUZZ_CHECK(!textual || names_is_within(dn, parent));
-    FUZZ_CHECK(!names_equal(dn, parent) && !names_is_within(parent, dn));
+    check_dn_parts(arena, dn, normal, textual);
 }
 
 /* A component keeps its value, whatever it contains, and never becomes two components. */
