@@ -24,7 +24,8 @@ struct account {
 enum fault_id account_check_password(const char *text, size_t length);
 
 /* Field check: FAULT_NONE if the text looks like an email address: a local part, '@' and a domain,
- * without blanks. Only a message sent to it can prove more. */
+ * without blanks, special characters and variants of ASCII. Only a message sent to it can prove
+ * more. */
 enum fault_id account_check_email(const char *text, size_t length);
 
 /* Finds an account by login name, which is an email address if it contains '@'. *account_r is NULL

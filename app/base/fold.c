@@ -46,7 +46,7 @@ struct units {
 static void require_success(UErrorCode status, const char *operation)
 {
     if (U_FAILURE(status)) {
-        log_error("ICU cannot %s: %s", operation, u_errorName(status));
+        log_error("ICU: cannot %s: %s", operation, u_errorName(status));
         exit(EXIT_FAILURE);
     }
 }
@@ -195,18 +195,6 @@ char *fold_text(struct arena *arena, const char *text)
     struct units units =
         normalize_units(arena, icu.decompose, read_utf8(arena, utf8_normalize_blanks(arena, text)));
     return write_utf8(arena, trim_units(normalize_units(arena, icu.casefold, units)));
-}
-
-char *fold_search(struct arena *arena, const char *text)
-{
-    static const char yo[] = "ё", ye[] = "е"; /* of the same length */
-    char *folded = fold_text(arena, text);
-    char *at = folded ? strstr(folded, yo) : NULL;
-    while (at) {
-        memcpy(at, ye, sizeof ye - 1);
-        at = strstr(at, yo);
-    }
-    return folded;
 }
 
 /* --- normalization ---------------------------------------------------------------------------- */

@@ -40,9 +40,6 @@ char *fold_decompose(struct arena *arena, const char *text) __attribute__((retur
  * Kelvin sign, a dotless i. Systems that do not fold take such a name for another one. */
 bool fold_has_ascii_variant(const char *text, size_t length);
 
-/* Returns fold_text() with ё as е, the form that a search compares. NULL for NULL. */
-char *fold_search(struct arena *arena, const char *text);
-
 enum { FOLD_SORT_KEY_MAX = 1000 };
 
 /* Computes the sort key of a text by the Unicode collation algorithm (UTS 10), with the root

@@ -158,7 +158,7 @@ static const char *apply_to_domain(struct arena *arena, const char *domain, conv
                                &status);
     }
     if (U_FAILURE(status)) {
-        log_error("ICU cannot open its table of domains: %s", u_errorName(status));
+        log_error("ICU: cannot open the table of domains: %s", u_errorName(status));
         exit(EXIT_FAILURE);
     }
     int32_t length = (int32_t)strlen(domain);

@@ -28,9 +28,9 @@ static bool accepts_keys(struct store *store, struct arena *arena)
     return accepted;
 }
 
-/* Checks the database. Returns false if its text keys have another version than those of this
- * program, and in production, if its schema does. An unavailable database is accepted, because
- * workers start without it and reconnect. */
+/* Checks the database. Returns false in production if the schema has another version, and if the
+ * schema fits but the text keys do not. An unavailable database is accepted, because workers start
+ * without it and reconnect. */
 static bool accepts_database(const struct config *config)
 {
     struct arena *arena = arena_new();

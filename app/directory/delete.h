@@ -20,12 +20,13 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry) MUST_CHECK;
 
 /*
- * Deletes the entry and all objects below it, or none of them. Its errors are those of
- * directory_delete(), but ERR_NOT_EMPTY means that there are more than DIRECTORY_TREE_MAX objects,
- * or new or invisible ones, and ERR_PROTECTED_OBJECT that any of the objects is protected. If the
- * controller cannot delete all in one operation and refuses a later one, ERR_PARTIALLY_APPLIED
- * names the deleted objects. *below_r has the DNs of the objects that were deleted with the entry
- * and ends with NULL; NULL: none.
+ * Deletes the entry and all objects below it, in one operation if the controller can. Its errors
+ * are those of directory_delete(), but ERR_NOT_EMPTY means that there are more than
+ * DIRECTORY_TREE_MAX objects, or new or invisible ones, and ERR_PROTECTED_OBJECT that any of the
+ * objects is protected. If the controller cannot delete all in one operation and refuses a later
+ * one, ERR_PARTIALLY_APPLIED names the deleted objects. On success *below_r has the DNs of the
+ * objects that were deleted with the entry, and ends with NULL. It is NULL if there were none, and
+ * after an error.
  */
 struct error *directory_delete_tree(struct directory *directory, struct arena *arena,
                                     const struct directory_entry *entry,

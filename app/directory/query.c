@@ -285,8 +285,9 @@ static const char *format_identifier_filter(const struct directory *directory, s
                : NULL;
 }
 
-/* Returns the filter that matches the wanted object. The name comes first, because Samba evaluates
- * the first index that it can use. */
+/* Returns the filter that matches the wanted object. The name comes first, because Samba
+ * evaluates the first index that it can use. *is_identifier_r is true if the name may also be a
+ * GUID or DN. */
 static const char *format_name_filter(const struct directory *directory, struct arena *arena,
                                       const struct query_by_name *wanted, bool *is_identifier_r)
 {

@@ -54,8 +54,8 @@ struct query_by_name {
     char **attributes;     /* attributes to read */
 };
 
-/* Finds the one entry with this name; its errors are those of directory_find(). An object that has
- * the identifier of another object as its name makes both ambiguous. */
+/* Finds the one entry with this name; its errors are those of directory_find(). Also
+ * ERR_AMBIGUOUS if the text is the name of one object and the identifier of another. */
 struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r) MUST_CHECK;
 

@@ -223,7 +223,7 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_CONTROL_CHARACTER] = {"не должно содержать управляющих символов",
         "must not contain control characters"},
     [FAULT_BLANK] = {"не должно содержать пробельный или невидимый символ {}",
-        "must not contain {}, a space or invisible character"},
+        "must not contain the space or invisible character {}"},
     [FAULT_NOTHING_VISIBLE] = {"не должно состоять только из пробелов и невидимых символов",
         "must not consist only of spaces and invisible characters"},
     [FAULT_INVALID_UTF8] = {"должно быть корректным текстом в кодировке UTF-8",
@@ -291,9 +291,10 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_OBJECTS_BELOW] = {"объектов ниже: {}; чтобы удалить и их, укажите children=true",
         "objects below: {}; specify children=true to delete them too"},
     [FAULT_MANY_BELOW] = {
-        "объектов ниже больше {}: столько сразу не удаляется, удалите их средствами каталога",
-        "there are more than {} objects below, too many to delete at once: use the directory's own "
-        "tools"},
+        "ниже больше {} объектов: за один запрос столько не удалить, "
+        "удалите их средствами каталога",
+        "there are more than {} objects below, too many for one call: delete them with the "
+        "directory's own tools"},
     [FAULT_OBJECTS_WITHIN] = {"содержит объектов: {}", "objects in it: {}"},
     [FAULT_UNKNOWN_FORMAT] = {"повреждён или имеет другой формат",
         "is damaged or has another format"},

@@ -196,11 +196,11 @@ static struct error *remove_group_member(struct request *request, struct reply *
 #define PATH "/api/v1/groups"
 
 #define MEMBER_ABOUT                                                                               \
-    .about = {"Имя — это имя учётной записи "                              \
+    .about = {"Имя — имя учётной записи "                                     \
               "пользователя или группы. "                                     \
-              "Других участников назовите "                                \
+              "Других участников указывайте "                            \
               "по objectGUID или DN.",                                                             \
-              "The name is the account name of a user or a group. Name other members by "          \
+              "The name is the account name of a user or a group. Specify other members by "       \
               "objectGUID or DN."}
 
 const struct route groups_routes[] = {

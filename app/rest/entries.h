@@ -165,13 +165,13 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
     ENTRIES_WRITE_ROW(entries_, "update", type_), .query = entries_place_query,                    \
     .shape = REPLY_RECORD, .reply = (schema_)
 
-/* The row of entries that must be empty, because they hold entries of other kinds. */
+/* Deletion route of entries that must be empty, because they hold entries of other kinds. */
 #define ENTRIES_DELETE_ROW(entries_, pattern_, type_)                                              \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete,                     \
     ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_place_query,                    \
     .shape = REPLY_NOTHING, .errors = entries_delete_errors
 
-/* The row of entries that may have parts of themselves below them, such as the phones of a user. */
+/* Deletion route of entries that may have objects of their own below them, such as phones. */
 #define ENTRIES_DELETE_TREE_ROW(entries_, pattern_, type_)                                         \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete_tree,                \
     ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_delete_tree_query,              \
@@ -179,10 +179,8 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 
 #define ENTRIES_DELETE_TREE_ABOUT                                                                  \
     .about = {"Объекты ниже, например телефоны, "                       \
-              "удаляются только с children=true: "                                 \
-              "все или ни одного.",                                                                \
-              "Objects below, such as phones, are deleted only with children=true: all of "        \
-              "them or none."}
+              "удаляются только с children=true.",                                                 \
+              "Objects below, such as phones, are deleted only with children=true."}
 
 /* Begins the row of a call that adds or removes a member of a group; `group_` is the parameter of
  * the pattern that names the group. */

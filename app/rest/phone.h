@@ -1,9 +1,10 @@
 /*
  * Phone: telephone numbers in texts, by their digits.
  *
- * A number is stored in each form in which people type it: one of +7 (Russia and Kazakhstan) as
- * "+79161234567" and "89161234567", another one as "+4930123456", "004930123456" and
- * "8104930123456". So the digits of any part of it are a part of a stored form.
+ * A number is stored in its common forms: one of +7 (Russia and Kazakhstan) as "+79161234567" and
+ * "89161234567", another one as "+4930123456", "004930123456" and "8104930123456". So the digits of
+ * any part of it are a part of a stored form. A long number without a prefix is stored only with
+ * "+".
  *
  * All texts are those of spelling_unify().
  */
@@ -26,23 +27,24 @@ struct phone_groups {
 };
 
 /* Reads the groups that begin at a digit or at "+": digits with white space, brackets, hyphens and
- * dots between them, up to the next "+". Returns the text behind them. */
+ * dots between them, up to the next "+". Returns the text after them. */
 const char *phone_read_groups(struct arena *arena, const char *text, struct phone_groups *groups_r);
 
 /* True if the digit before a national number of +7 may begin the group: 7, or 8 as in calls from
  * Russia. */
 bool phone_may_be_russian(const struct phone_groups *groups, size_t from);
 
-/* Returns the number of the groups, beginning with `from`, that are a whole number of +7: 11 digits
- * that begin with 7 or 8, or 10 digits without this first one. 0 if there is no such number. */
+/* Returns how many groups, beginning with `from`, are a whole number of +7: 11 digits that begin
+ * with 7 or 8, or 10 digits without "+" that begin with 3, 4 or 9 (in the last group also with 7 or
+ * 8). 0 if there is no such number. */
 size_t phone_count_russian(const struct phone_groups *groups, size_t from);
 
 /* Returns the digits of `count` groups. */
 char *phone_join_digits(struct arena *arena, const struct phone_groups *groups, size_t from,
                         size_t count);
 
-/* Appends all numbers of a text that has digits in several groups or telephone numbers, each in all
- * of its forms and with `before` in front of it. */
+/* Appends the telephone numbers of a text, each in all of its forms, and the digits of other groups
+ * without their separators. Writes `before` in front of each. A short group alone is not added. */
 void phone_add(struct buffer *out, const char *text, const char *before);
 
 #endif

@@ -1,5 +1,5 @@
 /* Rekey plan: every table with text keys, for store/rekey.h. Each column that base/fold.h derives
- * from others belongs to this plan. */
+ * from others belongs to this plan, except digests of short life (see rekey_plan.c). */
 #ifndef SERVICE_REKEY_PLAN_H
 #define SERVICE_REKEY_PLAN_H
 

@@ -6,11 +6,11 @@
  * would not find each other's rows, and would accept a name twice. The table text_keys has the
  * version of all keys. Programs of other versions refuse the database:
  *
- * - SQLite: each transaction that writes reads the version first. So a process that runs while
- *   another one rebuilds the keys (store/rekey.h) cannot write from the first moment on. It cannot
- *   read either, after store_watch() has seen the version.
+ * - SQLite: each transaction that writes reads the version first. So from the first batch of a
+ *   rebuild (store/rekey.h) on, other processes cannot write. They cannot read either, after
+ *   store_watch() has seen the version.
  * - PostgreSQL: each session takes a shared lock, and then reads the version. A rebuild begins only
- *   while no session has the lock, and a session of any version is refused until it has ended.
+ *   while no session has the lock, and each new session is refused until the rebuild has ended.
  *   So neither reads nor writes cost more than without this check.
  */
 #ifndef STORE_KEYS_H
@@ -37,7 +37,7 @@ struct error *store_keys_check(struct store *store, struct arena *arena) MUST_CH
 struct error *store_keys_compare(struct store *store, struct arena *arena, const char *version,
                                  const struct error *failure) MUST_CHECK;
 
-/* True if the last check has found other keys. */
+/* True if the last completed check did not find the required version, also because of a rebuild. */
 bool store_keys_differ(const struct store *store);
 
 /* Like store_keys_check(). Stores the result in shared memory: while the keys differ, no process of

@@ -205,7 +205,7 @@ struct error *store_remember_failure(struct store *store, struct error *error)
 }
 
 /* Returns an error if store_keys_watch() has found other text keys, in any process of this host. A
- * write checks them by itself, and the query of that check must pass. */
+ * write checks the keys itself, and the query of that check is never refused. */
 static struct error *refuse_read(const struct store_query *query)
 {
     const struct store *store = query->store;

@@ -15,7 +15,7 @@
 enum {
     /* time for the last sessions of a stopped service to end */
     CLAIM_TIMEOUT_US = 3 * US_PER_S,
-    CLAIM_PAUSE_US = 100 * US_PER_MS,
+    CLAIM_RETRY_US = 100 * US_PER_MS,
     HEX_BASE = 16,
     STATUS_ROWS = 20, /* maximum number of rows that the status of a table names */
 };
@@ -410,7 +410,7 @@ static struct error *rebuild_keys(struct rebuild *rebuild, struct store *store, 
         error = commit_batch(rebuild, store, arena, rebuild_batch);
         if (error && rebuild->busy && clock_steady_us() < deadline) {
             error = NULL;
-            usleep(CLAIM_PAUSE_US);
+            usleep(CLAIM_RETRY_US);
         }
     }
     return error;
@@ -434,9 +434,9 @@ static struct error *read_duplicates(const struct rekey_table *table, struct sto
     return error;
 }
 
-/* Tries to give all rows of a table with duplicate keys their true keys. Reads first if there are
- * any, because only a write waits for other writers. Begins anew if a row has lost its key, which
- * it had in spite of another name: an administrator has changed the name. */
+/* Gives the rows of a table with duplicate keys their true keys, if these are free. Reads first,
+ * so that it writes only if there are such rows. Starts over if a row lost a key that no longer
+ * belongs to its name, because an administrator renamed it. */
 static struct error *retry_table(struct rebuild *rebuild, const struct rekey_table *table,
                                  struct store *store, struct arena *arena)
 {

@@ -72,8 +72,9 @@ struct rekey_owner {
     const char *current; /* key in the database; NULL: none */
 };
 
-/* Chooses the unique key of a row: its true key, or a duplicate key if another row has that. Takes
- * the key from a row that has it only because its own key is not rebuilt yet. `key` may be NULL. */
+/* Chooses the unique key of a row: its true key, or a duplicate key if another row has that.
+ * Takes the key from a row that is not rebuilt yet and whose true key is another one. `key` may be
+ * NULL. */
 struct error *rekey_choose(struct rekey_batch *batch, const struct rekey_unique *unique,
                            const struct rekey_owner *owner, const char *key,
                            const char **key_r) MUST_CHECK;
@@ -82,9 +83,9 @@ struct error *rekey_choose(struct rekey_batch *batch, const struct rekey_unique 
 typedef void rekey_progress(void *context, const char *line, bool warning);
 
 /* Rebuilds the keys if the database has another version of them, and commits. Reports a line for
- * each table, and for each row with a duplicate key; nothing if there was nothing to do. Begins no
- * rebuild while other processes use a PostgreSQL database: then fails after a few seconds. The
- * arena is only for the error. */
+ * each table, and for each row with a duplicate key; nothing if there was nothing to do. On
+ * PostgreSQL, fails after a few seconds if other processes use the database. The arena is only for
+ * the error. */
 struct error *rekey_run(const struct rekey_plan *plan, struct store *store, struct arena *arena,
                         rekey_progress *progress, void *context) MUST_CHECK;
 

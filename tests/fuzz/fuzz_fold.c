@@ -38,7 +38,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = fuzz_string(data, size);
     if (utf8_valid(text, strlen(text))) {
         check_form(arena, fold_text, text);
-        check_form(arena, fold_search, text);
         check_form(arena, fold_address, text);
         check_form(arena, fold_address, arena_format(arena, "a@%s.рф", text));
         check_visible(arena, text);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "store/engine.h"
+#include "store/migrations.h"
 #include "store/query.h"
 #include "store/store.h"
 #include "store/write.h"
@@ -65,6 +66,17 @@ static inline void must_succeed(const struct error *error)
     if (error) {
         FAIL("error %d: %s", (int)error->id, error->cause ? error->cause : "");
     }
+}
+
+/* Like test_setup(), with the schema and no rows. */
+static inline int test_setup_schema(void **state)
+{
+    test_setup(state);
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
+    return 0;
 }
 
 static inline void assert_error(const struct error *error, enum error_id id)

@@ -71,14 +71,6 @@ static void invisible_name_is_empty(void **state)
     arena_free(&arena);
 }
 
-static void search_ignores_yo(void **state)
-{
-    (void)state;
-    static const struct same pairs[] = {
-        {"Семёнов", "СЕМЕНОВ"}, {"ЁЖЕВИКА", "ежевика"}, {"Семе\u0308нов", "Семенов"}};
-    assert_same(fold_search, pairs, COUNT_OF(pairs));
-}
-
 static void domain_equals_its_ascii_form(void **state)
 {
     (void)state;
@@ -234,7 +226,6 @@ static void normalization_and_folding_again_change_nothing(void **state)
         const char *text = random_text(arena);
         const char *other = random_text(arena);
         assert_normalizations_equal(arena, fold_text, text);
-        assert_normalizations_equal(arena, fold_search, text);
         assert_normalizations_equal(arena, fold_address, text);
         assert_normalizations_equal(arena, fold_address,
                                     arena_format(arena, "%s@%s.рф", text, other));
@@ -363,7 +354,6 @@ int main(void)
         cmocka_unit_test(names_that_look_the_same_are_equal),
         cmocka_unit_test(different_names_differ),
         cmocka_unit_test(invisible_name_is_empty),
-        cmocka_unit_test(search_ignores_yo),
         cmocka_unit_test(domain_equals_its_ascii_form),
         cmocka_unit_test(invalid_domain_is_folded_as_text),
         cmocka_unit_test(different_domains_differ),

@@ -6,7 +6,6 @@
 #include "http/problem.h"
 #include "rest/app.h"
 #include "rest/idempotency.h"
-#include "store/migrations.h"
 
 enum { RUNNING_MS = 600 * 1000 };
 
@@ -22,11 +21,8 @@ static struct buffer no_body;
 /* Creates an empty database with the schema. */
 static int setup_keys(void **state)
 {
-    test_setup(state);
+    test_setup_schema(state);
     struct test *test = *state;
-    struct buffer report = {.arena = test->arena};
-    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
-    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
     must_script(test->store, test->arena,
                 "DROP TABLE IF EXISTS items; CREATE TABLE items (id BIGINT PRIMARY KEY)");
     config.secret_key = "0123456789abcdef0123456789abcdef";

@@ -3,25 +3,14 @@
 #include "engines.h"
 
 #include "service/purge_plan.h"
-#include "store/migrations.h"
 #include "tokens/verify.h"
 
 #include <poll.h>
 
 enum { MANY = 3 * PURGE_BATCH };
 
-/* Creates an empty database with the schema. */
-static int setup_schema(void **state)
-{
-    test_setup(state);
-    struct test *test = *state;
-    struct buffer report = {.arena = test->arena};
-    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
-    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
-    return 0;
-}
-
-#define PURGE_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
+#define PURGE_TEST(function)                                                                       \
+    cmocka_unit_test_setup_teardown(function, test_setup_schema, test_teardown)
 
 static bool is_woken(int wait_ms)
 {

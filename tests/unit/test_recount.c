@@ -3,16 +3,12 @@
 
 #include "files/usage.h"
 #include "rest/counters.h"
-#include "store/migrations.h"
 
 /* Creates a database with the schema and without files, of which one scope counts three. */
 static int setup(void **state)
 {
-    test_setup(state);
+    test_setup_schema(state);
     struct test *test = *state;
-    struct buffer report = {.arena = test->arena};
-    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
-    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
     must_script(test->store, test->arena,
                 "INSERT INTO file_usage (scope, files, bytes) VALUES ('ivanov', 3, 300)");
     return 0;

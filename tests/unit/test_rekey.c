@@ -5,18 +5,14 @@
 #include "base/fold.h"
 #include "service/rekey_plan.h"
 #include "store/keys.h"
-#include "store/migrations.h"
 
 enum { PROCESSES = 3, ACCOUNTS = 4 * REKEY_BATCH + 7 };
 
 /* Creates an empty database with the schema, whose keys have no version. */
 static int setup_schema(void **state)
 {
-    test_setup(state);
+    test_setup_schema(state);
     struct test *test = *state;
-    struct buffer report = {.arena = test->arena};
-    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
-    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
     must_script(test->store, test->arena,
                 "INSERT INTO organizations (id, name, currency, created_at, updated_at)"
                 " VALUES (1, 'o', 'RUB', 1, 1), (2, 'p', 'RUB', 1, 1)");

@@ -2,7 +2,6 @@
 #include "engines.h"
 
 #include "base/metrics.h"
-#include "store/migrations.h"
 #include "tokens/usage.h"
 
 #include <sys/wait.h>
@@ -46,18 +45,8 @@ static void add_uses(int64_t id, int count)
     }
 }
 
-/* Creates an empty database with the schema. */
-static int setup_schema(void **state)
-{
-    test_setup(state);
-    struct test *test = *state;
-    struct buffer report = {.arena = test->arena};
-    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
-    must_succeed(store_migrate_up(test->store, test->arena, -1, &report));
-    return 0;
-}
-
-#define USES_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
+#define USES_TEST(function)                                                                        \
+    cmocka_unit_test_setup_teardown(function, test_setup_schema, test_teardown)
 
 static void token_uses_are_written_exactly_once(void **state)
 {

@@ -1,7 +1,6 @@
 /* Tokens: issue, verify and revoke. Runs on both engines. */
 #include "engines.h"
 
-#include "store/migrations.h"
 #include "tokens/format.h"
 #include "tokens/issue.h"
 #include "tokens/revoke.h"
@@ -11,18 +10,8 @@ enum { ISSUED = 1000, EXPIRES = 2000 };
 
 static const char key[] = "0123456789abcdef0123456789abcdef";
 
-/* Creates an empty database with the schema. */
-static int setup_schema(void **state)
-{
-    test_setup(state);
-    struct test *test = *state;
-    struct buffer report = {.arena = test->arena};
-    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
-    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
-    return 0;
-}
-
-#define TOKENS_TEST(function) cmocka_unit_test_setup_teardown(function, setup_schema, test_teardown)
+#define TOKENS_TEST(function)                                                                      \
+    cmocka_unit_test_setup_teardown(function, test_setup_schema, test_teardown)
 
 /* Issues and returns a token. */
 static const char *issue_token(struct test *test, int64_t max_uses)
