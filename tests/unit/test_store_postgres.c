@@ -63,17 +63,31 @@ static void wait_until_recovered(struct store *store, struct arena *arena)
     }
 }
 
-/* Terminates all sessions except the one of the other store, and waits until they have ended. */
+static void await_exit_of_process(pid_t pid)
+{
+    for (int i = 0; !kill(pid, 0) && i < WAIT_TRIES; i++) {
+        usleep(WAIT_PAUSE_US);
+    }
+    assert_int_equal(kill(pid, 0), -1);
+}
+
+/* Terminates all sessions except the one of the other store, and waits until their processes have
+ * exited: a session is missing in pg_stat_activity before its connection is closed. */
 static void end_sessions(const struct test *test)
 {
-    static const char end[] = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
-                              "pid <> pg_backend_pid() AND backend_type = 'client backend'";
-    int64_t left = 1;
-    for (int i = 0; left && i < WAIT_TRIES; i++) {
-        must_succeed(read_integer(test->other, test->arena, end, &left));
-        usleep(left ? WAIT_PAUSE_US : 0);
+    static const char others[] = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND "
+                                 "backend_type = 'client backend'";
+    const char *find = arena_format(test->arena, "SELECT coalesce(max(pid), 0) %s", others);
+    int64_t pid = 0;
+    must_succeed(read_integer(test->other, test->arena, find, &pid));
+    while (pid) {
+        const char *end =
+            arena_format(test->arena, "SELECT count(pg_terminate_backend(%" PRId64 "))", pid);
+        int64_t count;
+        must_succeed(read_integer(test->other, test->arena, end, &count));
+        await_exit_of_process((pid_t)pid);
+        must_succeed(read_integer(test->other, test->arena, find, &pid));
     }
-    assert_int_equal(left, 0);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
