@@ -47,6 +47,8 @@ enum field_flag {
     FIELD_ADDRESS = 1 << 10,    /* trimmed; blanks (utf8_is_blank()) are not allowed inside */
     FIELD_VISIBLE = 1 << 11,    /* trimmed; blanks other than a space are not allowed inside */
     FIELD_JOINERS = 1 << 12, /* with FIELD_VISIBLE: joiners are allowed where a script needs them */
+    FIELD_NOT_FILTERABLE = 1 << 13, /* ?filter= must not name the field: it is computed */
+    FIELD_ON_REQUEST = 1 << 14,     /* items of a list have the field only if ?fields= names it */
 };
 
 /* A field is trimmed if it has one of these flags: blanks at both ends of a string from a client

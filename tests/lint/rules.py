@@ -22,16 +22,17 @@ LAYERS = {
     "base": set(),
     "proc": {"base"},
     "objects": {"base"},
-    "directory": {"base"},
-    "store": {"base"},
+    "query": {"base"},
+    "directory": {"query", "base"},
+    "store": {"query", "base"},
     "http": {"base"},
     "auth": {"store", "base"},
     "openapi": {"http", "base"},
-    "rest": {"http", "auth", "store", "directory", "base"},
+    "rest": {"http", "auth", "store", "directory", "query", "base"},
     "tokens": {"auth", "store", "base"},
     "files": {"rest", "http", "auth", "store", "objects", "base"},
     "resources": {"files", "tokens", "rest", "http", "auth", "store", "directory", "objects",
-                  "base"},
+                  "query", "base"},
 }
 LAYERS["service"] = set(LAYERS)
 LAYERS["cli"] = set(LAYERS)

@@ -1,0 +1,58 @@
+/*
+ * Filter: the filter language of lists, ?filter=. The grammar is that of SCIM (RFC 7644 3.4.2.2)
+ * without complex attributes. A filter is parsed once into a tree whose terms refer to the fields
+ * of a map; directory/ compiles the tree to LDAP, store/ to SQL.
+ *
+ * Evaluation has two values. A term on an absent field is false, except that `ne` is true. `eq
+ * null` means `not pr`, and `ne null` means `pr`; the parser replaces both. A term on a field with
+ * several values is true if one of the values matches; `ne` negates `eq`.
+ */
+#ifndef QUERY_FILTER_H
+#define QUERY_FILTER_H
+
+#include "base/error.h"
+#include "base/field.h"
+
+struct arena;
+
+/* Limits of a filter: characters, terms, and nested parentheses. */
+enum { FILTER_LENGTH_MAX = 2000, FILTER_TERMS_MAX = 32, FILTER_DEPTH_MAX = 8 };
+
+enum filter_kind { FILTER_TERM, FILTER_AND, FILTER_OR, FILTER_NOT };
+
+enum filter_operator {
+    FILTER_PRESENT, /* pr: the only operator without a value */
+    FILTER_EQUAL,
+    FILTER_NOT_EQUAL,
+    FILTER_CONTAINS,      /* co, sw, ew: on strings only */
+    FILTER_STARTS_WITH,
+    FILTER_ENDS_WITH,
+    FILTER_GREATER,       /* gt, ge, lt, le: on numbers and times only */
+    FILTER_GREATER_EQUAL,
+    FILTER_LESS,
+    FILTER_LESS_EQUAL,
+};
+
+/* A node of the tree. */
+struct filter {
+    enum filter_kind kind;
+    const struct filter *left, *right; /* operands; FILTER_NOT has only `left` */
+    const struct field *field;         /* FILTER_TERM: the field of the map */
+    enum filter_operator operator;
+    struct value value; /* of the field's type, never null; of FIELD_STRINGS: a string */
+};
+
+/*
+ * Parses a filter against the fields of a map. Names and operators ignore the case of ASCII
+ * letters. Fields with FIELD_SECRET or FIELD_INTERNAL do not exist. All strings are allocated in
+ * the arena.
+ *
+ * Returns ERR_VALIDATION for "filter" with the position and the reason if the text is not a filter,
+ * exceeds a limit, names an unknown field (the reason lists the available fields) or combines a
+ * field with an operator or a value of another type; ERR_NOT_FILTERABLE if a field has the flag
+ * FIELD_NOT_FILTERABLE.
+ */
+struct error *filter_parse(struct arena *arena, const char *text, const struct field *fields,
+                           const struct filter **filter_r) MUST_CHECK;
+
+#endif
