@@ -52,8 +52,9 @@ const struct field file_listing_query[] = {
      .type = FIELD_STRING,
      .min = 1,
      .max = SEARCH_LENGTH,
-     .about = {"Слова или части слов из исходного имени файла; учитываются первые три",
-               "Words, or parts of words, of the original file name: the first three count"},
+     .about = {"Слова или части слов из исходного имени файла; учитываются только первые три слова",
+               "Words, or parts of words, of the original file name; only the first three words "
+               "are used"},
      .example = "\"договор\""},
     {.name = "tag",
      .type = FIELD_STRING,

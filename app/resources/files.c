@@ -412,8 +412,8 @@ static struct error *write_file_tags(struct store *store, void *context)
     return error;
 }
 
-/* Returns the tags without duplicates, each on a line; the first line is empty. Composes them, so
- * that a list of files by a tag finds it in any normalization form. */
+/* Returns the tags without duplicates, each on a line; the first line is empty. Converts them to
+ * NFC, so that the filter by tag finds them in any normalization form. */
 static const char *join_tags(struct arena *arena, const struct value *tags)
 {
     struct buffer lines = {.arena = arena};

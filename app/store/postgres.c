@@ -348,8 +348,9 @@ static struct error *configure_session(struct postgres *postgres, struct arena *
                                         timeout_ms, 2 * timeout_ms, lock));
 }
 
-/* Checks the version of the text keys, once for the session: its lock keeps others from changing
- * them. After a failure, connecting fails at once for a short time. */
+/* Checks the version of the text keys. Once per session is enough, because the lock of the session
+ * prevents a rebuild. After a failure, further attempts to connect fail at once for a short time.
+ */
 static struct error *check_session_keys(struct postgres *postgres, struct arena *arena)
 {
     struct store *store = &postgres->store;

@@ -20,8 +20,8 @@ enum {
     STATUS_ROWS = 20, /* maximum number of rows that the status of a table names */
 };
 
-/* The characters before the id in a duplicate key, and the pattern of such keys. */
-static const char mark[] = "\t", marked[] = "%\t%";
+/* A duplicate key has this separator before the id, and matches this pattern of LIKE. */
+static const char duplicate_separator[] = "\t", duplicate_pattern[] = "%\t%";
 
 /* The row of text_keys. `table` and `id` are NULL at the beginning. */
 struct position {
@@ -43,14 +43,15 @@ struct rebuild {
     bool begun;               /* a batch was committed */
     bool busy;                /* other processes use the database */
     bool complete;            /* no rows are left */
-    /* position of retry_duplicates() */
+    /* retry_duplicates(): its table, and the ids after which the current and the next batch begin
+     */
     const struct rekey_table *table;
     int64_t last_id, next_id;
 };
 
 /* --- ids -------------------------------------------------------------------------------------- */
 
-/* Binds an id from its text, or an id below all others. */
+/* Binds the id that the text represents; an id below all others if the text is NULL. */
 static void bind_id(struct store_query *query, const struct rekey_table *table, struct arena *arena,
                     const char *id)
 {
@@ -85,8 +86,9 @@ static const char *read_id(const struct store_query *query, const struct rekey_t
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-/* Rebuilds up to `limit` rows of a table after *id, and sets *id to the last of them. Reads them
- * all before it writes: a query must have ended before the next one writes on its connection. */
+/* Rebuilds up to `limit` rows of a table after *id, and sets *id to the last of them. Reads all of
+ * them before it writes, because a query must end before another one writes on the same connection.
+ */
 static struct error *rebuild_rows(struct rekey_batch *batch, const struct rekey_table *table,
                                   enum sql_statement statement, int64_t limit, const char **id,
                                   int64_t *count_r)
@@ -99,7 +101,7 @@ static struct error *rebuild_rows(struct rekey_batch *batch, const struct rekey_
     bind_id(query, table, arena, *id);
     store_bind_integer(query, limit);
     if (statement != table->page) {
-        store_bind_text(query, marked);
+        store_bind_text(query, duplicate_pattern);
     }
     struct error *error;
     while (!(error = store_next(query, &row)) && row) {
@@ -114,7 +116,8 @@ static struct error *rebuild_rows(struct rekey_batch *batch, const struct rekey_
     return error;
 }
 
-/* Reads the row with a unique key; *other_r is 0 if there is none. */
+/* Finds the row that has a unique key: returns its id and the text of its key. *other_r is 0 if
+ * there is none. */
 static struct error *find_key_owner(struct rekey_batch *batch, const struct rekey_unique *unique,
                                     int64_t organization_id, const char *key, int64_t *other_r,
                                     const char **text_r)
@@ -138,11 +141,11 @@ static struct error *find_key_owner(struct rekey_batch *batch, const struct reke
 
 static const char *format_duplicate_key(struct arena *arena, const char *key, int64_t id)
 {
-    return arena_format(arena, "%s%s%" PRId64, key, mark, id);
+    return arena_format(arena, "%s%s%" PRId64, key, duplicate_separator, id);
 }
 
-struct error *rekey_choose(struct rekey_batch *batch, const struct rekey_unique *unique,
-                           const struct rekey_owner *owner, const char *key, const char **key_r)
+struct error *rekey_choose_key(struct rekey_batch *batch, const struct rekey_unique *unique,
+                               const struct rekey_owner *owner, const char *key, const char **key_r)
 {
     struct arena *arena = batch->arena;
     int64_t other;
@@ -233,7 +236,7 @@ static struct error *analyze_tables(const struct rekey_batch *batch)
                : NULL;
 }
 
-/* Begins a rebuild: fails if other programs can write. */
+/* Begins a rebuild. Fails if other processes use the database. */
 static struct error *begin_rebuild(struct rebuild *rebuild, struct position *position)
 {
     struct rekey_batch *batch = &rebuild->batch;
@@ -256,7 +259,7 @@ static struct error *begin_rebuild(struct rebuild *rebuild, struct position *pos
 
 /* --- batches ---------------------------------------------------------------------------------- */
 
-/* Returns the table at the position, the first one if it is NULL or unknown. */
+/* Returns the table at the position; the first table if the position has none or an unknown one. */
 static const struct rekey_table *const *find_table(const struct rekey_plan *plan,
                                                    const struct position *position)
 {
@@ -317,7 +320,7 @@ static struct error *rebuild_from(struct rebuild *rebuild, struct position *posi
     return error ? error : save_position(batch, position);
 }
 
-/* Starts the counts and the report of a batch anew, because store_write() may repeat it. */
+/* Resets the counts and the report of a batch, because store_write() may repeat the batch. */
 static void reset_batch(struct rebuild *rebuild, struct store *store, struct arena *arena)
 {
     rebuild->batch = (struct rekey_batch){
@@ -353,8 +356,8 @@ static struct error *rebuild_batch(struct store *store, void *context)
     return rebuild_from(rebuild, &position);
 }
 
-/* Tries to give the rows of one batch with duplicate keys their true keys, inside the transaction.
- */
+/* Replaces the duplicate keys of one batch of rows by the true keys, where these are free, inside
+ * the transaction. */
 static struct error *retry_duplicates(struct store *store, void *context)
 {
     struct rebuild *rebuild = context;
@@ -426,7 +429,7 @@ static struct error *read_duplicates(const struct rekey_table *table, struct sto
     *count_r = 0;
     bind_id(query, table, arena, NULL);
     store_bind_integer(query, limit);
-    store_bind_text(query, marked);
+    store_bind_text(query, duplicate_pattern);
     struct error *error;
     while (!(error = store_next(query, &row)) && row) {
         ids[(*count_r)++] = read_id(query, table, arena);
@@ -434,9 +437,9 @@ static struct error *read_duplicates(const struct rekey_table *table, struct sto
     return error;
 }
 
-/* Gives the rows of a table with duplicate keys their true keys, if these are free. Reads first,
- * so that it writes only if there are such rows. Starts over if a row lost a key that no longer
- * belongs to its name, because an administrator renamed it. */
+/* Replaces the duplicate keys of a table by the true keys, where these are free. Reads first, so
+ * that it does not write if there are no duplicate keys. Starts over after a batch that took a key
+ * from a row which an administrator had renamed, because that row now has a duplicate key. */
 static struct error *retry_table(struct rebuild *rebuild, const struct rekey_table *table,
                                  struct store *store, struct arena *arena)
 {
