@@ -20,7 +20,9 @@ UPDATE text_keys SET version = $1, target = $2, position_table = $3, position_id
 SELECT pg_advisory_lock_shared(1801812339) AS shared;
 
 -- 1 if no other session can write text keys until the end of the transaction: no session has the
--- lock, and there is no session of an older program, which does not take the lock.
+-- lock, and there is no session of an older program, which does not take the lock. DATABASE_URL may
+-- have named the sessions of an older program, so all sessions of the same role count. Those of this
+-- command on other hosts do not: they wait for each other.
 
 -- name: text_keys_claim sqlite
 SELECT 1 AS claimed;
@@ -28,8 +30,10 @@ SELECT 1 AS claimed;
 -- name: text_keys_claim postgres
 SELECT CASE WHEN pg_try_advisory_xact_lock(1801812339) AND NOT EXISTS (
            SELECT 1 FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name LIKE 'kontora-%'
-              AND pid <> pg_backend_pid()) THEN 1 ELSE 0 END AS claimed;
+            WHERE datname = current_database() AND backend_type = 'client backend'
+              AND (usename = current_user OR application_name LIKE 'kontora-%')
+              AND application_name <> current_setting('application_name'))
+       THEN 1 ELSE 0 END AS claimed;
 
 -- Without statistics of the tables, PostgreSQL would read all contacts of an organization to find
 -- an address.
@@ -119,7 +123,7 @@ SELECT id, email AS text FROM contacts
 UPDATE contacts SET email_unique_key = $2 WHERE id = $1;
 
 -- name: text_keys_files
-SELECT id, original_name, search_text FROM files WHERE id > $1 ORDER BY id LIMIT $2;
+SELECT id, original_name, search_text, scope, tags FROM files WHERE id > $1 ORDER BY id LIMIT $2;
 
 -- name: text_keys_files_set
 UPDATE files SET search_text = $2 WHERE id = $1;

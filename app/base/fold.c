@@ -2,6 +2,7 @@
 #include "base/fold.h"
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/utf8.h"
 
@@ -145,6 +146,19 @@ static bool is_ascii(const char *text)
     return !*text;
 }
 
+/* Makes one space of several. */
+static struct units merge_spaces(struct units units)
+{
+    int32_t length = 0;
+    for (int32_t i = 0; i < units.length; i++) {
+        if (units.text[i] != ' ' || (length && units.text[length - 1] != ' ')) {
+            units.text[length++] = units.text[i];
+        }
+    }
+    units.length = length;
+    return units;
+}
+
 static struct units trim_units(struct units units)
 {
     while (units.length && *units.text == ' ') {
@@ -172,14 +186,17 @@ static char *fold_ascii(struct arena *arena, const char *text)
     while (length && is_ascii_space(text[length - 1])) {
         length--;
     }
-    char *folded = arena_copy(arena, text, length);
+    char *folded = arena_alloc(arena, length + 1);
+    size_t end = 0;
     for (size_t i = 0; i < length; i++) {
-        if (folded[i] >= 'A' && folded[i] <= 'Z') {
-            folded[i] = (char)(folded[i] - 'A' + 'a');
-        } else if (is_ascii_space(folded[i])) {
-            folded[i] = ' ';
+        char character = is_ascii_space(text[i]) ? ' ' : text[i];
+        if (character == ' ' && folded[end - 1] == ' ') {
+            continue;
         }
+        bool upper = character >= 'A' && character <= 'Z';
+        folded[end++] = upper ? (char)(character - 'A' + 'a') : character;
     }
+    folded[end] = '\0';
     return folded;
 }
 
@@ -197,7 +214,8 @@ char *fold_text(struct arena *arena, const char *text)
      * (D147). */
     struct units units =
         normalize_units(arena, icu.decompose, read_utf8(arena, utf8_normalize_blanks(arena, text)));
-    return write_utf8(arena, trim_units(normalize_units(arena, icu.casefold, units)));
+    units = normalize_units(arena, icu.casefold, units);
+    return write_utf8(arena, trim_units(merge_spaces(units)));
 }
 
 /* --- normalization ---------------------------------------------------------------------------- */
@@ -266,9 +284,28 @@ static const char *find_domain(const char *address)
     return domain;
 }
 
+/* Folds a text like fold_text(), but keeps ß and makes ß of ẞ. */
+static char *fold_around_sharp_s(struct arena *arena, const char *text)
+{
+    static const char small[] = "ß", capital[] = "ẞ";
+    struct buffer folded = {.arena = arena};
+    for (;;) {
+        const char *one = strstr(text, small), *other = strstr(text, capital);
+        const char *end = one && (!other || one < other) ? one : other;
+        size_t length = end ? (size_t)(end - text) : strlen(text);
+        buffer_add_string(&folded, fold_text(arena, arena_copy(arena, text, length)));
+        if (!end) {
+            return folded.bytes;
+        }
+        buffer_add_string(&folded, small);
+        text = end + strlen(end == one ? small : capital);
+    }
+}
+
 char *fold_address(struct arena *arena, const char *address)
 {
-    char *folded = fold_text(arena, address);
+    bool sharp = address && find_domain(address) && strpbrk(address, "\xC3\xE1");
+    char *folded = sharp ? fold_around_sharp_s(arena, address) : fold_text(arena, address);
     char *at = folded ? strrchr(folded, '@') : NULL;
     const char *domain = at ? find_domain(address) : NULL;
     if (!domain || strchr(at, ' ') || (is_ascii(domain) && !strstr(at, "xn--"))) {

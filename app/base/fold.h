@@ -23,14 +23,15 @@ const char *fold_version(void) __attribute__((returns_nonnull));
 
 /* Returns the folded form of a name; NULL for NULL. Two names are the same if their folded forms
  * are equal. The form is NFKC_Casefold (Unicode Standard 3.13, D147), which ignores case,
- * normalization and invisible characters. White space of any kind becomes a space; spaces at both
+ * normalization and invisible characters. White space of any kind becomes one space; spaces at both
  * ends are removed. The text must be valid UTF-8. To fold a form again, or to normalize a text
  * before it is folded, does not change the result. */
 char *fold_text(struct arena *arena, const char *text);
 
 /* Like fold_text(), but also converts the domain after "@" to its Unicode form (UTS 46,
- * nontransitional), so that xn--e1aybc.example equals тест.example. Folds a text without "@" as a
- * name. Use it for email addresses, and for all names that are used for a login. */
+ * nontransitional), so that xn--e1aybc.example equals тест.example, and keeps ß in the part before
+ * "@", because strasse@a.example is another mailbox than straße@a.example. Folds a text without "@"
+ * as a name. Use it for email addresses, and for all names that are used for a login. */
 char *fold_address(struct arena *arena, const char *address);
 
 /* Return the text in normalization form C (NFC) or D (NFD) of UAX 15. Other programs may have

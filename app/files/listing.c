@@ -112,7 +112,7 @@ static struct error *begin_listing(struct listing *listing)
     struct store *store = app_of(request)->store;
     const char *search = request_query_string(request, "search");
     const char *given = request_query_string(request, "tag");
-    const char *tag = given ? fold_compose(request->arena, given) : NULL;
+    const char *tag = fold_text(request->arena, given);
     const char *parts[SEARCH_WORDS];
     listing->by_id = search || tag;
     if (!search) {

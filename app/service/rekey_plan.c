@@ -349,7 +349,7 @@ static const struct rekey_table contacts = {
 
 struct file_row {
     int64_t id;
-    const char *original_name, *search_text;
+    const char *original_name, *search_text, *scope, *tags;
 };
 
 static void *read_file_row(struct arena *arena, const struct store_query *query)
@@ -360,6 +360,8 @@ static void *read_file_row(struct arena *arena, const struct store_query *query)
         .id = store_integer(query, SQL_TEXT_KEYS_FILES_ID),
         .original_name = (const char *)name.bytes,
         .search_text = copy_column(arena, query, SQL_TEXT_KEYS_FILES_SEARCH_TEXT),
+        .scope = copy_column(arena, query, SQL_TEXT_KEYS_FILES_SCOPE),
+        .tags = copy_column(arena, query, SQL_TEXT_KEYS_FILES_TAGS),
     };
     return row;
 }
@@ -368,8 +370,12 @@ static struct error *write_file_row(struct rekey_batch *batch, const void *conte
 {
     const struct file_row *row = context;
     const char *search_text = catalog_search_text(batch->arena, row->original_name);
-    return equals_text(row->search_text, search_text)
-               ? NULL
+    struct error *error = NULL;
+    if (row->tags && row->tags[strspn(row->tags, "\n")]) {
+        error = catalog_index_tags(batch->store, batch->arena, row->id, row->scope, row->tags);
+    }
+    return error || equals_text(row->search_text, search_text)
+               ? error
                : update_key(batch, SQL_TEXT_KEYS_FILES_SET, row->id, search_text);
 }
 

@@ -377,7 +377,8 @@ static struct error *open_postgres_session(struct postgres *postgres, struct are
 {
     char process[16] = "kontora"; /* shown by ps, such as "kontora-core" */
     (void)prctl(PR_GET_NAME, process);
-    const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
+    /* The name replaces one in DATABASE_URL: rebuilds recognize other processes of Kontora by it. */
+    const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
     const char *const values[] = {postgres->store.config->database_url, process, "UTF8", NULL};
     postgres->connection = PQconnectStartParams(keywords, values, 1);
     if (!postgres->connection) {

@@ -17,6 +17,7 @@ enum {
     CLAIM_TIMEOUT_US = 3 * US_PER_S,
     CLAIM_RETRY_US = 100 * US_PER_MS,
     HEX_BASE = 16,
+    COLLISIONS_MAX = 10,
     STATUS_ROWS = 20, /* maximum number of rows that the status of a table names */
 };
 
@@ -259,15 +260,17 @@ static struct error *begin_rebuild(struct rebuild *rebuild, struct position *pos
 
 /* --- batches ---------------------------------------------------------------------------------- */
 
-/* Returns the table at the position; the first table if the position has none or an unknown one. */
+/* Returns the table at the position. If the position has no known table, moves it to the beginning
+ * of the first one. */
 static const struct rekey_table *const *find_table(const struct rekey_plan *plan,
-                                                   const struct position *position)
+                                                   struct position *position)
 {
     for (const struct rekey_table *const *table = plan->tables; *table; table++) {
         if (position->table && !strcmp((*table)->name, position->table)) {
             return table;
         }
     }
+    position->id = NULL;
     return plan->tables;
 }
 
@@ -357,7 +360,7 @@ static struct error *rebuild_batch(struct store *store, void *context)
 }
 
 /* Replaces the duplicate keys of one batch of rows by the true keys, where these are free, inside
- * the transaction. */
+ * the transaction. It is serializable, because the service may change the same rows meanwhile. */
 static struct error *retry_duplicates(struct store *store, void *context)
 {
     struct rebuild *rebuild = context;
@@ -383,13 +386,16 @@ static void report_lines(const struct rebuild *rebuild, struct buffer *lines, bo
     }
 }
 
+typedef struct error *store_writer(struct store *store, struct arena *arena, store_work *work,
+                                   void *context);
+
 /* Runs and commits one batch, and reports it. */
 static struct error *commit_batch(struct rebuild *rebuild, struct store *store, struct arena *arena,
-                                  store_work *work)
+                                  store_writer *write, store_work *work)
 {
     struct rekey_batch *batch = &rebuild->batch;
     batch->arena = arena;
-    struct error *error = store_write_schema(store, arena, work, rebuild);
+    struct error *error = write(store, arena, work, rebuild);
     struct error *ending = store_group_commit(store, arena);
     error = error ? error : ending;
     if (!error) {
@@ -410,7 +416,7 @@ static struct error *rebuild_keys(struct rebuild *rebuild, struct store *store, 
     struct error *error = NULL;
     while (!error && !rebuild->complete) {
         arena_reset(arena);
-        error = commit_batch(rebuild, store, arena, rebuild_batch);
+        error = commit_batch(rebuild, store, arena, store_write_schema, rebuild_batch);
         if (error && rebuild->busy && clock_steady_us() < deadline) {
             error = NULL;
             usleep(CLAIM_RETRY_US);
@@ -445,13 +451,18 @@ static struct error *retry_table(struct rebuild *rebuild, const struct rekey_tab
 {
     const char *first;
     int64_t count;
+    int collisions = 0;
     struct error *error = read_duplicates(table, store, arena, 1, &first, &count);
     rebuild->table = table;
     rebuild->last_id = 0;
     rebuild->complete = !count;
     while (!error && !rebuild->complete) {
         arena_reset(arena);
-        error = commit_batch(rebuild, store, arena, retry_duplicates);
+        error = commit_batch(rebuild, store, arena, store_write, retry_duplicates);
+        if (error && error->id == ERR_CONSTRAINT_UNIQUE && ++collisions < COLLISIONS_MAX) {
+            error = NULL; /* a client took the key of a row of this batch */
+            continue;
+        }
         rebuild->last_id = rebuild->next_id;
         if (!error && rebuild->batch.displaced) {
             rebuild->complete = false;

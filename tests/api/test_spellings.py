@@ -191,6 +191,17 @@ def test_tag_of_file_is_found_in_every_normalization_form(accounts):
         assert invalid_field(client.put(f"/files/{name}/tags", json=["a", blank])) == ["tags"]
 
 
+def test_tag_of_file_is_found_in_any_case_and_listed_as_first_written(accounts):
+    client = accounts.register().client
+    name = files.upload(client)["filename"]
+    tags = client.put(f"/files/{name}/tags", json=["VIP", "vip", "Vip", "Straße", "STRASSE"])
+    assert tags.json()["tags"] == ["VIP", "Straße"]
+    for spelling in ("vip", "Vip", "ＶＩＰ", "strasse"):
+        found = client.get("/files", params={"tag": spelling}).json()
+        assert [each["name"] for each in found["files"]] == [name], spelling
+    assert client.get("/files", params={"tag": "vi"}).json()["files"] == []
+
+
 def test_joiners_inside_a_name_are_kept(accounts):
     client = accounts.register().client
     for name in ("می\u200cخواهم", "क्\u200dष", "👩\u200d💻", "❤\ufe0f", "Ив\u00adан"):

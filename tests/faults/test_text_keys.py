@@ -168,6 +168,28 @@ def test_accounts_with_equal_names_are_reported_and_kept(make_sql_rig):
     assert rig.anonymous().login("single", people[-1].password)
 
 
+def waits_for_lock(rig):
+    return rig.database.run("SELECT 1 FROM pg_stat_activity WHERE application_name = 'kontora'"
+                            " AND datname = current_database() AND wait_event_type = 'Lock'")
+
+
+def test_address_that_changes_during_the_retry_of_duplicates_keeps_its_key(make_rig, postgres):
+    """The retry has read the row with the former address when the change is committed."""
+    rig = make_rig(database=postgres)
+    person = Accounts(rig.anonymous()).register()
+    rig.database.run("UPDATE accounts SET email = 'was@example.com',"
+                     f" email_key = 'x' || chr(9) || '{person.id}' WHERE id = {person.id}")
+    with rig.database.holding("UPDATE accounts SET email = 'new@example.com',"
+                              f" email_key = 'new@example.com' WHERE id = {person.id}") as commit, \
+            start(rig, "migrate", "up") as process:
+        wait_until(lambda: waits_for_lock(rig), what="the retry to wait for the row")
+        commit()
+        out = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, out
+    assert rig.database.run(f"SELECT email, email_key FROM accounts WHERE id = {person.id}") == [
+        ("new@example.com", "new@example.com")]
+
+
 # Spellings that older versions treated as different names.
 SPELLINGS = [("\u00a0Iwanow\u200b", "iwanow"), ("\ufeffЙодов".replace("Й", "И\u0306"), "йодов"),
              ("Со\u00adколов\u2003", "соколов")]
