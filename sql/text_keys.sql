@@ -21,8 +21,8 @@ SELECT pg_advisory_lock_shared(1801812339) AS shared;
 
 -- 1 if no other session can write text keys until the end of the transaction: no session has the
 -- lock, and there is no session of an older program, which does not take the lock. DATABASE_URL may
--- have named the sessions of an older program, so all sessions of the same role count. Those of this
--- command on other hosts do not: they wait for each other.
+-- have named the sessions of an older program, so all sessions of the same role count. Those of
+-- this command on other hosts do not: they wait for each other.
 
 -- name: text_keys_claim sqlite
 SELECT 1 AS claimed;

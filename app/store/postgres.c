@@ -377,7 +377,7 @@ static struct error *open_postgres_session(struct postgres *postgres, struct are
 {
     char process[16] = "kontora"; /* shown by ps, such as "kontora-core" */
     (void)prctl(PR_GET_NAME, process);
-    /* The name replaces one in DATABASE_URL: rebuilds recognize other processes of Kontora by it. */
+    /* The name replaces one in DATABASE_URL: rebuilds find the sessions of Kontora by it. */
     const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
     const char *const values[] = {postgres->store.config->database_url, process, "UTF8", NULL};
     postgres->connection = PQconnectStartParams(keywords, values, 1);
