@@ -42,7 +42,7 @@ def request_kind(message):
     return message[header + 2 + message[header + 1]]
 
 
-def refusal_of_deletion(message, code):
+def format_delete_response(message, code):
     """Returns the response to a deletion with this result code (RFC 4511 4.8)."""
     header = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
     message_id = message[header:header + 2 + message[header + 1]]
@@ -92,12 +92,12 @@ class LdapProxy:
         self.hang_up, self.until, self.then = hang_up, list(kinds), list(then)
 
     def refuse_deletions(self, code, text=b"", after=0):
-        """Answers the deletions whose requests contain the text with this result code, after it
-        has relayed some of them."""
+        """Answers deletions with this result code if their requests contain the text. Relays the
+        first `after` of them."""
         self._refusals.append([code, text, after])
 
-    def _refused(self, message):
-        """Returns the result code with which a request is refused; None if it is relayed."""
+    def _refusal_code(self, message):
+        """Returns the result code of the refusal; None if the request is to be relayed."""
         for refusal in self._refusals if request_kind(message) == DELETE else ():
             if refusal[1] in message:
                 if not refusal[2]:
@@ -184,10 +184,10 @@ class LdapProxy:
                     silent, hang_up = True, self.hang_up
                     self.until, self.then, self.hang_up = self.then, [], False
                     self.cuts += 1
-                code = self._refused(message)
+                code = self._refusal_code(message)
                 if code is None:
                     server.sendall(message)
                 else:
-                    client.sendall(refusal_of_deletion(message, code))
+                    client.sendall(format_delete_response(message, code))
         for each in (client, server):
             each.shutdown(socket.SHUT_RDWR)
