@@ -31,10 +31,19 @@ char *fold_text(struct arena *arena, const char *text);
  * a name. The form of any name or address that is used for a login is fold_address(). */
 char *fold_address(struct arena *arena, const char *address);
 
+/* Returns the address with its domain in the ASCII form (UTS 46), such as x@xn--e1aybc.example.
+ * NULL if it has no domain that can have this form. */
+char *fold_encode_address(struct arena *arena, const char *address);
+
 /* Return valid text in the normalization forms C and D (UAX 15), in which other programs may have
  * stored it. */
 char *fold_compose(struct arena *arena, const char *text) __attribute__((returns_nonnull));
 char *fold_decompose(struct arena *arena, const char *text) __attribute__((returns_nonnull));
+
+/* True if two valid texts differ in normalization and in the case of single letters only. Systems
+ * that compare by code points make different names of what fold_text() makes equal, such as ² and
+ * 2, or ß and ss; this does too. */
+bool fold_equals_case(struct arena *arena, const char *a, const char *b);
 
 /* True if valid text has a non-ASCII character that is a variant of ASCII: a full-width letter, the
  * Kelvin sign, a dotless i. Systems that do not fold take such a name for another one. */
