@@ -49,7 +49,7 @@ enum {
     {                                                                                              \
         .name = "sAMAccountName", .type = FIELD_STRING,                                            \
         .flags = FIELD_NAME | FIELD_VISIBLE | (flags_), .min = 1, .max = 20,                       \
-        .check = directory_check_account_name, .attribute = "sAMAccountName", .codec = CODEC_TEXT, \
+        .check = directory_check_user_name, .attribute = "sAMAccountName", .codec = CODEC_TEXT, \
         .about = {"Имя учётной записи", "The account name"}, .example = "\"ivanov\""               \
     }
 
