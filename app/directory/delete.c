@@ -216,7 +216,9 @@ static void sort_tree(struct tree *tree)
     for (size_t i = 0; i < tree->count; i++) {
         tree->objects[i].depth = names_depth(tree->objects[i].dn);
     }
-    qsort(tree->objects, tree->count, sizeof *tree->objects, compare_depths);
+    if (tree->count) {
+        qsort(tree->objects, tree->count, sizeof *tree->objects, compare_depths);
+    }
 }
 
 /* Returns the error after the first objects of the tree were deleted: it names them. */
