@@ -235,8 +235,10 @@ static const struct text faults[FAULT_COUNT] = {
         "is within CN=System: the directory would not let the object leave it again"},
     [FAULT_ACCOUNT_NAME] = {"не допускаются символы \"/\\[]:;|=,+*?<>@ и точка в конце",
         "must not contain \"/\\[]:;|=,+*?<>@ or end with a dot"},
-    [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @ и не допускается \\ в конце",
-        "must contain at most one @ and must not end with a backslash"},
+    [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @; не допускаются \\ в конце и "
+        "варианты символов ASCII, например полноширинные буквы",
+        "must contain at most one @, must not end with a backslash, and must not contain variants "
+        "of ASCII characters, such as full-width letters"},
     [FAULT_NOT_EMAIL] = {"должно быть адресом электронной почты", "must be an email address"},
     [FAULT_NOT_USERNAME] = {
         "не должно содержать @ и особых форм символов ASCII, например полноширинных букв",

@@ -26,9 +26,16 @@ struct entries {
     const struct directory_class *class;
     /* field of the request bodies that contains the name for the entry's RDN */
     const char *rdn_field;
-    entries_change *create, *update;    /* NULL: no further changes */
-    entries_changed *updated, *deleted; /* NULL: no follow-up work */
+    entries_change *create, *update; /* NULL: no further changes */
+    entries_changed *updated;        /* NULL: no follow-up work */
+    bool ends_sessions;              /* the entries are users, whose sessions end with them */
 };
+
+/* Ends the sessions of a user at once. If that fails, the housekeeper (the process for periodic
+ * jobs) ends them later; the reply is a success all the same, because the directory was changed.
+ * Commits at once: a worker of the pool `directory` serves one request at a time, so that no other
+ * request is committed with it. */
+void entries_end_sessions(struct request *request, const char *guid);
 
 /* --- handlers of routes with `entries` ----------------------------------------------------------
  * A name that several entries have is ERR_AMBIGUOUS unless ?parent_dn= selects one of them. */
