@@ -137,8 +137,8 @@ static void domain_is_encoded_in_ascii(void **state)
 static void texts_that_differ_in_case_or_normalization_only_are_equal_by_case(void **state)
 {
     (void)state;
-    static const struct same equal[] = {{"ЁЖИК 1", "ёжик 1"}, {"Й", "и\u0306"}, {"", ""}};
-    static const struct same other[] = {
+    static const struct pair equal[] = {{"ЁЖИК 1", "ёжик 1"}, {"Й", "и\u0306"}, {"", ""}};
+    static const struct pair other[] = {
         {"Zone²", "Zone2"}, {"Straße", "Strasse"}, {"ı", "i"}, {"İ", "i"}, {"ſ", "s"}, {"ａ", "a"},
         {"①", "1"},         {"a", "ab"},           {"е", "ё"}};
     struct arena *arena = arena_new();
