@@ -49,6 +49,7 @@ enum field_flag {
     FIELD_JOINERS = 1 << 12, /* with FIELD_VISIBLE: joiners are allowed where a script needs them */
     FIELD_NOT_FILTERABLE = 1 << 13, /* ?filter= must not name the field: it is computed */
     FIELD_ON_REQUEST = 1 << 14,     /* items of a list have the field only if ?fields= names it */
+    FIELD_ITEMS = 1 << 15, /* the records are the items of a list, whose fields ?fields= selects */
 };
 
 /* A field is trimmed if it has one of these flags: blanks at both ends of a string from a client

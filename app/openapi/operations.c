@@ -311,7 +311,7 @@ static void write_reply_schema(struct document *document, const struct route *ro
         jsonw_open_object(json, "schema");
         jsonw_string(json, "type", name ? "array" : "string");
         if (name) {
-            document_write_reference(document, "items", "schemas", name);
+            schemas_write_items(document, "items", route->reply);
         }
         jsonw_close_object(json);
     } else {

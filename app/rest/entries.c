@@ -20,6 +20,7 @@ const struct field entries_list_query[] = {
      .example = "\"иван петров\""},
     QUERY_SKIP,
     QUERY_LIMIT(LIMIT_STANDARD),
+    QUERY_FIELDS,
     {.name = NULL},
 };
 

@@ -48,7 +48,7 @@ struct error *entries_change_member(struct request *request,
 
 /* --- maps and errors of their routes ---------------------------------------------------------- */
 
-extern const struct field entries_list_query[];        /* query parameters search, skip, limit */
+extern const struct field entries_list_query[];        /* query parameters of lists */
 extern const struct field entries_place_query[];       /* query parameter parent_dn */
 extern const struct field entries_delete_tree_query[]; /* parent_dn, children */
 extern const struct field entries_path[];              /* parameters of all patterns */
