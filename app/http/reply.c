@@ -187,6 +187,14 @@ static void serialize_array(const struct field *fields, const struct reply *repl
     jsonw_close_array(json);
 }
 
+/* Writes the compiled form of the list's filter, if the request asked for it. */
+static void serialize_explain(const struct reply *reply, struct jsonw *json)
+{
+    if (reply->explain) {
+        jsonw_raw(json, "explain", reply->explain);
+    }
+}
+
 static void serialize_position(const struct reply *reply, struct jsonw *json)
 {
     jsonw_integer(json, "total", reply->total);
@@ -209,6 +217,7 @@ static void serialize_page(const struct field *fields, const struct reply *reply
         jsonw_integer(json, "limit", reply->limit);
     }
     jsonw_string(json, "next", reply->next);
+    serialize_explain(reply, json);
     jsonw_close_object(json);
 }
 
@@ -240,6 +249,7 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
         jsonw_open_object(&json, NULL);
         serialize_array(route->reply->fields, reply, "items", &json);
         serialize_position(reply, &json);
+        serialize_explain(reply, &json);
         jsonw_close_object(&json);
         break;
     }

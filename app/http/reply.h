@@ -30,6 +30,8 @@ struct reply {
     int64_t total, skip, limit;
     bool total_is_minimum; /* `total` is a lower bound: counting stopped there */
     const char *next;      /* REPLY_PAGE: cursor of the next page; NULL: last page */
+    /* JSON object: the compiled form of the list's ?filter=, for ?explain=true; NULL: none */
+    const char *explain;
     bool serialized;       /* the body has been serialized */
     bool repeated; /* the stored reply to an earlier identical request: the handler did nothing */
     bool recalled; /* the reply will be stored for repeated requests */

@@ -24,6 +24,25 @@ enum { LIMIT_MAX = 1000, LIMIT_STANDARD = 10 };
         .about = {"Сколько элементов вернуть", "The number of items to return"}, .example = "10"   \
     }
 
+/* The filter language of all lists: query/filter.h. */
+#define QUERY_FILTER                                                                               \
+    {                                                                                              \
+        .name = "filter", .type = FIELD_STRING, .min = 1, .max = 2000,                             \
+        .about = {"Фильтр SCIM (RFC 7644 3.4.2.2) по полям элементов: eq ne co sw ew pr gt ge lt " \
+                  "le, and or not ( )",                                                            \
+                  "A filter of SCIM (RFC 7644 3.4.2.2) over the fields of the items: eq ne co sw " \
+                  "ew pr gt ge lt le, and or not ( )"},                                            \
+        .example = "null"                                                                          \
+    }
+
+#define QUERY_EXPLAIN                                                                              \
+    {                                                                                              \
+        .name = "explain", .type = FIELD_BOOLEAN,                                                  \
+        .about = {"Добавить в ответ скомпилированный фильтр (только администраторы)",              \
+                  "True to add the compiled filter to the response (administrators only)"},        \
+        .example = "false"                                                                         \
+    }
+
 /* Each list has this parameter; http/selection.c reads it. */
 #define QUERY_FIELDS                                                                               \
     {                                                                                              \
