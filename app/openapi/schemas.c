@@ -413,6 +413,48 @@ static const struct field next_field = {
     .example = "null",
 };
 
+#define EXPLAIN_TEXT(name_, ru_, en_, example_)                                                    \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_STRING, .flags = FIELD_OPTIONAL, .about = {(ru_), (en_)},   \
+        .example = (example_)                                                                      \
+    }
+
+/* The compiled form of a filter: of the directory, or of the database. */
+static const struct field explain_fields[] = {
+    EXPLAIN_TEXT("base", "DN, с которого начинается поиск", "The DN at which the search begins",
+                 "\"DC=kontora,DC=test\""),
+    EXPLAIN_TEXT("scope", "Область поиска: one или subtree", "The scope of the search: one or subtree",
+                 "\"subtree\""),
+    EXPLAIN_TEXT("filter", "Фильтр LDAP (RFC 4515)", "The LDAP filter (RFC 4515)",
+                 "\"(department=Sales)\""),
+    EXPLAIN_TEXT("sql", "Запрос SQL", "The SQL statement", "null"),
+    {.name = "parameters",
+     .type = FIELD_STRINGS,
+     .flags = FIELD_OPTIONAL,
+     .about = {"Параметры запроса SQL", "The parameters of the SQL statement"},
+     .example = "[]"},
+    {.name = NULL},
+};
+
+static const struct field explain_field = {
+    .name = "explain",
+    .type = FIELD_RECORD,
+    .flags = FIELD_OPTIONAL,
+    .fields = explain_fields,
+    .about = {"Скомпилированный фильтр; только при explain=true",
+              "The compiled filter; only with explain=true"},
+};
+
+/* True if the call has the query parameter `explain`. */
+static bool explains_filter(const struct route *route)
+{
+    const struct field *field = route->query;
+    while (field && field->name && strcmp(field->name, explain_field.name) != 0) {
+        field++;
+    }
+    return field && field->name;
+}
+
 static bool is_list_reply(const struct route *route)
 {
     return route->reply && (route->shape == REPLY_LIST || route->shape == REPLY_PAGE);
@@ -478,6 +520,9 @@ static void write_list_schema(struct document *document, const char *name,
     if (route->shape == REPLY_PAGE) {
         schemas_write_field(document, minimum_field.name, &minimum_field, USE_REPLY);
         schemas_write_field(document, next_field.name, &next_field, USE_REPLY);
+    }
+    if (explains_filter(route)) {
+        schemas_write_field(document, explain_field.name, &explain_field, USE_REPLY);
     }
     jsonw_close_object(json);
     if (route->shape == REPLY_PAGE) {
