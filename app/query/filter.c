@@ -56,8 +56,8 @@ static struct error *fault_at(const struct parser *parser, const char *place, en
                               const char *arguments)
 {
     return error_field(parser->arena, "filter", fault,
-                       arena_format(parser->arena, "%zu" FAULT_ARGUMENT_END "%s",
-                                    position_of(parser, place), arguments));
+                       arena_format(parser->arena, "%zu%s%s", position_of(parser, place),
+                                    *arguments ? FAULT_ARGUMENT_END : "", arguments));
 }
 
 /* Returns an error about the next token. */
@@ -68,8 +68,7 @@ static struct error *fault_here(const struct parser *parser, enum fault_id fault
 
 static struct error *limit_fault(const struct parser *parser, enum fault_id fault, int maximum)
 {
-    return fault_at(parser, parser->token.start, fault,
-                    arena_format(parser->arena, "%d", maximum));
+    return fault_at(parser, parser->token.start, fault, arena_format(parser->arena, "%d", maximum));
 }
 
 /* --- tokens ----------------------------------------------------------------------------------- */
@@ -85,7 +84,7 @@ static size_t measure_string(const char *start)
 }
 
 /* Moves to the next token. */
-static struct error *advance(struct parser *parser)
+static struct error *next_token(struct parser *parser)
 {
     struct token *token = &parser->token;
     token->start += token->length;
@@ -159,15 +158,15 @@ static void append_character(struct buffer *out, int32_t character)
 /* Appends the character of \uXXXX, or of two of them that form a surrogate pair (RFC 8259 7); `at`
  * is the place of the backslash. Returns the place behind it; NULL if there is no such character,
  * or if it is NUL. */
-static const char *unescape_unicode(struct buffer *out, const char *at)
+static const char *read_unicode_escape(struct buffer *out, const char *at)
 {
     int32_t unit = read_code_unit(at + 2);
     at += 2 + ESCAPE_DIGITS;
     if (unit >= 0xD800 && unit < 0xDC00 && at[0] == '\\' && at[1] == 'u') {
         int32_t low = read_code_unit(at + 2);
         at += 2 + ESCAPE_DIGITS;
-        unit = low >= 0xDC00 && low < 0xE000 ? 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00)
-                                             : -1;
+        unit =
+            low >= 0xDC00 && low < 0xE000 ? 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00) : -1;
     }
     if (unit <= 0 || (unit >= 0xD800 && unit < 0xE000)) {
         return NULL;
@@ -178,11 +177,11 @@ static const char *unescape_unicode(struct buffer *out, const char *at)
 
 /* Appends the character of the escape sequence at `at`. Returns the place behind it; NULL if it is
  * not one of JSON. */
-static const char *unescape(struct buffer *out, const char *at)
+static const char *read_escape(struct buffer *out, const char *at)
 {
     static const char escaped[] = "\"\\/bfnrt", plain[] = "\"\\/\b\f\n\r\t";
     if (at[1] == 'u') {
-        return unescape_unicode(out, at);
+        return read_unicode_escape(out, at);
     }
     const char *found = at[1] ? strchr(escaped, at[1]) : NULL;
     if (!found) {
@@ -202,7 +201,7 @@ static struct error *read_string(const struct parser *parser, struct value *valu
     while (at < end) {
         const char *next = at + 1;
         if (*at == '\\') {
-            next = unescape(&out, at);
+            next = read_escape(&out, at);
         } else if ((unsigned char)*at < ' ') {
             next = NULL;
         } else {
@@ -233,7 +232,7 @@ static const struct filter *new_term(const struct parser *parser, const struct f
 {
     struct filter *node = arena_alloc(parser->arena, sizeof *node);
     *node = *term;
-    node->operator = operator;
+    node->operator= operator;
     return node;
 }
 
@@ -263,8 +262,8 @@ static const struct filter *new_day_term(const struct parser *parser, const stru
         within = new_node(parser, FILTER_AND,
                           new_time_term(parser, term, FILTER_GREATER_EQUAL, day->from_ms),
                           new_time_term(parser, term, FILTER_LESS, day->until_ms));
-        return term->operator == FILTER_NOT_EQUAL ? new_node(parser, FILTER_NOT, within, NULL)
-                                                  : within;
+        return term->operator== FILTER_NOT_EQUAL ? new_node(parser, FILTER_NOT, within, NULL)
+                                                 : within;
     }
 }
 
@@ -284,13 +283,14 @@ static bool has_format(const struct field *field, const char *format)
 
 static bool is_date_string(const struct field *field)
 {
-    return field->type == FIELD_STRING && (has_format(field, "date") || has_format(field, "moment"));
+    return field->type == FIELD_STRING &&
+           (has_format(field, "date") || has_format(field, "moment"));
 }
 
 static bool is_text_operator(enum filter_operator operator)
 {
-    return operator == FILTER_CONTAINS || operator == FILTER_STARTS_WITH ||
-           operator == FILTER_ENDS_WITH;
+    return operator== FILTER_CONTAINS || operator== FILTER_STARTS_WITH || operator==
+        FILTER_ENDS_WITH;
 }
 
 static struct error *read_text(const struct parser *parser, struct filter *term)
@@ -365,8 +365,8 @@ static bool is_value(const struct token *token)
 }
 
 /* Reads the value of a term from the next token. */
-static struct error *read_value(const struct parser *parser, struct filter *term,
-                                const struct filter **node_r)
+static struct error *read_term_value(const struct parser *parser, struct filter *term,
+                                     const struct filter **node_r)
 {
     *node_r = term;
     if (!is_value(&parser->token)) {
@@ -393,9 +393,9 @@ static struct error *read_value(const struct parser *parser, struct filter *term
 /* --- terms ------------------------------------------------------------------------------------ */
 
 static const char *const operator_names[] = {
-    [FILTER_PRESENT] = "pr",      [FILTER_EQUAL] = "eq",       [FILTER_NOT_EQUAL] = "ne",
-    [FILTER_CONTAINS] = "co",     [FILTER_STARTS_WITH] = "sw", [FILTER_ENDS_WITH] = "ew",
-    [FILTER_GREATER] = "gt",      [FILTER_GREATER_EQUAL] = "ge", [FILTER_LESS] = "lt",
+    [FILTER_PRESENT] = "pr",    [FILTER_EQUAL] = "eq",         [FILTER_NOT_EQUAL] = "ne",
+    [FILTER_CONTAINS] = "co",   [FILTER_STARTS_WITH] = "sw",   [FILTER_ENDS_WITH] = "ew",
+    [FILTER_GREATER] = "gt",    [FILTER_GREATER_EQUAL] = "ge", [FILTER_LESS] = "lt",
     [FILTER_LESS_EQUAL] = "le",
 };
 
@@ -451,9 +451,8 @@ static struct error *find_field(const struct parser *parser, const struct field 
     }
     if (!is_filterable(field)) {
         struct error *error = error_new(parser->arena, ERR_NOT_FILTERABLE, NULL);
-        return error_detail(
-            error, field->name, FAULT_FILTER_COMPUTED,
-            arena_format(parser->arena, "%zu", position_of(parser, token->start)));
+        return error_detail(error, field->name, FAULT_FILTER_COMPUTED,
+                            arena_format(parser->arena, "%zu", position_of(parser, token->start)));
     }
     return NULL;
 }
@@ -489,7 +488,7 @@ static struct error *read_operator(const struct parser *parser, struct filter *t
 {
     for (size_t i = 0; i < OPERATOR_COUNT; i++) {
         if (is_word(&parser->token, operator_names[i])) {
-            term->operator = (enum filter_operator)i;
+            term->operator=(enum filter_operator) i;
             return accepts_operator(term->field, term->operator)
                        ? NULL
                        : fault_at(parser, parser->token.start, FAULT_FILTER_OPERATOR,
@@ -505,7 +504,7 @@ static struct error *compare_with_null(const struct parser *parser, const struct
                                        const struct filter **node_r)
 {
     const struct filter *present = new_term(parser, term, FILTER_PRESENT);
-    *node_r = term->operator == FILTER_EQUAL ? new_node(parser, FILTER_NOT, present, NULL) : present;
+    *node_r = term->operator== FILTER_EQUAL ? new_node(parser, FILTER_NOT, present, NULL) : present;
     return term->operator == FILTER_EQUAL || term->operator == FILTER_NOT_EQUAL
                ? NULL
                : fault_at(parser, parser->token.start, FAULT_FILTER_NULL,
@@ -515,8 +514,8 @@ static struct error *compare_with_null(const struct parser *parser, const struct
 static struct error *parse_term(struct parser *parser, const struct filter **node_r)
 {
     struct filter *term = arena_alloc(parser->arena, sizeof *term);
-    *term = (struct filter){.kind = FILTER_TERM,
-                            .position = position_of(parser, parser->token.start)};
+    *term =
+        (struct filter){.kind = FILTER_TERM, .position = position_of(parser, parser->token.start)};
     *node_r = term;
     if (parser->token.kind != TOKEN_WORD) {
         return fault_here(parser, FAULT_FILTER_NO_FIELD);
@@ -525,13 +524,13 @@ static struct error *parse_term(struct parser *parser, const struct filter **nod
         return limit_fault(parser, FAULT_FILTER_TERMS, FILTER_TERMS_MAX);
     }
     struct error *error = find_field(parser, &term->field);
-    if (error || (error = advance(parser)) || (error = read_operator(parser, term)) ||
-        (error = advance(parser)) || term->operator == FILTER_PRESENT) {
+    if (error || (error = next_token(parser)) || (error = read_operator(parser, term)) ||
+        (error = next_token(parser)) || term->operator== FILTER_PRESENT) {
         return error;
     }
     error = is_word(&parser->token, "null") ? compare_with_null(parser, term, node_r)
-                                            : read_value(parser, term, node_r);
-    return error ? error : advance(parser);
+                                            : read_term_value(parser, term, node_r);
+    return error ? error : next_token(parser);
 }
 
 /* --- operators between terms ------------------------------------------------------------------ */
@@ -544,7 +543,7 @@ static struct error *parse_parentheses(struct parser *parser, const struct filte
     if (++parser->depth > FILTER_DEPTH_MAX) {
         return limit_fault(parser, FAULT_FILTER_DEPTH, FILTER_DEPTH_MAX);
     }
-    struct error *error = advance(parser);
+    struct error *error = next_token(parser);
     if (error || (error = parse_or(parser, node_r))) {
         return error;
     }
@@ -555,7 +554,7 @@ static struct error *parse_parentheses(struct parser *parser, const struct filte
         return fault_here(parser, FAULT_FILTER_NO_LOGIC);
     }
     parser->depth--;
-    return advance(parser);
+    return next_token(parser);
 }
 
 static struct error *parse_operand(struct parser *parser, const struct filter **node_r)
@@ -566,7 +565,7 @@ static struct error *parse_operand(struct parser *parser, const struct filter **
     if (!is_word(&parser->token, "not")) {
         return parse_term(parser, node_r);
     }
-    struct error *error = advance(parser);
+    struct error *error = next_token(parser);
     if (!error && parser->token.kind != TOKEN_OPEN) {
         error = fault_here(parser, FAULT_FILTER_NOT);
     }
@@ -584,7 +583,7 @@ static struct error *parse_and(struct parser *parser, const struct filter **node
     const struct filter *right = NULL;
     struct error *error = parse_operand(parser, node_r);
     while (!error && is_word(&parser->token, "and")) {
-        error = advance(parser);
+        error = next_token(parser);
         if (!error) {
             error = parse_operand(parser, &right);
         }
@@ -600,7 +599,7 @@ static struct error *parse_or(struct parser *parser, const struct filter **node_
     const struct filter *right = NULL;
     struct error *error = parse_and(parser, node_r);
     while (!error && is_word(&parser->token, "or")) {
-        error = advance(parser);
+        error = next_token(parser);
         if (!error) {
             error = parse_and(parser, &right);
         }
@@ -624,7 +623,7 @@ struct error *filter_parse(struct arena *arena, const char *text, const struct f
         return error_field(arena, "filter", FAULT_TOO_LONG,
                            arena_format(arena, "%d", FILTER_LENGTH_MAX));
     }
-    struct error *error = advance(&parser);
+    struct error *error = next_token(&parser);
     if (!error) {
         error = parse_or(&parser, filter_r);
     }
