@@ -313,7 +313,8 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_FILTER_NO_VALUE] = {
         "позиция {}: ожидается строка в двойных кавычках, число, true, false или null",
         "position {}: expected a string in double quotes, a number, true, false or null"},
-    [FAULT_FILTER_NO_LOGIC] = {"позиция {}: ожидается and, or, закрывающая скобка или конец фильтра",
+    [FAULT_FILTER_NO_LOGIC] = {
+        "позиция {}: ожидается and, or, закрывающая скобка или конец фильтра",
         "position {}: expected `and`, `or`, a closing parenthesis or the end of the filter"},
     [FAULT_FILTER_NOT] = {"позиция {}: после not нужна открывающая скобка",
         "position {}: `not` must be followed by an opening parenthesis"},
@@ -342,8 +343,8 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_FILTER_TYPE_TIME] = {
         "позиция {}: поле {} сравнивается с датой или временем в двойных кавычках, например "
         "\"2026-11-20\" или \"2026-11-20T12:34:56Z\"",
-        "position {}: the field {} must be compared with a date or a time in double quotes, such as "
-        "\"2026-11-20\" or \"2026-11-20T12:34:56Z\""},
+        "position {}: the field {} must be compared with a date or a time in double quotes, such "
+        "as \"2026-11-20\" or \"2026-11-20T12:34:56Z\""},
     [FAULT_FILTER_TYPE_DN] = {"позиция {}: поле {} сравнивается с уникальным именем (DN)",
         "position {}: the field {} must be compared with a distinguished name (DN)"},
     [FAULT_FILTER_TYPE_GUID] = {"позиция {}: поле {} сравнивается с GUID",

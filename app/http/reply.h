@@ -32,10 +32,10 @@ struct reply {
     const char *next;      /* REPLY_PAGE: cursor of the next page; NULL: last page */
     /* JSON object: the compiled form of the list's ?filter=, for ?explain=true; NULL: none */
     const char *explain;
-    bool serialized;       /* the body has been serialized */
-    bool repeated; /* the stored reply to an earlier identical request: the handler did nothing */
-    bool recalled; /* the reply will be stored for repeated requests */
-    bool audited;  /* the handler has written the audit lines */
+    bool serialized; /* the body has been serialized */
+    bool repeated;   /* the stored reply to an earlier identical request: the handler did nothing */
+    bool recalled;   /* the reply will be stored for repeated requests */
+    bool audited;    /* the handler has written the audit lines */
     const char *content_type; /* NULL: application/json */
     struct buffer body;       /* serialized by the router, or set by reply_text() */
 };

@@ -423,8 +423,8 @@ static const struct field next_field = {
 static const struct field explain_fields[] = {
     EXPLAIN_TEXT("base", "DN, с которого начинается поиск", "The DN at which the search begins",
                  "\"DC=kontora,DC=test\""),
-    EXPLAIN_TEXT("scope", "Область поиска: one или subtree", "The scope of the search: one or subtree",
-                 "\"subtree\""),
+    EXPLAIN_TEXT("scope", "Область поиска: one или subtree",
+                 "The scope of the search: one or subtree", "\"subtree\""),
     EXPLAIN_TEXT("filter", "Фильтр LDAP (RFC 4515)", "The LDAP filter (RFC 4515)",
                  "\"(department=Sales)\""),
     EXPLAIN_TEXT("sql", "Запрос SQL", "The SQL statement", "null"),

@@ -28,8 +28,8 @@ enum { LIMIT_MAX = 1000, LIMIT_STANDARD = 10 };
 #define QUERY_FILTER                                                                               \
     {                                                                                              \
         .name = "filter", .type = FIELD_STRING, .min = 1, .max = 2000,                             \
-        .about = {"Фильтр SCIM (RFC 7644 3.4.2.2) по полям элементов: eq ne co sw ew pr gt ge lt " \
-                  "le, and or not ( )",                                                            \
+        .about = {"Фильтр SCIM (RFC 7644 3.4.2.2) по полям "                          \
+                  "элементов: eq ne co sw ew pr gt ge lt le, and or not ( )",                      \
                   "A filter of SCIM (RFC 7644 3.4.2.2) over the fields of the items: eq ne co sw " \
                   "ew pr gt ge lt le, and or not ( )"},                                            \
         .example = "null"                                                                          \

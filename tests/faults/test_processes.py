@@ -361,8 +361,8 @@ def stop_process(process):
 
 def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
     rig.service.stop()
-    process = start_with_sockets(rig, binary, ["files", "uploads", "filters", "directory", "core", "auth"],
-                                 rig.stack.socket_dir,
+    pools = ["files", "uploads", "filters", "directory", "core", "auth"]
+    process = start_with_sockets(rig, binary, pools, rig.stack.socket_dir,
                                  SOCKET_DIR=str(tmp_path / "unused"))
     try:
         site = rig.anonymous("")
