@@ -5,6 +5,7 @@
 #include "directory/query.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/field.h"
 #include "directory/attribute.h"
@@ -14,6 +15,7 @@
 #include "directory/result.h"
 
 #include <string.h>
+#include <sys/time.h>
 
 enum {
     PAGE_SIZE = 1000,  /* default MaxPageSize of a controller */
@@ -37,15 +39,19 @@ void query_defer_control(struct arena *arena, LDAPControl *control)
 static int send_search(LDAP *ldap, const void *request, int *message_id_r)
 {
     const struct query *search = request;
+    int64_t left = search->until ? search->until - clock_steady_us() : 0;
+    struct timeval limit = {.tv_sec = left > 0 ? (left + US_PER_S - 1) / US_PER_S : 1};
     return ldap_search_ext(ldap, search->base, search->scope,
                            search->filter ? search->filter : "(objectClass=*)", search->attributes,
-                           0, search->controls, NULL, NULL, search->size_limit, message_id_r);
+                           0, search->controls, NULL, search->until ? &limit : NULL,
+                           search->size_limit, message_id_r);
 }
 
 struct error *query_run(struct directory *directory, struct arena *arena,
                         const struct query *search, struct answer *answer_r)
 {
-    const struct operation operation = {OPERATION_SEARCH, "search", send_search, search};
+    const struct operation operation = {OPERATION_SEARCH, "search", send_search, search,
+                                        search->until};
     return operation_repeat(directory, arena, &operation, answer_r);
 }
 
@@ -187,9 +193,8 @@ static void drop_system_entries(const struct directory *directory, struct arena 
 
 /* --- parents --------------------------------------------------------------------------------- */
 
-/* Normalizes a DN of a client; a fault of `field` if it is invalid or outside the base DN. */
-static struct error *normalize_managed_dn(const struct directory *directory, struct arena *arena,
-                                          const char *dn, const char *field, const char **normal_r)
+struct error *query_managed_dn(const struct directory *directory, struct arena *arena,
+                               const char *dn, const char *field, const char **normal_r)
 {
     *normal_r = names_normalize(arena, dn);
     if (!*normal_r || !**normal_r) {
@@ -205,7 +210,7 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
                            const char *field, const char **parent_r)
 {
     const char *normal;
-    struct error *error = normalize_managed_dn(directory, arena, dn, field, &normal);
+    struct error *error = query_managed_dn(directory, arena, dn, field, &normal);
     if (!error && is_within_system(directory, arena, normal)) {
         error = error_field(arena, field, FAULT_WITHIN_SYSTEM, NULL);
     }
@@ -320,8 +325,7 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     struct error *error = NULL;
     if (wanted->parent_dn) {
         search.scope = LDAP_SCOPE_ONELEVEL;
-        error =
-            normalize_managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
+        error = query_managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
     }
     if (!error) {
         error = query_run(directory, arena, &search, &answer);
