@@ -79,6 +79,7 @@ static const struct field user_fields[] = {
      .example = "true"},
     {.name = "locked",
      .type = FIELD_BOOLEAN,
+     .flags = FIELD_NOT_FILTERABLE,
      .attribute = "msDS-User-Account-Control-Computed",
      .codec = CODEC_BITS_SET,
      .mask = LOCKED_OUT,

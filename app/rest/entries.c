@@ -2,6 +2,9 @@
 #include "rest/entries.h"
 
 #include "base/arena.h"
+#include "base/jsonw.h"
+#include "query/filter.h"
+#include "rest/authorization.h"
 #include "rest/paging.h"
 
 #include <string.h>
@@ -9,6 +12,9 @@
 enum { SEARCH_MAX = 256 };
 
 /* --- field maps ------------------------------------------------------------------------------- */
+
+static const char scope_one[] = "one", scope_subtree[] = "subtree";
+static const char *const scope_choices[] = {scope_one, scope_subtree, NULL};
 
 const struct field entries_list_query[] = {
     {.name = "search",
@@ -21,6 +27,27 @@ const struct field entries_list_query[] = {
     QUERY_SKIP,
     QUERY_LIMIT(LIMIT_STANDARD),
     QUERY_FIELDS,
+    {.name = "sort",
+     .type = FIELD_STRING,
+     .min = 1,
+     .max = 200,
+     .about =
+         {"Порядок: одно поле элементов; «-» перед полем — по убыванию. По вычисляемым полям и "
+          "спискам сортировать нельзя",
+          "The order: one field of the items; '-' is descending. Computed fields and lists "
+          "cannot be sorted by"},
+     .example = "null"},
+    QUERY_FILTER,
+    QUERY_EXPLAIN,
+    ENTRY_PARENT("parent_dn", 0, "\"DC=kontora,DC=test\""),
+    {.name = "scope",
+     .type = FIELD_STRING,
+     .choices = scope_choices,
+     .about = {"one: только объекты непосредственно под parent_dn (по умолчанию, если он указан); "
+               "subtree: и все объекты ниже",
+               "one: only objects directly below parent_dn (the default if it is specified); "
+               "subtree: all objects below, too"},
+     .example = "\"subtree\""},
     {.name = NULL},
 };
 
@@ -54,8 +81,9 @@ const struct field entries_path[] = {
     {.name = NULL},
 };
 
-const enum error_id entries_list_errors[] = {ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_REFUSED,
-                                             ERR_DIRECTORY_LIMIT, ERR_COUNT};
+const enum error_id entries_list_errors[] = {
+    ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_REFUSED, ERR_DIRECTORY_LIMIT, ERR_PARENT_NOT_FOUND,
+    ERR_NOT_FILTERABLE,         ERR_FILTER_TOO_COSTLY, ERR_SORT_TOO_COSTLY, ERR_COUNT};
 const enum error_id entries_read_errors[] = {ENTRIES_FIND_ERRORS, ERR_COUNT};
 const enum error_id entries_create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_COUNT};
 const enum error_id entries_update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
@@ -92,14 +120,77 @@ static struct error *find_entry(struct request *request, struct directory_entry 
     return error;
 }
 
+/* Reads ?sort=, which names one field. */
+static struct error *read_list_sort(const struct request *request, const struct field *fields,
+                                    struct directory_list_query *query)
+{
+    const char *sort = request_query_string(request, "sort");
+    if (!sort) {
+        return NULL;
+    }
+    query->descending = *sort == '-';
+    sort += query->descending;
+    const struct field *field = fields;
+    while (field->name && (strcmp(field->name, sort) != 0 || !directory_is_sortable(field))) {
+        field++;
+    }
+    query->sort = field;
+    return field->name ? NULL
+                       : error_field(request->arena, "sort", FAULT_NOT_ONE_OF,
+                                     directory_sortable_fields(request->arena, fields));
+}
+
+/* Reads ?filter= and ?explain=, which only administrators of the directory may use. */
+static struct error *read_list_filter(const struct request *request, const struct field *fields,
+                                      struct directory_list_query *query)
+{
+    const char *filter = request_query_string(request, "filter");
+    if (request_query_boolean(request, "explain") &&
+        !authorization_permits(request->principal, PERMIT_DIRECTORY_WRITE)) {
+        return error_new(request->arena, ERR_FORBIDDEN, NULL);
+    }
+    return filter ? filter_parse(request->arena, filter, fields, &query->filter) : NULL;
+}
+
+static struct error *read_list_query(const struct request *request,
+                                     struct directory_list_query *query)
+{
+    const struct field *fields = route_entries(request)->class->fields;
+    const char *scope = request_query_string(request, "scope");
+    *query = (struct directory_list_query){
+        .search = request_query_string(request, "search"),
+        .parent_dn = request_query_string(request, "parent_dn"),
+        .selected = request->selected,
+        .skip = request_query_integer(request, "skip"),
+        .limit = request_query_integer(request, "limit"),
+    };
+    query->one_level = scope ? !strcmp(scope, scope_one) : query->parent_dn != NULL;
+    return error_merge(read_list_sort(request, fields, query),
+                       read_list_filter(request, fields, query));
+}
+
+/* Returns the search of a page, as JSON. */
+static const char *explain_page(struct arena *arena, const struct directory_page *page)
+{
+    struct buffer text = {.arena = arena};
+    struct jsonw json = {.out = &text};
+    jsonw_open_object(&json, NULL);
+    jsonw_string(&json, "base", page->base);
+    jsonw_string(&json, "scope", page->one_level ? scope_one : scope_subtree);
+    jsonw_string(&json, "filter", page->filter);
+    jsonw_close_object(&json);
+    return text.bytes;
+}
+
 struct error *entries_list(struct request *request, struct reply *reply)
 {
-    int64_t skip = request_query_integer(request, "skip");
-    int64_t limit = request_query_integer(request, "limit");
+    struct directory_list_query query;
     struct directory_page page;
-    struct error *error =
-        directory_list(app_of(request)->directory, request->arena, route_entries(request)->class,
-                       request_query_string(request, "search"), skip, limit, &page);
+    struct error *error = read_list_query(request, &query);
+    if (!error) {
+        error = directory_list(app_of(request)->directory, request->arena,
+                               route_entries(request)->class, &query, &page);
+    }
     if (error) {
         return error;
     }
@@ -107,7 +198,10 @@ struct error *entries_list(struct request *request, struct reply *reply)
     for (size_t i = 0; i < page.count; i++) {
         items[i] = page.entries[i]->values;
     }
-    reply_list(reply, items, page.count, page.total, skip, limit);
+    reply_list(reply, items, page.count, page.total, query.skip, query.limit);
+    if (request_query_boolean(request, "explain")) {
+        reply->explain = explain_page(request->arena, &page);
+    }
     return NULL;
 }
 

@@ -4,7 +4,8 @@ The service sees a controller of its own, so several proxies simulate several co
 domain.
 
 The proxy terminates TLS on both sides and relays LDAP (RFC 4511). It parses only the kind of
-each request, counts the occurrences of one text in the responses, and can refuse deletions.
+each request, counts the occurrences of one text in the responses, and can refuse deletions and
+searches, and delay the responses to requests that contain a text.
 """
 
 import collections
@@ -16,6 +17,7 @@ import threading
 import time
 
 BIND, SEARCH, MODIFY, ADD, DELETE, RENAME = 0x60, 0x63, 0x66, 0x68, 0x4A, 0x6C
+RESULTS = {DELETE: 0x6B, SEARCH: 0x65}  # tags of the responses that contain the result
 
 PIECE = 65536
 
@@ -42,11 +44,12 @@ def request_kind(message):
     return message[header + 2 + message[header + 1]]
 
 
-def refusal_of_deletion(message, code):
-    """Returns the response to a deletion with this result code (RFC 4511 4.8)."""
+def refusal(message, code):
+    """Returns the response to a request with this result code (RFC 4511 4.5.2, 4.8)."""
     header = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
     message_id = message[header:header + 2 + message[header + 1]]
-    body = message_id + bytes([0x6B, 7, 0x0A, 1, code, 4, 0, 4, 0])
+    tag = RESULTS[request_kind(message)]
+    body = message_id + bytes([tag, 7, 0x0A, 1, code, 4, 0, 4, 0])
     return bytes([0x30, len(body)]) + body
 
 
@@ -75,6 +78,7 @@ class LdapProxy:
         self._awake.set()
         self.until, self.then, self.hang_up, self.cuts = [], [], False, 0
         self.delay_s = 0  # before each response
+        self.slow_text, self.slow_s = b"", 0  # delay of responses to requests with this text
         self._refusals = []
         self.connections, self.requests = 0, collections.Counter()
         self.text, self.seen = b"", 0  # text to count in the responses, and its count
@@ -94,15 +98,25 @@ class LdapProxy:
     def refuse_deletions(self, code, text=b"", after=0):
         """Answers the deletions whose requests contain the text with this result code, after it
         has relayed some of them."""
-        self._refusals.append([code, text, after])
+        self._refusals.append([DELETE, code, text, after])
+
+    def refuse_searches(self, code, text):
+        """Answers the searches whose requests contain the text with this result code."""
+        self._refusals.append([SEARCH, code, text, 0])
+
+    def relay_all(self):
+        """Ends refusals and delays."""
+        self._refusals.clear()
+        self.slow_text = b""
 
     def _refused(self, message):
         """Returns the result code with which a request is refused; None if it is relayed."""
-        for refusal in self._refusals if request_kind(message) == DELETE else ():
-            if refusal[1] in message:
-                if not refusal[2]:
-                    return refusal[0]
-                refusal[2] -= 1
+        for each in self._refusals:
+            kind, code, text, after = each
+            if kind == request_kind(message) and text in message:
+                if not after:
+                    return code
+                each[3] -= 1
         return None
 
     def start(self):
@@ -158,6 +172,7 @@ class LdapProxy:
     def _relay(self, client, server):
         """Relays both directions in one thread, because OpenSSL connections are not thread-safe."""
         data, kinds, silent, answered, hang_up = b"", [], False, b"", False
+        wait_s = 0
         while True:
             source = next_readable(client, server)
             piece = source.recv(PIECE)
@@ -167,7 +182,8 @@ class LdapProxy:
                     answered += piece
                     self.seen += answered.count(self.text)
                     answered = answered[len(answered) - len(self.text) + 1:]
-                time.sleep(self.delay_s)
+                time.sleep(self.delay_s + wait_s)
+                wait_s = 0
                 if not silent:
                     client.sendall(piece)
                 if not piece or (silent and hang_up):
@@ -180,6 +196,8 @@ class LdapProxy:
                 message, data = data[:length], data[length:]
                 kinds.append(request_kind(message))
                 self.requests[kinds[-1]] += 1
+                if self.slow_text and self.slow_text in message:
+                    wait_s = self.slow_s
                 if self.until and kinds[-len(self.until):] == self.until:
                     silent, hang_up = True, self.hang_up
                     self.until, self.then, self.hang_up = self.then, [], False
@@ -188,6 +206,6 @@ class LdapProxy:
                 if code is None:
                     server.sendall(message)
                 else:
-                    client.sendall(refusal_of_deletion(message, code))
+                    client.sendall(refusal(message, code))
         for each in (client, server):
             each.shutdown(socket.SHUT_RDWR)
