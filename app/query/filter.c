@@ -52,8 +52,10 @@ static size_t position_of(const struct parser *parser, const char *place)
 }
 
 /* Returns an error with the position of a place, and further arguments; "": none. */
-static struct error *fault_at(const struct parser *parser, const char *place, enum fault_id fault,
-                              const char *arguments)
+__attribute__((returns_nonnull)) static struct error *fault_at(const struct parser *parser,
+                                                               const char *place,
+                                                               enum fault_id fault,
+                                                               const char *arguments)
 {
     return error_field(parser->arena, "filter", fault,
                        arena_format(parser->arena, "%zu%s%s", position_of(parser, place),
