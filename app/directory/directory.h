@@ -118,8 +118,8 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
 /* Creates an empty set of changes. Its strings are not copied: they must outlive it. */
 struct directory_changes *directory_changes_new(struct arena *arena);
 
-/* Adds every field that maps to a text or integer attribute and is not absent; a null value clears
- * the attribute. */
+/* Adds every field that has an attribute and a codec that can write it, and that is not absent. A
+ * null value and an empty list clear the attribute. */
 void directory_change_fields(struct directory_changes *changes, const struct field *fields,
                              struct value *values);
 

@@ -217,6 +217,13 @@ struct error *entries_get(struct request *request, struct reply *reply)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
+/* Resolves the references of the request body to other entries, if the resource has any. */
+static struct error *resolve_references(struct request *request)
+{
+    entries_resolve *resolve = route_entries(request)->resolve;
+    return resolve ? resolve(request) : NULL;
+}
+
 /* Returns the changes that the request body requires. `more` adds those of the resource. */
 static struct directory_changes *new_body_changes(struct request *request, entries_change *more)
 {
@@ -232,13 +239,16 @@ struct error *entries_create(struct request *request, struct reply *reply)
 {
     const struct entries *entries = route_entries(request);
     const struct directory_class *class = entries->class;
+    request->subject = request_body_string(request, class->name_attribute);
+    struct error *error = resolve_references(request);
+    if (error) {
+        return error;
+    }
     struct directory_changes *changes = new_body_changes(request, entries->create);
     struct directory_entry *entry;
-    request->subject = request_body_string(request, class->name_attribute);
-    struct error *error =
-        directory_add(app_of(request)->directory, request->arena, class,
-                      request_body_string(request, entries->rdn_field),
-                      request_body_string(request, class->parent_field), changes, &entry);
+    error = directory_add(app_of(request)->directory, request->arena, class,
+                          request_body_string(request, entries->rdn_field),
+                          request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
         request->object_dn = entry->dn;
         reply_created(request, reply, request->route->pattern, request->subject);
@@ -252,6 +262,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
     const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
     struct error *error = find_entry(request, &entry);
+    if (!error) {
+        error = resolve_references(request);
+    }
     if (error) {
         return error;
     }
