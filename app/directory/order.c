@@ -92,7 +92,8 @@ static struct error *add_value_parts(struct directory *directory, struct arena *
     return error;
 }
 
-/* Sets the parts: of each value, or of all values if the attribute is sorted by, and without one. */
+/* Sets the parts: those of the values, or one of all values, which is sorted by the attribute; then
+ * the one without a value. */
 static struct error *add_order_parts(struct directory *directory, struct arena *arena,
                                      const struct field *field, struct order *order)
 {
