@@ -4,6 +4,7 @@ filters find what a naive evaluation finds, and errors name the place and the re
 import datetime
 import random
 import re
+import unicodedata
 
 import pytest
 
@@ -262,6 +263,19 @@ def test_search_and_filter_narrow_each_other(api, people, ou):
 def test_directory_ignores_repeated_and_outer_spaces(api, people, ou):
     user = people.create(title="two  words")
     assert names_of(api, f'cn eq "{user["cn"]}" and title eq " TWO words "', ou) == {user["cn"]}
+
+
+@pytest.mark.parametrize("stored, sought, equal", [
+    ("Ёлка", "елка", False), ("Café", "cafe", False), ("straße", "STRASSE", False),
+    ("ЁЛКА", "ёлка", True), ("café", unicodedata.normalize("NFD", "café"), False),
+    ("ＡＢＣ", "abc", False), ("soft\u00adhyphen", "softhyphen", False), ("İ", "i", False),
+])
+def test_directory_compares_letters_by_its_own_rules(api, people, ou, stored, sought, equal):
+    """The guide lists these differences from Kontora's folding; the directory of the tests is
+    Samba."""
+    user = people.create(description=stored)
+    found = names_of(api, f'cn eq "{user["cn"]}" and description eq "{sought}"', ou)
+    assert (found == {user["cn"]}) == equal
 
 
 # --- errors ---------------------------------------------------------------------------------------
