@@ -47,8 +47,10 @@ static void put_change(struct directory_changes *changes, const char *attribute,
     changes->end = &change->next;
 }
 
-/* Composes a name, so that the directory finds a name that is taken: Samba compares code points. */
-static const char *convert_text(struct arena *arena, const struct field *field, const char *text)
+/* Converts names to NFC. Samba compares code points, so it would not recognize a taken name in
+ * another normalization form. */
+static const char *convert_field_text(struct arena *arena, const struct field *field,
+                                      const char *text)
 {
     return field->flags & FIELD_VISIBLE ? fold_compose(arena, text) : text;
 }
@@ -78,7 +80,7 @@ static const char *encode_value(struct arena *arena, const struct field *field,
     }
     switch (field->codec) {
     case CODEC_TEXT:
-        return convert_text(arena, field, value->string.bytes);
+        return convert_field_text(arena, field, value->string.bytes);
     case CODEC_TIME:
         return codec_format_time(arena, value->integer);
     case CODEC_FILETIME:

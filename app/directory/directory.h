@@ -170,7 +170,11 @@ enum fault_id directory_check_dn(const char *text, size_t length);
  * characters, no dot at the end. */
 enum fault_id directory_check_account_name(const char *text, size_t length);
 
-/* Validates a userPrincipalName: at most one @, no backslash at the end. */
+/* Validates the sAMAccountName of a user, which is a login: rejects variants of ASCII too, because
+ * other systems can take such a name for that of another user. */
+enum fault_id directory_check_user_name(const char *text, size_t length);
+
+/* Validates a userPrincipalName: at most one @, no backslash at the end, no variants of ASCII. */
 enum fault_id directory_check_principal_name(const char *text, size_t length);
 
 #endif

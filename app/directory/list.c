@@ -173,7 +173,7 @@ static struct error *omit_system_objects(struct directory *directory, struct are
     };
     *filter_r = page->filter;
     if (!page->class->outside_system || page->query->one_level || !system ||
-        !names_is_within(system, page->base) || names_equal(system, page->base)) {
+        !names_may_be_within(system, page->base) || names_equal(system, page->base)) {
         return NULL;
     }
     struct error *error = query_all(directory, arena, &search, visit_system_object, &omitted);

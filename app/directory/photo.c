@@ -32,7 +32,7 @@ struct error *directory_photo_read(struct directory *directory, struct arena *ar
         .attribute = "sAMAccountName",
         .name = user,
         .filter = DIRECTORY_USER_FILTER,
-        .identified_filter = DIRECTORY_USER_FILTER,
+        .identifier_filter = DIRECTORY_USER_FILTER,
         .parent_dn = parent_dn,
         .attributes = attributes,
     };

@@ -30,10 +30,14 @@ struct entries {
     const struct directory_class *class;
     /* field of the request bodies that contains the name for the entry's RDN */
     const char *rdn_field;
-    entries_resolve *resolve;           /* NULL: bodies have no references */
-    entries_change *create, *update;    /* NULL: no further changes */
-    entries_changed *updated, *deleted; /* NULL: no follow-up work */
+    entries_resolve *resolve;        /* NULL: bodies have no references */
+    entries_change *create, *update; /* NULL: no further changes */
+    entries_changed *updated;        /* NULL: no follow-up work */
+    bool ends_sessions;              /* the entries are users, whose sessions end with them */
 };
+
+/* Ends the sessions of a user at once; if that fails, the housekeeper ends them later. */
+void entries_end_sessions(struct request *request, const char *guid);
 
 /* --- handlers of routes with `entries` ----------------------------------------------------------
  * A name that several entries have is ERR_AMBIGUOUS unless ?parent_dn= selects one of them. */
@@ -43,7 +47,7 @@ route_handler entries_get;
 route_handler entries_create;
 route_handler entries_update;
 route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
-route_handler entries_delete_tree; /* deletes the objects below, too, if ?children=true */
+route_handler entries_delete_tree; /* also deletes the objects below if ?children=true */
 
 /* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
 struct error *entries_change_member(struct request *request,
@@ -132,11 +136,9 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 
 /* --- rows of routes ----------------------------------------------------------------------------
  * Each macro begins the row of one call; the resource adds the rest with designated initializers:
- *
  *   {ENTRIES_CREATE_ROW(&ous, "/api/v1/ous", "ou", &ou_schema),
  *    .summary = {"Создать подразделение", "Create an organizational unit"}, .body = &create_schema,
  *    .errors = entries_create_errors},
- *
  * Paths, patterns and types are string literals; a pattern is the path with the parameter that
  * names the entry, and the audit log names the type. The rows of create and update need `.body` and
  * `.errors`.
@@ -183,7 +185,7 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
     .shape = REPLY_NOTHING, .errors = entries_delete_tree_errors
 
 #define ENTRIES_DELETE_TREE_ABOUT                                                                  \
-    .about = {"Объекты ниже, например телефоны, "                       \
+    .about = {"Вложенные объекты, например телефоны, "             \
               "удаляются только с children=true.",                                                 \
               "Objects below, such as phones, are deleted only with children=true."}
 

@@ -200,7 +200,7 @@ static enum fault_id check_workstation(const char *text, size_t length)
     {                                                                                              \
         .name = "sAMAccountName", .type = FIELD_STRING,                                            \
         .flags = FIELD_NAME | FIELD_VISIBLE | (flags_), .min = 1, .max = 20,                       \
-        .check = directory_check_account_name, .attribute = "sAMAccountName", .codec = CODEC_TEXT, \
+        .check = directory_check_user_name, .attribute = "sAMAccountName", .codec = CODEC_TEXT,    \
         .about = {"Имя учётной записи", "The account name"}, .example = "\"ivanov\""               \
     }
 
