@@ -37,6 +37,7 @@ UNSATISFIABLE = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}
                  ("put", "/api/v1/users/{username}/photo"),
                  ("delete", "/api/v1/users/{username}/photo"),
                  ("post", "/api/v1/users/{username}/groups/{group}"),
+                 ("post", "/api/v1/groups/{name}/members/{username}"),
                  ("delete", "/api/v1/users/{username}/groups/{group}"),
                  ("delete", "/api/v1/groups/{name}/members/{username}"),
                  ("delete", "/api/v1/contacts/{id}"), ("delete", "/api/v1/tokens/{id}")}

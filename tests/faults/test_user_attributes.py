@@ -61,6 +61,12 @@ def ou(ldap_admin):
     return ldap_admin.add_ou(tag())
 
 
+def as_administrator(ldap_admin):
+    """Returns settings with which the service may write attributes that delegate.sh does not
+    name."""
+    return {"LDAP_BIND_DN": ldap_admin.bind_dn, "LDAP_BIND_PASSWORD": ldap_admin.password}
+
+
 def stored(ldap_admin, account):
     [entry] = ldap_admin.ldapsearch(f"(sAMAccountName={account})", *STORED)
     return {name: entry[name][0].decode() for name in STORED if name in entry}
@@ -73,7 +79,8 @@ def run(binary, rig, *arguments):
 
 
 def test_further_attributes_are_set_cleared_and_read_back(make_rig, directory, ldap_admin, ou):
-    raw = Raw(make_rig(directory, DIRECTORY_USER_ATTRIBUTES=ATTRIBUTES))
+    raw = Raw(make_rig(directory, DIRECTORY_USER_ATTRIBUTES=ATTRIBUTES,
+                       **as_administrator(ldap_admin)))
     user = raw.create(ou, **VALUES)
     account = user["sAMAccountName"]
     assert {name: user[name] for name in VALUES} == VALUES
@@ -114,7 +121,7 @@ def module_raw(tmp_path_factory, binary, directory, ldap_admin):
     """Starts one service with further attributes for several tests; returns a client of it, and
     the name of a user."""
     with Rig(tmp_path_factory.mktemp("rig"), binary, directory,
-             DIRECTORY_USER_ATTRIBUTES=ATTRIBUTES) as rig:
+             DIRECTORY_USER_ATTRIBUTES=ATTRIBUTES, **as_administrator(ldap_admin)) as rig:
         raw = Raw(rig)
         yield raw, raw.create(ldap_admin.add_ou(tag()))["sAMAccountName"]
 
@@ -131,8 +138,9 @@ def test_further_attributes_are_in_openapi_document(make_rig, directory, binary)
             assert fields["uidNumber"]["format"] == "int32"
 
 
-def test_reload_changes_further_attributes(make_rig, directory, ou):
-    rig = make_rig(directory, DIRECTORY_USER_ATTRIBUTES="middleName:text:64")
+def test_reload_changes_further_attributes(make_rig, directory, ldap_admin, ou):
+    rig = make_rig(directory, DIRECTORY_USER_ATTRIBUTES="middleName:text:64",
+                   **as_administrator(ldap_admin))
     raw = Raw(rig)
     account = raw.create(ou, middleName="x")["sAMAccountName"]
     rig.set(DIRECTORY_USER_ATTRIBUTES="division:text:256")
