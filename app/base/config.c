@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const config_pool_names[POOL_COUNT] = {"core", "auth", "directory", "files", "uploads"};
+const char *const config_pool_names[POOL_COUNT] = {"core",    "auth",  "directory",
+                                                   "filters", "files", "uploads"};
 const char *const config_language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
 
 enum option_type {
@@ -98,6 +99,7 @@ static const struct option options[] = {
     {"CORE_WORKERS", OPTION_INTEGER, AT(workers[POOL_CORE]), "2", 1, WORKERS_MAX},
     {"AUTH_WORKERS", OPTION_INTEGER, AT(workers[POOL_AUTH]), "2", 1, WORKERS_MAX},
     {"DIRECTORY_WORKERS", OPTION_INTEGER, AT(workers[POOL_DIRECTORY]), "4", 1, WORKERS_MAX},
+    {"FILTERS_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILTERS]), "2", 1, WORKERS_MAX},
     {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "8", 1, WORKERS_MAX},
     {"UPLOADS_WORKERS", OPTION_INTEGER, AT(workers[POOL_UPLOADS]), "8", 1, WORKERS_MAX},
     {"WORKER_MAX_REQUESTS", OPTION_INTEGER, AT(worker_max_requests), "1000000", 0, INT32_MAX},
@@ -173,11 +175,13 @@ static const struct option options[] = {
     {"LDAP_BASE_DN", OPTION_STRING, AT(ldap_base_dn), "", 0, 2048},
     {"LDAP_CONNECT_TIMEOUT_MS", OPTION_INTEGER, AT(ldap_connect_timeout_ms), "1500", 100, 60000},
     {"LDAP_TIMEOUT_MS", OPTION_INTEGER, AT(ldap_timeout_ms), "3000", 100, 60000},
+    {"FILTER_TIMEOUT_MS", OPTION_INTEGER, AT(filter_timeout_ms), "3000", 100, 60000},
     {"LDAP_LOGIN", OPTION_BOOLEAN, AT(ldap_login), "false", 0, 0},
     {"LDAP_ADMIN_GROUP", OPTION_STRING, AT(ldap_admin_group), "", 0, 2048},
     {"LDAP_LOGIN_CACHE_S", OPTION_INTEGER, AT(ldap_login_cache_s), "30", 0, 3600},
     {"DIRECTORY_PROTECTED", OPTION_CHOICE, AT(directory_protected), "refuse", 0, 0,
      protected_policies},
+    {"DIRECTORY_USER_ATTRIBUTES", OPTION_STRING, AT(directory_user_attributes), "", 0, 4096},
 
     {"HTTP_PORT", OPTION_INTEGER, AT(http_port), "8000", 1, PORT_MAX},
     {"HTTPS_PORT", OPTION_INTEGER, AT(https_port), "8443", 1, PORT_MAX},

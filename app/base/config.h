@@ -13,7 +13,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum pool_id { POOL_CORE, POOL_AUTH, POOL_DIRECTORY, POOL_FILES, POOL_UPLOADS, POOL_COUNT };
+enum pool_id {
+    POOL_CORE,
+    POOL_AUTH,
+    POOL_DIRECTORY,
+    POOL_FILTERS, /* lists with ?filter=, of the directory and of the database */
+    POOL_FILES,
+    POOL_UPLOADS,
+    POOL_COUNT
+};
 
 /* One member per setting, of the same name. Strings are never NULL; an unset one is empty. */
 struct config {
@@ -97,10 +105,12 @@ struct config {
     const char *ldap_base_dn;
     int64_t ldap_connect_timeout_ms;
     int64_t ldap_timeout_ms;
+    int64_t filter_timeout_ms; /* for ?filter= on any list, SQL lists too */
     bool ldap_login;
     const char *ldap_admin_group; /* cn or DN */
     int64_t ldap_login_cache_s;
     int64_t directory_protected; /* enum config_protected */
+    const char *directory_user_attributes;
     /* used by `make run` only */
     int64_t http_port;
     int64_t https_port;

@@ -3,6 +3,9 @@
 #ifndef BASE_FAULT_H
 #define BASE_FAULT_H
 
+/* Separates the arguments of a fault whose message has several. */
+#define FAULT_ARGUMENT_END "\x1F"
+
 enum fault_id {
     FAULT_NONE,
     FAULT_REQUIRED,
@@ -28,6 +31,12 @@ enum fault_id {
     FAULT_NOT_DN,
     FAULT_OUTSIDE_BASE_DN,
     FAULT_WITHIN_SYSTEM, /* of the directory: CN=System */
+    FAULT_NOT_REFERENCE, /* neither a DN nor an objectGUID */
+    FAULT_NO_SUCH_PERSON,
+    FAULT_NOT_COUNTRY,
+    FAULT_NOT_DRIVE,
+    FAULT_NOT_COMPUTER_NAME,
+    FAULT_LIST_TOO_LONG, /* argument: the maximum length of all items together */
     FAULT_ACCOUNT_NAME,
     FAULT_PRINCIPAL_NAME,
     FAULT_NOT_EMAIL,
@@ -63,6 +72,29 @@ enum fault_id {
     FAULT_TOO_MANY_BELOW,  /* argument: the maximum number of objects that are deleted together */
     FAULT_OBJECTS_WITHIN,  /* of a unit or container; argument: their number */
     FAULT_UNKNOWN_FORMAT,  /* a file has neither the format of its name nor another known one */
+    /* Faults of ?filter=. Their first argument is a position, in characters from 1. */
+    FAULT_FILTER_NO_FIELD,
+    FAULT_FILTER_NO_OPERATOR,
+    FAULT_FILTER_NO_VALUE,
+    FAULT_FILTER_NO_LOGIC, /* neither `and` nor `or` between two terms */
+    FAULT_FILTER_NOT,      /* `not` without a parenthesis after it */
+    FAULT_FILTER_OPEN,     /* position of a parenthesis that is not closed */
+    FAULT_FILTER_STRING,   /* a string without an end */
+    FAULT_FILTER_ESCAPE,   /* a character in a string that JSON does not allow */
+    FAULT_FILTER_COMPLEX,  /* a part of an attribute, as in emails[type eq "work"] */
+    FAULT_FILTER_UNKNOWN,  /* then the name, and the names of all fields that can be filtered by */
+    FAULT_FILTER_OPERATOR, /* then the operator and the field that it cannot be used with */
+    FAULT_FILTER_TYPE_STRING, /* then the field, as in the next rows: it needs a string */
+    FAULT_FILTER_TYPE_NUMBER,
+    FAULT_FILTER_TYPE_BOOLEAN,
+    FAULT_FILTER_TYPE_TIME,
+    FAULT_FILTER_TYPE_DN,
+    FAULT_FILTER_TYPE_GUID,
+    FAULT_FILTER_RANGE, /* the field has no such number */
+    FAULT_FILTER_NULL,  /* then the operator, which cannot compare with null */
+    FAULT_FILTER_TERMS, /* then the maximum, as in the next row */
+    FAULT_FILTER_DEPTH,
+    FAULT_FILTER_COMPUTED, /* position of a field with FIELD_NOT_FILTERABLE */
     FAULT_COUNT
 };
 

@@ -131,6 +131,13 @@ int64_t deadline_expect_answer(struct deadline *deadline)
     return set_io_deadline(deadline, deadline->answer_us);
 }
 
+int64_t deadline_expect_answer_until(struct deadline *deadline, int64_t until)
+{
+    int64_t now = clock_steady_us();
+    deadline->io = until > now ? until : now + 1;
+    return deadline->io - now;
+}
+
 int64_t deadline_expect_connect(struct deadline *deadline)
 {
     return set_io_deadline(deadline, deadline->connect_us);

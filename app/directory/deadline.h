@@ -28,6 +28,10 @@ void deadline_extend(struct deadline *deadline, int64_t now);
  * answer may take, at least one microsecond. */
 int64_t deadline_expect_answer(struct deadline *deadline);
 
+/* Like deadline_expect_answer(), for a request with a deadline of its own, which may be later than
+ * the end of the call. */
+int64_t deadline_expect_answer_until(struct deadline *deadline, int64_t until);
+
 /* Like deadline_expect_answer(), for connecting with TCP and TLS. */
 int64_t deadline_expect_connect(struct deadline *deadline);
 

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/field.h"
 #include "directory/delete.h"
+#include "directory/list.h"
 #include "directory/login.h"
 #include "directory/members.h"
 #include "directory/probe.h"
@@ -72,12 +73,6 @@ struct directory_entry {
     struct value *values; /* one for each of the class's fields, in the same order */
 };
 
-struct directory_page {
-    struct directory_entry *const *entries;
-    size_t count;
-    int64_t total; /* size of the whole list, as the server reports it */
-};
-
 /* A set of changes to one object; created by directory_changes_new(). */
 struct directory_changes;
 
@@ -120,17 +115,11 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
                              const struct directory_entry *entry,
                              struct directory_entry **entry_r) MUST_CHECK;
 
-/* Reads one sorted page of the class through a virtual list view: skips `skip` objects and reads at
- * most `limit` (1 to 1000). `search` may be NULL. */
-struct error *directory_list(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *search, int64_t skip,
-                             int64_t limit, struct directory_page *page_r) MUST_CHECK;
-
 /* Creates an empty set of changes. Its strings are not copied: they must outlive it. */
 struct directory_changes *directory_changes_new(struct arena *arena);
 
-/* Adds every field that maps to a text or integer attribute and is not absent; a null value clears
- * the attribute. */
+/* Adds every field that has an attribute and a codec that can write it, and that is not absent. A
+ * null value and an empty list clear the attribute. */
 void directory_change_fields(struct directory_changes *changes, const struct field *fields,
                              struct value *values);
 

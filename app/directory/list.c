@@ -12,6 +12,7 @@
  */
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "directory/attribute.h"
@@ -20,9 +21,11 @@
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
+#include "directory/filter.h"
 #include "directory/name_search.h"
 #include "directory/names.h"
 #include "directory/operation.h"
+#include "directory/order.h"
 #include "directory/query.h"
 #include "directory/result.h"
 
@@ -33,8 +36,10 @@
 /* The parameters of a page. */
 struct page_request {
     const struct directory_class *class;
-    const char *filter;
-    int64_t skip, limit;
+    const struct directory_list_query *query;
+    const char *base, *filter;
+    const char *sort; /* attribute to sort by, with "-" in front for the descending order */
+    int64_t until;    /* deadline of searches with ?filter=, see struct operation; 0: none */
 };
 
 /* The server's description of the sorted view that a page belongs to. */
@@ -46,11 +51,11 @@ struct view {
 
 /* --- cached views ---------------------------------------------------------------------------- */
 
-enum { CACHED_VIEWS = 4 }; /* Samba keeps ten for each connection */
+enum { CACHED_VIEWS = 8 }; /* Samba keeps ten for each connection */
 
 /* A sorted view of which the server can return more pages. */
 struct cached_view {
-    char *key;     /* from malloc(); sort attribute and filter; NULL: unused entry */
+    char *key;     /* from malloc(); order, base, scope and filter; NULL: unused entry */
     char *filter;  /* from malloc(); the filter as sent: excludes the objects that the list omits */
     char *context; /* from malloc(); the server's context ID, `length` bytes */
     size_t length;
@@ -155,8 +160,7 @@ static void visit_system_object(void *context, const struct raw_entry *raw)
 static struct error *omit_system_objects(struct directory *directory, struct arena *arena,
                                          const struct page_request *page, const char **filter_r)
 {
-    const char *base = connection_config(directory)->ldap_base_dn;
-    const char *system = names_system(arena, base);
+    const char *system = names_system(arena, page->base);
     char *attributes[] = {"objectGUID", NULL};
     struct buffer omitted = {.arena = arena};
     const struct query search = {
@@ -165,9 +169,11 @@ static struct error *omit_system_objects(struct directory *directory, struct are
         .filter = arena_format(arena, "(&%s(!(distinguishedName=%s)))", page->filter,
                                names_filter_value(arena, system ? system : "")),
         .attributes = attributes,
+        .until = page->until,
     };
     *filter_r = page->filter;
-    if (!page->class->outside_system || !system || !names_may_be_within(system, base)) {
+    if (!page->class->outside_system || page->query->one_level || !system ||
+        !names_may_be_within(system, page->base) || names_equal(system, page->base)) {
         return NULL;
     }
     struct error *error = query_all(directory, arena, &search, visit_system_object, &omitted);
@@ -207,8 +213,9 @@ static LDAPControl *create_view_control(struct arena *arena, LDAP *ldap,
     struct berval context = {0};
     LDAPVLVInfo view = {
         .ldvlv_version = 1,
-        .ldvlv_after_count = (ber_int_t)(page->limit - 1),
-        .ldvlv_offset = (ber_int_t)(page->skip < INT32_MAX - 1 ? page->skip + 1 : INT32_MAX),
+        .ldvlv_after_count = (ber_int_t)(page->query->limit - 1),
+        .ldvlv_offset =
+            (ber_int_t)(page->query->skip < INT32_MAX - 1 ? page->query->skip + 1 : INT32_MAX),
     };
     LDAPControl *control = NULL;
     if (known) {
@@ -231,18 +238,20 @@ static struct error *search_view_page(struct directory *directory, struct arena 
     if (error) {
         return error;
     }
-    LDAPControl *controls[] = {create_sort_control(arena, ldap, page->class->sort_attribute),
+    LDAPControl *controls[] = {create_sort_control(arena, ldap, page->sort),
                                create_view_control(arena, ldap, page, known),
                                &query_one_domain_control, NULL};
     if (!controls[0] || !controls[1]) {
         return error_new(arena, ERR_INTERNAL, "list: cannot encode the controls");
     }
     const struct query search = {
-        .base = connection_config(directory)->ldap_base_dn,
-        .scope = LDAP_SCOPE_SUBTREE,
+        .base = page->base,
+        .scope = page->query->one_level ? LDAP_SCOPE_ONELEVEL : LDAP_SCOPE_SUBTREE,
         .filter = page->filter,
-        .attributes = entry_attributes(arena, page->class->fields, ENTRY_WHOLE),
+        .attributes =
+            entry_attributes(arena, page->class->fields, ENTRY_WHOLE, page->query->selected),
         .controls = controls,
+        .until = page->until,
     };
     return query_run(directory, arena, &search, answer);
 }
@@ -273,7 +282,8 @@ static struct error *search_page_cached(struct directory *directory, struct aren
                                         struct view *view)
 {
     struct view_cache *views = connection_cache(directory, &view_cache_kind);
-    const char *key = arena_format(arena, "%s %s", page->class->sort_attribute, page->filter);
+    const char *key = arena_format(arena, "%s %s %d %s", page->sort, page->base,
+                                   page->query->one_level, page->filter);
     int64_t usn;
     *answer = (struct answer){.code = LDAP_OTHER, .diagnostic = ""};
     struct error *error = read_highest_usn(directory, arena, &usn);
@@ -299,6 +309,34 @@ static struct error *search_page_cached(struct directory *directory, struct aren
     return error;
 }
 
+/* Returns the error of a search that failed. */
+static struct error *page_error(struct arena *arena, const struct page_request *page,
+                                const struct answer *answer)
+{
+    switch (answer->code) {
+    case LDAP_NO_SUCH_OBJECT:
+    case LDAP_REFERRAL:
+        return page->query->parent_dn
+                   ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer->diagnostic)
+                   : query_missing_base_error(arena, answer);
+    case LDAP_TIMELIMIT_EXCEEDED:
+    case LDAP_SIZELIMIT_EXCEEDED:
+    case LDAP_ADMINLIMIT_EXCEEDED:
+        if (page->query->filter) {
+            return error_new(arena, ERR_FILTER_TOO_COSTLY, "list: LDAP result %d: %s", answer->code,
+                             answer->diagnostic);
+        }
+        break;
+    default:
+        break;
+    }
+    struct error *error = result_error(arena, answer, page->class->fields, "list");
+    bool refused = error->id == ERR_DIRECTORY_LIMIT || error->id == ERR_DIRECTORY_REFUSED ||
+                   answer->code == LDAP_INAPPROPRIATE_MATCHING;
+    return page->query->sort && refused ? error_new(arena, ERR_SORT_TOO_COSTLY, "%s", error->cause)
+                                        : error;
+}
+
 static struct error *read_page(struct directory *directory, struct arena *arena,
                                const struct page_request *page, struct directory_page *page_r)
 {
@@ -309,38 +347,125 @@ static struct error *read_page(struct directory *directory, struct arena *arena,
     if (error) {
         return error;
     }
-    if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return query_missing_base_error(arena, &answer);
-    }
     if (answer.code != LDAP_SUCCESS) {
-        return result_error(arena, &answer, page->class->fields, "list");
+        return page_error(arena, page, &answer);
     }
-    page_r->total = view.total;
+    *page_r = (struct directory_page){.total = view.total,
+                                      .base = page->base,
+                                      .filter = page->filter,
+                                      .one_level = page->query->one_level};
     /* Beyond the end of the list the server sends the last entry instead. */
-    if (view.target != page->skip + 1) {
+    if (view.target != page->query->skip + 1) {
         return NULL;
     }
     struct directory_entry **entries = arena_array(arena, answer.count, sizeof *entries);
     page_r->entries = entries;
     page_r->count = answer.count;
-    return entry_decode_all(directory, arena, page->class, answer.entries, answer.count, entries);
+    return entry_decode_all(directory, arena, page->class, page->query->selected, answer.entries,
+                            answer.count, entries);
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+/* A list in preparation. */
+struct list_search {
+    struct page_request page;
+    const char *filter; /* without the words of the search */
+    struct name_search words;
+    struct order order;
+};
+
+/* Sets the base, the order and the deadline of the searches, and compiles the filter. */
+static struct error *prepare_list(struct directory *directory, struct arena *arena,
+                                  struct list_search *list)
+{
+    const struct config *config = connection_config(directory);
+    const struct directory_list_query *query = list->page.query;
+    const char *compiled;
+    list->page.base = config->ldap_base_dn;
+    list->filter = list->page.class->filter;
+    name_search_parse(&list->words, arena, query->search);
+    struct error *error = order_prepare(directory, arena, list->page.class, query, &list->order);
+    list->page.sort = list->order.attribute;
+    if (!error && query->parent_dn) {
+        error = query_managed_dn(directory, arena, query->parent_dn, "parent_dn", &list->page.base);
+    }
+    if (error || !query->filter) {
+        return error;
+    }
+    list->page.until = clock_steady_us() + config->filter_timeout_ms * US_PER_MS;
+    error = directory_filter_compile(directory, arena, query->filter, &compiled);
+    list->filter = arena_format(arena, "(&%s%s)", list->filter, compiled);
+    return error;
+}
+
+static void append_page(struct arena *arena, struct directory_page *page,
+                        const struct directory_page *more)
+{
+    struct directory_entry **entries =
+        arena_array(arena, page->count + more->count, sizeof *entries);
+    for (size_t i = 0; i < page->count; i++) {
+        entries[i] = page->entries[i];
+    }
+    for (size_t i = 0; i < more->count; i++) {
+        entries[page->count + i] = more->entries[i];
+    }
+    page->entries = entries;
+    page->count += more->count;
+    page->total += more->total;
+}
+
+/* Reads a page of a list that consists of parts: from each part the entries that belong to the
+ * page, and the number of all. */
+static struct error *read_parts(struct directory *directory, struct arena *arena,
+                                const struct page_request *whole, const struct order *order,
+                                struct directory_page *page_r)
+{
+    *page_r = (struct directory_page){
+        .base = whole->base, .filter = whole->filter, .one_level = whole->query->one_level};
+    for (size_t i = 0; i < order->count; i++) {
+        struct directory_list_query query = *whole->query;
+        struct page_request part = *whole;
+        struct directory_page read;
+        int64_t left = query.limit - (int64_t)page_r->count;
+        query.skip = query.skip > page_r->total ? query.skip - page_r->total : 0;
+        query.limit = left ? left : 1;
+        part.query = &query;
+        part.filter = arena_format(arena, "(&%s%s)", whole->filter, order->parts[i]);
+        struct error *error = read_page(directory, arena, &part, &read);
+        if (error) {
+            return error;
+        }
+        read.count = left ? read.count : 0;
+        append_page(arena, page_r, &read);
+    }
+    return NULL;
+}
+
+/* Reads the page of the entries that match the first `words` words of the search. */
+static struct error *read_list(struct directory *directory, struct arena *arena,
+                               struct list_search *list, size_t words,
+                               struct directory_page *page_r)
+{
+    list->page.filter =
+        name_search_filter(arena, list->filter, list->page.class->searched, &list->words, words);
+    return list->order.count ? read_parts(directory, arena, &list->page, &list->order, page_r)
+                             : read_page(directory, arena, &list->page, page_r);
 }
 
 struct error *directory_list(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *search, int64_t skip,
-                             int64_t limit, struct directory_page *page_r)
+                             const struct directory_class *class,
+                             const struct directory_list_query *query,
+                             struct directory_page *page_r)
 {
-    struct name_search words;
-    name_search_parse(&words, arena, search);
-    struct page_request page = {class, NULL, skip, limit};
-    page.filter =
-        name_search_filter(arena, class->filter, class->searched, &words, NAME_SEARCH_WORDS_MAX);
+    struct list_search list = {.page = {.class = class, .query = query}};
     connection_begin_call(directory);
-    struct error *error = read_page(directory, arena, &page, page_r);
-    if (!error && !page_r->total && words.count > NAME_SEARCH_FIRST_WORDS) {
-        page.filter = name_search_filter(arena, class->filter, class->searched, &words,
-                                         NAME_SEARCH_FIRST_WORDS);
-        error = read_page(directory, arena, &page, page_r);
+    struct error *error = prepare_list(directory, arena, &list);
+    if (!error) {
+        error = read_list(directory, arena, &list, NAME_SEARCH_WORDS_MAX, page_r);
+    }
+    if (!error && !page_r->total && list.words.count > NAME_SEARCH_FIRST_WORDS) {
+        error = read_list(directory, arena, &list, NAME_SEARCH_FIRST_WORDS, page_r);
     }
     return error;
 }

@@ -20,6 +20,10 @@ const char *names_parent(struct arena *arena, const char *dn);
 /* Returns the first component of the DN (its RDN); NULL if it is not a DN. */
 const char *names_first_rdn(struct arena *arena, const char *dn);
 
+/* Returns the value of the first component of the DN, without escapes; NULL if it is not a DN or
+ * the value is not text. */
+const char *names_first_value(struct arena *arena, const char *dn);
+
 /* True if both are the same DN for every directory: values differ in case and normalization only
  * (fold_equals_case()). Use these two for what is permitted. */
 bool names_equal(const char *a, const char *b);

@@ -160,6 +160,16 @@ static void mark_lost(struct directory *directory, struct answer *answer)
     connection_drop(directory);
 }
 
+/* Gives up a search with a costly filter. Drops the connection, on which the controller may still
+ * be searching, so that the next request of the worker need not wait for it. */
+static struct error *abandon_costly_search(struct directory *directory, struct arena *arena,
+                                           int64_t began)
+{
+    connection_drop(directory);
+    return error_new(arena, ERR_FILTER_TOO_COSTLY, "search: no answer within %" PRId64 " ms",
+                     (clock_steady_us() - began) / US_PER_MS);
+}
+
 static struct error *receive_answer(struct directory *directory, struct arena *arena,
                                     const struct operation *operation, int message_id,
                                     int64_t timeout_us, struct answer *answer)
@@ -169,7 +179,11 @@ static struct error *receive_answer(struct directory *directory, struct arena *a
     LDAP *ldap = connection_ldap(directory);
     struct timeval time = {.tv_sec = timeout_us / US_PER_S, .tv_usec = timeout_us % US_PER_S};
     int type = ldap_result(ldap, message_id, LDAP_MSG_ALL, &time, &chain);
-    if (type == 0 || (type < 0 && deadline_io_passed(connection_deadline(directory)))) {
+    bool timed_out = type == 0 || (type < 0 && deadline_io_passed(connection_deadline(directory)));
+    if (timed_out && operation->until) {
+        return abandon_costly_search(directory, arena, began);
+    }
+    if (timed_out) {
         enum error_id id = is_write(operation) ? ERR_OUTCOME_UNKNOWN : ERR_DIRECTORY_UNAVAILABLE;
         struct error *error =
             error_new(arena, id, "%s: no answer from %s within %" PRId64 " ms", operation->name,
@@ -204,7 +218,9 @@ static struct error *run_on_connection(struct directory *directory, struct arena
                                        struct answer *answer_r)
 {
     int message_id = 0;
-    int64_t timeout_us = deadline_expect_answer(connection_deadline(directory));
+    struct deadline *deadline = connection_deadline(directory);
+    int64_t timeout_us = operation->until ? deadline_expect_answer_until(deadline, operation->until)
+                                          : deadline_expect_answer(deadline);
     answer_r->code = operation->send(ldap, operation->request, &message_id);
     if (answer_r->code == LDAP_SERVER_DOWN || answer_r->code == LDAP_CONNECT_ERROR) {
         mark_lost(directory, answer_r);
@@ -233,7 +249,12 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
     int64_t began = clock_steady_us();
     error = run_on_connection(directory, arena, operation, ldap, answer_r);
     bool expected = answer_r->code == LDAP_SUCCESS || answer_r->code == LDAP_NO_SUCH_OBJECT;
-    const char *failure = error ? "silent" : answer_r->lost ? "lost" : expected ? NULL : "result";
+    bool costly = error && error->id == ERR_FILTER_TOO_COSTLY;
+    const char *failure = costly           ? "result"
+                          : error          ? "silent"
+                          : answer_r->lost ? "lost"
+                          : expected       ? NULL
+                                           : "result";
     measure_operation(operation->name, began, failure);
     return error;
 }

@@ -42,6 +42,10 @@ struct operation {
     const char *name;         /* name of the operation in the log and the metrics */
     int (*send)(LDAP *ldap, const void *request, int *message_id_r);
     const void *request;
+    /* Deadline of a search whose filter may be costly, in microseconds of the steady clock: after
+     * it ERR_FILTER_TOO_COSTLY is returned, and the controller is not taken for silent. 0: the
+     * answer may take LDAP_TIMEOUT_MS. */
+    int64_t until;
 };
 
 /*

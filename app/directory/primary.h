@@ -15,6 +15,10 @@ struct raw_entry;
 struct error *primary_group_dn(struct directory *directory, struct arena *arena,
                                const struct raw_entry *raw, const char **dn_r) MUST_CHECK;
 
+/* Returns the RID by which accounts refer to the group as their primary group; 0 if it cannot be
+ * one. `group` has objectSid and groupType. */
+int64_t primary_group_rid(struct arena *arena, const struct raw_entry *group);
+
 /* Caches the DN of a primary group for ten seconds. */
 void primary_cache_group(struct directory *directory, const char *sid, const char *dn);
 

@@ -5,6 +5,7 @@
 #include "directory/query.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/field.h"
 #include "directory/attribute.h"
@@ -14,6 +15,7 @@
 #include "directory/result.h"
 
 #include <string.h>
+#include <sys/time.h>
 
 enum {
     PAGE_SIZE = 1000,  /* default MaxPageSize of a controller */
@@ -37,15 +39,19 @@ void query_defer_control(struct arena *arena, LDAPControl *control)
 static int send_search(LDAP *ldap, const void *request, int *message_id_r)
 {
     const struct query *search = request;
+    int64_t left = search->until ? search->until - clock_steady_us() : 0;
+    struct timeval limit = {.tv_sec = left > 0 ? (left + US_PER_S - 1) / US_PER_S : 1};
     return ldap_search_ext(ldap, search->base, search->scope,
                            search->filter ? search->filter : "(objectClass=*)", search->attributes,
-                           0, search->controls, NULL, NULL, search->size_limit, message_id_r);
+                           0, search->controls, NULL, search->until ? &limit : NULL,
+                           search->size_limit, message_id_r);
 }
 
 struct error *query_run(struct directory *directory, struct arena *arena,
                         const struct query *search, struct answer *answer_r)
 {
-    const struct operation operation = {OPERATION_SEARCH, "search", send_search, search};
+    const struct operation operation = {OPERATION_SEARCH, "search", send_search, search,
+                                        search->until};
     return operation_repeat(directory, arena, &operation, answer_r);
 }
 
@@ -201,12 +207,11 @@ static struct error *check_managed_dn(const struct directory *directory, struct 
     return NULL;
 }
 
-/* Finds the object with a DN of a client, below the base DN. `found_r` is the DN in the directory's
- * spelling. Searches instead of reading, because the directory compares DNs by rules of its own,
- * and a DN below the base DN can belong to another naming context (CN=Configuration), which
- * searches do not cover. */
-static struct error *find_managed_dn(struct directory *directory, struct arena *arena,
-                                     const char *dn, const char *field, const char **found_r)
+/* Searches instead of reading, because the directory compares DNs by rules of its own, and a DN
+ * below the base DN can belong to another naming context (CN=Configuration), which searches do not
+ * cover. */
+struct error *query_managed_dn(struct directory *directory, struct arena *arena, const char *dn,
+                               const char *field, const char **found_r)
 {
     struct error *error = check_managed_dn(directory, arena, dn, field);
     if (error) {
@@ -245,7 +250,7 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
     if (is_within_system(directory, arena, dn)) {
         return error_field(arena, field, FAULT_WITHIN_SYSTEM, NULL);
     }
-    struct error *error = find_managed_dn(directory, arena, dn, field, parent_r);
+    struct error *error = query_managed_dn(directory, arena, dn, field, parent_r);
     /* The directory compares names more loosely than names_may_be_within(): it ignores accents, and
      * accepts the OID of an attribute. */
     return !error && is_within_system(directory, arena, *parent_r)
@@ -327,7 +332,7 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     struct error *error = NULL;
     if (wanted->parent_dn) {
         search.scope = LDAP_SCOPE_ONELEVEL;
-        error = find_managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
+        error = query_managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
     }
     if (!error) {
         error = query_run(directory, arena, &search, &answer);

@@ -6,6 +6,7 @@
 
 #include <ldap.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct answer;
 struct arena;
@@ -20,6 +21,7 @@ struct query {
     char **attributes;
     int size_limit;         /* 0: no limit from the client */
     LDAPControl **controls; /* may be NULL */
+    int64_t until;          /* see struct operation; the server stops then, too */
 };
 
 /* Runs a search; repeats it once if the connection is lost. */
@@ -29,6 +31,12 @@ struct error *query_run(struct directory *directory, struct arena *arena,
 /* Reads attributes of one object. ERR_NOT_FOUND if it does not exist. */
 struct error *query_object(struct directory *directory, struct arena *arena, const char *dn,
                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
+
+/* Finds the object whose DN a client sent in `field`; `found_r` is the DN in the directory's
+ * spelling. ERR_VALIDATION for that field if it is not a DN, or outside the base DN;
+ * ERR_PARENT_NOT_FOUND if it does not exist. */
+struct error *query_managed_dn(struct directory *directory, struct arena *arena, const char *dn,
+                               const char *field, const char **found_r) MUST_CHECK;
 
 /* Looks up the parent DN that a client sent in `field`. ERR_VALIDATION for that field if the DN is
  * outside the base DN or within CN=System; ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is

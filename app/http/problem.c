@@ -133,6 +133,14 @@ static const struct problem problems[ERR_COUNT] = {
          "The directory does not accept the service account: contact the administrator"}},
     [ERR_DIRECTORY_LIMIT] = {503, "DIRECTORY_LIMIT",
         {"Запрос превышает ограничения каталога", "The request exceeds a limit of the directory"}},
+    [ERR_NOT_FILTERABLE] = {400, "NOT_FILTERABLE",
+        {"По этому полю нельзя фильтровать", "This field cannot be used in a filter"}},
+    [ERR_FILTER_TOO_COSTLY] = {400, "FILTER_TOO_COSTLY",
+        {"Фильтр выполняется слишком долго: сузьте его или список (parent_dn, search)",
+         "The filter takes too long: narrow it or the list (parent_dn, search)"}},
+    [ERR_SORT_TOO_COSTLY] = {400, "SORT_TOO_COSTLY",
+        {"Каталог отказывается сортировать по этому полю: сузьте список или не указывайте sort",
+         "The directory refuses to sort by this field: narrow the list or omit `sort`"}},
     [ERR_DATABASE_UNAVAILABLE] = {503, "DATABASE_UNAVAILABLE",
         {"База данных недоступна: повторите позже",
          "The database is not available: try again later"}},
@@ -201,7 +209,7 @@ static const struct problem problems[ERR_COUNT] = {
          "The changes were only partly applied: check the object"}},
 };
 
-/* {} is replaced by the argument. */
+/* Each {} is replaced by an argument. */
 static const struct text faults[FAULT_COUNT] = {
     [FAULT_NONE] = {"", ""},
     [FAULT_REQUIRED] = {"обязательное поле", "is required"},
@@ -233,6 +241,17 @@ static const struct text faults[FAULT_COUNT] = {
         "is outside the managed tree (LDAP_BASE_DN)"},
     [FAULT_WITHIN_SYSTEM] = {"в CN=System: каталог не позволит переместить объект обратно",
         "is within CN=System: the directory would not let the object leave it again"},
+    [FAULT_NOT_REFERENCE] = {"должно быть DN или objectGUID", "must be a DN or an objectGUID"},
+    [FAULT_NO_SUCH_PERSON] = {"такого пользователя или контакта нет в каталоге",
+                              "is not a user or a contact of the directory"},
+    [FAULT_NOT_COUNTRY] = {"должно быть кодом страны из двух букв (ISO 3166-1)",
+                           "must be a country code of two letters (ISO 3166-1)"},
+    [FAULT_NOT_DRIVE] = {"должно быть буквой диска, например Z:",
+                         "must be a drive letter, such as Z:"},
+    [FAULT_NOT_COMPUTER_NAME] = {"имя компьютера не может содержать \"/\\[]:;|=,+*?<>",
+                                 "the name of a computer must not contain \"/\\[]:;|=,+*?<>"},
+    [FAULT_LIST_TOO_LONG] = {"все имена вместе не длиннее {} симв.",
+                             "all names together must have at most {} characters"},
     [FAULT_ACCOUNT_NAME] = {"не допускаются символы \"/\\[]:;|=,+*?<>@ и точка в конце",
         "must not contain \"/\\[]:;|=,+*?<>@ or end with a dot"},
     [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @; не допускаются \\ в конце и "
@@ -299,6 +318,61 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_OBJECTS_WITHIN] = {"вложенных объектов: {}", "number of objects in it: {}"},
     [FAULT_UNKNOWN_FORMAT] = {"повреждён или имеет другой формат",
         "is damaged or has another format"},
+    [FAULT_FILTER_NO_FIELD] = {"позиция {}: ожидается имя поля, not или открывающая скобка",
+        "position {}: expected the name of a field, `not` or an opening parenthesis"},
+    [FAULT_FILTER_NO_OPERATOR] = {"позиция {}: ожидается оператор eq ne co sw ew pr gt ge lt le",
+        "position {}: expected an operator: eq ne co sw ew pr gt ge lt le"},
+    [FAULT_FILTER_NO_VALUE] = {
+        "позиция {}: ожидается строка в двойных кавычках, число, true, false или null",
+        "position {}: expected a string in double quotes, a number, true, false or null"},
+    [FAULT_FILTER_NO_LOGIC] = {
+        "позиция {}: ожидается and, or, закрывающая скобка или конец фильтра",
+        "position {}: expected `and`, `or`, a closing parenthesis or the end of the filter"},
+    [FAULT_FILTER_NOT] = {"позиция {}: после not нужна открывающая скобка",
+        "position {}: `not` must be followed by an opening parenthesis"},
+    [FAULT_FILTER_OPEN] = {"позиция {}: эта скобка не закрыта",
+        "position {}: this parenthesis is not closed"},
+    [FAULT_FILTER_STRING] = {"позиция {}: у строки нет закрывающей кавычки",
+        "position {}: the string has no closing quotation mark"},
+    [FAULT_FILTER_ESCAPE] = {
+        "позиция {}: недопустимый символ или последовательность в строке JSON",
+        "position {}: this character or escape sequence is not allowed in a JSON string"},
+    [FAULT_FILTER_COMPLEX] = {
+        "позиция {}: составные атрибуты (emails[type eq \"work\"], name.familyName) "
+        "не поддерживаются",
+        "position {}: complex attributes (emails[type eq \"work\"], name.familyName) are not "
+        "supported"},
+    [FAULT_FILTER_UNKNOWN] = {"позиция {}: неизвестное поле {}; доступные поля: {}",
+        "position {}: unknown field {}; available fields: {}"},
+    [FAULT_FILTER_OPERATOR] = {"позиция {}: оператор {} неприменим к полю {}",
+        "position {}: the operator {} cannot be used with the field {}"},
+    [FAULT_FILTER_TYPE_STRING] = {"позиция {}: поле {} сравнивается со строкой в двойных кавычках",
+        "position {}: the field {} must be compared with a string in double quotes"},
+    [FAULT_FILTER_TYPE_NUMBER] = {"позиция {}: поле {} сравнивается с числом",
+        "position {}: the field {} must be compared with a number"},
+    [FAULT_FILTER_TYPE_BOOLEAN] = {"позиция {}: поле {} сравнивается с true или false",
+        "position {}: the field {} must be compared with true or false"},
+    [FAULT_FILTER_TYPE_TIME] = {
+        "позиция {}: поле {} сравнивается с датой или временем в двойных кавычках, например "
+        "\"2026-11-20\" или \"2026-11-20T12:34:56Z\"",
+        "position {}: the field {} must be compared with a date or a time in double quotes, such "
+        "as \"2026-11-20\" or \"2026-11-20T12:34:56Z\""},
+    [FAULT_FILTER_TYPE_DN] = {"позиция {}: поле {} сравнивается с уникальным именем (DN)",
+        "position {}: the field {} must be compared with a distinguished name (DN)"},
+    [FAULT_FILTER_TYPE_GUID] = {"позиция {}: поле {} сравнивается с GUID",
+        "position {}: the field {} must be compared with a GUID"},
+    [FAULT_FILTER_RANGE] = {
+        "позиция {}: у поля {} не бывает таких чисел: слишком большое или лишние знаки после точки",
+        "position {}: the field {} has no such numbers: it is too large or has too many decimal "
+        "places"},
+    [FAULT_FILTER_NULL] = {"позиция {}: с null сравнивают только eq и ne, а не {}",
+        "position {}: only eq and ne compare with null, not {}"},
+    [FAULT_FILTER_TERMS] = {"позиция {}: не более {} условий",
+        "position {}: a filter has at most {} terms"},
+    [FAULT_FILTER_DEPTH] = {"позиция {}: не более {} вложенных скобок",
+        "position {}: parentheses are nested at most {} deep"},
+    [FAULT_FILTER_COMPUTED] = {"позиция {}: поле вычисляется при чтении",
+        "position {}: the field is computed when it is read"},
 };
 /* clang-format on */
 
@@ -326,14 +400,15 @@ void problem_format_fault(const struct error_detail *detail, enum config_languag
                           struct buffer *out)
 {
     const char *message = select_language(&faults[detail->fault], language);
-    const char *place = strstr(message, "{}");
-    if (!place) {
-        buffer_add_string(out, message);
-        return;
+    const char *argument = detail->argument ? detail->argument : "";
+    for (const char *place; (place = strstr(message, "{}")); message = place + strlen("{}")) {
+        bool last = !strstr(place + strlen("{}"), "{}");
+        size_t length = last ? strlen(argument) : strcspn(argument, FAULT_ARGUMENT_END);
+        buffer_add(out, message, (size_t)(place - message));
+        buffer_add(out, argument, length);
+        argument += length + (argument[length] != '\0');
     }
-    buffer_add(out, message, (size_t)(place - message));
-    buffer_add_string(out, detail->argument ? detail->argument : "");
-    buffer_add_string(out, place + 2);
+    buffer_add_string(out, message);
 }
 
 static void write_error_detail(struct jsonw *json, const struct error *error,

@@ -182,9 +182,17 @@ static void serialize_array(const struct field *fields, const struct reply *repl
 {
     jsonw_open_array(json, key);
     for (size_t i = 0; i < reply->items_count; i++) {
-        fields_write(json, NULL, fields, reply->items[i]);
+        fields_write_item(json, fields, reply->items[i], reply->selected);
     }
     jsonw_close_array(json);
+}
+
+/* Writes the compiled form of the list's filter, if the request asked for it. */
+static void serialize_explain(const struct reply *reply, struct jsonw *json)
+{
+    if (reply->explain) {
+        jsonw_raw(json, "explain", reply->explain);
+    }
 }
 
 static void serialize_position(const struct reply *reply, struct jsonw *json)
@@ -209,6 +217,7 @@ static void serialize_page(const struct field *fields, const struct reply *reply
         jsonw_integer(json, "limit", reply->limit);
     }
     jsonw_string(json, "next", reply->next);
+    serialize_explain(reply, json);
     jsonw_close_object(json);
 }
 
@@ -228,7 +237,7 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
     case REPLY_FILE:
         break;
     case REPLY_RECORD:
-        fields_write(&json, NULL, route->reply->fields, reply->record);
+        fields_write_listing(&json, route->reply->fields, reply->record, reply->selected);
         break;
     case REPLY_ARRAY:
         serialize_array(route->reply->fields, reply, NULL, &json);
@@ -240,6 +249,7 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
         jsonw_open_object(&json, NULL);
         serialize_array(route->reply->fields, reply, "items", &json);
         serialize_position(reply, &json);
+        serialize_explain(reply, &json);
         jsonw_close_object(&json);
         break;
     }

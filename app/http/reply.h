@@ -26,13 +26,16 @@ struct reply {
     /* REPLY_ARRAY, REPLY_LIST, REPLY_PAGE: the records, each like `record` */
     struct value *const *items;
     size_t items_count;
+    const bool *selected; /* fields of the items; set by the router: see request->selected */
     int64_t total, skip, limit;
     bool total_is_minimum; /* `total` is a lower bound: counting stopped there */
     const char *next;      /* REPLY_PAGE: cursor of the next page; NULL: last page */
-    bool serialized;       /* the body has been serialized */
-    bool repeated; /* the stored reply to an earlier identical request: the handler did nothing */
-    bool recalled; /* the reply will be stored for repeated requests */
-    bool audited;  /* the handler has written the audit lines */
+    /* JSON object: the compiled form of the list's ?filter=, for ?explain=true; NULL: none */
+    const char *explain;
+    bool serialized; /* the body has been serialized */
+    bool repeated;   /* the stored reply to an earlier identical request: the handler did nothing */
+    bool recalled;   /* the reply will be stored for repeated requests */
+    bool audited;    /* the handler has written the audit lines */
     const char *content_type; /* NULL: application/json */
     struct buffer body;       /* serialized by the router, or set by reply_text() */
 };

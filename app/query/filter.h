@@ -6,6 +6,11 @@
  * Evaluation has two values. A term on an absent field is false, except that `ne` is true. `eq
  * null` means `not pr`, and `ne null` means `pr`; the parser replaces both. A term on a field with
  * several values is true if one of the values matches; `ne` negates `eq`.
+ *
+ * A date that is compared with a time is a day in UTC: `eq` is true for all of its moments, `gt` is
+ * true after its end, and `le` until its end. The parser replaces such a term by terms with times.
+ * A string whose format is "date" or "moment" is compared as it is: its value is a valid date, or a
+ * valid date or time.
  */
 #ifndef QUERY_FILTER_H
 #define QUERY_FILTER_H
@@ -24,10 +29,11 @@ enum filter_operator {
     FILTER_PRESENT, /* pr: the only operator without a value */
     FILTER_EQUAL,
     FILTER_NOT_EQUAL,
-    FILTER_CONTAINS,      /* co, sw, ew: on strings only */
+    FILTER_CONTAINS, /* co, sw, ew: on strings only */
     FILTER_STARTS_WITH,
     FILTER_ENDS_WITH,
-    FILTER_GREATER,       /* gt, ge, lt, le: on numbers and times only */
+    /* gt, ge, lt, le: on numbers and times, and on strings whose format is "date" or "moment" */
+    FILTER_GREATER,
     FILTER_GREATER_EQUAL,
     FILTER_LESS,
     FILTER_LESS_EQUAL,
@@ -40,7 +46,11 @@ struct filter {
     const struct field *field;         /* FILTER_TERM: the field of the map */
     enum filter_operator operator;
     struct value value; /* of the field's type, never null; of FIELD_STRINGS: a string */
+    size_t position;    /* of the term in the text, in characters from 1, for errors */
 };
+
+/* Returns the name of an operator: "eq". */
+const char *filter_operator_name(enum filter_operator operator) __attribute__((returns_nonnull));
 
 /*
  * Parses a filter against the fields of a map. Names and operators ignore the case of ASCII

@@ -3,7 +3,10 @@
 
 #include "auth/auth.h"
 #include "base/arena.h"
+#include "base/jsonw.h"
 #include "base/log.h"
+#include "query/filter.h"
+#include "rest/authorization.h"
 #include "rest/paging.h"
 
 #include <string.h>
@@ -11,6 +14,9 @@
 enum { SEARCH_MAX = 1000 };
 
 /* --- field maps ------------------------------------------------------------------------------- */
+
+static const char scope_one[] = "one", scope_subtree[] = "subtree";
+static const char *const scope_choices[] = {scope_one, scope_subtree, NULL};
 
 const struct field entries_list_query[] = {
     {.name = "search",
@@ -23,6 +29,28 @@ const struct field entries_list_query[] = {
      .example = "\"иван петров\""},
     QUERY_SKIP,
     QUERY_LIMIT(LIMIT_STANDARD),
+    QUERY_FIELDS,
+    {.name = "sort",
+     .type = FIELD_STRING,
+     .min = 1,
+     .max = 200,
+     .about = {"Порядок: одно поле элементов, например `whenCreated`, "
+               "кроме вычисляемых и списков; «-» перед полем — "
+               "по убыванию: `-whenCreated`",
+               "The order: one field of the items such as `whenCreated`, except computed ones and "
+               "lists; '-' is descending: `-whenCreated`"},
+     .example = "null"},
+    QUERY_FILTER,
+    QUERY_EXPLAIN,
+    ENTRY_PARENT("parent_dn", 0, "\"DC=kontora,DC=test\""),
+    {.name = "scope",
+     .type = FIELD_STRING,
+     .choices = scope_choices,
+     .about = {"one: только объекты непосредственно под parent_dn (по умолчанию, если он указан); "
+               "subtree: и все объекты ниже",
+               "one: only objects directly below parent_dn (the default if it is specified); "
+               "subtree: all objects below, too"},
+     .example = "\"subtree\""},
     {.name = NULL},
 };
 
@@ -56,8 +84,9 @@ const struct field entries_path[] = {
     {.name = NULL},
 };
 
-const enum error_id entries_list_errors[] = {ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_REFUSED,
-                                             ERR_DIRECTORY_LIMIT, ERR_COUNT};
+const enum error_id entries_list_errors[] = {
+    ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_REFUSED, ERR_DIRECTORY_LIMIT, ERR_PARENT_NOT_FOUND,
+    ERR_NOT_FILTERABLE,         ERR_FILTER_TOO_COSTLY, ERR_SORT_TOO_COSTLY, ERR_COUNT};
 const enum error_id entries_read_errors[] = {ENTRIES_FIND_ERRORS, ERR_COUNT};
 const enum error_id entries_create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_COUNT};
 const enum error_id entries_update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
@@ -94,14 +123,77 @@ static struct error *find_entry(struct request *request, struct directory_entry 
     return error;
 }
 
+/* Reads ?sort=, which names one field. */
+static struct error *read_list_sort(const struct request *request, const struct field *fields,
+                                    struct directory_list_query *query)
+{
+    const char *sort = request_query_string(request, "sort");
+    if (!sort) {
+        return NULL;
+    }
+    query->descending = *sort == '-';
+    sort += query->descending;
+    const struct field *field = fields;
+    while (field->name && (strcmp(field->name, sort) != 0 || !directory_is_sortable(field))) {
+        field++;
+    }
+    query->sort = field;
+    return field->name ? NULL
+                       : error_field(request->arena, "sort", FAULT_NOT_ONE_OF,
+                                     directory_sortable_fields(request->arena, fields));
+}
+
+/* Reads ?filter= and ?explain=, which only administrators of the directory may use. */
+static struct error *read_list_filter(const struct request *request, const struct field *fields,
+                                      struct directory_list_query *query)
+{
+    const char *filter = request_query_string(request, "filter");
+    if (request_query_boolean(request, "explain") &&
+        !authorization_permits(request->principal, PERMIT_DIRECTORY_WRITE)) {
+        return error_new(request->arena, ERR_FORBIDDEN, NULL);
+    }
+    return filter ? filter_parse(request->arena, filter, fields, &query->filter) : NULL;
+}
+
+static struct error *read_list_query(const struct request *request,
+                                     struct directory_list_query *query)
+{
+    const struct field *fields = route_entries(request)->class->fields;
+    const char *scope = request_query_string(request, "scope");
+    *query = (struct directory_list_query){
+        .search = request_query_string(request, "search"),
+        .parent_dn = request_query_string(request, "parent_dn"),
+        .selected = request->selected,
+        .skip = request_query_integer(request, "skip"),
+        .limit = request_query_integer(request, "limit"),
+    };
+    query->one_level = scope ? !strcmp(scope, scope_one) : query->parent_dn != NULL;
+    return error_merge(read_list_sort(request, fields, query),
+                       read_list_filter(request, fields, query));
+}
+
+/* Returns the search of a page, as JSON. */
+static const char *explain_page(struct arena *arena, const struct directory_page *page)
+{
+    struct buffer text = {.arena = arena};
+    struct jsonw json = {.out = &text};
+    jsonw_open_object(&json, NULL);
+    jsonw_string(&json, "base", page->base);
+    jsonw_string(&json, "scope", page->one_level ? scope_one : scope_subtree);
+    jsonw_string(&json, "filter", page->filter);
+    jsonw_close_object(&json);
+    return text.bytes;
+}
+
 struct error *entries_list(struct request *request, struct reply *reply)
 {
-    int64_t skip = request_query_integer(request, "skip");
-    int64_t limit = request_query_integer(request, "limit");
+    struct directory_list_query query;
     struct directory_page page;
-    struct error *error =
-        directory_list(app_of(request)->directory, request->arena, route_entries(request)->class,
-                       request_query_string(request, "search"), skip, limit, &page);
+    struct error *error = read_list_query(request, &query);
+    if (!error) {
+        error = directory_list(app_of(request)->directory, request->arena,
+                               route_entries(request)->class, &query, &page);
+    }
     if (error) {
         return error;
     }
@@ -109,7 +201,10 @@ struct error *entries_list(struct request *request, struct reply *reply)
     for (size_t i = 0; i < page.count; i++) {
         items[i] = page.entries[i]->values;
     }
-    reply_list(reply, items, page.count, page.total, skip, limit);
+    reply_list(reply, items, page.count, page.total, query.skip, query.limit);
+    if (request_query_boolean(request, "explain")) {
+        reply->explain = explain_page(request->arena, &page);
+    }
     return NULL;
 }
 
@@ -124,6 +219,13 @@ struct error *entries_get(struct request *request, struct reply *reply)
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
+
+/* Resolves the references of the request body to other entries, if the resource has any. */
+static struct error *resolve_references(struct request *request)
+{
+    entries_resolve *resolve = route_entries(request)->resolve;
+    return resolve ? resolve(request) : NULL;
+}
 
 /* Returns the changes that the request body requires. `more` adds those of the resource. */
 static struct directory_changes *new_body_changes(struct request *request, entries_change *more)
@@ -140,13 +242,16 @@ struct error *entries_create(struct request *request, struct reply *reply)
 {
     const struct entries *entries = route_entries(request);
     const struct directory_class *class = entries->class;
+    request->subject = request_body_string(request, class->name_attribute);
+    struct error *error = resolve_references(request);
+    if (error) {
+        return error;
+    }
     struct directory_changes *changes = new_body_changes(request, entries->create);
     struct directory_entry *entry;
-    request->subject = request_body_string(request, class->name_attribute);
-    struct error *error =
-        directory_add(app_of(request)->directory, request->arena, class,
-                      request_body_string(request, entries->rdn_field),
-                      request_body_string(request, class->parent_field), changes, &entry);
+    error = directory_add(app_of(request)->directory, request->arena, class,
+                          request_body_string(request, entries->rdn_field),
+                          request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
         request->object_dn = entry->dn;
         reply_created(request, reply, request->route->pattern, request->subject);
@@ -160,6 +265,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
     const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
     struct error *error = find_entry(request, &entry);
+    if (!error) {
+        error = resolve_references(request);
+    }
     if (error) {
         return error;
     }
@@ -209,6 +317,9 @@ static struct error *explain_not_empty(const struct request *request,
     return error_detail(explained, "children", FAULT_OBJECTS_BELOW, number);
 }
 
+/* The reply is a success all the same, because the directory was changed. Commits at once: a worker
+ * of the pool `directory` serves one request at a time, so that no other request is committed with
+ * it. */
 void entries_end_sessions(struct request *request, const char *guid)
 {
     struct store *store = app_of(request)->store;

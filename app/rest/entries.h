@@ -17,6 +17,10 @@
 /* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
 
+/* Checks the references of a request body to other entries, and replaces them in the body by the
+ * values that the directory stores. */
+typedef struct error *entries_resolve(struct request *request);
+
 /* Does follow-up work outside of the directory. The entry was changed, or may have been changed. */
 typedef void entries_changed(struct request *request, const struct directory_entry *entry);
 
@@ -26,15 +30,13 @@ struct entries {
     const struct directory_class *class;
     /* field of the request bodies that contains the name for the entry's RDN */
     const char *rdn_field;
+    entries_resolve *resolve;        /* NULL: bodies have no references */
     entries_change *create, *update; /* NULL: no further changes */
     entries_changed *updated;        /* NULL: no follow-up work */
     bool ends_sessions;              /* the entries are users, whose sessions end with them */
 };
 
-/* Ends the sessions of a user at once. If that fails, the housekeeper (the process for periodic
- * jobs) ends them later; the reply is a success all the same, because the directory was changed.
- * Commits at once: a worker of the pool `directory` serves one request at a time, so that no other
- * request is committed with it. */
+/* Ends the sessions of a user at once; if that fails, the housekeeper ends them later. */
 void entries_end_sessions(struct request *request, const char *guid);
 
 /* --- handlers of routes with `entries` ----------------------------------------------------------
@@ -55,7 +57,7 @@ struct error *entries_change_member(struct request *request,
 
 /* --- maps and errors of their routes ---------------------------------------------------------- */
 
-extern const struct field entries_list_query[];        /* query parameters search, skip, limit */
+extern const struct field entries_list_query[];        /* query parameters of lists */
 extern const struct field entries_place_query[];       /* query parameter parent_dn */
 extern const struct field entries_delete_tree_query[]; /* parent_dn, children */
 extern const struct field entries_path[];              /* parameters of all patterns */
@@ -134,11 +136,9 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 
 /* --- rows of routes ----------------------------------------------------------------------------
  * Each macro begins the row of one call; the resource adds the rest with designated initializers:
- *
  *   {ENTRIES_CREATE_ROW(&ous, "/api/v1/ous", "ou", &ou_schema),
  *    .summary = {"Создать подразделение", "Create an organizational unit"}, .body = &create_schema,
  *    .errors = entries_create_errors},
- *
  * Paths, patterns and types are string literals; a pattern is the path with the parameter that
  * names the entry, and the audit log names the type. The rows of create and update need `.body` and
  * `.errors`.

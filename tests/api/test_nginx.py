@@ -132,6 +132,25 @@ def test_expensive_directory_queries_use_directory_pool(site, stack, path, query
     assert line["pool"] == pool
 
 
+@pytest.mark.parametrize("query", ["filter=id+pr", "limit=5&filter=id%20pr", "%66ilter=id+pr",
+                                   "skip=1&filt%65r=id+pr&limit=1", "sort=id&filter="])
+@pytest.mark.parametrize("path", [
+    "users", "groups", "ous", "containers", "contacts", "deals", "tasks", "activities", "files",
+    "tokens", "accounts", "organizations/1/members", "auth/invitations"])
+def test_lists_with_filter_use_filters_pool(site, stack, path, query):
+    line = access_log_line(stack, site.get(f"/api/v1/{path}?{query}"))
+    assert line["pool"] == "filters"
+
+
+@pytest.mark.parametrize("path, query, pool", [
+    ("users", "search=filter%3D1", "directory"), ("users", "xfilter=1", "directory"),
+    ("contacts", "search=filter=1&limit=1", "directory"), ("contacts", "limit=1", "core"),
+    ("files", "prefix=filter=", "core"), ("files", "search=a%20b", "directory")])
+def test_lists_without_filter_do_not_use_filters_pool(site, stack, path, query, pool):
+    line = access_log_line(stack, site.get(f"/api/v1/{path}?{query}"))
+    assert line["pool"] == pool
+
+
 @pytest.mark.parametrize("method, path", [
     ("POST", "contacts"), ("GET", "deals/1"), ("PATCH", "tasks/1"), ("DELETE", "activities/1"),
     ("POST", "deals/1/status"), ("POST", "contacts/1/restore")])

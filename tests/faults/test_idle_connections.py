@@ -28,6 +28,7 @@ CALLS = {
     "core": lambda rig: assert_status(rig.anonymous("").get("/health"), 200),
     "auth": lambda rig: rig.anonymous().login(*rig.stack.administrator),
     "directory": lambda rig: assert_status(rig.anonymous().get("/users"), 401),
+    "filters": lambda rig: assert_status(rig.anonymous().get("/users?filter=cn+pr"), 401),
     "files": lambda rig: assert_status(rig.anonymous("").get("/health/storage"), 200),
     "uploads": lambda rig: files.upload(rig.api),
 }

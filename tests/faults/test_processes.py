@@ -18,7 +18,7 @@ from support.load import Load
 from support.processes import alive, unread_bytes
 from support.waiting import wait_until
 
-POOLS = ("core", "auth", "directory", "files", "uploads")
+POOLS = ("core", "auth", "directory", "filters", "files", "uploads")
 RELOADS = 20
 CLIENTS = 1000
 LDAPS_PORT = 636
@@ -361,8 +361,8 @@ def stop_process(process):
 
 def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
     rig.service.stop()
-    process = start_with_sockets(rig, binary, ["files", "uploads", "directory", "core", "auth"],
-                                 rig.stack.socket_dir,
+    pools = ["files", "uploads", "filters", "directory", "core", "auth"]
+    process = start_with_sockets(rig, binary, pools, rig.stack.socket_dir,
                                  SOCKET_DIR=str(tmp_path / "unused"))
     try:
         site = rig.anonymous("")

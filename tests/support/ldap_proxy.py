@@ -4,7 +4,8 @@ The service sees a controller of its own, so several proxies simulate several co
 domain.
 
 The proxy terminates TLS on both sides and relays LDAP (RFC 4511). It parses only the kind of
-each request, counts the occurrences of one text in the responses, and can refuse deletions.
+each request, counts the occurrences of one text in the responses, and can refuse deletions and
+searches, and delay the responses to requests that contain a text.
 """
 
 import collections
@@ -16,6 +17,7 @@ import threading
 import time
 
 BIND, SEARCH, MODIFY, ADD, DELETE, RENAME = 0x60, 0x63, 0x66, 0x68, 0x4A, 0x6C
+RESULTS = {DELETE: 0x6B, SEARCH: 0x65}  # tags of the responses that contain the result
 
 PIECE = 65536
 
@@ -45,11 +47,12 @@ def request_kind(message):
     return message[header + 2 + message[header + 1]]
 
 
-def format_delete_response(message, code):
-    """Returns the response to a deletion with this result code (RFC 4511 4.8)."""
+def refusal(message, code):
+    """Returns the response to a request with this result code (RFC 4511 4.5.2, 4.8)."""
     header = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
     message_id = message[header:header + 2 + message[header + 1]]
-    body = message_id + bytes([0x6B, 7, 0x0A, 1, code, 4, 0, 4, 0])
+    tag = RESULTS[request_kind(message)]
+    body = message_id + bytes([tag, 7, 0x0A, 1, code, 4, 0, 4, 0])
     return bytes([0x30, len(body)]) + body
 
 
@@ -78,6 +81,7 @@ class LdapProxy:
         self._awake.set()
         self.until, self.then, self.hang_up, self.cuts = [], [], False, 0
         self.delay_s = 0  # before each response
+        self.slow_text, self.slow_s = b"", 0  # delay of responses to requests with this text
         self._refusals = []
         self._limited = None  # text of the searches that exceed the size limit
         self.connections, self.requests = 0, collections.Counter()
@@ -98,7 +102,16 @@ class LdapProxy:
     def refuse_deletions(self, code, text=b"", after=0, unless=None):
         """Answers the deletions whose requests contain the text, and not the text `unless`, with
         this result code, after it has relayed some of them."""
-        self._refusals.append([code, text, after, unless])
+        self._refusals.append([DELETE, code, text, after, unless])
+
+    def refuse_searches(self, code, text):
+        """Answers the searches whose requests contain the text with this result code."""
+        self._refusals.append([SEARCH, code, text, 0, None])
+
+    def relay_all(self):
+        """Ends refusals and delays."""
+        self._refusals.clear()
+        self.slow_text = b""
 
     def exceed_size_limit(self, text):
         """Ends the answers to the searches that contain the text with the result code 4, as if
@@ -107,11 +120,13 @@ class LdapProxy:
 
     def _refusal_code(self, message):
         """Returns the result code of the refusal; None if the request is to be relayed."""
-        for refusal in self._refusals if request_kind(message) == DELETE else ():
-            if refusal[1] in message and not (refusal[3] and refusal[3] in message):
-                if not refusal[2]:
-                    return refusal[0]
-                refusal[2] -= 1
+        for each in self._refusals:
+            kind, code, text, after, unless = each
+            matches = kind == request_kind(message) and text in message
+            if matches and not (unless and unless in message):
+                if not after:
+                    return code
+                each[3] -= 1
         return None
 
     def start(self):
@@ -167,6 +182,7 @@ class LdapProxy:
     def _relay(self, client, server):
         """Relays both directions in one thread, because OpenSSL connections are not thread-safe."""
         data, kinds, silent, answered, hang_up, limited = b"", [], False, b"", False, False
+        wait_s = 0
         while True:
             source = next_readable(client, server)
             piece = source.recv(PIECE)
@@ -176,7 +192,8 @@ class LdapProxy:
                     answered += piece
                     self.seen += answered.count(self.text)
                     answered = answered[len(answered) - len(self.text) + 1:]
-                time.sleep(self.delay_s)
+                time.sleep(self.delay_s + wait_s)
+                wait_s = 0
                 if limited:
                     piece = piece.replace(DONE, DONE_AT_LIMIT)
                 if not silent:
@@ -191,6 +208,8 @@ class LdapProxy:
                 message, data = data[:length], data[length:]
                 kinds.append(request_kind(message))
                 self.requests[kinds[-1]] += 1
+                if self.slow_text and self.slow_text in message:
+                    wait_s = self.slow_s
                 if self.until and kinds[-len(self.until):] == self.until:
                     silent, hang_up = True, self.hang_up
                     self.until, self.then, self.hang_up = self.then, [], False
@@ -200,6 +219,6 @@ class LdapProxy:
                 if code is None:
                     server.sendall(message)
                 else:
-                    client.sendall(format_delete_response(message, code))
+                    client.sendall(refusal(message, code))
         for each in (client, server):
             each.shutdown(socket.SHUT_RDWR)

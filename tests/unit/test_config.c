@@ -268,6 +268,8 @@ static void invalid_values_are_rejected_naming_the_setting(void **state)
         {"CORE_WORKERS", "9223372036854775808"},
         {"AUTH_WORKERS", "0"},
         {"DIRECTORY_WORKERS", "0"},
+        {"FILTERS_WORKERS", "0"},
+        {"FILTER_TIMEOUT_MS", "99"},
         {"FILES_WORKERS", "0"},
         {"WORKER_MAX_REQUESTS", "-1"},
         {"WORKER_MAX_GROWTH_MIB", "65537"},
