@@ -284,7 +284,8 @@ static bool has_format(const struct field *field, const char *format)
 static bool is_date_string(const struct field *field)
 {
     return field->type == FIELD_STRING &&
-           (has_format(field, "date") || has_format(field, "moment"));
+           (has_format(field, "date") || has_format(field, "moment") ||
+            has_format(field, "date-time"));
 }
 
 static bool is_text_operator(enum filter_operator operator)
@@ -305,7 +306,7 @@ static struct error *read_text(const struct parser *parser, struct filter *term)
     }
     const char *text = term->value.string.bytes;
     bool valid = clock_parse_date(text, NULL) ||
-                 (has_format(field, "moment") && clock_parse_time(text, NULL));
+                 (!has_format(field, "date") && clock_parse_time(text, NULL));
     return valid ? NULL : type_fault(parser, field, FAULT_FILTER_TYPE_TIME);
 }
 
