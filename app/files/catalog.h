@@ -52,6 +52,10 @@ struct error *catalog_find(struct store *store, struct arena *arena, const char 
 const char *catalog_search_text(struct arena *arena, const char *original_name)
     __attribute__((returns_nonnull));
 
+/* Returns the folded texts of a file (base/folded.h). */
+const char *catalog_folded(struct arena *arena, const struct catalog_file *file)
+    __attribute__((returns_nonnull));
+
 /* --- insertion -------------------------------------------------------------------------------- */
 
 /* Adds a pending row, then stores the staged bytes as the object file->object_key. */
