@@ -1,5 +1,5 @@
-/* Account keys: the columns of an account that are derived from its texts, by which accounts are
- * found, filtered and sorted. They change with fold_version(). */
+/* Account keys: the columns of an account that are computed from its texts, for finding, filtering
+ * and sorting accounts. Their values depend on fold_version(). */
 #ifndef AUTH_ACCOUNT_KEYS_H
 #define AUTH_ACCOUNT_KEYS_H
 
@@ -19,7 +19,7 @@ struct account_texts {
     const char *username, *email, *name; /* email: NULL if there is no address */
 };
 
-/* Computes all keys of an account. The memory of the keys is that of the arena. */
+/* Computes all keys of an account. The keys are allocated in the arena. */
 void account_keys_compute(struct arena *arena, const struct account_texts *texts,
                           struct account_keys *keys_r);
 

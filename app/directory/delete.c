@@ -1,11 +1,11 @@
 /*
  * Delete: deletes objects, alone or together with the objects below them.
  *
- * No object may be protected, so all objects below are listed and examined first. Then the tree
- * delete control (MS-ADTS 3.1.1.3.4.1.15) deletes all of them in one operation; Samba does so
- * completely or not at all. The control requires a right of its own (Delete Tree). If the service
- * account lacks it, or the controller does not know the control, the objects are deleted one by
- * one, the deepest first. If a later one of them is refused, the error names the deleted ones.
+ * None of the objects may be protected, so all objects below are listed and checked first. Then the
+ * tree delete control (MS-ADTS 3.1.1.3.4.1.15) deletes them in one operation; Samba deletes all of
+ * them or none. The control requires a right of its own (Delete Tree). If the service account lacks
+ * it, or the controller does not know the control, the objects are deleted one by one, the deepest
+ * first. If one of these deletions fails, the error names the objects that were deleted before.
  */
 #include "directory/delete.h"
 
@@ -42,7 +42,7 @@ static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
     return ldap_delete_ext(ldap, deletion->dn, deletion->controls, NULL, message_id_r);
 }
 
-/* Sends a deletion. `answer_r` is the answer if there is no error. */
+/* Sends a delete request. *answer_r is the response if there is no error. */
 static struct error *run_deletion(struct directory *directory, struct arena *arena,
                                   const char *guid_dn, LDAPControl **controls,
                                   struct answer *answer_r)
@@ -56,7 +56,7 @@ static struct error *run_deletion(struct directory *directory, struct arena *are
     return error;
 }
 
-/* Returns the error of an answer to a deletion; NULL if it was carried out. */
+/* Returns the error of the response to a delete request; NULL if the object was deleted. */
 static struct error *check_deletion(struct directory *directory, struct arena *arena,
                                     const char *guid_dn, const struct answer *answer)
 {
@@ -105,21 +105,21 @@ struct object {
 };
 
 struct tree {
-    struct object *objects; /* without the object on top */
+    struct object *objects; /* the objects below the root, without the root */
     size_t count;
 };
 
-/* Lists the objects below an object, at most one more than DIRECTORY_TREE_MAX. */
+/* Lists the objects below the root, at most one more than DIRECTORY_TREE_MAX. */
 static struct error *list_tree(struct directory *directory, struct arena *arena,
-                               const char *top_guid, struct tree *tree_r)
+                               const char *root_guid, struct tree *tree_r)
 {
     char *attributes[] = {"objectGUID", NULL};
     LDAPControl *controls[] = {&query_one_domain_control, NULL};
     const struct query search = {
-        .base = query_guid_dn(arena, top_guid),
+        .base = query_guid_dn(arena, root_guid),
         .scope = LDAP_SCOPE_SUBTREE,
         .attributes = attributes,
-        .size_limit = DIRECTORY_TREE_MAX + 2, /* the object on top and one too many */
+        .size_limit = DIRECTORY_TREE_MAX + 2, /* the root, and one object too many */
         .controls = controls,
     };
     struct answer answer;
@@ -138,7 +138,7 @@ static struct error *list_tree(struct directory *directory, struct arena *arena,
         if (!guid || !codec_guid(arena, guid->values, &object->guid)) {
             return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", object->dn);
         }
-        tree_r->count += strcmp(object->guid, top_guid) != 0;
+        tree_r->count += strcmp(object->guid, root_guid) != 0;
     }
     return NULL;
 }
@@ -183,7 +183,8 @@ static int compare_depths(const void *a, const void *b)
     return (left->depth < right->depth) - (left->depth > right->depth);
 }
 
-/* Returns the error after some objects of the tree were deleted: it names them. */
+/* Returns the error to report after the first `deleted` objects of the tree were deleted. Its
+ * details name these objects. */
 static struct error *report_deleted_part(struct arena *arena, const struct tree *tree,
                                          size_t deleted, struct error *error)
 {
@@ -200,9 +201,9 @@ static struct error *report_deleted_part(struct arena *arena, const struct tree 
     return error;
 }
 
-/* Deletes the objects of the tree, the deepest first, and then the object on top. */
+/* Deletes the objects of the tree, the deepest first, and then the root. */
 static struct error *delete_one_by_one(struct directory *directory, struct arena *arena,
-                                       const char *top_guid, const struct tree *tree)
+                                       const char *root_guid, const struct tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++) {
         tree->objects[i].depth = names_depth(tree->objects[i].dn);
@@ -214,17 +215,17 @@ static struct error *delete_one_by_one(struct directory *directory, struct arena
             return report_deleted_part(arena, tree, i, error);
         }
     }
-    struct error *error = delete_object(directory, arena, top_guid);
+    struct error *error = delete_object(directory, arena, root_guid);
     return error ? report_deleted_part(arena, tree, tree->count, error) : NULL;
 }
 
 /* Deletes the tree in one operation, or one by one if the controller refuses the control. */
 static struct error *delete_tree(struct directory *directory, struct arena *arena,
-                                 const char *top_guid, const struct tree *tree)
+                                 const char *root_guid, const struct tree *tree)
 {
     LDAPControl control = {.ldctl_oid = TREE_DELETE_OID, .ldctl_iscritical = 1};
     LDAPControl *controls[] = {&control, NULL};
-    const char *guid_dn = query_guid_dn(arena, top_guid);
+    const char *guid_dn = query_guid_dn(arena, root_guid);
     struct answer answer;
     struct error *error = run_deletion(directory, arena, guid_dn, controls, &answer);
     if (error) {
@@ -232,7 +233,7 @@ static struct error *delete_tree(struct directory *directory, struct arena *aren
     }
     return answer.code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION ||
                    answer.code == LDAP_INSUFFICIENT_ACCESS
-               ? delete_one_by_one(directory, arena, top_guid, tree)
+               ? delete_one_by_one(directory, arena, root_guid, tree)
                : check_deletion(directory, arena, guid_dn, &answer);
 }
 

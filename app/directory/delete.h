@@ -20,13 +20,17 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_entry *entry) MUST_CHECK;
 
 /*
- * Deletes the entry and all objects below it, in one operation if the controller can. Its errors
- * are those of directory_delete(), but ERR_NOT_EMPTY means that there are more than
- * DIRECTORY_TREE_MAX objects, or new or invisible ones, and ERR_PROTECTED_OBJECT that any of the
- * objects is protected. If the controller cannot delete all in one operation and refuses a later
- * one, ERR_PARTIALLY_APPLIED names the deleted objects. On success *below_r has the DNs of the
- * objects that were deleted with the entry, and ends with NULL. It is NULL if there were none, and
- * after an error.
+ * Deletes the entry and all objects below it, in one operation if the controller can. The errors
+ * are those of directory_delete(), with these differences:
+ *
+ * - ERR_NOT_EMPTY: there are more than DIRECTORY_TREE_MAX objects below, or objects that were added
+ *   meanwhile or that the service account cannot see.
+ * - ERR_PROTECTED_OBJECT: one of the objects is protected.
+ * - ERR_PARTIALLY_APPLIED: the controller could not delete all objects in one operation, and one of
+ *   the single deletions failed. The details name the objects that were deleted before.
+ *
+ * On success *below_r lists the DNs of the objects that were deleted with the entry, and ends with
+ * NULL. *below_r is NULL if there were none, and after an error.
  */
 struct error *directory_delete_tree(struct directory *directory, struct arena *arena,
                                     const struct directory_entry *entry,

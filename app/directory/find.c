@@ -19,7 +19,7 @@ static struct error *find_named_entry(struct directory *directory, struct arena 
         .attribute = class->name_attribute,
         .name = name,
         .filter = class->filter,
-        .identified_filter = class->filter,
+        .identifier_filter = class->filter,
         .parent_dn = parent_dn,
         .outside_system = class->outside_system,
         .attributes = entry_attributes(arena, class->fields, extent),

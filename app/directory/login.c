@@ -70,8 +70,8 @@ static struct error *find_by_login_name(struct directory *directory, struct aren
 }
 
 /* Finds a user account by the folded name, if that differs from the name by more than case. Active
- * Directory finds it by the name itself. Samba compares code points, and the answer of a login must
- * not reveal that it has the name in another spelling. */
+ * Directory finds the account by the name itself, but Samba compares code points. The response to a
+ * login must not reveal that the directory has the name in another spelling. */
 static struct error *find_by_folded_name(struct directory *directory, struct arena *arena,
                                          const struct login_name *name, struct raw_entry **raw_r)
 {

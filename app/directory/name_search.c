@@ -50,8 +50,8 @@ void name_search_parse(struct name_search *search_r, struct arena *arena, const 
 #define YO "ё"
 
 enum {
-    LETTER_BYTES = sizeof YE - 1, /* equal for both letters and both cases */
-    VARIED_MAX = 3,               /* letters of which all combinations are searched for */
+    LETTER_BYTES = sizeof YE - 1, /* the same for both letters in both cases */
+    VARIED_MAX = 3,               /* most letters е and ё whose combinations are all listed */
     SPELLINGS_MAX = 8,            /* maximum number of spellings of one word in NFC */
 };
 
@@ -91,7 +91,8 @@ static void add_spelling(struct spellings *spellings, const char *text)
     spellings->texts[spellings->count++] = text;
 }
 
-/* Returns the word with its n-th letter ё or е as ё if bit n of `yo` is set, else as е. */
+/* Returns the word with its n-th letter е or ё written as ё if bit n of `yo` is set, and as е
+ * otherwise. */
 static const char *spell_word(struct arena *arena, const char *word, unsigned yo)
 {
     char *spelling = arena_string(arena, word);
@@ -104,9 +105,10 @@ static const char *spell_word(struct arena *arena, const char *word, unsigned yo
     return spelling;
 }
 
-/* Adds the word with each of its letters ё and е as either of them. Words with many of the letters
- * have at most one ё in Russian; for them, adds the word as it was typed, with no ё, and, if
- * `all` is set, with one ё. */
+/* Adds all spellings of a word in which each letter е or ё is one of the two. A word with many of
+ * these letters has too many such spellings. Russian words have at most one ё, so for such a word
+ * adds the typed spelling, the spelling without ё and, if `all` is true, the spellings with one ё.
+ */
 static void add_yo_spellings(struct spellings *spellings, struct arena *arena, const char *word,
                              bool all)
 {
@@ -126,8 +128,8 @@ static void add_yo_spellings(struct spellings *spellings, struct arena *arena, c
     }
 }
 
-/* Lists the spellings of a word, each in NFC and NFD. If the pattern of the word is "*", it saves
- * the directory no comparison, so the spellings are few. */
+/* Lists the spellings of a word, each in NFC and NFD. Lists fewer of them if the pattern of the
+ * word is "*", because then the directory compares every entry with every spelling. */
 static void list_spellings(struct spellings *spellings_r, struct arena *arena, const char *word,
                            const char *pattern)
 {
@@ -146,7 +148,7 @@ static void append_contains(struct buffer *filter, const char *attribute, const 
     buffer_format(filter, "(%s=*%s*)", attribute, names_filter_value(filter->arena, value));
 }
 
-/* Appends "*" unless the pattern ends with one; escaped values never do. */
+/* Appends "*" unless the pattern ends with it. An escaped value never ends with "*". */
 static void append_any(struct buffer *pattern)
 {
     if (!pattern->length || pattern->bytes[pattern->length - 1] != '*') {
@@ -154,8 +156,8 @@ static void append_any(struct buffer *pattern)
     }
 }
 
-/* Returns a pattern that contains all spellings of the word, with "*" for each letter that differs
- * between them; "*" if all letters do. */
+/* Returns a pattern that matches all spellings of the word: "*" stands for each letter that differs
+ * between them. The pattern is only "*" if all letters differ. */
 static const char *build_pattern(struct arena *arena, const char *word)
 {
     struct buffer pattern = {.arena = arena};
@@ -175,8 +177,8 @@ static const char *build_pattern(struct arena *arena, const char *word)
     return pattern.bytes;
 }
 
-/* Appends a filter for the entries that have one of the spellings in the attribute. The pattern
- * comes first: it rejects most entries in one comparison, which costs no more than one spelling. */
+/* Appends a filter for the entries whose attribute contains one of the spellings. The pattern comes
+ * first, because it rejects most entries in one comparison. */
 static void append_spellings(struct buffer *filter, const char *attribute, const char *pattern,
                              const struct spellings *spellings)
 {
@@ -191,7 +193,7 @@ static void append_spellings(struct buffer *filter, const char *attribute, const
     buffer_add_string(filter, "))");
 }
 
-/* Appends a filter for the entries that have the word in one of the attributes. */
+/* Appends a filter for the entries of which one of the attributes contains the word. */
 static void append_word(struct buffer *filter, const char *const *attributes, const char *word)
 {
     struct spellings spellings;

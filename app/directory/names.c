@@ -114,7 +114,7 @@ const char *names_first_rdn(struct arena *arena, const char *dn)
 
 /* --- comparing ------------------------------------------------------------------------------- */
 
-/* True if the forms of both texts by fold_text() are equal. */
+/* True if fold_text() returns the same form for both texts. */
 static bool have_equal_forms(const struct berval *a, const struct berval *b)
 {
     struct arena *arena = arena_new();
@@ -135,7 +135,8 @@ static bool is_ascii_value(const struct berval *value)
     return true;
 }
 
-/* Compares two texts as names. Values that are not text equal nothing. */
+/* True if both values are the same name, by fold_text(). A value that is not valid text equals no
+ * other. */
 static bool equals_folded(const struct berval *a, const struct berval *b)
 {
     if (a->bv_len == b->bv_len && is_ascii_value(a) && is_ascii_value(b)) {
@@ -245,7 +246,8 @@ const char *names_filter_value(struct arena *arena, const char *text)
     return out.bytes ? out.bytes : "";
 }
 
-/* Adds a text to an array of `count` distinct ones. Returns their new number. */
+/* Adds a text to an array of `count` distinct texts, unless the array has it already. Returns the
+ * new number of texts. */
 static size_t add_name_form(const char **forms, size_t count, const char *text)
 {
     for (size_t i = 0; i < count; i++) {

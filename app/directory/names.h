@@ -20,9 +20,9 @@ const char *names_parent(struct arena *arena, const char *dn);
 /* Returns the first component of the DN (its RDN); NULL if it is not a DN. */
 const char *names_first_rdn(struct arena *arena, const char *dn);
 
-/* True if both are the same DN; their values are compared as names (fold_text()). Active Directory
- * ignores more, such as accents (MS-ADTS 6.5). So check the DN that it returns, not the one
- * that a client sent. */
+/* True if both are the same DN; compares their values by fold_text(). Active Directory ignores
+ * further differences, such as accents (MS-ADTS 6.5). So pass the DN that the directory has
+ * returned, not the one that a client has sent. */
 bool names_equal(const char *a, const char *b);
 
 /* True if `dn` is `base` or below it. */
@@ -42,7 +42,7 @@ size_t names_depth(const char *dn);
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);
 
-/* Returns a filter "(attribute=text)" that matches other spellings of the name too: its
+/* Returns a filter "(attribute=text)" that also matches other spellings of the name: both
  * normalization forms, and the name without invisible characters. Active Directory ignores these
  * differences itself, Samba does not. */
 const char *names_filter_equal(struct arena *arena, const char *attribute, const char *text);

@@ -300,10 +300,10 @@ static const char *format_name_filter(const struct directory *directory, struct 
         arena_format(arena, "(&%s%s)", names_filter_equal(arena, wanted->attribute, wanted->name),
                      wanted->filter);
     const char *by_identifier =
-        wanted->identified_filter ? format_identifier_filter(directory, arena, wanted->name) : NULL;
+        wanted->identifier_filter ? format_identifier_filter(directory, arena, wanted->name) : NULL;
     *is_identifier_r = by_identifier;
     return by_identifier ? arena_format(arena, "(|%s(&%s%s))", by_name, by_identifier,
-                                        wanted->identified_filter)
+                                        wanted->identifier_filter)
                          : by_name;
 }
 

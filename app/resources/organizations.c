@@ -46,7 +46,6 @@ static const struct field role_fields[] = {
     {.name = NULL},
 };
 
-/* Other parameters are ignored, as before this list had any. */
 static const struct field organizations_query[] = {
     QUERY_FIELDS,   QUERY_FILTER, QUERY_EXPLAIN, QUERY_SORT("быстро: ", "fast: ", "`id`", "-id"),
     {.name = NULL},
@@ -443,7 +442,6 @@ const struct route organizations_routes[] = {
      .pool = POOL_CORE,
      .summary = {"Получить мои организации", "List my organizations"},
      .query = organizations_query,
-     .query_open = true,
      .shape = REPLY_LIST,
      .reply = &organization_schema,
      .errors = read_errors},

@@ -223,7 +223,7 @@ static struct error *change_user_group(struct request *request,
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
         .member_filter = DIRECTORY_USER_FILTER,
-        .identified_filter = DIRECTORY_USER_FILTER,
+        .identifier_filter = DIRECTORY_USER_FILTER,
         .belonging = belonging,
     };
     struct directory_entry *group;

@@ -20,7 +20,8 @@ const struct field entries_list_query[] = {
     {.name = "search",
      .type = FIELD_STRING,
      .max = SEARCH_MAX,
-     .about = {"Слова или части слов из имени, логина, адреса почты или описания, в любом порядке",
+     .about = {"Слова или части слов из имени, имени учётной записи, адреса почты или описания "
+               "в любом порядке",
                "Words, or parts of words, of the name, the account name, the email address or the "
                "description, in any order"},
      .example = "\"иван петров\""},
@@ -58,8 +59,8 @@ const struct field entries_place_query[] = {
 
 const struct field entries_delete_tree_query[] = {
     ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
-    ENTRY_BOOLEAN("children", "Удалить и объекты ниже (не больше 200)",
-                  "True to delete the objects below, too (at most 200)", "true"),
+    ENTRY_BOOLEAN("children", "Удалить также вложенные объекты (не более 200)",
+                  "Delete the objects below as well (at most 200)", "true"),
     {.name = NULL},
 };
 
@@ -273,9 +274,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
     return error;
 }
 
-/* Returns the error of an entry that is not empty, with the number of objects below as its detail,
- * and with the parameter that permits to delete them, if the call has one. If they cannot be
- * counted, for example because the service account cannot see them, returns `error`. */
+/* Returns the error for an entry that has objects below it. The detail contains their number, and
+ * names the parameter `children` if the call accepts it. Returns `error` itself if the objects
+ * cannot be counted, for example because the service account cannot see them. */
 static struct error *explain_not_empty(const struct request *request,
                                        const struct directory_entry *entry, bool accepts_children,
                                        struct error *error)
@@ -292,7 +293,7 @@ static struct error *explain_not_empty(const struct request *request,
                             many ? arena_format(arena, "> %s", number) : number);
     }
     if (many) {
-        return error_detail(error, "children", FAULT_MANY_BELOW, number);
+        return error_detail(error, "children", FAULT_TOO_MANY_BELOW, number);
     }
     struct error *explained = error_new(arena, ERR_HAS_CHILDREN, "%s", error->cause);
     return error_detail(explained, "children", FAULT_OBJECTS_BELOW, number);

@@ -38,7 +38,7 @@ route_handler entries_get;
 route_handler entries_create;
 route_handler entries_update;
 route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
-route_handler entries_delete_tree; /* deletes the objects below, too, if ?children=true */
+route_handler entries_delete_tree; /* also deletes the objects below if ?children=true */
 
 /* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
 struct error *entries_change_member(struct request *request,
@@ -178,7 +178,7 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
     .shape = REPLY_NOTHING, .errors = entries_delete_tree_errors
 
 #define ENTRIES_DELETE_TREE_ABOUT                                                                  \
-    .about = {"Объекты ниже, например телефоны, "                       \
+    .about = {"Вложенные объекты, например телефоны, "             \
               "удаляются только с children=true.",                                                 \
               "Objects below, such as phones, are deleted only with children=true."}
 

@@ -126,8 +126,8 @@ NOT_SUPPORTED, FORBIDDEN, REFUSED = 12, 50, 53
 
 @pytest.fixture
 def below(rig, directory, user, ldap_admin):
-    """Adds objects below the user, as a phone does; returns their DNs. The service account may
-    delete each of them."""
+    """Adds the objects of a phone below the user, each of which the service account may delete.
+    Returns their DNs."""
     rig.set(LDAP_BIND_DN=directory.administrator_dn,
             LDAP_BIND_PASSWORD=directory.administrator_password)
     rig.reload()
@@ -163,7 +163,7 @@ def test_nothing_is_deleted_if_directory_refuses_first_deletion(rig, proxy, user
 
 
 def test_nothing_is_deleted_if_directory_refuses_tree(rig, proxy, user, below, ldap_admin):
-    """The refusal concerns the objects, so it is not tried whether some can be deleted."""
+    """If the directory refuses to delete the objects, they are not deleted one by one."""
     proxy.refuse_deletions(REFUSED, TREE_DELETE)
     before = ldap_admin.tree(user["dn"])
     contract.check_error(delete_tree(rig, user), 400, "DIRECTORY_REFUSED")
@@ -198,7 +198,7 @@ def test_directory_hang_in_the_middle_names_deleted_objects(rig, proxy, user, be
     check_unavailable(rig, response, "OUTCOME_UNKNOWN")
     [first] = response.json()["details"]
     gone = [dn for dn in below if ldap_admin.entry(dn) is None]
-    assert first in gone and len(gone) == 2  # the service could not know of the second
+    assert first in gone and len(gone) == 2  # the response to the second deletion was lost
 
 
 def test_deletion_of_tree_succeeds_although_directory_closes_connection_once(rig, proxy, user,
