@@ -554,11 +554,10 @@ static struct error *execute_prepared(struct postgres *postgres, struct store_qu
                  : complete_call(postgres, query->arena, send_query(postgres, query), result_r);
 }
 
-static struct error *set_statement_timeout(struct postgres *postgres, struct arena *arena,
-                                           int64_t timeout_ms)
+static struct error *set_timeout(struct postgres *postgres, struct arena *arena, int64_t ms)
 {
     return execute_command(postgres, arena,
-                           arena_format(arena, "SET statement_timeout = %" PRId64, timeout_ms));
+                           arena_format(arena, "SET statement_timeout = %" PRId64, ms));
 }
 
 /* Executes a query. If it has a deadline, the remaining time is its timeout. */
@@ -570,13 +569,13 @@ static struct error *execute_read(struct postgres *postgres, struct store_query 
     left_ms = left_ms < 1 ? 1 : left_ms < standard_ms ? left_ms : standard_ms;
     struct error *error = NULL;
     if (query->deadline_us && ((error = ensure_session(postgres, query->arena)) ||
-                               (error = set_statement_timeout(postgres, query->arena, left_ms)))) {
+                               (error = set_timeout(postgres, query->arena, left_ms)))) {
         return error;
     }
     error = execute_prepared(postgres, query, result_r);
     bool late = query->deadline_us && postgres->canceled;
     if (query->deadline_us && postgres->connection &&
-        set_statement_timeout(postgres, query->arena, standard_ms)) {
+        set_timeout(postgres, query->arena, standard_ms)) {
         close_session(postgres); /* a new session has the standard timeout */
     }
     return late ? error_new(query->arena, ERR_FILTER_TOO_COSTLY, NULL) : error;
