@@ -148,11 +148,11 @@ class Place:
         middle = self.rows // 2
         times = [self.client.ask(self.get(f"contacts?sort=created_at&skip={skip}&limit=1"))
                  ["items"][0]["created_at"] for skip in (middle, middle + WINDOW)]
-        for kind, text, sort in INDEXED:
-            text = text.replace("{id}", str(middle))
+        for kind, name, sort in INDEXED:
+            text = name.replace("{id}", str(middle))
             text = text.replace("{from}", times[0]).replace("{until}", times[1])
             query = {"filter": text, **({"sort": sort} if sort else {})}
-            yield Question(FILTERED_BY_INDEX, f"{kind} {text}"), f"{kind}?{urlencode(query)}"
+            yield Question(FILTERED_BY_INDEX, f"{kind} {name}"), f"{kind}?{urlencode(query)}"
 
     def others(self) -> dict[Question, str]:
         contact = f"contacts/{self.rows // 2}"
