@@ -32,11 +32,11 @@ const struct field entries_list_query[] = {
      .type = FIELD_STRING,
      .min = 1,
      .max = 200,
-     .about =
-         {"Порядок: одно поле элементов; «-» перед полем — по убыванию. По вычисляемым полям и "
-          "спискам сортировать нельзя",
-          "The order: one field of the items; '-' is descending. Computed fields and lists "
-          "cannot be sorted by"},
+     .about = {"Порядок: одно поле элементов, например `whenCreated`, "
+               "кроме вычисляемых и списков; «-» перед полем — "
+               "по убыванию: `-whenCreated`",
+               "The order: one field of the items such as `whenCreated`, except computed ones and "
+               "lists; '-' is descending: `-whenCreated`"},
      .example = "null"},
     QUERY_FILTER,
     QUERY_EXPLAIN,

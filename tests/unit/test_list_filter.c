@@ -23,7 +23,7 @@ static unsigned seed = 20261130;
 
 static unsigned draw(unsigned below)
 {
-    return (unsigned)rand_r(&seed) % below;
+    return below ? (unsigned)rand_r(&seed) % below : 0;
 }
 
 static const char *const texts[] = {
