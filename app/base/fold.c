@@ -243,6 +243,27 @@ char *fold_decompose(struct arena *arena, const char *text)
     return normalize_text(arena, icu.decompose, text);
 }
 
+/* --- case ------------------------------------------------------------------------------------- */
+
+/* Requires both cases to be equal: the Kelvin sign has the small letter of K, and ı has the capital
+ * letter of i, but each of them is another letter. */
+static bool equals_letter(UChar32 a, UChar32 b)
+{
+    return a == b || (u_tolower(a) == u_tolower(b) && u_toupper(a) == u_toupper(b));
+}
+
+bool fold_equals_case(struct arena *arena, const char *a, const char *b)
+{
+    const char *left = fold_compose(arena, a), *right = fold_compose(arena, b);
+    size_t left_length = strlen(left), right_length = strlen(right), i = 0, j = 0;
+    while (i < left_length && j < right_length) {
+        if (!equals_letter(utf8_next(left, left_length, &i), utf8_next(right, right_length, &j))) {
+            return false;
+        }
+    }
+    return i == left_length && j == right_length;
+}
+
 /* --- addresses -------------------------------------------------------------------------------- */
 
 /* Returns the Unicode form of a domain; NULL if it is not a valid domain. */
@@ -318,6 +339,24 @@ char *fold_address(struct arena *arena, const char *address)
     decoded = decoded ? decoded : decode_domain(arena, at + 1);
     return decoded ? arena_format(arena, "%.*s%s", (int)(at + 1 - folded), folded, decoded)
                    : folded;
+}
+
+char *fold_encode_address(struct arena *arena, const char *address)
+{
+    enum { ASCII_MAX = 512 }; /* a domain name has at most 255 bytes */
+    const char *at = strrchr(address, '@');
+    char ascii[ASCII_MAX];
+    UErrorCode status = U_ZERO_ERROR;
+    UIDNAInfo info = UIDNA_INFO_INITIALIZER;
+    if (!at || !at[1]) {
+        return NULL;
+    }
+    fold_prepare();
+    int32_t length = uidna_nameToASCII_UTF8(icu.idna, at + 1, (int32_t)strlen(at + 1), ascii,
+                                            ASCII_MAX, &info, &status);
+    return U_SUCCESS(status) && !info.errors && length < ASCII_MAX
+               ? arena_format(arena, "%.*s@%.*s", (int)(at - address), address, (int)length, ascii)
+               : NULL;
 }
 
 /* --- variants of ASCII ------------------------------------------------------------------------ */

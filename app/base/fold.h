@@ -34,10 +34,19 @@ char *fold_text(struct arena *arena, const char *text);
  * as a name. Use it for email addresses, and for all names that are used for a login. */
 char *fold_address(struct arena *arena, const char *address);
 
+/* Returns the address with its domain in the ASCII form (UTS 46), such as x@xn--e1aybc.example.
+ * NULL if it has no domain that can have this form. */
+char *fold_encode_address(struct arena *arena, const char *address);
+
 /* Return the text in normalization form C (NFC) or D (NFD) of UAX 15. Other programs may have
  * stored the same text in either form. The text must be valid UTF-8. */
 char *fold_compose(struct arena *arena, const char *text) __attribute__((returns_nonnull));
 char *fold_decompose(struct arena *arena, const char *text) __attribute__((returns_nonnull));
+
+/* True if the texts differ at most in normalization and in the case of single letters. Unlike
+ * fold_text(), it distinguishes ² from 2 and ß from ss, as systems that compare code points do. The
+ * texts must be valid UTF-8. */
+bool fold_equals_case(struct arena *arena, const char *a, const char *b);
 
 /* True if the text contains a variant of an ASCII character, such as a full-width letter, the
  * Kelvin sign or a dotless i. Systems that compare code points treat such a name as different from

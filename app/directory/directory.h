@@ -118,8 +118,8 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
 /* Creates an empty set of changes. Its strings are not copied: they must outlive it. */
 struct directory_changes *directory_changes_new(struct arena *arena);
 
-/* Adds every field that maps to a text or integer attribute and is not absent; a null value clears
- * the attribute. */
+/* Adds every field that has an attribute and a codec that can write it, and that is not absent. A
+ * null value and an empty list clear the attribute. */
 void directory_change_fields(struct directory_changes *changes, const struct field *fields,
                              struct value *values);
 
@@ -170,7 +170,11 @@ enum fault_id directory_check_dn(const char *text, size_t length);
  * characters, no dot at the end. */
 enum fault_id directory_check_account_name(const char *text, size_t length);
 
-/* Validates a userPrincipalName: at most one @, no backslash at the end. */
+/* Validates the sAMAccountName of a user, which is a login: rejects variants of ASCII too, because
+ * other systems can take such a name for that of another user. */
+enum fault_id directory_check_user_name(const char *text, size_t length);
+
+/* Validates a userPrincipalName: at most one @, no backslash at the end, no variants of ASCII. */
 enum fault_id directory_check_principal_name(const char *text, size_t length);
 
 #endif

@@ -210,6 +210,26 @@ static void append_time(struct compiler *compiler, const struct filter *term)
     buffer_add_char(out, ')');
 }
 
+/* Appends a comparison with a FILETIME, which has the precision of 100 ns: a millisecond is an
+ * interval of 10,000 values. The values 0 and INT64_MAX mean "never". */
+static void append_filetime(struct compiler *compiler, const struct filter *term)
+{
+    struct range ms = compared_range(term->operator, term->value.integer);
+    struct range range = {1, INT64_MAX - 1};
+    if (term->operator!= FILTER_PRESENT && ms.from> INT64_MIN && codec_filetime(ms.from) > 1) {
+        range.from = codec_filetime(ms.from);
+    }
+    if (term->operator!= FILTER_PRESENT && ms.until<INT64_MAX) {
+        range.until = codec_filetime(ms.until + 1) - 1;
+    }
+    if (range.from > range.until) {
+        buffer_add_string(&compiler->out, MATCH_NONE);
+        return;
+    }
+    buffer_format(&compiler->out, "(&(%s>=%" PRId64 ")(%s<=%" PRId64 "))", term->field->attribute,
+                  range.from, term->field->attribute, range.until);
+}
+
 /* --- scopes of groups ------------------------------------------------------------------------- */
 
 /* True if the comparison is true of the text. All of it is ASCII. */
@@ -356,6 +376,8 @@ static struct error *append_identifier(struct compiler *compiler, const struct f
         return append_dn(compiler, term, "distinguishedName");
     case CODEC_GUID:
         return append_guid(compiler, term);
+    case CODEC_LINKS:
+        return append_dn(compiler, term, term->field->attribute);
     case CODEC_MEMBERSHIPS:
         return append_membership(compiler, term);
     case CODEC_MEMBERS:
@@ -380,6 +402,11 @@ static struct error *append_presence(struct compiler *compiler, const struct fil
     case CODEC_MEMBERSHIPS:
         buffer_add_string(&compiler->out, "(|(memberOf=*)(primaryGroupID=*))");
         return NULL;
+    case CODEC_FILETIME:
+        append_filetime(compiler, term);
+        return NULL;
+    case CODEC_LIST:
+        return not_filterable_error(compiler->arena, term);
     case CODEC_MEMBERS: /* no attribute of a group shows that it is a primary group */
         return operator_fault(compiler->arena, term);
     default:
@@ -405,9 +432,18 @@ static struct error *append_comparison(struct compiler *compiler, const struct f
     case CODEC_TIME:
         append_time(compiler, term);
         return NULL;
+    case CODEC_FILETIME:
+        append_filetime(compiler, term);
+        return NULL;
+    case CODEC_TRUTH:
+        buffer_format(&compiler->out, "(%s=%s)", term->field->attribute,
+                      term->value.boolean ? "TRUE" : "FALSE");
+        return NULL;
     case CODEC_SCOPE:
         append_scope(compiler, term);
         return NULL;
+    case CODEC_LIST:
+        return not_filterable_error(compiler->arena, term);
     default:
         return append_identifier(compiler, term);
     }

@@ -173,7 +173,7 @@ static struct error *omit_system_objects(struct directory *directory, struct are
     };
     *filter_r = page->filter;
     if (!page->class->outside_system || page->query->one_level || !system ||
-        !names_is_within(system, page->base) || names_equal(system, page->base)) {
+        !names_may_be_within(system, page->base) || names_equal(system, page->base)) {
         return NULL;
     }
     struct error *error = query_all(directory, arena, &search, visit_system_object, &omitted);
@@ -248,7 +248,8 @@ static struct error *search_view_page(struct directory *directory, struct arena 
         .base = page->base,
         .scope = page->query->one_level ? LDAP_SCOPE_ONELEVEL : LDAP_SCOPE_SUBTREE,
         .filter = page->filter,
-        .attributes = entry_attributes(arena, page->class->fields, ENTRY_WHOLE),
+        .attributes =
+            entry_attributes(arena, page->class->fields, ENTRY_WHOLE, page->query->selected),
         .controls = controls,
         .until = page->until,
     };
@@ -360,38 +361,19 @@ static struct error *read_page(struct directory *directory, struct arena *arena,
     struct directory_entry **entries = arena_array(arena, answer.count, sizeof *entries);
     page_r->entries = entries;
     page_r->count = answer.count;
-    return entry_decode_all(directory, arena, page->class, answer.entries, answer.count, entries);
+    return entry_decode_all(directory, arena, page->class, page->query->selected, answer.entries,
+                            answer.count, entries);
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
 /* A list in preparation. */
 struct list_search {
-    struct directory_class class; /* with the fields to read */
     struct page_request page;
     const char *filter; /* without the words of the search */
     struct name_search words;
     struct order order;
 };
-
-/* Returns the fields without the attributes of those that are not selected, which are not read. */
-static const struct field *bind_selected_fields(struct arena *arena, const struct field *fields,
-                                                const bool *selected)
-{
-    if (!selected) {
-        return fields;
-    }
-    size_t count = fields_count(fields);
-    struct field *bound = arena_array(arena, count + 1, sizeof *bound);
-    memcpy(bound, fields, count * sizeof *bound);
-    for (size_t i = 0; i < count; i++) {
-        if (!selected[i]) {
-            bound[i].codec = CODEC_NONE;
-            bound[i].attribute = NULL;
-        }
-    }
-    return bound;
-}
 
 /* Sets the base, the order and the deadline of the searches, and compiles the filter. */
 static struct error *prepare_list(struct directory *directory, struct arena *arena,
@@ -476,9 +458,7 @@ struct error *directory_list(struct directory *directory, struct arena *arena,
                              const struct directory_list_query *query,
                              struct directory_page *page_r)
 {
-    struct list_search list = {.class = *class, .page.query = query};
-    list.class.fields = bind_selected_fields(arena, class->fields, query->selected);
-    list.page.class = &list.class;
+    struct list_search list = {.page = {.class = class, .query = query}};
     connection_begin_call(directory);
     struct error *error = prepare_list(directory, arena, &list);
     if (!error) {

@@ -137,6 +137,9 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     if (!error) {
         error = query_parent(directory, arena, parent_dn, class->parent_field, &parent);
     }
+    if (!error) {
+        error = taken_find_similar(directory, arena, class, changes, NULL);
+    }
     if (error) {
         return error;
     }
@@ -410,6 +413,9 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     if (!error) {
         error = protected_read(directory, arena, entry->guid, moves, &target);
         move.old_dn = target.dn;
+    }
+    if (!error) {
+        error = taken_find_similar(directory, arena, class, changes, entry->guid);
     }
     if (!error && moves) {
         error = plan_move(directory, arena, class, changes, &move);

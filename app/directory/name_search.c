@@ -25,22 +25,58 @@ static bool is_phone_number(const char *text)
     return digits >= PHONE_DIGITS_MIN && !text[strspn(text, "0123456789+-(). ")];
 }
 
+/* Returns the word without the characters after the first *rest_r, and subtracts its length. */
+static const char *cut_word(struct arena *arena, const char *word, size_t *rest_r)
+{
+    size_t length = strlen(word), at = 0;
+    for (; at < length && *rest_r; --*rest_r) {
+        (void)utf8_next(word, length, &at);
+    }
+    return at < length ? arena_copy(arena, word, at) : word;
+}
+
+/* Returns the text with its Internet domains in the Unicode form, because the hyphens of the form
+ * xn-- would separate words. */
+static const char *decode_domains(struct arena *arena, const char *text)
+{
+    static const char separators[] = " \t\r\n,;<>()\"";
+    struct buffer decoded = {.arena = arena};
+    if (!strcasestr(text, "xn--")) {
+        return text;
+    }
+    while (*text) {
+        size_t blanks = strspn(text, separators), length = strcspn(text + blanks, separators);
+        const char *part = arena_copy(arena, text + blanks, length);
+        bool is_address = strchr(part, '@'), is_domain = strchr(part, '.');
+        buffer_add(&decoded, text, blanks);
+        if (is_address && strcasestr(part, "xn--")) {
+            part = fold_address(arena, part);
+        } else if (is_domain && strcasestr(part, "xn--")) {
+            part = fold_address(arena, arena_format(arena, "@%s", part)) + 1;
+        }
+        buffer_add_string(&decoded, part);
+        text += blanks + length;
+    }
+    return decoded.bytes;
+}
+
 void name_search_parse(struct name_search *search_r, struct arena *arena, const char *text)
 {
     *search_r = (struct name_search){0};
     const char *trimmed = text ? utf8_trim(arena, text, strlen(text)) : "";
+    size_t rest = NAME_SEARCH_CHARACTERS_MAX;
     if (is_phone_number(trimmed)) {
-        search_r->words[search_r->count++] = trimmed;
+        search_r->words[search_r->count++] = cut_word(arena, trimmed, &rest);
         return;
     }
     struct words words;
-    words_begin(&words, arena, trimmed);
+    words_begin(&words, arena, decode_domains(arena, trimmed));
     const char *word;
-    while (search_r->count < NAME_SEARCH_WORDS_MAX && (word = words_next(&words))) {
-        search_r->words[search_r->count++] = word;
+    while (rest && search_r->count < NAME_SEARCH_WORDS_MAX && (word = words_next(&words))) {
+        search_r->words[search_r->count++] = cut_word(arena, word, &rest);
     }
     if (!search_r->count && *trimmed) {
-        search_r->words[search_r->count++] = trimmed;
+        search_r->words[search_r->count++] = cut_word(arena, trimmed, &rest);
     }
 }
 
@@ -193,15 +229,40 @@ static void append_spellings(struct buffer *filter, const char *attribute, const
     buffer_add_string(filter, "))");
 }
 
-/* Appends a filter for the entries of which one of the attributes contains the word. */
-static void append_word(struct buffer *filter, const char *const *attributes, const char *word)
+/* Returns the word with its Internet domain in the ASCII form; NULL if that is the same word. The
+ * text of the search has no domains in this form: see decode_domains(). */
+static const char *encode_domain(struct arena *arena, const char *word)
+{
+    enum { TOP_BYTES_MIN = 3 }; /* one Cyrillic letter has two bytes: "И.О" are initials */
+    const char *at = strrchr(word, '@'), *dot = strrchr(word, '.');
+    if (!at && !(dot && strlen(dot + 1) >= TOP_BYTES_MIN)) {
+        return NULL;
+    }
+    const char *address = at ? word : arena_format(arena, "@%s", word);
+    const char *encoded = fold_encode_address(arena, address);
+    return encoded && strcasecmp(encoded, address) != 0 ? encoded + !at : NULL;
+}
+
+/* Appends a filter for the entries that have the word in one of the attributes. */
+static void append_spelled_word(struct buffer *filter, const char *const *attributes,
+                                const char *word)
 {
     struct spellings spellings;
     const char *pattern = build_pattern(filter->arena, word);
     list_spellings(&spellings, filter->arena, word, pattern);
-    buffer_add_string(filter, "(|");
     for (const char *const *attribute = attributes; *attribute; attribute++) {
         append_spellings(filter, *attribute, pattern, &spellings);
+    }
+}
+
+/* Appends a filter for the entries that have the word, with its domain in either form. */
+static void append_word(struct buffer *filter, const char *const *attributes, const char *word)
+{
+    const char *other = encode_domain(filter->arena, word);
+    buffer_add_string(filter, "(|");
+    append_spelled_word(filter, attributes, word);
+    if (other) {
+        append_spelled_word(filter, attributes, other);
     }
     buffer_add_char(filter, ')');
 }

@@ -16,8 +16,9 @@
 struct arena;
 
 enum {
-    NAME_SEARCH_WORDS_MAX = 12,  /* later words are ignored */
-    NAME_SEARCH_FIRST_WORDS = 3, /* number of words that are searched for if no entry has all */
+    NAME_SEARCH_WORDS_MAX = 12,       /* later words are ignored */
+    NAME_SEARCH_CHARACTERS_MAX = 256, /* of all words; later characters are ignored */
+    NAME_SEARCH_FIRST_WORDS = 3,      /* the words that decide if no entry has all words */
 };
 
 /* The words of a search. */

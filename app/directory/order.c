@@ -12,13 +12,16 @@
 /* Returns the attribute to sort by; NULL if the controller has none with the order of the field. */
 static const char *sorted_attribute(const struct field *field)
 {
-    if (field->type == FIELD_STRINGS) {
+    if (field->type == FIELD_STRINGS || (field->flags & FIELD_NOT_FILTERABLE)) {
         return NULL;
     }
     switch (field->codec) {
     case CODEC_TEXT:
     case CODEC_INTEGER:
     case CODEC_TIME:
+    case CODEC_FILETIME:
+    case CODEC_TRUTH:
+    case CODEC_REFERENCE:
     case CODEC_GUID:
         return field->attribute;
     case CODEC_DN:
@@ -38,7 +41,8 @@ static bool has_parts(const struct field *field)
 
 bool directory_is_sortable(const struct field *field)
 {
-    return sorted_attribute(field) || has_parts(field);
+    bool known = !(field->flags & (FIELD_SECRET | FIELD_INTERNAL));
+    return known && (sorted_attribute(field) || has_parts(field));
 }
 
 const char *directory_sortable_fields(struct arena *arena, const struct field *fields)
@@ -52,20 +56,11 @@ const char *directory_sortable_fields(struct arena *arena, const struct field *f
     return names.bytes;
 }
 
-/* Adds a part: the entries for which the field equals the value, or those without a value. */
+/* Adds a part: the entries for which the filter is true. */
 static struct error *add_order_part(struct directory *directory, struct arena *arena,
-                                    const struct field *field, const struct value *value,
-                                    struct order *order)
+                                    const struct filter *filter, struct order *order)
 {
-    const struct filter term = {
-        .kind = FILTER_TERM,
-        .field = field,
-        .operator= value->state == VALUE_SET ? FILTER_EQUAL : FILTER_PRESENT,
-        .value = *value,
-    };
-    const struct filter absent = {.kind = FILTER_NOT, .left = &term};
-    return directory_filter_compile(directory, arena, value->state == VALUE_SET ? &term : &absent,
-                                    &order->parts[order->count++]);
+    return directory_filter_compile(directory, arena, filter, &order->parts[order->count++]);
 }
 
 static void reverse_parts(struct order *order)
@@ -77,26 +72,37 @@ static void reverse_parts(struct order *order)
     }
 }
 
-/* Sets the parts: one for each value, in ascending order, and one without a value. */
-static struct error *add_order_parts(struct directory *directory, struct arena *arena,
+/* Adds a part for each value, in ascending order. */
+static struct error *add_value_parts(struct directory *directory, struct arena *arena,
                                      const struct field *field, struct order *order)
 {
     static const char *const scopes[] = {"domain_local", "global", "universal"};
-    struct value values[ORDER_PARTS_MAX] = {0};
-    size_t count = 0;
-    if (field->codec == CODEC_SCOPE) {
-        for (; count < sizeof scopes / sizeof *scopes; count++) {
-            field_set_string(&values[count], scopes[count]);
-        }
-    } else {
-        field_set_boolean(&values[count++], false);
-        field_set_boolean(&values[count++], true);
-    }
+    bool is_scope = field->codec == CODEC_SCOPE;
+    size_t count = is_scope ? sizeof scopes / sizeof *scopes : 2;
     struct error *error = NULL;
-    for (size_t i = 0; !error && i <= count; i++) {
-        error = add_order_part(directory, arena, field, &values[i], order);
+    for (size_t i = 0; !error && i < count; i++) {
+        struct filter term = {.kind = FILTER_TERM, .field = field, .operator= FILTER_EQUAL };
+        if (is_scope) {
+            field_set_string(&term.value, scopes[i]);
+        } else {
+            field_set_boolean(&term.value, i == 1);
+        }
+        error = add_order_part(directory, arena, &term, order);
     }
     return error;
+}
+
+/* Sets the parts: those of the values, or one of all values, which is sorted by the attribute; then
+ * the one without a value. */
+static struct error *add_order_parts(struct directory *directory, struct arena *arena,
+                                     const struct field *field, struct order *order)
+{
+    const struct filter present = {.kind = FILTER_TERM, .field = field, .operator= FILTER_PRESENT };
+    const struct filter absent = {.kind = FILTER_NOT, .left = &present};
+    struct error *error = sorted_attribute(field)
+                              ? add_order_part(directory, arena, &present, order)
+                              : add_value_parts(directory, arena, field, order);
+    return error ? error : add_order_part(directory, arena, &absent, order);
 }
 
 struct error *order_prepare(struct directory *directory, struct arena *arena,
@@ -108,12 +114,10 @@ struct error *order_prepare(struct directory *directory, struct arena *arena,
         return NULL;
     }
     const char *attribute = sorted_attribute(query->sort);
-    if (attribute) {
-        order_r->attribute = arena_format(arena, "%s%s", query->descending ? "-" : "", attribute);
+    order_r->attribute = arena_format(arena, "%s%s", query->descending ? "-" : "",
+                                      attribute ? attribute : class->sort_attribute);
+    if (attribute && query->sort->codec != CODEC_FILETIME) {
         return NULL;
-    }
-    if (query->descending) {
-        order_r->attribute = arena_format(arena, "-%s", class->sort_attribute);
     }
     struct error *error = add_order_parts(directory, arena, query->sort, order_r);
     if (query->descending) {

@@ -3,8 +3,9 @@
  *
  * A domain controller sorts by one attribute. Boolean fields and scopes are computed from bits of
  * an attribute, so a list that is sorted by such a field consists of parts, one for each value,
- * each in the standard order of the class. Entries without a value come last in the ascending
- * order.
+ * each in the standard order of the class. A list that is sorted by a FILETIME consists of the
+ * entries with a time and of those without, because the attribute has values that mean "never".
+ * Entries without a value come last in the ascending order.
  */
 #ifndef DIRECTORY_ORDER_H
 #define DIRECTORY_ORDER_H

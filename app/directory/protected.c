@@ -271,7 +271,7 @@ static struct error *report_always_protected(const struct directory *directory, 
 struct error *protected_check_base(const struct directory *directory, struct arena *arena,
                                    const char *dn)
 {
-    return names_equal(dn, connection_config(directory)->ldap_base_dn)
+    return names_may_equal(dn, connection_config(directory)->ldap_base_dn)
                ? report_protected(arena, ERR_DIRECTORY_REFUSED, "LDAP_BASE_DN")
                : NULL;
 }

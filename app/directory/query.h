@@ -32,10 +32,11 @@ struct error *query_run(struct directory *directory, struct arena *arena,
 struct error *query_object(struct directory *directory, struct arena *arena, const char *dn,
                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
 
-/* Normalizes the DN that a client sent in `field`. ERR_VALIDATION for that field if it is not a DN,
- * or outside the base DN. */
-struct error *query_managed_dn(const struct directory *directory, struct arena *arena,
-                               const char *dn, const char *field, const char **normal_r) MUST_CHECK;
+/* Finds the object whose DN a client sent in `field`; `found_r` is the DN in the directory's
+ * spelling. ERR_VALIDATION for that field if it is not a DN, or outside the base DN;
+ * ERR_PARENT_NOT_FOUND if it does not exist. */
+struct error *query_managed_dn(struct directory *directory, struct arena *arena, const char *dn,
+                               const char *field, const char **found_r) MUST_CHECK;
 
 /* Looks up the parent DN that a client sent in `field`. ERR_VALIDATION for that field if the DN is
  * outside the base DN or within CN=System; ERR_PARENT_NOT_FOUND if it does not exist. `parent_r` is

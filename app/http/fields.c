@@ -270,15 +270,27 @@ static void parse_json_number(struct faults *faults, const struct field *field,
     }
 }
 
+/* Adds a fault whose argument is a bound of the field's times. */
+static void add_time_bound_fault(struct faults *faults, const struct field *field,
+                                 enum fault_id fault, int64_t bound)
+{
+    char text[CLOCK_TEXT_SIZE];
+    add_fault(faults, field->name, fault, arena_string(faults->arena, clock_format(bound, text)));
+}
+
 /* Rejects a text with NUL, which would otherwise be truncated to a valid time. */
 static void parse_time_value(struct faults *faults, const struct field *field, const char *text,
                              size_t length, struct value *value)
 {
     struct clock_span span;
-    if (strlen(text) == length && clock_parse_time(text, &span)) {
-        field_set_integer(value, span.from_ms);
-    } else {
+    if (strlen(text) != length || !clock_parse_time(text, &span)) {
         add_fault(faults, field->name, FAULT_NOT_TIME, NULL);
+    } else if (has_bounds(field) && span.from_ms < field->min) {
+        add_time_bound_fault(faults, field, FAULT_TOO_SMALL, field->min);
+    } else if (has_bounds(field) && span.from_ms > field->max) {
+        add_time_bound_fault(faults, field, FAULT_TOO_LARGE, field->max);
+    } else {
+        field_set_integer(value, span.from_ms);
     }
 }
 

@@ -52,8 +52,10 @@ static size_t position_of(const struct parser *parser, const char *place)
 }
 
 /* Returns an error with the position of a place, and further arguments; "": none. */
-static struct error *fault_at(const struct parser *parser, const char *place, enum fault_id fault,
-                              const char *arguments)
+__attribute__((returns_nonnull)) static struct error *fault_at(const struct parser *parser,
+                                                               const char *place,
+                                                               enum fault_id fault,
+                                                               const char *arguments)
 {
     return error_field(parser->arena, "filter", fault,
                        arena_format(parser->arena, "%zu%s%s", position_of(parser, place),
@@ -294,7 +296,7 @@ static bool is_text_operator(enum filter_operator operator)
         FILTER_ENDS_WITH;
 }
 
-static struct error *read_text(const struct parser *parser, struct filter *term)
+static struct error *read_text_literal(const struct parser *parser, struct filter *term)
 {
     const struct field *field = term->field;
     if (parser->token.kind != TOKEN_STRING) {
@@ -338,7 +340,7 @@ static struct error *read_boolean(const struct parser *parser, struct filter *te
 static struct error *read_time(const struct parser *parser, const struct filter *term,
                                const struct filter **node_r)
 {
-    struct value text;
+    struct value text = {.string = {"", 0}};
     struct clock_span span;
     if (parser->token.kind != TOKEN_STRING) {
         return type_fault(parser, term->field, FAULT_FILTER_TYPE_TIME);
@@ -376,7 +378,7 @@ static struct error *read_term_value(const struct parser *parser, struct filter 
     switch (term->field->type) {
     case FIELD_STRING:
     case FIELD_STRINGS:
-        return read_text(parser, term);
+        return read_text_literal(parser, term);
     case FIELD_INTEGER:
     case FIELD_DECIMAL:
         return read_number(parser, term);

@@ -1,15 +1,17 @@
 /* See entries.h. */
 #include "rest/entries.h"
 
+#include "auth/auth.h"
 #include "base/arena.h"
 #include "base/jsonw.h"
+#include "base/log.h"
 #include "query/filter.h"
 #include "rest/authorization.h"
 #include "rest/paging.h"
 
 #include <string.h>
 
-enum { SEARCH_MAX = 256 };
+enum { SEARCH_MAX = 1000 };
 
 /* --- field maps ------------------------------------------------------------------------------- */
 
@@ -218,6 +220,13 @@ struct error *entries_get(struct request *request, struct reply *reply)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
+/* Resolves the references of the request body to other entries, if the resource has any. */
+static struct error *resolve_references(struct request *request)
+{
+    entries_resolve *resolve = route_entries(request)->resolve;
+    return resolve ? resolve(request) : NULL;
+}
+
 /* Returns the changes that the request body requires. `more` adds those of the resource. */
 static struct directory_changes *new_body_changes(struct request *request, entries_change *more)
 {
@@ -233,13 +242,16 @@ struct error *entries_create(struct request *request, struct reply *reply)
 {
     const struct entries *entries = route_entries(request);
     const struct directory_class *class = entries->class;
+    request->subject = request_body_string(request, class->name_attribute);
+    struct error *error = resolve_references(request);
+    if (error) {
+        return error;
+    }
     struct directory_changes *changes = new_body_changes(request, entries->create);
     struct directory_entry *entry;
-    request->subject = request_body_string(request, class->name_attribute);
-    struct error *error =
-        directory_add(app_of(request)->directory, request->arena, class,
-                      request_body_string(request, entries->rdn_field),
-                      request_body_string(request, class->parent_field), changes, &entry);
+    error = directory_add(app_of(request)->directory, request->arena, class,
+                          request_body_string(request, entries->rdn_field),
+                          request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
         request->object_dn = entry->dn;
         reply_created(request, reply, request->route->pattern, request->subject);
@@ -253,6 +265,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
     const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
     struct error *error = find_entry(request, &entry);
+    if (!error) {
+        error = resolve_references(request);
+    }
     if (error) {
         return error;
     }
@@ -279,7 +294,7 @@ struct error *entries_update(struct request *request, struct reply *reply)
  * cannot be counted, for example because the service account cannot see them. */
 static struct error *explain_not_empty(const struct request *request,
                                        const struct directory_entry *entry, bool accepts_children,
-                                       struct error *error)
+                                       bool with_children, struct error *error)
 {
     struct arena *arena = request->arena;
     size_t count;
@@ -295,8 +310,38 @@ static struct error *explain_not_empty(const struct request *request,
     if (many) {
         return error_detail(error, "children", FAULT_TOO_MANY_BELOW, number);
     }
+    if (with_children) { /* the directory has found other objects below */
+        return error;
+    }
     struct error *explained = error_new(arena, ERR_HAS_CHILDREN, "%s", error->cause);
     return error_detail(explained, "children", FAULT_OBJECTS_BELOW, number);
+}
+
+/* The reply is a success all the same, because the directory was changed. Commits at once: a worker
+ * of the pool `directory` serves one request at a time, so that no other request is committed with
+ * it. */
+void entries_end_sessions(struct request *request, const char *guid)
+{
+    struct store *store = app_of(request)->store;
+    struct error *error = auth_end_sessions(store, request->arena, guid);
+    struct error *commit = store_group_commit(store, request->arena);
+    auth_after_commit();
+    error = error ? error : commit;
+    if (error) {
+        log_warning("sessions: cannot end the sessions of a changed user: %s", error->cause);
+    }
+}
+
+/* Ends the sessions of the users that were deleted. `guid` is NULL if the entry on top is none. */
+static void end_deleted_sessions(struct request *request, const char *guid,
+                                 const struct directory_below *below)
+{
+    if (guid) {
+        entries_end_sessions(request, guid);
+    }
+    for (const char *const *user = below->user_guids; user && *user; user++) {
+        entries_end_sessions(request, *user);
+    }
 }
 
 static struct error *delete_entry(struct request *request, struct reply *reply,
@@ -310,15 +355,16 @@ static struct error *delete_entry(struct request *request, struct reply *reply,
         return error;
     }
     bool with_children = accepts_children && request_query_boolean(request, "children");
-    error = with_children
-                ? directory_delete_tree(directory, request->arena, entry, &request->deleted_dns)
-                : directory_delete(directory, request->arena, entry);
-    if (entries->deleted && (!error || error_may_follow_change(error))) {
-        entries->deleted(request, entry);
+    struct directory_below below = {0};
+    error = with_children ? directory_delete_tree(directory, request->arena, entry, &below)
+                          : directory_delete(directory, request->arena, entry);
+    request->deleted_dns = below.dns;
+    if (!error || error_may_follow_change(error)) {
+        end_deleted_sessions(request, entries->ends_sessions ? entry->guid : NULL, &below);
     }
     if (error) {
         return error->id == ERR_NOT_EMPTY
-                   ? explain_not_empty(request, entry, accepts_children, error)
+                   ? explain_not_empty(request, entry, accepts_children, with_children, error)
                    : error;
     }
     reply_no_content(reply);

@@ -17,6 +17,10 @@
 /* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
 
+/* Checks the references of a request body to other entries, and replaces them in the body by the
+ * values that the directory stores. */
+typedef struct error *entries_resolve(struct request *request);
+
 /* Does follow-up work outside of the directory. The entry was changed, or may have been changed. */
 typedef void entries_changed(struct request *request, const struct directory_entry *entry);
 
@@ -26,9 +30,14 @@ struct entries {
     const struct directory_class *class;
     /* field of the request bodies that contains the name for the entry's RDN */
     const char *rdn_field;
-    entries_change *create, *update;    /* NULL: no further changes */
-    entries_changed *updated, *deleted; /* NULL: no follow-up work */
+    entries_resolve *resolve;        /* NULL: bodies have no references */
+    entries_change *create, *update; /* NULL: no further changes */
+    entries_changed *updated;        /* NULL: no follow-up work */
+    bool ends_sessions;              /* the entries are users, whose sessions end with them */
 };
+
+/* Ends the sessions of a user at once; if that fails, the housekeeper ends them later. */
+void entries_end_sessions(struct request *request, const char *guid);
 
 /* --- handlers of routes with `entries` ----------------------------------------------------------
  * A name that several entries have is ERR_AMBIGUOUS unless ?parent_dn= selects one of them. */
@@ -127,11 +136,9 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 
 /* --- rows of routes ----------------------------------------------------------------------------
  * Each macro begins the row of one call; the resource adds the rest with designated initializers:
- *
  *   {ENTRIES_CREATE_ROW(&ous, "/api/v1/ous", "ou", &ou_schema),
  *    .summary = {"Создать подразделение", "Create an organizational unit"}, .body = &create_schema,
  *    .errors = entries_create_errors},
- *
  * Paths, patterns and types are string literals; a pattern is the path with the parameter that
  * names the entry, and the audit log names the type. The rows of create and update need `.body` and
  * `.errors`.

@@ -183,6 +183,29 @@ def test_sessions_of_deleted_user_end(api, anonymous, people, ldap_admin):
     contract.check_error(own.get("/auth/me"), 401, "INVALID_TOKEN")
 
 
+def move_below(directory, dn, parent):
+    """Moves an object to a place that the schema does not allow; others can extend the schema."""
+    name = dn.split(",")[0]
+    change = (f"dn: {dn}\nchangetype: modrdn\nnewrdn: {name}\ndeleteoldrdn: 1\n"
+              f"newsuperior: {parent}\n")
+    domain = dn[dn.index("DC="):].upper()
+    database = directory.credentials_file.parent / f"private/sam.ldb.d/{domain}.ldb"
+    done = subprocess.run(["ldbmodify", "-H", database], input=change, text=True, check=False,
+                          capture_output=True)
+    assert done.returncode == 0, done
+
+
+def test_sessions_of_user_below_deleted_entry_end(owners, api, anonymous, people, ldap_admin,
+                                                  directory):
+    made, user = owners.create(), people.create()
+    tokens = anonymous.login(user["sAMAccountName"], user["password"])
+    move_below(directory, user["dn"], made["dn"])
+    assert api.delete(path_to(owners, made), params=TREE).status_code == 204
+    own = anonymous.bearing(tokens["access_token"])
+    contract.check_error(own.get("/auth/me"), 401, "INVALID_TOKEN")
+    assert ldap_admin.find(user["sAMAccountName"]) is None
+
+
 def test_parent_dn_selects_group_to_delete_with_objects_below(api, groups, ldap_admin):
     name = tag()
     parents = [ldap_admin.add_ou(tag(), groups.parent) for _ in range(2)]

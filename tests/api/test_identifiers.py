@@ -2,6 +2,7 @@
 that have no name in a path: contacts, computers, service accounts and foreign principals."""
 
 import itertools
+import unicodedata
 import uuid
 
 import pytest
@@ -35,6 +36,26 @@ def members_of(ldap_admin, group_dn):
     """Returns the members that ldapsearch shows."""
     [entry] = ldap_admin.ldapsearch("(objectClass=group)", "member", base=group_dn)
     return [dn.decode() for dn in entry.get("member", [])]
+
+
+# --- normalization forms --------------------------------------------------------------------------
+
+@pytest.mark.parametrize("stored, typed", itertools.permutations(("NFC", "NFD"), 2))
+def test_dn_is_found_in_other_normalization_form(api, entries, ldap_admin, stored, typed):
+    """Other systems type й as и and a mark; the directory compares code points."""
+    kind = entries.kind
+    unit = ldap_admin.add_ou(unicodedata.normalize(stored, f"Йод {tag()}"), entries.parent)
+    inside = Entries(api, ldap_admin, kind, unit)
+    other = unicodedata.normalize(typed, unit)
+    assert other != unit
+    made = inside.send(inside.body(**{kind.parent: other}))
+    assert same_dn(made["dn"], inside.dn(made[kind.name]))
+    assert same_dn(inside.get(made[kind.key], at=other)["dn"], made["dn"])
+    renamed = ldap_admin.add(inside.dn(unicodedata.normalize(stored, f"Ё {tag()}")),
+                             objectClass=kind.object_class)
+    for dn in (renamed, unicodedata.normalize(typed, renamed)):
+        assert same_dn(inside.get(dn)["dn"], renamed)
+    inside.delete(made[kind.key], at=other)
 
 
 # --- members of other kinds -----------------------------------------------------------------------

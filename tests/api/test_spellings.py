@@ -252,6 +252,84 @@ def test_name_in_the_directory_is_taken_in_every_spelling(api, entries, ldap_adm
     assert ldap_admin.tree(entries.parent) == before
 
 
+@pytest.mark.parametrize("field", ["sAMAccountName", "userPrincipalName"])
+@pytest.mark.parametrize("variant", ["ｔ{}", "{}\u212A", "\u0131{}", "{}①"])
+def test_variant_of_ascii_is_no_name_of_directory_user(api, people, ldap_admin, variant, field):
+    """Other systems take such a name for that of another user."""
+    user, name = people.create(), variant.format(tag()[:8])
+    value = name if field == "sAMAccountName" else f"{name}@kontora.test"
+    before = ldap_admin.tree(people.ou)
+    for response in (api.post("/users", json=people.body(**{field: value})),
+                     api.patch(people.path(user["sAMAccountName"]), json={field: value})):
+        assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]
+    assert ldap_admin.tree(people.ou) == before
+
+
+@pytest.mark.parametrize("name, similar", [("strasse{}", "Straße{}"), ("straße{}", "STRASSE{}")])
+@pytest.mark.parametrize("suffix", ["", "@kontora.test", "@elsewhere.example"])
+def test_similar_name_of_directory_user_is_taken(api, people, name, similar, suffix):
+    field = "userPrincipalName" if suffix else "sAMAccountName"
+    first = people.create(**{field: (name + suffix).format(tag()[:8])})
+    word = first[field].removesuffix(suffix)[len(name) - 2:]
+    other, value = people.create(), (similar + suffix).format(word)
+    for response in (api.post("/users", json=people.body(**{field: value})),
+                     api.patch(people.path(other["sAMAccountName"]), json={field: value})):
+        assert taken_field(response) == [field]
+        assert first["dn"] in response.json()["details"][0]["message"]
+    renamed = api.patch(people.path(first["objectGUID"]), json={field: value})
+    assert renamed.status_code == 200 and renamed.json()[field] == value
+
+
+def test_similar_domain_of_principal_name_is_taken(api, people):
+    name = tag()
+    first = people.create(userPrincipalName=f"{name}@{ASCII_DOMAIN}")
+    body = people.body(userPrincipalName=f"{name}@{UNICODE_DOMAIN}")
+    assert taken_field(api.post("/users", json=body)) == ["userPrincipalName"]
+    people.change(first["sAMAccountName"], userPrincipalName=body["userPrincipalName"])
+    body["userPrincipalName"] = first["userPrincipalName"]
+    assert taken_field(api.post("/users", json=body)) == ["userPrincipalName"]
+
+
+def test_account_name_is_taken_by_principal_name_in_the_domain(api, people):
+    """An account x has the principal name x@DOMAIN, even if none is stored."""
+    first, other = people.create(), people.create()
+    for body in (people.body(userPrincipalName=f"{first['sAMAccountName']}@kontora.test"),
+                 people.body(userPrincipalName=f"{first['sAMAccountName'].upper()}@KONTORA.test")):
+        upn = body["userPrincipalName"]
+        for response in (api.post("/users", json=body),
+                         api.patch(people.path(other["sAMAccountName"]),
+                                   json={"userPrincipalName": upn})):
+            assert taken_field(response) == ["userPrincipalName"]
+            assert first["dn"] in response.json()["details"][0]["message"]
+    name = tag()
+    people.change(first["sAMAccountName"], userPrincipalName=f"{name}@kontora.test")
+    for response in (api.post("/users", json=people.body(sAMAccountName=name)),
+                     api.patch(people.path(other["sAMAccountName"]),
+                               json={"sAMAccountName": name})):
+        assert taken_field(response) == ["sAMAccountName"]
+        assert first["dn"] in response.json()["details"][0]["message"]
+
+
+@pytest.mark.parametrize("stored, typed", [(UNICODE_DOMAIN, ASCII_DOMAIN),
+                                           (ASCII_DOMAIN, UNICODE_DOMAIN)])
+def test_directory_user_is_found_with_either_form_of_domain(anonymous, people, stored, typed):
+    local = f"йод-{tag()[:6]}"
+    user = people.create(userPrincipalName=f"{local}@{stored}", mail=f"{local}@{stored}")
+    for spelling in (f"{local}@{typed}", f"{local}@{stored}", nfd(f"{local}@{typed}".upper())):
+        response = send_login(anonymous, username=spelling, password=user["password"])
+        assert response.status_code == 200, ascii(spelling)
+        assert people.search(spelling) == [user["sAMAccountName"]]
+    assert user["sAMAccountName"] in people.search(f"{user['cn']} {typed}")
+
+
+def test_pasted_line_is_searched_by_its_first_words(api, people):
+    user = people.create(sn="Семёнов")
+    line = f"{user['cn']} семенов {user['sAMAccountName']}; " + "мебель, " * 200
+    assert people.search(line[:1000]) == [user["sAMAccountName"]]
+    response = api.get("/users", params={"search": line[:1001]})
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["search"]
+
+
 @pytest.mark.parametrize("name", ["Пет{}\u200bров", "Пет{}\u00adров", "Пет{}\u00a0ров",
                                   "Пет{}\ufeffров", "Пет{}\u200dров", "Пет{}\U000e0061ров"])
 def test_invisible_character_inside_a_directory_name_is_refused(api, entries, ldap_admin, name):

@@ -74,9 +74,8 @@ def indexed(bed: Bed) -> Row:
 
 
 def scanned(bed: Bed) -> Row:
-    url = bed.url("/users?filter=userPrincipalName+co+%%22" + ACCOUNT.upper() + "@%%22")
-    filters = [f"(&{CLASS}(userPrincipalName=*{(ACCOUNT % number).upper()}@*))"
-               for number in range(USERS)]
+    url = bed.url(f"/users?filter=userPrincipalName+co+%%22{ACCOUNT}@%%22")
+    filters = [f"(&{CLASS}(userPrincipalName=*{ACCOUNT % number}@*))" for number in range(USERS)]
     return against_raw(bed, "an attribute without an index", SCAN_SECONDS, url, USERS, filters,
                        SCAN_RATIO_MIN)
 

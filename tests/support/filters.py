@@ -109,14 +109,15 @@ def spell(word: str, rng: random.Random) -> str:
 BINDING = {"or": 0, "and": 1}
 
 
-def filter_text(node: tuple, rng: random.Random) -> str:
-    """Writes a filter with the parentheses that it needs, and sometimes more."""
+def filter_text(node: tuple, rng: random.Random, outermost: bool = True) -> str:
+    """Writes a filter with the parentheses that it needs, and sometimes a pair more."""
     def operand(child: tuple, binding: int) -> str:
-        text = filter_text(child, rng)
-        return f"({text})" if BINDING.get(child[0], 2) < binding or rng.random() < 0.05 else text
+        text = filter_text(child, rng, False)
+        more = outermost and rng.random() < 0.2
+        return f"({text})" if BINDING.get(child[0], 2) < binding or more else text
 
     if node[0] == "not":
-        return f"{spell('not', rng)} ({filter_text(node[1], rng)})"
+        return f"{spell('not', rng)} ({filter_text(node[1], rng, False)})"
     if node[0] in BINDING:
         left, right = operand(node[1], BINDING[node[0]]), operand(node[2], BINDING[node[0]] + 1)
         return f"{left} {spell(node[0], rng)} {right}"
@@ -127,7 +128,8 @@ def filter_text(node: tuple, rng: random.Random) -> str:
 
 # --- random filters -------------------------------------------------------------------------------
 
-TERMS_MAX = 7
+# Together at most eight nested parentheses: one pair for each operator, and one more.
+TERMS_MAX, NOTS_MAX = 6, 2
 LITERALS = ["", "x", "нет такого", "*", "(", "\\", "a*b", "\"", "%", "_"]
 
 
@@ -183,13 +185,13 @@ def random_term(rng: random.Random, fields: list[Field], items: list[dict]) -> t
 
 
 def random_filter(rng: random.Random, fields: list[Field], items: list[dict],
-                  terms: int | None = None) -> tuple:
+                  terms: int | None = None, nots: int = NOTS_MAX) -> tuple:
     """Returns a filter over the fields, whose values are those of the items or close to them."""
     terms = terms or rng.randint(1, TERMS_MAX)
-    if rng.random() < 0.2:
-        return "not", random_filter(rng, fields, items, terms)
+    if nots and rng.random() < 0.2:
+        return "not", random_filter(rng, fields, items, terms, nots - 1)
     if terms == 1:
         return random_term(rng, fields, items)
     left = rng.randint(1, terms - 1)
-    return (rng.choice(["and", "or"]), random_filter(rng, fields, items, left),
-            random_filter(rng, fields, items, terms - left))
+    return (rng.choice(["and", "or"]), random_filter(rng, fields, items, left, nots),
+            random_filter(rng, fields, items, terms - left, nots))

@@ -24,6 +24,9 @@ PIECE = 65536
 # ExtendedResponse: success, to the first message (RFC 4511 4.12).
 START_TLS_ANSWER = bytes.fromhex("300c02010178070a010004000400")
 
+# LDAPResult: success, and sizeLimitExceeded (RFC 4511 4.1.9).
+DONE, DONE_AT_LIMIT = bytes.fromhex("0a010004000400"), bytes.fromhex("0a010404000400")
+
 
 def message_length(data):
     """Returns the length of the LDAP message that `data` starts with; None if `data` is too
@@ -80,6 +83,7 @@ class LdapProxy:
         self.delay_s = 0  # before each response
         self.slow_text, self.slow_s = b"", 0  # delay of responses to requests with this text
         self._refusals = []
+        self._limited = None  # text of the searches that exceed the size limit
         self.connections, self.requests = 0, collections.Counter()
         self.text, self.seen = b"", 0  # text to count in the responses, and its count
         self.port = 0
@@ -95,25 +99,31 @@ class LdapProxy:
         the next connection whose last requests have these kinds."""
         self.hang_up, self.until, self.then = hang_up, list(kinds), list(then)
 
-    def refuse_deletions(self, code, text=b"", after=0):
-        """Answers the deletions whose requests contain the text with this result code, after it
-        has relayed some of them."""
-        self._refusals.append([DELETE, code, text, after])
+    def refuse_deletions(self, code, text=b"", after=0, unless=None):
+        """Answers the deletions whose requests contain the text, and not the text `unless`, with
+        this result code, after it has relayed some of them."""
+        self._refusals.append([DELETE, code, text, after, unless])
 
     def refuse_searches(self, code, text):
         """Answers the searches whose requests contain the text with this result code."""
-        self._refusals.append([SEARCH, code, text, 0])
+        self._refusals.append([SEARCH, code, text, 0, None])
 
     def relay_all(self):
         """Ends refusals and delays."""
         self._refusals.clear()
         self.slow_text = b""
 
-    def _refused(self, message):
-        """Returns the result code with which a request is refused; None if it is relayed."""
+    def exceed_size_limit(self, text):
+        """Ends the answers to the searches that contain the text with the result code 4, as if
+        entries were missing."""
+        self._limited = text
+
+    def _refusal_code(self, message):
+        """Returns the result code of the refusal; None if the request is to be relayed."""
         for each in self._refusals:
-            kind, code, text, after = each
-            if kind == request_kind(message) and text in message:
+            kind, code, text, after, unless = each
+            matches = kind == request_kind(message) and text in message
+            if matches and not (unless and unless in message):
                 if not after:
                     return code
                 each[3] -= 1
@@ -171,7 +181,7 @@ class LdapProxy:
 
     def _relay(self, client, server):
         """Relays both directions in one thread, because OpenSSL connections are not thread-safe."""
-        data, kinds, silent, answered, hang_up = b"", [], False, b"", False
+        data, kinds, silent, answered, hang_up, limited = b"", [], False, b"", False, False
         wait_s = 0
         while True:
             source = next_readable(client, server)
@@ -184,6 +194,8 @@ class LdapProxy:
                     answered = answered[len(answered) - len(self.text) + 1:]
                 time.sleep(self.delay_s + wait_s)
                 wait_s = 0
+                if limited:
+                    piece = piece.replace(DONE, DONE_AT_LIMIT)
                 if not silent:
                     client.sendall(piece)
                 if not piece or (silent and hang_up):
@@ -202,7 +214,8 @@ class LdapProxy:
                     silent, hang_up = True, self.hang_up
                     self.until, self.then, self.hang_up = self.then, [], False
                     self.cuts += 1
-                code = self._refused(message)
+                code = self._refusal_code(message)
+                limited = self._limited is not None and self._limited in message
                 if code is None:
                     server.sendall(message)
                 else:

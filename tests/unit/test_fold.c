@@ -120,6 +120,38 @@ static void addresses_with_different_domains_have_different_forms(void **state)
     arena_free(&arena);
 }
 
+static void domain_is_encoded_in_ascii(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    assert_string_equal(fold_encode_address(arena, "йод@почта.рф"), "йод@xn--80a1acny.xn--p1ai");
+    assert_string_equal(fold_encode_address(arena, "@ПОЧТА.xn--p1ai"), "@xn--80a1acny.xn--p1ai");
+    assert_string_equal(fold_encode_address(arena, "x@y.example"), "x@y.example");
+    assert_null(fold_encode_address(arena, "почта.рф"));
+    assert_null(fold_encode_address(arena, "x@"));
+    assert_null(fold_encode_address(arena, "x@-почта-.рф"));
+    assert_null(fold_encode_address(arena, "x@a\u0300\u200Fb"));
+    arena_free(&arena);
+}
+
+static void texts_that_differ_in_case_or_normalization_only_are_equal_by_case(void **state)
+{
+    (void)state;
+    static const struct same equal[] = {{"ЁЖИК 1", "ёжик 1"}, {"Й", "и\u0306"}, {"", ""}};
+    static const struct same other[] = {
+        {"Zone²", "Zone2"}, {"Straße", "Strasse"}, {"ı", "i"}, {"İ", "i"}, {"ſ", "s"}, {"ａ", "a"},
+        {"①", "1"},         {"a", "ab"},           {"е", "ё"}};
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < COUNT_OF(equal); i++) {
+        assert_true(fold_equals_case(arena, equal[i].left, equal[i].right));
+    }
+    for (size_t i = 0; i < COUNT_OF(other); i++) {
+        assert_false(fold_equals_case(arena, other[i].left, other[i].right));
+        assert_false(fold_equals_case(arena, other[i].right, other[i].left));
+    }
+    arena_free(&arena);
+}
+
 static void variants_of_ascii_characters_are_recognized(void **state)
 {
     (void)state;
@@ -365,6 +397,8 @@ int main(void)
         cmocka_unit_test(domain_and_its_ascii_form_have_equal_forms),
         cmocka_unit_test(invalid_domain_is_folded_as_text),
         cmocka_unit_test(addresses_with_different_domains_have_different_forms),
+        cmocka_unit_test(domain_is_encoded_in_ascii),
+        cmocka_unit_test(texts_that_differ_in_case_or_normalization_only_are_equal_by_case),
         cmocka_unit_test(variants_of_ascii_characters_are_recognized),
         cmocka_unit_test(normalization_and_folding_again_change_nothing),
         cmocka_unit_test(every_character_is_folded_like_its_normalizations),

@@ -109,11 +109,36 @@ static void accented_letters_are_searched_for_in_both_normal_forms(void **state)
     assert_filter(*state, "И\u0306од", expected);
 }
 
+static void domain_is_searched_for_in_both_forms(void **state)
+{
+    assert_filter(*state, "a@том.ру",
+                  "(&(o=x)(|(cn=*a@том.ру*)(sn=*a@том.ру*)"
+                  "(cn=*a@xn--l1adl.xn--p1ag*)(sn=*a@xn--l1adl.xn--p1ag*)))");
+    assert_string_equal(make_filter(*state, "A@XN--l1adl.xn--p1ag", 1),
+                        make_filter(*state, "a@том.ру", 1));
+    assert_string_equal(split(*state, "Б <a@xn--l1adl.xn--p1ag>, xn--p1ag xn--l1adl.xn--p1ag."),
+                        "Б|a@том.ру|xn|p1ag|том.ру");
+    assert_filter(*state, "a.b@c.example", "(&(o=x)(|(cn=*a.b@c.example*)(sn=*a.b@c.example*)))");
+    assert_filter(*state, "И.О", "(&(o=x)(|(cn=*И.О*)(sn=*И.О*)))");
+}
+
+static void characters_after_the_maximum_are_ignored(void **state)
+{
+    struct name_search search;
+    char text[NAME_SEARCH_CHARACTERS_MAX * 2] = {0};
+    memset(text, 'x', sizeof text - 1);
+    text[1] = ' ';
+    name_search_parse(&search, *state, text);
+    assert_int_equal(search.count, 2);
+    assert_int_equal(strlen(search.words[1]), NAME_SEARCH_CHARACTERS_MAX - 1);
+}
+
 static void filter_of_long_search_has_limited_size(void **state)
 {
-    enum { SEARCH_MAX = 256, FILTER_BYTES_MAX = 64 * 1024, COMPARISONS_MAX = 12 * 17 };
-    static const char *const patterns[] = {"е", "е ", "ё",        "ёж ",         "йе",
-                                           "*", "* ", "Семенов ", "Семеновеее ", "한"};
+    enum { SEARCH_MAX = 1000, FILTER_BYTES_MAX = 64 * 1024, COMPARISONS_MAX = 2 * 12 * 17 };
+    static const char *const patterns[] = {"е", "е ",       "ё",        "ёж ",         "йе",
+                                           "*", "* ",       "Семенов ", "Семеновеее ", "한",
+                                           "1", "е@йе.рф ", "е.рф."};
     for (size_t i = 0; i < COUNT_OF(patterns); i++) {
         struct buffer text = {.arena = *state};
         size_t characters = 0;
@@ -157,6 +182,8 @@ int main(void)
         ARENA_TEST(each_word_is_searched_in_each_attribute),
         ARENA_TEST(ye_and_yo_are_equal),
         ARENA_TEST(accented_letters_are_searched_for_in_both_normal_forms),
+        ARENA_TEST(domain_is_searched_for_in_both_forms),
+        ARENA_TEST(characters_after_the_maximum_are_ignored),
         ARENA_TEST(filter_of_long_search_has_limited_size),
         ARENA_TEST(word_with_many_ye_has_spellings_with_at_most_one_yo),
         ARENA_TEST(word_of_ye_and_yo_only_has_few_spellings),
