@@ -1,15 +1,15 @@
 -- Statements about accounts, for app/auth/account.c, app/resources/accounts.c, app/cli/admin.c.
 
--- name: accounts_page
-SELECT id, username, email FROM accounts ORDER BY id LIMIT $1 OFFSET $2;
+-- name: accounts_list
+SELECT a.id, a.username, a.email, a.username_sort_key FROM accounts a WHERE true;
 
 -- name: accounts_count
-SELECT count(*) AS count FROM accounts;
+SELECT count(*) AS count FROM accounts a WHERE true;
 
 -- name: accounts_insert
 INSERT INTO accounts (username, username_key, username_sort_key, email, email_key, name,
-                      password_hash, created_at, updated_at, email_verified_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
+                      password_hash, created_at, updated_at, email_verified_at, folded)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
 RETURNING id;
 
 -- define: account_columns
@@ -63,6 +63,9 @@ UPDATE accounts
        email = NULL, email_key = NULL, updated_at = $4, version = version + 1
  WHERE email_key = $1 AND email_verified_at IS NULL
 RETURNING id;
+
+-- name: accounts_set_folded
+UPDATE accounts SET folded = $2 WHERE id = $1;
 
 -- organization_id is the default organization; null unless the account is a member of it.
 -- name: accounts_self

@@ -16,15 +16,15 @@ SELECT count(*) AS count FROM activities a WHERE a.organization_id = $1 AND a.de
 -- name: activities_insert
 INSERT INTO activities (organization_id, created_at, updated_at, type, subject, description,
                         contact_id, deal_id, author_id, occurred_at, automatic, old_status,
-                        new_status)
-VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                        new_status, folded)
+VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING id;
 
 -- name: activities_update
 UPDATE activities
    SET updated_at = $2, version = version + 1, deleted_at = $4, type = $5, subject = $6,
        description = $7, contact_id = $8, deal_id = $9, author_id = $10, occurred_at = $11,
-       automatic = $12, old_status = $13, new_status = $14
+       automatic = $12, old_status = $13, new_status = $14, folded = $15
  WHERE organization_id = $1 AND id = $3;
 
 -- Analytics of the activities that occurred in the period from $2 to before $3.

@@ -67,8 +67,8 @@ SELECT @contact_columns@ FROM contacts c
 -- name: contacts_insert
 INSERT INTO contacts (organization_id, created_at, updated_at, name, email, phone, company,
                       position, notes, owner_id, email_unique_key, name_sort_key,
-                      email_key, search_text)
-VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                      email_key, search_text, folded)
+VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 RETURNING id;
 
 -- Any change, including soft delete and restore ($4).
@@ -76,7 +76,7 @@ RETURNING id;
 UPDATE contacts
    SET updated_at = $2, version = version + 1, deleted_at = $4, name = $5, email = $6, phone = $7,
        company = $8, position = $9, notes = $10, owner_id = $11, email_unique_key = $12,
-       name_sort_key = $13, email_key = $14, search_text = $15
+       name_sort_key = $13, email_key = $14, search_text = $15, folded = $16
  WHERE organization_id = $1 AND id = $3;
 
 -- Adds the contacts that are waiting in contacts_unindexed to the search index, before the

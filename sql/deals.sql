@@ -16,15 +16,16 @@ SELECT count(*) AS count FROM deals d WHERE d.organization_id = $1 AND d.deleted
 
 -- name: deals_insert
 INSERT INTO deals (organization_id, created_at, updated_at, title, amount, status, outcome,
-                   contact_id, owner_id, description, expected_close_date, lost_reason, closed_at)
-VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                   contact_id, owner_id, description, expected_close_date, lost_reason, closed_at,
+                   folded)
+VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING id;
 
 -- name: deals_update
 UPDATE deals
    SET updated_at = $2, version = version + 1, deleted_at = $4, title = $5, amount = $6,
        status = $7, outcome = $8, contact_id = $9, owner_id = $10, description = $11,
-       expected_close_date = $12, lost_reason = $13, closed_at = $14
+       expected_close_date = $12, lost_reason = $13, closed_at = $14, folded = $15
  WHERE organization_id = $1 AND id = $3;
 
 -- name: deals_of_contact

@@ -3,11 +3,11 @@
 
 -- A new link for an address replaces the old one.
 -- name: email_links_insert
-INSERT INTO email_links (email, email_key, digest, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO email_links (email, email_key, digest, created_at, expires_at, folded)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (email_key) DO UPDATE
    SET email = excluded.email, digest = excluded.digest, created_at = excluded.created_at,
-       expires_at = excluded.expires_at
+       expires_at = excluded.expires_at, folded = excluded.folded
 RETURNING id;
 
 -- name: email_links_find
@@ -16,14 +16,11 @@ SELECT id FROM email_links WHERE digest = $1 AND email_key = $2 AND expires_at >
 -- name: email_links_use
 DELETE FROM email_links WHERE digest = $1 AND email_key = $2 AND expires_at > $3;
 
--- name: email_links_page
-SELECT id, email, created_at, expires_at
-  FROM email_links
- WHERE expires_at > $1
- ORDER BY id LIMIT $2 OFFSET $3;
+-- name: email_links_list
+SELECT l.id, l.email, l.created_at, l.expires_at FROM email_links l WHERE l.expires_at > $1;
 
 -- name: email_links_count
-SELECT count(*) AS count FROM email_links WHERE expires_at > $1;
+SELECT count(*) AS count FROM email_links l WHERE l.expires_at > $1;
 
 -- name: email_links_get
 SELECT id, email, created_at, expires_at FROM email_links WHERE expires_at > $1 AND id = $2;

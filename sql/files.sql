@@ -37,14 +37,14 @@ SELECT @file_columns@ FROM files f
 
 -- name: files_insert
 INSERT INTO files (scope, organization_id, name, object_key, original_name, content_type, size,
-                   md5, sha256, tags, search_text, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $11);
+                   md5, sha256, tags, search_text, created_at, folded)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', $10, $11, $12);
 
 -- name: files_delete
 DELETE FROM files WHERE id = $1;
 
 -- name: files_set_tags
-UPDATE files SET tags = $2 WHERE id = $1;
+UPDATE files SET tags = $2, folded = $3 WHERE id = $1;
 
 -- name: file_tags_clear
 DELETE FROM file_tags WHERE file_id = $1;

@@ -2,16 +2,27 @@
 -- app/resources/organizations.c.
 
 -- name: organizations_insert
-INSERT INTO organizations (name, currency, created_at, updated_at)
-VALUES ($1, $2, $3, $3)
+INSERT INTO organizations (name, currency, created_at, updated_at, folded)
+VALUES ($1, $2, $3, $3, $4)
 RETURNING id;
+
+-- define: of_account
+FROM members m
+  JOIN organizations o ON o.id = m.organization_id
+ WHERE m.account_id = $1
 
 -- name: organizations_of_account
 SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
-  FROM members m
-  JOIN organizations o ON o.id = m.organization_id
- WHERE m.account_id = $1
- ORDER BY o.id;
+  @of_account@ ORDER BY o.id;
+
+-- The base statements of a list of an account's organizations and of its count.
+
+-- name: organizations_list
+SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
+  @of_account@;
+
+-- name: organizations_count
+SELECT count(*) AS count @of_account@;
 
 -- name: organizations_of_member
 SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
@@ -23,7 +34,8 @@ SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version
 SELECT currency FROM organizations WHERE id = $1;
 
 -- name: organizations_update
-UPDATE organizations SET name = $2, currency = $3, updated_at = $4, version = version + 1
+UPDATE organizations
+   SET name = $2, currency = $3, updated_at = $4, version = version + 1, folded = $5
  WHERE id = $1;
 
 -- Increments the version, because the representation of an organization contains the reader's role.

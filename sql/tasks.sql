@@ -16,15 +16,16 @@ SELECT count(*) AS count FROM tasks t WHERE t.organization_id = $1 AND t.deleted
 
 -- name: tasks_insert
 INSERT INTO tasks (organization_id, created_at, updated_at, title, description, status, due_date,
-                   overdue_from, assignee_id, contact_id, deal_id, creator_id, completed_at)
-VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                   overdue_from, assignee_id, contact_id, deal_id, creator_id, completed_at,
+                   folded)
+VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING id;
 
 -- name: tasks_update
 UPDATE tasks
    SET updated_at = $2, version = version + 1, deleted_at = $4, title = $5, description = $6,
        status = $7, due_date = $8, overdue_from = $9, assignee_id = $10, contact_id = $11,
-       deal_id = $12, creator_id = $13, completed_at = $14
+       deal_id = $12, creator_id = $13, completed_at = $14, folded = $15
  WHERE organization_id = $1 AND id = $3;
 
 -- Number of tasks that are overdue at $4 (now): the counters of the days before today, whose names

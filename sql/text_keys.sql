@@ -38,13 +38,15 @@ SELECT CASE WHEN pg_try_advisory_xact_lock(1801812339) AND NOT EXISTS (
 -- Without statistics of the tables, PostgreSQL would read all contacts of an organization to find
 -- an address.
 -- name: text_keys_analyze postgres only
-ANALYZE accounts, contacts, email_links, files, invitations, sessions;
+ANALYZE accounts, activities, contacts, deals, email_links, files, invitations, organizations,
+        sessions, tasks, tokens;
 
 -- Pages of each table: up to $2 rows with ids above $1. The statements with "duplicate" in their
 -- names select only rows with a duplicate key, by the pattern $3.
 
 -- define: account_rows
-SELECT id, username, username_key, username_sort_key, email, email_key FROM accounts WHERE id > $1
+SELECT id, username, username_key, username_sort_key, email, email_key, name, folded
+  FROM accounts WHERE id > $1
 
 -- name: text_keys_accounts
 @account_rows@ ORDER BY id LIMIT $2;
@@ -53,7 +55,8 @@ SELECT id, username, username_key, username_sort_key, email, email_key FROM acco
 @account_rows@ AND (username_key LIKE $3 OR email_key LIKE $3) ORDER BY id LIMIT $2;
 
 -- name: text_keys_accounts_set
-UPDATE accounts SET username_key = $2, username_sort_key = $3, email_key = $4 WHERE id = $1;
+UPDATE accounts SET username_key = $2, username_sort_key = $3, email_key = $4, folded = $5
+ WHERE id = $1;
 
 -- Find the row that has a key, with the text that its true key is computed from. All statements
 -- with "by" in their names have the same columns.
@@ -76,7 +79,7 @@ SELECT id, username, username_key FROM sessions WHERE id > $1 ORDER BY id LIMIT 
 UPDATE sessions SET username_key = $2 WHERE id = $1;
 
 -- define: invitation_rows
-SELECT id, organization_id, email, email_key FROM invitations WHERE id > $1
+SELECT id, organization_id, email, email_key, folded FROM invitations WHERE id > $1
 
 -- name: text_keys_invitations
 @invitation_rows@ ORDER BY id LIMIT $2;
@@ -90,8 +93,11 @@ SELECT id, email AS text FROM invitations WHERE email_key = $1 AND organization_
 -- name: text_keys_invitations_set_email
 UPDATE invitations SET email_key = $2 WHERE id = $1;
 
+-- name: text_keys_invitations_set
+UPDATE invitations SET email_key = $2, folded = $3 WHERE id = $1;
+
 -- define: email_link_rows
-SELECT id, email, email_key FROM email_links WHERE id > $1
+SELECT id, email, email_key, folded FROM email_links WHERE id > $1
 
 -- name: text_keys_email_links
 @email_link_rows@ ORDER BY id LIMIT $2;
@@ -105,14 +111,17 @@ SELECT id, email AS text FROM email_links WHERE email_key = $1;
 -- name: text_keys_email_links_set_email
 UPDATE email_links SET email_key = $2 WHERE id = $1;
 
+-- name: text_keys_email_links_set
+UPDATE email_links SET email_key = $2, folded = $3 WHERE id = $1;
+
 -- name: text_keys_contacts
 SELECT id, organization_id, name, name_sort_key, email, email_key, email_unique_key, phone, company,
-       search_text, deleted_at
+       search_text, deleted_at, position, notes, folded
   FROM contacts WHERE id > $1 ORDER BY id LIMIT $2;
 
 -- name: text_keys_contacts_set
 UPDATE contacts
-   SET name_sort_key = $2, email_key = $3, email_unique_key = $4, search_text = $5
+   SET name_sort_key = $2, email_key = $3, email_unique_key = $4, search_text = $5, folded = $6
  WHERE id = $1;
 
 -- name: text_keys_contacts_by_email
@@ -123,7 +132,43 @@ SELECT id, email AS text FROM contacts
 UPDATE contacts SET email_unique_key = $2 WHERE id = $1;
 
 -- name: text_keys_files
-SELECT id, original_name, search_text, scope, tags FROM files WHERE id > $1 ORDER BY id LIMIT $2;
+SELECT id, original_name, search_text, scope, name, content_type, md5, tags, folded
+  FROM files WHERE id > $1 ORDER BY id LIMIT $2;
 
 -- name: text_keys_files_set
-UPDATE files SET search_text = $2 WHERE id = $1;
+UPDATE files SET search_text = $2, folded = $3 WHERE id = $1;
+
+-- Tables whose rows have no other text keys than the folded texts. The columns after `folded` are
+-- these texts.
+
+-- name: text_keys_organizations
+SELECT id, folded, name, currency FROM organizations WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_organizations_set
+UPDATE organizations SET folded = $2 WHERE id = $1;
+
+-- name: text_keys_tokens
+SELECT id, folded, purpose FROM tokens WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_tokens_set
+UPDATE tokens SET folded = $2 WHERE id = $1;
+
+-- name: text_keys_deals
+SELECT id, folded, title, description, lost_reason FROM deals
+ WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_deals_set
+UPDATE deals SET folded = $2 WHERE id = $1;
+
+-- name: text_keys_tasks
+SELECT id, folded, title, description FROM tasks WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_tasks_set
+UPDATE tasks SET folded = $2 WHERE id = $1;
+
+-- name: text_keys_activities
+SELECT id, folded, subject, description, old_status, new_status FROM activities
+ WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_activities_set
+UPDATE activities SET folded = $2 WHERE id = $1;

@@ -1,8 +1,8 @@
 -- Statements about tokens that expire, for app/tokens/, app/resources/tokens.c.
 
 -- name: tokens_insert
-INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at)
-VALUES ($1, $2, $3, 0, $4, $5);
+INSERT INTO tokens (digest, purpose, max_uses, uses, created_at, expires_at, folded)
+VALUES ($1, $2, $3, 0, $4, $5, $6);
 
 -- The index contains all selected columns, so the table is not read.
 -- name: tokens_check

@@ -6,6 +6,7 @@
 #include "auth/session.h"
 #include "base/arena.h"
 #include "base/fold.h"
+#include "base/folded.h"
 #include "base/number.h"
 #include "base/random.h"
 #include "base/utf8.h"
@@ -129,7 +130,8 @@ struct error *account_insert(struct store *store, struct arena *arena, struct ac
 {
     struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_INSERT);
     struct account_keys keys;
-    account_keys_compute(arena, account->username, account->email, &keys);
+    account_keys_compute(
+        arena, &(struct account_texts){account->username, account->email, account->name}, &keys);
     store_bind_text(query, account->username);
     store_bind_text(query, keys.username_key);
     store_bind_bytes(query, keys.username_sort_key, keys.username_sort_key_length);
@@ -143,6 +145,7 @@ struct error *account_insert(struct store *store, struct arena *arena, struct ac
     } else {
         store_bind_null(query);
     }
+    store_bind_text(query, keys.folded);
     struct error *error = read_inserted_id(query, &account->id);
     return error ? convert_account_violation(arena, error, account) : NULL;
 }
@@ -157,6 +160,8 @@ struct error *account_insert_organization(struct store *store, struct arena *are
     store_bind_text(query, organization->name);
     store_bind_text(query, organization->currency);
     store_bind_integer(query, now_ms);
+    store_bind_text(query, folded_of_texts(arena, "name", organization->name, "currency",
+                                           organization->currency, NULL));
     struct error *error = read_inserted_id(query, &organization->id);
     if (error) {
         return error;
@@ -181,6 +186,23 @@ struct error *account_verify_email(struct store *store, struct arena *arena, int
     return error || store_changes(query) ? error : error_new(arena, ERR_NOT_FOUND, NULL);
 }
 
+/* Computes the folded texts of an account again, after a change of its texts. */
+static struct error *refold_account(struct store *store, struct arena *arena, int64_t id)
+{
+    struct account *account = NULL;
+    struct account_keys keys;
+    struct error *error = account_get(store, arena, id, &account);
+    if (error || !account) {
+        return error;
+    }
+    account_keys_compute(
+        arena, &(struct account_texts){account->username, account->email, account->name}, &keys);
+    struct store_query *query = store_query(store, arena, SQL_ACCOUNTS_SET_FOLDED);
+    store_bind_integer(query, id);
+    store_bind_text(query, keys.folded);
+    return store_execute(query);
+}
+
 struct error *account_release_email(struct store *store, struct arena *arena, const char *email,
                                     int64_t now_ms, int64_t *released_r)
 {
@@ -190,7 +212,7 @@ struct error *account_release_email(struct store *store, struct arena *arena, co
     struct account_keys keys;
     bool row;
     *released_r = 0;
-    account_keys_compute(arena, name, email, &keys);
+    account_keys_compute(arena, &(struct account_texts){name, email, NULL}, &keys);
     store_bind_text(query, keys.email_key);
     store_bind_text(query, name);
     store_bind_bytes(query, keys.username_sort_key, keys.username_sort_key_length);
@@ -201,6 +223,9 @@ struct error *account_release_email(struct store *store, struct arena *arena, co
     }
     *released_r = store_integer(query, SQL_ACCOUNTS_RELEASE_EMAIL_ID);
     error = store_next(query, &row);
+    if (!error) {
+        error = refold_account(store, arena, *released_r);
+    }
     int64_t ended = 0;
     return error ? error : session_end_account(store, arena, *released_r, now_ms, &ended);
 }

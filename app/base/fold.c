@@ -420,3 +420,14 @@ size_t fold_sort_key(struct arena *arena, const char *text, const unsigned char 
     *key_r = key;
     return (size_t)length;
 }
+
+int fold_compare(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    size_t shorter = a_length < b_length ? a_length : b_length;
+    fold_prepare();
+    int order = ucol_strcollUTF8(icu.collator, a, (int32_t)a_length, b, (int32_t)b_length, &status);
+    require_success(status, "compare two texts");
+    order = order ? order : memcmp(a, b, shorter);
+    return order ? order : (a_length > b_length) - (a_length < b_length);
+}

@@ -60,4 +60,8 @@ enum { FOLD_SORT_KEY_MAX = 1000 };
  * most FOLD_SORT_KEY_MAX: longer keys are truncated. The key is allocated in the arena. */
 size_t fold_sort_key(struct arena *arena, const char *text, const unsigned char **key_r);
 
+/* Compares two texts in the order of their sort keys. Returns a number less than, equal to or
+ * greater than 0; 0 only for the same bytes. The texts need no NUL. */
+int fold_compare(const char *a, size_t a_length, const char *b, size_t b_length);
+
 #endif

@@ -4,7 +4,10 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/fold.h"
+#include "base/folded.h"
+#include "base/jsonw.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "files/usage.h"
 #include "rest/search.h"
 
@@ -180,6 +183,22 @@ const char *catalog_search_text(struct arena *arena, const char *original_name)
     return words.bytes;
 }
 
+const char *catalog_folded(struct arena *arena, const struct catalog_file *file)
+{
+    struct buffer text = {.arena = arena};
+    struct jsonw json = {.out = &text};
+    char etag[2 * MD5_SIZE + 1];
+    random_format_hex(file->md5, MD5_SIZE, etag);
+    jsonw_open_object(&json, NULL);
+    jsonw_string(&json, "name", fold_text(arena, file->name));
+    jsonw_string(&json, "original_name", fold_text(arena, file->original_name));
+    jsonw_string(&json, "content_type", fold_text(arena, file->content_type));
+    jsonw_string(&json, "etag", etag);
+    jsonw_string(&json, "tags", folded_lines(arena, file->tags));
+    jsonw_close_object(&json);
+    return text.bytes;
+}
+
 static struct error *insert_file(struct store *store, struct arena *arena,
                                  const struct catalog_file *file)
 {
@@ -199,6 +218,7 @@ static struct error *insert_file(struct store *store, struct arena *arena,
     store_bind_bytes(query, file->sha256, SHA256_SIZE);
     store_bind_text(query, catalog_search_text(arena, file->original_name));
     store_bind_integer(query, file->created_at);
+    store_bind_text(query, catalog_folded(arena, file));
     return store_execute(query);
 }
 

@@ -52,6 +52,10 @@ struct error *catalog_find(struct store *store, struct arena *arena, const char 
 const char *catalog_search_text(struct arena *arena, const char *original_name)
     __attribute__((returns_nonnull));
 
+/* Returns the folded texts of a file (base/folded.h). */
+const char *catalog_folded(struct arena *arena, const struct catalog_file *file)
+    __attribute__((returns_nonnull));
+
 /* Inside store_write(): replaces the keys by which lists find the file by its tags. `lines` has a
  * tag on each line; spellings of one tag have one key (fold_text()). */
 struct error *catalog_index_tags(struct store *store, struct arena *arena, int64_t id,

@@ -70,7 +70,8 @@ extern const struct field file_fields_metadata[];
     }
 #define FILE_URL                                                                                   \
     {                                                                                              \
-        .name = "download_url", .type = FIELD_STRING, .format = "uri",                             \
+        .name = "download_url", .type = FIELD_STRING, .flags = FIELD_NOT_FILTERABLE,               \
+        .format = "uri",                                                                           \
         .about = {"Временная ссылка, по которой файл можно скачать без токена",                    \
                   "A temporary URL that downloads the file without a token"},                      \
         .example = "\"https://kontora.example.com/files/20260906_123456_9f86d081884c7d659a2feaa0"  \

@@ -700,7 +700,7 @@ void fields_write_item(struct jsonw *json, const struct field *fields, const str
 }
 
 void fields_write_listing(struct jsonw *json, const struct field *fields,
-                          const struct value *values, const bool *selected)
+                          const struct value *values, const bool *selected, const char *explain)
 {
     jsonw_open_object(json, NULL);
     for (size_t i = 0; fields[i].name; i++) {
@@ -709,6 +709,9 @@ void fields_write_listing(struct jsonw *json, const struct field *fields,
         } else if (!is_omitted_field(&fields[i], &values[i])) {
             write_field(json, &fields[i], &values[i]);
         }
+    }
+    if (explain) {
+        jsonw_raw(json, "explain", explain);
     }
     jsonw_close_object(json);
 }

@@ -40,8 +40,8 @@ void fields_write_item(struct jsonw *json, const struct field *fields, const str
                        const bool *selected);
 
 /* Writes an object with a list. Like fields_write(), but writes the records of the member with
- * FIELD_ITEMS by fields_write_item(). */
+ * FIELD_ITEMS by fields_write_item(), and the JSON `explain` as a member; NULL: none. */
 void fields_write_listing(struct jsonw *json, const struct field *fields,
-                          const struct value *values, const bool *selected);
+                          const struct value *values, const bool *selected, const char *explain);
 
 #endif

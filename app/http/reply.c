@@ -221,6 +221,16 @@ static void serialize_page(const struct field *fields, const struct reply *reply
     jsonw_close_object(json);
 }
 
+static void serialize_list(const struct field *fields, const struct reply *reply,
+                           struct jsonw *json)
+{
+    jsonw_open_object(json, NULL);
+    serialize_array(fields, reply, "items", json);
+    serialize_position(reply, json);
+    serialize_explain(reply, json);
+    jsonw_close_object(json);
+}
+
 void reply_serialize(const struct route *route, struct reply *reply, struct arena *arena)
 {
     if (route->shape == REPLY_TEXT || route->shape == REPLY_FILE) {
@@ -237,20 +247,21 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
     case REPLY_FILE:
         break;
     case REPLY_RECORD:
-        fields_write_listing(&json, route->reply->fields, reply->record, reply->selected);
+        fields_write_listing(&json, route->reply->fields, reply->record, reply->selected,
+                             reply->explain);
         break;
     case REPLY_ARRAY:
-        serialize_array(route->reply->fields, reply, NULL, &json);
+        if (reply->explain) { /* an array has no place for it */
+            serialize_list(route->reply->fields, reply, &json);
+        } else {
+            serialize_array(route->reply->fields, reply, NULL, &json);
+        }
         break;
     case REPLY_PAGE:
         serialize_page(route->reply->fields, reply, &json);
         break;
     case REPLY_LIST:
-        jsonw_open_object(&json, NULL);
-        serialize_array(route->reply->fields, reply, "items", &json);
-        serialize_position(reply, &json);
-        serialize_explain(reply, &json);
-        jsonw_close_object(&json);
+        serialize_list(route->reply->fields, reply, &json);
         break;
     }
 }

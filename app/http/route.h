@@ -39,7 +39,7 @@ struct schema {
 enum reply_shape {
     REPLY_NOTHING, /* no body: status 204 */
     REPLY_RECORD,
-    REPLY_ARRAY, /* a JSON array, with the header X-Total-Count */
+    REPLY_ARRAY, /* a JSON array, with the header X-Total-Count; REPLY_LIST with ?explain=true */
     REPLY_LIST,  /* {"items","total","skip","limit","pages"} */
     REPLY_PAGE,  /* REPLY_LIST and "next"; with a cursor only "items", "limit" and "next" */
     REPLY_TEXT,  /* a body that is not JSON: set by reply_text() */

@@ -123,6 +123,8 @@ static void add_router_errors(const struct document *document, struct failures *
     static const enum error_id of_forms[] = {ERR_UNSUPPORTED_MEDIA_TYPE, ERR_UNSUPPORTED_CODING,
                                              ERR_COUNT};
     static const enum error_id of_queries[] = {ERR_VALIDATION, ERR_COUNT};
+    static const enum error_id of_filters[] = {ERR_NOT_FILTERABLE, ERR_FILTER_TOO_COSTLY,
+                                               ERR_SORT_TOO_COSTLY, ERR_COUNT};
     static const enum error_id of_keys[] = {ERR_VALIDATION, ERR_IDEMPOTENCY_MISMATCH,
                                             ERR_IDEMPOTENCY_PENDING, ERR_COUNT};
     static const enum error_id of_writes[] = {ERR_STORAGE_FULL, ERR_COUNT};
@@ -137,6 +139,7 @@ static void add_router_errors(const struct document *document, struct failures *
     add_errors(document, failures, needs_more_than_login ? of_permissions : NULL);
     add_errors(document, failures, route_needs_space(route) ? of_writes : NULL);
     add_errors(document, failures, route->query ? of_queries : NULL);
+    add_errors(document, failures, call_has_parameter(route, "filter") ? of_filters : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
     add_errors(document, failures, route->form || route->body_type ? of_forms : NULL);
     add_errors(document, failures, call_supports_idempotency(route) ? of_keys : NULL);

@@ -319,19 +319,41 @@ static void write_request_body(struct document *document, const struct route *ro
     jsonw_close_object(json);
 }
 
+static void write_array_schema(struct document *document, const char *key,
+                               const struct route *route)
+{
+    jsonw_open_object(&document->json, key);
+    jsonw_string(&document->json, "type", "array");
+    schemas_write_items(document, "items", route->reply);
+    jsonw_close_object(&document->json);
+}
+
+/* Writes the schema of an array that with ?explain=true is a list. */
+static void write_array_or_list_schema(struct document *document, const struct route *route)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "schema");
+    jsonw_open_array(json, "anyOf");
+    write_array_schema(document, NULL, route);
+    document_write_reference(document, NULL, "schemas", schemas_list_name(document, route));
+    jsonw_close_array(json);
+    jsonw_close_object(json);
+}
+
 static void write_reply_schema(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
     const char *name = schemas_reply_name(document, route);
-    if (route->shape == REPLY_ARRAY || !name) {
-        jsonw_open_object(json, "schema");
-        jsonw_string(json, "type", name ? "array" : "string");
-        if (name) {
-            schemas_write_items(document, "items", route->reply);
-        }
-        jsonw_close_object(json);
-    } else {
+    if (route->shape == REPLY_ARRAY && call_has_parameter(route, "explain")) {
+        write_array_or_list_schema(document, route);
+    } else if (route->shape == REPLY_ARRAY) {
+        write_array_schema(document, "schema", route);
+    } else if (name) {
         document_write_reference(document, "schema", "schemas", name);
+    } else {
+        jsonw_open_object(json, "schema");
+        jsonw_string(json, "type", "string");
+        jsonw_close_object(json);
     }
 }
 

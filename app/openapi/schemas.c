@@ -5,6 +5,7 @@
 #include "base/field.h"
 #include "http/route.h"
 #include "http/selection.h"
+#include "openapi/call.h"
 #include "openapi/document.h"
 
 #include <string.h>
@@ -445,19 +446,15 @@ static const struct field explain_field = {
               "The compiled filter; only with explain=true"},
 };
 
-/* True if the call has the query parameter `explain`. */
-static bool explains_filter(const struct route *route)
-{
-    const struct field *field = route->query;
-    while (field && field->name && strcmp(field->name, explain_field.name) != 0) {
-        field++;
-    }
-    return field && field->name;
-}
-
 static bool is_list_reply(const struct route *route)
 {
     return route->reply && (route->shape == REPLY_LIST || route->shape == REPLY_PAGE);
+}
+
+const char *schemas_list_name(struct document *document, const struct route *route)
+{
+    return arena_format(document->arena, "%s%s", route->reply->name,
+                        route->shape == REPLY_PAGE ? "Page" : "List");
 }
 
 const char *schemas_reply_name(struct document *document, const struct route *route)
@@ -465,11 +462,7 @@ const char *schemas_reply_name(struct document *document, const struct route *ro
     if (!route->reply) {
         return NULL;
     }
-    if (is_list_reply(route)) {
-        return arena_format(document->arena, "%s%s", route->reply->name,
-                            route->shape == REPLY_LIST ? "List" : "Page");
-    }
-    return route->reply->name;
+    return is_list_reply(route) ? schemas_list_name(document, route) : route->reply->name;
 }
 
 /* Returns the name of the schema of an item with selected fields. */
@@ -521,7 +514,7 @@ static void write_list_schema(struct document *document, const char *name,
         schemas_write_field(document, minimum_field.name, &minimum_field, USE_REPLY);
         schemas_write_field(document, next_field.name, &next_field, USE_REPLY);
     }
-    if (explains_filter(route)) {
+    if (call_has_parameter(route, explain_field.name)) {
         schemas_write_field(document, explain_field.name, &explain_field, USE_REPLY);
     }
     jsonw_close_object(json);
@@ -673,12 +666,14 @@ static void write_route_schemas(struct document *document, const struct route *r
     if (route->reply && document_add_name(document, names, route->reply->name)) {
         schemas_write_object(document, route->reply->name, route->reply->fields, USE_REPLY);
     }
-    bool is_list = is_list_reply(route) || route->shape == REPLY_ARRAY;
-    const char *part = is_list ? part_name(document, route->reply) : NULL;
+    bool is_list = is_list_reply(route) ||
+                   (route->shape == REPLY_ARRAY && call_has_parameter(route, "explain"));
+    bool has_items = is_list_reply(route) || route->shape == REPLY_ARRAY;
+    const char *part = has_items ? part_name(document, route->reply) : NULL;
     if (part && document_add_name(document, names, part)) {
         schemas_write_object(document, part, route->reply->fields, USE_ITEM);
     }
-    const char *listed = is_list_reply(route) ? schemas_reply_name(document, route) : NULL;
+    const char *listed = is_list ? schemas_list_name(document, route) : NULL;
     if (listed && document_add_name(document, names, listed)) {
         write_list_schema(document, listed, route);
     }

@@ -31,6 +31,10 @@ void schemas_write_items(struct document *document, const char *key, const struc
  * the reply has no schema. */
 const char *schemas_reply_name(struct document *document, const struct route *route);
 
+/* Returns the name of the schema of a list. */
+const char *schemas_list_name(struct document *document, const struct route *route)
+    __attribute__((returns_nonnull));
+
 /* Writes an example of a route's reply. */
 void schemas_write_reply_example(struct document *document, const char *key,
                                  const struct route *route);

@@ -286,7 +286,8 @@ static bool has_format(const struct field *field, const char *format)
 static bool is_date_string(const struct field *field)
 {
     return field->type == FIELD_STRING &&
-           (has_format(field, "date") || has_format(field, "moment"));
+           (has_format(field, "date") || has_format(field, "moment") ||
+            has_format(field, "date-time"));
 }
 
 static bool is_text_operator(enum filter_operator operator)
@@ -307,7 +308,7 @@ static struct error *read_text_literal(const struct parser *parser, struct filte
     }
     const char *text = term->value.string.bytes;
     bool valid = clock_parse_date(text, NULL) ||
-                 (has_format(field, "moment") && clock_parse_time(text, NULL));
+                 (!has_format(field, "date") && clock_parse_time(text, NULL));
     return valid ? NULL : type_fault(parser, field, FAULT_FILTER_TYPE_TIME);
 }
 

@@ -9,8 +9,8 @@
  *
  * A date that is compared with a time is a day in UTC: `eq` is true for all of its moments, `gt` is
  * true after its end, and `le` until its end. The parser replaces such a term by terms with times.
- * A string whose format is "date" or "moment" is compared as it is: its value is a valid date, or a
- * valid date or time.
+ * A string whose format is "date", "moment" or "date-time" is compared as it is: its value is a
+ * valid date, or a valid date or time.
  */
 #ifndef QUERY_FILTER_H
 #define QUERY_FILTER_H
@@ -32,7 +32,7 @@ enum filter_operator {
     FILTER_CONTAINS, /* co, sw, ew: on strings only */
     FILTER_STARTS_WITH,
     FILTER_ENDS_WITH,
-    /* gt, ge, lt, le: on numbers and times, and on strings whose format is "date" or "moment" */
+    /* gt, ge, lt, le: on numbers and times, and on strings whose format is one of these */
     FILTER_GREATER,
     FILTER_GREATER_EQUAL,
     FILTER_LESS,

@@ -6,9 +6,8 @@
 #include "base/fold.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/lists.h"
 #include "rest/login.h"
-#include "rest/paging.h"
-#include "rest/rows.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -37,10 +36,25 @@ static const struct field create_fields[] = {
 };
 
 static const struct field list_query[] = {
-    QUERY_SKIP,
-    QUERY_LIMIT(LIMIT_MAX),
-    QUERY_FIELDS,
+    LIST_SHORT_QUERY_FIELDS(LIMIT_MAX),
     {.name = NULL},
+};
+
+static const struct list_key account_keys[] = {
+    {"id", "a.id", SQL_ACCOUNTS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {"username", "a.username_sort_key", SQL_ACCOUNTS_LIST_USERNAME_SORT_KEY, FIELD_STRING,
+     LIST_SORT | LIST_SORT_KEY},
+    {.name = NULL},
+};
+
+static const struct list account_list = {
+    .alias = "a",
+    .rows = SQL_ACCOUNTS_LIST,
+    .count = SQL_ACCOUNTS_COUNT,
+    .fields = account_fields,
+    .keys = account_keys,
+    .id = "a.id",
+    .id_index = SQL_ACCOUNTS_LIST_ID,
 };
 
 static const struct schema account_schema = {"Account", account_fields};
@@ -50,21 +64,7 @@ static const struct schema create_schema = {"AccountCreate", create_fields};
 
 static struct error *list_accounts(struct request *request, struct reply *reply)
 {
-    struct store *store = app_of(request)->store;
-    struct value **items;
-    size_t count;
-    int64_t total;
-    struct store_query *query = store_query(store, request->arena, SQL_ACCOUNTS_PAGE);
-    store_bind_integer(query, request_query_integer(request, "limit"));
-    store_bind_integer(query, request_query_integer(request, "skip"));
-    struct error *error = rows_read_all(query, request->arena, account_fields, &items, &count);
-    if (!error) {
-        error = rows_read_number(store_query(store, request->arena, SQL_ACCOUNTS_COUNT), &total);
-    }
-    if (!error) {
-        reply_array(request, reply, items, count, total);
-    }
-    return error;
+    return list_reply(request, reply, &account_list, NULL, 0);
 }
 
 struct creation {

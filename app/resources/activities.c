@@ -82,6 +82,7 @@ static const struct list_key activity_keys[] = {
 };
 
 static const struct list activity_list = {
+    .alias = "a",
     .rows = SQL_ACTIVITIES_LIST,
     .count = SQL_ACTIVITIES_COUNT,
     .counter = "activities",

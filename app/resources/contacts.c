@@ -72,7 +72,14 @@ static const struct list_key contact_keys[] = {
     {.name = NULL},
 };
 
+static const struct list_column contact_columns[] = {
+    {.field = "email", .key = "c.email_key"},
+    {.field = NULL},
+};
+
 static const struct list contact_list = {
+    .alias = "c",
+    .columns = contact_columns,
     .rows = SQL_CONTACTS_LIST,
     .count = SQL_CONTACTS_COUNT,
     .counter = "contacts",

@@ -114,7 +114,14 @@ static const struct list_key deal_keys[] = {
     {.name = NULL},
 };
 
+static const struct list_column deal_columns[] = {
+    {.field = "expected_close_date", .key = "d.close_key"},
+    {.field = NULL},
+};
+
 static const struct list deal_list = {
+    .alias = "d",
+    .columns = deal_columns,
     .rows = SQL_DEALS_LIST,
     .count = SQL_DEALS_COUNT,
     .counter = "deals",

@@ -9,8 +9,8 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/lists.h"
 #include "rest/organizations.h"
-#include "rest/paging.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -53,10 +53,23 @@ static const struct field verify_fields[] = {
 };
 
 static const struct field page_query[] = {
-    QUERY_SKIP,
-    QUERY_LIMIT(LIMIT_STANDARD),
-    QUERY_FIELDS,
+    LIST_SHORT_QUERY_FIELDS(LIMIT_STANDARD),
     {.name = NULL},
+};
+
+static const struct list_key link_keys[] = {
+    {"id", "l.id", SQL_EMAIL_LINKS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {.name = NULL},
+};
+
+static const struct list link_list = {
+    .alias = "l",
+    .rows = SQL_EMAIL_LINKS_LIST,
+    .count = SQL_EMAIL_LINKS_COUNT,
+    .fields = link_fields,
+    .keys = link_keys,
+    .id = "l.id",
+    .id_index = SQL_EMAIL_LINKS_LIST_ID,
 };
 
 static const struct field confirm_fields[] = {
@@ -104,25 +117,8 @@ static struct error *issue_one_use_link(struct request *request, struct reply *r
 
 static struct error *list_unused_links(struct request *request, struct reply *reply)
 {
-    struct store *store = app_of(request)->store;
-    int64_t now = clock_wall_ms(), total, skip = request_query_integer(request, "skip");
-    int64_t limit = request_query_integer(request, "limit");
-    struct value **items;
-    size_t count;
-    struct store_query *query = store_query(store, request->arena, SQL_EMAIL_LINKS_PAGE);
-    store_bind_integer(query, now);
-    store_bind_integer(query, limit);
-    store_bind_integer(query, skip);
-    struct error *error = rows_read_all(query, request->arena, link_fields, &items, &count);
-    if (!error) {
-        query = store_query(store, request->arena, SQL_EMAIL_LINKS_COUNT);
-        store_bind_integer(query, now);
-        error = rows_read_number(query, &total);
-    }
-    if (!error) {
-        reply_list(reply, items, count, total, skip, limit);
-    }
-    return error;
+    const int64_t scope[] = {clock_wall_ms()};
+    return list_reply(request, reply, &link_list, scope, 1);
 }
 
 /* Begins a statement about the link that the path names. */

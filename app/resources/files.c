@@ -385,7 +385,10 @@ static struct error *write_file_tags(struct store *store, void *context)
     const struct tagging *tagging = context;
     struct store_query *query = store_query(store, tagging->arena, SQL_FILES_SET_TAGS);
     store_bind_integer(query, tagging->file->id);
+    struct catalog_file tagged = *tagging->file;
+    tagged.tags = tagging->lines;
     store_bind_text(query, tagging->lines);
+    store_bind_text(query, catalog_folded(tagging->arena, &tagged));
     struct error *error = store_execute(query);
     if (!error && store_changes(query) != 1) {
         return error_new(tagging->arena, ERR_FILE_NOT_FOUND, NULL);

@@ -9,8 +9,8 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/lists.h"
 #include "rest/organizations.h"
-#include "rest/paging.h"
 #include "rest/rows.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
@@ -50,10 +50,46 @@ static const struct field own_fields[] = {
 };
 
 static const struct field page_query[] = {
-    QUERY_SKIP,
-    QUERY_LIMIT(LIMIT_STANDARD),
-    QUERY_FIELDS,
+    LIST_SHORT_QUERY_FIELDS(LIMIT_STANDARD),
     {.name = NULL},
+};
+
+static const struct list_column invitation_columns[] = {
+    {.field = "state", .value = "CAST('invited' AS TEXT)"},
+    {.field = NULL},
+};
+
+static const struct list_key invitation_keys[] = {
+    {"id", "i.id", SQL_INVITATIONS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {.name = NULL},
+};
+
+static const struct list invitation_list = {
+    .alias = "i",
+    .columns = invitation_columns,
+    .rows = SQL_INVITATIONS_LIST,
+    .count = SQL_INVITATIONS_COUNT,
+    .fields = invitation_fields,
+    .keys = invitation_keys,
+    .id = "i.id",
+    .id_index = SQL_INVITATIONS_LIST_ID,
+};
+
+static const struct list_column own_columns[] = {
+    {.field = "organization_name", .value = "o.name"},
+    {.field = "invited_by", .value = "b.name"},
+    {.field = NULL},
+};
+
+static const struct list own_list = {
+    .alias = "i",
+    .columns = own_columns,
+    .rows = SQL_INVITATIONS_OF_ACCOUNT,
+    .count = SQL_INVITATIONS_COUNT_OF_ACCOUNT,
+    .fields = own_fields,
+    .keys = invitation_keys,
+    .id = "i.id",
+    .id_index = SQL_INVITATIONS_OF_ACCOUNT_ID,
 };
 
 static const struct schema invitation_schema = {"Invitation", invitation_fields};
@@ -70,24 +106,8 @@ struct invitation {
 
 static struct error *list_organization_invitations(struct request *request, struct reply *reply)
 {
-    struct store *store = app_of(request)->store;
-    int64_t now = clock_wall_ms(), total, skip = request_query_integer(request, "skip");
-    int64_t limit = request_query_integer(request, "limit");
-    struct value **items;
-    size_t count;
-    struct store_query *query = store_query(store, request->arena, SQL_INVITATIONS_PAGE);
-    store_bind_integer(query, app_principal(request)->organization_id);
-    store_bind_integer(query, now);
-    store_bind_integer(query, limit);
-    store_bind_integer(query, skip);
-    struct error *error = rows_read_all(query, request->arena, invitation_fields, &items, &count);
-    if (!error) {
-        error = invitation_count(store, request, now, &total);
-    }
-    if (!error) {
-        reply_list(reply, items, count, total, skip, limit);
-    }
-    return error;
+    const int64_t scope[] = {app_principal(request)->organization_id, clock_wall_ms()};
+    return list_reply(request, reply, &invitation_list, scope, 2);
 }
 
 static struct error *read_invitation_in_path(struct store *store, const struct request *request,
@@ -160,23 +180,10 @@ static struct store_query *query_own_invitations(struct store *store, const stru
 
 static struct error *list_own_invitations(struct request *request, struct reply *reply)
 {
-    struct store *store = app_of(request)->store;
-    int64_t total, skip = request_query_integer(request, "skip");
-    int64_t limit = request_query_integer(request, "limit");
-    struct value **items;
-    size_t count;
-    struct store_query *query = query_own_invitations(store, request, SQL_INVITATIONS_OF_ACCOUNT);
-    store_bind_integer(query, limit);
-    store_bind_integer(query, skip);
-    struct error *error = rows_read_all(query, request->arena, own_fields, &items, &count);
-    if (!error) {
-        error = rows_read_number(
-            query_own_invitations(store, request, SQL_INVITATIONS_COUNT_OF_ACCOUNT), &total);
-    }
-    if (!error) {
-        reply_list(reply, items, count, total, skip, limit);
-    }
-    return error;
+    const int64_t scope[] = {app_principal(request)->account_id,
+                             config_trusts_email_addresses(app_of(request)->config),
+                             clock_wall_ms()};
+    return list_reply(request, reply, &own_list, scope, 3);
 }
 
 /* Finds the invitation that the path names. Returns ERR_NOT_FOUND also if it is for another

@@ -2,6 +2,7 @@
 #include "rest/organizations.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/folded.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
@@ -45,8 +46,10 @@ static const struct field role_fields[] = {
     {.name = NULL},
 };
 
-/* Other parameters are ignored, as before this list had any. */
-static const struct field organizations_query[] = {QUERY_FIELDS, {.name = NULL}};
+static const struct field organizations_query[] = {
+    QUERY_FIELDS,   QUERY_FILTER, QUERY_EXPLAIN, QUERY_SORT("быстро: ", "fast: ", "`id`", "-id"),
+    {.name = NULL},
+};
 
 static const struct field members_query[] = {
     LIST_QUERY_FIELDS("`account_id`, `username`, `role`, `created_at`", "-created_at"),
@@ -65,13 +68,43 @@ static const struct list_key member_keys[] = {
     {.name = NULL},
 };
 
+static const struct list_column member_columns[] = {
+    {.field = "username", .value = "a.username"},
+    {.field = "email", .value = "a.email"},
+    {.field = "name", .value = "a.name"},
+    {.field = NULL},
+};
+
 static const struct list member_list = {
+    .alias = "m",
+    .columns = member_columns,
     .rows = SQL_MEMBERS_LIST,
     .count = SQL_MEMBERS_COUNT,
     .fields = member_fields,
     .keys = member_keys,
     .id = "m.account_id",
     .id_index = SQL_MEMBERS_LIST_ID,
+};
+
+static const struct list_column own_organization_columns[] = {
+    {.field = "role", .value = "m.role"},
+    {.field = NULL},
+};
+
+static const struct list_key own_organization_keys[] = {
+    {"id", "o.id", SQL_ORGANIZATIONS_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    {.name = NULL},
+};
+
+static const struct list own_organization_list = {
+    .alias = "o",
+    .columns = own_organization_columns,
+    .rows = SQL_ORGANIZATIONS_LIST,
+    .count = SQL_ORGANIZATIONS_COUNT,
+    .fields = organization_fields,
+    .keys = own_organization_keys,
+    .id = "o.id",
+    .id_index = SQL_ORGANIZATIONS_LIST_ID,
 };
 
 static const struct schema update_schema = {"OrganizationUpdate", update_fields};
@@ -84,16 +117,8 @@ static const struct schema role_schema = {"MemberUpdate", role_fields};
 
 static struct error *list_organizations(struct request *request, struct reply *reply)
 {
-    struct value **items;
-    size_t count;
-    struct store_query *query =
-        store_query(app_of(request)->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
-    store_bind_integer(query, app_principal(request)->account_id);
-    struct error *error = rows_read_all(query, request->arena, organization_fields, &items, &count);
-    if (!error) {
-        reply_list(reply, items, count, (int64_t)count, 0, count ? (int64_t)count : 1);
-    }
-    return error;
+    const int64_t scope[] = {app_principal(request)->account_id};
+    return list_reply(request, reply, &own_organization_list, scope, 1);
 }
 
 static struct error *read_organization(struct store *store, const struct request *request,
@@ -165,9 +190,13 @@ static struct error *write_organization(struct store *store, void *context)
     }
     struct store_query *query = store_query(store, request->arena, SQL_ORGANIZATIONS_UPDATE);
     store_bind_integer(query, app_principal(request)->organization_id);
-    store_bind_text(query, choose_organization_text(change, "name"));
-    store_bind_text(query, choose_organization_text(change, "currency"));
+    const char *name = choose_organization_text(change, "name");
+    const char *currency = choose_organization_text(change, "currency");
+    store_bind_text(query, name);
+    store_bind_text(query, currency);
     store_bind_integer(query, clock_wall_ms());
+    store_bind_text(query,
+                    folded_of_texts(request->arena, "name", name, "currency", currency, NULL));
     error = store_execute(query);
     return error ? error : read_organization(store, request, &change->values);
 }
@@ -413,7 +442,6 @@ const struct route organizations_routes[] = {
      .pool = POOL_CORE,
      .summary = {"Получить мои организации", "List my organizations"},
      .query = organizations_query,
-     .query_open = true,
      .shape = REPLY_LIST,
      .reply = &organization_schema,
      .errors = read_errors},

@@ -104,7 +104,14 @@ static const struct list_key task_keys[] = {
     {.name = NULL},
 };
 
+static const struct list_column task_columns[] = {
+    {.field = "due_date", .key = "t.due_key"},
+    {.field = NULL},
+};
+
 static const struct list task_list = {
+    .alias = "t",
+    .columns = task_columns,
     .rows = SQL_TASKS_LIST,
     .count = SQL_TASKS_COUNT,
     .counter = "tasks",

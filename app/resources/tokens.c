@@ -183,6 +183,7 @@ static const struct list_key token_keys[] = {
 };
 
 static const struct list token_list = {
+    .alias = "t",
     .rows = SQL_TOKENS_LIST,
     .count = SQL_TOKENS_COUNT,
     .fields = token_fields,

@@ -2,6 +2,7 @@
 #include "rest/activities.h"
 
 #include "base/arena.h"
+#include "base/folded.h"
 
 static const char automatic_type[] = "NOTE";
 
@@ -29,11 +30,12 @@ struct error *activities_insert_status_change(struct record_change *deal, const 
     const struct principal *principal = deal->request->principal;
     const struct value author = {.state = VALUE_SET, .integer = principal->account_id};
     struct counter_deltas none = {.count = 0}, deltas = {.count = 0};
+    const char *subject = arena_format(arena, "%s → %s", old_status, new_status);
     struct store_query *query = store_query(deal->store, arena, SQL_ACTIVITIES_INSERT);
     store_bind_integer(query, principal->organization_id);
     store_bind_integer(query, deal->now);
     store_bind_text(query, automatic_type);
-    store_bind_text(query, arena_format(arena, "%s → %s", old_status, new_status));
+    store_bind_text(query, subject);
     store_bind_null(query); /* the column `description` */
     bind_optional_id(query, record_value(deal, "contact_id"));
     bind_optional_id(query, record_value(deal, "id"));
@@ -42,6 +44,8 @@ struct error *activities_insert_status_change(struct record_change *deal, const 
     store_bind_integer(query, true);
     store_bind_text(query, old_status);
     store_bind_text(query, new_status);
+    store_bind_text(query, folded_of_texts(arena, "subject", subject, "old_status", old_status,
+                                           "new_status", new_status, NULL));
     struct error *error = store_execute(query);
     if (error) {
         return error;

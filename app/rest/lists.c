@@ -3,7 +3,9 @@
 
 #include "base/arena.h"
 #include "base/fold.h"
+#include "base/random.h"
 #include "rest/counters.h"
+#include "rest/list_filter.h"
 #include "rest/rows.h"
 #include "rest/search.h"
 
@@ -13,12 +15,17 @@
 
 enum {
     SORT_KEYS_MAX = CURSOR_VALUES_MAX - 1, /* the last value is the id */
+    PARAMETERS_FIRST = 16,
 };
 
-/* One key of the requested order. */
+/* One field of the requested order. */
 struct order {
-    const struct list_key *key;
-    bool descending;
+    const char *name;   /* name of the field */
+    const char *column; /* SQL to sort by */
+    size_t index;       /* position of the column, or of the field, in the rows */
+    enum cursor_type type;
+    const struct field *field; /* the field, if it has no key; else NULL */
+    bool has_index, folded, descending;
 };
 
 static struct cursor_value new_integer(int64_t integer)
@@ -34,6 +41,7 @@ static struct cursor_value new_text(const char *text)
 /* The state of one request for a page. */
 struct page {
     struct request *request;
+    const struct list_source *source;
     const struct list *list;
     const char *sort; /* the value of ?sort= as sent; "": none */
     struct order orders[SORT_KEYS_MAX];
@@ -41,22 +49,33 @@ struct page {
     struct cursor_value after[CURSOR_VALUES_MAX];
     bool by_cursor;
     struct buffer where; /* conditions to add to the statement */
-    struct cursor_value parameters[64];
-    size_t parameter_count;
+    struct cursor_value *parameters;
+    size_t parameter_count, parameter_size;
     enum sql_statement rows; /* statement of the list, or of a search */
     const char *id;
     const char *counter; /* name of the counter of the filtered rows; NULL: the rows are counted */
     size_t filters;      /* number of filters */
     bool searched;
-    bool common; /* the search matches many rows */
-    bool narrow; /* few rows pass the filters */
+    bool common;                 /* the search matches many rows */
+    bool narrow;                 /* few rows pass the filters */
+    const struct filter *filter; /* ?filter=; NULL: none */
+    bool sorts;                  /* an order has no index: all rows are sorted */
+    bool few;                    /* an index finds few rows that pass ?filter=: they are sorted */
+    bool explains;               /* ?explain= */
+    int64_t deadline_us;         /* 0: none */
 };
 
 /* Adds a parameter and returns its number. */
 static size_t add_parameter(struct page *page, struct cursor_value value)
 {
-    if (page->parameter_count == sizeof page->parameters / sizeof *page->parameters) {
-        abort(); /* a bug: no list has so many parameters */
+    if (page->parameter_count == page->parameter_size) {
+        size_t size = page->parameter_size ? 2 * page->parameter_size : PARAMETERS_FIRST;
+        struct cursor_value *larger = arena_array(page->request->arena, size, sizeof *larger);
+        if (page->parameter_count) {
+            memcpy(larger, page->parameters, page->parameter_count * sizeof *larger);
+        }
+        page->parameters = larger;
+        page->parameter_size = size;
     }
     page->parameters[page->parameter_count++] = value;
     return page->parameter_count;
@@ -76,63 +95,147 @@ static const struct list_key *find_sort_key(const struct list *list, const char 
     return NULL;
 }
 
+/* True if clients know the field, and its values have an order. */
+static bool is_sortable(const struct field *field)
+{
+    return !(field->flags & (FIELD_SECRET | FIELD_INTERNAL | FIELD_NOT_FILTERABLE)) &&
+           field->type != FIELD_STRINGS && field->type != FIELD_RECORD &&
+           field->type != FIELD_RECORDS;
+}
+
+static void add_sort_name(struct buffer *names, const char *name)
+{
+    buffer_format(names, "%s%s", names->length ? ", " : "", name);
+}
+
 static struct error *reject_sort(const struct page *page)
 {
+    const struct list *list = page->list;
     struct buffer names = {.arena = page->request->arena};
-    for (const struct list_key *key = page->list->keys; key->name; key++) {
-        if (key->uses & LIST_SORT) {
-            buffer_format(&names, "%s%s", names.length ? ", " : "", key->name);
+    for (const struct list_key *key = list->keys; list->keys_only && key->name; key++) {
+        add_sort_name(&names, key->name);
+    }
+    for (const struct field *field = list->fields; !list->keys_only && field->name; field++) {
+        if (is_sortable(field)) {
+            add_sort_name(&names, field->name);
         }
     }
     return error_field(page->request->arena, "sort", FAULT_NOT_ONE_OF, names.bytes);
 }
 
-static bool is_sorted_by(const struct page *page, const struct list_key *key)
+static bool is_sorted_by(const struct page *page, const char *name)
 {
     size_t i = 0;
-    while (i < page->order_count && page->orders[i].key != key) {
+    while (i < page->order_count && strcmp(page->orders[i].name, name) != 0) {
         i++;
     }
     return i < page->order_count;
 }
 
+static struct order order_by_key(const struct page *page, const struct list_key *key)
+{
+    const struct store *store = app_of(page->request)->store;
+    struct arena *arena = page->request->arena;
+    bool folded = key->uses & LIST_FOLDED;
+    return (struct order){
+        .name = key->name,
+        .column = folded ? store_order_by_text(store, arena,
+                                               store_folded_column(store, arena, key->column))
+                         : key->column,
+        .index = key->index,
+        .type = key->type != FIELD_STRING   ? CURSOR_INTEGER
+                : key->uses & LIST_SORT_KEY ? CURSOR_SORT_KEY
+                                            : CURSOR_TEXT,
+        .has_index = !(key->uses & LIST_UNINDEXED),
+        .folded = folded,
+    };
+}
+
+/* Returns the order by a field that has no key. */
+static struct order order_by_field(const struct page *page, const struct field *field)
+{
+    struct arena *arena = page->request->arena;
+    const char *value = list_filter_value(arena, page->list, field);
+    bool is_text = field->type == FIELD_STRING;
+    return (struct order){
+        .name = field->name,
+        .column = is_text ? store_order_by_text(app_of(page->request)->store, arena, value)
+                          : store_order_by_integer(arena, value),
+        .index = (size_t)(field - page->list->fields),
+        .type = is_text ? CURSOR_TEXT : CURSOR_INTEGER,
+        .field = field,
+    };
+}
+
+/* Finds the order by the field of this name. Returns false if there is none. */
+static bool find_order(const struct page *page, const char *name, size_t length,
+                       struct order *order_r)
+{
+    const struct list_key *key = find_sort_key(page->list, name, length);
+    const struct field *field = page->list->fields;
+    if (key) {
+        *order_r = order_by_key(page, key);
+        return true;
+    }
+    while (field->name &&
+           (page->list->keys_only || !is_sortable(field) || strlen(field->name) != length ||
+            memcmp(field->name, name, length) != 0)) {
+        field++;
+    }
+    if (field->name) {
+        *order_r = order_by_field(page, field);
+    }
+    return field->name;
+}
+
 static struct error *read_sort(struct page *page)
 {
-    const char *sort = request_query_string(page->request, "sort");
-    page->sort = sort ? sort : "";
+    const struct value *sort = list_filter_parameter(page->request, "sort");
+    page->sort = sort ? sort->string.bytes : "";
     for (const char *at = page->sort; *at;) {
+        struct order order;
         bool descending = *at == '-';
         at += descending;
         size_t length = strcspn(at, ",");
-        const struct list_key *key = find_sort_key(page->list, at, length);
-        if (!key || page->order_count == SORT_KEYS_MAX || is_sorted_by(page, key)) {
+        if (!find_order(page, at, length, &order) || page->order_count == SORT_KEYS_MAX ||
+            is_sorted_by(page, order.name)) {
             return reject_sort(page);
         }
-        page->orders[page->order_count++] = (struct order){key, descending};
+        order.descending = descending;
+        page->sorts = page->sorts || !order.has_index;
+        page->orders[page->order_count++] = order;
         at += length;
         at += *at == ',';
     }
     return NULL;
 }
 
-/* The columns of the order are those of its keys, then the id. */
+/* The columns of the order are those of its fields, then the id. */
 static const char *column_at(const struct page *page, size_t place)
 {
-    return place < page->order_count ? page->orders[place].key->column : page->id;
+    return place < page->order_count ? page->orders[place].column : page->id;
 }
 
 /* Returns the position of the column in the rows. */
 static size_t index_at(const struct page *page, size_t place)
 {
-    return place < page->order_count ? page->orders[place].key->index : page->list->id_index;
+    return place < page->order_count ? page->orders[place].index : page->list->id_index;
 }
 
 static enum cursor_type type_at(const struct page *page, size_t place)
 {
-    const struct list_key *key = place < page->order_count ? page->orders[place].key : NULL;
-    return !key || key->type != FIELD_STRING ? CURSOR_INTEGER
-           : key->uses & LIST_SORT_KEY       ? CURSOR_SORT_KEY
-                                             : CURSOR_TEXT;
+    return place < page->order_count ? page->orders[place].type : CURSOR_INTEGER;
+}
+
+/* Returns the column for ORDER BY and comparisons; without an index, if rows are sorted. */
+static const char *order_column_at(const struct page *page, size_t place)
+{
+    bool has_index = place >= page->order_count || page->orders[place].has_index;
+    return has_index && (page->few || page->sorts)
+               ? store_order_without_index(app_of(page->request)->store, page->request->arena,
+                                           column_at(page, place),
+                                           type_at(page, place) == CURSOR_INTEGER)
+               : column_at(page, place);
 }
 
 /* The id has the direction of the last key, so that one index has the order of both. */
@@ -147,7 +250,7 @@ static bool descends_at(const struct page *page, size_t place)
 static struct error *read_after(struct page *page)
 {
     struct arena *arena = page->request->arena;
-    const char *after = request_query_string(page->request, "after");
+    const struct value *after = list_filter_parameter(page->request, "after");
     if (!after) {
         return NULL;
     }
@@ -155,7 +258,7 @@ static struct error *read_after(struct page *page)
         page->after[i].type = type_at(page, i);
     }
     page->by_cursor = true;
-    return cursor_parse(arena, after, page->sort, page->after, page->order_count + 1)
+    return cursor_parse(arena, after->string.bytes, page->sort, page->after, page->order_count + 1)
                ? NULL
                : error_field(arena, "after", FAULT_NOT_CURSOR, NULL);
 }
@@ -179,13 +282,35 @@ static struct cursor_value read_row_value(const struct store_query *query, struc
     return value;
 }
 
+/* Returns the value of an order for the current row. */
+static struct cursor_value read_order_value(const struct store_query *query, struct arena *arena,
+                                            const struct order *order)
+{
+    size_t length;
+    if (order->folded) {
+        const char *bytes = store_bytes(query, order->index, &length);
+        return new_text(
+            store_order_text(arena, fold_text(arena, arena_copy(arena, bytes, length))));
+    }
+    if (!order->field) {
+        return read_row_value(query, arena, order->index, order->type);
+    }
+    bool is_null = store_is_null(query, order->index);
+    return order->type == CURSOR_TEXT
+               ? new_text(store_order_text(arena,
+                                           is_null ? NULL : store_text(query, order->index, NULL)))
+               : new_integer(is_null ? INT64_MAX : store_integer(query, order->index));
+}
+
 /* Returns the cursor that continues after the current row. */
 static const char *new_cursor(const struct page *page, const struct store_query *query)
 {
     struct arena *arena = page->request->arena;
     struct cursor_value values[CURSOR_VALUES_MAX];
     for (size_t i = 0; i <= page->order_count; i++) {
-        values[i] = read_row_value(query, arena, index_at(page, i), type_at(page, i));
+        values[i] = i < page->order_count
+                        ? read_order_value(query, arena, &page->orders[i])
+                        : read_row_value(query, arena, page->list->id_index, CURSOR_INTEGER);
     }
     return cursor_format(arena, page->sort, values, page->order_count + 1);
 }
@@ -206,11 +331,12 @@ static struct error *read_search(struct page *page)
 {
     const struct list *list = page->list;
     const char *parts[SEARCH_WORDS];
-    const char *text = list->search_id ? request_query_string(page->request, "search") : NULL;
-    if (!text) {
+    const struct value *search =
+        list->search_id ? list_filter_parameter(page->request, "search") : NULL;
+    if (!search) {
         return NULL;
     }
-    struct error *error = search_parse(page->request->arena, text, parts);
+    struct error *error = search_parse(page->request->arena, search->string.bytes, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
         (void)add_parameter(page, new_text(parts[i]));
     }
@@ -250,12 +376,39 @@ static void add_filters(struct page *page)
     }
 }
 
+static size_t add_integer_parameter(void *page, int64_t integer)
+{
+    return add_parameter(page, new_integer(integer));
+}
+
+static size_t add_text_parameter(void *page, const char *text)
+{
+    return add_parameter(page, new_text(text));
+}
+
+static void add_filter_condition(struct page *page)
+{
+    const struct store_filter compiler = {
+        .store = app_of(page->request)->store,
+        .arena = page->request->arena,
+        .add_integer = add_integer_parameter,
+        .add_text = add_text_parameter,
+        .parameters = page,
+    };
+    if (page->filter) {
+        page->counter = NULL;
+        buffer_format(&page->where, " AND %s",
+                      list_filter_compile(page->list, compiler, page->filter));
+    }
+}
+
 /* --- the page --------------------------------------------------------------------------------- */
 
 static struct store_query *prepare_page_query(struct page *page, const char *text)
 {
     struct store_query *query =
         store_compose(app_of(page->request)->store, page->request->arena, text);
+    store_set_deadline(query, page->deadline_us);
     for (size_t i = 0; i < page->parameter_count; i++) {
         const struct cursor_value *value = &page->parameters[i];
         switch (value->type) {
@@ -292,18 +445,46 @@ static struct error *count_rows(struct page *page, int64_t *total_r)
                             total_r);
 }
 
+/* Returns the number of rows up to which rows are counted, or sorted. */
+static int64_t few_rows(int64_t limit)
+{
+    int64_t pages = limit * LIST_FOUND_PAGES;
+    return pages > LIST_FOUND_COUNTED ? pages : LIST_FOUND_COUNTED;
+}
+
+/* Counts the rows of a statement, up to a limit. */
+static struct error *count_up_to(struct page *page, enum sql_statement statement, int64_t limit,
+                                 int64_t *count_r)
+{
+    const char *text =
+        arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found",
+                     statement_text(page, statement), add_parameter(page, new_integer(limit)));
+    struct error *error = rows_read_number(prepare_page_query(page, text), count_r);
+    page->parameter_count--; /* removes the limit again, because only this statement has it */
+    return error;
+}
+
+/* Decides if the rows that pass ?filter= are sorted: see lists.h. `total` is their number;
+ * REPLY_TOTAL_UNKNOWN: they are counted here, as far as necessary. */
+static struct error *choose_plan(struct page *page, int64_t limit, int64_t total)
+{
+    struct error *error = NULL;
+    if (!page->filter || page->searched || !list_filter_has_index(page->list, page->filter)) {
+        return NULL;
+    }
+    if (total == REPLY_TOTAL_UNKNOWN) {
+        error = count_up_to(page, page->list->rows, few_rows(limit) + 1, &total);
+    }
+    page->few = total <= few_rows(limit);
+    return error;
+}
+
 /* Counts the matches of a search, up to a limit, and chooses the statement that reads them: see
  * lists.h. */
 static struct error *count_found(struct page *page, int64_t limit, int64_t *total_r)
 {
-    int64_t pages = limit * LIST_FOUND_PAGES;
-    int64_t enough = pages > LIST_FOUND_COUNTED ? pages : LIST_FOUND_COUNTED;
-    const char *found = statement_text(page, page->list->search_found);
-    const char *text =
-        arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found", found,
-                     add_parameter(page, new_integer(enough + 1)));
-    struct error *error = rows_read_number(prepare_page_query(page, text), total_r);
-    page->parameter_count--; /* removes the limit again, because only this statement has it */
+    int64_t enough = few_rows(limit);
+    struct error *error = count_up_to(page, page->list->search_found, enough + 1, total_r);
     page->common = *total_r > enough;
     *total_r -= page->common;
     /* Without sort keys, rows are ordered by id. SQLite's index of the search finds them in this
@@ -324,8 +505,9 @@ static void add_page_order(struct page *page, struct buffer *text, int64_t limit
     bool sorts =
         page->narrow && page->order_count && !store_compares_rows(app_of(page->request)->store);
     for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ", sorts ? "+" : "",
-                      column_at(page, i), descends_at(page, i) ? " DESC" : "");
+        buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ",
+                      sorts && !page->few && !page->sorts ? "+" : "", order_column_at(page, i),
+                      descends_at(page, i) ? " DESC" : "");
     }
     buffer_format(text, " LIMIT $%zu", add_parameter(page, new_integer(limit)));
 }
@@ -396,35 +578,89 @@ static const char *select_after_by_union(struct page *page, size_t first, int64_
     return text.bytes;
 }
 
+/* Returns the statement that sorts all rows and reads those after the cursor: those with a > $1, or
+ * with the same a and b > $2, or with the same of both and id > $3. */
+static const char *select_after_by_sorting(struct page *page, size_t first, int64_t limit)
+{
+    struct buffer text = {.arena = page->request->arena};
+    buffer_format(&text, "%s AND (", statement_text(page, page->rows));
+    for (size_t i = 0; i <= page->order_count; i++) {
+        const char *column = order_column_at(page, i);
+        buffer_format(&text, "%s %c $%zu", column, descends_at(page, i) ? '<' : '>', first + i);
+        if (i < page->order_count) {
+            buffer_format(&text, " OR (%s = $%zu AND (", column, first + i);
+        }
+    }
+    for (size_t i = 0; i < page->order_count; i++) {
+        buffer_add_string(&text, "))");
+    }
+    buffer_add_char(&text, ')');
+    add_page_order(page, &text, limit);
+    return text.bytes;
+}
+
 static const char *select_after_cursor(struct page *page, int64_t limit)
 {
     size_t first = page->parameter_count + 1;
-    bool at_once = !page->order_count ||
-                   (store_compares_rows(app_of(page->request)->store) && has_one_direction(page));
+    bool compares_rows = store_compares_rows(app_of(page->request)->store);
     for (size_t i = 0; i <= page->order_count; i++) {
         (void)add_parameter(page, page->after[i]);
     }
-    return at_once ? select_after_by_comparison(page, first, limit)
-                   : select_after_by_union(page, first, limit);
+    if (page->few || page->sorts) {
+        return select_after_by_sorting(page, first, limit);
+    }
+    return !page->order_count || (compares_rows && has_one_direction(page))
+               ? select_after_by_comparison(page, first, limit)
+               : select_after_by_union(page, first, limit);
+}
+
+/* Adds an item to the reply. `size` is the number of items that its array has room for. */
+static void add_item(const struct page *page, struct reply *reply, struct value *item, size_t *size)
+{
+    enum { ITEMS_FIRST = 16 };
+    struct value **items = (struct value **)reply->items;
+    if (reply->items_count == *size) {
+        *size = *size ? 2 * *size : ITEMS_FIRST;
+        struct value **larger = arena_array(page->request->arena, *size, sizeof(*larger));
+        if (reply->items_count) {
+            memcpy(larger, items, reply->items_count * sizeof(*larger));
+        }
+        items = larger;
+    }
+    items[reply->items_count++] = item;
+    reply->items = items;
+}
+
+static struct error *read_item(const struct page *page, struct store_query *query,
+                               struct value **item_r)
+{
+    if (page->source->read) {
+        return page->source->read(page->request, query, item_r);
+    }
+    *item_r = rows_read_selected(query, page->request->arena, page->list->fields,
+                                 page->request->selected);
+    return NULL;
 }
 
 /* Reads a page of up to `limit` rows. The statement selects one more, which tells if there is
  * another page. */
-static struct error *read_page_rows(struct page *page, struct store_query *query,
+static struct error *read_page_rows(const struct page *page, struct store_query *query,
                                     struct reply *reply, int64_t limit)
 {
-    struct arena *arena = page->request->arena;
-    struct value **items = arena_array(arena, (size_t)limit, sizeof(*items));
     const char *next = NULL;
     struct error *error;
+    size_t size = 0;
     bool row;
-    reply->items = items;
     while (!(error = store_next(query, &row)) && row) {
+        struct value *item;
         if ((int64_t)reply->items_count == limit) {
             reply->next = next;
             continue;
         }
-        items[reply->items_count++] = rows_read(query, arena, page->list->fields);
+        if ((error = read_item(page, query, &item))) {
+            break;
+        }
+        add_item(page, reply, item, &size);
         if ((int64_t)reply->items_count == limit) {
             next = new_cursor(page, query);
         }
@@ -432,43 +668,120 @@ static struct error *read_page_rows(struct page *page, struct store_query *query
     return error;
 }
 
-struct error *list_reply(struct request *request, struct reply *reply, const struct list *list,
-                         const int64_t *scope, size_t scope_count)
+/* Reads the parameters of the request and composes the conditions. */
+static struct error *read_page_query(struct page *page)
 {
+    struct request *request = page->request;
+    struct error *error = list_filter_read_explain(request, &page->explains);
+    if (!error) {
+        error = read_sort(page);
+    }
+    if (!error) {
+        error = read_after(page);
+    }
+    error = error_merge(error, read_search(page));
+    error = error_merge(error, list_filter_read(request, page->list->fields, &page->filter));
+    if (error) {
+        return error;
+    }
+    add_filters(page);
+    add_filter_condition(page);
+    page->deadline_us = page->filter || page->sorts ? list_filter_deadline(request) : 0;
+    return NULL;
+}
+
+/* Returns the JSON of a statement with the parameters of the page. */
+static const char *format_page_explanation(const struct page *page, const char *text)
+{
+    struct arena *arena = page->request->arena;
+    const char **parameters = arena_array(arena, page->parameter_count, sizeof *parameters);
+    for (size_t i = 0; i < page->parameter_count; i++) {
+        const struct cursor_value *value = &page->parameters[i];
+        char *hex = arena_alloc(arena, 2 * value->length + 1);
+        random_format_hex((const unsigned char *)value->text, value->length, hex);
+        parameters[i] = value->type == CURSOR_INTEGER
+                            ? arena_format(arena, "%" PRId64, value->integer)
+                        : value->type == CURSOR_TEXT ? value->text
+                                                     : hex;
+    }
+    return list_filter_explain(arena, text, parameters, page->parameter_count);
+}
+
+/* Counts the rows, and decides how they are read. */
+static struct error *count_page(struct page *page, int64_t limit, int64_t *total_r)
+{
+    struct error *error = NULL;
+    if (page->searched) {
+        error = count_found(page, limit, total_r);
+    } else if (!page->by_cursor && !page->source->uncounted) {
+        error = count_rows(page, total_r);
+    }
+    *total_r = page->by_cursor || page->source->uncounted ? REPLY_TOTAL_UNKNOWN : *total_r;
+    return error ? error : choose_plan(page, limit, *total_r);
+}
+
+/* Returns the error of a list that took too long: of its filter, or else of its order. */
+static struct error *name_costly_part(const struct page *page, struct error *error)
+{
+    return error && error->id == ERR_FILTER_TOO_COSTLY && !page->filter
+               ? error_new(page->request->arena, ERR_SORT_TOO_COSTLY, NULL)
+               : error;
+}
+
+static struct error *reply_page(struct page *page, struct reply *reply)
+{
+    const struct value *given = list_filter_parameter(page->request, "limit");
+    const struct value *skipped = list_filter_parameter(page->request, "skip");
+    int64_t limit = given ? given->integer : INT32_MAX, skip = skipped ? skipped->integer : 0;
+    int64_t total = 0;
+    struct error *error = count_page(page, limit, &total);
+    if (error) {
+        return error;
+    }
+    const char *text = page->by_cursor ? select_after_cursor(page, limit + 1)
+                                       : select_from_start(page, skip, limit + 1);
+    if (page->request->route->shape == REPLY_ARRAY) {
+        reply_array(page->request, reply, NULL, 0, total);
+    }
+    reply_list(reply, NULL, 0, total, skip, limit);
+    reply->total_is_minimum = page->common;
+    reply->explain = page->explains ? format_page_explanation(page, text) : NULL;
+    error = read_page_rows(page, prepare_page_query(page, text), reply, limit);
+    if (!given) {
+        reply->limit = reply->items_count ? (int64_t)reply->items_count : 1;
+    }
+    return error;
+}
+
+struct error *list_reply_from(struct request *request, struct reply *reply,
+                              const struct list_source *source)
+{
+    const struct list *list = source->list;
     struct page page = {
         .request = request,
+        .source = source,
         .list = list,
         .where = {.arena = request->arena},
         .rows = list->rows,
         .id = list->id,
         .counter = list->counter,
     };
-    int64_t skip = request_query_integer(request, "skip");
-    int64_t limit = request_query_integer(request, "limit");
-    int64_t total = 0;
+    for (size_t i = 0; i < source->parameter_count; i++) {
+        (void)add_parameter(&page, source->parameters[i]);
+    }
+    buffer_add_string(&page.where, source->conditions ? source->conditions : "");
+    struct error *error = read_page_query(&page);
+    return error ? error : name_costly_part(&page, reply_page(&page, reply));
+}
+
+struct error *list_reply(struct request *request, struct reply *reply, const struct list *list,
+                         const int64_t *scope, size_t scope_count)
+{
+    struct cursor_value *parameters = arena_array(request->arena, scope_count, sizeof *parameters);
     for (size_t i = 0; i < scope_count; i++) {
-        (void)add_parameter(&page, new_integer(scope[i]));
+        parameters[i] = new_integer(scope[i]);
     }
-    struct error *error = read_sort(&page);
-    if (!error) {
-        error = read_after(&page);
-    }
-    error = error_merge(error, read_search(&page));
-    if (error) {
-        return error;
-    }
-    add_filters(&page);
-    if (page.searched) {
-        error = count_found(&page, limit, &total);
-    } else if (!page.by_cursor) {
-        error = count_rows(&page, &total);
-    }
-    if (error) {
-        return error;
-    }
-    const char *text = page.by_cursor ? select_after_cursor(&page, limit + 1)
-                                      : select_from_start(&page, skip, limit + 1);
-    reply_list(reply, NULL, 0, page.by_cursor ? REPLY_TOTAL_UNKNOWN : total, skip, limit);
-    reply->total_is_minimum = page.common;
-    return read_page_rows(&page, prepare_page_query(&page, text), reply, limit);
+    const struct list_source source = {
+        .list = list, .parameters = parameters, .parameter_count = scope_count};
+    return list_reply_from(request, reply, &source);
 }

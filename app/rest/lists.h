@@ -10,6 +10,15 @@
  * A list is a statement that ends with its WHERE clause, and a table of the columns to filter and
  * sort by. The text of a statement contains nothing that a client sent: values are parameters.
  *
+ * ?filter= adds a condition on the columns of the fields (store/filter.h). `total` stays exact.
+ *
+ * Any field can be sorted by. Those with a key have an index; all rows are sorted by the others,
+ * and only the first 100 characters of a text count. A request with ?filter= or such an order ends
+ * with an error after FILTER_TIMEOUT_MS.
+ *
+ * If an index finds few rows that pass a filter, they are sorted; else the rows are read in their
+ * order. No engine can choose that for values that it does not know when it plans the statement.
+ *
  * ?search= has its own statements. The index of the search finds all matches, unordered. That is
  * fast for up to some thousand matches. If every other row matches, it is faster to read the rows
  * in their order, and to test each one. So the matches are counted first, but only up to the limit
@@ -30,10 +39,12 @@ enum { LIST_FOUND_COUNTED = 1000, LIST_FOUND_PAGES = 10 };
 
 enum list_use {
     LIST_SORT = 1 << 0,
-    LIST_FILTER = 1 << 1,   /* filters rows by the query parameter of the same name */
-    LIST_ADDRESS = 1 << 2,  /* the column holds folded addresses: see fold_address() */
-    LIST_NARROW = 1 << 3,   /* few rows pass the filter: they are found first, then sorted */
-    LIST_SORT_KEY = 1 << 4, /* the column holds sort keys: see fold_sort_key() */
+    LIST_FILTER = 1 << 1,    /* filters rows by the query parameter of the same name */
+    LIST_ADDRESS = 1 << 2,   /* the column holds folded addresses: see fold_address() */
+    LIST_NARROW = 1 << 3,    /* few rows pass the filter: they are found first, then sorted */
+    LIST_SORT_KEY = 1 << 4,  /* the column holds sort keys: see fold_sort_key(), or other bytes */
+    LIST_UNINDEXED = 1 << 5, /* no index begins with the column: all rows are sorted */
+    LIST_FOLDED = 1 << 6,    /* the order is that of the folded text: see base/folded.h */
 };
 
 /* A column to sort or filter by, which is never null. A column with nulls has a second column for
@@ -50,7 +61,16 @@ struct list_key {
     const char *counter;
 };
 
+/* Columns of a field, if its value is not in the column ALIAS.FIELD. The members are SQL; those
+ * that are NULL have their standard value. */
+struct list_column {
+    const char *field;                       /* NULL ends a table */
+    const char *value, *folded, *key, *time; /* see struct store_filter_column */
+};
+
 struct list {
+    const char *alias;                 /* of the table, in all statements */
+    const struct list_column *columns; /* NULL: none */
     enum sql_statement rows; /* SELECT … WHERE …; its rows begin with the columns of `fields` */
     enum sql_statement count; /* SELECT count(*) … with the same WHERE clause */
     const char *counter;      /* counter of all rows (rest/counters.h); NULL: rows are counted */
@@ -62,6 +82,7 @@ struct list {
     const char *search_id;      /* the id column of search_rare */
     const struct field *fields; /* fields of a row */
     const struct list_key *keys;
+    bool keys_only;  /* only fields with a key can be sorted by */
     const char *id;  /* the id column, a unique integer */
     size_t id_index; /* position of the id column in the rows */
 };
@@ -69,21 +90,19 @@ struct list {
 /* The first rows of the query map of a list. `sorts_` lists the names for ?sort=, `example_` is an
  * order of them. */
 #define LIST_QUERY_FIELDS(sorts_, example_)                                                        \
-    QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), QUERY_FIELDS,                                         \
-        {.name = "sort",                                                                           \
-         .type = FIELD_STRING,                                                                     \
-         .min = 1,                                                                                 \
-         .max = 200,                                                                               \
-         .about =                                                                                  \
-             {"Порядок: до трёх полей через запятую; «-» перед полем — по убыванию: " sorts_,      \
-              "The order: up to three fields, separated by commas; '-' is descending: " sorts_},   \
-         .example = "\"" example_ "\""},                                                           \
+    QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), QUERY_FIELDS, QUERY_FILTER, QUERY_EXPLAIN,            \
+        QUERY_SORT("быстро: ", "fast: ", sorts_, example_),                                        \
     {                                                                                              \
         .name = "after", .type = FIELD_STRING, .min = 1, .max = CURSOR_MAX,                        \
         .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",            \
                   "The value of `next` from the previous response: returns the next page"},        \
         .example = "null"                                                                          \
     }
+
+/* The query map of a list that needs no cursors, because it is short. */
+#define LIST_SHORT_QUERY_FIELDS(limit_)                                                            \
+    QUERY_SKIP, QUERY_LIMIT(limit_), QUERY_FIELDS, QUERY_FILTER, QUERY_EXPLAIN,                    \
+        QUERY_SORT("быстро: ", "fast: ", "`id`", "-id")
 
 #define LIST_SEARCH_FIELD                                                                          \
     {                                                                                              \
@@ -95,8 +114,25 @@ struct list {
         .example = "\"ромашка\""                                                            \
     }
 
+/* A list whose statement depends on the request. */
+struct list_source {
+    const struct list *list;
+    const struct cursor_value *parameters; /* the first parameters of all statements */
+    size_t parameter_count;
+    const char *conditions; /* added to the WHERE clause; NULL: none */
+    bool uncounted;         /* the reply has no total */
+    /* Reads the current row; NULL: by the field map of the list */
+    struct error *(*read)(struct request *request, struct store_query *query,
+                          struct value **item_r);
+};
+
+/* Sets the items, `next` and `explain` of the reply to one page. */
+struct error *list_reply_from(struct request *request, struct reply *reply,
+                              const struct list_source *source) MUST_CHECK;
+
 /* Replies with one page. `scope` has the values of the first parameters of all statements. If the
- * list has counters, its first value is the id of the organization. */
+ * list has counters, its first value is the id of the organization. A call without ?limit= replies
+ * with all rows. */
 struct error *list_reply(struct request *request, struct reply *reply, const struct list *list,
                          const int64_t *scope, size_t scope_count) MUST_CHECK;
 

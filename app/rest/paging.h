@@ -24,6 +24,15 @@ enum { LIMIT_MAX = 1000, LIMIT_STANDARD = 10 };
         .about = {"Сколько элементов вернуть", "The number of items to return"}, .example = "10"   \
     }
 
+/* The order of a list of the database. `sorts_` lists the fields with an index. */
+#define QUERY_SORT(ru_, en_, sorts_, example_)                                                     \
+    {                                                                                              \
+        .name = "sort", .type = FIELD_STRING, .min = 1, .max = 200,                                \
+        .about = {"Порядок: до трёх полей; «-» — по убыванию; " ru_ sorts_,                        \
+                  "The order: up to three fields; '-' is descending; " en_ sorts_},                \
+        .example = "\"" example_ "\""                                                              \
+    }
+
 /* The filter language of all lists: query/filter.h. */
 #define QUERY_FILTER                                                                               \
     {                                                                                              \

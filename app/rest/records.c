@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/folded.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -250,6 +251,7 @@ static void bind_own_fields(const struct record_change *change, struct store_que
     if (change->records->bind) {
         change->records->bind(change, query);
     }
+    store_bind_text(query, folded_of_values(change->request->arena, fields, change->after));
 }
 
 static void collect_deltas(const struct record_change *change, struct value *values,

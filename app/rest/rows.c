@@ -38,13 +38,21 @@ static void read_column_value(struct store_query *query, struct arena *arena, si
     }
 }
 
-struct value *rows_read(struct store_query *query, struct arena *arena, const struct field *fields)
+struct value *rows_read_selected(struct store_query *query, struct arena *arena,
+                                 const struct field *fields, const bool *selected)
 {
     struct value *values = arena_array(arena, fields_count(fields), sizeof *values);
     for (size_t i = 0; fields[i].name; i++) {
-        read_column_value(query, arena, i, &fields[i], &values[i]);
+        if (!selected || selected[i]) {
+            read_column_value(query, arena, i, &fields[i], &values[i]);
+        }
     }
     return values;
+}
+
+struct value *rows_read(struct store_query *query, struct arena *arena, const struct field *fields)
+{
+    return rows_read_selected(query, arena, fields, NULL);
 }
 
 struct error *rows_read_one(struct store_query *query, struct arena *arena,

@@ -15,6 +15,11 @@ struct arena;
 struct value *rows_read(struct store_query *query, struct arena *arena, const struct field *fields)
     __attribute__((returns_nonnull));
 
+/* Like rows_read(), but leaves the fields unread that are not selected; NULL: all are. */
+struct value *rows_read_selected(struct store_query *query, struct arena *arena,
+                                 const struct field *fields, const bool *selected)
+    __attribute__((returns_nonnull));
+
 /* Reads the only row of a query. *values_r is NULL if there is no row. */
 struct error *rows_read_one(struct store_query *query, struct arena *arena,
                             const struct field *fields, struct value **values_r) MUST_CHECK;

@@ -11,6 +11,7 @@
 #include "auth/account_keys.h"
 #include "base/arena.h"
 #include "base/fold.h"
+#include "base/folded.h"
 #include "files/catalog.h"
 #include "rest/contact_keys.h"
 
@@ -56,20 +57,12 @@ static struct store_query *begin_update(struct rekey_batch *batch, enum sql_stat
     return query;
 }
 
-/* Sets the only key of a row. */
-static struct error *update_key(struct rekey_batch *batch, enum sql_statement statement, int64_t id,
-                                const char *key)
-{
-    struct store_query *query = begin_update(batch, statement, id);
-    store_bind_text(query, key);
-    return store_execute(query);
-}
-
 /* --- accounts --------------------------------------------------------------------------------- */
 
 struct account_row {
     int64_t id;
-    const char *username, *username_key, *email, *email_key;
+    const char *username_key, *email_key, *folded;
+    struct account_texts texts;
     struct key_bytes username_sort_key;
 };
 
@@ -78,10 +71,12 @@ static void *read_account_row(struct arena *arena, const struct store_query *que
     struct account_row *row = arena_alloc(arena, sizeof *row);
     *row = (struct account_row){
         .id = store_integer(query, SQL_TEXT_KEYS_ACCOUNTS_ID),
-        .username = copy_column(arena, query, SQL_TEXT_KEYS_ACCOUNTS_USERNAME),
         .username_key = copy_column(arena, query, SQL_TEXT_KEYS_ACCOUNTS_USERNAME_KEY),
-        .email = copy_column(arena, query, SQL_TEXT_KEYS_ACCOUNTS_EMAIL),
         .email_key = copy_column(arena, query, SQL_TEXT_KEYS_ACCOUNTS_EMAIL_KEY),
+        .folded = copy_column(arena, query, SQL_TEXT_KEYS_ACCOUNTS_FOLDED),
+        .texts = {.username = copy_column(arena, query, SQL_TEXT_KEYS_ACCOUNTS_USERNAME),
+                  .email = copy_column(arena, query, SQL_TEXT_KEYS_ACCOUNTS_EMAIL),
+                  .name = copy_column(arena, query, SQL_TEXT_KEYS_ACCOUNTS_NAME)},
         .username_sort_key = copy_key_bytes(arena, query, SQL_TEXT_KEYS_ACCOUNTS_USERNAME_SORT_KEY),
     };
     return row;
@@ -107,7 +102,7 @@ static struct error *write_account_row(struct rekey_batch *batch, const void *co
 {
     const struct account_row *row = context;
     struct account_keys keys;
-    account_keys_compute(batch->arena, row->username, row->email, &keys);
+    account_keys_compute(batch->arena, &row->texts, &keys);
     struct rekey_owner owner = {.id = row->id, .current = row->username_key};
     struct error *error =
         rekey_choose_key(batch, &account_username, &owner, keys.username_key, &keys.username_key);
@@ -115,16 +110,18 @@ static struct error *write_account_row(struct rekey_batch *batch, const void *co
     if (!error) {
         error = rekey_choose_key(batch, &account_email, &owner, keys.email_key, &keys.email_key);
     }
-    if (error || (equals_text(row->username_key, keys.username_key) &&
-                  equals_text(row->email_key, keys.email_key) &&
-                  equals_bytes(row->username_sort_key, keys.username_sort_key,
-                               keys.username_sort_key_length))) {
+    if (error ||
+        (equals_text(row->username_key, keys.username_key) &&
+         equals_text(row->email_key, keys.email_key) && equals_text(row->folded, keys.folded) &&
+         equals_bytes(row->username_sort_key, keys.username_sort_key,
+                      keys.username_sort_key_length))) {
         return error;
     }
     struct store_query *query = begin_update(batch, SQL_TEXT_KEYS_ACCOUNTS_SET, row->id);
     store_bind_text(query, keys.username_key);
     store_bind_bytes(query, keys.username_sort_key, keys.username_sort_key_length);
     store_bind_text(query, keys.email_key);
+    store_bind_text(query, keys.folded);
     return store_execute(query);
 }
 
@@ -182,7 +179,7 @@ static const struct rekey_table sessions = {
 /* A row of invitations or email_links. */
 struct address_row {
     int64_t id, organization_id; /* organization_id: 0 in email_links */
-    const char *email, *email_key;
+    const char *email, *email_key, *folded;
 };
 
 static void *read_invitation_row(struct arena *arena, const struct store_query *query)
@@ -193,6 +190,7 @@ static void *read_invitation_row(struct arena *arena, const struct store_query *
         .organization_id = store_integer(query, SQL_TEXT_KEYS_INVITATIONS_ORGANIZATION_ID),
         .email = copy_column(arena, query, SQL_TEXT_KEYS_INVITATIONS_EMAIL),
         .email_key = copy_column(arena, query, SQL_TEXT_KEYS_INVITATIONS_EMAIL_KEY),
+        .folded = copy_column(arena, query, SQL_TEXT_KEYS_INVITATIONS_FOLDED),
     };
     return row;
 }
@@ -204,18 +202,26 @@ static void *read_link_row(struct arena *arena, const struct store_query *query)
         .id = store_integer(query, SQL_TEXT_KEYS_EMAIL_LINKS_ID),
         .email = copy_column(arena, query, SQL_TEXT_KEYS_EMAIL_LINKS_EMAIL),
         .email_key = copy_column(arena, query, SQL_TEXT_KEYS_EMAIL_LINKS_EMAIL_KEY),
+        .folded = copy_column(arena, query, SQL_TEXT_KEYS_EMAIL_LINKS_FOLDED),
     };
     return row;
 }
 
+/* Updates the row by the statement `set`. */
 static struct error *write_address_row(struct rekey_batch *batch, const struct rekey_unique *unique,
-                                       const struct address_row *row)
+                                       enum sql_statement set, const struct address_row *row)
 {
     const struct rekey_owner owner = {row->id, row->organization_id, row->email_key};
     const char *key = fold_address(batch->arena, row->email);
+    const char *folded = folded_of_texts(batch->arena, "email", row->email, NULL);
     struct error *error = rekey_choose_key(batch, unique, &owner, key, &key);
-    return error || equals_text(row->email_key, key) ? error
-                                                     : update_key(batch, unique->set, row->id, key);
+    if (error || (equals_text(row->email_key, key) && equals_text(row->folded, folded))) {
+        return error;
+    }
+    struct store_query *query = begin_update(batch, set, row->id);
+    store_bind_text(query, key);
+    store_bind_text(query, folded);
+    return store_execute(query);
 }
 
 static const struct rekey_unique invitation_email = {
@@ -229,7 +235,7 @@ static const struct rekey_unique invitation_email = {
 
 static struct error *write_invitation_row(struct rekey_batch *batch, const void *row)
 {
-    return write_address_row(batch, &invitation_email, row);
+    return write_address_row(batch, &invitation_email, SQL_TEXT_KEYS_INVITATIONS_SET, row);
 }
 
 static const struct rekey_table invitations = {
@@ -250,7 +256,7 @@ static const struct rekey_unique link_email = {
 
 static struct error *write_link_row(struct rekey_batch *batch, const void *row)
 {
-    return write_address_row(batch, &link_email, row);
+    return write_address_row(batch, &link_email, SQL_TEXT_KEYS_EMAIL_LINKS_SET, row);
 }
 
 static const struct rekey_table email_links = {
@@ -267,7 +273,7 @@ struct contact_row {
     int64_t id, organization_id;
     struct contact_texts texts;
     struct key_bytes name_sort_key;
-    const char *email_key, *email_unique_key, *search_text;
+    const char *email_key, *email_unique_key, *search_text, *position, *notes, *folded;
     bool deleted;
 };
 
@@ -285,6 +291,9 @@ static void *read_contact_row(struct arena *arena, const struct store_query *que
         .email_key = copy_column(arena, query, SQL_TEXT_KEYS_CONTACTS_EMAIL_KEY),
         .email_unique_key = copy_column(arena, query, SQL_TEXT_KEYS_CONTACTS_EMAIL_UNIQUE_KEY),
         .search_text = copy_column(arena, query, SQL_TEXT_KEYS_CONTACTS_SEARCH_TEXT),
+        .position = copy_column(arena, query, SQL_TEXT_KEYS_CONTACTS_POSITION),
+        .notes = copy_column(arena, query, SQL_TEXT_KEYS_CONTACTS_NOTES),
+        .folded = copy_column(arena, query, SQL_TEXT_KEYS_CONTACTS_FOLDED),
         .deleted = !store_is_null(query, SQL_TEXT_KEYS_CONTACTS_DELETED_AT),
     };
     return row;
@@ -314,17 +323,26 @@ static struct error *choose_contact_email(struct rekey_batch *batch, const struc
     return error;
 }
 
+static const char *fold_contact_row(struct arena *arena, const struct contact_row *row)
+{
+    const struct contact_texts *texts = &row->texts;
+    return folded_of_texts(arena, "name", texts->name, "email", texts->email, "phone", texts->phone,
+                           "company", texts->company, "position", row->position, "notes",
+                           row->notes, NULL);
+}
+
 static struct error *write_contact_row(struct rekey_batch *batch, const void *context)
 {
     const struct contact_row *row = context;
     struct contact_keys keys;
-    const char *unique_key;
+    const char *unique_key, *folded = fold_contact_row(batch->arena, row);
     contact_keys_compute(batch->arena, &row->texts, &keys);
     struct error *error = choose_contact_email(batch, row, keys.email_key, &unique_key);
-    if (error || (equals_bytes(row->name_sort_key, keys.name_sort_key, keys.name_sort_key_length) &&
-                  equals_text(row->email_key, keys.email_key) &&
-                  equals_text(row->email_unique_key, unique_key) &&
-                  equals_text(row->search_text, keys.search_text))) {
+    if (error ||
+        (equals_bytes(row->name_sort_key, keys.name_sort_key, keys.name_sort_key_length) &&
+         equals_text(row->email_key, keys.email_key) &&
+         equals_text(row->email_unique_key, unique_key) &&
+         equals_text(row->search_text, keys.search_text) && equals_text(row->folded, folded))) {
         return error;
     }
     struct store_query *query = begin_update(batch, SQL_TEXT_KEYS_CONTACTS_SET, row->id);
@@ -332,6 +350,7 @@ static struct error *write_contact_row(struct rekey_batch *batch, const void *co
     store_bind_text(query, keys.email_key);
     store_bind_text(query, unique_key);
     store_bind_text(query, keys.search_text);
+    store_bind_text(query, folded);
     store_defer(batch->store, SQL_CONTACTS_INDEX);
     store_defer(batch->store, SQL_CONTACTS_INDEXED);
     return store_execute(query);
@@ -348,20 +367,37 @@ static const struct rekey_table contacts = {
 /* --- files ------------------------------------------------------------------------------------ */
 
 struct file_row {
-    int64_t id;
-    const char *original_name, *search_text, *scope, *tags;
+    struct catalog_file file; /* without the columns that no key is computed from */
+    const char *search_text, *folded;
 };
+
+/* Copies a digest, however many bytes the column has. */
+static const unsigned char *copy_md5(struct arena *arena, const struct store_query *query,
+                                     size_t column)
+{
+    size_t length;
+    const void *bytes = store_bytes(query, column, &length);
+    unsigned char *md5 = arena_array(arena, MD5_SIZE, sizeof *md5);
+    if (length) {
+        memcpy(md5, bytes, length < MD5_SIZE ? length : MD5_SIZE);
+    }
+    return md5;
+}
 
 static void *read_file_row(struct arena *arena, const struct store_query *query)
 {
     struct file_row *row = arena_alloc(arena, sizeof *row);
     struct key_bytes name = copy_key_bytes(arena, query, SQL_TEXT_KEYS_FILES_ORIGINAL_NAME);
     *row = (struct file_row){
-        .id = store_integer(query, SQL_TEXT_KEYS_FILES_ID),
-        .original_name = (const char *)name.bytes,
+        .file = {.id = store_integer(query, SQL_TEXT_KEYS_FILES_ID),
+                 .scope = copy_column(arena, query, SQL_TEXT_KEYS_FILES_SCOPE),
+                 .name = copy_column(arena, query, SQL_TEXT_KEYS_FILES_NAME),
+                 .original_name = (const char *)name.bytes,
+                 .content_type = copy_column(arena, query, SQL_TEXT_KEYS_FILES_CONTENT_TYPE),
+                 .md5 = copy_md5(arena, query, SQL_TEXT_KEYS_FILES_MD5),
+                 .tags = copy_column(arena, query, SQL_TEXT_KEYS_FILES_TAGS)},
         .search_text = copy_column(arena, query, SQL_TEXT_KEYS_FILES_SEARCH_TEXT),
-        .scope = copy_column(arena, query, SQL_TEXT_KEYS_FILES_SCOPE),
-        .tags = copy_column(arena, query, SQL_TEXT_KEYS_FILES_TAGS),
+        .folded = copy_column(arena, query, SQL_TEXT_KEYS_FILES_FOLDED),
     };
     return row;
 }
@@ -369,14 +405,19 @@ static void *read_file_row(struct arena *arena, const struct store_query *query)
 static struct error *write_file_row(struct rekey_batch *batch, const void *context)
 {
     const struct file_row *row = context;
-    const char *search_text = catalog_search_text(batch->arena, row->original_name);
+    const char *search_text = catalog_search_text(batch->arena, row->file.original_name);
+    const char *folded = catalog_folded(batch->arena, &row->file), *tags = row->file.tags;
     struct error *error = NULL;
-    if (row->tags && row->tags[strspn(row->tags, "\n")]) {
-        error = catalog_index_tags(batch->store, batch->arena, row->id, row->scope, row->tags);
+    if (tags && tags[strspn(tags, "\n")]) {
+        error = catalog_index_tags(batch->store, batch->arena, row->file.id, row->file.scope, tags);
     }
-    return error || equals_text(row->search_text, search_text)
-               ? error
-               : update_key(batch, SQL_TEXT_KEYS_FILES_SET, row->id, search_text);
+    if (error || (equals_text(row->search_text, search_text) && equals_text(row->folded, folded))) {
+        return error;
+    }
+    struct store_query *query = begin_update(batch, SQL_TEXT_KEYS_FILES_SET, row->file.id);
+    store_bind_text(query, search_text);
+    store_bind_text(query, folded);
+    return store_execute(query);
 }
 
 static const struct rekey_table files = {
@@ -387,10 +428,74 @@ static const struct rekey_table files = {
     .write = write_file_row,
 };
 
+/* --- tables with folded texts alone ----------------------------------------------------------- */
+
+enum { TEXTS_MAX = 4 };
+
+/* A row: its id, its folded texts, and these texts. */
+struct text_row {
+    int64_t id;
+    const char *folded, *texts[TEXTS_MAX];
+};
+
+/* Reads a row of a statement whose columns are the id, the folded texts, and the texts. */
+static void *read_text_row(struct arena *arena, const struct store_query *query)
+{
+    enum { ID, FOLDED, FIRST_TEXT };
+    struct text_row *row = arena_alloc(arena, sizeof *row);
+    *row = (struct text_row){
+        .id = store_integer(query, ID),
+        .folded = copy_column(arena, query, FOLDED),
+    };
+    for (size_t i = 0; i < store_columns(query) - FIRST_TEXT; i++) {
+        row->texts[i] = copy_column(arena, query, FIRST_TEXT + i);
+    }
+    return row;
+}
+
+/* Computes the folded texts of a row. `names` are the names of its texts; NULL after the last. */
+static struct error *write_text_row(struct rekey_batch *batch, enum sql_statement set,
+                                    const char *const *names, const struct text_row *row)
+{
+    size_t count = 0;
+    while (names[count]) {
+        count++;
+    }
+    const char *folded = folded_of_arrays(batch->arena, names, row->texts, count);
+    if (equals_text(row->folded, folded)) {
+        return NULL;
+    }
+    struct store_query *query = begin_update(batch, set, row->id);
+    store_bind_text(query, folded);
+    return store_execute(query);
+}
+
+/* Defines a table of this kind. The names are those of the fields that the columns belong to. */
+#define TEXT_TABLE(table_, TABLE_, ...)                                                            \
+    static struct error *write_##table_##_row(struct rekey_batch *batch, const void *row)          \
+    {                                                                                              \
+        static const char *const names[] = {__VA_ARGS__, NULL};                                    \
+        return write_text_row(batch, SQL_TEXT_KEYS_##TABLE_##_SET, names, row);                    \
+    }                                                                                              \
+    static const struct rekey_table table_ = {                                                     \
+        .name = #table_,                                                                           \
+        .page = SQL_TEXT_KEYS_##TABLE_,                                                            \
+        .duplicates = SQL_TEXT_KEYS_##TABLE_,                                                      \
+        .read = read_text_row,                                                                     \
+        .write = write_##table_##_row,                                                             \
+    }
+
+TEXT_TABLE(organizations, ORGANIZATIONS, "name", "currency");
+TEXT_TABLE(tokens, TOKENS, "purpose");
+TEXT_TABLE(deals, DEALS, "title", "description", "lost_reason");
+TEXT_TABLE(tasks, TASKS, "title", "description");
+TEXT_TABLE(activities, ACTIVITIES, "subject", "description", "old_status", "new_status");
+
 /* --- the plan --------------------------------------------------------------------------------- */
 
 static const struct rekey_table *const tables[] = {
-    &accounts, &sessions, &invitations, &email_links, &contacts, &files, NULL,
+    &accounts, &sessions,      &invitations, &email_links, &contacts,   &files,
+    &tokens,   &organizations, &deals,       &tasks,       &activities, NULL,
 };
 
 const struct rekey_plan *rekey_plan(void)

@@ -70,6 +70,7 @@ struct postgres {
     PGconn *connection;
     enum preparation prepared[SLOT_COUNT]; /* state of each statement on this connection */
     enum db_failure db_failure;            /* failure of the last call */
+    bool canceled; /* the last call was canceled because it took longer than statement_timeout */
     bool in_transaction;
     int64_t timeout_us;    /* timeout of one statement */
     int64_t connect_after; /* time until which connecting fails at once with connect_cause */
@@ -208,6 +209,7 @@ static struct error *result_error(struct postgres *postgres, struct arena *arena
     }
     enum error_id id = sqlstate_error(state);
     postgres->db_failure = sqlstate_failure(state);
+    postgres->canceled = !strcmp(state, "57014");
     if (id == ERR_CONSTRAINT_UNIQUE || id == ERR_CONSTRAINT_REFERENCE) {
         const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
         return error_new(arena, id, "%s", name ? name : "");
@@ -273,6 +275,7 @@ static struct error *complete_call(struct postgres *postgres, struct arena *aren
     PGresult *result = NULL;
     struct error *error = NULL;
     postgres->db_failure = DB_FAILURE_NONE;
+    postgres->canceled = false;
     enum db_failure db_failure =
         sent ? collect_results(postgres->connection, deadline, &result) : DB_FAILURE_DISCONNECTED;
     if (result && PQresultStatus(result) == PGRES_FATAL_ERROR) {
@@ -551,14 +554,41 @@ static struct error *execute_prepared(struct postgres *postgres, struct store_qu
                  : complete_call(postgres, query->arena, send_query(postgres, query), result_r);
 }
 
+static struct error *set_timeout(struct postgres *postgres, struct arena *arena, int64_t ms)
+{
+    return execute_command(postgres, arena,
+                           arena_format(arena, "SET statement_timeout = %" PRId64, ms));
+}
+
+/* Executes a query. If it has a deadline, the remaining time is its timeout. */
+static struct error *execute_read(struct postgres *postgres, struct store_query *query,
+                                  PGresult **result_r)
+{
+    int64_t left_ms = (query->deadline_us - clock_steady_us()) / US_PER_MS;
+    int64_t standard_ms = postgres->store.config->database_timeout_ms;
+    left_ms = left_ms < 1 ? 1 : left_ms < standard_ms ? left_ms : standard_ms;
+    struct error *error = NULL;
+    if (query->deadline_us && ((error = ensure_session(postgres, query->arena)) ||
+                               (error = set_timeout(postgres, query->arena, left_ms)))) {
+        return error;
+    }
+    error = execute_prepared(postgres, query, result_r);
+    bool late = query->deadline_us && postgres->canceled;
+    if (query->deadline_us && postgres->connection &&
+        set_timeout(postgres, query->arena, standard_ms)) {
+        close_session(postgres); /* a new session has the standard timeout */
+    }
+    return late ? error_new(query->arena, ERR_FILTER_TOO_COSTLY, NULL) : error;
+}
+
 static struct error *begin_postgres_query(struct store_query *query)
 {
     struct postgres *postgres = as_postgres(query->store);
     PGresult *result = NULL;
-    struct error *error = execute_prepared(postgres, query, &result);
+    struct error *error = execute_read(postgres, query, &result);
     /* Repeat a read on a new connection. run_transaction() repeats a transaction as a whole. */
     if (error && postgres->db_failure == DB_FAILURE_DISCONNECTED && !postgres->in_transaction) {
-        error = execute_prepared(postgres, query, &result);
+        error = execute_read(postgres, query, &result);
     }
     if (error) {
         return error;

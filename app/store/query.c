@@ -193,6 +193,11 @@ void store_bind_null(struct store_query *query)
     *next_parameter(query) = (struct cell){.type = CELL_NULL};
 }
 
+void store_set_deadline(struct store_query *query, int64_t deadline_us)
+{
+    query->deadline_us = deadline_us;
+}
+
 /* --- rows ------------------------------------------------------------------------------------ */
 
 struct error *store_remember_failure(struct store *store, struct error *error)

@@ -41,7 +41,8 @@ struct store_query {
     size_t column_count;
     int64_t changes; /* number of rows changed */
     bool begun, ended;
-    bool writing; /* the query was begun inside store_write() */
+    bool writing;        /* the query was begun inside store_write() */
+    int64_t deadline_us; /* see store_set_deadline(); 0: none */
     int64_t spent_us;
     void *handle; /* the engine's state, from begin() to end() */
 

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "store/compiled.h"
+#include "store/migrations.h"
 #include "store/query.h"
 #include "store/write.h"
 
@@ -547,7 +548,10 @@ struct error *rekey_status(const struct rekey_plan *plan, struct store *store, s
     if (!error) {
         report_position(plan, &position, report);
     }
-    for (const struct rekey_table *const *table = plan->tables; !error && *table; table++) {
+    /* The statements about duplicates need all columns with keys: the latest schema. */
+    bool complete = !error && !store_schema_check(store, arena);
+    for (const struct rekey_table *const *table = plan->tables; complete && !error && *table;
+         table++) {
         if ((*table)->duplicates != (*table)->page) {
             error = report_duplicates(*table, store, arena, report);
         }

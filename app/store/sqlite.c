@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/fold.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "store/engine.h"
@@ -40,7 +41,8 @@ enum {
     LONG_LOG_PAGES = 4096,
     TRUNCATE_TIMEOUT_MS = 100,
     TRUNCATE_TIMEOUT_US = TRUNCATE_TIMEOUT_MS * US_PER_MS,
-    PRIMARY_CODE = 0xff, /* mask for the primary code of an extended result code */
+    PRIMARY_CODE = 0xff,   /* mask for the primary code of an extended result code */
+    DEADLINE_STEPS = 1000, /* instructions of SQLite's machine between checks of a deadline */
 };
 
 /* store_checkpoint() does the checkpoints. A writer's automatic checkpoint is a fallback, in case
@@ -229,6 +231,13 @@ static void close_sqlite(struct store *store)
     free(sqlite);
 }
 
+/* Collation: the order of fold_sort_key(). */
+static int collate_texts(void *unused, int a_length, const void *a, int b_length, const void *b)
+{
+    (void)unused;
+    return fold_compare(a, (size_t)a_length, b, (size_t)b_length);
+}
+
 static int configure_connection(const struct sqlite *sqlite, sqlite3 *db, enum role role)
 {
     /* Enforce foreign keys; do not read "name" as a string literal. The schema is trusted, because
@@ -243,6 +252,9 @@ static int configure_connection(const struct sqlite *sqlite, sqlite3 *db, enum r
     int code = sqlite3_busy_timeout(db, STORE_BUSY_S * MS_PER_S);
     for (size_t i = 0; i < sizeof options / sizeof *options && code == SQLITE_OK; i++) {
         code = sqlite3_db_config(db, options[i].option, options[i].value, (int *)NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_create_collation_v2(db, "kontora", SQLITE_UTF8, NULL, collate_texts, NULL);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_exec(db, settings, NULL, NULL, NULL);
@@ -540,6 +552,31 @@ static struct error *begin_sqlite_query(struct store_query *query)
     return error;
 }
 
+/* Progress handler: interrupts the statement after the deadline of its query. */
+static int is_past_deadline(void *deadline_us)
+{
+    return clock_steady_us() > *(const int64_t *)deadline_us;
+}
+
+/* Advances a statement that reads. */
+static struct error *step_reading(struct store_query *query, const struct run *run)
+{
+    sqlite3 *db = run->connection->db;
+    if (query->deadline_us) {
+        sqlite3_progress_handler(db, DEADLINE_STEPS, is_past_deadline, &query->deadline_us);
+    }
+    int code = sqlite3_step(run->statement);
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    if (code == SQLITE_ROW) {
+        query->row = run->row;
+        return read_row(query, run);
+    }
+    if ((code & PRIMARY_CODE) == SQLITE_INTERRUPT) {
+        return error_new(query->arena, ERR_FILTER_TOO_COSTLY, NULL);
+    }
+    return code == SQLITE_DONE ? NULL : translate_code(query->arena, run->connection, code);
+}
+
 static struct error *fetch_sqlite_row(struct store_query *query)
 {
     struct run *run = query->handle;
@@ -548,12 +585,7 @@ static struct error *fetch_sqlite_row(struct store_query *query)
         query->row = run->row_next < run->row_count ? run->rows[run->row_next++] : NULL;
         return NULL;
     }
-    int code = sqlite3_step(run->statement);
-    if (code != SQLITE_ROW) {
-        return code == SQLITE_DONE ? NULL : translate_code(query->arena, run->connection, code);
-    }
-    query->row = run->row;
-    return read_row(query, run);
+    return step_reading(query, run);
 }
 
 static void finalize_slot(struct store *store, size_t slot)

@@ -99,6 +99,10 @@ void store_bind_text(struct store_query *query, const char *text);
 void store_bind_bytes(struct store_query *query, const void *bytes, size_t length);
 void store_bind_null(struct store_query *query);
 
+/* Sets the time of the steady clock (microseconds) by which a read must have returned all of its
+ * rows. If it takes longer, store_next() returns ERR_FILTER_TOO_COSTLY. */
+void store_set_deadline(struct store_query *query, int64_t deadline_us);
+
 /* Advances to the next row; *row_r is false if there is none. The first call executes the whole
  * statement with all its changes, and returns the error if they fail. A statement that changes data
  * outside of store_write() aborts the process. */

@@ -1,6 +1,7 @@
 /* See issue.h. */
 #include "tokens/issue.h"
 
+#include "base/folded.h"
 #include "tokens/format.h"
 
 struct insertion {
@@ -23,6 +24,7 @@ static struct error *insert_token(struct store *store, void *context)
     }
     store_bind_integer(query, terms->now_ms);
     store_bind_integer(query, terms->expires_ms);
+    store_bind_text(query, folded_of_texts(insertion->arena, "purpose", terms->purpose, NULL));
     return store_execute(query);
 }
 

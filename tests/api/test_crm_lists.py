@@ -205,7 +205,7 @@ def test_filter_by_id_of_other_organization_returns_empty_list(filled_office, re
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("query, field", [
     ({"sort": "organization_id"}, "sort"), ({"sort": "-"}, "sort"), ({"sort": ",id"}, "sort"),
-    ({"sort": "id,id,id,id"}, "sort"), ({"sort": "id;drop"}, "sort"), ({"sort": "notes"}, "sort"),
+    ({"sort": "id,id,id,id"}, "sort"), ({"sort": "id;drop"}, "sort"), ({"sort": "folded"}, "sort"),
     ({"sort": ""}, "sort"), ({"sort": "ID"}, "sort"), ({"after": "x"}, "after"),
     ({"after": "!i"}, "after"), ({"after": "!i5!i5"}, "after"), ({"after": ""}, "after"),
     ({"after": "!i5", "sort": "-id"}, "after"), ({"limit": 0}, "limit"), ({"limit": 1001}, "limit"),

@@ -125,7 +125,8 @@ def test_access_log_line_describes_request(site, stack):
     ("?search=x", "directory"), ("?skip=100000", "directory"), ("?limit=5&skip=1", "directory"),
     ("?status=NEW&limit=5", "directory"), ("?from=2026-01-01", "directory"),
     ("?limit=5&xsort=1", "directory"), ("?sort=id;skip=5", "directory"),
-    ("?sort=created_at,-id", "directory"), ("?sort=created_at%2Cid", "directory")])
+    ("?sort=created_at,-id", "directory"), ("?sort=created_at%2Cid", "directory"),
+    ("?sort=-version", "directory"), ("?sort=id&fields=id,version", "core")])
 @pytest.mark.parametrize("path", ["contacts", "deals", "tasks", "activities", "analytics/summary"])
 def test_expensive_directory_queries_use_directory_pool(site, stack, path, query, pool):
     line = access_log_line(stack, site.get(f"/api/v1/{path}{query}"))

@@ -50,10 +50,11 @@ class Client:
         """Sends a request and returns the JSON of the answer."""
         return json.loads(self._exchange(request).partition(HEAD_END)[2])
 
-    def seconds(self, request: bytes) -> float:
-        """Sends a request and returns the latency of the answer."""
+    def seconds(self, request: bytes, accepted: tuple[bytes, ...] = (b"2",)) -> float:
+        """Sends a request and returns the latency of the answer, whose status begins with one of
+        the `accepted` digits."""
         began = time.perf_counter()
-        answer = self._exchange(request)
+        answer = self._exchange(request, accepted)
         took = time.perf_counter() - began
         if CLOSES.search(answer.partition(HEAD_END)[0]):
             self._socket.close()
@@ -63,7 +64,7 @@ class Client:
     def close(self) -> None:
         self._socket.close()
 
-    def _exchange(self, request: bytes) -> bytes:
+    def _exchange(self, request: bytes, accepted: tuple[bytes, ...] = (b"2",)) -> bytes:
         self._socket.sendall(request)
         answer = self._socket.recv(PIECE)
         while not is_complete(answer):
@@ -71,7 +72,7 @@ class Client:
             if not piece:
                 raise ClientError(f"incomplete answer: {answer!r}")
             answer += piece
-        if not answer.startswith(b"HTTP/1.1 2"):
+        if not answer.startswith(tuple(b"HTTP/1.1 " + digits for digits in accepted)):
             raise ClientError(f"{request.splitlines()[0]!r}: {answer.decode(errors='replace')}")
         return answer
 

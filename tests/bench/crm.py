@@ -63,7 +63,30 @@ FILTERED = ("contacts?owner_id=1", "deals?status=WON", "deals?owner_id=1", "task
             "tasks?assignee_id=1", "activities?type=CALL", "activities?author_id=1")
 COMMON_WORD = "иванов"  # in every thirteenth contact
 
+# Filters on indexed fields that as many rows pass on each size. {id}, {from} and {until} are those
+# of rows in the middle.
+INDEXED = (
+    ("contacts", 'id eq {id}', ""), ("contacts", 'email eq "client7@example.com"', "-created_at"),
+    ("contacts", 'created_at ge "{from}" and created_at lt "{until}"', "name"),
+    ("contacts", 'created_at ge "{from}" and created_at lt "{until}" and name co "а"', "-id"),
+    ("deals", 'contact_id eq {id}', "-created_at"),
+    ("deals", 'contact_id eq {id} and amount gt 5 and not (title co "x")', "status"),
+    ("tasks", 'deal_id eq {id} or contact_id eq {id}', "due_date"),
+    ("activities", 'contact_id eq {id} and type ne "CALL"', "-occurred_at"),
+)
+WINDOW = 25  # rows between {from} and {until}
+
+# Requests whose cost grows with the number of rows, up to FILTER_TIMEOUT_MS.
+BOUNDED = (
+    ("contacts", 'company co "ромашка 7"', ""), ("contacts", 'notes ew "обеда"', "company"),
+    ("deals", 'not (title co "мебели")', ""), ("tasks", "title pr", "title,-description"),
+    ("activities", 'subject sw "договорились" or description eq "x"', "-subject"),
+)
+FILTER_TIMEOUT_S = 3
+OVERHEAD_S = 0.5  # beyond FILTER_TIMEOUT_MS, for all but the database
+
 FIRST, BY_CURSOR, FIGURE = "first pages", "pages by cursor", "figures"
+FILTERED_BY_INDEX = "first pages with filter= on an indexed field"
 ONE_FILTER = "first pages with one filter"
 
 
@@ -98,7 +121,7 @@ class Place:
         return self.client.request(f"/api/v1/{path}")
 
     def questions(self) -> dict[Question, Maker]:
-        fixed = {**dict(self.pages()), **self.others()}
+        fixed = {**dict(self.pages()), **dict(self.indexed()), **self.others()}
         makers: dict[Question, Maker] = {
             question: lambda request=self.get(path): request for question, path in fixed.items()}
         return {**makers, Question("POST /contacts", ""): self.new_contact}
@@ -119,6 +142,17 @@ class Place:
     def cursor(self, name: str, key: str, skip: int) -> str:
         """Returns the cursor after the row at `skip`, without its sign for the direction."""
         return self.client.ask(self.get(f"{name}?sort={key}&skip={skip}&limit=1"))["next"]
+
+    def indexed(self) -> Iterator[tuple[Question, str]]:
+        """Yields requests with filter= on indexed fields."""
+        middle = self.rows // 2
+        times = [self.client.ask(self.get(f"contacts?sort=created_at&skip={skip}&limit=1"))
+                 ["items"][0]["created_at"] for skip in (middle, middle + WINDOW)]
+        for kind, name, sort in INDEXED:
+            text = name.replace("{id}", str(middle))
+            text = text.replace("{from}", times[0]).replace("{until}", times[1])
+            query = {"filter": text, **({"sort": sort} if sort else {})}
+            yield Question(FILTERED_BY_INDEX, f"{kind} {name}"), f"{kind}?{urlencode(query)}"
 
     def others(self) -> dict[Question, str]:
         contact = f"contacts/{self.rows // 2}"
@@ -155,6 +189,7 @@ def measure(_: Bed) -> list[Row]:
                 for place in places:
                     running.callback(place.client.close)
                 rows += compare(engine, places)
+                rows.append(bound(engine, places[-1]))
         return rows
 
 
@@ -202,6 +237,19 @@ def sweep(places: list[Place], questions: dict[int, dict[Question, Maker]]) -> R
     return Round(seconds, meter.share)
 
 
+def bound(engine: str, place: Place) -> Row:
+    """Measures the slowest of the filters without an index, which may be refused."""
+    slowest = 0.0
+    for kind, text, sort in BOUNDED:
+        query = {"filter": text, **({"sort": sort} if sort else {})}
+        took = place.client.seconds(place.get(f"{kind}?{urlencode(query)}"), (b"200", b"400"))
+        print(f"  {engine}, {kind} {text}, {place.rows:,} rows: {took:.2f} s", flush=True)
+        slowest = max(slowest, took)
+    limit = FILTER_TIMEOUT_S + OVERHEAD_S
+    return row(f"{engine}: slowest filter= without an index, {place.rows:,} rows", slowest,
+               f"<= {limit:g} s", lambda value: value <= limit, "{:.2f} s")
+
+
 def batch(client: Client, maker: Maker) -> float:
     """Returns the median latency of several answers."""
     seen: list[float] = []
@@ -220,7 +268,7 @@ def table_rows(engine: str, questions: list[Question], rounds: list[Round]) -> l
         ratio, worst = max((growth(question, rounds), question.name) for question in asked)
         report(engine, Question(group, worst), rounds)
         work = f"{engine}: {group}, {LARGE:,} against {SMALL:,} rows"
-        has_target = group.endswith((FIRST, ONE_FILTER, BY_CURSOR, FIGURE))
+        has_target = group.endswith((FIRST, ONE_FILTER, FILTERED_BY_INDEX, BY_CURSOR, FIGURE))
         rows.append(row(work, ratio, f"<= {RATIO_MAX:g} ×", lambda value: value <= RATIO_MAX)
                     if has_target else note(work, ratio))
     deep = max(depth(question, questions, rounds) for question in questions

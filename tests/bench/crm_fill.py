@@ -55,7 +55,7 @@ NUMBERS = """(SELECT i, i * 1103515245 % 2147483647 AS a, i * 754974721 % 214748
 ROWS = f"""
 INSERT INTO contacts (organization_id, name, name_sort_key, email, email_key, email_unique_key,
                       phone, company, position, notes, owner_id, search_text, created_at,
-                      updated_at)
+                      updated_at, folded)
 SELECT :organization, name, name_sort_key, email, email, email,
        '+7 (' || substr(digits, 1, 3) || ') ' || substr(digits, 4, 3) || '-'
               || substr(digits, 7, 2) || '-' || substr(digits, 9, 2),
@@ -63,12 +63,15 @@ SELECT :organization, name, name_sort_key, email, email, email,
        name_words || '  ' || email
        || '  +7  ' || substr(digits, 1, 3) || '  ' || substr(digits, 4, 3) || '-'
                    || substr(digits, 7, 2) || '-' || substr(digits, 9, 2)
-       || '  +7' || digits || '  8' || digits || company_words, created, created
-  FROM (SELECT n.i, p.name, p.name_sort_key, p.name_words, m.account,
+       || '  +7' || digits || '  8' || digits || company_words, created, created,
+       '{{"name":"' || name_folded || '","email":"' || email || '","company":"' || company_folded
+       || '","position":"менеджер","notes":"звонить после обеда"}}'
+  FROM (SELECT n.i, p.name, p.name_folded, p.name_sort_key, p.name_words, m.account,
                'client' || n.i || '@example.com' AS email,
                CAST(9000000000 + n.b % 1000000000 AS TEXT) AS digits,
                CASE n.i WHEN 1 THEN :rare ELSE f.name END AS company,
                CASE n.i WHEN 1 THEN :rare_words ELSE f.name_words END AS company_words,
+               CASE n.i WHEN 1 THEN :rare_folded ELSE f.name_folded END AS company_folded,
                :first_time + n.i * :span / :rows AS created
           FROM {NUMBERS}
           JOIN word_people p ON p.i = n.a % :people
@@ -77,11 +80,14 @@ SELECT :organization, name, name_sort_key, email, email, email,
  ORDER BY i;
 
 INSERT INTO deals (organization_id, title, amount, status, outcome, contact_id, owner_id,
-                   description, expected_close_date, lost_reason, closed_at, created_at, updated_at)
+                   description, expected_close_date, lost_reason, closed_at, created_at, updated_at,
+                   folded)
 SELECT :organization, 'Поставка мебели № ' || i, 100 + a % 100000000, status, outcome,
        1 + b % :rows, account, 'По договору', CASE WHEN b % 8 > 0 THEN day END,
        CASE outcome WHEN 'LOST' THEN 'Дорого' END, CASE status WHEN 'CLOSED' THEN created END,
-       created, created
+       created, created,
+       '{{"title":"поставка мебели no ' || i || '","description":"по договору"'
+       || CASE outcome WHEN 'LOST' THEN ',"lost_reason":"дорого"}}' ELSE '}}' END
   FROM (SELECT n.i, n.a, n.b, m.account, d.day,
                CASE WHEN n.b % 10 < 3 THEN 'NEW' WHEN n.b % 10 < 6 THEN 'IN_PROGRESS'
                     WHEN n.b % 10 < 8 THEN 'WON' WHEN n.b % 10 < 9 THEN 'LOST'
@@ -96,11 +102,12 @@ SELECT :organization, 'Поставка мебели № ' || i, 100 + a % 10000
  ORDER BY i;
 
 INSERT INTO tasks (organization_id, title, description, status, due_date, overdue_from, assignee_id,
-                   contact_id, deal_id, creator_id, completed_at, created_at, updated_at)
+                   contact_id, deal_id, creator_id, completed_at, created_at, updated_at, folded)
 SELECT :organization, 'Подготовить договор № ' || i, 'До конца дня', status,
        CASE WHEN b % 8 > 0 THEN due END, CASE WHEN b % 8 > 0 THEN overdue_from END, account,
        1 + a % :rows, 1 + b % :rows, account, CASE status WHEN 'DONE' THEN created END,
-       created, created
+       created, created,
+       '{{"title":"подготовить договор no ' || i || '","description":"до конца дня"}}'
   FROM (SELECT n.i, n.a, n.b, m.account, t.due, t.overdue_from,
                CASE n.b % 3 WHEN 0 THEN 'TODO' WHEN 1 THEN 'IN_PROGRESS' ELSE 'DONE' END AS status,
                :first_time + n.i * :span / :rows AS created
@@ -110,14 +117,18 @@ SELECT :organization, 'Подготовить договор № ' || i, 'До �
  ORDER BY i;
 
 INSERT INTO activities (organization_id, type, subject, description, contact_id, deal_id, author_id,
-                        occurred_at, automatic, old_status, new_status, created_at, updated_at)
+                        occurred_at, automatic, old_status, new_status, created_at, updated_at,
+                        folded)
 SELECT :organization,
        CASE a % 4 WHEN 0 THEN 'CALL' WHEN 1 THEN 'EMAIL' WHEN 2 THEN 'MEETING' ELSE 'NOTE' END,
        CASE a % 8 WHEN 3 THEN 'NEW → IN_PROGRESS' ELSE 'Договорились о цене' END,
        'Перезвонить через неделю', 1 + b % :rows, 1 + a % :rows, account,
        :first_time + i * :span / :rows, CASE a % 8 WHEN 3 THEN 1 ELSE 0 END,
        CASE a % 8 WHEN 3 THEN 'NEW' END, CASE a % 8 WHEN 3 THEN 'IN_PROGRESS' END,
-       :first_time + i * :span / :rows, :first_time + i * :span / :rows
+       :first_time + i * :span / :rows, :first_time + i * :span / :rows,
+       CASE a % 8 WHEN 3 THEN '{{"subject":"new → in_progress"' ELSE
+       '{{"subject":"договорились о цене"' END || ',"description":"перезвонить через неделю"'
+       || CASE a % 8 WHEN 3 THEN ',"old_status":"new","new_status":"in_progress"}}' ELSE '}}' END
   FROM (SELECT n.i, n.a, n.b, m.account
           FROM {NUMBERS}
           JOIN word_members m ON m.i = n.b % :members) r
@@ -189,18 +200,18 @@ def first_day() -> int:
     return (now_ms() // MS_PER_DAY - DAYS_AROUND) * MS_PER_DAY
 
 
-def people(database: "Sqlite | Psql") -> list[tuple[str, "Literal", str]]:
+def people(database: "Sqlite | Psql") -> list[tuple[str, "Literal", str, str]]:
     names = [f"{family} {given} {patronymic}" for family, given, patronymic in
              itertools.product(FAMILY_NAMES, GIVEN_NAMES, PATRONYMICS)]
     keys = run([str(SORT_KEYS)], stdin="\n".join(names)).split()
-    return [(name, database.bytes_literal(key), words_of(name))
+    return [(name, database.bytes_literal(key), words_of(name), name.lower())
             for name, key in zip(names, keys, strict=True)]
 
 
-def firms() -> list[tuple[str, str]]:
+def firms() -> list[tuple[str, str, str]]:
     names = (f"{form} «{firm} {number}»" for form, firm, number in
              itertools.product(FORMS, FIRMS, range(1, 11)))
-    return [(name, words_of(name)) for name in names]
+    return [(name, words_of(name), name.lower()) for name in names]
 
 
 def days() -> list[tuple[str]]:
@@ -226,9 +237,10 @@ def text_of(ms: int) -> str:
 
 def word_tables(members: list[int], database: "Sqlite | Psql") -> list[str]:
     return [
-        *word_table("people", f"name TEXT, name_sort_key {database.BYTES}, name_words TEXT",
+        *word_table("people", f"name TEXT, name_sort_key {database.BYTES}, name_words TEXT, "
+                     "name_folded TEXT",
                      people(database)),
-        *word_table("firms", "name TEXT, name_words TEXT", firms()),
+        *word_table("firms", "name TEXT, name_words TEXT, name_folded TEXT", firms()),
         *word_table("days", "day TEXT", days()),
         *word_table("moments", "due TEXT, overdue_from BIGINT", moments()),
         *word_table("members", "account BIGINT", [(member,) for member in members]),
@@ -257,7 +269,7 @@ def with_values(rows: int, organization: int) -> str:
         "organization": organization, "rows": rows, "first_time": now_ms() - MS_PER_YEAR,
         "span": MS_PER_YEAR, "people": PEOPLE, "firms": len(firms()), "days": len(days()),
         "moments": len(moments()), "members": MEMBERS, "rare": RARE_COMPANY,
-        "rare_words": words_of(RARE_COMPANY),
+        "rare_words": words_of(RARE_COMPANY), "rare_folded": RARE_COMPANY.lower(),
     }
     text = ROWS
     for name in sorted(values, key=len, reverse=True):

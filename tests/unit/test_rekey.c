@@ -153,6 +153,48 @@ static void all_keys_are_rebuilt(void **state)
     assert_string_equal(rekey(test), ""); /* a second run is a no-op */
 }
 
+static void assert_folded(struct test *test, const char *table, const char *folded)
+{
+    assert_string_equal(
+        must_read_text(test,
+                       arena_format(test->arena, "SELECT folded FROM %s WHERE id = 1", table)),
+        folded);
+}
+
+static void folded_texts_are_rebuilt(void **state)
+{
+    struct test *test = *state;
+    insert_account(test, 1, "Иванов", "old1", "Ivanov@Example.com", "old2");
+    insert_contact(test, 1, 1, "Пётр Сидоров", "S@Example.com", "'old'");
+    must_script(test->store, test->arena,
+                "INSERT INTO deals (id, organization_id, title, amount, status, description,"
+                " lost_reason, created_at, updated_at)"
+                " VALUES (1, 1, 'Стол', 0, 'LOST', 'Два \"А\"', 'Дорого', 1, 1);"
+                "INSERT INTO tasks (id, organization_id, title, description, status, created_at,"
+                " updated_at) VALUES (1, 1, 'ДОГОВОР', NULL, 'TODO', 1, 1);"
+                "INSERT INTO activities (id, organization_id, type, subject, occurred_at,"
+                " automatic, old_status, new_status, created_at, updated_at)"
+                " VALUES (1, 1, 'NOTE', 'NEW → WON', 1, 1, 'NEW', 'WON', 1, 1);"
+                "UPDATE contacts SET position = 'Директор', notes = ' A ';"
+                "UPDATE organizations SET name = 'ООО «Ёж»'");
+    const char *report = rekey(test);
+    assert_contains(report, "organizations: 2 rows, 2 changed\n");
+    assert_contains(report, "deals: 1 rows, 1 changed\n");
+    assert_folded(test, "accounts",
+                  "{\"username\":\"иванов\",\"email\":\"ivanov@example.com\",\"name\":\"n\"}");
+    assert_folded(test, "organizations", "{\"name\":\"ооо «ёж»\",\"currency\":\"rub\"}");
+    assert_folded(test, "contacts",
+                  "{\"name\":\"пётр сидоров\",\"email\":\"s@example.com\","
+                  "\"position\":\"директор\",\"notes\":\"a\"}");
+    assert_folded(test, "deals",
+                  "{\"title\":\"стол\",\"description\":\"два \\\"а\\\"\","
+                  "\"lost_reason\":\"дорого\"}");
+    assert_folded(test, "tasks", "{\"title\":\"договор\"}");
+    assert_folded(test, "activities",
+                  "{\"subject\":\"new → won\",\"old_status\":\"new\",\"new_status\":\"won\"}");
+    assert_string_equal(rekey(test), "");
+}
+
 static void search_index_follows_rebuilt_texts(void **state)
 {
     struct test *test = *state;
@@ -182,12 +224,26 @@ static void search_index_follows_rebuilt_texts(void **state)
                 "INSERT INTO files_search (files_search, rank) VALUES ('integrity-check', 1)");
 }
 
+/* Otherwise `kontora migrate status` would fail between two migrations. */
+static void status_of_an_older_schema_needs_no_keys(void **state)
+{
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    rekey(test);
+    must_succeed(store_migrate_down(test->store, test->arena, MIGRATION_LATEST, &report));
+    must_succeed(rekey_status(rekey_plan(), test->store, test->arena, &report));
+    assert_contains(report.bytes, "text keys: version");
+}
+
 /* Columns with names like those of text keys: the ones that a rebuild computes, and others. */
 static const char *const rebuilt_columns[] = {
     "accounts.username_key",  "accounts.email_key",    "accounts.username_sort_key",
     "sessions.username_key",  "invitations.email_key", "email_links.email_key",
     "contacts.name_sort_key", "contacts.email_key",    "contacts.email_unique_key",
-    "contacts.search_text",   "files.search_text",
+    "contacts.search_text",   "files.search_text",     "accounts.folded",
+    "organizations.folded",   "invitations.folded",    "email_links.folded",
+    "tokens.folded",          "contacts.folded",       "deals.folded",
+    "tasks.folded",           "activities.folded",     "files.folded",
 };
 static const char *const other_columns[] = {
     "deals.close_key",
@@ -223,7 +279,8 @@ static void every_column_named_like_a_text_key_is_listed(void **state)
     struct store_query *query = store_compose(
         test->store, test->arena,
         "SELECT t.name || '.' || c.name FROM sqlite_schema t, pragma_table_xinfo(t.name) c"
-        " WHERE t.type = 'table' AND (c.name LIKE '%!_key' ESCAPE '!' OR c.name = 'search_text')");
+        " WHERE t.type = 'table' AND (c.name LIKE '%!_key' ESCAPE '!'"
+        " OR c.name IN ('search_text', 'folded'))");
     must_succeed(store_next(query, &row));
     for (; row; must_succeed(store_next(query, &row))) {
         const char *column = store_text(query, 0, NULL);
@@ -619,6 +676,8 @@ static int run(const char *name)
 {
     const struct CMUnitTest tests[] = {
         REKEY_TEST(all_keys_are_rebuilt),
+        REKEY_TEST(folded_texts_are_rebuilt),
+        REKEY_TEST(status_of_an_older_schema_needs_no_keys),
         REKEY_TEST(search_index_follows_rebuilt_texts),
         REKEY_TEST(every_column_named_like_a_text_key_is_listed),
         REKEY_TEST(row_with_the_lower_id_gets_the_key),
