@@ -166,22 +166,18 @@ static enum fault_id check_workstation(const char *text, size_t length)
         .example = "[\"PC-017\"]"                                                                  \
     }
 
-/* A flag of the account in replies, and in bodies. `about_` is a text in both languages. */
-#define FLAG_FIELD(name_, mask_, codec_, flags_, about_, example_)                                 \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_BOOLEAN, .flags = (flags_),                                 \
-        .attribute = "userAccountControl", .codec = (codec_), .mask = (mask_), .about = {about_},  \
-        .example = (example_)                                                                      \
-    }
-#define FLAG_BODY(name_, about_)                                                                   \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_BOOLEAN, .about = {about_}, .example = "false"              \
-    }
+#define NEVER_EXPIRES_RU "Срок действия пароля не ограничен"
+#define NEVER_EXPIRES_EN "True if the password never expires"
+#define SMARTCARD_RU "Вход только по смарт-карте"
+#define SMARTCARD_EN "True if logins require a smart card"
 
-#define ENABLED_ABOUT "Учётная запись включена", "True if the account is enabled"
-#define NEVER_EXPIRES_ABOUT                                                                        \
-    "Срок действия пароля не ограничен", "True if the password never expires"
-#define SMARTCARD_ABOUT "Вход только по смарт-карте", "True if logins require a smart card"
+/* A flag of the account in replies. */
+#define FLAG_FIELD(name_, mask_, ru_, en_)                                                         \
+    {                                                                                              \
+        .name = (name_), .type = FIELD_BOOLEAN, .flags = FIELD_ON_REQUEST,                         \
+        .attribute = "userAccountControl", .codec = CODEC_BITS_SET, .mask = (mask_),               \
+        .about = {(ru_), (en_)}, .example = "false"                                                \
+    }
 
 #define ACCOUNT_TIME(name_, attribute_, codec_, flags_, ru_, en_)                                  \
     {                                                                                              \
@@ -223,8 +219,8 @@ static enum fault_id check_workstation(const char *text, size_t length)
                "The manager: the DN or the objectGUID of a user or a contact"},                    \
      .example = "\"CN=Петрова Анна,OU=Staff,DC=kontora,DC=test\""},                                \
         WORKSTATIONS_FIELD(FIELD_NULLABLE),                                                        \
-        FLAG_BODY("passwordNeverExpires", NEVER_EXPIRES_ABOUT),                                    \
-        FLAG_BODY("smartcardRequired", SMARTCARD_ABOUT)
+        ENTRY_BOOLEAN("passwordNeverExpires", NEVER_EXPIRES_RU, NEVER_EXPIRES_EN, "false"),        \
+        ENTRY_BOOLEAN("smartcardRequired", SMARTCARD_RU, SMARTCARD_EN, "false")
 
 /* --- the maps -------------------------------------------------------------------------------- */
 
@@ -257,7 +253,13 @@ static struct field reply_fields[FIELDS_MAX] = {
      .codec = CODEC_INTEGER,
      .about = {"Флаги учётной записи", "The flags of the account"},
      .example = "512"},
-    FLAG_FIELD("enabled", USER_DISABLED, CODEC_BITS_CLEAR, 0, ENABLED_ABOUT, "true"),
+    {.name = "enabled",
+     .type = FIELD_BOOLEAN,
+     .attribute = "userAccountControl",
+     .codec = CODEC_BITS_CLEAR,
+     .mask = USER_DISABLED,
+     .about = {"Учётная запись включена", "True if the account is enabled"},
+     .example = "true"},
     {.name = "locked",
      .type = FIELD_BOOLEAN,
      .flags = FIELD_NOT_FILTERABLE,
@@ -292,10 +294,9 @@ static struct field reply_fields[FIELDS_MAX] = {
      .about = {"DN тех, чей это руководитель", "The DNs of those whose manager this is"},
      .example = "[\"CN=Сидоров Пётр,OU=Staff,DC=kontora,DC=test\"]"},
     WORKSTATIONS_FIELD(0),
-    FLAG_FIELD("passwordNeverExpires", USER_PASSWORD_NEVER_EXPIRES, CODEC_BITS_SET,
-               FIELD_ON_REQUEST, NEVER_EXPIRES_ABOUT, "false"),
-    FLAG_FIELD("smartcardRequired", USER_SMARTCARD_REQUIRED, CODEC_BITS_SET, FIELD_ON_REQUEST,
-               SMARTCARD_ABOUT, "false"),
+    FLAG_FIELD("passwordNeverExpires", USER_PASSWORD_NEVER_EXPIRES, NEVER_EXPIRES_RU,
+               NEVER_EXPIRES_EN),
+    FLAG_FIELD("smartcardRequired", USER_SMARTCARD_REQUIRED, SMARTCARD_RU, SMARTCARD_EN),
     ACCOUNT_TIME("passwordLastSet", "pwdLastSet", CODEC_FILETIME, 0,
                  "Время смены пароля; null, если пароль нужно сменить при следующем входе",
                  "The time at which the password was set; null if it must be changed at the next "
