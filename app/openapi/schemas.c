@@ -23,7 +23,7 @@ static const char *json_type_name(enum field_type type)
     static const char *const names[] = {
         [FIELD_STRING] = "string",   [FIELD_INTEGER] = "integer", [FIELD_DECIMAL] = "number",
         [FIELD_BOOLEAN] = "boolean", [FIELD_TIME] = "string",     [FIELD_STRINGS] = "array",
-        [FIELD_RECORDS] = "array",   [FIELD_RECORD] = "object",
+        [FIELD_LISTS] = "array",     [FIELD_RECORDS] = "array",   [FIELD_RECORD] = "object",
     };
     return names[type];
 }
@@ -136,6 +136,18 @@ static void write_number_rules(struct document *document, const struct field *fi
     }
 }
 
+/* Writes the schema of the items of an array of arrays of strings. */
+static void write_list_items(struct document *document)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "items");
+    jsonw_string(json, "type", "array");
+    jsonw_open_object(json, "items");
+    jsonw_string(json, "type", "string");
+    jsonw_close_object(json);
+    jsonw_close_object(json);
+}
+
 static void write_rules(struct document *document, const struct field *field, enum use use)
 {
     struct jsonw *json = &document->json;
@@ -158,6 +170,9 @@ static void write_rules(struct document *document, const struct field *field, en
         jsonw_string(json, "type", "string");
         write_string_rules(document, field, use);
         jsonw_close_object(json);
+        break;
+    case FIELD_LISTS:
+        write_list_items(document);
         break;
     case FIELD_RECORDS:
         schemas_write_object(document, "items", field->fields, use);
