@@ -1,10 +1,9 @@
 /* Users: the users of the directory. Their sAMAccountType tells them from the accounts of computers
  * and trusts (MS-SAMR 2.2.1.9). */
-#include "auth/auth.h"
-#include "base/log.h"
 #include "http/fields.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
+#include "rest/user_sessions.h"
 
 enum {
     ACCOUNT_DISABLED = 0x2, /* bit of userAccountControl: MS-ADTS 2.2.16 */
@@ -171,26 +170,6 @@ static void apply_account_update(struct request *request, struct directory_chang
     }
 }
 
-/* Ends the sessions of a user at once. If that fails, the housekeeper (the process for periodic
- * jobs) ends them later; the reply is a success all the same, because the directory was changed.
- * Commits at once: a worker of the pool `directory` serves one request at a time, so that no other
- * request is committed with it. */
-static void end_user_sessions(struct request *request, const struct directory_entry *entry)
-{
-    struct store *store = app_of(request)->store;
-    const char *guid = fields_string(user_fields, entry->values, "objectGUID");
-    if (!guid) {
-        return;
-    }
-    struct error *error = auth_end_sessions(store, request->arena, guid);
-    struct error *commit = store_group_commit(store, request->arena);
-    auth_after_commit();
-    error = error ? error : commit;
-    if (error) {
-        log_warning("sessions: cannot end the sessions of a changed user: %s", error->cause);
-    }
-}
-
 /* Ends the sessions if the request set a password, set or cleared the obligation to change it, or
  * disabled the account. */
 static void end_sessions_after_update(struct request *request, const struct directory_entry *entry)
@@ -199,7 +178,7 @@ static void end_sessions_after_update(struct request *request, const struct dire
     const struct value *must_change = request_body_value(request, "must_change_password");
     if (request_body_string(request, "password") || must_change->state == VALUE_SET ||
         (enabled->state == VALUE_SET && !enabled->boolean)) {
-        end_user_sessions(request, entry);
+        user_sessions_end(request, entry);
     }
 }
 
@@ -209,7 +188,7 @@ static const struct entries users = {
     .create = apply_account_fields,
     .update = apply_account_update,
     .updated = end_sessions_after_update,
-    .deleted = end_user_sessions,
+    .deleted = user_sessions_end,
 };
 
 /* Adds the user to the group or removes them. Looks both up without reading their attributes. */
