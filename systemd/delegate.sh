@@ -1,8 +1,8 @@
 #!/bin/sh
 # Gives the service account of Kontora (LDAP_BIND_DN) the rights that it needs below one
-# organizational unit, and the right to read the lockout settings of the domain's password settings
-# objects. The account needs no other rights and must not be a domain administrator: the directory
-# itself then refuses changes outside of the unit.
+# organizational unit, and the right to read the domain's password settings objects. The account
+# needs no other rights and must not be a domain administrator: the directory itself then refuses
+# changes outside of the unit.
 #
 #   sh delegate.sh ACCOUNT UNIT_DN [samba-tool options]
 #   sh delegate.sh kontora OU=Company,DC=example,DC=com
@@ -43,7 +43,14 @@ lockout_time=28630ebf-41d5-11d1-a9c1-0000f80367c1
 member=bf9679c0-0de6-11d0-a285-00aa003049e2
 
 password_settings=3bcd9db8-f84b-451c-952f-6c52b81f9ec6
+precedence=456374ac-1f0a-4617-93cf-bc55a7c9d341
+minimum_length=b21b3439-4c3a-441c-bb5f-08f20e9b315e
+history_length=fed81bb7-768c-4c2f-9641-2245de34794d
+complexity=db68054b-c9c3-4bf0-b15b-0fb52552a610
+minimum_age=2a74f878-4d9c-49f9-97b3-6767d1cbd9a3
+maximum_age=fdd337f5-4999-4fce-b252-8ff9c9b43875
 lockout_threshold=b8c8c35e-4a19-4a95-99d0-69fe4446286f
+lockout_duration=421f889a-472e-4fe4-8eb9-e1d0bc6071b2
 lockout_window=b05bda89-76af-468a-b892-1be55558ecc8
 
 # The control access right User-Force-Change-Password (MS-ADTS 5.1.3.2.1).
@@ -96,10 +103,12 @@ allow CR "$user" "$reset_password"
 
 samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null
 
-# Grants the right to read the lockout thresholds of password settings objects. All accounts may
-# read that of the domain's policy.
+# Grants the right to read the rules of password settings objects. All accounts may read those of
+# the domain's policy.
 aces="(A;;LC;;;$sid)"
-allow RP "$password_settings" "$lockout_threshold" "$lockout_window"
+allow RP "$password_settings" "$cn" "$precedence" "$minimum_length" "$history_length" \
+    "$complexity" "$minimum_age" "$maximum_age" "$lockout_threshold" "$lockout_duration" \
+    "$lockout_window"
 samba-tool dsacl set --objectdn="CN=Password Settings Container,CN=System,$domain" --sddl="$aces" \
     "$@" >/dev/null
 
