@@ -9,6 +9,7 @@ import sys
 from bench import (
     contacts,
     crm,
+    effective,
     files,
     isolation,
     kept_connections,
@@ -30,6 +31,7 @@ MEASUREMENTS = {
     "users": users.measure,
     "pages": pages.measure,
     "membership": membership.measure,
+    "effective": effective.measure,
     "writers": writers.measure,
     "contacts": contacts.measure,
     "crm": crm.measure,
