@@ -40,6 +40,37 @@ account_name=3e0abfd0-126a-11d0-a060-00aa006c33ed
 account_control=bf967a68-0de6-11d0-a285-00aa003049e2
 password_last_set=bf967a0a-0de6-11d0-a285-00aa003049e2
 lockout_time=28630ebf-41d5-11d1-a9c1-0000f80367c1
+display_name=bf967953-0de6-11d0-a285-00aa003049e2
+initials=f0f8ff90-1191-11d0-a060-00aa006c33ed
+mobile=f0f8ffa3-1191-11d0-a060-00aa006c33ed
+home_phone=f0f8ffa1-1191-11d0-a060-00aa006c33ed
+ip_phone=4d146e4a-48d4-11d1-a9c3-0000f80367c1
+facsimile_telephone_number=bf967974-0de6-11d0-a285-00aa003049e2
+pager=f0f8ffa6-1191-11d0-a060-00aa006c33ed
+company=f0f8ff88-1191-11d0-a060-00aa006c33ed
+manager=bf9679b5-0de6-11d0-a285-00aa003049e2
+employee_id=bf967962-0de6-11d0-a285-00aa003049e2
+employee_number=a8df73ef-c5ea-11d1-bbcb-0080c76670c0
+employee_type=a8df73f0-c5ea-11d1-bbcb-0080c76670c0
+physical_delivery_office_name=bf9679f7-0de6-11d0-a285-00aa003049e2
+street_address=f0f8ff84-1191-11d0-a060-00aa006c33ed
+post_office_box=bf9679fb-0de6-11d0-a285-00aa003049e2
+city=bf9679a2-0de6-11d0-a285-00aa003049e2
+state=bf967a39-0de6-11d0-a285-00aa003049e2
+postal_code=bf9679fd-0de6-11d0-a285-00aa003049e2
+country=bf967945-0de6-11d0-a285-00aa003049e2
+country_name=f0f8ffa7-1191-11d0-a060-00aa006c33ed
+country_code=5fd42471-1262-11d0-a060-00aa006c33ed
+www_home_page=bf967a7a-0de6-11d0-a285-00aa003049e2
+info=bf96793e-0de6-11d0-a285-00aa003049e2
+home_directory=bf967985-0de6-11d0-a285-00aa003049e2
+home_drive=bf967986-0de6-11d0-a285-00aa003049e2
+profile_path=bf967a05-0de6-11d0-a285-00aa003049e2
+script_path=bf9679a8-0de6-11d0-a285-00aa003049e2
+user_workstations=bf9679d7-0de6-11d0-a285-00aa003049e2
+logon_hours=bf9679ab-0de6-11d0-a285-00aa003049e2
+account_expires=bf967915-0de6-11d0-a285-00aa003049e2
+thumbnail_photo=8d3bca50-1d7e-11d0-a081-00aa006c33ed
 member=bf9679c0-0de6-11d0-a285-00aa003049e2
 
 password_settings=3bcd9db8-f84b-451c-952f-6c52b81f9ec6
@@ -97,8 +128,15 @@ done
 aces="$aces(OA;CIIO;DT;;$user;$sid)(OA;CIIO;DT;;$group;$sid)"
 allow WP "$organizational_unit" "$ou"
 allow WP "$group" "$account_name" "$member"
-allow WP "$user" "$given_name" "$sn" "$mail" "$telephone_number" "$title" "$department" \
-    "$user_principal_name" "$account_name" "$account_control" "$password_last_set" "$lockout_time"
+allow WP "$user" \
+    "$given_name" "$sn" "$mail" "$telephone_number" "$title" "$department" \
+    "$user_principal_name" "$account_name" "$account_control" "$password_last_set" \
+    "$lockout_time" "$display_name" "$initials" "$mobile" "$home_phone" "$ip_phone" \
+    "$facsimile_telephone_number" "$pager" "$company" "$manager" "$employee_id" \
+    "$employee_number" "$employee_type" "$physical_delivery_office_name" "$street_address" \
+    "$post_office_box" "$city" "$state" "$postal_code" "$country" "$country_name" \
+    "$country_code" "$www_home_page" "$info" "$home_directory" "$home_drive" "$profile_path" \
+    "$script_path" "$user_workstations" "$logon_hours" "$account_expires" "$thumbnail_photo"
 allow CR "$user" "$reset_password"
 
 samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null

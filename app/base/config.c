@@ -178,6 +178,7 @@ static const struct option options[] = {
     {"LDAP_LOGIN_CACHE_S", OPTION_INTEGER, AT(ldap_login_cache_s), "30", 0, 3600},
     {"DIRECTORY_PROTECTED", OPTION_CHOICE, AT(directory_protected), "refuse", 0, 0,
      protected_policies},
+    {"DIRECTORY_USER_ATTRIBUTES", OPTION_STRING, AT(directory_user_attributes), "", 0, 4096},
 
     {"HTTP_PORT", OPTION_INTEGER, AT(http_port), "8000", 1, PORT_MAX},
     {"HTTPS_PORT", OPTION_INTEGER, AT(https_port), "8443", 1, PORT_MAX},

@@ -101,6 +101,7 @@ struct config {
     const char *ldap_admin_group; /* cn or DN */
     int64_t ldap_login_cache_s;
     int64_t directory_protected; /* enum config_protected */
+    const char *directory_user_attributes;
     /* used by `make run` only */
     int64_t http_port;
     int64_t https_port;

@@ -28,6 +28,12 @@ enum fault_id {
     FAULT_NOT_DN,
     FAULT_OUTSIDE_BASE_DN,
     FAULT_WITHIN_SYSTEM, /* of the directory: CN=System */
+    FAULT_NOT_REFERENCE, /* neither a DN nor an objectGUID */
+    FAULT_NO_SUCH_PERSON,
+    FAULT_NOT_COUNTRY,
+    FAULT_NOT_DRIVE,
+    FAULT_NOT_COMPUTER_NAME,
+    FAULT_LIST_TOO_LONG, /* argument: the maximum length of all items together */
     FAULT_ACCOUNT_NAME,
     FAULT_PRINCIPAL_NAME,
     FAULT_NOT_EMAIL,

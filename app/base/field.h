@@ -50,6 +50,7 @@ enum field_flag {
     FIELD_JOINERS = 1 << 12, /* with FIELD_VISIBLE: joiners are allowed where a script needs them */
     FIELD_NOT_FILTERABLE = 1 << 13, /* ?filter= must not name the field: it is computed */
     FIELD_ON_REQUEST = 1 << 14,     /* items of a list have the field only if ?fields= names it */
+    FIELD_ITEMS = 1 << 15, /* the records are the items of a list, whose fields ?fields= selects */
 };
 
 /* A field is trimmed if it has one of these flags: blanks at both ends of a string from a client
@@ -64,9 +65,14 @@ enum codec {
     CODEC_DN,          /* distinguished name of the entry itself */
     CODEC_GUID,        /* MS-DTYP 2.3.4: 16 bytes, the first three fields little-endian */
     CODEC_TIME,        /* RFC 4517 3.3.13 generalized time */
+    CODEC_FILETIME,    /* MS-DTYP 2.3.3: 100 ns since 1601; 0 and INT64_MAX mean never: null */
+    CODEC_TRUTH,       /* boolean: "TRUE" or "FALSE", RFC 4517 3.3.3 */
+    CODEC_LIST,        /* strings, separated by commas in one value */
+    CODEC_REFERENCE,   /* DN of another object, whose name is read too: a FIELD_RECORD */
     CODEC_BITS_SET,    /* boolean: true if all bits of the mask are set */
     CODEC_BITS_CLEAR,  /* boolean: true if all bits of the mask are clear */
     CODEC_SCOPE,       /* scope in groupType: "global", "domain_local" or "universal" */
+    CODEC_LINKS,       /* DNs of the objects that refer to the entry: a back link */
     CODEC_MEMBERS,     /* DNs of a group's members, including accounts whose primary group it is */
     CODEC_MEMBERSHIPS, /* DNs of the groups of an account, including its primary group */
 };
@@ -75,8 +81,8 @@ struct field {
     const char *name; /* name in JSON; NULL marks the end of a map */
     enum field_type type;
     unsigned flags; /* bits of enum field_flag */
-    /* Bounds of an integer's value, or of the length in UTF-16 units of a string or of each string
-     * of an array. Both 0: no bounds. */
+    /* Bounds of the value of an integer or a time, or of the length in UTF-16 units of a string or
+     * of each string of an array. Both 0: no bounds. */
     int64_t min, max;
     int64_t items_max; /* maximum number of items of an array in a body */
     int scale;         /* decimal places of FIELD_DECIMAL */

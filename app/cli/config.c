@@ -2,20 +2,37 @@
 #include "base/config.h"
 
 #include "cli/commands.h"
+#include "directory/user_attributes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 
+/* Compares the settings with the directory. Prints what is wrong; a directory that does not answer
+ * is not a fault of the settings. */
+static bool fits_directory(const struct config *config)
+{
+    struct buffer faults = {0}, warnings = {0};
+    bool matches = directory_verify_attributes(config, &faults, &warnings);
+    fputs(warnings.length ? warnings.bytes : "", stderr);
+    fputs(faults.length ? faults.bytes : "", stderr);
+    buffer_free(&faults);
+    buffer_free(&warnings);
+    return matches;
+}
+
 static int run_config(struct command_call *call)
 {
-    if (!command_option(call, "check")) {
+    bool valid = call->settings_valid;
+    if (command_option(call, "check")) {
+        valid = valid && fits_directory(&call->config);
+    } else {
         struct buffer out = {0};
         config_print(&call->config, &out);
         fputs(out.bytes, stdout);
         buffer_free(&out);
     }
-    return call->settings_valid ? EXIT_SUCCESS : EX_CONFIG;
+    return valid ? EXIT_SUCCESS : EX_CONFIG;
 }
 
 static const struct command_option options[] = {

@@ -1,6 +1,7 @@
 /* kontora openapi: prints the OpenAPI document. */
 #include "cli/commands.h"
 #include "http/language.h"
+#include "rest/user_fields.h"
 #include "service/api_document.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ static int run_openapi(struct command_call *call)
         fputs("--language: must be ru or en\n", stderr);
         return COMMAND_EXIT_USAGE;
     }
+    user_fields_configure(&call->config);
     struct buffer document = api_document_write(&call->config, language);
     bool printed = fputs(document.bytes, stdout) >= 0 && fflush(stdout) == 0;
     if (!printed) {

@@ -38,38 +38,26 @@ struct subject {
 
 /* --- logon hours ----------------------------------------------------------------------------- */
 
-enum {
-    HOURS_PER_WEEK = 7 * HOURS_PER_DAY,
-    HOURS_BYTES = HOURS_PER_WEEK / 8,
-    EPOCH_HOUR = 4 * HOURS_PER_DAY, /* 1970-01-01 was a Thursday; the week begins on Sunday */
-};
-
-/* True if logon is allowed in the hour, counted from the epoch. */
-static bool is_hour_allowed(const char *hours, int64_t hour)
-{
-    size_t of_week = (size_t)((hour + EPOCH_HOUR) % HOURS_PER_WEEK);
-    return (unsigned char)hours[of_week / 8] >> of_week % 8 & 1;
-}
+enum { HOURS_PER_WEEK = 7 * HOURS_PER_DAY };
 
 struct directory_obstacle access_evaluate_hours(const char *hours, size_t length, int64_t now_ms)
 {
+    const struct berval value = {.bv_val = (char *)hours, .bv_len = length};
     struct directory_obstacle obstacle = {0};
-    int64_t hour = now_ms / MS_PER_HOUR, first = hour, next = hour;
-    if (length != HOURS_BYTES || is_hour_allowed(hours, hour)) {
+    bool allowed;
+    int64_t end_ms, begin_ms = 0;
+    if (!codec_logon_hours(&value, now_ms, &allowed, &end_ms) || allowed) {
         return obstacle;
     }
     obstacle.holds = true;
-    while (next < hour + HOURS_PER_WEEK && !is_hour_allowed(hours, next)) {
-        next++;
-    }
-    if (next == hour + HOURS_PER_WEEK) { /* no hour is allowed */
+    if (end_ms == INT64_MAX) { /* no hour is allowed */
         return obstacle;
     }
-    while (!is_hour_allowed(hours, first - 1)) {
-        first--;
+    for (int64_t hour = 1; !allowed && hour < HOURS_PER_WEEK; hour++) {
+        (void)codec_logon_hours(&value, now_ms - hour * MS_PER_HOUR, &allowed, &begin_ms);
     }
-    obstacle.since_ms = first * MS_PER_HOUR;
-    obstacle.until_ms = next * MS_PER_HOUR;
+    obstacle.since_ms = begin_ms;
+    obstacle.until_ms = end_ms;
     return obstacle;
 }
 

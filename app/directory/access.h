@@ -52,10 +52,9 @@ struct error *directory_diagnose(struct directory *directory, struct arena *aren
                                  const char *parent_dn,
                                  struct directory_access *access_r) MUST_CHECK;
 
-/* Evaluates a value of logonHours: 168 bits, one for each hour of the week, which begins on Sunday
- * at 00:00 UTC. Holds if the hour of `now_ms` is not allowed; `since_ms` and `until_ms` are the
- * limits of the hours around it that are not allowed, or 0 if none is allowed. A value of another
- * length allows all hours. */
+/* Evaluates a value of logonHours. Holds if the hour of `now_ms` is not allowed; `since_ms` and
+ * `until_ms` are the limits of the hours around it that are not allowed, or 0 if none is allowed. A
+ * malformed value allows all hours. */
 struct directory_obstacle access_evaluate_hours(const char *hours, size_t length, int64_t now_ms);
 
 /* True if replPropertyMetaData shows that a password was ever set: then supplementalCredentials,

@@ -53,20 +53,53 @@ static const char *convert_text(struct arena *arena, const struct field *field, 
     return field->flags & FIELD_VISIBLE ? fold_compose(arena, text) : text;
 }
 
+/* True if values of the field can be written to its attribute. */
+static bool is_writable(const struct field *field)
+{
+    switch (field->codec) {
+    case CODEC_TEXT:
+    case CODEC_INTEGER:
+    case CODEC_TIME:
+    case CODEC_FILETIME:
+    case CODEC_TRUTH:
+    case CODEC_LIST:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Returns the value in the encoding of the attribute. NULL clears the attribute. */
+static const char *encode_value(struct arena *arena, const struct field *field,
+                                const struct value *value)
+{
+    if (value->state != VALUE_SET) {
+        return field->codec == CODEC_FILETIME ? "0" : NULL; /* 0: never */
+    }
+    switch (field->codec) {
+    case CODEC_TEXT:
+        return convert_text(arena, field, value->string.bytes);
+    case CODEC_TIME:
+        return codec_format_time(arena, value->integer);
+    case CODEC_FILETIME:
+        return codec_format_filetime(arena, value->integer);
+    case CODEC_TRUTH:
+        return value->boolean ? "TRUE" : "FALSE";
+    case CODEC_LIST:
+        return codec_format_list(arena, value->strings.items, value->strings.count);
+    default:
+        return arena_format(arena, "%" PRId64, value->integer);
+    }
+}
+
 void directory_change_fields(struct directory_changes *changes, const struct field *fields,
                              struct value *values)
 {
     for (size_t i = 0; fields[i].name; i++) {
-        bool is_text = fields[i].codec == CODEC_TEXT;
-        if ((!is_text && fields[i].codec != CODEC_INTEGER) || values[i].state == VALUE_ABSENT) {
-            continue;
+        if (is_writable(&fields[i]) && values[i].state != VALUE_ABSENT) {
+            put_change(changes, fields[i].attribute,
+                       encode_value(changes->arena, &fields[i], &values[i]));
         }
-        const char *text = NULL;
-        if (values[i].state == VALUE_SET) {
-            text = is_text ? convert_text(changes->arena, &fields[i], values[i].string.bytes)
-                           : arena_format(changes->arena, "%" PRId64, values[i].integer);
-        }
-        put_change(changes, fields[i].attribute, text);
     }
 }
 
@@ -225,9 +258,11 @@ static bool may_have_value(const struct directory_class *class, const struct val
                            const char *attribute)
 {
     for (size_t i = 0; class->fields[i].name; i++) {
-        const char *bound = class->fields[i].attribute;
-        if (bound && class->fields[i].codec == CODEC_TEXT && !strcasecmp(bound, attribute)) {
-            return values[i].state == VALUE_SET;
+        const struct field *field = &class->fields[i];
+        bool bound = field->attribute && (is_writable(field) || field->codec == CODEC_REFERENCE);
+        if (bound && values[i].state != VALUE_ABSENT && !strcasecmp(field->attribute, attribute)) {
+            return values[i].state == VALUE_SET &&
+                   (field->type != FIELD_STRINGS || values[i].strings.count);
         }
     }
     return true;

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/number.h"
 #include "base/utf8.h"
 
@@ -22,6 +23,9 @@ enum {
     SID_PART_BYTES = 4,
     SID_PARTS_MAX = 15,
     FILETIME_PER_MS = 10000, /* units of 100 ns */
+    HOURS_PER_WEEK = 7 * HOURS_PER_DAY,
+    LOGON_HOURS_BYTES = HOURS_PER_WEEK / 8,
+    EPOCH_HOUR = 4 * HOURS_PER_DAY, /* 1970-01-01 was a Thursday */
 };
 
 static const int64_t ms_per_second = 1000, ms_per_minute = 60000, ms_per_hour = 3600000;
@@ -137,6 +141,87 @@ bool codec_time(const struct berval *value, int64_t *wall_ms_r)
     }
     *wall_ms_r = filetime / FILETIME_PER_MS - filetime_epoch_ms;
     return true;
+}
+
+const char *codec_format_time(struct arena *arena, int64_t wall_ms)
+{
+    enum { TEXT_SIZE = 32 };
+    int64_t second = wall_ms / ms_per_second - (wall_ms % ms_per_second < 0);
+    time_t seconds = (time_t)second;
+    struct tm utc = {0};
+    char text[TEXT_SIZE];
+    (void)gmtime_r(&seconds, &utc);
+    (void)strftime(text, sizeof text, "%04Y%m%d%H%M%S.0Z", &utc);
+    return arena_string(arena, text);
+}
+
+const char *codec_format_filetime(struct arena *arena, int64_t wall_ms)
+{
+    return arena_format(arena, "%" PRId64, (wall_ms + filetime_epoch_ms) * FILETIME_PER_MS);
+}
+
+bool codec_logon_hours(const struct berval *value, int64_t wall_ms, bool *allowed_r,
+                       int64_t *until_ms_r)
+{
+    const unsigned char *bits = (const unsigned char *)value->bv_val;
+    int64_t hour = wall_ms / ms_per_hour - (wall_ms % ms_per_hour < 0);
+    *allowed_r = false;
+    *until_ms_r = INT64_MAX;
+    if (value->bv_len != LOGON_HOURS_BYTES) {
+        return false;
+    }
+    for (int i = 0; i < HOURS_PER_WEEK; i++) {
+        int64_t at = ((hour + i + EPOCH_HOUR) % HOURS_PER_WEEK + HOURS_PER_WEEK) % HOURS_PER_WEEK;
+        bool allowed = bits[at / 8] >> (at % 8) & 1;
+        if (!i) {
+            *allowed_r = allowed;
+        } else if (allowed != *allowed_r) {
+            *until_ms_r = (hour + i) * ms_per_hour;
+            break;
+        }
+    }
+    return true;
+}
+
+/* --- truth values and lists ------------------------------------------------------------------ */
+
+bool codec_truth(const struct berval *value, bool *truth_r)
+{
+    *truth_r = value->bv_len == strlen("TRUE") && !memcmp(value->bv_val, "TRUE", value->bv_len);
+    return *truth_r ||
+           (value->bv_len == strlen("FALSE") && !memcmp(value->bv_val, "FALSE", value->bv_len));
+}
+
+bool codec_list(struct arena *arena, const struct berval *value, const char *const **items_r,
+                size_t *count_r)
+{
+    const char **items = arena_array(arena, value->bv_len / 2 + 1, sizeof *items);
+    *items_r = items;
+    *count_r = 0;
+    if (!utf8_valid(value->bv_val, value->bv_len)) {
+        return false;
+    }
+    char *rest = arena_string(arena, value->bv_val);
+    for (char *item; (item = strsep(&rest, ","));) {
+        item += strspn(item, " ");
+        size_t length = strlen(item);
+        while (length && item[length - 1] == ' ') {
+            item[--length] = '\0';
+        }
+        if (length) {
+            items[(*count_r)++] = item;
+        }
+    }
+    return true;
+}
+
+const char *codec_format_list(struct arena *arena, const char *const *items, size_t count)
+{
+    struct buffer list = {.arena = arena};
+    for (size_t i = 0; i < count; i++) {
+        buffer_format(&list, "%s%s", i ? "," : "", items[i]);
+    }
+    return list.bytes;
 }
 
 /* --- identifiers ----------------------------------------------------------------------------- */

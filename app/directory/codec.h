@@ -4,6 +4,7 @@
 
 #include <lber.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct arena;
@@ -14,6 +15,27 @@ bool codec_integer(const struct berval *value, int64_t *integer_r);
 bool codec_time(const struct berval *value, int64_t *wall_ms_r);
 bool codec_guid(struct arena *arena, const struct berval *value, const char **text_r);
 bool codec_sid(struct arena *arena, const struct berval *value, const char **text_r);
+bool codec_truth(const struct berval *value, bool *truth_r);
+
+/* Splits a list of names that are separated by commas. Blanks at both ends of a name and empty
+ * names are removed. False if the value is not UTF-8. */
+bool codec_list(struct arena *arena, const struct berval *value, const char *const **items_r,
+                size_t *count_r);
+
+/*
+ * Decodes logonHours: one bit for each hour of a week in UTC, from Sunday at 0:00.
+ * *allowed_r is true if a login is allowed at this time, and *until_ms_r is the time at which that
+ * changes; INT64_MAX: never.
+ */
+bool codec_logon_hours(const struct berval *value, int64_t wall_ms, bool *allowed_r,
+                       int64_t *until_ms_r);
+
+/* Encode a time: as generalized time, which has no milliseconds, and as FILETIME. */
+const char *codec_format_time(struct arena *arena, int64_t wall_ms);
+const char *codec_format_filetime(struct arena *arena, int64_t wall_ms);
+
+/* Encodes a list of names; NULL if it is empty. */
+const char *codec_format_list(struct arena *arena, const char *const *items, size_t count);
 
 /* Returns the text SID with the relative identifier `rid` in the domain of `sid`. */
 const char *codec_sid_sibling(struct arena *arena, const char *sid, int64_t rid);

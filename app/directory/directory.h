@@ -124,16 +124,18 @@ struct error *directory_read(struct directory *directory, struct arena *arena,
                              struct directory_entry **entry_r) MUST_CHECK;
 
 /* Reads one sorted page of the class through a virtual list view: skips `skip` objects and reads at
- * most `limit` (1 to 1000). `search` may be NULL. */
+ * most `limit` (1 to 1000). `search` may be NULL. `selected` is parallel to the class's fields:
+ * attributes of other fields are not read, and their values are absent; NULL: all fields. */
 struct error *directory_list(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *search, int64_t skip,
-                             int64_t limit, struct directory_page *page_r) MUST_CHECK;
+                             const struct directory_class *class, const char *search,
+                             const bool *selected, int64_t skip, int64_t limit,
+                             struct directory_page *page_r) MUST_CHECK;
 
 /* Creates an empty set of changes. Its strings are not copied: they must outlive it. */
 struct directory_changes *directory_changes_new(struct arena *arena);
 
-/* Adds every field that maps to a text or integer attribute and is not absent; a null value clears
- * the attribute. */
+/* Adds every field that has an attribute and a codec that can write it, and that is not absent. A
+ * null value and an empty list clear the attribute. */
 void directory_change_fields(struct directory_changes *changes, const struct field *fields,
                              struct value *values);
 

@@ -15,6 +15,7 @@
 #include "directory/directory.h"
 #include "directory/primary.h"
 #include "directory/query.h"
+#include "directory/references.h"
 
 #include <inttypes.h>
 #include <lber.h>
@@ -38,20 +39,37 @@ static void request_attribute(char **attributes, size_t *count, struct arena *ar
     attributes[(*count)++] = arena_string(arena, name);
 }
 
-static bool is_field_read(const struct field *field, enum entry_extent extent)
+/* The fields to read. */
+struct part {
+    enum entry_extent extent;
+    const bool *selected; /* parallel to the field map; NULL: all fields of the extent */
+};
+
+/* True if the field contains links to other objects, whose number has no limit. */
+static bool is_link_field(const struct field *field)
 {
-    bool is_link = field->codec == CODEC_MEMBERSHIPS || field->codec == CODEC_MEMBERS;
-    return extent == ENTRY_WHOLE || !is_link;
+    return field->type == FIELD_STRINGS && field->codec != CODEC_LIST && field->codec != CODEC_TEXT;
 }
 
-char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent)
+static bool is_field_read(const struct field *fields, size_t index, const struct part *part)
 {
+    if (part->selected && !part->selected[index]) {
+        return false;
+    }
+    return part->extent == ENTRY_WHOLE || !is_link_field(&fields[index]);
+}
+
+char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent,
+                        const bool *selected)
+{
+    const struct part part = {extent, selected};
     char **attributes =
         arena_array(arena, fields_count(fields) + EXTRA_ATTRIBUTES, sizeof *attributes);
     size_t count = 0;
     request_attribute(attributes, &count, arena, "objectGUID");
-    for (const struct field *field = fields; field->name; field++) {
-        if (!is_field_read(field, extent)) {
+    for (size_t i = 0; fields[i].name; i++) {
+        const struct field *field = &fields[i];
+        if (!is_field_read(fields, i, &part)) {
             continue;
         }
         if (field->codec == CODEC_MEMBERSHIPS || field->codec == CODEC_MEMBERS) {
@@ -145,6 +163,7 @@ static void decode_single_value(struct arena *arena, const struct field *field,
 {
     const char *guid;
     int64_t wall_ms;
+    bool truth;
     switch (field->codec) {
     case CODEC_TEXT:
         if (utf8_valid(text->bv_val, text->bv_len)) {
@@ -157,6 +176,7 @@ static void decode_single_value(struct arena *arena, const struct field *field,
         }
         break;
     case CODEC_TIME:
+    case CODEC_FILETIME:
         if (codec_time(text, &wall_ms)) {
             field_set_integer(value, wall_ms);
         }
@@ -167,18 +187,46 @@ static void decode_single_value(struct arena *arena, const struct field *field,
     case CODEC_SCOPE:
         decode_number(field, text, value);
         break;
+    case CODEC_TRUTH:
+        if (codec_truth(text, &truth)) {
+            field_set_boolean(value, truth);
+        }
+        break;
     case CODEC_NONE:
     case CODEC_DN:
+    case CODEC_LIST:
+    case CODEC_LINKS:
+    case CODEC_REFERENCE:
     case CODEC_MEMBERS:
     case CODEC_MEMBERSHIPS:
         break;
     }
 }
 
-static struct error *decode_field(struct directory *directory, struct arena *arena,
-                                  const struct field *field, const struct raw_entry *raw,
-                                  const struct primary_members *members, struct value *value)
+static void decode_list(struct arena *arena, const struct attribute *attribute, struct value *value)
 {
+    const char *const *items = NULL;
+    size_t count = 0;
+    if (attribute && !codec_list(arena, attribute->values, &items, &count)) {
+        count = 0;
+    }
+    field_set_strings(value, items, count);
+}
+
+/* The class, the fields to read, and the objects that were read for several entries at once. */
+struct context {
+    struct directory *directory;
+    struct arena *arena;
+    const struct directory_class *class;
+    struct part part;
+    struct primary_members members;
+    struct references references;
+};
+
+static struct error *decode_field(const struct context *context, const struct field *field,
+                                  const struct raw_entry *raw, struct value *value)
+{
+    struct arena *arena = context->arena;
     const struct attribute *attribute =
         field->attribute ? attribute_get(raw, field->attribute) : NULL;
     value->state = VALUE_NULL;
@@ -186,25 +234,30 @@ static struct error *decode_field(struct directory *directory, struct arena *are
         field_set_string(value, raw->dn);
     } else if (field->codec == CODEC_MEMBERSHIPS) {
         const char *group = NULL;
-        struct error *error = primary_group_dn(directory, arena, raw, &group);
+        struct error *error = primary_group_dn(context->directory, arena, raw, &group);
         decode_strings(arena, attribute, &group, group ? 1 : 0, value);
         return error;
     } else if (field->codec == CODEC_MEMBERS) {
-        const struct primary_set *set = primary_get_members(members, arena, raw);
+        const struct primary_set *set = primary_get_members(&context->members, arena, raw);
         decode_strings(arena, attribute, set ? set->dns : NULL, set ? set->count : 0, value);
+    } else if (field->codec == CODEC_LIST) {
+        decode_list(arena, attribute, value);
     } else if (field->type == FIELD_STRINGS) {
         decode_strings(arena, attribute, NULL, 0, value);
+    } else if (attribute && field->codec == CODEC_REFERENCE) {
+        field_set_record(value, references_record(&context->references, arena, field->fields,
+                                                  attribute->values->bv_val));
     } else if (attribute) {
         decode_single_value(arena, field, attribute->values, value);
     }
     return NULL;
 }
 
-static struct error *decode_raw_entry(struct directory *directory, struct arena *arena,
-                                      const struct directory_class *class, enum entry_extent extent,
-                                      struct raw_entry *raw, const struct primary_members *members,
+static struct error *decode_raw_entry(const struct context *context, struct raw_entry *raw,
                                       struct directory_entry **entry_r)
 {
+    struct arena *arena = context->arena;
+    const struct field *fields = context->class->fields;
     struct directory_entry *entry = arena_alloc(arena, sizeof *entry);
     const struct attribute *guid = attribute_get(raw, "objectGUID");
     if (!guid || !codec_guid(arena, guid->values, &entry->guid)) {
@@ -213,40 +266,59 @@ static struct error *decode_raw_entry(struct directory *directory, struct arena 
     const char *guid_dn = query_guid_dn(arena, entry->guid);
     struct error *error = NULL;
     for (size_t i = 0; !error && i < raw->count; i++) {
-        error = entry_complete_attribute(directory, arena, guid_dn, &raw->attributes[i]);
+        error = entry_complete_attribute(context->directory, arena, guid_dn, &raw->attributes[i]);
     }
     entry->dn = raw->dn;
-    entry->values = arena_array(arena, fields_count(class->fields), sizeof *entry->values);
-    for (size_t i = 0; !error && class->fields[i].name; i++) {
-        const struct field *field = &class->fields[i];
-        if (is_field_read(field, extent)) {
-            error = decode_field(directory, arena, field, raw, members, &entry->values[i]);
+    entry->values = arena_array(arena, fields_count(fields), sizeof *entry->values);
+    for (size_t i = 0; !error && fields[i].name; i++) {
+        if (is_field_read(fields, i, &context->part)) {
+            error = decode_field(context, &fields[i], raw, &entry->values[i]);
         }
     }
     *entry_r = entry;
     return error;
 }
 
-static bool has_codec(const struct field *fields, enum codec codec)
+/* True if a field with this codec is read. */
+static bool reads_codec(const struct context *context, enum codec codec)
 {
-    while (fields->name && fields->codec != codec) {
-        fields++;
+    const struct field *fields = context->class->fields;
+    for (size_t i = 0; fields[i].name; i++) {
+        if (fields[i].codec == codec && is_field_read(fields, i, &context->part)) {
+            return true;
+        }
     }
-    return fields->name;
+    return false;
+}
+
+/* Reads the objects that fields with CODEC_REFERENCE refer to. */
+static struct error *find_references(struct context *context, const struct raw_entry *raws,
+                                     size_t count)
+{
+    const struct field *fields = context->class->fields;
+    for (size_t i = 0; fields[i].name; i++) {
+        if (fields[i].codec == CODEC_REFERENCE && is_field_read(fields, i, &context->part)) {
+            references_add(&context->references, context->arena, raws, count, fields[i].attribute);
+        }
+    }
+    return references_read(&context->references, context->directory, context->arena);
 }
 
 struct error *entry_decode_all(struct directory *directory, struct arena *arena,
-                               const struct directory_class *class, struct raw_entry *raws,
-                               size_t count, struct directory_entry **entries)
+                               const struct directory_class *class, const bool *selected,
+                               struct raw_entry *raws, size_t count,
+                               struct directory_entry **entries)
 {
-    struct primary_members members = {0};
+    struct context context = {directory, arena, class, .part = {ENTRY_WHOLE, selected}};
     struct error *error = NULL;
-    if (has_codec(class->fields, CODEC_MEMBERS)) {
-        error = primary_find_members(directory, arena, raws, count, &members);
+    if (reads_codec(&context, CODEC_MEMBERS)) {
+        error = primary_find_members(directory, arena, raws, count, &context.members);
+    }
+    if (!error) {
+        error = find_references(&context, raws, count);
     }
     for (size_t i = 0; !error && i < count; i++) {
-        error =
-            decode_raw_entry(directory, arena, class, ENTRY_WHOLE, &raws[i], &members, &entries[i]);
+        error = decode_raw_entry(&context, &raws[i], &entries[i]);
     }
     return error;
 }
@@ -255,7 +327,7 @@ struct error *entry_decode(struct directory *directory, struct arena *arena,
                            const struct directory_class *class, enum entry_extent extent,
                            struct raw_entry *raw, struct directory_entry **entry_r)
 {
-    return extent == ENTRY_WHOLE
-               ? entry_decode_all(directory, arena, class, raw, 1, entry_r)
-               : decode_raw_entry(directory, arena, class, extent, raw, NULL, entry_r);
+    const struct context context = {directory, arena, class, .part = {extent, NULL}};
+    return extent == ENTRY_WHOLE ? entry_decode_all(directory, arena, class, NULL, raw, 1, entry_r)
+                                 : decode_raw_entry(&context, raw, entry_r);
 }

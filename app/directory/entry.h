@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena;
@@ -18,8 +19,10 @@ struct raw_entry;
  * have thousands of values and need further searches for primary members and primary groups. */
 enum entry_extent { ENTRY_WHOLE, ENTRY_WITHOUT_LINKS };
 
-/* Returns the attributes to request for the fields of a class, as a NULL-terminated array. */
-char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent);
+/* Returns the attributes to request for the fields of a class, as a NULL-terminated array: for all
+ * fields or, if `selected` is not NULL, for those that it selects. It is parallel to the map. */
+char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent,
+                        const bool *selected);
 
 /* Requests "name;range=N-*" of the object until the server has sent the last value. */
 struct error *entry_complete_attribute(struct directory *directory, struct arena *arena,
@@ -32,9 +35,11 @@ struct error *entry_decode(struct directory *directory, struct arena *arena,
                            const struct directory_class *class, enum entry_extent extent,
                            struct raw_entry *raw, struct directory_entry **entry_r) MUST_CHECK;
 
-/* Decodes several whole entries, in their order. */
+/* Decodes several whole entries, in their order. Leaves the fields absent that `selected` does not
+ * select; see entry_attributes(). */
 struct error *entry_decode_all(struct directory *directory, struct arena *arena,
-                               const struct directory_class *class, struct raw_entry *raws,
-                               size_t count, struct directory_entry **entries) MUST_CHECK;
+                               const struct directory_class *class, const bool *selected,
+                               struct raw_entry *raws, size_t count,
+                               struct directory_entry **entries) MUST_CHECK;
 
 #endif

@@ -22,7 +22,7 @@ static struct error *find_named_entry(struct directory *directory, struct arena 
         .identified_filter = class->filter,
         .parent_dn = parent_dn,
         .outside_system = class->outside_system,
-        .attributes = entry_attributes(arena, class->fields, extent),
+        .attributes = entry_attributes(arena, class->fields, extent, NULL),
     };
     struct raw_entry *raw = NULL;
     connection_begin_call(directory);
@@ -53,7 +53,7 @@ struct error *find_entry(struct directory *directory, struct arena *arena,
         .base = dn,
         .scope = LDAP_SCOPE_BASE,
         .filter = class->filter,
-        .attributes = entry_attributes(arena, class->fields, extent),
+        .attributes = entry_attributes(arena, class->fields, extent, NULL),
     };
     struct raw_entry *raw = NULL;
     struct error *error = query_run(directory, arena, &search, &answer);

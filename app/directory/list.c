@@ -35,6 +35,7 @@ struct page_request {
     const struct directory_class *class;
     const char *filter;
     int64_t skip, limit;
+    const bool *selected; /* fields to read, see entry_attributes() */
 };
 
 /* The server's description of the sorted view that a page belongs to. */
@@ -241,7 +242,7 @@ static struct error *search_view_page(struct directory *directory, struct arena 
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = page->filter,
-        .attributes = entry_attributes(arena, page->class->fields, ENTRY_WHOLE),
+        .attributes = entry_attributes(arena, page->class->fields, ENTRY_WHOLE, page->selected),
         .controls = controls,
     };
     return query_run(directory, arena, &search, answer);
@@ -323,16 +324,18 @@ static struct error *read_page(struct directory *directory, struct arena *arena,
     struct directory_entry **entries = arena_array(arena, answer.count, sizeof *entries);
     page_r->entries = entries;
     page_r->count = answer.count;
-    return entry_decode_all(directory, arena, page->class, answer.entries, answer.count, entries);
+    return entry_decode_all(directory, arena, page->class, page->selected, answer.entries,
+                            answer.count, entries);
 }
 
 struct error *directory_list(struct directory *directory, struct arena *arena,
-                             const struct directory_class *class, const char *search, int64_t skip,
-                             int64_t limit, struct directory_page *page_r)
+                             const struct directory_class *class, const char *search,
+                             const bool *selected, int64_t skip, int64_t limit,
+                             struct directory_page *page_r)
 {
     struct name_search words;
     name_search_parse(&words, arena, search);
-    struct page_request page = {class, NULL, skip, limit};
+    struct page_request page = {class, NULL, skip, limit, selected};
     page.filter =
         name_search_filter(arena, class->filter, class->searched, &words, NAME_SEARCH_WORDS_MAX);
     connection_begin_call(directory);

@@ -112,6 +112,21 @@ const char *names_first_rdn(struct arena *arena, const char *dn)
     return move_to_arena(arena, code, &text);
 }
 
+const char *names_first_value(struct arena *arena, const char *dn)
+{
+    LDAPDN parsed = parse_dn(dn);
+    const char *value = NULL;
+    if (parsed && parsed[0]) {
+        const LDAPAVA *first = parsed[0][0];
+        const struct berval *text = &first->la_value;
+        if ((first->la_flags & LDAP_AVA_STRING) && utf8_valid(text->bv_val, text->bv_len)) {
+            value = arena_copy(arena, text->bv_val, text->bv_len);
+        }
+    }
+    ldap_dnfree(parsed);
+    return value;
+}
+
 /* --- comparing ------------------------------------------------------------------------------- */
 
 /* True if the forms of both texts by fold_text() are equal. */

@@ -20,6 +20,10 @@ const char *names_parent(struct arena *arena, const char *dn);
 /* Returns the first component of the DN (its RDN); NULL if it is not a DN. */
 const char *names_first_rdn(struct arena *arena, const char *dn);
 
+/* Returns the value of the first component of the DN, without escapes; NULL if it is not a DN or
+ * the value is not text. */
+const char *names_first_value(struct arena *arena, const char *dn);
+
 /* True if both are the same DN; their values are compared as names (fold_text()). Active Directory
  * ignores more, such as accents (MS-ADTS 6.5). So check the DN that it returns, not the one
  * that a client sent. */

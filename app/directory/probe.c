@@ -16,6 +16,7 @@
 #include "directory/controller.h"
 #include "directory/measure.h"
 #include "directory/service.h"
+#include "directory/user_attributes.h"
 
 #include <ldap.h>
 
@@ -58,6 +59,10 @@ static bool probe_read(struct directory *directory, struct arena *arena, const c
         if (error) {
             log_debug("directory: cannot look up LDAP_BIND_DN: %s",
                       error->cause ? error->cause : "");
+        }
+        error = user_attributes_warn(directory, arena);
+        if (error) {
+            log_debug("directory: cannot read the schema: %s", error->cause ? error->cause : "");
         }
         connection_drop(directory);
         return true;

@@ -24,6 +24,7 @@ static const struct field item_fields[] = {
 static const struct field list_fields[] = {
     {.name = "files",
      .type = FIELD_RECORDS,
+     .flags = FIELD_ITEMS,
      .fields = item_fields,
      .about = {"Файлы", "The files"},
      .example = "[" FILE_INFO_EXAMPLE "]"},
@@ -48,6 +49,7 @@ const struct field file_listing_query[] = {
      .about = {"Начало имени файла", "The beginning of the file name"},
      .example = "\"202609\""},
     QUERY_LIMIT(LIMIT_FILES),
+    QUERY_FIELDS,
     {.name = "search",
      .type = FIELD_STRING,
      .min = 1,

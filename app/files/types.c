@@ -1,6 +1,7 @@
 /* See types.h. The only user of libmagic. */
 #include "files/types.h"
 
+#include "base/arena.h"
 #include "base/size.h"
 #include "files/archive.h"
 #include "files/compound_file.h"
@@ -127,6 +128,15 @@ static struct error *detect_content_type(struct arena *arena, int fd, const char
     }
     *content_type_r = found;
     return NULL;
+}
+
+struct error *file_type_detect(struct arena *arena, const char *bytes, size_t length,
+                               const char **content_type_r)
+{
+    magic_t magic = load_magic();
+    const char *found = magic ? magic_buffer(magic, bytes, length) : NULL;
+    *content_type_r = found ? arena_string(arena, found) : "";
+    return found ? NULL : error_new(arena, ERR_INTERNAL, "libmagic: cannot examine the content");
 }
 
 /* True if a file begins like an archive, a document of Office, a program or a page. */

@@ -141,7 +141,7 @@ static void add_choice_fault(struct faults *faults, const struct field *field)
     for (size_t i = 0; field->choices[i]; i++) {
         buffer_format(&list, "%s%s", i ? ", " : "", field->choices[i]);
     }
-    add_fault(faults, field->name, FAULT_NOT_ONE_OF, list.bytes);
+    add_fault(faults, field->name, FAULT_NOT_ONE_OF, list.length ? list.bytes : "null");
 }
 
 static void validate_string(struct faults *faults, const struct field *field, const char *text,
@@ -270,15 +270,27 @@ static void parse_json_number(struct faults *faults, const struct field *field,
     }
 }
 
+/* Adds a fault whose argument is a bound of the field's times. */
+static void add_time_bound_fault(struct faults *faults, const struct field *field,
+                                 enum fault_id fault, int64_t bound)
+{
+    char text[CLOCK_TEXT_SIZE];
+    add_fault(faults, field->name, fault, arena_string(faults->arena, clock_format(bound, text)));
+}
+
 /* Rejects a text with NUL, which would otherwise be truncated to a valid time. */
 static void parse_time_value(struct faults *faults, const struct field *field, const char *text,
                              size_t length, struct value *value)
 {
     struct clock_span span;
-    if (strlen(text) == length && clock_parse_time(text, &span)) {
-        field_set_integer(value, span.from_ms);
-    } else {
+    if (strlen(text) != length || !clock_parse_time(text, &span)) {
         add_fault(faults, field->name, FAULT_NOT_TIME, NULL);
+    } else if (has_bounds(field) && span.from_ms < field->min) {
+        add_time_bound_fault(faults, field, FAULT_TOO_SMALL, field->min);
+    } else if (has_bounds(field) && span.from_ms > field->max) {
+        add_time_bound_fault(faults, field, FAULT_TOO_LARGE, field->max);
+    } else {
+        field_set_integer(value, span.from_ms);
     }
 }
 
@@ -614,6 +626,16 @@ static void write_string_array(struct jsonw *json, const char *key,
     jsonw_close_array(json);
 }
 
+static void write_records(struct jsonw *json, const struct field *field, const struct value *value,
+                          const bool *selected)
+{
+    jsonw_open_array(json, field->name);
+    for (size_t i = 0; i < value->records.count; i++) {
+        fields_write_item(json, field->fields, value->records.items[i], selected);
+    }
+    jsonw_close_array(json);
+}
+
 static void write_field_value(struct jsonw *json, const struct field *field,
                               const struct value *value)
 {
@@ -644,15 +666,27 @@ static void write_field_value(struct jsonw *json, const struct field *field,
         jsonw_close_array(json);
         break;
     case FIELD_RECORDS:
-        jsonw_open_array(json, field->name);
-        for (size_t i = 0; i < value->records.count; i++) {
-            fields_write(json, NULL, field->fields, value->records.items[i]);
-        }
-        jsonw_close_array(json);
+        write_records(json, field, value, NULL);
         break;
     case FIELD_RECORD:
         fields_write(json, field->name, field->fields, value->record);
         break;
+    }
+}
+
+/* True if a reply omits the field. */
+static bool is_omitted_field(const struct field *field, const struct value *value)
+{
+    return (field->flags & (FIELD_SECRET | FIELD_INTERNAL)) ||
+           ((field->flags & FIELD_OPTIONAL) && value->state == VALUE_ABSENT);
+}
+
+static void write_field(struct jsonw *json, const struct field *field, const struct value *value)
+{
+    if (value->state == VALUE_SET) {
+        write_field_value(json, field, value);
+    } else {
+        jsonw_null(json, field->name);
     }
 }
 
@@ -661,14 +695,34 @@ void fields_write(struct jsonw *json, const char *key, const struct field *field
 {
     jsonw_open_object(json, key);
     for (size_t i = 0; fields[i].name; i++) {
-        if ((fields[i].flags & (FIELD_SECRET | FIELD_INTERNAL)) ||
-            ((fields[i].flags & FIELD_OPTIONAL) && values[i].state == VALUE_ABSENT)) {
-            continue;
+        if (!is_omitted_field(&fields[i], &values[i])) {
+            write_field(json, &fields[i], &values[i]);
         }
-        if (values[i].state == VALUE_SET) {
-            write_field_value(json, &fields[i], &values[i]);
-        } else {
-            jsonw_null(json, fields[i].name);
+    }
+    jsonw_close_object(json);
+}
+
+void fields_write_item(struct jsonw *json, const struct field *fields, const struct value *values,
+                       const bool *selected)
+{
+    jsonw_open_object(json, NULL);
+    for (size_t i = 0; fields[i].name; i++) {
+        if ((!selected || selected[i]) && !is_omitted_field(&fields[i], &values[i])) {
+            write_field(json, &fields[i], &values[i]);
+        }
+    }
+    jsonw_close_object(json);
+}
+
+void fields_write_listing(struct jsonw *json, const struct field *fields,
+                          const struct value *values, const bool *selected)
+{
+    jsonw_open_object(json, NULL);
+    for (size_t i = 0; fields[i].name; i++) {
+        if ((fields[i].flags & FIELD_ITEMS) && values[i].state == VALUE_SET) {
+            write_records(json, &fields[i], &values[i], selected);
+        } else if (!is_omitted_field(&fields[i], &values[i])) {
+            write_field(json, &fields[i], &values[i]);
         }
     }
     jsonw_close_object(json);

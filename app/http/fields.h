@@ -34,4 +34,14 @@ struct error *fields_read_open_query(struct arena *arena, const struct field *fi
 void fields_write(struct jsonw *json, const char *key, const struct field *fields,
                   const struct value *values);
 
+/* Writes an item of a list. Like fields_write(), but omits the fields that are not selected.
+ * `selected` is parallel to the field map; NULL: all are. */
+void fields_write_item(struct jsonw *json, const struct field *fields, const struct value *values,
+                       const bool *selected);
+
+/* Writes an object with a list. Like fields_write(), but writes the records of the member with
+ * FIELD_ITEMS by fields_write_item(). */
+void fields_write_listing(struct jsonw *json, const struct field *fields,
+                          const struct value *values, const bool *selected);
+
 #endif

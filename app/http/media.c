@@ -21,6 +21,9 @@ size_t media_types(const struct route *route, const char *types_r[MEDIA_TYPES_MA
     if (route->form) {
         types_r[count++] = upload_type;
     }
+    if (route->body_type) {
+        types_r[count++] = route->body_type;
+    }
     if (route->body) {
         types_r[count++] = json_type;
     }
@@ -71,13 +74,19 @@ bool media_is_form(const struct request *request)
     return is_accepted_type(request, form_type);
 }
 
+bool media_is_body_type(const struct request *request)
+{
+    return is_accepted_type(request, request->route->body_type);
+}
+
 /* --- codings --------------------------------------------------------------------------------- */
 
 struct error *media_check_coding(const struct request *request)
 {
     static const char separators[] = ", \t", identity[] = "identity";
     const char *coding = request->headers.content_encoding;
-    if (!request->route->body && !request->route->form) {
+    const struct route *route = request->route;
+    if (!route->body && !route->form && !route->body_type) {
         return NULL;
     }
     for (coding += strspn(coding, separators); *coding; coding += strspn(coding, separators)) {

@@ -27,6 +27,9 @@ bool media_is_json(const struct request *request);
  * no parameters, so a charset is ignored: percent-encoded bytes are UTF-8 (WHATWG URL 5.1). */
 bool media_is_form(const struct request *request);
 
+/* True if Content-Type is the media type `body_type` of the route. */
+bool media_is_body_type(const struct request *request);
+
 /* Rejects a body that declares a content coding, such as gzip, even if it is not coded: the service
  * decodes none, and must not store bytes that mean something else (RFC 9110 8.4). Also rejects a
  * PUT of a part of the content (RFC 9110 14.5). */

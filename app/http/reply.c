@@ -182,7 +182,7 @@ static void serialize_array(const struct field *fields, const struct reply *repl
 {
     jsonw_open_array(json, key);
     for (size_t i = 0; i < reply->items_count; i++) {
-        fields_write(json, NULL, fields, reply->items[i]);
+        fields_write_item(json, fields, reply->items[i], reply->selected);
     }
     jsonw_close_array(json);
 }
@@ -228,7 +228,7 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
     case REPLY_FILE:
         break;
     case REPLY_RECORD:
-        fields_write(&json, NULL, route->reply->fields, reply->record);
+        fields_write_listing(&json, route->reply->fields, reply->record, reply->selected);
         break;
     case REPLY_ARRAY:
         serialize_array(route->reply->fields, reply, NULL, &json);

@@ -26,6 +26,7 @@ struct reply {
     /* REPLY_ARRAY, REPLY_LIST, REPLY_PAGE: the records, each like `record` */
     struct value *const *items;
     size_t items_count;
+    const bool *selected; /* fields of the items; set by the router: see request->selected */
     int64_t total, skip, limit;
     bool total_is_minimum; /* `total` is a lower bound: counting stopped there */
     const char *next;      /* REPLY_PAGE: cursor of the next page; NULL: last page */

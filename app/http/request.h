@@ -79,6 +79,8 @@ struct request {
     const void *principal;   /* struct principal of auth/; NULL: anonymous */
     bool bearer_ignored;     /* the call reads credentials from the body, not from Authorization */
     struct value *query;     /* parallel to route->query */
+    /* items of a list: the selected fields, parallel to their map (http/selection.h); NULL: all */
+    const bool *selected;
     struct buffer body_text; /* the unparsed body, if the route has one */
     struct value *body;      /* parallel to route->body->fields */
     /* faults of the body, if the route reports them; NULL: the body is valid */

@@ -63,6 +63,8 @@ struct route {
     const struct schema *body;   /* NULL: the call has no body */
     bool body_optional;          /* an empty body means {} */
     bool body_form;              /* application/x-www-form-urlencoded is accepted as well as JSON */
+    /* media type of a body that is neither JSON nor a form: the handler reads it; NULL: none */
+    const char *body_type;
     bool form; /* the body is multipart/form-data, which the handler reads while it arrives */
     enum reply_shape shape;
     const struct schema *reply;

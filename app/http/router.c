@@ -10,6 +10,7 @@
 #include "http/fields.h"
 #include "http/media.h"
 #include "http/problem.h"
+#include "http/selection.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -391,6 +392,10 @@ static struct error *parse_and_handle(const struct router *router, struct reques
             return error;
         }
     }
+    if ((error = selection_read(request))) {
+        return error;
+    }
+    reply->selected = request->selected;
     if ((error = parse_body(router, request))) {
         if (error->id != ERR_VALIDATION || !request->route->adds_faults) {
             return error;

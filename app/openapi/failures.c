@@ -138,7 +138,7 @@ static void add_router_errors(const struct document *document, struct failures *
     add_errors(document, failures, route_needs_space(route) ? of_writes : NULL);
     add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
-    add_errors(document, failures, route->form ? of_forms : NULL);
+    add_errors(document, failures, route->form || route->body_type ? of_forms : NULL);
     add_errors(document, failures, call_supports_idempotency(route) ? of_keys : NULL);
     add_errors(document, failures, call_evaluates_conditions(route) ? of_versions : NULL);
     add_errors(document, failures, route->action ? of_changes : NULL);

@@ -281,6 +281,20 @@ static void write_media_type(struct document *document, const char *type, const 
     jsonw_close_object(json);
 }
 
+/* Writes a body that is not JSON, such as an image. */
+static void write_plain_body(struct document *document, const struct route *route)
+{
+    static const char example[] = "(binary)";
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, route->body_type);
+    jsonw_open_object(json, "schema");
+    jsonw_string(json, "type", "string");
+    jsonw_string(json, "format", "binary");
+    jsonw_close_object(json);
+    jsonw_string(json, "example", example);
+    jsonw_close_object(json);
+}
+
 static void write_request_body(struct document *document, const struct route *route)
 {
     const char *types[MEDIA_TYPES_MAX];
@@ -295,6 +309,8 @@ static void write_request_body(struct document *document, const struct route *ro
     for (size_t i = 0; i < count; i++) {
         if (route->form) {
             write_upload_body(document, types[i]);
+        } else if (route->body_type) {
+            write_plain_body(document, route);
         } else {
             write_media_type(document, types[i], route->body);
         }
@@ -311,7 +327,7 @@ static void write_reply_schema(struct document *document, const struct route *ro
         jsonw_open_object(json, "schema");
         jsonw_string(json, "type", name ? "array" : "string");
         if (name) {
-            document_write_reference(document, "items", "schemas", name);
+            schemas_write_items(document, "items", route->reply);
         }
         jsonw_close_object(json);
     } else {

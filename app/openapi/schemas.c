@@ -4,17 +4,23 @@
 #include "base/arena.h"
 #include "base/field.h"
 #include "http/route.h"
+#include "http/selection.h"
 #include "openapi/document.h"
 
 #include <string.h>
 
 /* --- schema of one field --------------------------------------------------------------------- */
 
+static bool is_reply(enum use use)
+{
+    return use == USE_REPLY || use == USE_ITEM;
+}
+
 /* True for fields that the document omits: internal ones, and secret ones in replies, which
  * fields_write() omits too. */
 static bool is_omitted(const struct field *field, enum use use)
 {
-    unsigned flags = use == USE_REPLY ? FIELD_SECRET | FIELD_INTERNAL : FIELD_INTERNAL;
+    unsigned flags = is_reply(use) ? FIELD_SECRET | FIELD_INTERNAL : FIELD_INTERNAL;
     return field->flags & flags;
 }
 
@@ -98,7 +104,7 @@ static void write_string_rules(struct document *document, const struct field *fi
     if (field->max) {
         jsonw_integer(json, "maxLength", field->max);
     }
-    if (use != USE_REPLY && (field->flags & FIELD_ANY_TRIMMED)) {
+    if (!is_reply(use) && (field->flags & FIELD_ANY_TRIMMED)) {
         jsonw_string(json, "pattern", trimmed_pattern(field));
     }
 }
@@ -148,6 +154,22 @@ static void write_list_items(struct document *document)
     jsonw_close_object(json);
 }
 
+/* Writes the schema of the records of a field, which only replies have. */
+static void write_records_schema(struct document *document, const struct field *field)
+{
+    struct jsonw *json = &document->json;
+    if (!(field->flags & FIELD_ITEMS)) {
+        schemas_write_object(document, "items", field->fields, USE_REPLY);
+        return;
+    }
+    jsonw_open_object(json, "items");
+    jsonw_open_array(json, "anyOf");
+    schemas_write_object(document, NULL, field->fields, USE_REPLY);
+    schemas_write_object(document, NULL, field->fields, USE_ITEM);
+    jsonw_close_array(json);
+    jsonw_close_object(json);
+}
+
 static void write_rules(struct document *document, const struct field *field, enum use use)
 {
     struct jsonw *json = &document->json;
@@ -163,7 +185,7 @@ static void write_rules(struct document *document, const struct field *field, en
         jsonw_string(json, "format", "date-time");
         break;
     case FIELD_STRINGS:
-        if (use != USE_REPLY && field->items_max) {
+        if (!is_reply(use) && field->items_max) {
             jsonw_integer(json, "maxItems", field->items_max);
         }
         jsonw_open_object(json, "items");
@@ -175,7 +197,7 @@ static void write_rules(struct document *document, const struct field *field, en
         write_list_items(document);
         break;
     case FIELD_RECORDS:
-        schemas_write_object(document, "items", field->fields, use);
+        write_records_schema(document, field);
         break;
     case FIELD_BOOLEAN:
     case FIELD_RECORD:
@@ -224,7 +246,7 @@ void schemas_write_field(struct document *document, const char *key, const struc
     if (field->type == FIELD_RECORD) {
         write_properties(document, field->fields, use);
     }
-    if (use != USE_REPLY && (field->flags & FIELD_DEFAULT)) {
+    if (!is_reply(use) && (field->flags & FIELD_DEFAULT)) {
         jsonw_integer(json, "default", field->standard);
     }
     if (use != USE_PARAMETER && is_scalar_or_strings(field) && has_valid_example(field)) {
@@ -252,7 +274,16 @@ const char *schemas_example_text(struct document *document, const struct field *
 
 static bool is_always_present(const struct field *field, enum use use)
 {
-    return use == USE_REPLY ? !(field->flags & FIELD_OPTIONAL) : field->flags & FIELD_REQUIRED;
+    return is_reply(use) ? !(field->flags & FIELD_OPTIONAL) : field->flags & FIELD_REQUIRED;
+}
+
+static void write_name_array(struct document *document, const char *key, const char *const *names)
+{
+    jsonw_open_array(&document->json, key);
+    for (; *names; names++) {
+        jsonw_string(&document->json, NULL, *names);
+    }
+    jsonw_close_array(&document->json);
 }
 
 static void write_required_names(struct document *document, const struct field *fields,
@@ -260,6 +291,11 @@ static void write_required_names(struct document *document, const struct field *
 {
     struct jsonw *json = &document->json;
     bool any = false;
+    if (use == USE_ITEM) {
+        write_name_array(document, "required",
+                         (const char *const[]){selection_key(fields)->name, NULL});
+        return;
+    }
     for (const struct field *field = fields; field->name; field++) {
         any |= !is_omitted(field, use) && is_always_present(field, use);
     }
@@ -409,13 +445,21 @@ const char *schemas_reply_name(struct document *document, const struct route *ro
     return route->reply->name;
 }
 
-static void write_name_array(struct document *document, const char *key, const char *const *names)
+/* Returns the name of the schema of an item with selected fields. */
+static const char *part_name(struct document *document, const struct schema *schema)
 {
-    jsonw_open_array(&document->json, key);
-    for (; *names; names++) {
-        jsonw_string(&document->json, NULL, *names);
-    }
-    jsonw_close_array(&document->json);
+    return arena_format(document->arena, "%sPart", schema->name);
+}
+
+void schemas_write_items(struct document *document, const char *key, const struct schema *schema)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, key);
+    jsonw_open_array(json, "anyOf");
+    document_write_reference(document, NULL, "schemas", schema->name);
+    document_write_reference(document, NULL, "schemas", part_name(document, schema));
+    jsonw_close_array(json);
+    jsonw_close_object(json);
 }
 
 /* Writes the rules for the members of a page: a page selected by a cursor has none of total, skip
@@ -441,7 +485,7 @@ static void write_list_schema(struct document *document, const char *name,
     jsonw_open_object(json, "properties");
     jsonw_open_object(json, "items");
     jsonw_string(json, "type", "array");
-    document_write_reference(document, "items", "schemas", route->reply->name);
+    schemas_write_items(document, "items", route->reply);
     jsonw_close_object(json);
     for (const struct field *field = list_fields; field->name; field++) {
         schemas_write_field(document, field->name, field, USE_REPLY);
@@ -598,6 +642,11 @@ static void write_route_schemas(struct document *document, const struct route *r
     }
     if (route->reply && document_add_name(document, names, route->reply->name)) {
         schemas_write_object(document, route->reply->name, route->reply->fields, USE_REPLY);
+    }
+    bool is_list = is_list_reply(route) || route->shape == REPLY_ARRAY;
+    const char *part = is_list ? part_name(document, route->reply) : NULL;
+    if (part && document_add_name(document, names, part)) {
+        schemas_write_object(document, part, route->reply->fields, USE_ITEM);
     }
     const char *listed = is_list_reply(route) ? schemas_reply_name(document, route) : NULL;
     if (listed && document_add_name(document, names, listed)) {

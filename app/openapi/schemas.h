@@ -5,9 +5,11 @@
 struct document;
 struct field;
 struct route;
+struct schema;
 
-/* Use of a field map. A body or a parameter has validation rules; a reply contains all fields. */
-enum use { USE_BODY, USE_PARAMETER, USE_REPLY };
+/* Use of a field map. A body or a parameter has validation rules; a reply contains all fields. An
+ * item of a list contains the selected fields (http/selection.h). */
+enum use { USE_BODY, USE_PARAMETER, USE_REPLY, USE_ITEM };
 
 /* Writes the schema of one field, with its description. */
 void schemas_write_field(struct document *document, const char *key, const struct field *field,
@@ -21,6 +23,9 @@ void schemas_write_example(struct document *document, const char *key, const str
 
 /* Returns the example of a field without quotation marks; NULL if it has none. */
 const char *schemas_example_text(struct document *document, const struct field *field);
+
+/* Writes the schema of the items of a list: a complete object, or its selected fields. */
+void schemas_write_items(struct document *document, const char *key, const struct schema *schema);
 
 /* Returns the name of the schema of a route's reply; for an array, the schema of its items. NULL if
  * the reply has no schema. */

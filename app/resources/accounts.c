@@ -39,6 +39,7 @@ static const struct field create_fields[] = {
 static const struct field list_query[] = {
     QUERY_SKIP,
     QUERY_LIMIT(LIMIT_MAX),
+    QUERY_FIELDS,
     {.name = NULL},
 };
 

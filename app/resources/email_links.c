@@ -52,7 +52,12 @@ static const struct field verify_fields[] = {
     {.name = NULL},
 };
 
-static const struct field page_query[] = {QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), {.name = NULL}};
+static const struct field page_query[] = {
+    QUERY_SKIP,
+    QUERY_LIMIT(LIMIT_STANDARD),
+    QUERY_FIELDS,
+    {.name = NULL},
+};
 
 static const struct field confirm_fields[] = {
     {.name = "account_id",

@@ -49,7 +49,12 @@ static const struct field own_fields[] = {
     {.name = NULL},
 };
 
-static const struct field page_query[] = {QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), {.name = NULL}};
+static const struct field page_query[] = {
+    QUERY_SKIP,
+    QUERY_LIMIT(LIMIT_STANDARD),
+    QUERY_FIELDS,
+    {.name = NULL},
+};
 
 static const struct schema invitation_schema = {"Invitation", invitation_fields};
 static const struct schema own_schema = {"OwnInvitation", own_fields};

@@ -45,6 +45,9 @@ static const struct field role_fields[] = {
     {.name = NULL},
 };
 
+/* Other parameters are ignored, as before this list had any. */
+static const struct field organizations_query[] = {QUERY_FIELDS, {.name = NULL}};
+
 static const struct field members_query[] = {
     LIST_QUERY_FIELDS("`account_id`, `username`, `role`, `created_at`", "-created_at"),
     MEMBER_ROLE(0),
@@ -409,6 +412,8 @@ const struct route organizations_routes[] = {
      .permission = PERMIT_PRINCIPAL,
      .pool = POOL_CORE,
      .summary = {"Получить мои организации", "List my organizations"},
+     .query = organizations_query,
+     .query_open = true,
      .shape = REPLY_LIST,
      .reply = &organization_schema,
      .errors = read_errors},

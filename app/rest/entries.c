@@ -20,6 +20,7 @@ const struct field entries_list_query[] = {
      .example = "\"иван петров\""},
     QUERY_SKIP,
     QUERY_LIMIT(LIMIT_STANDARD),
+    QUERY_FIELDS,
     {.name = NULL},
 };
 
@@ -96,9 +97,9 @@ struct error *entries_list(struct request *request, struct reply *reply)
     int64_t skip = request_query_integer(request, "skip");
     int64_t limit = request_query_integer(request, "limit");
     struct directory_page page;
-    struct error *error =
-        directory_list(app_of(request)->directory, request->arena, route_entries(request)->class,
-                       request_query_string(request, "search"), skip, limit, &page);
+    struct error *error = directory_list(
+        app_of(request)->directory, request->arena, route_entries(request)->class,
+        request_query_string(request, "search"), request->selected, skip, limit, &page);
     if (error) {
         return error;
     }
@@ -122,6 +123,13 @@ struct error *entries_get(struct request *request, struct reply *reply)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
+/* Resolves the references of the request body to other entries, if the resource has any. */
+static struct error *resolve_references(struct request *request)
+{
+    entries_resolve *resolve = route_entries(request)->resolve;
+    return resolve ? resolve(request) : NULL;
+}
+
 /* Returns the changes that the request body requires. `more` adds those of the resource. */
 static struct directory_changes *new_body_changes(struct request *request, entries_change *more)
 {
@@ -137,13 +145,16 @@ struct error *entries_create(struct request *request, struct reply *reply)
 {
     const struct entries *entries = route_entries(request);
     const struct directory_class *class = entries->class;
+    request->subject = request_body_string(request, class->name_attribute);
+    struct error *error = resolve_references(request);
+    if (error) {
+        return error;
+    }
     struct directory_changes *changes = new_body_changes(request, entries->create);
     struct directory_entry *entry;
-    request->subject = request_body_string(request, class->name_attribute);
-    struct error *error =
-        directory_add(app_of(request)->directory, request->arena, class,
-                      request_body_string(request, entries->rdn_field),
-                      request_body_string(request, class->parent_field), changes, &entry);
+    error = directory_add(app_of(request)->directory, request->arena, class,
+                          request_body_string(request, entries->rdn_field),
+                          request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
         request->object_dn = entry->dn;
         reply_created(request, reply, request->route->pattern, request->subject);
@@ -157,6 +168,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
     const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
     struct error *error = find_entry(request, &entry);
+    if (!error) {
+        error = resolve_references(request);
+    }
     if (error) {
         return error;
     }

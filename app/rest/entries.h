@@ -17,6 +17,10 @@
 /* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
 
+/* Checks the references of a request body to other entries, and replaces them in the body by the
+ * values that the directory stores. */
+typedef struct error *entries_resolve(struct request *request);
+
 /* Does follow-up work outside of the directory. The entry was changed, or may have been changed. */
 typedef void entries_changed(struct request *request, const struct directory_entry *entry);
 
@@ -26,6 +30,7 @@ struct entries {
     const struct directory_class *class;
     /* field of the request bodies that contains the name for the entry's RDN */
     const char *rdn_field;
+    entries_resolve *resolve;           /* NULL: bodies have no references */
     entries_change *create, *update;    /* NULL: no further changes */
     entries_changed *updated, *deleted; /* NULL: no follow-up work */
 };
@@ -48,7 +53,7 @@ struct error *entries_change_member(struct request *request,
 
 /* --- maps and errors of their routes ---------------------------------------------------------- */
 
-extern const struct field entries_list_query[];        /* query parameters search, skip, limit */
+extern const struct field entries_list_query[];        /* query parameters of lists */
 extern const struct field entries_place_query[];       /* query parameter parent_dn */
 extern const struct field entries_delete_tree_query[]; /* parent_dn, children */
 extern const struct field entries_path[];              /* parameters of all patterns */

@@ -69,7 +69,7 @@ struct list {
 /* The first rows of the query map of a list. `sorts_` lists the names for ?sort=, `example_` is an
  * order of them. */
 #define LIST_QUERY_FIELDS(sorts_, example_)                                                        \
-    QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD),                                                       \
+    QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), QUERY_FIELDS,                                         \
         {.name = "sort",                                                                           \
          .type = FIELD_STRING,                                                                     \
          .min = 1,                                                                                 \

@@ -1,4 +1,5 @@
-/* Paging: rows of query maps that select a page of a list, of records or directory entries. */
+/* Paging: rows of query maps that select a page of a list, of records or directory entries, and the
+ * fields of its items. */
 #ifndef REST_PAGING_H
 #define REST_PAGING_H
 
@@ -21,6 +22,16 @@ enum { LIMIT_MAX = 1000, LIMIT_STANDARD = 10 };
         .name = "limit", .type = FIELD_INTEGER, .flags = FIELD_DEFAULT, .min = 1,                  \
         .max = LIMIT_MAX, .standard = (standard_),                                                 \
         .about = {"Сколько элементов вернуть", "The number of items to return"}, .example = "10"   \
+    }
+
+/* Each list has this parameter; http/selection.c reads it. */
+#define QUERY_FIELDS                                                                               \
+    {                                                                                              \
+        .name = "fields", .type = FIELD_STRING, .min = 1, .max = 2000,                             \
+        .about = {"Поля элементов через запятую; идентификатор есть всегда",                       \
+                  "The fields of the items, separated by commas; the identifier is always "        \
+                  "included"},                                                                     \
+        .example = "null"                                                                          \
     }
 
 #endif

@@ -21,6 +21,7 @@
 #include "rest/app.h"
 #include "rest/idempotency.h"
 #include "rest/limits.h"
+#include "rest/user_fields.h"
 #include "service/guard.h"
 #include "service/jobs.h"
 #include "service/settings.h"
@@ -98,6 +99,7 @@ static struct worker_state *create_worker_state(const struct config *config, enu
         .pool = pool,
     };
     store_require_keys(state->app.store, fold_version());
+    user_fields_configure(config);
     if (pool == POOL_CORE) { /* all requests of a loop iteration have arrived before it begins */
         store_share_snapshots(state->app.store);
     }

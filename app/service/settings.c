@@ -5,8 +5,10 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "directory/directory.h"
+#include "directory/user_attributes.h"
 #include "http/audit.h"
 #include "objects/objects.h"
+#include "rest/user_fields.h"
 #include "service/api_document.h"
 #include "store/store.h"
 
@@ -46,7 +48,23 @@ bool settings_check(const struct config *config, struct buffer *faults)
     bool auth_valid = auth_check(config, faults);
     bool store_valid = store_check(config, faults);
     bool storage_valid = check_object_storage(config, faults);
-    return directory_valid && auth_valid && store_valid && storage_valid;
+    bool fields_valid = user_fields_check(config, faults);
+    return directory_valid && auth_valid && store_valid && storage_valid && fields_valid;
+}
+
+/* Compares the settings with the directory. A directory that does not answer does not prevent the
+ * start: the housekeeper compares them again when it answers. */
+static bool verify_directory(const struct config *config, struct buffer *faults)
+{
+    struct buffer warnings = {0};
+    bool valid = directory_verify_attributes(config, faults, &warnings);
+    for (char *rest = warnings.bytes, *line; rest && (line = strsep(&rest, "\n"));) {
+        if (*line) {
+            log_warning("%s", line);
+        }
+    }
+    buffer_free(&warnings);
+    return valid;
 }
 
 bool settings_prepare(const struct config *config, struct buffer *faults)
@@ -59,6 +77,10 @@ bool settings_prepare(const struct config *config, struct buffer *faults)
     }
     if (valid) {
         directory_prepare_circuit(config);
+        valid = verify_directory(config, faults);
+    }
+    if (valid) {
+        user_fields_configure(config);
         api_document_publish(config);
     }
     return valid;

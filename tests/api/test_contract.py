@@ -21,18 +21,21 @@ ROUNDS = 15  # valid, and as many invalid, requests for each call
 INVITERS = 16  # organizations that invite the owner: accepting or declining consumes an invitation
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
-ADMINISTRATORS = {"users", "groups", "ous", "containers", "accounts", "email-links", "tokens",
-                  "user-groups", "passwords", "user-access"}
+ADMINISTRATORS = {"users", "user-photos", "user-groups", "passwords", "user-access", "groups",
+                  "ous", "containers", "accounts", "email-links", "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
 
 DOCUMENT = document.of_program()
-# Calls that a request made from the schema alone cannot satisfy: it needs a form, a signature, a
-# password, a token, or two existing names that belong together; or its contacts have deals, or its
-# tokens are already purged. These calls have their own tests.
+# Calls that a request made from the schema alone cannot satisfy: it needs a form, a photo, a
+# signature, a password, a token, or two existing names that belong together; or its contacts have
+# deals, or its tokens are already purged. These calls have their own tests.
 UNSATISFIABLE = {("post", "/api/v1/files/upload"), ("get", "/api/v1/files/{name}/content"),
                  ("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/verify-email"),
+                 ("get", "/api/v1/users/{username}/photo"),
+                 ("put", "/api/v1/users/{username}/photo"),
+                 ("delete", "/api/v1/users/{username}/photo"),
                  ("post", "/api/v1/users/{username}/groups/{group}"),
                  ("delete", "/api/v1/users/{username}/groups/{group}"),
                  ("delete", "/api/v1/groups/{name}/members/{username}"),
@@ -87,7 +90,7 @@ def links(callers):
 
 
 @pytest.fixture(scope="module")
-def known_values(callers, other_owners, invitations, links, ou):
+def known_values(callers, other_owners, invitations, links, ou, people):
     """Returns existing values for each tag of calls, by names of fields and parameters."""
     owner = callers[0]["owner"].at(callers[0]["owner"].base_url + "/api/v1")
     office = callers[1]
@@ -102,15 +105,16 @@ def known_values(callers, other_owners, invitations, links, ou):
     tasks = [create("tasks", title=tag()) for _ in range(3)]
     activities = [create("activities", type="CALL", subject=tag()) for _ in range(3)]
     stored = [files.upload(owner)["filename"] for _ in range(6)]
+    manager = people.create()["dn"]
     # Names that only these tests use, so that they may change and delete the entries.
-    people, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
+    users, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
     of_all = {
         "contact_id": contacts, "deal_id": deals,
         "owner_id": [office.owner.id], "assignee_id": [office.owner.id], "account_id": [10 ** 9],
         "organization_id": [office.organization],
         "default_organization_id": [office.organization],
         "X-Organization-ID": [office.organization, office.organization, 10 ** 9],
-        "username": people, "group": groups,
+        "username": users, "group": groups,
         "ou": [ou, ou, ou, f"OU=none,{ou}"], "parent_dn": [ou, ou, ou, f"OU=none,{ou}"],
         "Idempotency-Key": [tag() for _ in range(20)], "If-Match": ['"1"', '"7"', "*"],
         "If-None-Match": ['"1"', "*"], "X-Allow-Duplicate": ["true", "false"],
@@ -121,7 +125,9 @@ def known_values(callers, other_owners, invitations, links, ou):
         "deals": {**of_all, "id": deals},
         "tasks": {**of_all, "id": tasks},
         "activities": {**of_all, "id": activities},
-        "users": {**of_all, "sAMAccountName": people, "cn": people},
+        "users": {**of_all, "sAMAccountName": users, "cn": users,
+                  "mail": ["a@example.com"], "c": ["RU", "DE"], "homeDrive": ["H:"],
+                  "manager": [manager], "userWorkstations": [["PC-1", "PC-2"], []]},
         "groups": {**of_all, "name": groups, "cn": groups, "sAMAccountName": groups},
         "ous": {**of_all, "name": units, "ou": units},
         "containers": {**of_all, "cn": containers},

@@ -10,6 +10,7 @@ from stack import TOP
 
 from support import contract, metrics, readmes
 from support.entries import tag
+from support.photos import PIXEL
 from support.waiting import wait_until
 
 TAIL_BYTES = 500_000  # bytes read from the end of a log, which is long at the end of a session
@@ -109,8 +110,8 @@ def run_commands(commands, folder, **replacements):
 # The first comments of all command blocks, by document; a test below executes each block.
 EXECUTED = {
     readmes.START: ("Log in, look around",),
-    readmes.GUIDE: ("Log in;", "The sample people", "Vera registers", "Anna registers",
-                    "A token for an hour", "Boris registers"),
+    readmes.GUIDE: ("Log in;", "Set the photo", "The sample people", "Vera registers",
+                    "Anna registers", "A token for an hour", "Boris registers"),
 }
 
 
@@ -167,6 +168,18 @@ def test_directory_commands_in_api_guide_work(stack, tmp_path):
     assert "CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test" in answers
     assert "\n204\n" in answers
     assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1
+
+
+def test_photo_commands_in_api_guide_work(stack, tmp_path):
+    name, password = stack.administrator
+    (tmp_path / "photo.jpg").write_bytes(PIXEL)
+    commands = guide_commands("Log in;").split("# Show the user")[0] + guide_commands(
+        "Set the photo")
+    answers = run_commands(commands, tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        '"admin123"': f'"{password}"', '"admin"': f'"{name}"'})
+    assert answers.split("\n") == ["204", "200 image/jpeg", "204", ""]
+    assert (tmp_path / "copy.jpg").read_bytes() == PIXEL
 
 
 def test_login_commands_in_api_guide_work(stack, directory, tmp_path):

@@ -35,6 +35,8 @@ ROUTES = [
     ("GET", "/api/v1/users/Administrator", None, "directory"),
     ("PATCH", "/api/v1/users/Administrator", {"title": "x"}, "directory"),
     ("DELETE", "/api/v1/users/Administrator", None, "directory"),
+    ("PUT", "/api/v1/users/Administrator/photo", {}, "directory"),
+    ("DELETE", "/api/v1/users/Administrator/photo", None, "directory"),
     ("POST", "/api/v1/users/Administrator/groups/sales", None, "directory"),
     ("DELETE", "/api/v1/users/Administrator/groups/sales", None, "directory"),
     ("GET", "/api/v1/users/Administrator/groups", None, "directory"),

@@ -27,13 +27,19 @@ START_TIMEOUT_S = 20
 RAW_RATIO_MIN = 0.85
 FASTAPI_RATIO_MIN = 60
 
-# The filter and the attributes of the service: app/resources/users.c.
+# The filter and the attributes of the service: app/rest/user_fields.c.
 FILTER = f"(&(sAMAccountName={ACCOUNT})(sAMAccountType=805306368))"
 ATTRIBUTES = (
     "objectGUID", "cn", "sAMAccountName", "userPrincipalName", "givenName", "sn", "mail",
     "telephoneNumber", "title", "department", "description", "userAccountControl",
     "msDS-User-Account-Control-Computed", "objectSid", "primaryGroupID", "memberOf", "whenCreated",
-    "whenChanged")
+    "whenChanged", "displayName", "initials", "mobile", "homePhone", "ipPhone",
+    "facsimileTelephoneNumber", "pager", "company", "employeeID", "employeeNumber", "employeeType",
+    "physicalDeliveryOfficeName", "streetAddress", "postOfficeBox", "l", "st", "postalCode", "c",
+    "wWWHomePage", "info", "homeDirectory", "homeDrive", "profilePath", "scriptPath",
+    "accountExpires", "manager", "directReports", "userWorkstations", "pwdLastSet",
+    "msDS-UserPasswordExpiryTimeComputed", "lastLogonTimestamp", "lockoutTime", "badPwdCount",
+    "co")
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from support import contract, metrics, vault
 from support.client import path_of, user_path
 from support.entries import CONTAINERS, GROUPS, OUS, Entries
 from support.people import People, tag
+from support.photos import PIXEL
 from support.ldap_admin import LdapAdmin, rdn, same_dn
 from support.waiting import wait_until
 
@@ -77,6 +78,14 @@ def strict_domain(ldap_admin):
     ldap_admin.set(group, "member", *members)
 
 
+# The texts of a user that lists show only on request.
+MORE_TEXTS = (
+    "displayName", "initials", "mobile", "homePhone", "ipPhone", "facsimileTelephoneNumber",
+    "pager", "company", "employeeID", "employeeNumber", "employeeType",
+    "physicalDeliveryOfficeName", "streetAddress", "postOfficeBox", "l", "st", "postalCode",
+    "wWWHomePage", "info", "homeDirectory", "profilePath", "scriptPath")
+
+
 def check_response(response, status=200):
     assert response.status_code == status, response.text
     return response.json() if response.content else None
@@ -93,9 +102,17 @@ def test_delegated_service_account_manages_users(make_rig, directory, ldap_admin
     for change in ({"title": "after", "givenName": "Анна", "sn": "Орлова", "mail": None,
                     "telephoneNumber": "+7", "department": "x", "description": "y"},
                    {"userPrincipalName": f"{tag()}@kontora.test"}, {"enabled": False},
+                   dict.fromkeys(MORE_TEXTS, "x"),
+                   {"c": "RU", "homeDrive": "H:", "userWorkstations": ["PC-1"]},
+                   {"accountExpires": "2031-02-03T04:05:06Z", "passwordNeverExpires": True},
+                   {"userWorkstations": [], "accountExpires": None, "c": None},
+                   {"manager": people.create()["dn"]}, {"manager": None},
                    {"enabled": True, "unlock": True}, {"must_change_password": True},
                    {"must_change_password": False}, {"cn": tag()}, {"parent_dn": other}):
         check_response(rig.api.patch(path, json=change))
+    response = rig.api.put(f"{path}/photo", data=PIXEL, headers={"Content-Type": "image/jpeg"})
+    check_response(response, 204)
+    check_response(rig.api.delete(f"{path}/photo"), 204)
     secret = vault.password()
     moved = check_response(rig.api.patch(path, json={"password": secret}))
     assert moved["title"] == "after" and ldap_admin.binds(moved["dn"], secret)

@@ -9,6 +9,28 @@
 #include "directory/codec.h"
 #include "directory/result.h"
 
+/* A list that is formatted again has the same names. */
+static void check_lists(struct arena *arena, struct berval *value)
+{
+    const char *const *items = NULL, *const *again = NULL;
+    size_t count = 0, again_count = 0;
+    bool allowed = false;
+    int64_t until = 0;
+    (void)codec_truth(value, &allowed);
+    if (codec_logon_hours(value, 0, &allowed, &until)) {
+        FUZZ_CHECK(value->bv_len == 21 && until > 0);
+    }
+    if (!codec_list(arena, value, &items, &count) || !count) {
+        return;
+    }
+    const char *list = codec_format_list(arena, items, count);
+    struct berval formatted = {.bv_len = strlen(list), .bv_val = arena_string(arena, list)};
+    FUZZ_CHECK(codec_list(arena, &formatted, &again, &again_count) && again_count == count);
+    for (size_t i = 0; i < count; i++) {
+        FUZZ_CHECK(*items[i] && !strcmp(items[i], again[i]));
+    }
+}
+
 /* libldap appends a NUL to every value; the sanitizer detects reads beyond it. */
 static void check_values(struct arena *arena, struct berval *value)
 {
@@ -24,6 +46,7 @@ static void check_values(struct arena *arena, struct berval *value)
         FUZZ_CHECK(strspn(text + 2, "0123456789-") == strlen(text + 2));
         FUZZ_CHECK(*codec_sid_sibling(arena, text, 513));
     }
+    check_lists(arena, value);
     FUZZ_CHECK(*result_bind_reason(value->bv_val));
     (void)access_has_password(value->bv_val, value->bv_len);
     struct directory_obstacle hours =

@@ -15,6 +15,7 @@ COLLECTION_VERBS = {"POST": "create"}
 ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
 MEMBERSHIPS = {("users", "groups"), ("groups", "members")}
 MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_group"}
+PHOTO_ACTIONS = {"PUT": "set_user_photo", "DELETE": "delete_user_photo"}
 
 TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/register")
 AUTH_ACTIONS = {"login": "login", "register": "register", "logout": "logout",
@@ -52,6 +53,8 @@ def audited_action(method, path):
         return "set_password"
     if len(parts) == 4 and (parts[0], parts[2]) in MEMBERSHIPS:
         return MEMBERSHIP_ACTIONS.get(method)
+    if (parts[0], parts[2:]) == ("users", ["photo"]):
+        return PHOTO_ACTIONS.get(method)
     verb = {1: COLLECTION_VERBS, 2: ENTRY_VERBS}.get(len(parts), {}).get(method)
     return f"{verb}_{RESOURCES[parts[0]]}" if verb else None
 

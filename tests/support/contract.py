@@ -13,13 +13,30 @@ CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 # Each directory entry in a response has exactly these fields.
 ENTRY_TYPES = {"dn": str, "description": (str, type(None)), "objectGUID": str, "whenCreated": str,
                "whenChanged": str}
-USER_TYPES = {
+# A user in a list, unless `fields` names others.
+LISTED_USER_TYPES = {
     **ENTRY_TYPES, "cn": str, "sAMAccountName": str, "userPrincipalName": (str, type(None)),
     "givenName": (str, type(None)), "sn": (str, type(None)), "mail": (str, type(None)),
     "telephoneNumber": (str, type(None)), "title": (str, type(None)),
     "department": (str, type(None)), "userAccountControl": int, "enabled": bool, "locked": bool,
     "memberOf": list,
 }
+TEXT_OR_NULL = (str, type(None))
+USER_TYPES = {
+    **LISTED_USER_TYPES,
+    **dict.fromkeys((
+        "displayName", "initials", "mobile", "homePhone", "ipPhone", "facsimileTelephoneNumber",
+        "pager", "company", "employeeID", "employeeNumber", "employeeType",
+        "physicalDeliveryOfficeName", "streetAddress", "postOfficeBox", "l", "st", "postalCode",
+        "c", "wWWHomePage", "info", "homeDirectory", "homeDrive", "profilePath", "scriptPath",
+        "accountExpires", "passwordLastSet", "passwordExpires", "lastLogon", "lockedAt"),
+        TEXT_OR_NULL),
+    "manager": (dict, type(None)), "directReports": list, "userWorkstations": list,
+    "passwordNeverExpires": bool, "smartcardRequired": bool,
+    "badPasswordCount": (int, type(None)),
+}
+MANAGER_TYPES = {"dn": str, "objectGUID": TEXT_OR_NULL, "name": TEXT_OR_NULL}
+USER_TIMES = ("accountExpires", "passwordLastSet", "passwordExpires", "lastLogon", "lockedAt")
 GROUP_TYPES = {**ENTRY_TYPES, "cn": str, "sAMAccountName": str, "groupType": int, "scope": str,
                "security": bool, "member": list}
 OU_TYPES = {**ENTRY_TYPES, "ou": str}
@@ -156,11 +173,24 @@ def check_entry(entry, types):
     return entry
 
 
-def check_user(user):
-    """Checks the fields of a user; returns the user."""
-    check_entry(user, USER_TYPES)
+def check_listed_user(user, types=None):
+    """Checks the fields of a user in a list; returns the user."""
+    check_entry(user, types or LISTED_USER_TYPES)
     assert all(isinstance(group, str) for group in user["memberOf"])
     assert user["enabled"] == (not user["userAccountControl"] & 2)
+    return user
+
+
+def check_user(user):
+    """Checks the fields of a user; returns the user."""
+    check_listed_user(user, USER_TYPES)
+    for name in ("directReports", "userWorkstations"):
+        assert all(isinstance(each, str) for each in user[name]), user[name]
+    for name in USER_TIMES:
+        assert user[name] is None or TIME.fullmatch(user[name]), (name, user[name])
+    assert user["passwordNeverExpires"] == bool(user["userAccountControl"] & 0x10000)
+    if user["manager"]:
+        check_record(user["manager"], MANAGER_TYPES)
     return user
 
 

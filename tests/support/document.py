@@ -156,7 +156,8 @@ class Answer:
         if not self.validators:
             return ["a body is not documented"] if response.content else []
         media_type = response.headers["Content-Type"].split(";")[0]
-        if not {media_type, "*/*"} & self.validators.keys():
+        media_range = media_type.split("/")[0] + "/*"
+        if not {media_type, media_range, "*/*"} & self.validators.keys():
             return [f"{media_type} is not documented"]
         if media_type not in self.validators or media_type != "application/json":
             return []

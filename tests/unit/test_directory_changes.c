@@ -12,6 +12,12 @@ static const struct field fields[] = {
     {.name = "sn", .type = FIELD_STRING, .attribute = "sn", .codec = CODEC_TEXT},
     {.name = "password", .type = FIELD_STRING},
     {.name = "flags", .type = FIELD_INTEGER, .attribute = "flags", .codec = CODEC_INTEGER},
+    {.name = "expires", .type = FIELD_TIME, .attribute = "expires", .codec = CODEC_FILETIME},
+    {.name = "since", .type = FIELD_TIME, .attribute = "since", .codec = CODEC_TIME},
+    {.name = "truth", .type = FIELD_BOOLEAN, .attribute = "truth", .codec = CODEC_TRUTH},
+    {.name = "places", .type = FIELD_STRINGS, .attribute = "places", .codec = CODEC_LIST},
+    {.name = "boss", .type = FIELD_RECORD, .attribute = "manager", .codec = CODEC_REFERENCE},
+    {.name = "locked", .type = FIELD_BOOLEAN, .attribute = "bits", .codec = CODEC_BITS_SET},
     {.name = NULL},
 };
 
@@ -98,6 +104,48 @@ static void absent_attributes_are_not_deleted(void **state)
     assert_mods(arena, changes, 0, "");
 }
 
+static void every_writable_codec_encodes_its_value(void **state)
+{
+    struct arena *arena = *state;
+    struct value values[COUNT_OF(fields)] = {0};
+    static const char *const places[] = {"PC1", "PC2"};
+    struct directory_changes *changes = directory_changes_new(arena);
+    field_set_integer(fields_get(fields, values, "expires"), 0);
+    field_set_integer(fields_get(fields, values, "since"), 1795178096789);
+    field_set_boolean(fields_get(fields, values, "truth"), false);
+    field_set_strings(fields_get(fields, values, "places"), places, 2);
+    field_set_boolean(fields_get(fields, values, "locked"), true); /* computed: not written */
+    directory_change_fields(changes, fields, values);
+    assert_mods(arena, changes, 0,
+                "replace expires=116444736000000000\nreplace since=20261120123456.0Z\n"
+                "replace truth=FALSE\nreplace places=PC1,PC2\n");
+}
+
+/* An account that never expires has the value 0; the attribute cannot be removed. */
+static void null_clears_attributes_and_expiry(void **state)
+{
+    struct arena *arena = *state;
+    struct value values[COUNT_OF(fields)] = {0}, old[COUNT_OF(fields)] = {0};
+    static const char *const places[] = {"PC1"};
+    LDAPMod **mods = NULL;
+    struct directory_changes *changes = directory_changes_new(arena);
+    field_set_string(fields_get(fields, values, "expires"), NULL);
+    field_set_string(fields_get(fields, values, "truth"), NULL);
+    field_set_strings(fields_get(fields, values, "places"), NULL, 0);
+    directory_change_fields(changes, fields, values);
+    directory_change_text(changes, "manager", NULL);
+    field_set_string(fields_get(fields, old, "truth"), NULL);
+    field_set_strings(fields_get(fields, old, "places"), places, 1);
+    field_set_record(fields_get(fields, old, "boss"), values);
+    assert_null(changes_to_mods(changes, arena, &user, old, 0, &mods));
+    assert_string_equal(format_mods(arena, mods),
+                        "replace expires=0\ndelete places=\ndelete manager=\n");
+    field_set_strings(fields_get(fields, old, "places"), NULL, 0);
+    field_set_string(fields_get(fields, old, "boss"), NULL);
+    assert_null(changes_to_mods(changes, arena, &user, old, 0, &mods));
+    assert_string_equal(format_mods(arena, mods), "replace expires=0\n");
+}
+
 static void last_change_of_an_attribute_wins(void **state)
 {
     struct arena *arena = *state;
@@ -182,6 +230,8 @@ int main(void)
         ARENA_TEST(empty_changes_produce_no_modifications),
         ARENA_TEST(fields_bound_to_attributes_become_modifications),
         ARENA_TEST(absent_attributes_are_not_deleted),
+        ARENA_TEST(every_writable_codec_encodes_its_value),
+        ARENA_TEST(null_clears_attributes_and_expiry),
         ARENA_TEST(last_change_of_an_attribute_wins),
         ARENA_TEST(account_control_is_changed_by_deleting_its_old_value),
         ARENA_TEST(password_is_replaced_before_account_is_enabled),

@@ -89,6 +89,106 @@ static void generalized_times_and_filetimes_are_decoded(void **state)
     }
 }
 
+static void times_survive_encoding_and_decoding(void **state)
+{
+    struct arena *arena = *state;
+    static const int64_t times[] = {0, 1795178096789, -11644387200000, 253402300799999, -1};
+    for (size_t i = 0; i < COUNT_OF(times); i++) {
+        int64_t wall_ms = 1;
+        struct berval value = text_of(codec_format_filetime(arena, times[i]));
+        assert_true(codec_time(&value, &wall_ms));
+        assert_true(wall_ms == times[i]);
+        value = text_of(codec_format_time(arena, times[i]));
+        assert_true(codec_time(&value, &wall_ms));
+        assert_true(wall_ms <= times[i] && wall_ms > times[i] - 1000); /* no fraction */
+    }
+    assert_string_equal(codec_format_filetime(arena, 0), "116444736000000000");
+    assert_string_equal(codec_format_time(arena, 1795178096789), "20261120123456.0Z");
+    assert_string_equal(codec_format_time(arena, -62135596800000), "00010101000000.0Z");
+}
+
+static void truth_values_are_exact(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "true", "TRUE ", "1", "FALSEX", "T"};
+    bool truth = false;
+    struct berval value = text_of("TRUE");
+    assert_true(codec_truth(&value, &truth));
+    assert_true(truth);
+    value = text_of("FALSE");
+    assert_true(codec_truth(&value, &truth));
+    assert_false(truth);
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        value = text_of(wrong[i]);
+        assert_false(codec_truth(&value, &truth));
+    }
+}
+
+static void lists_are_split_at_commas(void **state)
+{
+    struct arena *arena = *state;
+    static const char *const names[] = {"PC-1", "ПК 2", "c"};
+    const char *const *items = NULL;
+    size_t count = 0;
+    struct berval value = text_of(" PC-1 ,, ПК 2,c, ");
+    assert_true(codec_list(arena, &value, &items, &count));
+    assert_int_equal(count, COUNT_OF(names));
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal(items[i], names[i]);
+    }
+    assert_string_equal(codec_format_list(arena, names, COUNT_OF(names)), "PC-1,ПК 2,c");
+    assert_null(codec_format_list(arena, NULL, 0));
+    value = text_of("");
+    assert_true(codec_list(arena, &value, &items, &count));
+    assert_int_equal(count, 0);
+    value = text_of("a,\xff");
+    assert_false(codec_list(arena, &value, &items, &count));
+}
+
+/* Returns the time of an hour (UTC) of the week that begins on Sunday, 2026-11-15. */
+static int64_t hour_of_week(int day, int hour)
+{
+    return 1794700800000 + (day * 24 + hour) * INT64_C(3600000);
+}
+
+static void logon_hours_tell_when_they_change(void **state)
+{
+    (void)state;
+    char bits[21] = {0};
+    bool allowed = true;
+    int64_t until = 0;
+    struct berval value = bytes_of(bits, sizeof bits);
+    bits[5] = (char)0xFF; /* Monday, 16:00 to 24:00 */
+    bits[6] = 0x01;       /* Tuesday, 0:00 to 1:00 */
+    assert_true(codec_logon_hours(&value, hour_of_week(1, 15) + 59 * 60000, &allowed, &until));
+    assert_false(allowed);
+    assert_true(until == hour_of_week(1, 16));
+    assert_true(codec_logon_hours(&value, hour_of_week(1, 16), &allowed, &until));
+    assert_true(allowed);
+    assert_true(until == hour_of_week(2, 1));
+    assert_true(codec_logon_hours(&value, hour_of_week(2, 1), &allowed, &until));
+    assert_false(allowed);
+    assert_true(until == hour_of_week(8, 16)); /* the next week */
+}
+
+static void constant_logon_hours_never_change(void **state)
+{
+    (void)state;
+    char bits[21] = {0};
+    bool allowed = true;
+    int64_t until = 0;
+    struct berval value = bytes_of(bits, sizeof bits);
+    assert_true(codec_logon_hours(&value, hour_of_week(3, 3), &allowed, &until));
+    assert_false(allowed);
+    assert_true(until == INT64_MAX);
+    memset(bits, 0xFF, sizeof bits);
+    assert_true(codec_logon_hours(&value, -1, &allowed, &until)); /* before 1970 */
+    assert_true(allowed);
+    assert_true(until == INT64_MAX);
+    value.bv_len--;
+    assert_false(codec_logon_hours(&value, 0, &allowed, &until));
+}
+
 static void guid_bytes_are_decoded_in_mixed_endian_order(void **state)
 {
     struct arena *arena = *state;
@@ -141,6 +241,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decimal_integers_are_decoded),
         cmocka_unit_test(generalized_times_and_filetimes_are_decoded),
+        ARENA_TEST(times_survive_encoding_and_decoding),
+        cmocka_unit_test(truth_values_are_exact),
+        ARENA_TEST(lists_are_split_at_commas),
+        cmocka_unit_test(logon_hours_tell_when_they_change),
+        cmocka_unit_test(constant_logon_hours_never_change),
         ARENA_TEST(guid_bytes_are_decoded_in_mixed_endian_order),
         ARENA_TEST(sids_are_decoded_and_invalid_lengths_rejected),
         ARENA_TEST(passwords_are_quoted_and_encoded_as_utf16),

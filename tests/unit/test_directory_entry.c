@@ -8,7 +8,31 @@
 #include "directory/entry.h"
 #include "directory/primary.h"
 
-enum { DN, TITLE, FLAGS, ENABLED, LOCKED, GUID, GROUPS, PHONES, CREATED, UNBOUND, COUNT };
+enum {
+    DN,
+    TITLE,
+    FLAGS,
+    ENABLED,
+    LOCKED,
+    GUID,
+    GROUPS,
+    PHONES,
+    CREATED,
+    EXPIRES,
+    PLACES,
+    TRUTH,
+    BOSS,
+    REPORTS,
+    UNBOUND,
+    COUNT
+};
+
+static const struct field boss_fields[] = {
+    {.name = "dn", .type = FIELD_STRING},
+    {.name = "objectGUID", .type = FIELD_STRING},
+    {.name = "name", .type = FIELD_STRING},
+    {.name = NULL},
+};
 
 static const struct field fields[] = {
     [DN] = {.name = "dn", .type = FIELD_STRING, .codec = CODEC_DN},
@@ -40,6 +64,27 @@ static const struct field fields[] = {
                  .type = FIELD_TIME,
                  .attribute = "whenCreated",
                  .codec = CODEC_TIME},
+    [EXPIRES] = {.name = "expires",
+                 .type = FIELD_TIME,
+                 .attribute = "accountExpires",
+                 .codec = CODEC_FILETIME},
+    [PLACES] = {.name = "places",
+                .type = FIELD_STRINGS,
+                .attribute = "userWorkstations",
+                .codec = CODEC_LIST},
+    [TRUTH] = {.name = "truth",
+               .type = FIELD_BOOLEAN,
+               .attribute = "msTSAllowLogon",
+               .codec = CODEC_TRUTH},
+    [BOSS] = {.name = "boss",
+              .type = FIELD_RECORD,
+              .fields = boss_fields,
+              .attribute = "manager",
+              .codec = CODEC_REFERENCE},
+    [REPORTS] = {.name = "reports",
+                 .type = FIELD_STRINGS,
+                 .attribute = "directReports",
+                 .codec = CODEC_LINKS},
     [UNBOUND] = {.name = "unbound", .type = FIELD_STRING},
     [COUNT] = {.name = NULL},
 };
@@ -74,14 +119,26 @@ static struct directory_entry *decode_entry(struct directory *directory, struct 
     return entry;
 }
 
+/* Decodes an entry as the target of a change: without links, and without the names of the objects
+ * that it refers to. */
+static struct directory_entry *decode_target(struct arena *arena, struct attribute *attributes,
+                                             size_t count)
+{
+    struct raw_entry raw = {.dn = "CN=x,DC=y", .attributes = attributes, .count = count};
+    struct directory_entry *entry = NULL;
+    assert_null(entry_decode(NULL, arena, &class, ENTRY_WITHOUT_LINKS, &raw, &entry));
+    return entry;
+}
+
 static void each_attribute_is_requested_once(void **state)
 {
     struct arena *arena = *state;
     static const char *const expected[] = {
-        "objectGUID", "title",          "userAccountControl", "msDS-User-Account-Control-Computed",
-        "objectSid",  "primaryGroupID", "memberOf",           "otherTelephone",
-        "whenCreated"};
-    char **attributes = entry_attributes(arena, fields, ENTRY_WHOLE);
+        "objectGUID",  "title",          "userAccountControl", "msDS-User-Account-Control-Computed",
+        "objectSid",   "primaryGroupID", "memberOf",           "otherTelephone",
+        "whenCreated", "accountExpires", "userWorkstations",   "msTSAllowLogon",
+        "manager",     "directReports"};
+    char **attributes = entry_attributes(arena, fields, ENTRY_WHOLE, NULL);
     for (size_t i = 0; i < COUNT_OF(expected); i++) {
         assert_string_equal(attributes[i], expected[i]);
     }
@@ -99,22 +156,90 @@ static void every_codec_decodes_its_attribute(void **state)
         ATTRIBUTE("memberOf", VALUE("CN=a"), VALUE("CN=b")),
         ATTRIBUTE("otherTelephone", VALUE("1"), VALUE("\xff"), VALUE("2")),
         ATTRIBUTE("whenCreated", VALUE("20261120123456.0Z")),
+        ATTRIBUTE("accountExpires", VALUE("116444736000000000")),
+        ATTRIBUTE("userWorkstations", VALUE("PC1,PC2")),
+        ATTRIBUTE("msTSAllowLogon", VALUE("TRUE")),
+        ATTRIBUTE("manager", VALUE("CN=Ivanov\\, Ivan,OU=x,DC=y")),
+        ATTRIBUTE("directReports", VALUE("CN=c"), VALUE("CN=d")),
     };
-    const struct value *values =
-        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
+    const struct value *values = decode_target(arena, attributes, COUNT_OF(attributes))->values;
     assert_string_equal(values[DN].string.bytes, "CN=x,DC=y");
     assert_string_equal(values[TITLE].string.bytes, "Начальник");
     assert_int_equal(values[FLAGS].integer, 514);
     assert_false(values[ENABLED].boolean);
     assert_true(values[LOCKED].boolean);
     assert_string_equal(values[GUID].string.bytes, guid_text);
-    assert_int_equal(values[GROUPS].strings.count, 2);
-    assert_string_equal(values[GROUPS].strings.items[1], "CN=b");
     assert_int_equal(values[PHONES].strings.count, 2); /* values that are not UTF-8 are omitted */
     assert_string_equal(values[PHONES].strings.items[1], "2");
     assert_int_equal(values[CREATED].integer, 1795178096000);
+    assert_int_equal(values[EXPIRES].integer, 0);
+    assert_int_equal(values[PLACES].strings.count, 2);
+    assert_string_equal(values[PLACES].strings.items[0], "PC1");
+    assert_true(values[TRUTH].boolean);
+    assert_string_equal(fields_string(boss_fields, values[BOSS].record, "name"), "Ivanov, Ivan");
+    assert_string_equal(fields_string(boss_fields, values[BOSS].record, "dn"),
+                        "CN=Ivanov\\, Ivan,OU=x,DC=y");
     for (size_t i = 0; i < COUNT; i++) {
-        assert_int_equal(values[i].state, i == UNBOUND ? VALUE_NULL : VALUE_SET);
+        enum value_state expected = i == UNBOUND                  ? VALUE_NULL
+                                    : i == GROUPS || i == REPORTS ? VALUE_ABSENT
+                                                                  : VALUE_SET;
+        assert_int_equal(values[i].state, expected);
+    }
+}
+
+static void links_are_decoded_in_order(void **state)
+{
+    struct arena *arena = *state;
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        ATTRIBUTE("memberOf", VALUE("CN=a"), VALUE("CN=b")),
+        ATTRIBUTE("directReports", VALUE("CN=c"), VALUE("CN=d")),
+    };
+    const struct value *values =
+        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
+    assert_int_equal(values[GROUPS].strings.count, 2);
+    assert_string_equal(values[GROUPS].strings.items[1], "CN=b");
+    assert_int_equal(values[REPORTS].strings.count, 2);
+    assert_string_equal(values[REPORTS].strings.items[0], "CN=c");
+}
+
+static void expiry_of_never_is_null(void **state)
+{
+    struct arena *arena = *state;
+    static const char *const never[] = {"0", "9223372036854775807"};
+    for (size_t i = 0; i < COUNT_OF(never); i++) {
+        struct berval value = {.bv_len = strlen(never[i]), .bv_val = (char *)never[i]};
+        struct attribute attributes[] = {
+            ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+            {.name = "accountExpires", .values = &value, .count = 1},
+        };
+        const struct value *values =
+            decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
+        assert_int_equal(values[EXPIRES].state, VALUE_NULL);
+    }
+}
+
+/* A list reads only the attributes of the selected fields, and what those need. */
+static void unselected_fields_are_neither_requested_nor_decoded(void **state)
+{
+    struct arena *arena = *state;
+    const bool selected[COUNT] = {[TITLE] = true, [GUID] = true};
+    static const char *const expected[] = {"objectGUID", "title"};
+    char **requested = entry_attributes(arena, fields, ENTRY_WHOLE, selected);
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        assert_string_equal(requested[i], expected[i]);
+    }
+    assert_null(requested[COUNT_OF(expected)]);
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        ATTRIBUTE("title", VALUE("x")),
+        ATTRIBUTE("manager", VALUE("CN=a,DC=y")),
+    };
+    struct raw_entry raw = {.dn = "CN=x", .attributes = attributes, .count = 3};
+    struct directory_entry *entry = NULL;
+    assert_null(entry_decode_all(NULL, arena, &class, selected, &raw, 1, &entry));
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(entry->values[i].state, selected[i] ? VALUE_SET : VALUE_ABSENT);
     }
 }
 
@@ -129,7 +254,7 @@ static void absent_attributes_are_null_and_absent_lists_empty(void **state)
     const struct value *values =
         decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
     for (size_t i = TITLE; i < COUNT; i++) {
-        bool set = i == GUID || i == GROUPS || i == PHONES;
+        bool set = i == GUID || i == GROUPS || i == PHONES || i == PLACES || i == REPORTS;
         assert_int_equal(values[i].state, set ? VALUE_SET : VALUE_NULL);
     }
     assert_int_equal(values[GROUPS].strings.count, 0);
@@ -147,14 +272,18 @@ static void undecodable_attributes_are_null(void **state)
         ATTRIBUTE("objectSid", VALUE("short")),
         ATTRIBUTE("primaryGroupID", VALUE("513")),
         ATTRIBUTE("whenCreated", VALUE("yesterday")),
+        ATTRIBUTE("accountExpires", VALUE("tomorrow")),
+        ATTRIBUTE("userWorkstations", VALUE("\xff")),
+        ATTRIBUTE("msTSAllowLogon", VALUE("maybe")),
     };
     const struct value *values =
         decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
-    static const size_t odd[] = {TITLE, FLAGS, ENABLED, LOCKED, CREATED};
+    static const size_t odd[] = {TITLE, FLAGS, ENABLED, LOCKED, CREATED, EXPIRES, TRUTH};
     for (size_t i = 0; i < COUNT_OF(odd); i++) {
         assert_int_equal(values[odd[i]].state, VALUE_NULL);
     }
     assert_int_equal(values[GROUPS].strings.count, 0);
+    assert_int_equal(values[PLACES].strings.count, 0);
 }
 
 static void text_values_may_contain_nul(void **state)
@@ -195,9 +324,10 @@ static void entry_without_links_contains_all_other_fields(void **state)
 {
     struct arena *arena = *state;
     static const char *const expected[] = {
-        "objectGUID",     "title",      "userAccountControl", "msDS-User-Account-Control-Computed",
-        "otherTelephone", "whenCreated"};
-    char **requested = entry_attributes(arena, fields, ENTRY_WITHOUT_LINKS);
+        "objectGUID",     "title",       "userAccountControl", "msDS-User-Account-Control-Computed",
+        "otherTelephone", "whenCreated", "accountExpires",     "userWorkstations",
+        "msTSAllowLogon", "manager"};
+    char **requested = entry_attributes(arena, fields, ENTRY_WITHOUT_LINKS, NULL);
     for (size_t i = 0; i < COUNT_OF(expected); i++) {
         assert_string_equal(requested[i], expected[i]);
     }
@@ -228,6 +358,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(each_attribute_is_requested_once),
         ARENA_TEST(every_codec_decodes_its_attribute),
+        ARENA_TEST(links_are_decoded_in_order),
+        ARENA_TEST(expiry_of_never_is_null),
+        ARENA_TEST(unselected_fields_are_neither_requested_nor_decoded),
         ARENA_TEST(absent_attributes_are_null_and_absent_lists_empty),
         ARENA_TEST(undecodable_attributes_are_null),
         ARENA_TEST(text_values_may_contain_nul),
