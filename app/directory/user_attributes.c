@@ -371,7 +371,7 @@ struct error *user_attributes_verify(struct directory *directory, struct arena *
     struct buffer ignored = {.arena = arena};
     size_t count = user_attributes_parse(connection_config(directory), arena, fields, &ignored);
     const struct attribute *allowed = NULL;
-    struct answer answer;
+    struct answer answer = {.count = 0};
     if (!count) {
         return NULL;
     }

@@ -284,7 +284,8 @@ static struct field reply_fields[FIELDS_MAX] = {
      .fields = manager_fields,
      .attribute = "manager",
      .codec = CODEC_REFERENCE,
-     .about = {"Руководитель", "The manager"}},
+     .about = {"Руководитель", "The manager"},
+     .example = "{}"},
     {.name = "directReports",
      .type = FIELD_STRINGS,
      .flags = FIELD_ON_REQUEST,
@@ -327,7 +328,9 @@ static struct field reply_fields[FIELDS_MAX] = {
      .type = FIELD_STRING,
      .flags = FIELD_INTERNAL | FIELD_ON_REQUEST,
      .attribute = "co",
-     .codec = CODEC_TEXT},
+     .codec = CODEC_TEXT,
+     .about = {"Название страны", "The name of the country"},
+     .example = "\"Russia\""},
 };
 
 static struct field create_fields[FIELDS_MAX] = {
