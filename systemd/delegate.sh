@@ -1,8 +1,8 @@
 #!/bin/sh
 # Gives the service account of Kontora (LDAP_BIND_DN) the rights that it needs below one
-# organizational unit, and the right to read the lockout settings of the domain's password settings
-# objects. The account needs no other rights and must not be a domain administrator: the directory
-# itself then refuses changes outside of the unit.
+# organizational unit, and the right to read the domain's password settings objects. The account
+# needs no other rights and must not be a domain administrator: the directory itself then refuses
+# changes outside of the unit.
 #
 #   sh delegate.sh ACCOUNT UNIT_DN [samba-tool options]
 #   sh delegate.sh kontora OU=Company,DC=example,DC=com
@@ -68,12 +68,20 @@ home_drive=bf967986-0de6-11d0-a285-00aa003049e2
 profile_path=bf967a05-0de6-11d0-a285-00aa003049e2
 script_path=bf9679a8-0de6-11d0-a285-00aa003049e2
 user_workstations=bf9679d7-0de6-11d0-a285-00aa003049e2
+logon_hours=bf9679ab-0de6-11d0-a285-00aa003049e2
 account_expires=bf967915-0de6-11d0-a285-00aa003049e2
 thumbnail_photo=8d3bca50-1d7e-11d0-a081-00aa006c33ed
 member=bf9679c0-0de6-11d0-a285-00aa003049e2
 
 password_settings=3bcd9db8-f84b-451c-952f-6c52b81f9ec6
+precedence=456374ac-1f0a-4617-93cf-bc55a7c9d341
+minimum_length=b21b3439-4c3a-441c-bb5f-08f20e9b315e
+history_length=fed81bb7-768c-4c2f-9641-2245de34794d
+complexity=db68054b-c9c3-4bf0-b15b-0fb52552a610
+minimum_age=2a74f878-4d9c-49f9-97b3-6767d1cbd9a3
+maximum_age=fdd337f5-4999-4fce-b252-8ff9c9b43875
 lockout_threshold=b8c8c35e-4a19-4a95-99d0-69fe4446286f
+lockout_duration=421f889a-472e-4fe4-8eb9-e1d0bc6071b2
 lockout_window=b05bda89-76af-468a-b892-1be55558ecc8
 
 # The control access right User-Force-Change-Password (MS-ADTS 5.1.3.2.1).
@@ -128,15 +136,17 @@ allow WP "$user" \
     "$employee_number" "$employee_type" "$physical_delivery_office_name" "$street_address" \
     "$post_office_box" "$city" "$state" "$postal_code" "$country" "$country_name" \
     "$country_code" "$www_home_page" "$info" "$home_directory" "$home_drive" "$profile_path" \
-    "$script_path" "$user_workstations" "$account_expires" "$thumbnail_photo"
+    "$script_path" "$user_workstations" "$logon_hours" "$account_expires" "$thumbnail_photo"
 allow CR "$user" "$reset_password"
 
 samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null
 
-# Grants the right to read the lockout thresholds of password settings objects. All accounts may
-# read that of the domain's policy.
+# Grants the right to read the rules of password settings objects. All accounts may read those of
+# the domain's policy.
 aces="(A;;LC;;;$sid)"
-allow RP "$password_settings" "$lockout_threshold" "$lockout_window"
+allow RP "$password_settings" "$cn" "$precedence" "$minimum_length" "$history_length" \
+    "$complexity" "$minimum_age" "$maximum_age" "$lockout_threshold" "$lockout_duration" \
+    "$lockout_window"
 samba-tool dsacl set --objectdn="CN=Password Settings Container,CN=System,$domain" --sddl="$aces" \
     "$@" >/dev/null
 

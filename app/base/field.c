@@ -56,6 +56,11 @@ void field_set_strings(struct value *value, const char *const *items, size_t cou
     *value = (struct value){.state = VALUE_SET, .strings = {items, count}};
 }
 
+void field_set_lists(struct value *value, const struct field_strings *items, size_t count)
+{
+    *value = (struct value){.state = VALUE_SET, .lists = {items, count}};
+}
+
 void field_set_records(struct value *value, struct value *const *items, size_t count)
 {
     *value = (struct value){.state = VALUE_SET, .records = {items, count}};

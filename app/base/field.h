@@ -29,6 +29,7 @@ enum field_type {
     FIELD_BOOLEAN,
     FIELD_TIME,    /* milliseconds since the epoch; in JSON 2026-11-20T12:34:56.789Z */
     FIELD_STRINGS, /* an array of strings; allowed in request bodies if `items_max` is set */
+    FIELD_LISTS,   /* an array of arrays of strings; in replies only */
     FIELD_RECORDS, /* an array of objects described by `fields`; in replies only */
     FIELD_RECORD   /* an object described by `fields`; in replies only */
 };
@@ -105,6 +106,11 @@ enum value_state {
     VALUE_SET,
 };
 
+struct field_strings {
+    const char *const *items;
+    size_t count;
+};
+
 struct value {
     enum value_state state;
     union {
@@ -114,10 +120,11 @@ struct value {
             const char *bytes; /* followed by a NUL */
             size_t length;
         } string;
+        struct field_strings strings;
         struct {
-            const char *const *items;
+            const struct field_strings *items;
             size_t count;
-        } strings;
+        } lists;
         struct {
             struct value *const *items;
             size_t count;
@@ -142,6 +149,7 @@ void field_set_string(struct value *value, const char *text);
 void field_set_integer(struct value *value, int64_t integer);
 void field_set_boolean(struct value *value, bool boolean);
 void field_set_strings(struct value *value, const char *const *items, size_t count);
+void field_set_lists(struct value *value, const struct field_strings *items, size_t count);
 void field_set_record(struct value *value, struct value *record);
 void field_set_records(struct value *value, struct value *const *items, size_t count);
 

@@ -40,18 +40,29 @@ static unsigned take_byte(struct random_source *source)
     return source->bytes[--source->left];
 }
 
-/* Discards bytes at or above the largest multiple of the base, because byte % base would not be
+/* Discards bytes at or above the largest multiple of the count, because byte % count would not be
  * uniformly distributed with them. */
-void random_digits(struct random_source *source, char *text, size_t count, unsigned base)
+static void pick_characters(struct random_source *source, char *text, size_t count,
+                            const char *alphabet, unsigned alphabet_count)
 {
     enum { VALUES = 256 };
-    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     for (size_t made = 0; made < count;) {
         unsigned byte = take_byte(source);
-        if (byte < VALUES - VALUES % base) {
-            text[made++] = digits[byte % base];
+        if (byte < VALUES - VALUES % alphabet_count) {
+            text[made++] = alphabet[byte % alphabet_count];
         }
     }
+}
+
+void random_digits(struct random_source *source, char *text, size_t count, unsigned base)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    pick_characters(source, text, count, digits, base);
+}
+
+void random_characters(struct random_source *source, char *text, size_t count, const char *alphabet)
+{
+    pick_characters(source, text, count, alphabet, (unsigned)strlen(alphabet));
 }
 
 char *random_id(char id[RANDOM_ID_SIZE])

@@ -31,6 +31,11 @@ struct random_source {
  * upper-case, then lower-case letters. Does not write a NUL. */
 void random_digits(struct random_source *source, char *text, size_t count, unsigned base);
 
+/* Writes `count` random, uniformly distributed characters of an alphabet of 1 to 256. Writes no
+ * NUL. */
+void random_characters(struct random_source *source, char *text, size_t count,
+                       const char *alphabet);
+
 /* Writes `count` bytes as 2 × `count` hexadecimal digits and a NUL. */
 void random_format_hex(const unsigned char *bytes, size_t count, char *text);
 

@@ -18,10 +18,13 @@
 
 #include "base/error.h"
 #include "base/field.h"
+#include "directory/access.h"
 #include "directory/delete.h"
+#include "directory/effective.h"
 #include "directory/list.h"
 #include "directory/login.h"
 #include "directory/members.h"
+#include "directory/policy.h"
 #include "directory/probe.h"
 
 #include <stdbool.h>

@@ -87,9 +87,8 @@ char **entry_attributes(struct arena *arena, const struct field *fields, enum en
 
 /* --- long attributes ------------------------------------------------------------------------- */
 
-/* Requests "name;range=N-*" until the server has sent the last value. */
-static struct error *complete_attribute(struct directory *directory, struct arena *arena,
-                                        const char *dn, struct attribute *attribute)
+struct error *entry_complete_attribute(struct directory *directory, struct arena *arena,
+                                       const char *dn, struct attribute *attribute)
 {
     while (attribute->next) {
         char *wanted =
@@ -267,7 +266,7 @@ static struct error *decode_raw_entry(const struct context *context, struct raw_
     const char *guid_dn = query_guid_dn(arena, entry->guid);
     struct error *error = NULL;
     for (size_t i = 0; !error && i < raw->count; i++) {
-        error = complete_attribute(context->directory, arena, guid_dn, &raw->attributes[i]);
+        error = entry_complete_attribute(context->directory, arena, guid_dn, &raw->attributes[i]);
     }
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(fields), sizeof *entry->values);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 struct arena;
+struct attribute;
 struct directory;
 struct directory_class;
 struct directory_entry;
@@ -22,6 +23,10 @@ enum entry_extent { ENTRY_WHOLE, ENTRY_WITHOUT_LINKS };
  * fields or, if `selected` is not NULL, for those that it selects. It is parallel to the map. */
 char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent,
                         const bool *selected);
+
+/* Requests "name;range=N-*" of the object until the server has sent the last value. */
+struct error *entry_complete_attribute(struct directory *directory, struct arena *arena,
+                                       const char *dn, struct attribute *attribute) MUST_CHECK;
 
 /* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of member and
  * memberOf are absent. Sends further searches for the remaining values of long attributes and for

@@ -16,6 +16,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "directory/account.h"
 #include "directory/attribute.h"
 #include "directory/cache.h"
 #include "directory/codec.h"
@@ -34,10 +35,6 @@
 enum {
     CACHED_USERS = 64,
     GUID_TEXT = 36, /* characters */
-    /* userAccountControl, MS-ADTS 2.2.16 */
-    ACCOUNT_DISABLED = 0x2,
-    ACCOUNT_LOCKED = 0x10,       /* only in msDS-User-Account-Control-Computed */
-    PASSWORD_EXPIRED = 0x800000, /* only in msDS-User-Account-Control-Computed */
 };
 
 /* --- cache ----------------------------------------------------------------------------------- */
@@ -269,7 +266,7 @@ const char *identity_refusal(const struct raw_entry *raw)
     if (attribute_integer(raw, "pwdLastSet", &changed) && !changed) {
         return "the password must be changed";
     }
-    return control & PASSWORD_EXPIRED ? "the password has expired" : NULL;
+    return control & ACCOUNT_PASSWORD_EXPIRED ? "the password has expired" : NULL;
 }
 
 /* --- the user -------------------------------------------------------------------------------- */

@@ -28,13 +28,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/shared.h"
+#include "directory/account.h"
 #include "directory/attribute.h"
 #include "directory/cache.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/domain.h"
 #include "directory/login.h"
-#include "directory/query.h"
+#include "directory/policy.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -42,18 +43,14 @@
 
 enum {
     CACHE_US = 30 * US_PER_S,
-    FILETIME_PER_MS = 10 * 1000,
     CLOCK_SLACK_MS = 2 * MS_PER_S,  /* currentTime has whole seconds */
     WINDOW_MS = 30 * 60 * MS_PER_S, /* observation window if unknown: Active Directory's default */
     CAUTIOUS_THRESHOLD = 2,         /* assumed if the service account cannot read the policy */
     SLOTS = 8192,
-    PROBES = 8,            /* number of slots that an account may be in */
-    PENDING_BITS = 10,     /* lockoutThreshold is at most 999 */
-    COUNTER_BITS = 11,     /* counters wrap at 2048; two of a slot differ by at most 999 */
-    ACCOUNT_LOCKED = 0x10, /* bit of msDS-User-Account-Control-Computed */
+    PROBES = 8,        /* number of slots that an account may be in */
+    PENDING_BITS = 10, /* lockoutThreshold is at most 999 */
+    COUNTER_BITS = 11, /* counters wrap at 2048; two of a slot differ by at most 999 */
 };
-
-static const int64_t window_max_ms = INT64_C(100) * 365 * 24 * 3600 * MS_PER_S;
 
 /* --- limits ---------------------------------------------------------------------------------- */
 
@@ -66,6 +63,19 @@ int64_t lockout_limit(int64_t threshold, bool known_source)
         return 1;
     }
     return known_source ? threshold - 1 : threshold / 2;
+}
+
+struct lockout_count lockout_read_count(const struct raw_entry *account)
+{
+    struct lockout_count count = {0};
+    const struct attribute *time = attribute_get(account, "badPasswordTime");
+    if (!attribute_integer(account, "badPwdCount", &count.failures)) {
+        count.failures = 0;
+    }
+    if (!time || !codec_time(time->values, &count.failed_ms)) {
+        count.failed_ms = 0;
+    }
+    return count;
 }
 
 int64_t lockout_failures(const struct lockout_count *count, int64_t window_ms, int64_t now_ms)
@@ -315,34 +325,25 @@ static struct cached_policy *find_or_add_policy(struct directory *directory, con
     return known;
 }
 
-/* Converts a time span of Active Directory, which is a negative multiple of 100 ns. */
-static int64_t convert_span_to_ms(int64_t span)
-{
-    int64_t ms = span > INT64_MIN ? -(span / FILETIME_PER_MS) : window_max_ms;
-    return ms < 0 ? 0 : ms < window_max_ms ? ms : window_max_ms;
-}
-
 static struct error *read_lockout_policy(struct directory *directory, struct arena *arena,
-                                         const char *dn, bool is_domain,
+                                         const struct domain *domain,
+                                         const struct raw_entry *account,
                                          struct lockout_policy *policy_r)
 {
-    const char *threshold = is_domain ? "lockoutThreshold" : "msDS-LockoutThreshold";
-    const char *window = is_domain ? "lockOutObservationWindow" : "msDS-LockoutObservationWindow";
-    char *attributes[] = {(char *)threshold, (char *)window, NULL};
-    struct raw_entry raw = {0};
-    int64_t span;
+    struct directory_policy policy;
     *policy_r = (struct lockout_policy){.threshold = CAUTIOUS_THRESHOLD, .window_ms = WINDOW_MS};
-    struct error *error = query_object(directory, arena, dn, attributes, &raw);
-    if (error && error->id != ERR_NOT_FOUND && error->id != ERR_DIRECTORY_FORBIDDEN) {
+    struct error *error = policy_read(directory, arena, domain->dn, account, &policy);
+    if (error) {
         return error;
     }
-    if (!attribute_integer(&raw, threshold, &policy_r->threshold)) {
-        log_warning("directory: LDAP_BIND_DN cannot read %s of %s: assuming a lockout threshold of "
-                    "%d",
-                    threshold, dn, CAUTIOUS_THRESHOLD);
+    if (policy.lockout_threshold != DIRECTORY_RULE_UNKNOWN) {
+        policy_r->threshold = policy.lockout_threshold;
+    } else {
+        log_warning("directory: LDAP_BIND_DN cannot read the lockout threshold of %s: assuming %d",
+                    policy.dn, CAUTIOUS_THRESHOLD);
     }
-    if (attribute_integer(&raw, window, &span)) {
-        policy_r->window_ms = convert_span_to_ms(span);
+    if (policy.lockout_window_ms != DIRECTORY_RULE_UNKNOWN) {
+        policy_r->window_ms = policy.lockout_window_ms;
     }
     return NULL;
 }
@@ -353,14 +354,11 @@ static struct error *get_lockout_policy(struct directory *directory, struct aren
                                         const struct raw_entry *account,
                                         struct lockout_policy *policy_r)
 {
-    /* policy of the account itself */
-    const struct attribute *pso = attribute_get(account, "msDS-ResultantPSO");
-    const char *dn = pso ? pso->values->bv_val : domain->dn;
-    struct cached_policy *known = find_or_add_policy(directory, dn);
+    struct cached_policy *known = find_or_add_policy(directory, policy_dn(domain->dn, account));
     struct error *error = NULL;
     int64_t now = clock_steady_us();
     if (known->until <= now) {
-        error = read_lockout_policy(directory, arena, dn, !pso, &known->policy);
+        error = read_lockout_policy(directory, arena, domain, account, &known->policy);
         known->until = error ? 0 : now + CACHE_US;
     }
     *policy_r = known->policy;
@@ -390,14 +388,7 @@ struct error *lockout_admit(struct directory *directory, struct arena *arena,
         *refusal_r = "the account is locked";
         return NULL;
     }
-    struct lockout_count count = {0};
-    const struct attribute *time = attribute_get(candidate->raw, "badPasswordTime");
-    if (!attribute_integer(candidate->raw, "badPwdCount", &count.failures)) {
-        count.failures = 0;
-    }
-    if (!time || !codec_time(time->values, &count.failed_ms)) {
-        count.failed_ms = 0;
-    }
+    struct lockout_count count = lockout_read_count(candidate->raw);
     int64_t now_us = clock_steady_us();
     int64_t failures =
         lockout_failures(&count, policy.window_ms, now_us / US_PER_MS + domain->lead_ms);

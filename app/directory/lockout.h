@@ -10,6 +10,7 @@
 struct arena;
 struct directory;
 struct directory_candidate;
+struct raw_entry;
 
 /* The controller's count of an account's failed logins. */
 struct lockout_count {
@@ -20,6 +21,9 @@ struct lockout_count {
 /* Attributes of the account that lockout_admit() needs. */
 #define LOCKOUT_ATTRIBUTES                                                                         \
     "badPwdCount", "badPasswordTime", "msDS-ResultantPSO", "msDS-User-Account-Control-Computed"
+
+/* Decodes the count from the attributes of the account. */
+struct lockout_count lockout_read_count(const struct raw_entry *account);
 
 /* Returns the number of failures that a source may cause: the threshold minus one for known
  * sources, half the threshold for others, at least 1; INT64_MAX if accounts are never locked. */

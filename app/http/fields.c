@@ -141,7 +141,7 @@ static void add_choice_fault(struct faults *faults, const struct field *field)
     for (size_t i = 0; field->choices[i]; i++) {
         buffer_format(&list, "%s%s", i ? ", " : "", field->choices[i]);
     }
-    add_fault(faults, field->name, FAULT_NOT_ONE_OF, list.bytes);
+    add_fault(faults, field->name, FAULT_NOT_ONE_OF, list.length ? list.bytes : "null");
 }
 
 static void validate_string(struct faults *faults, const struct field *field, const char *text,
@@ -371,6 +371,7 @@ static void parse_json_value(struct faults *faults, const struct field *field,
             add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         }
         break;
+    case FIELD_LISTS:
     case FIELD_RECORDS:
     case FIELD_RECORD: /* used only in replies */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
@@ -544,6 +545,7 @@ static void parse_query_value(struct faults *faults, const struct field *field, 
         parse_time_value(faults, field, text, strlen(text), value);
         break;
     case FIELD_STRINGS:
+    case FIELD_LISTS:
     case FIELD_RECORDS:
     case FIELD_RECORD: /* used only in replies */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
@@ -614,6 +616,16 @@ struct error *fields_read_open_query(struct arena *arena, const struct field *fi
 
 /* --- writing --------------------------------------------------------------------------------- */
 
+static void write_string_array(struct jsonw *json, const char *key,
+                               const struct field_strings *strings)
+{
+    jsonw_open_array(json, key);
+    for (size_t i = 0; i < strings->count; i++) {
+        jsonw_string(json, NULL, strings->items[i]);
+    }
+    jsonw_close_array(json);
+}
+
 static void write_records(struct jsonw *json, const struct field *field, const struct value *value,
                           const bool *selected)
 {
@@ -644,9 +656,12 @@ static void write_field_value(struct jsonw *json, const struct field *field,
         jsonw_time(json, field->name, value->integer);
         break;
     case FIELD_STRINGS:
+        write_string_array(json, field->name, &value->strings);
+        break;
+    case FIELD_LISTS:
         jsonw_open_array(json, field->name);
-        for (size_t i = 0; i < value->strings.count; i++) {
-            jsonw_string(json, NULL, value->strings.items[i]);
+        for (size_t i = 0; i < value->lists.count; i++) {
+            write_string_array(json, NULL, &value->lists.items[i]);
         }
         jsonw_close_array(json);
         break;

@@ -238,7 +238,7 @@ void reply_serialize(const struct route *route, struct reply *reply, struct aren
     }
     reply->body = (struct buffer){.arena = arena};
     struct jsonw json = {.out = &reply->body};
-    if (reply->status == STATUS_NOT_MODIFIED) {
+    if (reply->status == STATUS_NOT_MODIFIED || reply->status == STATUS_NO_CONTENT) {
         return;
     }
     switch (route->shape) {

@@ -68,10 +68,11 @@ struct route {
     bool form; /* the body is multipart/form-data, which the handler reads while it arrives */
     enum reply_shape shape;
     const struct schema *reply;
-    bool creates;   /* replies 201 with Location: reply_created() */
-    bool secret;    /* the reply contains a secret and is not stored for an Idempotency-Key */
-    bool versioned; /* the reply has an ETag; If-Match and If-None-Match are evaluated */
-    bool ready;     /* status 503 has the same body: a dependency is unavailable */
+    bool creates;      /* replies 201 with Location: reply_created() */
+    bool may_be_empty; /* replies 204 without a body in some cases */
+    bool secret;       /* the reply contains a secret and is not stored for an Idempotency-Key */
+    bool versioned;    /* the reply has an ETag; If-Match and If-None-Match are evaluated */
+    bool ready;        /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
     /* errors in addition to those that the row implies; ends with ERR_COUNT */
     const enum error_id *errors;

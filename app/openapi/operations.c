@@ -385,11 +385,23 @@ static void write_file_headers(struct document *document, const struct route *ro
     write_reply_header_if(document, file, "Content-Disposition");
 }
 
+static const struct text done = {"Выполнено", "Done"}, created = {"Создано", "Created"},
+                         nothing = {"Выполнено; ответ без тела", "Done; the response has no body"};
+
+/* Writes the response without a body of a call that replies with one in other cases. */
+static void write_empty_response(struct document *document)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "204");
+    jsonw_string(json, "description", document_text(document, &nothing));
+    jsonw_open_object(json, "headers");
+    write_reply_header_if(document, true, "X-Request-ID");
+    jsonw_close_object(json);
+    jsonw_close_object(json);
+}
+
 static void write_success_response(struct document *document, const struct route *route)
 {
-    static const struct text done = {"Выполнено", "Done"}, created = {"Создано", "Created"},
-                             nothing = {"Выполнено; ответ без тела",
-                                        "Done; the response has no body"};
     bool empty = route->shape == REPLY_NOTHING;
     struct jsonw *json = &document->json;
     jsonw_open_object(json, empty ? "204" : route->creates ? "201" : "200");
@@ -448,6 +460,9 @@ static void write_responses(struct document *document, const struct route *route
     failures_collect(document, route, &failures);
     jsonw_open_object(&document->json, "responses");
     write_success_response(document, route);
+    if (route->may_be_empty) {
+        write_empty_response(document);
+    }
     if (route->shape == REPLY_FILE) {
         write_partial_response(document, route);
     }

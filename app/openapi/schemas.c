@@ -30,7 +30,7 @@ static const char *json_type_name(enum field_type type)
     static const char *const names[] = {
         [FIELD_STRING] = "string",   [FIELD_INTEGER] = "integer", [FIELD_DECIMAL] = "number",
         [FIELD_BOOLEAN] = "boolean", [FIELD_TIME] = "string",     [FIELD_STRINGS] = "array",
-        [FIELD_RECORDS] = "array",   [FIELD_RECORD] = "object",
+        [FIELD_LISTS] = "array",     [FIELD_RECORDS] = "array",   [FIELD_RECORD] = "object",
     };
     return names[type];
 }
@@ -143,6 +143,18 @@ static void write_number_rules(struct document *document, const struct field *fi
     }
 }
 
+/* Writes the schema of the items of an array of arrays of strings. */
+static void write_list_items(struct document *document)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "items");
+    jsonw_string(json, "type", "array");
+    jsonw_open_object(json, "items");
+    jsonw_string(json, "type", "string");
+    jsonw_close_object(json);
+    jsonw_close_object(json);
+}
+
 /* Writes the schema of the records of a field, which only replies have. */
 static void write_records_schema(struct document *document, const struct field *field)
 {
@@ -181,6 +193,9 @@ static void write_rules(struct document *document, const struct field *field, en
         jsonw_string(json, "type", "string");
         write_string_rules(document, field, use);
         jsonw_close_object(json);
+        break;
+    case FIELD_LISTS:
+        write_list_items(document);
         break;
     case FIELD_RECORDS:
         write_records_schema(document, field);

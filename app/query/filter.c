@@ -386,6 +386,7 @@ static struct error *read_term_value(const struct parser *parser, struct filter 
         return read_boolean(parser, term);
     case FIELD_TIME:
         return read_time(parser, term, node_r);
+    case FIELD_LISTS:
     case FIELD_RECORDS:
     case FIELD_RECORD:
         break;

@@ -27,8 +27,11 @@ extern const struct route invitations_routes[];
 extern const struct route organizations_routes[];
 extern const struct route metrics_routes[];
 extern const struct route ous_routes[];
+extern const struct route passwords_routes[];
 extern const struct route tasks_routes[];
 extern const struct route tokens_routes[];
+extern const struct route user_access_routes[];
+extern const struct route user_groups_routes[];
 extern const struct route user_photos_routes[];
 extern const struct route users_routes[];
 

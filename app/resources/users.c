@@ -32,10 +32,16 @@ static void apply_account_fields(struct request *request, struct directory_chang
 /* Applies the body of a change. Unlike the body of a creation, it can also unlock the account. */
 static void apply_account_update(struct request *request, struct directory_changes *changes)
 {
+    static const char every_hour[] = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+                                     "\xff\xff\xff\xff\xff\xff"; /* 168 bits */
     const struct value *unlock = request_body_value(request, "unlock");
+    const struct value *hours = request_body_value(request, "logonHours");
     apply_account_fields(request, changes);
     if (unlock->state == VALUE_SET && unlock->boolean) {
         directory_change_text(changes, "lockoutTime", "0");
+    }
+    if (hours->state == VALUE_NULL) {
+        directory_change_text(changes, "logonHours", every_hour);
     }
 }
 

@@ -31,6 +31,7 @@ static void read_column_value(struct store_query *query, struct arena *arena, si
         field_set_boolean(value, store_integer(query, column) != 0);
         break;
     case FIELD_STRINGS:
+    case FIELD_LISTS:
     case FIELD_RECORDS:
     case FIELD_RECORD: /* fields of these types have no column */
         value->state = VALUE_NULL;

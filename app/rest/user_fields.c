@@ -222,6 +222,9 @@ static enum fault_id check_workstation(const char *text, size_t length)
         ENTRY_BOOLEAN("passwordNeverExpires", NEVER_EXPIRES_RU, NEVER_EXPIRES_EN, "false"),        \
         ENTRY_BOOLEAN("smartcardRequired", SMARTCARD_RU, SMARTCARD_EN, "false")
 
+/* A field that can only be cleared. */
+static const char *const null_only[] = {NULL};
+
 /* --- the maps -------------------------------------------------------------------------------- */
 
 static const struct field manager_fields[] = {
@@ -359,6 +362,13 @@ static struct field update_fields[FIELDS_MAX] = {
                   "True if the password must be changed at the next login", "false"),
     MORE_FIELDS,
     BODY_FIELDS,
+    {.name = "logonHours",
+     .type = FIELD_STRING,
+     .flags = FIELD_NULLABLE,
+     .choices = null_only,
+     .about = {"Часы, в которые разрешён вход: null — любые",
+               "The hours at which logins are allowed; null: any"},
+     .example = "null"},
 };
 
 const struct schema user_fields_schema = {"User", reply_fields};

@@ -21,8 +21,8 @@ ROUNDS = 15  # valid, and as many invalid, requests for each call
 INVITERS = 16  # organizations that invite the owner: accepting or declining consumes an invitation
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
-ADMINISTRATORS = {"users", "user-photos", "groups", "ous", "containers", "accounts", "email-links",
-                  "tokens"}
+ADMINISTRATORS = {"users", "user-photos", "user-groups", "passwords", "user-access", "groups",
+                  "ous", "containers", "accounts", "email-links", "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}

@@ -161,6 +161,10 @@ def test_directory_commands_in_api_guide_work(stack, tmp_path):
     assert '"member":["CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test"]' in answers
     assert '"dn":"OU=Sales,DC=kontora,DC=test"' in answers
     assert '"title":"Главный бухгалтер"' in answers
+    assert '"source":"domain"' in answers and re.search(r'^\{"password":"[^"]{16}"\}$', answers,
+                                                        re.MULTILINE)
+    assert '{"can_log_in":true,"reasons":[]}' in answers
+    assert '"kind":"direct","paths":[["CN=all-staff,' in answers
     assert "CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test" in answers
     assert "\n204\n" in answers
     assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1

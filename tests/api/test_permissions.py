@@ -39,6 +39,10 @@ ROUTES = [
     ("DELETE", "/api/v1/users/Administrator/photo", None, "directory"),
     ("POST", "/api/v1/users/Administrator/groups/sales", None, "directory"),
     ("DELETE", "/api/v1/users/Administrator/groups/sales", None, "directory"),
+    ("GET", "/api/v1/users/Administrator/groups", None, "directory"),
+    ("GET", "/api/v1/users/Administrator/access", None, "directory"),
+    ("POST", "/api/v1/users/Administrator/password", {"generate": True}, "directory"),
+    ("GET", "/api/v1/password-policy", None, "directory"),
     *((method, path, body, "directory")
       for collection, name in (("groups", "sales"), ("ous", "Staff"), ("containers", "Computers"))
       for method, path, body in (

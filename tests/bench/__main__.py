@@ -9,6 +9,7 @@ import sys
 from bench import (
     contacts,
     crm,
+    effective,
     files,
     filters,
     isolation,
@@ -32,6 +33,7 @@ MEASUREMENTS = {
     "pages": pages.measure,
     "filters": filters.measure,
     "membership": membership.measure,
+    "effective": effective.measure,
     "writers": writers.measure,
     "contacts": contacts.measure,
     "crm": crm.measure,

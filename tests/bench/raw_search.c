@@ -7,8 +7,8 @@
  * CONNECTIONS processes, each with one TLS connection that it binds and keeps, send searches below
  * BASE for SECONDS without a pause, and read every value of the entries. The first line of standard
  * input is the password of BIND_DN, each further line a filter; the filters are used in turn. Each
- * must match one object. An attribute that is sent in ranges (MS-ADTS 3.1.1.3.1.3.3) is
- * read to its end as part of its search.
+ * must match one object, or at least one if an asterisk precedes it. An attribute of a single
+ * object that is sent in ranges (MS-ADTS 3.1.1.3.1.3.3) is read to its end as part of its search.
  *
  * Prints the total number of searches a second. Exits with 1 on any error.
  */
@@ -175,19 +175,26 @@ static char *read_entry(LDAP *ldap, LDAPMessage *entry)
     return next;
 }
 
-/* Reads one object. Returns the description of the range to request next and the DN, or NULL. */
+/* Reads one object, or several if an asterisk precedes the filter. Returns the description of the
+ * range to request next and the DN, or NULL. */
 static char *search_object(LDAP *ldap, const char *base, int scope, const char *filter,
                            char **attributes, char **dn_r)
 {
+    bool several = *filter == '*';
     LDAPControl *controls[] = {&one_domain, NULL};
     LDAPMessage *answer = NULL;
+    filter += several;
     check_result(filter, ldap_search_ext_s(ldap, base, scope, filter, attributes, 0, controls, NULL,
                                            NULL, LDAP_NO_LIMIT, &answer));
-    if (ldap_count_entries(ldap, answer) != 1) {
-        exit_with_error(filter, "does not match exactly one object");
+    int count = ldap_count_entries(ldap, answer);
+    if (count != 1 && (!several || count < 1)) {
+        exit_with_error(filter, "does not match as many objects as it must");
     }
     LDAPMessage *entry = ldap_first_entry(ldap, answer);
     char *next = read_entry(ldap, entry);
+    for (LDAPMessage *more = entry; (more = ldap_next_entry(ldap, more));) {
+        free(read_entry(ldap, more));
+    }
     if (next && dn_r) {
         *dn_r = ldap_get_dn(ldap, entry);
     }

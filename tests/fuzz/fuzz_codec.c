@@ -1,9 +1,11 @@
 /*
- * Fuzzes values that a directory server sends: integers, times, GUIDs, SIDs and the reasons of
- * rejected binds; and passwords as they are sent to the server. A malicious server must do no harm.
+ * Fuzzes values that a directory server sends: integers, times, GUIDs, SIDs, logon hours, metadata
+ * and the reasons of rejected binds; and passwords as they are sent to the server. A malicious
+ * server must do no harm.
  */
 #include "fuzz.h"
 
+#include "directory/access.h"
 #include "directory/codec.h"
 #include "directory/result.h"
 
@@ -46,6 +48,10 @@ static void check_values(struct arena *arena, struct berval *value)
     }
     check_lists(arena, value);
     FUZZ_CHECK(*result_bind_reason(value->bv_val));
+    (void)access_has_password(value->bv_val, value->bv_len);
+    struct directory_obstacle hours =
+        access_evaluate_hours(value->bv_val, value->bv_len, INT64_C(1795910400000));
+    FUZZ_CHECK(!hours.until_ms || (hours.holds && hours.since_ms < hours.until_ms));
 }
 
 static void check_password(struct arena *arena, const char *password)

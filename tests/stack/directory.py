@@ -129,6 +129,20 @@ class Directory:
         """Adds many users and a group without LDAP; see fill_directory()."""
         fill_directory(self._folder, **wanted)
 
+    def fill_groups(self, **wanted: object) -> None:
+        """Adds nested groups without LDAP; fill_groups.py has the parameters."""
+        self._run_samba("fill_groups.py", base_dn=BASE_DN, **wanted)
+
+    def age_password(self, dn: str, days: int) -> None:
+        """Makes the password of an account older, without LDAP; see password_age.py."""
+        self._run_samba("password_age.py", dn=dn, days=days)
+
+    def _run_samba(self, program: str, **parameters: object) -> None:
+        """Runs a program of this folder that changes the directory without LDAP."""
+        parameters |= {"smb_conf": str(self._folder / "etc/smb.conf"),
+                       "sam_ldb": str(self._folder / "private/sam.ldb")}
+        run([PYTHON, str(Path(__file__).with_name(program))], stdin=json.dumps(parameters))
+
     # --- the process -----------------------------------------------------------------------------
 
     @property

@@ -49,6 +49,8 @@ def audited_action(method, path):
         return file_action(method, parts)
     if parts[0] not in RESOURCES:
         return None
+    if (method, parts[0], parts[2:]) == ("POST", "users", ["password"]):
+        return "set_password"
     if len(parts) == 4 and (parts[0], parts[2]) in MEMBERSHIPS:
         return MEMBERSHIP_ACTIONS.get(method)
     if (parts[0], parts[2:]) == ("users", ["photo"]):
@@ -169,6 +171,8 @@ class Client:
             tokens = response.json()  # a refresh by access token returns no refresh token
             vault.remember(*(tokens[name] for name in ("access_token", "refresh_token")
                              if name in tokens))
+        if action == "set_password" and response.status_code == 200:
+            vault.remember(response.json()["password"])
         if path.endswith("/accounts/invitations") and response.status_code == 201:
             vault.remember(response.json()["token"])
 

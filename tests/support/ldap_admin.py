@@ -193,8 +193,9 @@ class LdapAdmin:
         return self.add(f"{rdn(name, 'OU')},{parent or self.base_dn}",
                         objectClass="organizationalUnit")
 
-    def add_password_settings(self, name, applies_to, threshold, window_s):
-        """Adds a password settings object that imposes no password rules."""
+    def add_password_settings(self, name, applies_to, threshold=0, window_s=60, **rules):
+        """Adds a password settings object that imposes no password rules but those in `rules`,
+        whose names are those of the attributes without "msDS-"."""
         never, window = str(-(10 ** 9) * INTERVALS_PER_S), str(-window_s * INTERVALS_PER_S)
         return self.add(
             f"{rdn(name)},CN=Password Settings Container,CN=System,{self.base_dn}", **{
@@ -204,7 +205,8 @@ class LdapAdmin:
                 "msDS-MinimumPasswordLength": "0", "msDS-MinimumPasswordAge": "0",
                 "msDS-MaximumPasswordAge": never, "msDS-LockoutThreshold": str(threshold),
                 "msDS-LockoutObservationWindow": window, "msDS-LockoutDuration": window,
-                "msDS-PSOAppliesTo": applies_to})
+                "msDS-PSOAppliesTo": applies_to,
+                **{f"msDS-{attribute}": value for attribute, value in rules.items()}})
 
     def set(self, dn, attribute, *values):
         """Replaces the values of an attribute. Without values, removes the attribute."""

@@ -93,6 +93,19 @@ static void random_digits_are_uniformly_distributed(void **state)
     assert_int_equal(different, BASE62);
 }
 
+static void random_characters_belong_to_their_alphabet(void **state)
+{
+    (void)state;
+    enum { MANY = 1000 };
+    struct random_source source = {.left = 0};
+    char text[MANY + 1] = "";
+    random_characters(&source, text, MANY, "aX!");
+    assert_int_equal(strspn(text, "aX!"), MANY);
+    assert_true(strchr(text, 'a') && strchr(text, 'X') && strchr(text, '!'));
+    random_characters(&source, text, MANY, "z");
+    assert_int_equal(strspn(text, "z"), MANY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +113,7 @@ int main(void)
         ARENA_TEST(identifiers_are_unique),
         cmocka_unit_test(child_process_generates_other_identifiers),
         cmocka_unit_test(random_digits_belong_to_their_base),
+        cmocka_unit_test(random_characters_belong_to_their_alphabet),
         ARENA_TEST(random_digits_are_uniformly_distributed),
     };
     return cmocka_run_group_tests_name("random", tests, NULL, NULL);

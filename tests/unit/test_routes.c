@@ -320,7 +320,8 @@ static bool example_fits(const struct field *field)
         [FIELD_STRING] = json_type_string,   [FIELD_INTEGER] = json_type_int,
         [FIELD_BOOLEAN] = json_type_boolean, [FIELD_TIME] = json_type_string,
         [FIELD_STRINGS] = json_type_array,   [FIELD_RECORDS] = json_type_array,
-        [FIELD_RECORD] = json_type_object,   [FIELD_DECIMAL] = json_type_double,
+        [FIELD_LISTS] = json_type_array,     [FIELD_RECORD] = json_type_object,
+        [FIELD_DECIMAL] = json_type_double,
     };
     struct json_object *json = must_parse(field->example, strlen(field->example));
     bool fits = !json || json_object_is_type(json, types[field->type]);
