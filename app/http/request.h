@@ -75,10 +75,10 @@ struct request {
     const struct router_idempotency *repeats; /* idempotency functions of the router; NULL: none */
     enum config_language language;
     const char *id;
-    bool limited;            /* guard->begin() has counted the request: guard->end() must follow */
-    const void *principal;   /* struct principal of auth/; NULL: anonymous */
-    bool bearer_ignored;     /* the call reads credentials from the body, not from Authorization */
-    struct value *query;     /* parallel to route->query */
+    bool limited;          /* guard->begin() has counted the request: guard->end() must follow */
+    const void *principal; /* struct principal of auth/; NULL: anonymous */
+    bool bearer_ignored;   /* the call reads credentials from the body, not from Authorization */
+    struct value *query;   /* parallel to route->query */
     /* items of a list: the selected fields, parallel to their map (http/selection.h); NULL: all */
     const bool *selected;
     struct buffer body_text; /* the unparsed body, if the route has one */

@@ -158,9 +158,8 @@ static enum fault_id check_workstation(const char *text, size_t length)
     {                                                                                              \
         .name = "userWorkstations", .type = FIELD_STRINGS,                                         \
         .flags = FIELD_ADDRESS | FIELD_ON_REQUEST | FIELD_NOT_FILTERABLE | (flags_), .min = 1,     \
-        .max = WORKSTATION_LENGTH,                                                                 \
-        .items_max = WORKSTATIONS, .check = check_workstation, .attribute = "userWorkstations",    \
-        .codec = CODEC_LIST,                                                                       \
+        .max = WORKSTATION_LENGTH, .items_max = WORKSTATIONS, .check = check_workstation,          \
+        .attribute = "userWorkstations", .codec = CODEC_LIST,                                      \
         .about = {"Компьютеры, с которых разрешён вход; пустой список: с любых",                   \
                   "The computers on which logins are allowed; an empty list: all"},                \
         .example = "[\"PC-017\"]"                                                                  \
