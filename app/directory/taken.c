@@ -160,7 +160,8 @@ static const char *build_similar_filter(struct arena *arena, const char *attribu
                            fold_local_name(arena, folded), write_sharp_s(arena, folded)};
     struct buffer filter = {.arena = arena};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (forms[i] && *forms[i] && !fold_equals_case(arena, forms[i], value)) {
+        bool repeated = i && forms[i] && !strcmp(forms[i], folded);
+        if (forms[i] && *forms[i] && !repeated && !fold_equals_case(arena, forms[i], value)) {
             buffer_add_string(&filter, filter.length ? "" : "(|");
             buffer_add_string(&filter, names_filter_equal(arena, attribute, forms[i]));
         }
