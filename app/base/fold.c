@@ -189,12 +189,16 @@ static char *fold_ascii(struct arena *arena, const char *text)
     char *folded = arena_alloc(arena, length + 1);
     size_t end = 0;
     for (size_t i = 0; i < length; i++) {
-        char character = is_ascii_space(text[i]) ? ' ' : text[i];
-        if (character == ' ' && folded[end - 1] == ' ') {
-            continue;
+        char character = text[i];
+        if (is_ascii_space(character)) {
+            if (folded[end - 1] == ' ') {
+                continue;
+            }
+            character = ' ';
+        } else if (character >= 'A' && character <= 'Z') {
+            character = (char)(character - 'A' + 'a');
         }
-        bool upper = character >= 'A' && character <= 'Z';
-        folded[end++] = upper ? (char)(character - 'A' + 'a') : character;
+        folded[end++] = character;
     }
     folded[end] = '\0';
     return folded;

@@ -142,6 +142,14 @@ static const char *write_sharp_s(struct arena *arena, const char *text)
     return out.bytes ? out.bytes : "";
 }
 
+/* Folds the part before "@" as a name, in which ß equals ss. */
+static const char *fold_local_name(struct arena *arena, const char *address)
+{
+    const char *at = strrchr(address, '@');
+    const char *local = at ? arena_copy(arena, address, (size_t)(at - address)) : address;
+    return arena_format(arena, "%s%s", fold_text(arena, local), at ? at : "");
+}
+
 /* Returns a filter for the spellings of a name that people and other systems take for the same one
  * but the directory does not; NULL if there are none. */
 static const char *build_similar_filter(struct arena *arena, const char *attribute,
@@ -149,10 +157,11 @@ static const char *build_similar_filter(struct arena *arena, const char *attribu
 {
     const char *folded = fold_address(arena, value);
     const char *forms[] = {folded, fold_encode_address(arena, folded),
-                           write_sharp_s(arena, folded)};
+                           fold_local_name(arena, folded), write_sharp_s(arena, folded)};
     struct buffer filter = {.arena = arena};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (forms[i] && *forms[i] && !fold_equals_case(arena, forms[i], value)) {
+        bool repeated = i && forms[i] && !strcmp(forms[i], folded);
+        if (forms[i] && *forms[i] && !repeated && !fold_equals_case(arena, forms[i], value)) {
             buffer_add_string(&filter, filter.length ? "" : "(|");
             buffer_add_string(&filter, names_filter_equal(arena, attribute, forms[i]));
         }

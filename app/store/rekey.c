@@ -462,6 +462,7 @@ static struct error *retry_table(struct rebuild *rebuild, const struct rekey_tab
         error = commit_batch(rebuild, store, arena, store_write, retry_duplicates);
         if (error && error->id == ERR_CONSTRAINT_UNIQUE && ++collisions < COLLISIONS_MAX) {
             error = NULL; /* a client took the key of a row of this batch */
+            rebuild->complete = false;
             continue;
         }
         rebuild->last_id = rebuild->next_id;

@@ -200,7 +200,7 @@ def test_sessions_of_user_below_deleted_entry_end(owners, api, anonymous, people
     made, user = owners.create(), people.create()
     tokens = anonymous.login(user["sAMAccountName"], user["password"])
     move_below(directory, user["dn"], made["dn"])
-    assert api.delete(path_to(owners, made), params=TREE).status_code == 204
+    assert api.delete(path_to(owners, made), params=WITH_CHILDREN).status_code == 204
     own = anonymous.bearing(tokens["access_token"])
     contract.check_error(own.get("/auth/me"), 401, "INVALID_TOKEN")
     assert ldap_admin.find(user["sAMAccountName"]) is None

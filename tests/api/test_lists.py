@@ -44,7 +44,7 @@ def test_list_has_default_page_size(api, collection_path):
     ("sort=member", ["sort"]), ("limit=0&skip=-1&x=y", ["limit", "skip", "x"]),
     ("filter=(cn=*)", ["filter"]), ("limit[]=1", ["limit[]"]), ("parent_dn=DC=x", ["parent_dn"]),
     ("search=%ff%fe", ["search"]), ("search=%00", ["search"]), ("search=%ed%a0%80", ["search"]),
-    ("search=" + "x" * 257, ["search"]), ("search=a%00b", ["search"]),
+    ("search=" + "x" * 1001, ["search"]), ("search=a%00b", ["search"]),
 ])
 def test_invalid_list_query_is_rejected(api, collection_path, query, fields):
     found = contract.check_error(api.get(f"{collection_path}?{query}"), 400, "VALIDATION_ERROR")

@@ -168,7 +168,7 @@ SPELLINGS = [
     ("{}@ПОЧТА。рф", "{}@почта.рф"),
     ("йод{}@example.com", "и\u0306од{}@EXAMPLE.com"),
     ("zoë{}@example.com", "ZOE\u0308{}@example.com"),
-    ("straße{}@example.com", "STRASSE{}@example.com"),
+    ("straße{}@example.com", "STRAẞE{}@example.com"),
 ]
 
 
@@ -181,6 +181,16 @@ def test_spellings_of_one_address_are_duplicates(owner, one, other):
     assert owner.ids("contacts", email=other.format(word)) == [number]
     assert owner.read("contacts", number)["email"] == one.format(word)
     owner.must_delete("contacts", number)
+
+
+def test_addresses_with_sharp_s_and_ss_are_two_mailboxes(owner):
+    word = tag()
+    numbers = [owner.contact(email=form.format(word))["id"]
+               for form in ("straße{}@example.com", "strasse{}@example.com")]
+    for number, form in zip(numbers, ("STRAẞE{}@example.com", "Strasse{}@example.com"),
+                            strict=True):
+        assert owner.ids("contacts", email=form.format(word)) == [number]
+        owner.must_delete("contacts", number)
 
 
 @pytest.mark.parametrize("spelling", ["\u00a0{}", "{}\u200b", "\ufeff{}\u3000", "\u00ad{}"])

@@ -238,17 +238,32 @@ def test_rebuild_refuses_postgres_that_another_host_uses(make_rig, postgres, oth
     assert can_create_contact(owner.client)
 
 
-def test_rebuild_refuses_postgres_that_an_older_kontora_uses(make_rig, postgres):
-    """Older versions do not take the lock; application_name reveals their sessions."""
+@pytest.mark.parametrize("name", ["kontora-core", "crm"])
+def test_rebuild_refuses_postgres_that_an_older_kontora_uses(make_rig, postgres, name):
+    """Older versions do not take the lock, but their sessions have the same role."""
     rig = make_rig(database=postgres)
     rig.service.stop()
     rig.database.run("UPDATE text_keys SET version = 'other'")
-    url = f"{rig.stack.env['DATABASE_URL']}&application_name=kontora-core"
+    url = f"{rig.stack.env['DATABASE_URL']}&application_name={name}"
     with postgres_holding(url, "SET TIME ZONE 'UTC'"):
         status, out = run(rig, "migrate", "up")
         assert status == 1 and "stop the service on all hosts" in out, out
     status, out = run(rig, "migrate", "up")
     assert status == 0 and "is complete" in out, out
+
+
+def test_rebuild_at_an_unknown_table_starts_with_the_first_row(make_sql_rig):
+    """The table of the position may be gone after an upgrade."""
+    rig = make_sql_rig()
+    person = Accounts(rig.anonymous()).register()
+    rig.service.stop()
+    keys = read_keys(rig)["accounts"]
+    rig.database.run(f"UPDATE accounts SET email_key = 'old' WHERE id = {person.id}")
+    rig.database.run("UPDATE text_keys SET target = version, version = 'other',"
+                     " position_table = 'gone', position_id = '999999'")
+    status, out = run(rig, "migrate", "up")
+    assert status == 0 and "is complete" in out, out
+    assert read_keys(rig)["accounts"] == keys
 
 
 def test_host_that_missed_a_rebuild_on_postgres_does_not_write(make_rig, postgres):
