@@ -22,6 +22,7 @@
 #include "directory/login.h"
 #include "directory/members.h"
 #include "directory/probe.h"
+#include "directory/tree.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,10 @@ struct directory;
 /* Filters (RFC 4515) that select users and groups. */
 #define DIRECTORY_USER_FILTER "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
 #define DIRECTORY_GROUP_FILTER "(objectClass=group)"
+
+/* Selects computers: managed service accounts are of subclasses of `computer`, but have categories
+ * of their own. An account of class `computer` that is no machine account is a user. */
+#define DIRECTORY_COMPUTER_FILTER "(&(objectCategory=computer)(sAMAccountType=805306369))"
 
 /* Bits of groupType (MS-ADTS 2.2.12), a signed 32-bit integer: the scope of the group, and
  * GROUP_SECURITY if it can be granted permissions. */

@@ -29,6 +29,7 @@ extern const struct route metrics_routes[];
 extern const struct route ous_routes[];
 extern const struct route tasks_routes[];
 extern const struct route tokens_routes[];
+extern const struct route tree_routes[];
 extern const struct route users_routes[];
 
 #endif
