@@ -17,6 +17,7 @@ from bench import (
     rekey,
     storm,
     tokens,
+    tree,
     users,
     writers,
 )
@@ -30,6 +31,7 @@ MEASUREMENTS = {
     "users": users.measure,
     "pages": pages.measure,
     "membership": membership.measure,
+    "tree": tree.measure,
     "writers": writers.measure,
     "contacts": contacts.measure,
     "crm": crm.measure,
