@@ -16,6 +16,8 @@
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
+#include "directory/entry_lock.h"
+#include "directory/find.h"
 #include "directory/names.h"
 #include "directory/operation.h"
 #include "directory/primary.h"
@@ -86,14 +88,6 @@ static struct error *check_deletable(struct directory *directory, struct arena *
     struct target target;
     struct error *error = protected_check_base(directory, arena, entry->dn);
     return error ? error : protected_read(directory, arena, entry->guid, false, &target);
-}
-
-struct error *directory_delete(struct directory *directory, struct arena *arena,
-                               const struct directory_entry *entry)
-{
-    connection_begin_call(directory);
-    struct error *error = check_deletable(directory, arena, entry);
-    return error ? error : delete_object(directory, arena, entry->guid);
 }
 
 /* --- the objects below ----------------------------------------------------------------------- */
@@ -245,26 +239,88 @@ static const char *const *list_dns(struct arena *arena, const struct tree *tree)
     return dns;
 }
 
-struct error *directory_delete_tree(struct directory *directory, struct arena *arena,
-                                    const struct directory_entry *entry,
-                                    const char *const **below_r)
+/* --- deletions ------------------------------------------------------------------------------- */
+
+/* Deletes the entry, which may have objects below, if the guard permits that. */
+static struct error *delete_with_tree(struct directory *directory, struct arena *arena,
+                                      const struct directory_entry *entry,
+                                      const struct directory_guard *guard, struct tree *tree)
 {
-    struct tree tree = {0};
-    connection_begin_call(directory);
     struct error *error = check_deletable(directory, arena, entry);
     if (!error) {
-        error = list_tree(directory, arena, entry->guid, &tree);
+        error = list_tree(directory, arena, entry->guid, tree);
     }
-    if (!error && tree.count > DIRECTORY_TREE_MAX) {
+    if (!error && tree->count > DIRECTORY_TREE_MAX) {
         error = error_new(arena, ERR_NOT_EMPTY, "more than %d objects below", DIRECTORY_TREE_MAX);
     }
     if (!error) {
-        error = check_tree(directory, arena, &tree);
+        error = check_tree(directory, arena, tree);
     }
     if (!error) {
-        error = tree.count ? delete_tree(directory, arena, entry->guid, &tree)
-                           : delete_object(directory, arena, entry->guid);
+        error = find_check_guard(directory, arena, query_guid_dn(arena, entry->guid), guard);
     }
-    *below_r = !error && tree.count ? list_dns(arena, &tree) : NULL;
+    if (error) {
+        return error;
+    }
+    return tree->count ? delete_tree(directory, arena, entry->guid, tree)
+                       : delete_object(directory, arena, entry->guid);
+}
+
+/* Deletes the entry, which must have no objects below, if the guard permits that. */
+static struct error *delete_alone(struct directory *directory, struct arena *arena,
+                                  const struct directory_entry *entry,
+                                  const struct directory_guard *guard)
+{
+    struct error *error = check_deletable(directory, arena, entry);
+    if (!error) {
+        error = find_check_guard(directory, arena, query_guid_dn(arena, entry->guid), guard);
+    }
+    return error ? error : delete_object(directory, arena, entry->guid);
+}
+
+/* Acquires the lock of the entry if there is a guard. */
+static struct error *lock_for_guard(struct directory *directory, struct arena *arena,
+                                    const struct directory_entry *entry,
+                                    const struct directory_guard *guard, struct entry_lock *lock_r)
+{
+    connection_begin_call(directory);
+    return guard ? entry_lock_acquire(directory, arena, entry->guid, lock_r) : NULL;
+}
+
+struct error *directory_delete(struct directory *directory, struct arena *arena,
+                               const struct directory_entry *entry,
+                               const struct directory_guard *guard)
+{
+    struct entry_lock lock;
+    struct error *error = lock_for_guard(directory, arena, entry, guard, &lock);
+    if (error) {
+        return error;
+    }
+    error = delete_alone(directory, arena, entry, guard);
+    if (guard) {
+        entry_lock_release(&lock);
+    }
+    return error;
+}
+
+struct error *directory_delete_tree(struct directory *directory, struct arena *arena,
+                                    const struct directory_entry *entry,
+                                    const struct directory_guard *guard,
+                                    const char *const **below_r)
+{
+    struct tree tree = {0};
+    struct entry_lock lock;
+    *below_r = NULL;
+    struct error *error = lock_for_guard(directory, arena, entry, guard, &lock);
+    if (error) {
+        return error;
+    }
+    error = delete_with_tree(directory, arena, entry, guard, &tree);
+    if (guard) {
+        entry_lock_release(&lock);
+    }
+    if (!error && tree.count) {
+        *below_r = list_dns(arena, &tree);
+    }
     return error;
 }

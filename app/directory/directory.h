@@ -65,6 +65,8 @@ struct directory_class {
     const char *const *searched;       /* attributes that ?search= matches; ends with NULL */
     const char *const *object_classes; /* objectClass of a new entry; ends with NULL */
     const struct field *fields;        /* the fields to read, and the attributes they map to */
+    const struct field *writable;      /* fields of a change; NULL: none. Their attributes determine
+                                          the version of an entry */
     const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
     bool outside_system;               /* lists, and names without a parent, omit entries below
                                           CN=System, which belong to the directory itself */
@@ -75,6 +77,9 @@ struct directory_entry {
     const char *dn;
     const char *guid;     /* objectGUID as text; stays the same when the object is moved */
     struct value *values; /* one for each of the class's fields, in the same order */
+    /* Digest of the attributes that clients can change (entry_version.c): two versions are equal if
+     * none of them has changed. NULL in pages of lists and in targets. */
+    const char *version;
 };
 
 struct directory_page {
@@ -90,8 +95,8 @@ struct directory_changes;
  * invalid setting; returns false if any setting is invalid. */
 bool directory_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
-/* Moves the states of the controllers and the lockout counts to shared memory. The master calls it
- * once, before its first fork. */
+/* Moves the states of the controllers, the lockout counts and the locks of objects to shared
+ * memory. The master calls it once, before its first fork. */
 void directory_share(void);
 
 /* Allocates the shared controller states for these settings, or keeps them if the settings are
@@ -169,7 +174,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
  * ERR_PARTIALLY_APPLIED, with the new DN as its detail, if the modify fails and the move cannot be
  * rolled back in spite of these checks. ERR_PROTECTED_OBJECT if the object is protected
  * (protected.c), or if it is moved and an object below it is. `entry_r` is the object after the
- * change.
+ * change. ERR_OVERLOADED if other changes of the object take too long (condition.h).
  */
 struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_class *class,

@@ -20,6 +20,11 @@ enum entry_extent { ENTRY_WHOLE, ENTRY_WITHOUT_LINKS };
 /* Returns the attributes to request for the fields of a class, as a NULL-terminated array. */
 char **entry_attributes(struct arena *arena, const struct field *fields, enum entry_extent extent);
 
+/* Reads the remaining values of long attributes, of which the server has sent only the first ones.
+ * `dn` is the DN of the entry. */
+struct error *entry_complete(struct directory *directory, struct arena *arena, const char *dn,
+                             struct raw_entry *raw) MUST_CHECK;
+
 /* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of member and
  * memberOf are absent. Sends further searches for the remaining values of long attributes and for
  * the primary group. */

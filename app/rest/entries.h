@@ -40,6 +40,11 @@ route_handler entries_update;
 route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
 route_handler entries_delete_tree; /* deletes the objects below, too, if ?children=true */
 
+/* Evaluates the conditions of a request that changes a membership, for the entry of the class that
+ * the reply shows. No-op if the request has none. */
+struct error *entries_check_conditions(struct request *request, const struct directory_class *class,
+                                       const char *name, const char *parent_dn) MUST_CHECK;
+
 /* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
 struct error *entries_change_member(struct request *request,
                                     const struct directory_membership *membership,
@@ -60,6 +65,8 @@ extern const struct field entries_path[];              /* parameters of all patt
 #define ENTRIES_CHANGE_ERRORS                                                                      \
     ENTRIES_FIND_ERRORS, ERR_ALREADY_EXISTS, ERR_CONFLICT, ERR_DIRECTORY_INVALID,                  \
         ERR_DIRECTORY_FORBIDDEN, ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD
+/* errors of changes that wait for other changes of the same entry */
+#define ENTRIES_UPDATE_ERRORS ENTRIES_CHANGE_ERRORS, ERR_OVERLOADED
 
 extern const enum error_id entries_list_errors[];
 extern const enum error_id entries_read_errors[];
@@ -153,29 +160,29 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 #define ENTRIES_GET_ROW(entries_, pattern_, schema_)                                               \
     .method = METHOD_GET, .pattern = (pattern_), .handler = entries_get,                           \
     ENTRIES_READ_ROW(entries_), .query = entries_place_query, .shape = REPLY_RECORD,               \
-    .reply = (schema_), .errors = entries_read_errors
+    .reply = (schema_), .versioned = true, .errors = entries_read_errors
 
 #define ENTRIES_CREATE_ROW(entries_, path_, type_, schema_)                                        \
     .method = METHOD_POST, .pattern = (path_), .handler = entries_create,                          \
     ENTRIES_WRITE_ROW(entries_, "create", type_), .shape = REPLY_RECORD, .reply = (schema_),       \
-    .creates = true
+    .creates = true, .versioned = true
 
 #define ENTRIES_UPDATE_ROW(entries_, pattern_, type_, schema_)                                     \
     .method = METHOD_PATCH, .pattern = (pattern_), .handler = entries_update,                      \
     ENTRIES_WRITE_ROW(entries_, "update", type_), .query = entries_place_query,                    \
-    .shape = REPLY_RECORD, .reply = (schema_)
+    .shape = REPLY_RECORD, .reply = (schema_), .versioned = true
 
 /* Deletion route of entries that must be empty, because they hold entries of other kinds. */
 #define ENTRIES_DELETE_ROW(entries_, pattern_, type_)                                              \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete,                     \
     ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_place_query,                    \
-    .shape = REPLY_NOTHING, .errors = entries_delete_errors
+    .shape = REPLY_NOTHING, .versioned = true, .errors = entries_delete_errors
 
 /* Deletion route of entries that may have objects of their own below them, such as phones. */
 #define ENTRIES_DELETE_TREE_ROW(entries_, pattern_, type_)                                         \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete_tree,                \
     ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_delete_tree_query,              \
-    .shape = REPLY_NOTHING, .errors = entries_delete_tree_errors
+    .shape = REPLY_NOTHING, .versioned = true, .errors = entries_delete_tree_errors
 
 #define ENTRIES_DELETE_TREE_ABOUT                                                                  \
     .about = {"Объекты ниже, например телефоны, "                       \
