@@ -21,7 +21,8 @@ ROUNDS = 15  # valid, and as many invalid, requests for each call
 INVITERS = 16  # organizations that invite the owner: accepting or declining consumes an invitation
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
-ADMINISTRATORS = {"users", "groups", "ous", "containers", "accounts", "email-links", "tokens"}
+ADMINISTRATORS = {"users", "groups", "ous", "containers", "tree", "accounts", "email-links",
+                  "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
@@ -115,15 +116,17 @@ def known_values(callers, other_owners, invitations, links, ou):
         "If-None-Match": ['"1"', "*"], "X-Allow-Duplicate": ["true", "false"],
         "Accept-Language": ["en", "ru", "xx"],
     }
+    # The entity tags of entries are digests, so that no other tag is one of an existing entry.
+    of_entries = {**of_all, "If-Match": ["*", "*", '"1"'], "If-None-Match": ['"1"']}
     return {
         "contacts": {**of_all, "id": contacts},
         "deals": {**of_all, "id": deals},
         "tasks": {**of_all, "id": tasks},
         "activities": {**of_all, "id": activities},
-        "users": {**of_all, "sAMAccountName": people, "cn": people},
-        "groups": {**of_all, "name": groups, "cn": groups, "sAMAccountName": groups},
-        "ous": {**of_all, "name": units, "ou": units},
-        "containers": {**of_all, "cn": containers},
+        "users": {**of_entries, "sAMAccountName": people, "cn": people},
+        "groups": {**of_entries, "name": groups, "cn": groups, "sAMAccountName": groups},
+        "ous": {**of_entries, "name": units, "ou": units},
+        "containers": {**of_entries, "cn": containers},
         "organizations": {**of_all, "email": [address() for _ in range(3)],
                           "account_id": [each.id for each in other_owners]},
         "invitations": {**of_all, "invitation_id": invitations},

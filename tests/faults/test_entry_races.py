@@ -32,10 +32,10 @@ def proxy(directory, authority):
 
 @pytest.fixture
 def start(make_rig, directory, authority, proxy):
-    def start(workers=1, timeout_ms=1000):
+    def start(workers=1, timeout_ms=3000):
         return make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}",
                         LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS=str(workers),
-                        LDAP_TIMEOUT_MS=str(timeout_ms), LDAP_CONNECT_TIMEOUT_MS="1000")
+                        LDAP_TIMEOUT_MS=str(timeout_ms), LDAP_CONNECT_TIMEOUT_MS="5000")
     return start
 
 
