@@ -30,6 +30,12 @@ static const struct field counts_fields[] = {
         .name = "kind", .type = FIELD_STRING, .about = {(ru_), (en_)}, .example = "\"ou\""         \
     }
 
+#define COUNTS_EXAMPLE "{\"ous\":2,\"users\":12,\"groups\":0,\"computers\":3}"
+#define CHILD_EXAMPLE                                                                              \
+    "{\"dn\":\"OU=Staff,DC=kontora,DC=test\","                                                     \
+    "\"objectGUID\":\"a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11\","                                     \
+    "\"name\":\"Staff\",\"kind\":\"ou\",\"counts\":" COUNTS_EXAMPLE ",\"has_children\":true}"
+
 enum child_field { CHILD_DN, CHILD_GUID, CHILD_NAME, CHILD_KIND, CHILD_COUNTS, CHILD_HAS_CHILDREN };
 
 static const struct field child_fields[] = {
@@ -41,7 +47,8 @@ static const struct field child_fields[] = {
      .type = FIELD_RECORD,
      .fields = counts_fields,
      .about = {"Число объектов каждого вида непосредственно внутри",
-               "The number of objects of each kind directly below"}},
+               "The number of objects of each kind directly below"},
+     .example = COUNTS_EXAMPLE},
     {.name = "has_children",
      .type = FIELD_BOOLEAN,
      .about = {"Внутри есть подразделения или контейнеры",
@@ -60,7 +67,8 @@ static const struct field tree_fields[] = {
      .type = FIELD_RECORDS,
      .fields = child_fields,
      .about = {"Подразделения и контейнеры непосредственно внутри, по названию",
-               "The units and containers directly below, by name"}},
+               "The units and containers directly below, by name"},
+     .example = "[" CHILD_EXAMPLE "]"},
     {.name = NULL},
 };
 
