@@ -119,9 +119,8 @@ static struct error *decode_place(struct arena *arena, const struct raw_entry *r
     const struct attribute *guid = attribute_get(raw, "objectGUID");
     const struct attribute *name = attribute_get(raw, "name");
     *place = (struct directory_place){.dn = raw->dn, .kind = kind};
-    place->name = name && utf8_valid(name->values->bv_val, name->values->bv_len)
-                      ? name->values->bv_val
-                      : "";
+    place->name =
+        name && utf8_valid(name->values->bv_val, name->values->bv_len) ? name->values->bv_val : "";
     return guid && codec_guid(arena, guid->values, &place->guid)
                ? NULL
                : error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);

@@ -55,7 +55,7 @@ def ratio(bed: Bed, parent_dn: str, work: str) -> float:
 def measure(bed: Bed) -> list[Row]:
     base_dn = bed.directory.base_dn  # creates the directory
     fill_directory(bed.folder / "directory", unit=UNIT, account="tree%05d", users=USERS,
-                   group="tree", members=0, units=UNITS)
+                   group="tree", members=1, units=UNITS)
     unit_dn = f"OU={UNIT},{base_dn}"
     check(bed, unit_dn)
     levels = {unit_dn: f"{UNITS:,} units with {USERS:,} users",
