@@ -383,6 +383,7 @@ const struct directory_class user_fields_class = {
                                       "displayName", NULL},
     .object_classes = (const char *const[]){"top", "person", "organizationalPerson", "user", NULL},
     .fields = reply_fields,
+    .writable = update_fields,
     .parent_field = "ou",
 };
 
