@@ -11,6 +11,7 @@
 #include "directory/attribute.h"
 #include "directory/codec.h"
 #include "directory/directory.h"
+#include "directory/names.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -35,18 +36,20 @@ struct directory_changes *directory_changes_new(struct arena *arena)
 /* --- collecting changes ---------------------------------------------------------------------- */
 
 /* Adds a change, or replaces an earlier change of the same attribute. */
-static void put_change(struct directory_changes *changes, const char *attribute, const char *text)
+static struct change *put_change(struct directory_changes *changes, const char *attribute,
+                                 const char *text)
 {
     for (struct change *change = changes->first; change; change = change->next) {
         if (!strcasecmp(change->attribute, attribute)) {
             change->text = text;
-            return;
+            return change;
         }
     }
     struct change *change = arena_alloc(changes->arena, sizeof *change);
     *change = (struct change){.attribute = attribute, .text = text};
     *changes->end = change;
     changes->end = &change->next;
+    return change;
 }
 
 /* Converts names to NFC. Samba compares code points, so it would not recognize a taken name in
@@ -67,6 +70,7 @@ static bool is_writable(const struct field *field)
     case CODEC_FILETIME:
     case CODEC_TRUTH:
     case CODEC_LIST:
+    case CODEC_REFERENCE:
         return true;
     default:
         return false;
@@ -83,6 +87,8 @@ static const char *encode_value(struct arena *arena, const struct field *field,
     switch (field->codec) {
     case CODEC_TEXT:
         return convert_field_text(arena, field, value->string.bytes);
+    case CODEC_REFERENCE:
+        return value->string.bytes;
     case CODEC_TIME:
         return codec_format_time(arena, value->integer);
     case CODEC_FILETIME:
@@ -101,8 +107,9 @@ void directory_change_fields(struct directory_changes *changes, const struct fie
 {
     for (size_t i = 0; fields[i].name; i++) {
         if (is_writable(&fields[i]) && values[i].state != VALUE_ABSENT) {
-            put_change(changes, fields[i].attribute,
-                       encode_value(changes->arena, &fields[i], &values[i]));
+            const char *text = encode_value(changes->arena, &fields[i], &values[i]);
+            struct change *change = put_change(changes, fields[i].attribute, text);
+            change->is_reference = fields[i].codec == CODEC_REFERENCE;
         }
     }
 }
@@ -274,7 +281,7 @@ static bool may_have_value(const struct directory_class *class, const struct val
 {
     for (size_t i = 0; class->fields[i].name; i++) {
         const struct field *field = &class->fields[i];
-        bool bound = field->attribute && (is_writable(field) || field->codec == CODEC_REFERENCE);
+        bool bound = field->attribute && is_writable(field);
         if (bound && values[i].state != VALUE_ABSENT && !strcasecmp(field->attribute, attribute)) {
             return values[i].state == VALUE_SET &&
                    (field->type != FIELD_STRINGS || values[i].strings.count);
@@ -296,15 +303,18 @@ static void add_mod_replacement(struct mods *mods, const struct directory_class 
     }
 }
 
-/* True if the attribute has this value and no other; with a NULL text, if it has none. */
-static bool has_only_text(const struct attribute *attribute, const char *text)
+/* True if the attribute has the value that the change sets and no other; if the change clears it,
+ * true if it has none. */
+static bool is_changed_already(const struct attribute *attribute, const struct change *change)
 {
-    if (!text || !attribute) {
-        return !text && !attribute;
+    if (!change->text || !attribute) {
+        return !change->text && !attribute;
     }
-    size_t length = strlen(text);
-    return attribute->count == 1 && attribute->values->bv_len == length &&
-           !memcmp(attribute->values->bv_val, text, length);
+    size_t length = strlen(change->text);
+    const struct berval *value = attribute->values;
+    bool same = value->bv_len == length && !memcmp(value->bv_val, change->text, length);
+    return attribute->count == 1 &&
+           (same || (change->is_reference && names_equal(value->bv_val, change->text)));
 }
 
 /* Adds the deletion of exactly these values. */
@@ -329,7 +339,7 @@ static void add_mod_exchange(struct mods *mods, const struct raw_entry *raw,
                              const struct change *change)
 {
     const struct attribute *old = attribute_get(raw, change->attribute);
-    if (has_only_text(old, change->text)) {
+    if (is_changed_already(old, change)) {
         return;
     }
     if (old) {
@@ -406,7 +416,7 @@ bool changes_hold(const struct directory_changes *changes, const struct raw_entr
     }
     for (const struct change *change = changes->first; change; change = change->next) {
         if (!is_command_attribute(change->attribute) &&
-            !has_only_text(attribute_get(raw, change->attribute), change->text)) {
+            !is_changed_already(attribute_get(raw, change->attribute), change)) {
             return false;
         }
     }

@@ -16,7 +16,8 @@ struct value;
 struct change {
     struct change *next;
     const char *attribute;
-    const char *text; /* new value; NULL: clears the attribute */
+    const char *text;  /* new value; NULL: clears the attribute */
+    bool is_reference; /* the values of the attribute are DNs, which have several spellings */
 };
 
 struct directory_changes {

@@ -287,6 +287,28 @@ static void exact_change_distinguishes_case(void **state)
     assert_exact_mods(arena, changes, "delete mail=a@example.com\nadd mail=A@example.com\n");
 }
 
+static void exact_change_compares_references_as_names(void **state)
+{
+    struct arena *arena = *state;
+    static struct berval manager = {0, "CN=\\c5\\bd,DC=a"};
+    static struct attribute attribute = {.name = "manager", .values = &manager, .count = 1};
+    static const struct raw_entry raw = {"CN=x", &attribute, 1};
+    const struct field reference[] = {
+        {.name = "boss", .type = FIELD_STRING, .attribute = "manager", .codec = CODEC_REFERENCE},
+        {.name = NULL},
+    };
+    manager.bv_len = strlen(manager.bv_val);
+    struct value value[1] = {0};
+    struct directory_changes *changes = directory_changes_new(arena);
+    field_set_string(value, "cn=Ž,dc=A");
+    directory_change_fields(changes, reference, value);
+    assert_true(changes_hold(changes, &raw));
+    field_set_string(value, "cn=Z,dc=A");
+    directory_change_fields(changes, reference, value);
+    assert_false(changes_hold(changes, &raw));
+    assert_exact_mods(arena, changes, "add manager=cn=Z,dc=A\n");
+}
+
 static void exact_change_deletes_every_value_that_was_read(void **state)
 {
     struct arena *arena = *state;
@@ -365,6 +387,7 @@ int main(void)
         ARENA_TEST(exact_change_deletes_old_value_and_adds_new_one),
         ARENA_TEST(exact_change_to_same_value_is_no_modification),
         ARENA_TEST(exact_change_distinguishes_case),
+        ARENA_TEST(exact_change_compares_references_as_names),
         ARENA_TEST(exact_change_deletes_every_value_that_was_read),
         ARENA_TEST(exact_change_replaces_attributes_that_are_commands),
         ARENA_TEST(changes_hold_if_all_values_are_as_required),
