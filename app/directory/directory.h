@@ -71,6 +71,7 @@ struct directory_class {
     const struct field *fields;        /* the fields to read, and the attributes they map to */
     const struct field *writable;      /* fields of a change; NULL: none. Their attributes determine
                                           the version of an entry */
+    const char *const *versioned;      /* further attributes of its version; NULL: none */
     const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
     bool outside_system;               /* lists, and names without a parent, omit entries below
                                           CN=System, which belong to the directory itself */

@@ -59,7 +59,8 @@ char **entry_version_attributes(struct arena *arena, const struct directory_clas
                                 char **attributes)
 {
     size_t given = count_attributes(attributes), writable = count_writable(class);
-    size_t most = given + writable + fields_count(class->fields) + OTHER_ATTRIBUTES;
+    size_t further = class->versioned ? count_attributes((char *const *)class->versioned) : 0;
+    size_t most = given + writable + further + fields_count(class->fields) + OTHER_ATTRIBUTES;
     char **all = arena_array(arena, most, sizeof *all);
     size_t count = given;
     memcpy(all, attributes, given * sizeof *all);
@@ -68,6 +69,9 @@ char **entry_version_attributes(struct arena *arena, const struct directory_clas
         if (class->writable[i].attribute) {
             add_version_attribute(all, &count, arena, class->writable[i].attribute);
         }
+    }
+    for (size_t i = 0; i < further; i++) {
+        add_version_attribute(all, &count, arena, class->versioned[i]);
     }
     for (const struct field *field = class->fields; field->name; field++) {
         if (field->codec == CODEC_MEMBERS) {

@@ -384,6 +384,7 @@ const struct directory_class user_fields_class = {
     .object_classes = (const char *const[]){"top", "person", "organizationalPerson", "user", NULL},
     .fields = reply_fields,
     .writable = update_fields,
+    .versioned = (const char *const[]){"co", "countryCode", "logonHours", NULL},
     .parent_field = "ou",
 };
 

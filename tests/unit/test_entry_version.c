@@ -27,6 +27,7 @@ static const struct directory_class class = {
     .object_classes = (const char *const[]){"top", "user", NULL},
     .fields = fields,
     .writable = writable,
+    .versioned = (const char *const[]){"co", "TITLE", NULL},
 };
 
 #define ATTRIBUTE(name_, ...)                                                                      \
@@ -55,9 +56,9 @@ static void version_requests_every_attribute_once(void **state)
     struct arena *arena = *state;
     char *given[] = {"title", "cn", NULL};
     char **attributes = entry_version_attributes(arena, &class, given);
-    static const char *const expected[] = {"title",          "cn",     "objectGUID",
-                                           "otherTelephone", "member", "userAccountControl",
-                                           "pwdLastSet"};
+    static const char *const expected[] = {
+        "title", "cn",     "objectGUID",         "otherTelephone",
+        "co",    "member", "userAccountControl", "pwdLastSet"};
     for (size_t i = 0; i < COUNT_OF(expected); i++) {
         assert_string_equal(attributes[i], expected[i]);
     }
