@@ -71,7 +71,7 @@ class Generator:
         if name in self.known and self.rng.random() < 0.85:
             return self.rng.choice(self.known[name])
         if "enum" in schema:
-            return self.rng.choice([each for each in schema["enum"] if each is not None])
+            return self.rng.choice([each for each in schema["enum"] if each is not None] or [None])
         kind = type_of(schema)
         if kind == "string":
             return self.string(schema)
