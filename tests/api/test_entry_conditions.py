@@ -245,6 +245,59 @@ def test_every_other_field_of_a_user_can_be_changed_with_condition(api, people, 
     assert ldap_admin.find_guid(guid).endswith(other)
 
 
+def test_manager_can_be_set_replaced_and_cleared_with_condition(api, people, ldap_admin):
+    """The directory may write the DN of the manager in another way than the client."""
+    user = people.create()
+    managers = [people.create(cn=f"Пе́тров, \"П\" + #{number} {tag()}") for number in range(2)]
+    path = user_path(user["sAMAccountName"])
+    etag = tag_of(api, path)
+    for number, value in ((0, managers[0]["dn"]), (0, managers[0]["objectGUID"]),
+                          (0, managers[0]["dn"].upper()), (1, managers[1]["objectGUID"])):
+        before = etag
+        etag = changed(api, path, etag, manager=value, title=tag())
+        assert etag != before
+        assert people.get(user["sAMAccountName"])["manager"]["dn"] == managers[number]["dn"]
+        assert changed(api, path, etag, manager=value) == etag
+    stale = etag
+    etag = changed(api, path, etag, manager=None)
+    assert ldap_admin.text(user["sAMAccountName"], "manager") is None
+    contract.check_error(api.patch(path, json={"manager": managers[0]["dn"]},
+                                   headers={"If-Match": stale}), 412, "PRECONDITION_FAILED")
+    assert changed(api, path, etag, manager=None) == etag
+
+
+@pytest.mark.parametrize("values", [
+    {"accountExpires": ["2031-02-03T04:05:06.789Z", "1601-01-02T00:00:00.000Z", None, None]},
+    {"c": ["RU", "DE", None, None, "US"]},
+    {"userWorkstations": [["PC-1", "PC-2"], ["PC-2"], [], None, ["PC-1"]]},
+    {"passwordNeverExpires": [True, True, False]},
+    {"smartcardRequired": [True, False]},
+    {"logonHours": [None, None]},
+], ids=lambda values: "".join(values))
+def test_field_of_account_can_be_changed_with_condition(api, people, values):
+    account = people.create()["sAMAccountName"]
+    path = user_path(account)
+    etag = tag_of(api, path)
+    [(field, sequence)] = values.items()
+    for value in sequence:
+        etag = changed(api, path, etag, **{field: value})
+        shown = people.get(account)
+        expected = [] if (field, value) == ("userWorkstations", None) else value
+        assert field not in shown or shown[field] == expected
+    assert api.patch(path, json={field: sequence[0]},
+                     headers={"If-Match": '"0"'}).status_code == 412
+
+
+@pytest.mark.parametrize("attribute", ["co", "countryCode", "logonHours"])
+def test_entity_tag_changes_with_attributes_that_have_no_field(api, people, ldap_admin, attribute):
+    """A change of the API sets them; another program may set them, too."""
+    user = people.create()
+    path = user_path(user["sAMAccountName"])
+    before = tag_of(api, path)
+    ldap_admin.set(user["dn"], attribute, "1" * 21 if attribute == "logonHours" else "643")
+    assert tag_of(api, path) != before
+
+
 def test_change_with_stale_tag_changes_nothing(api, people, ldap_admin):
     """Also if the other change was one of case or blanks, which the directory ignores."""
     user = people.create(title="Chef")

@@ -15,6 +15,7 @@ from support.people import People, tag
 from support.waiting import wait_until
 
 DISABLED, DONT_EXPIRE_PASSWORD = 0x2, 0x10000
+TOGETHER = 100  # pairs of changes at the same time
 FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker before it expires
 
 
@@ -139,6 +140,25 @@ def test_change_of_account_control_that_loses_race_is_reported(rig, proxy, user,
     assert control_of(ldap_admin, user) == before | DONT_EXPIRE_PASSWORD
 
 
+def test_two_bits_of_account_control_changed_at_once_are_both_kept(start, ldap_admin):
+    """Two administrators change different bits of one user at the same time, again and again."""
+    rig = start(workers=2)
+    user = People(rig.api, ldap_admin, ldap_admin.add_ou(tag())).create()
+    before = control_of(ldap_admin, user)
+    clients = [rig.anonymous().bearing(rig.api.token) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(TOGETHER):
+            wanted = ({"enabled": bool(number % 2)}, {"passwordNeverExpires": not number % 2})
+            responses = list(pool.map(lambda client, fields: client.patch(path_to(user),
+                                                                          json=fields),
+                                      clients, wanted))
+            for response, fields in zip(responses, wanted, strict=True):
+                assert response.status_code == 200, response.text
+                assert fields.items() <= response.json().items()
+            bits = 0 if number % 2 else DISABLED | DONT_EXPIRE_PASSWORD
+            assert control_of(ldap_admin, user) == before | bits, number
+
+
 def test_change_of_any_version_is_repeated_after_lost_race(rig, proxy, user, ldap_admin):
     proxy.interlude([MODIFY], lambda: ldap_admin.set(user["dn"], "title", "other"))
     response = rig.api.patch(path_to(user), json={"title": "mine"}, headers={"If-Match": "*"})
@@ -162,6 +182,18 @@ def test_exact_change_succeeds_although_directory_closes_connection(rig, proxy, 
     shown = response.json()
     assert (shown["title"], shown["department"], shown["enabled"]) == ("after", "new", False)
     assert rig.api.get(path_to(user)).headers["ETag"] == response.headers["ETag"]
+
+
+@pytest.mark.parametrize("name", ["objectGUID", "dn"])
+def test_exact_change_of_manager_succeeds_although_directory_closes_connection(
+        rig, proxy, user, ldap_admin, name):
+    manager = People(rig.api, ldap_admin, ldap_admin.add_ou(tag())).create(cn=f"Имя, {tag()}")
+    proxy.cut(MODIFY, hang_up=True)
+    response = change_exactly(rig, user, manager=manager[name], accountExpires=None, c="RU")
+    assert response.status_code == 200, response.text
+    assert proxy.cuts == 1
+    assert response.json()["manager"]["objectGUID"] == manager["objectGUID"]
+    assert response.json()["c"] == "RU"
 
 
 def test_exact_deletion_succeeds_although_directory_closes_connection(rig, proxy, user, ldap_admin):
