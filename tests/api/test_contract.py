@@ -107,6 +107,7 @@ def known_values(callers, other_owners, invitations, links, ou, people):
     activities = [create("activities", type="CALL", subject=tag()) for _ in range(3)]
     stored = [files.upload(owner)["filename"] for _ in range(6)]
     manager = people.create()["dn"]
+    existing = [people.create()["sAMAccountName"] for _ in range(4)]
     # Names that only these tests use, so that they may change and delete the entries.
     users, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
     of_all = {
@@ -129,7 +130,9 @@ def known_values(callers, other_owners, invitations, links, ou, people):
         "deals": {**of_all, "id": deals},
         "tasks": {**of_all, "id": tasks},
         "activities": {**of_all, "id": activities},
-        "users": {**of_entries, "sAMAccountName": users, "cn": users,
+        "users": {**of_entries, "username": [*users, *existing],
+                  "sAMAccountName": [*users, *(f"c{tag()}" for _ in range(8))],
+                  "cn": [tag() for _ in range(20)],
                   "mail": ["a@example.com"], "c": ["RU", "DE"], "homeDrive": ["H:"],
                   "manager": [manager], "userWorkstations": [["PC-1", "PC-2"], []]},
         "groups": {**of_entries, "name": groups, "cn": groups, "sAMAccountName": groups},
