@@ -68,7 +68,7 @@ enum codec {
     CODEC_FILETIME,    /* MS-DTYP 2.3.3: 100 ns since 1601; 0 and INT64_MAX mean never: null */
     CODEC_TRUTH,       /* boolean: "TRUE" or "FALSE", RFC 4517 3.3.3 */
     CODEC_LIST,        /* strings, separated by commas in one value */
-    CODEC_REFERENCE,   /* DN of another object, whose name is read too: a FIELD_RECORD */
+    CODEC_REFERENCE,   /* DN of another object: a FIELD_RECORD with its name; in bodies a text */
     CODEC_BITS_SET,    /* boolean: true if all bits of the mask are set */
     CODEC_BITS_CLEAR,  /* boolean: true if all bits of the mask are clear */
     CODEC_SCOPE,       /* scope in groupType: "global", "domain_local" or "universal" */

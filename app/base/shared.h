@@ -1,8 +1,8 @@
 /*
  * Shared memory: memory that all processes of the service share and that outlives restarts of
  * workers. The master allocates it before its first fork; it is freed when the last process ends.
- * Because a process can be killed during any update, shared memory must not contain locks: it
- * consists of C11 atomics, each of which is consistent by itself.
+ * Because a process can be killed during any update, shared memory consists of C11 atomics, each of
+ * which is consistent by itself. Its only locks are robust mutexes that protect no data in it.
  */
 #ifndef BASE_SHARED_H
 #define BASE_SHARED_H

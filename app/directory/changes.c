@@ -8,16 +8,19 @@
 #include "base/arena.h"
 #include "base/field.h"
 #include "base/fold.h"
+#include "directory/attribute.h"
 #include "directory/codec.h"
 #include "directory/directory.h"
+#include "directory/names.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 enum {
     NORMAL_ACCOUNT = 0x200, /* bit of userAccountControl: MS-ADTS 2.2.16 */
-    EXTRA_MODS = 6, /* besides the modifications of the list `first`: objectClass, unicodePwd,
-                       two for userAccountControl, and the final NULL */
+    MODS_OF_CHANGE = 2,     /* deletion of the old value and addition of the new one */
+    EXTRA_MODS = 5,         /* besides the list `first`: objectClass, unicodePwd, two for
+                           userAccountControl, and the final NULL */
 };
 
 static const char account_control[] = "userAccountControl";
@@ -33,18 +36,20 @@ struct directory_changes *directory_changes_new(struct arena *arena)
 /* --- collecting changes ---------------------------------------------------------------------- */
 
 /* Adds a change, or replaces an earlier change of the same attribute. */
-static void put_change(struct directory_changes *changes, const char *attribute, const char *text)
+static struct change *put_change(struct directory_changes *changes, const char *attribute,
+                                 const char *text)
 {
     for (struct change *change = changes->first; change; change = change->next) {
         if (!strcasecmp(change->attribute, attribute)) {
             change->text = text;
-            return;
+            return change;
         }
     }
     struct change *change = arena_alloc(changes->arena, sizeof *change);
     *change = (struct change){.attribute = attribute, .text = text};
     *changes->end = change;
     changes->end = &change->next;
+    return change;
 }
 
 /* Converts names to NFC. Samba compares code points, so it would not recognize a taken name in
@@ -65,6 +70,7 @@ static bool is_writable(const struct field *field)
     case CODEC_FILETIME:
     case CODEC_TRUTH:
     case CODEC_LIST:
+    case CODEC_REFERENCE:
         return true;
     default:
         return false;
@@ -81,6 +87,8 @@ static const char *encode_value(struct arena *arena, const struct field *field,
     switch (field->codec) {
     case CODEC_TEXT:
         return convert_field_text(arena, field, value->string.bytes);
+    case CODEC_REFERENCE:
+        return value->string.bytes;
     case CODEC_TIME:
         return codec_format_time(arena, value->integer);
     case CODEC_FILETIME:
@@ -99,8 +107,9 @@ void directory_change_fields(struct directory_changes *changes, const struct fie
 {
     for (size_t i = 0; fields[i].name; i++) {
         if (is_writable(&fields[i]) && values[i].state != VALUE_ABSENT) {
-            put_change(changes, fields[i].attribute,
-                       encode_value(changes->arena, &fields[i], &values[i]));
+            const char *text = encode_value(changes->arena, &fields[i], &values[i]);
+            struct change *change = put_change(changes, fields[i].attribute, text);
+            change->is_reference = fields[i].codec == CODEC_REFERENCE;
         }
     }
 }
@@ -122,6 +131,13 @@ void directory_change_account_control(struct directory_changes *changes, int64_t
     changes->clear_bits = set ? changes->clear_bits & ~mask : changes->clear_bits | mask;
 }
 
+void directory_change_condition(struct directory_changes *changes, directory_condition *condition,
+                                void *context)
+{
+    changes->condition = condition;
+    changes->condition_context = context;
+}
+
 void directory_change_place(struct directory_changes *changes, const char *name,
                             const char *parent_dn)
 {
@@ -139,9 +155,14 @@ const char *changes_text(const struct directory_changes *changes, const char *at
     return NULL;
 }
 
+bool changes_write_control(const struct directory_changes *changes)
+{
+    return changes->set_bits || changes->clear_bits;
+}
+
 bool changes_modify(const struct directory_changes *changes)
 {
-    return changes->first || changes->password || changes->set_bits || changes->clear_bits;
+    return changes->first || changes->password || changes_write_control(changes);
 }
 
 int64_t changes_account_control(const struct directory_changes *changes, int64_t before)
@@ -162,7 +183,7 @@ static struct mods allocate_mods(const struct directory_changes *changes, struct
 {
     size_t size = EXTRA_MODS;
     for (const struct change *change = changes->first; change; change = change->next) {
-        size++;
+        size += MODS_OF_CHANGE;
     }
     return (struct mods){arena, arena_array(arena, size, sizeof(LDAPMod *)), 0};
 }
@@ -221,10 +242,9 @@ static void add_mod_object_classes(struct mods *mods, const char *const *names)
     add_mod(mods, LDAP_MOD_ADD, "objectClass", values);
 }
 
-/* True if objects of the class are accounts, which have a userAccountControl. */
-static bool is_account_class(const struct directory_class *class)
+bool changes_is_account_class(const struct directory_class *class)
 {
-    for (const char *const *name = class->object_classes; *name; name++) {
+    for (const char *const *name = class->object_classes; name && *name; name++) {
         if (!strcasecmp(*name, "user")) {
             return true;
         }
@@ -244,7 +264,7 @@ struct error *changes_to_entry(const struct directory_changes *changes, struct a
             add_mod_text(&mods, LDAP_MOD_ADD, change->attribute, change->text);
         }
     }
-    if (is_account_class(class)) {
+    if (changes_is_account_class(class)) {
         add_mod_integer(&mods, LDAP_MOD_ADD, account_control,
                         changes_account_control(changes, NORMAL_ACCOUNT));
     }
@@ -261,7 +281,7 @@ static bool may_have_value(const struct directory_class *class, const struct val
 {
     for (size_t i = 0; class->fields[i].name; i++) {
         const struct field *field = &class->fields[i];
-        bool bound = field->attribute && (is_writable(field) || field->codec == CODEC_REFERENCE);
+        bool bound = field->attribute && is_writable(field);
         if (bound && values[i].state != VALUE_ABSENT && !strcasecmp(field->attribute, attribute)) {
             return values[i].state == VALUE_SET &&
                    (field->type != FIELD_STRINGS || values[i].strings.count);
@@ -270,9 +290,87 @@ static bool may_have_value(const struct directory_class *class, const struct val
     return true;
 }
 
+/* Changes an attribute whatever its value is. */
+static void add_mod_replacement(struct mods *mods, const struct directory_class *class,
+                                const struct value *values, const struct change *change)
+{
+    if (change->text) {
+        add_mod_text(mods, LDAP_MOD_REPLACE, change->attribute, change->text);
+    } else if (may_have_value(class, values, change->attribute)) {
+        /* A replacement with no values would succeed even if the attribute did not exist (RFC 4511
+         * 4.6), but Samba rejects such a replacement of userPrincipalName. */
+        add_mod(mods, LDAP_MOD_DELETE, change->attribute, NULL);
+    }
+}
+
+/* True if the attribute has the value that the change sets and no other; if the change clears it,
+ * true if it has none. */
+static bool is_changed_already(const struct attribute *attribute, const struct change *change)
+{
+    if (!change->text || !attribute) {
+        return !change->text && !attribute;
+    }
+    size_t length = strlen(change->text);
+    const struct berval *value = attribute->values;
+    bool same = value->bv_len == length && !memcmp(value->bv_val, change->text, length);
+    return attribute->count == 1 &&
+           (same || (change->is_reference && names_equal(value->bv_val, change->text)));
+}
+
+/* Adds the deletion of exactly these values. */
+static void add_mod_old_values(struct mods *mods, const char *name,
+                               const struct attribute *attribute)
+{
+    struct berval **values = arena_array(mods->arena, attribute->count + 1, sizeof *values);
+    for (size_t i = 0; i < attribute->count; i++) {
+        values[i] = &attribute->values[i];
+    }
+    add_mod(mods, LDAP_MOD_DELETE, name, values);
+}
+
+/* True for attributes that accept only a replacement: their values are commands. */
+static bool is_command_attribute(const char *name)
+{
+    return !strcasecmp(name, "pwdLastSet") || !strcasecmp(name, "lockoutTime");
+}
+
+/* Changes an attribute if it has exactly the values that were read. */
+static void add_mod_exchange(struct mods *mods, const struct raw_entry *raw,
+                             const struct change *change)
+{
+    const struct attribute *old = attribute_get(raw, change->attribute);
+    if (is_changed_already(old, change)) {
+        return;
+    }
+    if (old) {
+        add_mod_old_values(mods, change->attribute, old);
+    }
+    if (change->text) {
+        add_mod_text(mods, LDAP_MOD_ADD, change->attribute, change->text);
+    }
+}
+
+static void add_control_mods(struct mods *mods, const struct directory_changes *changes,
+                             int64_t before)
+{
+    int64_t after = changes_account_control(changes, before);
+    if (after != before) {
+        add_mod_integer(mods, LDAP_MOD_DELETE, account_control, before);
+        add_mod_integer(mods, LDAP_MOD_ADD, account_control, after);
+    }
+}
+
+LDAPMod **changes_to_control_mods(const struct directory_changes *changes, struct arena *arena,
+                                  int64_t before)
+{
+    struct mods mods = allocate_mods(changes, arena);
+    add_control_mods(&mods, changes, before);
+    return mods.count ? mods.items : NULL;
+}
+
 struct error *changes_to_mods(const struct directory_changes *changes, struct arena *arena,
-                              const struct directory_class *class, const struct value *values,
-                              int64_t before, LDAPMod ***mods_r)
+                              const struct directory_class *class, const struct changes_base *base,
+                              LDAPMod ***mods_r)
 {
     struct mods mods = allocate_mods(changes, arena);
     struct error *error = NULL;
@@ -280,22 +378,47 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
         error = add_mod_password(&mods, LDAP_MOD_REPLACE, changes->password);
     }
     /* This modification follows that of the password, because an account without a password cannot
-     * be enabled. It is a compare-and-swap: the server rejects the deletion (16) if the value is no
-     * longer `before`. */
-    int64_t after = changes_account_control(changes, before);
-    if (after != before) {
-        add_mod_integer(&mods, LDAP_MOD_DELETE, account_control, before);
-        add_mod_integer(&mods, LDAP_MOD_ADD, account_control, after);
-    }
+     * be enabled. */
+    add_control_mods(&mods, changes, base->account_control);
     for (const struct change *change = changes->first; change; change = change->next) {
-        if (change->text) {
-            add_mod_text(&mods, LDAP_MOD_REPLACE, change->attribute, change->text);
-        } else if (may_have_value(class, values, change->attribute)) {
-            /* A replacement with no values would succeed even if the attribute did not exist (RFC
-             * 4511 4.6), but Samba rejects such a replacement of userPrincipalName. */
-            add_mod(&mods, LDAP_MOD_DELETE, change->attribute, NULL);
+        if (base->exact && !is_command_attribute(change->attribute)) {
+            add_mod_exchange(&mods, base->exact, change);
+        } else {
+            add_mod_replacement(&mods, class, base->values, change);
         }
     }
     *mods_r = mods.count ? mods.items : NULL;
     return error;
+}
+
+char **changes_attributes(const struct directory_changes *changes, struct arena *arena)
+{
+    size_t count = 1;
+    for (const struct change *change = changes->first; change; change = change->next) {
+        count++;
+    }
+    char **attributes = arena_array(arena, count, sizeof *attributes);
+    count = 0;
+    for (const struct change *change = changes->first; change; change = change->next) {
+        attributes[count++] = arena_string(arena, change->attribute);
+    }
+    return attributes;
+}
+
+/* --- checking the result --------------------------------------------------------------------- */
+
+bool changes_hold(const struct directory_changes *changes, const struct raw_entry *raw)
+{
+    int64_t control = 0;
+    if (changes_write_control(changes) && (!attribute_integer(raw, account_control, &control) ||
+                                           changes_account_control(changes, control) != control)) {
+        return false;
+    }
+    for (const struct change *change = changes->first; change; change = change->next) {
+        if (!is_command_attribute(change->attribute) &&
+            !is_changed_already(attribute_get(raw, change->attribute), change)) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -25,6 +25,8 @@
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
+#include "directory/entry_lock.h"
+#include "directory/find.h"
 #include "directory/names.h"
 #include "directory/operation.h"
 #include "directory/primary.h"
@@ -95,14 +97,6 @@ static struct error *check_deletable(struct directory *directory, struct arena *
     struct target target;
     struct error *error = protected_check_base(directory, arena, entry->dn);
     return error ? error : protected_read(directory, arena, entry->guid, false, &target);
-}
-
-struct error *directory_delete(struct directory *directory, struct arena *arena,
-                               const struct directory_entry *entry)
-{
-    connection_begin_call(directory);
-    struct error *error = check_deletable(directory, arena, entry);
-    return error ? error : delete_object(directory, arena, entry->guid);
 }
 
 /* --- the objects below ----------------------------------------------------------------------- */
@@ -363,18 +357,75 @@ static struct directory_below list_attempted(struct arena *arena, const struct t
     return (struct directory_below){tree->attempted ? dns : NULL, users_count ? users : NULL};
 }
 
+/* --- deletions ------------------------------------------------------------------------------- */
+
+/* Deletes the entry, which may have objects below, if the guard permits that. */
+static struct error *delete_with_tree(struct directory *directory, struct arena *arena,
+                                      const struct directory_entry *entry,
+                                      const struct directory_guard *guard, struct tree *tree)
+{
+    struct error *error = check_deletable(directory, arena, entry);
+    if (!error) {
+        error = read_tree(directory, arena, entry->guid, tree);
+    }
+    if (!error) {
+        error = find_check_guard(directory, arena, query_guid_dn(arena, entry->guid), guard);
+    }
+    return error ? error : delete_tree(directory, arena, entry->guid, tree);
+}
+
+/* Deletes the entry, which must have no objects below, if the guard permits that. */
+static struct error *delete_alone(struct directory *directory, struct arena *arena,
+                                  const struct directory_entry *entry,
+                                  const struct directory_guard *guard)
+{
+    struct error *error = check_deletable(directory, arena, entry);
+    if (!error) {
+        error = find_check_guard(directory, arena, query_guid_dn(arena, entry->guid), guard);
+    }
+    return error ? error : delete_object(directory, arena, entry->guid);
+}
+
+/* Acquires the lock of the entry if there is a guard. */
+static struct error *lock_for_guard(struct directory *directory, struct arena *arena,
+                                    const struct directory_entry *entry,
+                                    const struct directory_guard *guard, struct entry_lock *lock_r)
+{
+    connection_begin_call(directory);
+    return guard ? entry_lock_acquire(directory, arena, entry->guid, lock_r) : NULL;
+}
+
+struct error *directory_delete(struct directory *directory, struct arena *arena,
+                               const struct directory_entry *entry,
+                               const struct directory_guard *guard)
+{
+    struct entry_lock lock;
+    struct error *error = lock_for_guard(directory, arena, entry, guard, &lock);
+    if (error) {
+        return error;
+    }
+    error = delete_alone(directory, arena, entry, guard);
+    if (guard) {
+        entry_lock_release(&lock);
+    }
+    return error;
+}
+
 struct error *directory_delete_tree(struct directory *directory, struct arena *arena,
                                     const struct directory_entry *entry,
+                                    const struct directory_guard *guard,
                                     struct directory_below *below_r)
 {
     struct tree tree = {0};
-    connection_begin_call(directory);
-    struct error *error = check_deletable(directory, arena, entry);
-    if (!error) {
-        error = read_tree(directory, arena, entry->guid, &tree);
+    struct entry_lock lock;
+    *below_r = (struct directory_below){0};
+    struct error *error = lock_for_guard(directory, arena, entry, guard, &lock);
+    if (error) {
+        return error;
     }
-    if (!error) {
-        error = delete_tree(directory, arena, entry->guid, &tree);
+    error = delete_with_tree(directory, arena, entry, guard, &tree);
+    if (guard) {
+        entry_lock_release(&lock);
     }
     *below_r = list_attempted(arena, &tree);
     return error;

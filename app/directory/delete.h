@@ -3,6 +3,7 @@
 #define DIRECTORY_DELETE_H
 
 #include "base/error.h"
+#include "directory/condition.h"
 
 #include <stddef.h>
 
@@ -14,10 +15,12 @@ struct directory_entry;
  * container and at most 100 devices, and Samba deletes 200 objects in less than LDAP_TIMEOUT_MS. */
 enum { DIRECTORY_TREE_MAX = 200 };
 
-/* Deletes the entry. ERR_NOT_EMPTY if there are objects below it; ERR_HAS_PRIMARY_MEMBERS, with DNs
- * of accounts, if it is their primary group; ERR_PROTECTED_OBJECT if it is protected. */
+/* Deletes the entry. `guard` may be NULL. ERR_NOT_EMPTY if there are objects below it;
+ * ERR_HAS_PRIMARY_MEMBERS, with DNs of accounts, if it is their primary group; ERR_PROTECTED_OBJECT
+ * if it is protected. */
 struct error *directory_delete(struct directory *directory, struct arena *arena,
-                               const struct directory_entry *entry) MUST_CHECK;
+                               const struct directory_entry *entry,
+                               const struct directory_guard *guard) MUST_CHECK;
 
 /* The objects that were deleted with the object above them; after an error, the objects that were
  * deleted or may have been. Both lists end with NULL, and are NULL if they are empty. */
@@ -37,6 +40,7 @@ struct directory_below {
  */
 struct error *directory_delete_tree(struct directory *directory, struct arena *arena,
                                     const struct directory_entry *entry,
+                                    const struct directory_guard *guard,
                                     struct directory_below *below_r) MUST_CHECK;
 
 /* Counts the objects below the entry, up to DIRECTORY_TREE_MAX + 1. */

@@ -2,12 +2,14 @@
 #include "directory/directory.h"
 
 #include "directory/circuit.h"
+#include "directory/entry_lock.h"
 #include "directory/lockout.h"
 
 void directory_share(void)
 {
     circuit_share();
     lockout_share();
+    entry_lock_share();
 }
 
 void directory_prepare_circuit(const struct config *config)

@@ -26,6 +26,7 @@
 #include "directory/members.h"
 #include "directory/policy.h"
 #include "directory/probe.h"
+#include "directory/tree.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,10 @@ struct directory;
 /* Filters (RFC 4515) that select users and groups. */
 #define DIRECTORY_USER_FILTER "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
 #define DIRECTORY_GROUP_FILTER "(objectClass=group)"
+
+/* Selects computers: managed service accounts are of subclasses of `computer`, but have categories
+ * of their own. An account of class `computer` that is no machine account is a user. */
+#define DIRECTORY_COMPUTER_FILTER "(&(objectCategory=computer)(sAMAccountType=805306369))"
 
 /* Bits of groupType (MS-ADTS 2.2.12), a signed 32-bit integer: the scope of the group, and
  * GROUP_SECURITY if it can be granted permissions. */
@@ -64,6 +69,9 @@ struct directory_class {
     const char *const *searched;       /* attributes that ?search= matches; ends with NULL */
     const char *const *object_classes; /* objectClass of a new entry; ends with NULL */
     const struct field *fields;        /* the fields to read, and the attributes they map to */
+    const struct field *writable;      /* fields of a change; NULL: none. Their attributes determine
+                                          the version of an entry */
+    const char *const *versioned;      /* further attributes of its version; NULL: none */
     const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
     bool outside_system;               /* lists, and names without a parent, omit entries below
                                           CN=System, which belong to the directory itself */
@@ -74,6 +82,9 @@ struct directory_entry {
     const char *dn;
     const char *guid;     /* objectGUID as text; stays the same when the object is moved */
     struct value *values; /* one for each of the class's fields, in the same order */
+    /* Digest of the attributes that clients can change (entry_version.c): two versions are equal if
+     * none of them has changed. NULL in pages of lists and in targets. */
+    const char *version;
 };
 
 /* A set of changes to one object; created by directory_changes_new(). */
@@ -83,8 +94,8 @@ struct directory_changes;
  * invalid setting; returns false if any setting is invalid. */
 bool directory_check(const struct config *config, struct buffer *faults) MUST_CHECK;
 
-/* Moves the states of the controllers and the lockout counts to shared memory. The master calls it
- * once, before its first fork. */
+/* Moves the states of the controllers, the lockout counts and the locks of objects to shared
+ * memory. The master calls it once, before its first fork. */
 void directory_share(void);
 
 /* Allocates the shared controller states for these settings, or keeps them if the settings are
@@ -156,7 +167,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
  * ERR_PARTIALLY_APPLIED, with the new DN as its detail, if the modify fails and the move cannot be
  * rolled back in spite of these checks. ERR_PROTECTED_OBJECT if the object is protected
  * (protected.c), or if it is moved and an object below it is. `entry_r` is the object after the
- * change.
+ * change. ERR_OVERLOADED if other changes of the object take too long (condition.h).
  */
 struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_class *class,

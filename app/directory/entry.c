@@ -113,6 +113,16 @@ struct error *entry_complete_attribute(struct directory *directory, struct arena
     return NULL;
 }
 
+struct error *entry_complete(struct directory *directory, struct arena *arena, const char *dn,
+                             struct raw_entry *raw)
+{
+    struct error *error = NULL;
+    for (size_t i = 0; !error && i < raw->count; i++) {
+        error = entry_complete_attribute(directory, arena, dn, &raw->attributes[i]);
+    }
+    return error;
+}
+
 /* --- fields ---------------------------------------------------------------------------------- */
 
 /* Sets a list of all values that are valid UTF-8, followed by the strings of `more`. */
@@ -263,11 +273,8 @@ static struct error *decode_raw_entry(const struct context *context, struct raw_
     if (!guid || !codec_guid(arena, guid->values, &entry->guid)) {
         return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
     }
-    const char *guid_dn = query_guid_dn(arena, entry->guid);
-    struct error *error = NULL;
-    for (size_t i = 0; !error && i < raw->count; i++) {
-        error = entry_complete_attribute(context->directory, arena, guid_dn, &raw->attributes[i]);
-    }
+    struct error *error =
+        entry_complete(context->directory, arena, query_guid_dn(arena, entry->guid), raw);
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(fields), sizeof *entry->values);
     for (size_t i = 0; !error && fields[i].name; i++) {

@@ -28,6 +28,11 @@ char **entry_attributes(struct arena *arena, const struct field *fields, enum en
 struct error *entry_complete_attribute(struct directory *directory, struct arena *arena,
                                        const char *dn, struct attribute *attribute) MUST_CHECK;
 
+/* Reads the remaining values of long attributes, of which the server has sent only the first ones.
+ * `dn` is the DN of the entry. */
+struct error *entry_complete(struct directory *directory, struct arena *arena, const char *dn,
+                             struct raw_entry *raw) MUST_CHECK;
+
 /* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of member and
  * memberOf are absent. Sends further searches for the remaining values of long attributes and for
  * the primary group. */

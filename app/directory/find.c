@@ -5,10 +5,31 @@
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
+#include "directory/entry_version.h"
 #include "directory/operation.h"
 #include "directory/query.h"
 
 #include <ldap.h>
+
+/* Returns the attributes to request. A whole entry has a version. */
+static char **find_attributes(struct arena *arena, const struct directory_class *class,
+                              enum entry_extent extent)
+{
+    char **attributes = entry_attributes(arena, class->fields, extent, NULL);
+    return extent == ENTRY_WHOLE ? entry_version_attributes(arena, class, attributes) : attributes;
+}
+
+/* Decodes an entry, and computes its version if it was read as a whole. */
+static struct error *decode_found(struct directory *directory, struct arena *arena,
+                                  const struct directory_class *class, enum entry_extent extent,
+                                  struct raw_entry *raw, struct directory_entry **entry_r)
+{
+    struct error *error = entry_decode(directory, arena, class, extent, raw, entry_r);
+    if (!error && extent == ENTRY_WHOLE) {
+        (*entry_r)->version = entry_version_compute(arena, class, raw);
+    }
+    return error;
+}
 
 static struct error *find_named_entry(struct directory *directory, struct arena *arena,
                                       const struct directory_class *class, const char *name,
@@ -22,12 +43,12 @@ static struct error *find_named_entry(struct directory *directory, struct arena 
         .identifier_filter = class->filter,
         .parent_dn = parent_dn,
         .outside_system = class->outside_system,
-        .attributes = entry_attributes(arena, class->fields, extent, NULL),
+        .attributes = find_attributes(arena, class, extent),
     };
     struct raw_entry *raw = NULL;
     connection_begin_call(directory);
     struct error *error = query_name(directory, arena, &wanted, &raw);
-    return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
+    return error ? error : decode_found(directory, arena, class, extent, raw, entry_r);
 }
 
 struct error *directory_find(struct directory *directory, struct arena *arena,
@@ -53,14 +74,37 @@ struct error *find_entry(struct directory *directory, struct arena *arena,
         .base = dn,
         .scope = LDAP_SCOPE_BASE,
         .filter = class->filter,
-        .attributes = entry_attributes(arena, class->fields, extent, NULL),
+        .attributes = find_attributes(arena, class, extent),
     };
     struct raw_entry *raw = NULL;
     struct error *error = query_run(directory, arena, &search, &answer);
     if (!error) {
         error = query_only_entry(arena, &answer, class->fields, dn, &raw);
     }
-    return error ? error : entry_decode(directory, arena, class, extent, raw, entry_r);
+    return error ? error : decode_found(directory, arena, class, extent, raw, entry_r);
+}
+
+struct error *find_version(struct directory *directory, struct arena *arena,
+                           const struct directory_class *class, const char *dn, char **attributes,
+                           struct raw_entry *raw_r)
+{
+    char **all = entry_version_attributes(arena, class, attributes);
+    struct error *error = query_object(directory, arena, dn, all, raw_r);
+    return error ? error : entry_complete(directory, arena, dn, raw_r);
+}
+
+struct error *find_check_guard(struct directory *directory, struct arena *arena, const char *dn,
+                               const struct directory_guard *guard)
+{
+    char *none[] = {NULL};
+    struct raw_entry raw = {0};
+    if (!guard) {
+        return NULL;
+    }
+    struct error *error = find_version(directory, arena, guard->class, dn, none, &raw);
+    return error
+               ? error
+               : guard->condition(guard->context, entry_version_compute(arena, guard->class, &raw));
 }
 
 struct error *find_result(struct directory *directory, struct arena *arena,

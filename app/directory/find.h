@@ -9,12 +9,24 @@ struct arena;
 struct directory;
 struct directory_class;
 struct directory_entry;
+struct directory_guard;
+struct raw_entry;
 
 /* Reads the object of the class at a DN. ERR_NOT_FOUND if it does not exist or is of another
  * class. */
 struct error *find_entry(struct directory *directory, struct arena *arena,
                          const struct directory_class *class, const char *dn,
                          enum entry_extent extent, struct directory_entry **entry_r) MUST_CHECK;
+
+/* Reads the attributes that the version of an object depends on, and these further ones, with all
+ * their values. */
+struct error *find_version(struct directory *directory, struct arena *arena,
+                           const struct directory_class *class, const char *dn, char **attributes,
+                           struct raw_entry *raw_r) MUST_CHECK;
+
+/* Evaluates a condition for the current version of an object; no-op if there is no guard. */
+struct error *find_check_guard(struct directory *directory, struct arena *arena, const char *dn,
+                               const struct directory_guard *guard) MUST_CHECK;
 
 /* Reads an object after a successful change. ERR_RESULT_UNREAD if it cannot be read. */
 struct error *find_result(struct directory *directory, struct arena *arena,

@@ -5,13 +5,15 @@
  * another object. If the connection is lost, a write may have been carried out, so it is repeated
  * with care: after "already exists", an addition checks whether the object is its own; a move reads
  * where the object is before it is repeated; a modify operation replaces values and can be repeated
- * as it is.
+ * as it is. If it exchanges values instead, because the change has a condition, a repetition that
+ * fails reads the object, because the first attempt may have succeeded.
  */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/error.h"
 #include "base/fold.h"
+#include "base/log.h"
 #include "directory/attribute.h"
 #include "directory/changes.h"
 #include "directory/codec.h"
@@ -19,6 +21,8 @@
 #include "directory/controller.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
+#include "directory/entry_lock.h"
+#include "directory/entry_version.h"
 #include "directory/find.h"
 #include "directory/names.h"
 #include "directory/operation.h"
@@ -343,57 +347,241 @@ static void back_off(int tries)
     usleep((useconds_t)(clock_steady_us() % most_us));
 }
 
-/* Reads again the parts of the entry that the changes depend on, after another client has changed
- * the entry. */
-static struct error *read_changed_entry(struct directory *directory, struct arena *arena,
-                                        const struct directory_class *class, const char *guid_dn,
-                                        const struct directory_changes *changes,
-                                        const struct directory_entry **entry, int64_t *control_r)
+/* A change of an object; its lock is held. */
+struct update {
+    struct directory *directory;
+    struct arena *arena;
+    const struct directory_class *class;
+    const struct directory_entry *entry; /* as the caller has read it */
+    const struct directory_changes *changes;
+    const char *guid_dn;
+    struct changes_base base;
+};
+
+/* Evaluates the condition for an object that was read by find_version(). */
+static struct error *evaluate_condition(const struct update *update, const struct raw_entry *raw)
 {
-    struct directory_entry *now = NULL;
-    const char *dn;
-    if (clears_attribute(changes)) {
-        struct error *error =
-            find_entry(directory, arena, class, guid_dn, ENTRY_WITHOUT_LINKS, &now);
-        if (error) {
-            return error;
-        }
-        *entry = now;
-    }
-    return read_dn_and_control(directory, arena, guid_dn, &dn, control_r);
+    const struct directory_changes *changes = update->changes;
+    return changes->condition(changes->condition_context,
+                              entry_version_compute(update->arena, update->class, raw));
 }
 
-/* Sends one modify operation with all changes. If userAccountControl or an attribute to clear has
- * changed since it was read, reads the entry again and repeats the operation. */
-static struct error *apply_changes(struct directory *directory, struct arena *arena,
-                                   const struct directory_class *class,
-                                   const struct directory_entry *entry, const char *guid_dn,
-                                   const struct directory_changes *changes, int64_t control)
+/* Reads the object as far as its version and the changes depend on it. */
+static struct error *read_exact(const struct update *update, struct raw_entry *raw_r)
+{
+    return find_version(update->directory, update->arena, update->class, update->guid_dn,
+                        changes_attributes(update->changes, update->arena), raw_r);
+}
+
+/* Evaluates the condition of the changes, if they have one, and makes the base of the modifications
+ * exact. */
+static struct error *begin_conditional(struct update *update)
+{
+    if (!update->changes->condition) {
+        return NULL;
+    }
+    struct raw_entry *raw = arena_alloc(update->arena, sizeof *raw);
+    update->base.exact = raw;
+    struct error *error = read_exact(update, raw);
+    return error ? error : evaluate_condition(update, raw);
+}
+
+/* Reads the object again as far as its version and the changes depend on it, and evaluates the
+ * condition for what it is now. */
+static struct error *renew_exact(struct update *update)
+{
+    const struct raw_entry *before = update->base.exact;
+    struct raw_entry *now = arena_alloc(update->arena, sizeof *now);
+    struct error *error = read_exact(update, now);
+    if (error) {
+        return error;
+    }
+    now->dn = before->dn; /* which this change itself may have changed */
+    update->base.exact = now;
+    return evaluate_condition(update, now);
+}
+
+/* Reads userAccountControl, right before it is written. Evaluates the condition of the changes
+ * again if it has changed since it was read, because Samba does not compare it. */
+static struct error *read_control(struct update *update)
+{
+    const char *dn;
+    int64_t seen;
+    if (!changes_write_control(update->changes)) {
+        return NULL;
+    }
+    struct error *error = read_dn_and_control(update->directory, update->arena, update->guid_dn,
+                                              &dn, &update->base.account_control);
+    bool changed = !error && update->base.exact &&
+                   attribute_integer(update->base.exact, "userAccountControl", &seen) &&
+                   seen != update->base.account_control;
+    return changed ? renew_exact(update) : error;
+}
+
+/* Reads again the values of the entry that the changes depend on, after another client has changed
+ * the entry. */
+static struct error *read_changed_entry(struct update *update)
+{
+    struct directory_entry *now = NULL;
+    if (!clears_attribute(update->changes)) {
+        return NULL;
+    }
+    struct error *error = find_entry(update->directory, update->arena, update->class,
+                                     update->guid_dn, ENTRY_WITHOUT_LINKS, &now);
+    if (!error) {
+        update->base.values = now->values;
+    }
+    return error;
+}
+
+/* Handles the refusal of a modify operation with a condition. Returns ERR_PRECONDITION_FAILED if
+ * the object is no longer what the condition requires. Returns NULL if the first attempt, whose
+ * answer was lost, has made the changes, or if they are to be tried again: then *again_r is true.
+ */
+static struct error *handle_refused_exchange(struct update *update,
+                                             const struct operation *operation,
+                                             const struct answer *answer, bool *again_r)
+{
+    struct error *error = renew_exact(update);
+    *again_r = false;
+    if (answer->repeated && changes_hold(update->changes, update->base.exact)) {
+        return NULL;
+    }
+    if (error) {
+        return answer->repeated ? result_connection_lost(update->arena, operation, error->cause)
+                                : error;
+    }
+    *again_r = answer->code == LDAP_NO_SUCH_ATTRIBUTE || answer->code == LDAP_TYPE_OR_VALUE_EXISTS;
+    return *again_r ? NULL
+                    : result_error(update->arena, answer, update->class->fields, operation->name);
+}
+
+/* Sends one modify operation with all changes. If userAccountControl or a value that the changes
+ * depend on has changed since it was read, reads the entry again and repeats the operation. */
+static struct error *apply_changes(struct update *update)
 {
     struct answer answer = {.kind = OPERATION_MODIFY, .diagnostic = ""};
-    for (int tries = 0; tries < SWAP_TRIES; tries++) {
-        struct write write = {.dn = guid_dn};
+    bool again = true;
+    for (int tries = 0; again && tries < SWAP_TRIES; tries++) {
+        struct write write = {.dn = update->guid_dn};
         const struct operation operation = {OPERATION_MODIFY, "modify", send_modify, &write};
-        struct error *error =
-            changes_to_mods(changes, arena, class, entry->values, control, &write.mods);
+        struct error *error = tries ? read_changed_entry(update) : NULL;
+        if (!error) {
+            error = read_control(update);
+        }
+        if (error) {
+            return answer.repeated ? result_connection_lost(update->arena, &operation, error->cause)
+                                   : error;
+        }
+        error = changes_to_mods(update->changes, update->arena, update->class, &update->base,
+                                &write.mods);
         if (error || !write.mods) {
             return error;
         }
-        error = operation_repeat(directory, arena, &operation, &answer);
+        error = operation_repeat(update->directory, update->arena, &operation, &answer);
         if (error || answer.code == LDAP_SUCCESS) {
             return error;
         }
-        if (answer.code != LDAP_NO_SUCH_ATTRIBUTE) {
-            break;
+        again = answer.code == LDAP_NO_SUCH_ATTRIBUTE;
+        if (update->base.exact) {
+            error = handle_refused_exchange(update, &operation, &answer, &again);
+            if (error || !again) {
+                return error;
+            }
         }
         back_off(tries);
-        error = read_changed_entry(directory, arena, class, guid_dn, changes, &entry, &control);
-        if (error) {
-            return answer.repeated ? result_connection_lost(arena, &operation, error->cause)
-                                   : error;
-        }
     }
-    return result_error(arena, &answer, class->fields, "modify");
+    return result_error(update->arena, &answer, update->class->fields, "modify");
+}
+
+/* Sends the bits of userAccountControl again, unless they hold: then *held_r is true. */
+static struct error *repeat_control(struct update *update, bool *held_r)
+{
+    struct write write = {.dn = update->guid_dn};
+    const struct operation operation = {OPERATION_MODIFY, "modify", send_modify, &write};
+    struct answer answer;
+    const char *dn;
+    struct error *error = read_dn_and_control(update->directory, update->arena, update->guid_dn,
+                                              &dn, &update->base.account_control);
+    if (error) {
+        return error;
+    }
+    write.mods =
+        changes_to_control_mods(update->changes, update->arena, update->base.account_control);
+    *held_r = !write.mods;
+    if (*held_r) {
+        return NULL;
+    }
+    log_warning("directory: another client has overwritten userAccountControl of %s: repeating the "
+                "change",
+                update->entry->dn);
+    error = operation_repeat(update->directory, update->arena, &operation, &answer);
+    bool tried = error || answer.code == LDAP_SUCCESS || answer.code == LDAP_NO_SUCH_ATTRIBUTE;
+    return tried ? error
+                 : result_error(update->arena, &answer, update->class->fields, operation.name);
+}
+
+/* Verifies userAccountControl after it was written, and writes it again if another host or program
+ * has overwritten it with an older value: Samba does not detect that. All changes were made, so no
+ * error may say that there were none. */
+static struct error *confirm_control(struct update *update)
+{
+    for (int tries = 0; changes_write_control(update->changes) && tries < SWAP_TRIES; tries++) {
+        bool held = false;
+        struct error *error = repeat_control(update, &held);
+        if (error) {
+            return error_new(update->arena, ERR_RESULT_UNREAD, "%s",
+                             error->cause ? error->cause : "not found");
+        }
+        if (held) {
+            return NULL;
+        }
+        back_off(tries);
+    }
+    return changes_write_control(update->changes)
+               ? error_new(update->arena, ERR_OUTCOME_UNKNOWN,
+                           "other clients keep overwriting userAccountControl")
+               : NULL;
+}
+
+/* Moves the object, if the changes move it, and changes its attributes. */
+static struct error *apply_update(struct update *update)
+{
+    struct directory *directory = update->directory;
+    struct arena *arena = update->arena;
+    const struct directory_changes *changes = update->changes;
+    const struct directory_entry *entry = update->entry;
+    struct move move = {.guid_dn = update->guid_dn};
+    bool moves = changes->name || changes->parent_dn;
+    struct target target = {0};
+    struct error *error = moves ? protected_check_base(directory, arena, entry->dn) : NULL;
+    if (!error) {
+        error = protected_read(directory, arena, entry->guid, moves, &target);
+        move.old_dn = target.dn;
+    }
+    if (!error) {
+        error = taken_find_similar(directory, arena, update->class, changes, entry->guid);
+    }
+    if (!error && moves) {
+        error = plan_move(directory, arena, update->class, changes, &move);
+    }
+    if (!error) {
+        error = begin_conditional(update);
+    }
+    if (!error && moves && !has_place(arena, move.old_dn, move.rdn, move.parent)) {
+        error = begin_move(directory, arena, update->class, entry, changes, &move);
+        move.done = !error;
+    }
+    if (error) {
+        return error;
+    }
+    update->base.account_control = target.account_control;
+    error = apply_changes(update);
+    if (error && move.done) {
+        error = undo_move(directory, arena, update->class, &move, error);
+    }
+    return error ? taken_explain(directory, arena, update->class, changes, entry->guid, NULL, error)
+                 : confirm_control(update);
 }
 
 struct error *directory_update(struct directory *directory, struct arena *arena,
@@ -402,38 +590,27 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
                                const struct directory_changes *changes,
                                struct directory_entry **entry_r)
 {
-    struct move move = {.guid_dn = query_guid_dn(arena, entry->guid)};
-    bool moves = changes->name || changes->parent_dn;
-    struct target target = {0};
-    connection_begin_call(directory);
+    struct update update = {
+        .directory = directory,
+        .arena = arena,
+        .class = class,
+        .entry = entry,
+        .changes = changes,
+        .guid_dn = query_guid_dn(arena, entry->guid),
+        .base = {.values = entry->values},
+    };
+    struct entry_lock lock;
     struct error *error = check_password_encryption(directory, arena, changes);
-    if (!error && moves) {
-        error = protected_check_base(directory, arena, entry->dn);
-    }
     if (!error) {
-        error = protected_read(directory, arena, entry->guid, moves, &target);
-        move.old_dn = target.dn;
-    }
-    if (!error) {
-        error = taken_find_similar(directory, arena, class, changes, entry->guid);
-    }
-    if (!error && moves) {
-        error = plan_move(directory, arena, class, changes, &move);
-    }
-    if (!error && moves && !has_place(arena, move.old_dn, move.rdn, move.parent)) {
-        error = begin_move(directory, arena, class, entry, changes, &move);
-        move.done = !error;
+        error = entry_lock_acquire(directory, arena, entry->guid, &lock);
     }
     if (error) {
         return error;
     }
-    error = apply_changes(directory, arena, class, entry, move.guid_dn, changes,
-                          target.account_control);
-    if (error && move.done) {
-        error = undo_move(directory, arena, class, &move, error);
+    error = apply_update(&update);
+    if (!error) {
+        error = find_result(directory, arena, class, update.guid_dn, entry_r);
     }
-    if (error) {
-        return taken_explain(directory, arena, class, changes, entry->guid, NULL, error);
-    }
-    return find_result(directory, arena, class, move.guid_dn, entry_r);
+    entry_lock_release(&lock);
+    return error;
 }

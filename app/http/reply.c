@@ -105,15 +105,25 @@ static bool has_tag(const char *list, const char *tag, bool weak_too)
     return false;
 }
 
-static const char *format_version_tag(struct arena *arena, int64_t version)
+static const char *format_number_version(struct arena *arena, int64_t version)
 {
-    return arena_format(arena, "\"%" PRId64 "\"", version);
+    return arena_format(arena, "%" PRId64, version);
+}
+
+static const char *format_version_tag(struct arena *arena, const char *version)
+{
+    return arena_format(arena, "\"%s\"", version);
+}
+
+bool reply_has_conditions(const struct request *request)
+{
+    return *request->headers.if_match || *request->headers.if_none_match;
 }
 
 /* Result of the conditions of a request, evaluated in the order of RFC 9110 13.2.2. */
 enum conditions { CONDITIONS_MET, CONDITIONS_NOT_MODIFIED, CONDITIONS_FAILED };
 
-static enum conditions evaluate_conditions(const struct request *request, int64_t version)
+static enum conditions evaluate_conditions(const struct request *request, const char *version)
 {
     const char *tag = format_version_tag(request->arena, version);
     const char *match = request->headers.if_match, *none_match = request->headers.if_none_match;
@@ -133,30 +143,48 @@ static struct error *condition_error(const struct request *request, enum conditi
                : NULL;
 }
 
-struct error *reply_check_conditions(const struct request *request, int64_t version)
+struct error *reply_check_conditions_text(const struct request *request, const char *version)
 {
     return condition_error(request, evaluate_conditions(request, version));
 }
 
-void reply_versioned(struct request *request, struct reply *reply, struct value *record,
-                     int64_t version)
+struct error *reply_check_conditions(const struct request *request, int64_t version)
+{
+    return reply_check_conditions_text(request, format_number_version(request->arena, version));
+}
+
+void reply_versioned_text(struct request *request, struct reply *reply, struct value *record,
+                          const char *version)
 {
     reply_header(reply, "ETag", format_version_tag(request->arena, version));
     reply_header(reply, "Vary", "Authorization");
     reply_record(reply, record);
 }
 
-struct error *reply_conditional(struct request *request, struct reply *reply, struct value *record,
-                                int64_t version)
+void reply_versioned(struct request *request, struct reply *reply, struct value *record,
+                     int64_t version)
+{
+    reply_versioned_text(request, reply, record, format_number_version(request->arena, version));
+}
+
+struct error *reply_conditional_text(struct request *request, struct reply *reply,
+                                     struct value *record, const char *version)
 {
     enum conditions conditions = evaluate_conditions(request, version);
     if (conditions != CONDITIONS_FAILED) {
-        reply_versioned(request, reply, record, version);
+        reply_versioned_text(request, reply, record, version);
     }
     if (conditions == CONDITIONS_NOT_MODIFIED) {
         reply->status = STATUS_NOT_MODIFIED;
     }
     return condition_error(request, conditions);
+}
+
+struct error *reply_conditional(struct request *request, struct reply *reply, struct value *record,
+                                int64_t version)
+{
+    return reply_conditional_text(request, reply, record,
+                                  format_number_version(request->arena, version));
 }
 
 void reply_set_language(const struct request *request, struct reply *reply)

@@ -61,23 +61,33 @@ void reply_text(struct reply *reply, const char *content_type, const struct buff
 
 /*
  * ETag and conditional requests (RFC 9110 8.8.3, 13.1) of a resource with a version: the entity tag
- * is the version in quotes. Conditions apply only to requests that would succeed without them
- * (13.2.1), so handlers evaluate them after all other checks.
+ * is the version in quotes. A version is a number or a text without quotes. Conditions apply only
+ * to requests that would succeed without them (13.2.1), so handlers evaluate them after all other
+ * checks.
  */
 
-/* Evaluates the conditions of a write. ERR_PRECONDITION_FAILED if If-Match or If-None-Match forbids
+/* True if the request has a condition. */
+bool reply_has_conditions(const struct request *request);
+
+/* Evaluate the conditions of a write. ERR_PRECONDITION_FAILED if If-Match or If-None-Match forbids
  * it for the current version of the resource. */
 struct error *reply_check_conditions(const struct request *request, int64_t version) MUST_CHECK;
+struct error *reply_check_conditions_text(const struct request *request,
+                                          const char *version) MUST_CHECK;
 
-/* Sets one record and its ETag after a write. Vary: Authorization prevents a browser from reusing
+/* Set one record and its ETag after a write. Vary: Authorization prevents a browser from reusing
  * the reply for another user. */
 void reply_versioned(struct request *request, struct reply *reply, struct value *record,
                      int64_t version);
+void reply_versioned_text(struct request *request, struct reply *reply, struct value *record,
+                          const char *version);
 
-/* Sets one record and its ETag as the reply to a read; status 304 if If-None-Match shows that the
- * client already has this version. Fails with ERR_PRECONDITION_FAILED. */
+/* Set one record and its ETag as the reply to a read; status 304 if If-None-Match shows that the
+ * client already has this version. Fail with ERR_PRECONDITION_FAILED. */
 struct error *reply_conditional(struct request *request, struct reply *reply, struct value *record,
                                 int64_t version) MUST_CHECK;
+struct error *reply_conditional_text(struct request *request, struct reply *reply,
+                                     struct value *record, const char *version) MUST_CHECK;
 
 /* Declares that the body contains text in the language that the request prefers: Content-Language
  * and Vary (RFC 9110 8.5, 12.5.5). Required for every reply with a message. Errors do this

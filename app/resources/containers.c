@@ -44,6 +44,7 @@ static const struct directory_class container_class = {
     .searched = (const char *const[]){"cn", "description", NULL},
     .object_classes = (const char *const[]){"top", "container", NULL},
     .fields = container_fields,
+    .writable = update_fields,
     .parent_field = "parent_dn",
     .outside_system = true,
 };

@@ -118,6 +118,7 @@ static const struct directory_class group_class = {
     .searched = (const char *const[]){"cn", "sAMAccountName", "description", NULL},
     .object_classes = (const char *const[]){"top", "group", NULL},
     .fields = group_fields,
+    .writable = update_fields,
     .parent_field = "ou",
 };
 
@@ -170,13 +171,18 @@ static struct error *change_group_member(struct request *request,
 static struct error *add_group_member(struct request *request, struct reply *reply)
 {
     struct directory_entry *group;
-    struct error *error = change_group_member(request, DIRECTORY_MEMBER, &group);
+    struct error *error =
+        entries_check_conditions(request, &group_class, request_path_value(request, "name"),
+                                 request_query_string(request, "parent_dn"));
+    if (!error) {
+        error = change_group_member(request, DIRECTORY_MEMBER, &group);
+    }
     if (!error) {
         error =
             directory_read(app_of(request)->directory, request->arena, &group_class, group, &group);
     }
     if (!error) {
-        reply_record(reply, group->values);
+        reply_versioned_text(request, reply, group->values, group->version);
     }
     return error;
 }
@@ -219,7 +225,7 @@ const struct route groups_routes[] = {
     {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{name}/members/{username}", "name", add_group_member,
                         "add_user_to_group"),
      .summary = {"Добавить участника в группу", "Add a member to a group"}, MEMBER_ABOUT,
-     .shape = REPLY_RECORD, .reply = &group_schema},
+     .shape = REPLY_RECORD, .reply = &group_schema, .versioned = true},
     {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{name}/members/{username}", "name",
                         remove_group_member, "remove_user_from_group"),
      .summary = {"Удалить участника из группы", "Remove a member from a group"}, MEMBER_ABOUT,

@@ -43,6 +43,7 @@ static const struct directory_class ou_class = {
     .searched = (const char *const[]){"ou", "description", NULL},
     .object_classes = (const char *const[]){"top", "organizationalUnit", NULL},
     .fields = ou_fields,
+    .writable = update_fields,
     .parent_field = "parent_dn",
 };
 

@@ -330,10 +330,11 @@ static struct error *set_user_password(struct request *request, struct reply *re
 
 static const enum error_id policy_errors[] = {ENTRIES_FIND_ERRORS, ERR_DIRECTORY_FORBIDDEN,
                                               ERR_COUNT};
-static const enum error_id password_errors[] = {
-    ENTRIES_FIND_ERRORS,     ERR_CONFLICT,         ERR_DIRECTORY_INVALID,
-    ERR_DIRECTORY_FORBIDDEN, ERR_PROTECTED_OBJECT, ERR_PASSWORD_POLICY,
-    ERR_PASSWORD_NEEDS_TLS,  ERR_OUTCOME_UNKNOWN,  ERR_COUNT};
+static const enum error_id password_errors[] = {ENTRIES_FIND_ERRORS,    ERR_CONFLICT,
+                                                ERR_DIRECTORY_INVALID,  ERR_DIRECTORY_FORBIDDEN,
+                                                ERR_PROTECTED_OBJECT,   ERR_PASSWORD_POLICY,
+                                                ERR_PASSWORD_NEEDS_TLS, ERR_OUTCOME_UNKNOWN,
+                                                ERR_OVERLOADED,         ERR_COUNT};
 
 const struct route passwords_routes[] = {
     {.method = METHOD_GET,

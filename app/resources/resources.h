@@ -30,6 +30,7 @@ extern const struct route ous_routes[];
 extern const struct route passwords_routes[];
 extern const struct route tasks_routes[];
 extern const struct route tokens_routes[];
+extern const struct route tree_routes[];
 extern const struct route user_access_routes[];
 extern const struct route user_groups_routes[];
 extern const struct route user_photos_routes[];

@@ -115,5 +115,10 @@ const struct resource resources[] = {
      {"Контейнеры", "Containers"},
      {"Контейнеры Active Directory.", "Containers in Active Directory."},
      containers_routes},
+    {"tree",
+     {"Дерево каталога", "Directory tree"},
+     {"Подразделения и контейнеры Active Directory по уровням.",
+      "Organizational units and containers of Active Directory, level by level."},
+     tree_routes},
     {.routes = NULL},
 };

@@ -87,13 +87,17 @@ static struct error *change_user_group(struct request *request,
 static struct error *add_user_to_group(struct request *request, struct reply *reply)
 {
     struct directory_entry *user;
-    struct error *error = change_user_group(request, DIRECTORY_MEMBER, &user);
+    struct error *error = entries_check_conditions(request, &user_fields_class,
+                                                   request_path_value(request, "username"), NULL);
+    if (!error) {
+        error = change_user_group(request, DIRECTORY_MEMBER, &user);
+    }
     if (!error) {
         error = directory_read(app_of(request)->directory, request->arena, &user_fields_class, user,
                                &user);
     }
     if (!error) {
-        reply_record(reply, user->values);
+        reply_versioned_text(request, reply, user->values, user->version);
     }
     return error;
 }
@@ -114,7 +118,7 @@ static struct error *remove_user_from_group(struct request *request, struct repl
 
 static const enum error_id create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PASSWORD_POLICY,
                                               ERR_PASSWORD_NEEDS_TLS, ERR_COUNT};
-static const enum error_id update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+static const enum error_id update_errors[] = {ENTRIES_UPDATE_ERRORS, ERR_PROTECTED_OBJECT,
                                               ERR_PASSWORD_POLICY,   ERR_PASSWORD_NEEDS_TLS,
                                               ERR_PARTIALLY_APPLIED, ERR_COUNT};
 
@@ -134,7 +138,7 @@ const struct route users_routes[] = {
     {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{username}/groups/{group}", "group", add_user_to_group,
                         "add_user_to_group"),
      .summary = {"Добавить пользователя в группу", "Add a user to a group"}, .shape = REPLY_RECORD,
-     .reply = &user_fields_schema},
+     .reply = &user_fields_schema, .versioned = true},
     {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{username}/groups/{group}", "group",
                         remove_user_from_group, "remove_user_from_group"),
      .summary = {"Удалить пользователя из группы", "Remove a user from a group"},

@@ -89,11 +89,11 @@ const enum error_id entries_list_errors[] = {
     ERR_NOT_FILTERABLE,         ERR_FILTER_TOO_COSTLY, ERR_SORT_TOO_COSTLY, ERR_COUNT};
 const enum error_id entries_read_errors[] = {ENTRIES_FIND_ERRORS, ERR_COUNT};
 const enum error_id entries_create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_COUNT};
-const enum error_id entries_update_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+const enum error_id entries_update_errors[] = {ENTRIES_UPDATE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_PARTIALLY_APPLIED, ERR_COUNT};
-const enum error_id entries_delete_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+const enum error_id entries_delete_errors[] = {ENTRIES_UPDATE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_NOT_EMPTY, ERR_HAS_PRIMARY_MEMBERS, ERR_COUNT};
-const enum error_id entries_delete_tree_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
+const enum error_id entries_delete_tree_errors[] = {ENTRIES_UPDATE_ERRORS, ERR_PROTECTED_OBJECT,
                                                     ERR_HAS_CHILDREN,      ERR_HAS_PRIMARY_MEMBERS,
                                                     ERR_PARTIALLY_APPLIED, ERR_COUNT};
 const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
@@ -212,10 +212,27 @@ struct error *entries_get(struct request *request, struct reply *reply)
 {
     struct directory_entry *entry;
     struct error *error = find_entry(request, &entry);
-    if (!error) {
-        reply_record(reply, entry->values);
+    return error ? error : reply_conditional_text(request, reply, entry->values, entry->version);
+}
+
+/* --- conditions ------------------------------------------------------------------------------- */
+
+static struct error *check_entry_version(void *context, const char *version)
+{
+    const struct request *request = context;
+    return reply_check_conditions_text(request, version);
+}
+
+struct error *entries_check_conditions(struct request *request, const struct directory_class *class,
+                                       const char *name, const char *parent_dn)
+{
+    struct directory_entry *entry;
+    if (!reply_has_conditions(request)) {
+        return NULL;
     }
-    return error;
+    struct error *error =
+        directory_find(app_of(request)->directory, request->arena, class, name, parent_dn, &entry);
+    return error ? error : reply_check_conditions_text(request, entry->version);
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
@@ -255,7 +272,7 @@ struct error *entries_create(struct request *request, struct reply *reply)
     if (!error) {
         request->object_dn = entry->dn;
         reply_created(request, reply, request->route->pattern, request->subject);
-        reply_record(reply, entry->values);
+        reply_versioned_text(request, reply, entry->values, entry->version);
     }
     return error;
 }
@@ -275,6 +292,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
     struct directory_changes *changes = new_body_changes(request, entries->update);
     directory_change_place(changes, request_body_string(request, entries->rdn_field),
                            request_body_string(request, "parent_dn"));
+    if (reply_has_conditions(request)) {
+        directory_change_condition(changes, check_entry_version, request);
+    }
     error = directory_update(app_of(request)->directory, request->arena, entries->class, entry,
                              changes, &entry);
     if (entries->updated && (!error || error_may_follow_change(error))) {
@@ -284,7 +304,7 @@ struct error *entries_update(struct request *request, struct reply *reply)
         if (strcmp(entry->dn, request->object_dn) != 0) {
             request->moved_dn = entry->dn;
         }
-        reply_record(reply, entry->values);
+        reply_versioned_text(request, reply, entry->values, entry->version);
     }
     return error;
 }
@@ -354,10 +374,12 @@ static struct error *delete_entry(struct request *request, struct reply *reply,
     if (error) {
         return error;
     }
+    const struct directory_guard guard = {entries->class, check_entry_version, request};
+    const struct directory_guard *guarded = reply_has_conditions(request) ? &guard : NULL;
     bool with_children = accepts_children && request_query_boolean(request, "children");
     struct directory_below below = {0};
-    error = with_children ? directory_delete_tree(directory, request->arena, entry, &below)
-                          : directory_delete(directory, request->arena, entry);
+    error = with_children ? directory_delete_tree(directory, request->arena, entry, guarded, &below)
+                          : directory_delete(directory, request->arena, entry, guarded);
     request->deleted_dns = below.dns;
     if (!error || error_may_follow_change(error)) {
         end_deleted_sessions(request, entries->ends_sessions ? entry->guid : NULL, &below);

@@ -13,6 +13,7 @@
 #include "http/reply.h"
 #include "http/route.h"
 #include "rest/app.h"
+#include "rest/entry_fields.h"
 
 /* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
@@ -49,6 +50,11 @@ route_handler entries_update;
 route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
 route_handler entries_delete_tree; /* also deletes the objects below if ?children=true */
 
+/* Evaluates the conditions of a request that changes a membership, for the entry of the class that
+ * the reply shows. No-op if the request has none. */
+struct error *entries_check_conditions(struct request *request, const struct directory_class *class,
+                                       const char *name, const char *parent_dn) MUST_CHECK;
+
 /* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
 struct error *entries_change_member(struct request *request,
                                     const struct directory_membership *membership,
@@ -69,6 +75,8 @@ extern const struct field entries_path[];              /* parameters of all patt
 #define ENTRIES_CHANGE_ERRORS                                                                      \
     ENTRIES_FIND_ERRORS, ERR_ALREADY_EXISTS, ERR_CONFLICT, ERR_DIRECTORY_INVALID,                  \
         ERR_DIRECTORY_FORBIDDEN, ERR_OUTCOME_UNKNOWN, ERR_RESULT_UNREAD
+/* errors of changes that wait for other changes of the same entry */
+#define ENTRIES_UPDATE_ERRORS ENTRIES_CHANGE_ERRORS, ERR_OVERLOADED
 
 extern const enum error_id entries_list_errors[];
 extern const enum error_id entries_read_errors[];
@@ -77,62 +85,6 @@ extern const enum error_id entries_update_errors[];
 extern const enum error_id entries_delete_errors[];
 extern const enum error_id entries_delete_tree_errors[];
 extern const enum error_id entries_member_errors[]; /* errors of routes that change a membership */
-
-/* --- rows of field maps ------------------------------------------------------------------------
- * Maximum lengths are rangeUpper of the schema (MS-ADA1 to MS-ADA3), in UTF-16 units. */
-
-#define ENTRY_TEXT(attribute_, max_, flags_, ru_, en_, example_)                                   \
-    {                                                                                              \
-        .name = (attribute_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = (max_),    \
-        .attribute = (attribute_), .codec = CODEC_TEXT, .about = {(ru_), (en_)},                   \
-        .example = (example_)                                                                      \
-    }
-
-#define ENTRY_DESCRIPTION(example_)                                                                \
-    ENTRY_TEXT("description", 1024, FIELD_NULLABLE, "Описание", "The description", example_)
-
-#define ENTRY_BOOLEAN(name_, ru_, en_, example_)                                                   \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_BOOLEAN, .about = {(ru_), (en_)}, .example = (example_)     \
-    }
-
-/* The name of the entry in request bodies. Bound to no attribute: the server sets the attribute. */
-#define ENTRY_NAME(name_, flags_, ru_, en_, example_)                                              \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING,                                                     \
-        .flags = FIELD_NAME | FIELD_VISIBLE | FIELD_JOINERS | (flags_), .min = 1, .max = 64,       \
-        .about = {(ru_), (en_)}, .example = (example_)                                             \
-    }
-
-#define ENTRY_PARENT(name_, flags_, example_)                                                      \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = 4096,           \
-        .check = directory_check_dn, .format = "dn",                                               \
-        .about = {"DN родительского объекта", "The DN of the parent"}, .example = (example_)       \
-    }
-
-#define ENTRY_DN(example_)                                                                         \
-    {                                                                                              \
-        .name = "dn", .type = FIELD_STRING, .format = "dn", .codec = CODEC_DN,                     \
-        .about = {"Уникальное имя", "The distinguished name"}, .example = (example_)               \
-    }
-
-#define ENTRY_GUID                                                                                 \
-    {                                                                                              \
-        .name = "objectGUID", .type = FIELD_STRING, .format = "uuid", .attribute = "objectGUID",   \
-        .codec = CODEC_GUID, .about = {"Постоянный идентификатор", "The permanent identifier"},    \
-        .example = "\"a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11\""                                      \
-    }
-
-#define ENTRY_TIME(attribute_, ru_, en_)                                                           \
-    {                                                                                              \
-        .name = (attribute_), .type = FIELD_TIME, .attribute = (attribute_), .codec = CODEC_TIME,  \
-        .about = {(ru_), (en_)}, .example = "\"2026-11-20T12:34:56.000Z\""                         \
-    }
-
-#define ENTRY_TIMES                                                                                \
-    ENTRY_TIME("whenCreated", "Время создания", "The time of creation"),                           \
-        ENTRY_TIME("whenChanged", "Время последнего изменения", "The time of the last change")
 
 /* --- rows of routes ----------------------------------------------------------------------------
  * Each macro begins the row of one call; the resource adds the rest with designated initializers:
@@ -160,29 +112,29 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 #define ENTRIES_GET_ROW(entries_, pattern_, schema_)                                               \
     .method = METHOD_GET, .pattern = (pattern_), .handler = entries_get,                           \
     ENTRIES_READ_ROW(entries_), .query = entries_place_query, .shape = REPLY_RECORD,               \
-    .reply = (schema_), .errors = entries_read_errors
+    .reply = (schema_), .versioned = true, .errors = entries_read_errors
 
 #define ENTRIES_CREATE_ROW(entries_, path_, type_, schema_)                                        \
     .method = METHOD_POST, .pattern = (path_), .handler = entries_create,                          \
     ENTRIES_WRITE_ROW(entries_, "create", type_), .shape = REPLY_RECORD, .reply = (schema_),       \
-    .creates = true
+    .creates = true, .versioned = true
 
 #define ENTRIES_UPDATE_ROW(entries_, pattern_, type_, schema_)                                     \
     .method = METHOD_PATCH, .pattern = (pattern_), .handler = entries_update,                      \
     ENTRIES_WRITE_ROW(entries_, "update", type_), .query = entries_place_query,                    \
-    .shape = REPLY_RECORD, .reply = (schema_)
+    .shape = REPLY_RECORD, .reply = (schema_), .versioned = true
 
 /* Deletion route of entries that must be empty, because they hold entries of other kinds. */
 #define ENTRIES_DELETE_ROW(entries_, pattern_, type_)                                              \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete,                     \
     ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_place_query,                    \
-    .shape = REPLY_NOTHING, .errors = entries_delete_errors
+    .shape = REPLY_NOTHING, .versioned = true, .errors = entries_delete_errors
 
 /* Deletion route of entries that may have objects of their own below them, such as phones. */
 #define ENTRIES_DELETE_TREE_ROW(entries_, pattern_, type_)                                         \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete_tree,                \
     ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_delete_tree_query,              \
-    .shape = REPLY_NOTHING, .errors = entries_delete_tree_errors
+    .shape = REPLY_NOTHING, .versioned = true, .errors = entries_delete_tree_errors
 
 #define ENTRIES_DELETE_TREE_ABOUT                                                                  \
     .about = {"Вложенные объекты, например телефоны, "             \

@@ -213,7 +213,7 @@ static enum fault_id check_workstation(const char *text, size_t length)
      .min = 1,                                                                                     \
      .max = 4096,                                                                                  \
      .attribute = "manager",                                                                       \
-     .codec = CODEC_TEXT,                                                                          \
+     .codec = CODEC_REFERENCE,                                                                     \
      .about = {"Руководитель: DN или objectGUID пользователя или контакта",                        \
                "The manager: the DN or the objectGUID of a user or a contact"},                    \
      .example = "\"CN=Петрова Анна,OU=Staff,DC=kontora,DC=test\""},                                \
@@ -383,6 +383,8 @@ const struct directory_class user_fields_class = {
                                       "displayName", NULL},
     .object_classes = (const char *const[]){"top", "person", "organizationalPerson", "user", NULL},
     .fields = reply_fields,
+    .writable = update_fields,
+    .versioned = (const char *const[]){"co", "countryCode", "logonHours", NULL},
     .parent_field = "ou",
 };
 

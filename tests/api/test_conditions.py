@@ -8,6 +8,7 @@ import re
 import pytest
 from support import contract, document
 from support.accounts import Accounts, add_member
+from support.conditions import CONDITIONS, condition_headers
 from support.crm import KINDS
 
 
@@ -25,22 +26,6 @@ def account_client(site, anonymous):
 
 
 # --- conditional requests -------------------------------------------------------------------------
-
-# (If-Match, If-None-Match, status of a read, True if a change succeeds); {} is the entity tag.
-CONDITIONS = [
-    ("{}", None, 200, True), ("*", None, 200, True), ('"0", {}', None, 200, True),
-    ('"0"', None, 412, False), ("W/{}", None, 412, False), ('"0", *', None, 412, False),
-    (None, "{}", 304, False), (None, "W/{}", 304, False), (None, '"0", W/{}', 304, False),
-    (None, "*", 304, False), (None, '"0"', 200, True),
-    ('"0"', "{}", 412, False), ("{}", "{}", 304, False), ("{}", '"0"', 200, True),
-    ("*", "*", 304, False),
-]
-
-
-def condition_headers(tag, if_match, if_none_match):
-    fields = {"If-Match": if_match, "If-None-Match": if_none_match}
-    return {name: value.format(tag) for name, value in fields.items() if value}
-
 
 def change_calls(kind, number):
     """Returns each call that changes an object, with its body."""

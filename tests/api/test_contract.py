@@ -22,7 +22,7 @@ INVITERS = 16  # organizations that invite the owner: accepting or declining con
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
 ADMINISTRATORS = {"users", "user-photos", "user-groups", "passwords", "user-access", "groups",
-                  "ous", "containers", "accounts", "email-links", "tokens"}
+                  "ous", "containers", "tree", "accounts", "email-links", "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
@@ -107,6 +107,7 @@ def known_values(callers, other_owners, invitations, links, ou, people):
     activities = [create("activities", type="CALL", subject=tag()) for _ in range(3)]
     stored = [files.upload(owner)["filename"] for _ in range(6)]
     manager = people.create()["dn"]
+    existing = [people.create()["sAMAccountName"] for _ in range(4)]
     # Names that only these tests use, so that they may change and delete the entries.
     users, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
     of_all = {
@@ -121,17 +122,22 @@ def known_values(callers, other_owners, invitations, links, ou, people):
         "If-None-Match": ['"1"', "*"], "X-Allow-Duplicate": ["true", "false"],
         "Accept-Language": ["en", "ru", "xx"],
     }
+    # The entity tags of entries are digests, so no fixed condition is met.
+    of_entries = {name: values for name, values in of_all.items()
+                  if name not in ("If-Match", "If-None-Match")}
     return {
         "contacts": {**of_all, "id": contacts},
         "deals": {**of_all, "id": deals},
         "tasks": {**of_all, "id": tasks},
         "activities": {**of_all, "id": activities},
-        "users": {**of_all, "sAMAccountName": users, "cn": users,
+        "users": {**of_entries, "username": [*users, *existing],
+                  "sAMAccountName": [*users, *(f"c{tag()}" for _ in range(8))],
+                  "cn": [tag() for _ in range(20)],
                   "mail": ["a@example.com"], "c": ["RU", "DE"], "homeDrive": ["H:"],
                   "manager": [manager], "userWorkstations": [["PC-1", "PC-2"], []]},
-        "groups": {**of_all, "name": groups, "cn": groups, "sAMAccountName": groups},
-        "ous": {**of_all, "name": units, "ou": units},
-        "containers": {**of_all, "cn": containers},
+        "groups": {**of_entries, "name": groups, "cn": groups, "sAMAccountName": groups},
+        "ous": {**of_entries, "name": units, "ou": units},
+        "containers": {**of_entries, "cn": containers},
         "organizations": {**of_all, "email": [address() for _ in range(3)],
                           "account_id": [each.id for each in other_owners]},
         "invitations": {**of_all, "invitation_id": invitations},

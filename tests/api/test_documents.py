@@ -157,7 +157,10 @@ def test_directory_commands_in_api_guide_work(stack, tmp_path):
         '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
         "var/logs/audit.jsonl": stack.audit_log})
     assert '"code"' not in answers, answers
-    assert answers.count('"sAMAccountName":"petrova"') == 7, answers
+    assert answers.count('"sAMAccountName":"petrova"') == 8, answers
+    assert '"department":"Финансы"' in answers
+    assert '"name":"Staff","kind":"ou","children":[' in answers
+    assert '"name":"Sales","kind":"ou","counts":{' in answers
     assert '"member":["CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test"]' in answers
     assert '"dn":"OU=Sales,DC=kontora,DC=test"' in answers
     assert '"title":"Главный бухгалтер"' in answers

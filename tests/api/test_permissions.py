@@ -50,6 +50,7 @@ ROUTES = [
           ("GET", f"/api/v1/{collection}/{name}", None),
           ("PATCH", f"/api/v1/{collection}/{name}", {"description": "x"}),
           ("DELETE", f"/api/v1/{collection}/{name}", None))),
+    ("GET", "/api/v1/tree", None, "directory"),
     ("POST", "/api/v1/groups/sales/members/Administrator", None, "directory"),
     ("DELETE", "/api/v1/groups/sales/members/i.petrov", None, "directory"),
 ]

@@ -19,6 +19,7 @@ from bench import (
     rekey,
     storm,
     tokens,
+    tree,
     users,
     writers,
 )
@@ -34,6 +35,7 @@ MEASUREMENTS = {
     "filters": filters.measure,
     "membership": membership.measure,
     "effective": effective.measure,
+    "tree": tree.measure,
     "writers": writers.measure,
     "contacts": contacts.measure,
     "crm": crm.measure,

@@ -69,9 +69,11 @@ def parse(text: str) -> Result:
 
 
 def raw_rate(directory: Directory, connections: int, seconds: float, filters: Iterable[str],
-             attributes: Iterable[str]) -> float:
-    """Runs raw_search.c. Returns searches a second on kept LDAPS connections."""
-    command = [str(RAW_SEARCH), directory.url, str(directory.ca_file), directory.bind_dn,
-               directory.base_dn, str(connections), f"{seconds:g}", *attributes]
+             attributes: Iterable[str], base: str | None = None, paged: bool = False) -> float:
+    """Runs raw_search.c. Returns searches a second on kept LDAPS connections. With `paged`, each
+    search reads all pages of its matches."""
+    options = ["-p"] if paged else []
+    command = [str(RAW_SEARCH), *options, directory.url, str(directory.ca_file), directory.bind_dn,
+               base or directory.base_dn, str(connections), f"{seconds:g}", *attributes]
     lines = [directory.bind_password, *filters, ""]
     return float(run_program(command, stdin="\n".join(lines)))

@@ -2,13 +2,14 @@
  * Raw search: measures searches that a client sends to the directory without any other work. A
  * reference of `make bench`.
  *
- *   raw_search URI CA_FILE BIND_DN BASE CONNECTIONS SECONDS ATTRIBUTE…
+ *   raw_search [-p] URI CA_FILE BIND_DN BASE CONNECTIONS SECONDS ATTRIBUTE…
  *
  * CONNECTIONS processes, each with one TLS connection that it binds and keeps, send searches below
  * BASE for SECONDS without a pause, and read every value of the entries. The first line of standard
  * input is the password of BIND_DN, each further line a filter; the filters are used in turn. Each
  * must match one object, or at least one if an asterisk precedes it. An attribute of a single
  * object that is sent in ranges (MS-ADTS 3.1.1.3.1.3.3) is read to its end as part of its search.
+ * With -p, each filter may match any number of objects, read in pages of 1,000 (RFC 2696).
  *
  * Prints the total number of searches a second. Exits with 1 on any error.
  */
@@ -29,9 +30,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 64 };
+enum { CONNECTIONS_MAX = 64, PAGE_SIZE = 1000 };
 
 struct work {
+    bool paged;
     char *uri, *ca_file, *bind_dn, *base;
     long connections;
     double seconds;
@@ -216,6 +218,46 @@ static void search_whole(LDAP *ldap, const struct work *work, const char *filter
     ldap_memfree(dn);
 }
 
+/* Reads the next page. Returns false after the last one. */
+static bool search_page(LDAP *ldap, const struct work *work, const char *filter,
+                        struct berval *cookie)
+{
+    LDAPControl *controls[] = {NULL, &one_domain, NULL}, **answered = NULL;
+    LDAPMessage *answer = NULL;
+    ber_int_t estimate;
+    int code = LDAP_OTHER;
+    check_result("the control", ldap_create_page_control(ldap, PAGE_SIZE, cookie, 1, &controls[0]));
+    check_result(filter,
+                 ldap_search_ext_s(ldap, work->base, LDAP_SCOPE_SUBTREE, filter, work->attributes,
+                                   0, controls, NULL, NULL, LDAP_NO_LIMIT, &answer));
+    ldap_control_free(controls[0]);
+    ber_memfree(cookie->bv_val);
+    *cookie = (struct berval){0};
+    for (LDAPMessage *entry = ldap_first_entry(ldap, answer); entry;
+         entry = ldap_next_entry(ldap, entry)) {
+        free(read_entry(ldap, entry));
+    }
+    LDAPMessage *last = ldap_first_message(ldap, answer);
+    while (ldap_msgtype(last) != LDAP_RES_SEARCH_RESULT) {
+        last = ldap_next_message(ldap, last);
+    }
+    check_result("the page", ldap_parse_result(ldap, last, &code, NULL, NULL, NULL, &answered, 0));
+    check_result("the page", ldap_parse_pageresponse_control(
+                                 ldap, ldap_control_find(LDAP_CONTROL_PAGEDRESULTS, answered, NULL),
+                                 &estimate, cookie));
+    ldap_controls_free(answered);
+    ldap_msgfree(answer);
+    return cookie->bv_len;
+}
+
+static void search_all_pages(LDAP *ldap, const struct work *work, const char *filter)
+{
+    struct berval cookie = {0};
+    while (search_page(ldap, work, filter, &cookie)) {
+    }
+    ber_memfree(cookie.bv_val);
+}
+
 /* --- processes ------------------------------------------------------------------------------- */
 
 /* Runs one process, which begins at its own part of the filters. */
@@ -226,7 +268,7 @@ static void search_repeatedly(const struct work *work, struct shared *shared, lo
     pthread_barrier_wait(&shared->start);
     double end = now_s() + work->seconds;
     while (now_s() < end) {
-        search_whole(ldap, work, work->filters[next]);
+        (work->paged ? search_all_pages : search_whole)(ldap, work, work->filters[next]);
         next = (next + 1) % work->filter_count;
         shared->searches[number]++;
     }
@@ -272,11 +314,15 @@ int main(int count, char **arguments)
 {
     enum { URI = 1, CA_FILE, BIND_DN, BASE, CONNECTIONS, SECONDS, ATTRIBUTES };
     uint64_t searches = 0;
+    bool paged = count > URI && !strcmp(arguments[URI], "-p");
+    count -= paged;
+    arguments += paged;
     if (count <= ATTRIBUTES) {
         exit_with_error("usage",
-                        "raw_search URI CA_FILE BIND_DN BASE CONNECTIONS SECONDS ATTRIBUTE…");
+                        "raw_search [-p] URI CA_FILE BIND_DN BASE CONNECTIONS SECONDS ATTRIBUTE…");
     }
     struct work work = {
+        .paged = paged,
         .uri = arguments[URI],
         .ca_file = arguments[CA_FILE],
         .bind_dn = arguments[BIND_DN],

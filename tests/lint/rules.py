@@ -45,7 +45,7 @@ FOREIGN = {
     "magic.h": "app/files/types.c",
     "crypt.h": "app/auth/",
     "crack.h": "app/auth/password_strength.c",
-    "openssl/": "app/auth/ app/files/ app/objects/ app/store/",
+    "openssl/": "app/auth/ app/directory/entry_version.c app/files/ app/objects/ app/store/",
     "ldap.h": "app/directory/",
     "lber.h": "app/directory/",
     "sqlite3.h": "app/store/sqlite.c",

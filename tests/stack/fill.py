@@ -4,9 +4,10 @@ loads Samba's libraries into its process.
 
 Reads its parameters from standard input:
 
-    {"smb_conf", "sam_ldb", "base_dn", "unit", "account", "users", "group", "members"}
+    {"smb_conf", "sam_ldb", "base_dn", "unit", "account", "users", "group", "members", "units"}
 
 `account` is the format of the account names ("u%05d"); the first `members` users are in the group.
+With `units`, the users are in that number of units below the unit, in turn.
 """
 
 import json
@@ -44,7 +45,11 @@ def fill(samdb: SamDB, wanted: dict[str, Any]) -> None:
     domain = base_dn.removeprefix("DC=").replace(",DC=", ".")
     unit_dn = f"OU={wanted['unit']},{base_dn}"
     samdb.add({"dn": unit_dn, "objectClass": "organizationalUnit"})
-    dns = [add_user(samdb, unit_dn, wanted["account"] % number, domain)
+    places = [f"OU={number:04},{unit_dn}" for number in range(wanted.get("units", 0))]
+    for place in places:
+        samdb.add({"dn": place, "objectClass": "organizationalUnit"})
+    places = places or [unit_dn]
+    dns = [add_user(samdb, places[number % len(places)], wanted["account"] % number, domain)
            for number in range(wanted["users"])]
     samdb.add({
         "dn": f"CN={wanted['group']},{unit_dn}", "objectClass": "group",

@@ -41,6 +41,10 @@ GROUP_TYPES = {**ENTRY_TYPES, "cn": str, "sAMAccountName": str, "groupType": int
                "security": bool, "member": list}
 OU_TYPES = {**ENTRY_TYPES, "ou": str}
 CONTAINER_TYPES = {**ENTRY_TYPES, "cn": str}
+TREE_TYPES = {"dn": str, "name": str, "kind": str, "children": list}
+CHILD_TYPES = {"dn": str, "objectGUID": str, "name": str, "kind": str, "counts": dict,
+               "has_children": bool}
+COUNT_TYPES = {"ous": int, "users": int, "groups": int, "computers": int}
 SCOPES = {"global": 2, "domain_local": 4, "universal": 8}  # bits of groupType: MS-ADTS 2.2.12
 ACCOUNT_TYPES = {"id": int, "username": str, "email": (str, type(None))}
 NAMED_ACCOUNT_TYPES = {**ACCOUNT_TYPES, "email": str, "name": str}
@@ -213,6 +217,18 @@ def check_ou(unit):
 def check_container(container):
     """Checks the fields of a container; returns the container."""
     return check_entry(container, CONTAINER_TYPES)
+
+
+def check_tree(tree):
+    """Checks the fields of a level of the tree; returns the level."""
+    check_record(tree, TREE_TYPES)
+    assert tree["kind"] in ("domain", "ou", "container"), tree
+    for child in tree["children"]:
+        check_record(child, CHILD_TYPES)
+        check_record(child["counts"], COUNT_TYPES)
+        assert GUID.fullmatch(child["objectGUID"]), child
+        assert child["kind"] in ("ou", "container"), child
+    return tree
 
 
 def check_record(record, types):

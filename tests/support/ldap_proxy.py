@@ -4,8 +4,9 @@ The service sees a controller of its own, so several proxies simulate several co
 domain.
 
 The proxy terminates TLS on both sides and relays LDAP (RFC 4511). It parses only the kind of
-each request, counts the occurrences of one text in the responses, and can refuse deletions and
-searches, and delay the responses to requests that contain a text.
+each request, counts the occurrences of one text in the responses, can refuse deletions and
+searches, can delay the responses to requests that contain a text, and can let a test change the
+directory between two requests.
 """
 
 import collections
@@ -84,6 +85,7 @@ class LdapProxy:
         self.slow_text, self.slow_s = b"", 0  # delay of responses to requests with this text
         self._refusals = []
         self._limited = None  # text of the searches that exceed the size limit
+        self._interludes = []
         self.connections, self.requests = 0, collections.Counter()
         self.text, self.seen = b"", 0  # text to count in the responses, and its count
         self.port = 0
@@ -98,6 +100,20 @@ class LdapProxy:
         """Breaks one connection; later ones work. With `then`, the proxy also stops answering on
         the next connection whose last requests have these kinds."""
         self.hang_up, self.until, self.then = hang_up, list(kinds), list(then)
+
+    def interlude(self, kinds, work):
+        """Calls `work` once, before it relays the last of requests of these kinds that follow each
+        other from now on."""
+        self._interludes.append((list(kinds), work, []))
+
+    def _play_interlude(self, kind):
+        for each in self._interludes:
+            kinds, work, seen = each
+            seen.append(kind)
+            if seen[-len(kinds):] == kinds:
+                self._interludes.remove(each)
+                work()
+                return
 
     def refuse_deletions(self, code, text=b"", after=0, unless=None):
         """Answers the deletions whose requests contain the text, and not the text `unless`, with
@@ -210,6 +226,7 @@ class LdapProxy:
                 self.requests[kinds[-1]] += 1
                 if self.slow_text and self.slow_text in message:
                     wait_s = self.slow_s
+                self._play_interlude(kinds[-1])
                 if self.until and kinds[-len(self.until):] == self.until:
                     silent, hang_up = True, self.hang_up
                     self.until, self.then, self.hang_up = self.then, [], False

@@ -1,6 +1,7 @@
 /* Directory changes: the LDAP modifications that changed field values produce. */
 #include "unit.h"
 
+#include "directory/attribute.h"
 #include "directory/changes.h"
 #include "directory/directory.h"
 
@@ -63,11 +64,40 @@ static const struct value *old_values(void)
     return values;
 }
 
+static struct changes_base base_with(int64_t account_control)
+{
+    return (struct changes_base){.values = old_values(), .account_control = account_control};
+}
+
 static void assert_mods(struct arena *arena, const struct directory_changes *changes,
                         int64_t before, const char *expected)
 {
     LDAPMod **mods = NULL;
-    assert_null(changes_to_mods(changes, arena, &user, old_values(), before, &mods));
+    const struct changes_base base = base_with(before);
+    assert_null(changes_to_mods(changes, arena, &user, &base, &mods));
+    assert_string_equal(format_mods(arena, mods), expected);
+}
+
+/* Returns an entry that was read with a mail address, two descriptions and no other attribute. */
+static const struct raw_entry *exact_entry(void)
+{
+    static struct berval mail = {13, "a@example.com"};
+    static struct berval texts[] = {{3, "one"}, {3, "two"}};
+    static struct attribute attributes[] = {
+        {.name = "mail", .values = &mail, .count = 1},
+        {.name = "description", .values = texts, .count = COUNT_OF(texts)},
+    };
+    static const struct raw_entry raw = {"CN=x", attributes, COUNT_OF(attributes)};
+    return &raw;
+}
+
+static void assert_exact_mods(struct arena *arena, const struct directory_changes *changes,
+                              const char *expected)
+{
+    LDAPMod **mods = NULL;
+    struct changes_base base = base_with(0);
+    base.exact = exact_entry();
+    assert_null(changes_to_mods(changes, arena, &user, &base, &mods));
     assert_string_equal(format_mods(arena, mods), expected);
 }
 
@@ -76,7 +106,8 @@ static void empty_changes_produce_no_modifications(void **state)
     struct arena *arena = *state;
     LDAPMod **mods = (LDAPMod *[]){NULL};
     const struct directory_changes *changes = directory_changes_new(arena);
-    assert_null(changes_to_mods(changes, arena, &user, old_values(), NORMAL, &mods));
+    const struct changes_base base = base_with(NORMAL);
+    assert_null(changes_to_mods(changes, arena, &user, &base, &mods));
     assert_null(mods);
 }
 
@@ -137,12 +168,13 @@ static void null_clears_attributes_and_expiry(void **state)
     field_set_string(fields_get(fields, old, "truth"), NULL);
     field_set_strings(fields_get(fields, old, "places"), places, 1);
     field_set_record(fields_get(fields, old, "boss"), values);
-    assert_null(changes_to_mods(changes, arena, &user, old, 0, &mods));
+    const struct changes_base base = {.values = old};
+    assert_null(changes_to_mods(changes, arena, &user, &base, &mods));
     assert_string_equal(format_mods(arena, mods),
                         "replace expires=0\ndelete places=\ndelete manager=\n");
     field_set_strings(fields_get(fields, old, "places"), NULL, 0);
     field_set_string(fields_get(fields, old, "boss"), NULL);
-    assert_null(changes_to_mods(changes, arena, &user, old, 0, &mods));
+    assert_null(changes_to_mods(changes, arena, &user, &base, &mods));
     assert_string_equal(format_mods(arena, mods), "replace expires=0\n");
 }
 
@@ -178,7 +210,8 @@ static void password_is_replaced_before_account_is_enabled(void **state)
     LDAPMod **mods = NULL;
     directory_change_password(changes, "x");
     directory_change_account_control(changes, DISABLED, false);
-    assert_null(changes_to_mods(changes, arena, &user, old_values(), NORMAL | DISABLED, &mods));
+    const struct changes_base base = base_with(NORMAL | DISABLED);
+    assert_null(changes_to_mods(changes, arena, &user, &base, &mods));
     assert_string_equal(mods[0]->mod_type, "unicodePwd");
     assert_int_equal(mods[0]->mod_op & LDAP_MOD_OP, LDAP_MOD_REPLACE);
     assert_int_equal(mods[0]->mod_vals.modv_bvals[0]->bv_len, 6);
@@ -191,7 +224,8 @@ static void password_with_invalid_utf8_is_rejected(void **state)
     struct directory_changes *changes = directory_changes_new(arena);
     LDAPMod **mods = NULL;
     directory_change_password(changes, "\xff");
-    const struct error *error = changes_to_mods(changes, arena, &user, old_values(), 0, &mods);
+    const struct changes_base base = base_with(0);
+    const struct error *error = changes_to_mods(changes, arena, &user, &base, &mods);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_VALIDATION);
     assert_string_equal(error->details->field, "password");
@@ -224,6 +258,118 @@ static void organizational_unit_gets_no_account_control(void **state)
     assert_string_equal(format_mods(arena, mods), "add objectClass=top,organizationalUnit\n");
 }
 
+/* --- exact changes --------------------------------------------------------------------------- */
+
+static void exact_change_deletes_old_value_and_adds_new_one(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_text(changes, "mail", "b@example.com");
+    directory_change_text(changes, "title", "Chef");
+    assert_exact_mods(arena, changes,
+                      "delete mail=a@example.com\nadd mail=b@example.com\nadd title=Chef\n");
+}
+
+static void exact_change_to_same_value_is_no_modification(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_text(changes, "mail", "a@example.com");
+    directory_change_text(changes, "sn", NULL);
+    assert_exact_mods(arena, changes, "");
+}
+
+static void exact_change_distinguishes_case(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_text(changes, "mail", "A@example.com");
+    assert_exact_mods(arena, changes, "delete mail=a@example.com\nadd mail=A@example.com\n");
+}
+
+static void exact_change_compares_references_as_names(void **state)
+{
+    struct arena *arena = *state;
+    static struct berval manager = {0, "CN=\\c5\\bd,DC=a"};
+    static struct attribute attribute = {.name = "manager", .values = &manager, .count = 1};
+    static const struct raw_entry raw = {"CN=x", &attribute, 1};
+    const struct field reference[] = {
+        {.name = "boss", .type = FIELD_STRING, .attribute = "manager", .codec = CODEC_REFERENCE},
+        {.name = NULL},
+    };
+    manager.bv_len = strlen(manager.bv_val);
+    struct value value[1] = {0};
+    struct directory_changes *changes = directory_changes_new(arena);
+    field_set_string(value, "cn=Ž,dc=A");
+    directory_change_fields(changes, reference, value);
+    assert_true(changes_hold(changes, &raw));
+    field_set_string(value, "cn=Z,dc=A");
+    directory_change_fields(changes, reference, value);
+    assert_false(changes_hold(changes, &raw));
+    assert_exact_mods(arena, changes, "add manager=cn=Z,dc=A\n");
+}
+
+static void exact_change_deletes_every_value_that_was_read(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_text(changes, "description", "two");
+    assert_exact_mods(arena, changes, "delete description=one,two\nadd description=two\n");
+    directory_change_text(changes, "description", NULL);
+    assert_exact_mods(arena, changes, "delete description=one,two\n");
+}
+
+static void exact_change_replaces_attributes_that_are_commands(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_text(changes, "pwdLastSet", "0");
+    directory_change_text(changes, "lockoutTime", "0");
+    assert_exact_mods(arena, changes, "replace pwdLastSet=0\nreplace lockoutTime=0\n");
+}
+
+/* --- checking the result --------------------------------------------------------------------- */
+
+static void changes_hold_if_all_values_are_as_required(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_text(changes, "mail", "a@example.com");
+    directory_change_text(changes, "title", NULL);
+    directory_change_text(changes, "pwdLastSet", "-1");
+    assert_true(changes_hold(changes, exact_entry()));
+    directory_change_text(changes, "mail", "A@example.com");
+    assert_false(changes_hold(changes, exact_entry()));
+    directory_change_text(changes, "mail", NULL);
+    assert_false(changes_hold(changes, exact_entry()));
+}
+
+static void changes_hold_only_with_required_bits_of_account_control(void **state)
+{
+    struct arena *arena = *state;
+    struct berval control = {5, "66050"};
+    struct attribute attribute = {.name = "userAccountControl", .values = &control, .count = 1};
+    const struct raw_entry raw = {"CN=x", &attribute, 1};
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_account_control(changes, DISABLED, true);
+    assert_true(changes_hold(changes, &raw));
+    assert_false(changes_hold(changes, exact_entry()));
+    directory_change_account_control(changes, NEVER_EXPIRES, false);
+    assert_false(changes_hold(changes, &raw));
+}
+
+static void repeated_account_control_keeps_bits_of_others(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    directory_change_text(changes, "title", "Chef");
+    directory_change_account_control(changes, DISABLED, true);
+    assert_null(changes_to_control_mods(changes, arena, NORMAL | DISABLED | NEVER_EXPIRES));
+    assert_string_equal(
+        format_mods(arena, changes_to_control_mods(changes, arena, NORMAL | NEVER_EXPIRES)),
+        "delete userAccountControl=66048\nadd userAccountControl=66050\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +384,15 @@ int main(void)
         ARENA_TEST(password_with_invalid_utf8_is_rejected),
         ARENA_TEST(new_account_is_normal_and_has_set_fields_only),
         ARENA_TEST(organizational_unit_gets_no_account_control),
+        ARENA_TEST(exact_change_deletes_old_value_and_adds_new_one),
+        ARENA_TEST(exact_change_to_same_value_is_no_modification),
+        ARENA_TEST(exact_change_distinguishes_case),
+        ARENA_TEST(exact_change_compares_references_as_names),
+        ARENA_TEST(exact_change_deletes_every_value_that_was_read),
+        ARENA_TEST(exact_change_replaces_attributes_that_are_commands),
+        ARENA_TEST(changes_hold_if_all_values_are_as_required),
+        ARENA_TEST(changes_hold_only_with_required_bits_of_account_control),
+        ARENA_TEST(repeated_account_control_keeps_bits_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
