@@ -27,8 +27,15 @@ def rig(make_rig):
     return made
 
 
+def read_metrics(rig):
+    """Returns the metrics. Repeats the request if nginx has passed it to a worker that was being
+    killed."""
+    client = rig.anonymous("")
+    return wait_until(lambda: metrics.values_unless(client, 502), what="the metrics")
+
+
 def read_counter(rig, key=SERVED):
-    return metrics.values(rig.anonymous(""))[key]
+    return read_metrics(rig)[key]
 
 
 def run_load(rig, steps):
@@ -67,21 +74,6 @@ def test_metric_counters_are_exact_after_workers_are_replaced(rig):
     assert 0 <= REQUESTS + filler - load.answers <= load.connections
 
 
-def read_metrics(rig):
-    """Returns the metrics. Repeats the request if nginx has passed it to a worker that was being
-    killed."""
-    found = []
-
-    def served():
-        response = rig.anonymous("").get("/metrics")
-        if response.status_code == 200:
-            found.append(metrics.values(rig.anonymous("")))
-        return bool(found)
-
-    wait_until(served, what="the metrics")
-    return found[0]
-
-
 def test_killed_worker_loses_count_of_at_most_one_request(rig):
     before = metrics.values(rig.anonymous(""))
     kills, killed = iter(range(KILLS)), []
@@ -108,7 +100,7 @@ def test_metrics_no_longer_count_killed_workers_as_busy(rig):
     def pools():
         if rig.anonymous("").get("/health").status_code != 200:
             return None  # answered by a worker that was killed afterwards
-        found = metrics.values(rig.anonymous(""))
+        found = read_metrics(rig)
         return [found[(workers, "core", state)] for state in ("busy", "idle")]
 
     wait_until(lambda: pools() == [1, 1], what="one busy and one idle worker")

@@ -7,7 +7,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 def families(client):
     """Returns all metric families by name."""
-    response = client.get("/metrics")
+    return families_of(client.get("/metrics"))
+
+
+def families_of(response):
+    """Returns all metric families of a response by name."""
     assert response.status_code == 200, response.text
     assert response.headers["Content-Type"] == CONTENT_TYPE
     found = list(text_string_to_metric_families(response.text))
@@ -18,7 +22,18 @@ def families(client):
 
 def values(client):
     """Returns every sample by its name and its label values, ordered by label name."""
-    samples = [sample for family in families(client).values() for sample in family.samples]
+    return values_of(client.get("/metrics"))
+
+
+def values_unless(client, status):
+    """Returns the same as values(), or None if the response has `status`."""
+    response = client.get("/metrics")
+    return None if response.status_code == status else values_of(response)
+
+
+def values_of(response):
+    """Returns the samples of a response as values() does."""
+    samples = [sample for family in families_of(response).values() for sample in family.samples]
     found = {(sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
              for sample in samples}
     assert len(found) == len(samples), "a series occurs twice"
