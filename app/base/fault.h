@@ -29,6 +29,7 @@ enum fault_id {
     FAULT_OUTSIDE_BASE_DN,
     FAULT_WITHIN_SYSTEM, /* of the directory: CN=System */
     FAULT_ACCOUNT_NAME,
+    FAULT_COMPUTER_NAME, /* of at most 15 characters, besides a "$" at its end */
     FAULT_PRINCIPAL_NAME,
     FAULT_NOT_EMAIL,
     FAULT_NOT_USERNAME,

@@ -20,6 +20,7 @@
 #include "base/field.h"
 #include "directory/delete.h"
 #include "directory/login.h"
+#include "directory/member_list.h"
 #include "directory/members.h"
 #include "directory/probe.h"
 
@@ -37,6 +38,10 @@ struct directory;
 /* Filters (RFC 4515) that select users and groups. */
 #define DIRECTORY_USER_FILTER "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
 #define DIRECTORY_GROUP_FILTER "(objectClass=group)"
+
+/* Selects computers: managed service accounts are of subclasses of `computer`, but have categories
+ * of their own. An account of class `computer` that is no machine account is a user. */
+#define DIRECTORY_COMPUTER_FILTER "(&(objectCategory=computer)(sAMAccountType=805306369))"
 
 /* Bits of groupType (MS-ADTS 2.2.12), a signed 32-bit integer: the scope of the group, and
  * GROUP_SECURITY if it can be granted permissions. */
@@ -63,6 +68,8 @@ struct directory_class {
     const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
     bool outside_system;               /* lists, and names without a parent, omit entries below
                                           CN=System, which belong to the directory itself */
+    bool machine_names;                /* a name in a URL path may also be the cn, or the
+                                          sAMAccountName without the "$" at its end */
 };
 
 /* One object as it was read. */
@@ -106,6 +113,12 @@ void directory_free(struct directory **directory);
 struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r) MUST_CHECK;
+
+/* Finds an object of any class that the field of a request refers to, by its objectGUID or DN.
+ * ERR_VALIDATION for the field if there is none below the base DN. */
+struct error *directory_find_reference(struct directory *directory, struct arena *arena,
+                                       const char *text, const char *field,
+                                       const char **dn_r) MUST_CHECK;
 
 /* Like directory_find(), for an object to change or delete: leaves the fields of member and
  * memberOf absent, because these attributes may have thousands of values. */

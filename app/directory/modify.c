@@ -411,6 +411,9 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
         error = protected_read(directory, arena, entry->guid, moves, &target);
         move.old_dn = target.dn;
     }
+    if (!error) {
+        error = protected_check_controller(directory, arena, &target);
+    }
     if (!error && moves) {
         error = plan_move(directory, arena, class, changes, &move);
     }

@@ -20,6 +20,15 @@ const char *names_parent(struct arena *arena, const char *dn);
 /* Returns the first component of the DN (its RDN); NULL if it is not a DN. */
 const char *names_first_rdn(struct arena *arena, const char *dn);
 
+/* Returns the value of the first component of the DN, without escapes; NULL if it is not a DN or
+ * the value is not text. */
+const char *names_first_value(struct arena *arena, const char *dn);
+
+/* Splits an extended DN (MS-ADTS 3.1.1.3.4.1.5), "<GUID=…>;<SID=…>;CN=…", into the GUID in lower
+ * case and the DN. False if it does not begin with a GUID. */
+bool names_parse_extended(struct arena *arena, const char *text, const char **guid_r,
+                          const char **dn_r);
+
 /* True if both are the same DN; their values are compared as names (fold_text()). Active Directory
  * ignores more, such as accents (MS-ADTS 6.5). So check the DN that it returns, not the one
  * that a client sent. */
@@ -38,6 +47,12 @@ const char *names_system(struct arena *arena, const char *dn);
 
 /* Returns the number of components of the DN; 0 if it is not a DN. */
 size_t names_depth(const char *dn);
+
+/* Returns an account name that is derived from another name: normalized, cut to `units_max` UTF-16
+ * units, with "_" for each character that directory_check_account_name() refuses. The name must be
+ * valid UTF-8 and have a visible character. */
+char *names_derive_account(struct arena *arena, const char *name, size_t units_max)
+    __attribute__((returns_nonnull));
 
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);

@@ -126,8 +126,7 @@ struct error *primary_group_dn(struct directory *directory, struct arena *arena,
 
 /* --- the members of a group ------------------------------------------------------------------ */
 
-/* Returns the RID of the group; 0 if it cannot be a primary group. */
-static int64_t get_primary_rid(struct arena *arena, const struct raw_entry *group)
+int64_t primary_rid(struct arena *arena, const struct raw_entry *group)
 {
     const struct attribute *sid = attribute_get(group, "objectSid");
     const struct attribute *type = attribute_get(group, "groupType");
@@ -185,7 +184,7 @@ static const char *create_primary_sets(struct arena *arena, const struct raw_ent
     members->sets = arena_array(arena, count, sizeof *members->sets);
     members->count = 0;
     for (size_t i = 0; i < count; i++) {
-        int64_t rid = get_primary_rid(arena, &groups[i]);
+        int64_t rid = primary_rid(arena, &groups[i]);
         if (rid) {
             members->sets[members->count++] = (struct primary_set){.rid = rid, .arena = arena};
             buffer_format(&filter, "(primaryGroupID=%" PRId64 ")", rid);
@@ -215,7 +214,7 @@ struct error *primary_find_members(struct directory *directory, struct arena *ar
 const struct primary_set *primary_get_members(const struct primary_members *members,
                                               struct arena *arena, const struct raw_entry *group)
 {
-    return find_primary_set(members, get_primary_rid(arena, group));
+    return find_primary_set(members, primary_rid(arena, group));
 }
 
 void primary_name_members(struct directory *directory, struct arena *arena, const char *group_dn,
@@ -230,8 +229,7 @@ void primary_name_members(struct directory *directory, struct arena *arena, cons
     const struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
-        .filter =
-            arena_format(arena, "(primaryGroupID=%" PRId64 ")", get_primary_rid(arena, &group)),
+        .filter = arena_format(arena, "(primaryGroupID=%" PRId64 ")", primary_rid(arena, &group)),
         .attributes = none,
         .size_limit = NAMED_MEMBERS,
     };

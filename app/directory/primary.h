@@ -18,6 +18,10 @@ struct error *primary_group_dn(struct directory *directory, struct arena *arena,
 /* Caches the DN of a primary group for ten seconds. */
 void primary_cache_group(struct directory *directory, const char *sid, const char *dn);
 
+/* Returns the RID of a group, which was read with objectSid and groupType; 0 if it cannot be a
+ * primary group. */
+int64_t primary_rid(struct arena *arena, const struct raw_entry *group);
+
 /* Adds the DNs of some of the accounts whose primary group this is to the details of the error. */
 void primary_name_members(struct directory *directory, struct arena *arena, const char *group_dn,
                           struct error *error);

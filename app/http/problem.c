@@ -236,6 +236,10 @@ static const struct text faults[FAULT_COUNT] = {
         "is within CN=System: the directory would not let the object leave it again"},
     [FAULT_ACCOUNT_NAME] = {"не допускаются символы \"/\\[]:;|=,+*?<>@ и точка в конце",
         "must not contain \"/\\[]:;|=,+*?<>@ or end with a dot"},
+    [FAULT_COMPUTER_NAME] = {"не длиннее 15 симв., не считая одного $ в конце; не допускаются "
+        "символы \"/\\[]:;|=,+*?<>@ и точка в конце",
+        "must have at most 15 characters besides one $ at its end, must not contain "
+        "\"/\\[]:;|=,+*?<>@ or end with a dot"},
     [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @ и не допускается \\ в конце",
         "must contain at most one @ and must not end with a backslash"},
     [FAULT_NOT_EMAIL] = {"должно быть адресом электронной почты", "must be an email address"},
