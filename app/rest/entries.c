@@ -6,14 +6,12 @@
 
 #include <string.h>
 
-enum { SEARCH_MAX = 256 };
-
 /* --- field maps ------------------------------------------------------------------------------- */
 
 const struct field entries_list_query[] = {
     {.name = "search",
      .type = FIELD_STRING,
-     .max = SEARCH_MAX,
+     .max = PAGING_SEARCH_MAX,
      .about = {"Слова или части слов из имени, логина, адреса почты или описания, в любом порядке",
                "Words, or parts of words, of the name, the account name, the email address or the "
                "description, in any order"},
@@ -46,6 +44,11 @@ const struct field entries_path[] = {
               "The account name (sAMAccountName), the objectGUID or the DN", "\"i.petrov\""),
     PATH_NAME("group", "Название группы (cn), objectGUID или DN",
               "The name of the group (cn), its objectGUID or its DN", "\"all-staff\""),
+    PATH_NAME("computer",
+              "Имя компьютера (cn или sAMAccountName, с $ или без него), objectGUID или DN",
+              "The name of the computer (cn or sAMAccountName, with or without $), its objectGUID "
+              "or its DN",
+              "\"pc-017\""),
     PATH_NAME("name", "Название, objectGUID или DN", "The name, the objectGUID or the DN",
               "\"sales\""),
     PATH_NAME("cn", "Название, objectGUID или DN", "The name, the objectGUID or the DN",
@@ -74,21 +77,29 @@ static const struct entries *route_entries(const struct request *request)
     return request->route->description;
 }
 
-/* Finds the entry that the last segment of the path names. The directory ignores case and outer
- * spaces in names, so the request's subject becomes the name as the directory spells it. */
+/* Finds the entry that the path names: the last segment, unless the route says otherwise. The
+ * directory ignores case and outer spaces in names, so the request's subject becomes the name as
+ * the directory spells it. */
 static struct error *find_entry(struct request *request, struct directory_entry **entry_r)
 {
     const struct directory_class *class = route_entries(request)->class;
     bool reads = request->method == METHOD_GET;
+    const char *placeholder = request->route->resource;
+    const char *name = placeholder ? request_path_value(request, placeholder)
+                                   : request->segments[request->segments_count - 1];
     struct error *error = (reads ? directory_find : directory_find_target)(
-        app_of(request)->directory, request->arena, class,
-        request->segments[request->segments_count - 1], request_query_string(request, "parent_dn"),
-        entry_r);
+        app_of(request)->directory, request->arena, class, name,
+        request_query_string(request, "parent_dn"), entry_r);
     if (!error) {
         request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
         request->object_dn = (*entry_r)->dn;
     }
     return error;
+}
+
+struct error *entries_find(struct request *request, struct directory_entry **entry_r)
+{
+    return find_entry(request, entry_r);
 }
 
 struct error *entries_list(struct request *request, struct reply *reply)
@@ -133,17 +144,27 @@ static struct directory_changes *new_body_changes(struct request *request, entri
     return changes;
 }
 
+static struct error *prepare_body(struct request *request)
+{
+    const struct entries *entries = route_entries(request);
+    return entries->prepare ? entries->prepare(request) : NULL;
+}
+
 struct error *entries_create(struct request *request, struct reply *reply)
 {
     const struct entries *entries = route_entries(request);
     const struct directory_class *class = entries->class;
+    /* entries->create() may replace it, if the body does not have the complete name */
+    request->subject = request_body_string(request, class->name_attribute);
+    struct error *error = prepare_body(request);
+    if (error) {
+        return error;
+    }
     struct directory_changes *changes = new_body_changes(request, entries->create);
     struct directory_entry *entry;
-    request->subject = request_body_string(request, class->name_attribute);
-    struct error *error =
-        directory_add(app_of(request)->directory, request->arena, class,
-                      request_body_string(request, entries->rdn_field),
-                      request_body_string(request, class->parent_field), changes, &entry);
+    error = directory_add(app_of(request)->directory, request->arena, class,
+                          request_body_string(request, entries->rdn_field),
+                          request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
         request->object_dn = entry->dn;
         reply_created(request, reply, request->route->pattern, request->subject);
@@ -157,6 +178,9 @@ struct error *entries_update(struct request *request, struct reply *reply)
     const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
     struct error *error = find_entry(request, &entry);
+    if (!error) {
+        error = prepare_body(request);
+    }
     if (error) {
         return error;
     }

@@ -17,6 +17,9 @@
 /* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
 
+/* Replaces values of a request body that refer to other entries by the DNs of these entries. */
+typedef struct error *entries_prepare(struct request *request);
+
 /* Does follow-up work outside of the directory. The entry was changed, or may have been changed. */
 typedef void entries_changed(struct request *request, const struct directory_entry *entry);
 
@@ -26,6 +29,7 @@ struct entries {
     const struct directory_class *class;
     /* field of the request bodies that contains the name for the entry's RDN */
     const char *rdn_field;
+    entries_prepare *prepare;           /* NULL: nothing to prepare */
     entries_change *create, *update;    /* NULL: no further changes */
     entries_changed *updated, *deleted; /* NULL: no follow-up work */
 };
@@ -39,6 +43,9 @@ route_handler entries_create;
 route_handler entries_update;
 route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
 route_handler entries_delete_tree; /* deletes the objects below, too, if ?children=true */
+
+/* Finds the entry that the path names; only a GET reads its member and memberOf. */
+struct error *entries_find(struct request *request, struct directory_entry **entry_r) MUST_CHECK;
 
 /* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
 struct error *entries_change_member(struct request *request,
