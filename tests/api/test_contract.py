@@ -21,7 +21,8 @@ ROUNDS = 15  # valid, and as many invalid, requests for each call
 INVITERS = 16  # organizations that invite the owner: accepting or declining consumes an invitation
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
-ADMINISTRATORS = {"users", "groups", "ous", "containers", "accounts", "email-links", "tokens"}
+ADMINISTRATORS = {"users", "groups", "computers", "ous", "containers", "accounts", "email-links",
+                  "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
@@ -103,6 +104,7 @@ def known_values(callers, other_owners, invitations, links, ou):
     stored = [files.upload(owner)["filename"] for _ in range(6)]
     # Names that only these tests use, so that they may change and delete the entries.
     people, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
+    machines = [f"c{tag()[:9]}" for _ in range(4)]
     of_all = {
         "contact_id": contacts, "deal_id": deals,
         "owner_id": [office.owner.id], "assignee_id": [office.owner.id], "account_id": [10 ** 9],
@@ -122,6 +124,8 @@ def known_values(callers, other_owners, invitations, links, ou):
         "activities": {**of_all, "id": activities},
         "users": {**of_all, "sAMAccountName": people, "cn": people},
         "groups": {**of_all, "name": groups, "cn": groups, "sAMAccountName": groups},
+        "computers": {**of_all, "computer": machines, "cn": machines, "sAMAccountName": machines,
+                      "managedBy": [ou, ou, ou, f"OU=none,{ou}"]},
         "ous": {**of_all, "name": units, "ou": units},
         "containers": {**of_all, "cn": containers},
         "organizations": {**of_all, "email": [address() for _ in range(3)],
