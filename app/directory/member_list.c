@@ -110,14 +110,11 @@ struct groups {
     size_t count;
 };
 
-static struct error *read_group(struct arena *arena, const struct raw_entry *raw,
-                                struct group *group_r)
+static bool read_group(struct arena *arena, const struct raw_entry *raw, struct group *group_r)
 {
     const struct attribute *guid = attribute_get(raw, "objectGUID");
     *group_r = (struct group){.rid = primary_rid(arena, raw)};
-    return guid && codec_guid(arena, guid->values, &group_r->guid)
-               ? NULL
-               : error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
+    return guid && codec_guid(arena, guid->values, &group_r->guid);
 }
 
 /* Adds the values of `member`, which the server sends in ranges (MS-ADTS 3.1.1.3.1.3.3). */
@@ -196,7 +193,7 @@ static struct error *add_members(struct directory *directory, const struct group
 struct lookup {
     /* Returns the filter that an object must match; `objects` is the filter of the GUIDs. */
     const char *(*filter)(struct arena *arena, const char *objects, void *context);
-    struct error *(*visit)(struct arena *arena, const struct raw_entry *raw, void *context);
+    void (*visit)(struct arena *arena, const struct raw_entry *raw, void *context);
     void *context;
     char **attributes;
 };
@@ -241,11 +238,11 @@ static struct error *look_up(struct directory *directory, struct arena *arena,
         if (!error && answer.code != LDAP_SUCCESS) {
             error = result_error(arena, &answer, NULL, "search for the members");
         }
-        for (size_t i = 0; !error && i < answer.count; i++) {
-            error = lookup->visit(arena, &answer.entries[i], lookup->context);
-        }
         if (error) {
             return error;
+        }
+        for (size_t i = 0; i < answer.count; i++) {
+            lookup->visit(arena, &answer.entries[i], lookup->context);
         }
     }
     return NULL;
@@ -259,11 +256,12 @@ static const char *filter_groups(struct arena *arena, const char *objects, void 
     return arena_format(arena, "(&%s" DIRECTORY_GROUP_FILTER ")", objects);
 }
 
-static struct error *visit_nested_group(struct arena *arena, const struct raw_entry *raw,
-                                        void *context)
+static void visit_nested_group(struct arena *arena, const struct raw_entry *raw, void *context)
 {
     struct groups *groups = context;
-    return read_group(arena, raw, &groups->items[groups->count++]);
+    if (read_group(arena, raw, &groups->items[groups->count])) {
+        groups->count++;
+    }
 }
 
 /* Finds the groups among the members. */
@@ -328,7 +326,7 @@ static const char *filter_words(struct arena *arena, const char *objects, void *
                               matches->words_count);
 }
 
-static struct error *visit_match(struct arena *arena, const struct raw_entry *raw, void *context)
+static void visit_match(struct arena *arena, const struct raw_entry *raw, void *context)
 {
     struct matches *matches = context;
     const struct attribute *guid = attribute_get(raw, "objectGUID");
@@ -336,7 +334,6 @@ static struct error *visit_match(struct arena *arena, const struct raw_entry *ra
     if (guid && codec_guid(arena, guid->values, &text)) {
         set_add(&matches->found, text, raw->dn);
     }
-    return NULL;
 }
 
 static struct error *find_matches(struct directory *directory, const struct set *set,
@@ -470,15 +467,14 @@ static const char *find_kind(const struct raw_entry *raw)
 }
 
 /* Completes the member of the page that was read. */
-static struct error *visit_page_member(struct arena *arena, const struct raw_entry *raw,
-                                       void *context)
+static void visit_page_member(struct arena *arena, const struct raw_entry *raw, void *context)
 {
-    struct directory_member_page *page = context;
+    const struct directory_member_page *page = context;
     const struct attribute *guid = attribute_get(raw, "objectGUID");
     const char *text = "";
     int64_t control;
     if (!guid || !codec_guid(arena, guid->values, &text)) {
-        return NULL;
+        return;
     }
     for (size_t i = 0; i < page->count; i++) {
         struct directory_member *member = &page->members[i];
@@ -489,7 +485,6 @@ static struct error *visit_page_member(struct arena *arena, const struct raw_ent
             member->enabled = member->is_account && !(control & ACCOUNT_DISABLED);
         }
     }
-    return NULL;
 }
 
 /* Cuts the page out of the sorted set, and reads the attributes of its members. */
@@ -499,7 +494,6 @@ static struct error *read_member_page(struct directory *directory, const struct 
 {
     char *attributes[] = {"objectGUID", "objectClass", "sAMAccountType", "userAccountControl",
                           NULL};
-    const struct lookup lookup = {NULL, visit_page_member, page_r, attributes};
     size_t first = query->after ? find_first_behind(set, query->after) : 0;
     size_t left = set->count - first;
     *page_r = (struct directory_member_page){
@@ -511,6 +505,7 @@ static struct error *read_member_page(struct directory *directory, const struct 
     for (size_t i = 0; i < page_r->count; i++) {
         page_r->members[i].kind = kind_other;
     }
+    const struct lookup lookup = {NULL, visit_page_member, page_r, attributes};
     return look_up(directory, set->arena, page_r->members, page_r->count, &lookup);
 }
 
@@ -530,11 +525,11 @@ static struct error *collect_members(struct directory *directory, struct arena *
     struct raw_entry *raw;
     struct group group;
     struct error *error = query_name(directory, arena, &wanted, &raw);
-    if (!error) {
-        error = read_group(arena, raw, &group);
-    }
     if (error) {
         return error;
+    }
+    if (!read_group(arena, raw, &group)) {
+        return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
     }
     if (query->effective) {
         return walk_members(directory, &group, set);

@@ -284,7 +284,7 @@ static struct error *list_group_members(struct request *request, struct reply *r
     struct arena *arena = request->arena;
     bool by_cursor = request_query_string(request, "after") != NULL;
     struct directory_member_place after;
-    struct directory_member_page page;
+    struct directory_member_page page = {0};
     struct error *error = read_member_cursor(request, &after);
     if (error) {
         return error;
