@@ -39,7 +39,7 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(MADE)/sql.o
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
-# Programs of `make bench`: a reference in C, the sort keys of the rows that it inserts, and a
+# Programs of `make bench`: a reference in C, a program that computes the sort keys of rows, and a
 # reference with npm packages.
 RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
 SORT_KEYS     := $(BUILD)/tests/bench/sort_keys

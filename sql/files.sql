@@ -50,7 +50,7 @@ UPDATE files SET tags = $2 WHERE id = $1;
 DELETE FROM file_tags WHERE file_id = $1;
 
 -- name: file_tags_insert
-INSERT INTO file_tags (file_id, scope, tag) VALUES ($1, $2, $3);
+INSERT INTO file_tags (file_id, scope, tag) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
 
 -- A page of all files by object key, the order in which the object storage lists its objects.
 -- name: files_by_object

@@ -15,12 +15,14 @@ SELECT count(*) AS count FROM pg_class WHERE oid = to_regclass('text_keys');
 -- name: text_keys_set
 UPDATE text_keys SET version = $1, target = $2, position_table = $3, position_id = $4;
 
--- Each session that may write text keys has this lock, until it ends.
+-- Each session that may write text keys takes this lock, and keeps it until it ends.
 -- name: text_keys_share postgres only
 SELECT pg_advisory_lock_shared(1801812339) AS shared;
 
--- 1 if no other session can write text keys, until the end of the transaction: neither a session
--- with the lock nor one of an older program, which does not take it.
+-- 1 if no other session can write text keys until the end of the transaction: no session has the
+-- lock, and there is no session of an older program, which does not take the lock. DATABASE_URL may
+-- have named the sessions of an older program, so all sessions of the same role count. Those of
+-- this command on other hosts do not: they wait for each other.
 
 -- name: text_keys_claim sqlite
 SELECT 1 AS claimed;
@@ -28,16 +30,18 @@ SELECT 1 AS claimed;
 -- name: text_keys_claim postgres
 SELECT CASE WHEN pg_try_advisory_xact_lock(1801812339) AND NOT EXISTS (
            SELECT 1 FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name LIKE 'kontora-%'
-              AND pid <> pg_backend_pid()) THEN 1 ELSE 0 END AS claimed;
+            WHERE datname = current_database() AND backend_type = 'client backend'
+              AND (usename = current_user OR application_name LIKE 'kontora-%')
+              AND application_name <> current_setting('application_name'))
+       THEN 1 ELSE 0 END AS claimed;
 
--- Without statistics of the tables, PostgreSQL would look for an address among all contacts of an
--- organization.
+-- Without statistics of the tables, PostgreSQL would read all contacts of an organization to find
+-- an address.
 -- name: text_keys_analyze postgres only
 ANALYZE accounts, contacts, email_links, files, invitations, sessions;
 
--- A page of each table: up to $2 rows after the id $1. And a page of the rows that have a duplicate
--- key, by the pattern $3.
+-- Pages of each table: up to $2 rows with ids above $1. The statements with "duplicate" in their
+-- names select only rows with a duplicate key, by the pattern $3.
 
 -- define: account_rows
 SELECT id, username, username_key, username_sort_key, email, email_key FROM accounts WHERE id > $1
@@ -51,8 +55,8 @@ SELECT id, username, username_key, username_sort_key, email, email_key FROM acco
 -- name: text_keys_accounts_set
 UPDATE accounts SET username_key = $2, username_sort_key = $3, email_key = $4 WHERE id = $1;
 
--- The row that has a key, and the text that its true key is computed from. The statements of this
--- kind have the same columns.
+-- Find the row that has a key, with the text that its true key is computed from. All statements
+-- with "by" in their names have the same columns.
 -- name: text_keys_accounts_by_username
 SELECT id, username AS text FROM accounts WHERE username_key = $1;
 
@@ -119,7 +123,7 @@ SELECT id, email AS text FROM contacts
 UPDATE contacts SET email_unique_key = $2 WHERE id = $1;
 
 -- name: text_keys_files
-SELECT id, original_name, search_text FROM files WHERE id > $1 ORDER BY id LIMIT $2;
+SELECT id, original_name, search_text, scope, tags FROM files WHERE id > $1 ORDER BY id LIMIT $2;
 
 -- name: text_keys_files_set
 UPDATE files SET search_text = $2 WHERE id = $1;

@@ -1,7 +1,7 @@
 /*
  * Account: users whose password hashes are stored in the database, and their organizations. User
- * names and email addresses are unique by their forms (fold_address()). Passwords are stored as
- * bcrypt hashes.
+ * names and email addresses are unique: no two have the same form (fold_address()). Passwords are
+ * stored as bcrypt hashes.
  */
 #ifndef AUTH_ACCOUNT_H
 #define AUTH_ACCOUNT_H
@@ -23,9 +23,9 @@ struct account {
 /* Field check: FAULT_NONE if the password is within bcrypt's limit of 72 bytes. */
 enum fault_id account_check_password(const char *text, size_t length);
 
-/* Field check: FAULT_NONE if the text looks like an email address: a local part, '@' and a domain,
- * without blanks, special characters and variants of ASCII. Only a message sent to it can prove
- * more. */
+/* Field check: FAULT_NONE if the text looks like an email address: a local part, '@' and a domain.
+ * Blanks, special characters and variants of ASCII (fold_has_ascii_variant()) are not allowed. Only
+ * a message sent to the address can verify it. */
 enum fault_id account_check_email(const char *text, size_t length);
 
 /* Finds an account by login name, which is an email address if it contains '@'. *account_r is NULL

@@ -1,5 +1,5 @@
-/* Account keys: the columns of an account that are derived from its user name and its address, by
- * which accounts are found and sorted. They change with fold_version(). */
+/* Account keys: the columns of an account that are computed from its user name and its email
+ * address, for finding and sorting accounts. Their values depend on fold_version(). */
 #ifndef AUTH_ACCOUNT_KEYS_H
 #define AUTH_ACCOUNT_KEYS_H
 
@@ -14,8 +14,8 @@ struct account_keys {
     size_t username_sort_key_length;
 };
 
-/* Computes all keys of an account. `email` is NULL if there is no address. The memory of the keys
- * is that of the arena. */
+/* Computes all keys of an account. `email` is NULL if there is no address. The keys are allocated
+ * in the arena. */
 void account_keys_compute(struct arena *arena, const char *username, const char *email,
                           struct account_keys *keys_r);
 

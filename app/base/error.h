@@ -36,7 +36,7 @@ enum error_id {
     ERR_ALREADY_EXISTS,
     ERR_AMBIGUOUS, /* details contain the matching DNs */
     ERR_NOT_EMPTY,
-    ERR_HAS_CHILDREN, /* like ERR_NOT_EMPTY; a parameter of the call permits the deletion */
+    ERR_HAS_CHILDREN, /* like ERR_NOT_EMPTY, but `children` would delete all */
     ERR_CONFLICT,
     ERR_PRECONDITION_FAILED,
     ERR_IDEMPOTENCY_MISMATCH,

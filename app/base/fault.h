@@ -21,7 +21,7 @@ enum fault_id {
     FAULT_TOO_LARGE,      /* argument: the maximum value */
     FAULT_NUL_CHARACTER,
     FAULT_CONTROL_CHARACTER,
-    FAULT_BLANK,           /* argument: white space or an invisible character, as U+00AD */
+    FAULT_BLANK,           /* argument: the white space or invisible character: U+00AD */
     FAULT_NOTHING_VISIBLE, /* only white space and invisible characters */
     FAULT_INVALID_UTF8,
     FAULT_REPEATED,
@@ -55,14 +55,14 @@ enum fault_id {
     FAULT_NO_SUCH_MEMBER,
     FAULT_ONLY_WITH, /* argument: the value of another field that this field requires */
     FAULT_DUPLICATE,
-    FAULT_HIDDEN,   /* refers to a deleted row */
-    FAULT_NO_WORDS, /* a search without letters and digits */
+    FAULT_DELETED,  /* refers to a deleted row */
+    FAULT_NO_WORDS, /* a search that has neither letters nor digits */
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
     FAULT_OTHER_FORMAT,    /* argument: the format that a file has in spite of its name */
-    FAULT_OBJECTS_BELOW,   /* argument: their number; the field permits to delete them */
-    FAULT_MANY_BELOW,      /* argument: the maximum number of objects that are deleted together */
-    FAULT_OBJECTS_WITHIN,  /* argument: their number */
+    FAULT_OBJECTS_BELOW,   /* argument: their number; `children` would delete them too */
+    FAULT_TOO_MANY_BELOW,  /* argument: the maximum number of objects that are deleted together */
+    FAULT_OBJECTS_WITHIN,  /* of a unit or container; argument: their number */
     FAULT_UNKNOWN_FORMAT,  /* a file has neither the format of its name nor another known one */
     FAULT_COUNT
 };

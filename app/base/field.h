@@ -37,7 +37,7 @@ enum field_flag {
     FIELD_REQUIRED = 1 << 0,
     FIELD_NULLABLE = 1 << 1,    /* null is allowed and clears the value */
     FIELD_SECRET = 1 << 2,      /* never logged, never part of a reply */
-    FIELD_NAME = 1 << 3,        /* name of one line: trimmed, without control characters */
+    FIELD_NAME = 1 << 3,        /* a name on one line: trimmed, no control characters */
     FIELD_DEFAULT = 1 << 4,     /* an absent integer has the value `standard` */
     FIELD_INTERNAL = 1 << 5,    /* column of the row that is never part of a reply */
     FIELD_OPTIONAL = 1 << 6,    /* omitted from replies if absent; others are written as null */
@@ -51,8 +51,8 @@ enum field_flag {
     FIELD_ON_REQUEST = 1 << 14,     /* items of a list have the field only if ?fields= names it */
 };
 
-/* A field is trimmed if it has one of these flags: blanks at both ends of a string from a client
- * are removed before its length is judged, and a string with nothing visible is invalid. */
+/* A field with one of these flags is trimmed: blanks at both ends of a client's string are removed
+ * before its length is checked, and a string without visible characters is invalid. */
 #define FIELD_ANY_TRIMMED (FIELD_NAME | FIELD_TRIMMED | FIELD_ADDRESS | FIELD_VISIBLE)
 
 /* Encoding of a value in the LDAP attribute or column that it is bound to. */

@@ -2,6 +2,7 @@
 #include "base/fold.h"
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/utf8.h"
 
@@ -18,13 +19,14 @@
 #include <unicode/utf16.h>
 #include <unicode/uversion.h>
 
-/* Increase this number when a rule of this file changes the form of any text. */
+/* The version of Kontora's own rules. Increase it when a change of the code changes the form or the
+ * search text (rest/search.h) of any text. */
 #define RULES "1"
 
 enum {
     VERSION_SIZE = 128,
     UTF8_PER_UNIT = 3, /* maximum bytes of UTF-8 for one unit of UTF-16 */
-    ROOM = 32,         /* units that folding may add to a short text */
+    ROOM = 32,         /* additional units, because folding may lengthen a short text */
 };
 
 /* ICU's tables; they are never closed. */
@@ -42,7 +44,8 @@ struct units {
     int32_t length;
 };
 
-/* Exits if an operation failed that fails only if memory or ICU's data are missing. */
+/* Exits if an ICU operation failed. The operations fail only without memory or without ICU's data.
+ */
 static void require_success(UErrorCode status, const char *operation)
 {
     if (U_FAILURE(status)) {
@@ -122,7 +125,7 @@ static struct units normalize_units(struct arena *arena, const UNormalizer2 *for
 {
     struct units normal = {.length = units.length * 2 + ROOM};
     UErrorCode status;
-    do { /* the second time with room for the length that ICU has returned */
+    do { /* after an overflow, repeats with the size that ICU has returned */
         status = U_ZERO_ERROR;
         int32_t size = normal.length;
         normal.text = arena_array(arena, (size_t)size, sizeof *normal.text);
@@ -143,6 +146,19 @@ static bool is_ascii(const char *text)
     return !*text;
 }
 
+/* Makes one space of several. */
+static struct units merge_spaces(struct units units)
+{
+    int32_t length = 0;
+    for (int32_t i = 0; i < units.length; i++) {
+        if (units.text[i] != ' ' || (length && units.text[length - 1] != ' ')) {
+            units.text[length++] = units.text[i];
+        }
+    }
+    units.length = length;
+    return units;
+}
+
 static struct units trim_units(struct units units)
 {
     while (units.length && *units.text == ' ') {
@@ -160,7 +176,7 @@ static bool is_ascii_space(char character)
     return character == ' ' || (character >= '\t' && character <= '\r');
 }
 
-/* fold_text() of ASCII text, which needs no tables. */
+/* Folds ASCII text as fold_text() does, without ICU's tables. */
 static char *fold_ascii(struct arena *arena, const char *text)
 {
     while (is_ascii_space(*text)) {
@@ -170,14 +186,17 @@ static char *fold_ascii(struct arena *arena, const char *text)
     while (length && is_ascii_space(text[length - 1])) {
         length--;
     }
-    char *folded = arena_copy(arena, text, length);
+    char *folded = arena_alloc(arena, length + 1);
+    size_t end = 0;
     for (size_t i = 0; i < length; i++) {
-        if (folded[i] >= 'A' && folded[i] <= 'Z') {
-            folded[i] = (char)(folded[i] - 'A' + 'a');
-        } else if (is_ascii_space(folded[i])) {
-            folded[i] = ' ';
+        char character = is_ascii_space(text[i]) ? ' ' : text[i];
+        if (character == ' ' && folded[end - 1] == ' ') {
+            continue;
         }
+        bool upper = character >= 'A' && character <= 'Z';
+        folded[end++] = upper ? (char)(character - 'A' + 'a') : character;
     }
+    folded[end] = '\0';
     return folded;
 }
 
@@ -190,11 +209,13 @@ char *fold_text(struct arena *arena, const char *text)
         return fold_ascii(arena, text);
     }
     fold_prepare();
-    /* Removes blanks first, so that they do not separate a letter from its marks. Decomposes before
-     * folding, because the order of marks matters to case folding (D147). */
+    /* Removes invisible characters first, because they may separate a letter from its combining
+     * marks. Decomposes before folding, because case folding depends on the order of the marks
+     * (D147). */
     struct units units =
         normalize_units(arena, icu.decompose, read_utf8(arena, utf8_normalize_blanks(arena, text)));
-    return write_utf8(arena, trim_units(normalize_units(arena, icu.casefold, units)));
+    units = normalize_units(arena, icu.casefold, units);
+    return write_utf8(arena, trim_units(merge_spaces(units)));
 }
 
 /* --- normalization ---------------------------------------------------------------------------- */
@@ -222,12 +243,34 @@ char *fold_decompose(struct arena *arena, const char *text)
     return normalize_text(arena, icu.decompose, text);
 }
 
+/* --- case ------------------------------------------------------------------------------------- */
+
+/* Requires both cases to be equal: the Kelvin sign has the small letter of K, and ı has the capital
+ * letter of i, but each of them is another letter. */
+static bool equals_letter(UChar32 a, UChar32 b)
+{
+    return a == b || (u_tolower(a) == u_tolower(b) && u_toupper(a) == u_toupper(b));
+}
+
+bool fold_equals_case(struct arena *arena, const char *a, const char *b)
+{
+    const char *left = fold_compose(arena, a), *right = fold_compose(arena, b);
+    size_t left_length = strlen(left), right_length = strlen(right), i = 0, j = 0;
+    while (i < left_length && j < right_length) {
+        if (!equals_letter(utf8_next(left, left_length, &i), utf8_next(right, right_length, &j))) {
+            return false;
+        }
+    }
+    return i == left_length && j == right_length;
+}
+
 /* --- addresses -------------------------------------------------------------------------------- */
 
 /* Returns the Unicode form of a domain; NULL if it is not a valid domain. */
 static const char *decode_domain(struct arena *arena, const char *domain)
 {
-    /* Lengths and hyphens at the ends of labels have no influence on the form. */
+    /* Errors that do not affect the Unicode form: wrong lengths, and hyphens at the ends of labels.
+     */
     enum {
         TOLERATED = UIDNA_ERROR_EMPTY_LABEL | UIDNA_ERROR_LABEL_TOO_LONG |
                     UIDNA_ERROR_DOMAIN_NAME_TOO_LONG | UIDNA_ERROR_LEADING_HYPHEN |
@@ -239,7 +282,7 @@ static const char *decode_domain(struct arena *arena, const char *domain)
     int32_t size = length * UTF8_PER_UNIT + 1;
     char *decoded;
     fold_prepare();
-    do { /* the second time with room for the length that ICU has returned */
+    do { /* after an overflow, repeats with the size that ICU has returned */
         status = U_ZERO_ERROR;
         decoded = arena_alloc(arena, (size_t)size);
         size = uidna_nameToUnicodeUTF8(icu.idna, domain, length, decoded, size, &info, &status) + 1;
@@ -247,8 +290,8 @@ static const char *decode_domain(struct arena *arena, const char *domain)
     return U_SUCCESS(status) && !(info.errors & ~(uint32_t)TOLERATED) ? decoded : NULL;
 }
 
-/* Returns the part of the address behind its last "@", or behind a character that folds to "@";
- * NULL if there is none. */
+/* Returns the part of the address after its last "@"; NULL if there is no "@". Characters that fold
+ * to "@" count as well. */
 static const char *find_domain(const char *address)
 {
     static const char *const signs[] = {"@", "\uFF20", "\uFE6B"};
@@ -262,26 +305,63 @@ static const char *find_domain(const char *address)
     return domain;
 }
 
+/* Folds a text like fold_text(), but keeps ß and makes ß of ẞ. */
+static char *fold_around_sharp_s(struct arena *arena, const char *text)
+{
+    static const char small[] = "ß", capital[] = "ẞ";
+    struct buffer folded = {.arena = arena};
+    for (;;) {
+        const char *one = strstr(text, small), *other = strstr(text, capital);
+        const char *end = one && (!other || one < other) ? one : other;
+        size_t length = end ? (size_t)(end - text) : strlen(text);
+        buffer_add_string(&folded, fold_text(arena, arena_copy(arena, text, length)));
+        if (!end) {
+            return folded.bytes;
+        }
+        buffer_add_string(&folded, small);
+        text = end + strlen(end == one ? small : capital);
+    }
+}
+
 char *fold_address(struct arena *arena, const char *address)
 {
-    char *folded = fold_text(arena, address);
+    bool sharp = address && find_domain(address) && strpbrk(address, "\xC3\xE1");
+    char *folded = sharp ? fold_around_sharp_s(arena, address) : fold_text(arena, address);
     char *at = folded ? strrchr(folded, '@') : NULL;
     const char *domain = at ? find_domain(address) : NULL;
     if (!domain || strchr(at, ' ') || (is_ascii(domain) && !strstr(at, "xn--"))) {
         return folded;
     }
     domain = fold_decompose(arena, utf8_trim(arena, domain, strlen(domain)));
-    /* Decodes the domain itself, because fold_text() makes one of different domains: ß and ss. If
-     * that fails, the folded domain may be a valid one. */
+    /* Decodes the original domain, because fold_text() makes different domains equal: it turns ß
+     * into ss. If the original domain is invalid, tries the folded one. */
     const char *decoded = decode_domain(arena, domain);
     decoded = decoded ? decoded : decode_domain(arena, at + 1);
     return decoded ? arena_format(arena, "%.*s%s", (int)(at + 1 - folded), folded, decoded)
                    : folded;
 }
 
+char *fold_encode_address(struct arena *arena, const char *address)
+{
+    enum { ASCII_MAX = 512 }; /* a domain name has at most 255 bytes */
+    const char *at = strrchr(address, '@');
+    char ascii[ASCII_MAX];
+    UErrorCode status = U_ZERO_ERROR;
+    UIDNAInfo info = UIDNA_INFO_INITIALIZER;
+    if (!at || !at[1]) {
+        return NULL;
+    }
+    fold_prepare();
+    int32_t length = uidna_nameToASCII_UTF8(icu.idna, at + 1, (int32_t)strlen(at + 1), ascii,
+                                            ASCII_MAX, &info, &status);
+    return U_SUCCESS(status) && !info.errors && length < ASCII_MAX
+               ? arena_format(arena, "%.*s@%.*s", (int)(at - address), address, (int)length, ascii)
+               : NULL;
+}
+
 /* --- variants of ASCII ------------------------------------------------------------------------ */
 
-/* True if NFKC or a change of case makes visible ASCII of the character. */
+/* True if NFKC or a change of case turns the character into visible ASCII characters. */
 static bool is_variant_of_ascii(UChar32 character)
 {
     enum { UNITS_MAX = 32, ASCII_END = 0x80 }; /* NFKC of a character has at most 18 units */
@@ -317,8 +397,8 @@ bool fold_has_ascii_variant(const char *text, size_t length)
 
 /* --- order ------------------------------------------------------------------------------------ */
 
-/* Writes a sort key, and returns its length. If that is greater than `size`, ICU does not define
- * what was written. */
+/* Writes a sort key and returns its length. If the length is greater than `size`, the content of
+ * `key` is undefined. */
 static int32_t write_sort_key(struct units units, unsigned char *key, int32_t size)
 {
     int32_t length = ucol_getSortKey(icu.collator, units.text, units.length, key, size);

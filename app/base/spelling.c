@@ -14,19 +14,20 @@
 
 enum {
     SEPARATOR = ',',
-    LABELS_GROWTH = 4, /* growth of a domain by its conversion, and */
-    LABELS_ROOM = 64,  /* bytes for "xn--" in short labels */
+    DOMAIN_GROWTH = 4, /* maximum factor by which a conversion lengthens a long domain */
+    DOMAIN_ROOM = 64,  /* additional bytes, for "xn--" in short labels */
 };
 
 /* --- characters ------------------------------------------------------------------------------- */
 
-/* Replaces characters that fold_text() would expand: an acute accent to a space and an accent, and
- * a sign such as ™ to letters of the word before it. */
+/* Returns the replacement of a character that fold_text() would expand. It would expand an acute
+ * accent to a space and a combining accent, and a sign such as ™ to letters, which would become a
+ * part of the word before it. */
 static int32_t replace_before_fold(int32_t character)
 {
     switch (character) {
     case 0x00B4: /* acute accent */
-    case 0x1FFD: /* its double among the Greek characters */
+    case 0x1FFD: /* Greek oxia, equivalent to the acute accent */
         return '\'';
     case 0x00A9: /* copyright */
     case 0x00AE: /* registered */
@@ -40,8 +41,9 @@ static int32_t replace_before_fold(int32_t character)
     }
 }
 
-/* Returns the replacement of a letter, a symbol or a mark that stands for punctuation. */
-static int32_t replace_by_code(int32_t character)
+/* Returns the replacement of a character that has one of its own, which may be the character
+ * itself. Returns 0 if the Unicode category of the character decides its replacement. */
+static int32_t replace_listed_character(int32_t character)
 {
     switch (character) {
     case '`':
@@ -71,8 +73,8 @@ static int32_t replace_by_code(int32_t character)
     case '@':
     case '_':
     case '&':
-    case 0x00B7: /* middle dot, a letter of Catalan words */
-    case 0x05F4: /* Hebrew gershayim, a letter of acronyms */
+    case 0x00B7: /* middle dot, occurs inside Catalan words */
+    case 0x05F4: /* Hebrew gershayim, occurs inside acronyms */
         return character;
     case '<':
     case '=':
@@ -90,7 +92,7 @@ static int32_t replace_by_code(int32_t character)
 
 static int32_t replace_after_fold(int32_t character)
 {
-    int32_t replacement = replace_by_code(character);
+    int32_t replacement = replace_listed_character(character);
     if (replacement) {
         return replacement;
     }
@@ -113,7 +115,8 @@ static int32_t replace_after_fold(int32_t character)
     }
 }
 
-/* Returns a copy with replaced characters; every replacement is ASCII. */
+/* Returns a copy of the text with each character replaced by replace(). A replacement that differs
+ * from the character is ASCII. */
 static char *replace_characters(struct arena *arena, const char *text,
                                 int32_t (*replace)(int32_t character))
 {
@@ -162,7 +165,7 @@ static const char *apply_to_domain(struct arena *arena, const char *domain, conv
         exit(EXIT_FAILURE);
     }
     int32_t length = (int32_t)strlen(domain);
-    int32_t size = length * LABELS_GROWTH + LABELS_ROOM;
+    int32_t size = length * DOMAIN_GROWTH + DOMAIN_ROOM;
     char *out = arena_alloc(arena, (size_t)size);
     int32_t written = convert(idna, domain, length, out, size, &info, &status);
     return U_SUCCESS(status) && !info.errors && written < size ? out : NULL;

@@ -109,7 +109,7 @@ size_t utf8_utf16_units(const char *text, size_t length)
 
 /* --- trimming -------------------------------------------------------------------------------- */
 
-enum { AFTER_ASCII_BLANKS = 0x85 };
+enum { FIRST_NON_ASCII_BLANK = 0x85 };
 
 struct character_range {
     int32_t first, last;
@@ -151,7 +151,7 @@ static bool is_in_ranges(int32_t character, const struct character_range *ranges
 
 bool utf8_is_blank(int32_t character)
 {
-    return (character <= ' ' || character >= AFTER_ASCII_BLANKS) &&
+    return (character <= ' ' || character >= FIRST_NON_ASCII_BLANK) &&
            is_in_ranges(character, blanks, sizeof blanks / sizeof *blanks);
 }
 
@@ -160,7 +160,7 @@ static bool is_modifier(int32_t character)
     return is_in_ranges(character, modifiers, sizeof modifiers / sizeof *modifiers);
 }
 
-void utf8_visible_part(const char *text, size_t length, size_t *start_r, size_t *end_r)
+void utf8_find_visible_part(const char *text, size_t length, size_t *start_r, size_t *end_r)
 {
     *start_r = length;
     *end_r = 0;
@@ -180,7 +180,7 @@ void utf8_visible_part(const char *text, size_t length, size_t *start_r, size_t 
 char *utf8_trim(struct arena *arena, const char *text, size_t length)
 {
     size_t start, end;
-    utf8_visible_part(text, length, &start, &end);
+    utf8_find_visible_part(text, length, &start, &end);
     return arena_copy(arena, text + start, end - start);
 }
 
@@ -218,17 +218,18 @@ int32_t utf8_find_blank(const char *text, size_t length)
     return 0;
 }
 
-/* True if the joiners U+200C and U+200D, and variation selectors, have a meaning behind this
- * character: in scripts such as Arabic and Devanagari, and in emoji. They have none in the Latin,
- * Greek, Cyrillic and Armenian scripts. */
+/* True if the joiners U+200C and U+200D, and variation selectors, have a meaning after this
+ * character, as in Arabic, Devanagari and emoji. They have no meaning in the Latin, Greek, Cyrillic
+ * and Armenian scripts. */
 static bool takes_joiners(int32_t character)
 {
     enum { FIRST = 0x590 };
-    static const struct character_range others[] = {
+    static const struct character_range without_joiners[] = {
         {0x1C80, 0x1C8F}, {0x1D00, 0x1DBF}, {0x1E00, 0x206F}, {0x2C60, 0x2C7F}, {0x2DE0, 0x2DFF},
         {0xA640, 0xA69F}, {0xA720, 0xA7FF}, {0xAB30, 0xAB6F}, {0xFB00, 0xFB17}, {0xFF00, 0xFF5E},
     };
-    return character >= FIRST && !is_in_ranges(character, others, sizeof others / sizeof *others);
+    return character >= FIRST && !is_in_ranges(character, without_joiners,
+                                               sizeof without_joiners / sizeof *without_joiners);
 }
 
 int32_t utf8_find_invisible(const char *text, size_t length, bool joiners)

@@ -13,7 +13,7 @@ struct arena;
  * truncated. */
 int32_t utf8_next(const char *text, size_t length, size_t *at);
 
-/* Returns the offset behind the valid non-ASCII characters that start at offset `at`; returns `at`
+/* Returns the offset after the valid non-ASCII characters that start at offset `at`; returns `at`
  * if there are none. */
 size_t utf8_skip_non_ascii(const char *text, size_t length, size_t at);
 
@@ -28,23 +28,24 @@ size_t utf8_utf16_units(const char *text, size_t length);
  * U+00AD. */
 bool utf8_is_blank(int32_t character);
 
-/* Finds the part of valid text without the blanks at both ends, which copied text often has.
- * Variation selectors stay with the character before them. The part is empty if nothing in the text
- * is visible. */
-void utf8_visible_part(const char *text, size_t length, size_t *start_r, size_t *end_r);
+/* Finds the part of the text from its first to its last visible character: copied text often has
+ * blanks at its ends. A variation selector belongs to the character before it. The part is empty if
+ * no character is visible. The text must be valid UTF-8. */
+void utf8_find_visible_part(const char *text, size_t length, size_t *start_r, size_t *end_r);
 
-/* Returns a copy of utf8_visible_part(). */
+/* Returns a copy of the part that utf8_find_visible_part() finds. */
 char *utf8_trim(struct arena *arena, const char *text, size_t length)
     __attribute__((returns_nonnull));
 
-/* Returns a copy of valid text with a space for each white space, and without other blanks. */
+/* Returns a copy in which each white space character is replaced by a space, and other blanks are
+ * removed. The text must be valid UTF-8. */
 char *utf8_normalize_blanks(struct arena *arena, const char *text) __attribute__((returns_nonnull));
 
 /* Returns the first blank of valid text; 0 if there is none. */
 int32_t utf8_find_blank(const char *text, size_t length);
 
-/* Returns the first blank of valid text other than a space; 0 if there is none. If `joiners`, skips
- * joiners and variation selectors in the scripts in which they have a meaning. */
+/* Returns the first blank of valid text other than a space; 0 if there is none. If `joiners` is
+ * true, ignores joiners and variation selectors after characters of scripts that use them. */
 int32_t utf8_find_invisible(const char *text, size_t length, bool joiners);
 
 #endif

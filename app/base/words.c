@@ -11,7 +11,7 @@
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 
-/* units of UTF-16 that NFD makes of one character (Unicode Standard Annex 15) */
+/* Maximum number of UTF-16 units of one character in NFD (Unicode Standard Annex 15). */
 enum { EXPANSION_MAX = 4 };
 
 /* --- normalization --------------------------------------------------------------------------- */
@@ -45,7 +45,7 @@ bool words_is_accented(int32_t character)
 
 enum character_kind {
     CHARACTER_LETTER,      /* a letter, a digit, or another character that can be a word alone */
-    CHARACTER_SYMBOL,      /* belongs to the word beside it */
+    CHARACTER_SYMBOL,      /* a part of the word next to it, but not a word alone */
     CHARACTER_WITHIN_WORD, /* a separator unless it stands between two characters of a word */
     CHARACTER_SEPARATOR,
 };
@@ -96,27 +96,28 @@ static enum character_kind classify_character(UChar32 character)
     }
 }
 
-/* Returns the kind of the character at the offset and advances it; at the end, a separator. */
+/* Returns the kind of the character at the offset, and advances the offset. Returns
+ * CHARACTER_SEPARATOR at the end of the text. */
 static enum character_kind next_kind(const struct words *words, size_t *at)
 {
     return *at < words->length ? classify_character(utf8_next(words->text, words->length, at))
                                : CHARACTER_SEPARATOR;
 }
 
-static bool is_of_word(enum character_kind kind)
+static bool belongs_to_word(enum character_kind kind)
 {
     return kind == CHARACTER_LETTER || kind == CHARACTER_SYMBOL;
 }
 
-/* True if the character at the offset is in the word that the characters before it began. Advances
- * the offset. */
+/* True if the character at the offset belongs to the same word as the character before it. Advances
+ * the offset. Sets *has_letter if the character is a letter. */
 static bool continues_word(const struct words *words, size_t *at, bool *has_letter)
 {
     enum character_kind kind = next_kind(words, at);
     size_t following = *at;
     *has_letter |= kind == CHARACTER_LETTER;
-    return is_of_word(kind) ||
-           (kind == CHARACTER_WITHIN_WORD && is_of_word(next_kind(words, &following)));
+    return belongs_to_word(kind) ||
+           (kind == CHARACTER_WITHIN_WORD && belongs_to_word(next_kind(words, &following)));
 }
 
 void words_begin(struct words *words_r, struct arena *arena, const char *text)
@@ -126,7 +127,8 @@ void words_begin(struct words *words_r, struct arena *arena, const char *text)
     words_r->length = strlen(words_r->text);
 }
 
-/* Moves to the next character of a word and returns its offset, or the length of the text. */
+/* Moves to the first character of the next word. Returns its offset; the length of the text if
+ * there is no further word. */
 static size_t find_word(struct words *words, bool *has_letter_r)
 {
     size_t start;
@@ -134,7 +136,7 @@ static size_t find_word(struct words *words, bool *has_letter_r)
     do {
         start = words->at;
         kind = next_kind(words, &words->at);
-    } while (start < words->length && !is_of_word(kind));
+    } while (start < words->length && !belongs_to_word(kind));
     *has_letter_r = kind == CHARACTER_LETTER;
     return start;
 }

@@ -39,8 +39,8 @@ static const struct field password_fields[] = {
 
 static const struct field address_fields[] = {ACCOUNT_EMAIL(FIELD_REQUIRED), {.name = NULL}};
 
-/* Validates values, one for each field, like the body of a request. Replaces them by the validated
- * ones, which are trimmed. NULL: not given. */
+/* Validates one value for each field, like the body of a request, and replaces it by the validated
+ * value, which may be trimmed. NULL: the value is absent. */
 static struct error *validate_values(struct arena *arena, const struct field *fields,
                                      const char **given)
 {

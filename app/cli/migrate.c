@@ -83,8 +83,7 @@ static int run_migrate_down(struct command_call *call)
 static const struct command_action actions[] = {
     {
         .name = "status",
-        .help = "list all migrations, and which of them are applied, and the version of\n"
-                "the text keys",
+        .help = "list all migrations with their state, and the version of the text keys",
         .run = run_migrate_status,
     },
     {

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* Checks the version of the text keys in the database of this schema. Returns false if it is not
- * that of this program. */
+/* Checks the version of the text keys in a database with the current schema. Returns false if it is
+ * not the version of this program. */
 static bool accepts_keys(struct store *store, struct arena *arena)
 {
     store_require_keys(store, fold_version());
@@ -28,9 +28,9 @@ static bool accepts_keys(struct store *store, struct arena *arena)
     return accepted;
 }
 
-/* Checks the database. Returns false in production if the schema has another version, and if the
- * schema fits but the text keys do not. An unavailable database is accepted, because workers start
- * without it and reconnect. */
+/* Returns false if the service must not start on this database: in production if the schema has
+ * another version than this program, and always if the schema has the same version but the text
+ * keys do not. Accepts an unavailable database, because workers start without it and reconnect. */
 static bool accepts_database(const struct config *config)
 {
     struct arena *arena = arena_new();

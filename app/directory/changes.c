@@ -49,8 +49,10 @@ static void put_change(struct directory_changes *changes, const char *attribute,
     changes->end = &change->next;
 }
 
-/* Composes a name, so that the directory finds a name that is taken: Samba compares code points. */
-static const char *convert_text(struct arena *arena, const struct field *field, const char *text)
+/* Converts names to NFC. Samba compares code points, so it would not recognize a taken name in
+ * another normalization form. */
+static const char *convert_field_text(struct arena *arena, const struct field *field,
+                                      const char *text)
 {
     return field->flags & FIELD_VISIBLE ? fold_compose(arena, text) : text;
 }
@@ -65,7 +67,7 @@ void directory_change_fields(struct directory_changes *changes, const struct fie
         }
         const char *text = NULL;
         if (values[i].state == VALUE_SET) {
-            text = is_text ? convert_text(changes->arena, &fields[i], values[i].string.bytes)
+            text = is_text ? convert_field_text(changes->arena, &fields[i], values[i].string.bytes)
                            : arena_format(changes->arena, "%" PRId64, values[i].integer);
         }
         put_change(changes, fields[i].attribute, text);

@@ -1,11 +1,20 @@
 /*
  * Delete: deletes objects, alone or together with the objects below them.
  *
- * No object may be protected, so all objects below are listed and examined first. Then the tree
- * delete control (MS-ADTS 3.1.1.3.4.1.15) deletes all of them in one operation; Samba does so
- * completely or not at all. The control requires a right of its own (Delete Tree). If the service
- * account lacks it, or the controller does not know the control, the objects are deleted one by
- * one, the deepest first. If a later one of them is refused, the error names the deleted ones.
+ * No object may be protected, so all objects below are listed and examined first. Then they are
+ * deleted one by one, the deepest first, because the directory then refuses to delete an object
+ * with objects below it that were not examined: new ones, or ones that the service account cannot
+ * list.
+ *
+ * This is not one operation. So Kontora first tries to delete the object on top by itself: the
+ * directory must refuse that because of the objects below, and for no other reason, such as missing
+ * rights or members of a primary group. If it refuses a later object nevertheless, the error names
+ * the deleted ones.
+ *
+ * If the service account lacks the right to delete one of the objects, the rest is deleted with the
+ * tree delete control (MS-ADTS 3.1.1.3.4.1.15), which requires one right to the object on top
+ * (Delete Tree). The objects are listed and examined again immediately before. The control also
+ * deletes the objects that the service account cannot list.
  */
 #include "directory/delete.h"
 
@@ -42,7 +51,7 @@ static int send_delete(LDAP *ldap, const void *request, int *message_id_r)
     return ldap_delete_ext(ldap, deletion->dn, deletion->controls, NULL, message_id_r);
 }
 
-/* Sends a deletion. `answer_r` is the answer if there is no error. */
+/* Sends a delete request. *answer_r is the response if there is no error. */
 static struct error *run_deletion(struct directory *directory, struct arena *arena,
                                   const char *guid_dn, LDAPControl **controls,
                                   struct answer *answer_r)
@@ -56,7 +65,7 @@ static struct error *run_deletion(struct directory *directory, struct arena *are
     return error;
 }
 
-/* Returns the error of an answer to a deletion; NULL if it was carried out. */
+/* Returns the error of the response to a delete request; NULL if the object was deleted. */
 static struct error *check_deletion(struct directory *directory, struct arena *arena,
                                     const char *guid_dn, const struct answer *answer)
 {
@@ -105,24 +114,38 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
 struct object {
     const char *dn, *guid;
     size_t depth; /* number of components of the DN */
+    bool is_user;
 };
 
 struct tree {
-    struct object *objects; /* without the object on top */
+    struct object *objects; /* the objects below the root, without the root */
     size_t count;
+    size_t attempted; /* the first objects, which were deleted or may have been */
 };
+
+static bool is_user(const struct raw_entry *raw)
+{
+    const struct attribute *classes = attribute_get(raw, "objectClass");
+    for (size_t i = 0; classes && i < classes->count; i++) {
+        const struct berval *name = &classes->values[i];
+        if (name->bv_len == strlen("user") && !strncasecmp(name->bv_val, "user", name->bv_len)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Lists the objects below an object, at most one more than DIRECTORY_TREE_MAX. */
 static struct error *list_tree(struct directory *directory, struct arena *arena,
                                const char *top_guid, struct tree *tree_r)
 {
-    char *attributes[] = {"objectGUID", NULL};
+    char *attributes[] = {"objectGUID", "objectClass", NULL};
     LDAPControl *controls[] = {&query_one_domain_control, NULL};
     const struct query search = {
         .base = query_guid_dn(arena, top_guid),
         .scope = LDAP_SCOPE_SUBTREE,
         .attributes = attributes,
-        .size_limit = DIRECTORY_TREE_MAX + 2, /* the object on top and one too many */
+        .size_limit = DIRECTORY_TREE_MAX + 2, /* the root, and one object too many */
         .controls = controls,
     };
     struct answer answer;
@@ -138,12 +161,16 @@ static struct error *list_tree(struct directory *directory, struct arena *arena,
         struct object *object = &tree_r->objects[tree_r->count];
         const struct attribute *guid = attribute_get(&answer.entries[i], "objectGUID");
         object->dn = answer.entries[i].dn;
+        object->is_user = is_user(&answer.entries[i]);
         if (!guid || !codec_guid(arena, guid->values, &object->guid)) {
             return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", object->dn);
         }
         tree_r->count += strcmp(object->guid, top_guid) != 0;
     }
-    return NULL;
+    /* A controller can have a lower limit (MaxPageSize), with which it omits objects. */
+    return answer.code == LDAP_SUCCESS || tree_r->count > DIRECTORY_TREE_MAX
+               ? NULL
+               : result_error(arena, &answer, NULL, "search");
 }
 
 struct error *directory_count_below(struct directory *directory, struct arena *arena,
@@ -186,7 +213,18 @@ static int compare_depths(const void *a, const void *b)
     return (left->depth < right->depth) - (left->depth > right->depth);
 }
 
-/* Returns the error after some objects of the tree were deleted: it names them. */
+/* Sorts the objects, the deepest first. */
+static void sort_tree(struct tree *tree)
+{
+    for (size_t i = 0; i < tree->count; i++) {
+        tree->objects[i].depth = names_depth(tree->objects[i].dn);
+    }
+    if (tree->count) {
+        qsort(tree->objects, tree->count, sizeof *tree->objects, compare_depths);
+    }
+}
+
+/* Returns the error after the first objects of the tree were deleted: it names them. */
 static struct error *report_deleted_part(struct arena *arena, const struct tree *tree,
                                          size_t deleted, struct error *error)
 {
@@ -203,71 +241,144 @@ static struct error *report_deleted_part(struct arena *arena, const struct tree 
     return error;
 }
 
-/* Deletes the objects of the tree, the deepest first, and then the object on top. */
-static struct error *delete_one_by_one(struct directory *directory, struct arena *arena,
-                                       const char *top_guid, const struct tree *tree)
+/* Lists the objects below, and fails if there are too many or if one of them is protected. */
+static struct error *read_tree(struct directory *directory, struct arena *arena,
+                               const char *top_guid, struct tree *tree_r)
 {
-    for (size_t i = 0; i < tree->count; i++) {
-        tree->objects[i].depth = names_depth(tree->objects[i].dn);
+    struct error *error = list_tree(directory, arena, top_guid, tree_r);
+    if (!error && tree_r->count > DIRECTORY_TREE_MAX) {
+        error = error_new(arena, ERR_NOT_EMPTY, "more than %d objects below", DIRECTORY_TREE_MAX);
     }
-    qsort(tree->objects, tree->count, sizeof *tree->objects, compare_depths);
-    for (size_t i = 0; i < tree->count; i++) {
-        struct error *error = delete_object(directory, arena, tree->objects[i].guid);
-        if (error && error->id != ERR_NOT_FOUND) { /* if not found, deleted meanwhile */
-            return report_deleted_part(arena, tree, i, error);
-        }
+    if (!error) {
+        error = check_tree(directory, arena, tree_r);
     }
-    struct error *error = delete_object(directory, arena, top_guid);
-    return error ? report_deleted_part(arena, tree, tree->count, error) : NULL;
+    if (!error) {
+        sort_tree(tree_r);
+    }
+    return error;
 }
 
-/* Deletes the tree in one operation, or one by one if the controller refuses the control. */
-static struct error *delete_tree(struct directory *directory, struct arena *arena,
-                                 const char *top_guid, const struct tree *tree)
+/* Replaces the objects after the first `deleted` ones by those that are below the top now. */
+static struct error *read_rest(struct directory *directory, struct arena *arena,
+                               const char *top_guid, size_t deleted, struct tree *tree)
+{
+    struct tree rest = {0};
+    struct error *error = read_tree(directory, arena, top_guid, &rest);
+    if (error) {
+        return error;
+    }
+    struct object *objects = arena_array(arena, deleted + rest.count, sizeof *objects);
+    for (size_t i = 0; i < deleted + rest.count; i++) {
+        objects[i] = i < deleted ? tree->objects[i] : rest.objects[i - deleted];
+    }
+    *tree = (struct tree){objects, deleted + rest.count, deleted};
+    return NULL;
+}
+
+/* Deletes what is left of the tree in one operation, after the directory has refused to delete the
+ * next object with the error `refusal`. */
+static struct error *delete_rest(struct directory *directory, struct arena *arena,
+                                 const char *top_guid, size_t deleted, struct tree *tree,
+                                 struct error *refusal)
 {
     LDAPControl control = {.ldctl_oid = TREE_DELETE_OID, .ldctl_iscritical = 1};
     LDAPControl *controls[] = {&control, NULL};
     const char *guid_dn = query_guid_dn(arena, top_guid);
     struct answer answer;
-    struct error *error = run_deletion(directory, arena, guid_dn, controls, &answer);
+    struct error *error = read_rest(directory, arena, top_guid, deleted, tree);
     if (error) {
         return error;
     }
+    tree->attempted = tree->count;
+    error = run_deletion(directory, arena, guid_dn, controls, &answer);
+    if (error || answer.code == LDAP_SUCCESS) {
+        return error;
+    }
+    tree->attempted = deleted;
     return answer.code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION ||
                    answer.code == LDAP_INSUFFICIENT_ACCESS
-               ? delete_one_by_one(directory, arena, top_guid, tree)
+               ? refusal
                : check_deletion(directory, arena, guid_dn, &answer);
 }
 
-static const char *const *list_dns(struct arena *arena, const struct tree *tree)
+/* Deletes one object more of the tree, or the object on top after all others. If the service
+ * account must not delete it, deletes all that is left; then *all_r is true. */
+static struct error *delete_next(struct directory *directory, struct arena *arena,
+                                 const char *top_guid, struct tree *tree, bool *all_r)
 {
-    const char **dns = arena_array(arena, tree->count + 1, sizeof *dns);
-    for (size_t i = 0; i < tree->count; i++) {
-        dns[i] = tree->objects[i].dn;
+    size_t deleted = tree->attempted;
+    bool is_top = deleted == tree->count;
+    const char *guid = is_top ? top_guid : tree->objects[deleted].guid;
+    tree->attempted += !is_top;
+    struct error *error = delete_object(directory, arena, guid);
+    if (error && error->id == ERR_NOT_FOUND && !is_top) { /* deleted meanwhile */
+        error = NULL;
     }
-    return dns;
+    *all_r = !error && is_top;
+    if (error && error->id == ERR_DIRECTORY_FORBIDDEN) {
+        tree->attempted = deleted;
+        error = delete_rest(directory, arena, top_guid, deleted, tree, error);
+        *all_r = !error;
+    }
+    if (error && error->id != ERR_OUTCOME_UNKNOWN) {
+        tree->attempted = deleted;
+    }
+    return error ? report_deleted_part(arena, tree, deleted, error) : NULL;
+}
+
+/* Tries to delete the object on top by itself. Returns ERR_NOT_EMPTY if nothing but the objects
+ * below it forbids that. */
+static struct error *delete_top(struct directory *directory, struct arena *arena,
+                                const char *top_guid, struct tree *tree)
+{
+    struct error *error = delete_object(directory, arena, top_guid);
+    return error && error->id == ERR_DIRECTORY_FORBIDDEN
+               ? delete_rest(directory, arena, top_guid, 0, tree, error)
+               : error;
+}
+
+static struct error *delete_tree(struct directory *directory, struct arena *arena,
+                                 const char *top_guid, struct tree *tree)
+{
+    struct error *error = delete_top(directory, arena, top_guid, tree);
+    if (!error || error->id != ERR_NOT_EMPTY || !tree->count) {
+        return error;
+    }
+    bool all = false;
+    do {
+        error = delete_next(directory, arena, top_guid, tree, &all);
+    } while (!error && !all);
+    return error;
+}
+
+/* Returns the objects that were deleted with the object on top, or may have been. */
+static struct directory_below list_attempted(struct arena *arena, const struct tree *tree)
+{
+    const char **dns = arena_array(arena, tree->attempted + 1, sizeof *dns);
+    const char **users = arena_array(arena, tree->attempted + 1, sizeof *users);
+    size_t users_count = 0;
+    for (size_t i = 0; i < tree->attempted; i++) {
+        dns[i] = tree->objects[i].dn;
+        if (tree->objects[i].is_user) {
+            users[users_count++] = tree->objects[i].guid;
+        }
+    }
+    return (struct directory_below){tree->attempted ? dns : NULL, users_count ? users : NULL};
 }
 
 struct error *directory_delete_tree(struct directory *directory, struct arena *arena,
                                     const struct directory_entry *entry,
-                                    const char *const **below_r)
+                                    struct directory_below *below_r)
 {
     struct tree tree = {0};
     connection_begin_call(directory);
     struct error *error = check_deletable(directory, arena, entry);
     if (!error) {
-        error = list_tree(directory, arena, entry->guid, &tree);
-    }
-    if (!error && tree.count > DIRECTORY_TREE_MAX) {
-        error = error_new(arena, ERR_NOT_EMPTY, "more than %d objects below", DIRECTORY_TREE_MAX);
+        error = read_tree(directory, arena, entry->guid, &tree);
     }
     if (!error) {
-        error = check_tree(directory, arena, &tree);
+        error = delete_tree(directory, arena, entry->guid, &tree);
     }
-    if (!error) {
-        error = tree.count ? delete_tree(directory, arena, entry->guid, &tree)
-                           : delete_object(directory, arena, entry->guid);
-    }
-    *below_r = !error && tree.count ? list_dns(arena, &tree) : NULL;
+    *below_r = list_attempted(arena, &tree);
     return error;
 }

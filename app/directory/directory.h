@@ -23,6 +23,7 @@
 #include "directory/member_list.h"
 #include "directory/members.h"
 #include "directory/probe.h"
+#include "directory/reference.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -114,12 +115,6 @@ struct error *directory_find(struct directory *directory, struct arena *arena,
                              const struct directory_class *class, const char *name,
                              const char *parent_dn, struct directory_entry **entry_r) MUST_CHECK;
 
-/* Finds an object of any class that the field of a request refers to, by its objectGUID or DN.
- * ERR_VALIDATION for the field if there is none below the base DN. */
-struct error *directory_find_reference(struct directory *directory, struct arena *arena,
-                                       const char *text, const char *field,
-                                       const char **dn_r) MUST_CHECK;
-
 /* Like directory_find(), for an object to change or delete: leaves the fields of member and
  * memberOf absent, because these attributes may have thousands of values. */
 struct error *directory_find_target(struct directory *directory, struct arena *arena,
@@ -194,7 +189,11 @@ enum fault_id directory_check_dn(const char *text, size_t length);
  * characters, no dot at the end. */
 enum fault_id directory_check_account_name(const char *text, size_t length);
 
-/* Validates a userPrincipalName: at most one @, no backslash at the end. */
+/* Validates the sAMAccountName of a user, which is a login: rejects variants of ASCII too, because
+ * other systems can take such a name for that of another user. */
+enum fault_id directory_check_user_name(const char *text, size_t length);
+
+/* Validates a userPrincipalName: at most one @, no backslash at the end, no variants of ASCII. */
 enum fault_id directory_check_principal_name(const char *text, size_t length);
 
 #endif

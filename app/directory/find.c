@@ -19,7 +19,7 @@ static struct error *find_named_entry(struct directory *directory, struct arena 
         .attribute = class->name_attribute,
         .name = name,
         .filter = class->filter,
-        .identified_filter = class->filter,
+        .identifier_filter = class->filter,
         .parent_dn = parent_dn,
         .outside_system = class->outside_system,
         .machine_names = class->machine_names,
@@ -43,21 +43,6 @@ struct error *directory_find_target(struct directory *directory, struct arena *a
                                     const char *parent_dn, struct directory_entry **entry_r)
 {
     return find_named_entry(directory, arena, class, name, parent_dn, ENTRY_WITHOUT_LINKS, entry_r);
-}
-
-struct error *directory_find_reference(struct directory *directory, struct arena *arena,
-                                       const char *text, const char *field, const char **dn_r)
-{
-    char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    struct raw_entry *raw = NULL;
-    connection_begin_call(directory);
-    struct error *error = query_identifier(directory, arena, text, attributes, &raw);
-    if (error) {
-        return error->id == ERR_NOT_FOUND ? error_field(arena, field, FAULT_NO_SUCH_OBJECT, NULL)
-                                          : error;
-    }
-    *dn_r = raw->dn;
-    return NULL;
 }
 
 struct error *find_entry(struct directory *directory, struct arena *arena,

@@ -167,7 +167,7 @@ static struct error *omit_system_objects(struct directory *directory, struct are
         .attributes = attributes,
     };
     *filter_r = page->filter;
-    if (!page->class->outside_system || !system || !names_is_within(system, base)) {
+    if (!page->class->outside_system || !system || !names_may_be_within(system, base)) {
         return NULL;
     }
     struct error *error = query_all(directory, arena, &search, visit_system_object, &omitted);

@@ -69,9 +69,21 @@ static struct error *find_by_login_name(struct directory *directory, struct aren
                : error;
 }
 
-/* Finds a user account by the folded name, if that differs from the name by more than case. Active
- * Directory finds it by the name itself. Samba compares code points, and the answer of a login must
- * not reveal that it has the name in another spelling. */
+/* Finds a user account by the folded name with the domain in its ASCII form (xn--). */
+static struct error *find_by_ascii_domain(struct directory *directory, struct arena *arena,
+                                          const char *folded, struct raw_entry **raw_r)
+{
+    const struct login_name name = {.principal =
+                                        folded ? fold_encode_address(arena, folded) : NULL};
+    return name.principal && strcasecmp(name.principal, folded) != 0
+               ? find_by_login_name(directory, arena, &name, raw_r)
+               : error_new(arena, ERR_NOT_FOUND, NULL);
+}
+
+/* Finds a user account by the folded name, if that differs from the name by more than case, and by
+ * the other form of its domain. Active Directory finds some spellings by the name itself. Samba
+ * compares code points, and the answer of a login must not reveal that it has the name in another
+ * spelling. */
 static struct error *find_by_folded_name(struct directory *directory, struct arena *arena,
                                          const struct login_name *name, struct raw_entry **raw_r)
 {
@@ -81,8 +93,11 @@ static struct error *find_by_folded_name(struct directory *directory, struct are
     };
     bool differs = (name->principal && strcasecmp(name->principal, folded.principal) != 0) ||
                    (name->account && strcasecmp(name->account, folded.account) != 0);
-    return differs ? find_by_login_name(directory, arena, &folded, raw_r)
-                   : error_new(arena, ERR_NOT_FOUND, NULL);
+    struct error *error = differs ? find_by_login_name(directory, arena, &folded, raw_r)
+                                  : error_new(arena, ERR_NOT_FOUND, NULL);
+    return error && error->id == ERR_NOT_FOUND
+               ? find_by_ascii_domain(directory, arena, folded.principal, raw_r)
+               : error;
 }
 
 /* Parses the name and finds its user account. */

@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-static bool equals_as_name(struct arena *arena, const char *a, const char *b)
+static bool is_same_name(struct arena *arena, const char *a, const char *b)
 {
     return a && !strcmp(fold_text(arena, a), fold_text(arena, b));
 }
 
-/* True if both are names of one Internet domain, in Unicode or in the form xn--. */
-static bool equals_as_domain(struct arena *arena, const char *a, const char *b)
+/* True if both are names of the same Internet domain, in Unicode or encoded as xn--. */
+static bool is_same_domain(struct arena *arena, const char *a, const char *b)
 {
     return a && !strcmp(fold_address(arena, arena_format(arena, "@%s", a)),
                         fold_address(arena, arena_format(arena, "@%s", b)));
@@ -24,8 +24,7 @@ static bool equals_as_domain(struct arena *arena, const char *a, const char *b)
 /* True if the text is one of the names of the domain. */
 static bool is_domain_name(struct arena *arena, const struct domain *domain, const char *text)
 {
-    return equals_as_name(arena, domain->netbios, text) ||
-           equals_as_domain(arena, domain->dns, text);
+    return is_same_name(arena, domain->netbios, text) || is_same_domain(arena, domain->dns, text);
 }
 
 /* Returns the account name if `suffix` is a name of the domain; NULL otherwise. */

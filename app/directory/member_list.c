@@ -518,7 +518,7 @@ static struct error *collect_members(struct directory *directory, struct arena *
         .attribute = "cn",
         .name = query->group,
         .filter = DIRECTORY_GROUP_FILTER,
-        .identified_filter = DIRECTORY_GROUP_FILTER,
+        .identifier_filter = DIRECTORY_GROUP_FILTER,
         .parent_dn = query->group_parent_dn,
         .attributes = attributes,
     };

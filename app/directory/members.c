@@ -173,7 +173,7 @@ static struct error *find_parties(struct directory *directory, struct arena *are
         .attribute = "cn",
         .name = membership->group,
         .filter = DIRECTORY_GROUP_FILTER,
-        .identified_filter = DIRECTORY_GROUP_FILTER,
+        .identifier_filter = DIRECTORY_GROUP_FILTER,
         .parent_dn = membership->group_parent_dn,
         .attributes = attributes,
     };
@@ -181,7 +181,7 @@ static struct error *find_parties(struct directory *directory, struct arena *are
         .attribute = "sAMAccountName",
         .name = membership->member,
         .filter = membership->member_filter,
-        .identified_filter = membership->identified_filter,
+        .identifier_filter = membership->identifier_filter,
         .attributes = attributes,
     };
     struct error *error = find_party(directory, arena, &group_search, group);

@@ -18,8 +18,8 @@ struct directory_membership {
     const char *group;             /* cn, objectGUID or DN of the group */
     const char *group_parent_dn;   /* parent of the group; NULL: anywhere below the base DN */
     const char *member;            /* sAMAccountName, objectGUID or DN of the member */
-    const char *member_filter;     /* filter that a member named by its account must match */
-    const char *identified_filter; /* filter that a member named by its GUID or DN must match */
+    const char *member_filter;     /* filter for a member that is named by its account */
+    const char *identifier_filter; /* filter for a member that is named by GUID or DN */
     enum directory_member_state belonging; /* membership after the change */
 };
 

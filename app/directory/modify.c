@@ -137,6 +137,9 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     if (!error) {
         error = query_parent(directory, arena, parent_dn, class->parent_field, &parent);
     }
+    if (!error) {
+        error = taken_find_similar(directory, arena, class, changes, NULL);
+    }
     if (error) {
         return error;
     }
@@ -413,6 +416,9 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
     }
     if (!error) {
         error = protected_check_controller(directory, arena, &target);
+    }
+    if (!error) {
+        error = taken_find_similar(directory, arena, class, changes, entry->guid);
     }
     if (!error && moves) {
         error = plan_move(directory, arena, class, changes, &move);

@@ -25,22 +25,58 @@ static bool is_phone_number(const char *text)
     return digits >= PHONE_DIGITS_MIN && !text[strspn(text, "0123456789+-(). ")];
 }
 
+/* Returns the word without the characters after the first *rest_r, and subtracts its length. */
+static const char *cut_word(struct arena *arena, const char *word, size_t *rest_r)
+{
+    size_t length = strlen(word), at = 0;
+    for (; at < length && *rest_r; --*rest_r) {
+        (void)utf8_next(word, length, &at);
+    }
+    return at < length ? arena_copy(arena, word, at) : word;
+}
+
+/* Returns the text with its Internet domains in the Unicode form, because the hyphens of the form
+ * xn-- would separate words. */
+static const char *decode_domains(struct arena *arena, const char *text)
+{
+    static const char separators[] = " \t\r\n,;<>()\"";
+    struct buffer decoded = {.arena = arena};
+    if (!strcasestr(text, "xn--")) {
+        return text;
+    }
+    while (*text) {
+        size_t blanks = strspn(text, separators), length = strcspn(text + blanks, separators);
+        const char *part = arena_copy(arena, text + blanks, length);
+        bool is_address = strchr(part, '@'), is_domain = strchr(part, '.');
+        buffer_add(&decoded, text, blanks);
+        if (is_address && strcasestr(part, "xn--")) {
+            part = fold_address(arena, part);
+        } else if (is_domain && strcasestr(part, "xn--")) {
+            part = fold_address(arena, arena_format(arena, "@%s", part)) + 1;
+        }
+        buffer_add_string(&decoded, part);
+        text += blanks + length;
+    }
+    return decoded.bytes;
+}
+
 void name_search_parse(struct name_search *search_r, struct arena *arena, const char *text)
 {
     *search_r = (struct name_search){0};
     const char *trimmed = text ? utf8_trim(arena, text, strlen(text)) : "";
+    size_t rest = NAME_SEARCH_CHARACTERS_MAX;
     if (is_phone_number(trimmed)) {
-        search_r->words[search_r->count++] = trimmed;
+        search_r->words[search_r->count++] = cut_word(arena, trimmed, &rest);
         return;
     }
     struct words words;
-    words_begin(&words, arena, trimmed);
+    words_begin(&words, arena, decode_domains(arena, trimmed));
     const char *word;
-    while (search_r->count < NAME_SEARCH_WORDS_MAX && (word = words_next(&words))) {
-        search_r->words[search_r->count++] = word;
+    while (rest && search_r->count < NAME_SEARCH_WORDS_MAX && (word = words_next(&words))) {
+        search_r->words[search_r->count++] = cut_word(arena, word, &rest);
     }
     if (!search_r->count && *trimmed) {
-        search_r->words[search_r->count++] = trimmed;
+        search_r->words[search_r->count++] = cut_word(arena, trimmed, &rest);
     }
 }
 
@@ -50,8 +86,8 @@ void name_search_parse(struct name_search *search_r, struct arena *arena, const 
 #define YO "ё"
 
 enum {
-    LETTER_BYTES = sizeof YE - 1, /* equal for both letters and both cases */
-    VARIED_MAX = 3,               /* letters of which all combinations are searched for */
+    LETTER_BYTES = sizeof YE - 1, /* the same for both letters in both cases */
+    VARIED_MAX = 3,               /* most letters е and ё whose combinations are all listed */
     SPELLINGS_MAX = 8,            /* maximum number of spellings of one word in NFC */
 };
 
@@ -91,7 +127,8 @@ static void add_spelling(struct spellings *spellings, const char *text)
     spellings->texts[spellings->count++] = text;
 }
 
-/* Returns the word with its n-th letter ё or е as ё if bit n of `yo` is set, else as е. */
+/* Returns the word with its n-th letter е or ё written as ё if bit n of `yo` is set, and as е
+ * otherwise. */
 static const char *spell_word(struct arena *arena, const char *word, unsigned yo)
 {
     char *spelling = arena_string(arena, word);
@@ -104,9 +141,10 @@ static const char *spell_word(struct arena *arena, const char *word, unsigned yo
     return spelling;
 }
 
-/* Adds the word with each of its letters ё and е as either of them. Words with many of the letters
- * have at most one ё in Russian; for them, adds the word as it was typed, with no ё, and, if
- * `all` is set, with one ё. */
+/* Adds all spellings of a word in which each letter е or ё is one of the two. A word with many of
+ * these letters has too many such spellings. Russian words have at most one ё, so for such a word
+ * adds the typed spelling, the spelling without ё and, if `all` is true, the spellings with one ё.
+ */
 static void add_yo_spellings(struct spellings *spellings, struct arena *arena, const char *word,
                              bool all)
 {
@@ -126,8 +164,8 @@ static void add_yo_spellings(struct spellings *spellings, struct arena *arena, c
     }
 }
 
-/* Lists the spellings of a word, each in NFC and NFD. If the pattern of the word is "*", it saves
- * the directory no comparison, so the spellings are few. */
+/* Lists the spellings of a word, each in NFC and NFD. Lists fewer of them if the pattern of the
+ * word is "*", because then the directory compares every entry with every spelling. */
 static void list_spellings(struct spellings *spellings_r, struct arena *arena, const char *word,
                            const char *pattern)
 {
@@ -146,7 +184,7 @@ static void append_contains(struct buffer *filter, const char *attribute, const 
     buffer_format(filter, "(%s=*%s*)", attribute, names_filter_value(filter->arena, value));
 }
 
-/* Appends "*" unless the pattern ends with one; escaped values never do. */
+/* Appends "*" unless the pattern ends with it. An escaped value never ends with "*". */
 static void append_any(struct buffer *pattern)
 {
     if (!pattern->length || pattern->bytes[pattern->length - 1] != '*') {
@@ -154,8 +192,8 @@ static void append_any(struct buffer *pattern)
     }
 }
 
-/* Returns a pattern that contains all spellings of the word, with "*" for each letter that differs
- * between them; "*" if all letters do. */
+/* Returns a pattern that matches all spellings of the word: "*" stands for each letter that differs
+ * between them. The pattern is only "*" if all letters differ. */
 static const char *build_pattern(struct arena *arena, const char *word)
 {
     struct buffer pattern = {.arena = arena};
@@ -175,8 +213,8 @@ static const char *build_pattern(struct arena *arena, const char *word)
     return pattern.bytes;
 }
 
-/* Appends a filter for the entries that have one of the spellings in the attribute. The pattern
- * comes first: it rejects most entries in one comparison, which costs no more than one spelling. */
+/* Appends a filter for the entries whose attribute contains one of the spellings. The pattern comes
+ * first, because it rejects most entries in one comparison. */
 static void append_spellings(struct buffer *filter, const char *attribute, const char *pattern,
                              const struct spellings *spellings)
 {
@@ -191,15 +229,40 @@ static void append_spellings(struct buffer *filter, const char *attribute, const
     buffer_add_string(filter, "))");
 }
 
+/* Returns the word with its Internet domain in the ASCII form; NULL if that is the same word. The
+ * text of the search has no domains in this form: see decode_domains(). */
+static const char *encode_domain(struct arena *arena, const char *word)
+{
+    enum { TOP_BYTES_MIN = 3 }; /* one Cyrillic letter has two bytes: "И.О" are initials */
+    const char *at = strrchr(word, '@'), *dot = strrchr(word, '.');
+    if (!at && !(dot && strlen(dot + 1) >= TOP_BYTES_MIN)) {
+        return NULL;
+    }
+    const char *address = at ? word : arena_format(arena, "@%s", word);
+    const char *encoded = fold_encode_address(arena, address);
+    return encoded && strcasecmp(encoded, address) != 0 ? encoded + !at : NULL;
+}
+
 /* Appends a filter for the entries that have the word in one of the attributes. */
-static void append_word(struct buffer *filter, const char *const *attributes, const char *word)
+static void append_spelled_word(struct buffer *filter, const char *const *attributes,
+                                const char *word)
 {
     struct spellings spellings;
     const char *pattern = build_pattern(filter->arena, word);
     list_spellings(&spellings, filter->arena, word, pattern);
-    buffer_add_string(filter, "(|");
     for (const char *const *attribute = attributes; *attribute; attribute++) {
         append_spellings(filter, *attribute, pattern, &spellings);
+    }
+}
+
+/* Appends a filter for the entries that have the word, with its domain in either form. */
+static void append_word(struct buffer *filter, const char *const *attributes, const char *word)
+{
+    const char *other = encode_domain(filter->arena, word);
+    buffer_add_string(filter, "(|");
+    append_spelled_word(filter, attributes, word);
+    if (other) {
+        append_spelled_word(filter, attributes, other);
     }
     buffer_add_char(filter, ')');
 }

@@ -1,12 +1,12 @@
 /*
- * Name search: the filter of ?search=, for all lists of directory entries.
+ * Name search: builds the LDAP filter of ?search= for lists of directory entries.
  *
  * An entry matches if each word of the search is a part of one of its searched attributes. So the
  * order of the words does not matter, and they may be in different attributes: "Иван Петров" finds
  * the surname "Петров" with the given name "Иван". A telephone number is one word.
  *
- * Directories ignore case. They distinguish ё and е (Samba), or do not (Active Directory, MS-ADTS
- * 6.5), so a word with one of these letters is searched for in several spellings.
+ * Directories ignore case. Samba distinguishes ё from е, and Active Directory does not (MS-ADTS
+ * 6.5). So a word with one of these letters is searched for in several spellings.
  */
 #ifndef DIRECTORY_NAME_SEARCH_H
 #define DIRECTORY_NAME_SEARCH_H
@@ -16,8 +16,9 @@
 struct arena;
 
 enum {
-    NAME_SEARCH_WORDS_MAX = 12,  /* later words are ignored */
-    NAME_SEARCH_FIRST_WORDS = 3, /* the words that decide if no entry has all words */
+    NAME_SEARCH_WORDS_MAX = 12,       /* later words are ignored */
+    NAME_SEARCH_CHARACTERS_MAX = 256, /* of all words; later characters are ignored */
+    NAME_SEARCH_FIRST_WORDS = 3,      /* the words that decide if no entry has all words */
 };
 
 /* The words of a search. */
@@ -26,9 +27,9 @@ struct name_search {
     size_t count; /* 0: finds all entries */
 };
 
-/* Reads the words of a text, which must be valid UTF-8. No words if it is NULL or has only white
- * space and invisible characters. A text that has only punctuation and symbols, such as "(", is
- * one word. */
+/* Reads the words of a text, which must be valid UTF-8. There are none if the text is NULL or has
+ * only white space and invisible characters. A text of only punctuation and symbols, such as "(",
+ * is one word. */
 void name_search_parse(struct name_search *search_r, struct arena *arena, const char *text);
 
 /* Returns a filter (RFC 4515) for the entries that match the filter `entries` and the first `count`

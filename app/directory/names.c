@@ -70,6 +70,9 @@ static char *convert_escapes(const char *dn)
     return text.bytes;
 }
 
+/* fold_compose() or fold_decompose() */
+typedef char *text_form(struct arena *arena, const char *text);
+
 static LDAPDN parse_dn(const char *dn)
 {
     LDAPDN parsed = NULL;
@@ -79,16 +82,41 @@ static LDAPDN parse_dn(const char *dn)
     return code == LDAP_SUCCESS ? parsed : NULL;
 }
 
-const char *names_normalize(struct arena *arena, const char *dn)
+/* Replaces the values that are text by one of their normalization forms. */
+static void convert_values(struct arena *arena, LDAPDN dn, text_form *form)
+{
+    for (size_t i = 0; dn[i]; i++) {
+        for (size_t k = 0; dn[i][k]; k++) {
+            struct berval *value = &dn[i][k]->la_value;
+            if (utf8_valid(value->bv_val, value->bv_len) &&
+                !memchr(value->bv_val, '\0', value->bv_len)) {
+                const char *text = form(arena, arena_copy(arena, value->bv_val, value->bv_len));
+                ldap_memfree(value->bv_val);
+                ber_str2bv(text, 0, 1, value);
+            }
+        }
+    }
+}
+
+/* Parses a DN and formats it again; converts its values if `form` is set. */
+static const char *reformat_dn(struct arena *arena, const char *dn, text_form *form)
 {
     LDAPDN parsed = parse_dn(dn);
     struct berval text = {0};
     if (!parsed) {
         return NULL;
     }
+    if (form) {
+        convert_values(arena, parsed, form);
+    }
     int code = ldap_dn2bv(parsed, &text, LDAP_DN_FORMAT_LDAPV3);
     ldap_dnfree(parsed);
     return move_to_arena(arena, code, &text);
+}
+
+const char *names_normalize(struct arena *arena, const char *dn)
+{
+    return reformat_dn(arena, dn, NULL);
 }
 
 const char *names_parent(struct arena *arena, const char *dn)
@@ -154,15 +182,22 @@ bool names_parse_extended(struct arena *arena, const char *text, const char **gu
 
 /* --- comparing ------------------------------------------------------------------------------- */
 
+/* Compares two valid texts. */
+typedef bool text_comparison(struct arena *arena, const char *a, const char *b);
+
 /* True if the forms of both texts by fold_text() are equal. */
-static bool have_equal_forms(const struct berval *a, const struct berval *b)
+static bool have_equal_forms(struct arena *arena, const char *a, const char *b)
+{
+    return !strcmp(fold_text(arena, a), fold_text(arena, b));
+}
+
+static bool compare_texts(const struct berval *a, const struct berval *b, text_comparison *equal)
 {
     struct arena *arena = arena_new();
-    const char *left = fold_text(arena, arena_copy(arena, a->bv_val, a->bv_len));
-    const char *right = fold_text(arena, arena_copy(arena, b->bv_val, b->bv_len));
-    bool equal = !strcmp(left, right);
+    bool result = equal(arena, arena_copy(arena, a->bv_val, a->bv_len),
+                        arena_copy(arena, b->bv_val, b->bv_len));
     arena_free(&arena);
-    return equal;
+    return result;
 }
 
 static bool is_ascii_value(const struct berval *value)
@@ -175,23 +210,23 @@ static bool is_ascii_value(const struct berval *value)
     return true;
 }
 
-/* Compares two texts as names. Values that are not text equal nothing. */
-static bool equals_folded(const struct berval *a, const struct berval *b)
+/* Compares two values. Values that are not text equal nothing. */
+static bool equals_value(const struct berval *a, const struct berval *b, text_comparison *equal)
 {
     if (a->bv_len == b->bv_len && is_ascii_value(a) && is_ascii_value(b)) {
         return !a->bv_len || !strncasecmp(a->bv_val, b->bv_val, a->bv_len);
     }
     return utf8_valid(a->bv_val, a->bv_len) && utf8_valid(b->bv_val, b->bv_len) &&
            !memchr(a->bv_val, '\0', a->bv_len) && !memchr(b->bv_val, '\0', b->bv_len) &&
-           have_equal_forms(a, b);
+           compare_texts(a, b, equal);
 }
 
-static bool equals_rdn(LDAPRDN a, LDAPRDN b)
+static bool equals_rdn(LDAPRDN a, LDAPRDN b, text_comparison *equal)
 {
     size_t i = 0;
     for (; a[i] && b[i]; i++) {
-        if (!equals_folded(&a[i]->la_attr, &b[i]->la_attr) ||
-            !equals_folded(&a[i]->la_value, &b[i]->la_value)) {
+        if (!equals_value(&a[i]->la_attr, &b[i]->la_attr, equal) ||
+            !equals_value(&a[i]->la_value, &b[i]->la_value, equal)) {
             return false;
         }
     }
@@ -208,14 +243,14 @@ static size_t count_rdns(LDAPDN dn)
 }
 
 /* True if the last components of `dn` are those of `base`. */
-static bool has_base(LDAPDN dn, LDAPDN base)
+static bool has_base(LDAPDN dn, LDAPDN base, text_comparison *equal)
 {
     size_t length = count_rdns(dn), base_length = count_rdns(base);
     if (length < base_length) {
         return false;
     }
     for (size_t i = 0; i < base_length; i++) {
-        if (!equals_rdn(dn[length - base_length + i], base[i])) {
+        if (!equals_rdn(dn[length - base_length + i], base[i], equal)) {
             return false;
         }
     }
@@ -223,11 +258,11 @@ static bool has_base(LDAPDN dn, LDAPDN base)
 }
 
 /* True if `a` equals `b` or, if `below`, is below it. */
-static bool compare_dns(const char *a, const char *b, bool below)
+static bool compare_dns(const char *a, const char *b, bool below, text_comparison *equal)
 {
     LDAPDN left = parse_dn(a), right = parse_dn(b);
-    bool result =
-        left && right && has_base(left, right) && (below || count_rdns(left) == count_rdns(right));
+    bool result = left && right && has_base(left, right, equal) &&
+                  (below || count_rdns(left) == count_rdns(right));
     ldap_dnfree(left);
     ldap_dnfree(right);
     return result;
@@ -235,12 +270,22 @@ static bool compare_dns(const char *a, const char *b, bool below)
 
 bool names_equal(const char *a, const char *b)
 {
-    return compare_dns(a, b, false);
+    return compare_dns(a, b, false, fold_equals_case);
 }
 
 bool names_is_within(const char *dn, const char *base)
 {
-    return compare_dns(dn, base, true);
+    return compare_dns(dn, base, true, fold_equals_case);
+}
+
+bool names_may_equal(const char *a, const char *b)
+{
+    return compare_dns(a, b, false, have_equal_forms);
+}
+
+bool names_may_be_within(const char *dn, const char *base)
+{
+    return compare_dns(dn, base, true, have_equal_forms);
 }
 
 size_t names_depth(const char *dn)
@@ -285,7 +330,8 @@ const char *names_filter_value(struct arena *arena, const char *text)
     return out.bytes ? out.bytes : "";
 }
 
-/* Adds a text to an array of `count` distinct ones. Returns their new number. */
+/* Adds a text to an array of `count` distinct texts, unless the array has it already. Returns the
+ * new number of texts. */
 static size_t add_name_form(const char **forms, size_t count, const char *text)
 {
     for (size_t i = 0; i < count; i++) {
@@ -297,21 +343,43 @@ static size_t add_name_form(const char **forms, size_t count, const char *text)
     return count + 1;
 }
 
-const char *names_filter_equal(struct arena *arena, const char *attribute, const char *text)
+/* Returns a filter that matches any of the forms. */
+static const char *format_any_form(struct arena *arena, const char *attribute,
+                                   const char *const *forms, size_t count)
 {
-    const char *forms[4];
-    size_t count = add_name_form(forms, 0, text);
     struct buffer filter = {.arena = arena};
-    const char *visible = fold_compose(arena, utf8_normalize_blanks(arena, text));
-    count = add_name_form(forms, count, fold_compose(arena, text));
-    count = add_name_form(forms, count, fold_decompose(arena, text));
-    count = add_name_form(forms, count, *visible ? visible : text);
     for (size_t i = 0; i < count; i++) {
         buffer_format(&filter, "%s(%s=%s)", count > 1 && !i ? "(|" : "", attribute,
                       names_filter_value(arena, forms[i]));
     }
     buffer_add_string(&filter, count > 1 ? ")" : "");
     return filter.bytes;
+}
+
+const char *names_filter_equal(struct arena *arena, const char *attribute, const char *text)
+{
+    const char *forms[4];
+    size_t count = add_name_form(forms, 0, text);
+    const char *visible = fold_compose(arena, utf8_normalize_blanks(arena, text));
+    count = add_name_form(forms, count, fold_compose(arena, text));
+    count = add_name_form(forms, count, fold_decompose(arena, text));
+    count = add_name_form(forms, count, *visible ? visible : text);
+    return format_any_form(arena, attribute, forms, count);
+}
+
+const char *names_filter_dn(struct arena *arena, const char *dn)
+{
+    static text_form *const conversions[] = {NULL, fold_compose, fold_decompose};
+    const char *forms[sizeof conversions / sizeof *conversions];
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof conversions / sizeof *conversions; i++) {
+        const char *form = reformat_dn(arena, dn, conversions[i]);
+        if (!form || !*form) {
+            return NULL;
+        }
+        count = add_name_form(forms, count, form);
+    }
+    return format_any_form(arena, "distinguishedName", forms, count);
 }
 
 /* MS-DTYP 2.3.4: the first three fields are little-endian. */
@@ -358,6 +426,12 @@ enum fault_id directory_check_account_name(const char *text, size_t length)
     return !length || text[length - 1] == '.' ? FAULT_ACCOUNT_NAME : FAULT_NONE;
 }
 
+enum fault_id directory_check_user_name(const char *text, size_t length)
+{
+    return fold_has_ascii_variant(text, length) ? FAULT_NOT_USERNAME
+                                                : directory_check_account_name(text, length);
+}
+
 /* Returns the number of bytes of the longest beginning with at most `units_max` UTF-16 units. */
 static size_t measure_beginning(const char *text, size_t units_max)
 {
@@ -390,5 +464,7 @@ enum fault_id directory_check_principal_name(const char *text, size_t length)
 {
     const char *at = memchr(text, '@', length);
     bool again = at && memchr(at + 1, '@', length - (size_t)(at + 1 - text));
-    return again || (length && text[length - 1] == '\\') ? FAULT_PRINCIPAL_NAME : FAULT_NONE;
+    return again || (length && text[length - 1] == '\\') || fold_has_ascii_variant(text, length)
+               ? FAULT_PRINCIPAL_NAME
+               : FAULT_NONE;
 }

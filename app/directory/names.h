@@ -29,13 +29,18 @@ const char *names_first_value(struct arena *arena, const char *dn);
 bool names_parse_extended(struct arena *arena, const char *text, const char **guid_r,
                           const char **dn_r);
 
-/* True if both are the same DN; their values are compared as names (fold_text()). Active Directory
- * ignores more, such as accents (MS-ADTS 6.5). So check the DN that it returns, not the one
- * that a client sent. */
+/* True if both are the same DN for every directory: values differ in case and normalization only
+ * (fold_equals_case()). Use these two for what is permitted. */
 bool names_equal(const char *a, const char *b);
 
 /* True if `dn` is `base` or below it. */
 bool names_is_within(const char *dn, const char *base);
+
+/* True if a directory may take both for the same DN: their values are equal as names (fold_text()).
+ * Use these two for what is forbidden. Active Directory ignores more, such as accents (MS-ADTS
+ * 6.5). So check the DN that it returns, not the one that a client sent. */
+bool names_may_equal(const char *a, const char *b);
+bool names_may_be_within(const char *dn, const char *base);
 
 /* Returns the DN of the domain of this DN: its last components, which begin with "DC=". NULL if it
  * has none. */
@@ -57,10 +62,14 @@ char *names_derive_account(struct arena *arena, const char *name, size_t units_m
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);
 
-/* Returns a filter "(attribute=text)" that matches other spellings of the name too: its
+/* Returns a filter "(attribute=text)" that also matches other spellings of the name: both
  * normalization forms, and the name without invisible characters. Active Directory ignores these
  * differences itself, Samba does not. */
 const char *names_filter_equal(struct arena *arena, const char *attribute, const char *text);
+
+/* Returns a filter that matches the object with this DN, in any normalization form; NULL if it is
+ * not a DN. */
+const char *names_filter_dn(struct arena *arena, const char *dn);
 
 /* Returns the octets of a GUID ("a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11"), escaped for use in a
  * filter of objectGUID; NULL if the text is not a GUID. */

@@ -7,11 +7,11 @@
  * addresses it by the same objectGUID. An object is protected if it is a member of a privileged
  * group, directly or nested; adminCount is not sufficient, because Samba sets it for two accounts
  * only. tokenGroups of an account (MS-ADTS 3.1.1.4.5.19) lists the SIDs of all its security groups.
- * Foreign principals have no tokenGroups, and with Samba groups have none, so their memberOf is
- * followed upwards. The service account often cannot read that of foreign principals, so a search
- * by `member` finds their groups. If one of the other attributes cannot be read, the object is
- * protected. An object below CN=System is protected unless it is an account or a group, with
- * DIRECTORY_PROTECTED=allow, too.
+ * Foreign principals have no tokenGroups, and on Samba groups have none either, so memberOf of
+ * these objects is followed upwards. The service account often cannot read memberOf of foreign
+ * principals, so their groups are found by a search for `member`. If any other of these attributes
+ * cannot be read, the object is protected. An object below CN=System that is neither an account nor
+ * a group is always protected, even with DIRECTORY_PROTECTED=allow.
  */
 #include "directory/protected.h"
 
@@ -76,8 +76,8 @@ static const char *find_own_reason(struct arena *arena, const struct raw_entry *
     return sid ? arena_format(arena, "objectSid=%s", sid) : NULL;
 }
 
-/* True for an account or group of another domain, or a well-known one such as Authenticated
- * Users. */
+/* True if the object represents an account or group of another domain, or a well-known principal
+ * such as Authenticated Users. */
 static bool is_foreign_principal(const struct raw_entry *raw)
 {
     const struct attribute *classes = attribute_get(raw, "objectClass");
@@ -89,8 +89,9 @@ static bool is_foreign_principal(const struct raw_entry *raw)
     return false;
 }
 
-/* True if the object may have a SID but no tokenGroups. */
-static bool needs_walk(const struct raw_entry *raw)
+/* True if an object of this kind may have a SID but no tokenGroups, so that memberOf must be
+ * followed. */
+static bool may_lack_token_groups(const struct raw_entry *raw)
 {
     return attribute_get(raw, "groupType") || is_foreign_principal(raw);
 }
@@ -102,7 +103,7 @@ const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
         return reason;
     }
     const struct attribute *groups = attribute_get(raw, "tokenGroups");
-    if ((!groups && !needs_walk(raw)) || (groups && groups->next)) {
+    if ((!groups && !may_lack_token_groups(raw)) || (groups && groups->next)) {
         /* Every account has at least its primary group, so tokenGroups could not be read. */
         log_error("directory: %s is protected because LDAP_BIND_DN cannot read its tokenGroups: "
                   "make the service account a member of Windows Authorization Access Group",
@@ -176,7 +177,7 @@ static void visit_group(void *context, const struct raw_entry *raw)
     walk_add(context, raw->dn);
 }
 
-/* Adds the groups of the domain that have the object as a member. */
+/* Adds the groups of the domain of which the object is a direct member. */
 static struct error *walk_add_groups_with_member(struct directory *directory, struct walk *walk,
                                                  const char *dn)
 {
@@ -281,7 +282,7 @@ struct error *protected_check_controller(const struct directory *directory, stru
 struct error *protected_check_base(const struct directory *directory, struct arena *arena,
                                    const char *dn)
 {
-    return names_equal(dn, connection_config(directory)->ldap_base_dn)
+    return names_may_equal(dn, connection_config(directory)->ldap_base_dn)
                ? report_protected(arena, ERR_DIRECTORY_REFUSED, "LDAP_BASE_DN")
                : NULL;
 }
@@ -318,7 +319,7 @@ static struct error *find_protection_reason(struct directory *directory, struct 
 {
     struct error *error = NULL;
     *reason_r = protected_reason(arena, raw);
-    if (!*reason_r && needs_walk(raw)) {
+    if (!*reason_r && may_lack_token_groups(raw)) {
         struct walk walk = {.arena = arena};
         walk_add_parents(&walk, raw);
         if (is_foreign_principal(raw)) {

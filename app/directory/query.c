@@ -162,14 +162,14 @@ struct error *query_all(struct directory *directory, struct arena *arena,
 bool query_is_below_system(const struct directory *directory, struct arena *arena, const char *dn)
 {
     const char *system = names_system(arena, connection_config(directory)->ldap_base_dn);
-    return system && names_is_within(dn, system) && !names_equal(dn, system);
+    return system && names_may_be_within(dn, system) && !names_may_equal(dn, system);
 }
 
 /* True if the DN is CN=System or below it. */
 static bool is_within_system(const struct directory *directory, struct arena *arena, const char *dn)
 {
     const char *system = names_system(arena, connection_config(directory)->ldap_base_dn);
-    return system && names_is_within(dn, system);
+    return system && names_may_be_within(dn, system);
 }
 
 /* Removes the objects below CN=System from the answer. */
@@ -187,39 +187,37 @@ static void drop_system_entries(const struct directory *directory, struct arena 
 
 /* --- parents --------------------------------------------------------------------------------- */
 
-/* Normalizes a DN of a client; a fault of `field` if it is invalid or outside the base DN. */
-static struct error *normalize_managed_dn(const struct directory *directory, struct arena *arena,
-                                          const char *dn, const char *field, const char **normal_r)
+/* Fails if the DN of a client is invalid or outside the base DN. */
+static struct error *check_managed_dn(const struct directory *directory, struct arena *arena,
+                                      const char *dn, const char *field)
 {
-    *normal_r = names_normalize(arena, dn);
-    if (!*normal_r || !**normal_r) {
+    const char *normal = names_normalize(arena, dn);
+    if (!normal || !*normal) {
         return error_field(arena, field, FAULT_NOT_DN, NULL);
     }
-    if (!names_is_within(*normal_r, connection_config(directory)->ldap_base_dn)) {
+    if (!names_is_within(normal, connection_config(directory)->ldap_base_dn)) {
         return error_field(arena, field, FAULT_OUTSIDE_BASE_DN, NULL);
     }
     return NULL;
 }
 
-struct error *query_parent(struct directory *directory, struct arena *arena, const char *dn,
-                           const char *field, const char **parent_r)
+/* Finds the object with a DN of a client, below the base DN. `found_r` is the DN in the directory's
+ * spelling. Searches instead of reading, because the directory compares DNs by rules of its own,
+ * and a DN below the base DN can belong to another naming context (CN=Configuration), which
+ * searches do not cover. */
+static struct error *find_managed_dn(struct directory *directory, struct arena *arena,
+                                     const char *dn, const char *field, const char **found_r)
 {
-    const char *normal;
-    struct error *error = normalize_managed_dn(directory, arena, dn, field, &normal);
-    if (!error && is_within_system(directory, arena, normal)) {
-        error = error_field(arena, field, FAULT_WITHIN_SYSTEM, NULL);
-    }
+    struct error *error = check_managed_dn(directory, arena, dn, field);
     if (error) {
         return error;
     }
-    /* Searches instead of reading, because a DN below the base DN can belong to another naming
-     * context (CN=Configuration), which searches do not cover. */
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     LDAPControl *controls[] = {&query_one_domain_control, NULL};
     const struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
-        .filter = names_filter_equal(arena, "distinguishedName", normal),
+        .filter = names_filter_dn(arena, dn),
         .attributes = attributes,
         .controls = controls,
     };
@@ -235,15 +233,24 @@ struct error *query_parent(struct directory *directory, struct arena *arena, con
         return result_error(arena, &answer, NULL, "search for the parent");
     }
     if (answer.count != 1) {
-        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s does not exist", normal);
+        return error_new(arena, ERR_PARENT_NOT_FOUND, "%s does not exist", dn);
     }
-    /* The directory compares names more loosely than names_is_within(): it ignores accents, and
-     * accepts the OID of an attribute. */
-    if (is_within_system(directory, arena, answer.entries->dn)) {
+    *found_r = answer.entries->dn;
+    return NULL;
+}
+
+struct error *query_parent(struct directory *directory, struct arena *arena, const char *dn,
+                           const char *field, const char **parent_r)
+{
+    if (is_within_system(directory, arena, dn)) {
         return error_field(arena, field, FAULT_WITHIN_SYSTEM, NULL);
     }
-    *parent_r = answer.entries->dn;
-    return NULL;
+    struct error *error = find_managed_dn(directory, arena, dn, field, parent_r);
+    /* The directory compares names more loosely than names_may_be_within(): it ignores accents, and
+     * accepts the OID of an attribute. */
+    return !error && is_within_system(directory, arena, *parent_r)
+               ? error_field(arena, field, FAULT_WITHIN_SYSTEM, NULL)
+               : error;
 }
 
 /* --- searches by name ------------------------------------------------------------------------ */
@@ -281,7 +288,7 @@ static const char *format_identifier_filter(const struct directory *directory, s
     }
     const char *dn = strchr(name, '=') ? names_normalize(arena, name) : NULL;
     return dn && names_is_within(dn, connection_config(directory)->ldap_base_dn)
-               ? arena_format(arena, "(distinguishedName=%s)", names_filter_value(arena, dn))
+               ? names_filter_dn(arena, name)
                : NULL;
 }
 
@@ -306,10 +313,10 @@ static const char *format_name_filter(const struct directory *directory, struct 
                             : names_filter_equal(arena, wanted->attribute, wanted->name);
     const char *by_name = arena_format(arena, "(&%s%s)", named, wanted->filter);
     const char *by_identifier =
-        wanted->identified_filter ? format_identifier_filter(directory, arena, wanted->name) : NULL;
+        wanted->identifier_filter ? format_identifier_filter(directory, arena, wanted->name) : NULL;
     *is_identifier_r = by_identifier;
     return by_identifier ? arena_format(arena, "(|%s(&%s%s))", by_name, by_identifier,
-                                        wanted->identified_filter)
+                                        wanted->identifier_filter)
                          : by_name;
 }
 
@@ -331,8 +338,7 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     struct error *error = NULL;
     if (wanted->parent_dn) {
         search.scope = LDAP_SCOPE_ONELEVEL;
-        error =
-            normalize_managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
+        error = find_managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
     }
     if (!error) {
         error = query_run(directory, arena, &search, &answer);

@@ -45,9 +45,9 @@ struct error *query_only_entry(struct arena *arena, const struct answer *answer,
 struct query_by_name {
     const char *attribute, *name; /* the attribute that must have this value */
     const char *filter;           /* filter that the object must match too */
-    /* If this is set, `name` may also be the objectGUID or the DN of an object that matches this
-     * filter instead. */
-    const char *identified_filter;
+    /* If set, `name` may also be an objectGUID or a DN. An object that is found by it must match
+     * this filter instead of `filter`. */
+    const char *identifier_filter;
     const char *parent_dn; /* parent that the client named; NULL: anywhere below the base DN */
     bool outside_system;   /* without a parent, ignores objects below CN=System, unless `name` is a
                               GUID or a DN */

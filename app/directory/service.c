@@ -93,7 +93,7 @@ struct error *service_is_within(struct directory *directory, struct arena *arena
     }
     struct error *error =
         query_object(directory, arena, query_guid_dn(arena, known->guid), attributes, &raw);
-    *within_r = !error && names_is_within(raw.dn, dn);
+    *within_r = !error && names_may_be_within(raw.dn, dn);
     return error && error->id == ERR_NOT_FOUND ? NULL : error;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fold.h"
 #include "base/log.h"
 #include "files/usage.h"
 #include "rest/search.h"
@@ -199,6 +200,29 @@ static struct error *insert_file(struct store *store, struct arena *arena,
     store_bind_text(query, catalog_search_text(arena, file->original_name));
     store_bind_integer(query, file->created_at);
     return store_execute(query);
+}
+
+static struct error *insert_tag_key(struct store *store, struct arena *arena, int64_t id,
+                                    const char *scope, const char *tag)
+{
+    struct store_query *query = store_query(store, arena, SQL_FILE_TAGS_INSERT);
+    store_bind_integer(query, id);
+    store_bind_text(query, scope);
+    store_bind_text(query, fold_text(arena, tag));
+    return store_execute(query);
+}
+
+struct error *catalog_index_tags(struct store *store, struct arena *arena, int64_t id,
+                                 const char *scope, const char *lines)
+{
+    struct store_query *query = store_query(store, arena, SQL_FILE_TAGS_CLEAR);
+    store_bind_integer(query, id);
+    struct error *error = store_execute(query);
+    char *rest = arena_string(arena, lines);
+    for (char *tag; !error && (tag = strsep(&rest, "\n"));) {
+        error = *tag ? insert_tag_key(store, arena, id, scope, tag) : NULL;
+    }
+    return error;
 }
 
 static struct error *replace_pending_by_file(struct store *store, void *context)

@@ -52,6 +52,11 @@ struct error *catalog_find(struct store *store, struct arena *arena, const char 
 const char *catalog_search_text(struct arena *arena, const char *original_name)
     __attribute__((returns_nonnull));
 
+/* Inside store_write(): replaces the keys by which lists find the file by its tags. `lines` has a
+ * tag on each line; spellings of one tag have one key (fold_text()). */
+struct error *catalog_index_tags(struct store *store, struct arena *arena, int64_t id,
+                                 const char *scope, const char *lines) MUST_CHECK;
+
 /* --- insertion -------------------------------------------------------------------------------- */
 
 /* Adds a pending row, then stores the staged bytes as the object file->object_key. */

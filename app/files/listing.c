@@ -52,8 +52,9 @@ const struct field file_listing_query[] = {
      .type = FIELD_STRING,
      .min = 1,
      .max = SEARCH_LENGTH,
-     .about = {"Слова или части слов из исходного имени файла; учитываются первые три",
-               "Words, or parts of words, of the original file name: the first three count"},
+     .about = {"Слова или части слов из исходного имени файла; учитываются только первые три слова",
+               "Words, or parts of words, of the original file name; only the first three words "
+               "are used"},
      .example = "\"договор\""},
     {.name = "tag",
      .type = FIELD_STRING,
@@ -111,7 +112,7 @@ static struct error *begin_listing(struct listing *listing)
     struct store *store = app_of(request)->store;
     const char *search = request_query_string(request, "search");
     const char *given = request_query_string(request, "tag");
-    const char *tag = given ? fold_compose(request->arena, given) : NULL;
+    const char *tag = fold_text(request->arena, given);
     const char *parts[SEARCH_WORDS];
     listing->by_id = search || tag;
     if (!search) {

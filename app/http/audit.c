@@ -90,12 +90,12 @@ static void write_optional_string(struct jsonw *json, const char *key, const cha
     }
 }
 
-static void write_deleted_dns(struct jsonw *json, const char *const *dns)
+static void write_deleted_dns(struct jsonw *json, const char *key, const char *const *dns)
 {
     if (!dns) {
         return;
     }
-    jsonw_open_array(json, "deleted");
+    jsonw_open_array(json, key);
     for (; *dns; dns++) {
         jsonw_string(json, NULL, *dns);
     }
@@ -132,7 +132,7 @@ static void write_details(struct jsonw *json, const struct request *request,
     write_optional_string(json, "dn", request->object_dn);
     write_optional_string(json, "moved_to", request->moved_dn);
     write_optional_string(json, "member_dn", request->member_dn);
-    write_deleted_dns(json, request->deleted_dns);
+    write_deleted_dns(json, error ? "possibly_deleted" : "deleted", request->deleted_dns);
     write_path_values(json, request, error);
     if (body && request->body) {
         jsonw_open_array(json, "fields");

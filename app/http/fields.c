@@ -82,8 +82,7 @@ static bool has_bounds(const struct field *field)
     return field->min || field->max;
 }
 
-/* True if the text has a control character of ASCII or of Latin-1 (U+0080 to U+009F), which is
- * invisible too. */
+/* True if the text contains a control character of ASCII or of Latin-1 (U+0080 to U+009F). */
 static bool contains_control(const char *text, size_t length)
 {
     for (size_t at = 0; at < length;) {
@@ -113,14 +112,15 @@ static void add_blank_fault(struct faults *faults, const struct field *field, in
               arena_format(faults->arena, "U+%04" PRIX32, (uint32_t)blank));
 }
 
-/* Reduces the text to its visible part if the field is trimmed. False if nothing is visible. */
+/* Reduces the text to its visible part if the field is trimmed. Returns false if the text is not
+ * empty but has no visible character. */
 static bool trim_string(const struct field *field, const char **text, size_t *length)
 {
     size_t start, end;
     if (!(field->flags & FIELD_ANY_TRIMMED) || !*length) {
         return true;
     }
-    utf8_visible_part(*text, *length, &start, &end);
+    utf8_find_visible_part(*text, *length, &start, &end);
     *text += start;
     *length = end - start;
     return *length > 0;

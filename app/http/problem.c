@@ -62,9 +62,8 @@ static const struct problem problems[ERR_COUNT] = {
         {"Объект не пуст: сначала удалите его содержимое",
          "The object is not empty: delete its contents first"}},
     [ERR_HAS_CHILDREN] = {409, "NOT_EMPTY",
-        {"Под объектом есть другие объекты: чтобы удалить их вместе с ним, укажите children=true",
-         "There are other objects below this object: specify children=true to delete them with "
-         "it"}},
+        {"У объекта есть вложенные объекты: чтобы удалить их вместе с ним, укажите children=true",
+         "There are objects below this object: specify children=true to delete them with it"}},
     [ERR_CONFLICT] = {409, "CONFLICT",
         {"Объект был изменён другим запросом: повторите попытку",
          "Another request has changed the object: try again"}},
@@ -222,8 +221,8 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NUL_CHARACTER] = {"не должно содержать символ NUL", "must not contain a NUL character"},
     [FAULT_CONTROL_CHARACTER] = {"не должно содержать управляющих символов",
         "must not contain control characters"},
-    [FAULT_BLANK] = {"не должно содержать пробельный или невидимый символ {}",
-        "must not contain the space or invisible character {}"},
+    [FAULT_BLANK] = {"не должно содержать пробельного или невидимого символа {}",
+        "must not contain the white space or invisible character {}"},
     [FAULT_NOTHING_VISIBLE] = {"не должно состоять только из пробелов и невидимых символов",
         "must not consist only of spaces and invisible characters"},
     [FAULT_INVALID_UTF8] = {"должно быть корректным текстом в кодировке UTF-8",
@@ -240,11 +239,13 @@ static const struct text faults[FAULT_COUNT] = {
         "символы \"/\\[]:;|=,+*?<>@ и точка в конце",
         "must have at most 15 characters besides one $ at its end, must not contain "
         "\"/\\[]:;|=,+*?<>@ or end with a dot"},
-    [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @ и не допускается \\ в конце",
-        "must contain at most one @ and must not end with a backslash"},
+    [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @; не допускаются \\ в конце и "
+        "варианты символов ASCII, например полноширинные буквы",
+        "must contain at most one @, must not end with a backslash, and must not contain variants "
+        "of ASCII characters, such as full-width letters"},
     [FAULT_NOT_EMAIL] = {"должно быть адресом электронной почты", "must be an email address"},
     [FAULT_NOT_USERNAME] = {
-        "не должно содержать @ и вариантов символов ASCII, например полноширинных букв",
+        "не должно содержать @ и особых форм символов ASCII, например полноширинных букв",
         "must not contain @ or variants of ASCII characters, such as full-width letters"},
     [FAULT_PASSWORD_TOO_LONG] = {"не длиннее 72 байт", "must have at most 72 bytes"},
     [FAULT_PASSWORD_COMMON] = {
@@ -281,7 +282,7 @@ static const struct text faults[FAULT_COUNT] = {
         "is not a member of the organization"},
     [FAULT_ONLY_WITH] = {"допускается только вместе с {}", "can only be used together with {}"},
     [FAULT_DUPLICATE] = {"уже указано у контакта {}", "is already used by contact {}"},
-    [FAULT_HIDDEN] = {"удалён", "is deleted"},
+    [FAULT_DELETED] = {"удалён", "is deleted"},
     [FAULT_NO_WORDS] = {"должно содержать букву или цифру", "must contain a letter or a digit"},
     [FAULT_NOT_KEY] = {"должно содержать от 1 до 255 видимых символов ASCII",
         "must consist of 1 to 255 visible ASCII characters"},
@@ -292,14 +293,14 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_OTHER_FORMAT] = {
         "на самом деле это {}: исправьте расширение имени или сохраните файл в нужном формате",
         "is actually {}: correct its extension or save it in the right format"},
-    [FAULT_OBJECTS_BELOW] = {"объектов ниже: {}; чтобы удалить и их, укажите children=true",
-        "objects below: {}; specify children=true to delete them too"},
-    [FAULT_MANY_BELOW] = {
-        "ниже больше {} объектов: за один запрос столько не удалить, "
+    [FAULT_OBJECTS_BELOW] = {"вложенных объектов: {}; чтобы удалить и их, укажите children=true",
+        "number of objects below: {}; specify children=true to delete them too"},
+    [FAULT_TOO_MANY_BELOW] = {
+        "вложенных объектов больше {}: за один запрос столько удалить нельзя, "
         "удалите их средствами каталога",
         "there are more than {} objects below, too many for one call: delete them with the "
         "directory's own tools"},
-    [FAULT_OBJECTS_WITHIN] = {"содержит объектов: {}", "objects in it: {}"},
+    [FAULT_OBJECTS_WITHIN] = {"вложенных объектов: {}", "number of objects in it: {}"},
     [FAULT_UNKNOWN_FORMAT] = {"повреждён или имеет другой формат",
         "is damaged or has another format"},
 };

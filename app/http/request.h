@@ -90,7 +90,8 @@ struct request {
     const char *object_dn; /* DN of the changed directory entry, for audit; may be NULL */
     const char *moved_dn;  /* new DN of a moved entry, for audit; may be NULL */
     const char *member_dn; /* DN of an added or removed member, for audit; may be NULL */
-    /* DNs of the entries that were deleted with the entry, for audit; ends with NULL; NULL: none */
+    /* DNs of the entries that were deleted with the entry, or may have been after an error, for
+     * audit; ends with NULL; NULL: none */
     const char *const *deleted_dns;
     int64_t queue_us;           /* time spent waiting for a worker; -1: unknown */
     int64_t auth_us;            /* time spent on authentication and authorization */

@@ -167,7 +167,7 @@ static const struct example_detail {
     {ERR_ALREADY_EXISTS, "email", FAULT_TAKEN, NULL, 0},
     {ERR_DUPLICATE, "email", FAULT_DUPLICATE, "17", 17},
     {ERR_INVALID_TRANSITION, NULL, FAULT_NONE, "IN_PROGRESS", 0},
-    {ERR_HIDDEN_REFERENCE, "contact_id", FAULT_HIDDEN, NULL, 0},
+    {ERR_HIDDEN_REFERENCE, "contact_id", FAULT_DELETED, NULL, 0},
     {ERR_NOT_EMPTY, "ou", FAULT_OBJECTS_WITHIN, "3", 0},
     {ERR_HAS_CHILDREN, "children", FAULT_OBJECTS_BELOW, "3", 0},
     {ERR_HAS_PRIMARY_MEMBERS, NULL, FAULT_NONE, "CN=Petrov,OU=Staff,DC=kontora,DC=test", 0},
@@ -339,7 +339,7 @@ static void write_failure_response(struct document *document, const char *key,
 }
 
 /* Returns the number of errors before this one that have the same code but another message. */
-static int count_namesakes(const struct failure *failure)
+static int count_earlier_errors_with_code(const struct failure *failure)
 {
     int count = 0;
     for (int id = 0; failure->id != ERR_COUNT && id < (int)failure->id; id++) {
@@ -348,18 +348,18 @@ static int count_namesakes(const struct failure *failure)
     return count;
 }
 
-/* Returns the name of the component that all calls with these failures share. An error whose code
- * other errors have, too, is distinguished by a number, because its message is another one. */
+/* Returns the name of the component that all calls with these failures share. If several errors
+ * have the same code, a number distinguishes them, because their messages differ. */
 static const char *component_name(const struct document *document, const struct failures *failures,
                                   size_t at, size_t end)
 {
     struct buffer name = {.arena = document->arena};
     buffer_format(&name, "%d", failures->list[at].status);
     for (; at < end; at++) {
-        int namesakes = count_namesakes(&failures->list[at]);
+        int earlier = count_earlier_errors_with_code(&failures->list[at]);
         buffer_format(&name, ".%s", failures->list[at].code);
-        if (namesakes) {
-            buffer_format(&name, "-%d", namesakes + 1);
+        if (earlier) {
+            buffer_format(&name, "-%d", earlier + 1);
         }
     }
     return name.bytes;

@@ -54,9 +54,9 @@ static void write_enum(struct document *document, const struct field *field)
     jsonw_close_array(json);
 }
 
-/* Sets of characters in patterns: control characters; blanks other than the space, without and with
- * those that are control characters. Blanks beyond U+FFFF are omitted, because a pattern would need
- * the flag `u` for them. */
+/* Sets of characters for patterns. CONTROLS: control characters. INVISIBLE: blanks except the space
+ * and control characters. BLANKS: all blanks (utf8_is_blank()). VISIBLE: all other characters.
+ * Blanks beyond U+FFFF are omitted, because a pattern would need the flag `u` for them. */
 #define CONTROLS "\\u0000-\\u001F\\u007F-\\u009F"
 #define INVISIBLE                                                                                  \
     "\\u00A0\\u00AD\\u034F\\u061C\\u115F\\u1160\\u1680\\u17B4\\u17B5\\u180B-\\u180F\\u2000-"       \

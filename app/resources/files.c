@@ -380,16 +380,6 @@ struct tagging {
     const char *lines;
 };
 
-static struct error *insert_file_tag(struct store *store, const struct tagging *tagging,
-                                     const char *tag)
-{
-    struct store_query *query = store_query(store, tagging->arena, SQL_FILE_TAGS_INSERT);
-    store_bind_integer(query, tagging->file->id);
-    store_bind_text(query, tagging->file->scope);
-    store_bind_text(query, tag);
-    return store_execute(query);
-}
-
 static struct error *write_file_tags(struct store *store, void *context)
 {
     const struct tagging *tagging = context;
@@ -400,27 +390,23 @@ static struct error *write_file_tags(struct store *store, void *context)
     if (!error && store_changes(query) != 1) {
         return error_new(tagging->arena, ERR_FILE_NOT_FOUND, NULL);
     }
-    if (!error) {
-        query = store_query(store, tagging->arena, SQL_FILE_TAGS_CLEAR);
-        store_bind_integer(query, tagging->file->id);
-        error = store_execute(query);
-    }
-    char *rest = arena_string(tagging->arena, tagging->lines);
-    for (char *tag; !error && (tag = strsep(&rest, "\n"));) {
-        error = *tag ? insert_file_tag(store, tagging, tag) : NULL;
-    }
-    return error;
+    return error ? error
+                 : catalog_index_tags(store, tagging->arena, tagging->file->id,
+                                      tagging->file->scope, tagging->lines);
 }
 
-/* Returns the tags without duplicates, each on a line; the first line is empty. Composes them, so
- * that a list of files by a tag finds it in any normalization form. */
+/* Returns the tags, each on a line; the first line is empty. Of several spellings of one tag only
+ * the first is kept. */
 static const char *join_tags(struct arena *arena, const struct value *tags)
 {
-    struct buffer lines = {.arena = arena};
+    struct buffer lines = {.arena = arena}, keys = {.arena = arena};
     buffer_add_char(&lines, '\n');
+    buffer_add_char(&keys, '\n');
     for (size_t i = 0; i < tags->strings.count; i++) {
         const char *tag = fold_compose(arena, tags->strings.items[i]);
-        if (!strstr(lines.bytes, arena_format(arena, "\n%s\n", tag))) {
+        const char *key = fold_text(arena, tag);
+        if (!strstr(keys.bytes, arena_format(arena, "\n%s\n", key))) {
+            buffer_format(&keys, "%s\n", key);
             buffer_format(&lines, "%s\n", tag);
         }
     }

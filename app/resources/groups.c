@@ -143,8 +143,8 @@ static const struct entries groups = {
 };
 
 /* Adds the member to the group or removes it. Looks both up without reading their attributes, which
- * for a group may be thousands of members. A name is that of a user or a group; any object that is
- * shown as a member can be named by its GUID or DN. */
+ * for a group may be thousands of members. A name must be that of a user or a group. A GUID or DN
+ * may be that of any object, because groups also show other objects as members. */
 static struct error *change_group_member(struct request *request,
                                          enum directory_member_state belonging,
                                          struct directory_entry **group_r)
@@ -154,7 +154,7 @@ static struct error *change_group_member(struct request *request,
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
         .member_filter = "(|" DIRECTORY_USER_FILTER DIRECTORY_GROUP_FILTER ")",
-        .identified_filter = "(objectClass=*)",
+        .identifier_filter = "(objectClass=*)",
         .belonging = belonging,
     };
     struct directory_entry *member;
@@ -318,11 +318,11 @@ static struct error *list_group_members(struct request *request, struct reply *r
 #define PATH "/api/v1/groups"
 
 #define MEMBER_ABOUT                                                                               \
-    .about = {"Имя — имя учётной записи "                                     \
+    .about = {"username — имя учётной записи "                                   \
               "пользователя или группы. "                                     \
               "Других участников указывайте "                            \
               "по objectGUID или DN.",                                                             \
-              "The name is the account name of a user or a group. Specify other members by "       \
+              "username is the account name of a user or a group. Specify other members by "       \
               "objectGUID or DN."}
 
 const struct route groups_routes[] = {

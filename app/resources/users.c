@@ -1,7 +1,5 @@
 /* Users: the users of the directory. Their sAMAccountType tells them from the accounts of computers
  * and trusts (MS-SAMR 2.2.1.9). */
-#include "auth/auth.h"
-#include "base/log.h"
 #include "http/fields.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
@@ -49,7 +47,7 @@ enum {
     {                                                                                              \
         .name = "sAMAccountName", .type = FIELD_STRING,                                            \
         .flags = FIELD_NAME | FIELD_VISIBLE | (flags_), .min = 1, .max = 20,                       \
-        .check = directory_check_account_name, .attribute = "sAMAccountName", .codec = CODEC_TEXT, \
+        .check = directory_check_user_name, .attribute = "sAMAccountName", .codec = CODEC_TEXT,    \
         .about = {"Имя учётной записи", "The account name"}, .example = "\"ivanov\""               \
     }
 
@@ -171,26 +169,6 @@ static void apply_account_update(struct request *request, struct directory_chang
     }
 }
 
-/* Ends the sessions of a user at once. If that fails, the housekeeper (the process for periodic
- * jobs) ends them later; the reply is a success all the same, because the directory was changed.
- * Commits at once: a worker of the pool `directory` serves one request at a time, so that no other
- * request is committed with it. */
-static void end_user_sessions(struct request *request, const struct directory_entry *entry)
-{
-    struct store *store = app_of(request)->store;
-    const char *guid = fields_string(user_fields, entry->values, "objectGUID");
-    if (!guid) {
-        return;
-    }
-    struct error *error = auth_end_sessions(store, request->arena, guid);
-    struct error *commit = store_group_commit(store, request->arena);
-    auth_after_commit();
-    error = error ? error : commit;
-    if (error) {
-        log_warning("sessions: cannot end the sessions of a changed user: %s", error->cause);
-    }
-}
-
 /* Ends the sessions if the request set a password, set or cleared the obligation to change it, or
  * disabled the account. */
 static void end_sessions_after_update(struct request *request, const struct directory_entry *entry)
@@ -199,7 +177,7 @@ static void end_sessions_after_update(struct request *request, const struct dire
     const struct value *must_change = request_body_value(request, "must_change_password");
     if (request_body_string(request, "password") || must_change->state == VALUE_SET ||
         (enabled->state == VALUE_SET && !enabled->boolean)) {
-        end_user_sessions(request, entry);
+        entries_end_sessions(request, entry->guid);
     }
 }
 
@@ -209,7 +187,7 @@ static const struct entries users = {
     .create = apply_account_fields,
     .update = apply_account_update,
     .updated = end_sessions_after_update,
-    .deleted = end_user_sessions,
+    .ends_sessions = true,
 };
 
 /* Adds the user to the group or removes them. Looks both up without reading their attributes. */
@@ -222,7 +200,7 @@ static struct error *change_user_group(struct request *request,
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .member = request_path_value(request, "username"),
         .member_filter = DIRECTORY_USER_FILTER,
-        .identified_filter = DIRECTORY_USER_FILTER,
+        .identifier_filter = DIRECTORY_USER_FILTER,
         .belonging = belonging,
     };
     struct directory_entry *group;

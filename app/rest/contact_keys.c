@@ -11,7 +11,7 @@ static const char *compute_search_text(struct arena *arena, const struct contact
     search_add(&text, texts->email);
     search_add(&text, texts->phone);
     search_add(&text, texts->company);
-    /* The column is never null, even if all fields are blank and have no words. */
+    /* The column is never null, even if no field has any words. */
     return text.bytes ? text.bytes : "";
 }
 

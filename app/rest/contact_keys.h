@@ -1,6 +1,6 @@
 /*
- * Contact keys: the columns of a contact that are derived from its other columns, by which contacts
- * are sorted, filtered and searched. They change with fold_version().
+ * Contact keys: the columns of a contact that are computed from its other columns, for sorting,
+ * filtering and searching. Their values depend on fold_version().
  */
 #ifndef REST_CONTACT_KEYS_H
 #define REST_CONTACT_KEYS_H
@@ -23,7 +23,7 @@ struct contact_keys {
     const char *search_text; /* see rest/search.h; never NULL */
 };
 
-/* Computes all keys of a contact. Their memory is that of the arena. */
+/* Computes all keys of a contact. The keys are allocated in the arena. */
 void contact_keys_compute(struct arena *arena, const struct contact_texts *texts,
                           struct contact_keys *keys_r);
 

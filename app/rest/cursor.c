@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION_BYTES = 4 }; /* of the digest of fold_version() before a sort key */
+/* number of bytes of digest_fold_version() that are written before each sort key */
+enum { VERSION_BYTES = 4 };
 
 static const char *format_hex(struct arena *arena, const void *bytes, size_t count)
 {
@@ -23,8 +24,7 @@ static const char *format_hex(struct arena *arena, const void *bytes, size_t cou
     return hex;
 }
 
-/* Replaces hexadecimal digits by the bytes that they encode; false if there are other characters.
- */
+/* Decodes hexadecimal digits in place. Returns false if the text has other characters. */
 static bool parse_hex(char *text, size_t *length_r)
 {
     *length_r = 0;
@@ -38,14 +38,15 @@ static bool parse_hex(char *text, size_t *length_r)
     return true;
 }
 
-/* Returns VERSION_BYTES bytes that identify the version of all sort keys. */
+/* Returns a digest, whose first VERSION_BYTES bytes identify the version of a sort key. */
 static const unsigned char *digest_fold_version(struct arena *arena)
 {
     const char *version = fold_version();
     return digest_sha256(arena, version, strlen(version));
 }
 
-/* The parts are separated by "!", which occurs in none of them. A value begins with its type. */
+/* Appends a value after "!", which separates the parts of a cursor and occurs in none of them. A
+ * value begins with its type. */
 static void add_value(struct buffer *cursor, const struct cursor_value *value)
 {
     struct arena *arena = cursor->arena;

@@ -1,6 +1,7 @@
 /*
- * Cursor: the place in a list behind which a page begins, as text that the client sends back
- * unchanged. It holds the order, and the values of a row: those of its sort columns and its id.
+ * Cursor: identifies the last row of a page. The client sends it back unchanged to get the page
+ * after that row. It is a text with the order of the list, the values of the row's sort columns,
+ * and the id of the row.
  */
 #ifndef REST_CURSOR_H
 #define REST_CURSOR_H
@@ -11,10 +12,11 @@
 
 struct arena;
 
-/* Maximum number of characters of a cursor: a sort key of the maximum length, and other values. */
+/* CURSOR_MAX: maximum number of characters, enough for a sort key of maximum length and other
+ * values. CURSOR_VALUES_MAX: maximum number of values, with the id. */
 enum { CURSOR_MAX = 2400, CURSOR_VALUES_MAX = 4 };
 
-/* Types of values, and the characters that denote them in a cursor. */
+/* Types of values. Each constant is the character that denotes the type in a cursor. */
 enum cursor_type {
     CURSOR_INTEGER = 'i',
     CURSOR_TEXT = 't',
@@ -28,13 +30,13 @@ struct cursor_value {
     size_t length;    /* of the sort key */
 };
 
-/* Returns the cursor. The sort keys in it are valid for the version of ICU that runs. */
+/* Returns a cursor. Its sort keys are only valid for the version of ICU that runs. */
 const char *cursor_format(struct arena *arena, const char *order, const struct cursor_value *values,
                           size_t count) __attribute__((returns_nonnull));
 
-/* Reads a cursor for an order and up to CURSOR_VALUES_MAX values, whose types the caller has set.
- * False if it is invalid: damaged, of another order, or with a sort key of another version of ICU,
- * whose place in the order is not known. */
+/* Parses a cursor of this order into `count` values, whose types the caller has set. Returns false
+ * if the cursor is damaged, belongs to another order, or has a sort key of another version of ICU,
+ * which cannot be compared with those in the database. */
 bool cursor_parse(struct arena *arena, const char *cursor, const char *order,
                   struct cursor_value *values, size_t count);
 

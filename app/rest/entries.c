@@ -1,7 +1,9 @@
 /* See entries.h. */
 #include "rest/entries.h"
 
+#include "auth/auth.h"
 #include "base/arena.h"
+#include "base/log.h"
 #include "rest/paging.h"
 
 #include <string.h>
@@ -12,7 +14,8 @@ const struct field entries_list_query[] = {
     {.name = "search",
      .type = FIELD_STRING,
      .max = PAGING_SEARCH_MAX,
-     .about = {"Слова или части слов из имени, логина, адреса почты или описания, в любом порядке",
+     .about = {"Слова или части слов из имени, имени учётной записи, адреса почты или описания "
+               "в любом порядке",
                "Words, or parts of words, of the name, the account name, the email address or the "
                "description, in any order"},
      .example = "\"иван петров\""},
@@ -28,8 +31,8 @@ const struct field entries_place_query[] = {
 
 const struct field entries_delete_tree_query[] = {
     ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
-    ENTRY_BOOLEAN("children", "Удалить и объекты ниже (не больше 200)",
-                  "True to delete the objects below, too (at most 200)", "true"),
+    ENTRY_BOOLEAN("children", "Удалить также вложенные объекты (не более 200)",
+                  "Delete the objects below as well (at most 200)", "true"),
     {.name = NULL},
 };
 
@@ -202,12 +205,12 @@ struct error *entries_update(struct request *request, struct reply *reply)
     return error;
 }
 
-/* Returns the error of an entry that is not empty, with the number of objects below as its detail,
- * and with the parameter that permits to delete them, if the call has one. If they cannot be
- * counted, for example because the service account cannot see them, returns `error`. */
+/* Returns the error for an entry that has objects below it. The detail contains their number, and
+ * names the parameter `children` if the call accepts it. Returns `error` itself if the objects
+ * cannot be counted, for example because the service account cannot see them. */
 static struct error *explain_not_empty(const struct request *request,
                                        const struct directory_entry *entry, bool accepts_children,
-                                       struct error *error)
+                                       bool with_children, struct error *error)
 {
     struct arena *arena = request->arena;
     size_t count;
@@ -221,10 +224,37 @@ static struct error *explain_not_empty(const struct request *request,
                             many ? arena_format(arena, "> %s", number) : number);
     }
     if (many) {
-        return error_detail(error, "children", FAULT_MANY_BELOW, number);
+        return error_detail(error, "children", FAULT_TOO_MANY_BELOW, number);
+    }
+    if (with_children) { /* the directory has found other objects below */
+        return error;
     }
     struct error *explained = error_new(arena, ERR_HAS_CHILDREN, "%s", error->cause);
     return error_detail(explained, "children", FAULT_OBJECTS_BELOW, number);
+}
+
+void entries_end_sessions(struct request *request, const char *guid)
+{
+    struct store *store = app_of(request)->store;
+    struct error *error = auth_end_sessions(store, request->arena, guid);
+    struct error *commit = store_group_commit(store, request->arena);
+    auth_after_commit();
+    error = error ? error : commit;
+    if (error) {
+        log_warning("sessions: cannot end the sessions of a changed user: %s", error->cause);
+    }
+}
+
+/* Ends the sessions of the users that were deleted. `guid` is NULL if the entry on top is none. */
+static void end_deleted_sessions(struct request *request, const char *guid,
+                                 const struct directory_below *below)
+{
+    if (guid) {
+        entries_end_sessions(request, guid);
+    }
+    for (const char *const *user = below->user_guids; user && *user; user++) {
+        entries_end_sessions(request, *user);
+    }
 }
 
 static struct error *delete_entry(struct request *request, struct reply *reply,
@@ -238,15 +268,16 @@ static struct error *delete_entry(struct request *request, struct reply *reply,
         return error;
     }
     bool with_children = accepts_children && request_query_boolean(request, "children");
-    error = with_children
-                ? directory_delete_tree(directory, request->arena, entry, &request->deleted_dns)
-                : directory_delete(directory, request->arena, entry);
-    if (entries->deleted && (!error || error_may_follow_change(error))) {
-        entries->deleted(request, entry);
+    struct directory_below below = {0};
+    error = with_children ? directory_delete_tree(directory, request->arena, entry, &below)
+                          : directory_delete(directory, request->arena, entry);
+    request->deleted_dns = below.dns;
+    if (!error || error_may_follow_change(error)) {
+        end_deleted_sessions(request, entries->ends_sessions ? entry->guid : NULL, &below);
     }
     if (error) {
         return error->id == ERR_NOT_EMPTY
-                   ? explain_not_empty(request, entry, accepts_children, error)
+                   ? explain_not_empty(request, entry, accepts_children, with_children, error)
                    : error;
     }
     reply_no_content(reply);

@@ -89,8 +89,9 @@ struct list {
     {                                                                                              \
         .name = "search", .type = FIELD_STRING, .min = 1, .max = SEARCH_LENGTH,                    \
         .about =                                                                                   \
-            {"Слова, части слов или цифры телефона; учитываются первые три",                       \
-             "Words, parts of words, or digits of a telephone number: the first three count"},     \
+            {"Слова, части слов или цифры телефона; учитываются только первые три",                \
+             "Words, parts of words, or digits of a telephone number; only the first three are "   \
+             "used"},                                                                              \
         .example = "\"ромашка\""                                                            \
     }
 

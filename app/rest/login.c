@@ -276,8 +276,8 @@ static struct error *admit_overflow(struct request *request, const char *name)
     return error ? error : limits_admit_hash(request, known);
 }
 
-/* Returns the name without blanks around it. If one of its spellings is the name of the local
- * administrator, returns that one. */
+/* Returns the name without blanks at both ends. If the name, or its NFC or NFD, is the name of the
+ * local administrator, returns that spelling. */
 static const char *normalize_login_name(const struct request *request, const char *name)
 {
     struct arena *arena = request->arena;

@@ -7,13 +7,14 @@
 #include <string.h>
 
 enum {
-    RUSSIAN = 11,           /* digits of a number of +7 */
-    NATIONAL = RUSSIAN - 1, /* without the first digit */
-    SHORTEST = 10,          /* digits of a number with a country code */
-    LONGEST = 15,           /* of a number with a country code (ITU-T E.164) */
+    /* numbers of digits */
+    RUSSIAN_DIGITS = 11,                  /* Russian number, with the first digit 7 or 8 */
+    NATIONAL_DIGITS = RUSSIAN_DIGITS - 1, /* Russian number without that digit */
+    INTERNATIONAL_MIN = 10,               /* number with a country code */
+    INTERNATIONAL_MAX = 15,               /* ITU-T E.164 */
 };
 
-static const char within_number[] = " ()-.";
+static const char separators[] = " ()-.";
 
 static bool is_ascii_digit(char character)
 {
@@ -26,7 +27,7 @@ const char *phone_read_groups(struct arena *arena, const char *text, struct phon
     text += groups_r->plus;
     size_t longest = strspn(text, "0123456789 ()-.");
     groups_r->list = arena_array(arena, longest / 2 + 1, sizeof *groups_r->list);
-    while (text += strspn(text, within_number), is_ascii_digit(*text)) {
+    while (text += strspn(text, separators), is_ascii_digit(*text)) {
         size_t length = strspn(text, "0123456789");
         groups_r->list[groups_r->count].digits = text;
         groups_r->list[groups_r->count++].length = length;
@@ -41,7 +42,7 @@ bool phone_may_be_russian(const struct phone_groups *groups, size_t from)
     if (from || !groups->plus) {
         return *digits == '7' || *digits == '8';
     }
-    /* Some write +8 instead of +7. The codes +83 and +89 are not assigned. */
+    /* Some people write +8 instead of +7. No country has the code +83 or +89. */
     return *digits == '7' ||
            (*digits == '8' && (groups->list[from].length == 1 || strchr("39", digits[1])));
 }
@@ -51,13 +52,13 @@ size_t phone_count_russian(const struct phone_groups *groups, size_t from)
     bool national = from || !groups->plus;
     char first = *groups->list[from].digits;
     size_t digits = 0;
-    for (size_t i = from; i < groups->count && digits <= RUSSIAN; i++) {
+    for (size_t i = from; i < groups->count && digits <= RUSSIAN_DIGITS; i++) {
         digits += groups->list[i].length;
-        if (digits == RUSSIAN && phone_may_be_russian(groups, from)) {
+        if (digits == RUSSIAN_DIGITS && phone_may_be_russian(groups, from)) {
             return i + 1 - from;
         }
-        /* Begins with 3, 4 or 9; with 7 or 8 unless another digit follows. */
-        if (digits == NATIONAL && national &&
+        /* A national number begins with 3, 4 or 9, or with 7 or 8 if no further group follows. */
+        if (digits == NATIONAL_DIGITS && national &&
             (strchr("349", first) || (strchr("78", first) && i + 1 == groups->count))) {
             return i + 1 - from;
         }
@@ -76,17 +77,17 @@ char *phone_join_digits(struct arena *arena, const struct phone_groups *groups, 
     return digits.bytes;
 }
 
-/* Appends the numbers of +7 among the groups. Returns true if all groups are one such number. */
+/* Appends the Russian numbers among the groups. Returns true if all groups form one such number. */
 static bool add_russian(struct buffer *out, const struct phone_groups *groups, const char *before)
 {
-    size_t begin = 0; /* behind the last number */
+    size_t begin = 0; /* the first group after the last number */
     for (size_t from = 0, step; from < groups->count; from += step) {
-        bool begins = from == begin || groups->list[from].length >= NATIONAL;
-        size_t count = begins ? phone_count_russian(groups, from) : 0;
+        bool may_begin = from == begin || groups->list[from].length >= NATIONAL_DIGITS;
+        size_t count = may_begin ? phone_count_russian(groups, from) : 0;
         step = count ? count : 1;
         if (count) {
             const char *digits = phone_join_digits(out->arena, groups, from, count);
-            digits += strlen(digits) - NATIONAL;
+            digits += strlen(digits) - NATIONAL_DIGITS;
             buffer_format(out, "%s+7%s%s8%s", before, digits, before, digits);
             begin = from + count;
         } else if (groups->plus && !from) {
@@ -96,15 +97,15 @@ static bool add_russian(struct buffer *out, const struct phone_groups *groups, c
     return begin == groups->count && phone_count_russian(groups, 0) == groups->count;
 }
 
-/* Returns the digits behind 00 or 8 10, the prefixes of international calls; NULL if there are
- * none. */
-static const char *skip_prefix(const char *digits)
+/* Returns the digits after 00 or 8 10, the prefixes of international calls; NULL if the digits
+ * begin with neither. */
+static const char *skip_international_prefix(const char *digits)
 {
     size_t length = strlen(digits);
-    if (!strncmp(digits, "00", 2) && length >= SHORTEST) {
+    if (!strncmp(digits, "00", 2) && length >= INTERNATIONAL_MIN) {
         return digits + 2;
     }
-    return !strncmp(digits, "810", 3) && length >= SHORTEST + 3 ? digits + 3 : NULL;
+    return !strncmp(digits, "810", 3) && length >= INTERNATIONAL_MIN + 3 ? digits + 3 : NULL;
 }
 
 static void add_groups(struct buffer *out, const struct phone_groups *groups, const char *before)
@@ -113,11 +114,11 @@ static void add_groups(struct buffer *out, const struct phone_groups *groups, co
         return;
     }
     const char *digits = phone_join_digits(out->arena, groups, 0, groups->count);
-    const char *foreign = groups->plus ? digits : skip_prefix(digits);
+    const char *foreign = groups->plus ? digits : skip_international_prefix(digits);
     size_t length = strlen(digits);
     if (foreign) {
         buffer_format(out, "%s+%s%s00%s%s810%s", before, foreign, before, foreign, before, foreign);
-    } else if (length > NATIONAL && length <= LONGEST && !strchr("078", *digits)) {
+    } else if (length > NATIONAL_DIGITS && length <= INTERNATIONAL_MAX && !strchr("078", *digits)) {
         buffer_format(out, "%s+%s", before, digits); /* probably begins with a country code */
     } else if (groups->count > 1) {
         buffer_format(out, "%s%s", before, digits);

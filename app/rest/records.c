@@ -219,7 +219,7 @@ static struct error *check_references(const struct record_change *change, bool r
                             ? rejection
                             : error_new(change->request->arena,
                                         restoring ? ERR_HIDDEN_REFERENCE : ERR_VALIDATION, NULL);
-            error_detail(rejection, reference->field, restoring ? FAULT_HIDDEN : reference->fault,
+            error_detail(rejection, reference->field, restoring ? FAULT_DELETED : reference->fault,
                          NULL);
         }
     }

@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* characters of a trigram; shorter parts are found only at the beginning of a word */
+/* Number of characters of a trigram. Shorter parts are found only at the beginning of a word. */
 enum { TRIGRAM = 3 };
 
-static const char before_word[] = "  ", delimiters[] = " (),", xn[] = "xn--";
+static const char before_word[] = "  ", delimiters[] = " (),", ace_prefix[] = "xn--";
 
 /* --- words ------------------------------------------------------------------------------------ */
 
@@ -32,7 +32,8 @@ static bool has_letters(const char *word)
     return word[strspn(word, "@.-_+'&$")] != '\0';
 }
 
-/* The words of a text of spelling_unify(). Contrary to base/words.h, "xn--" does not end a word. */
+/* Iterates over the words of a result of spelling_unify(). Unlike base/words.h, it does not split a
+ * word at "xn--". */
 struct splitter {
     struct arena *arena;
     const char *rest;
@@ -51,7 +52,7 @@ static const char *next_word(struct splitter *splitter)
         char *chunk = arena_copy(splitter->arena, splitter->rest, length);
         splitter->rest += length;
         splitter->words.text = NULL;
-        if (strstr(chunk, xn)) {
+        if (strstr(chunk, ace_prefix)) {
             while (length && strchr("-.'", chunk[length - 1])) {
                 chunk[--length] = '\0';
             }
@@ -61,7 +62,7 @@ static const char *next_word(struct splitter *splitter)
     }
 }
 
-/* Returns a copy with ё as е. */
+/* Returns a copy with ё replaced by е. */
 static char *replace_yo(struct arena *arena, const char *word)
 {
     static const char yo[] = "ё", ye[] = "е"; /* of the same length */
@@ -74,14 +75,15 @@ static char *replace_yo(struct arena *arena, const char *word)
 
 /* --- domains ---------------------------------------------------------------------------------- */
 
-/* Returns the domain of an address, or the whole word. */
+/* Returns the part of a word after "@", or the whole word if it has no "@". */
 static const char *find_word_domain(const char *word)
 {
     const char *at = strrchr(word, '@');
     return at ? at + 1 : word;
 }
 
-/* Returns a word whose domain is replaced; NULL if there is no other domain. */
+/* Returns a copy of the word with another domain; NULL if `domain` is NULL or the domain of the
+ * word. */
 static const char *replace_domain(struct arena *arena, const char *word, const char *domain)
 {
     const char *old = find_word_domain(word);
@@ -97,12 +99,12 @@ static const char *find_last_label(const char *word)
     return dot ? dot + 1 : word;
 }
 
-/* Returns a word in which labels that begin with xn-- are in their Unicode form; NULL if it has no
- * such labels, or if symbols in this form would separate words. */
-static const char *decode_domain_of(struct arena *arena, const char *word)
+/* Returns the word with its domain in Unicode form. NULL if no label begins with "xn--", or if the
+ * Unicode form contains delimiters, which would split the word. */
+static const char *decode_word_domain(struct arena *arena, const char *word)
 {
     const char *domain = find_word_domain(word);
-    if (!strstr(domain, xn)) {
+    if (!strstr(domain, ace_prefix)) {
         return NULL;
     }
     const char *unicode = spelling_unicode_domain(arena, domain);
@@ -110,9 +112,10 @@ static const char *decode_domain_of(struct arena *arena, const char *word)
     return decoded && *decoded && !strpbrk(decoded, delimiters) ? decoded : NULL;
 }
 
-/* Returns the form with xn-- of a word that is an address, or whose last label shows that it is a
- * domain: "договор.txt" and "Петров.И" are none. NULL if the word has no such form. */
-static const char *encode_domain_of(struct arena *arena, const char *word)
+/* Returns the word with its domain in ASCII form. NULL if the word has no domain with non-ASCII
+ * characters. A domain follows "@", or is a word whose last label is not ASCII: "договор.txt" is a
+ * file name. */
+static const char *encode_word_domain(struct arena *arena, const char *word)
 {
     const char *domain = find_word_domain(word), *last = find_last_label(domain);
     bool is_domain = domain != word || (last != domain && !is_ascii_only(last));
@@ -134,8 +137,8 @@ static void add_word(struct buffer *search_text, const char *word)
 {
     if (has_letters(word)) {
         add_form(search_text, word);
-        add_form(search_text, decode_domain_of(search_text->arena, word));
-        add_form(search_text, encode_domain_of(search_text->arena, word));
+        add_form(search_text, decode_word_domain(search_text->arena, word));
+        add_form(search_text, encode_word_domain(search_text->arena, word));
     }
 }
 
@@ -160,7 +163,7 @@ struct search {
     size_t count;
 };
 
-/* Returns the length of the first characters of a text. */
+/* Returns the length in bytes of the first `characters` characters of a text. */
 static size_t measure_characters(const char *text, size_t characters)
 {
     size_t length = strlen(text), at = 0;
@@ -170,8 +173,8 @@ static size_t measure_characters(const char *text, size_t characters)
     return at;
 }
 
-/* Adds the part that finds a word, unless it is there already: a short word is only found at the
- * beginning of a word. */
+/* Adds the part that finds a word, unless the search has that part already. A word that is shorter
+ * than a trigram only finds the beginning of a word. */
 static void add_part(struct search *search, const char *word)
 {
     size_t length = measure_characters(word, SEARCH_WORD_LENGTH);
@@ -188,24 +191,26 @@ static void add_part(struct search *search, const char *word)
     }
 }
 
-/* True if the last label of a domain begins with xn--, or with a part of that. */
-static bool ends_encoded(const char *word)
+/* True if the last label of the word's domain begins with "xn--", or is itself a beginning of
+ * "xn--". */
+static bool may_end_encoded(const char *word)
 {
     const char *last = find_last_label(find_word_domain(word));
-    return !strncmp(last, xn, strlen(last) < strlen(xn) ? strlen(last) : strlen(xn));
+    size_t length = strlen(last) < strlen(ace_prefix) ? strlen(last) : strlen(ace_prefix);
+    return !strncmp(last, ace_prefix, length);
 }
 
-/* Adds a word. A word with labels that begin with xn-- is searched in this form if the last one,
- * which may be cut, begins so; otherwise, or if the stored form is another one, in its Unicode
- * form. */
+/* Adds a word. A word with xn-- labels is searched in Unicode form, unless its last label is
+ * encoded too: that label may be incomplete, so the word is searched as it was typed, provided that
+ * the Unicode form encodes to the typed domain. */
 static void add_search_word(struct search *search, const char *word)
 {
     struct arena *arena = search->arena;
     if (!has_letters(word)) {
         return;
     }
-    const char *decoded = decode_domain_of(arena, word);
-    if (decoded && is_ascii_only(word) && ends_encoded(word)) {
+    const char *decoded = decode_word_domain(arena, word);
+    if (decoded && is_ascii_only(word) && may_end_encoded(word)) {
         const char *stored = spelling_ascii_domain(arena, find_word_domain(decoded));
         decoded = stored && !strcmp(stored, find_word_domain(word)) ? NULL : decoded;
     }
@@ -226,24 +231,25 @@ static void add_search_words(struct search *search, const char *text, size_t len
 /* --- tokens of searches ----------------------------------------------------------------------- */
 
 enum {
-    PHONE = 7,         /* digits from which on letters beside a number do not belong to it */
-    LONG_PHONE = 10,   /* digits from which on groups of digits are one number */
-    PARTIAL_PHONE = 6, /* digits from which on three groups are probably a part of one */
+    /* minimum numbers of digits */
+    PHONE_MIN = 7,         /* of a number that may have a label or an extension */
+    LONG_PHONE_MIN = 10,   /* of groups that are always one telephone number */
+    PARTIAL_PHONE_MIN = 6, /* of three groups that are probably a part of one */
 };
 
 /* A word, or a number of one or more groups without white space: "8", "123-45-67", "+7". */
 struct token {
     const char *text;
     size_t length;
-    size_t digits;    /* 0: a word */
-    bool follows;     /* no separator but white space and brackets is before it */
-    bool in_brackets; /* a bracket is before it */
+    size_t digits;      /* 0: a word */
+    bool follows;       /* only white space and brackets separate it from the token before it */
+    bool after_bracket; /* a bracket is before it */
 };
 
 struct tokens {
     struct token *list;
     size_t count;
-    size_t digits; /* of the last numbers, if they may be one number */
+    size_t digits; /* number of digits of the last tokens, if these may form one telephone number */
     bool has_words;
 };
 
@@ -261,8 +267,8 @@ static bool ends_token(const char *text)
     return !*text || strchr(delimiters, *text);
 }
 
-/* Returns the text behind the extension of a telephone number ("доб. 12") that begins here; returns
- * the same text if there is none. */
+/* Skips the extension of a telephone number, such as "доб. 12". Returns the text after it; returns
+ * `text` if that does not begin with an extension. */
 static const char *skip_extension(const char *text)
 {
     static const char *const names[] = {"доб", "вн", "ext", "x"};
@@ -278,8 +284,9 @@ static const char *skip_extension(const char *text)
     return text;
 }
 
-/* Returns the length of the number at the beginning of a text: up to a delimiter, or up to an
- * extension if with the digits before it the number is long enough. 0 if there is no number. */
+/* Returns the length of the number at the beginning of a text; 0 if there is none. A delimiter must
+ * follow the number. An extension may follow it if the number and the digits before it may be a
+ * telephone number. */
 static size_t measure_number(const char *text, size_t digits_before)
 {
     const char *begin = text + (*text == '+');
@@ -290,36 +297,37 @@ static size_t measure_number(const char *text, size_t digits_before)
     size_t count = begin == text || isdigit((unsigned char)*begin)
                        ? count_digits(begin, (size_t)(end - begin))
                        : 0;
-    bool ends = ends_token(end) || (digits_before + count >= PHONE && skip_extension(end) != end);
+    bool ends =
+        ends_token(end) || (digits_before + count >= PHONE_MIN && skip_extension(end) != end);
     return count && ends ? (size_t)(end - text) : 0;
 }
 
-/* Returns the length of the letters that are written before a telephone number without a space
- * ("тел.89161234567"); 0 if there are none. */
+/* Returns the length of a label directly before a telephone number, such as "тел." in
+ * "тел.89161234567"; 0 if there is none. */
 static size_t measure_label(const char *text)
 {
     size_t length = strcspn(text, "+0123456789@_ (),");
     size_t number = length ? measure_number(text + length, 0) : 0;
-    return count_digits(text + length, number) >= PHONE ? length : 0;
+    return count_digits(text + length, number) >= PHONE_MIN ? length : 0;
 }
 
-/* Reads the token that begins here, and returns the text behind it. */
+/* Reads the token at the beginning of the text, and returns the text after it. */
 static const char *read_token(struct tokens *tokens, const char *text, bool follows, bool brackets)
 {
     size_t before = follows && *text != '+' ? tokens->digits : 0;
     size_t number = measure_number(text, before);
     size_t label = number ? 0 : measure_label(text);
     struct token *token = &tokens->list[tokens->count++];
-    *token = (struct token){.text = text, .follows = follows, .in_brackets = brackets};
+    *token = (struct token){.text = text, .follows = follows, .after_bracket = brackets};
     token->digits = count_digits(text, number);
     token->length = number ? number : label ? label : strcspn(text, delimiters);
     tokens->digits = number ? before + token->digits : 0;
     tokens->has_words = tokens->has_words || !number;
     text += token->length;
-    return tokens->digits >= PHONE ? skip_extension(text) : text;
+    return tokens->digits >= PHONE_MIN ? skip_extension(text) : text;
 }
 
-/* Splits the text of a search. Hyphens and periods between spaces are no tokens. */
+/* Splits the text of a search into tokens. Ignores hyphens and periods that stand alone. */
 static struct tokens split_search(struct arena *arena, const char *text)
 {
     struct tokens tokens = {.list = arena_array(arena, strlen(text) + 1, sizeof *tokens.list)};
@@ -339,16 +347,16 @@ static struct tokens split_search(struct arena *arena, const char *text)
 
 /* --- numbers in searches ---------------------------------------------------------------------- */
 
-/* Numbers with only white space or brackets between them. */
+/* Consecutive numbers with only white space or brackets between them. */
 struct run {
     const struct token *list;
     size_t count;
     size_t digits;
     bool brackets;
-    bool has_short; /* one has so few digits that it finds little alone */
+    bool has_short; /* a number has fewer digits than a trigram */
 };
 
-/* Reads the numbers that begin at a token; there are none if it is a word. */
+/* Returns the run that begins at a token. The run is empty if the token is a word. */
 static struct run read_run(const struct tokens *tokens, size_t from)
 {
     const struct token *list = tokens->list + from;
@@ -359,18 +367,18 @@ static struct run read_run(const struct tokens *tokens, size_t from)
             break;
         }
         run.digits += token->digits;
-        run.brackets = run.brackets || token->in_brackets;
+        run.brackets = run.brackets || token->after_bracket;
         run.has_short = run.has_short || token->digits < TRIGRAM;
     }
     return run;
 }
 
-/* True if the numbers seem to be parts of one telephone number: "8 916 12", but neither "125 2026"
- * nor "5 2026" beside words. */
+/* True if the numbers are probably parts of one telephone number. True for "8 916 12"; false for
+ * "125 2026", and for "5 2026" if the search also has words. */
 static bool is_one_number(const struct run *run, bool has_words)
 {
-    bool is_partial = (run->count >= 3 || run->brackets) && run->digits >= PARTIAL_PHONE;
-    return run->digits >= LONG_PHONE ||
+    bool is_partial = (run->count >= 3 || run->brackets) && run->digits >= PARTIAL_PHONE_MIN;
+    return run->digits >= LONG_PHONE_MIN ||
            (run->digits >= TRIGRAM &&
             (*run->list->text == '+' || (run->has_short && (!has_words || is_partial))));
 }
@@ -379,15 +387,16 @@ static void add_number(struct search *search, const struct phone_groups *groups,
                        size_t count)
 {
     const char *number = phone_join_digits(search->arena, groups, from, count);
-    /* Some write +8 instead of +7: such a number is stored without "+", too. */
+    /* Some people write +8 instead of +7. Search such a number without "+": "89161234567" is
+     * stored. */
     bool plus = !from && groups->plus && (*number != '8' || !phone_may_be_russian(groups, 0));
     if (number[strnlen(number, TRIGRAM - 1)]) {
         add_part(search, plus ? arena_format(search->arena, "+%s", number) : number);
     }
 }
 
-/* Adds each telephone number of groups; the last one may be a part of a number. Short groups behind
- * a number are ignored. */
+/* Adds each telephone number of the text; the last one may be incomplete. Ignores the digits after
+ * a complete number if they are fewer than those of a trigram. */
 static void add_numbers(struct search *search, const char *text, size_t length)
 {
     struct phone_groups groups;
@@ -416,7 +425,7 @@ static void add_run(struct search *search, const struct run *run, bool has_words
     }
 }
 
-/* True if the token only announces a telephone number, as "тел." does. */
+/* True if the token is a label before a telephone number, such as "тел.". */
 static bool is_phone_label(const struct token *token, const struct run *run)
 {
     static const char *const labels[] = {"т",   "тел",   "телефон", "моб", "факс",
@@ -425,7 +434,7 @@ static bool is_phone_label(const struct token *token, const struct run *run)
     while (length && strchr("-.", token->text[length - 1])) {
         length--;
     }
-    bool is_phone = run->digits >= PHONE;
+    bool is_phone = run->digits >= PHONE_MIN;
     for (size_t i = 0; is_phone && i < sizeof labels / sizeof *labels; i++) {
         if (strlen(labels[i]) == length && !memcmp(labels[i], token->text, length)) {
             return true;

@@ -1,9 +1,10 @@
 /*
- * See rekey_plan.h. Each table has a row of its own type, with the texts and their keys.
+ * See rekey_plan.h. Each table has its own struct for a row, which contains the texts and their
+ * keys.
  *
- * Not in this plan: login_failures and login_sources, whose keys are digests. Their rows live for
- * hours; after a change of the version, failures and sources of the few names whose key has changed
- * are counted anew.
+ * The plan does not include login_failures and login_sources, whose keys are digests and whose rows
+ * expire within hours. If the key of a name changes with the version, the failures and sources of
+ * that name are counted from zero.
  */
 #include "service/rekey_plan.h"
 
@@ -45,7 +46,7 @@ static bool equals_bytes(struct key_bytes a, const unsigned char *bytes, size_t 
     return a.length == length && !memcmp(a.bytes, bytes, length);
 }
 
-/* Returns a query that updates a row, for its caller to bind the keys. */
+/* Returns the query that updates a row. The caller binds the keys and executes it. */
 static struct store_query *begin_update(struct rekey_batch *batch, enum sql_statement statement,
                                         int64_t id)
 {
@@ -109,10 +110,10 @@ static struct error *write_account_row(struct rekey_batch *batch, const void *co
     account_keys_compute(batch->arena, row->username, row->email, &keys);
     struct rekey_owner owner = {.id = row->id, .current = row->username_key};
     struct error *error =
-        rekey_choose(batch, &account_username, &owner, keys.username_key, &keys.username_key);
+        rekey_choose_key(batch, &account_username, &owner, keys.username_key, &keys.username_key);
     owner.current = row->email_key;
     if (!error) {
-        error = rekey_choose(batch, &account_email, &owner, keys.email_key, &keys.email_key);
+        error = rekey_choose_key(batch, &account_email, &owner, keys.email_key, &keys.email_key);
     }
     if (error || (equals_text(row->username_key, keys.username_key) &&
                   equals_text(row->email_key, keys.email_key) &&
@@ -212,7 +213,7 @@ static struct error *write_address_row(struct rekey_batch *batch, const struct r
 {
     const struct rekey_owner owner = {row->id, row->organization_id, row->email_key};
     const char *key = fold_address(batch->arena, row->email);
-    struct error *error = rekey_choose(batch, unique, &owner, key, &key);
+    struct error *error = rekey_choose_key(batch, unique, &owner, key, &key);
     return error || equals_text(row->email_key, key) ? error
                                                      : update_key(batch, unique->set, row->id, key);
 }
@@ -308,7 +309,7 @@ static struct error *choose_contact_email(struct rekey_batch *batch, const struc
         return NULL;
     }
     const struct rekey_owner owner = {row->id, row->organization_id, row->email_unique_key};
-    struct error *error = rekey_choose(batch, &contact_email, &owner, email_key, key_r);
+    struct error *error = rekey_choose_key(batch, &contact_email, &owner, email_key, key_r);
     *key_r = equals_text(*key_r, email_key) ? *key_r : NULL;
     return error;
 }
@@ -348,7 +349,7 @@ static const struct rekey_table contacts = {
 
 struct file_row {
     int64_t id;
-    const char *original_name, *search_text;
+    const char *original_name, *search_text, *scope, *tags;
 };
 
 static void *read_file_row(struct arena *arena, const struct store_query *query)
@@ -359,6 +360,8 @@ static void *read_file_row(struct arena *arena, const struct store_query *query)
         .id = store_integer(query, SQL_TEXT_KEYS_FILES_ID),
         .original_name = (const char *)name.bytes,
         .search_text = copy_column(arena, query, SQL_TEXT_KEYS_FILES_SEARCH_TEXT),
+        .scope = copy_column(arena, query, SQL_TEXT_KEYS_FILES_SCOPE),
+        .tags = copy_column(arena, query, SQL_TEXT_KEYS_FILES_TAGS),
     };
     return row;
 }
@@ -367,8 +370,12 @@ static struct error *write_file_row(struct rekey_batch *batch, const void *conte
 {
     const struct file_row *row = context;
     const char *search_text = catalog_search_text(batch->arena, row->original_name);
-    return equals_text(row->search_text, search_text)
-               ? NULL
+    struct error *error = NULL;
+    if (row->tags && row->tags[strspn(row->tags, "\n")]) {
+        error = catalog_index_tags(batch->store, batch->arena, row->id, row->scope, row->tags);
+    }
+    return error || equals_text(row->search_text, search_text)
+               ? error
                : update_key(batch, SQL_TEXT_KEYS_FILES_SET, row->id, search_text);
 }
 

@@ -1,11 +1,11 @@
-/* Rekey plan: every table with text keys, for store/rekey.h. Each column that base/fold.h derives
- * from others belongs to this plan, except digests of short life (see rekey_plan.c). */
+/* Rekey plan: lists all tables with text keys, for store/rekey.h. Every column that is computed
+ * with base/fold.h belongs to this plan, except short-lived digests (see rekey_plan.c). */
 #ifndef SERVICE_REKEY_PLAN_H
 #define SERVICE_REKEY_PLAN_H
 
 #include "store/rekey.h"
 
-/* Sets the version of the plan to fold_version() on first use. */
+/* Returns the plan. Its version is fold_version(). */
 const struct rekey_plan *rekey_plan(void) __attribute__((returns_nonnull));
 
 #endif

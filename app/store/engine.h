@@ -108,7 +108,7 @@ struct store {
 
     /* keys.c */
     const char *keys_version; /* required version of the text keys; NULL: any */
-    bool keys_checked;        /* they were checked in this session or group commit */
+    bool keys_checked;        /* the keys were checked in this session or group commit */
     bool keys_differ;         /* result of the last check */
 };
 

@@ -1,17 +1,17 @@
 /*
  * Keys: the version of the text keys in the database.
  *
- * Text keys are columns that the program derives from other columns, such as the folded name by
- * which an account is found. Programs with another version of ICU derive other keys, so that they
- * would not find each other's rows, and would accept a name twice. The table text_keys has the
- * version of all keys. Programs of other versions refuse the database:
+ * Text keys are columns that the program computes from other columns, such as the folded name by
+ * which an account is found. Programs with different versions of ICU compute different keys: they
+ * would not find each other's rows, and would accept the same name twice. The table text_keys has
+ * the version of all keys. A program that needs another version refuses the database:
  *
- * - SQLite: each transaction that writes reads the version first. So from the first batch of a
- *   rebuild (store/rekey.h) on, other processes cannot write. They cannot read either, after
- *   store_watch() has seen the version.
- * - PostgreSQL: each session takes a shared lock, and then reads the version. A rebuild begins only
- *   while no session has the lock, and each new session is refused until the rebuild has ended.
- *   So neither reads nor writes cost more than without this check.
+ * - SQLite: each transaction that writes checks the version first. So after the first batch of a
+ *   rebuild (store/rekey.h) is committed, other processes cannot write. After store_watch() has
+ *   noticed the change, they cannot read either.
+ * - PostgreSQL: each session takes a shared lock, and then checks the version. A rebuild begins
+ *   only while no session has the lock, and each new session is refused until the rebuild has
+ *   ended. So the check does not slow down reads or writes.
  */
 #ifndef STORE_KEYS_H
 #define STORE_KEYS_H
@@ -23,13 +23,12 @@
 struct arena;
 struct store;
 
-/* From now on, the store works only on a database whose text keys have this version: otherwise
- * every query and every write fails with ERR_DATABASE_UNAVAILABLE. Called right after store_new().
- * The version is not copied. */
+/* Makes every read and write fail with ERR_DATABASE_UNAVAILABLE unless the text keys of the
+ * database have this version. Call it right after store_new(). The version is not copied. */
 void store_require_keys(struct store *store, const char *version);
 
-/* Returns ERR_DATABASE_UNAVAILABLE if the text keys have another version than the required one, or
- * if they are being rebuilt. The cause says what to do. A no-op if no version is required. */
+/* Returns ERR_DATABASE_UNAVAILABLE, with instructions in its cause, if the text keys do not have
+ * the required version or are being rebuilt. A no-op if no version is required. */
 struct error *store_keys_check(struct store *store, struct arena *arena) MUST_CHECK;
 
 /* Compares the version that was read with the required one, for an engine that reads it by itself.
@@ -37,11 +36,11 @@ struct error *store_keys_check(struct store *store, struct arena *arena) MUST_CH
 struct error *store_keys_compare(struct store *store, struct arena *arena, const char *version,
                                  const struct error *failure) MUST_CHECK;
 
-/* True if the last completed check did not find the required version, also because of a rebuild. */
+/* True if the last completed check found another version or a rebuild in progress. */
 bool store_keys_differ(const struct store *store);
 
-/* Like store_keys_check(). Stores the result in shared memory: while the keys differ, no process of
- * this host reads. */
+/* Like store_keys_check(), but also stores the result in shared memory. While the keys differ,
+ * reads fail in all processes of this host. */
 struct error *store_keys_watch(struct store *store, struct arena *arena) MUST_CHECK;
 
 #endif

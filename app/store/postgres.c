@@ -348,8 +348,9 @@ static struct error *configure_session(struct postgres *postgres, struct arena *
                                         timeout_ms, 2 * timeout_ms, lock));
 }
 
-/* Checks the version of the text keys, once for the session: its lock keeps others from changing
- * them. After a failure, connecting fails at once for a short time. */
+/* Checks the version of the text keys. Once per session is enough, because the lock of the session
+ * prevents a rebuild. After a failure, further attempts to connect fail at once for a short time.
+ */
 static struct error *check_session_keys(struct postgres *postgres, struct arena *arena)
 {
     struct store *store = &postgres->store;
@@ -376,7 +377,8 @@ static struct error *open_postgres_session(struct postgres *postgres, struct are
 {
     char process[16] = "kontora"; /* shown by ps, such as "kontora-core" */
     (void)prctl(PR_GET_NAME, process);
-    const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
+    /* The name replaces one in DATABASE_URL: rebuilds find the sessions of Kontora by it. */
+    const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
     const char *const values[] = {postgres->store.config->database_url, process, "UTF8", NULL};
     postgres->connection = PQconnectStartParams(keywords, values, 1);
     if (!postgres->connection) {

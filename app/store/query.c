@@ -204,8 +204,8 @@ struct error *store_remember_failure(struct store *store, struct error *error)
     return error;
 }
 
-/* Returns an error if store_keys_watch() has found other text keys, in any process of this host. A
- * write checks the keys itself, and the query of that check is never refused. */
+/* Refuses a read if store_keys_watch(), in any process of this host, has found that the text keys
+ * differ. Does not refuse writes, which check the keys themselves, and the query of that check. */
 static struct error *refuse_read(const struct store_query *query)
 {
     const struct store *store = query->store;

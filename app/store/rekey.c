@@ -17,11 +17,12 @@ enum {
     CLAIM_TIMEOUT_US = 3 * US_PER_S,
     CLAIM_RETRY_US = 100 * US_PER_MS,
     HEX_BASE = 16,
+    COLLISIONS_MAX = 10,
     STATUS_ROWS = 20, /* maximum number of rows that the status of a table names */
 };
 
-/* The characters before the id in a duplicate key, and the pattern of such keys. */
-static const char mark[] = "\t", marked[] = "%\t%";
+/* A duplicate key has this separator before the id, and matches this pattern of LIKE. */
+static const char duplicate_separator[] = "\t", duplicate_pattern[] = "%\t%";
 
 /* The row of text_keys. `table` and `id` are NULL at the beginning. */
 struct position {
@@ -43,14 +44,15 @@ struct rebuild {
     bool begun;               /* a batch was committed */
     bool busy;                /* other processes use the database */
     bool complete;            /* no rows are left */
-    /* position of retry_duplicates() */
+    /* retry_duplicates(): its table, and the ids after which the current and the next batch begin
+     */
     const struct rekey_table *table;
     int64_t last_id, next_id;
 };
 
 /* --- ids -------------------------------------------------------------------------------------- */
 
-/* Binds an id from its text, or an id below all others. */
+/* Binds the id that the text represents; an id below all others if the text is NULL. */
 static void bind_id(struct store_query *query, const struct rekey_table *table, struct arena *arena,
                     const char *id)
 {
@@ -85,8 +87,9 @@ static const char *read_id(const struct store_query *query, const struct rekey_t
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-/* Rebuilds up to `limit` rows of a table after *id, and sets *id to the last of them. Reads them
- * all before it writes: a query must have ended before the next one writes on its connection. */
+/* Rebuilds up to `limit` rows of a table after *id, and sets *id to the last of them. Reads all of
+ * them before it writes, because a query must end before another one writes on the same connection.
+ */
 static struct error *rebuild_rows(struct rekey_batch *batch, const struct rekey_table *table,
                                   enum sql_statement statement, int64_t limit, const char **id,
                                   int64_t *count_r)
@@ -99,7 +102,7 @@ static struct error *rebuild_rows(struct rekey_batch *batch, const struct rekey_
     bind_id(query, table, arena, *id);
     store_bind_integer(query, limit);
     if (statement != table->page) {
-        store_bind_text(query, marked);
+        store_bind_text(query, duplicate_pattern);
     }
     struct error *error;
     while (!(error = store_next(query, &row)) && row) {
@@ -114,7 +117,8 @@ static struct error *rebuild_rows(struct rekey_batch *batch, const struct rekey_
     return error;
 }
 
-/* Reads the row with a unique key; *other_r is 0 if there is none. */
+/* Finds the row that has a unique key: returns its id and the text of its key. *other_r is 0 if
+ * there is none. */
 static struct error *find_key_owner(struct rekey_batch *batch, const struct rekey_unique *unique,
                                     int64_t organization_id, const char *key, int64_t *other_r,
                                     const char **text_r)
@@ -138,11 +142,11 @@ static struct error *find_key_owner(struct rekey_batch *batch, const struct reke
 
 static const char *format_duplicate_key(struct arena *arena, const char *key, int64_t id)
 {
-    return arena_format(arena, "%s%s%" PRId64, key, mark, id);
+    return arena_format(arena, "%s%s%" PRId64, key, duplicate_separator, id);
 }
 
-struct error *rekey_choose(struct rekey_batch *batch, const struct rekey_unique *unique,
-                           const struct rekey_owner *owner, const char *key, const char **key_r)
+struct error *rekey_choose_key(struct rekey_batch *batch, const struct rekey_unique *unique,
+                               const struct rekey_owner *owner, const char *key, const char **key_r)
 {
     struct arena *arena = batch->arena;
     int64_t other;
@@ -233,7 +237,7 @@ static struct error *analyze_tables(const struct rekey_batch *batch)
                : NULL;
 }
 
-/* Begins a rebuild: fails if other programs can write. */
+/* Begins a rebuild. Fails if other processes use the database. */
 static struct error *begin_rebuild(struct rebuild *rebuild, struct position *position)
 {
     struct rekey_batch *batch = &rebuild->batch;
@@ -256,15 +260,17 @@ static struct error *begin_rebuild(struct rebuild *rebuild, struct position *pos
 
 /* --- batches ---------------------------------------------------------------------------------- */
 
-/* Returns the table at the position, the first one if it is NULL or unknown. */
+/* Returns the table at the position. If the position has no known table, moves it to the beginning
+ * of the first one. */
 static const struct rekey_table *const *find_table(const struct rekey_plan *plan,
-                                                   const struct position *position)
+                                                   struct position *position)
 {
     for (const struct rekey_table *const *table = plan->tables; *table; table++) {
         if (position->table && !strcmp((*table)->name, position->table)) {
             return table;
         }
     }
+    position->id = NULL;
     return plan->tables;
 }
 
@@ -317,7 +323,7 @@ static struct error *rebuild_from(struct rebuild *rebuild, struct position *posi
     return error ? error : save_position(batch, position);
 }
 
-/* Starts the counts and the report of a batch anew, because store_write() may repeat it. */
+/* Resets the counts and the report of a batch, because store_write() may repeat the batch. */
 static void reset_batch(struct rebuild *rebuild, struct store *store, struct arena *arena)
 {
     rebuild->batch = (struct rekey_batch){
@@ -353,8 +359,8 @@ static struct error *rebuild_batch(struct store *store, void *context)
     return rebuild_from(rebuild, &position);
 }
 
-/* Tries to give the rows of one batch with duplicate keys their true keys, inside the transaction.
- */
+/* Replaces the duplicate keys of one batch of rows by the true keys, where these are free, inside
+ * the transaction. It is serializable, because the service may change the same rows meanwhile. */
 static struct error *retry_duplicates(struct store *store, void *context)
 {
     struct rebuild *rebuild = context;
@@ -380,13 +386,16 @@ static void report_lines(const struct rebuild *rebuild, struct buffer *lines, bo
     }
 }
 
+typedef struct error *store_writer(struct store *store, struct arena *arena, store_work *work,
+                                   void *context);
+
 /* Runs and commits one batch, and reports it. */
 static struct error *commit_batch(struct rebuild *rebuild, struct store *store, struct arena *arena,
-                                  store_work *work)
+                                  store_writer *write, store_work *work)
 {
     struct rekey_batch *batch = &rebuild->batch;
     batch->arena = arena;
-    struct error *error = store_write_schema(store, arena, work, rebuild);
+    struct error *error = write(store, arena, work, rebuild);
     struct error *ending = store_group_commit(store, arena);
     error = error ? error : ending;
     if (!error) {
@@ -407,7 +416,7 @@ static struct error *rebuild_keys(struct rebuild *rebuild, struct store *store, 
     struct error *error = NULL;
     while (!error && !rebuild->complete) {
         arena_reset(arena);
-        error = commit_batch(rebuild, store, arena, rebuild_batch);
+        error = commit_batch(rebuild, store, arena, store_write_schema, rebuild_batch);
         if (error && rebuild->busy && clock_steady_us() < deadline) {
             error = NULL;
             usleep(CLAIM_RETRY_US);
@@ -426,7 +435,7 @@ static struct error *read_duplicates(const struct rekey_table *table, struct sto
     *count_r = 0;
     bind_id(query, table, arena, NULL);
     store_bind_integer(query, limit);
-    store_bind_text(query, marked);
+    store_bind_text(query, duplicate_pattern);
     struct error *error;
     while (!(error = store_next(query, &row)) && row) {
         ids[(*count_r)++] = read_id(query, table, arena);
@@ -434,21 +443,26 @@ static struct error *read_duplicates(const struct rekey_table *table, struct sto
     return error;
 }
 
-/* Gives the rows of a table with duplicate keys their true keys, if these are free. Reads first,
- * so that it writes only if there are such rows. Starts over if a row lost a key that no longer
- * belongs to its name, because an administrator renamed it. */
+/* Replaces the duplicate keys of a table by the true keys, where these are free. Reads first, so
+ * that it does not write if there are no duplicate keys. Starts over after a batch that took a key
+ * from a row which an administrator had renamed, because that row now has a duplicate key. */
 static struct error *retry_table(struct rebuild *rebuild, const struct rekey_table *table,
                                  struct store *store, struct arena *arena)
 {
     const char *first;
     int64_t count;
+    int collisions = 0;
     struct error *error = read_duplicates(table, store, arena, 1, &first, &count);
     rebuild->table = table;
     rebuild->last_id = 0;
     rebuild->complete = !count;
     while (!error && !rebuild->complete) {
         arena_reset(arena);
-        error = commit_batch(rebuild, store, arena, retry_duplicates);
+        error = commit_batch(rebuild, store, arena, store_write, retry_duplicates);
+        if (error && error->id == ERR_CONSTRAINT_UNIQUE && ++collisions < COLLISIONS_MAX) {
+            error = NULL; /* a client took the key of a row of this batch */
+            continue;
+        }
         rebuild->last_id = rebuild->next_id;
         if (!error && rebuild->batch.displaced) {
             rebuild->complete = false;

@@ -2,14 +2,15 @@
  * Rekey: rebuilds the text keys of all rows (store/keys.h) in batches. The caller provides a plan:
  * the tables, and functions that compute the keys of a row.
  *
- * Each batch is one transaction, which also stores the position. So a rebuild that was interrupted
- * continues there, concurrent rebuilds do each batch once, and memory is bounded. No other program
- * writes meanwhile: see store/keys.h.
+ * Each batch is one transaction, which also stores the position. So an interrupted rebuild
+ * continues at this position, concurrent rebuilds do not repeat a batch, and memory is bounded. No
+ * other process can write meanwhile: see store/keys.h.
  *
- * Two rows can have the same unique key in the new version. No row is lost: the row that has the
- * key already keeps it, or else the row with the lower id. The other one gets a duplicate key,
- * which consists of the key, a tab and the id: no folded text contains a tab. rekey_run() tries
- * again to give such rows their true keys whenever it is called.
+ * In the new version, two rows may have the same true key, although the key is unique. Both rows
+ * are kept. If one of them has the key already, it keeps the key; otherwise the row with the lower
+ * id gets it. The other row gets a duplicate key: the true key, a tab and the id of the row. No
+ * folded text contains a tab. Each call of rekey_run() tries to replace duplicate keys by the true
+ * keys.
  */
 #ifndef STORE_REKEY_H
 #define STORE_REKEY_H
@@ -32,7 +33,7 @@ struct rekey_batch {
     struct buffer warnings; /* a line about each row with a duplicate key */
     struct buffer report;   /* a line about each completed table */
     int64_t rows, changed, duplicates;
-    bool displaced; /* rekey_choose() took a key from a row */
+    bool displaced; /* rekey_choose_key() gave another row a duplicate key */
 };
 
 /* Rows of one table. */
@@ -63,7 +64,7 @@ struct rekey_unique {
     enum sql_statement find;
     bool scoped;
     enum sql_statement set;                               /* sets the key of the row $1 to $2 */
-    char *(*fold)(struct arena *arena, const char *text); /* computes the key from it */
+    char *(*fold)(struct arena *arena, const char *text); /* computes the key from the text */
 };
 
 /* A row with a unique key. */
@@ -72,12 +73,12 @@ struct rekey_owner {
     const char *current; /* key in the database; NULL: none */
 };
 
-/* Chooses the unique key of a row: its true key, or a duplicate key if another row has that.
- * Takes the key from a row that is not rebuilt yet and whose true key is another one. `key` may be
- * NULL. */
-struct error *rekey_choose(struct rekey_batch *batch, const struct rekey_unique *unique,
-                           const struct rekey_owner *owner, const char *key,
-                           const char **key_r) MUST_CHECK;
+/* Chooses the unique key of a row: its true key, or a duplicate key if another row has that. If the
+ * other row has a different true key, because it is not rebuilt yet, takes the key from it. `key`
+ * may be NULL. */
+struct error *rekey_choose_key(struct rekey_batch *batch, const struct rekey_unique *unique,
+                               const struct rekey_owner *owner, const char *key,
+                               const char **key_r) MUST_CHECK;
 
 /* Called with each line of the report. A warning is about a row with a duplicate key. */
 typedef void rekey_progress(void *context, const char *line, bool warning);

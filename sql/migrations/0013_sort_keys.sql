@@ -1,5 +1,5 @@
--- Sort keys of the Unicode collation algorithm for the texts that lists are sorted by. Only the program can
--- compute them: those of existing rows are empty until it has done so.
+-- Sort keys of the Unicode collation algorithm for the texts that lists are sorted by. Only the
+-- program can compute them: those of existing rows are empty until it has done so.
 
 -- up
 
@@ -12,11 +12,13 @@ ALTER TABLE accounts ADD COLUMN username_sort_key BLOB NOT NULL DEFAULT x'';
 ALTER TABLE contacts ADD COLUMN name_sort_key BYTEA NOT NULL DEFAULT '';
 ALTER TABLE accounts ADD COLUMN username_sort_key BYTEA NOT NULL DEFAULT '';
 -- both
-CREATE INDEX contacts_by_name ON contacts (organization_id, name_sort_key, id) WHERE deleted_at IS NULL;
+CREATE INDEX contacts_by_name ON contacts (organization_id, name_sort_key, id)
+    WHERE deleted_at IS NULL;
 
 -- down
 
--- SQLite folds ASCII letters only: until a contact is changed, the other letters of its name are sorted by case.
+-- SQLite folds ASCII letters only: until a contact is changed, the other letters of its name are
+-- sorted by case.
 ALTER TABLE accounts DROP COLUMN username_sort_key;
 DROP INDEX contacts_by_name;
 ALTER TABLE contacts DROP COLUMN name_sort_key;

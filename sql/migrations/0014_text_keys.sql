@@ -1,5 +1,5 @@
--- The version of the text keys, such as accounts.username_key: ICU computes them, and they change with it. Also
--- the position of a rebuild. SQLite's search index follows the search text of files.
+-- The version of the text keys, such as accounts.username_key: ICU computes them, and they change
+-- with it. Also the position of a rebuild. SQLite's search index follows the search text of files.
 
 -- up
 

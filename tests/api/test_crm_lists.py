@@ -129,7 +129,7 @@ def test_list_by_skip_returns_each_object_once(reader, all_items, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_cursor_skips_no_object_during_creations_and_deletions(new_office, kind):
-    """Neither new nor deleted objects shift the pages behind a cursor."""
+    """Neither new nor deleted objects shift the pages after a cursor."""
     owner = new_office["OWNER"]
     numbers = [owner.create(kind)["id"] for _ in range(6)]
     first = owner.page(kind, limit=2)

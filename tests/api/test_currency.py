@@ -116,8 +116,8 @@ def test_currency_stays_once_an_amount_is_stored(new_office):
 
 
 def begin_until_answered(call):
-    """Begins calls until one is answered, and returns their threads. nginx may pass a call on a
-    kept connection to the worker that is waiting, but other workers accept new connections."""
+    """Begins calls until one is answered, and returns their threads. nginx may send a call over a
+    kept connection to the worker that is blocked; a new connection is accepted by another one."""
     answered, threads = threading.Event(), []
 
     def run():

@@ -17,6 +17,7 @@ from support.ldap_admin import rdn
 GLOBAL_SECURITY_GROUP = "-2147483646"
 PAST = "132000000000000000"  # FILETIME of a day in 2019
 PRIMARY_GROUP_USERS = "513"
+TIMING_ROUNDS = 8
 GRANULARITY_S = 0.1  # granularity of the response times of failed logins
 
 # {} is the account name. The domain is kontora.test, its NetBIOS name KONTORA.
@@ -287,13 +288,19 @@ def test_duration_of_failed_login_does_not_reveal_existing_users(anonymous, peop
         contract.check_error(send_login(anonymous, name, "wrong"), 401, "INVALID_CREDENTIALS")
         return time.perf_counter() - started
 
-    def fastest(*names):
+    def fastest(names):
         return min(seconds(name) for name in names * 3)
 
-    known = fastest(*users)
+    known = fastest(users)
     assert known >= GRANULARITY_S
     for names in ([tag(), tag(), tag()], [disabled] * 3, [stack.administrator[0]] * 3):
-        assert abs(known - fastest(*names)) < GRANULARITY_S / 3, names
+        other = fastest(names)
+        for _ in range(TIMING_ROUNDS):  # load makes single logins slower, but not all of them
+            if abs(known - other) < GRANULARITY_S / 3:
+                break
+            known, other = min(known, fastest(users)), min(other, fastest(names))
+        else:
+            raise AssertionError(f"{known:.3f} s for users, {other:.3f} s for {names}")
 
 
 # --- identity -------------------------------------------------------------------------------------

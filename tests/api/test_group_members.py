@@ -279,7 +279,8 @@ def test_invalid_cursor_is_rejected(api, group, cursor):
 
 @pytest.mark.parametrize("parameters, field", [
     ({"limit": 0}, "limit"), ({"limit": 1001}, "limit"), ({"limit": "x"}, "limit"),
-    ({"effective": "maybe"}, "effective"), ({"skip": 0}, "skip"), ({"search": "x" * 257}, "search"),
+    ({"effective": "maybe"}, "effective"), ({"skip": 0}, "skip"),
+    ({"search": "x" * 1001}, "search"),
     ({"parent_dn": "x"}, "parent_dn"), ({"parent_dn": "DC=com"}, "parent_dn")])
 def test_invalid_parameter_is_rejected(api, group, parameters, field):
     response = api.get(path_of("/groups", group["cn"], "members"), params=parameters)

@@ -2,6 +2,7 @@
 that have no name in a path: contacts, computers, service accounts and foreign principals."""
 
 import itertools
+import unicodedata
 import uuid
 
 import pytest
@@ -35,6 +36,26 @@ def members_of(ldap_admin, group_dn):
     """Returns the members that ldapsearch shows."""
     [entry] = ldap_admin.ldapsearch("(objectClass=group)", "member", base=group_dn)
     return [dn.decode() for dn in entry.get("member", [])]
+
+
+# --- normalization forms --------------------------------------------------------------------------
+
+@pytest.mark.parametrize("stored, typed", itertools.permutations(("NFC", "NFD"), 2))
+def test_dn_is_found_in_other_normalization_form(api, entries, ldap_admin, stored, typed):
+    """Other systems type й as и and a mark; the directory compares code points."""
+    kind = entries.kind
+    unit = ldap_admin.add_ou(unicodedata.normalize(stored, f"Йод {tag()}"), entries.parent)
+    inside = Entries(api, ldap_admin, kind, unit)
+    other = unicodedata.normalize(typed, unit)
+    assert other != unit
+    made = inside.send(inside.body(**{kind.parent: other}))
+    assert same_dn(made["dn"], inside.dn(made[kind.name]))
+    assert same_dn(inside.get(made[kind.key], at=other)["dn"], made["dn"])
+    renamed = ldap_admin.add(inside.dn(unicodedata.normalize(stored, f"Ё {tag()}")),
+                             objectClass=kind.object_class)
+    for dn in (renamed, unicodedata.normalize(typed, renamed)):
+        assert same_dn(inside.get(dn)["dn"], renamed)
+    inside.delete(made[kind.key], at=other)
 
 
 # --- members of other kinds -----------------------------------------------------------------------
@@ -76,8 +97,8 @@ OTHER_KINDS = {
 
 @pytest.fixture(params=OTHER_KINDS)
 def other_member(request, ldap_admin, ou):
-    """Creates an object of each kind that a group may have as a member, besides users and groups;
-    returns its DN."""
+    """Creates an object that may be a member of a group, but is neither a user nor a group. Returns
+    its DN."""
     dn = OTHER_KINDS[request.param](ldap_admin, ou)
     yield dn
     ldap_admin.delete(dn)
@@ -138,7 +159,7 @@ def test_user_and_group_of_membership_can_be_named_by_identifier(api, people, ld
 
 
 @every_spelling
-def test_member_that_is_no_user_is_not_found_on_path_of_users(api, ldap_admin, group, other_member,
+def test_member_other_than_user_is_not_found_on_path_of_users(api, ldap_admin, group, other_member,
                                                               spelling):
     ldap_admin.add_member(group["dn"], other_member)
     path = path_of("/users", named(ldap_admin, other_member, spelling), "groups", group["cn"])
@@ -205,7 +226,7 @@ def test_foreign_principal_in_privileged_group_is_protected(api, ldap_admin, gro
 
 @pytest.fixture(scope="module", params=[*KINDS, USERS], ids=lambda kind: kind.resource)
 def every_kind(request, api, ldap_admin, ou):
-    """Returns groups, units, containers and users in turn."""
+    """The collections of groups, units, containers and users, one at a time."""
     return (People(api, ldap_admin, ou) if request.param is USERS
             else Entries(api, ldap_admin, request.param, ou))
 
@@ -334,7 +355,7 @@ def test_unknown_or_hostile_identifier_is_not_found(api, people, ldap_admin, gro
 
 @pytest.mark.parametrize("octets", ["%FF", "CN=%FF,DC=kontora,DC=test", "%00", "CN=a%00,DC=test",
                                     "%C3", "CN=%ED%A0%80,DC=kontora,DC=test"])
-def test_identifier_that_is_no_text_is_refused(api, group, octets):
+def test_identifier_that_is_not_valid_text_is_refused(api, group, octets):
     """Such a path belongs to no route, so the request is not audited."""
     path = path_of("/groups", group["cn"], "members", "") + octets
     for method in ("POST", "DELETE"):

@@ -203,7 +203,7 @@ def test_entry_search_takes_composed_and_decomposed_letters_as_equals(all_entrie
             assert len(found) == len(made), (form, text)
 
 
-def test_entry_search_with_many_words_uses_first_words(all_entries):
+def test_entry_search_without_match_for_all_words_uses_first_three_words(all_entries):
     word = tag()
     made = all_entries.named(f"Петров {word} Иван")
     line = f"Петров Иван {word}, ведущий инженер отдела снабжения, +7 (495) 123-45-67, доб. 12"

@@ -1,5 +1,5 @@
-"""Order of names: lists sort as a dictionary does, by the Unicode collation algorithm, and their
-cursors hold sort keys. On both engines."""
+"""Order of names: lists are sorted as in a dictionary, by the Unicode collation algorithm, and
+their cursors contain sort keys. Runs on both engines."""
 
 import unicodedata
 import urllib.parse
@@ -58,7 +58,7 @@ def test_search_results_are_listed_as_in_a_dictionary(owner):
         "Петр", "Петров", "петров иван", "Петрова"]
 
 
-def test_renamed_contact_moves_to_its_place(new_office):
+def test_renamed_contact_is_listed_by_its_new_name(new_office):
     owner = new_office["OWNER"]
     numbers = {name: owner.contact(name=name)["id"] for name in ("Дым", "Ёлка", "Жук")}
     assert owner.change("contacts", numbers["Жук"], name="Её").status_code == 200
@@ -70,7 +70,7 @@ def test_renamed_contact_moves_to_its_place(new_office):
 
 @pytest.mark.parametrize("sort", ["name", "-name", "name,-created_at,id"])
 def test_pages_of_longest_names_are_complete(new_office, sort):
-    """The sort keys of these names are longer than the column."""
+    """The sort keys of these names are longer than the column, so they are truncated."""
     owner = new_office["OWNER"]
     made = {owner.contact(name=first + "ﷺ" * (LONGEST - 2) + last)["id"]
             for first in "аёя" for last in "бю"}
@@ -80,7 +80,7 @@ def test_pages_of_longest_names_are_complete(new_office, sort):
 
 
 @pytest.mark.parametrize("filler", ["ﷺ", "㌖", "😀", "\U0002A6D6", "\U0010FFFD", "Ǖ", "王", "я"])
-def test_longest_name_and_address_are_accepted(owner, filler):
+def test_contact_with_longest_name_and_address_is_accepted(owner, filler):
     """No index entry becomes too large for PostgreSQL."""
     units = len(filler.encode("utf-16-le")) // 2
     number = owner.contact(name=filler * (LONGEST // units),
@@ -101,7 +101,7 @@ def cursor_of(owner, sort="name"):
 @pytest.mark.parametrize("sort", ["name", "-name"])
 @pytest.mark.parametrize("name", ["анна", "anna", "", "6b", "00000000"])
 def test_cursor_of_previous_version_is_rejected(owner, sort, name):
-    """It held the case-folded name, whose place in the order is not known any more."""
+    """It has the case-folded name, which cannot be compared with sort keys."""
     after = f"{sort}!t{urllib.parse.quote(name)}!i5"
     assert invalid_fields(owner.list("contacts", sort=sort, after=after)) == ["after"]
 
@@ -124,8 +124,8 @@ def test_damaged_cursor_is_rejected(owner, damage):
 
 
 @pytest.mark.parametrize("key", ["", "00", "ff" * 1000, "27", "5c", "2a00ff"])
-def test_cursor_with_any_key_starts_at_its_place(owner, key):
-    """The bytes are a parameter of the statement: the page begins behind them."""
+def test_page_begins_after_any_sort_key_of_cursor(owner, key):
+    """Any bytes are accepted as a sort key: the page begins after them."""
     cursor, at = cursor_of(owner)
     forged = f"{cursor[:at + 8]}{key}!i0"
     whole = owner.page("contacts", sort="name", limit=1000)["items"]

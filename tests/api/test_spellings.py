@@ -1,6 +1,7 @@
 """Spellings of one name or address: normalization forms, invisible characters, xn-- domains.
 
-They never make a second identity, on either engine or in the directory.
+Different spellings never belong to two accounts or two entries, on either engine or in the
+directory.
 """
 
 import unicodedata
@@ -14,7 +15,7 @@ from support.entries import tag
 from support.people import USERS
 
 INVISIBLE = "\u200b"
-# The ends of pasted text. A text of one of these alone is not a name.
+# Blanks at the ends of pasted text. A text of blanks alone is not a name.
 BLANKS = [" ", "\u00a0", "\u200b", "\ufeff", "\u00ad", "\u3000", "\u2060", "\u200e", "\u3164",
           "\n", "\u2800", "\u200d\ufe0f"]
 UNICODE_DOMAIN, ASCII_DOMAIN = "почта.рф", "xn--80a1acny.xn--p1ai"
@@ -49,7 +50,7 @@ def spellings_of(local):
             f"\u00a0{local}@почта.xn--p1ai{INVISIBLE}", f"{local}@{nfd(UNICODE_DOMAIN)}"]
 
 
-def test_address_has_one_account_however_it_is_spelled(accounts, sql_anonymous):
+def test_all_spellings_of_an_address_belong_to_one_account(accounts, sql_anonymous):
     local = f"йожик.{tag()}"
     person = accounts.register(email=f"{local}@{UNICODE_DOMAIN}")
     for spelling in spellings_of(local):
@@ -78,7 +79,7 @@ def test_domains_that_differ_in_the_dns_have_two_accounts(accounts, domain):
     assert accounts.register(email=f"{tag()}@{domain}").email.endswith(domain)
 
 
-def test_invitation_to_one_spelling_is_found_by_account_with_another(accounts):
+def test_invitation_reaches_account_with_another_spelling_of_the_address(accounts):
     owner, local = accounts.register(), f"йожик.{tag()}"
     invited = invite(owner, f"\u00a0{local}@{ASCII_DOMAIN}", "SALES")
     assert invited.json()["email"] == f"{local}@{ASCII_DOMAIN}"
@@ -103,8 +104,8 @@ def test_blanks_around_pasted_values_are_removed(accounts, sql_anonymous):
 @pytest.mark.parametrize("email", ["иван\u00adов@example.com", "iva\u200bn@example.com",
                                    "ivan@exam\u2060ple.com", "ivan @example.com",
                                    "ivan\u00a0ov@example.com", "ivan@example\u200d.com"])
-def test_blank_inside_an_address_is_refused_by_its_code_point(accounts, email):
-    for language, words in (("ru", "невидимый символ"), ("en", "invisible character")):
+def test_blank_inside_an_address_is_refused_with_its_code_point(accounts, email):
+    for language, words in (("ru", "невидимого символа"), ("en", "invisible character")):
         response = accounts.anonymous.post(
             "/auth/register", json={"email": email, "password": vault.password()},
             headers={"Accept-Language": language})
@@ -190,6 +191,17 @@ def test_tag_of_file_is_found_in_every_normalization_form(accounts):
         assert invalid_field(client.put(f"/files/{name}/tags", json=["a", blank])) == ["tags"]
 
 
+def test_tag_of_file_is_found_in_any_case_and_listed_as_first_written(accounts):
+    client = accounts.register().client
+    name = files.upload(client)["filename"]
+    tags = client.put(f"/files/{name}/tags", json=["VIP", "vip", "Vip", "Straße", "STRASSE"])
+    assert tags.json()["tags"] == ["VIP", "Straße"]
+    for spelling in ("vip", "Vip", "ＶＩＰ", "strasse"):
+        found = client.get("/files", params={"tag": spelling}).json()
+        assert [each["name"] for each in found["files"]] == [name], spelling
+    assert client.get("/files", params={"tag": "vi"}).json()["files"] == []
+
+
 def test_joiners_inside_a_name_are_kept(accounts):
     client = accounts.register().client
     for name in ("می\u200cخواهم", "क्\u200dष", "👩\u200d💻", "❤\ufe0f", "Ив\u00adан"):
@@ -216,8 +228,8 @@ def test_directory_user_is_found_in_every_spelling(anonymous, api, people, ldap_
         assert api.get(path_of("/users", spelling)).json()["dn"] == user["dn"]
 
 
-def test_directory_user_of_another_program_is_found_in_every_form(anonymous, api, people,
-                                                                  ldap_admin):
+def test_directory_user_that_another_program_created_is_found_in_every_form(anonymous, api, people,
+                                                                            ldap_admin):
     user = people.create()
     account = f"йод-{tag()[:6]}"
     ldap_admin.set(user["dn"], "sAMAccountName", nfd(account))
@@ -238,6 +250,84 @@ def test_name_in_the_directory_is_taken_in_every_spelling(api, entries, ldap_adm
         taken_field(api.patch(entries.path(other[field]), json={field: spelling}))
         entries.delete(other[field])
     assert ldap_admin.tree(entries.parent) == before
+
+
+@pytest.mark.parametrize("field", ["sAMAccountName", "userPrincipalName"])
+@pytest.mark.parametrize("variant", ["ｔ{}", "{}\u212A", "\u0131{}", "{}①"])
+def test_variant_of_ascii_is_no_name_of_directory_user(api, people, ldap_admin, variant, field):
+    """Other systems take such a name for that of another user."""
+    user, name = people.create(), variant.format(tag()[:8])
+    value = name if field == "sAMAccountName" else f"{name}@kontora.test"
+    before = ldap_admin.tree(people.ou)
+    for response in (api.post("/users", json=people.body(**{field: value})),
+                     api.patch(people.path(user["sAMAccountName"]), json={field: value})):
+        assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]
+    assert ldap_admin.tree(people.ou) == before
+
+
+@pytest.mark.parametrize("name, similar", [("strasse{}", "Straße{}"), ("straße{}", "STRASSE{}")])
+@pytest.mark.parametrize("suffix", ["", "@kontora.test", "@elsewhere.example"])
+def test_similar_name_of_directory_user_is_taken(api, people, name, similar, suffix):
+    field = "userPrincipalName" if suffix else "sAMAccountName"
+    first = people.create(**{field: (name + suffix).format(tag()[:8])})
+    word = first[field].removesuffix(suffix)[len(name) - 2:]
+    other, value = people.create(), (similar + suffix).format(word)
+    for response in (api.post("/users", json=people.body(**{field: value})),
+                     api.patch(people.path(other["sAMAccountName"]), json={field: value})):
+        assert taken_field(response) == [field]
+        assert first["dn"] in response.json()["details"][0]["message"]
+    renamed = api.patch(people.path(first["objectGUID"]), json={field: value})
+    assert renamed.status_code == 200 and renamed.json()[field] == value
+
+
+def test_similar_domain_of_principal_name_is_taken(api, people):
+    name = tag()
+    first = people.create(userPrincipalName=f"{name}@{ASCII_DOMAIN}")
+    body = people.body(userPrincipalName=f"{name}@{UNICODE_DOMAIN}")
+    assert taken_field(api.post("/users", json=body)) == ["userPrincipalName"]
+    people.change(first["sAMAccountName"], userPrincipalName=body["userPrincipalName"])
+    body["userPrincipalName"] = first["userPrincipalName"]
+    assert taken_field(api.post("/users", json=body)) == ["userPrincipalName"]
+
+
+def test_account_name_is_taken_by_principal_name_in_the_domain(api, people):
+    """An account x has the principal name x@DOMAIN, even if none is stored."""
+    first, other = people.create(), people.create()
+    for body in (people.body(userPrincipalName=f"{first['sAMAccountName']}@kontora.test"),
+                 people.body(userPrincipalName=f"{first['sAMAccountName'].upper()}@KONTORA.test")):
+        upn = body["userPrincipalName"]
+        for response in (api.post("/users", json=body),
+                         api.patch(people.path(other["sAMAccountName"]),
+                                   json={"userPrincipalName": upn})):
+            assert taken_field(response) == ["userPrincipalName"]
+            assert first["dn"] in response.json()["details"][0]["message"]
+    name = tag()
+    people.change(first["sAMAccountName"], userPrincipalName=f"{name}@kontora.test")
+    for response in (api.post("/users", json=people.body(sAMAccountName=name)),
+                     api.patch(people.path(other["sAMAccountName"]),
+                               json={"sAMAccountName": name})):
+        assert taken_field(response) == ["sAMAccountName"]
+        assert first["dn"] in response.json()["details"][0]["message"]
+
+
+@pytest.mark.parametrize("stored, typed", [(UNICODE_DOMAIN, ASCII_DOMAIN),
+                                           (ASCII_DOMAIN, UNICODE_DOMAIN)])
+def test_directory_user_is_found_with_either_form_of_domain(anonymous, people, stored, typed):
+    local = f"йод-{tag()[:6]}"
+    user = people.create(userPrincipalName=f"{local}@{stored}", mail=f"{local}@{stored}")
+    for spelling in (f"{local}@{typed}", f"{local}@{stored}", nfd(f"{local}@{typed}".upper())):
+        response = send_login(anonymous, username=spelling, password=user["password"])
+        assert response.status_code == 200, ascii(spelling)
+        assert people.search(spelling) == [user["sAMAccountName"]]
+    assert user["sAMAccountName"] in people.search(f"{user['cn']} {typed}")
+
+
+def test_pasted_line_is_searched_by_its_first_words(api, people):
+    user = people.create(sn="Семёнов")
+    line = f"{user['cn']} семенов {user['sAMAccountName']}; " + "мебель, " * 200
+    assert people.search(line[:1000]) == [user["sAMAccountName"]]
+    response = api.get("/users", params={"search": line[:1001]})
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["search"]
 
 
 @pytest.mark.parametrize("name", ["Пет{}\u200bров", "Пет{}\u00adров", "Пет{}\u00a0ров",

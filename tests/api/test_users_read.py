@@ -97,7 +97,7 @@ def test_user_in_list_includes_group_memberships(api, people):
 
 # --- searches -----------------------------------------------------------------------------------
 
-def test_user_search_covers_names_account_and_mail(people, ldap_admin):
+def test_user_search_finds_words_in_names_account_name_and_mail(people, ldap_admin):
     word = tag()
     found = [people.create(cn=f"Petrov {word} Pyotr"), people.create(sAMAccountName=f"a{word}b"),
              people.create(mail=f"first.{word}@example.com"), people.create(givenName=f"x{word}"),

@@ -1,6 +1,6 @@
 """Rebuild of the text keys of 1,000,000 contacts by `kontora migrate up`, on both engines. It is
 killed in the middle and run again. Every key of every contact changes, and the search index with
-it, which is more than a new version of ICU changes.
+it: more than a new version of ICU would change.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ SELECT 1, name, 'Client' || i || '@Example.com', 'old' || i, 'old' || i, phone, 
           FROM numbers WHERE i <= {ROWS}) r
  ORDER BY i"""
 
-LEFT = "SELECT count(*) FROM contacts WHERE email_unique_key LIKE 'old%'"
+COUNT_OLD_KEYS = "SELECT count(*) FROM contacts WHERE email_unique_key LIKE 'old%'"
 
 
 class Run:
@@ -44,7 +44,7 @@ class Run:
         self.peak_kib = 0
 
     def is_running(self) -> bool:
-        """Reads the peak of the memory that is resident until now."""
+        """True if the command has not ended. Updates the peak of its resident memory."""
         if self._process.poll() is not None:
             return False
         with contextlib.suppress(OSError, StopIteration):
@@ -78,7 +78,7 @@ def measure_engine(engine: str, folder: Path, database: Postgres | None) -> Iter
         print(f"  {engine}: {ROWS:,} contacts, filled in {time.monotonic() - began:.0f} s",
               flush=True)
         seconds, peak_kib = rebuild(engine, stack, database)
-        assert read_number(stack, database, LEFT) == 0
+        assert read_number(stack, database, COUNT_OLD_KEYS) == 0
         if not database:
             check_search_index(stack)
         yield note(f"rekey {engine}: rebuild of {ROWS:,} contacts", seconds, "{:.0f} s")

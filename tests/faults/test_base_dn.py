@@ -9,6 +9,7 @@ from support import contract
 from support.client import path_of
 from support.entries import CONTAINERS, GROUPS, PLACES, Entries, tag
 from support.ldap_admin import guid_text, same_dn
+from support.people import People
 
 
 @pytest.fixture(params=PLACES, ids=lambda kind: kind.resource)
@@ -61,6 +62,50 @@ def test_entry_outside_base_dn_is_not_found(managed_api, ldap_admin, base_entry)
     assert ldap_admin.tree(outside) == before
     for account in ("Domain Users", "sales"):
         contract.check_error(managed_api.get(path_of("/groups", account)), 404, "NOT_FOUND")
+
+
+# Names of units, and of other units that compatible forms of Unicode make equal to them.
+SIBLINGS = (("Zone2", "Zone²"), ("Strasse", "Straße"), ("Zone", "Ｚｏｎｅ"), ("Zone1", "Zone①"),
+            ("ab", "a\u00ADb"))
+
+
+@pytest.mark.parametrize("name, similar", SIBLINGS)
+def test_unit_with_similar_name_is_outside_base_dn(make_rig, directory, ldap_admin, name, similar):
+    """The directory keeps both units, so access to one is no access to the other."""
+    top = ldap_admin.add_ou(tag())
+    base, sibling = ldap_admin.add_ou(name, top), ldap_admin.add_ou(similar, top)
+    own, outside = (People(None, ldap_admin, unit).create_over_ldap(account, sAMAccountName=account)
+                    for unit, account in ((base, tag()), (sibling, tag())))
+    account = outside.split(",")[0].removeprefix("CN=")
+    api = make_rig(directory, LDAP_BASE_DN=base).api
+    before = ldap_admin.tree(top)
+    for method, body in (("GET", None), ("PATCH", {"description": "x"}), ("DELETE", None)):
+        response = api.request(method, path_of("/users", account), json=body,
+                               params={"parent_dn": sibling})
+        assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["parent_dn"]
+        response = api.request(method, path_of("/users", outside), json=body)
+        contract.check_error(response, 404, "NOT_FOUND")
+    for body in (People(None, ldap_admin, sibling).body(),
+                 People(None, ldap_admin, base).body(sAMAccountName=account)):
+        response = api.post("/users", json=body)
+        contract.check_error(response, 400 if body["ou"] == sibling else 409,
+                             "VALIDATION_ERROR" if body["ou"] == sibling else "ALREADY_EXISTS")
+        assert similar not in response.text
+    response = api.patch(path_of("/users", own), json={"parent_dn": sibling})
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["parent_dn"]
+    assert ldap_admin.tree(top) == before
+    response = api.get(path_of("/users", own), params={"parent_dn": base})
+    assert same_dn(contract.check_user(response.json())["dn"], own)
+
+
+def test_object_moves_between_units_with_similar_names(make_rig, directory, ldap_admin):
+    top = ldap_admin.add_ou(tag())
+    units = [ldap_admin.add_ou(name, top) for name in ("Zone2", "Zone²")]
+    entries = Entries(make_rig(directory, LDAP_BASE_DN=top).api, ldap_admin, GROUPS, units[0])
+    made = entries.create()
+    for unit in (units[1], units[0]):
+        moved = entries.change(made["objectGUID"], parent_dn=unit)
+        assert same_dn(moved["dn"], entries.dn(made["cn"], unit))
 
 
 def test_members_outside_base_dn_are_listed_but_not_changed(managed_api, ldap_admin, base_entry):

@@ -246,7 +246,7 @@ def full_width(text):
 
 def test_spellings_of_a_name_share_one_delay_whether_it_exists_or_not(make_domain_rig, domain,
                                                                       people):
-    """If they did so only for existing names, the delay would reveal which names exist."""
+    """Otherwise the delay would reveal which names exist."""
     rig = make_domain_rig(threshold=20)
     rig.set(LOGIN_FREE_FAILURES=3)
     rig.reload()
@@ -260,7 +260,7 @@ def test_spellings_of_a_name_share_one_delay_whether_it_exists_or_not(make_domai
 
 
 def test_forms_of_a_name_share_one_delay_whether_it_exists_or_not(make_domain_rig, domain, people):
-    """If they did so only for existing names, the delay would reveal which names exist."""
+    """Otherwise the delay would reveal which names exist."""
     rig, (controller, ldap_admin) = make_domain_rig(threshold=20), domain
     rig.set(LOGIN_FREE_FAILURES=3)
     rig.reload()

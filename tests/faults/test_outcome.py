@@ -7,8 +7,10 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from samba.dcerpc import security
+from samba.ndr import ndr_pack, ndr_unpack
 from stack import Authority
-from support import contract
+from support import contract, vault
 from support.client import path_of, user_path
 from support.entries import GROUPS, KINDS, Entries
 from support.ldap_proxy import ADD, DELETE, MODIFY, RENAME, SEARCH, LdapProxy
@@ -126,8 +128,8 @@ NOT_SUPPORTED, FORBIDDEN, REFUSED = 12, 50, 53
 
 @pytest.fixture
 def below(rig, directory, user, ldap_admin):
-    """Adds objects below the user, as a phone does; returns their DNs. The service account may
-    delete each of them."""
+    """Adds the objects of a phone below the user, each of which the service account may delete.
+    Returns their DNs."""
     rig.set(LDAP_BIND_DN=directory.administrator_dn,
             LDAP_BIND_PASSWORD=directory.administrator_password)
     rig.reload()
@@ -140,65 +142,122 @@ def delete_tree(rig, user):
     return rig.api.delete(user_path(user["sAMAccountName"]), params={"children": "true"})
 
 
-@pytest.mark.parametrize("code", [NOT_SUPPORTED, FORBIDDEN])
-def test_objects_are_deleted_one_by_one_if_directory_refuses_control(rig, proxy, user, below,
-                                                                     ldap_admin, code):
-    """A controller may not support the control, and the service account may lack its right."""
-    proxy.refuse_deletions(code, TREE_DELETE)
+def gone(ldap_admin, dns):
+    return sorted(dn for dn in dns if ldap_admin.entry(dn) is None)
+
+
+def test_objects_are_deleted_one_by_one(rig, proxy, user, below, ldap_admin):
+    """The directory then refuses to delete an object with objects below it that were not seen."""
+    proxy.refuse_deletions(FORBIDDEN, TREE_DELETE)
     response = delete_tree(rig, user)
     assert (response.status_code, response.content) == (204, b""), response.text
     assert proxy.requests[DELETE] == 1 + len(below) + 1
     assert ldap_admin.find(user["sAMAccountName"]) is None
-    assert [ldap_admin.entry(dn) for dn in below] == [None] * len(below)
+    assert gone(ldap_admin, below) == sorted(below)
     deleted = rig.audit().one_of(response)["details"]["deleted"]
     assert sorted(deleted) == sorted(below)
 
 
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_rest_is_deleted_in_one_operation_if_account_may_not_delete_object(rig, proxy, user, below,
+                                                                           ldap_admin, count):
+    proxy.refuse_deletions(FORBIDDEN, after=1 + count, unless=TREE_DELETE)
+    response = delete_tree(rig, user)
+    assert response.status_code == 204, response.text
+    assert proxy.requests[DELETE] == 1 + count + 1 + 1
+    assert ldap_admin.find(user["sAMAccountName"]) is None
+    deleted = rig.audit().one_of(response)["details"]["deleted"]
+    assert sorted(deleted) == sorted(below)
+
+
+@pytest.mark.parametrize("code", [FORBIDDEN, REFUSED])
 def test_nothing_is_deleted_if_directory_refuses_first_deletion(rig, proxy, user, below,
-                                                                ldap_admin):
-    proxy.refuse_deletions(FORBIDDEN)
+                                                                ldap_admin, code):
+    proxy.refuse_deletions(code)
     before = ldap_admin.tree(user["dn"])
-    contract.check_error(delete_tree(rig, user), 403, "DIRECTORY_FORBIDDEN")
-    assert ldap_admin.tree(user["dn"]) == before
-
-
-def test_nothing_is_deleted_if_directory_refuses_tree(rig, proxy, user, below, ldap_admin):
-    """The refusal concerns the objects, so it is not tried whether some can be deleted."""
-    proxy.refuse_deletions(REFUSED, TREE_DELETE)
-    before = ldap_admin.tree(user["dn"])
-    contract.check_error(delete_tree(rig, user), 400, "DIRECTORY_REFUSED")
-    assert proxy.requests[DELETE] == 1
+    contract.check_error(delete_tree(rig, user), *((403, "DIRECTORY_FORBIDDEN") if code == FORBIDDEN
+                                                   else (400, "DIRECTORY_REFUSED")))
     assert ldap_admin.tree(user["dn"]) == before
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_refusal_in_the_middle_names_deleted_objects(rig, proxy, user, below, ldap_admin, count):
-    proxy.refuse_deletions(NOT_SUPPORTED, TREE_DELETE)
-    proxy.refuse_deletions(FORBIDDEN, after=count)
+@pytest.mark.parametrize("code", [NOT_SUPPORTED, FORBIDDEN])
+def test_refusal_in_the_middle_names_deleted_objects(rig, proxy, user, below, ldap_admin, count,
+                                                     code):
+    proxy.refuse_deletions(code, TREE_DELETE)
+    proxy.refuse_deletions(FORBIDDEN, after=1 + count)
     response = delete_tree(rig, user)
     contract.check_error(response, 500, "PARTIALLY_APPLIED")
-    gone = [dn for dn in below if ldap_admin.entry(dn) is None]
-    assert len(gone) == count and sorted(response.json()["details"]) == sorted(gone)
+    deleted = gone(ldap_admin, below)
+    assert len(deleted) == count and sorted(response.json()["details"]) == deleted
     assert ldap_admin.find(user["sAMAccountName"])
     line = rig.audit().one_of(response)
     assert (line["status"], line["details"]["details"]) == ("failure", response.json()["details"])
+    assert sorted(line["details"]["possibly_deleted"]) == deleted
 
 
 def test_directory_hang_during_deletion_of_tree_is_unknown_outcome(rig, proxy, user, below,
                                                                    ldap_admin):
-    proxy.cut(DELETE)
-    check_unavailable(rig, delete_tree(rig, user), "OUTCOME_UNKNOWN")
+    proxy.cut(*[DELETE] * (1 + len(below) + 1))
+    line = check_unavailable(rig, delete_tree(rig, user), "OUTCOME_UNKNOWN")
     assert ldap_admin.find(user["sAMAccountName"]) is None
+    assert sorted(line["details"]["possibly_deleted"]) == sorted(below)
+
+
+def test_directory_hang_during_deletion_in_one_operation_names_all_objects(rig, proxy, user, below,
+                                                                           ldap_admin):
+    proxy.refuse_deletions(FORBIDDEN, unless=TREE_DELETE)
+    proxy.cut(DELETE, SEARCH, *[SEARCH] * len(below), DELETE)
+    line = check_unavailable(rig, delete_tree(rig, user), "OUTCOME_UNKNOWN")
+    assert ldap_admin.find(user["sAMAccountName"]) is None
+    assert sorted(line["details"]["possibly_deleted"]) == sorted(below)
 
 
 def test_directory_hang_in_the_middle_names_deleted_objects(rig, proxy, user, below, ldap_admin):
-    proxy.refuse_deletions(NOT_SUPPORTED, TREE_DELETE)
     proxy.cut(DELETE, DELETE, DELETE)
     response = delete_tree(rig, user)
-    check_unavailable(rig, response, "OUTCOME_UNKNOWN")
+    line = check_unavailable(rig, response, "OUTCOME_UNKNOWN")
     [first] = response.json()["details"]
-    gone = [dn for dn in below if ldap_admin.entry(dn) is None]
-    assert first in gone and len(gone) == 2  # the service could not know of the second
+    deleted = gone(ldap_admin, below)
+    assert first in deleted and len(deleted) == 2  # the service could not know of the second
+    assert sorted(line["details"]["possibly_deleted"]) == deleted
+
+
+def test_objects_are_kept_if_controller_may_have_omitted_some(rig, proxy, user, below, ldap_admin):
+    """A controller can have a lower limit for the entries of an answer."""
+    before = ldap_admin.tree(user["dn"])
+    proxy.exceed_size_limit(b"\x02\x02\x00\xca")  # the sizeLimit of the list of objects below
+    response = delete_tree(rig, user)
+    contract.check_error(response, 503, "DIRECTORY_LIMIT")
+    assert proxy.requests[DELETE] == 0
+    assert ldap_admin.tree(user["dn"]) == before
+
+
+def add_rights(ldap_admin, dn, sddl):
+    """Adds entries to the front of the access control list of an object."""
+    octets = ldap_admin.entry(dn, ["nTSecurityDescriptor"])["nTSecurityDescriptor"][0]
+    descriptor = ndr_unpack(security.descriptor, octets)
+    for ace in security.descriptor.from_sddl(sddl, security.dom_sid()).dacl.aces:
+        descriptor.dacl_add(ace, 0)
+    ldap_admin.set(dn, "nTSecurityDescriptor", ndr_pack(descriptor))
+
+
+def test_object_that_cannot_be_listed_is_not_deleted(make_rig, directory, ldap_admin):
+    """The service account may delete the folder but not list the object in it."""
+    name, password = tag(), vault.password()
+    account = ldap_admin.add(f"CN={name},{ldap_admin.add_ou(tag())}", objectClass="user",
+                             sAMAccountName=name, userAccountControl="512",
+                             unicodePwd=f'"{password}"'.encode("utf-16-le"))
+    sid = ndr_unpack(security.dom_sid, ldap_admin.entry(account, ["objectSid"])["objectSid"][0])
+    made = People(make_rig(directory).api, ldap_admin, ldap_admin.add_ou(tag())).create()
+    add_rights(ldap_admin, made["dn"], f"D:(A;CI;GA;;;{sid})")
+    folder = ldap_admin.add(f"CN=devices,{made['dn']}", objectClass="classStore")
+    hidden = ldap_admin.add(f"CN=hidden,{folder}", objectClass="classStore")
+    add_rights(ldap_admin, folder, f"D:(D;;LCLO;;;{sid})")
+    api = make_rig(directory, LDAP_BIND_DN=account, LDAP_BIND_PASSWORD=password).api
+    response = api.delete(path_of("/users", made["objectGUID"]), params={"children": "true"})
+    contract.check_error(response, 409, "NOT_EMPTY")
+    assert ldap_admin.entry(hidden) and ldap_admin.entry(made["dn"])
 
 
 def test_deletion_of_tree_succeeds_although_directory_closes_connection_once(rig, proxy, user,

@@ -164,7 +164,7 @@ def test_delegated_service_account_reads_effective_members(make_rig, directory, 
 
 def test_delegated_service_account_deletes_objects_below_users_and_groups(make_rig, directory,
                                                                           ldap_admin, delegated):
-    """It has no right to delete such objects by themselves."""
+    """It has the right to delete the tree, but no right to delete these objects alone."""
     rig = make_rig(directory, **delegated.settings)
     for kind in (People(rig.api, ldap_admin, delegated.unit),
                  Entries(rig.api, ldap_admin, GROUPS, delegated.unit)):

@@ -135,7 +135,7 @@ def test_failed_logins_with_username_and_email_of_account_are_summed(throttled_r
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_failed_logins_with_spellings_of_an_address_are_summed(throttled_rig, exists):
+def test_failed_logins_with_all_spellings_of_an_address_count_together(throttled_rig, exists):
     local = f"йожик.{tag()}"
     if exists:
         Accounts(throttled_rig.anonymous()).register(email=f"{local}@почта.рф")

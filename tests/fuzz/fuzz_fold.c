@@ -1,7 +1,7 @@
 /*
- * Fuzzes the forms of names and addresses. The form of a form, and of each normalization of the
- * text, is the same form; blanks around the text change nothing; and a text has a visible part
- * exactly if its form is not empty.
+ * Fuzzes the forms of names and addresses. Folding a form, or a normalization of the text, returns
+ * the form of the text. Blanks at both ends do not change the form. A text has a visible part if
+ * and only if its form is not empty.
  */
 #include "fuzz.h"
 
@@ -23,7 +23,7 @@ static void check_form(struct arena *arena, fold_function *fold, const char *tex
 static void check_visible(struct arena *arena, const char *text)
 {
     size_t start, end, length = strlen(text);
-    utf8_visible_part(text, length, &start, &end);
+    utf8_find_visible_part(text, length, &start, &end);
     FUZZ_CHECK(start <= end && end <= length);
     FUZZ_CHECK((start == end) == !*fold_text(arena, text));
     FUZZ_CHECK(utf8_find_blank(text, length) || (start == 0 && end == length));

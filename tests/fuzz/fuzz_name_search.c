@@ -1,7 +1,7 @@
 /*
- * Fuzzes searches for directory entries: evaluates the filter of a search on entries. It must match
- * an entry that has the words in any order, in NFC or NFD, and with е instead of ё, and no entry
- * without them. The input cannot change the structure of the filter.
+ * Fuzzes searches for directory entries: evaluates the filter of a search on entries. The filter
+ * must match an entry that has the words in any order, in NFC or NFD, and with е instead of ё, and
+ * must not match an entry without the words. The input cannot change the structure of the filter.
  */
 #include "fuzz.h"
 
@@ -45,7 +45,8 @@ static char *read_part(struct arena *arena, const char **filter)
     return part.bytes;
 }
 
-/* Evaluates "a=*part*part*)", behind its parenthesis: the parts must follow each other. */
+/* Evaluates "a=*part*part*)", the rest of a filter after "(": the value must have the parts in this
+ * order. */
 static bool match_attribute(struct arena *arena, const struct entry *entry, const char **filter)
 {
     FUZZ_CHECK((*filter)[0] == 'a' || (*filter)[0] == 'b');
@@ -95,7 +96,7 @@ static const char *ignore_case(struct arena *arena, const char *text)
     return folded;
 }
 
-/* Compares as the directory does, without regard to case. */
+/* Evaluates the filter on an entry with these values as the directory does: ignores case. */
 static bool matches(struct arena *arena, const char *filter, const char *a, const char *b)
 {
     const struct entry entry = {ignore_case(arena, a), ignore_case(arena, b)};
@@ -132,7 +133,8 @@ static bool is_split(struct arena *arena, const char *text, const struct name_se
     return true;
 }
 
-/* Checks entries that have the words in one attribute, in reverse order, or in both. */
+/* Checks entries that have the words in one attribute, in reverse order, or distributed over both
+ * attributes. */
 static void check_matches(struct arena *arena, const char *text, const struct name_search *search,
                           const char *filter)
 {

@@ -11,7 +11,7 @@
 #include <ctype.h>
 #include <ldap.h>
 
-/* The first component and the parent must make the whole name. */
+/* Checks that the first component and the parent together are the whole DN. */
 static void check_dn_parts(struct arena *arena, const char *dn, const char *normal, bool textual)
 {
     const char *first = names_first_rdn(arena, dn), *parent = names_parent(arena, dn);
@@ -90,7 +90,7 @@ static void check_filter(struct arena *arena, const char *text)
     FUZZ_CHECK(!*text);
 }
 
-/* A GUID has 36 characters, and each of its 16 octets is escaped, however the text goes on. */
+/* Checks that only a text of 36 characters is a GUID, and that each of its 16 octets is escaped. */
 static void check_guid(struct arena *arena, const char *text)
 {
     enum { GUID_CHARACTERS = 36, GUID_OCTETS = 16 };

@@ -1,6 +1,7 @@
 /*
  * Fuzzes searches. The parts of an accepted search have one spelling and are long enough for a
- * trigram index; a text is found by itself; and invisible characters change nothing.
+ * trigram index; a search for a text finds this text; and invisible characters do not change the
+ * parts.
  */
 #include "fuzz.h"
 #include "rest/search.h"

@@ -1,7 +1,7 @@
 /*
  * Fuzzes the splitter of words. Words are not empty and have no blanks; a word splits into itself;
- * and the words stay the same if the text is split again, decomposed (NFD), or has invisible
- * characters in every place.
+ * and the words stay the same if they are split again, or if the text is decomposed (NFD) or has
+ * invisible characters in every place.
  */
 #include "base/buffer.h"
 #include "base/words.h"
@@ -12,7 +12,7 @@
 
 enum { EXPANSION_MAX = 4 /* growth of a text by NFD, in UTF-16 */, BYTES_MAX = 3 };
 
-/* Returns the words of the text, each with a space behind it. */
+/* Returns the words of the text, each followed by a space. */
 static const char *join_words(struct arena *arena, const char *text)
 {
     struct buffer joined = {.arena = arena};

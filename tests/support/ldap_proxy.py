@@ -22,6 +22,9 @@ PIECE = 65536
 # ExtendedResponse: success, to the first message (RFC 4511 4.12).
 START_TLS_ANSWER = bytes.fromhex("300c02010178070a010004000400")
 
+# LDAPResult: success, and sizeLimitExceeded (RFC 4511 4.1.9).
+DONE, DONE_AT_LIMIT = bytes.fromhex("0a010004000400"), bytes.fromhex("0a010404000400")
+
 
 def message_length(data):
     """Returns the length of the LDAP message that `data` starts with; None if `data` is too
@@ -42,7 +45,7 @@ def request_kind(message):
     return message[header + 2 + message[header + 1]]
 
 
-def refusal_of_deletion(message, code):
+def format_delete_response(message, code):
     """Returns the response to a deletion with this result code (RFC 4511 4.8)."""
     header = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
     message_id = message[header:header + 2 + message[header + 1]]
@@ -76,6 +79,7 @@ class LdapProxy:
         self.until, self.then, self.hang_up, self.cuts = [], [], False, 0
         self.delay_s = 0  # before each response
         self._refusals = []
+        self._limited = None  # text of the searches that exceed the size limit
         self.connections, self.requests = 0, collections.Counter()
         self.text, self.seen = b"", 0  # text to count in the responses, and its count
         self.port = 0
@@ -91,15 +95,20 @@ class LdapProxy:
         the next connection whose last requests have these kinds."""
         self.hang_up, self.until, self.then = hang_up, list(kinds), list(then)
 
-    def refuse_deletions(self, code, text=b"", after=0):
-        """Answers the deletions whose requests contain the text with this result code, after it
-        has relayed some of them."""
-        self._refusals.append([code, text, after])
+    def refuse_deletions(self, code, text=b"", after=0, unless=None):
+        """Answers the deletions whose requests contain the text, and not the text `unless`, with
+        this result code, after it has relayed some of them."""
+        self._refusals.append([code, text, after, unless])
 
-    def _refused(self, message):
-        """Returns the result code with which a request is refused; None if it is relayed."""
+    def exceed_size_limit(self, text):
+        """Ends the answers to the searches that contain the text with the result code 4, as if
+        entries were missing."""
+        self._limited = text
+
+    def _refusal_code(self, message):
+        """Returns the result code of the refusal; None if the request is to be relayed."""
         for refusal in self._refusals if request_kind(message) == DELETE else ():
-            if refusal[1] in message:
+            if refusal[1] in message and not (refusal[3] and refusal[3] in message):
                 if not refusal[2]:
                     return refusal[0]
                 refusal[2] -= 1
@@ -157,7 +166,7 @@ class LdapProxy:
 
     def _relay(self, client, server):
         """Relays both directions in one thread, because OpenSSL connections are not thread-safe."""
-        data, kinds, silent, answered, hang_up = b"", [], False, b"", False
+        data, kinds, silent, answered, hang_up, limited = b"", [], False, b"", False, False
         while True:
             source = next_readable(client, server)
             piece = source.recv(PIECE)
@@ -168,6 +177,8 @@ class LdapProxy:
                     self.seen += answered.count(self.text)
                     answered = answered[len(answered) - len(self.text) + 1:]
                 time.sleep(self.delay_s)
+                if limited:
+                    piece = piece.replace(DONE, DONE_AT_LIMIT)
                 if not silent:
                     client.sendall(piece)
                 if not piece or (silent and hang_up):
@@ -184,10 +195,11 @@ class LdapProxy:
                     silent, hang_up = True, self.hang_up
                     self.until, self.then, self.hang_up = self.then, [], False
                     self.cuts += 1
-                code = self._refused(message)
+                code = self._refusal_code(message)
+                limited = self._limited is not None and self._limited in message
                 if code is None:
                     server.sendall(message)
                 else:
-                    client.sendall(refusal_of_deletion(message, code))
+                    client.sendall(format_delete_response(message, code))
         for each in (client, server):
             each.shutdown(socket.SHUT_RDWR)

@@ -1,11 +1,12 @@
 /*
- * A library for LD_PRELOAD that gives a program another version of ICU, because one machine has
- * only one: text keys get another version (app/base/fold.h), but the same values.
+ * A library for LD_PRELOAD that reports another version of ICU to a program, because a machine has
+ * only one. The version of the text keys changes (app/base/fold.h), but not their values.
  */
 #include <string.h>
 #include <unicode/uversion.h>
 
-/* uversion.h renames this function as the program's object files do. */
+/* uversion.h appends a version to the name of this function, as in the object files of the program.
+ */
 void u_getVersion(UVersionInfo version)
 {
     static const UVersionInfo other = {99, 1};

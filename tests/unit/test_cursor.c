@@ -1,4 +1,4 @@
-/* Cursors: values survive the way to the client and back; anything else is refused. */
+/* Cursors: a parsed cursor has the values from which it was formatted; other texts are rejected. */
 #include "unit.h"
 
 #include "base/arena.h"
@@ -13,7 +13,7 @@ static const struct cursor_value row[] = {
     {.type = CURSOR_INTEGER, .integer = INT64_MIN},
 };
 
-/* Parses a cursor of values with the types of the row. */
+/* Parses a cursor whose values have the types of `row`. */
 static bool parse_row(struct arena *arena, const char *cursor, struct cursor_value *values)
 {
     for (size_t i = 0; i < COUNT_OF(row); i++) {
@@ -22,7 +22,7 @@ static bool parse_row(struct arena *arena, const char *cursor, struct cursor_val
     return cursor_parse(arena, cursor, order, values, COUNT_OF(row));
 }
 
-static void cursor_returns_its_values(void **state)
+static void parsed_cursor_has_the_formatted_values(void **state)
 {
     (void)state;
     struct arena *arena = arena_new();
@@ -35,7 +35,7 @@ static void cursor_returns_its_values(void **state)
     arena_free(&arena);
 }
 
-static void longest_sort_key_fits(void **state)
+static void cursor_with_longest_sort_key_fits_into_cursor_max(void **state)
 {
     (void)state;
     struct arena *arena = arena_new();
@@ -53,7 +53,7 @@ static void longest_sort_key_fits(void **state)
     arena_free(&arena);
 }
 
-static void damaged_cursor_is_refused(void **state)
+static void damaged_cursor_is_rejected(void **state)
 {
     (void)state;
     struct arena *arena = arena_new();
@@ -69,8 +69,8 @@ static void damaged_cursor_is_refused(void **state)
     arena_free(&arena);
 }
 
-/* Its place in the order is not known. */
-static void sort_key_of_other_version_is_refused(void **state)
+/* Sort keys of different versions cannot be compared. */
+static void cursor_with_sort_key_of_other_version_is_rejected(void **state)
 {
     (void)state;
     struct arena *arena = arena_new();
@@ -86,10 +86,10 @@ static void sort_key_of_other_version_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cursor_returns_its_values),
-        cmocka_unit_test(longest_sort_key_fits),
-        cmocka_unit_test(damaged_cursor_is_refused),
-        cmocka_unit_test(sort_key_of_other_version_is_refused),
+        cmocka_unit_test(parsed_cursor_has_the_formatted_values),
+        cmocka_unit_test(cursor_with_longest_sort_key_fits_into_cursor_max),
+        cmocka_unit_test(damaged_cursor_is_rejected),
+        cmocka_unit_test(cursor_with_sort_key_of_other_version_is_rejected),
     };
     return cmocka_run_group_tests_name("cursor", tests, NULL, NULL);
 }

@@ -72,9 +72,6 @@ static void equal_dns_match_in_any_spelling(void **state)
     assert_true(names_equal("CN=MÜLLER,DC=x", "CN=m\\c3\\bcller,DC=x"));
     assert_true(names_equal("CN=a\\2Cb,DC=x", "CN=a\\,b,DC=x"));
     assert_true(names_equal("CN=Йод,DC=x", "CN=И\u0306од,DC=x"));
-    assert_true(names_equal("CN=Ив\u00ADан\u200B,DC=x", "CN=иван,DC=x"));
-    assert_true(names_equal("CN=Ｓｙｓｔｅｍ,DC=x", "CN=System,DC=x"));
-    assert_true(names_equal("CN=a\u00A0b,DC=x", "CN=a b,DC=x"));
     assert_false(names_equal("CN=Sy\u0301stem,DC=x", "CN=System,DC=x"));
     assert_false(names_equal("CN=a\\00,DC=x", "CN=a,DC=x"));
     assert_false(names_equal("CN=\\ff,DC=x", "CN=\\ff\\ff,DC=x"));
@@ -85,6 +82,43 @@ static void equal_dns_match_in_any_spelling(void **state)
     assert_false(names_equal("CN=a+L=b,DC=x", "CN=a,DC=x"));
     assert_false(names_equal("CN=a", "no name"));
     assert_false(names_equal("no name", "no name"));
+}
+
+static void similar_dns_may_be_equal_but_are_not(void **state)
+{
+    (void)state;
+    static const char *const similar[][2] = {
+        {"CN=Ив\u00ADан\u200B", "CN=иван"},
+        {"CN=Ｓｙｓｔｅｍ", "CN=System"},
+        {"CN=a\u00A0b", "CN=a b"},
+        {"CN=Zone²", "CN=Zone2"},
+        {"CN=①", "CN=1"},
+        {"CN=Straße", "CN=STRASSE"},
+        {"CN=ſystem", "CN=System"},
+    };
+    for (size_t i = 0; i < COUNT_OF(similar); i++) {
+        const char *one = similar[i][0], *other = similar[i][1];
+        assert_true(names_may_equal(one, other) && names_may_be_within(one, other));
+        assert_false(names_equal(one, other) || names_is_within(one, other));
+    }
+    assert_true(names_may_equal("CN=Йод,DC=x", "CN=И\u0306ОД,DC=x"));
+    assert_false(names_may_equal("CN=Sy\u0301stem,DC=x", "CN=System,DC=x"));
+    assert_false(names_may_be_within("CN=x", "CN=y"));
+}
+
+static void filter_of_dn_has_every_normalization_form(void **state)
+{
+    struct arena *arena = *state;
+    assert_string_equal(names_filter_dn(arena, "cn=Ann, DC=x"), "(distinguishedName=cn=Ann,DC=x)");
+    const char *filter = names_filter_dn(arena, "CN=Й,DC=x");
+    assert_string_equal(filter, names_filter_dn(arena, "CN=\\D0\\99,DC=x"));
+    assert_string_equal(filter, "(|(distinguishedName=CN=\\5cD0\\5c99,DC=x)"
+                                "(distinguishedName=CN=\\5cD0\\5c98\\5cCC\\5c86,DC=x))");
+    assert_string_equal(names_filter_dn(arena, "CN=И\u0306,DC=x"),
+                        "(|(distinguishedName=CN=\\5cD0\\5c98\\5cCC\\5c86,DC=x)"
+                        "(distinguishedName=CN=\\5cD0\\5c99,DC=x))");
+    assert_null(names_filter_dn(arena, "no name"));
+    assert_null(names_filter_dn(arena, ""));
 }
 
 static void dn_is_within_its_base_only_by_whole_components(void **state)
@@ -202,6 +236,11 @@ static void account_names_with_forbidden_characters_are_rejected(void **state)
     static const char forbidden[] = "\"/\\[]:;|=,+*?<>@\x01\x1f\x7f";
     assert_int_equal(directory_check_account_name(BYTES("ivanov")), FAULT_NONE);
     assert_int_equal(directory_check_account_name(BYTES("i.v_a-n$o v")), FAULT_NONE);
+    assert_int_equal(directory_check_account_name(BYTES("Отдел №5")), FAULT_NONE);
+    assert_int_equal(directory_check_user_name(BYTES("Straße")), FAULT_NONE);
+    assert_int_equal(directory_check_user_name(BYTES("Отдел №5")), FAULT_NOT_USERNAME);
+    assert_int_equal(directory_check_user_name(BYTES("a/b")), FAULT_ACCOUNT_NAME);
+    assert_int_equal(directory_check_principal_name(BYTES("ａ@b")), FAULT_PRINCIPAL_NAME);
     assert_int_equal(directory_check_account_name(BYTES("иванов")), FAULT_NONE);
     assert_int_equal(directory_check_account_name(BYTES("")), FAULT_ACCOUNT_NAME);
     assert_int_equal(directory_check_account_name(BYTES("dot.")), FAULT_ACCOUNT_NAME);
@@ -287,6 +326,8 @@ int main(void)
         ARENA_TEST(long_rdn_values_are_accepted),
         ARENA_TEST(dn_is_split_into_first_component_and_parent),
         cmocka_unit_test(equal_dns_match_in_any_spelling),
+        cmocka_unit_test(similar_dns_may_be_equal_but_are_not),
+        ARENA_TEST(filter_of_dn_has_every_normalization_form),
         cmocka_unit_test(dn_is_within_its_base_only_by_whole_components),
         ARENA_TEST(system_container_is_found_from_any_dn_of_the_domain),
         ARENA_TEST(filter_value_is_escaped),

@@ -597,7 +597,7 @@ static const struct field trimmed_map[] = {
     {.name = NULL},
 };
 
-/* Reads one field, of which `text` is the value between quotes. */
+/* Reads one field. `text` is the JSON text of its value, without the quotes. */
 static struct error *read_trimmed(struct arena *arena, const char *name, const char *text,
                                   const char **value_r)
 {
@@ -617,7 +617,7 @@ static void blanks_at_both_ends_are_removed(void **state)
         {"name", "\\t\\r\\nx\\n", "x"},
         {"name", "\u00A0Иван\uFEFF", "Иван"},
         {"name", "\u200B\u2003a b\u3164\u00AD", "a b"},
-        {"name", "          abcde          ", "abcde"}, /* judges the length of the visible part */
+        {"name", "          abcde          ", "abcde"}, /* the length of the visible part counts */
         {"name", "a\u200Cb", "a\u200Cb"},
         {"name", "❤\uFE0F ", "❤\uFE0F"},
         {"text", "\u00A0a\\nb\\n", "a\nb"},

@@ -1,4 +1,5 @@
-/* Fold: names that people see as the same are equal, and names are sorted as in a dictionary. */
+/* Fold: names that look the same to people have equal forms, and sort keys sort names as a
+ * dictionary does. */
 #include "unit.h"
 
 #include "base/arena.h"
@@ -11,12 +12,12 @@
 #include <unicode/ucol.h>
 #include <unicode/ustring.h>
 
-struct same {
+struct pair {
     const char *left, *right;
 };
 
-static void assert_same(char *(*fold)(struct arena *, const char *), const struct same *pairs,
-                        size_t count)
+static void assert_equal_forms(char *(*fold)(struct arena *, const char *),
+                               const struct pair *pairs, size_t count)
 {
     struct arena *arena = arena_new();
     for (size_t i = 0; i < count; i++) {
@@ -25,15 +26,18 @@ static void assert_same(char *(*fold)(struct arena *, const char *), const struc
     arena_free(&arena);
 }
 
-static void names_that_look_the_same_are_equal(void **state)
+static void names_that_look_the_same_have_equal_forms(void **state)
 {
     (void)state;
-    static const struct same pairs[] = {
+    static const struct pair pairs[] = {
         {"Петров", "ПЕТРОВ"},
         {"Йод.txt", "И\u0306од.txt"},
         {"Zoë", "ZOE\u0308"},
         {"ＡＢＣ", "abc"},
         {"Straße", "STRASSE"},
+        {"Ivan  X", "ivan x"},
+        {"ivan\t\n x", "Ivan X"},
+        {"Иван \u00A0\u2003 Петров", "иван петров"},
         {"ΣΟΦΟΣ", "σοφος"},
         {"\u200BИван\uFEFF", "иван"},
         {"Ив\u00ADан", "Иван"},
@@ -44,13 +48,13 @@ static void names_that_look_the_same_are_equal(void **state)
         {"\uFDFA\uFDFA\uFDFA\uFDFA",
          "صلى الله عليه وسلمصلى الله عليه وسلمصلى الله عليه وسلمصلى الله عليه وسلم"},
     };
-    assert_same(fold_text, pairs, COUNT_OF(pairs));
+    assert_equal_forms(fold_text, pairs, COUNT_OF(pairs));
 }
 
-static void different_names_differ(void **state)
+static void names_that_look_different_have_different_forms(void **state)
 {
     (void)state;
-    static const struct same pairs[] = {
+    static const struct pair pairs[] = {
         {"Ёлкин", "Елкин"}, {"Йод", "Иод"}, {"Anna B", "AnnaB"}, {"Zoe", "Zoë"}};
     struct arena *arena = arena_new();
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
@@ -59,7 +63,7 @@ static void different_names_differ(void **state)
     arena_free(&arena);
 }
 
-static void invisible_name_is_empty(void **state)
+static void name_without_visible_characters_has_empty_form(void **state)
 {
     (void)state;
     static const char *const names[] = {"", " ", "\u200B", "\u200B \uFEFF", "\u00AD", "\u2060"};
@@ -71,21 +75,22 @@ static void invisible_name_is_empty(void **state)
     arena_free(&arena);
 }
 
-static void domain_equals_its_ascii_form(void **state)
+static void domain_and_its_ascii_form_have_equal_forms(void **state)
 {
     (void)state;
-    static const struct same pairs[] = {
+    static const struct pair pairs[] = {
         {"ivan@почта.рф", "IVAN@XN--80A1ACNY.XN--P1AI"},
         {"ivan@bücher.example", "ivan@xn--bcher-kva.example"},
         {"иван@ПОЧТА。рф", "иван@xn--80a1acny.xn--p1ai"},
         {"ivan@example.com", "Ivan@Example.COM"},
         {"x@straße.example", "X@XN--STRAE-OQA.EXAMPLE"},
+        {"Straße.ẞ@a.example", "STRAẞE.ß@A.example"},
         {"anna＠почта．рф", "anna@xn--80a1acny.xn--p1ai"},
         {"anna@-.почта.рф", "anna@-.xn--80a1acny.xn--p1ai"},
         {"\u00A0anna@по\u00ADчта.рф\u200E", "anna@xn--80a1acny.xn--p1ai"},
         {"anna@почта\u200B.рф", "Anna@XN--80A1ACNY.рф"},
     };
-    assert_same(fold_address, pairs, COUNT_OF(pairs));
+    assert_equal_forms(fold_address, pairs, COUNT_OF(pairs));
 }
 
 static void invalid_domain_is_folded_as_text(void **state)
@@ -97,11 +102,13 @@ static void invalid_domain_is_folded_as_text(void **state)
     arena_free(&arena);
 }
 
-static void different_domains_differ(void **state)
+static void addresses_with_different_domains_have_different_forms(void **state)
 {
     (void)state;
-    static const struct same pairs[] = {
+    static const struct pair pairs[] = {
         {"x@straße.example", "x@strasse.example"},
+        {"straße@a.example", "strasse@a.example"},
+        {"STRAẞE@a.example", "strasse@a.example"},
         {"x@почта.рф", "x@почта.example"},
         {"x@xn--80a1acny.example", "y@xn--80a1acny.example"},
     };
@@ -113,7 +120,39 @@ static void different_domains_differ(void **state)
     arena_free(&arena);
 }
 
-static void variants_of_ascii_are_found(void **state)
+static void domain_is_encoded_in_ascii(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    assert_string_equal(fold_encode_address(arena, "йод@почта.рф"), "йод@xn--80a1acny.xn--p1ai");
+    assert_string_equal(fold_encode_address(arena, "@ПОЧТА.xn--p1ai"), "@xn--80a1acny.xn--p1ai");
+    assert_string_equal(fold_encode_address(arena, "x@y.example"), "x@y.example");
+    assert_null(fold_encode_address(arena, "почта.рф"));
+    assert_null(fold_encode_address(arena, "x@"));
+    assert_null(fold_encode_address(arena, "x@-почта-.рф"));
+    assert_null(fold_encode_address(arena, "x@a\u0300\u200Fb"));
+    arena_free(&arena);
+}
+
+static void texts_that_differ_in_case_or_normalization_only_are_equal_by_case(void **state)
+{
+    (void)state;
+    static const struct same equal[] = {{"ЁЖИК 1", "ёжик 1"}, {"Й", "и\u0306"}, {"", ""}};
+    static const struct same other[] = {
+        {"Zone²", "Zone2"}, {"Straße", "Strasse"}, {"ı", "i"}, {"İ", "i"}, {"ſ", "s"}, {"ａ", "a"},
+        {"①", "1"},         {"a", "ab"},           {"е", "ё"}};
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < COUNT_OF(equal); i++) {
+        assert_true(fold_equals_case(arena, equal[i].left, equal[i].right));
+    }
+    for (size_t i = 0; i < COUNT_OF(other); i++) {
+        assert_false(fold_equals_case(arena, other[i].left, other[i].right));
+        assert_false(fold_equals_case(arena, other[i].right, other[i].left));
+    }
+    arena_free(&arena);
+}
+
+static void variants_of_ascii_characters_are_recognized(void **state)
 {
     (void)state;
     static const char *const variants[] = {"\u212Aelvin", "le\u017F", "\u0131van", "\u0130van",
@@ -247,8 +286,8 @@ static void every_character_is_folded_like_its_normalizations(void **state)
     }
 }
 
-/* Compares the table of utf8.c, and what fold_text() removes, with the properties of Unicode. */
-static void blanks_are_those_of_unicode(void **state)
+/* Compares the table of blanks in utf8.c with the properties of all characters in Unicode. */
+static void utf8_is_blank_agrees_with_unicode_properties(void **state)
 {
     (void)state;
     for (int32_t character = 1; character < CODE_POINTS; character++) {
@@ -261,7 +300,7 @@ static void blanks_are_those_of_unicode(void **state)
     }
 }
 
-static void blanks_are_folded_to_nothing(void **state)
+static void text_of_one_blank_has_empty_form(void **state)
 {
     (void)state;
     for (int32_t character = 1; character < CODE_POINTS; character++) {
@@ -295,13 +334,14 @@ static void names_are_sorted_as_in_a_dictionary(void **state)
     struct arena *arena = arena_new();
     for (size_t i = 1; i < COUNT_OF(sorted); i++) {
         if (compare_by_key(arena, sorted[i - 1], sorted[i]) >= 0) {
-            FAIL("%s is sorted behind %s", sorted[i - 1], sorted[i]);
+            FAIL("%s is sorted after %s", sorted[i - 1], sorted[i]);
         }
     }
     arena_free(&arena);
 }
 
-/* Checks that the key of a text is the beginning of ICU's whole key. Returns true if it is cut. */
+/* Checks that the key of a text is the beginning of the key that ICU computes. Returns true if the
+ * key is truncated. */
 static bool check_key(const UCollator *collator, const char *text)
 {
     enum { UNITS = 10000, SIZE = 8 * UNITS };
@@ -323,7 +363,7 @@ static bool check_key(const UCollator *collator, const char *text)
     return cut;
 }
 
-static void long_sort_key_is_cut(void **state)
+static void sort_key_above_maximum_length_is_truncated(void **state)
 {
     (void)state;
     static const char *const parts[] = {"x", "Xx", "ё",  "Ёлкин и Йодов, ", "王小明", "é",
@@ -351,19 +391,21 @@ static void long_sort_key_is_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_that_look_the_same_are_equal),
-        cmocka_unit_test(different_names_differ),
-        cmocka_unit_test(invisible_name_is_empty),
-        cmocka_unit_test(domain_equals_its_ascii_form),
+        cmocka_unit_test(names_that_look_the_same_have_equal_forms),
+        cmocka_unit_test(names_that_look_different_have_different_forms),
+        cmocka_unit_test(name_without_visible_characters_has_empty_form),
+        cmocka_unit_test(domain_and_its_ascii_form_have_equal_forms),
         cmocka_unit_test(invalid_domain_is_folded_as_text),
-        cmocka_unit_test(different_domains_differ),
-        cmocka_unit_test(variants_of_ascii_are_found),
+        cmocka_unit_test(addresses_with_different_domains_have_different_forms),
+        cmocka_unit_test(domain_is_encoded_in_ascii),
+        cmocka_unit_test(texts_that_differ_in_case_or_normalization_only_are_equal_by_case),
+        cmocka_unit_test(variants_of_ascii_characters_are_recognized),
         cmocka_unit_test(normalization_and_folding_again_change_nothing),
         cmocka_unit_test(every_character_is_folded_like_its_normalizations),
-        cmocka_unit_test(blanks_are_those_of_unicode),
-        cmocka_unit_test(blanks_are_folded_to_nothing),
+        cmocka_unit_test(utf8_is_blank_agrees_with_unicode_properties),
+        cmocka_unit_test(text_of_one_blank_has_empty_form),
         cmocka_unit_test(names_are_sorted_as_in_a_dictionary),
-        cmocka_unit_test(long_sort_key_is_cut),
+        cmocka_unit_test(sort_key_above_maximum_length_is_truncated),
     };
     return cmocka_run_group_tests_name("fold", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Name search: the words of ?search= for directory entries, and the filters that find them. */
+/* Name search: splits ?search= for directory entries into words, and builds the LDAP filter. */
 #include "unit.h"
 
 #include "base/utf8.h"
@@ -59,7 +59,7 @@ static void blank_text_has_no_words(void **state)
     assert_filter(*state, NULL, "(o=x)");
 }
 
-static void text_of_separators_is_one_word(void **state)
+static void text_without_words_is_searched_as_one_word(void **state)
 {
     assert_string_equal(split(*state, "("), "(");
     assert_string_equal(split(*state, " « » "), "« »");
@@ -83,7 +83,7 @@ static void each_word_is_searched_in_each_attribute(void **state)
                         "(&(o=x)(|(cn=*a*)(sn=*a*))(|(cn=*b*)(sn=*b*)))");
 }
 
-/* The pattern comes first; NFD spells ё as е with U+0308. */
+/* The pattern precedes the spellings. In NFD, ё is е with U+0308. */
 static void ye_and_yo_are_equal(void **state)
 {
     static const char expected[] = "(&(o=x)(|"
@@ -109,11 +109,36 @@ static void accented_letters_are_searched_for_in_both_normal_forms(void **state)
     assert_filter(*state, "И\u0306од", expected);
 }
 
-static void long_search_makes_a_bounded_filter(void **state)
+static void domain_is_searched_for_in_both_forms(void **state)
 {
-    enum { SEARCH_MAX = 256, FILTER_BYTES_MAX = 64 * 1024, COMPARISONS_MAX = 12 * 17 };
-    static const char *const patterns[] = {"е", "е ", "ё",        "ёж ",         "йе",
-                                           "*", "* ", "Семенов ", "Семеновеее ", "한"};
+    assert_filter(*state, "a@том.ру",
+                  "(&(o=x)(|(cn=*a@том.ру*)(sn=*a@том.ру*)"
+                  "(cn=*a@xn--l1adl.xn--p1ag*)(sn=*a@xn--l1adl.xn--p1ag*)))");
+    assert_string_equal(make_filter(*state, "A@XN--l1adl.xn--p1ag", 1),
+                        make_filter(*state, "a@том.ру", 1));
+    assert_string_equal(split(*state, "Б <a@xn--l1adl.xn--p1ag>, xn--p1ag xn--l1adl.xn--p1ag."),
+                        "Б|a@том.ру|xn|p1ag|том.ру");
+    assert_filter(*state, "a.b@c.example", "(&(o=x)(|(cn=*a.b@c.example*)(sn=*a.b@c.example*)))");
+    assert_filter(*state, "И.О", "(&(o=x)(|(cn=*И.О*)(sn=*И.О*)))");
+}
+
+static void characters_after_the_maximum_are_ignored(void **state)
+{
+    struct name_search search;
+    char text[NAME_SEARCH_CHARACTERS_MAX * 2] = {0};
+    memset(text, 'x', sizeof text - 1);
+    text[1] = ' ';
+    name_search_parse(&search, *state, text);
+    assert_int_equal(search.count, 2);
+    assert_int_equal(strlen(search.words[1]), NAME_SEARCH_CHARACTERS_MAX - 1);
+}
+
+static void filter_of_long_search_has_limited_size(void **state)
+{
+    enum { SEARCH_MAX = 1000, FILTER_BYTES_MAX = 64 * 1024, COMPARISONS_MAX = 2 * 12 * 17 };
+    static const char *const patterns[] = {"е", "е ",       "ё",        "ёж ",         "йе",
+                                           "*", "* ",       "Семенов ", "Семеновеее ", "한",
+                                           "1", "е@йе.рф ", "е.рф."};
     for (size_t i = 0; i < COUNT_OF(patterns); i++) {
         struct buffer text = {.arena = *state};
         size_t characters = 0;
@@ -127,8 +152,8 @@ static void long_search_makes_a_bounded_filter(void **state)
     }
 }
 
-/* With many letters, the word as typed, without ё, and with one ё; the others are not Russian. */
-static void word_with_many_letters_has_likely_spellings(void **state)
+/* Spellings with several ё are omitted, because Russian words have at most one. */
+static void word_with_many_ye_has_spellings_with_at_most_one_yo(void **state)
 {
     const char *filter = make_filter(*state, "перепелЁнев", NAME_SEARCH_WORDS_MAX);
     assert_non_null(strstr(filter, "(cn=*перепелЁнев*)"));
@@ -139,8 +164,8 @@ static void word_with_many_letters_has_likely_spellings(void **state)
     assert_null(strstr(filter, "(cn=*пёрёпеленев*)"));
 }
 
-/* A pattern saves no comparison then, so that all spellings would be compared with all entries. */
-static void word_without_other_letters_has_few_spellings(void **state)
+/* The pattern of such a word matches everything, so each entry is compared with each spelling. */
+static void word_of_ye_and_yo_only_has_few_spellings(void **state)
 {
     assert_int_equal(count_of(make_filter(*state, "е", NAME_SEARCH_WORDS_MAX), "(cn="), 4);
     assert_int_equal(count_of(make_filter(*state, "ееё", NAME_SEARCH_WORDS_MAX), "(cn="), 4);
@@ -152,14 +177,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(text_is_split_into_words),
         ARENA_TEST(blank_text_has_no_words),
-        ARENA_TEST(text_of_separators_is_one_word),
+        ARENA_TEST(text_without_words_is_searched_as_one_word),
         ARENA_TEST(telephone_number_is_one_word),
         ARENA_TEST(each_word_is_searched_in_each_attribute),
         ARENA_TEST(ye_and_yo_are_equal),
         ARENA_TEST(accented_letters_are_searched_for_in_both_normal_forms),
-        ARENA_TEST(long_search_makes_a_bounded_filter),
-        ARENA_TEST(word_with_many_letters_has_likely_spellings),
-        ARENA_TEST(word_without_other_letters_has_few_spellings),
+        ARENA_TEST(domain_is_searched_for_in_both_forms),
+        ARENA_TEST(characters_after_the_maximum_are_ignored),
+        ARENA_TEST(filter_of_long_search_has_limited_size),
+        ARENA_TEST(word_with_many_ye_has_spellings_with_at_most_one_yo),
+        ARENA_TEST(word_of_ye_and_yo_only_has_few_spellings),
     };
     return cmocka_run_group_tests_name("name_search", tests, NULL, NULL);
 }

@@ -89,8 +89,9 @@ static void every_error_has_status_code_and_messages(void **state)
     }
 }
 
-/* A missing file has its own message, but the code of all missing resources. Three more codes have
- * several messages, because clients depend on the code. */
+/* A missing file has the code of all missing resources and its own message. The codes NOT_EMPTY,
+ * INVALID_MULTIPART and FILE_TYPE_NOT_ALLOWED have several messages too, because clients depend on
+ * the code. */
 static bool shares_code(enum error_id one, enum error_id other)
 {
     return (one == ERR_NOT_FOUND && other == ERR_FILE_NOT_FOUND) ||
@@ -154,7 +155,7 @@ static void fault_messages_contain_their_argument(void **state)
         FAULT_TOO_SHORT,   FAULT_TOO_LONG,        FAULT_TOO_SMALL,      FAULT_TOO_LARGE,
         FAULT_NOT_DECIMAL, FAULT_EITHER_REQUIRED, FAULT_ONLY_WITH,      FAULT_NOT_ONE_OF,
         FAULT_DUPLICATE,   FAULT_BLANK,           FAULT_TOO_MANY_ITEMS, FAULT_OTHER_FORMAT,
-        FAULT_TAKEN_BY,    FAULT_OBJECTS_BELOW,   FAULT_MANY_BELOW,     FAULT_OBJECTS_WITHIN};
+        FAULT_TAKEN_BY,    FAULT_OBJECTS_BELOW,   FAULT_TOO_MANY_BELOW, FAULT_OBJECTS_WITHIN};
     size_t count = 0;
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         count += takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);

@@ -1,5 +1,6 @@
-/* Rekey: rebuilds the text keys of all tables, continues after an interruption, keeps rows whose
- * keys become equal, and refuses programs of other versions. Runs on both engines. */
+/* Rekey: a rebuild computes the text keys of all tables, continues after an interruption and keeps
+ * rows whose keys become equal. Programs of other versions cannot use the database. Runs on both
+ * engines. */
 #include "engines.h"
 
 #include "base/fold.h"
@@ -8,7 +9,7 @@
 
 enum { PROCESSES = 3, ACCOUNTS = 4 * REKEY_BATCH + 7 };
 
-/* Creates an empty database with the schema, whose keys have no version. */
+/* Creates a database with the schema and two organizations. Its text keys have no version. */
 static int setup_schema(void **state)
 {
     test_setup_schema(state);
@@ -149,7 +150,7 @@ static void all_keys_are_rebuilt(void **state)
                                      "(SELECT username_sort_key FROM accounts)"),
                      0);
     assert_int_equal(must_read(test, "SELECT length(username_sort_key) > 0 FROM accounts"), 1);
-    assert_string_equal(rekey(test), ""); /* there is nothing left to do */
+    assert_string_equal(rekey(test), ""); /* a second run is a no-op */
 }
 
 static void search_index_follows_rebuilt_texts(void **state)
@@ -181,7 +182,7 @@ static void search_index_follows_rebuilt_texts(void **state)
                 "INSERT INTO files_search (files_search, rank) VALUES ('integrity-check', 1)");
 }
 
-/* Columns that look like text keys: those that a rebuild computes, and others. */
+/* Columns with names like those of text keys: the ones that a rebuild computes, and others. */
 static const char *const rebuilt_columns[] = {
     "accounts.username_key",  "accounts.email_key",    "accounts.username_sort_key",
     "sessions.username_key",  "invitations.email_key", "email_links.email_key",
@@ -211,13 +212,13 @@ static bool contains_text(const char *const *list, size_t count, const char *tex
     return false;
 }
 
-static void rebuild_knows_all_columns_with_keys(void **state)
+static void every_column_named_like_a_text_key_is_listed(void **state)
 {
     struct test *test = *state;
     size_t rebuilt = 0;
     bool row = false;
     if (test->store->id != ENGINE_SQLITE) {
-        skip(); /* the schema is the same */
+        skip(); /* PostgreSQL has the same columns */
     }
     struct store_query *query = store_compose(
         test->store, test->arena,
@@ -250,7 +251,7 @@ static void row_with_the_lower_id_gets_the_key(void **state)
     assert_contains(report, "accounts: 2 rows, 2 changed, 2 with duplicate keys\n");
 }
 
-/* Otherwise a stored variant of a name could take the name from its holder. */
+/* Otherwise an account with another spelling of the name could take the name from its owner. */
 static void row_that_has_the_key_keeps_it(void **state)
 {
     struct test *test = *state;
@@ -271,7 +272,7 @@ static void row_takes_the_key_from_a_row_that_is_not_rebuilt_yet(void **state)
     assert_account(test, 2, "petrov", "b@x.y");
 }
 
-static void duplicate_row_gets_its_true_key_when_that_is_free(void **state)
+static void row_with_duplicate_key_gets_its_true_key_when_that_is_free(void **state)
 {
     struct test *test = *state;
     insert_account(test, 1, "Ivanov", "old1", "a@x.y", "a@x.y");
@@ -291,7 +292,7 @@ static void duplicate_row_gets_its_true_key_when_that_is_free(void **state)
     assert_string_equal(rekey(test), "");
 }
 
-static void renamed_row_loses_the_key_to_its_duplicate(void **state)
+static void renamed_row_loses_the_key_to_the_row_with_duplicate_key(void **state)
 {
     struct test *test = *state;
     insert_account(test, 1, "Ivanov", "old1", "a@x.y", "a@x.y");
@@ -303,8 +304,8 @@ static void renamed_row_loses_the_key_to_its_duplicate(void **state)
     assert_account(test, 2, "ivanov", "b@x.y");
 }
 
-/* A contact may have the address of another one: email_unique_key is then null. */
-static void duplicate_address_of_a_contact_is_allowed(void **state)
+/* If a contact has the address of another contact, its email_unique_key is null. */
+static void contact_with_duplicate_address_gets_no_unique_key(void **state)
 {
     struct test *test = *state;
     insert_contact(test, 1, 1, "a", "A@x.y", "'old1'");
@@ -322,7 +323,7 @@ static void duplicate_address_of_a_contact_is_allowed(void **state)
     assert_int_equal(must_read(test, "SELECT count(*) FROM contacts WHERE email_key = 'a@x.y'"), 5);
 }
 
-static void duplicate_invitations_and_links_are_kept(void **state)
+static void invitations_and_links_with_equal_addresses_are_kept(void **state)
 {
     struct test *test = *state;
     insert_account(test, 1, "a", "a", "a@x.y", "a@x.y");
@@ -355,7 +356,8 @@ static void duplicate_invitations_and_links_are_kept(void **state)
 
 /* --- interruptions ---------------------------------------------------------------------------- */
 
-/* A plan that counts in accounts.version how often each row was rebuilt, and fails at a row. */
+/* A plan that counts in accounts.version how often each row was rebuilt, and fails at the row with
+ * the id failing_id. */
 static int64_t failing_id;
 
 static void *read_counted_row(struct arena *arena, const struct store_query *query)
@@ -408,7 +410,7 @@ static int64_t count_accounts(struct test *test, int version)
         arena_format(test->arena, "SELECT count(*) FROM accounts WHERE version = %d", version));
 }
 
-static void interrupted_rebuild_continues(void **state)
+static void interrupted_rebuild_continues_at_its_position(void **state)
 {
     struct test *test = *state;
     struct buffer report = {.arena = test->arena}, status = {.arena = test->arena};
@@ -428,7 +430,7 @@ static void interrupted_rebuild_continues(void **state)
                         "new");
 }
 
-static void rebuild_for_another_version_begins_anew(void **state)
+static void rebuild_for_another_version_starts_over(void **state)
 {
     struct test *test = *state;
     struct buffer report = {.arena = test->arena};
@@ -442,7 +444,7 @@ static void rebuild_for_another_version_begins_anew(void **state)
     assert_int_equal(count_accounts(test, 1), ACCOUNTS - REKEY_BATCH);
 }
 
-static void concurrent_rebuilds_do_each_batch_once(void **state)
+static void concurrent_rebuilds_rebuild_each_row_once(void **state)
 {
     struct test *test = *state;
     pid_t children[PROCESSES];
@@ -479,8 +481,8 @@ static struct error *change_account(struct store *store, void *context)
     return store_execute(store_compose(store, test->arena, "UPDATE accounts SET name = name"));
 }
 
-/* Writes in one group commit with the second store. */
-static struct error *write_guarded(struct test *test)
+/* Writes with the second store, whose keys are checked, and commits. */
+static struct error *write_with_other_store(struct test *test)
 {
     struct error *error = store_write(test->other, test->arena, change_account, test);
     struct error *ending = store_group_commit(test->other, test->arena);
@@ -494,23 +496,23 @@ static void set_version(struct test *test, const char *version, const char *targ
                              version, target));
 }
 
-static void write_with_other_keys_is_refused(void **state)
+static void write_is_refused_if_text_keys_have_other_version(void **state)
 {
     struct test *test = *state;
     set_version(test, "mine", "NULL");
     store_require_keys(test->other, "mine");
-    must_succeed(write_guarded(test));
+    must_succeed(write_with_other_store(test));
     store_free(&test->other);
     test->other = store_new(&store_config, store_queue);
     store_require_keys(test->other, "mine");
     set_version(test, "other", "NULL");
-    struct error *error = write_guarded(test);
+    struct error *error = write_with_other_store(test);
     assert_error(error, ERR_DATABASE_UNAVAILABLE);
     assert_contains(error->cause, "version \"other\", but this program needs \"mine\"");
     assert_true(store_keys_differ(test->other));
 }
 
-static void keys_are_refused_while_they_are_rebuilt(void **state)
+static void database_is_refused_while_its_text_keys_are_rebuilt(void **state)
 {
     struct test *test = *state;
     set_version(test, "mine", "'mine'");
@@ -518,15 +520,15 @@ static void keys_are_refused_while_they_are_rebuilt(void **state)
     struct error *error = store_keys_check(test->other, test->arena);
     assert_error(error, ERR_DATABASE_UNAVAILABLE);
     assert_contains(error->cause, "being rebuilt");
-    assert_error(write_guarded(test), ERR_DATABASE_UNAVAILABLE);
+    assert_error(write_with_other_store(test), ERR_DATABASE_UNAVAILABLE);
 }
 
-static void keys_of_an_older_schema_are_refused(void **state)
+static void database_without_text_keys_version_is_refused(void **state)
 {
     struct test *test = *state;
     must_script(test->store, test->arena, "DROP TABLE text_keys");
     store_require_keys(test->other, "mine");
-    struct error *error = write_guarded(test);
+    struct error *error = write_with_other_store(test);
     assert_error(error, ERR_DATABASE_UNAVAILABLE);
     assert_contains(error->cause, "run kontora migrate up");
     must_script(
@@ -535,8 +537,9 @@ static void keys_of_an_older_schema_are_refused(void **state)
         " position_id TEXT)");
 }
 
-/* On SQLite a rebuild may begin at any time: from then on, nobody else writes. */
-static void sqlite_refuses_running_processes_from_the_first_batch_on(void **state)
+/* On SQLite a rebuild may begin at any time. After its first batch, other processes cannot write.
+ */
+static void sqlite_refuses_writes_of_other_processes_after_the_first_batch(void **state)
 {
     struct test *test = *state;
     struct buffer report = {.arena = test->arena};
@@ -546,19 +549,19 @@ static void sqlite_refuses_running_processes_from_the_first_batch_on(void **stat
     set_version(test, "mine", "NULL");
     store_require_keys(test->other, "mine");
     insert_many_accounts(test);
-    must_succeed(write_guarded(test));
+    must_succeed(write_with_other_store(test));
     failing_id = REKEY_BATCH + 5;
     assert_error(rekey_run(&counted_plan, test->store, test->arena, collect_line, &report),
                  ERR_INTERNAL);
-    assert_error(write_guarded(test), ERR_DATABASE_UNAVAILABLE);
+    assert_error(write_with_other_store(test), ERR_DATABASE_UNAVAILABLE);
     failing_id = 0;
     must_succeed(rekey_run(&counted_plan, test->store, test->arena, collect_line, &report));
-    assert_error(write_guarded(test), ERR_DATABASE_UNAVAILABLE);
+    assert_error(write_with_other_store(test), ERR_DATABASE_UNAVAILABLE);
     assert_int_equal(count_accounts(test, 1), ACCOUNTS);
 }
 
-/* On PostgreSQL a rebuild does not begin before the sessions of others have ended. */
-static void postgres_rebuild_waits_for_the_end_of_other_sessions(void **state)
+/* On PostgreSQL a rebuild begins only after all other sessions have ended. */
+static void postgres_refuses_rebuild_while_other_sessions_exist(void **state)
 {
     struct test *test = *state;
     struct buffer report = {.arena = test->arena};
@@ -568,11 +571,11 @@ static void postgres_rebuild_waits_for_the_end_of_other_sessions(void **state)
     set_version(test, "mine", "NULL");
     insert_many_accounts(test);
     store_require_keys(test->other, "mine");
-    must_succeed(write_guarded(test));
+    must_succeed(write_with_other_store(test));
     struct error *error = rekey_run(&counted_plan, test->store, test->arena, collect_line, &report);
     assert_error(error, ERR_DATABASE_UNAVAILABLE);
     assert_contains(error->cause, "stop the service on all hosts");
-    must_succeed(write_guarded(test));
+    must_succeed(write_with_other_store(test));
     assert_int_equal(count_accounts(test, 0), ACCOUNTS);
     store_free(&test->other);
     failing_id = REKEY_BATCH + 5;
@@ -580,14 +583,14 @@ static void postgres_rebuild_waits_for_the_end_of_other_sessions(void **state)
                  ERR_INTERNAL);
     test->other = store_new(&store_config, NULL);
     store_require_keys(test->other, "mine");
-    assert_error(write_guarded(test), ERR_DATABASE_UNAVAILABLE);
+    assert_error(write_with_other_store(test), ERR_DATABASE_UNAVAILABLE);
     failing_id = 0;
     must_succeed(rekey_run(&counted_plan, test->store, test->arena, collect_line, &report));
-    assert_error(write_guarded(test), ERR_DATABASE_UNAVAILABLE);
+    assert_error(write_with_other_store(test), ERR_DATABASE_UNAVAILABLE);
 }
 
-/* Other processes of the host learn from the watch that the keys differ. */
-static void watch_stops_reads_until_the_keys_fit(void **state)
+/* The watch notifies the other processes of the host that the keys differ. */
+static void reads_are_refused_while_watch_finds_other_text_keys(void **state)
 {
     struct test *test = *state;
     struct store_shared *shared = store_shared_new();
@@ -599,7 +602,7 @@ static void watch_stops_reads_until_the_keys_fit(void **state)
     store_require_keys(reader, "mine");
     must_succeed(store_keys_watch(watch, test->arena));
     must_succeed(read_integer(reader, test->arena, "SELECT count(*) FROM accounts", &count));
-    if (test->store->id == ENGINE_SQLITE) { /* PostgreSQL's sessions exclude this */
+    if (test->store->id == ENGINE_SQLITE) { /* on PostgreSQL, open sessions prevent a new version */
         set_version(test, "other", "NULL");
         assert_error(store_keys_watch(watch, test->arena), ERR_DATABASE_UNAVAILABLE);
         assert_error(read_integer(reader, test->arena, "SELECT count(*) FROM accounts", &count),
@@ -617,23 +620,23 @@ static int run(const char *name)
     const struct CMUnitTest tests[] = {
         REKEY_TEST(all_keys_are_rebuilt),
         REKEY_TEST(search_index_follows_rebuilt_texts),
-        REKEY_TEST(rebuild_knows_all_columns_with_keys),
+        REKEY_TEST(every_column_named_like_a_text_key_is_listed),
         REKEY_TEST(row_with_the_lower_id_gets_the_key),
         REKEY_TEST(row_that_has_the_key_keeps_it),
         REKEY_TEST(row_takes_the_key_from_a_row_that_is_not_rebuilt_yet),
-        REKEY_TEST(duplicate_row_gets_its_true_key_when_that_is_free),
-        REKEY_TEST(renamed_row_loses_the_key_to_its_duplicate),
-        REKEY_TEST(duplicate_address_of_a_contact_is_allowed),
-        REKEY_TEST(duplicate_invitations_and_links_are_kept),
-        REKEY_TEST(interrupted_rebuild_continues),
-        REKEY_TEST(rebuild_for_another_version_begins_anew),
-        REKEY_TEST(concurrent_rebuilds_do_each_batch_once),
-        REKEY_TEST(write_with_other_keys_is_refused),
-        REKEY_TEST(keys_are_refused_while_they_are_rebuilt),
-        REKEY_TEST(keys_of_an_older_schema_are_refused),
-        REKEY_TEST(sqlite_refuses_running_processes_from_the_first_batch_on),
-        REKEY_TEST(postgres_rebuild_waits_for_the_end_of_other_sessions),
-        REKEY_TEST(watch_stops_reads_until_the_keys_fit),
+        REKEY_TEST(row_with_duplicate_key_gets_its_true_key_when_that_is_free),
+        REKEY_TEST(renamed_row_loses_the_key_to_the_row_with_duplicate_key),
+        REKEY_TEST(contact_with_duplicate_address_gets_no_unique_key),
+        REKEY_TEST(invitations_and_links_with_equal_addresses_are_kept),
+        REKEY_TEST(interrupted_rebuild_continues_at_its_position),
+        REKEY_TEST(rebuild_for_another_version_starts_over),
+        REKEY_TEST(concurrent_rebuilds_rebuild_each_row_once),
+        REKEY_TEST(write_is_refused_if_text_keys_have_other_version),
+        REKEY_TEST(database_is_refused_while_its_text_keys_are_rebuilt),
+        REKEY_TEST(database_without_text_keys_version_is_refused),
+        REKEY_TEST(sqlite_refuses_writes_of_other_processes_after_the_first_batch),
+        REKEY_TEST(postgres_refuses_rebuild_while_other_sessions_exist),
+        REKEY_TEST(reads_are_refused_while_watch_finds_other_text_keys),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

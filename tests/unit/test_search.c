@@ -1,4 +1,4 @@
-/* Search: the search text of a row, and the parts into which a search is split. */
+/* Search: builds the search text of a row, and splits a search into parts. */
 #include "unit.h"
 
 #include "base/spelling.h"
@@ -15,7 +15,7 @@ static const char *search_text_of(struct arena *arena, const char *text)
     return search_text.bytes;
 }
 
-/* True if the search finds a row with this text, as the statements in sql/ decide it. */
+/* True if the search finds a row with this text, as in the statements in sql/. */
 static bool is_found(struct arena *arena, const char *text, const char *search)
 {
     const char *stored = search_text_of(arena, text), *parts[SEARCH_WORDS];
@@ -58,8 +58,8 @@ static void assert_not_found(struct arena *arena, const struct example *examples
     assert_int_equal(found, 0);
 }
 
-/* Asserts that each text is found by each of them. */
-static void assert_all_equal(struct arena *arena, const char *const *texts, size_t count)
+/* Asserts that a search for any of the texts finds all of them. */
+static void assert_all_find_each_other(struct arena *arena, const char *const *texts, size_t count)
 {
     for (size_t i = 0; i < count * count; i++) {
         const struct example pair = {texts[i / count], texts[i % count]};
@@ -69,7 +69,7 @@ static void assert_all_equal(struct arena *arena, const char *const *texts, size
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-static void names_are_found_however_they_are_typed(void **state)
+static void name_is_found_in_any_spelling(void **state)
 {
     static const struct example examples[] = {
         {"Анна ПЕТРОВА", "анна"},
@@ -144,7 +144,7 @@ static void hyphens_of_all_kinds_are_equal(void **state)
     static const char *const names[] = {"Анна-Мария",      "Анна\u2010Мария", "Анна\u2011Мария",
                                         "Анна\u2013Мария", "анна\u2014мария", "Анна\u2212Мария",
                                         "Анна\uFF0DМария", "Анна\uFE63Мария", "Анна\u00AD-Мария"};
-    assert_all_equal(*state, names, COUNT_OF(names));
+    assert_all_find_each_other(*state, names, COUNT_OF(names));
 }
 
 static void apostrophes_of_all_kinds_are_equal(void **state)
@@ -152,10 +152,10 @@ static void apostrophes_of_all_kinds_are_equal(void **state)
     static const char *const names[] = {"O'Brien",      "O\u2019Brien", "O\u2018Brien",
                                         "O\u02BCBrien", "O\u00B4Brien", "O`Brien",
                                         "o\u2032brien", "O\uFF07Brien", "O\u02BBBrien"};
-    assert_all_equal(*state, names, COUNT_OF(names));
+    assert_all_find_each_other(*state, names, COUNT_OF(names));
 }
 
-static void other_names_are_not_found(void **state)
+static void similar_names_are_not_found(void **state)
 {
     static const struct example examples[] = {
         {"Йод", "Иод"},           {"Анна", "Ана"},          {"Анна Петрова", "на"},
@@ -168,12 +168,12 @@ static void other_names_are_not_found(void **state)
 
 /* --- domains ---------------------------------------------------------------------------------- */
 
-static void domains_match_in_both_forms(void **state)
+static void domain_is_found_in_unicode_and_ascii_form(void **state)
 {
     static const char *const addresses[] = {
         "ivan@xn--80a1acny.xn--p1ai", "ivan@почта.рф",       "IVAN@ПОЧТА.РФ",
         "Ivan@XN--80A1ACNY.XN--P1AI", "ivan@почта.xn--p1ai", "ivan@почта。рф"};
-    assert_all_equal(*state, addresses, COUNT_OF(addresses));
+    assert_all_find_each_other(*state, addresses, COUNT_OF(addresses));
     static const struct example examples[] = {
         {"ivan@xn--80a1acny.xn--p1ai", "почта"},
         {"ivan@xn--80a1acny.xn--p1ai", "чта.рф"},
@@ -255,7 +255,7 @@ static void number_is_found_in_every_spelling(void **state)
     }
 }
 
-static void number_without_country_code_is_found_with_it(void **state)
+static void number_stored_without_country_code_is_found_with_it(void **state)
 {
     static const struct example examples[] = {
         {"9161234567", "8 (916) 123-45-67"}, {"9161234567", "+7 916 123-45-67"},
@@ -267,7 +267,7 @@ static void number_without_country_code_is_found_with_it(void **state)
     assert_found(*state, examples, COUNT_OF(examples));
 }
 
-static void number_of_another_country_is_found_and_not_confused(void **state)
+static void number_of_another_country_is_found_only_by_its_own_digits(void **state)
 {
     static const struct example found[] = {
         {"+1 202 555 0123", "+1 (202) 555-0123"}, {"+1 202 555 0123", "12025550123"},
@@ -359,7 +359,7 @@ static void assert_parts(struct arena *arena, const char *text, const char *firs
     assert_string_equal(parts[2], third ? third : first);
 }
 
-static void added_words_are_in_one_spelling(void **state)
+static void search_text_has_words_in_common_spelling(void **state)
 {
     assert_string_equal(search_text_of(*state, "Анна ПЕТРОВА"), "  анна  петрова");
     assert_string_equal(search_text_of(*state, "\t Ёлкина\r\n"), "  елкина");
@@ -387,7 +387,7 @@ static void short_words_match_at_the_beginning_of_words_only(void **state)
     assert_parts(*state, "😀я", "  😀я", NULL, NULL);
 }
 
-static void first_different_words_are_searched(void **state)
+static void first_distinct_words_are_searched(void **state)
 {
     assert_parts(*state, "  Анна\t\tП\n", "анна", "  п", NULL);
     assert_parts(*state, "Анна Петрова Ромашка", "анна", "петрова", "ромашка");
@@ -398,7 +398,7 @@ static void first_different_words_are_searched(void **state)
     assert_parts(*state, "- Анна & Co. - Петрова", "анна", "  co", "петрова");
 }
 
-static void long_words_are_cut(void **state)
+static void long_word_is_searched_by_its_beginning(void **state)
 {
     char word[SEARCH_LENGTH + 1], part[SEARCH_WORD_LENGTH + 1];
     memset(word, 'x', SEARCH_LENGTH);
@@ -501,20 +501,20 @@ static void text_is_found_by_each_word_of_its_decomposed_form(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(names_are_found_however_they_are_typed),
+        ARENA_TEST(name_is_found_in_any_spelling),
         ARENA_TEST(punctuation_and_any_white_space_separate_words),
         ARENA_TEST(hyphens_of_all_kinds_are_equal),
         ARENA_TEST(apostrophes_of_all_kinds_are_equal),
-        ARENA_TEST(other_names_are_not_found),
-        ARENA_TEST(domains_match_in_both_forms),
+        ARENA_TEST(similar_names_are_not_found),
+        ARENA_TEST(domain_is_found_in_unicode_and_ascii_form),
         ARENA_TEST(number_is_found_in_every_spelling),
-        ARENA_TEST(number_without_country_code_is_found_with_it),
-        ARENA_TEST(number_of_another_country_is_found_and_not_confused),
+        ARENA_TEST(number_stored_without_country_code_is_found_with_it),
+        ARENA_TEST(number_of_another_country_is_found_only_by_its_own_digits),
         ARENA_TEST(number_is_found_beside_words_and_other_numbers),
-        ARENA_TEST(added_words_are_in_one_spelling),
+        ARENA_TEST(search_text_has_words_in_common_spelling),
         ARENA_TEST(short_words_match_at_the_beginning_of_words_only),
-        ARENA_TEST(first_different_words_are_searched),
-        ARENA_TEST(long_words_are_cut),
+        ARENA_TEST(first_distinct_words_are_searched),
+        ARENA_TEST(long_word_is_searched_by_its_beginning),
         ARENA_TEST(search_without_letters_and_digits_is_rejected),
         cmocka_unit_test(text_is_found_by_each_word_of_its_decomposed_form),
     };

@@ -54,7 +54,7 @@ static const char *const alphabets[] = {
 
 static uint64_t seed;
 
-/* Returns a number below `limit`; the numbers are the same in every run. */
+/* Returns a pseudo-random number below `limit`. The numbers are the same in every run. */
 static size_t pick(size_t limit)
 {
     seed = seed * 6364136223846793005U + 1442695040888963407U;
@@ -128,7 +128,8 @@ static const char *expensive_name(struct arena *arena, size_t characters)
     return name.bytes;
 }
 
-/* Returns a name of which ICU's key is longer than the column's. Many have the same cut key. */
+/* Returns a name whose sort key is longer than the column. Many of these names have the same
+ * truncated key. */
 static const char *long_name(struct arena *arena)
 {
     struct buffer name = {.arena = arena};
@@ -215,7 +216,7 @@ struct listed {
     size_t key_length;
 };
 
-/* True if ICU sorts the names in this order. Names with the same cut key are equal. */
+/* True if ICU sorts the names in this order, or if they have the same truncated key. */
 static bool in_order(const UCollator *collator, const struct listed *left,
                      const struct listed *right)
 {
@@ -275,7 +276,7 @@ static const char *longest_name(struct arena *arena)
 }
 
 /* PostgreSQL refuses index entries of more than 2,704 bytes. */
-static void index_accepts_longest_keys(void **state)
+static void postgres_index_accepts_longest_keys(void **state)
 {
     fill_contacts(*state,
                   (struct insertion){.name = longest_name, .count = 20, .expensive_address = true});
@@ -317,7 +318,8 @@ static int run_group(const char *name)
                                         test_teardown),
         cmocka_unit_test_setup_teardown(names_with_long_keys_are_sorted_by_their_beginning,
                                         test_setup, test_teardown),
-        cmocka_unit_test_setup_teardown(index_accepts_longest_keys, test_setup, test_teardown),
+        cmocka_unit_test_setup_teardown(postgres_index_accepts_longest_keys, test_setup,
+                                        test_teardown),
         cmocka_unit_test_setup_teardown(account_is_sorted_by_its_user_name, test_setup,
                                         test_teardown),
     };

@@ -1,9 +1,9 @@
-/* Spelling: texts that people type in different ways are equal. */
+/* Spelling: texts that people type in different ways get one spelling. */
 #include "unit.h"
 
 #include "base/spelling.h"
 
-static void kinds_of_characters_are_unified(void **state)
+static void characters_of_one_kind_become_the_same_character(void **state)
 {
     static const char *const pairs[][2] = {
         {"Анна\u2011Мария \u2212 \u2014", "анна-мария - -"},
@@ -26,7 +26,7 @@ static void kinds_of_characters_are_unified(void **state)
     assert_null(spelling_unify(*state, NULL));
 }
 
-static void domains_have_two_forms(void **state)
+static void domain_is_converted_to_unicode_and_to_ascii(void **state)
 {
     assert_string_equal(spelling_unicode_domain(*state, "xn--80a1acny.xn--p1ai"), "почта.рф");
     assert_string_equal(spelling_unicode_domain(*state, "mail.почта.xn--p1ai"), "mail.почта.рф");
@@ -42,8 +42,8 @@ static void domains_have_two_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ARENA_TEST(kinds_of_characters_are_unified),
-        ARENA_TEST(domains_have_two_forms),
+        ARENA_TEST(characters_of_one_kind_become_the_same_character),
+        ARENA_TEST(domain_is_converted_to_unicode_and_to_ascii),
     };
     return cmocka_run_group_tests_name("spelling", tests, NULL, NULL);
 }

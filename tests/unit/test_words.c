@@ -1,4 +1,4 @@
-/* Words: the words into which a text is split for searches. */
+/* Words: splits texts into words for searches. */
 #include "unit.h"
 
 #include "base/fold.h"
@@ -14,7 +14,7 @@ static const char *split(struct arena *arena, const char *text)
     for (const char *word; (word = words_next(&words));) {
         buffer_format(&joined, "%s%s", joined.length ? "|" : "", word);
     }
-    assert_null(words_next(&words)); /* the end stays the end */
+    assert_null(words_next(&words)); /* further calls also return NULL */
     return joined.bytes;
 }
 
@@ -60,7 +60,7 @@ static void punctuation_separates_words(void **state)
     assert_words(*state, pairs, COUNT_OF(pairs));
 }
 
-static void dashes_apostrophes_and_periods_stay_within_words(void **state)
+static void dashes_apostrophes_and_periods_inside_words_do_not_split_them(void **state)
 {
     static const char *const pairs[][2] = {
         {"Салтыков-Щедрин", "Салтыков-Щедрин"},
@@ -78,7 +78,7 @@ static void dashes_apostrophes_and_periods_stay_within_words(void **state)
     assert_words(*state, pairs, COUNT_OF(pairs));
 }
 
-static void symbols_belong_to_words(void **state)
+static void symbol_belongs_to_the_word_next_to_it(void **state)
 {
     static const char *const pairs[][2] = {
         {"petrova@kontora.test", "petrova@kontora.test"},
@@ -91,7 +91,7 @@ static void symbols_belong_to_words(void **state)
     assert_words(*state, pairs, COUNT_OF(pairs));
 }
 
-static void symbols_alone_are_no_words(void **state)
+static void symbols_alone_are_not_a_word(void **state)
 {
     static const char *const pairs[][2] = {
         {"Петров | менеджер", "Петров|менеджер"},
@@ -124,14 +124,14 @@ static void words_are_in_nfc(void **state)
         {"\u0435\u0308", "ё"},
         {"e\u0301 \u212b", "é|Å"},
         {"a\u0316\u0301", "á\u0316"},                     /* the marks are reordered */
-        {"\U0001d160", "\U0001d158\U0001d165\U0001d16e"}, /* grows to its threefold */
+        {"\U0001d160", "\U0001d158\U0001d165\U0001d16e"}, /* becomes three characters */
         {"a\u037eb", "a|b"}, /* the Greek question mark is a semicolon */
         {"\u1112\u1161\u11ab", "한"},
     };
     assert_words(*state, pairs, COUNT_OF(pairs));
 }
 
-static void word_is_decomposed(void **state)
+static void fold_decompose_returns_nfd(void **state)
 {
     assert_string_equal(fold_decompose(*state, "Йодё"), "\u0418\u0306од\u0435\u0308");
     assert_string_equal(fold_decompose(*state, "Иван"), "Иван");
@@ -140,7 +140,7 @@ static void word_is_decomposed(void **state)
     assert_string_equal(fold_decompose(*state, "\u0390"), "\u03b9\u0308\u0301");
 }
 
-static void accented_letters_and_accents_are_known(void **state)
+static void accented_letters_and_accents_are_recognized(void **state)
 {
     (void)state;
     static const int32_t accented[] = {0x439, 0x451, 0xFC, 0xD55C, 0x301, 0x651, 0x1D160, 0x212B};
@@ -158,13 +158,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ARENA_TEST(white_space_of_any_kind_separates_words),
         ARENA_TEST(punctuation_separates_words),
-        ARENA_TEST(dashes_apostrophes_and_periods_stay_within_words),
-        ARENA_TEST(symbols_belong_to_words),
-        ARENA_TEST(symbols_alone_are_no_words),
+        ARENA_TEST(dashes_apostrophes_and_periods_inside_words_do_not_split_them),
+        ARENA_TEST(symbol_belongs_to_the_word_next_to_it),
+        ARENA_TEST(symbols_alone_are_not_a_word),
         ARENA_TEST(invisible_characters_are_removed),
         ARENA_TEST(words_are_in_nfc),
-        ARENA_TEST(word_is_decomposed),
-        cmocka_unit_test(accented_letters_and_accents_are_known),
+        ARENA_TEST(fold_decompose_returns_nfd),
+        cmocka_unit_test(accented_letters_and_accents_are_recognized),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);
 }
