@@ -15,7 +15,9 @@
 #include <string.h>
 
 enum {
-    NORMAL_ACCOUNT = 0x200, /* bit of userAccountControl: MS-ADTS 2.2.16 */
+    /* bits of userAccountControl: MS-ADTS 2.2.16 */
+    NORMAL_ACCOUNT = 0x200,
+    WORKSTATION_TRUST_ACCOUNT = 0x1000,
     EXTRA_MODS = 6, /* besides the modifications of the list `first`: objectClass, unicodePwd,
                        two for userAccountControl, and the final NULL */
 };
@@ -221,15 +223,18 @@ static void add_mod_object_classes(struct mods *mods, const char *const *names)
     add_mod(mods, LDAP_MOD_ADD, "objectClass", values);
 }
 
-/* True if objects of the class are accounts, which have a userAccountControl. */
-static bool is_account_class(const struct directory_class *class)
+/* Returns userAccountControl of a new object of the class; 0 if it is not an account. */
+static int64_t new_account_control(const struct directory_class *class)
 {
+    int64_t control = 0;
     for (const char *const *name = class->object_classes; *name; name++) {
         if (!strcasecmp(*name, "user")) {
-            return true;
+            control = NORMAL_ACCOUNT;
+        } else if (!strcasecmp(*name, "computer")) {
+            control = WORKSTATION_TRUST_ACCOUNT; /* comes after "user", its superclass */
         }
     }
-    return false;
+    return control;
 }
 
 struct error *changes_to_entry(const struct directory_changes *changes, struct arena *arena,
@@ -244,9 +249,10 @@ struct error *changes_to_entry(const struct directory_changes *changes, struct a
             add_mod_text(&mods, LDAP_MOD_ADD, change->attribute, change->text);
         }
     }
-    if (is_account_class(class)) {
+    int64_t control = new_account_control(class);
+    if (control) {
         add_mod_integer(&mods, LDAP_MOD_ADD, account_control,
-                        changes_account_control(changes, NORMAL_ACCOUNT));
+                        changes_account_control(changes, control));
     }
     if (changes->password) {
         error = add_mod_password(&mods, LDAP_MOD_ADD, changes->password);

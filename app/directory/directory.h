@@ -23,9 +23,11 @@
 #include "directory/effective.h"
 #include "directory/list.h"
 #include "directory/login.h"
+#include "directory/member_list.h"
 #include "directory/members.h"
 #include "directory/policy.h"
 #include "directory/probe.h"
+#include "directory/reference.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +43,10 @@ struct directory;
 /* Filters (RFC 4515) that select users and groups. */
 #define DIRECTORY_USER_FILTER "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
 #define DIRECTORY_GROUP_FILTER "(objectClass=group)"
+
+/* Selects computers: managed service accounts are of subclasses of `computer`, but have categories
+ * of their own. An account of class `computer` that is no machine account is a user. */
+#define DIRECTORY_COMPUTER_FILTER "(&(objectCategory=computer)(sAMAccountType=805306369))"
 
 /* Bits of groupType (MS-ADTS 2.2.12), a signed 32-bit integer: the scope of the group, and
  * GROUP_SECURITY if it can be granted permissions. */
@@ -67,6 +73,8 @@ struct directory_class {
     const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
     bool outside_system;               /* lists, and names without a parent, omit entries below
                                           CN=System, which belong to the directory itself */
+    bool machine_names;                /* a name in a URL path may also be the cn, or the
+                                          sAMAccountName without the "$" at its end */
 };
 
 /* One object as it was read. */

@@ -22,6 +22,7 @@ static struct error *find_named_entry(struct directory *directory, struct arena 
         .identifier_filter = class->filter,
         .parent_dn = parent_dn,
         .outside_system = class->outside_system,
+        .machine_names = class->machine_names,
         .attributes = entry_attributes(arena, class->fields, extent, NULL),
     };
     struct raw_entry *raw = NULL;

@@ -415,6 +415,9 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
         move.old_dn = target.dn;
     }
     if (!error) {
+        error = protected_check_controller(directory, arena, &target);
+    }
+    if (!error) {
         error = taken_find_similar(directory, arena, class, changes, entry->guid);
     }
     if (!error && moves) {

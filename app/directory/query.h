@@ -59,6 +59,7 @@ struct query_by_name {
     const char *parent_dn; /* parent that the client named; NULL: anywhere below the base DN */
     bool outside_system;   /* without a parent, ignores objects below CN=System, unless `name` is a
                               GUID or a DN */
+    bool machine_names;    /* see struct directory_class */
     char **attributes;     /* attributes to read */
 };
 
@@ -66,6 +67,11 @@ struct query_by_name {
  * ERR_AMBIGUOUS if the text is the name of one object and the identifier of another. */
 struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r) MUST_CHECK;
+
+/* Finds the object with this objectGUID or DN. ERR_NOT_FOUND if there is none below the base DN, or
+ * if the text is neither. */
+struct error *query_identifier(struct directory *directory, struct arena *arena, const char *text,
+                               char **attributes, struct raw_entry **raw_r) MUST_CHECK;
 
 /* Passes all entries of a paged search (RFC 2696) to the visitor. The entries live in the arena.
  * Ignores search->controls. */

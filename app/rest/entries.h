@@ -13,6 +13,7 @@
 #include "http/reply.h"
 #include "http/route.h"
 #include "rest/app.h"
+#include "rest/entry_fields.h"
 
 /* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
@@ -49,6 +50,9 @@ route_handler entries_update;
 route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
 route_handler entries_delete_tree; /* also deletes the objects below if ?children=true */
 
+/* Finds the entry that the path names; only a GET reads its member and memberOf. */
+struct error *entries_find(struct request *request, struct directory_entry **entry_r) MUST_CHECK;
+
 /* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
 struct error *entries_change_member(struct request *request,
                                     const struct directory_membership *membership,
@@ -77,62 +81,6 @@ extern const enum error_id entries_update_errors[];
 extern const enum error_id entries_delete_errors[];
 extern const enum error_id entries_delete_tree_errors[];
 extern const enum error_id entries_member_errors[]; /* errors of routes that change a membership */
-
-/* --- rows of field maps ------------------------------------------------------------------------
- * Maximum lengths are rangeUpper of the schema (MS-ADA1 to MS-ADA3), in UTF-16 units. */
-
-#define ENTRY_TEXT(attribute_, max_, flags_, ru_, en_, example_)                                   \
-    {                                                                                              \
-        .name = (attribute_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = (max_),    \
-        .attribute = (attribute_), .codec = CODEC_TEXT, .about = {(ru_), (en_)},                   \
-        .example = (example_)                                                                      \
-    }
-
-#define ENTRY_DESCRIPTION(example_)                                                                \
-    ENTRY_TEXT("description", 1024, FIELD_NULLABLE, "Описание", "The description", example_)
-
-#define ENTRY_BOOLEAN(name_, ru_, en_, example_)                                                   \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_BOOLEAN, .about = {(ru_), (en_)}, .example = (example_)     \
-    }
-
-/* The name of the entry in request bodies. Bound to no attribute: the server sets the attribute. */
-#define ENTRY_NAME(name_, flags_, ru_, en_, example_)                                              \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING,                                                     \
-        .flags = FIELD_NAME | FIELD_VISIBLE | FIELD_JOINERS | (flags_), .min = 1, .max = 64,       \
-        .about = {(ru_), (en_)}, .example = (example_)                                             \
-    }
-
-#define ENTRY_PARENT(name_, flags_, example_)                                                      \
-    {                                                                                              \
-        .name = (name_), .type = FIELD_STRING, .flags = (flags_), .min = 1, .max = 4096,           \
-        .check = directory_check_dn, .format = "dn",                                               \
-        .about = {"DN родительского объекта", "The DN of the parent"}, .example = (example_)       \
-    }
-
-#define ENTRY_DN(example_)                                                                         \
-    {                                                                                              \
-        .name = "dn", .type = FIELD_STRING, .format = "dn", .codec = CODEC_DN,                     \
-        .about = {"Уникальное имя", "The distinguished name"}, .example = (example_)               \
-    }
-
-#define ENTRY_GUID                                                                                 \
-    {                                                                                              \
-        .name = "objectGUID", .type = FIELD_STRING, .format = "uuid", .attribute = "objectGUID",   \
-        .codec = CODEC_GUID, .about = {"Постоянный идентификатор", "The permanent identifier"},    \
-        .example = "\"a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11\""                                      \
-    }
-
-#define ENTRY_TIME(attribute_, ru_, en_)                                                           \
-    {                                                                                              \
-        .name = (attribute_), .type = FIELD_TIME, .attribute = (attribute_), .codec = CODEC_TIME,  \
-        .about = {(ru_), (en_)}, .example = "\"2026-11-20T12:34:56.000Z\""                         \
-    }
-
-#define ENTRY_TIMES                                                                                \
-    ENTRY_TIME("whenCreated", "Время создания", "The time of creation"),                           \
-        ENTRY_TIME("whenChanged", "Время последнего изменения", "The time of the last change")
 
 /* --- rows of routes ----------------------------------------------------------------------------
  * Each macro begins the row of one call; the resource adds the rest with designated initializers:

@@ -25,7 +25,8 @@ GENERAL_HEADERS = {"server", "date", "connection", "keep-alive", "content-type",
 CORS_HEADER = "access-control-"
 
 # Path mapping of nginx, as in nginx/requests.conf.
-SHORT_PATH = re.compile(r"/(?:users|groups|ous|containers|password-policy|auth|files)(?:/|$)")
+SHORT_PATH = re.compile(
+    r"/(?:users|groups|ous|containers|computers|password-policy|auth|files)(?:/|$)")
 PAGES = re.compile(r"/(?:docs|redoc|confirm|openapi\.json|static/.*)$")
 
 # Statuses of requests that match no documented call: nginx and the router may answer before the

@@ -27,6 +27,12 @@ static const struct directory_class user = {
     .fields = fields,
 };
 
+static const struct directory_class computer = {
+    .rdn_attribute = "CN",
+    .object_classes = (const char *const[]){"top", "user", "computer", NULL},
+    .fields = fields,
+};
+
 static const struct directory_class unit = {
     .rdn_attribute = "OU",
     .object_classes = (const char *const[]){"top", "organizationalUnit", NULL},
@@ -216,6 +222,17 @@ static void new_account_is_normal_and_has_set_fields_only(void **state)
                         "add objectClass=top,user\nadd sn=Жук\nadd userAccountControl=514\n");
 }
 
+static void new_computer_is_workstation_account(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    LDAPMod **mods = NULL;
+    directory_change_account_control(changes, DISABLED, true);
+    assert_null(changes_to_entry(changes, arena, &computer, &mods));
+    assert_string_equal(format_mods(arena, mods),
+                        "add objectClass=top,user,computer\nadd userAccountControl=4098\n");
+}
+
 static void organizational_unit_gets_no_account_control(void **state)
 {
     struct arena *arena = *state;
@@ -237,6 +254,7 @@ int main(void)
         ARENA_TEST(password_is_replaced_before_account_is_enabled),
         ARENA_TEST(password_with_invalid_utf8_is_rejected),
         ARENA_TEST(new_account_is_normal_and_has_set_fields_only),
+        ARENA_TEST(new_computer_is_workstation_account),
         ARENA_TEST(organizational_unit_gets_no_account_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
