@@ -62,6 +62,7 @@ static bool is_writable(const struct field *field)
 {
     switch (field->codec) {
     case CODEC_TEXT:
+    case CODEC_LINK:
     case CODEC_INTEGER:
     case CODEC_TIME:
     case CODEC_FILETIME:
@@ -82,6 +83,7 @@ static const char *encode_value(struct arena *arena, const struct field *field,
     }
     switch (field->codec) {
     case CODEC_TEXT:
+    case CODEC_LINK:
         return convert_field_text(arena, field, value->string.bytes);
     case CODEC_TIME:
         return codec_format_time(arena, value->integer);

@@ -376,6 +376,7 @@ static struct error *append_identifier(struct compiler *compiler, const struct f
         return append_dn(compiler, term, "distinguishedName");
     case CODEC_GUID:
         return append_guid(compiler, term);
+    case CODEC_LINK:
     case CODEC_LINKS:
         return append_dn(compiler, term, term->field->attribute);
     case CODEC_MEMBERSHIPS:

@@ -50,7 +50,7 @@ static enum fault_id check_computer_name(const char *text, size_t length)
          .min = 1,                                                                                 \
          .max = 4096,                                                                              \
          .attribute = "managedBy",                                                                 \
-         .codec = CODEC_TEXT,                                                                      \
+         .codec = CODEC_LINK,                                                                      \
          .about = {"DN ответственного пользователя или группы; в запросе также objectGUID",        \
                    "The DN of the user or group in charge; a request may also have the "           \
                    "objectGUID"},                                                                  \
@@ -76,7 +76,7 @@ static const struct field computer_fields[] = {
      .type = FIELD_TIME,
      .flags = FIELD_NULLABLE,
      .attribute = "lastLogonTimestamp",
-     .codec = CODEC_TIME,
+     .codec = CODEC_FILETIME,
      .about = {"Время последнего входа по данным репликации: может отставать на 14 дней",
                "The time of the last login, as it is replicated: up to 14 days old"},
      .example = "\"2026-11-20T12:34:56.000Z\""},
