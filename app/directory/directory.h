@@ -27,7 +27,7 @@
 #include "directory/members.h"
 #include "directory/policy.h"
 #include "directory/probe.h"
-#include "directory/reference.h"
+#include "directory/references.h"
 
 #include <stdbool.h>
 #include <stddef.h>

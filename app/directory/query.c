@@ -360,29 +360,3 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     }
     return query_only_entry(arena, &answer, NULL, wanted->name, raw_r);
 }
-
-struct error *query_identifier(struct directory *directory, struct arena *arena, const char *text,
-                               char **attributes, struct raw_entry **raw_r)
-{
-    const char *filter = format_identifier_filter(directory, arena, text);
-    LDAPControl *controls[] = {&query_one_domain_control, NULL};
-    const struct query search = {
-        .base = connection_config(directory)->ldap_base_dn,
-        .scope = LDAP_SCOPE_SUBTREE,
-        .filter = filter,
-        .attributes = attributes,
-        .controls = controls,
-    };
-    struct answer answer;
-    if (!filter) {
-        return error_new(arena, ERR_NOT_FOUND, NULL);
-    }
-    struct error *error = query_run(directory, arena, &search, &answer);
-    if (error) {
-        return error;
-    }
-    if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
-        return query_missing_base_error(arena, &answer);
-    }
-    return query_only_entry(arena, &answer, NULL, text, raw_r);
-}

@@ -68,11 +68,6 @@ struct query_by_name {
 struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r) MUST_CHECK;
 
-/* Finds the object with this objectGUID or DN. ERR_NOT_FOUND if there is none below the base DN, or
- * if the text is neither. */
-struct error *query_identifier(struct directory *directory, struct arena *arena, const char *text,
-                               char **attributes, struct raw_entry **raw_r) MUST_CHECK;
-
 /* Passes all entries of a paged search (RFC 2696) to the visitor. The entries live in the arena.
  * Ignores search->controls. */
 typedef void query_visitor(void *context, const struct raw_entry *raw);

@@ -202,8 +202,8 @@ static struct error *resolve_managed_by(struct request *request)
     if (value->state != VALUE_SET) {
         return NULL;
     }
-    struct error *error = reference_find(app_of(request)->directory, request->arena,
-                                         value->string.bytes, "managedBy", &dn);
+    struct error *error = directory_resolve_object(app_of(request)->directory, request->arena,
+                                                   value->string.bytes, "managedBy", &dn);
     if (!error) {
         field_set_string(value, dn);
     }
