@@ -52,8 +52,8 @@ LOGONS = ("0", "131911235670000000", "133911235671230000")
 
 @pytest.fixture(scope="module")
 def tree(api, ldap_admin, people, groups, units, containers, computers, ou):
-    """Creates users, groups, computers, units and containers with various attributes below one unit; some of
-    them are in a unit below it. Returns the DN of that unit."""
+    """Creates entries of all kinds with various attributes below one unit; some of them are in a
+    unit below it. Returns the DN of that unit."""
     rng = random.Random(SEED)
     below = units.create(ou=f"below {tag()}", description="второй уровень")["dn"]
     group_dns = [groups.create(cn=f"{tag()} {name}", ou=rng.choice([ou, below]),
