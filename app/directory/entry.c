@@ -196,6 +196,7 @@ static void decode_single_value(struct arena *arena, const struct field *field,
     case CODEC_NONE:
     case CODEC_DN:
     case CODEC_LIST:
+    case CODEC_KIND:
     case CODEC_LINKS:
     case CODEC_REFERENCE:
     case CODEC_MEMBERS:

@@ -15,12 +15,14 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/fold.h"
 #include "directory/attribute.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
+#include "directory/filter.h"
 #include "directory/name_search.h"
 #include "directory/names.h"
 #include "directory/operation.h"
@@ -196,6 +198,7 @@ struct lookup {
     void (*visit)(struct arena *arena, const struct raw_entry *raw, void *context);
     void *context;
     char **attributes;
+    int64_t until; /* deadline, see struct operation; 0: none */
 };
 
 /* Returns a filter that matches these members. */
@@ -214,29 +217,45 @@ static const char *format_guids_filter(struct arena *arena, const struct directo
     return filter.bytes;
 }
 
+/* Returns the DN below which members are found. */
+static const char *lookup_base(const struct directory *directory, struct arena *arena)
+{
+    const char *base = connection_config(directory)->ldap_base_dn;
+    const char *domain = names_domain(arena, base);
+    return domain ? domain : base;
+}
+
+static struct error *lookup_error(struct arena *arena, const struct lookup *lookup,
+                                  const struct answer *answer)
+{
+    return lookup->until && answer->code == LDAP_TIMELIMIT_EXCEEDED
+               ? error_new(arena, ERR_FILTER_TOO_COSTLY, "search for the members: %s",
+                           answer->diagnostic)
+               : result_error(arena, answer, NULL, "search for the members");
+}
+
 /* Passes the members that match the filter to the visitor, in any order. Members outside of the
  * domain, and those that the service account must not see, are not found. */
 static struct error *look_up(struct directory *directory, struct arena *arena,
                              const struct directory_member *members, size_t count,
                              const struct lookup *lookup)
 {
-    const char *base = connection_config(directory)->ldap_base_dn;
-    const char *domain = names_domain(arena, base);
     LDAPControl *controls[] = {&query_one_domain_control, NULL};
     for (size_t at = 0; at < count; at += LOOKUP_MEMBERS) {
         size_t some = count - at < LOOKUP_MEMBERS ? count - at : LOOKUP_MEMBERS;
         const char *objects = format_guids_filter(arena, members + at, some);
         const struct query search = {
-            .base = domain ? domain : base,
+            .base = lookup_base(directory, arena),
             .scope = LDAP_SCOPE_SUBTREE,
             .filter = lookup->filter ? lookup->filter(arena, objects, lookup->context) : objects,
             .attributes = lookup->attributes,
             .controls = controls,
+            .until = lookup->until,
         };
         struct answer answer;
         struct error *error = query_run(directory, arena, &search, &answer);
         if (!error && answer.code != LDAP_SUCCESS) {
-            error = result_error(arena, &answer, NULL, "search for the members");
+            error = lookup_error(arena, lookup, &answer);
         }
         if (error) {
             return error;
@@ -269,7 +288,7 @@ static struct error *find_groups(struct directory *directory, const struct set *
                                  struct groups *groups_r)
 {
     char *attributes[] = {"objectGUID", "objectSid", "groupType", NULL};
-    const struct lookup lookup = {filter_groups, visit_nested_group, groups_r, attributes};
+    const struct lookup lookup = {filter_groups, visit_nested_group, groups_r, attributes, 0};
     *groups_r =
         (struct groups){.items = arena_array(set->arena, set->count, sizeof *groups_r->items)};
     return look_up(directory, set->arena, set->items, set->count, &lookup);
@@ -307,22 +326,26 @@ static struct error *walk_members(struct directory *directory, struct group *top
     return NULL;
 }
 
-/* --- searching ------------------------------------------------------------------------------- */
+/* --- filters and searches -------------------------------------------------------------------- */
 
 static const char *const searched_attributes[] = {
     "cn", "sAMAccountName", "mail", "givenName", "sn", "displayName", "dNSHostName", NULL};
 
-/* The members that match the first words of a search. */
+/* The members that match a filter and the first words of a search. */
 struct matches {
-    const struct name_search *words;
-    size_t words_count;
+    const char *compiled; /* the filter; NULL: none */
+    int64_t until;        /* its deadline; 0: none */
+    struct name_search words;
+    size_t words_count; /* the first ones, which decide */
     struct set found;
 };
 
-static const char *filter_words(struct arena *arena, const char *objects, void *context)
+static const char *filter_matches(struct arena *arena, const char *objects, void *context)
 {
     const struct matches *matches = context;
-    return name_search_filter(arena, objects, searched_attributes, matches->words,
+    const char *filtered =
+        matches->compiled ? arena_format(arena, "(&%s%s)", objects, matches->compiled) : objects;
+    return name_search_filter(arena, filtered, searched_attributes, &matches->words,
                               matches->words_count);
 }
 
@@ -337,33 +360,43 @@ static void visit_match(struct arena *arena, const struct raw_entry *raw, void *
 }
 
 static struct error *find_matches(struct directory *directory, const struct set *set,
-                                  const struct name_search *words, size_t words_count,
-                                  struct set *found_r)
+                                  struct matches *matches)
 {
     char *attributes[] = {"objectGUID", NULL};
-    struct matches matches = {words, words_count, {.arena = set->arena}};
-    const struct lookup lookup = {filter_words, visit_match, &matches, attributes};
-    struct error *error = look_up(directory, set->arena, set->items, set->count, &lookup);
-    *found_r = matches.found;
-    return error;
+    const struct lookup lookup = {filter_matches, visit_match, matches, attributes, matches->until};
+    matches->found = (struct set){.arena = set->arena};
+    return look_up(directory, set->arena, set->items, set->count, &lookup);
 }
 
-/* Reduces the set to the members that match the search. If none has all words, the first ones
- * decide, as in lists. */
-static struct error *search_members(struct directory *directory, const char *search,
-                                    struct set *set)
+/* Compiles the filter and the search of the request. */
+static struct error *prepare_matches(struct directory *directory, struct arena *arena,
+                                     const struct directory_member_query *query,
+                                     struct matches *matches_r)
 {
-    struct name_search words;
-    name_search_parse(&words, set->arena, search);
-    if (!words.count) {
+    *matches_r = (struct matches){.words_count = NAME_SEARCH_WORDS_MAX};
+    name_search_parse(&matches_r->words, arena, query->search);
+    if (!query->filter) {
         return NULL;
     }
-    struct set found;
-    struct error *error = find_matches(directory, set, &words, NAME_SEARCH_WORDS_MAX, &found);
-    if (!error && !found.count && words.count > NAME_SEARCH_FIRST_WORDS) {
-        error = find_matches(directory, set, &words, NAME_SEARCH_FIRST_WORDS, &found);
+    matches_r->until =
+        clock_steady_us() + connection_config(directory)->filter_timeout_ms * US_PER_MS;
+    return directory_filter_compile(directory, arena, query->filter, &matches_r->compiled);
+}
+
+/* Reduces the set to the members that match. If none has all words, the first ones decide, as in
+ * lists. */
+static struct error *reduce_members(struct directory *directory, struct matches *matches,
+                                    struct set *set)
+{
+    if (!matches->words.count && !matches->compiled) {
+        return NULL;
     }
-    *set = found;
+    struct error *error = find_matches(directory, set, matches);
+    if (!error && !matches->found.count && matches->words.count > NAME_SEARCH_FIRST_WORDS) {
+        matches->words_count = NAME_SEARCH_FIRST_WORDS;
+        error = find_matches(directory, set, matches);
+    }
+    *set = matches->found;
     return error;
 }
 
@@ -386,8 +419,17 @@ static int compare_members(const void *a, const void *b)
     return compare_places(&left->place, &right->place);
 }
 
+static void reverse_members(struct set *set)
+{
+    for (size_t i = 0; i < set->count / 2; i++) {
+        struct directory_member member = set->items[i];
+        set->items[i] = set->items[set->count - 1 - i];
+        set->items[set->count - 1 - i] = member;
+    }
+}
+
 /* Sorts the set by name. */
-static void sort_members(struct set *set)
+static void sort_members(struct set *set, bool descending)
 {
     for (size_t i = 0; i < set->count; i++) {
         struct directory_member *member = &set->items[i];
@@ -399,15 +441,20 @@ static void sort_members(struct set *set)
     if (set->count) {
         qsort(set->items, set->count, sizeof *set->items, compare_members);
     }
+    if (descending) {
+        reverse_members(set);
+    }
 }
 
 /* Returns the index of the first member behind the place. */
-static size_t find_first_behind(const struct set *set, const struct directory_member_place *place)
+static size_t find_first_behind(const struct set *set, const struct directory_member_place *place,
+                                bool descending)
 {
     size_t low = 0, high = set->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare_places(&set->items[middle].place, place) > 0) {
+        int order = compare_places(&set->items[middle].place, place);
+        if (descending ? order < 0 : order > 0) {
             high = middle;
         } else {
             low = middle + 1;
@@ -494,7 +541,7 @@ static struct error *read_member_page(struct directory *directory, const struct 
 {
     char *attributes[] = {"objectGUID", "objectClass", "sAMAccountType", "userAccountControl",
                           NULL};
-    size_t first = query->after ? find_first_behind(set, query->after) : 0;
+    size_t first = query->after ? find_first_behind(set, query->after, query->descending) : 0;
     size_t left = set->count - first;
     *page_r = (struct directory_member_page){
         .members = set->count ? set->items + first : NULL,
@@ -505,7 +552,7 @@ static struct error *read_member_page(struct directory *directory, const struct 
     for (size_t i = 0; i < page_r->count; i++) {
         page_r->members[i].kind = kind_other;
     }
-    const struct lookup lookup = {NULL, visit_page_member, page_r, attributes};
+    const struct lookup lookup = {NULL, visit_page_member, page_r, attributes, 0};
     return look_up(directory, set->arena, page_r->members, page_r->count, &lookup);
 }
 
@@ -544,14 +591,21 @@ struct error *directory_list_members(struct directory *directory, struct arena *
                                      struct directory_member_page *page_r)
 {
     struct set set = {.arena = arena};
+    struct matches matches;
     connection_begin_call(directory);
-    struct error *error = collect_members(directory, arena, query, &set);
-    if (!error && query->search) {
-        error = search_members(directory, query->search, &set);
+    struct error *error = prepare_matches(directory, arena, query, &matches);
+    if (!error) {
+        error = collect_members(directory, arena, query, &set);
+    }
+    if (!error) {
+        error = reduce_members(directory, &matches, &set);
     }
     if (error) {
         return error;
     }
-    sort_members(&set);
-    return read_member_page(directory, &set, query, page_r);
+    sort_members(&set, query->descending);
+    error = read_member_page(directory, &set, query, page_r);
+    page_r->base = lookup_base(directory, arena);
+    page_r->compiled = filter_matches(arena, "(objectClass=*)", &matches);
+    return error;
 }

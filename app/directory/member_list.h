@@ -10,6 +10,7 @@
 
 struct arena;
 struct directory;
+struct filter;
 
 /* The kinds of members, a list that ends with NULL. */
 extern const char *const directory_member_kinds[];
@@ -34,6 +35,8 @@ struct directory_member_query {
     const char *group_parent_dn; /* parent of the group; NULL: anywhere below the base DN */
     bool effective;              /* the members of nested groups, too */
     const char *search;          /* words that the members must match; NULL: all members */
+    const struct filter *filter; /* over the fields of members; NULL: none */
+    bool descending;             /* from the last name to the first */
     const struct directory_member_place *after; /* the page begins behind it; NULL: first page */
     size_t limit;                               /* maximum number of members, at least 1 */
 };
@@ -43,13 +46,16 @@ struct directory_member_page {
     size_t count;
     int64_t total; /* number of members in all pages */
     bool more;     /* there are members behind this page */
+    /* the search for the members to which `filter` and `search` were compiled */
+    const char *base, *compiled;
 };
 
 /*
  * Reads one page of the members of a group, sorted by name. Members are those in the attribute
  * `member` and the accounts whose primary group it is; if effective, also those of all groups that
  * are members, each once, but not the group itself. Errors as directory_find(); a partial result is
- * an error.
+ * an error. A filter has the errors of directory_filter_compile() and ERR_FILTER_TOO_COSTLY.
+ * Members that cannot be read match no filter and no search.
  */
 struct error *directory_list_members(struct directory *directory, struct arena *arena,
                                      const struct directory_member_query *query,

@@ -187,6 +187,8 @@ static struct error *remove_group_member(struct request *request, struct reply *
 
 /* --- pages of members ------------------------------------------------------------------------ */
 
+enum { ACCOUNT_DISABLED = 0x2 }; /* bit of userAccountControl: MS-ADTS 2.2.16 */
+
 static const struct field member_fields[] = {
     ENTRY_DN("\"CN=Иванов Иван,OU=Staff,DC=kontora,DC=test\""),
     ENTRY_GUID,
@@ -195,6 +197,8 @@ static const struct field member_fields[] = {
     {.name = "kind",
      .type = FIELD_STRING,
      .choices = directory_member_kinds,
+     .attribute = "objectClass",
+     .codec = CODEC_KIND,
      .about = {"Вид участника; foreign — участник из другого домена, other — объект другого вида "
                "или недоступный для чтения",
                "The kind of member; foreign: a principal of another domain, other: an object of "
@@ -203,6 +207,9 @@ static const struct field member_fields[] = {
     {.name = "enabled",
      .type = FIELD_BOOLEAN,
      .flags = FIELD_NULLABLE,
+     .attribute = "userAccountControl",
+     .codec = CODEC_BITS_CLEAR,
+     .mask = ACCOUNT_DISABLED,
      .about = {"Учётная запись включена; null, если это не учётная запись",
                "True if the account is enabled; null if the member is not an account"},
      .example = "true"},
@@ -210,6 +217,10 @@ static const struct field member_fields[] = {
 };
 
 static const struct schema member_schema = {"GroupMember", member_fields};
+
+/* The orders of the list, which also tell their cursors apart. */
+static const char by_name[] = "name", by_name_descending[] = "-name";
+static const char *const member_orders[] = {by_name, by_name_descending, NULL};
 
 static const struct field members_query[] = {
     ENTRY_PARENT("parent_dn", 0, "\"OU=Groups,DC=kontora,DC=test\""),
@@ -230,19 +241,34 @@ static const struct field members_query[] = {
                "The value of `next` from the previous response: returns the next page"},
      .example = "null"},
     QUERY_LIMIT(LIMIT_STANDARD),
+    QUERY_FIELDS,
+    {.name = "sort",
+     .type = FIELD_STRING,
+     .choices = member_orders,
+     .about = {"Порядок: по имени (по умолчанию) или, с «-», в обратном порядке",
+               "The order: by name (the default) or, with '-', in reverse"},
+     .example = "\"-name\""},
+    QUERY_FILTER,
+    QUERY_EXPLAIN,
     {.name = NULL},
 };
 
 /* A cursor has the place of the last member of a page: its sort key and its objectGUID. */
 enum { PLACE_VALUES = 2 };
-static const char cursor_order[] = "name";
 
-static struct error *read_member_cursor(struct request *request,
+static const char *member_order(const struct request *request)
+{
+    const char *sort = request_query_string(request, "sort");
+    return sort && *sort == '-' ? by_name_descending : by_name;
+}
+
+static struct error *read_member_cursor(const struct request *request,
                                         struct directory_member_place *place_r)
 {
     struct cursor_value values[PLACE_VALUES] = {{.type = CURSOR_SORT_KEY}, {.type = CURSOR_TEXT}};
     const char *after = request_query_string(request, "after");
-    if (after && !cursor_parse(request->arena, after, cursor_order, values, PLACE_VALUES)) {
+    if (after &&
+        !cursor_parse(request->arena, after, member_order(request), values, PLACE_VALUES)) {
         return error_field(request->arena, "after", FAULT_NOT_CURSOR, NULL);
     }
     *place_r = (struct directory_member_place){
@@ -253,14 +279,14 @@ static struct error *read_member_cursor(struct request *request,
     return NULL;
 }
 
-static const char *format_member_cursor(struct arena *arena,
+static const char *format_member_cursor(const struct request *request,
                                         const struct directory_member_place *place)
 {
     const struct cursor_value values[PLACE_VALUES] = {
         {.type = CURSOR_SORT_KEY, .text = (const char *)place->key, .length = place->length},
         {.type = CURSOR_TEXT, .text = place->guid},
     };
-    return cursor_format(arena, cursor_order, values, PLACE_VALUES);
+    return cursor_format(request->arena, member_order(request), values, PLACE_VALUES);
 }
 
 static struct value *format_member(struct arena *arena, const struct directory_member *member)
@@ -285,7 +311,9 @@ static struct error *list_group_members(struct request *request, struct reply *r
     bool by_cursor = request_query_string(request, "after") != NULL;
     struct directory_member_place after;
     struct directory_member_page page = {0};
-    struct error *error = read_member_cursor(request, &after);
+    const struct filter *filter = NULL;
+    struct error *error = error_merge(read_member_cursor(request, &after),
+                                      entries_read_filter(request, member_fields, &filter));
     if (error) {
         return error;
     }
@@ -294,6 +322,8 @@ static struct error *list_group_members(struct request *request, struct reply *r
         .group_parent_dn = request_query_string(request, "parent_dn"),
         .effective = request_query_boolean(request, "effective"),
         .search = request_query_string(request, "search"),
+        .filter = filter,
+        .descending = member_order(request) == by_name_descending,
         .after = by_cursor ? &after : NULL,
         .limit = (size_t)request_query_integer(request, "limit"),
     };
@@ -308,7 +338,11 @@ static struct error *list_group_members(struct request *request, struct reply *r
     reply_list(reply, items, page.count, by_cursor ? REPLY_TOTAL_UNKNOWN : page.total, 0,
                (int64_t)query.limit);
     if (page.more) {
-        reply->next = format_member_cursor(arena, &page.members[page.count - 1].place);
+        reply->next = format_member_cursor(request, &page.members[page.count - 1].place);
+    }
+    if (request_query_boolean(request, "explain")) {
+        const struct directory_page search = {.base = page.base, .filter = page.compiled};
+        reply->explain = entries_explain(arena, &search);
     }
     return NULL;
 }
@@ -325,6 +359,9 @@ static struct error *list_group_members(struct request *request, struct reply *r
               "username is the account name of a user or a group. Specify other members by "       \
               "objectGUID or DN."}
 
+static const enum error_id members_errors[] = {ENTRIES_FIND_ERRORS, ERR_NOT_FILTERABLE,
+                                               ERR_FILTER_TOO_COSTLY, ERR_COUNT};
+
 const struct route groups_routes[] = {
     {ENTRIES_LIST_ROW(&groups, PATH, &group_schema),
      .summary = {"Получить список групп", "List the groups"}},
@@ -340,7 +377,7 @@ const struct route groups_routes[] = {
      .summary = {"Удалить группу", "Delete a group"}, ENTRIES_DELETE_TREE_ABOUT},
     {ENTRIES_READ_ROW(&groups), .method = METHOD_GET, .pattern = PATH "/{name}/members",
      .handler = list_group_members, .query = members_query, .shape = REPLY_PAGE,
-     .reply = &member_schema, .errors = entries_read_errors, .resource = "name",
+     .reply = &member_schema, .errors = members_errors, .resource = "name",
      .summary = {"Получить участников группы", "List the members of a group"},
      .about = {"Участники упорядочены по имени. Среди них и те, для кого эта группа основная.",
                "Members are sorted by name. They include those whose primary group it is."}},

@@ -149,16 +149,15 @@ static struct error *read_list_sort(const struct request *request, const struct 
                                      directory_sortable_fields(request->arena, fields));
 }
 
-/* Reads ?filter= and ?explain=, which only administrators of the directory may use. */
-static struct error *read_list_filter(const struct request *request, const struct field *fields,
-                                      struct directory_list_query *query)
+struct error *entries_read_filter(const struct request *request, const struct field *fields,
+                                  const struct filter **filter_r)
 {
     const char *filter = request_query_string(request, "filter");
     if (request_query_boolean(request, "explain") &&
         !authorization_permits(request->principal, PERMIT_DIRECTORY_WRITE)) {
         return error_new(request->arena, ERR_FORBIDDEN, NULL);
     }
-    return filter ? filter_parse(request->arena, filter, fields, &query->filter) : NULL;
+    return filter ? filter_parse(request->arena, filter, fields, filter_r) : NULL;
 }
 
 static struct error *read_list_query(const struct request *request,
@@ -175,11 +174,10 @@ static struct error *read_list_query(const struct request *request,
     };
     query->one_level = scope ? !strcmp(scope, scope_one) : query->parent_dn != NULL;
     return error_merge(read_list_sort(request, fields, query),
-                       read_list_filter(request, fields, query));
+                       entries_read_filter(request, fields, &query->filter));
 }
 
-/* Returns the search of a page, as JSON. */
-static const char *explain_page(struct arena *arena, const struct directory_page *page)
+const char *entries_explain(struct arena *arena, const struct directory_page *page)
 {
     struct buffer text = {.arena = arena};
     struct jsonw json = {.out = &text};
@@ -209,7 +207,7 @@ struct error *entries_list(struct request *request, struct reply *reply)
     }
     reply_list(reply, items, page.count, page.total, query.skip, query.limit);
     if (request_query_boolean(request, "explain")) {
-        reply->explain = explain_page(request->arena, &page);
+        reply->explain = entries_explain(request->arena, &page);
     }
     return NULL;
 }

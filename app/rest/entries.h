@@ -53,6 +53,14 @@ route_handler entries_delete_tree; /* also deletes the objects below if ?childre
 /* Finds the entry that the path names; only a GET reads its member and memberOf. */
 struct error *entries_find(struct request *request, struct directory_entry **entry_r) MUST_CHECK;
 
+/* Reads ?filter= over the fields of the items; leaves *filter_r alone if there is none. Only those
+ * who may change the directory may use ?explain=. */
+struct error *entries_read_filter(const struct request *request, const struct field *fields,
+                                  const struct filter **filter_r) MUST_CHECK;
+
+/* Returns the search of a page as JSON, for ?explain=. */
+const char *entries_explain(struct arena *arena, const struct directory_page *page);
+
 /* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
 struct error *entries_change_member(struct request *request,
                                     const struct directory_membership *membership,

@@ -232,6 +232,87 @@ def test_search_text_is_no_filter(api, people, ldap_admin, group, text):
     assert person["dn"] not in dns_of(api, group, search=text)
 
 
+# --- filters, orders and fields -------------------------------------------------------------------
+
+@pytest.fixture
+def mixed_group(ldap_admin, ou, group):
+    """A group with one member of each of KINDS; returns its members by the name of the kind."""
+    dns = {of: add(ldap_admin, ou) for of, (_, _, add) in KINDS.items()}
+    ldap_admin.add_member(group["dn"], *dns.values())
+    yield dns
+    for dn in dns.values():
+        ldap_admin.delete(dn)
+
+
+def test_filter_finds_members_by_each_field(api, group, mixed_group):
+    everybody = members_of(api, group)
+    assert len(everybody) == len(KINDS)
+    tests = {f'kind eq "{kind}"': lambda item, kind=kind: item["kind"] == kind
+             for kind in {kind for kind, _, _ in KINDS.values()}}
+    tests |= {
+        'kind ne "USER"': lambda item: item["kind"] != "user",
+        'kind co "o"': lambda item: "o" in item["kind"],
+        "kind pr": lambda item: True,
+        "enabled eq true": lambda item: item["enabled"] is True,
+        "enabled eq false": lambda item: item["enabled"] is False,
+        "enabled ne true": lambda item: item["enabled"] is not True,
+        "enabled eq null": lambda item: item["enabled"] is None,
+        'name sw "Жук," or kind eq "group"':
+            lambda item: item["name"].startswith("Жук,") or item["kind"] == "group",
+        f'dn eq "{mixed_group["unit"]}"': lambda item: item["dn"] == mixed_group["unit"],
+        f'not (objectGUID eq "{everybody[0]["objectGUID"]}")': lambda item: item != everybody[0],
+    }
+    for text, expected in tests.items():
+        for effective in ("false", "true"):
+            assert members_of(api, group, filter=text, effective=effective) == [
+                item for item in everybody if expected(item)], text
+
+
+def test_filter_and_search_are_combined(api, group, mixed_group):
+    found = members_of(api, group, filter="enabled eq true", search="жук")
+    assert [member["kind"] for member in found] == ["user"]
+    assert members_of(api, group, filter="enabled eq false", search="жук") == []
+
+
+def test_pages_of_filtered_members_in_reverse_order(api, group, mixed_group):
+    whole = [member["dn"] for member in members_of(api, group, filter="enabled ne false")]
+    pages = all_pages(api, group, 3, filter="enabled ne false", sort="-name")
+    assert [member["dn"] for page in pages for member in page["items"]] == whole[::-1]
+    assert pages[0]["total"] == len(whole)
+    assert [member["dn"] for member in members_of(api, group, filter="enabled ne false",
+                                                  sort="name")] == whole
+    response = api.get(path_of("/groups", group["cn"], "members"),
+                       params={"after": pages[0]["next"]})
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["after"]
+
+
+def test_fields_of_members_can_be_selected(api, group, mixed_group):
+    response = api.get(path_of("/groups", group["cn"], "members"), params={"fields": "kind"})
+    assert all(set(item) == {"kind", "objectGUID"} for item in response.json()["items"])
+    assert len(response.json()["items"]) == len(KINDS)
+
+
+@pytest.mark.parametrize("parameters, field", [
+    ({"filter": "kind"}, "filter"), ({"filter": 'colour eq "x"'}, "filter"),
+    ({"filter": 'dn co "x"'}, "filter"), ({"filter": "enabled gt true"}, "filter"),
+    ({"sort": "kind"}, "sort"), ({"fields": "member"}, "fields"),
+    ({"explain": "maybe"}, "explain")])
+def test_invalid_filter_order_or_fields_are_rejected(api, group, parameters, field):
+    response = api.get(path_of("/groups", group["cn"], "members"), params=parameters)
+    assert contract.check_error(response, 400, "VALIDATION_ERROR") == [field]
+
+
+def test_administrator_sees_compiled_filter_of_members(api, anonymous, people, group, ldap_admin):
+    path = path_of("/groups", group["cn"], "members")
+    parameters = {"filter": 'name eq "a*b"', "explain": "true"}
+    explained = api.get(path, params=parameters).json()["explain"]
+    assert (explained["base"], explained["scope"]) == (ldap_admin.base_dn, "subtree")
+    assert "(name=a\\2ab)" in explained["filter"]
+    reader = people.create()
+    token = anonymous.login(reader["sAMAccountName"], reader["password"])["access_token"]
+    contract.check_error(anonymous.bearing(token).get(path, params=parameters), 403, "FORBIDDEN")
+
+
 # --- pages ----------------------------------------------------------------------------------------
 
 def test_pages_have_every_member_once_in_order_of_names(api, ldap_admin, groups):
