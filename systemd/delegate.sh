@@ -22,8 +22,10 @@ shift 2
 # The schemaIDGUID of each class and attribute (MS-ADSC, MS-ADA1 to MS-ADA3).
 user=bf967aba-0de6-11d0-a285-00aa003049e2
 group=bf967a9c-0de6-11d0-a285-00aa003049e2
+computer=bf967a86-0de6-11d0-a285-00aa003049e2
 organizational_unit=bf967aa5-0de6-11d0-a285-00aa003049e2
 container=bf967a8b-0de6-11d0-a285-00aa003049e2
+recovery_information=ea715d30-8f53-40d0-bd1e-6109186d782c
 
 cn=bf96793f-0de6-11d0-a285-00aa003049e2
 name=bf967a0e-0de6-11d0-a285-00aa003049e2
@@ -72,6 +74,9 @@ logon_hours=bf9679ab-0de6-11d0-a285-00aa003049e2
 account_expires=bf967915-0de6-11d0-a285-00aa003049e2
 thumbnail_photo=8d3bca50-1d7e-11d0-a081-00aa006c33ed
 member=bf9679c0-0de6-11d0-a285-00aa003049e2
+dns_host_name=72e39547-7b18-11d1-adef-00c04fd8d5cd
+managed_by=0296c120-40da-11d1-a9c0-0000f80367c1
+object_guid=bf9679e7-0de6-11d0-a285-00aa003049e2
 
 password_settings=3bcd9db8-f84b-451c-952f-6c52b81f9ec6
 precedence=456374ac-1f0a-4617-93cf-bc55a7c9d341
@@ -119,13 +124,15 @@ allow() {
 
 # Grants the right to create and delete entries in the unit and below it. Moving an entry requires
 # the right to delete it.
-for class in "$user" "$group" "$organizational_unit" "$container"; do
+for class in "$user" "$group" "$computer" "$organizational_unit" "$container"; do
     aces="$aces(OA;CI;CCDC;$class;;$sid)(OA;CIIO;SDRPLCLORC;;$class;$sid)"
     allow WP "$class" "$cn" "$name" "$description"
 done
-# Grants the right to delete users and groups together with the entries below them, such as the
-# phones of a user (Delete Tree). Units and containers must be empty.
-aces="$aces(OA;CIIO;DT;;$user;$sid)(OA;CIIO;DT;;$group;$sid)"
+# Grants the right to delete users, groups and computers together with the entries below them, such
+# as the phones of a user or the recovery keys of a computer (Delete Tree). Kontora lists these
+# entries first. Units and containers must be empty.
+aces="$aces(OA;CIIO;DT;;$user;$sid)(OA;CIIO;DT;;$group;$sid)(OA;CIIO;DT;;$computer;$sid)"
+allow RP "$recovery_information" "$object_guid"
 allow WP "$organizational_unit" "$ou"
 allow WP "$group" "$account_name" "$member"
 allow WP "$user" \
@@ -138,6 +145,8 @@ allow WP "$user" \
     "$country_code" "$www_home_page" "$info" "$home_directory" "$home_drive" "$profile_path" \
     "$script_path" "$user_workstations" "$logon_hours" "$account_expires" "$thumbnail_photo"
 allow CR "$user" "$reset_password"
+allow WP "$computer" "$account_name" "$account_control" "$dns_host_name" "$managed_by"
+allow CR "$computer" "$reset_password"
 
 samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null
 
@@ -155,4 +164,4 @@ readers='Windows Authorization Access Group'
 samba-tool group listmembers "$readers" "$@" | grep -qixF "$account" ||
     samba-tool group addmembers "$readers" "$account" "$@" >/dev/null
 
-echo "$account may now manage users, groups, units and containers below $unit"
+echo "$account may now manage users, groups, computers, units and containers below $unit"

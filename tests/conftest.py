@@ -21,7 +21,7 @@ from support.accounts import Accounts
 from support.client import Client
 from support.crm import Office
 from support.database import Database
-from support.entries import CONTAINERS, GROUPS, KINDS, OUS, PLACES, Entries
+from support.entries import COMPUTERS, CONTAINERS, GROUPS, KINDS, OUS, PLACES, Entries
 from support.logs import Audit
 from support.people import People, tag
 from support.ldap_admin import LdapAdmin
@@ -229,6 +229,11 @@ def units(api, ldap_admin, ou):
 @pytest.fixture(scope="module")
 def containers(api, ldap_admin, ou):
     return Entries(api, ldap_admin, CONTAINERS, ou)
+
+
+@pytest.fixture(scope="module")
+def computers(api, ldap_admin, ou):
+    return Entries(api, ldap_admin, COMPUTERS, ou)
 
 
 @pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.resource)

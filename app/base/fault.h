@@ -38,6 +38,7 @@ enum fault_id {
     FAULT_NOT_COMPUTER_NAME,
     FAULT_LIST_TOO_LONG, /* argument: the maximum length of all items together */
     FAULT_ACCOUNT_NAME,
+    FAULT_COMPUTER_NAME, /* of at most 15 characters, besides a "$" at its end */
     FAULT_PRINCIPAL_NAME,
     FAULT_NOT_EMAIL,
     FAULT_NOT_USERNAME,

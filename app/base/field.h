@@ -72,6 +72,8 @@ enum codec {
     CODEC_BITS_SET,    /* boolean: true if all bits of the mask are set */
     CODEC_BITS_CLEAR,  /* boolean: true if all bits of the mask are clear */
     CODEC_SCOPE,       /* scope in groupType: "global", "domain_local" or "universal" */
+    CODEC_KIND,        /* kind of a member, see directory_member_kinds: in filters only */
+    CODEC_LINK,        /* DN of another object, as text */
     CODEC_LINKS,       /* DNs of the objects that refer to the entry: a back link */
     CODEC_MEMBERS,     /* DNs of a group's members, including accounts whose primary group it is */
     CODEC_MEMBERSHIPS, /* DNs of the groups of an account, including its primary group */

@@ -17,9 +17,11 @@
 #include <string.h>
 
 enum {
-    NORMAL_ACCOUNT = 0x200, /* bit of userAccountControl: MS-ADTS 2.2.16 */
-    MODS_OF_CHANGE = 2,     /* deletion of the old value and addition of the new one */
-    EXTRA_MODS = 5,         /* besides the list `first`: objectClass, unicodePwd, two for
+    /* bits of userAccountControl: MS-ADTS 2.2.16 */
+    NORMAL_ACCOUNT = 0x200,
+    WORKSTATION_TRUST_ACCOUNT = 0x1000,
+    MODS_OF_CHANGE = 2, /* deletion of the old value and addition of the new one */
+    EXTRA_MODS = 5,     /* besides the list `first`: objectClass, unicodePwd, two for
                            userAccountControl, and the final NULL */
 };
 
@@ -65,6 +67,7 @@ static bool is_writable(const struct field *field)
 {
     switch (field->codec) {
     case CODEC_TEXT:
+    case CODEC_LINK:
     case CODEC_INTEGER:
     case CODEC_TIME:
     case CODEC_FILETIME:
@@ -87,6 +90,7 @@ static const char *encode_value(struct arena *arena, const struct field *field,
     switch (field->codec) {
     case CODEC_TEXT:
         return convert_field_text(arena, field, value->string.bytes);
+    case CODEC_LINK:
     case CODEC_REFERENCE:
         return value->string.bytes;
     case CODEC_TIME:
@@ -109,7 +113,8 @@ void directory_change_fields(struct directory_changes *changes, const struct fie
         if (is_writable(&fields[i]) && values[i].state != VALUE_ABSENT) {
             const char *text = encode_value(changes->arena, &fields[i], &values[i]);
             struct change *change = put_change(changes, fields[i].attribute, text);
-            change->is_reference = fields[i].codec == CODEC_REFERENCE;
+            change->is_reference =
+                fields[i].codec == CODEC_REFERENCE || fields[i].codec == CODEC_LINK;
         }
     }
 }
@@ -242,14 +247,23 @@ static void add_mod_object_classes(struct mods *mods, const char *const *names)
     add_mod(mods, LDAP_MOD_ADD, "objectClass", values);
 }
 
-bool changes_is_account_class(const struct directory_class *class)
+/* Returns userAccountControl of a new object of the class; 0 if it is not an account. */
+static int64_t new_account_control(const struct directory_class *class)
 {
+    int64_t control = 0;
     for (const char *const *name = class->object_classes; name && *name; name++) {
         if (!strcasecmp(*name, "user")) {
-            return true;
+            control = NORMAL_ACCOUNT;
+        } else if (!strcasecmp(*name, "computer")) {
+            control = WORKSTATION_TRUST_ACCOUNT; /* comes after "user", its superclass */
         }
     }
-    return false;
+    return control;
+}
+
+bool changes_is_account_class(const struct directory_class *class)
+{
+    return new_account_control(class) != 0;
 }
 
 struct error *changes_to_entry(const struct directory_changes *changes, struct arena *arena,
@@ -264,9 +278,10 @@ struct error *changes_to_entry(const struct directory_changes *changes, struct a
             add_mod_text(&mods, LDAP_MOD_ADD, change->attribute, change->text);
         }
     }
-    if (changes_is_account_class(class)) {
+    int64_t control = new_account_control(class);
+    if (control) {
         add_mod_integer(&mods, LDAP_MOD_ADD, account_control,
-                        changes_account_control(changes, NORMAL_ACCOUNT));
+                        changes_account_control(changes, control));
     }
     if (changes->password) {
         error = add_mod_password(&mods, LDAP_MOD_ADD, changes->password);

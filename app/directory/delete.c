@@ -96,7 +96,10 @@ static struct error *check_deletable(struct directory *directory, struct arena *
 {
     struct target target;
     struct error *error = protected_check_base(directory, arena, entry->dn);
-    return error ? error : protected_read(directory, arena, entry->guid, false, &target);
+    if (!error) {
+        error = protected_read(directory, arena, entry->guid, false, &target);
+    }
+    return error ? error : protected_check_controller(directory, arena, &target);
 }
 
 /* --- the objects below ----------------------------------------------------------------------- */

@@ -23,9 +23,11 @@
 #include "directory/effective.h"
 #include "directory/list.h"
 #include "directory/login.h"
+#include "directory/member_list.h"
 #include "directory/members.h"
 #include "directory/policy.h"
 #include "directory/probe.h"
+#include "directory/references.h"
 #include "directory/tree.h"
 
 #include <stdbool.h>
@@ -75,6 +77,8 @@ struct directory_class {
     const char *parent_field;          /* JSON field for a new entry's parent: "ou", "parent_dn" */
     bool outside_system;               /* lists, and names without a parent, omit entries below
                                           CN=System, which belong to the directory itself */
+    bool machine_names;                /* a name in a URL path may also be the cn, or the
+                                          sAMAccountName without the "$" at its end */
 };
 
 /* One object as it was read. */

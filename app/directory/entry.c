@@ -176,6 +176,7 @@ static void decode_single_value(struct arena *arena, const struct field *field,
     bool truth;
     switch (field->codec) {
     case CODEC_TEXT:
+    case CODEC_LINK:
         if (utf8_valid(text->bv_val, text->bv_len)) {
             *value = (struct value){.state = VALUE_SET, .string = {text->bv_val, text->bv_len}};
         }
@@ -205,6 +206,7 @@ static void decode_single_value(struct arena *arena, const struct field *field,
     case CODEC_NONE:
     case CODEC_DN:
     case CODEC_LIST:
+    case CODEC_KIND:
     case CODEC_LINKS:
     case CODEC_REFERENCE:
     case CODEC_MEMBERS:

@@ -280,6 +280,37 @@ static void append_scope(struct compiler *compiler, const struct filter *term)
     buffer_add_char(out, ')');
 }
 
+/* --- kinds of members ------------------------------------------------------------------------- */
+
+#define MACHINE_FILTER "(sAMAccountType=805306369)" /* SAM_MACHINE_ACCOUNT: MS-SAMR 2.2.1.9 */
+#define FOREIGN_FILTER "(objectClass=foreignSecurityPrincipal)"
+#define CONTACT_FILTER "(objectClass=contact)"
+
+/* Appends a filter for the objects of the kinds for which the comparison is true. */
+static void append_kind(struct compiler *compiler, const struct filter *term)
+{
+    static const struct {
+        const char *name, *filter;
+    } kinds[] = {
+        {"user", DIRECTORY_USER_FILTER},
+        {"group", DIRECTORY_GROUP_FILTER},
+        {"computer", DIRECTORY_COMPUTER_FILTER},
+        {"contact", CONTACT_FILTER},
+        {"service_account", "(&" MACHINE_FILTER "(!(objectCategory=computer)))"},
+        {"foreign", FOREIGN_FILTER},
+        {"other", "(!(|" DIRECTORY_USER_FILTER DIRECTORY_GROUP_FILTER CONTACT_FILTER MACHINE_FILTER
+                      FOREIGN_FILTER "))"},
+    };
+    struct buffer *out = &compiler->out;
+    buffer_add_string(out, "(|" MATCH_NONE);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (compare_ascii(term, kinds[i].name)) {
+            buffer_add_string(out, kinds[i].filter);
+        }
+    }
+    buffer_add_char(out, ')');
+}
+
 /* --- identifiers and links -------------------------------------------------------------------- */
 
 static struct error *append_guid(struct compiler *compiler, const struct filter *term)
@@ -376,6 +407,7 @@ static struct error *append_identifier(struct compiler *compiler, const struct f
         return append_dn(compiler, term, "distinguishedName");
     case CODEC_GUID:
         return append_guid(compiler, term);
+    case CODEC_LINK:
     case CODEC_LINKS:
         return append_dn(compiler, term, term->field->attribute);
     case CODEC_MEMBERSHIPS:
@@ -394,6 +426,7 @@ static struct error *append_presence(struct compiler *compiler, const struct fil
 {
     switch (term->field->codec) {
     case CODEC_DN:
+    case CODEC_KIND:
         buffer_add_string(&compiler->out, MATCH_ALL);
         return NULL;
     case CODEC_SCOPE:
@@ -441,6 +474,9 @@ static struct error *append_comparison(struct compiler *compiler, const struct f
         return NULL;
     case CODEC_SCOPE:
         append_scope(compiler, term);
+        return NULL;
+    case CODEC_KIND:
+        append_kind(compiler, term);
         return NULL;
     case CODEC_LIST:
         return not_filterable_error(compiler->arena, term);

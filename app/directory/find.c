@@ -43,6 +43,7 @@ static struct error *find_named_entry(struct directory *directory, struct arena 
         .identifier_filter = class->filter,
         .parent_dn = parent_dn,
         .outside_system = class->outside_system,
+        .machine_names = class->machine_names,
         .attributes = find_attributes(arena, class, extent),
     };
     struct raw_entry *raw = NULL;

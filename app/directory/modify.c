@@ -560,6 +560,9 @@ static struct error *apply_update(struct update *update)
         move.old_dn = target.dn;
     }
     if (!error) {
+        error = protected_check_controller(directory, arena, &target);
+    }
+    if (!error) {
         error = taken_find_similar(directory, arena, update->class, changes, entry->guid);
     }
     if (!error && moves) {

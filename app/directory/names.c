@@ -17,7 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACCOUNT_NAME_DELETE = 0x7F, FIRST_PRINTABLE = 0x20 };
+enum {
+    ACCOUNT_NAME_DELETE = 0x7F,
+    FIRST_PRINTABLE = 0x20,
+    LAST_OF_ONE_UNIT = 0xFFFF, /* the last character that is one unit of UTF-16 */
+};
 
 /* --- formatting ------------------------------------------------------------------------------ */
 
@@ -147,12 +151,33 @@ const char *names_first_value(struct arena *arena, const char *dn)
     if (parsed && parsed[0]) {
         const LDAPAVA *first = parsed[0][0];
         const struct berval *text = &first->la_value;
-        if ((first->la_flags & LDAP_AVA_STRING) && utf8_valid(text->bv_val, text->bv_len)) {
+        if (!(first->la_flags & LDAP_AVA_BINARY) && utf8_valid(text->bv_val, text->bv_len)) {
             value = arena_copy(arena, text->bv_val, text->bv_len);
         }
     }
     ldap_dnfree(parsed);
     return value;
+}
+
+bool names_parse_extended(struct arena *arena, const char *text, const char **guid_r,
+                          const char **dn_r)
+{
+    static const char begin[] = "<GUID=";
+    const char *first = text + strlen(begin), *end = NULL;
+    if (strncmp(text, begin, strlen(begin)) != 0 || !(end = strchr(first, '>'))) {
+        return false;
+    }
+    char *guid = arena_copy(arena, first, (size_t)(end - first));
+    for (char *at = guid; *at; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    const char *dn = end + 1;
+    while (!strncmp(dn, ";<", 2) && (end = strchr(dn, '>'))) {
+        dn = end + 1;
+    }
+    *guid_r = guid;
+    *dn_r = *dn == ';' ? dn + 1 : dn;
+    return true;
 }
 
 /* --- comparing ------------------------------------------------------------------------------- */
@@ -405,6 +430,34 @@ enum fault_id directory_check_user_name(const char *text, size_t length)
 {
     return fold_has_ascii_variant(text, length) ? FAULT_NOT_USERNAME
                                                 : directory_check_account_name(text, length);
+}
+
+/* Returns the number of bytes of the longest beginning with at most `units_max` UTF-16 units. */
+static size_t measure_beginning(const char *text, size_t units_max)
+{
+    size_t length = strlen(text), end = 0, units = 0;
+    for (size_t at = 0; at < length; end = at) {
+        units += utf8_next(text, length, &at) > LAST_OF_ONE_UNIT ? 2 : 1;
+        if (units > units_max) {
+            break;
+        }
+    }
+    return end;
+}
+
+char *names_derive_account(struct arena *arena, const char *name, size_t units_max)
+{
+    char *account = fold_compose(arena, utf8_normalize_blanks(arena, name));
+    account[measure_beginning(account, units_max)] = '\0';
+    for (size_t at = 0;
+         (at += strcspn(account + at, DIRECTORY_ACCOUNT_NAME_INVALID)), account[at];) {
+        account[at] = '_';
+    }
+    size_t length = strlen(account);
+    if (account[length - 1] == '.') {
+        account[length - 1] = '_';
+    }
+    return account;
 }
 
 enum fault_id directory_check_principal_name(const char *text, size_t length)

@@ -24,6 +24,11 @@ const char *names_first_rdn(struct arena *arena, const char *dn);
  * the value is not text. */
 const char *names_first_value(struct arena *arena, const char *dn);
 
+/* Splits an extended DN (MS-ADTS 3.1.1.3.4.1.5), "<GUID=…>;<SID=…>;CN=…", into the GUID in lower
+ * case and the DN. False if it does not begin with a GUID. */
+bool names_parse_extended(struct arena *arena, const char *text, const char **guid_r,
+                          const char **dn_r);
+
 /* True if both are the same DN for every directory: values differ in case and normalization only
  * (fold_equals_case()). Use these two for what is permitted. */
 bool names_equal(const char *a, const char *b);
@@ -47,6 +52,12 @@ const char *names_system(struct arena *arena, const char *dn);
 
 /* Returns the number of components of the DN; 0 if it is not a DN. */
 size_t names_depth(const char *dn);
+
+/* Returns an account name that is derived from another name: normalized, cut to `units_max` UTF-16
+ * units, with "_" for each character that directory_check_account_name() refuses. The name must be
+ * valid UTF-8 and have a visible character. */
+char *names_derive_account(struct arena *arena, const char *name, size_t units_max)
+    __attribute__((returns_nonnull));
 
 /* Escapes a value for use in a filter (RFC 4515 3). */
 const char *names_filter_value(struct arena *arena, const char *text);

@@ -34,6 +34,9 @@ enum {
     /* maximum number of groups to examine; an object in more groups is protected */
     GROUPS_MAX = 1000,
     FIRST_GROUPS = 16, /* initial capacity of a walk */
+    /* bits of userAccountControl (MS-ADTS 2.2.16) that domain controllers have, one of them:
+     * SERVER_TRUST_ACCOUNT, and PARTIAL_SECRETS_ACCOUNT of read-only ones */
+    CONTROLLER_ACCOUNT = 0x2000 | 0x4000000,
 };
 
 /* --- reasons for protection ------------------------------------------------------------------ */
@@ -266,6 +269,14 @@ static struct error *report_always_protected(const struct directory *directory, 
 {
     bool allowed = connection_config(directory)->directory_protected == PROTECTED_ALLOW;
     return report_protected(arena, allowed ? ERR_DIRECTORY_REFUSED : ERR_PROTECTED_OBJECT, reason);
+}
+
+struct error *protected_check_controller(const struct directory *directory, struct arena *arena,
+                                         const struct target *target)
+{
+    return target->account_control & CONTROLLER_ACCOUNT
+               ? report_always_protected(directory, arena, "userAccountControl: domain controller")
+               : NULL;
 }
 
 struct error *protected_check_base(const struct directory *directory, struct arena *arena,

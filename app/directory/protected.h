@@ -25,6 +25,11 @@ struct target {
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
                              bool moves, struct target *target_r) MUST_CHECK;
 
+/* Fails if the object is the account of a domain controller, which is never changed or deleted,
+ * whatever DIRECTORY_PROTECTED is: that would disable the controller. */
+struct error *protected_check_controller(const struct directory *directory, struct arena *arena,
+                                         const struct target *target) MUST_CHECK;
+
 /* Returns ERR_DIRECTORY_REFUSED if the DN is the base DN, which is never renamed, moved or deleted,
  * whatever DIRECTORY_PROTECTED is. */
 struct error *protected_check_base(const struct directory *directory, struct arena *arena,

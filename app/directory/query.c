@@ -297,15 +297,26 @@ static const char *format_identifier_filter(const struct directory *directory, s
                : NULL;
 }
 
+/* Returns the filter that matches the names of a machine account, see struct directory_class. */
+static const char *format_machine_filter(struct arena *arena, const char *name)
+{
+    size_t length = strlen(name);
+    bool complete = length && name[length - 1] == '$';
+    const char *account = complete ? name : arena_format(arena, "%s$", name);
+    return arena_format(arena, "(|%s%s)", names_filter_equal(arena, "sAMAccountName", account),
+                        names_filter_equal(arena, "cn", name));
+}
+
 /* Returns the filter that matches the wanted object. The name comes first, because Samba
  * evaluates the first index that it can use. *is_identifier_r is true if the name may also be a
  * GUID or DN. */
 static const char *format_name_filter(const struct directory *directory, struct arena *arena,
                                       const struct query_by_name *wanted, bool *is_identifier_r)
 {
-    const char *by_name =
-        arena_format(arena, "(&%s%s)", names_filter_equal(arena, wanted->attribute, wanted->name),
-                     wanted->filter);
+    const char *named = wanted->machine_names
+                            ? format_machine_filter(arena, wanted->name)
+                            : names_filter_equal(arena, wanted->attribute, wanted->name);
+    const char *by_name = arena_format(arena, "(&%s%s)", named, wanted->filter);
     const char *by_identifier =
         wanted->identifier_filter ? format_identifier_filter(directory, arena, wanted->name) : NULL;
     *is_identifier_r = by_identifier;

@@ -59,6 +59,7 @@ struct query_by_name {
     const char *parent_dn; /* parent that the client named; NULL: anywhere below the base DN */
     bool outside_system;   /* without a parent, ignores objects below CN=System, unless `name` is a
                               GUID or a DN */
+    bool machine_names;    /* see struct directory_class */
     char **attributes;     /* attributes to read */
 };
 

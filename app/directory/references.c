@@ -166,28 +166,34 @@ struct value *references_record(const struct references *references, struct aren
 
 /* --- references of clients ------------------------------------------------------------------- */
 
+/* The object that the field of a request refers to by its objectGUID or DN. */
+struct wanted {
+    const char *text, *field;
+    const char *filter; /* that the object must match */
+    enum fault_id missing;
+};
+
 /* Returns the filter that matches the object. Reports the fault of a text that is neither a
  * GUID nor a DN below the base DN. */
 static struct error *format_reference_filter(const struct directory *directory, struct arena *arena,
-                                             const char *text, const char *field,
-                                             const char **filter_r)
+                                             const struct wanted *wanted, const char **filter_r)
 {
-    const char *guid = names_filter_guid(arena, text);
-    const char *dn = guid ? NULL : names_normalize(arena, text);
+    const char *guid = names_filter_guid(arena, wanted->text);
+    const char *dn = guid ? NULL : names_normalize(arena, wanted->text);
     if (!guid && (!dn || !*dn)) {
-        return error_field(arena, field, FAULT_NOT_REFERENCE, NULL);
+        return error_field(arena, wanted->field, FAULT_NOT_REFERENCE, NULL);
     }
     if (!guid && !names_is_within(dn, connection_config(directory)->ldap_base_dn)) {
-        return error_field(arena, field, FAULT_OUTSIDE_BASE_DN, NULL);
+        return error_field(arena, wanted->field, FAULT_OUTSIDE_BASE_DN, NULL);
     }
-    const char *attribute = guid ? "objectGUID" : "distinguishedName";
-    *filter_r = arena_format(arena, "(&(%s=%s)" PERSON_FILTER ")", attribute,
-                             guid ? guid : names_filter_value(arena, dn));
+    const char *object =
+        guid ? arena_format(arena, "(objectGUID=%s)", guid) : names_filter_dn(arena, wanted->text);
+    *filter_r = arena_format(arena, "(&%s%s)", object, wanted->filter);
     return NULL;
 }
 
-struct error *directory_resolve_person(struct directory *directory, struct arena *arena,
-                                       const char *text, const char *field, const char **dn_r)
+static struct error *resolve_reference(struct directory *directory, struct arena *arena,
+                                       const struct wanted *wanted, const char **dn_r)
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     LDAPControl *controls[] = {&query_one_domain_control, NULL};
@@ -199,7 +205,7 @@ struct error *directory_resolve_person(struct directory *directory, struct arena
     };
     struct answer answer;
     connection_begin_call(directory);
-    struct error *error = format_reference_filter(directory, arena, text, field, &search.filter);
+    struct error *error = format_reference_filter(directory, arena, wanted, &search.filter);
     if (!error) {
         error = query_run(directory, arena, &search, &answer);
     }
@@ -210,11 +216,25 @@ struct error *directory_resolve_person(struct directory *directory, struct arena
         return query_missing_base_error(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
-        return result_error(arena, &answer, NULL, "search for a person");
+        return result_error(arena, &answer, NULL, "search for a reference");
     }
     if (answer.count != 1) {
-        return error_field(arena, field, FAULT_NO_SUCH_PERSON, NULL);
+        return error_field(arena, wanted->field, wanted->missing, NULL);
     }
     *dn_r = answer.entries->dn;
     return NULL;
+}
+
+struct error *directory_resolve_person(struct directory *directory, struct arena *arena,
+                                       const char *text, const char *field, const char **dn_r)
+{
+    const struct wanted wanted = {text, field, PERSON_FILTER, FAULT_NO_SUCH_PERSON};
+    return resolve_reference(directory, arena, &wanted, dn_r);
+}
+
+struct error *directory_resolve_object(struct directory *directory, struct arena *arena,
+                                       const char *text, const char *field, const char **dn_r)
+{
+    const struct wanted wanted = {text, field, "(objectClass=*)", FAULT_NO_SUCH_OBJECT};
+    return resolve_reference(directory, arena, &wanted, dn_r);
 }

@@ -39,6 +39,11 @@ struct error *directory_resolve_person(struct directory *directory, struct arena
                                        const char *text, const char *field,
                                        const char **dn_r) MUST_CHECK;
 
+/* Like directory_resolve_person(), for an object of any class. */
+struct error *directory_resolve_object(struct directory *directory, struct arena *arena,
+                                       const char *text, const char *field,
+                                       const char **dn_r) MUST_CHECK;
+
 /* Returns the record of the object with this DN. Its field map has the fields "dn", "objectGUID"
  * and "name". The name of an object that was not read is the one in its DN. */
 struct value *references_record(const struct references *references, struct arena *arena,

@@ -254,6 +254,10 @@ static const struct text faults[FAULT_COUNT] = {
                              "all names together must have at most {} characters"},
     [FAULT_ACCOUNT_NAME] = {"не допускаются символы \"/\\[]:;|=,+*?<>@ и точка в конце",
         "must not contain \"/\\[]:;|=,+*?<>@ or end with a dot"},
+    [FAULT_COMPUTER_NAME] = {"не длиннее 15 симв., не считая одного $ в конце; не допускаются "
+        "символы \"/\\[]:;|=,+*?<>@ и точка в конце",
+        "must have at most 15 characters besides one $ at its end, must not contain "
+        "\"/\\[]:;|=,+*?<>@ or end with a dot"},
     [FAULT_PRINCIPAL_NAME] = {"допускается не более одного знака @; не допускаются \\ в конце и "
         "варианты символов ASCII, например полноширинные буквы",
         "must contain at most one @, must not end with a backslash, and must not contain variants "

@@ -1,8 +1,10 @@
 /* Groups: groups of the directory and their members. */
-#include "base/fold.h"
-#include "base/utf8.h"
+#include "base/arena.h"
+#include "directory/names.h"
 #include "resources/resources.h"
+#include "rest/cursor.h"
 #include "rest/entries.h"
+#include "rest/paging.h"
 
 #include <string.h>
 
@@ -124,22 +126,14 @@ static const struct directory_class group_class = {
 
 /* --- handlers -------------------------------------------------------------------------------- */
 
-/* Derives a missing sAMAccountName from `cn`, because the server would generate a random one.
- * Replaces characters that account names must not contain by '_'. */
+/* Derives a missing sAMAccountName from `cn`, because the server would generate a random one. */
 static void derive_group_account_name(struct request *request, struct directory_changes *changes)
 {
     if (!request_body_string(request, "sAMAccountName")) {
-        char *name =
-            fold_compose(request->arena,
-                         utf8_normalize_blanks(request->arena, request_body_string(request, "cn")));
-        for (size_t at = 0; (at += strcspn(name + at, DIRECTORY_ACCOUNT_NAME_INVALID)), name[at];) {
-            name[at] = '_';
-        }
-        size_t length = strlen(name);
-        if (name[length - 1] == '.') {
-            name[length - 1] = '_';
-        }
-        directory_change_text(changes, "sAMAccountName", name);
+        directory_change_text(changes, "sAMAccountName",
+                              names_derive_account(request->arena,
+                                                   request_body_string(request, "cn"),
+                                                   ACCOUNT_NAME_MAX));
     }
 }
 
@@ -197,6 +191,168 @@ static struct error *remove_group_member(struct request *request, struct reply *
     return error;
 }
 
+/* --- pages of members ------------------------------------------------------------------------ */
+
+enum { ACCOUNT_DISABLED = 0x2 }; /* bit of userAccountControl: MS-ADTS 2.2.16 */
+
+static const struct field member_fields[] = {
+    ENTRY_DN("\"CN=Иванов Иван,OU=Staff,DC=kontora,DC=test\""),
+    ENTRY_GUID,
+    ENTRY_TEXT("name", 255, 0, "Имя (RDN объекта)", "The name (the RDN of the entry)",
+               "\"Иванов Иван\""),
+    {.name = "kind",
+     .type = FIELD_STRING,
+     .choices = directory_member_kinds,
+     .attribute = "objectClass",
+     .codec = CODEC_KIND,
+     .about = {"Вид участника; foreign — участник из другого домена, other — объект другого вида "
+               "или недоступный для чтения",
+               "The kind of member; foreign: a principal of another domain, other: an object of "
+               "another kind, or one that cannot be read"},
+     .example = "\"user\""},
+    {.name = "enabled",
+     .type = FIELD_BOOLEAN,
+     .flags = FIELD_NULLABLE,
+     .attribute = "userAccountControl",
+     .codec = CODEC_BITS_CLEAR,
+     .mask = ACCOUNT_DISABLED,
+     .about = {"Учётная запись включена; null, если это не учётная запись",
+               "True if the account is enabled; null if the member is not an account"},
+     .example = "true"},
+    {.name = NULL},
+};
+
+static const struct schema member_schema = {"GroupMember", member_fields};
+
+/* The orders of the list, which also tell their cursors apart. */
+static const char by_name[] = "name", by_name_descending[] = "-name";
+static const char *const member_orders[] = {by_name, by_name_descending, NULL};
+
+static const struct field members_query[] = {
+    ENTRY_PARENT("parent_dn", 0, "\"OU=Groups,DC=kontora,DC=test\""),
+    ENTRY_BOOLEAN("effective", "Показать и участников вложенных групп, каждого один раз",
+                  "True to include the members of nested groups, each once", "false"),
+    {.name = "search",
+     .type = FIELD_STRING,
+     .max = PAGING_SEARCH_MAX,
+     .about = {"Слова или части слов из имени, логина или адреса почты, в любом порядке",
+               "Words, or parts of words, of the name, the account name or the email address, in "
+               "any order"},
+     .example = "\"иван петров\""},
+    {.name = "after",
+     .type = FIELD_STRING,
+     .min = 1,
+     .max = CURSOR_MAX,
+     .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",
+               "The value of `next` from the previous response: returns the next page"},
+     .example = "null"},
+    QUERY_LIMIT(LIMIT_STANDARD),
+    QUERY_FIELDS,
+    {.name = "sort",
+     .type = FIELD_STRING,
+     .choices = member_orders,
+     .about = {"Порядок: по имени (по умолчанию) или, с «-», в обратном порядке",
+               "The order: by name (the default) or, with '-', in reverse"},
+     .example = "\"-name\""},
+    QUERY_FILTER,
+    QUERY_EXPLAIN,
+    {.name = NULL},
+};
+
+/* A cursor has the place of the last member of a page: its sort key and its objectGUID. */
+enum { PLACE_VALUES = 2 };
+
+static const char *member_order(const struct request *request)
+{
+    const char *sort = request_query_string(request, "sort");
+    return sort && *sort == '-' ? by_name_descending : by_name;
+}
+
+static struct error *read_member_cursor(const struct request *request,
+                                        struct directory_member_place *place_r)
+{
+    struct cursor_value values[PLACE_VALUES] = {{.type = CURSOR_SORT_KEY}, {.type = CURSOR_TEXT}};
+    const char *after = request_query_string(request, "after");
+    if (after &&
+        !cursor_parse(request->arena, after, member_order(request), values, PLACE_VALUES)) {
+        return error_field(request->arena, "after", FAULT_NOT_CURSOR, NULL);
+    }
+    *place_r = (struct directory_member_place){
+        .key = (const unsigned char *)values[0].text,
+        .length = values[0].length,
+        .guid = values[1].text,
+    };
+    return NULL;
+}
+
+static const char *format_member_cursor(const struct request *request,
+                                        const struct directory_member_place *place)
+{
+    const struct cursor_value values[PLACE_VALUES] = {
+        {.type = CURSOR_SORT_KEY, .text = (const char *)place->key, .length = place->length},
+        {.type = CURSOR_TEXT, .text = place->guid},
+    };
+    return cursor_format(request->arena, member_order(request), values, PLACE_VALUES);
+}
+
+static struct value *format_member(struct arena *arena, const struct directory_member *member)
+{
+    struct value *values = arena_array(arena, fields_count(member_fields), sizeof *values);
+    field_set_string(fields_get(member_fields, values, "dn"), member->dn);
+    field_set_string(fields_get(member_fields, values, "objectGUID"), member->guid);
+    field_set_string(fields_get(member_fields, values, "name"), member->name);
+    field_set_string(fields_get(member_fields, values, "kind"), member->kind);
+    struct value *enabled = fields_get(member_fields, values, "enabled");
+    if (member->is_account) {
+        field_set_boolean(enabled, member->enabled);
+    } else {
+        enabled->state = VALUE_NULL;
+    }
+    return values;
+}
+
+static struct error *list_group_members(struct request *request, struct reply *reply)
+{
+    struct arena *arena = request->arena;
+    bool by_cursor = request_query_string(request, "after") != NULL;
+    struct directory_member_place after;
+    struct directory_member_page page = {0};
+    const struct filter *filter = NULL;
+    struct error *error = error_merge(read_member_cursor(request, &after),
+                                      entries_read_filter(request, member_fields, &filter));
+    if (error) {
+        return error;
+    }
+    const struct directory_member_query query = {
+        .group = request_path_value(request, "name"),
+        .group_parent_dn = request_query_string(request, "parent_dn"),
+        .effective = request_query_boolean(request, "effective"),
+        .search = request_query_string(request, "search"),
+        .filter = filter,
+        .descending = member_order(request) == by_name_descending,
+        .after = by_cursor ? &after : NULL,
+        .limit = (size_t)request_query_integer(request, "limit"),
+    };
+    error = directory_list_members(app_of(request)->directory, arena, &query, &page);
+    if (error) {
+        return error;
+    }
+    struct value **items = arena_array(arena, page.count, sizeof *items);
+    for (size_t i = 0; i < page.count; i++) {
+        items[i] = format_member(arena, &page.members[i]);
+    }
+    reply_list(reply, items, page.count, by_cursor ? REPLY_TOTAL_UNKNOWN : page.total, 0,
+               (int64_t)query.limit);
+    if (page.more) {
+        reply->next = format_member_cursor(request, &page.members[page.count - 1].place);
+    }
+    if (request_query_boolean(request, "explain")) {
+        const struct directory_page search = {.base = page.base, .filter = page.compiled};
+        reply->explain = entries_explain(arena, &search);
+    }
+    return NULL;
+}
+
 /* --- routes ---------------------------------------------------------------------------------- */
 
 #define PATH "/api/v1/groups"
@@ -208,6 +364,9 @@ static struct error *remove_group_member(struct request *request, struct reply *
               "по objectGUID или DN.",                                                             \
               "username is the account name of a user or a group. Specify other members by "       \
               "objectGUID or DN."}
+
+static const enum error_id members_errors[] = {ENTRIES_FIND_ERRORS, ERR_NOT_FILTERABLE,
+                                               ERR_FILTER_TOO_COSTLY, ERR_COUNT};
 
 const struct route groups_routes[] = {
     {ENTRIES_LIST_ROW(&groups, PATH, &group_schema),
@@ -222,6 +381,12 @@ const struct route groups_routes[] = {
      .body = &update_schema, .errors = entries_update_errors},
     {ENTRIES_DELETE_TREE_ROW(&groups, PATH "/{name}", "group"),
      .summary = {"Удалить группу", "Delete a group"}, ENTRIES_DELETE_TREE_ABOUT},
+    {ENTRIES_READ_ROW(&groups), .method = METHOD_GET, .pattern = PATH "/{name}/members",
+     .handler = list_group_members, .query = members_query, .shape = REPLY_PAGE,
+     .reply = &member_schema, .errors = members_errors, .resource = "name",
+     .summary = {"Получить участников группы", "List the members of a group"},
+     .about = {"Участники упорядочены по имени. Среди них и те, для кого эта группа основная.",
+               "Members are sorted by name. They include those whose primary group it is."}},
     {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{name}/members/{username}", "name", add_group_member,
                         "add_user_to_group"),
      .summary = {"Добавить участника в группу", "Add a member to a group"}, MEMBER_ABOUT,

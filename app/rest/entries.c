@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-enum { SEARCH_MAX = 1000 };
-
 /* --- field maps ------------------------------------------------------------------------------- */
 
 static const char scope_one[] = "one", scope_subtree[] = "subtree";
@@ -21,7 +19,7 @@ static const char *const scope_choices[] = {scope_one, scope_subtree, NULL};
 const struct field entries_list_query[] = {
     {.name = "search",
      .type = FIELD_STRING,
-     .max = SEARCH_MAX,
+     .max = PAGING_SEARCH_MAX,
      .about = {"Слова или части слов из имени, имени учётной записи, адреса почты или описания "
                "в любом порядке",
                "Words, or parts of words, of the name, the account name, the email address or the "
@@ -77,6 +75,11 @@ const struct field entries_path[] = {
               "The account name (sAMAccountName), the objectGUID or the DN", "\"i.petrov\""),
     PATH_NAME("group", "Название группы (cn), objectGUID или DN",
               "The name of the group (cn), its objectGUID or its DN", "\"all-staff\""),
+    PATH_NAME("computer",
+              "Имя компьютера (cn или sAMAccountName, с $ или без него), objectGUID или DN",
+              "The name of the computer (cn or sAMAccountName, with or without $), its objectGUID "
+              "or its DN",
+              "\"pc-017\""),
     PATH_NAME("name", "Название, objectGUID или DN", "The name, the objectGUID or the DN",
               "\"sales\""),
     PATH_NAME("cn", "Название, objectGUID или DN", "The name, the objectGUID or the DN",
@@ -106,16 +109,19 @@ static const struct entries *route_entries(const struct request *request)
     return request->route->description;
 }
 
-/* Finds the entry that the last segment of the path names. The directory ignores case and outer
- * spaces in names, so the request's subject becomes the name as the directory spells it. */
-static struct error *find_entry(struct request *request, struct directory_entry **entry_r)
+/* Finds the entry that the path names: the last segment, unless the route says otherwise. The
+ * directory ignores case and outer spaces in names, so the request's subject becomes the name as
+ * the directory spells it. */
+struct error *entries_find(struct request *request, struct directory_entry **entry_r)
 {
     const struct directory_class *class = route_entries(request)->class;
     bool reads = request->method == METHOD_GET;
+    const char *placeholder = request->route->resource;
+    const char *name = placeholder ? request_path_value(request, placeholder)
+                                   : request->segments[request->segments_count - 1];
     struct error *error = (reads ? directory_find : directory_find_target)(
-        app_of(request)->directory, request->arena, class,
-        request->segments[request->segments_count - 1], request_query_string(request, "parent_dn"),
-        entry_r);
+        app_of(request)->directory, request->arena, class, name,
+        request_query_string(request, "parent_dn"), entry_r);
     if (!error) {
         request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
         request->object_dn = (*entry_r)->dn;
@@ -143,16 +149,15 @@ static struct error *read_list_sort(const struct request *request, const struct 
                                      directory_sortable_fields(request->arena, fields));
 }
 
-/* Reads ?filter= and ?explain=, which only administrators of the directory may use. */
-static struct error *read_list_filter(const struct request *request, const struct field *fields,
-                                      struct directory_list_query *query)
+struct error *entries_read_filter(const struct request *request, const struct field *fields,
+                                  const struct filter **filter_r)
 {
     const char *filter = request_query_string(request, "filter");
     if (request_query_boolean(request, "explain") &&
         !authorization_permits(request->principal, PERMIT_DIRECTORY_WRITE)) {
         return error_new(request->arena, ERR_FORBIDDEN, NULL);
     }
-    return filter ? filter_parse(request->arena, filter, fields, &query->filter) : NULL;
+    return filter ? filter_parse(request->arena, filter, fields, filter_r) : NULL;
 }
 
 static struct error *read_list_query(const struct request *request,
@@ -169,11 +174,10 @@ static struct error *read_list_query(const struct request *request,
     };
     query->one_level = scope ? !strcmp(scope, scope_one) : query->parent_dn != NULL;
     return error_merge(read_list_sort(request, fields, query),
-                       read_list_filter(request, fields, query));
+                       entries_read_filter(request, fields, &query->filter));
 }
 
-/* Returns the search of a page, as JSON. */
-static const char *explain_page(struct arena *arena, const struct directory_page *page)
+const char *entries_explain(struct arena *arena, const struct directory_page *page)
 {
     struct buffer text = {.arena = arena};
     struct jsonw json = {.out = &text};
@@ -203,7 +207,7 @@ struct error *entries_list(struct request *request, struct reply *reply)
     }
     reply_list(reply, items, page.count, page.total, query.skip, query.limit);
     if (request_query_boolean(request, "explain")) {
-        reply->explain = explain_page(request->arena, &page);
+        reply->explain = entries_explain(request->arena, &page);
     }
     return NULL;
 }
@@ -211,7 +215,7 @@ struct error *entries_list(struct request *request, struct reply *reply)
 struct error *entries_get(struct request *request, struct reply *reply)
 {
     struct directory_entry *entry;
-    struct error *error = find_entry(request, &entry);
+    struct error *error = entries_find(request, &entry);
     return error ? error : reply_conditional_text(request, reply, entry->values, entry->version);
 }
 
@@ -259,6 +263,7 @@ struct error *entries_create(struct request *request, struct reply *reply)
 {
     const struct entries *entries = route_entries(request);
     const struct directory_class *class = entries->class;
+    /* entries->create() may replace it, if the body does not have the complete name */
     request->subject = request_body_string(request, class->name_attribute);
     struct error *error = resolve_references(request);
     if (error) {
@@ -281,7 +286,7 @@ struct error *entries_update(struct request *request, struct reply *reply)
 {
     const struct entries *entries = route_entries(request);
     struct directory_entry *entry;
-    struct error *error = find_entry(request, &entry);
+    struct error *error = entries_find(request, &entry);
     if (!error) {
         error = resolve_references(request);
     }
@@ -370,7 +375,7 @@ static struct error *delete_entry(struct request *request, struct reply *reply,
     const struct entries *entries = route_entries(request);
     struct directory *directory = app_of(request)->directory;
     struct directory_entry *entry;
-    struct error *error = find_entry(request, &entry);
+    struct error *error = entries_find(request, &entry);
     if (error) {
         return error;
     }

@@ -50,6 +50,17 @@ route_handler entries_update;
 route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
 route_handler entries_delete_tree; /* also deletes the objects below if ?children=true */
 
+/* Finds the entry that the path names; only a GET reads its member and memberOf. */
+struct error *entries_find(struct request *request, struct directory_entry **entry_r) MUST_CHECK;
+
+/* Reads ?filter= over the fields of the items; leaves *filter_r alone if there is none. Only those
+ * who may change the directory may use ?explain=. */
+struct error *entries_read_filter(const struct request *request, const struct field *fields,
+                                  const struct filter **filter_r) MUST_CHECK;
+
+/* Returns the search of a page as JSON, for ?explain=. */
+const char *entries_explain(struct arena *arena, const struct directory_page *page);
+
 /* Evaluates the conditions of a request that changes a membership, for the entry of the class that
  * the reply shows. No-op if the request has none. */
 struct error *entries_check_conditions(struct request *request, const struct directory_class *class,

@@ -9,6 +9,8 @@
 
 enum { LIMIT_MAX = 1000, LIMIT_STANDARD = 10 };
 
+enum { PAGING_SEARCH_MAX = 1000 }; /* maximum number of characters of ?search= in the directory */
+
 /* The sum of offset and page size fits into the 32-bit integers of the directory. */
 #define QUERY_SKIP                                                                                 \
     {                                                                                              \

@@ -22,7 +22,7 @@ INVITERS = 16  # organizations that invite the owner: accepting or declining con
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
 ADMINISTRATORS = {"users", "user-photos", "user-groups", "passwords", "user-access", "groups",
-                  "ous", "containers", "tree", "accounts", "email-links", "tokens"}
+                  "computers", "ous", "containers", "tree", "accounts", "email-links", "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
@@ -110,6 +110,7 @@ def known_values(callers, other_owners, invitations, links, ou, people):
     existing = [people.create()["sAMAccountName"] for _ in range(4)]
     # Names that only these tests use, so that they may change and delete the entries.
     users, groups, units, containers = ([f"c{tag()}" for _ in range(4)] for _ in range(4))
+    machines = [f"c{tag()[:9]}" for _ in range(4)]
     of_all = {
         "contact_id": contacts, "deal_id": deals,
         "owner_id": [office.owner.id], "assignee_id": [office.owner.id], "account_id": [10 ** 9],
@@ -136,6 +137,8 @@ def known_values(callers, other_owners, invitations, links, ou, people):
                   "mail": ["a@example.com"], "c": ["RU", "DE"], "homeDrive": ["H:"],
                   "manager": [manager], "userWorkstations": [["PC-1", "PC-2"], []]},
         "groups": {**of_entries, "name": groups, "cn": groups, "sAMAccountName": groups},
+        "computers": {**of_entries, "computer": machines, "cn": machines,
+                      "sAMAccountName": machines, "managedBy": [ou, ou, ou, f"OU=none,{ou}"]},
         "ous": {**of_entries, "name": units, "ou": units},
         "containers": {**of_entries, "cn": containers},
         "organizations": {**of_all, "email": [address() for _ in range(3)],

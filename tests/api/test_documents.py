@@ -163,6 +163,8 @@ def test_directory_commands_in_api_guide_work(stack, tmp_path):
     assert '"name":"Sales","kind":"ou","counts":{' in answers
     assert '"member":["CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test"]' in answers
     assert '"dn":"OU=Sales,DC=kontora,DC=test"' in answers
+    assert answers.count('"sAMAccountName":"pc-017$"') == 3, answers
+    assert '"kind":"user"' in answers
     assert '"title":"Главный бухгалтер"' in answers
     assert '"source":"domain"' in answers and re.search(r'^\{"password":"[^"]{16}"\}$', answers,
                                                         re.MULTILINE)

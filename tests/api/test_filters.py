@@ -42,12 +42,18 @@ GROUP_FIELDS = ENTRY_FIELDS + [
     Field("scope", TEXT), Field("security", BOOLEAN), Field("member", IDENTIFIER, presence=False)]
 OU_FIELDS = ENTRY_FIELDS + [Field("ou", TEXT)]
 CONTAINER_FIELDS = ENTRY_FIELDS + [Field("cn", TEXT)]
+COMPUTER_FIELDS = ENTRY_FIELDS + [
+    Field(name, TEXT) for name in ("cn", "sAMAccountName", "dNSHostName", "operatingSystem",
+                                   "operatingSystemVersion")
+] + [Field("enabled", BOOLEAN), Field("lastLogon", TIME), Field("managedBy", IDENTIFIER),
+     Field("memberOf", IDENTIFIER)]
+LOGONS = ("0", "131911235670000000", "133911235671230000")
 
 
 @pytest.fixture(scope="module")
-def tree(api, ldap_admin, people, groups, units, containers, ou):
-    """Creates users, groups, units and containers with various attributes below one unit; some of
-    them are in a unit below it. Returns the DN of that unit."""
+def tree(api, ldap_admin, people, groups, units, containers, computers, ou):
+    """Creates entries of all kinds with various attributes below one unit; some of them are in a
+    unit below it. Returns the DN of that unit."""
     rng = random.Random(SEED)
     below = units.create(ou=f"below {tag()}", description="второй уровень")["dn"]
     group_dns = [groups.create(cn=f"{tag()} {name}", ou=rng.choice([ou, below]),
@@ -73,6 +79,17 @@ def tree(api, ldap_admin, people, groups, units, containers, ou):
             ldap_admin.add_member(dn, user["dn"])
     for user in users[:5]:
         ldap_admin.make_primary(group_dns[6], user["dn"])
+    for number in range(12):
+        optional = {"description": rng.choice(NAMES), "dNSHostName": f"pc-{number}.kontora.test",
+                    "managedBy": rng.choice([users[0]["dn"], group_dns[0]])}
+        body = {name: value for name, value in optional.items() if rng.random() < 0.6}
+        computer = computers.create(cn=f"PC{number} {tag()}"[:15], enabled=rng.random() < 0.7,
+                                    ou=rng.choice([ou, ou, below]), **body)
+        if number % 2:
+            ldap_admin.set(computer["dn"], "operatingSystem", rng.choice(NAMES))
+            ldap_admin.set(computer["dn"], "lastLogonTimestamp", rng.choice(LOGONS))
+        if number % 3:
+            ldap_admin.add_member(rng.choice(group_dns[:6]), computer["dn"])
     for name in NAMES[:5]:
         units.create(ou=f"{name} {tag()}", description=rng.choice([..., *DEPARTMENTS]))
         containers.create(cn=f"{name} {tag()}", description=rng.choice([..., *DEPARTMENTS]))
@@ -91,7 +108,7 @@ def fold(text):
 
 
 KINDS = {"/users": USER_FIELDS, "/groups": GROUP_FIELDS, "/ous": OU_FIELDS,
-         "/containers": CONTAINER_FIELDS}
+         "/containers": CONTAINER_FIELDS, "/computers": COMPUTER_FIELDS}
 
 
 def names_in(path):
@@ -435,7 +452,7 @@ def test_parent_with_special_characters(api, people, units):
 def test_lists_are_sorted_by_any_field_with_an_order(api, tree, ou, path):
     place = {"parent_dn": ou, "scope": "subtree"}
     for field in KINDS[path]:
-        if field.name in ("memberOf", "member", "directReports"):
+        if field.name in ("memberOf", "member", "directReports", "managedBy"):
             continue
         items = listed(api, path, sort=field.name, fields=names_in(path), **place)
         reverse = listed(api, path, sort="-" + field.name, fields=names_in(path), **place)

@@ -136,8 +136,9 @@ def test_expensive_directory_queries_use_directory_pool(site, stack, path, query
 @pytest.mark.parametrize("query", ["filter=id+pr", "limit=5&filter=id%20pr", "%66ilter=id+pr",
                                    "skip=1&filt%65r=id+pr&limit=1", "sort=id&filter="])
 @pytest.mark.parametrize("path", [
-    "users", "groups", "ous", "containers", "contacts", "deals", "tasks", "activities", "files",
-    "tokens", "accounts", "organizations/1/members", "auth/invitations"])
+    "users", "groups", "groups/x/members", "computers", "ous", "containers", "contacts", "deals",
+    "tasks", "activities", "files", "tokens", "accounts", "organizations/1/members",
+    "auth/invitations"])
 def test_lists_with_filter_use_filters_pool(site, stack, path, query):
     line = access_log_line(stack, site.get(f"/api/v1/{path}?{query}"))
     assert line["pool"] == "filters"

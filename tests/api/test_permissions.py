@@ -51,8 +51,15 @@ ROUTES = [
           ("PATCH", f"/api/v1/{collection}/{name}", {"description": "x"}),
           ("DELETE", f"/api/v1/{collection}/{name}", None))),
     ("GET", "/api/v1/tree", None, "directory"),
+    ("GET", "/api/v1/groups/sales/members", None, "directory"),
     ("POST", "/api/v1/groups/sales/members/Administrator", None, "directory"),
     ("DELETE", "/api/v1/groups/sales/members/i.petrov", None, "directory"),
+    ("GET", "/api/v1/computers", None, "directory"),
+    ("POST", "/api/v1/computers", {}, "directory"),
+    ("GET", "/api/v1/computers/dc1", None, "directory"),
+    ("PATCH", "/api/v1/computers/dc1", {"description": "x"}, "directory"),
+    ("DELETE", "/api/v1/computers/dc1", None, "directory"),
+    ("POST", "/api/v1/computers/dc1/reset", None, "directory"),
 ]
 CLOSED = [(method, path, body) for method, path, body, who in ROUTES if who != "open"]
 OF_THE_DIRECTORY = [(method, path, body) for method, path, body, who in ROUTES

@@ -1,5 +1,5 @@
 """Test bed that the measurements of the directory share: a directory with 10,000 users and a group
-of 5,000 members, a stack with default pools and without rate limits, and an access token. Each part
+of 6,000 members, a stack with default pools and without rate limits, and an access token. Each part
 is created on first use and kept until the end of the run.
 """
 
@@ -14,7 +14,7 @@ from stack import Directory, Stack, running_directory
 from stack.directory import fill_directory
 
 USERS = 10_000
-MEMBERS = 5_000
+MEMBERS = 6_000
 UNIT = "Many"
 ACCOUNT = "user%05d"
 GROUP = "many"

@@ -1,4 +1,4 @@
-"""GET /groups/{name} of a group with 5,000 members, against a client that reads the same group,
+"""GET /groups/{name} of a group with 6,000 members, against a client that reads the same group,
 range by range, on kept connections.
 
 The client does less work: only the service also searches for members by their primary group.

@@ -12,7 +12,7 @@ from stack import TOP
 from stack.directory import DOMAIN, LOGIN_SETTINGS
 from support import contract, metrics, vault
 from support.client import path_of, user_path
-from support.entries import CONTAINERS, GROUPS, OUS, Entries
+from support.entries import COMPUTERS, CONTAINERS, GROUPS, OUS, Entries
 from support.people import People, tag
 from support.photos import PIXEL
 from support.ldap_admin import LdapAdmin, rdn, same_dn
@@ -140,6 +140,43 @@ def test_delegated_service_account_manages_groups_units_and_containers(make_rig,
                                        "description": "after"})
         assert same_dn(made["dn"], entries.dn(renamed, place))
         entries.delete(renamed)
+
+
+def test_delegated_service_account_manages_computers(make_rig, directory, ldap_admin, delegated):
+    rig = make_rig(directory, **delegated.settings)
+    computers = Entries(rig.api, ldap_admin, COMPUTERS, delegated.unit)
+    user = People(rig.api, ldap_admin, delegated.unit).create()
+    computer = computers.create(description="before", managedBy=user["objectGUID"],
+                                dNSHostName="a.kontora.test")
+    name, place = computer["sAMAccountName"], ldap_admin.add_ou(tag(), delegated.unit)
+    changed = computers.change(name, description="after", managedBy=None, dNSHostName=None,
+                               enabled=False, cn=tag(), parent_dn=place)
+    assert (changed["description"], changed["managedBy"], changed["dNSHostName"],
+            changed["enabled"]) == ("after", None, None, False)
+    computers.change(name, enabled=True, managedBy=user["dn"], dNSHostName="b.kontora.test")
+    renamed = tag()[:12]
+    computers.change(name, sAMAccountName=renamed)
+    check_response(rig.api.post(computers.path(renamed) + "/reset"), 204)
+    for _ in range(2):
+        ldap_admin.add_recovery_key(changed["dn"])
+    contract.check_error(rig.api.delete(computers.path(renamed)), 409, "NOT_EMPTY")
+    check_response(rig.api.delete(computers.path(renamed), params={"children": "true"}), 204)
+    assert ldap_admin.find_guid(computer["objectGUID"]) is None
+
+
+def test_delegated_service_account_reads_effective_members(make_rig, directory, ldap_admin,
+                                                           delegated, strict_domain):
+    """It may read the groups and users of its unit only."""
+    rig = make_rig(directory, **delegated.settings)
+    groups = Entries(rig.api, ldap_admin, GROUPS, delegated.unit)
+    outer, inner = (groups.create(groupType=-2147483640) for _ in range(2))
+    user = People(rig.api, ldap_admin, delegated.unit).create()
+    ldap_admin.add_member(outer["dn"], inner["dn"])
+    ldap_admin.add_member(inner["dn"], outer["dn"], user["dn"])
+    answer = check_response(rig.api.get(groups.path(outer["cn"], "members"),
+                                        params={"effective": "true"}))
+    assert {(each["dn"], each["kind"], each["enabled"]) for each in answer["items"]} == {
+        (inner["dn"], "group", None), (user["dn"], "user", True)}
 
 
 def test_delegated_service_account_deletes_objects_below_users_and_groups(make_rig, directory,
@@ -359,6 +396,24 @@ def test_protected_objects_can_be_changed_if_setting_allows(make_rig, directory,
     check_response(rig.api.patch(user_path("Guest"), json={"title": "x"}))
     check_response(rig.api.patch(user_path("Guest"), json={"title": None}))
     check_response(rig.api.delete(user_path(user["sAMAccountName"])), 204)
+
+
+def test_domain_controller_is_not_changed_even_if_setting_allows(make_rig, directory, ldap_admin):
+    """Memberships of the controller can be changed, as those of other protected objects."""
+    rig = make_rig(directory, DIRECTORY_PROTECTED="allow")
+    group = Entries(rig.api, ldap_admin, GROUPS, ldap_admin.add_ou(tag())).create()["cn"]
+    path = path_of("/computers", "dc1")
+    controller = check_response(rig.api.get(path))
+    before = ldap_admin.tree(controller["dn"])
+    for response in (rig.api.patch(path, json={"enabled": False}), rig.api.delete(path),
+                     rig.api.patch(path, json={"description": "x"}), rig.api.post(path + "/reset"),
+                     rig.api.delete(path, params={"children": "true"})):
+        contract.check_error(response, 400, "DIRECTORY_REFUSED")
+        assert response.json()["details"] == ["userAccountControl: domain controller"]
+    assert ldap_admin.tree(controller["dn"]) == before
+    member = path_of("/groups", group, "members", controller["objectGUID"])
+    check_response(rig.api.post(member))
+    check_response(rig.api.delete(member), 204)
 
 
 @pytest.mark.parametrize("policy, status, code", [("refuse", 403, "PROTECTED_OBJECT"),

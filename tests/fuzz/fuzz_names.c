@@ -4,6 +4,7 @@
  */
 #include "fuzz.h"
 
+#include "base/utf8.h"
 #include "directory/directory.h"
 #include "directory/names.h"
 
@@ -102,6 +103,32 @@ static void check_guid(struct arena *arena, const char *text)
     }
 }
 
+/* The parts of an extended DN are in the text, and its GUID has no end of another part. */
+static void check_extended(struct arena *arena, const char *text)
+{
+    const char *guid, *dn;
+    if (names_parse_extended(arena, text, &guid, &dn)) {
+        FUZZ_CHECK(!strchr(guid, '>') && strcasestr(text, guid));
+        FUZZ_CHECK(strlen(guid) + strlen(dn) + strlen("<GUID=>") <= strlen(text));
+        FUZZ_CHECK(!strcmp(text + strlen(text) - strlen(dn), dn));
+    }
+}
+
+/* An account name that is derived from a name with a visible character is a valid one. */
+static void check_account_name(struct arena *arena, const char *text)
+{
+    enum { UNITS = 15 };
+    char *name = utf8_trim(arena, text, utf8_valid(text, strlen(text)) ? strlen(text) : 0);
+    for (char *at = name; *at; at++) {
+        *at = (unsigned char)*at < ' ' || *at == 0x7F ? '_' : *at; /* refused before */
+    }
+    if (*name) {
+        const char *account = names_derive_account(arena, name, UNITS);
+        FUZZ_CHECK(utf8_utf16_units(account, strlen(account)) <= UNITS);
+        FUZZ_CHECK(directory_check_account_name(account, strlen(account)) == FAULT_NONE);
+    }
+}
+
 /* The domain of a DN begins with "DC=", and so does the parent of its CN=System. */
 static void check_domain(struct arena *arena, const char *dn)
 {
@@ -122,6 +149,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_rdn(arena, value);
     check_filter(arena, value);
     check_guid(arena, value);
+    check_extended(arena, value);
+    check_account_name(arena, value);
     (void)directory_check_account_name(value, strlen(value));
     free(text);
     arena_free(&arena);

@@ -10,7 +10,8 @@ import requests
 from support import contract, document, vault
 
 TIMEOUT_S = 60  # longer than nginx waits for the service, so that nginx's own error is seen
-RESOURCES = {"users": "user", "groups": "group", "ous": "ou", "containers": "container"}
+RESOURCES = {"users": "user", "groups": "group", "ous": "ou", "containers": "container",
+             "computers": "computer"}
 COLLECTION_VERBS = {"POST": "create"}
 ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
 MEMBERSHIPS = {("users", "groups"), ("groups", "members")}
@@ -55,6 +56,8 @@ def audited_action(method, path):
         return MEMBERSHIP_ACTIONS.get(method)
     if (parts[0], parts[2:]) == ("users", ["photo"]):
         return PHOTO_ACTIONS.get(method)
+    if (method, parts[0], parts[2:]) == ("POST", "computers", ["reset"]):
+        return "reset_computer"
     verb = {1: COLLECTION_VERBS, 2: ENTRY_VERBS}.get(len(parts), {}).get(method)
     return f"{verb}_{RESOURCES[parts[0]]}" if verb else None
 

@@ -41,6 +41,15 @@ GROUP_TYPES = {**ENTRY_TYPES, "cn": str, "sAMAccountName": str, "groupType": int
                "security": bool, "member": list}
 OU_TYPES = {**ENTRY_TYPES, "ou": str}
 CONTAINER_TYPES = {**ENTRY_TYPES, "cn": str}
+COMPUTER_TYPES = {
+    **ENTRY_TYPES, "cn": str, "sAMAccountName": str, "dNSHostName": (str, type(None)),
+    "operatingSystem": (str, type(None)), "operatingSystemVersion": (str, type(None)),
+    "lastLogon": (str, type(None)), "enabled": bool, "managedBy": (str, type(None)),
+    "memberOf": list,
+}
+GROUP_MEMBER_TYPES = {"dn": str, "objectGUID": str, "name": str, "kind": str,
+                      "enabled": (bool, type(None))}
+MEMBER_KINDS = {"user", "group", "computer", "contact", "service_account", "foreign", "other"}
 TREE_TYPES = {"dn": str, "name": str, "kind": str, "children": list}
 CHILD_TYPES = {"dn": str, "objectGUID": str, "name": str, "kind": str, "counts": dict,
                "has_children": bool}
@@ -229,6 +238,22 @@ def check_tree(tree):
         assert GUID.fullmatch(child["objectGUID"]), child
         assert child["kind"] in ("ou", "container"), child
     return tree
+
+
+def check_computer(computer):
+    """Checks the fields of a computer; returns the computer."""
+    check_entry(computer, COMPUTER_TYPES)
+    assert computer["sAMAccountName"].endswith("$"), computer
+    assert all(isinstance(group, str) for group in computer["memberOf"])
+    return computer
+
+
+def check_group_member(member):
+    """Checks a member in a page of members; returns the member."""
+    check_record(member, GROUP_MEMBER_TYPES)
+    assert member["kind"] in MEMBER_KINDS, member
+    assert GUID.fullmatch(member["objectGUID"]), member
+    return member
 
 
 def check_record(record, types):

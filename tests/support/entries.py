@@ -38,6 +38,9 @@ OUS = Kind(path="/ous", key="ou", name="ou", parent="parent_dn", rdn="OU",
 CONTAINERS = Kind(path="/containers", key="cn", name="cn", parent="parent_dn", rdn="CN",
                   object_class="container", resource="container", check=contract.check_container,
                   searched=("cn", "description"))
+COMPUTERS = Kind(path="/computers", key="sAMAccountName", name="cn", parent="ou", rdn="CN",
+                 object_class="computer", resource="computer", check=contract.check_computer,
+                 searched=("cn", "sAMAccountName", "dNSHostName", "description"))
 KINDS = (GROUPS, OUS, CONTAINERS)
 PLACES = (OUS, CONTAINERS)
 

@@ -193,6 +193,14 @@ class LdapAdmin:
         return self.add(f"{rdn(name, 'OU')},{parent or self.base_dn}",
                         objectClass="organizationalUnit")
 
+    def add_recovery_key(self, computer_dn):
+        """Adds a BitLocker recovery key below a computer; returns its DN."""
+        key = uuid.uuid4()
+        name = f"2026-11-20T12:34:56-00:00{{{str(key).upper()}}}"
+        return self.add(f"{rdn(name)},{computer_dn}", **{
+            "objectClass": "msFVE-RecoveryInformation", "msFVE-RecoveryGuid": key.bytes_le,
+            "msFVE-RecoveryPassword": "-".join(["123456"] * 8)})
+
     def add_password_settings(self, name, applies_to, threshold=0, window_s=60, **rules):
         """Adds a password settings object that imposes no password rules but those in `rules`,
         whose names are those of the attributes without "msDS-"."""

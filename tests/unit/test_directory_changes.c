@@ -28,6 +28,12 @@ static const struct directory_class user = {
     .fields = fields,
 };
 
+static const struct directory_class computer = {
+    .rdn_attribute = "CN",
+    .object_classes = (const char *const[]){"top", "user", "computer", NULL},
+    .fields = fields,
+};
+
 static const struct directory_class unit = {
     .rdn_attribute = "OU",
     .object_classes = (const char *const[]){"top", "organizationalUnit", NULL},
@@ -250,6 +256,17 @@ static void new_account_is_normal_and_has_set_fields_only(void **state)
                         "add objectClass=top,user\nadd sn=Жук\nadd userAccountControl=514\n");
 }
 
+static void new_computer_is_workstation_account(void **state)
+{
+    struct arena *arena = *state;
+    struct directory_changes *changes = directory_changes_new(arena);
+    LDAPMod **mods = NULL;
+    directory_change_account_control(changes, DISABLED, true);
+    assert_null(changes_to_entry(changes, arena, &computer, &mods));
+    assert_string_equal(format_mods(arena, mods),
+                        "add objectClass=top,user,computer\nadd userAccountControl=4098\n");
+}
+
 static void organizational_unit_gets_no_account_control(void **state)
 {
     struct arena *arena = *state;
@@ -383,6 +400,7 @@ int main(void)
         ARENA_TEST(password_is_replaced_before_account_is_enabled),
         ARENA_TEST(password_with_invalid_utf8_is_rejected),
         ARENA_TEST(new_account_is_normal_and_has_set_fields_only),
+        ARENA_TEST(new_computer_is_workstation_account),
         ARENA_TEST(organizational_unit_gets_no_account_control),
         ARENA_TEST(exact_change_deletes_old_value_and_adds_new_one),
         ARENA_TEST(exact_change_to_same_value_is_no_modification),

@@ -35,6 +35,7 @@ static void rdn_value_survives_building_and_parsing_a_dn(void **state)
         assert_string_equal(parse_first_value(arena, dn), awkward[i]);
         assert_string_equal(parse_first_value(arena, names_normalize(arena, dn)), awkward[i]);
         assert_string_equal(names_first_rdn(arena, dn), rdn);
+        assert_string_equal(names_first_value(arena, dn), awkward[i]);
         assert_string_equal(names_parent(arena, dn), "OU=Staff,DC=x");
         assert_true(names_is_within(dn, "ou=staff,dc=X"));
     }
@@ -250,6 +251,52 @@ static void account_names_with_forbidden_characters_are_rejected(void **state)
     }
 }
 
+static void derived_account_name_is_short_and_valid(void **state)
+{
+    static const struct {
+        const char *name, *account;
+    } names[] = {
+        {"pc-017", "pc-017"},
+        {"a,b", "a_b"},
+        {"x.", "x_"},
+        {"0123456789", "01234567"},
+        {"0123456.9", "0123456_"},
+        {"1234567😀", "1234567"},
+        {"123456😀", "123456😀"},
+        {"e\xcc\x81", "é"},
+        {"a\xc2\xa0z", "a z"},
+    };
+    struct arena *arena = *state;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const char *account = names_derive_account(arena, names[i].name, 8);
+        assert_string_equal(account, names[i].account);
+        assert_int_equal(directory_check_account_name(account, strlen(account)), FAULT_NONE);
+    }
+}
+
+static void extended_dn_is_split_into_guid_and_dn(void **state)
+{
+    static const char guid[] = "a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11";
+    static const char *const suffixes[] = {";", ";<SID=S-1-5-21-1-2-3-500>;",
+                                           ";<SID=S-1-5-32-544>;<X=y>;"};
+    static const char *const others[] = {"", "CN=a,DC=x", "<GUID=", "<SID=S-1-5>;CN=a",
+                                         "<guid=a>;"};
+    struct arena *arena = *state;
+    const char *guid_text = NULL, *dn = NULL;
+    for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
+        const char *text = arena_format(arena, "<GUID=%s>%sCN=<a>;b,DC=x", guid, suffixes[i]);
+        assert_true(names_parse_extended(arena, text, &guid_text, &dn));
+        assert_string_equal(guid_text, guid);
+        assert_string_equal(dn, "CN=<a>;b,DC=x");
+    }
+    assert_true(names_parse_extended(arena, "<GUID=ABC>", &guid_text, &dn));
+    assert_string_equal(guid_text, "abc");
+    assert_string_equal(dn, "");
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        assert_false(names_parse_extended(arena, others[i], &guid_text, &dn));
+    }
+}
+
 /* Random bytes must neither crash the parser nor yield contradictory results. */
 static void random_bytes_do_not_crash_the_dn_parser(void **state)
 {
@@ -289,6 +336,8 @@ int main(void)
         cmocka_unit_test(depth_of_a_dn_is_its_number_of_components),
         cmocka_unit_test(invalid_dns_are_rejected),
         cmocka_unit_test(account_names_with_forbidden_characters_are_rejected),
+        ARENA_TEST(derived_account_name_is_short_and_valid),
+        ARENA_TEST(extended_dn_is_split_into_guid_and_dn),
         ARENA_TEST(random_bytes_do_not_crash_the_dn_parser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
