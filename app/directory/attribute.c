@@ -23,3 +23,14 @@ bool attribute_integer(const struct raw_entry *raw, const char *name, int64_t *v
     const struct attribute *attribute = attribute_get(raw, name);
     return attribute && codec_integer(attribute->values, value_r);
 }
+
+bool attribute_has_class(const struct raw_entry *raw, const char *class)
+{
+    const struct attribute *classes = attribute_get(raw, "objectClass");
+    for (size_t i = 0; classes && i < classes->count; i++) {
+        if (!strcasecmp(classes->values[i].bv_val, class)) {
+            return true;
+        }
+    }
+    return false;
+}

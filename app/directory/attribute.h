@@ -27,4 +27,7 @@ const struct attribute *attribute_get(const struct raw_entry *raw, const char *n
 /* Decodes the first value as an integer. False if there is no value or it is not an integer. */
 bool attribute_integer(const struct raw_entry *raw, const char *name, int64_t *value_r);
 
+/* True if the entry is an object of the class, whose name is compared without regard to case. */
+bool attribute_has_class(const struct raw_entry *raw, const char *class);
+
 #endif

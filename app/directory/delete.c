@@ -117,18 +117,6 @@ struct tree {
     size_t attempted; /* the first objects, which were deleted or may have been */
 };
 
-static bool is_user(const struct raw_entry *raw)
-{
-    const struct attribute *classes = attribute_get(raw, "objectClass");
-    for (size_t i = 0; classes && i < classes->count; i++) {
-        const struct berval *name = &classes->values[i];
-        if (name->bv_len == strlen("user") && !strncasecmp(name->bv_val, "user", name->bv_len)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Lists the objects below an object, at most one more than DIRECTORY_TREE_MAX. */
 static struct error *list_tree(struct directory *directory, struct arena *arena,
                                const char *top_guid, struct tree *tree_r)
@@ -155,7 +143,7 @@ static struct error *list_tree(struct directory *directory, struct arena *arena,
         struct object *object = &tree_r->objects[tree_r->count];
         const struct attribute *guid = attribute_get(&answer.entries[i], "objectGUID");
         object->dn = answer.entries[i].dn;
-        object->is_user = is_user(&answer.entries[i]);
+        object->is_user = attribute_has_class(&answer.entries[i], "user");
         if (!guid || !codec_guid(arena, guid->values, &object->guid)) {
             return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", object->dn);
         }

@@ -483,17 +483,6 @@ static const struct {
     {"foreignSecurityPrincipal", kind_foreign},
 };
 
-static bool has_object_class(const struct raw_entry *raw, const char *class)
-{
-    const struct attribute *classes = attribute_get(raw, "objectClass");
-    for (size_t i = 0; classes && i < classes->count; i++) {
-        if (!strcasecmp(classes->values[i].bv_val, class)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Returns the kind of an object. Users and computers are the objects that the lists of users and
  * computers have: their sAMAccountType decides. */
 static const char *find_kind(const struct raw_entry *raw)
@@ -501,7 +490,7 @@ static const char *find_kind(const struct raw_entry *raw)
     enum { SAM_USER_OBJECT = 805306368, SAM_MACHINE_ACCOUNT = 805306369 }; /* MS-SAMR 2.2.1.9 */
     int64_t type;
     for (size_t i = 0; i < sizeof kinds_of_classes / sizeof *kinds_of_classes; i++) {
-        if (has_object_class(raw, kinds_of_classes[i].class)) {
+        if (attribute_has_class(raw, kinds_of_classes[i].class)) {
             return kinds_of_classes[i].kind;
         }
     }

@@ -80,13 +80,7 @@ static const char *find_own_reason(struct arena *arena, const struct raw_entry *
  * such as Authenticated Users. */
 static bool is_foreign_principal(const struct raw_entry *raw)
 {
-    const struct attribute *classes = attribute_get(raw, "objectClass");
-    for (size_t i = 0; classes && i < classes->count; i++) {
-        if (!strcasecmp(classes->values[i].bv_val, "foreignSecurityPrincipal")) {
-            return true;
-        }
-    }
-    return false;
+    return attribute_has_class(raw, "foreignSecurityPrincipal");
 }
 
 /* True if an object of this kind may have a SID but no tokenGroups, so that memberOf must be

@@ -94,23 +94,12 @@ static const char *skip_rdn(const char *dn)
 
 /* --- places ---------------------------------------------------------------------------------- */
 
-static bool has_object_class(const struct raw_entry *raw, const char *name)
-{
-    const struct attribute *classes = attribute_get(raw, "objectClass");
-    for (size_t i = 0; classes && i < classes->count; i++) {
-        if (!strcasecmp(classes->values[i].bv_val, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Returns the kind of a place below the parent; NULL if it is not shown there. */
 static const char *name_place_kind(const struct raw_entry *raw)
 {
-    return has_object_class(raw, "organizationalUnit") ? "ou"
-           : has_object_class(raw, "container")        ? "container"
-                                                       : NULL;
+    return attribute_has_class(raw, "organizationalUnit") ? "ou"
+           : attribute_has_class(raw, "container")        ? "container"
+                                                          : NULL;
 }
 
 static struct error *decode_place(struct arena *arena, const struct raw_entry *raw,
@@ -171,7 +160,7 @@ static void visit_place(void *context, const struct raw_entry *raw)
         return;
     }
     if (depth + 1 == level->depth) {
-        const char *other = has_object_class(raw, "domainDNS") ? "domain" : "container";
+        const char *other = attribute_has_class(raw, "domainDNS") ? "domain" : "container";
         level->error = decode_place(level->arena, raw, kind ? kind : other, level->parent);
     } else if (depth == level->depth && kind && !is_system(level, raw->dn)) {
         struct node *node = add_tree_node(level);
@@ -264,7 +253,7 @@ static void count_places_below(struct level *level)
         if (node) {
             node->place.has_children = true;
             node->place.counts[DIRECTORY_COUNTED_OUS] +=
-                has_object_class(level->below[i], "organizationalUnit");
+                attribute_has_class(level->below[i], "organizationalUnit");
         }
     }
 }
