@@ -28,10 +28,11 @@ directory_faults=$(printf 'tests/faults/test_%s.py ' base_dn directory failover 
     outcome protected rate_limits security_registration sessions throttle)
 other_faults="tests/faults $(printf -- '--ignore=%s ' $directory_faults)"
 
-# The API tests of records and files are one suite, all others another one.
+# The API tests of accounts, records and files are one suite, all others another one.
 sweep=tests/api/test_sweep.py
-record_api="$(printf 'tests/api/test_%s.py ' activities analytics contacts crm crm_lists \
-    crm_property crm_scenario crm_values currency deals files tasks tokens upload_senders)"
+record_api="$(printf 'tests/api/test_%s.py ' accounts activities analytics contacts crm crm_lists \
+    crm_property crm_scenario crm_values currency deals files list_filters members numbers \
+    organizations pages security_members tasks tokens upload_senders validation)"
 other_api="tests/api $(printf -- '--ignore=%s ' $record_api)"
 
 unset CMOCKA_MESSAGE_OUTPUT CMOCKA_TEST_FILTER CMOCKA_SKIP_FILTER
