@@ -13,7 +13,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum pool_id { POOL_CORE, POOL_AUTH, POOL_DIRECTORY, POOL_FILES, POOL_UPLOADS, POOL_COUNT };
+enum pool_id {
+    POOL_CORE,
+    POOL_AUTH,
+    POOL_OVERFLOW,
+    POOL_DIRECTORY,
+    POOL_FILES,
+    POOL_UPLOADS,
+    POOL_COUNT
+};
 
 /* One member per setting, of the same name. Strings are never NULL; an unset one is empty. */
 struct config {
