@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const config_pool_names[POOL_COUNT] = {"core",    "auth",  "directory",
+const char *const config_pool_names[POOL_COUNT] = {"core",    "auth",  "overflow", "directory",
                                                    "filters", "files", "uploads"};
 const char *const config_language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
 
@@ -98,6 +98,7 @@ static const struct option options[] = {
 
     {"CORE_WORKERS", OPTION_INTEGER, AT(workers[POOL_CORE]), "2", 1, WORKERS_MAX},
     {"AUTH_WORKERS", OPTION_INTEGER, AT(workers[POOL_AUTH]), "2", 1, WORKERS_MAX},
+    {"OVERFLOW_WORKERS", OPTION_INTEGER, AT(workers[POOL_OVERFLOW]), "2", 1, WORKERS_MAX},
     {"DIRECTORY_WORKERS", OPTION_INTEGER, AT(workers[POOL_DIRECTORY]), "4", 1, WORKERS_MAX},
     {"FILTERS_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILTERS]), "2", 1, WORKERS_MAX},
     {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "8", 1, WORKERS_MAX},

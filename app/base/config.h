@@ -16,6 +16,7 @@
 enum pool_id {
     POOL_CORE,
     POOL_AUTH,
+    POOL_OVERFLOW, /* requests beyond the queue of `auth` */
     POOL_DIRECTORY,
     POOL_FILTERS, /* lists with ?filter=, of the directory and of the database */
     POOL_FILES,

@@ -14,7 +14,6 @@ struct slot {
     _Alignas(CACHE_LINE) _Atomic uint32_t owner; /* group + 1; 0: free */
     atomic_bool busy;
     _Atomic uint32_t connections;
-    atomic_bool hashing;
     _Atomic uint64_t upload_subject, upload_organization; /* 0: none */
 };
 
@@ -58,7 +57,6 @@ size_t scoreboard_assign_slot(unsigned group)
         }
         atomic_store_explicit(&slot->busy, false, memory_order_relaxed);
         store_relaxed(&slot->connections, 0);
-        atomic_store(&slot->hashing, false);
         store_upload(slot, (struct scoreboard_upload){0});
         store_relaxed(&slot->owner, group + 1);
         if (i >= atomic_load_explicit(&board->used, memory_order_relaxed)) {
@@ -107,24 +105,6 @@ struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of)
             count.organization +=
                 of.organization && atomic_load(&slot->upload_organization) == of.organization;
         }
-    }
-    return count;
-}
-
-/* Sequentially consistent, as store_upload(): a process sets its own flag and then counts the flags
- * of all processes. */
-void scoreboard_set_hashing(bool hashing)
-{
-    atomic_store(&own_slot->hashing, hashing);
-}
-
-int64_t scoreboard_count_hashing(unsigned group)
-{
-    int64_t count = 0;
-    size_t used = board ? atomic_load_explicit(&board->used, memory_order_relaxed) : 0;
-    for (size_t i = 0; i < used; i++) {
-        const struct slot *slot = &board->slots[i];
-        count += load_relaxed(&slot->owner) == group + 1 && atomic_load(&slot->hashing);
     }
     return count;
 }

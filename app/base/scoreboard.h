@@ -50,13 +50,6 @@ struct scoreboard_uploads {
 /* Counts the uploads in progress of the subject and of the organization of `of`. */
 struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of);
 
-/* Sets a flag while this process, which is not a worker of the pool `auth`, computes a password
- * hash. Cleared when the process ends. */
-void scoreboard_set_hashing(bool hashing);
-
-/* Counts the processes of a group that have the flag set. */
-int64_t scoreboard_count_hashing(unsigned group);
-
 /* Returns the totals of a group. */
 struct scoreboard_count scoreboard_count(unsigned group);
 

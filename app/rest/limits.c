@@ -71,34 +71,12 @@ size_t limits_queue_length(const struct config *config)
 
 bool limits_is_overflow(const struct request *request)
 {
-    return request->route->pool == POOL_AUTH && app_of(request)->pool == POOL_DIRECTORY;
+    return app_of(request)->pool == POOL_OVERFLOW;
 }
 
-static void clear_hashing_flag(void *nothing)
-{
-    (void)nothing;
-    scoreboard_set_hashing(false);
-}
-
-/* Sets the worker's own flag before it counts the flags of all workers: two concurrent requests may
- * both be rejected, but cannot both take the last slot. Half of the workers remain free for the
- * routes of `directory` itself. */
 struct error *limits_admit_hash(const struct request *request, bool known)
 {
-    if (!limits_is_overflow(request)) {
-        return NULL;
-    }
-    if (!known) {
-        return reject_hash(request);
-    }
-    int64_t most = app_of(request)->config->workers[POOL_DIRECTORY] / 2;
-    arena_defer(request->arena, clear_hashing_flag, NULL);
-    scoreboard_set_hashing(true);
-    if (scoreboard_count_hashing(POOL_DIRECTORY) <= (most ? most : 1)) {
-        return NULL;
-    }
-    scoreboard_set_hashing(false);
-    return reject_hash(request);
+    return limits_is_overflow(request) && !known ? reject_hash(request) : NULL;
 }
 
 /* --- request rates ---------------------------------------------------------------------------- */

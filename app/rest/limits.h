@@ -22,16 +22,14 @@ struct error *limits_check_queue(const struct request *request) MUST_CHECK;
 
 /* Estimates how many requests may be queued for the workers of `auth` so that the last one waits
  * LOGIN_QUEUE_MS; 0 if the time of a hash is not known yet. nginx passes further requests to
- * `directory`. */
+ * `overflow`. */
 size_t limits_queue_length(const struct config *config) MUST_CHECK;
 
-/* True if the request hashes a password and runs in `directory`, because the queue of `auth` was
- * full. */
+/* True if the request runs in `overflow`, because the queue of `auth` was full. */
 bool limits_is_overflow(const struct request *request);
 
 /* Called before a password is hashed. ERR_OVERLOADED for an overflow request
- * (limits_is_overflow()), unless its source is known and fewer than half of the workers of
- * `directory` are hashing. */
+ * (limits_is_overflow()) whose source is not known for the name. */
 struct error *limits_admit_hash(const struct request *request, bool known) MUST_CHECK;
 
 /* Called when the principal is known. ERR_TOO_MANY_REQUESTS if the caller or the organization

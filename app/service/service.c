@@ -111,9 +111,11 @@ static struct worker_state *create_worker_state(const struct config *config, enu
 static void *start_serving(const struct config *config, enum pool_id pool)
 {
     /* Every worker serves every route; pools only isolate slow requests. Hashing passwords takes
-     * long, so the workers of `auth` run with background priority. */
-    if (pool == POOL_AUTH) {
+     * long, so the workers of `auth` and `overflow` run with background priority. */
+    if (pool == POOL_AUTH || pool == POOL_OVERFLOW) {
         background_enter();
+    }
+    if (pool == POOL_AUTH) { /* limits_queue_length() needs the estimate */
         password_estimate(config->bcrypt_cost);
     }
     access_set_pool(pool);

@@ -158,7 +158,7 @@ def test_metrics_count_queries_and_transactions(sql_stack, sql_api):
 
 def test_metrics_report_size_and_load_of_worker_pools(anonymous_site):
     values = metrics.values(anonymous_site)
-    for pool, size in {"core": 2, "auth": 2, "directory": 4, "files": 4}.items():
+    for pool, size in {"core": 2, "auth": 2, "overflow": 2, "directory": 4, "files": 4}.items():
         assert values[("kontora_pool_size", pool)] == size
         assert sum(values[("kontora_pool_workers", pool, state)]
                    for state in ("busy", "idle")) == size

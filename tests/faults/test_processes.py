@@ -18,7 +18,7 @@ from support.load import Load
 from support.processes import alive, unread_bytes
 from support.waiting import wait_until
 
-POOLS = ("core", "auth", "directory", "filters", "files", "uploads")
+POOLS = ("core", "auth", "overflow", "directory", "filters", "files", "uploads")
 RELOADS = 20
 CLIENTS = 1000
 LDAPS_PORT = 636
@@ -47,13 +47,13 @@ def are_replaced(rig, before, pool=""):
 
 # --- killed processes -----------------------------------------------------------------------------
 
-def test_auth_workers_have_lower_cpu_priority_and_own_unix_session(rig):
+def test_hashing_workers_have_lower_cpu_priority_and_own_unix_session(rig):
     """Core and similar pools run with higher priority and in another session than the workers
     that hash passwords."""
     quick = {(os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid))
              for pool in ("core", "directory", "files") for pid in rig.service.workers(pool)}
     slow = {(os.getsid(pid), os.getpriority(os.PRIO_PROCESS, pid))
-            for pid in rig.service.workers("auth")}
+            for pool in ("auth", "overflow") for pid in rig.service.workers(pool)}
     assert {nice for _, nice in quick} == {0} and {nice for _, nice in slow} == {10}
     assert not {sid for sid, _ in quick} & {sid for sid, _ in slow}
 
@@ -361,8 +361,7 @@ def stop_process(process):
 
 def test_sockets_passed_by_systemd_are_used(rig, binary, tmp_path):
     rig.service.stop()
-    pools = ["files", "uploads", "filters", "directory", "core", "auth"]
-    process = start_with_sockets(rig, binary, pools, rig.stack.socket_dir,
+    process = start_with_sockets(rig, binary, list(reversed(POOLS)), rig.stack.socket_dir,
                                  SOCKET_DIR=str(tmp_path / "unused"))
     try:
         site = rig.anonymous("")

@@ -571,17 +571,19 @@ def test_login_storm_does_not_delay_authenticated_users(make_sql_rig):
         wait_until(lambda: log_in(elsewhere, vera).status_code == 503,
                    what="a login from an unknown network to be refused")
     assert log_in(elsewhere, vera).status_code == 200
+    pools = {line["pool"] for line in rig.log() if line.get("route") == "/api/v1/auth/login"}
+    assert pools == {"auth", "overflow"}, "a pool of normal priority must not hash passwords"
 
 
 def test_killed_auth_workers_free_their_place_in_login_queue(make_rig):
-    """A killed worker neither stays in the queue nor keeps its slot for known sources."""
+    """Killed workers of `auth` and of `overflow` are replaced, and logins succeed again."""
     rig = make_rig(**SLOW_HASH)
     vera = Accounts(rig.anonymous()).register()
     assert log_in(vera.client, vera).status_code == 200
     with storm_of_logins(rig):
         with ThreadPoolExecutor(ROUNDS) as pool:
             logins = [pool.submit(log_in, vera.client.as_anonymous(), vera) for _ in range(ROUNDS)]
-            for pid in rig.service.workers("auth") + rig.service.workers("directory"):
+            for pid in rig.service.workers("auth") + rig.service.workers("overflow"):
                 os.kill(pid, signal.SIGKILL)
             assert {login.result().status_code for login in logins} <= {200, 502, 503}
         wait_until(lambda: log_in(vera.client, vera).status_code == 200, what="a login to succeed")

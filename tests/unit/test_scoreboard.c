@@ -96,25 +96,6 @@ static void upload_is_not_counted_after_its_process_ended(void **state)
     assert_uploads(vera, 0, 0);
 }
 
-/* The hash of a killed worker must not count against the limit of concurrent hashes. */
-static void hash_is_not_counted_after_its_process_ended(void **state)
-{
-    (void)state;
-    scoreboard_share();
-    size_t places[] = {scoreboard_assign_slot(CORE), scoreboard_assign_slot(CORE)};
-    for (size_t i = 0; i < COUNT_OF(places); i++) {
-        scoreboard_set_slot(places[i]);
-        scoreboard_set_hashing(true);
-    }
-    assert_int_equal(scoreboard_count_hashing(CORE), 2);
-    assert_int_equal(scoreboard_count_hashing(CORE + 1), 0);
-    scoreboard_set_hashing(false);
-    scoreboard_release_slot(places[0]);
-    assert_int_equal(scoreboard_count_hashing(CORE), 0);
-    assert_int_equal(scoreboard_assign_slot(CORE), places[0]);
-    assert_int_equal(scoreboard_count_hashing(CORE), 0);
-}
-
 static void processes_beyond_the_scoreboard_slots_are_not_counted(void **state)
 {
     (void)state;
@@ -139,7 +120,6 @@ int main(void)
         cmocka_unit_test(process_groups_are_counted_separately),
         cmocka_unit_test(reused_scoreboard_slot_starts_empty),
         cmocka_unit_test(upload_is_not_counted_after_its_process_ended),
-        cmocka_unit_test(hash_is_not_counted_after_its_process_ended),
         cmocka_unit_test(processes_beyond_the_scoreboard_slots_are_not_counted),
     };
     return cmocka_run_group_tests_name("scoreboard", tests, NULL, NULL);
