@@ -96,7 +96,8 @@ def rejected_names(owner, sql_stack, sql_api, known_ids):
     def send(method, path, query="", **arguments):
         kind = path.removeprefix("/api/v1/").split("/")[0]
         caller = member if kind in (*KINDS, "auth", "analytics", "organizations") else administrator
-        path = path.format(id=known_ids.get(kind), organization_id=owner.organization)
+        path = path.format(id=known_ids.get(kind), organization_id=owner.organization,
+                           name="Domain Users")
         response = caller.request(method, path + query, **arguments)
         names = contract.check_error(response, 400, "VALIDATION_ERROR")
         assert UNDECLARED in names
