@@ -234,17 +234,9 @@ static struct error *find_account_to_diagnose(struct directory *directory, struc
                           "msDS-UserPasswordExpiryTimeComputed",
                           LOCKOUT_ATTRIBUTES,
                           NULL};
-    const struct query_by_name wanted = {
-        .attribute = "sAMAccountName",
-        .name = name,
-        .filter = DIRECTORY_USER_FILTER,
-        .identifier_filter = DIRECTORY_USER_FILTER,
-        .parent_dn = parent_dn,
-        .attributes = attributes,
-    };
     struct raw_entry *raw = NULL;
     int64_t computed = 0;
-    struct error *error = query_name(directory, arena, &wanted, &raw);
+    struct error *error = query_user(directory, arena, name, parent_dn, attributes, &raw);
     if (!error) {
         error = domain_get(directory, arena, &subject->domain);
     }

@@ -232,18 +232,10 @@ static struct error *read_user_groups(struct directory *directory, struct graph 
                                       const char *name, const char *parent_dn)
 {
     char *attributes[] = {"objectGUID", "objectSid", "primaryGroupID", "memberOf", NULL};
-    const struct query_by_name wanted = {
-        .attribute = "sAMAccountName",
-        .name = name,
-        .filter = DIRECTORY_USER_FILTER,
-        .identifier_filter = DIRECTORY_USER_FILTER,
-        .parent_dn = parent_dn,
-        .attributes = attributes,
-    };
     struct raw_entry *raw;
     const char *primary = NULL;
     size_t count;
-    struct error *error = query_name(directory, graph->arena, &wanted, &raw);
+    struct error *error = query_user(directory, graph->arena, name, parent_dn, attributes, &raw);
     if (!error) {
         error = complete_attributes(directory, graph->arena, raw);
     }

@@ -28,18 +28,10 @@ struct error *directory_photo_read(struct directory *directory, struct arena *ar
                                    struct directory_photo *photo_r)
 {
     char *attributes[] = {"objectGUID", "sAMAccountName", photo_attribute, NULL};
-    const struct query_by_name wanted = {
-        .attribute = "sAMAccountName",
-        .name = user,
-        .filter = DIRECTORY_USER_FILTER,
-        .identifier_filter = DIRECTORY_USER_FILTER,
-        .parent_dn = parent_dn,
-        .attributes = attributes,
-    };
     struct raw_entry *raw = NULL;
     *photo_r = (struct directory_photo){0};
     connection_begin_call(directory);
-    struct error *error = query_name(directory, arena, &wanted, &raw);
+    struct error *error = query_user(directory, arena, user, parent_dn, attributes, &raw);
     if (error) {
         return error;
     }

@@ -10,6 +10,7 @@
 #include "base/field.h"
 #include "directory/attribute.h"
 #include "directory/connection.h"
+#include "directory/directory.h"
 #include "directory/names.h"
 #include "directory/operation.h"
 #include "directory/result.h"
@@ -359,4 +360,18 @@ struct error *query_name(struct directory *directory, struct arena *arena,
         drop_system_entries(directory, arena, &answer);
     }
     return query_only_entry(arena, &answer, NULL, wanted->name, raw_r);
+}
+
+struct error *query_user(struct directory *directory, struct arena *arena, const char *name,
+                         const char *parent_dn, char **attributes, struct raw_entry **raw_r)
+{
+    const struct query_by_name wanted = {
+        .attribute = "sAMAccountName",
+        .name = name,
+        .filter = DIRECTORY_USER_FILTER,
+        .identifier_filter = DIRECTORY_USER_FILTER,
+        .parent_dn = parent_dn,
+        .attributes = attributes,
+    };
+    return query_name(directory, arena, &wanted, raw_r);
 }

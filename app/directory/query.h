@@ -68,6 +68,11 @@ struct query_by_name {
 struct error *query_name(struct directory *directory, struct arena *arena,
                          const struct query_by_name *wanted, struct raw_entry **raw_r) MUST_CHECK;
 
+/* Finds a user, as query_name() does. */
+struct error *query_user(struct directory *directory, struct arena *arena, const char *name,
+                         const char *parent_dn, char **attributes,
+                         struct raw_entry **raw_r) MUST_CHECK;
+
 /* Passes all entries of a paged search (RFC 2696) to the visitor. The entries live in the arena.
  * Ignores search->controls. */
 typedef void query_visitor(void *context, const struct raw_entry *raw);

@@ -86,13 +86,7 @@ const struct field file_listing_query[] = {
      .max = FILE_TAG_MAX,
      .about = {"Тег файла", "A tag of the file"},
      .example = "\"договор\""},
-    {.name = "after",
-     .type = FIELD_STRING,
-     .min = 1,
-     .max = CURSOR_MAX,
-     .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",
-               "The value of `next` from the previous response: returns the next page"},
-     .example = "null"},
+    QUERY_AFTER,
     {.name = NULL},
 };
 

@@ -91,13 +91,7 @@ struct list {
  * order of them. */
 #define LIST_QUERY_FIELDS(sorts_, example_)                                                        \
     QUERY_SKIP, QUERY_LIMIT(LIMIT_STANDARD), QUERY_FIELDS, QUERY_FILTER, QUERY_EXPLAIN,            \
-        QUERY_SORT("быстро: ", "fast: ", sorts_, example_),                                        \
-    {                                                                                              \
-        .name = "after", .type = FIELD_STRING, .min = 1, .max = CURSOR_MAX,                        \
-        .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",            \
-                  "The value of `next` from the previous response: returns the next page"},        \
-        .example = "null"                                                                          \
-    }
+        QUERY_SORT("быстро: ", "fast: ", sorts_, example_), QUERY_AFTER
 
 /* The query map of a list that needs no cursors, because it is short. */
 #define LIST_SHORT_QUERY_FIELDS(limit_)                                                            \

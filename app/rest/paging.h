@@ -4,6 +4,7 @@
 #define REST_PAGING_H
 
 #include "base/field.h"
+#include "rest/cursor.h"
 
 #include <stdint.h>
 
@@ -24,6 +25,15 @@ enum { PAGING_SEARCH_MAX = 1000 }; /* maximum number of characters of ?search= i
         .name = "limit", .type = FIELD_INTEGER, .flags = FIELD_DEFAULT, .min = 1,                  \
         .max = LIMIT_MAX, .standard = (standard_),                                                 \
         .about = {"Сколько элементов вернуть", "The number of items to return"}, .example = "10"   \
+    }
+
+/* The cursor of the next page: rest/cursor.h. */
+#define QUERY_AFTER                                                                                \
+    {                                                                                              \
+        .name = "after", .type = FIELD_STRING, .min = 1, .max = CURSOR_MAX,                        \
+        .about = {"Значение next из предыдущего ответа: возвращает следующую страницу",            \
+                  "The value of `next` from the previous response: returns the next page"},        \
+        .example = "null"                                                                          \
     }
 
 /* The order of a list of the database. `sorts_` lists the fields with an index. */

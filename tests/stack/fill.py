@@ -14,18 +14,14 @@ import json
 import sys
 from typing import Any
 
-from samba.auth import system_session
-from samba.param import LoadParm
 from samba.samdb import SamDB
+
+from samba_database import BULK_IMPORT, open_database
 
 # The users have no passwords: deriving their keys would take most of the time, and none logs in.
 NORMAL_ACCOUNT = 0x200
 PASSWORD_NOT_REQUIRED = 0x20
 GLOBAL_SECURITY_GROUP = -2147483646
-
-# Without batch_mode each operation copies the changed indexes, which takes a minute in total. With
-# it a failed operation aborts the whole transaction, which is acceptable here.
-OPTIONS = ["batch_mode:1", "transaction_index_cache_size:200000"]
 
 
 def add_user(samdb: SamDB, unit_dn: str, account: str, domain: str) -> str:
@@ -60,10 +56,7 @@ def fill(samdb: SamDB, wanted: dict[str, Any]) -> None:
 
 def main() -> None:
     parameters = json.load(sys.stdin)
-    settings = LoadParm()
-    settings.load(parameters["smb_conf"])
-    samdb = SamDB(url=parameters["sam_ldb"], session_info=system_session(), lp=settings,
-                  options=OPTIONS)
+    samdb = open_database(parameters, BULK_IMPORT)
     samdb.transaction_start()
     fill(samdb, parameters)
     samdb.transaction_commit()

@@ -15,14 +15,11 @@ import sys
 from typing import Any
 
 import ldb
-from samba.auth import system_session
-from samba.param import LoadParm
 from samba.samdb import SamDB
 
-UNIVERSAL_SECURITY_GROUP = -2147483640
+from samba_database import BULK_IMPORT, open_database
 
-# As in fill.py.
-OPTIONS = ["batch_mode:1", "transaction_index_cache_size:200000"]
+UNIVERSAL_SECURITY_GROUP = -2147483640
 
 
 def add_group(samdb: SamDB, unit_dn: str, name: str, members: set[str]) -> str:
@@ -50,10 +47,7 @@ def fill(samdb: SamDB, wanted: dict[str, Any]) -> None:
 
 def main() -> None:
     parameters = json.load(sys.stdin)
-    settings = LoadParm()
-    settings.load(parameters["smb_conf"])
-    samdb = SamDB(url=parameters["sam_ldb"], session_info=system_session(), lp=settings,
-                  options=OPTIONS)
+    samdb = open_database(parameters, BULK_IMPORT)
     samdb.transaction_start()
     fill(samdb, parameters)
     samdb.transaction_commit()

@@ -12,9 +12,8 @@ import time
 
 import ldb
 from samba import unix2nttime
-from samba.auth import system_session
-from samba.param import LoadParm
-from samba.samdb import SamDB
+
+from samba_database import open_database
 
 # DSDB_CONTROL_PASSWORD_BYPASS_LAST_SET_OID of Samba: accept any value of pwdLastSet.
 CONTROL = "local_oid:1.3.6.1.4.1.7165.4.3.20:0"
@@ -23,9 +22,7 @@ S_PER_DAY = 86400
 
 def main() -> None:
     parameters = json.load(sys.stdin)
-    settings = LoadParm()
-    settings.load(parameters["smb_conf"])
-    samdb = SamDB(url=parameters["sam_ldb"], session_info=system_session(), lp=settings)
+    samdb = open_database(parameters)
     message = ldb.Message(ldb.Dn(samdb, parameters["dn"]))
     when = unix2nttime(int(time.time()) - parameters["days"] * S_PER_DAY)
     message["pwdLastSet"] = ldb.MessageElement(str(when), ldb.FLAG_MOD_REPLACE, "pwdLastSet")

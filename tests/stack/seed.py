@@ -12,9 +12,9 @@ import json
 import sys
 
 import ldb
-from samba.auth import system_session
-from samba.param import LoadParm
 from samba.samdb import SamDB
+
+from samba_database import open_database
 
 NORMAL_ACCOUNT = 0x200
 ACCOUNT_DISABLED = 0x2
@@ -134,9 +134,7 @@ def set_value(samdb: SamDB, dn: str, attribute: str, value: bytes | str) -> None
 def main() -> None:
     parameters = json.load(sys.stdin)
     base_dn = parameters["base_dn"]
-    settings = LoadParm()
-    settings.load(parameters["smb_conf"])
-    samdb = SamDB(url=parameters["sam_ldb"], session_info=system_session(), lp=settings)
+    samdb = open_database(parameters)
     samdb.transaction_start()
     set_value(samdb, base_dn, "lockoutThreshold", str(parameters["lockout_threshold"]))
     set_value(samdb, f"CN=Administrator,CN=Users,{base_dn}", "unicodePwd",
