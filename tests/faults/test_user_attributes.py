@@ -63,8 +63,9 @@ def ou(ldap_admin):
 
 def as_administrator(ldap_admin):
     """Returns settings with which the service may write attributes that delegate.sh does not
-    name."""
-    return {"LDAP_BIND_DN": ldap_admin.bind_dn, "LDAP_BIND_PASSWORD": ldap_admin.password}
+    name, on a machine that other suites load."""
+    return {"LDAP_BIND_DN": ldap_admin.bind_dn, "LDAP_BIND_PASSWORD": ldap_admin.password,
+            "LDAP_CONNECT_TIMEOUT_MS": "10000", "LDAP_TIMEOUT_MS": "10000"}
 
 
 def stored(ldap_admin, account):
