@@ -65,7 +65,7 @@ enum codec {
     CODEC_DN,          /* distinguished name of the entry itself */
     CODEC_GUID,        /* MS-DTYP 2.3.4: 16 bytes, the first three fields little-endian */
     CODEC_TIME,        /* RFC 4517 3.3.13 generalized time */
-    CODEC_FILETIME,    /* MS-DTYP 2.3.3: 100 ns since 1601; 0 and INT64_MAX mean never: null */
+    CODEC_FILETIME,    /* MS-DTYP 2.3.3: 100 ns since 1601; 0 and INT64_MAX (never) are null */
     CODEC_TRUTH,       /* boolean: "TRUE" or "FALSE", RFC 4517 3.3.3 */
     CODEC_LIST,        /* strings, separated by commas in one value */
     CODEC_REFERENCE,   /* DN of another object: a FIELD_RECORD with its name; in bodies a text */

@@ -224,7 +224,7 @@ static const struct field member_fields[] = {
 
 static const struct schema member_schema = {"GroupMember", member_fields};
 
-/* The orders of the list, which also tell their cursors apart. */
+/* The orders of the list. A cursor contains its order and is valid only with it. */
 static const char by_name[] = "name", by_name_descending[] = "-name";
 static const char *const member_orders[] = {by_name, by_name_descending, NULL};
 
