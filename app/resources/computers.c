@@ -297,9 +297,9 @@ const struct route computers_routes[] = {
      .errors = reset_errors},
     {ENTRIES_DELETE_TREE_ROW(&computers, PATH "/{computer}", "computer"),
      .summary = {"Удалить компьютер", "Delete a computer"},
-     .about = {"Объекты ниже, например ключи восстановления BitLocker, удаляются только с "
+     .about = {"Вложенные объекты, например ключи восстановления BitLocker, удаляются только с "
                "children=true.",
-               "Objects below, such as BitLocker recovery keys, are deleted only with "
+               "Objects below the computer, such as BitLocker recovery keys, are deleted only with "
                "children=true."}},
     {.pattern = NULL},
 };
