@@ -309,6 +309,6 @@ def test_invalid_parameters_of_access_are_rejected(api, people):
 
 
 @pytest.mark.parametrize("addressed", ["objectGUID", "dn"])
-def test_access_is_found_by_every_identifier_of_user(api, people, addressed):
+def test_user_can_be_diagnosed_by_every_identifier(api, people, addressed):
     response = api.get(path_of("/users", people.create()[addressed], "access"))
     assert response.json() == {"can_log_in": True, "reasons": []}
