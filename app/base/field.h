@@ -48,7 +48,7 @@ enum field_flag {
     FIELD_ADDRESS = 1 << 10,    /* trimmed; blanks (utf8_is_blank()) are not allowed inside */
     FIELD_VISIBLE = 1 << 11,    /* trimmed; blanks other than a space are not allowed inside */
     FIELD_JOINERS = 1 << 12, /* with FIELD_VISIBLE: joiners are allowed where a script needs them */
-    FIELD_NOT_FILTERABLE = 1 << 13, /* ?filter= must not name the field: it is computed */
+    FIELD_NOT_FILTERABLE = 1 << 13, /* not for ?filter=: it is computed, or a list in one text */
     FIELD_ON_REQUEST = 1 << 14,     /* items of a list have the field only if ?fields= names it */
     FIELD_ITEMS = 1 << 15, /* the records are the items of a list, whose fields ?fields= selects */
 };
