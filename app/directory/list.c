@@ -367,7 +367,7 @@ static struct error *read_page(struct directory *directory, struct arena *arena,
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
-/* A list in preparation. */
+/* The searches of a list: the compiled filter, the words of ?search= and the order. */
 struct list_search {
     struct page_request page;
     const char *filter; /* without the words of the search */
