@@ -262,7 +262,7 @@ static struct error *read_user_groups(struct directory *directory, struct graph 
 
 /* --- paths ----------------------------------------------------------------------------------- */
 
-/* Remaining DNs of the shortest paths, and of further ones. */
+/* Numbers of DNs that may still be added: in shortest paths, and in further paths. */
 struct allowance {
     size_t shortest, further;
 };

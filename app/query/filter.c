@@ -51,7 +51,7 @@ static size_t position_of(const struct parser *parser, const char *place)
     return position;
 }
 
-/* Returns an error whose arguments are the position of `place` and these; "": none. */
+/* Returns an error with the position of `place`, then `arguments` unless they are "". */
 __attribute__((returns_nonnull)) static struct error *fault_at(const struct parser *parser,
                                                                const char *place,
                                                                enum fault_id fault,

@@ -210,7 +210,7 @@ static struct error *read_sort(struct page *page)
     return NULL;
 }
 
-/* The columns of the order are those of its fields, then the id. */
+/* Returns a column of the order: the columns of its fields, then the id. */
 static const char *column_at(const struct page *page, size_t place)
 {
     return place < page->order_count ? page->orders[place].column : page->id;
