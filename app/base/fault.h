@@ -73,27 +73,28 @@ enum fault_id {
     FAULT_TOO_MANY_BELOW,  /* argument: the maximum number of objects that are deleted together */
     FAULT_OBJECTS_WITHIN,  /* of a unit or container; argument: their number */
     FAULT_UNKNOWN_FORMAT,  /* a file has neither the format of its name nor another known one */
-    /* Faults of ?filter=. Their first argument is a position, in characters from 1. */
+    /* Faults of ?filter=. The first argument is the position of the fault, in characters from 1.
+     * Further arguments are in parentheses. */
     FAULT_FILTER_NO_FIELD,
     FAULT_FILTER_NO_OPERATOR,
     FAULT_FILTER_NO_VALUE,
-    FAULT_FILTER_NO_LOGIC, /* neither `and` nor `or` between two terms */
-    FAULT_FILTER_NOT,      /* `not` without a parenthesis after it */
-    FAULT_FILTER_OPEN,     /* position of a parenthesis that is not closed */
-    FAULT_FILTER_STRING,   /* a string without an end */
-    FAULT_FILTER_ESCAPE,   /* a character in a string that JSON does not allow */
-    FAULT_FILTER_COMPLEX,  /* a part of an attribute, as in emails[type eq "work"] */
-    FAULT_FILTER_UNKNOWN,  /* then the name, and the names of all fields that can be filtered by */
-    FAULT_FILTER_OPERATOR, /* then the operator and the field that it cannot be used with */
-    FAULT_FILTER_TYPE_STRING, /* then the field, as in the next rows: it needs a string */
+    FAULT_FILTER_NO_LOGIC,    /* neither `and` nor `or` between two terms */
+    FAULT_FILTER_NOT,         /* `not` without a parenthesis after it */
+    FAULT_FILTER_OPEN,        /* position of a parenthesis that is not closed */
+    FAULT_FILTER_STRING,      /* a string without a closing quote */
+    FAULT_FILTER_ESCAPE,      /* a character in a string that JSON does not allow */
+    FAULT_FILTER_COMPLEX,     /* a part of an attribute, as in emails[type eq "work"] */
+    FAULT_FILTER_UNKNOWN,     /* (name; the names of all filterable fields) */
+    FAULT_FILTER_OPERATOR,    /* (operator; field): they cannot be used together */
+    FAULT_FILTER_TYPE_STRING, /* (field), as in the next rows: it needs a string */
     FAULT_FILTER_TYPE_NUMBER,
     FAULT_FILTER_TYPE_BOOLEAN,
     FAULT_FILTER_TYPE_TIME,
     FAULT_FILTER_TYPE_DN,
     FAULT_FILTER_TYPE_GUID,
-    FAULT_FILTER_RANGE, /* the field has no such number */
-    FAULT_FILTER_NULL,  /* then the operator, which cannot compare with null */
-    FAULT_FILTER_TERMS, /* then the maximum, as in the next row */
+    FAULT_FILTER_RANGE, /* (field): it cannot have this number */
+    FAULT_FILTER_NULL,  /* (operator): it cannot compare with null */
+    FAULT_FILTER_TERMS, /* (maximum), as in the next row */
     FAULT_FILTER_DEPTH,
     FAULT_FILTER_COMPUTED, /* position of a field with FIELD_NOT_FILTERABLE */
     FAULT_COUNT

@@ -48,7 +48,7 @@ enum field_flag {
     FIELD_ADDRESS = 1 << 10,    /* trimmed; blanks (utf8_is_blank()) are not allowed inside */
     FIELD_VISIBLE = 1 << 11,    /* trimmed; blanks other than a space are not allowed inside */
     FIELD_JOINERS = 1 << 12, /* with FIELD_VISIBLE: joiners are allowed where a script needs them */
-    FIELD_NOT_FILTERABLE = 1 << 13, /* ?filter= must not name the field: it is computed */
+    FIELD_NOT_FILTERABLE = 1 << 13, /* not for ?filter=: it is computed, or a list in one text */
     FIELD_ON_REQUEST = 1 << 14,     /* items of a list have the field only if ?fields= names it */
     FIELD_ITEMS = 1 << 15, /* the records are the items of a list, whose fields ?fields= selects */
 };
@@ -65,7 +65,7 @@ enum codec {
     CODEC_DN,          /* distinguished name of the entry itself */
     CODEC_GUID,        /* MS-DTYP 2.3.4: 16 bytes, the first three fields little-endian */
     CODEC_TIME,        /* RFC 4517 3.3.13 generalized time */
-    CODEC_FILETIME,    /* MS-DTYP 2.3.3: 100 ns since 1601; 0 and INT64_MAX mean never: null */
+    CODEC_FILETIME,    /* MS-DTYP 2.3.3: 100 ns since 1601; 0 and INT64_MAX (never) are null */
     CODEC_TRUTH,       /* boolean: "TRUE" or "FALSE", RFC 4517 3.3.3 */
     CODEC_LIST,        /* strings, separated by commas in one value */
     CODEC_REFERENCE,   /* DN of another object: a FIELD_RECORD with its name; in bodies a text */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-/* Compares the settings with the directory. Prints what is wrong; a directory that does not answer
- * is not a fault of the settings. */
+/* Compares the settings with the directory, and prints the faults. Returns false if there are any;
+ * a directory that does not answer is only a warning. */
 static bool fits_directory(const struct config *config)
 {
     struct buffer faults = {0}, warnings = {0};

@@ -132,7 +132,7 @@ static void find_lockout(const struct subject *subject, struct directory_access 
 }
 
 /* pwdLastSet is 0 if the password must be changed, and also if it was never set. Kontora refuses
- * both, even if the password never expires. */
+ * the login in both cases, even if the password never expires. */
 static void find_password_obstacles(const struct subject *subject, struct directory_access *access)
 {
     int64_t set = -1;
@@ -171,8 +171,8 @@ static void find_account_obstacles(const struct subject *subject, struct directo
 
 /* --- the name for logins --------------------------------------------------------------------- */
 
-/* Searches for another account with the same userPrincipalName: a controller accepts the name for
- * none of them. */
+/* Searches for another account with the same userPrincipalName. Controllers refuse logins by a name
+ * that two accounts share. */
 static struct error *find_duplicate_principal(struct directory *directory,
                                               const struct subject *subject,
                                               struct directory_access *access)
@@ -191,7 +191,7 @@ static struct error *find_duplicate_principal(struct directory *directory,
         .scope = LDAP_SCOPE_SUBTREE,
         .filter = names_filter_equal(arena, "userPrincipalName", access->principal),
         .attributes = attributes,
-        .size_limit = 2, /* this account and another one */
+        .size_limit = 2, /* this account and one more */
         .controls = controls,
     };
     struct answer answer;

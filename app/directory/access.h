@@ -39,11 +39,11 @@ struct directory_access {
     const char *guid;
     struct directory_obstacle obstacles[DIRECTORY_REASON_COUNT];
     struct directory_policy policy;  /* in force for the user */
-    int64_t failures, failed_ms;     /* failed logins that count, and the last one; 0: none */
+    int64_t failures, failed_ms;     /* failed logins that count, time of the last one; 0: none */
     int64_t password_set_ms;         /* 0: unknown */
     const char *workstations;        /* userWorkstations; NULL: none */
     const char *principal, *sharing; /* the UPN, and the DN of another account that has it */
-    bool keeps_principal; /* clearing the UPN would not help: the account name implies the same */
+    bool keeps_principal; /* clearing the UPN is no fix: the account name implies the same UPN */
 };
 
 /* Diagnoses the user with this name, objectGUID or DN (see directory_find()) at the current time of
@@ -52,13 +52,13 @@ struct error *directory_diagnose(struct directory *directory, struct arena *aren
                                  const char *parent_dn,
                                  struct directory_access *access_r) MUST_CHECK;
 
-/* Evaluates a value of logonHours. Holds if the hour of `now_ms` is not allowed; `since_ms` and
- * `until_ms` are the limits of the hours around it that are not allowed, or 0 if none is allowed. A
- * malformed value allows all hours. */
+/* Evaluates a value of logonHours. `holds` is true if logins are not allowed at `now_ms`;
+ * `since_ms` and `until_ms` are the beginning and the end of this period, or 0 if no hour is
+ * allowed. A malformed value allows all hours. */
 struct directory_obstacle access_evaluate_hours(const char *hours, size_t length, int64_t now_ms);
 
-/* True if replPropertyMetaData shows that a password was ever set: then supplementalCredentials,
- * which nobody can read, has a stamp. True if the value is malformed. */
+/* True if replPropertyMetaData has a stamp of supplementalCredentials: that attribute cannot be
+ * read, and is written with every password. Also true if the value is malformed. */
 bool access_has_password(const char *metadata, size_t length);
 
 #endif

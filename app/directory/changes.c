@@ -305,7 +305,7 @@ static bool may_have_value(const struct directory_class *class, const struct val
     return true;
 }
 
-/* Changes an attribute whatever its value is. */
+/* Changes an attribute regardless of its old value. */
 static void add_mod_replacement(struct mods *mods, const struct directory_class *class,
                                 const struct value *values, const struct change *change)
 {
@@ -343,7 +343,8 @@ static void add_mod_old_values(struct mods *mods, const char *name,
     add_mod(mods, LDAP_MOD_DELETE, name, values);
 }
 
-/* True for attributes that accept only a replacement: their values are commands. */
+/* True for attributes whose values are commands, such as pwdLastSet = -1: they can only be
+ * replaced. */
 static bool is_command_attribute(const char *name)
 {
     return !strcasecmp(name, "pwdLastSet") || !strcasecmp(name, "lockoutTime");

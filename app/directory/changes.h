@@ -34,8 +34,9 @@ struct directory_changes {
 struct changes_base {
     const struct value *values; /* of the fields of its class */
     int64_t account_control;    /* userAccountControl; 0: none */
-    /* All attributes that the changes set, as they were read: their values are deleted explicitly.
-     * NULL: they are replaced whatever they are. */
+    /* The attributes that the changes set, as they were read. The modifications delete exactly
+     * these values, so they fail if a value has changed. NULL: attributes are replaced
+     * unconditionally. */
     const struct raw_entry *exact;
 };
 
@@ -64,14 +65,14 @@ struct error *changes_to_mods(const struct directory_changes *changes, struct ar
  * NULL-terminated array. */
 char **changes_attributes(const struct directory_changes *changes, struct arena *arena);
 
-/* Returns only the modification of userAccountControl; NULL if it is as required already. */
+/* Returns only the modification of userAccountControl; NULL if it needs none. */
 LDAPMod **changes_to_control_mods(const struct directory_changes *changes, struct arena *arena,
                                   int64_t before);
 
 /* True if the changes write userAccountControl. */
 bool changes_write_control(const struct directory_changes *changes);
 
-/* True if an entry with these attributes is as the changes require, as far as that can be read. */
+/* True if an entry with these attributes has all changes, as far as they can be read. */
 bool changes_hold(const struct directory_changes *changes, const struct raw_entry *raw);
 
 /* True if objects of the class are accounts, which have a userAccountControl. */

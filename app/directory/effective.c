@@ -143,8 +143,8 @@ static struct error *complete_attributes(struct directory *directory, struct are
     return error;
 }
 
-/* Returns the index of the group plus one; 0 if the graph does not have it. If the directory spells
- * its DN in two ways, compares it with the groups of the level, from index `first` to `end`. */
+/* Returns the index of the group plus one; 0 if the graph does not have it. Because the directory
+ * may spell a DN in two ways, also compares it with each group from index `first` to `end`. */
 static size_t find_node(const struct graph *graph, const char *dn, size_t first, size_t end)
 {
     size_t found = *find_node_slot(graph, dn);
@@ -254,7 +254,7 @@ static struct error *read_user_groups(struct directory *directory, struct graph 
 
 /* --- paths ----------------------------------------------------------------------------------- */
 
-/* Remaining DNs of the shortest paths, and of further ones. */
+/* Numbers of DNs that may still be added: in shortest paths, and in further paths. */
 struct allowance {
     size_t shortest, further;
 };
@@ -337,8 +337,8 @@ static void find_paths(struct graph *graph)
     }
 }
 
-/* Marks the groups above a group of which not all paths are known: there may be more paths to them,
- * too. */
+/* Sets `more_paths` of groups without a path, and of all groups above a group with `more_paths`: a
+ * path that was omitted below is missing above, too. */
 static void spread_more_paths(struct graph *graph)
 {
     size_t *marked = arena_array(graph->arena, graph->count, sizeof *marked), count = 0;
@@ -393,7 +393,7 @@ static void list_groups(const struct graph *graph, struct directory_groups *grou
     *groups_r = (struct directory_groups){list, graph->count};
 }
 
-/* Forgets the groups above those of the user, which were not asked for. */
+/* Removes the nested groups, which the request does not ask for. */
 static void drop_nested_groups(struct graph *graph, size_t count)
 {
     graph->count = count;

@@ -28,7 +28,7 @@
 
 enum {
     LOCKS = 4096,
-    RETRY_AFTER_S = 1, /* if other changes of the same object take too long */
+    RETRY_AFTER_S = 1, /* Retry-After if other changes of the same object take too long */
 };
 
 static pthread_mutex_t *locks; /* NULL: not yet allocated */

@@ -80,7 +80,7 @@ char **entry_version_attributes(struct arena *arena, const struct directory_clas
     }
     if (changes_is_account_class(class)) {
         add_version_attribute(all, &count, arena, "userAccountControl");
-        /* the readable trace of a new password and of the obligation to change it */
+        /* changes with a new password, and with the obligation to change it */
         add_version_attribute(all, &count, arena, "pwdLastSet");
     }
     return all;

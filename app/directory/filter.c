@@ -1,12 +1,14 @@
 /*
  * See filter.h.
  *
- * LDAP filters have three values (RFC 4511 4.5.1.7): a comparison with a value that does not fit
- * the attribute is undefined, and so is its negation. A comparison with an absent attribute is
- * false, so that its negation matches. The compiler adds "(attribute=*)" where it must not.
+ * An LDAP filter is true, false or undefined (RFC 4511 4.5.1.7). A comparison with a value that
+ * does not fit the syntax of the attribute is undefined, and so is its negation. The server never
+ * sees such a value: a comparison that is false for every value becomes a filter that matches
+ * nothing.
  *
- * A comparison that is false for every value is compiled to a filter that matches nothing, so that
- * the server never sees a value that does not fit the syntax of the attribute.
+ * A comparison of an absent attribute is false, and its negation true. A negation that needs a
+ * value is combined with "(attribute=*)": for example `enabled eq true` tests that a bit is not
+ * set.
  */
 #include "directory/filter.h"
 
@@ -27,7 +29,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Matching rules for bits (MS-ADTS 3.1.1.3.4.4): all bits of the mask are set; any bit is. */
+/* Matching rules for bits (MS-ADTS 3.1.1.3.4.4): all bits of the mask are set; at least one is. */
 #define ALL_BITS ":1.2.840.113556.1.4.803:="
 #define ANY_BIT ":1.2.840.113556.1.4.804:="
 
@@ -253,8 +255,8 @@ static bool compare_ascii(const struct filter *term, const char *text)
     }
 }
 
-/* Appends a filter for the groups of the scopes for which the comparison is true. Of several bits,
- * the last one in this table decides, as in entry.c. */
+/* Appends a filter for the groups of the scopes for which the comparison is true. If groupType has
+ * several of the bits, the last one in this table decides, as in entry.c. */
 static void append_scope(struct compiler *compiler, const struct filter *term)
 {
     static const struct {
@@ -395,8 +397,8 @@ static struct error *append_member(struct compiler *compiler, const struct filte
     return error;
 }
 
-/* Appends a comparison with an identifier of an object, for which there is no other operator than
- * `eq`. */
+/* Appends a comparison with an identifier of an object. It supports `eq` only; the caller has
+ * replaced `ne`. */
 static struct error *append_identifier(struct compiler *compiler, const struct filter *term)
 {
     if (term->operator!= FILTER_EQUAL) {
@@ -522,7 +524,7 @@ static struct error *append_term(struct compiler *compiler, const struct filter 
 
 static struct error *append_node(struct compiler *compiler, const struct filter *node);
 
-/* Appends the operands of `kind`: those of a chain, as in "a and b and c", become one list. */
+/* Appends the operands of a node of this kind. A chain such as "a and b and c" becomes one list. */
 static struct error *append_operands(struct compiler *compiler, const struct filter *node,
                                      enum filter_kind kind)
 {

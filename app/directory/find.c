@@ -11,7 +11,7 @@
 
 #include <ldap.h>
 
-/* Returns the attributes to request. A whole entry has a version. */
+/* Returns the attributes to request: for a whole entry, also those of its version. */
 static char **find_attributes(struct arena *arena, const struct directory_class *class,
                               enum entry_extent extent)
 {

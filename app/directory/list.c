@@ -309,7 +309,7 @@ static struct error *search_page_cached(struct directory *directory, struct aren
     return error;
 }
 
-/* Returns the error of a search that failed. */
+/* Returns the error of a failed search for a page. */
 static struct error *page_error(struct arena *arena, const struct page_request *page,
                                 const struct answer *answer)
 {
@@ -367,7 +367,7 @@ static struct error *read_page(struct directory *directory, struct arena *arena,
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
-/* A list in preparation. */
+/* The searches of a list: the compiled filter, the words of ?search= and the order. */
 struct list_search {
     struct page_request page;
     const char *filter; /* without the words of the search */
@@ -415,8 +415,8 @@ static void append_page(struct arena *arena, struct directory_page *page,
     page->total += more->total;
 }
 
-/* Reads a page of a list that consists of parts: from each part the entries that belong to the
- * page, and the number of all. */
+/* Reads a page of a list that consists of parts. Reads from each part the entries that belong to
+ * the page, and adds up the totals of the parts. */
 static struct error *read_parts(struct directory *directory, struct arena *arena,
                                 const struct page_request *whole, const struct order *order,
                                 struct directory_page *page_r)

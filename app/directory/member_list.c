@@ -234,8 +234,8 @@ static struct error *lookup_error(struct arena *arena, const struct lookup *look
                : result_error(arena, answer, NULL, "search for the members");
 }
 
-/* Passes the members that match the filter to the visitor, in any order. Members outside of the
- * domain, and those that the service account must not see, are not found. */
+/* Passes the members that match the filter to `visit`, in any order. Members outside of the domain,
+ * and those that the service account may not read, are not found. */
 static struct error *look_up(struct directory *directory, struct arena *arena,
                              const struct directory_member *members, size_t count,
                              const struct lookup *lookup)
@@ -336,7 +336,7 @@ struct matches {
     const char *compiled; /* the filter; NULL: none */
     int64_t until;        /* its deadline; 0: none */
     struct name_search words;
-    size_t words_count; /* the first ones, which decide */
+    size_t words_count; /* number of the first words that a member must match */
     struct set found;
 };
 
@@ -383,8 +383,8 @@ static struct error *prepare_matches(struct directory *directory, struct arena *
     return directory_filter_compile(directory, arena, query->filter, &matches_r->compiled);
 }
 
-/* Reduces the set to the members that match. If none has all words, the first ones decide, as in
- * lists. */
+/* Reduces the set to the members that match. If no member has all words of the search, the first
+ * words decide, as in lists. */
 static struct error *reduce_members(struct directory *directory, struct matches *matches,
                                     struct set *set)
 {
@@ -446,7 +446,7 @@ static void sort_members(struct set *set, bool descending)
     }
 }
 
-/* Returns the index of the first member behind the place. */
+/* Returns the index of the first member after this place. */
 static size_t find_first_behind(const struct set *set, const struct directory_member_place *place,
                                 bool descending)
 {
@@ -471,7 +471,7 @@ const char *const directory_member_kinds[] = {
     kind_user,    kind_group, kind_computer, kind_contact, kind_service_account,
     kind_foreign, kind_other, NULL};
 
-/* The kinds that a class of an object decides. */
+/* Kinds that are determined by the object class. */
 static const struct {
     const char *class, *kind;
 } kinds_of_classes[] = {
@@ -483,8 +483,8 @@ static const struct {
     {"foreignSecurityPrincipal", kind_foreign},
 };
 
-/* Returns the kind of an object. Users and computers are the objects that the lists of users and
- * computers have: their sAMAccountType decides. */
+/* Returns the kind of an object. sAMAccountType tells users and computers apart, as in the lists of
+ * users and computers. */
 static const char *find_kind(const struct raw_entry *raw)
 {
     enum { SAM_USER_OBJECT = 805306368, SAM_MACHINE_ACCOUNT = 805306369 }; /* MS-SAMR 2.2.1.9 */
@@ -502,7 +502,7 @@ static const char *find_kind(const struct raw_entry *raw)
                                          : kind_other;
 }
 
-/* Completes the member of the page that was read. */
+/* Sets the kind and the state of the member of the page that was read. */
 static void visit_page_member(struct arena *arena, const struct raw_entry *raw, void *context)
 {
     const struct directory_member_page *page = context;

@@ -37,7 +37,7 @@ struct directory_member_query {
     const char *search;          /* words that the members must match; NULL: all members */
     const struct filter *filter; /* over the fields of members; NULL: none */
     bool descending;             /* from the last name to the first */
-    const struct directory_member_place *after; /* the page begins behind it; NULL: first page */
+    const struct directory_member_place *after; /* the page begins after it; NULL: first page */
     size_t limit;                               /* maximum number of members, at least 1 */
 };
 
@@ -45,8 +45,8 @@ struct directory_member_page {
     struct directory_member *members;
     size_t count;
     int64_t total; /* number of members in all pages */
-    bool more;     /* there are members behind this page */
-    /* the search for the members to which `filter` and `search` were compiled */
+    bool more;     /* there are members after this page */
+    /* base and filter of the search that `filter` and `search` became */
     const char *base, *compiled;
 };
 

@@ -366,15 +366,15 @@ static struct error *evaluate_condition(const struct update *update, const struc
                               entry_version_compute(update->arena, update->class, raw));
 }
 
-/* Reads the object as far as its version and the changes depend on it. */
+/* Reads the attributes that the version of the object consists of or that the changes set. */
 static struct error *read_exact(const struct update *update, struct raw_entry *raw_r)
 {
     return find_version(update->directory, update->arena, update->class, update->guid_dn,
                         changes_attributes(update->changes, update->arena), raw_r);
 }
 
-/* Evaluates the condition of the changes, if they have one, and makes the base of the modifications
- * exact. */
+/* If the changes have a condition, reads the object, evaluates the condition, and lets the
+ * modifications delete exactly the values that were read. */
 static struct error *begin_conditional(struct update *update)
 {
     if (!update->changes->condition) {
@@ -386,8 +386,8 @@ static struct error *begin_conditional(struct update *update)
     return error ? error : evaluate_condition(update, raw);
 }
 
-/* Reads the object again as far as its version and the changes depend on it, and evaluates the
- * condition for what it is now. */
+/* Like begin_conditional(), after the object may have changed: reads it again, and evaluates the
+ * condition for its current version. */
 static struct error *renew_exact(struct update *update)
 {
     const struct raw_entry *before = update->base.exact;
@@ -396,13 +396,14 @@ static struct error *renew_exact(struct update *update)
     if (error) {
         return error;
     }
-    now->dn = before->dn; /* which this change itself may have changed */
+    now->dn = before->dn; /* this change itself may have moved the object */
     update->base.exact = now;
     return evaluate_condition(update, now);
 }
 
-/* Reads userAccountControl, right before it is written. Evaluates the condition of the changes
- * again if it has changed since it was read, because Samba does not compare it. */
+/* Reads userAccountControl right before it is written. If userAccountControl has changed since the
+ * condition was evaluated, evaluates the condition again, because Samba does not compare the old
+ * value. */
 static struct error *read_control(struct update *update)
 {
     const char *dn;
@@ -435,9 +436,8 @@ static struct error *read_changed_entry(struct update *update)
 }
 
 /* Handles the refusal of a modify operation with a condition. Returns ERR_PRECONDITION_FAILED if
- * the object is no longer what the condition requires. Returns NULL if the first attempt, whose
- * answer was lost, has made the changes, or if they are to be tried again: then *again_r is true.
- */
+ * the object no longer satisfies the condition. Otherwise returns NULL, and *again_r is true if the
+ * operation must be tried again, false if an attempt whose answer was lost has succeeded. */
 static struct error *handle_refused_exchange(struct update *update,
                                              const struct operation *operation,
                                              const struct answer *answer, bool *again_r)
@@ -494,7 +494,8 @@ static struct error *apply_changes(struct update *update)
     return result_error(update->arena, &answer, update->class->fields, "modify");
 }
 
-/* Sends the bits of userAccountControl again, unless they hold: then *held_r is true. */
+/* Writes the bits of userAccountControl again. If they are still set, writes nothing and sets
+ * *held_r. */
 static struct error *repeat_control(struct update *update, bool *held_r)
 {
     struct write write = {.dn = update->guid_dn};
@@ -522,8 +523,8 @@ static struct error *repeat_control(struct update *update, bool *held_r)
 }
 
 /* Verifies userAccountControl after it was written, and writes it again if another host or program
- * has overwritten it with an older value: Samba does not detect that. All changes were made, so no
- * error may say that there were none. */
+ * has overwritten it with an older value, which Samba does not detect. All changes were made by
+ * now, so errors say that the outcome is unknown or unread, never that nothing was changed. */
 static struct error *confirm_control(struct update *update)
 {
     for (int tries = 0; changes_write_control(update->changes) && tries < SWAP_TRIES; tries++) {

@@ -42,9 +42,9 @@ struct operation {
     const char *name;         /* name of the operation in the log and the metrics */
     int (*send)(LDAP *ldap, const void *request, int *message_id_r);
     const void *request;
-    /* Deadline of a search whose filter may be costly, in microseconds of the steady clock: after
-     * it ERR_FILTER_TOO_COSTLY is returned, and the controller is not taken for silent. 0: the
-     * answer may take LDAP_TIMEOUT_MS. */
+    /* Deadline of a search whose filter may be costly, in microseconds of the steady clock. A
+     * search that takes longer returns ERR_FILTER_TOO_COSTLY and does not count as a timeout of the
+     * controller. 0: the answer may take LDAP_TIMEOUT_MS. */
     int64_t until;
 };
 

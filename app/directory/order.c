@@ -92,8 +92,8 @@ static struct error *add_value_parts(struct directory *directory, struct arena *
     return error;
 }
 
-/* Sets the parts: those of the values, or one of all values, which is sorted by the attribute; then
- * the one without a value. */
+/* Adds the parts in ascending order: one for each value, or one for all values, which the
+ * controller sorts by the attribute; at the end the entries without a value. */
 static struct error *add_order_parts(struct directory *directory, struct arena *arena,
                                      const struct field *field, struct order *order)
 {

@@ -5,7 +5,7 @@
  * an attribute, so a list that is sorted by such a field consists of parts, one for each value,
  * each in the standard order of the class. A list that is sorted by a FILETIME consists of the
  * entries with a time and of those without, because the attribute has values that mean "never".
- * Entries without a value come last in the ascending order.
+ * Entries without a value are last in the ascending and first in the descending order.
  */
 #ifndef DIRECTORY_ORDER_H
 #define DIRECTORY_ORDER_H

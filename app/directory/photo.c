@@ -63,7 +63,7 @@ static int send_photo(LDAP *ldap, const void *request, int *message_id_r)
     return ldap_modify_ext(ldap, write->dn, (LDAPMod **)write->mods, NULL, NULL, message_id_r);
 }
 
-/* Returns a modification of the photo; without bytes, of all its values. */
+/* Returns a modification with these bytes; if `bytes` is NULL, one of all values of the photo. */
 static LDAPMod *create_photo_mod(struct arena *arena, int operation, const char *bytes,
                                  size_t length)
 {

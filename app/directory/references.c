@@ -88,8 +88,8 @@ static const char *read_text(const struct raw_entry *raw, const char *name)
                : NULL;
 }
 
-/* Finds the object of the set that was read as `raw`. The server may spell the DN of an entry in
- * another way than the attribute that refers to it. */
+/* Finds the object of the set with this DN. The attribute that refers to the object may spell the
+ * DN in another way, so DNs from index `from` to before `end` are also compared as names. */
 static struct reference *match_entry(const struct references *references, size_t from, size_t end,
                                      const char *dn)
 {

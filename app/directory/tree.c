@@ -35,7 +35,7 @@
 
 enum { FIRST_NODES = 64 };
 
-/* A place, with what finds and sorts it. */
+/* A place with its sort key. */
 struct node {
     struct directory_place place;
     const unsigned char *sort_key;
@@ -56,8 +56,8 @@ struct level {
     const struct raw_entry **below;
     size_t below_count, below_size;
     enum directory_counted kind; /* of the current search */
-    /* The last parent that matched no text, and its node; NULL: none. Objects of one parent often
-     * follow each other. */
+    /* The last parent DN that equals no DN of the level as a text, and its node; NULL: none.
+     * Cached, because objects of one parent often follow each other. */
     const char *last_parent;
     struct node *last_node;
     struct error *error;
@@ -149,8 +149,8 @@ static bool is_system(const struct level *level, const char *dn)
     return system && names_equal(dn, system);
 }
 
-/* Decodes the parent and the places directly below it, keeps those below these, and ignores deeper
- * ones. */
+/* Decodes the parent and the places directly below it (the level). Keeps the places directly below
+ * the level, to be counted; ignores deeper ones. */
 static void visit_place(void *context, const struct raw_entry *raw)
 {
     struct level *level = context;
@@ -208,7 +208,7 @@ static int compare_dn_with_node(const void *dn, const void *item)
     return strcmp(dn, (*node)->place.dn);
 }
 
-/* Returns the place with this DN; NULL if it is none of the level. */
+/* Returns the place of the level with this DN, or NULL. */
 static struct node *find_tree_node(struct level *level, const char *dn)
 {
     struct node **found =
@@ -229,7 +229,7 @@ static struct node *find_tree_node(struct level *level, const char *dn)
     return level->last_node;
 }
 
-/* Returns the place that holds the object directly; NULL if it is none of the level. */
+/* Returns the place of the level that holds the object directly, or NULL. */
 static struct node *find_holder(struct level *level, const struct raw_entry *raw)
 {
     const char *parent = skip_rdn(raw->dn);

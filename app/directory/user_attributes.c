@@ -188,7 +188,7 @@ static const char *find_fault(const char *name, const char *type_name, const cha
     }
     return is_forbidden(name)
                ? "is not allowed: it holds a secret, decides about the rights of an account, or "
-                 "has calls of its own"
+                 "is changed by calls of its own"
                : NULL;
 }
 
@@ -226,7 +226,7 @@ size_t user_attributes_parse(const struct config *config, struct arena *arena,
         if (!fault && is_repeated(fields_r, count, name)) {
             fault = "is named twice";
         } else if (!fault && count == USER_ATTRIBUTES_MAX) {
-            fault = "is one too many: 32 attributes are possible";
+            fault = "is one too many: at most 32 attributes are allowed";
         }
         if (fault) {
             buffer_format(faults, SETTING ": %s %s\n", part, fault);

@@ -30,12 +30,12 @@ size_t user_attributes_parse(const struct config *config, struct arena *arena,
 struct error *user_attributes_verify(struct directory *directory, struct arena *arena,
                                      struct buffer *faults) MUST_CHECK;
 
-/* Does user_attributes_verify() with a connection of its own. Appends a line to `warnings` if the
+/* Runs user_attributes_verify() on a connection of its own. Appends a line to `warnings` if the
  * directory does not answer. Returns false if there are faults. */
 bool directory_verify_attributes(const struct config *config, struct buffer *faults,
                                  struct buffer *warnings) MUST_CHECK;
 
-/* Does user_attributes_verify() once per process, and logs the faults. Returns an error if the
+/* Runs user_attributes_verify() once per process, and logs the faults. Returns an error if the
  * schema cannot be read; the next call tries again. */
 struct error *user_attributes_warn(struct directory *directory, struct arena *arena) MUST_CHECK;
 

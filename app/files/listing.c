@@ -115,8 +115,8 @@ static const struct list_key file_keys[] = {
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
-/* The statement of a page: the statement that it begins with, conditions, which contain nothing
- * that a client sent, and its parameters. */
+/* The statement of a page: the statement `list.rows`, then `conditions`, then the parameters. The
+ * conditions contain no text that a client sent. */
 struct listing {
     struct request *request;
     struct list list;
@@ -232,7 +232,7 @@ static struct error *read_file_item(struct request *request, struct store_query 
     return file_fields_set_url(request, item_fields, *item_r, &file);
 }
 
-/* Reads a page in the order of ?sort=, whose cursors are those of other lists. */
+/* Reads a page in the order of ?sort=. Its cursors have the format of other lists. */
 static struct error *read_sorted_page(const struct listing *listing, struct reply *page)
 {
     const struct list_source source = {

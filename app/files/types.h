@@ -40,8 +40,8 @@ const struct file_type *file_type_of(const char *name, size_t length);
 struct error *file_type_check(struct arena *arena, const struct file_type *type, const char *field,
                               int fd, int64_t size) MUST_CHECK;
 
-/* Finds the content type of the content of a file that is in memory, as libmagic names it. Like
- * file_type_check(), the first call loads libmagic's tables. */
+/* Finds the content type of bytes in memory, as libmagic names it. Like file_type_check(), the
+ * first call loads libmagic's tables. */
 struct error *file_type_detect(struct arena *arena, const char *bytes, size_t length,
                                const char **content_type_r) MUST_CHECK;
 

@@ -39,8 +39,8 @@ void fields_write(struct jsonw *json, const char *key, const struct field *field
 void fields_write_item(struct jsonw *json, const struct field *fields, const struct value *values,
                        const bool *selected);
 
-/* Writes an object with a list. Like fields_write(), but writes the records of the member with
- * FIELD_ITEMS by fields_write_item(), and the JSON `explain` as a member; NULL: none. */
+/* Writes an object that contains a list, the field with FIELD_ITEMS. Like fields_write(), but omits
+ * fields of the items that are not selected, and adds the JSON `explain`; NULL: none. */
 void fields_write_listing(struct jsonw *json, const struct field *fields,
                           const struct value *values, const bool *selected, const char *explain);
 

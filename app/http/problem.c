@@ -375,8 +375,8 @@ static const struct text faults[FAULT_COUNT] = {
         "position {}: a filter has at most {} terms"},
     [FAULT_FILTER_DEPTH] = {"позиция {}: не более {} вложенных скобок",
         "position {}: parentheses are nested at most {} deep"},
-    [FAULT_FILTER_COMPUTED] = {"позиция {}: поле вычисляется при чтении",
-        "position {}: the field is computed when it is read"},
+    [FAULT_FILTER_COMPUTED] = {"позиция {}: поле вычисляется при чтении или хранится как список",
+        "position {}: the field is computed when it is read, or stored as a list"},
 };
 /* clang-format on */
 

@@ -83,7 +83,7 @@ void reply_versioned_text(struct request *request, struct reply *reply, struct v
                           const char *version);
 
 /* Set one record and its ETag as the reply to a read; status 304 if If-None-Match shows that the
- * client already has this version. Fail with ERR_PRECONDITION_FAILED. */
+ * client already has this version. ERR_PRECONDITION_FAILED if If-Match names another version. */
 struct error *reply_conditional(struct request *request, struct reply *reply, struct value *record,
                                 int64_t version) MUST_CHECK;
 struct error *reply_conditional_text(struct request *request, struct reply *reply,

@@ -85,7 +85,7 @@ static struct error *select_by_names(struct arena *arena, const struct field *it
     return NULL;
 }
 
-/* Selects all fields but those with FIELD_ON_REQUEST. Returns false if there is none of these. */
+/* Selects all fields without FIELD_ON_REQUEST. Returns false if these are all fields. */
 static bool select_standard(const struct field *items, bool *selected)
 {
     bool on_request = false;

@@ -20,8 +20,8 @@ static const struct text default_description = {
 static const struct text conventions = {
     "**Вход.** Получите токен вызовом `POST /api/v1/auth/login` и передавайте его в заголовке "
     "`Authorization: Bearer …` (в Swagger UI: кнопка Authorize).\n\n"
-    "**Короткие пути.** Вызовы `/api/v1/auth`, `users`, `groups`, `ous`, `containers`, `tree`, "
-    "`password-policy` и `files` доступны и без `/api/v1`.\n\n"
+    "**Короткие пути.** Вызовы `/api/v1/auth`, `users`, `groups`, `computers`, `ous`, "
+    "`containers`, `tree`, `password-policy` и `files` доступны и без `/api/v1`.\n\n"
     "**JSON** передаётся в UTF-8. Запрос с неизвестными полями отклоняется с их перечнем; строки "
     "не могут содержать символ NUL. Время записывается как `2026-11-20T12:34:56.789Z`, дата как "
     "`2026-11-20`.\n\n"
@@ -34,8 +34,8 @@ static const struct text conventions = {
     "указывает, когда повторить запрос.",
     "**Logging in.** Get a token with `POST /api/v1/auth/login` and send it as "
     "`Authorization: Bearer …` (in Swagger UI: the button Authorize).\n\n"
-    "**Short paths.** The calls below `/api/v1/auth`, `users`, `groups`, `ous`, `containers`, "
-    "`tree`, `password-policy` and `files` are also available without `/api/v1`.\n\n"
+    "**Short paths.** The calls below `/api/v1/auth`, `users`, `groups`, `computers`, `ous`, "
+    "`containers`, `tree`, `password-policy` and `files` are also available without `/api/v1`.\n\n"
     "**JSON** is encoded in UTF-8. A request with unknown fields is rejected with a list of them; "
     "strings must not contain NUL. Times are written as `2026-11-20T12:34:56.789Z`, dates as "
     "`2026-11-20`.\n\n"

@@ -328,7 +328,7 @@ static void write_array_schema(struct document *document, const char *key,
     jsonw_close_object(&document->json);
 }
 
-/* Writes the schema of an array that with ?explain=true is a list. */
+/* Writes the schema of a reply that is an array, or with ?explain=true an object with `items`. */
 static void write_array_or_list_schema(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
@@ -388,7 +388,7 @@ static void write_file_headers(struct document *document, const struct route *ro
 static const struct text done = {"Выполнено", "Done"}, created = {"Создано", "Created"},
                          nothing = {"Выполнено; ответ без тела", "Done; the response has no body"};
 
-/* Writes the response without a body of a call that replies with one in other cases. */
+/* Writes the response 204 of a call whose other responses have a body. */
 static void write_empty_response(struct document *document)
 {
     struct jsonw *json = &document->json;

@@ -41,7 +41,7 @@ static const char blanks[] = " \t\r\n";
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-/* Returns the position of a place in the text, in characters from 1. */
+/* Returns the position of a character of the text, counted from 1. */
 static size_t position_of(const struct parser *parser, const char *place)
 {
     size_t position = 1, length = (size_t)(place - parser->text);
@@ -51,7 +51,7 @@ static size_t position_of(const struct parser *parser, const char *place)
     return position;
 }
 
-/* Returns an error with the position of a place, and further arguments; "": none. */
+/* Returns an error with the position of `place`, then `arguments` unless they are "". */
 __attribute__((returns_nonnull)) static struct error *fault_at(const struct parser *parser,
                                                                const char *place,
                                                                enum fault_id fault,
@@ -75,7 +75,7 @@ static struct error *limit_fault(const struct parser *parser, enum fault_id faul
 
 /* --- tokens ----------------------------------------------------------------------------------- */
 
-/* Returns the length of the string that starts at `start`, with its quotes; 0 if it has no end. */
+/* Returns the length of the string at `start` with its quotes; 0 if it is not closed. */
 static size_t measure_string(const char *start)
 {
     const char *at = start + 1;
@@ -157,9 +157,8 @@ static void append_character(struct buffer *out, int32_t character)
     }
 }
 
-/* Appends the character of \uXXXX, or of two of them that form a surrogate pair (RFC 8259 7); `at`
- * is the place of the backslash. Returns the place behind it; NULL if there is no such character,
- * or if it is NUL. */
+/* Appends the character of \uXXXX, or of a surrogate pair of two (RFC 8259 7); `at` points to the
+ * backslash. Returns the end of the sequence; NULL if it is no character, or is NUL. */
 static const char *read_unicode_escape(struct buffer *out, const char *at)
 {
     int32_t unit = read_code_unit(at + 2);
@@ -177,8 +176,8 @@ static const char *read_unicode_escape(struct buffer *out, const char *at)
     return at;
 }
 
-/* Appends the character of the escape sequence at `at`. Returns the place behind it; NULL if it is
- * not one of JSON. */
+/* Appends the character of the escape sequence at `at`. Returns the end of the sequence; NULL if
+ * JSON does not have it. */
 static const char *read_escape(struct buffer *out, const char *at)
 {
     static const char escaped[] = "\"\\/bfnrt", plain[] = "\"\\/\b\f\n\r\t";
@@ -246,8 +245,8 @@ static const struct filter *new_time_term(const struct parser *parser, const str
     return new_term(parser, &node, operator);
 }
 
-/* Returns the node of a term that compares with a date: a day in UTC. `eq` is true for all of its
- * moments, `gt` and `le` mean its end. */
+/* Returns the node that compares with a date, a day in UTC: `eq` is true within the day, `gt` and
+ * `le` compare with its end, `ge` and `lt` with its beginning. */
 static const struct filter *new_day_term(const struct parser *parser, const struct filter *term,
                                          const struct clock_span *day)
 {
@@ -277,12 +276,12 @@ static struct error *type_fault(const struct parser *parser, const struct field 
     return fault_at(parser, parser->token.start, fault, field->name);
 }
 
-/* True if strings of the field are dates, or dates and times. */
 static bool has_format(const struct field *field, const char *format)
 {
     return field->format && !strcmp(field->format, format);
 }
 
+/* True if strings of the field are dates, or dates and times. */
 static bool is_date_string(const struct field *field)
 {
     return field->type == FIELD_STRING &&

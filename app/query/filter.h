@@ -3,9 +3,9 @@
  * without complex attributes. A filter is parsed once into a tree whose terms refer to the fields
  * of a map; directory/ compiles the tree to LDAP, store/ to SQL.
  *
- * Evaluation has two values. A term on an absent field is false, except that `ne` is true. `eq
- * null` means `not pr`, and `ne null` means `pr`; the parser replaces both. A term on a field with
- * several values is true if one of the values matches; `ne` negates `eq`.
+ * A filter is true or false, never unknown. A term on an absent field is false, except that `ne` is
+ * true. `eq null` means `not pr`, and `ne null` means `pr`; the parser replaces both. A term on a
+ * field with several values is true if one of the values matches; `ne` negates `eq`.
  *
  * A date that is compared with a time is a day in UTC: `eq` is true for all of its moments, `gt` is
  * true after its end, and `le` until its end. The parser replaces such a term by terms with times.

@@ -229,21 +229,21 @@ static struct error *set_random_password(struct request *request,
                             changes, &changed);
 }
 
-/* Returns the error of the second change, after the first one was made. */
+/* Returns the error to reply with if the second password could not be set: the first one was. */
 static struct error *report_half_reset(struct request *request, struct error *error)
 {
     if (error_may_follow_change(error) || error->id == ERR_RESULT_UNREAD) {
         return error;
     }
     return error_detail(error_new(request->arena, ERR_PARTIALLY_APPLIED, "%s",
-                                  error->cause ? error->cause : "the second change failed"),
+                                  error->cause ? error->cause : "the second password was not set"),
                         NULL, FAULT_NONE, request->object_dn);
 }
 
 /* Gives the machine account a random password, so that the computer can no longer use the domain
- * until it joins again. Sets it twice, because controllers still accept the last password of a
- * machine account for some time. (Windows' own tool sets the name of the computer as the password,
- * with which anybody could act as the computer until it joins.) */
+ * until it joins again. Sets a password twice, because controllers accept the previous password of
+ * a machine account for some time. (The tools of Windows set the name of the computer as the
+ * password, so that anybody could act as the computer until it joins.) */
 static struct error *reset_computer(struct request *request, struct reply *reply)
 {
     struct directory_entry *computer;
@@ -297,9 +297,9 @@ const struct route computers_routes[] = {
      .errors = reset_errors},
     {ENTRIES_DELETE_TREE_ROW(&computers, PATH "/{computer}", "computer"),
      .summary = {"Удалить компьютер", "Delete a computer"},
-     .about = {"Объекты ниже, например ключи восстановления BitLocker, удаляются только с "
+     .about = {"Вложенные объекты, например ключи восстановления BitLocker, удаляются только с "
                "children=true.",
-               "Objects below, such as BitLocker recovery keys, are deleted only with "
+               "Objects below the computer, such as BitLocker recovery keys, are deleted only with "
                "children=true."}},
     {.pattern = NULL},
 };

@@ -224,7 +224,7 @@ static const struct field member_fields[] = {
 
 static const struct schema member_schema = {"GroupMember", member_fields};
 
-/* The orders of the list, which also tell their cursors apart. */
+/* The orders of the list. A cursor contains its order and is valid only with it. */
 static const char by_name[] = "name", by_name_descending[] = "-name";
 static const char *const member_orders[] = {by_name, by_name_descending, NULL};
 
@@ -245,8 +245,8 @@ static const struct field members_query[] = {
     {.name = "sort",
      .type = FIELD_STRING,
      .choices = member_orders,
-     .about = {"Порядок: по `name` (по умолчанию) или, с «-», в обратном порядке",
-               "The order: by `name` (the default) or, with '-', in reverse"},
+     .about = {"Порядок: `name` — по имени (по умолчанию), `-name` — в обратном порядке",
+               "The order: `name` (the default), or `-name` for the descending order"},
      .example = "\"-name\""},
     QUERY_FILTER,
     QUERY_EXPLAIN,

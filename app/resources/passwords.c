@@ -123,8 +123,8 @@ static const struct field password_fields[] = {
     {.name = "generate",
      .type = FIELD_BOOLEAN,
      .flags = FIELD_ALTERNATIVE,
-     .about = {"true — создать пароль и вернуть его; укажите это или password",
-               "True to generate a password and return it; send either this or password"},
+     .about = {"true — создать пароль и вернуть его; укажите либо generate, либо password",
+               "True to generate a password and return it; send either generate or password"},
      .example = "true"},
     {.name = "password",
      .type = FIELD_STRING,
@@ -359,11 +359,12 @@ const struct route passwords_routes[] = {
      .pool = POOL_DIRECTORY,
      .summary = {"Задать пароль пользователя", "Set the password of a user"},
      .about = {"С generate=true создаёт пароль, который допускает действующая политика, и "
-               "возвращает его один раз: 200. Пароль из запроса не возвращается: 204. Завершает "
-               "сессии пользователя. Ответ не сохраняется для Idempotency-Key.",
-               "With generate=true, generates a password that the policy in force permits, and "
-               "returns it once: 200. A password of the request is not returned: 204. Ends the "
-               "sessions of the user. The reply is not stored for an Idempotency-Key."},
+               "возвращает его один раз (200). Иначе задаёт пароль из запроса и отвечает 204 без "
+               "тела. Завершает сессии пользователя. Ответ не сохраняется для Idempotency-Key.",
+               "With generate=true, generates a password that the policy in force permits and "
+               "returns it once (200). Otherwise sets the password of the request and replies 204 "
+               "without a body. Ends the sessions of the user. The reply is not stored for an "
+               "Idempotency-Key."},
      .query = entries_place_query,
      .body = &password_schema,
      .shape = REPLY_RECORD,

@@ -111,19 +111,19 @@ static const struct field reason_fields[] = {
     [REASON_SINCE] = {.name = "since",
                       .type = FIELD_TIME,
                       .flags = FIELD_NULLABLE,
-                      .about = {"С какого времени; null — неизвестно",
+                      .about = {"Время, с которого действует причина; null — неизвестно",
                                 "The time since which the reason holds; null: unknown"},
                       .example = "\"2026-11-20T12:34:56.000Z\""},
     [REASON_UNTIL] = {.name = "until",
                       .type = FIELD_TIME,
                       .flags = FIELD_NULLABLE,
-                      .about = {"Когда причина исчезнет сама; null — никогда",
+                      .about = {"Время, когда причина исчезнет сама; null — никогда",
                                 "The time at which the reason ends by itself; null: never"},
                       .example = "\"2026-11-20T13:04:56.000Z\""},
     [REASON_MESSAGE] = {.name = "message",
                         .type = FIELD_STRING,
                         .about = {"Сообщение для людей", "A message for people"},
-                        .example = "\"The account is locked after 5 failed logins\""},
+                        .example = "\"The account is locked after failed logins.\""},
     [REASON_FIX] = {.name = "fix",
                     .type = FIELD_RECORD,
                     .flags = FIELD_NULLABLE,
@@ -216,9 +216,9 @@ static void describe_lockout(struct description *of)
                      format_moment(of, access->failed_ms));
     }
     if (policy->lockout_threshold > 0) {
-        add_sentence(of, "%s блокирует после %" PRId64 ".",
-                     "%s locks an account after %" PRId64 ".", name_policy(of),
-                     policy->lockout_threshold);
+        add_sentence(of, "%s: порог блокировки, неудачных входов — %" PRId64 ".",
+                     "%s locks an account after this number of failed logins: %" PRId64 ".",
+                     name_policy(of), policy->lockout_threshold);
     }
     if (of->obstacle->until_ms) {
         add_sentence(of, "Блокировка закончится %s.", "The lockout ends at %s.",
@@ -239,9 +239,9 @@ static void describe_expired_password(struct description *of)
                      format_moment(of, access->password_set_ms));
     }
     if (age_ms > 0 && age_ms != DIRECTORY_SPAN_NEVER) {
-        add_sentence(of, "%s допускает возраст пароля в днях: %" PRId64 ".",
-                     "%s permits passwords of this age in days: %" PRId64 ".", name_policy(of),
-                     age_ms / MS_PER_DAY);
+        add_sentence(of, "%s ограничивает срок действия пароля, дней: %" PRId64 ".",
+                     "%s limits the age of passwords to this number of days: %" PRId64 ".",
+                     name_policy(of), age_ms / MS_PER_DAY);
     }
 }
 
@@ -263,7 +263,7 @@ static void describe_duplicate(struct description *of)
                  "Another object has the user principal name %s as well: %s.",
                  of->access->principal, of->access->sharing);
     add_sentence(of, "По этому имени войти нельзя, по имени учётной записи — можно.",
-                 "Logins by this name are refused, those by the account name are not.");
+                 "Logins by this name are refused; logins by the account name work.");
     if (of->access->keeps_principal) {
         add_sentence(of, "Измените userPrincipalName другого объекта.",
                      "Change the userPrincipalName of the other object.");

@@ -61,8 +61,8 @@ struct error *entries_read_filter(const struct request *request, const struct fi
 /* Returns the search of a page as JSON, for ?explain=. */
 const char *entries_explain(struct arena *arena, const struct directory_page *page);
 
-/* Evaluates the conditions of a request that changes a membership, for the entry of the class that
- * the reply shows. No-op if the request has none. */
+/* Evaluates If-Match and If-None-Match of a request that changes a membership, for the entry that
+ * the reply shows: the one of this class with this name. No-op if the request has no condition. */
 struct error *entries_check_conditions(struct request *request, const struct directory_class *class,
                                        const char *name, const char *parent_dn) MUST_CHECK;
 

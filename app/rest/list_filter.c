@@ -57,7 +57,7 @@ const char *list_filter_value(struct arena *arena, const struct list *list,
     return own && own->value ? own->value : arena_format(arena, "%s.%s", list->alias, field->name);
 }
 
-/* Finds the column of a field for a condition. `columns` is the list. */
+/* Finds the SQL of a field: see struct store_filter. `columns` is a struct list. */
 static void find_filter_column(const void *columns, struct arena *arena, const struct field *field,
                                struct store_filter_column *column_r)
 {
@@ -73,7 +73,7 @@ static void find_filter_column(const void *columns, struct arena *arena, const s
     }
 }
 
-/* True if an index of the list finds the rows for which the term is true. */
+/* True if the list has an index by which the engine finds the rows for which the term is true. */
 static bool has_term_index(const struct list *list, const struct filter *term)
 {
     const struct field *field = term->field;

@@ -9,10 +9,10 @@
 #include "rest/lists.h"
 #include "store/filter.h"
 
-/* Returns the value of a query parameter that the call may not have; NULL: absent. */
+/* Returns the value of a query parameter; NULL if it is absent, or if the call does not have it. */
 const struct value *list_filter_parameter(const struct request *request, const char *name);
 
-/* Reads ?filter=; NULL: none. */
+/* Reads ?filter=; *filter_r is NULL if there is none. */
 struct error *list_filter_read(struct request *request, const struct field *fields,
                                const struct filter **filter_r) MUST_CHECK;
 
@@ -20,18 +20,19 @@ struct error *list_filter_read(struct request *request, const struct field *fiel
  * of the organization. */
 struct error *list_filter_read_explain(struct request *request, bool *explain_r) MUST_CHECK;
 
-/* Returns SQL of the value of a field. */
+/* Returns the SQL expression of a field's value. */
 const char *list_filter_value(struct arena *arena, const struct list *list,
                               const struct field *field) __attribute__((returns_nonnull));
 
-/* True if an index finds the rows that pass the filter. */
+/* True if the engine can find the rows that pass the filter by indexes. */
 bool list_filter_has_index(const struct list *list, const struct filter *filter);
 
-/* Returns the condition. `compiler` has the members `store`, `arena` and those of parameters. */
+/* Returns the filter as a condition on the columns of the list. The caller has set the members of
+ * `compiler` except `find` and `columns`. */
 const char *list_filter_compile(const struct list *list, struct store_filter compiler,
                                 const struct filter *filter) __attribute__((returns_nonnull));
 
-/* Returns the time by which a list with a filter must have its rows: see store_set_deadline(). */
+/* Returns the deadline of a list with a filter, for store_set_deadline(). */
 int64_t list_filter_deadline(const struct request *request);
 
 /* Returns the JSON of a statement and its parameters, for ?explain=. */

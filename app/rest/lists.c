@@ -210,7 +210,7 @@ static struct error *read_sort(struct page *page)
     return NULL;
 }
 
-/* The columns of the order are those of its fields, then the id. */
+/* Returns a column of the order: the columns of its fields, then the id. */
 static const char *column_at(const struct page *page, size_t place)
 {
     return place < page->order_count ? page->orders[place].column : page->id;
@@ -227,7 +227,8 @@ static enum cursor_type type_at(const struct page *page, size_t place)
     return place < page->order_count ? page->orders[place].type : CURSOR_INTEGER;
 }
 
-/* Returns the column for ORDER BY and comparisons; without an index, if rows are sorted. */
+/* Returns the column for ORDER BY and comparisons. If rows are sorted, hides its index from the
+ * engine, which might otherwise read all rows in the order of the index. */
 static const char *order_column_at(const struct page *page, size_t place)
 {
     bool has_index = place >= page->order_count || page->orders[place].has_index;
@@ -445,7 +446,7 @@ static struct error *count_rows(struct page *page, int64_t *total_r)
                             total_r);
 }
 
-/* Returns the number of rows up to which rows are counted, or sorted. */
+/* Returns the maximum number of rows that are counted, or sorted instead of read in their order. */
 static int64_t few_rows(int64_t limit)
 {
     int64_t pages = limit * LIST_FOUND_PAGES;
@@ -464,8 +465,8 @@ static struct error *count_up_to(struct page *page, enum sql_statement statement
     return error;
 }
 
-/* Decides if the rows that pass ?filter= are sorted: see lists.h. `total` is their number;
- * REPLY_TOTAL_UNKNOWN: they are counted here, as far as necessary. */
+/* Decides if the rows that pass ?filter= are sorted: see lists.h. `total` is the number of these
+ * rows; if it is REPLY_TOTAL_UNKNOWN, counts them as far as necessary. */
 static struct error *choose_plan(struct page *page, int64_t limit, int64_t total)
 {
     struct error *error = NULL;
@@ -720,7 +721,7 @@ static struct error *count_page(struct page *page, int64_t limit, int64_t *total
     return error ? error : choose_plan(page, limit, *total_r);
 }
 
-/* Returns the error of a list that took too long: of its filter, or else of its order. */
+/* Replaces ERR_FILTER_TOO_COSTLY by ERR_SORT_TOO_COSTLY if the list has no filter. */
 static struct error *name_costly_part(const struct page *page, struct error *error)
 {
     return error && error->id == ERR_FILTER_TOO_COSTLY && !page->filter

@@ -12,12 +12,13 @@
  *
  * ?filter= adds a condition on the columns of the fields (store/filter.h). `total` stays exact.
  *
- * Any field can be sorted by. Those with a key have an index; all rows are sorted by the others,
- * and only the first 100 characters of a text count. A request with ?filter= or such an order ends
- * with an error after FILTER_TIMEOUT_MS.
+ * A list can be sorted by any field. A field with a key has an index. To sort by another field, the
+ * engine sorts all rows by the first 100 characters of a text. A request with ?filter= or such an
+ * order ends with an error after FILTER_TIMEOUT_MS.
  *
- * If an index finds few rows that pass a filter, they are sorted; else the rows are read in their
- * order. No engine can choose that for values that it does not know when it plans the statement.
+ * If an index finds few rows that pass a filter, these rows are sorted; otherwise all rows are read
+ * in their order and tested. The program counts the rows to choose, because an engine plans a
+ * statement without the values of its parameters.
  *
  * ?search= has its own statements. The index of the search finds all matches, unordered. That is
  * fast for up to some thousand matches. If every other row matches, it is faster to read the rows

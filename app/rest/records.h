@@ -8,8 +8,8 @@
  * request bodies contain those that clients may set. The statements have these parameters:
  *
  *   get     $1 organization, $2 id; selects the columns of the map, of deleted rows too
- *   insert  $1 organization, $2 time, $3 … own fields, those of `bind`, the folded texts
- *           (base/folded.h); returns the id
+ *   insert  $1 organization, $2 time, $3 … own fields, the parameters that `bind` adds, the folded
+ *           texts (base/folded.h); returns the id
  *   update  $1 organization, $2 time, $3 id, $4 time of deletion, $5 … as insert
  *
  * A change is one transaction. Its rules can read the row before and after the change, and can

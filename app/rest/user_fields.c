@@ -55,7 +55,7 @@ static enum fault_id check_workstation(const char *text, size_t length)
 
 /* --- rows of the maps ------------------------------------------------------------------------ */
 
-/* A field that lists have only on request. */
+/* A text that lists show only if ?fields= names it. */
 #define MORE_TEXT(attribute_, max_, ru_, en_, example_)                                            \
     ENTRY_TEXT(attribute_, max_, FIELD_NULLABLE | FIELD_TRIMMED | FIELD_ON_REQUEST, ru_, en_,      \
                example_)
@@ -63,7 +63,7 @@ static enum fault_id check_workstation(const char *text, size_t length)
 #define LIST_TEXT(attribute_, max_, flags_, ru_, en_, example_)                                    \
     ENTRY_TEXT(attribute_, max_, FIELD_NULLABLE | (flags_), ru_, en_, example_)
 
-/* The fields of both bodies and replies that lists have without a request. */
+/* Fields of bodies and replies that lists show by default. */
 #define LISTED_FIELDS                                                                              \
     {.name = "userPrincipalName",                                                                  \
      .type = FIELD_STRING,                                                                         \
@@ -205,7 +205,7 @@ static enum fault_id check_workstation(const char *text, size_t length)
 
 #define PARENT_EXAMPLE "\"OU=Staff,DC=kontora,DC=test\""
 
-/* The fields that only bodies have in this form. */
+/* Fields that have this form in bodies only. */
 #define BODY_FIELDS                                                                                \
     {.name = "manager",                                                                            \
      .type = FIELD_STRING,                                                                         \
@@ -293,7 +293,8 @@ static struct field reply_fields[FIELDS_MAX] = {
      .flags = FIELD_ON_REQUEST,
      .attribute = "directReports",
      .codec = CODEC_LINKS,
-     .about = {"DN тех, чей это руководитель", "The DNs of those whose manager this is"},
+     .about = {"DN подчинённых: у них этот пользователь указан руководителем",
+               "The DNs of the direct reports: the entries whose manager is this user"},
      .example = "[\"CN=Сидоров Пётр,OU=Staff,DC=kontora,DC=test\"]"},
     WORKSTATIONS_FIELD(0),
     FLAG_FIELD("passwordNeverExpires", USER_PASSWORD_NEVER_EXPIRES, NEVER_EXPIRES_RU,

@@ -432,13 +432,13 @@ static const struct rekey_table files = {
 
 enum { TEXTS_MAX = 4 };
 
-/* A row: its id, its folded texts, and these texts. */
+/* A row: its id, the column `folded`, and the texts that it is computed from. */
 struct text_row {
     int64_t id;
     const char *folded, *texts[TEXTS_MAX];
 };
 
-/* Reads a row of a statement whose columns are the id, the folded texts, and the texts. */
+/* Reads a row of a statement whose columns are `id`, `folded` and the texts. */
 static void *read_text_row(struct arena *arena, const struct store_query *query)
 {
     enum { ID, FOLDED, FIRST_TEXT };
@@ -453,7 +453,7 @@ static void *read_text_row(struct arena *arena, const struct store_query *query)
     return row;
 }
 
-/* Computes the folded texts of a row. `names` are the names of its texts; NULL after the last. */
+/* Updates the column `folded` of a row. `names` are the fields of its texts, ended by NULL. */
 static struct error *write_text_row(struct rekey_batch *batch, enum sql_statement set,
                                     const char *const *names, const struct text_row *row)
 {
@@ -470,7 +470,7 @@ static struct error *write_text_row(struct rekey_batch *batch, enum sql_statemen
     return store_execute(query);
 }
 
-/* Defines a table of this kind. The names are those of the fields that the columns belong to. */
+/* Defines a table of this kind. The arguments are the names of the fields of its text columns. */
 #define TEXT_TABLE(table_, TABLE_, ...)                                                            \
     static struct error *write_##table_##_row(struct rekey_batch *batch, const void *row)          \
     {                                                                                              \

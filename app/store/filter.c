@@ -87,7 +87,7 @@ static const char *compile_text(const struct store_filter *compiler, const struc
     }
 }
 
-/* The folded form of several texts has each one between newlines. */
+/* Compares a field with several texts, whose folded form has each text between newlines. */
 static const char *compile_texts(const struct store_filter *compiler, const struct filter *term,
                                  const struct store_filter_column *column)
 {
@@ -115,7 +115,7 @@ static bool choice_matches(enum filter_operator operator, const char * choice, c
     }
 }
 
-/* Compares a field with fixed choices: with those that match. */
+/* Compares a field with fixed choices: tests if the value is one of the choices that match. */
 static const char *compile_choice(const struct store_filter *compiler, const struct filter *term,
                                   const struct store_filter_column *column)
 {
@@ -141,8 +141,8 @@ static bool compares_part_of_text(enum filter_operator operator)
         FILTER_ENDS_WITH;
 }
 
-/* Compares a date or a time. Equality compares the texts, all else the moments at which dates and
- * times have passed. */
+/* Compares a field that is a date or a time. `eq` and `ne` compare the text; the other operators
+ * compare the moment at which the date or time has passed. */
 static const char *compile_moment(const struct store_filter *compiler, const struct filter *term,
                                   const struct store_filter_column *column)
 {
@@ -164,7 +164,7 @@ static const char *compile_moment(const struct store_filter *compiler, const str
                         INT64_MAX);
 }
 
-/* Compares a time that replies show in whole seconds. A date is a day. */
+/* Compares a time in whole seconds. A date in the filter is a day. */
 static const char *compile_seconds(const struct store_filter *compiler, const struct filter *term,
                                    const struct store_filter_column *column)
 {
@@ -183,7 +183,7 @@ static const char *compile_seconds(const struct store_filter *compiler, const st
                                        compiler->add_integer(compiler->parameters, last))
                         : never;
     }
-    /* Between two seconds, `ge` means `gt`, and `lt` means `le`. */
+    /* The value is between two seconds: `ge` is the same as `gt`, and `lt` as `le`. */
     enum filter_operator operator= is_exact ? term->operator: term->operator== FILTER_GREATER_EQUAL
                                                   ? FILTER_GREATER
                                               : term->operator== FILTER_LESS ? FILTER_LESS_EQUAL
@@ -192,7 +192,7 @@ static const char *compile_seconds(const struct store_filter *compiler, const st
                         compiler->add_integer(compiler->parameters, until_end ? last : from));
 }
 
-/* Compares a date as text, whose order is that of the dates. */
+/* Compares a date as a text: texts of dates sort like the dates. */
 static const char *compile_date(const struct store_filter *compiler, const struct filter *term,
                                 const struct store_filter_column *column)
 {
@@ -216,7 +216,7 @@ static const char *compile_string(const struct store_filter *compiler, const str
     if (folded_has_field(term->field)) {
         return compile_text(compiler, term, column);
     }
-    if (compares_part_of_text(term->operator)) { /* the letters of dates and times are ASCII */
+    if (compares_part_of_text(term->operator)) { /* lower() suffices: dates and times are ASCII */
         const struct store_filter_column lower = {
             .folded = arena_format(compiler->arena, "lower(%s)", column->value)};
         return compile_text(compiler, term, &lower);
@@ -245,7 +245,8 @@ static const char *compile_present(const struct store_filter *compiler, const st
                : arena_format(compiler->arena, "%s IS NOT NULL", column->value);
 }
 
-/* Returns the condition of a term, `ne` as `eq`. It may be null if the column is null. */
+/* Returns the condition of a term; that of `ne` is the one of `eq`. It may be null if the column is
+ * null. */
 static const char *compile_comparison(const struct store_filter *compiler,
                                       const struct filter *term,
                                       const struct store_filter_column *column)
@@ -283,7 +284,7 @@ static const char *compile_term(const struct store_filter *compiler, const struc
     if (negated != (term->operator== FILTER_NOT_EQUAL)) {
         return arena_format(arena, "(%s IS NULL OR NOT (%s))", value, condition);
     }
-    /* A condition without the column would be true for null, too. */
+    /* `always` does not contain the column, so it would be true for null, too. */
     return condition == always ? arena_format(arena, "%s IS NOT NULL", value) : condition;
 }
 

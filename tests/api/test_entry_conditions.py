@@ -226,7 +226,7 @@ def test_attribute_can_be_set_replaced_and_cleared_with_condition(api, people, l
     assert ldap_admin.text(account, field) == "last"
 
 
-def test_every_other_field_of_a_user_can_be_changed_with_condition(api, people, ldap_admin):
+def test_names_place_and_state_of_user_can_be_changed_with_condition(api, people, ldap_admin):
     user = people.create()
     path, guid = user_path(user["sAMAccountName"]), user["objectGUID"]
     etag, name = tag_of(api, path), tag()

@@ -222,7 +222,7 @@ def test_numbers_outside_of_the_attribute_are_compared(api, people, ou, number, 
         assert bool(names_of(api, text, ou)) == expected, text
 
 
-def test_group_filter_finds_members_by_primary_group(api, ldap_admin, people, groups, ou):
+def test_filter_on_memberships_includes_primary_group(api, ldap_admin, people, groups, ou):
     group = groups.create()
     direct, primary, none = (people.create() for _ in range(3))
     ldap_admin.add_member(group["dn"], direct["dn"])
@@ -407,7 +407,7 @@ def test_unknown_parameters_of_lists_are_refused(api):
 
 # --- places ---------------------------------------------------------------------------------------
 
-def test_list_below_parent(api, people, units, ou, tree):
+def test_parent_dn_and_scope_limit_list(api, people, units, ou, tree):
     here, below = people.create(), people.create(ou=tree)
     upper = ou.upper()
     for scope, expected in (({}, {here["cn"]}), ({"scope": "one"}, {here["cn"]}),
@@ -419,7 +419,7 @@ def test_list_below_parent(api, people, units, ou, tree):
     assert here["cn"] not in {user["cn"] for user in listed(api, "/users", parent_dn=tree)}
 
 
-def test_scope_without_parent_begins_at_the_base(api, ldap_admin, people):
+def test_scope_without_parent_dn_applies_to_base_dn(api, ldap_admin, people):
     people.create()
     assert listed(api, "/users", scope="one") == []
     top = {item["dn"] for item in listed(api, "/containers", scope="one")}
@@ -440,7 +440,7 @@ def test_missing_parent_is_reported(api, ou):
     contract.check_error(response, 400, "PARENT_NOT_FOUND")
 
 
-def test_parent_with_special_characters(api, people, units):
+def test_parent_dn_may_have_special_characters(api, people, units):
     unit = units.create(ou=f"Отдел, (1) \"А\" {tag()}")
     user = people.create(ou=unit["dn"])
     assert [item["dn"] for item in listed(api, "/users", parent_dn=unit["dn"])] == [user["dn"]]
@@ -480,17 +480,17 @@ def test_default_order_is_unchanged(api, tree, ou):
 
 
 @pytest.mark.parametrize("sort", ["", "nothing", "cn,sn", "--cn", "memberOf", "locked", "CN "])
-def test_unknown_order_lists_fields(api, sort):
+def test_unknown_sort_field_lists_sortable_fields(api, sort):
     for language in ("en", "ru"):
         detail = fault_of(api, "/users", language, sort=sort)
         assert detail["field"] == "sort"
         assert not sort or "sAMAccountName" in detail["message"]
 
 
-# --- kept views -----------------------------------------------------------------------------------
+# --- cached views ---------------------------------------------------------------------------------
 
-def test_kept_views_do_not_mix_lists(api, people, tree, ou):
-    """The directory keeps sorted views for each connection; each list has its own."""
+def test_cached_views_do_not_mix_lists(api, people, tree, ou):
+    """Kontora caches sorted views for each connection; each list has its own."""
     people.create(cn=f"a {tag()}")
     asked = [{"parent_dn": ou, "scope": scope, "sort": sort, "filter": text, "limit": 3}
              for scope in ("one", "subtree") for sort in ("cn", "-cn", "whenCreated")
@@ -502,7 +502,7 @@ def test_kept_views_do_not_mix_lists(api, people, tree, ou):
             assert listed(api, "/users", **each) == before
 
 
-def test_fields_of_a_kept_view_may_differ(api, tree, ou):
+def test_cached_view_serves_requests_for_other_fields(api, tree, ou):
     place = {"parent_dn": ou, "sort": "cn"}
     for names in ("cn", "sn,mail", "department"):
         for item in api.get("/users", params={**place, "fields": names}).json()["items"]:

@@ -109,7 +109,7 @@ def test_member_is_shown_with_its_kind_and_can_be_removed(api, ldap_admin, ou, g
     ldap_admin.delete(dn)
 
 
-def test_domain_controller_is_computer(api, groups, ldap_admin, group):
+def test_member_that_is_domain_controller_has_kind_computer(api, groups, ldap_admin, group):
     ldap_admin.add_member(group["dn"], f"CN=DC1,OU=Domain Controllers,{ldap_admin.base_dn}")
     [member] = members_of(api, group)
     assert (member["name"], member["kind"], member["enabled"]) == ("DC1", "computer", True)
@@ -136,7 +136,7 @@ def test_members_by_primary_group_are_shown_once(api, groups, people, ldap_admin
     assert dns_of(api, former) == [primary["dn"]]
 
 
-def test_members_of_domain_users_are_those_of_the_group(api, groups, people):
+def test_members_of_domain_users_equal_member_of_group(api, groups, people):
     people.create()
     everybody = {"cn": "Domain Users"}
     listed = [member["dn"] for page in all_pages(api, everybody, 1000) for member in page["items"]]
@@ -175,7 +175,7 @@ def test_loop_of_groups_ends(api, groups, people, ldap_admin):
             [*others, *(person["dn"] for person in persons)])
 
 
-def test_group_in_itself_has_other_effective_members(api, groups, people, ldap_admin):
+def test_group_that_contains_itself_is_no_effective_member(api, groups, people, ldap_admin):
     group, person = groups.create(groupType=UNIVERSAL), people.create()
     ldap_admin.add_member(group["dn"], group["dn"], person["dn"])
     assert dns_of(api, group) == sorted([group["dn"], person["dn"]])
@@ -226,7 +226,7 @@ def test_search_finds_effective_members(api, groups, people, ldap_admin):
 
 
 @pytest.mark.parametrize("text", ["*", "(", ")(objectClass=*", "\\2a", "\\", "a*b", "|(cn=*)", "%"])
-def test_search_text_is_no_filter(api, people, ldap_admin, group, text):
+def test_special_characters_in_search_of_members_are_literal(api, people, ldap_admin, group, text):
     person, named = people.create(), people.create(sn=f"a{text}b")
     ldap_admin.add_member(group["dn"], person["dn"], named["dn"])
     assert person["dn"] not in dns_of(api, group, search=text)

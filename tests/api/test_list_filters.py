@@ -225,7 +225,7 @@ def items_of(client, path, key="items", **query):
     return body if key is None else body[key]
 
 
-def test_filter_of_members_and_organizations(filled):
+def test_members_and_organizations_can_be_filtered(filled):
     person = filled["SALES"]
     members = f"/organizations/{filled.organization}/members"
     owner_client = filled["OWNER"].client
@@ -242,7 +242,7 @@ def test_filter_of_members_and_organizations(filled):
     contract.check_error(person.client.get("/organizations?filter=x"), 400, "VALIDATION_ERROR")
 
 
-def test_filter_of_invitations(filled, accounts):
+def test_invitations_can_be_filtered(filled, accounts):
     owner_client = filled["OWNER"].client
     path = f"/organizations/{filled.organization}/invitations"
     guest = accounts.register()
@@ -256,7 +256,7 @@ def test_filter_of_invitations(filled, accounts):
     assert items_of(guest.client, "/auth/invitations", filter="invited_by eq null") == []
 
 
-def test_filter_of_accounts_and_links(sql_api, accounts):
+def test_accounts_and_email_links_can_be_filtered(sql_api, accounts):
     person = accounts.register()
     text = f'email eq "{person.email.upper()}"'
     assert items_of(sql_api, "/accounts", None, filter=text, fields="email") == [
@@ -273,7 +273,7 @@ def test_filter_of_accounts_and_links(sql_api, accounts):
     assert [each["email"] for each in found] == [address]
 
 
-def test_filter_of_tokens(sql_api, sql_stack):
+def test_tokens_can_be_filtered(sql_api, sql_stack):
     tokens = Tokens(Client(sql_stack.https_url, sql_stack.ca_file))
     for uses in (1, 3):
         tokens.issue(purpose=f"Сброс Пароля {uses}", max_uses=uses)
@@ -285,7 +285,7 @@ def test_filter_of_tokens(sql_api, sql_stack):
     assert "сброс пароля" in explained["explain"]["parameters"]
 
 
-def test_filter_of_files(accounts):
+def test_files_can_be_filtered(accounts):
     person, other = accounts.register(), accounts.register()
     for index, name in enumerate(["Отчёт.txt", "ОТЧЁТ 2.txt", "Договор.txt"]):
         files.upload(person.client, b"a" * (index + 1), name)

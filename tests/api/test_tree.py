@@ -209,7 +209,7 @@ def test_unknown_parent_of_tree_is_reported(api, ldap_admin, language):
     assert bool(contract.CYRILLIC.search(response.json()["error"])) == (language == "ru")
 
 
-def test_object_that_holds_no_units_is_no_parent_of_tree(api, ldap_admin, people):
+def test_tree_below_object_without_units_is_rejected(api, ldap_admin, people):
     for dn in (people.create()["dn"], add_computer(ldap_admin, people.ou)):
         contract.check_error(api.get("/tree", params={"parent_dn": dn}), 400, "PARENT_NOT_FOUND")
 

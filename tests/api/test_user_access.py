@@ -147,7 +147,8 @@ def test_lockout_by_fine_grained_policy_names_it_and_has_no_end(api, site, peopl
     assert ldap_admin.bind_failure(user["dn"], user["password"]) == LOCKED
     reason = only_reason(api, user, "LOCKED")
     assert reason["until"] is None and abs(age_s(reason["since"])) < SLACK_S
-    assert f'The policy "{name}" locks an account after 2.' in reason["message"]
+    limit = f'The policy "{name}" locks an account after this number of failed logins: 2.'
+    assert limit in reason["message"]
     assert "Only an administrator" in reason["message"]
     fix(site, user, reason)
     assert_healthy(api, ldap_admin, user)
@@ -308,6 +309,6 @@ def test_invalid_parameters_of_access_are_rejected(api, people):
 
 
 @pytest.mark.parametrize("addressed", ["objectGUID", "dn"])
-def test_access_is_found_by_every_identifier_of_user(api, people, addressed):
+def test_user_can_be_diagnosed_by_every_identifier(api, people, addressed):
     response = api.get(path_of("/users", people.create()[addressed], "access"))
     assert response.json() == {"can_log_in": True, "reasons": []}

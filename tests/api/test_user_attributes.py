@@ -283,7 +283,7 @@ def test_lockout_shows_its_time_and_the_failed_logins(people, ldap_admin):
 
 @pytest.mark.parametrize("field, bit", [("passwordNeverExpires", 0x10000),
                                         ("smartcardRequired", 0x40000)])
-def test_flag_of_account_is_a_bit_of_its_own(people, ldap_admin, field, bit):
+def test_each_flag_of_account_sets_only_its_own_bit(people, ldap_admin, field, bit):
     created = people.create(**{field: True})
     assert created[field] is True and created["userAccountControl"] & bit
     account = created["sAMAccountName"]

@@ -183,7 +183,7 @@ def test_names_of_groups_may_have_every_character(api, people, make_group):
     assert {item["cn"] for item in found} >= set(names)
 
 
-def test_groups_outside_of_users_unit_are_found(api, people, ldap_admin):
+def test_group_in_another_unit_than_user_is_found(api, people, ldap_admin):
     name = tag()
     elsewhere = ldap_admin.add_ou(tag())
     user = people.create()

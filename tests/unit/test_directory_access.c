@@ -85,7 +85,7 @@ static size_t write_metadata(char *bytes, const uint32_t *attributes, size_t cou
     return HEADER + count * STAMP;
 }
 
-static void password_is_recognized_by_its_stamp(void **state)
+static void password_is_detected_by_stamp_of_its_attribute(void **state)
 {
     (void)state;
     static const uint32_t with[] = {0x90060, 0x9007D, 0x90092}, without[] = {0x90060, 0x9005A};
@@ -115,7 +115,7 @@ int main(void)
         cmocka_unit_test(limits_of_forbidden_hours_are_reported),
         cmocka_unit_test(forbidden_week_has_no_end),
         cmocka_unit_test(value_of_another_length_allows_every_hour),
-        cmocka_unit_test(password_is_recognized_by_its_stamp),
+        cmocka_unit_test(password_is_detected_by_stamp_of_its_attribute),
         cmocka_unit_test(password_is_assumed_with_malformed_metadata),
     };
     return cmocka_run_group_tests_name("directory access", tests, NULL, NULL);

@@ -107,7 +107,7 @@ static void times_survive_encoding_and_decoding(void **state)
     assert_string_equal(codec_format_time(arena, -62135596800000), "00010101000000.0Z");
 }
 
-static void truth_values_are_exact(void **state)
+static void booleans_are_upper_case_true_or_false(void **state)
 {
     (void)state;
     static const char *const wrong[] = {"", "true", "TRUE ", "1", "FALSEX", "T"};
@@ -151,7 +151,7 @@ static int64_t hour_of_week(int day, int hour)
     return 1794700800000 + (day * 24 + hour) * INT64_C(3600000);
 }
 
-static void logon_hours_tell_when_they_change(void **state)
+static void logon_hours_have_time_of_next_change(void **state)
 {
     (void)state;
     char bits[21] = {0};
@@ -242,9 +242,9 @@ int main(void)
         cmocka_unit_test(decimal_integers_are_decoded),
         cmocka_unit_test(generalized_times_and_filetimes_are_decoded),
         ARENA_TEST(times_survive_encoding_and_decoding),
-        cmocka_unit_test(truth_values_are_exact),
+        cmocka_unit_test(booleans_are_upper_case_true_or_false),
         ARENA_TEST(lists_are_split_at_commas),
-        cmocka_unit_test(logon_hours_tell_when_they_change),
+        cmocka_unit_test(logon_hours_have_time_of_next_change),
         cmocka_unit_test(constant_logon_hours_never_change),
         ARENA_TEST(guid_bytes_are_decoded_in_mixed_endian_order),
         ARENA_TEST(sids_are_decoded_and_invalid_lengths_rejected),

@@ -95,7 +95,7 @@ static void rules_of_a_password_settings_object_are_decoded(void **state)
     assert_true(directory_policy_is_known(&policy));
 }
 
-static void complexity_is_one_bit_or_a_boolean(void **state)
+static void complexity_is_bit_of_domain_and_boolean_of_object(void **state)
 {
     (void)state;
     assert_int_equal(
@@ -135,7 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_of_the_domain_are_decoded),
         cmocka_unit_test(rules_of_a_password_settings_object_are_decoded),
-        cmocka_unit_test(complexity_is_one_bit_or_a_boolean),
+        cmocka_unit_test(complexity_is_bit_of_domain_and_boolean_of_object),
         cmocka_unit_test(unreadable_rules_are_unknown),
         cmocka_unit_test(extreme_spans_are_bounded),
     };

@@ -254,7 +254,7 @@ static void unknown_field_lists_the_available_ones(void **state)
         {"emails[type eq \"x\"]",
          "position 1: complex attributes (emails[type eq \"work\"], name.familyName) are not "
          "supported"},
-        {"total eq 5", "position 1: the field is computed when it is read"},
+        {"total eq 5", "position 1: the field is computed when it is read, or stored as a list"},
     };
     CHECK(*state, examples);
 }
