@@ -33,14 +33,15 @@ def test_administrator_password_can_be_configured_as_bcrypt_hash(hashed_rig):
         contract.check_error(send_login(client, "admin", wrong), 401, "INVALID_CREDENTIALS")
 
 
-def test_login_duration_does_not_reveal_administrator_name(hashed_rig):
+def test_work_for_login_does_not_reveal_administrator_name(hashed_rig):
     client = hashed_rig.anonymous()
 
     def ask(username):
         contract.check_error(send_login(client, username, PASSWORD + "x"), 401,
                              "INVALID_CREDENTIALS")
 
-    took = timing.undisturbed_s(SAMPLES, nobody=lambda: ask("nobody"), admin=lambda: ask("admin"))
+    took = timing.processor_s(hashed_rig.service, SAMPLES, nobody=lambda: ask("nobody"),
+                              admin=lambda: ask("admin"))
     assert 0.5 < took["nobody"] / took["admin"] < 2, took
 
 

@@ -25,8 +25,8 @@ ADA, MALLORY = "127.9.0.1", "127.66.99.1"  # addresses of the administrator and 
 ISSUED = {"sessions": "created_at", "refresh_tokens": "issued_at", "tokens": "created_at",
           "invitations": "created_at", "email_links": "created_at"}
 
-SAMPLES = 30
-COST = 10  # bcrypt cost; a hash takes about 50 ms, which dominates the duration
+SAMPLES = 12
+COST = 10  # bcrypt cost; a hash takes about 50 ms, which dominates the work
 
 
 @pytest.fixture
@@ -286,14 +286,14 @@ def test_administrator_can_log_in_from_configured_networks_only(make_sql_rig):
     assert log_in_from(rig, MALLORY, vera.email, vera.password).status_code == 200
 
 
-def test_login_duration_does_not_reveal_administrator_networks(make_sql_rig):
+def test_work_for_login_does_not_reveal_administrator_networks(make_sql_rig):
     rig = make_sql_rig(LOCAL_AUTH_NETWORKS="127.9.0.0/16", BCRYPT_COST=COST,
                        LOGIN_FREE_FAILURES=1000)
     name, password = rig.stack.administrator
-    took = timing.undisturbed_s(
-        SAMPLES, administrator=lambda: fail_login_with(rig, name, password),
+    took = timing.processor_s(
+        rig.service, SAMPLES, administrator=lambda: fail_login_with(rig, name, password),
         unknown=lambda: fail_login_with(rig, address(), password))
-    assert abs(took["administrator"] - took["unknown"]) < 0.3 * took["unknown"], took
+    assert abs(took["administrator"] - took["unknown"]) < 0.2 * took["unknown"], took
 
 
 def fail_login_with(rig, name, password):
@@ -363,20 +363,20 @@ def test_database_rows_issued_in_future_expire_after_usual_lifetime(throttled_ri
     assert vera.client.get("/auth/me").status_code == 200
 
 
-# --- response times -------------------------------------------------------------------------------
+# --- processor time -------------------------------------------------------------------------------
 
-def test_login_duration_does_not_reveal_existing_accounts(make_sql_rig):
+def test_work_for_login_does_not_reveal_existing_accounts(make_sql_rig):
     rig = make_sql_rig(BCRYPT_COST=COST, LOGIN_FREE_FAILURES=1000)
     known = Accounts(rig.anonymous()).register().email
     silent = rig.api.post("/accounts", json={"username": "silent", "email": address()})
     assert silent.status_code == 201
-    took = timing.undisturbed_s(
-        SAMPLES, known=lambda: fail_logins(rig, known, 1),
+    took = timing.processor_s(
+        rig.service, SAMPLES, known=lambda: fail_logins(rig, known, 1),
         unknown=lambda: fail_logins(rig, address(), 1),
         without_a_password=lambda: fail_logins(rig, "silent", 1),
         no_address=lambda: fail_logins(rig, f"nobody-{tag()}", 1))
     for who, seconds in took.items():
-        assert abs(seconds - took["known"]) < 0.3 * took["known"], (who, took)
+        assert abs(seconds - took["known"]) < 0.2 * took["known"], (who, took)
 
 
 # --- anonymous access on the port for files -------------------------------------------------------
