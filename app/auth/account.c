@@ -161,7 +161,7 @@ struct error *account_insert_organization(struct store *store, struct arena *are
     store_bind_text(query, organization->currency);
     store_bind_integer(query, now_ms);
     store_bind_text(query, folded_of_texts(arena, "name", organization->name, "currency",
-                                           organization->currency, NULL));
+                                           organization->currency));
     struct error *error = read_inserted_id(query, &organization->id);
     if (error) {
         return error;

@@ -12,5 +12,5 @@ void account_keys_compute(struct arena *arena, const struct account_texts *texts
     keys_r->username_sort_key_length =
         fold_sort_key(arena, texts->username, &keys_r->username_sort_key);
     keys_r->folded = folded_of_texts(arena, "username", texts->username, "email", texts->email,
-                                     "name", texts->name, NULL);
+                                     "name", texts->name);
 }

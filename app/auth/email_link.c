@@ -32,7 +32,7 @@ static struct error *insert_link(struct store *store, void *context)
     store_bind_bytes(query, digest_sha256(arena, link->token, strlen(link->token)), DIGEST_SIZE);
     store_bind_integer(query, issue->now_ms);
     store_bind_integer(query, link->expires_ms);
-    store_bind_text(query, folded_of_texts(arena, "email", link->email, NULL));
+    store_bind_text(query, folded_of_texts(arena, "email", link->email));
     struct error *error = store_next(query, &row);
     if (!error) {
         link->id = store_integer(query, SQL_EMAIL_LINKS_INSERT_ID);

@@ -6,7 +6,6 @@
 #include "base/fold.h"
 #include "base/jsonw.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 bool folded_has_field(const struct field *field)
@@ -43,18 +42,15 @@ const char *folded_of_values(struct arena *arena, const struct field *fields,
     return text.bytes;
 }
 
-const char *folded_of_texts(struct arena *arena, const char *name, ...)
+const char *folded_of_pairs(struct arena *arena, const char *const *pairs)
 {
     struct buffer text = {.arena = arena};
     struct jsonw json = {.out = &text};
-    va_list arguments;
-    va_start(arguments, name);
     jsonw_open_object(&json, NULL);
-    for (; name; name = va_arg(arguments, const char *)) {
-        add_folded_text(&json, name, va_arg(arguments, const char *));
+    for (; pairs[0]; pairs += 2) {
+        add_folded_text(&json, pairs[0], pairs[1]);
     }
     jsonw_close_object(&json);
-    va_end(arguments);
     return text.bytes;
 }
 

@@ -18,9 +18,13 @@ bool folded_has_field(const struct field *field);
 const char *folded_of_values(struct arena *arena, const struct field *fields,
                              const struct value *values) __attribute__((returns_nonnull));
 
-/* Returns the object of pairs of a name and a text; NULL ends them. A NULL text is absent. */
-const char *folded_of_texts(struct arena *arena, const char *name, ...)
-    __attribute__((returns_nonnull, sentinel));
+/* Returns the object of pairs of a name and a text. A NULL text is absent. */
+#define folded_of_texts(arena_, ...)                                                               \
+    folded_of_pairs((arena_), (const char *const[]){__VA_ARGS__, NULL})
+
+/* Returns the object of an array of pairs, which ends with NULL in the place of a name. */
+const char *folded_of_pairs(struct arena *arena, const char *const *pairs)
+    __attribute__((returns_nonnull));
 
 /* Returns the object of parallel arrays of names and texts. */
 const char *folded_of_arrays(struct arena *arena, const char *const *names,

@@ -192,6 +192,9 @@ static int compare_node_dns(const void *a, const void *b)
 /* Sorts the places for the client, and indexes them by DN. */
 static void sort_level(struct level *level)
 {
+    if (!level->count) {
+        return; /* there are no arrays */
+    }
     qsort(level->nodes, level->count, sizeof *level->nodes, compare_sort_keys);
     level->by_dn = arena_array(level->arena, level->count, sizeof *level->by_dn);
     for (size_t i = 0; i < level->count; i++) {

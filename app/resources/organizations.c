@@ -195,8 +195,7 @@ static struct error *write_organization(struct store *store, void *context)
     store_bind_text(query, name);
     store_bind_text(query, currency);
     store_bind_integer(query, clock_wall_ms());
-    store_bind_text(query,
-                    folded_of_texts(request->arena, "name", name, "currency", currency, NULL));
+    store_bind_text(query, folded_of_texts(request->arena, "name", name, "currency", currency));
     error = store_execute(query);
     return error ? error : read_organization(store, request, &change->values);
 }

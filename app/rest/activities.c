@@ -45,7 +45,7 @@ struct error *activities_insert_status_change(struct record_change *deal, const 
     store_bind_text(query, old_status);
     store_bind_text(query, new_status);
     store_bind_text(query, folded_of_texts(arena, "subject", subject, "old_status", old_status,
-                                           "new_status", new_status, NULL));
+                                           "new_status", new_status));
     struct error *error = store_execute(query);
     if (error) {
         return error;

@@ -95,6 +95,6 @@ struct error *invitation_insert(struct store *store, const struct request *reque
     store_bind_integer(query, app_principal(request)->account_id);
     store_bind_integer(query, now);
     store_bind_integer(query, now + lifetime_ms);
-    store_bind_text(query, folded_of_texts(request->arena, "email", email, NULL));
+    store_bind_text(query, folded_of_texts(request->arena, "email", email));
     return rows_read_number(query, id_r);
 }

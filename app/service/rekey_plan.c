@@ -213,7 +213,7 @@ static struct error *write_address_row(struct rekey_batch *batch, const struct r
 {
     const struct rekey_owner owner = {row->id, row->organization_id, row->email_key};
     const char *key = fold_address(batch->arena, row->email);
-    const char *folded = folded_of_texts(batch->arena, "email", row->email, NULL);
+    const char *folded = folded_of_texts(batch->arena, "email", row->email);
     struct error *error = rekey_choose_key(batch, unique, &owner, key, &key);
     if (error || (equals_text(row->email_key, key) && equals_text(row->folded, folded))) {
         return error;
@@ -328,7 +328,7 @@ static const char *fold_contact_row(struct arena *arena, const struct contact_ro
     const struct contact_texts *texts = &row->texts;
     return folded_of_texts(arena, "name", texts->name, "email", texts->email, "phone", texts->phone,
                            "company", texts->company, "position", row->position, "notes",
-                           row->notes, NULL);
+                           row->notes);
 }
 
 static struct error *write_contact_row(struct rekey_batch *batch, const void *context)

@@ -24,7 +24,7 @@ static struct error *insert_token(struct store *store, void *context)
     }
     store_bind_integer(query, terms->now_ms);
     store_bind_integer(query, terms->expires_ms);
-    store_bind_text(query, folded_of_texts(insertion->arena, "purpose", terms->purpose, NULL));
+    store_bind_text(query, folded_of_texts(insertion->arena, "purpose", terms->purpose));
     return store_execute(query);
 }
 

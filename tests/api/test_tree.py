@@ -12,7 +12,8 @@ PAGE = 1000  # entries of one page of a search
 
 # Filters of the objects that are counted, for ldapsearch.
 FILTERS = {"ous": "(objectClass=organizationalUnit)", "users": "(sAMAccountType=805306368)",
-           "groups": "(objectClass=group)", "computers": "(sAMAccountType=805306369)"}
+           "groups": "(objectClass=group)",
+           "computers": "(&(objectCategory=computer)(sAMAccountType=805306369))"}
 
 # In the order of the root collation of CLDR (UTS 10), which is not that of the code points.
 NAMES = ['"кавычки"', "1", "10", "alpha", "Beta", "Élan", "gamma", "Ёлка", "Ель, старая", "жук"]

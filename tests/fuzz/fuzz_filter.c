@@ -51,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct error *error = filter_parse(arena, text, fields, &filter);
     if (error) {
         FUZZ_CHECK(error->details && !error->details->next);
-        long position = error->details->argument ? atol(error->details->argument) : 0;
+        const char *argument = error->details->argument;
+        long position = argument ? strtol(argument, NULL, 10) : 0;
         bool is_position = error->details->fault != FAULT_TOO_LONG;
         FUZZ_CHECK(position >= 0 && (!is_position || (size_t)position <= strlen(text) + 1));
     } else {

@@ -120,7 +120,9 @@ static void check_account_name(struct arena *arena, const char *text)
     enum { UNITS = 15 };
     char *name = utf8_trim(arena, text, utf8_valid(text, strlen(text)) ? strlen(text) : 0);
     for (char *at = name; *at; at++) {
-        *at = (unsigned char)*at < ' ' || *at == 0x7F ? '_' : *at; /* refused before */
+        if ((unsigned char)*at < ' ' || *at == 0x7F) {
+            *at = '_'; /* control characters are refused before */
+        }
     }
     if (*name) {
         const char *account = names_derive_account(arena, name, UNITS);

@@ -229,11 +229,26 @@ static void binary_content_and_overlong_lines_are_handled(void **state)
 
 /* --- types ------------------------------------------------------------------------------------ */
 
-static void invalid_values_are_rejected_naming_the_setting(void **state)
+/* A setting with a value that it refuses. */
+struct invalid_setting {
+    const char *name, *value;
+};
+
+static void assert_all_rejected(struct arena *arena, const struct invalid_setting *rows,
+                                size_t count)
 {
-    static const struct {
-        const char *name, *value;
-    } rows[] = {
+    for (size_t i = 0; i < count; i++) {
+        const char *line = arena_format(arena, "%s=%s\n", rows[i].name, rows[i].value);
+        assert_rejected(arena, line, rows[i].name);
+        setenv(rows[i].name, rows[i].value, 1); /* the same value from the environment */
+        assert_rejected(arena, "", rows[i].name);
+        unsetenv(rows[i].name);
+    }
+}
+
+static void invalid_words_are_rejected_naming_the_setting(void **state)
+{
+    static const struct invalid_setting rows[] = {
         {"APP_NAME", ""},
         {"STATE_DIR", ""},
         {"AUDIT_LOG_PATH", ""},
@@ -254,6 +269,13 @@ static void invalid_values_are_rejected_naming_the_setting(void **state)
         {"DEBUG", "2"},
         {"DEBUG", ""},
         {"LDAP_USE_SSL", "on"},
+    };
+    assert_all_rejected(*state, rows, COUNT_OF(rows));
+}
+
+static void invalid_numbers_are_rejected_naming_the_setting(void **state)
+{
+    static const struct invalid_setting rows[] = {
         {"CORE_WORKERS", "0"},
         {"CORE_WORKERS", "257"},
         {"CORE_WORKERS", "-1"},
@@ -285,13 +307,7 @@ static void invalid_values_are_rejected_naming_the_setting(void **state)
         {"HTTPS_PORT", "65536"},
         {"FILES_PORT", "http"},
     };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        const char *line = arena_format(*state, "%s=%s\n", rows[i].name, rows[i].value);
-        assert_rejected(*state, line, rows[i].name);
-        setenv(rows[i].name, rows[i].value, 1); /* the same value from the environment */
-        assert_rejected(*state, "", rows[i].name);
-        unsetenv(rows[i].name);
-    }
+    assert_all_rejected(*state, rows, COUNT_OF(rows));
 }
 
 static void all_faults_of_the_settings_are_reported_together(void **state)
@@ -651,7 +667,8 @@ int main(void)
         ARENA_TEST(malformed_lines_are_rejected_with_line_number),
         ARENA_TEST(unknown_settings_cause_warnings),
         ARENA_TEST(binary_content_and_overlong_lines_are_handled),
-        ARENA_TEST(invalid_values_are_rejected_naming_the_setting),
+        ARENA_TEST(invalid_words_are_rejected_naming_the_setting),
+        ARENA_TEST(invalid_numbers_are_rejected_naming_the_setting),
         ARENA_TEST(all_faults_of_the_settings_are_reported_together),
         ARENA_TEST(valid_setting_values_are_accepted),
         ARENA_TEST(setting_lengths_are_counted_in_characters),

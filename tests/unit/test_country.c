@@ -50,9 +50,9 @@ static void every_assigned_code_has_a_distinct_number_and_a_name(void **state)
     (void)state;
     static bool seen[1000];
     int count = 0;
-    for (char first = 'A'; first <= 'Z'; first++) {
-        for (char second = 'A'; second <= 'Z'; second++) {
-            const char code[] = {first, second, '\0'};
+    for (int first = 'A'; first <= 'Z'; first++) {
+        for (int second = 'A'; second <= 'Z'; second++) {
+            const char code[] = {(char)first, (char)second, '\0'};
             struct country country;
             if (!country_find(code, 2, &country)) {
                 continue;

@@ -133,7 +133,7 @@ static void lists_are_split_at_commas(void **state)
     struct berval value = text_of(" PC-1 ,, ПК 2,c, ");
     assert_true(codec_list(arena, &value, &items, &count));
     assert_int_equal(count, COUNT_OF(names));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
         assert_string_equal(items[i], names[i]);
     }
     assert_string_equal(codec_format_list(arena, names, COUNT_OF(names)), "PC-1,ПК 2,c");
@@ -160,7 +160,8 @@ static void logon_hours_have_time_of_next_change(void **state)
     struct berval value = bytes_of(bits, sizeof bits);
     bits[5] = (char)0xFF; /* Monday, 16:00 to 24:00 */
     bits[6] = 0x01;       /* Tuesday, 0:00 to 1:00 */
-    assert_true(codec_logon_hours(&value, hour_of_week(1, 15) + 59 * 60000, &allowed, &until));
+    assert_true(
+        codec_logon_hours(&value, hour_of_week(1, 15) + INT64_C(59) * 60000, &allowed, &until));
     assert_false(allowed);
     assert_true(until == hour_of_week(1, 16));
     assert_true(codec_logon_hours(&value, hour_of_week(1, 16), &allowed, &until));

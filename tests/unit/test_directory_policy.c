@@ -5,8 +5,11 @@
 #include "directory/attribute.h"
 #include "directory/policy.h"
 
-#define DAY "864000000000" /* in units of 100 ns */
-#define MINUTE "600000000" /* in units of 100 ns */
+#define ONE_DAY "-864000000000"
+#define TEN_DAYS "-8640000000000"
+/* Spans in units of 100 ns; the directory stores them as negative numbers. */
+#define ONE_MINUTE "-600000000"
+#define TEN_MINUTES "-6000000000"
 #define LONGEST "-9223372036854775808"
 
 enum { RULES_MAX = 10 };
@@ -38,15 +41,15 @@ static void rules_of_the_domain_are_decoded(void **state)
                                  "pwdProperties",
                                  "17",
                                  "minPwdAge",
-                                 "-" DAY,
+                                 ONE_DAY,
                                  "maxPwdAge",
-                                 "-" DAY "0",
+                                 TEN_DAYS,
                                  "lockoutThreshold",
                                  "5",
                                  "lockoutDuration",
-                                 "-" MINUTE,
+                                 ONE_MINUTE,
                                  "lockOutObservationWindow",
-                                 "-" MINUTE "0",
+                                 TEN_MINUTES,
                                  NULL};
     struct directory_policy policy = decode_policy(true, pairs);
     assert_int_equal(policy.min_length, 7);
@@ -80,7 +83,7 @@ static void rules_of_a_password_settings_object_are_decoded(void **state)
                                  "msDS-LockoutDuration",
                                  "0",
                                  "msDS-LockoutObservationWindow",
-                                 "-" MINUTE,
+                                 ONE_MINUTE,
                                  NULL};
     struct directory_policy policy = decode_policy(false, pairs);
     policy.name = "strict";
@@ -122,7 +125,7 @@ static void extreme_spans_are_bounded(void **state)
     (void)state;
     static const int64_t century_ms = INT64_C(36500) * MS_PER_DAY;
     const char *const pairs[] = {"minPwdAge", LONGEST,     "lockOutObservationWindow",
-                                 MINUTE,      "maxPwdAge", "-9223372036854775807",
+                                 "600000000", "maxPwdAge", "-9223372036854775807",
                                  NULL};
     struct directory_policy policy = decode_policy(true, pairs);
     assert_int_equal(policy.min_age_ms, century_ms);

@@ -323,15 +323,17 @@ static void limits_are_exact(void **state)
 
 /* --- random filters --------------------------------------------------------------------------- */
 
+static unsigned random_state = 19;
+
 /* Appends a random filter to `text`, and the tree that it must have to `tree`. `binding` is that of
  * the operator around it: 0 none, 1 or, 2 and. */
 static void append_random(struct buffer *text, struct buffer *tree, int depth, int binding)
 {
-    int choice = depth ? rand() % 5 : 0;
+    int choice = depth ? rand_r(&random_state) % 5 : 0;
     if (choice <= 1) {
-        int number = rand() % 100;
-        buffer_format(text, "%s %s %d", rand() % 2 ? "size" : "SIZE", rand() % 2 ? "ge" : "Ge",
-                      number);
+        int number = rand_r(&random_state) % 100;
+        buffer_format(text, "%s %s %d", rand_r(&random_state) % 2 ? "size" : "SIZE",
+                      rand_r(&random_state) % 2 ? "ge" : "Ge", number);
         buffer_format(tree, "size ge %d", number);
         return;
     }
@@ -352,7 +354,6 @@ static void append_random(struct buffer *text, struct buffer *tree, int depth, i
 static void random_filters_have_the_expected_tree(void **state)
 {
     struct arena *arena = *state;
-    srand(19);
     for (int i = 0; i < 2000; i++) {
         struct buffer text = {.arena = arena}, tree = {.arena = arena};
         append_random(&text, &tree, 4, 0);
