@@ -5,9 +5,9 @@
 #include "directory/attribute.h"
 #include "directory/policy.h"
 
+/* Spans in units of 100 ns; the directory stores them as negative numbers. */
 #define ONE_DAY "-864000000000"
 #define TEN_DAYS "-8640000000000"
-/* Spans in units of 100 ns; the directory stores them as negative numbers. */
 #define ONE_MINUTE "-600000000"
 #define TEN_MINUTES "-6000000000"
 #define LONGEST "-9223372036854775808"
