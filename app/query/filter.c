@@ -467,6 +467,14 @@ static bool is_ordered(const struct field *field)
            field->type == FIELD_TIME || is_date_string(field);
 }
 
+/* True if the values of the field are texts. Those with the format "date-time" are computed from
+ * numbers, so a list cannot search in them. */
+static bool is_text_field(const struct field *field)
+{
+    return field->type == FIELD_STRINGS ||
+           (field->type == FIELD_STRING && !has_format(field, "date-time"));
+}
+
 static bool accepts_operator(const struct field *field, enum filter_operator operator)
 {
     switch (operator) {
@@ -477,7 +485,7 @@ static bool accepts_operator(const struct field *field, enum filter_operator ope
     case FILTER_CONTAINS:
     case FILTER_STARTS_WITH:
     case FILTER_ENDS_WITH:
-        return field->type == FIELD_STRING || field->type == FIELD_STRINGS;
+        return is_text_field(field);
     case FILTER_GREATER:
     case FILTER_GREATER_EQUAL:
     case FILTER_LESS:

@@ -29,7 +29,7 @@ enum filter_operator {
     FILTER_PRESENT, /* pr: the only operator without a value */
     FILTER_EQUAL,
     FILTER_NOT_EQUAL,
-    FILTER_CONTAINS, /* co, sw, ew: on strings only */
+    FILTER_CONTAINS, /* co, sw, ew: on strings only, whose format is not "date-time" */
     FILTER_STARTS_WITH,
     FILTER_ENDS_WITH,
     /* gt, ge, lt, le: on numbers and times, and on strings whose format is one of these */

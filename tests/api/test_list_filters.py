@@ -310,6 +310,9 @@ def test_files_can_be_filtered(accounts):
     assert found(f'name eq "{first["name"]}"', search="отчёт") == ["Отчёт.txt"]
     assert found("size pr", tag="Важное") == ["Отчёт.txt"]
     contract.check_error(person.client.get("/files?filter=download_url pr"), 400, "NOT_FILTERABLE")
+    for operator in ("co", "sw", "ew"):
+        text = f'last_modified {operator} "Z"'
+        assert invalid_fields(person.client.get("/files", params={"filter": text})) == ["filter"]
     selected = items_of(person.client, "/files", "files", fields="size", sort="size")
     assert [set(each) for each in selected] == [{"name", "size"}] * 3
     for sort in ("name", "original_name", "size", "last_modified", "content_type", "etag"):
