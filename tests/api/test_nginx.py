@@ -144,6 +144,17 @@ def test_lists_with_filter_use_filters_pool(site, stack, path, query):
     assert line["pool"] == "filters"
 
 
+@pytest.mark.parametrize("query", ["%66ilter=id+pr", "skip=1&filt%65r=id+pr", "s%6Frt=version",
+                                   "filter%5B%5D=id+pr"])
+@pytest.mark.parametrize("path", ["users", "activities", "files", "accounts"])
+def test_encoded_names_of_parameters_use_filters_pool(stack, path, query):
+    """HTTP libraries decode such names before they send them."""
+    identifier = tag()
+    wire.exchange(stack.https_url, stack.ca_file, wire.request(
+        "GET", f"/api/v1/{path}?{query}", [("X-Request-ID", identifier)]))
+    assert line_with_id(stack, identifier)["pool"] == "filters"
+
+
 @pytest.mark.parametrize("path, query, pool", [
     ("activities", "sort=created_at", "filters"),
     ("activities/", "limit=1&sort=-created_at", "filters"),
