@@ -411,6 +411,7 @@ static struct error *append_identifier(struct compiler *compiler, const struct f
         return append_guid(compiler, term);
     case CODEC_LINK:
     case CODEC_LINKS:
+    case CODEC_REFERENCE:
         return append_dn(compiler, term, term->field->attribute);
     case CODEC_MEMBERSHIPS:
         return append_membership(compiler, term);

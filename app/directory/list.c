@@ -177,6 +177,9 @@ static struct error *omit_system_objects(struct directory *directory, struct are
         return NULL;
     }
     struct error *error = query_all(directory, arena, &search, visit_system_object, &omitted);
+    if (error && error->id == ERR_DIRECTORY_LIMIT && page->query->filter) {
+        return error_new(arena, ERR_FILTER_TOO_COSTLY, "%s", error->cause);
+    }
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
     }

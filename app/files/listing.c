@@ -199,24 +199,28 @@ static void add_scope_condition(struct listing *listing)
                   bind_file_text(listing, file_scope_of(request)));
 }
 
-/* Adds the conditions of ?prefix= and ?filter=. */
+/* Adds the conditions of the scope and of ?prefix=. */
 static void add_file_conditions(struct listing *listing, const char *prefix)
 {
-    struct arena *arena = listing->request->arena;
+    add_scope_condition(listing);
+    if (prefix && *prefix) {
+        /* Names contain only ASCII characters less than DEL. */
+        const char *end = arena_format(listing->request->arena, "%s\x7f", prefix);
+        buffer_format(&listing->conditions, " AND f.name >= $%zu", bind_file_text(listing, prefix));
+        buffer_format(&listing->conditions, " AND f.name < $%zu", bind_file_text(listing, end));
+    }
+}
+
+/* Adds the condition of ?filter=. */
+static void add_listing_filter(struct listing *listing)
+{
     const struct store_filter compiler = {
         .store = app_of(listing->request)->store,
-        .arena = arena,
+        .arena = listing->request->arena,
         .add_integer = bind_file_integer,
         .add_text = bind_file_text,
         .parameters = listing,
     };
-    add_scope_condition(listing);
-    if (prefix && *prefix) {
-        /* Names contain only ASCII characters less than DEL. */
-        const char *end = arena_format(arena, "%s\x7f", prefix);
-        buffer_format(&listing->conditions, " AND f.name >= $%zu", bind_file_text(listing, prefix));
-        buffer_format(&listing->conditions, " AND f.name < $%zu", bind_file_text(listing, end));
-    }
     if (listing->filter) {
         buffer_format(&listing->conditions, " AND %s",
                       list_filter_compile(&listing->list, compiler, listing->filter));
@@ -232,7 +236,8 @@ static struct error *read_file_item(struct request *request, struct store_query 
     return file_fields_set_url(request, item_fields, *item_r, &file);
 }
 
-/* Reads a page in the order of ?sort=. Its cursors have the format of other lists. */
+/* Reads a page in the order of ?sort=. Its filter is added, and its cursors have the format, as in
+ * other lists: see rest/lists.c. */
 static struct error *read_sorted_page(const struct listing *listing, struct reply *page)
 {
     const struct list_source source = {
@@ -304,6 +309,7 @@ static struct error *read_listing_page(struct listing *listing, int64_t limit, s
     struct value **items = arena_array(arena, (size_t)limit, sizeof(*items));
     struct catalog_file file = {0};
     bool row;
+    add_listing_filter(listing);
     struct error *error = add_listing_order(listing, limit + 1);
     if (error) {
         return error;

@@ -385,9 +385,10 @@ static struct error *read_term_value(const struct parser *parser, struct filter 
         return read_boolean(parser, term);
     case FIELD_TIME:
         return read_time(parser, term, node_r);
+    case FIELD_RECORD: /* a reference: its DN */
+        return read_text_literal(parser, term);
     case FIELD_LISTS:
     case FIELD_RECORDS:
-    case FIELD_RECORD:
         break;
     }
     return fault_here(parser, FAULT_FILTER_NO_VALUE); /* find_field() has rejected the field */
@@ -417,7 +418,8 @@ static bool is_visible_field(const struct field *field)
 static bool is_filterable(const struct field *field)
 {
     return is_visible_field(field) && !(field->flags & FIELD_NOT_FILTERABLE) &&
-           field->type != FIELD_RECORDS && field->type != FIELD_RECORD;
+           field->type != FIELD_RECORDS &&
+           (field->type != FIELD_RECORD || field->codec == CODEC_REFERENCE);
 }
 
 static struct error *reject_field(const struct parser *parser)
@@ -467,6 +469,14 @@ static bool is_ordered(const struct field *field)
            field->type == FIELD_TIME || is_date_string(field);
 }
 
+/* True if the values of the field are texts. Those with the format "date-time" are computed from
+ * numbers, so a list cannot search in them. */
+static bool is_text_field(const struct field *field)
+{
+    return field->type == FIELD_STRINGS ||
+           (field->type == FIELD_STRING && !has_format(field, "date-time"));
+}
+
 static bool accepts_operator(const struct field *field, enum filter_operator operator)
 {
     switch (operator) {
@@ -477,7 +487,7 @@ static bool accepts_operator(const struct field *field, enum filter_operator ope
     case FILTER_CONTAINS:
     case FILTER_STARTS_WITH:
     case FILTER_ENDS_WITH:
-        return field->type == FIELD_STRING || field->type == FIELD_STRINGS;
+        return is_text_field(field);
     case FILTER_GREATER:
     case FILTER_GREATER_EQUAL:
     case FILTER_LESS:

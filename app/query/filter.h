@@ -7,6 +7,8 @@
  * true. `eq null` means `not pr`, and `ne null` means `pr`; the parser replaces both. A term on a
  * field with several values is true if one of the values matches; `ne` negates `eq`.
  *
+ * A reference to another entry (CODEC_REFERENCE) is compared as its DN.
+ *
  * A date that is compared with a time is a day in UTC: `eq` is true for all of its moments, `gt` is
  * true after its end, and `le` until its end. The parser replaces such a term by terms with times.
  * A string whose format is "date", "moment" or "date-time" is compared as it is: its value is a
@@ -29,7 +31,7 @@ enum filter_operator {
     FILTER_PRESENT, /* pr: the only operator without a value */
     FILTER_EQUAL,
     FILTER_NOT_EQUAL,
-    FILTER_CONTAINS, /* co, sw, ew: on strings only */
+    FILTER_CONTAINS, /* co, sw, ew: on strings only, whose format is not "date-time" */
     FILTER_STARTS_WITH,
     FILTER_ENDS_WITH,
     /* gt, ge, lt, le: on numbers and times, and on strings whose format is one of these */
@@ -45,8 +47,9 @@ struct filter {
     const struct filter *left, *right; /* operands; FILTER_NOT has only `left` */
     const struct field *field;         /* FILTER_TERM: the field of the map */
     enum filter_operator operator;
-    struct value value; /* of the field's type, never null; of FIELD_STRINGS: a string */
-    size_t position;    /* of the term in the text, in characters from 1, for errors */
+    /* of the field's type, never null; of FIELD_STRINGS, and of references: a string */
+    struct value value;
+    size_t position; /* of the term in the text, in characters from 1, for errors */
 };
 
 /* Returns the name of an operator: "eq". */

@@ -36,7 +36,7 @@ USER_FIELDS = ENTRY_FIELDS + [
      Field("smartcardRequired", BOOLEAN), Field("accountExpires", TIME),
      Field("passwordLastSet", TIME), Field("lastLogon", TIME), Field("lockedAt", TIME),
      Field("memberOf", IDENTIFIER), Field("directReports", IDENTIFIER)]
-COMPUTED = ("locked", "passwordExpires", "userWorkstations", "manager")
+COMPUTED = ("locked", "passwordExpires", "userWorkstations")
 GROUP_FIELDS = ENTRY_FIELDS + [
     Field("cn", TEXT), Field("sAMAccountName", TEXT), Field("groupType", NUMBER),
     Field("scope", TEXT), Field("security", BOOLEAN), Field("member", IDENTIFIER, presence=False)]
@@ -236,6 +236,20 @@ def test_filter_on_memberships_includes_primary_group(api, ldap_admin, people, g
     for user, expected in ((direct, True), (primary, True), (none, False)):
         assert bool(names_of(api, f'{ours}member eq "{user["dn"]}"', ou, "/groups")) == expected
         assert bool(names_of(api, f'{ours}member ne "{user["dn"]}"', ou, "/groups")) != expected
+
+
+def test_manager_filter_finds_direct_reports(api, people, ou):
+    manager = people.create(cn=f"Начальник, (главный) {tag()}")
+    report, other = people.create(manager=manager["dn"]), people.create()
+    users = "(" + " or ".join(f'cn eq "{user["cn"]}"' for user in (report, other)) + ")"
+    dn = manager["dn"].replace("\\", "\\\\")
+    assert names_of(api, f'manager eq "{dn}"', ou) == {report["cn"]}
+    assert names_of(api, f'{users} and manager eq "{dn.upper()}"', ou) == {report["cn"]}
+    assert names_of(api, f'{users} and manager ne "{dn}"', ou) == {other["cn"]}
+    assert names_of(api, f"{users} and manager pr", ou) == {report["cn"]}
+    assert names_of(api, f"{users} and manager eq null", ou) == {other["cn"]}
+    assert fault_of(api, "/users", filter='manager eq "x"')["field"] == "filter"
+    assert fault_of(api, "/users", filter='manager co "x"')["field"] == "filter"
 
 
 def test_unknown_group_has_no_members(api, ou, people):

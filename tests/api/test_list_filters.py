@@ -310,6 +310,9 @@ def test_files_can_be_filtered(accounts):
     assert found(f'name eq "{first["name"]}"', search="отчёт") == ["Отчёт.txt"]
     assert found("size pr", tag="Важное") == ["Отчёт.txt"]
     contract.check_error(person.client.get("/files?filter=download_url pr"), 400, "NOT_FILTERABLE")
+    for operator in ("co", "sw", "ew"):
+        text = f'last_modified {operator} "Z"'
+        assert invalid_fields(person.client.get("/files", params={"filter": text})) == ["filter"]
     selected = items_of(person.client, "/files", "files", fields="size", sort="size")
     assert [set(each) for each in selected] == [{"name", "size"}] * 3
     for sort in ("name", "original_name", "size", "last_modified", "content_type", "etag"):
@@ -324,6 +327,8 @@ def test_files_can_be_filtered(accounts):
                 after = {"after": body["next"]}
             assert [x["name"] for x in walked] == [x["name"] for x in whole], sort
             assert len(whole) == 3
-    explained = person.client.get("/files", params={"filter": "size gt 1", "explain": "true"})
-    assert "1" in explained.json()["explain"]["parameters"]
+    for order in ({}, {"sort": "size"}):
+        query = {"filter": "size gt 1", "explain": "true", **order}
+        explained = person.client.get("/files", params=query).json()["explain"]
+        assert explained["parameters"].count("1") == 1, "the statement has the filter once"
     contract.check_error(person.client.get("/files?sort=tags"), 400, "VALIDATION_ERROR")

@@ -124,9 +124,9 @@ def test_access_log_line_describes_request(site, stack):
     ("", "core"), ("?", "core"), ("?limit=5", "core"), ("?sort=-id&limit=5&after=!i5", "core"),
     ("?search=x", "directory"), ("?skip=100000", "directory"), ("?limit=5&skip=1", "directory"),
     ("?status=NEW&limit=5", "directory"), ("?from=2026-01-01", "directory"),
-    ("?limit=5&xsort=1", "directory"), ("?sort=id;skip=5", "directory"),
-    ("?sort=created_at,-id", "directory"), ("?sort=created_at%2Cid", "directory"),
-    ("?sort=-version", "directory"), ("?sort=id&fields=id,version", "core")])
+    ("?limit=5&xsort=1", "directory"), ("?sort=id;skip=5", "filters"),
+    ("?sort=due_date,-id", "directory"), ("?sort=due_date%2Cid", "directory"),
+    ("?sort=-version", "filters"), ("?sort=id&fields=id,version", "core")])
 @pytest.mark.parametrize("path", ["contacts", "deals", "tasks", "activities", "analytics/summary"])
 def test_expensive_directory_queries_use_directory_pool(site, stack, path, query, pool):
     line = access_log_line(stack, site.get(f"/api/v1/{path}{query}"))
@@ -142,6 +142,31 @@ def test_expensive_directory_queries_use_directory_pool(site, stack, path, query
 def test_lists_with_filter_use_filters_pool(site, stack, path, query):
     line = access_log_line(stack, site.get(f"/api/v1/{path}?{query}"))
     assert line["pool"] == "filters"
+
+
+@pytest.mark.parametrize("query", ["%66ilter=id+pr", "skip=1&filt%65r=id+pr", "s%6Frt=version",
+                                   "filter%5B%5D=id+pr"])
+@pytest.mark.parametrize("path", ["users", "activities", "files", "accounts"])
+def test_encoded_names_of_parameters_use_filters_pool(stack, path, query):
+    """HTTP libraries decode such names before they send them."""
+    identifier = tag()
+    wire.exchange(stack.https_url, stack.ca_file, wire.request(
+        "GET", f"/api/v1/{path}?{query}", [("X-Request-ID", identifier)]))
+    assert line_with_id(stack, identifier)["pool"] == "filters"
+
+
+@pytest.mark.parametrize("path, query, pool", [
+    ("activities", "sort=created_at", "filters"),
+    ("activities/", "limit=1&sort=-created_at", "filters"),
+    ("activities", "sort=-occurred_at", "core"), ("contacts", "sort=created_at", "core"),
+    ("contacts", "limit=1&sort=notes", "filters"), ("deals", "sort=title", "filters"),
+    ("tasks", "sort=due_date,title", "filters"), ("accounts", "sort=email", "filters"),
+    ("organizations/1/members", "sort=email", "filters"),
+    ("organizations/1/members", "sort=role,-created_at", "core"),
+    ("files", "sort=size", "filters"), ("files", "sort=-name", "directory")])
+def test_orders_without_index_use_filters_pool(site, stack, path, query, pool):
+    line = access_log_line(stack, site.get(f"/api/v1/{path}?{query}"))
+    assert line["pool"] == pool
 
 
 @pytest.mark.parametrize("path, query, pool", [

@@ -85,6 +85,17 @@ def test_limits_of_the_controller_never_truncate_a_filtered_list(rig, proxy, cod
                          "DIRECTORY_LIMIT")
 
 
+@pytest.mark.parametrize("code", [3, 4, 11])
+def test_limits_of_the_search_below_system_are_those_of_the_filter(rig, proxy, code):
+    """A list of containers omits those below CN=System, which a search of its own finds."""
+    filtered = {"filter": 'description co "limited"'}
+    proxy.refuse_searches(code, b"CN=System")
+    contract.check_error(rig.api.get("/containers", params=filtered), 400, "FILTER_TOO_COSTLY")
+    contract.check_error(rig.api.get("/containers"), 503, "DIRECTORY_LIMIT")
+    proxy.relay_all()
+    assert rig.api.get("/containers", params=filtered).ok
+
+
 @pytest.mark.parametrize("code", [11, 12, 18, 53, 76])
 def test_refusal_to_sort_is_reported(rig, proxy, code):
     proxy.refuse_searches(code, b"telephoneNumber")

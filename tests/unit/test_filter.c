@@ -14,11 +14,14 @@ static const struct field fields[] = {
     {.name = "at", .type = FIELD_TIME},
     {.name = "day", .type = FIELD_STRING, .format = "date"},
     {.name = "due", .type = FIELD_STRING, .format = "moment"},
+    {.name = "seen", .type = FIELD_STRING, .format = "date-time"},
     {.name = "tags", .type = FIELD_STRINGS},
     {.name = "notes-2_b", .type = FIELD_STRING},
     {.name = "total", .type = FIELD_INTEGER, .flags = FIELD_NOT_FILTERABLE},
     {.name = "secret", .type = FIELD_STRING, .flags = FIELD_SECRET},
     {.name = "column", .type = FIELD_STRING, .flags = FIELD_INTERNAL},
+    {.name = "boss", .type = FIELD_RECORD, .codec = CODEC_REFERENCE},
+    {.name = "part", .type = FIELD_RECORD},
     {.name = "parts", .type = FIELD_RECORDS},
     {.name = NULL},
 };
@@ -30,6 +33,7 @@ static void print_value(struct buffer *out, const struct filter *term)
     switch (term->field->type) {
     case FIELD_STRING:
     case FIELD_STRINGS:
+    case FIELD_RECORD:
         assert_int_equal(strlen(term->value.string.bytes), term->value.string.length);
         buffer_format(out, " '%s'", term->value.string.bytes);
         break;
@@ -137,6 +141,7 @@ static void strings_are_those_of_json(void **state)
         {"name eq \"and (or) not\"", "name eq 'and (or) not'"},
         {"name eq \"я \\\\\"", "name eq 'я \\'"},
         {"tags sw \"x\"", "tags sw 'x'"},
+        {"boss ne \"CN=x,DC=y\" or boss pr", "(or boss ne 'CN=x,DC=y', boss pr)"},
     };
     CHECK(*state, examples);
 }
@@ -242,7 +247,9 @@ static void malformed_filter_is_refused(void **state)
 
 static void unknown_field_lists_the_available_ones(void **state)
 {
-#define AVAILABLE "; available fields: name, size, amount, active, at, day, due, tags, notes-2_b"
+#define AVAILABLE                                                                                  \
+    "; available fields: name, size, amount, active, at, day, due, seen, tags, "                   \
+    "notes-2_b, boss"
     static const struct example examples[] = {
         {"colour pr", "position 1: unknown field colour" AVAILABLE},
         {"name pr or цвет pr", "position 12: unknown field цвет" AVAILABLE},
@@ -265,6 +272,10 @@ static void operator_and_value_fit_the_field(void **state)
         {"name gt \"x\"", "position 6: the operator gt cannot be used with the field name"},
         {"active lt true", "position 8: the operator lt cannot be used with the field active"},
         {"size co 5", "position 6: the operator co cannot be used with the field size"},
+        {"seen sw \"2026-\"", "position 6: the operator sw cannot be used with the field seen"},
+        {"seen co \"T\"", "position 6: the operator co cannot be used with the field seen"},
+        {"boss co \"x\"", "position 6: the operator co cannot be used with the field boss"},
+        {"boss eq 5", "position 9: the field boss must be compared with a string in double quotes"},
         {"tags ge \"x\"", "position 6: the operator ge cannot be used with the field tags"},
         {"size gt null", "position 9: only eq and ne compare with null, not gt"},
         {"name eq 5", "position 9: the field name must be compared with a string in double quotes"},
