@@ -213,11 +213,11 @@ static void append_time(struct compiler *compiler, const struct filter *term)
 }
 
 /* Appends a comparison with a FILETIME, which has the precision of 100 ns: a millisecond is an
- * interval of 10,000 values. The values 0 and INT64_MAX mean "never". */
+ * interval of 10,000 values. The values 0 and those after the last time mean "never". */
 static void append_filetime(struct compiler *compiler, const struct filter *term)
 {
     struct range ms = compared_range(term->operator, term->value.integer);
-    struct range range = {1, INT64_MAX - 1};
+    struct range range = {1, CODEC_FILETIME_LAST};
     if (term->operator!= FILTER_PRESENT && ms.from> INT64_MIN && codec_filetime(ms.from) > 1) {
         range.from = codec_filetime(ms.from);
     }
