@@ -151,6 +151,16 @@ def test_search_of_members_does_not_reveal_attributes_outside_base_dn(managed_ap
         assert same_dn(found_by_name, dn)
 
 
+def test_filter_finds_users_of_primary_group_outside_base_dn(managed_api, ldap_admin, base_entry):
+    """Such a group is shown in memberOf, too."""
+    account = People(managed_api, ldap_admin, base_entry[2]).create()["sAMAccountName"]
+    [primary] = managed_api.get(path_of("/users", account)).json()["memberOf"]
+    assert primary == ldap_admin.find("Domain Users")[0]
+    for operator, expected in (("eq", [account]), ("ne", [])):
+        response = managed_api.get("/users", params={"filter": f'memberOf {operator} "{primary}"'})
+        assert [user["sAMAccountName"] for user in response.json()["items"]] == expected
+
+
 @pytest.fixture
 def forest_admin_api(ldap_admin, directory, make_rig):
     """Returns the administrator's client of a stack whose service account may change the whole
