@@ -188,7 +188,7 @@ def test_expired_password_is_diagnosed_and_fixed(api, site, people, ldap_admin, 
     assert ldap_admin.bind_failure(user["dn"], user["password"]) == "532"
     reason = only_reason(api, user, "PASSWORD_EXPIRED")
     assert abs(age_s(reason["since"]) - 3 * DAY_S) < SLACK_S and reason["until"] is None
-    assert f'The policy "{name}" permits' in reason["message"]
+    assert f'The policy "{name}" limits' in reason["message"]
     assert reason["fix"]["method"] == "POST" and reason["fix"]["body"] == {"generate": True}
     assert_healthy(api, ldap_admin, user, fix(site, user, reason))
 
