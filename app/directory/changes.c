@@ -305,6 +305,18 @@ static bool may_have_value(const struct directory_class *class, const struct val
     return true;
 }
 
+/* True for the attribute of a list, which may have a value without names: that is read as an empty
+ * list. */
+static bool is_list_attribute(const struct directory_class *class, const char *attribute)
+{
+    const struct field *field = class->fields;
+    while (field->name &&
+           (field->codec != CODEC_LIST || strcasecmp(field->attribute, attribute) != 0)) {
+        field++;
+    }
+    return field->name;
+}
+
 /* Changes an attribute regardless of its old value. */
 static void add_mod_replacement(struct mods *mods, const struct directory_class *class,
                                 const struct value *values, const struct change *change)
@@ -315,6 +327,8 @@ static void add_mod_replacement(struct mods *mods, const struct directory_class 
         /* A replacement with no values would succeed even if the attribute did not exist (RFC 4511
          * 4.6), but Samba rejects such a replacement of userPrincipalName. */
         add_mod(mods, LDAP_MOD_DELETE, change->attribute, NULL);
+    } else if (is_list_attribute(class, change->attribute)) {
+        add_mod(mods, LDAP_MOD_REPLACE, change->attribute, NULL);
     }
 }
 

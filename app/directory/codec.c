@@ -127,8 +127,8 @@ static bool parse_generalized_time(const char *text, int64_t *wall_ms_r)
     return true;
 }
 
-/* Distinguishes the two encodings by the zone at the end: a value of digits only is a FILETIME,
- * whose 0 and INT64_MAX mean "never". */
+/* Distinguishes the two encodings by the zone at the end: a value of digits only is a FILETIME. Its
+ * 0 and INT64_MAX mean "never", and so do times after the year 9999, which have no other form. */
 bool codec_time(const struct berval *value, int64_t *wall_ms_r)
 {
     int64_t filetime;
@@ -136,7 +136,7 @@ bool codec_time(const struct berval *value, int64_t *wall_ms_r)
         return strlen(value->bv_val) == value->bv_len &&
                parse_generalized_time(value->bv_val, wall_ms_r);
     }
-    if (filetime <= 0 || filetime == INT64_MAX) {
+    if (filetime <= 0 || filetime > CODEC_FILETIME_LAST) {
         return false;
     }
     *wall_ms_r = filetime / FILETIME_PER_MS - filetime_epoch_ms;

@@ -30,6 +30,9 @@ bool codec_list(struct arena *arena, const struct berval *value, const char *con
 bool codec_logon_hours(const struct berval *value, int64_t wall_ms, bool *allowed_r,
                        int64_t *until_ms_r);
 
+/* The last FILETIME that is a time, at the end of the year 9999. Later ones mean "never". */
+#define CODEC_FILETIME_LAST INT64_C(2650467743999999999)
+
 /* Returns the FILETIME at which a millisecond begins. The year of the time is 1 to 9999. */
 int64_t codec_filetime(int64_t wall_ms);
 

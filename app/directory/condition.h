@@ -24,7 +24,7 @@ struct directory_class;
 /* Decides if a change may be made to the current version of an object: NULL if it may. */
 typedef struct error *directory_condition(void *context, const char *version);
 
-/* The condition of a deletion. */
+/* The condition of a deletion or of a change of a membership. */
 struct directory_guard {
     const struct directory_class *class;
     directory_condition *condition;

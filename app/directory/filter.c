@@ -213,11 +213,11 @@ static void append_time(struct compiler *compiler, const struct filter *term)
 }
 
 /* Appends a comparison with a FILETIME, which has the precision of 100 ns: a millisecond is an
- * interval of 10,000 values. The values 0 and INT64_MAX mean "never". */
+ * interval of 10,000 values. The values 0 and those after the last time mean "never". */
 static void append_filetime(struct compiler *compiler, const struct filter *term)
 {
     struct range ms = compared_range(term->operator, term->value.integer);
-    struct range range = {1, INT64_MAX - 1};
+    struct range range = {1, CODEC_FILETIME_LAST};
     if (term->operator!= FILTER_PRESENT && ms.from> INT64_MIN && codec_filetime(ms.from) > 1) {
         range.from = codec_filetime(ms.from);
     }
@@ -346,15 +346,15 @@ static struct error *append_dn(struct compiler *compiler, const struct filter *t
     return error;
 }
 
-/* Reads attributes of the object to which a term refers. *raw_r has none if the object does not
- * exist or cannot be read. */
+/* Reads attributes of the object to which a term refers. *raw_r has none if the object is not below
+ * `base`, does not exist or cannot be read. */
 static struct error *read_object(const struct compiler *compiler, const struct filter *term,
-                                 char **attributes, struct raw_entry *raw_r)
+                                 const char *base, char **attributes, struct raw_entry *raw_r)
 {
     const char *dn;
     *raw_r = (struct raw_entry){0};
     struct error *error = read_dn(compiler, term, &dn);
-    if (error || !names_is_within(dn, connection_config(compiler->directory)->ldap_base_dn)) {
+    if (error || !names_is_within(dn, base)) {
         return error;
     }
     error = query_object(compiler->directory, compiler->arena, dn, attributes, raw_r);
@@ -362,12 +362,15 @@ static struct error *read_object(const struct compiler *compiler, const struct f
                                                                                        : error;
 }
 
-/* Appends a filter for the accounts that belong to a group: directly, or as their primary group. */
+/* Appends a filter for the accounts that belong to a group: directly, or as their primary group,
+ * which may be anywhere in the domain. */
 static struct error *append_membership(struct compiler *compiler, const struct filter *term)
 {
     char *attributes[] = {"objectSid", "groupType", NULL};
+    const char *base = connection_config(compiler->directory)->ldap_base_dn;
+    const char *domain = names_domain(compiler->arena, base);
     struct raw_entry group;
-    struct error *error = read_object(compiler, term, attributes, &group);
+    struct error *error = read_object(compiler, term, domain ? domain : base, attributes, &group);
     int64_t rid = error ? 0 : primary_group_rid(compiler->arena, &group);
     if (error || !rid) {
         return error ? error : append_dn(compiler, term, "memberOf");
@@ -385,7 +388,8 @@ static struct error *append_member(struct compiler *compiler, const struct filte
     struct raw_entry account;
     const char *sid;
     int64_t rid;
-    struct error *error = read_object(compiler, term, attributes, &account);
+    struct error *error = read_object(
+        compiler, term, connection_config(compiler->directory)->ldap_base_dn, attributes, &account);
     const struct attribute *id = error ? NULL : attribute_get(&account, "objectSid");
     if (error || !id || !codec_sid(compiler->arena, id->values, &sid) ||
         !attribute_integer(&account, "primaryGroupID", &rid)) {

@@ -198,7 +198,8 @@ struct lookup {
     void (*visit)(struct arena *arena, const struct raw_entry *raw, void *context);
     void *context;
     char **attributes;
-    int64_t until; /* deadline, see struct operation; 0: none */
+    int64_t until;    /* deadline, see struct operation; 0: none */
+    const char *base; /* DN below which members are found; NULL: that of the domain */
 };
 
 /* Returns a filter that matches these members. */
@@ -245,7 +246,7 @@ static struct error *look_up(struct directory *directory, struct arena *arena,
         size_t some = count - at < LOOKUP_MEMBERS ? count - at : LOOKUP_MEMBERS;
         const char *objects = format_guids_filter(arena, members + at, some);
         const struct query search = {
-            .base = lookup_base(directory, arena),
+            .base = lookup->base ? lookup->base : lookup_base(directory, arena),
             .scope = LDAP_SCOPE_SUBTREE,
             .filter = lookup->filter ? lookup->filter(arena, objects, lookup->context) : objects,
             .attributes = lookup->attributes,
@@ -288,7 +289,7 @@ static struct error *find_groups(struct directory *directory, const struct set *
                                  struct groups *groups_r)
 {
     char *attributes[] = {"objectGUID", "objectSid", "groupType", NULL};
-    const struct lookup lookup = {filter_groups, visit_nested_group, groups_r, attributes, 0};
+    const struct lookup lookup = {filter_groups, visit_nested_group, groups_r, attributes, 0, NULL};
     *groups_r =
         (struct groups){.items = arena_array(set->arena, set->count, sizeof *groups_r->items)};
     return look_up(directory, set->arena, set->items, set->count, &lookup);
@@ -331,12 +332,16 @@ static struct error *walk_members(struct directory *directory, struct group *top
 static const char *const searched_attributes[] = {
     "cn", "sAMAccountName", "mail", "givenName", "sn", "displayName", "dNSHostName", NULL};
 
+/* Attributes of members outside of the base DN, of which clients see only the name. */
+static const char *const searched_outside[] = {"cn", NULL};
+
 /* The members that match a filter and the first words of a search. */
 struct matches {
     const char *compiled; /* the filter; NULL: none */
     int64_t until;        /* its deadline; 0: none */
     struct name_search words;
-    size_t words_count; /* number of the first words that a member must match */
+    size_t words_count;          /* number of the first words that a member must match */
+    const char *const *searched; /* attributes */
     struct set found;
 };
 
@@ -345,7 +350,7 @@ static const char *filter_matches(struct arena *arena, const char *objects, void
     const struct matches *matches = context;
     const char *filtered =
         matches->compiled ? arena_format(arena, "(&%s%s)", objects, matches->compiled) : objects;
-    return name_search_filter(arena, filtered, searched_attributes, &matches->words,
+    return name_search_filter(arena, filtered, matches->searched, &matches->words,
                               matches->words_count);
 }
 
@@ -359,13 +364,25 @@ static void visit_match(struct arena *arena, const struct raw_entry *raw, void *
     }
 }
 
+/* Finds the members that match: those below the base DN by all searched attributes, and others by
+ * their name. */
 static struct error *find_matches(struct directory *directory, const struct set *set,
                                   struct matches *matches)
 {
     char *attributes[] = {"objectGUID", NULL};
-    const struct lookup lookup = {filter_matches, visit_match, matches, attributes, matches->until};
+    const char *base = connection_config(directory)->ldap_base_dn;
+    struct lookup lookup = {filter_matches, visit_match, matches, attributes, matches->until, base};
     matches->found = (struct set){.arena = set->arena};
-    return look_up(directory, set->arena, set->items, set->count, &lookup);
+    matches->searched = searched_attributes;
+    struct error *error = look_up(directory, set->arena, set->items, set->count, &lookup);
+    if (!error && !names_equal(base, lookup_base(directory, set->arena))) {
+        lookup.base = NULL;
+        matches->searched = searched_outside;
+        error = look_up(directory, set->arena, set->items, set->count, &lookup);
+        matches->searched = searched_attributes;
+        set_normalize(&matches->found, NULL);
+    }
+    return error;
 }
 
 /* Compiles the filter and the search of the request. */
@@ -373,7 +390,8 @@ static struct error *prepare_matches(struct directory *directory, struct arena *
                                      const struct directory_member_query *query,
                                      struct matches *matches_r)
 {
-    *matches_r = (struct matches){.words_count = NAME_SEARCH_WORDS_MAX};
+    *matches_r =
+        (struct matches){.words_count = NAME_SEARCH_WORDS_MAX, .searched = searched_attributes};
     name_search_parse(&matches_r->words, arena, query->search);
     if (!query->filter) {
         return NULL;
@@ -541,7 +559,7 @@ static struct error *read_member_page(struct directory *directory, const struct 
     for (size_t i = 0; i < page_r->count; i++) {
         page_r->members[i].kind = kind_other;
     }
-    const struct lookup lookup = {NULL, visit_page_member, page_r, attributes, 0};
+    const struct lookup lookup = {NULL, visit_page_member, page_r, attributes, 0, NULL};
     return look_up(directory, set->arena, page_r->members, page_r->count, &lookup);
 }
 

@@ -13,6 +13,8 @@
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
+#include "directory/entry_lock.h"
+#include "directory/find.h"
 #include "directory/names.h"
 #include "directory/operation.h"
 #include "directory/protected.h"
@@ -188,6 +190,40 @@ static struct error *find_parties(struct directory *directory, struct arena *are
     return error ? error : find_party(directory, arena, &member_search, member);
 }
 
+/* Evaluates the condition of the change for the entry that it is about. */
+static struct error *check_membership_guard(struct directory *directory, struct arena *arena,
+                                            const struct directory_membership *membership,
+                                            const struct directory_entry *group,
+                                            const struct directory_entry *member)
+{
+    const char *guid = (membership->guards_member ? member : group)->guid;
+    return find_check_guard(directory, arena, query_guid_dn(arena, guid), membership->guard);
+}
+
+/* Changes the membership if its guard permits that. Holds the lock of the guarded entry meanwhile,
+ * so that only one of several changes with the same condition is made. */
+static struct error *change_guarded_value(struct directory *directory, struct arena *arena,
+                                          const struct directory_membership *membership,
+                                          const struct directory_entry *group,
+                                          const struct directory_entry *member)
+{
+    const char *guid = (membership->guards_member ? member : group)->guid;
+    struct entry_lock lock;
+    struct error *error =
+        membership->guard ? entry_lock_acquire(directory, arena, guid, &lock) : NULL;
+    if (error) {
+        return error;
+    }
+    error = check_membership_guard(directory, arena, membership, group, member);
+    if (!error) {
+        error = change_member_value(directory, arena, group, member, membership->belonging);
+    }
+    if (membership->guard) {
+        entry_lock_release(&lock);
+    }
+    return error;
+}
+
 struct error *directory_change_member(struct directory *directory, struct arena *arena,
                                       const struct directory_membership *membership,
                                       struct directory_entry **group_r,
@@ -202,10 +238,13 @@ struct error *directory_change_member(struct directory *directory, struct arena 
     if (error) {
         return error;
     }
-    if (group.sid && member.primary_group_sid && !strcmp(group.sid, member.primary_group_sid)) {
-        return membership->belonging == DIRECTORY_MEMBER
-                   ? NULL
-                   : error_new(arena, ERR_PRIMARY_GROUP, NULL);
+    bool is_primary =
+        group.sid && member.primary_group_sid && !strcmp(group.sid, member.primary_group_sid);
+    if (is_primary && membership->belonging == DIRECTORY_NO_MEMBER) {
+        return error_new(arena, ERR_PRIMARY_GROUP, NULL);
+    }
+    if (is_primary) {
+        return check_membership_guard(directory, arena, membership, group.entry, member.entry);
     }
     /* A membership changes both entries (member and memberOf), so neither may be protected. */
     error = protected_read(directory, arena, group.entry->guid, false, &target);
@@ -213,6 +252,5 @@ struct error *directory_change_member(struct directory *directory, struct arena 
         error = protected_read(directory, arena, member.entry->guid, false, &target);
     }
     return error ? error
-                 : change_member_value(directory, arena, group.entry, member.entry,
-                                       membership->belonging);
+                 : change_guarded_value(directory, arena, membership, group.entry, member.entry);
 }

@@ -437,14 +437,17 @@ static struct error *read_changed_entry(struct update *update)
 
 /* Handles the refusal of a modify operation with a condition. Returns ERR_PRECONDITION_FAILED if
  * the object no longer satisfies the condition. Otherwise returns NULL, and *again_r is true if the
- * operation must be tried again, false if an attempt whose answer was lost has succeeded. */
+ * operation must be tried again, false if an attempt whose answer was lost has succeeded.
+ * An attempt has succeeded if the object is as required now and was not before: a password cannot
+ * be read. */
 static struct error *handle_refused_exchange(struct update *update,
                                              const struct operation *operation,
                                              const struct answer *answer, bool *again_r)
 {
+    bool held_before = changes_hold(update->changes, update->base.exact);
     struct error *error = renew_exact(update);
     *again_r = false;
-    if (answer->repeated && changes_hold(update->changes, update->base.exact)) {
+    if (answer->repeated && !held_before && changes_hold(update->changes, update->base.exact)) {
         return NULL;
     }
     if (error) {

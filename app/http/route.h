@@ -71,8 +71,10 @@ struct route {
     bool creates;      /* replies 201 with Location: reply_created() */
     bool may_be_empty; /* replies 204 without a body in some cases */
     bool secret;       /* the reply contains a secret and is not stored for an Idempotency-Key */
-    bool versioned;    /* the reply has an ETag; If-Match and If-None-Match are evaluated */
-    bool ready;        /* status 503 has the same body: a dependency is unavailable */
+    /* If-Match and If-None-Match are evaluated, and a reply with a body that is not secret has an
+     * ETag */
+    bool versioned;
+    bool ready; /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
     /* errors in addition to those that the row implies; ends with ERR_COUNT */
     const enum error_id *errors;

@@ -403,6 +403,7 @@ static void write_empty_response(struct document *document)
 static void write_success_response(struct document *document, const struct route *route)
 {
     bool empty = route->shape == REPLY_NOTHING;
+    bool tagged = route->versioned && !empty && !route->secret;
     struct jsonw *json = &document->json;
     jsonw_open_object(json, empty ? "204" : route->creates ? "201" : "200");
     jsonw_string(json, "description",
@@ -412,8 +413,7 @@ static void write_success_response(struct document *document, const struct route
     jsonw_open_object(json, "headers");
     write_reply_header_if(document, true, "X-Request-ID");
     write_reply_header_if(document, route->creates, "Location");
-    write_reply_header_if(document, (route->versioned && !empty) || can_be_revalidated(route),
-                          "ETag");
+    write_reply_header_if(document, tagged || can_be_revalidated(route), "ETag");
     write_reply_header_if(document, route->shape == REPLY_ARRAY, "X-Total-Count");
     write_file_headers(document, route);
     write_reply_header_if(document, route->shape == REPLY_FILE, "Accept-Ranges");

@@ -219,12 +219,16 @@ static const struct entries computers = {
     .update = apply_computer_update,
 };
 
+/* Sets a random password, the first time if the conditions of the request permit that. */
 static struct error *set_random_password(struct request *request,
-                                         const struct directory_entry *computer)
+                                         const struct directory_entry *computer, bool first)
 {
     struct directory_changes *changes = directory_changes_new(request->arena);
     struct directory_entry *changed;
     directory_change_password(changes, generate_machine_password(request->arena));
+    if (first) {
+        entries_set_condition(request, changes);
+    }
     return directory_update(app_of(request)->directory, request->arena, &computer_class, computer,
                             changes, &changed);
 }
@@ -249,12 +253,12 @@ static struct error *reset_computer(struct request *request, struct reply *reply
     struct directory_entry *computer;
     struct error *error = entries_find(request, &computer);
     if (!error) {
-        error = set_random_password(request, computer);
+        error = set_random_password(request, computer, true);
     }
     if (error) {
         return error;
     }
-    error = set_random_password(request, computer);
+    error = set_random_password(request, computer, false);
     if (error) {
         return report_half_reset(request, error);
     }
@@ -287,7 +291,7 @@ const struct route computers_routes[] = {
      .body = &update_schema, .errors = entries_update_errors},
     {ENTRIES_WRITE_ROW(&computers, "reset", "computer"), .method = METHOD_POST,
      .pattern = PATH "/{computer}/reset", .handler = reset_computer, .query = entries_place_query,
-     .resource = "computer", .shape = REPLY_NOTHING,
+     .resource = "computer", .shape = REPLY_NOTHING, .versioned = true,
      .summary = {"Сбросить учётную запись компьютера", "Reset the account of a computer"},
      .about =
          {"Устанавливает случайный пароль: компьютер теряет доверие домена, пока его не введут "

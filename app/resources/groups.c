@@ -157,6 +157,7 @@ static struct error *change_group_member(struct request *request,
         .member_filter = "(|" DIRECTORY_USER_FILTER DIRECTORY_GROUP_FILTER ")",
         .identifier_filter = "(objectClass=*)",
         .belonging = belonging,
+        .guard = entries_guard(request, &group_class),
     };
     struct directory_entry *member;
     return entries_change_member(request, &membership, group_r, &member);
@@ -165,12 +166,7 @@ static struct error *change_group_member(struct request *request,
 static struct error *add_group_member(struct request *request, struct reply *reply)
 {
     struct directory_entry *group;
-    struct error *error =
-        entries_check_conditions(request, &group_class, request_path_value(request, "name"),
-                                 request_query_string(request, "parent_dn"));
-    if (!error) {
-        error = change_group_member(request, DIRECTORY_MEMBER, &group);
-    }
+    struct error *error = change_group_member(request, DIRECTORY_MEMBER, &group);
     if (!error) {
         error =
             directory_read(app_of(request)->directory, request->arena, &group_class, group, &group);
@@ -384,7 +380,7 @@ const struct route groups_routes[] = {
     {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{name}/members/{username}", "name", add_group_member,
                         "add_user_to_group"),
      .summary = {"Добавить участника в группу", "Add a member to a group"}, MEMBER_ABOUT,
-     .shape = REPLY_RECORD, .reply = &group_schema, .versioned = true},
+     .shape = REPLY_RECORD, .reply = &group_schema},
     {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{name}/members/{username}", "name",
                         remove_group_member, "remove_user_from_group"),
      .summary = {"Удалить участника из группы", "Remove a member from a group"}, MEMBER_ABOUT,

@@ -4,6 +4,7 @@
 #include "directory/generate.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
+#include "rest/user_fields.h"
 
 enum {
     DECIMAL_PLACES = 2,
@@ -152,10 +153,9 @@ static const struct schema policy_schema = {"PasswordPolicy", policy_fields};
 static const struct schema password_schema = {"NewPassword", password_fields};
 static const struct schema generated_schema = {"GeneratedPassword", generated_fields};
 
-/* The names of a user, which a password must not contain. */
+/* Identifies the user whose policy is read. */
 static const struct field person_fields[] = {
     ENTRY_TEXT("sAMAccountName", 0, 0, "", "", "null"),
-    ENTRY_TEXT("displayName", 0, 0, "", "", "null"),
     {.name = NULL},
 };
 
@@ -241,6 +241,11 @@ static struct error *check_password_source(const struct request *request)
                : error_field(request->arena, "generate", FAULT_NOT_ONE_OF, "true");
 }
 
+static const char *user_text(const struct directory_entry *user, const char *field)
+{
+    return fields_string(user_fields_class.fields, user->values, field);
+}
+
 /* Returns the password of the body, or generates one that the policy in force permits. */
 static struct error *choose_password(struct request *request, struct directory_entry *entry,
                                      const char **password_r)
@@ -253,9 +258,8 @@ static struct error *choose_password(struct request *request, struct directory_e
     struct error *error =
         directory_read_policy(app_of(request)->directory, request->arena, entry, &policy);
     if (!error) {
-        *password_r = generate_password(
-            request->arena, &policy, fields_string(person_fields, entry->values, "sAMAccountName"),
-            fields_string(person_fields, entry->values, "displayName"));
+        *password_r = generate_password(request->arena, &policy, user_text(entry, "sAMAccountName"),
+                                        user_text(entry, "displayName"));
     }
     return error;
 }
@@ -267,6 +271,7 @@ static struct directory_changes *collect_password_changes(struct request *reques
     const struct value *must_change = request_body_value(request, "must_change");
     const struct value *unlock = request_body_value(request, "unlock");
     directory_change_password(changes, password);
+    entries_set_condition(request, changes);
     if (must_change->state == VALUE_SET && must_change->boolean) {
         directory_change_text(changes, "pwdLastSet", "0");
     }
@@ -279,11 +284,11 @@ static struct directory_changes *collect_password_changes(struct request *reques
 static struct error *find_person(struct request *request, struct directory_entry **entry_r)
 {
     struct error *error =
-        directory_find_target(app_of(request)->directory, request->arena, &person_class,
+        directory_find_target(app_of(request)->directory, request->arena, &user_fields_class,
                               request_path_value(request, "username"),
                               request_query_string(request, "parent_dn"), entry_r);
     if (!error) {
-        request->subject = fields_string(person_fields, (*entry_r)->values, "sAMAccountName");
+        request->subject = user_text(*entry_r, "sAMAccountName");
         request->object_dn = (*entry_r)->dn;
     }
     return error;
@@ -310,7 +315,7 @@ static struct error *set_user_password(struct request *request, struct reply *re
     if (error) {
         return error;
     }
-    error = directory_update(app_of(request)->directory, request->arena, &person_class, entry,
+    error = directory_update(app_of(request)->directory, request->arena, &user_fields_class, entry,
                              collect_password_changes(request, password), &changed);
     if (!error || error_may_follow_change(error)) {
         entries_end_sessions(request, entry->guid);
@@ -371,6 +376,7 @@ const struct route passwords_routes[] = {
      .reply = &generated_schema,
      .may_be_empty = true,
      .secret = true,
+     .versioned = true,
      .errors = password_errors,
      .action = "set_password",
      .resource_type = "user",

@@ -79,6 +79,8 @@ static struct error *change_user_group(struct request *request,
         .member_filter = DIRECTORY_USER_FILTER,
         .identifier_filter = DIRECTORY_USER_FILTER,
         .belonging = belonging,
+        .guard = entries_guard(request, &user_fields_class),
+        .guards_member = true,
     };
     struct directory_entry *group;
     return entries_change_member(request, &membership, &group, user_r);
@@ -87,11 +89,7 @@ static struct error *change_user_group(struct request *request,
 static struct error *add_user_to_group(struct request *request, struct reply *reply)
 {
     struct directory_entry *user;
-    struct error *error = entries_check_conditions(request, &user_fields_class,
-                                                   request_path_value(request, "username"), NULL);
-    if (!error) {
-        error = change_user_group(request, DIRECTORY_MEMBER, &user);
-    }
+    struct error *error = change_user_group(request, DIRECTORY_MEMBER, &user);
     if (!error) {
         error = directory_read(app_of(request)->directory, request->arena, &user_fields_class, user,
                                &user);
@@ -138,7 +136,7 @@ const struct route users_routes[] = {
     {ENTRIES_MEMBER_ROW(METHOD_POST, PATH "/{username}/groups/{group}", "group", add_user_to_group,
                         "add_user_to_group"),
      .summary = {"Добавить пользователя в группу", "Add a user to a group"}, .shape = REPLY_RECORD,
-     .reply = &user_fields_schema, .versioned = true},
+     .reply = &user_fields_schema},
     {ENTRIES_MEMBER_ROW(METHOD_DELETE, PATH "/{username}/groups/{group}", "group",
                         remove_user_from_group, "remove_user_from_group"),
      .summary = {"Удалить пользователя из группы", "Remove a user from a group"},

@@ -100,7 +100,7 @@ const enum error_id entries_delete_tree_errors[] = {ENTRIES_UPDATE_ERRORS, ERR_P
                                                     ERR_HAS_CHILDREN,      ERR_HAS_PRIMARY_MEMBERS,
                                                     ERR_PARTIALLY_APPLIED, ERR_COUNT};
 const enum error_id entries_member_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_PROTECTED_OBJECT,
-                                               ERR_PRIMARY_GROUP, ERR_COUNT};
+                                               ERR_PRIMARY_GROUP, ERR_OVERLOADED, ERR_COUNT};
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -227,16 +227,22 @@ static struct error *check_entry_version(void *context, const char *version)
     return reply_check_conditions_text(request, version);
 }
 
-struct error *entries_check_conditions(struct request *request, const struct directory_class *class,
-                                       const char *name, const char *parent_dn)
+void entries_set_condition(struct request *request, struct directory_changes *changes)
 {
-    struct directory_entry *entry;
+    if (reply_has_conditions(request)) {
+        directory_change_condition(changes, check_entry_version, request);
+    }
+}
+
+const struct directory_guard *entries_guard(struct request *request,
+                                            const struct directory_class *class)
+{
     if (!reply_has_conditions(request)) {
         return NULL;
     }
-    struct error *error =
-        directory_find(app_of(request)->directory, request->arena, class, name, parent_dn, &entry);
-    return error ? error : reply_check_conditions_text(request, entry->version);
+    struct directory_guard *guard = arena_alloc(request->arena, sizeof *guard);
+    *guard = (struct directory_guard){class, check_entry_version, request};
+    return guard;
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
@@ -297,9 +303,7 @@ struct error *entries_update(struct request *request, struct reply *reply)
     struct directory_changes *changes = new_body_changes(request, entries->update);
     directory_change_place(changes, request_body_string(request, entries->rdn_field),
                            request_body_string(request, "parent_dn"));
-    if (reply_has_conditions(request)) {
-        directory_change_condition(changes, check_entry_version, request);
-    }
+    entries_set_condition(request, changes);
     error = directory_update(app_of(request)->directory, request->arena, entries->class, entry,
                              changes, &entry);
     if (entries->updated && (!error || error_may_follow_change(error))) {
@@ -379,12 +383,11 @@ static struct error *delete_entry(struct request *request, struct reply *reply,
     if (error) {
         return error;
     }
-    const struct directory_guard guard = {entries->class, check_entry_version, request};
-    const struct directory_guard *guarded = reply_has_conditions(request) ? &guard : NULL;
+    const struct directory_guard *guard = entries_guard(request, entries->class);
     bool with_children = accepts_children && request_query_boolean(request, "children");
     struct directory_below below = {0};
-    error = with_children ? directory_delete_tree(directory, request->arena, entry, guarded, &below)
-                          : directory_delete(directory, request->arena, entry, guarded);
+    error = with_children ? directory_delete_tree(directory, request->arena, entry, guard, &below)
+                          : directory_delete(directory, request->arena, entry, guard);
     request->deleted_dns = below.dns;
     if (!error || error_may_follow_change(error)) {
         end_deleted_sessions(request, entries->ends_sessions ? entry->guid : NULL, &below);

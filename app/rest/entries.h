@@ -61,10 +61,12 @@ struct error *entries_read_filter(const struct request *request, const struct fi
 /* Returns the search of a page as JSON, for ?explain=. */
 const char *entries_explain(struct arena *arena, const struct directory_page *page);
 
-/* Evaluates If-Match and If-None-Match of a request that changes a membership, for the entry that
- * the reply shows: the one of this class with this name. No-op if the request has no condition. */
-struct error *entries_check_conditions(struct request *request, const struct directory_class *class,
-                                       const char *name, const char *parent_dn) MUST_CHECK;
+/* Makes the changes depend on the conditions of the request, such as If-Match, if it has any. */
+void entries_set_condition(struct request *request, struct directory_changes *changes);
+
+/* Returns the conditions of the request for an entry of the class; NULL if it has none. */
+const struct directory_guard *entries_guard(struct request *request,
+                                            const struct directory_class *class);
 
 /* Changes a membership, see directory_change_member(), and records the DNs for the audit log. */
 struct error *entries_change_member(struct request *request,
@@ -158,6 +160,6 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \
     .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
-    .resource = (group_)
+    .resource = (group_), .versioned = true
 
 #endif

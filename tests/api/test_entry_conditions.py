@@ -1,5 +1,6 @@
 """Entity tags of directory entries, and requests that depend on them (RFC 9110 13)."""
 
+import functools
 import threading
 
 import ldap
@@ -14,6 +15,7 @@ from support.people import USERS, People, tag
 
 ALL_KINDS = (USERS, *KINDS)
 CHANGES = 100  # of each of two administrators
+ROUNDS = 20
 
 # Values that need escaping, or that Samba compares loosely.
 TRICKY = ["Ёлкин, \"Пётр\" + #1; <a>=\\", "ёлкин, \"пётр\" + #1; <a>=\\", " two  blanks",
@@ -135,6 +137,62 @@ def test_reply_to_new_membership_has_entity_tag_and_evaluates_conditions(api, pe
     response = api.post(path, headers={"If-Match": tag_of(api, shown)})
     assert response.status_code == 200, response.text
     assert response.headers["ETag"] == tag_of(api, shown)
+
+
+@pytest.mark.parametrize("side", ["users", "groups"])
+def test_removal_of_membership_evaluates_conditions(api, people, groups, ldap_admin, side):
+    user, group = people.create(), groups.create()
+    ldap_admin.add_member(group["dn"], user["dn"])
+    shown = path_of(f"/{side}", user["sAMAccountName"] if side == "users" else group["cn"])
+    path = (path_of(shown, "groups", group["cn"]) if side == "users"
+            else path_of(shown, "members", user["sAMAccountName"]))
+    for headers in ({"If-Match": '"0"'}, {"If-None-Match": "*"}):
+        contract.check_error(api.delete(path, headers=headers), 412, "PRECONDITION_FAILED")
+        assert len(ldap_admin.members(group["dn"])) == 1
+    assert api.delete(path, headers={"If-Match": tag_of(api, shown)}).status_code == 204
+    assert ldap_admin.members(group["dn"]) == []
+
+
+def test_other_errors_of_membership_are_reported_before_failed_condition(api, people, groups):
+    group, headers = groups.create(), {"If-Match": '"0"'}
+    for method in ("POST", "DELETE"):
+        response = api.request(method, path_of("/groups", group["cn"], "members", tag()),
+                               headers=headers)
+        contract.check_error(response, 404, "NOT_FOUND")
+        response = api.request(method, path_of("/groups", group["cn"], "members", "Administrator"),
+                               headers=headers)
+        contract.check_error(response, 403, "PROTECTED_OBJECT")
+    name = people.create()["sAMAccountName"]
+    response = api.post(path_of("/users", name, "groups", "Domain Users"), headers=headers)
+    contract.check_error(response, 412, "PRECONDITION_FAILED")  # already a member
+
+
+def test_new_password_evaluates_conditions(api, people, ldap_admin):
+    user, password = people.create(), vault.password()
+    path = user_path(user["sAMAccountName"])
+    for headers in ({"If-Match": '"0"'}, {"If-None-Match": "*"}):
+        for body in ({"password": password}, {"generate": True}):
+            response = api.post(f"{path}/password", json=body, headers=headers)
+            contract.check_error(response, 412, "PRECONDITION_FAILED")
+    assert ldap_admin.binds(user["dn"], user["password"])
+    etag = tag_of(api, path)
+    response = api.post(f"{path}/password", json={"password": password}, headers={"If-Match": etag})
+    assert (response.status_code, "ETag" in response.headers) == (204, False)
+    assert ldap_admin.binds(user["dn"], password)
+    assert tag_of(api, path) != etag
+
+
+def test_reset_of_computer_evaluates_conditions(api, computers, ldap_admin):
+    made = computers.create()
+    path = computers.path(made["sAMAccountName"])
+    before = ldap_admin.entry(made["dn"], ["pwdLastSet"])
+    for headers in ({"If-Match": '"0"'}, {"If-None-Match": "*"}):
+        response = api.post(f"{path}/reset", headers=headers)
+        contract.check_error(response, 412, "PRECONDITION_FAILED")
+    assert ldap_admin.entry(made["dn"], ["pwdLastSet"]) == before
+    response = api.post(f"{path}/reset", headers={"If-Match": tag_of(api, path)})
+    assert response.status_code == 204
+    assert ldap_admin.entry(made["dn"], ["pwdLastSet"]) != before
 
 
 # --- conditions -----------------------------------------------------------------------------------
@@ -444,6 +502,23 @@ def test_two_administrators_keep_bits_of_account_control_without_condition(api, 
                             lambda: change(lambda number: {"title": f"title {number}"}))
     shown = people.get(user["sAMAccountName"])
     assert (shown["enabled"], shown["title"]) == (True, f"title {CHANGES - 1}")
+
+
+def test_one_of_two_new_members_is_added_to_one_version_of_a_group(api, people, groups, ldap_admin):
+    users = [people.create() for _ in range(2)]
+    statuses = []
+
+    def add(group, user, etag):
+        path = path_of("/groups", group["cn"], "members", user["sAMAccountName"])
+        response = api.bearing(api.token).post(path, headers={"If-Match": etag})
+        statuses.append(response.status_code)
+
+    for _ in range(ROUNDS):
+        group = groups.create()
+        etag = tag_of(api, path_of("/groups", group["cn"]))
+        assert not run_together(*(functools.partial(add, group, user, etag) for user in users))
+        assert len(ldap_admin.members(group["dn"])) == 1
+    assert sorted(statuses) == [200] * ROUNDS + [412] * ROUNDS
 
 
 def test_deletion_with_condition_loses_race_against_change(api, people, ldap_admin):

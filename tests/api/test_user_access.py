@@ -188,7 +188,7 @@ def test_expired_password_is_diagnosed_and_fixed(api, site, people, ldap_admin, 
     assert ldap_admin.bind_failure(user["dn"], user["password"]) == "532"
     reason = only_reason(api, user, "PASSWORD_EXPIRED")
     assert abs(age_s(reason["since"]) - 3 * DAY_S) < SLACK_S and reason["until"] is None
-    assert f'The policy "{name}" permits' in reason["message"]
+    assert f'The policy "{name}" limits' in reason["message"]
     assert reason["fix"]["method"] == "POST" and reason["fix"]["body"] == {"generate": True}
     assert_healthy(api, ldap_admin, user, fix(site, user, reason))
 
@@ -227,12 +227,14 @@ def test_allowed_hour_is_no_reason(api, people, ldap_admin):
     assert_healthy(api, ldap_admin, user)
 
 
-def test_workstations_are_diagnosed_and_fixed(api, site, people, ldap_admin):
+@pytest.mark.parametrize("names", ["PC-17,PC-18", ",", " "])
+def test_workstations_are_diagnosed_and_fixed(api, site, people, ldap_admin, names):
+    """Also a value without names, with which the directory refuses every login, too."""
     user = people.create()
-    ldap_admin.set(user["dn"], "userWorkstations", "PC-17,PC-18")
+    ldap_admin.set(user["dn"], "userWorkstations", names)
     assert ldap_admin.bind_failure(user["dn"], user["password"]) == "531"
     reason = only_reason(api, user, "WORKSTATIONS")
-    assert "PC-17,PC-18" in reason["message"]
+    assert names in reason["message"]
     assert reason["fix"]["body"] == {"userWorkstations": []}
     fix(site, user, reason)
     assert_healthy(api, ldap_admin, user)

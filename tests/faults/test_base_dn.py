@@ -130,6 +130,37 @@ def test_members_outside_base_dn_are_listed_but_not_changed(managed_api, ldap_ad
     assert ldap_admin.members(group["dn"]) == [person]
 
 
+def test_search_of_members_does_not_reveal_attributes_outside_base_dn(managed_api, ldap_admin,
+                                                                      base_entry):
+    """A search finds members outside by their names only, which the list shows."""
+    groups = Entries(managed_api, ldap_admin, GROUPS, base_entry[2])
+    group, mail = groups.create(), f"{tag()}@example.com"
+    inside, outside = (
+        People(None, ldap_admin, unit).create_over_ldap(tag(), sAMAccountName=tag(), mail=mail)
+        for unit in (base_entry[2], ldap_admin.add_ou(tag())))
+    ldap_admin.add_member(group["dn"], inside, outside)
+
+    def found(text):
+        response = managed_api.get(groups.path(group["cn"], "members"), params={"search": text})
+        return [member["dn"] for member in response.json()["items"]]
+    assert len(found("")) == 2
+    [found_by_mail] = found(mail)
+    assert same_dn(found_by_mail, inside)
+    for dn in (inside, outside):
+        [found_by_name] = found(dn.split(",")[0].removeprefix("CN="))
+        assert same_dn(found_by_name, dn)
+
+
+def test_filter_finds_users_of_primary_group_outside_base_dn(managed_api, ldap_admin, base_entry):
+    """Such a group is shown in memberOf, too."""
+    account = People(managed_api, ldap_admin, base_entry[2]).create()["sAMAccountName"]
+    [primary] = managed_api.get(path_of("/users", account)).json()["memberOf"]
+    assert primary == ldap_admin.find("Domain Users")[0]
+    for operator, expected in (("eq", [account]), ("ne", [])):
+        response = managed_api.get("/users", params={"filter": f'memberOf {operator} "{primary}"'})
+        assert [user["sAMAccountName"] for user in response.json()["items"]] == expected
+
+
 @pytest.fixture
 def forest_admin_api(ldap_admin, directory, make_rig):
     """Returns the administrator's client of a stack whose service account may change the whole

@@ -196,6 +196,17 @@ def test_exact_change_of_manager_succeeds_although_directory_closes_connection(
     assert response.json()["c"] == "RU"
 
 
+def test_refused_password_is_reported_although_directory_closes_connection(rig, proxy, user,
+                                                                           ldap_admin):
+    """The password cannot be read, so the refused change must not be taken for a repeated one."""
+    assert rig.api.get(path_to(user)).status_code == 200
+    proxy.cut(MODIFY, hang_up=True)
+    contract.check_error(change_exactly(rig, user, password="weak", title=user["title"]), 400,
+                         "PASSWORD_POLICY")
+    assert proxy.cuts == 1
+    assert ldap_admin.binds(user["dn"], user["password"])
+
+
 def test_exact_deletion_succeeds_although_directory_closes_connection(rig, proxy, user, ldap_admin):
     etag = rig.api.get(path_to(user)).headers["ETag"]
     proxy.cut(DELETE, hang_up=True)

@@ -181,7 +181,8 @@ static void null_clears_attributes_and_expiry(void **state)
     field_set_strings(fields_get(fields, old, "places"), NULL, 0);
     field_set_string(fields_get(fields, old, "boss"), NULL);
     assert_null(changes_to_mods(changes, arena, &user, &base, &mods));
-    assert_string_equal(format_mods(arena, mods), "replace expires=0\n");
+    /* an empty list may have been a value without names */
+    assert_string_equal(format_mods(arena, mods), "replace expires=0\nreplace places=\n");
 }
 
 static void last_change_of_an_attribute_wins(void **state)

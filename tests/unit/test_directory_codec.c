@@ -55,12 +55,14 @@ static void generalized_times_and_filetimes_are_decoded(void **state)
         {"116444736000000000", 0}, /* FILETIME of 1970-01-01 */
         {"133444736001234567", 1700000000123},
         {"1", -11644473600000},
+        {"2650467743999999999", 253402300799999}, /* the end of the year 9999 */
     };
     static const char *const wrong[] = {
         "",
         "x",
         "0",                   /* FILETIME: never */
         "9223372036854775807", /* FILETIME: never */
+        "2650467744000000000", /* FILETIME of the year 10000: never */
         "-1",
         "20261320123456.0Z",
         "20261100123456.0Z",
