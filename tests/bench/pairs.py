@@ -28,7 +28,8 @@ def alternate(work: str, rounds: int, measures: Mapping[str, Callable[[], float]
         with Meter() as meter:
             rates = {name: measure() for name, measure in measures.items()}
         seen.append(Round(rates, meter.share))
-        figures = ", ".join(f"{name} {figure:,.0f}" for name, figure in rates.items())
+        figures = ", ".join(f"{name} {figure:,.{0 if figure >= 10 else 2}f}"
+                            for name, figure in rates.items())
         noise = f" (disturbed: {meter.share:.0%})" if meter.share >= DISTURBED else ""
         print(f"  {work}, a second: {figures}{noise}", flush=True)
     return undisturbed(seen) or seen

@@ -9,7 +9,8 @@
  * input is the password of BIND_DN, each further line a filter; the filters are used in turn. Each
  * must match one object, or at least one if an asterisk precedes it. An attribute of a single
  * object that is sent in ranges (MS-ADTS 3.1.1.3.1.3.3) is read to its end as part of its search.
- * With -p, each filter may match any number of objects, read in pages of 1,000 (RFC 2696).
+ * With -p, each filter may match any number of objects, read in pages of 1,000 (RFC 2696), and a
+ * process ends after whole turns of the filters only, because some may take much longer than others.
  *
  * Prints the total number of searches a second. Exits with 1 on any error.
  */
@@ -45,8 +46,8 @@ struct work {
 
 /* Memory that all processes share. */
 struct shared {
-    pthread_barrier_t start; /* waits until all processes are bound */
-    uint64_t searches[CONNECTIONS_MAX];
+    pthread_barrier_t start;       /* waits until all processes are bound */
+    double rates[CONNECTIONS_MAX]; /* searches a second of each process */
 };
 
 /* Suppresses references to other naming contexts (MS-ADTS 3.1.1.3.4.1.4), as the service does. */
@@ -263,15 +264,18 @@ static void search_all_pages(LDAP *ldap, const struct work *work, const char *fi
 /* Runs one process, which begins at its own part of the filters. */
 static void search_repeatedly(const struct work *work, struct shared *shared, long number)
 {
-    size_t next = work->filter_count * (size_t)number / (size_t)work->connections;
+    size_t first = work->filter_count * (size_t)number / (size_t)work->connections;
+    size_t next = first;
+    uint64_t searches = 0;
     LDAP *ldap = connect_and_bind(work);
     pthread_barrier_wait(&shared->start);
-    double end = now_s() + work->seconds;
-    while (now_s() < end) {
+    double began = now_s(), end = began + work->seconds;
+    while (now_s() < end || (work->paged && next != first)) {
         (work->paged ? search_all_pages : search_whole)(ldap, work, work->filters[next]);
         next = (next + 1) % work->filter_count;
-        shared->searches[number]++;
+        searches++;
     }
+    shared->rates[number] = (double)searches / (now_s() - began);
     ldap_unbind_ext(ldap, NULL, NULL);
 }
 
@@ -313,7 +317,7 @@ static void run_processes(const struct work *work, struct shared *shared)
 int main(int count, char **arguments)
 {
     enum { URI = 1, CA_FILE, BIND_DN, BASE, CONNECTIONS, SECONDS, ATTRIBUTES };
-    uint64_t searches = 0;
+    double rate = 0;
     bool paged = count > URI && !strcmp(arguments[URI], "-p");
     count -= paged;
     arguments += paged;
@@ -338,9 +342,9 @@ int main(int count, char **arguments)
     struct shared *shared = create_shared(&work);
     run_processes(&work, shared);
     for (long i = 0; i < work.connections; i++) {
-        searches += shared->searches[i];
+        rate += shared->rates[i];
     }
     free_work(&work);
-    printf("%.1f\n", (double)searches / work.seconds);
+    printf("%.3f\n", rate);
     return EXIT_SUCCESS;
 }

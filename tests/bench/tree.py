@@ -1,8 +1,9 @@
 """GET /tree of a level with 2,000 units that have 10,000 users, and of the root of the directory,
 against a client that sends the same searches on a kept connection, page by page, and does nothing
-with the answers.
+with the answers. Also the last page of these units, and of the users in them, against the first.
 """
 
+import time
 from urllib.parse import quote
 
 from bench import load
@@ -16,9 +17,12 @@ UNITS = 2_000
 
 ROUNDS = 5
 SECONDS = 4
-WARM_UP_SECONDS = 1
 
 RATIO_MIN = 0.6
+
+LIMIT = 10
+PAGE_SECONDS = 1.0
+RATIO_MAX = 1.5
 
 # The searches of the service (app/directory/tree.c). It also reads three attributes of the places.
 FILTERS = ("(|(objectClass=organizationalUnit)(objectClass=container)(objectClass=domainDNS)"
@@ -40,16 +44,32 @@ def ratio(bed: Bed, parent_dn: str, work: str) -> float:
     """Returns searches a second of the service, relative to those of the client."""
     url = f"{bed.url('/tree')}?parent_dn={quote(parent_dn)}"
 
-    def service(seconds: float = SECONDS) -> float:
-        return len(FILTERS) * load.rate(url, 1, seconds, bed.headers)
+    def service() -> float:
+        began, levels = time.monotonic(), 0
+        while time.monotonic() - began < SECONDS:
+            bed.session.get(url, timeout=TIMEOUT_S).raise_for_status()
+            levels += 1
+        return len(FILTERS) * levels / (time.monotonic() - began)
 
     def raw() -> float:
         return load.raw_rate(bed.directory, 1, SECONDS, FILTERS, ["1.1"], base=parent_dn,
                              paged=True)
 
-    service(WARM_UP_SECONDS)
     seen = alternate(f"GET /tree, {work}, searches", ROUNDS, {"raw": raw, "service": service})
     return median_ratio(seen, "service", "raw")
+
+
+def page_row(bed: Bed, path: str, count: int, what: str) -> Row:
+    """Measures the last page of a list of `count` objects against the first."""
+    def rate(skip: int) -> float:
+        return load.rate(bed.url(f"{path}&limit={LIMIT}&skip={skip}"), bed.workers, PAGE_SECONDS,
+                         bed.headers)
+
+    rate(0)  # creates a sorted view in every worker
+    seen = alternate(f"pages of {what}", ROUNDS,
+                     {"first": lambda: rate(0), "last": lambda: rate(count - LIMIT)})
+    return row(f"last page of {what} against the first", median_ratio(seen, "first", "last"),
+               f"<= {RATIO_MAX:g} ×", lambda value: value <= RATIO_MAX)
 
 
 def measure(bed: Bed) -> list[Row]:
@@ -60,6 +80,9 @@ def measure(bed: Bed) -> list[Row]:
     check(bed, unit_dn)
     levels = {unit_dn: f"{UNITS:,} units with {USERS:,} users",
               base_dn: f"root above {2 * USERS:,} users"}
-    return [row(f"GET /tree, {work}, against raw searches", ratio(bed, dn, work),
+    rows = [row(f"GET /tree, {work}, against raw searches", ratio(bed, dn, work),
                 f">= {RATIO_MIN:g} ×", lambda value: value >= RATIO_MIN)
             for dn, work in levels.items()]
+    parent = f"parent_dn={quote(unit_dn)}"
+    return [*rows, page_row(bed, f"/ous?{parent}", UNITS, f"{UNITS:,} units"),
+            page_row(bed, f"/users?{parent}&scope=subtree", USERS, f"{USERS:,} users in them")]
