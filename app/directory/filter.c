@@ -73,13 +73,14 @@ static struct error *not_filterable_error(struct arena *arena, const struct filt
 /* --- text ------------------------------------------------------------------------------------- */
 
 /* Appends a comparison with text. No attribute has an empty value, but every value contains, begins
- * with and ends with an empty text. */
+ * with and ends with an empty text. A text of spaces is empty, because the directory ignores spaces
+ * at both ends of a text; Samba would find nothing. */
 static void append_text_comparison(struct compiler *compiler, const struct filter *term)
 {
     struct buffer *out = &compiler->out;
     const char *attribute = term->field->attribute;
     const char *text = names_filter_value(compiler->arena, term->value.string.bytes);
-    if (!*text) {
+    if (!text[strspn(text, " ")]) {
         if (term->operator== FILTER_EQUAL) {
             buffer_add_string(out, MATCH_NONE);
         } else {

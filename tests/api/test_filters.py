@@ -158,9 +158,10 @@ def test_absent_field_is_unequal_and_nothing_else(api, people, ou):
         assert found(term) == set()
     assert found("department eq null") == found("not (department pr)") == {absent}
     assert found("department ne null") == found("department pr") == {present}
-    assert found('department co ""') == {present}
-    assert found('department eq ""') == set()
-    assert found('department ne ""') == {absent, present}
+    for empty in ("", " ", "  "):
+        assert found(f'department co "{empty}"') == {present}
+        assert found(f'department eq "{empty}"') == set()
+        assert found(f'department ne "{empty}"') == {absent, present}
 
 
 def test_example_of_contract_is_accepted(api, ou, people):

@@ -66,7 +66,7 @@ def compare(kind: str, operator: str, value: typing.Any, literal: typing.Any,
                 "lt": number < literal, "le": number <= literal}[operator]
     if kind == BOOLEAN:
         return value is literal
-    text, sought = fold(value), fold(literal)
+    text, sought = fold(value), fold(literal) if literal.strip() else ""
     return {"eq": text == sought, "co": sought in text, "sw": text.startswith(sought),
             "ew": text.endswith(sought)}[operator]
 
