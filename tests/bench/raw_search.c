@@ -9,8 +9,8 @@
  * input is the password of BIND_DN, each further line a filter; the filters are used in turn. Each
  * must match one object, or at least one if an asterisk precedes it. An attribute of a single
  * object that is sent in ranges (MS-ADTS 3.1.1.3.1.3.3) is read to its end as part of its search.
- * With -p, each filter may match any number of objects, read in pages of 1,000 (RFC 2696), and a
- * process ends after whole turns of the filters only, because some may take much longer than others.
+ * With -p, each filter may match any number of objects, read in pages of 1,000 (RFC 2696). Some
+ * filters may take much longer than others, so a process then ends after whole turns only.
  *
  * Prints the total number of searches a second. Exits with 1 on any error.
  */
