@@ -22,6 +22,7 @@ RATIO_MIN = 0.6
 
 LIMIT = 10
 PAGE_SECONDS = 1.0
+WARM_UP_SECONDS = 15.0  # one worker after another searches and sorts all users
 RATIO_MAX = 1.5
 
 # The searches of the service (app/directory/tree.c). It also reads three attributes of the places.
@@ -61,11 +62,11 @@ def ratio(bed: Bed, parent_dn: str, work: str) -> float:
 
 def page_row(bed: Bed, path: str, count: int, what: str) -> Row:
     """Measures the last page of a list of `count` objects against the first."""
-    def rate(skip: int) -> float:
-        return load.rate(bed.url(f"{path}&limit={LIMIT}&skip={skip}"), bed.workers, PAGE_SECONDS,
+    def rate(skip: int, seconds: float = PAGE_SECONDS) -> float:
+        return load.rate(bed.url(f"{path}&limit={LIMIT}&skip={skip}"), bed.workers, seconds,
                          bed.headers)
 
-    rate(0)  # creates a sorted view in every worker
+    rate(0, WARM_UP_SECONDS)  # creates a sorted view in every worker
     seen = alternate(f"pages of {what}", ROUNDS,
                      {"first": lambda: rate(0), "last": lambda: rate(count - LIMIT)})
     return row(f"last page of {what} against the first", median_ratio(seen, "first", "last"),
