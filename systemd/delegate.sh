@@ -129,8 +129,8 @@ for class in "$user" "$group" "$computer" "$organizational_unit" "$container"; d
     allow WP "$class" "$cn" "$name" "$description"
 done
 # Grants the right to delete users, groups and computers together with the entries below them, such
-# as the phones of a user or the recovery keys of a computer (Delete Tree). Kontora
-# lists these entries before it deletes them. Units and containers must be empty.
+# as the phones of a user or the recovery keys of a computer (Delete Tree). Kontora lists these
+# entries before it deletes them. Units and containers must be empty.
 aces="$aces(OA;CIIO;DT;;$user;$sid)(OA;CIIO;DT;;$group;$sid)(OA;CIIO;DT;;$computer;$sid)"
 allow RP "$recovery_information" "$object_guid"
 allow WP "$organizational_unit" "$ou"
