@@ -5,7 +5,9 @@ import functools
 import subprocess
 
 import pytest
+from stack import Authority
 
+from support.ldap_proxy import LdapProxy
 from support.rig import Rig
 from support.waiting import wait_until
 
@@ -39,6 +41,20 @@ def rig(make_rig, directory):
     wait_until(lambda: made.api.get("/users/Administrator").ok,
                what="the directory to be reachable")
     return made
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path / "authority")
+
+
+@pytest.fixture
+def proxy(directory, authority):
+    """Starts an LDAPS proxy of the directory, with a certificate of the authority."""
+    certificate = authority.certificate("proxy", ["IP:127.0.0.1"])
+    with LdapProxy(certificate, directory.address, str(directory.ca_file)) as made:
+        made.ca_file = str(authority.file)
+        yield made
 
 
 @pytest.fixture

@@ -6,29 +6,16 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stack import Authority
 
 from support import contract
 from support.client import user_path
-from support.ldap_proxy import DELETE, MODIFY, RENAME, SEARCH, LdapProxy
+from support.ldap_proxy import DELETE, MODIFY, RENAME, SEARCH
 from support.people import People, tag
 from support.waiting import wait_until
 
 DISABLED, DONT_EXPIRE_PASSWORD = 0x2, 0x10000
 TOGETHER = 100  # pairs of changes at the same time
 FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker before it expires
-
-
-@pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def proxy(directory, authority):
-    certificate = authority.certificate("proxy", ["IP:127.0.0.1"])
-    with LdapProxy(certificate, directory.address, str(directory.ca_file)) as made:
-        yield made
 
 
 @pytest.fixture

@@ -38,11 +38,6 @@ START_TLS = {"LDAP_USE_SSL": "false", "LDAP_START_TLS": "true"}
 
 
 @pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path / "authority")
-
-
-@pytest.fixture
 def start_tls():
     return False
 

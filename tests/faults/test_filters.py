@@ -5,10 +5,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stack import Authority
 
 from support import contract
-from support.ldap_proxy import LdapProxy
 
 COSTLY = "costly-filter"  # a word of the filters that the proxy delays
 SLOW_S = 4
@@ -17,15 +15,6 @@ QUICK_S = 1.2  # less than SLOW_S and the timeout; a busy machine takes 0.3 s
 COSTLY_AT_ONCE = 6
 QUICK_CALLS = 20
 USERS = "/users"
-
-
-@pytest.fixture
-def proxy(directory, tmp_path):
-    authority = Authority(tmp_path / "authority")
-    certificate = authority.certificate("proxy", ["IP:127.0.0.1"])
-    with LdapProxy(certificate, directory.address, str(directory.ca_file)) as proxy:
-        proxy.ca_file = authority.file
-        yield proxy
 
 
 @pytest.fixture

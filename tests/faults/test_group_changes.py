@@ -1,22 +1,12 @@
 """Changes of a large group: a proxy counts the members that the directory sends."""
 
 import pytest
-from stack import Authority
 from support import contract
 from support.client import path_of
 from support.entries import tag
-from support.ldap_proxy import DELETE, MODIFY, RENAME, SEARCH, LdapProxy
+from support.ldap_proxy import DELETE, MODIFY, RENAME, SEARCH
 
 LARGE = 5000  # Active Directory gives 1,500 members at once, so this takes several searches
-
-
-@pytest.fixture
-def proxy(directory, tmp_path):
-    authority = Authority(tmp_path)
-    certificate = authority.certificate("proxy", ["IP:127.0.0.1"])
-    with LdapProxy(certificate, directory.address, str(directory.ca_file)) as made:
-        made.ca_file = str(authority.file)
-        yield made
 
 
 @pytest.fixture

@@ -9,28 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from samba.dcerpc import security
 from samba.ndr import ndr_pack, ndr_unpack
-from stack import Authority
 from support import contract, vault
 from support.client import path_of, user_path
 from support.entries import GROUPS, KINDS, Entries
-from support.ldap_proxy import ADD, DELETE, MODIFY, RENAME, SEARCH, LdapProxy
+from support.ldap_proxy import ADD, DELETE, MODIFY, RENAME, SEARCH
 from support.people import People, tag
 from support.ldap_admin import same_dn
 from support.waiting import wait_until
 
 FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker before it expires
-
-
-@pytest.fixture
-def authority(tmp_path):
-    return Authority(tmp_path)
-
-
-@pytest.fixture
-def proxy(directory, authority):
-    certificate = authority.certificate("proxy", ["IP:127.0.0.1"])
-    with LdapProxy(certificate, directory.address, str(directory.ca_file)) as made:
-        yield made
 
 
 @pytest.fixture
