@@ -6,6 +6,7 @@
 enum {
     ACCOUNT_DISABLED = 0x2,
     ACCOUNT_LOCKED = 0x10, /* only in msDS-User-Account-Control-Computed */
+    ACCOUNT_PASSWORD_NEVER_EXPIRES = 0x10000,
     ACCOUNT_SMARTCARD_REQUIRED = 0x40000,
     ACCOUNT_PASSWORD_EXPIRED = 0x800000, /* only in msDS-User-Account-Control-Computed */
 };

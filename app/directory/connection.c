@@ -43,6 +43,7 @@ struct directory {
     int64_t return_at;
     struct deadline deadline;
     struct cache cache;
+    struct directory_caller *caller; /* of the current request; NULL: none */
 };
 
 enum {
@@ -95,6 +96,16 @@ void directory_free(struct directory **directory)
 }
 
 /* --- state ----------------------------------------------------------------------------------- */
+
+struct directory_caller *connection_caller(const struct directory *directory)
+{
+    return directory->caller;
+}
+
+void connection_set_caller(struct directory *directory, struct directory_caller *caller)
+{
+    directory->caller = caller;
+}
 
 const struct config *connection_config(const struct directory *directory)
 {

@@ -18,6 +18,7 @@ struct circuit;
 struct config;
 struct deadline;
 struct directory;
+struct directory_caller;
 
 /* Starts the deadline of a call. Every public function of the folder calls it first; all requests
  * of the call together may take LDAP_CONNECT_TIMEOUT_MS + LDAP_TIMEOUT_MS. */
@@ -48,6 +49,10 @@ enum controller_result connection_connect(struct directory *directory, struct ar
 void connection_record_answer(struct directory *directory);
 
 /* --- state ----------------------------------------------------------------------------------- */
+
+/* The caller of the current request (caller.h); NULL: none. */
+struct directory_caller *connection_caller(const struct directory *directory);
+void connection_set_caller(struct directory *directory, struct directory_caller *caller);
 
 const struct config *connection_config(const struct directory *directory);
 struct circuit *connection_circuit(const struct directory *directory);

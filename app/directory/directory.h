@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/field.h"
 #include "directory/access.h"
+#include "directory/caller.h"
 #include "directory/delete.h"
 #include "directory/effective.h"
 #include "directory/list.h"

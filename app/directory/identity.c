@@ -186,9 +186,8 @@ static const char *get_only_sid(const struct directory *directory, struct arena 
     return sid;
 }
 
-/* Returns the SID of LDAP_ADMIN_GROUP; NULL if the setting is empty or has no effect. */
-static struct error *get_admin_sid(struct directory *directory, struct arena *arena,
-                                   const char **sid_r)
+struct error *identity_administrators(struct directory *directory, struct arena *arena,
+                                      const char **sid_r)
 {
     struct identity_cache *cache = connection_cache(directory, &identity_cache_kind);
     struct cached_group *known = &cache->administrators;
@@ -326,7 +325,7 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
     if (strlen(guid) != GUID_TEXT || strspn(guid, "0123456789abcdef-") != GUID_TEXT) {
         return NULL;
     }
-    struct error *error = get_admin_sid(directory, arena, &sid);
+    struct error *error = identity_administrators(directory, arena, &sid);
     error = error ? error : read_user_entry(directory, arena, guid, &raw);
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;

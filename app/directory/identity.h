@@ -15,6 +15,10 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
                             struct directory_identity *identity_r,
                             const char **refusal_r) MUST_CHECK;
 
+/* Returns the SID of LDAP_ADMIN_GROUP; NULL if the setting is empty or has no effect. */
+struct error *identity_administrators(struct directory *directory, struct arena *arena,
+                                      const char **sid_r) MUST_CHECK;
+
 /* Returns the reason why the account cannot be used, from its attributes; NULL if it can. */
 const char *identity_refusal(const struct raw_entry *raw);
 

@@ -53,6 +53,9 @@ struct route {
     const struct field *path;
     route_handler *handler;
     enum permission permission; /* checked by the router; PERMIT_ALL: open to all */
+    /* the rights of a delegation (base/right.h), each of which permits some use of the call: the
+     * directory decides about the entry and the change */
+    unsigned rights;
     enum pool_id pool;          /* the pool of workers that serves the call */
     const void *description; /* describes the resource to a handler that several resources share */
     bool adds_faults;        /* the handler reports the faults of the body together with its own */

@@ -1,0 +1,105 @@
+/*
+ * Caller: what the caller of the current request may see and change in the directory.
+ *
+ * service/ sets the caller before each request. Without one, as in the housekeeper and at a login,
+ * and for an administrator whose credentials have no limit, nothing is restricted. For any other
+ * caller an entry that it may not see does not exist: every file that returns entries, counts them
+ * or names them in errors asks caller_sees() or searches below caller_places() only. Every change
+ * passes caller_check() with the entry as it is right before the change, and caller_compare() with
+ * the SIDs of the entry and of its groups.
+ *
+ * Rules are compared by the objectGUID of their scope and the SID of their principal, which stay
+ * the same when the objects are renamed or moved.
+ */
+#ifndef DIRECTORY_CALLER_H
+#define DIRECTORY_CALLER_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct directory;
+struct directory_changes;
+struct directory_class;
+
+/* One delegation: its principal has rights on the entries below its scope. */
+struct directory_rule {
+    int64_t id;
+    const char *principal_sid; /* SID of a user or of a group, as text */
+    const char *scope_guid;
+    const char *scope_dn;      /* current DN of the scope; NULL: it does not exist any more */
+    unsigned rights;           /* set of enum right */
+    const char *const *fields; /* fields that RIGHT_UPDATE is limited to, ends with NULL; NULL: all
+                                  fields */
+};
+
+enum { DIRECTORY_RULES_USED_MAX = 16 };
+
+struct directory_caller {
+    bool administrator;      /* has all rights below the base DN, except those that `limit` lacks */
+    bool reads_all;          /* sees all entries below the base DN (DIRECTORY_READERS=all) */
+    unsigned limit;          /* the rights that the credentials permit; RIGHT_ALL: no limit */
+    const char *const *sids; /* SIDs of the caller and its groups; ends with NULL */
+    const struct directory_rule *rules; /* the rules of all principals */
+    size_t rules_count;
+    const struct directory_rule *const
+        *own; /* those of the caller; set by directory_set_caller() */
+    size_t own_count;
+    /* Result: the rules that allowed the changes of this request, for audit. */
+    int64_t used[DIRECTORY_RULES_USED_MAX];
+    size_t used_count;
+};
+
+/* Sets the caller of the calls that follow; NULL: they are not restricted. The caller must outlive
+ * them; its own rules are allocated in the arena. */
+void directory_set_caller(struct directory *directory, struct arena *arena,
+                          struct directory_caller *caller);
+
+/* Returns the rights of the caller on an entry with this DN, as a set. */
+unsigned caller_rights_at(const struct directory_caller *caller, const char *dn);
+
+/* True if the caller may see all entries below the base DN. */
+bool caller_sees_all(const struct directory *directory);
+
+/* True if the caller may see an entry with this DN, as the directory spells it. */
+bool caller_sees(const struct directory *directory, const char *dn);
+
+/* Returns the places at and below `base` whose entries the caller may see: `base` itself if it may
+ * see all of them. No place is within another. *count_r is 0 if it may see none. */
+const char *const *caller_places(const struct directory *directory, struct arena *arena,
+                                 const char *base, size_t *count_r);
+
+/* The rights that a change requires, and the fields that it changes by RIGHT_UPDATE; `fields` ends
+ * with NULL, and is NULL if there are none. */
+struct caller_need {
+    unsigned rights;
+    const char *const *fields;
+};
+
+/* Returns what changes to an entry of the class require. A new name requires RIGHT_UPDATE of the
+ * field "cn" or "ou", a new parent RIGHT_MOVE. */
+struct caller_need caller_need_of(struct arena *arena, const struct directory_class *class,
+                                  const struct directory_changes *changes);
+
+/* Checks that the caller may make the change to the entry with this DN, as the directory spells it,
+ * and records the rules that allow it. ERR_FORBIDDEN with the missing right as its detail. The scope
+ * of a delegation, and an entry with one below it, is neither moved, renamed nor deleted. */
+struct error *caller_check(struct directory *directory, struct arena *arena, const char *dn,
+                           const struct caller_need *need, bool changes_dn) MUST_CHECK;
+
+/* Checks the new DN of an entry: the caller needs the same rights there, must not gain rights by
+ * the move, and must not take the place of LDAP_ADMIN_GROUP or above it. `old_dn` is NULL for a new
+ * entry. */
+struct error *caller_check_place(struct directory *directory, struct arena *arena,
+                                 const char *old_dn, const char *new_dn,
+                                 const struct caller_need *need) MUST_CHECK;
+
+/* Sets *has_more_r if the principal with this SID has a right that the caller does not have: it is
+ * LDAP_ADMIN_GROUP, or the principal of a rule that the rules of the caller do not cover. */
+struct error *caller_compare(struct directory *directory, struct arena *arena, const char *sid,
+                             bool *has_more_r) MUST_CHECK;
+
+#endif
