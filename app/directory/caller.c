@@ -1,5 +1,4 @@
-/* Caller: the rights that changes require, and the checks of the caller. caller_sight.c decides what
- * the caller sees. */
+/* Caller: the rights that changes require, and the checks of the caller. */
 #include "directory/caller.h"
 
 #include "base/arena.h"

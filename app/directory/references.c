@@ -207,7 +207,7 @@ static struct error *resolve_reference(struct directory *directory, struct arena
     connection_begin_call(directory);
     struct error *error = format_reference_filter(directory, arena, wanted, &search.filter);
     if (!error) {
-        error = query_run(directory, arena, &search, &answer);
+        error = query_visible(directory, arena, &search, &answer);
     }
     if (error) {
         return error;

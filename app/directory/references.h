@@ -34,7 +34,7 @@ struct error *references_read(struct references *references, struct directory *d
                               struct arena *arena) MUST_CHECK;
 
 /* Finds the user or contact that the field of a request refers to, by its objectGUID or DN.
- * ERR_VALIDATION for the field if there is none below the base DN. */
+ * ERR_VALIDATION for the field if there is none below the base DN that the caller sees. */
 struct error *directory_resolve_person(struct directory *directory, struct arena *arena,
                                        const char *text, const char *field,
                                        const char **dn_r) MUST_CHECK;
