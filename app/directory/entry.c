@@ -334,8 +334,7 @@ static struct error *decode_raw_entry(const struct context *context, struct raw_
     }
     struct error *error =
         entry_complete(context->directory, arena, query_guid_dn(arena, entry->guid), whole);
-    const struct raw_entry *raw =
-        entry_visible(context->directory, arena, context->class, whole);
+    const struct raw_entry *raw = entry_visible(context->directory, arena, context->class, whole);
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(fields), sizeof *entry->values);
     for (size_t i = 0; !error && fields[i].name; i++) {

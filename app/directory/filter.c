@@ -450,8 +450,7 @@ static struct error *append_identifier(struct compiler *compiler, const struct f
     if (term->operator!= FILTER_EQUAL) {
         return operator_fault(compiler->arena, term);
     }
-    struct error *error =
-        is_link(term->field) ? check_link_visible(compiler, term, &hidden) : NULL;
+    struct error *error = is_link(term->field) ? check_link_visible(compiler, term, &hidden) : NULL;
     if (error || hidden) {
         buffer_add_string(&compiler->out, MATCH_NONE);
         return error;

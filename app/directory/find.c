@@ -109,10 +109,9 @@ struct error *find_check_guard(struct directory *directory, struct arena *arena,
         return NULL;
     }
     struct error *error = find_version(directory, arena, guard->class, dn, none, &raw);
-    return error
-               ? error
-               : guard->condition(guard->context,
-                                  find_compute_version(directory, arena, guard->class, &raw));
+    return error ? error
+                 : guard->condition(guard->context,
+                                    find_compute_version(directory, arena, guard->class, &raw));
 }
 
 struct error *find_result(struct directory *directory, struct arena *arena,

@@ -183,9 +183,8 @@ static struct error *add_primary_members(struct directory *directory, const stru
         .filter = arena_format(set->arena, "(primaryGroupID=%" PRId64 ")", group->rid),
         .attributes = attributes,
     };
-    return group->rid
-               ? query_all_visible(directory, set->arena, &search, visit_primary_member, set)
-               : NULL;
+    return group->rid ? query_all_visible(directory, set->arena, &search, visit_primary_member, set)
+                      : NULL;
 }
 
 static struct error *add_members(struct directory *directory, const struct group *group,

@@ -368,8 +368,9 @@ struct update {
 static struct error *evaluate_condition(const struct update *update, const struct raw_entry *raw)
 {
     const struct directory_changes *changes = update->changes;
-    return changes->condition(changes->condition_context,
-                              find_compute_version(update->directory, update->arena, update->class, raw));
+    return changes->condition(
+        changes->condition_context,
+        find_compute_version(update->directory, update->arena, update->class, raw));
 }
 
 /* Reads the attributes that the version of the object consists of or that the changes set. */

@@ -117,7 +117,7 @@ struct error *order_prepare(struct directory *directory, struct arena *arena,
                             const struct directory_class *class,
                             const struct directory_list_query *query, struct order *order_r)
 {
-    *order_r = (struct order){.attribute = class->sort_attribute};
+    *order_r = (struct order){.attribute = class->sort_attribute, .codec = CODEC_TEXT};
     if (!query->sort) {
         return NULL;
     }
@@ -128,6 +128,7 @@ struct error *order_prepare(struct directory *directory, struct arena *arena,
     const char *attribute = sorted_attribute(query->sort);
     order_r->attribute = arena_format(arena, "%s%s", query->descending ? "-" : "",
                                       attribute ? attribute : class->sort_attribute);
+    order_r->codec = attribute ? query->sort->codec : CODEC_TEXT;
     if (attribute && query->sort->codec != CODEC_FILETIME) {
         return NULL;
     }

@@ -11,6 +11,7 @@
 #define DIRECTORY_ORDER_H
 
 #include "base/error.h"
+#include "base/field.h"
 
 #include <stddef.h>
 
@@ -23,6 +24,7 @@ enum { ORDER_PARTS_MAX = 4 };
 
 struct order {
     const char *attribute; /* to sort by, with "-" in front for the descending order */
+    enum codec codec;      /* of the attribute */
     /* LDAP filters of the parts of the list, in their order; 0 parts: the list is one */
     const char *parts[ORDER_PARTS_MAX];
     size_t count;

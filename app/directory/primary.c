@@ -208,9 +208,8 @@ struct error *primary_find_members(struct directory *directory, struct arena *ar
         .filter = create_primary_sets(arena, groups, count, members_r),
         .attributes = attributes,
     };
-    return members_r->count
-               ? query_all_visible(directory, arena, &search, visit_account, members_r)
-               : NULL;
+    return members_r->count ? query_all_visible(directory, arena, &search, visit_account, members_r)
+                            : NULL;
 }
 
 const struct primary_set *primary_get_members(const struct primary_members *members,

@@ -10,6 +10,7 @@
 #include "base/field.h"
 #include "directory/attribute.h"
 #include "directory/caller.h"
+#include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/names.h"
@@ -85,6 +86,26 @@ struct error *query_missing_base_error(struct arena *arena, const struct answer 
 {
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
                      *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
+}
+
+/* --- changes of the directory ------------------------------------------------------------------ */
+
+struct error *query_highest_usn(struct directory *directory, struct arena *arena, int64_t *usn_r)
+{
+    char *attributes[] = {"highestCommittedUSN", NULL};
+    struct raw_entry root = {0};
+    struct error *error = query_object(directory, arena, "", attributes, &root);
+    *usn_r = 0;
+    if (error) {
+        return error->id == ERR_DIRECTORY_UNAVAILABLE || error->id == ERR_DIRECTORY_CREDENTIALS
+                   ? error
+                   : NULL;
+    }
+    const struct attribute *usn = attribute_get(&root, "highestCommittedUSN");
+    if (usn && !codec_integer(usn->values, usn_r)) {
+        *usn_r = 0;
+    }
+    return NULL;
 }
 
 /* --- paged searches -------------------------------------------------------------------------- */

@@ -32,6 +32,10 @@ struct error *query_run(struct directory *directory, struct arena *arena,
 struct error *query_object(struct directory *directory, struct arena *arena, const char *dn,
                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
 
+/* Reads highestCommittedUSN; 0 if it cannot be read, then no view is cached. */
+struct error *query_highest_usn(struct directory *directory, struct arena *arena,
+                                int64_t *usn_r) MUST_CHECK;
+
 /* Finds the object whose DN a client sent in `field`; `found_r` is the DN in the directory's
  * spelling. ERR_VALIDATION for that field if it is not a DN, or outside the base DN;
  * ERR_PARENT_NOT_FOUND if it does not exist. */
