@@ -236,8 +236,8 @@ static struct error *keys_error(struct arena *arena, const struct merged_list *l
 }
 
 /* Reads the sort keys of the entries that match the filter, and sorts them. */
-static struct error *read_keys(struct directory *directory, const struct merged_list *list,
-                               const char *filter, struct keyed_entries *set)
+static struct error *read_sort_keys(struct directory *directory, const struct merged_list *list,
+                                    const char *filter, struct keyed_entries *set)
 {
     bool descending = *set->attribute == '-';
     set->attribute += descending;
@@ -288,7 +288,7 @@ static struct error *read_order(struct directory *directory, struct arena *arena
         const char *filter =
             list->order->count ? arena_format(arena, "(&%s%s)", list->filter, list->order->parts[i])
                                : list->filter;
-        struct error *error = read_keys(directory, list, filter, &set);
+        struct error *error = read_sort_keys(directory, list, filter, &set);
         if (error) {
             return error;
         }

@@ -88,7 +88,7 @@ struct error *query_missing_base_error(struct arena *arena, const struct answer 
                      *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
 }
 
-/* --- changes of the directory ------------------------------------------------------------------ */
+/* --- changes of the directory ---------------------------------------------------------------- */
 
 struct error *query_highest_usn(struct directory *directory, struct arena *arena, int64_t *usn_r)
 {

@@ -37,8 +37,8 @@ struct directory_place {
  * there is no place with this DN; ERR_VALIDATION for "parent_dn" if it is outside of the base DN or
  * within CN=System.
  *
- * For a caller that does not see the base DN (caller.h), the level below the base DN consists of the
- * places that the caller sees.
+ * For a caller that does not see the base DN (caller.h), the level below the base DN consists of
+ * the places that the caller sees.
  */
 struct error *directory_read_tree(struct directory *directory, struct arena *arena,
                                   const char *parent_dn, struct directory_place *parent_r,
