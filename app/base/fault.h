@@ -77,6 +77,11 @@ enum fault_id {
     FAULT_TOO_MANY_BELOW,  /* argument: the maximum number of objects that are deleted together */
     FAULT_OBJECTS_WITHIN,  /* of a unit or container; argument: their number */
     FAULT_UNKNOWN_FORMAT,  /* a file has neither the format of its name nor another known one */
+    FAULT_NO_RIGHT,        /* argument: the right that the caller does not have there */
+    FAULT_MORE_RIGHTS,     /* the entry has rights that the caller does not have */
+    FAULT_HOLDS_SCOPE,     /* the entry is the scope of a delegation, or has one below it */
+    FAULT_GAINS_RIGHTS,    /* the caller would have more rights on the entry at its new place */
+    FAULT_ADMIN_PLACE,     /* the group would become LDAP_ADMIN_GROUP */
     /* Faults of ?filter=. The first argument is the position of the fault, in characters from 1.
      * Further arguments are in parentheses. */
     FAULT_FILTER_NO_FIELD,

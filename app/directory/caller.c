@@ -68,6 +68,12 @@ unsigned caller_rights_at(const struct directory_caller *caller, const char *dn)
     return rights & caller->limit;
 }
 
+bool caller_is_delegate(const struct directory *directory)
+{
+    const struct directory_caller *caller = connection_caller(directory);
+    return caller && !caller->administrator;
+}
+
 /* --- seeing ----------------------------------------------------------------------------------- */
 
 bool caller_sees_all(const struct directory *directory)
@@ -150,7 +156,7 @@ static void need_field(struct caller_need *need, struct needed_fields *fields, c
 
 /* Returns the name of the field that writes the attribute; the name of the attribute if no field
  * does. */
-static const char *find_field_name(const struct directory_class *class, const char *attribute)
+static const char *choose_field_name(const struct directory_class *class, const char *attribute)
 {
     for (size_t i = 0; i < sizeof further_attributes / sizeof *further_attributes; i++) {
         if (!strcasecmp(further_attributes[i].attribute, attribute)) {
@@ -174,7 +180,7 @@ static void need_attribute(struct caller_need *need, struct needed_fields *field
     } else if (!strcasecmp(attribute, "lockoutTime")) {
         need->rights |= RIGHT_BIT(RIGHT_UNLOCK);
     } else {
-        need_field(need, fields, find_field_name(class, attribute));
+        need_field(need, fields, choose_field_name(class, attribute));
     }
 }
 
@@ -214,7 +220,7 @@ struct caller_need caller_need_of(struct arena *arena, const struct directory_cl
         need.rights |= RIGHT_BIT(RIGHT_RESET_PASSWORD);
     }
     if (changes->name) {
-        need_field(&need, &fields, find_field_name(class, class->rdn_attribute));
+        need_field(&need, &fields, choose_field_name(class, class->rdn_attribute));
     }
     if (changes->parent_dn) {
         need.rights |= RIGHT_BIT(RIGHT_MOVE);
@@ -225,11 +231,10 @@ struct caller_need caller_need_of(struct arena *arena, const struct directory_cl
 
 /* --- checks ----------------------------------------------------------------------------------- */
 
-static struct error *report_missing_right(struct arena *arena, enum right right)
+static struct error *report_missing_right(struct arena *arena, const char *field, enum right right)
 {
-    struct error *error =
-        error_new(arena, ERR_FORBIDDEN, "no right %s at this place", right_names[right]);
-    return error_detail(error, NULL, FAULT_NONE, right_names[right]);
+    struct error *error = error_new(arena, ERR_FORBIDDEN, "no right %s", right_names[right]);
+    return error_detail(error, field, FAULT_NO_RIGHT, right_names[right]);
 }
 
 static bool has_field(const char *const *fields, const char *name)
@@ -298,13 +303,12 @@ static struct error *check_rights(struct directory_caller *caller, struct arena 
         bool by_field = right == RIGHT_UPDATE && need->fields && *need->fields;
         bool has = by_field ? caller->limit & RIGHT_BIT(right) : has_right(caller, dn, right);
         if ((need->rights & RIGHT_BIT(right)) && !has) {
-            return report_missing_right(arena, right);
+            return report_missing_right(arena, "rights", right);
         }
     }
     for (const char *const *field = need->fields; field && *field; field++) {
         if (!has_field_right(caller, dn, *field)) {
-            return error_detail(report_missing_right(arena, RIGHT_UPDATE), NULL, FAULT_NONE,
-                                *field);
+            return report_missing_right(arena, *field, RIGHT_UPDATE);
         }
     }
     return NULL;
@@ -331,7 +335,7 @@ struct error *caller_check(struct directory *directory, struct arena *arena, con
     }
     if (changes_dn && !caller->administrator && holds_scope(caller, dn)) {
         struct error *error = error_new(arena, ERR_FORBIDDEN, "%s holds a scope", dn);
-        return error_detail(error, NULL, FAULT_NONE, "scope");
+        return error_detail(error, "rights", FAULT_HOLDS_SCOPE, NULL);
     }
     return check_rights(caller, arena, dn, need);
 }
@@ -377,7 +381,7 @@ static struct error *check_no_gain(const struct directory_caller *caller, struct
             !covers_rule(caller, rule, old_dn)) {
             struct error *error =
                 error_new(arena, ERR_FORBIDDEN, "the move would give the caller more rights");
-            return error_detail(error, "parent_dn", FAULT_NONE, NULL);
+            return error_detail(error, "parent_dn", FAULT_GAINS_RIGHTS, NULL);
         }
     }
     return NULL;
@@ -406,8 +410,8 @@ struct error *caller_check_place(struct directory *directory, struct arena *aren
         return NULL;
     }
     if (!caller->administrator && takes_admin_place(directory, arena, new_dn)) {
-        return error_detail(error_new(arena, ERR_FORBIDDEN, "the place of LDAP_ADMIN_GROUP"), NULL,
-                            FAULT_NONE, "LDAP_ADMIN_GROUP");
+        return error_detail(error_new(arena, ERR_FORBIDDEN, "the place of LDAP_ADMIN_GROUP"),
+                            "rights", FAULT_ADMIN_PLACE, NULL);
     }
     struct error *error = check_rights(caller, arena, new_dn, need);
     return error || !old_dn ? error : check_no_gain(caller, arena, old_dn, new_dn);

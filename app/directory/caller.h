@@ -58,6 +58,9 @@ struct directory_caller {
 void directory_set_caller(struct directory *directory, struct arena *arena,
                           struct directory_caller *caller);
 
+/* True if the caller has only the rights that delegations give. */
+bool caller_is_delegate(const struct directory *directory);
+
 /* Returns the rights of the caller on an entry with this DN, as a set. */
 unsigned caller_rights_at(const struct directory_caller *caller, const char *dn);
 
@@ -85,8 +88,9 @@ struct caller_need caller_need_of(struct arena *arena, const struct directory_cl
                                   const struct directory_changes *changes);
 
 /* Checks that the caller may make the change to the entry with this DN, as the directory spells it,
- * and records the rules that allow it. ERR_FORBIDDEN with the missing right as its detail. The scope
- * of a delegation, and an entry with one below it, is neither moved, renamed nor deleted. */
+ * and records the rules that allow it. ERR_FORBIDDEN with the missing right as its detail, or if
+ * `changes_dn` and the entry is the scope of a delegation or has one below it: only administrators
+ * rename, move and delete scopes. */
 struct error *caller_check(struct directory *directory, struct arena *arena, const char *dn,
                            const struct caller_need *need, bool changes_dn) MUST_CHECK;
 

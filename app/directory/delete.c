@@ -21,7 +21,9 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/error.h"
+#include "base/right.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
@@ -90,14 +92,18 @@ static struct error *delete_object(struct directory *directory, struct arena *ar
     return error ? error : check_deletion(directory, arena, guid_dn, &answer);
 }
 
-/* Fails if the object is the base DN or is protected. */
+/* The right that a deletion requires of the caller, on each object. */
+static const struct caller_need deletion_need = {.rights = RIGHT_BIT(RIGHT_DELETE)};
+
+/* Fails if the object is the base DN or is protected, or the caller must not delete it. */
 static struct error *check_deletable(struct directory *directory, struct arena *arena,
                                      const struct directory_entry *entry)
 {
     struct target target;
     struct error *error = protected_check_base(directory, arena, entry->dn);
     if (!error) {
-        error = protected_read(directory, arena, entry->guid, false, &target);
+        error = protected_read(directory, arena, entry->guid, PROTECTED_DELETE, &deletion_need,
+                               &target);
     }
     return error ? error : protected_check_controller(directory, arena, &target);
 }
@@ -172,7 +178,8 @@ static struct error *check_tree(struct directory *directory, struct arena *arena
     for (size_t i = 0; i < tree->count; i++) {
         const struct object *object = &tree->objects[i];
         struct target target;
-        struct error *error = protected_read(directory, arena, object->guid, false, &target);
+        struct error *error = protected_read(directory, arena, object->guid, PROTECTED_DELETE,
+                                             &deletion_need, &target);
         if (error && error->id == ERR_NOT_FOUND) {
             continue; /* deleted meanwhile */
         }

@@ -9,7 +9,9 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/right.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
@@ -229,6 +231,8 @@ struct error *directory_change_member(struct directory *directory, struct arena 
                                       struct directory_entry **group_r,
                                       struct directory_entry **member_r)
 {
+    static const struct caller_need members_need = {.rights = RIGHT_BIT(RIGHT_MEMBERS)};
+    static const struct caller_need no_need = {0};
     struct party group, member;
     struct target target;
     connection_begin_call(directory);
@@ -247,9 +251,11 @@ struct error *directory_change_member(struct directory *directory, struct arena 
         return check_membership_guard(directory, arena, membership, group.entry, member.entry);
     }
     /* A membership changes both entries (member and memberOf), so neither may be protected. */
-    error = protected_read(directory, arena, group.entry->guid, false, &target);
+    error = protected_read(directory, arena, group.entry->guid, PROTECTED_MODIFY, &members_need,
+                           &target);
     if (!error) {
-        error = protected_read(directory, arena, member.entry->guid, false, &target);
+        error = protected_read(directory, arena, member.entry->guid, PROTECTED_MODIFY, &no_need,
+                               &target);
     }
     return error ? error
                  : change_guarded_value(directory, arena, membership, group.entry, member.entry);

@@ -14,7 +14,9 @@
 #include "base/error.h"
 #include "base/fold.h"
 #include "base/log.h"
+#include "base/right.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/changes.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
@@ -131,6 +133,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
                             const char *parent_dn, const struct directory_changes *changes,
                             struct directory_entry **entry_r)
 {
+    static const struct caller_need need = {.rights = RIGHT_BIT(RIGHT_CREATE)};
     struct write write = {0};
     const char *parent = NULL;
     connection_begin_call(directory);
@@ -141,9 +144,6 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
     if (!error) {
         error = query_parent(directory, arena, parent_dn, class->parent_field, &parent);
     }
-    if (!error) {
-        error = taken_find_similar(directory, arena, class, changes, NULL);
-    }
     if (error) {
         return error;
     }
@@ -152,6 +152,13 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
         return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
+    error = caller_check_place(directory, arena, NULL, write.dn, &need);
+    if (!error) {
+        error = taken_find_similar(directory, arena, class, changes, NULL);
+    }
+    if (error) {
+        return error;
+    }
     error = create_entry(directory, arena, class, &write, changes);
     return error ? taken_explain(directory, arena, class, changes, NULL, write.dn, error)
                  : find_result(directory, arena, class, write.dn, entry_r);
@@ -557,10 +564,12 @@ static struct error *apply_update(struct update *update)
     const struct directory_entry *entry = update->entry;
     struct move move = {.guid_dn = update->guid_dn};
     bool moves = changes->name || changes->parent_dn;
+    const struct caller_need need = caller_need_of(arena, update->class, changes);
     struct target target = {0};
     struct error *error = moves ? protected_check_base(directory, arena, entry->dn) : NULL;
     if (!error) {
-        error = protected_read(directory, arena, entry->guid, moves, &target);
+        error = protected_read(directory, arena, entry->guid,
+                               moves ? PROTECTED_MOVE : PROTECTED_MODIFY, &need, &target);
         move.old_dn = target.dn;
     }
     if (!error) {
@@ -571,6 +580,10 @@ static struct error *apply_update(struct update *update)
     }
     if (!error && moves) {
         error = plan_move(directory, arena, update->class, changes, &move);
+    }
+    if (!error && moves) {
+        error = caller_check_place(directory, arena, move.old_dn,
+                                   arena_format(arena, "%s,%s", move.rdn, move.parent), &need);
     }
     if (!error) {
         error = begin_conditional(update);

@@ -10,7 +10,9 @@
 #include "directory/photo.h"
 
 #include "base/arena.h"
+#include "base/right.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
@@ -115,10 +117,13 @@ struct error *directory_photo_write(struct directory *directory, struct arena *a
 {
     struct photo_write write = {.dn = query_guid_dn(arena, photo->guid)};
     const struct operation operation = {OPERATION_MODIFY, "modify", send_photo, &write};
+    static const char *const fields[] = {"photo", NULL};
+    static const struct caller_need need = {RIGHT_BIT(RIGHT_UPDATE), fields};
     struct target target;
     struct answer answer;
     connection_begin_call(directory);
-    struct error *error = protected_read(directory, arena, photo->guid, false, &target);
+    struct error *error =
+        protected_read(directory, arena, photo->guid, PROTECTED_MODIFY, &need, &target);
     if (!error && !bytes && !photo->bytes) {
         error = error_new(arena, ERR_NOT_FOUND, NULL);
     }

@@ -19,6 +19,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
@@ -118,7 +119,27 @@ struct walk {
     size_t count, size;
     bool incomplete; /* there are more groups than `dns` has */
     const char *reason;
+    struct error *superior; /* a caller with fewer rights than one of the objects; NULL: none */
 };
+
+/* Compares the rights of the caller with those of the SIDs of an attribute. */
+static void walk_compare(struct directory *directory, struct walk *walk,
+                         const struct raw_entry *raw, const char *name)
+{
+    const struct attribute *sids = attribute_get(raw, name);
+    for (size_t i = 0; caller_is_delegate(directory) && sids && i < sids->count; i++) {
+        const char *sid;
+        bool has_more = true;
+        if (walk->superior || !codec_sid(walk->arena, &sids->values[i], &sid)) {
+            return; /* an unreadable SID is a reason for protection */
+        }
+        walk->superior = caller_compare(directory, walk->arena, sid, &has_more);
+        if (!walk->superior && has_more) {
+            struct error *error = error_new(walk->arena, ERR_FORBIDDEN, "%s has more rights", sid);
+            walk->superior = error_detail(error, "rights", FAULT_MORE_RIGHTS, NULL);
+        }
+    }
+}
 
 static void walk_add(struct walk *walk, const char *dn)
 {
@@ -205,6 +226,7 @@ static struct error *walk_run(struct directory *directory, struct walk *walk)
             return error;
         }
         const struct attribute *sid = attribute_get(&group, "objectSid");
+        walk_compare(directory, walk, &group, "objectSid");
         if (sid && find_privileged_sid(walk->arena, sid)) {
             walk->reason = arena_format(walk->arena, "memberOf=%s", group.dn);
         }
@@ -218,13 +240,21 @@ static struct error *walk_run(struct directory *directory, struct walk *walk)
 
 /* --- protected objects below a container ----------------------------------------------------- */
 
+/* The walk over the objects below a container. */
+struct walk_below {
+    struct walk *walk;
+    struct directory *directory;
+};
+
 static void visit_object_below(void *context, const struct raw_entry *raw)
 {
-    struct walk *walk = context;
+    const struct walk_below *below = context;
+    struct walk *walk = below->walk;
     const char *reason = find_own_reason(walk->arena, raw);
     if (reason && !walk->reason) {
         walk->reason = arena_format(walk->arena, "%s: %s", raw->dn, reason);
     }
+    walk_compare(below->directory, walk, raw, "objectSid");
     walk_add_parents(walk, raw);
     walk_add_primary(walk, raw);
 }
@@ -233,7 +263,7 @@ static void visit_object_below(void *context, const struct raw_entry *raw)
  * DNs of all objects below it. tokenGroups can only be read for one object at a time, so this
  * follows memberOf of all objects together. */
 static struct error *find_reason_below(struct directory *directory, struct arena *arena,
-                                       const char *guid_dn, const char **reason_r)
+                                       const char *guid_dn, struct walk *walk)
 {
     char *attributes[] = {"objectSid", "adminCount",     "isCriticalSystemObject",
                           "memberOf",  "primaryGroupID", NULL};
@@ -243,11 +273,9 @@ static struct error *find_reason_below(struct directory *directory, struct arena
         .filter = "(|(objectSid=*)(adminCount=1)(isCriticalSystemObject=TRUE))",
         .attributes = attributes,
     };
-    struct walk walk = {.arena = arena};
-    struct error *error = query_all(directory, arena, &search, visit_object_below, &walk);
-    error = error || walk.reason ? error : walk_run(directory, &walk);
-    *reason_r = walk.reason;
-    return error;
+    struct walk_below below = {walk, directory};
+    struct error *error = query_all(directory, arena, &search, visit_object_below, &below);
+    return error || walk->reason ? error : walk_run(directory, walk);
 }
 
 /* --- checks ---------------------------------------------------------------------------------- */
@@ -306,34 +334,55 @@ static struct error *check_service_account(struct directory *directory, struct a
     return report_always_protected(directory, arena, "LDAP_BIND_DN");
 }
 
-/* Sets *reason_r to the reason why the object is protected, or to NULL. */
-static struct error *find_protection_reason(struct directory *directory, struct arena *arena,
-                                            const char *guid_dn, const struct raw_entry *raw,
-                                            bool moves, const char **reason_r)
+/* Finds the reason why the object is protected, and compares its rights with the caller's. */
+static struct error *examine_object(struct directory *directory, const char *guid_dn,
+                                    const struct raw_entry *raw, bool moves, struct walk *walk)
 {
     struct error *error = NULL;
-    *reason_r = protected_reason(arena, raw);
-    if (!*reason_r && may_lack_token_groups(raw)) {
-        struct walk walk = {.arena = arena};
-        walk_add_parents(&walk, raw);
+    walk->reason = protected_reason(walk->arena, raw);
+    walk_compare(directory, walk, raw, "objectSid");
+    walk_compare(directory, walk, raw, "tokenGroups");
+    if (!walk->reason && may_lack_token_groups(raw)) {
+        walk_add_parents(walk, raw);
         if (is_foreign_principal(raw)) {
-            error = walk_add_groups_with_member(directory, &walk, raw->dn);
+            error = walk_add_groups_with_member(directory, walk, raw->dn);
         }
-        error = error ? error : walk_run(directory, &walk);
-        *reason_r = walk.reason;
-    } else if (!*reason_r && moves && !attribute_get(raw, "objectSid")) {
-        error = find_reason_below(directory, arena, guid_dn, reason_r);
+        error = error ? error : walk_run(directory, walk);
+    } else if (!walk->reason && moves && !attribute_get(raw, "objectSid")) {
+        error = find_reason_below(directory, walk->arena, guid_dn, walk);
     }
     return error;
 }
 
+/* Fails if the object is protected, or has more rights than the caller. Delegates cannot change
+ * protected objects, whatever DIRECTORY_PROTECTED is. */
+static struct error *check_object(struct directory *directory, struct arena *arena,
+                                  const char *guid_dn, const struct raw_entry *raw, bool moves)
+{
+    struct walk walk = {.arena = arena};
+    bool refuses = connection_config(directory)->directory_protected == PROTECTED_REFUSE;
+    if (!refuses && !caller_is_delegate(directory)) {
+        return NULL;
+    }
+    struct error *error = examine_object(directory, guid_dn, raw, moves, &walk);
+    if (error) {
+        return error;
+    }
+    if (walk.reason && !caller_sees_all(directory)) {
+        return error_new(arena, ERR_PROTECTED_OBJECT, "%s", walk.reason); /* may be a hidden DN */
+    }
+    return walk.reason ? report_protected(arena, ERR_PROTECTED_OBJECT, walk.reason) : walk.superior;
+}
+
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
-                             bool moves, struct target *target_r)
+                             enum protected_change change, const struct caller_need *need,
+                             struct target *target_r)
 {
     char *attributes[] = {"userAccountControl", "adminCount",  "isCriticalSystemObject",
                           "objectSid",          "groupType",   "memberOf",
                           "tokenGroups",        "objectClass", NULL};
-    const char *guid_dn = query_guid_dn(arena, guid), *reason = NULL;
+    const char *guid_dn = query_guid_dn(arena, guid);
+    bool moves = change == PROTECTED_MOVE;
     struct raw_entry raw = {0};
     struct error *error = query_object(directory, arena, guid_dn, attributes, &raw);
     if (error) {
@@ -344,13 +393,13 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
     if (control && !codec_integer(control->values, &target_r->account_control)) {
         return error_new(arena, ERR_INTERNAL, "userAccountControl is not a number");
     }
-    error = check_system_object(directory, arena, &raw);
+    error = caller_check(directory, arena, raw.dn, need, change != PROTECTED_MODIFY);
+    if (!error) {
+        error = check_system_object(directory, arena, &raw);
+    }
     if (!error) {
         error = check_service_account(directory, arena, guid, raw.dn,
                                       moves && !attribute_get(&raw, "objectSid"));
     }
-    if (!error && connection_config(directory)->directory_protected == PROTECTED_REFUSE) {
-        error = find_protection_reason(directory, arena, guid_dn, &raw, moves, &reason);
-    }
-    return !error && reason ? report_protected(arena, ERR_PROTECTED_OBJECT, reason) : error;
+    return error ? error : check_object(directory, arena, guid_dn, &raw, moves);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct arena;
+struct caller_need;
 struct directory;
 struct raw_entry;
 
@@ -17,13 +18,22 @@ struct target {
     int64_t account_control; /* userAccountControl; 0: none */
 };
 
+/* The kinds of changes. */
+enum protected_change {
+    PROTECTED_MODIFY,
+    PROTECTED_MOVE, /* the DN changes, and that of each object below */
+    PROTECTED_DELETE,
+};
+
 /*
- * Reads an object before it or its membership is changed. ERR_PROTECTED_OBJECT, with the reason as
- * its detail, if clients must not change it. `moves` is true if its DN changes: then the objects
- * below it must not be protected either.
+ * Reads an object before it or its membership is changed. ERR_FORBIDDEN if the caller lacks a right
+ * that the change needs (caller.h), or if the object, or a group that it is in, has more rights
+ * than the caller. ERR_PROTECTED_OBJECT, with the reason as its detail, if clients must not change it.
+ * With PROTECTED_MOVE, the objects below it must not be protected or have more rights either.
  */
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
-                             bool moves, struct target *target_r) MUST_CHECK;
+                             enum protected_change change, const struct caller_need *need,
+                             struct target *target_r) MUST_CHECK;
 
 /* Fails if the object is the account of a domain controller, which is never changed or deleted,
  * whatever DIRECTORY_PROTECTED is: that would disable the controller. */

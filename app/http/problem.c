@@ -328,6 +328,17 @@ static const struct text faults[FAULT_COUNT] = {
         "there are more than {} objects below, too many for one call: delete them with the "
         "directory's own tools"},
     [FAULT_OBJECTS_WITHIN] = {"вложенных объектов: {}", "number of objects in it: {}"},
+    [FAULT_NO_RIGHT] = {"здесь у вас нет права {}", "you do not have the right {} here"},
+    [FAULT_MORE_RIGHTS] = {"у объекта больше прав, чем у вас",
+                           "the entry has more rights than you have"},
+    [FAULT_HOLDS_SCOPE] = {"объект — область делегирования или содержит её: изменить название или "
+                           "место и удалить может только администратор",
+                           "the entry is or contains the scope of a delegation: only an "
+                           "administrator can rename, move or delete it"},
+    [FAULT_GAINS_RIGHTS] = {"на новом месте у вас было бы больше прав на объект",
+                            "at the new place you would have more rights on the entry"},
+    [FAULT_ADMIN_PLACE] = {"группа стала бы группой администраторов",
+                           "the group would become the group of administrators"},
     [FAULT_UNKNOWN_FORMAT] = {"повреждён или имеет другой формат",
         "is damaged or has another format"},
     [FAULT_FILTER_NO_FIELD] = {"позиция {}: ожидается имя поля, not или открывающая скобка",

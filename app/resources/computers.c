@@ -289,9 +289,10 @@ const struct route computers_routes[] = {
     {ENTRIES_UPDATE_ROW(&computers, PATH "/{computer}", "computer", &computer_schema),
      .summary = {"Изменить или переместить компьютер", "Change or move a computer"},
      .body = &update_schema, .errors = entries_update_errors},
-    {ENTRIES_WRITE_ROW(&computers, "reset", "computer"), .method = METHOD_POST,
-     .pattern = PATH "/{computer}/reset", .handler = reset_computer, .query = entries_place_query,
-     .resource = "computer", .shape = REPLY_NOTHING, .versioned = true,
+    {ENTRIES_WRITE_ROW(&computers, "reset", "computer", RIGHT_BIT(RIGHT_RESET_PASSWORD)),
+     .method = METHOD_POST, .pattern = PATH "/{computer}/reset", .handler = reset_computer,
+     .query = entries_place_query, .resource = "computer", .shape = REPLY_NOTHING,
+     .versioned = true,
      .summary = {"Сбросить учётную запись компьютера", "Reset the account of a computer"},
      .about =
          {"Устанавливает случайный пароль: компьютер теряет доверие домена, пока его не введут "

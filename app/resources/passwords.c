@@ -346,6 +346,7 @@ const struct route passwords_routes[] = {
      .pattern = "/api/v1/password-policy",
      .handler = get_policy,
      .permission = PERMIT_DIRECTORY_READ,
+     .rights = RIGHT_BIT(RIGHT_READ),
      .pool = POOL_DIRECTORY,
      .summary = {"Получить политику паролей", "Get the password policy"},
      .about = {"Правила для паролей и блокировки: политика домена или детальная политика (PSO), "
@@ -361,6 +362,7 @@ const struct route passwords_routes[] = {
      .path = entries_path,
      .handler = set_user_password,
      .permission = PERMIT_DIRECTORY_WRITE,
+     .rights = RIGHT_BIT(RIGHT_RESET_PASSWORD),
      .pool = POOL_DIRECTORY,
      .summary = {"Задать пароль пользователя", "Set the password of a user"},
      .about = {"С generate=true создаёт пароль, который допускает действующая политика, и "

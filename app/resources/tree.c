@@ -134,6 +134,7 @@ const struct route tree_routes[] = {
      .pattern = "/api/v1/tree",
      .handler = get_tree,
      .permission = PERMIT_DIRECTORY_READ,
+     .rights = RIGHT_BIT(RIGHT_READ),
      .pool = POOL_DIRECTORY,
      .summary = {"Получить уровень дерева подразделений", "Get a level of the tree of units"},
      .about = {"Подразделения и контейнеры непосредственно внутри `parent_dn` (по умолчанию "

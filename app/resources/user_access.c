@@ -437,6 +437,7 @@ const struct route user_access_routes[] = {
      .path = entries_path,
      .handler = get_access,
      .permission = PERMIT_DIRECTORY_READ,
+     .rights = RIGHT_BIT(RIGHT_READ),
      .pool = POOL_DIRECTORY,
      .summary = {"Выяснить, что мешает пользователю войти",
                  "Find out what prevents a user from logging in"},

@@ -116,6 +116,7 @@ const struct route user_groups_routes[] = {
      .path = entries_path,
      .handler = list_user_groups,
      .permission = PERMIT_DIRECTORY_READ,
+     .rights = RIGHT_BIT(RIGHT_READ),
      .pool = POOL_DIRECTORY,
      .summary = {"Получить группы пользователя", "List the groups of a user"},
      .about = {"Группы пользователя и основная группа, с effective=true — и вложенные, с путями к "

@@ -161,13 +161,13 @@ static struct error *delete_photo(struct request *request, struct reply *reply)
 
 #define PATH "/api/v1/users/{username}/photo"
 
-#define PHOTO_ROW(method_, handler_, permission_)                                                  \
+#define PHOTO_ROW(method_, handler_, permission_, right_)                                          \
     .method = (method_), .pattern = PATH, .path = entries_path, .handler = (handler_),             \
-    .permission = (permission_), .pool = POOL_DIRECTORY, .query = entries_place_query,             \
-    .versioned = true
+    .permission = (permission_), .rights = RIGHT_BIT(right_), .pool = POOL_DIRECTORY,              \
+    .query = entries_place_query, .versioned = true
 
 #define PHOTO_WRITE_ROW(method_, handler_, action_)                                                \
-    PHOTO_ROW(method_, handler_, PERMIT_DIRECTORY_WRITE),                                          \
+    PHOTO_ROW(method_, handler_, PERMIT_DIRECTORY_WRITE, RIGHT_UPDATE),                            \
         .shape = REPLY_NOTHING, .action = (action_), .resource_type = "user",                      \
         .resource = "username", .errors = write_errors
 
@@ -180,7 +180,7 @@ static const enum error_id write_errors[] = {ENTRIES_FIND_ERRORS,
                                              ERR_COUNT};
 
 const struct route user_photos_routes[] = {
-    {PHOTO_ROW(METHOD_GET, get_photo, PERMIT_DIRECTORY_READ), .shape = REPLY_TEXT,
+    {PHOTO_ROW(METHOD_GET, get_photo, PERMIT_DIRECTORY_READ, RIGHT_READ), .shape = REPLY_TEXT,
      .media_type = "image/*", .example = "(JPEG)", .errors = entries_read_errors,
      .summary = {"Получить фотографию пользователя", "Get the photo of a user"},
      .about = {"Атрибут `thumbnailPhoto`. Если фотографии нет, ответ 404.",

@@ -9,6 +9,7 @@
 #define REST_ENTRIES_H
 
 #include "auth/principal.h"
+#include "base/right.h"
 #include "directory/directory.h"
 #include "http/reply.h"
 #include "http/route.h"
@@ -111,11 +112,11 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 
 #define ENTRIES_READ_ROW(entries_)                                                                 \
     .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_READ,          \
-    .pool = POOL_DIRECTORY
+    .rights = RIGHT_BIT(RIGHT_READ), .pool = POOL_DIRECTORY
 
-#define ENTRIES_WRITE_ROW(entries_, verb_, type_)                                                  \
+#define ENTRIES_WRITE_ROW(entries_, verb_, type_, rights_)                                         \
     .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,         \
-    .pool = POOL_DIRECTORY, .action = verb_ "_" type_, .resource_type = type_
+    .rights = (rights_), .pool = POOL_DIRECTORY, .action = verb_ "_" type_, .resource_type = type_
 
 #define ENTRIES_LIST_ROW(entries_, path_, schema_)                                                 \
     .method = METHOD_GET, .pattern = (path_), .handler = entries_list, ENTRIES_READ_ROW(entries_), \
@@ -127,27 +128,34 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
     ENTRIES_READ_ROW(entries_), .query = entries_place_query, .shape = REPLY_RECORD,               \
     .reply = (schema_), .versioned = true, .errors = entries_read_errors
 
+/* The rights that changes of entries require, each for some fields. */
+#define ENTRIES_UPDATE_RIGHTS                                                                      \
+    (RIGHT_BIT(RIGHT_UNLOCK) | RIGHT_BIT(RIGHT_RESET_PASSWORD) | RIGHT_BIT(RIGHT_ENABLE) |         \
+     RIGHT_BIT(RIGHT_UPDATE) | RIGHT_BIT(RIGHT_MOVE))
+
 #define ENTRIES_CREATE_ROW(entries_, path_, type_, schema_)                                        \
     .method = METHOD_POST, .pattern = (path_), .handler = entries_create,                          \
-    ENTRIES_WRITE_ROW(entries_, "create", type_), .shape = REPLY_RECORD, .reply = (schema_),       \
-    .creates = true, .versioned = true
+    ENTRIES_WRITE_ROW(entries_, "create", type_, RIGHT_BIT(RIGHT_CREATE)), .shape = REPLY_RECORD,  \
+    .reply = (schema_), .creates = true, .versioned = true
 
 #define ENTRIES_UPDATE_ROW(entries_, pattern_, type_, schema_)                                     \
     .method = METHOD_PATCH, .pattern = (pattern_), .handler = entries_update,                      \
-    ENTRIES_WRITE_ROW(entries_, "update", type_), .query = entries_place_query,                    \
-    .shape = REPLY_RECORD, .reply = (schema_), .versioned = true
+    ENTRIES_WRITE_ROW(entries_, "update", type_, ENTRIES_UPDATE_RIGHTS),                           \
+    .query = entries_place_query, .shape = REPLY_RECORD, .reply = (schema_), .versioned = true
 
 /* Deletion route of entries that must be empty, because they hold entries of other kinds. */
 #define ENTRIES_DELETE_ROW(entries_, pattern_, type_)                                              \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete,                     \
-    ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_place_query,                    \
-    .shape = REPLY_NOTHING, .versioned = true, .errors = entries_delete_errors
+    ENTRIES_WRITE_ROW(entries_, "delete", type_, RIGHT_BIT(RIGHT_DELETE)),                         \
+    .query = entries_place_query, .shape = REPLY_NOTHING, .versioned = true,                       \
+    .errors = entries_delete_errors
 
 /* Deletion route of entries that may have objects of their own below them, such as phones. */
 #define ENTRIES_DELETE_TREE_ROW(entries_, pattern_, type_)                                         \
     .method = METHOD_DELETE, .pattern = (pattern_), .handler = entries_delete_tree,                \
-    ENTRIES_WRITE_ROW(entries_, "delete", type_), .query = entries_delete_tree_query,              \
-    .shape = REPLY_NOTHING, .versioned = true, .errors = entries_delete_tree_errors
+    ENTRIES_WRITE_ROW(entries_, "delete", type_, RIGHT_BIT(RIGHT_DELETE)),                         \
+    .query = entries_delete_tree_query, .shape = REPLY_NOTHING, .versioned = true,                 \
+    .errors = entries_delete_tree_errors
 
 #define ENTRIES_DELETE_TREE_ABOUT                                                                  \
     .about = {"Вложенные объекты, например телефоны, "             \
@@ -158,8 +166,8 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
  * the pattern that names the group. */
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
-    .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY, .query = entries_place_query,    \
-    .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
-    .resource = (group_), .versioned = true
+    .permission = PERMIT_DIRECTORY_WRITE, .rights = RIGHT_BIT(RIGHT_MEMBERS),                      \
+    .pool = POOL_DIRECTORY, .query = entries_place_query, .errors = entries_member_errors,         \
+    .action = (action_), .resource_type = "group", .resource = (group_), .versioned = true
 
 #endif
