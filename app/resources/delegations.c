@@ -60,10 +60,14 @@ enum {
         .about = {(ru_), (en_)}, .example = (example_)                                             \
     }
 
-#define INTERNAL(name_, type_)                                                                     \
+/* A column that replies do not have. */
+#define INTERNAL(name_, type_, ru_, en_, example_)                                                 \
     {                                                                                              \
-        .name = (name_), .type = (type_), .flags = FIELD_INTERNAL                                  \
+        .name = (name_), .type = (type_), .flags = FIELD_INTERNAL, .about = {(ru_), (en_)},        \
+        .example = (example_)                                                                      \
     }
+
+#define GUID_EXAMPLE "\"a1f3c0de-5b1c-4b8e-9a55-0d3f7f1e2c11\""
 
 #define PRINCIPAL_EXAMPLE "\"CN=helpdesk,OU=Groups,DC=kontora,DC=test\""
 #define SCOPE_EXAMPLE "\"OU=Staff,DC=kontora,DC=test\""
@@ -113,10 +117,13 @@ static const struct field delegation_fields[] = {
      .example = "\"2026-11-20T12:34:56.789Z\""},
     SHOWN("created_by", 0, NULL, "Имя пользователя, который создал запись",
           "The name of the user who created the delegation", "\"admin\""),
-    INTERNAL("principal_guid", FIELD_STRING),
-    INTERNAL("principal_sid", FIELD_STRING),
-    INTERNAL("scope_guid", FIELD_STRING),
-    INTERNAL("version", FIELD_INTEGER),
+    INTERNAL("principal_guid", FIELD_STRING, "objectGUID пользователя или группы",
+             "The objectGUID of the user or group", GUID_EXAMPLE),
+    INTERNAL("principal_sid", FIELD_STRING, "SID пользователя или группы",
+             "The SID of the user or group", "\"S-1-5-21-1-2-3-1104\""),
+    INTERNAL("scope_guid", FIELD_STRING, "objectGUID подразделения, контейнера или домена",
+             "The objectGUID of the unit, container or domain", GUID_EXAMPLE),
+    INTERNAL("version", FIELD_INTEGER, "Номер версии", "The version number", "1"),
     {.name = NULL},
 };
 
