@@ -355,8 +355,8 @@ static struct error *append_dn(struct compiler *compiler, const struct filter *t
 
 /* Reads attributes of the object to which a term refers. *raw_r has none if the object is not below
  * `base`, does not exist or cannot be read. */
-static struct error *read_object(const struct compiler *compiler, const struct filter *term,
-                                 const char *base, char **attributes, struct raw_entry *raw_r)
+static struct error *read_named_object(const struct compiler *compiler, const struct filter *term,
+                                       const char *base, char **attributes, struct raw_entry *raw_r)
 {
     const char *dn;
     *raw_r = (struct raw_entry){0};
@@ -377,7 +377,8 @@ static struct error *append_membership(struct compiler *compiler, const struct f
     const char *base = connection_config(compiler->directory)->ldap_base_dn;
     const char *domain = names_domain(compiler->arena, base);
     struct raw_entry group;
-    struct error *error = read_object(compiler, term, domain ? domain : base, attributes, &group);
+    struct error *error =
+        read_named_object(compiler, term, domain ? domain : base, attributes, &group);
     int64_t rid = error ? 0 : primary_group_rid(compiler->arena, &group);
     if (error || !rid) {
         return error ? error : append_dn(compiler, term, "memberOf");
@@ -395,7 +396,7 @@ static struct error *append_member(struct compiler *compiler, const struct filte
     struct raw_entry account;
     const char *sid;
     int64_t rid;
-    struct error *error = read_object(
+    struct error *error = read_named_object(
         compiler, term, connection_config(compiler->directory)->ldap_base_dn, attributes, &account);
     const struct attribute *id = error ? NULL : attribute_get(&account, "objectSid");
     if (error || !id || !codec_sid(compiler->arena, id->values, &sid) ||

@@ -390,22 +390,6 @@ static const char *const *select_top_places(struct arena *arena, const char *bas
     return kept;
 }
 
-/* Returns those of the places that are not within CN=System. */
-static const char *const *select_outside_system(struct arena *arena, const char *base,
-                                                const char *const *places, size_t *count)
-{
-    const char *system = names_system(arena, base);
-    const char **kept = arena_array(arena, *count, sizeof *kept);
-    size_t kept_count = 0;
-    for (size_t i = 0; i < *count; i++) {
-        if (!system || !names_may_be_within(places[i], system)) {
-            kept[kept_count++] = places[i];
-        }
-    }
-    *count = kept_count;
-    return kept;
-}
-
 /* Limits the list to the places of a caller that does not see the base DN. One place with all
  * entries below is a list of its own. */
 static void choose_places(struct directory *directory, struct arena *arena,
@@ -417,9 +401,6 @@ static void choose_places(struct directory *directory, struct arena *arena,
         return;
     }
     const char *const *places = caller_places(directory, arena, base, &count);
-    if (list->page.class->outside_system) {
-        places = select_outside_system(arena, base, places, &count);
-    }
     if (count == 1 && !list->page.query->one_level) {
         list->page.base = places[0];
         return;

@@ -30,8 +30,8 @@ struct order {
     size_t count;
 };
 
-/* Returns the order that the query asks for. ERR_VALIDATION for "sort" if that is a reference and the
- * caller does not see all entries (caller.h): the order would reveal the others. */
+/* Returns the order that the query asks for. ERR_VALIDATION for "sort" if that is a reference and
+ * the caller does not see all entries (caller.h): the order would reveal the others. */
 struct error *order_prepare(struct directory *directory, struct arena *arena,
                             const struct directory_class *class,
                             const struct directory_list_query *query,

@@ -289,7 +289,7 @@ static struct error *count_objects_below(struct level *level, enum directory_cou
 
 /* --- the places of a caller ------------------------------------------------------------------ */
 
-/* Reads a place of the caller, unless it was deleted or is within CN=System. */
+/* Reads a place of the caller, unless it was deleted meanwhile. No scope is within CN=System. */
 static struct error *read_own_place(struct level *level, const char *dn)
 {
     struct arena *arena = level->arena;
@@ -298,9 +298,6 @@ static struct error *read_own_place(struct level *level, const char *dn)
     struct error *error = query_object(level->directory, arena, dn, attributes, &raw);
     if (error) {
         return error->id == ERR_NOT_FOUND ? NULL : error;
-    }
-    if (is_system(level, raw.dn) || query_is_below_system(level->directory, arena, raw.dn)) {
-        return NULL;
     }
     const char *kind = name_place_kind(&raw);
     struct node *node = add_tree_node(level);
