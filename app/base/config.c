@@ -54,6 +54,7 @@ static const char *const synchronous[] = {"full", "normal", NULL};
 static const char *const macro_policies[] = {"allow", "refuse", NULL};
 static const char *const switches[] = {"off", "on", NULL};
 static const char *const protected_policies[] = {"refuse", "allow", NULL};
+static const char *const directory_readers[] = {"all", "delegated", NULL};
 static const char *const anonymous_accesses[] = {"auto",  "none",           "accounts",
                                                  "files", "accounts,files", NULL};
 static const char *const token_accesses[] = {"auto", "open", "authenticated", NULL};
@@ -182,6 +183,7 @@ static const struct option options[] = {
     {"LDAP_LOGIN_CACHE_S", OPTION_INTEGER, AT(ldap_login_cache_s), "30", 0, 3600},
     {"DIRECTORY_PROTECTED", OPTION_CHOICE, AT(directory_protected), "refuse", 0, 0,
      protected_policies},
+    {"DIRECTORY_READERS", OPTION_CHOICE, AT(directory_readers), "all", 0, 0, directory_readers},
     {"DIRECTORY_USER_ATTRIBUTES", OPTION_STRING, AT(directory_user_attributes), "", 0, 4096},
 
     {"HTTP_PORT", OPTION_INTEGER, AT(http_port), "8000", 1, PORT_MAX},

@@ -111,6 +111,7 @@ struct config {
     const char *ldap_admin_group; /* cn or DN */
     int64_t ldap_login_cache_s;
     int64_t directory_protected; /* enum config_protected */
+    int64_t directory_readers;   /* enum config_readers */
     const char *directory_user_attributes;
     /* used by `make run` only */
     int64_t http_port;
@@ -134,6 +135,9 @@ enum config_macros { UPLOAD_MACROS_ALLOW, UPLOAD_MACROS_REFUSE };
 enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
 extern const char
     *const config_language_names[LANGUAGE_COUNT + 1]; /* language tags of HTTP; NULL-terminated */
+
+/* DIRECTORY_READERS: the directory users who read the directory: all, or those with delegations. */
+enum config_readers { READERS_ALL, READERS_DELEGATED };
 
 /* DIRECTORY_PROTECTED: refuse or allow changes of protected objects. */
 enum config_protected { PROTECTED_REFUSE, PROTECTED_ALLOW };

@@ -33,6 +33,10 @@ enum fault_id {
     FAULT_WITHIN_SYSTEM, /* of the directory: CN=System */
     FAULT_NOT_REFERENCE, /* neither a DN nor an objectGUID */
     FAULT_NO_SUCH_PERSON,
+    FAULT_NO_SUCH_PRINCIPAL, /* neither a user nor a group */
+    FAULT_NOT_SECURITY_GROUP,
+    FAULT_NO_SUCH_SCOPE, /* neither a unit, a container nor the domain */
+    FAULT_SYSTEM_SCOPE,  /* CN=System */
     FAULT_NOT_COUNTRY,
     FAULT_NOT_DRIVE,
     FAULT_NOT_COMPUTER_NAME,

@@ -12,6 +12,7 @@
 #include "directory/identity.h"
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/log.h"
@@ -42,7 +43,7 @@ enum {
 /* A user whose identity was read recently. */
 struct cached_user {
     /* from malloc(); guid NULL: unused entry, email NULL: none */
-    char *guid, *username, *email, *name;
+    char *guid, *username, *email, *name, *sids; /* the SIDs are separated by spaces */
     bool administrator;
     int64_t password_set; /* pwdLastSet */
     int64_t until;        /* steady clock: end of validity */
@@ -76,6 +77,7 @@ static void clear_cached_user(struct cached_user *user)
     free(user->username);
     free(user->email);
     free(user->name);
+    free(user->sids);
     *user = (struct cached_user){0};
 }
 
@@ -106,6 +108,31 @@ static struct cached_user *find_cached_user(struct directory *directory, const c
     return NULL;
 }
 
+static char *join_sids(const char *const *sids)
+{
+    struct buffer joined = {0};
+    buffer_add_string(&joined, "");
+    for (; *sids; sids++) {
+        buffer_format(&joined, "%s%s", joined.length ? " " : "", *sids);
+    }
+    return joined.bytes;
+}
+
+/* Splits SIDs that join_sids() has joined. */
+static const char *const *split_sids(struct arena *arena, const char *joined)
+{
+    char *rest = arena_string(arena, joined);
+    size_t count = 1;
+    for (const char *at = joined; *at; at++) {
+        count += *at == ' ';
+    }
+    const char **sids = arena_array(arena, count + 1, sizeof *sids);
+    for (size_t i = 0; i < count; i++) {
+        sids[i] = strsep(&rest, " ");
+    }
+    return sids;
+}
+
 static void cache_user(struct directory *directory, const struct directory_identity *identity)
 {
     struct identity_cache *cache = connection_cache(directory, &identity_cache_kind);
@@ -120,6 +147,7 @@ static void cache_user(struct directory *directory, const struct directory_ident
         .username = base_strdup(identity->username),
         .email = duplicate_or_null(identity->email),
         .name = base_strdup(identity->name),
+        .sids = join_sids(identity->sids),
         .administrator = identity->administrator,
         .password_set = identity->password_set,
         .until = compute_expiry(directory),
@@ -134,6 +162,7 @@ static void copy_cached_user(struct arena *arena, const struct cached_user *user
         .username = arena_string(arena, user->username),
         .email = user->email ? arena_string(arena, user->email) : NULL,
         .name = arena_string(arena, user->name),
+        .sids = split_sids(arena, user->sids),
         .administrator = user->administrator,
         .password_set = user->password_set,
     };
@@ -148,7 +177,10 @@ static struct error *search_admin_group(struct directory *directory, struct aren
     const char *name = connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"objectSid", NULL};
     LDAPControl *controls[] = {&query_one_domain_control, NULL};
-    struct query search = {.base = name, .scope = LDAP_SCOPE_BASE, .attributes = attributes};
+    struct query search = {.base = name,
+                           .scope = LDAP_SCOPE_BASE,
+                           .filter = DIRECTORY_GROUP_FILTER,
+                           .attributes = attributes};
     bool is_dn = strchr(name, '=') && directory_check_dn(name, strlen(name)) == FAULT_NONE;
     if (!is_dn) {
         search = (struct query){
@@ -216,16 +248,32 @@ struct error *identity_administrators(struct directory *directory, struct arena 
     return NULL;
 }
 
-static bool is_group_member(struct arena *arena, const struct raw_entry *raw, const char *sid)
+/* Decodes the SIDs of the account and its groups. */
+static const char *const *read_sids(struct arena *arena, const struct raw_entry *raw)
 {
-    const struct attribute *groups = attribute_get(raw, "tokenGroups");
-    const char *group;
+    const struct attribute *sources[] = {attribute_get(raw, "objectSid"),
+                                         attribute_get(raw, "tokenGroups")};
+    size_t count = 0;
+    const struct attribute *groups = sources[1];
+    const char **sids = arena_array(arena, (groups ? groups->count : 0) + 2, sizeof *sids);
     if (!groups) { /* every account has a primary group: tokenGroups could not be read */
-        log_error("directory: LDAP_BIND_DN cannot read tokenGroups: LDAP_ADMIN_GROUP has no effect "
-                  "until it can");
+        log_error("directory: LDAP_BIND_DN cannot read tokenGroups: LDAP_ADMIN_GROUP and "
+                  "delegations to groups have no effect until it can");
+    }
+    if (sources[0] && codec_sid(arena, sources[0]->values, &sids[count])) {
+        count++;
     }
     for (size_t i = 0; groups && i < groups->count; i++) {
-        if (codec_sid(arena, &groups->values[i], &group) && !strcmp(group, sid)) {
+        count += codec_sid(arena, &groups->values[i], &sids[count]);
+    }
+    sids[count] = NULL;
+    return sids;
+}
+
+static bool has_sid(const char *const *sids, const char *sid)
+{
+    for (; sid && *sids; sids++) {
+        if (!strcmp(*sids, sid)) {
             return true;
         }
     }
@@ -283,7 +331,6 @@ static const char *get_valid_text(const struct raw_entry *raw, const char *name)
 static struct error *read_user_entry(struct directory *directory, struct arena *arena,
                                      const char *guid, struct raw_entry *raw_r)
 {
-    bool wants_groups = *connection_config(directory)->ldap_admin_group;
     char *attributes[] = {"sAMAccountName",
                           "mail",
                           "displayName",
@@ -292,7 +339,8 @@ static struct error *read_user_entry(struct directory *directory, struct arena *
                           "msDS-User-Account-Control-Computed",
                           "accountExpires",
                           "pwdLastSet",
-                          wants_groups ? "tokenGroups" : NULL,
+                          "objectSid",
+                          "tokenGroups",
                           NULL};
     const struct query search = {
         .base = arena_format(arena, "<GUID=%s>", guid),
@@ -343,8 +391,9 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
         .username = username,
         .email = get_valid_text(&raw, "mail"),
         .name = name ? name : username,
-        .administrator = sid && is_group_member(arena, &raw, sid),
+        .sids = read_sids(arena, &raw),
     };
+    identity_r->administrator = has_sid(identity_r->sids, sid);
     if (!attribute_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
         identity_r->password_set = 0;
     }

@@ -19,6 +19,9 @@ struct directory_identity {
     const char *name;     /* displayName, or else cn */
     bool administrator;   /* member of LDAP_ADMIN_GROUP: directly, nested, or as primary group */
     int64_t password_set; /* pwdLastSet, in units of 100 ns; 0: unknown */
+    /* SIDs of the account and of all its security groups, nested and primary ones too; ends with
+     * NULL */
+    const char *const *sids;
 };
 
 /* The account that a login name resolves to; directory_resolve() fills it in. */

@@ -166,17 +166,11 @@ struct value *references_record(const struct references *references, struct aren
 
 /* --- references of clients ------------------------------------------------------------------- */
 
-/* The object that the field of a request refers to by its objectGUID or DN. */
-struct wanted {
-    const char *text, *field;
-    const char *filter; /* that the object must match */
-    enum fault_id missing;
-};
-
 /* Returns the filter that matches the object. Reports the fault of a text that is neither a
  * GUID nor a DN below the base DN. */
 static struct error *format_reference_filter(const struct directory *directory, struct arena *arena,
-                                             const struct wanted *wanted, const char **filter_r)
+                                             const struct references_wanted *wanted,
+                                             const char **filter_r)
 {
     const char *guid = names_filter_guid(arena, wanted->text);
     const char *dn = guid ? NULL : names_normalize(arena, wanted->text);
@@ -192,15 +186,14 @@ static struct error *format_reference_filter(const struct directory *directory, 
     return NULL;
 }
 
-static struct error *resolve_reference(struct directory *directory, struct arena *arena,
-                                       const struct wanted *wanted, const char **dn_r)
+struct error *references_find(struct directory *directory, struct arena *arena,
+                              const struct references_wanted *wanted, struct raw_entry *raw_r)
 {
-    char *attributes[] = {LDAP_NO_ATTRS, NULL};
     LDAPControl *controls[] = {&query_one_domain_control, NULL};
     struct query search = {
         .base = connection_config(directory)->ldap_base_dn,
         .scope = LDAP_SCOPE_SUBTREE,
-        .attributes = attributes,
+        .attributes = wanted->attributes,
         .controls = controls,
     };
     struct answer answer;
@@ -221,20 +214,35 @@ static struct error *resolve_reference(struct directory *directory, struct arena
     if (answer.count != 1) {
         return error_field(arena, wanted->field, wanted->missing, NULL);
     }
-    *dn_r = answer.entries->dn;
+    *raw_r = answer.entries[0];
     return NULL;
 }
+
+static struct error *resolve_reference(struct directory *directory, struct arena *arena,
+                                       const struct references_wanted *wanted, const char **dn_r)
+{
+    struct raw_entry raw;
+    struct error *error = references_find(directory, arena, wanted, &raw);
+    if (!error) {
+        *dn_r = raw.dn;
+    }
+    return error;
+}
+
+static char *no_attributes[] = {LDAP_NO_ATTRS, NULL};
 
 struct error *directory_resolve_person(struct directory *directory, struct arena *arena,
                                        const char *text, const char *field, const char **dn_r)
 {
-    const struct wanted wanted = {text, field, PERSON_FILTER, FAULT_NO_SUCH_PERSON};
+    const struct references_wanted wanted = {text, field, PERSON_FILTER, FAULT_NO_SUCH_PERSON,
+                                             no_attributes};
     return resolve_reference(directory, arena, &wanted, dn_r);
 }
 
 struct error *directory_resolve_object(struct directory *directory, struct arena *arena,
                                        const char *text, const char *field, const char **dn_r)
 {
-    const struct wanted wanted = {text, field, "(objectClass=*)", FAULT_NO_SUCH_OBJECT};
+    const struct references_wanted wanted = {text, field, "(objectClass=*)", FAULT_NO_SUCH_OBJECT,
+                                             no_attributes};
     return resolve_reference(directory, arena, &wanted, dn_r);
 }

@@ -33,6 +33,19 @@ void references_add(struct references *references, struct arena *arena,
 struct error *references_read(struct references *references, struct directory *directory,
                               struct arena *arena) MUST_CHECK;
 
+/* An object that the field of a request refers to by its objectGUID or DN. */
+struct references_wanted {
+    const char *text, *field;
+    const char *filter;    /* that the object must match */
+    enum fault_id missing; /* the fault if there is no such object below the base DN */
+    char **attributes;     /* to read */
+};
+
+/* Finds the object. ERR_VALIDATION for the field if there is none. */
+struct error *references_find(struct directory *directory, struct arena *arena,
+                              const struct references_wanted *wanted,
+                              struct raw_entry *raw_r) MUST_CHECK;
+
 /* Finds the user or contact that the field of a request refers to, by its objectGUID or DN.
  * ERR_VALIDATION for the field if there is none below the base DN. */
 struct error *directory_resolve_person(struct directory *directory, struct arena *arena,

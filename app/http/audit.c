@@ -102,6 +102,18 @@ static void write_deleted_dns(struct jsonw *json, const char *key, const char *c
     jsonw_close_array(json);
 }
 
+static void write_delegations(struct jsonw *json, const struct request *request)
+{
+    if (!request->delegations_count) {
+        return;
+    }
+    jsonw_open_array(json, "delegations");
+    for (size_t i = 0; i < request->delegations_count; i++) {
+        jsonw_integer(json, NULL, request->delegations[i]);
+    }
+    jsonw_close_array(json);
+}
+
 /* Writes the values of the placeholders by name, if the path has several. */
 static void write_path_values(struct jsonw *json, const struct request *request,
                               const struct error *error)
@@ -134,6 +146,7 @@ static void write_details(struct jsonw *json, const struct request *request,
     write_optional_string(json, "member_dn", request->member_dn);
     write_deleted_dns(json, error ? "possibly_deleted" : "deleted", request->deleted_dns);
     write_path_values(json, request, error);
+    write_delegations(json, request);
     if (body && request->body) {
         jsonw_open_array(json, "fields");
         for (size_t i = 0; body->fields[i].name; i++) {

@@ -95,6 +95,9 @@ struct request {
     /* DNs of the entries that were deleted with the entry, or may have been after an error, for
      * audit; ends with NULL; NULL: none */
     const char *const *deleted_dns;
+    /* ids of the delegations that allowed the change, for audit */
+    const int64_t *delegations;
+    size_t delegations_count;
     int64_t queue_us;           /* time spent waiting for a worker; -1: unknown */
     int64_t auth_us;            /* time spent on authentication and authorization */
     const char *reason;         /* cause of a failure, for audit only; may be NULL */

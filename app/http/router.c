@@ -442,6 +442,9 @@ struct error *router_handle(const struct router *router, struct request *request
     if (request->limited) {
         guard->end(request);
     }
+    if (guard->leave) {
+        guard->leave(request);
+    }
     return error;
 }
 

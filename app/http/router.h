@@ -31,6 +31,9 @@ struct router_guard {
     struct error *(*check_queue)(const struct request *request);
     struct error *(*begin)(const struct request *request);
     void (*end)(const struct request *request);
+    /* Called after the handler of every request, or after the error before it: ends what the other
+     * functions have begun for the request. NULL: does nothing. */
+    void (*leave)(struct request *request);
     /* Adds the owners of an accepted upload to the reply with status 100; NULL: does nothing. */
     void (*name_owners)(const struct request *request, struct reply *reply);
     /* True if a call with access_by_setting is open to anonymous callers. */

@@ -124,5 +124,10 @@ const struct resource resources[] = {
      {"Подразделения и контейнеры Active Directory по уровням.",
       "Organizational units and containers of Active Directory, level by level."},
      tree_routes},
+    {"delegations",
+     {"Делегирование", "Delegation"},
+     {"Какой пользователь или какая группа каталога имеет какие права и на какие объекты.",
+      "Which user or group of the directory has which rights on which entries."},
+     delegations_routes},
     {.routes = NULL},
 };

@@ -9,7 +9,9 @@
 #include "base/config.h"
 #include "http/request.h"
 
+struct delegations;
 struct directory;
+struct directory_caller;
 struct objects;
 struct store;
 
@@ -18,6 +20,9 @@ struct app {
     struct directory *directory;
     struct store *store;
     struct objects *objects;
+    struct delegations *delegations;
+    /* what the current request may do in the directory; NULL: it does not concern the directory */
+    struct directory_caller *caller;
     enum pool_id pool; /* pool of this worker */
 };
 

@@ -35,6 +35,7 @@ struct error *list_filter_read_explain(struct request *request, bool *explain_r)
     const struct principal *principal = app_principal(request);
     *explain_r = value && value->boolean;
     bool permitted = authorization_permits(principal, PERMIT_ADDRESSES) ||
+                     authorization_permits(principal, PERMIT_DIRECTORY_WRITE) ||
                      authorization_permits(principal, PERMIT_MANAGE);
     return !*explain_r || permitted ? NULL : error_new(request->arena, ERR_FORBIDDEN, NULL);
 }

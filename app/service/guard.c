@@ -4,11 +4,13 @@
 #include "auth/auth.h"
 #include "base/arena.h"
 #include "base/config.h"
+#include "base/right.h"
 #include "base/space.h"
 #include "directory/directory.h"
 #include "http/request.h"
 #include "rest/app.h"
 #include "rest/authorization.h"
+#include "rest/delegations.h"
 #include "rest/limits.h"
 
 #include <string.h>
@@ -52,33 +54,134 @@ static struct error *authenticate_caller(struct request *request)
 /* Checks again that a directory user is valid, and updates name and rights, for calls that need the
  * directory anyway: a token is valid for hours, and the directory decides about the rights of its
  * users. The result is cached for LDAP_LOGIN_CACHE_S. */
-static struct error *recheck_directory_user(struct request *request, enum permission permission)
+static struct error *recheck_directory_user(struct request *request, const char *guid,
+                                            struct directory_identity *identity_r)
 {
-    const char *guid = request->principal ? principal_guid(app_principal(request)->id) : NULL;
-    struct directory_identity identity;
-    if (!guid || !permission_is_of_directory(permission)) {
-        return NULL;
-    }
     struct error *error =
-        directory_identify(app_of(request)->directory, request->arena, guid, false, &identity);
+        directory_identify(app_of(request)->directory, request->arena, guid, false, identity_r);
     if (error) {
         request->reason = error->id == ERR_INVALID_TOKEN ? error->cause : NULL;
         return error;
     }
-    const char *outdated =
-        auth_outdated_reason(request->principal, identity.password_set, identity.administrator);
+    const char *outdated = auth_outdated_reason(request->principal, identity_r->password_set,
+                                                identity_r->administrator);
     if (outdated) {
         request->reason = outdated;
         return error_new(request->arena, ERR_INVALID_TOKEN, "%s", outdated);
     }
     struct principal *principal = arena_alloc(request->arena, sizeof *principal);
     *principal = *app_principal(request);
-    principal->username = identity.username;
-    principal->administrator = identity.administrator;
+    principal->username = identity_r->username;
+    principal->administrator = identity_r->administrator;
     request->principal = principal;
     request->actor = principal->username;
     return NULL;
 }
+
+/* --- the caller of the directory -------------------------------------------------------------- */
+
+static bool is_administrator(const struct principal *principal)
+{
+    return principal->kind == PRINCIPAL_LOCAL || principal->administrator;
+}
+
+/* True if the rules decide about the request: it may change the directory, or the caller sees only
+ * what delegations give. */
+static bool depends_on_rules(const struct request *request, enum permission permission)
+{
+    return permission == PERMIT_DIRECTORY_WRITE ||
+           app_of(request)->config->directory_readers == READERS_DELEGATED;
+}
+
+/* True if the caller may use a call of the directory that requires this permission. The directory
+ * then decides about each entry. */
+static bool permits_directory_call(const struct request *request, enum permission permission)
+{
+    const struct directory_caller *caller = app_of(request)->caller;
+    if (!caller) {
+        return false;
+    }
+    if (caller->administrator && caller->limit == RIGHT_ALL) {
+        return true;
+    }
+    if (permission == PERMIT_DIRECTORY_READ && (caller->administrator || caller->reads_all)) {
+        return caller->limit & RIGHT_BIT(RIGHT_READ);
+    }
+    unsigned rights = caller->administrator
+                          ? RIGHT_ALL
+                          : delegations_rights(caller->rules, caller->rules_count, caller->sids);
+    unsigned needed =
+        permission == PERMIT_DIRECTORY_READ ? RIGHT_BIT(RIGHT_READ) : request->route->rights;
+    return rights & caller->limit & needed;
+}
+
+/* Sets the rules of the caller. The scopes have no DN yet. */
+static struct error *read_caller_rules(struct request *request, struct directory_caller *caller,
+                                       struct directory_rule **rules_r)
+{
+    struct error *error = delegations_read(app_of(request)->delegations, request->arena, rules_r,
+                                           &caller->rules_count);
+    caller->rules = error ? NULL : *rules_r;
+    caller->rules_count = error ? 0 : caller->rules_count;
+    return error;
+}
+
+/* Sets what the caller of a call of the directory may do there. `sids`: of a directory user, else
+ * NULL. */
+static struct error *set_directory_caller(struct request *request, enum permission permission,
+                                          const char *const *sids)
+{
+    struct app *app = app_of(request);
+    struct directory_caller *caller = arena_alloc(request->arena, sizeof *caller);
+    struct directory_rule *rules;
+    struct error *error = NULL;
+    *caller = (struct directory_caller){
+        .administrator = is_administrator(request->principal),
+        .reads_all = app->config->directory_readers == READERS_ALL,
+        .limit = RIGHT_ALL,
+        .sids = sids,
+    };
+    bool has_rules = !caller->administrator && depends_on_rules(request, permission);
+    if (has_rules) {
+        error = read_caller_rules(request, caller, &rules);
+    }
+    app->caller = caller;
+    directory_set_caller(app->directory, request->arena, caller);
+    if (has_rules && !error && permits_directory_call(request, permission)) {
+        error =
+            delegations_locate(app->delegations, request->arena,
+                               permission == PERMIT_DIRECTORY_WRITE, rules, caller->rules_count);
+    }
+    return error;
+}
+
+/* Prepares calls of the directory by a local administrator or a directory user. Other principals
+ * have no permission to use them. */
+static struct error *confirm_caller(struct request *request, enum permission permission)
+{
+    const struct principal *principal = request->principal;
+    struct directory_identity identity = {0};
+    if (!principal || principal->account_id || !permission_is_of_directory(permission)) {
+        return NULL;
+    }
+    const char *guid = principal_guid(principal->id);
+    struct error *error = guid ? recheck_directory_user(request, guid, &identity) : NULL;
+    return error ? error : set_directory_caller(request, permission, identity.sids);
+}
+
+/* Removes the caller of the request, and records the delegations that allowed its changes. */
+static void leave_request(struct request *request)
+{
+    struct app *app = request->app;
+    if (app->caller) {
+        request->delegations = app->caller->used;
+        request->delegations_count = app->caller->used_count;
+    }
+    app->caller = NULL;
+    directory_set_caller(app->directory, request->arena, NULL);
+}
+
+/* --- permissions ------------------------------------------------------------------------------ */
 
 /* True if the setting ANONYMOUS_ACCESS opens this call to anonymous callers. It opens calls only on
  * the nginx server for files and accounts (nginx/surface-files.conf); nginx sends the name of the
@@ -101,6 +204,9 @@ static bool permits_call(const struct request *request, enum permission permissi
                (authorization_permits(principal, PERMIT_READ) &&
                 request_path_id(request, "account_id") == principal->account_id);
     }
+    if (permission_is_of_directory(permission)) {
+        return permits_directory_call(request, permission);
+    }
     return authorization_permits(principal, permission) ||
            (!principal && is_surface_open(request, permission));
 }
@@ -117,16 +223,17 @@ static bool has_space_to_write(const struct request *request)
 {
     const struct principal *principal = request->principal;
     bool low = request->route->form ? space_is_low_now() : space_is_low();
-    return !low || (principal && (principal->kind == PRINCIPAL_LOCAL || principal->administrator));
+    return !low || (principal && is_administrator(principal));
 }
 
 const struct router_guard guard = {
     .authenticate = authenticate_caller,
-    .confirm = recheck_directory_user,
+    .confirm = confirm_caller,
     .permits = permits_call,
     .check_queue = limits_check_queue,
     .begin = limits_begin,
     .end = limits_end,
+    .leave = leave_request,
     .name_owners = limits_name_owners,
     .is_open = are_tokens_open,
     .may_write = has_space_to_write,

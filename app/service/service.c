@@ -19,6 +19,7 @@
 #include "proc/service.h"
 #include "resources/resources.h"
 #include "rest/app.h"
+#include "rest/delegations.h"
 #include "rest/idempotency.h"
 #include "rest/limits.h"
 #include "rest/user_fields.h"
@@ -99,6 +100,7 @@ static struct worker_state *create_worker_state(const struct config *config, enu
         .pool = pool,
     };
     store_require_keys(state->app.store, fold_version());
+    state->app.delegations = delegations_new(config, state->app.store, state->app.directory);
     user_fields_configure(config);
     if (pool == POOL_CORE) { /* all requests of a loop iteration have arrived before it begins */
         store_share_snapshots(state->app.store);
@@ -205,6 +207,7 @@ static void stop_serving(void *state)
     tokens_usage_flush_all(worker->app.store);
     server_free(&worker->server);
     router_free(&worker->router);
+    delegations_free(&worker->app.delegations);
     directory_free(&worker->app.directory);
     store_free(&worker->app.store);
     objects_close(&worker->app.objects);

@@ -22,7 +22,7 @@ INVITERS = 16  # organizations that invite the owner: accepting or declining con
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
 ADMINISTRATORS = {"users", "user-photos", "user-groups", "passwords", "user-access", "groups",
-                  "computers", "ous", "containers", "tree", "accounts", "email-links", "tokens"}
+                  "computers", "ous", "containers", "tree", "delegations", "accounts", "email-links", "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
@@ -91,7 +91,20 @@ def links(callers):
 
 
 @pytest.fixture(scope="module")
-def known_values(callers, other_owners, invitations, links, ou, people):
+def delegations(callers, ou, people, units):
+    """Returns existing values for the calls of delegations."""
+    site = callers[0]["administrator"]
+    principals = [people.create()["dn"] for _ in range(6)]
+    made = [site.post("/api/v1/delegations", json={"principal": each, "scope": units.create()["dn"],
+                                                   "rights": ["manager"]})
+            for each in principals[:4]]
+    return {"id": [response.json()["id"] for response in made],
+            "principal": [*principals, "CN=none"], "scope": [ou, units.create()["dn"]],
+            "rights": [["update"], ["manager", "create"]], "fields": [["title", "c"], None]}
+
+
+@pytest.fixture(scope="module")
+def known_values(callers, other_owners, invitations, links, delegations, ou, people):
     """Returns existing values for each tag of calls, by names of fields and parameters."""
     owner = callers[0]["owner"].at(callers[0]["owner"].base_url + "/api/v1")
     office = callers[1]
@@ -141,6 +154,7 @@ def known_values(callers, other_owners, invitations, links, ou, people):
                       "sAMAccountName": machines, "managedBy": [ou, ou, ou, f"OU=none,{ou}"]},
         "ous": {**of_entries, "name": units, "ou": units},
         "containers": {**of_entries, "cn": containers},
+        "delegations": {**of_all, **delegations},
         "organizations": {**of_all, "email": [address() for _ in range(3)],
                           "account_id": [each.id for each in other_owners]},
         "invitations": {**of_all, "invitation_id": invitations},

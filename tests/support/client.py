@@ -11,7 +11,7 @@ from support import contract, document, vault
 
 TIMEOUT_S = 60  # longer than nginx waits for the service, so that nginx's own error is seen
 RESOURCES = {"users": "user", "groups": "group", "ous": "ou", "containers": "container",
-             "computers": "computer"}
+             "computers": "computer", "delegations": "delegation"}
 COLLECTION_VERBS = {"POST": "create"}
 ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
 MEMBERSHIPS = {("users", "groups"), ("groups", "members")}

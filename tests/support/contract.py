@@ -72,6 +72,11 @@ ME_TYPES = {"id": str, "username": str, "email": (str, type(None)), "name": str,
             "account_id": (int, type(None)), "organizations": list,
             "default_organization_id": (int, type(None)), "email_verified": bool,
             "permissions": list}
+DELEGATION_TYPES = {"id": int, "principal": (str, type(None)), "principal_name": str,
+                    "scope": (str, type(None)), "rights": list, "fields": (list, type(None)),
+                    "created_at": str, "created_by": str}
+RIGHTS = ["read", "unlock", "reset_password", "enable", "update", "create", "delete", "move",
+          "members"]
 LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
 
 # Members that errors of some codes have in addition to the common ones.
@@ -303,6 +308,14 @@ def check_me(me):
     for membership in check_record(me, ME_TYPES)["organizations"]:
         check_record(membership, MEMBERSHIP_TYPES)
     return me
+
+
+def check_delegation(delegation):
+    """Checks a delegation; returns it."""
+    check_record(delegation, DELEGATION_TYPES)
+    rights = delegation["rights"]
+    assert rights and rights == [right for right in RIGHTS if right in rights], rights
+    return delegation
 
 
 def check_registered(made):
