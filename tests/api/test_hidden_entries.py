@@ -1,5 +1,5 @@
-"""With DIRECTORY_READERS=delegated, an entry that no delegation shows to a caller does not exist for
-that caller: every call answers as for a name that nobody has, and lists, counts, trees, members,
+"""With DIRECTORY_READERS=delegated, an entry that no delegation shows to a caller does not exist
+for that caller: every call answers as for a name that nobody has, and lists, counts, trees, members,
 groups and errors contain nothing of it. ldapsearch tells which entries are visible."""
 
 import uuid
@@ -162,10 +162,11 @@ def counted(client, administrator, path, **parameters):
 
 # --- names ----------------------------------------------------------------------------------------
 
+# What follows the path of an entry.
 CALLS = {
-    "users": ["", "/groups", "/groups?effective=true", "/access", "/photo"],
-    "groups": ["", "/members", "/members?effective=true"],
-    "computers": [""], "ous": [""], "containers": [""],
+    "users": ["/groups", "/groups?effective=true", "/access", "/photo"],
+    "groups": ["/members", "/members?effective=true"],
+    "computers": [], "ous": [], "containers": [],
 }
 
 
@@ -181,13 +182,16 @@ def test_hidden_name_is_answered_like_absent_name(delegate, administrator, world
     client, _ = delegate
     dn = world.hidden.named()[resource]
     for hidden, absent in spellings(world, dn):
+        paths = [path_of(f"/{resource}", name) for name in (hidden, absent)]
+        (there, costs), (nowhere, costs_nowhere) = (counted(client, administrator, path)
+                                                    for path in paths)
+        assert there.status_code == 404, there.text
+        assert comparable(there, hidden) == comparable(nowhere, absent)
+        assert costs == costs_nowhere
         for call in CALLS[resource]:
-            there, costs = counted(client, administrator, path_of(f"/{resource}", hidden) + call)
-            nowhere, costs_nowhere = counted(client, administrator,
-                                             path_of(f"/{resource}", absent) + call)
+            there, nowhere = (client.get(path + call) for path in paths)
             assert there.status_code == 404, (call, there.text)
             assert comparable(there, hidden) == comparable(nowhere, absent)
-            assert costs == costs_nowhere, call
 
 
 @pytest.mark.parametrize("resource", CALLS)
@@ -338,23 +342,24 @@ def test_new_entry_is_in_the_next_page(delegates, world, ldap_admin):
 # --- filters over links ---------------------------------------------------------------------------
 
 @pytest.mark.parametrize("resource, field, target", [
-    ("users", "manager", "user"), ("users", "memberOf", "group"), ("users", "directReports", "user"),
-    ("computers", "managedBy", "user"), ("groups", "member", "user"),
+    ("users", "manager", "user"), ("users", "memberOf", "group"),
+    ("users", "directReports", "user"), ("computers", "managedBy", "user"),
+    ("groups", "member", "user"),
     ("computers", "memberOf", "group")])
 def test_comparison_with_hidden_entry_is_one_with_absent_entry(delegate, administrator, world,
                                                                resource, field, target):
     client, _ = delegate
     hidden = getattr(world.hidden, target)
     absent = hidden.replace(name_of(hidden), tag(), 1)
-    for text in ("{} eq \"{}\"", "{} ne \"{}\"", "not ({} eq \"{}\")"):
-        there, costs = counted(client, administrator, f"/{resource}", limit=1000,
-                               filter=text.format(field, hidden))
-        nowhere, costs_nowhere = counted(client, administrator, f"/{resource}", limit=1000,
-                                         filter=text.format(field, absent))
+    for text, expected in (('{} eq "{}"', []), ('{} ne "{}"', read_list(client, resource)),
+                           ('not ({} eq "{}")', read_list(client, resource))):
+        (there, costs), (nowhere, costs_nowhere) = (
+            counted(client, administrator, f"/{resource}", limit=1000,
+                    filter=text.format(field, dn)) for dn in (hidden, absent))
         assert there.status_code == 200, there.text
         assert comparable(there) == comparable(nowhere)
-    expected = [] if "eq" in text and "not" not in text else read_list(client, resource)
-    assert [item["dn"] for item in there.json()["items"]] == expected
+        assert costs == costs_nowhere
+        assert [item["dn"] for item in there.json()["items"]] == expected
 
 
 def test_comparison_with_visible_entry_finds_visible_entries(delegate, ldap_admin, world):
@@ -474,7 +479,8 @@ def test_groups_of_user_are_the_visible_ones(delegate, world):
                      world.seen.outer: ("nested", [[world.seen.group, world.seen.outer]])}
 
 
-def test_policy_does_not_name_a_hidden_settings_object(delegates, world, ldap_admin, administrator):
+def test_policy_does_not_name_a_hidden_settings_object(delegates, world, ldap_admin,
+                                                        administrator):
     client, _ = delegates["one"]
     user = world.seen.add_user()
     settings = ldap_admin.add_password_settings(tag(), user)
@@ -582,6 +588,41 @@ def test_move_below_hidden_parent_is_one_below_absent_parent(manager, world):
     there, nowhere = (manager.post("/users", json=body) for body in bodies)
     contract.check_error(there, 400, "PARENT_NOT_FOUND")
     assert comparable(there, world.hidden.dn) == comparable(nowhere, absent)
+
+
+def test_primary_members_are_named_only_if_visible(manager, world, ldap_admin):
+    group = world.seen.add_group()
+    for unit in (world.hidden, world.second):
+        ldap_admin.make_primary(group, unit.add_user())
+    response = manager.delete(path_of("/groups", group))
+    contract.check_error(response, 409, "HAS_PRIMARY_MEMBERS")
+    assert world.second.dn in response.text
+    assert world.hidden.dn not in response.text
+
+
+def test_members_by_primary_group_are_the_visible_ones(delegates, world, ldap_admin):
+    group = world.seen.add_group()
+    users = [unit.add_user() for unit in (world.seen, world.second, world.hidden)]
+    for user in users:
+        ldap_admin.make_primary(group, user)
+    for kind, count in (("one", 1), ("two", 2)):
+        client, _ = delegates[kind]
+        assert members(client, group)[0] == set(users[:count])
+        assert set(read_entry(client, "groups", group)[0]["member"]) == set(users[:count])
+        assert set(read_list(client, "users", filter=f'memberOf eq "{group}"')) == set(
+            users[:count])
+
+
+def test_condition_holds_while_only_hidden_values_change(manager, world, ldap_admin):
+    group = world.seen.add_group()
+    _, etag = read_entry(manager, "groups", group)
+    ldap_admin.add_member(group, world.hidden.user)
+    path, headers = path_of("/groups", group), {"If-Match": etag}
+    response = manager.patch(path, json={"description": "x"}, headers=headers)
+    assert response.status_code == 200, response.text
+    contract.check_error(manager.patch(path, json={"description": "y"}, headers=headers), 412,
+                         "PRECONDITION_FAILED")
+    assert ldap_admin.members(group) == [world.hidden.user]
 
 
 def test_taken_account_name_does_not_name_the_hidden_account(manager, world):
