@@ -166,10 +166,11 @@ static void compute_key(const struct keyed_entries *set, const struct berval *va
                         struct keyed_entry *entry)
 {
     int64_t number;
-    if ((set->codec == CODEC_INTEGER || set->codec == CODEC_FILETIME) &&
-        codec_integer(value, &number)) {
-        entry->length = encode_number_key(set->arena, number, &entry->key);
-    } else if (set->codec == CODEC_TIME && codec_time(value, &number)) {
+    bool is_number = set->codec == CODEC_TIME ? codec_time(value, &number)
+                     : set->codec == CODEC_INTEGER || set->codec == CODEC_FILETIME
+                         ? codec_integer(value, &number)
+                         : false;
+    if (is_number) {
         entry->length = encode_number_key(set->arena, number, &entry->key);
     } else if (set->codec != CODEC_GUID && utf8_valid(value->bv_val, value->bv_len)) {
         entry->length = fold_sort_key(set->arena, value->bv_val, &entry->key);
@@ -204,7 +205,7 @@ static int compare_keyed_entries(const void *a, const void *b)
     const struct keyed_entry *left = a, *right = b;
     size_t common = left->length < right->length ? left->length : right->length;
     int order = !left->key - !right->key;
-    if (!order && common) {
+    if (!order && left->key && right->key) {
         order = memcmp(left->key, right->key, common);
     }
     if (!order) {

@@ -1,6 +1,6 @@
 """With DIRECTORY_READERS=delegated, an entry that no delegation shows to a caller does not exist
-for that caller: every call answers as for a name that nobody has, and lists, counts, trees, members,
-groups and errors contain nothing of it. ldapsearch tells which entries are visible."""
+for that caller: every call answers as for a name that nobody has, and lists, counts, trees,
+members, groups and errors contain nothing of it. ldapsearch tells which entries are visible."""
 
 import uuid
 
@@ -162,7 +162,7 @@ def counted(client, administrator, path, **parameters):
 
 # --- names ----------------------------------------------------------------------------------------
 
-# What follows the path of an entry.
+# Calls below the path of an entry.
 CALLS = {
     "users": ["/groups", "/groups?effective=true", "/access", "/photo"],
     "groups": ["/members", "/members?effective=true"],
@@ -305,7 +305,7 @@ def test_first_and_last_page_of_several_places_cost_the_same(delegates, administ
     for skip in (0, len(whole) - 2):
         # the second reading of a page finds the order in the cache of the worker
         costs.add(min(counted(client, administrator, "/users", skip=skip, limit=2)[1]
-                      for _ in range(12)))
+                      for _ in range(4)))
     assert len(costs) == 1
 
 
@@ -470,10 +470,10 @@ def test_groups_of_user_are_the_visible_ones(delegate, world):
     assert "Domain Users" not in response.text
     found = {item["dn"]: (item["kind"], item["paths"], item["more_paths"])
              for item in response.json()["items"]}
-    assert found[world.seen.outer] == ("nested", [[world.seen.group, world.seen.outer]], True) or \
-        found[world.seen.outer] == ("nested", [], True)
-    assert set(found) == {world.seen.group, world.seen.outer}
-    response = client.get(path_of("/users", world.seen.user, "groups"), params={"effective": "true"})
+    by_hidden_groups = ("nested", [], True)
+    assert found == {world.seen.group: by_hidden_groups, world.seen.outer: by_hidden_groups}
+    response = client.get(path_of("/users", world.seen.user, "groups"),
+                          params={"effective": "true"})
     found = {item["dn"]: (item["kind"], item["paths"]) for item in response.json()["items"]}
     assert found == {world.seen.group: ("direct", [[world.seen.group]]),
                      world.seen.outer: ("nested", [[world.seen.group, world.seen.outer]])}
