@@ -68,8 +68,8 @@ static struct error *identify_key_maker(struct request *request)
     return NULL;
 }
 
-/* Checks what an API key requires beyond an access token, and records its use. The scopes for a call
- * that requires a principal are checked later, when the request has been counted. */
+/* Checks what an API key requires beyond an access token, and records its use. The scopes for a
+ * call that requires a principal are checked later, when the request has been counted. */
 static struct error *admit_key(struct request *request)
 {
     const struct principal *principal = request->principal;
