@@ -116,7 +116,18 @@ static bool finds_by_filter(const struct list_page *page)
 static const char *select_rows(const struct list_page *page)
 {
     const struct store *store = app_of(page->request)->store;
-    return add_conditions(page, store_text_of(store, page->rows),
+    const struct request *request = page->request;
+    bool *wanted = NULL;
+    if (request->selected && !page->source->read) {
+        wanted = arena_array(request->arena, store_column_count(page->rows), sizeof *wanted);
+        memcpy(wanted, request->selected, fields_count(page->list->fields) * sizeof *wanted);
+        for (size_t i = 0; i <= page->order_count; i++) {
+            wanted[index_at(page, i)] = true;
+        }
+    }
+    return add_conditions(page,
+                          wanted ? store_text_selecting(store, request->arena, page->rows, wanted)
+                                 : store_text_of(store, page->rows),
                           finds_by_filter(page) && (page->few || page->sorts));
 }
 
@@ -130,7 +141,8 @@ const char *list_page_count_up_to(struct list_page *page, enum sql_statement sta
                                   int64_t limit)
 {
     struct arena *arena = page->request->arena;
-    const char *text = store_text_of(app_of(page->request)->store, statement);
+    const bool *none = arena_array(arena, store_column_count(statement), sizeof *none);
+    const char *text = store_text_selecting(app_of(page->request)->store, arena, statement, none);
     return arena_format(arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found",
                         add_conditions(page, text, finds_by_filter(page)),
                         list_page_add_integer(page, limit));

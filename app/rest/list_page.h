@@ -65,7 +65,8 @@ const char *list_page_count_up_to(struct list_page *page, enum sql_statement sta
                                   int64_t limit) __attribute__((returns_nonnull));
 
 /* Return the text of the statement that reads rows from the beginning, after skipping `skip` rows,
- * and of the one that reads rows after the cursor. */
+ * and of the one that reads rows after the cursor. They read only the columns of selected fields,
+ * of the order, and the id; those of other fields are null. */
 const char *list_page_select_from_start(struct list_page *page, int64_t skip, int64_t limit)
     __attribute__((returns_nonnull));
 const char *list_page_select_after_cursor(struct list_page *page, int64_t limit)

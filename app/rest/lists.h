@@ -21,6 +21,8 @@
  * statement without the values of its parameters. On SQLite, which needs not have statistics, the
  * program also chooses the index (store/filter.h).
  *
+ * ?fields= selects columns: those of other fields are not read.
+ *
  * ?search= has its own statements. The index of the search finds all matches, unordered. That is
  * fast for up to some thousand matches. If every other row matches, it is faster to read the rows
  * in their order, and to test each one. So the matches are counted first, but only up to the limit
