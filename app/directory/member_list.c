@@ -23,6 +23,7 @@
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/filter.h"
+#include "directory/member_values.h"
 #include "directory/name_search.h"
 #include "directory/names.h"
 #include "directory/operation.h"
@@ -39,14 +40,6 @@ enum {
     FIRST_MEMBERS = 64,     /* initial capacity of a set */
     LOOKUP_MEMBERS = 100,   /* members that one search looks up */
     ACCOUNT_DISABLED = 0x2, /* bit of userAccountControl: MS-ADTS 2.2.16 */
-};
-
-/* Makes the server add the objectGUID to each DN, as "<GUID=…>;<SID=…>;CN=…" (MS-ADTS
- * 3.1.1.3.4.1.5). The value asks for the identifiers as text. */
-static LDAPControl extended_dn_control = {
-    .ldctl_oid = "1.2.840.113556.1.4.529", /* LDAP_SERVER_EXTENDED_DN_OID */
-    .ldctl_value = {.bv_len = 5, .bv_val = (char[]){0x30, 0x03, 0x02, 0x01, 0x01}},
-    .ldctl_iscritical = 1,
 };
 
 /* --- sets of members ------------------------------------------------------------------------- */
@@ -119,43 +112,9 @@ static bool read_group(struct arena *arena, const struct raw_entry *raw, struct 
     return guid && codec_guid(arena, guid->values, &group_r->guid);
 }
 
-/* Adds the values of `member`, which the server sends in ranges (MS-ADTS 3.1.1.3.1.3.3). */
-static struct error *add_member_values(struct directory *directory, const struct group *group,
-                                       struct set *set)
+static void visit_member_value(void *context, const char *guid, const char *dn)
 {
-    struct arena *arena = set->arena;
-    LDAPControl *controls[] = {&extended_dn_control, NULL};
-    int64_t next = 0;
-    do {
-        char *attributes[] = {arena_format(arena, "member;range=%" PRId64 "-*", next), NULL};
-        const struct query search = {
-            .base = query_guid_dn(arena, group->guid),
-            .scope = LDAP_SCOPE_BASE,
-            .attributes = attributes,
-            .controls = controls,
-        };
-        struct answer answer;
-        struct error *error = query_run(directory, arena, &search, &answer);
-        if (error) {
-            return error;
-        }
-        if (answer.code != LDAP_SUCCESS) {
-            return result_error(arena, &answer, NULL, "read of the members");
-        }
-        if (!answer.count) {
-            return error_new(arena, ERR_NOT_FOUND, NULL);
-        }
-        const struct attribute *members = attribute_get(answer.entries, "member");
-        for (size_t i = 0; members && i < members->count; i++) {
-            const char *guid, *dn;
-            if (!names_parse_extended(arena, members->values[i].bv_val, &guid, &dn)) {
-                return error_new(arena, ERR_INTERNAL, "a value of member has no GUID");
-            }
-            set_add(set, guid, dn);
-        }
-        next = members && members->next > next ? members->next : 0;
-    } while (next);
-    return NULL;
+    set_add(context, guid, dn);
 }
 
 static void visit_primary_member(void *context, const struct raw_entry *raw)
@@ -185,7 +144,8 @@ static struct error *add_primary_members(struct directory *directory, const stru
 static struct error *add_members(struct directory *directory, const struct group *group,
                                  struct set *set)
 {
-    struct error *error = add_member_values(directory, group, set);
+    struct error *error =
+        member_values_read(directory, set->arena, group->guid, visit_member_value, set);
     return error ? error : add_primary_members(directory, group, set);
 }
 

@@ -156,6 +156,7 @@ static struct error *change_group_member(struct request *request,
         .member = request_path_value(request, "username"),
         .member_filter = "(|" DIRECTORY_USER_FILTER DIRECTORY_GROUP_FILTER ")",
         .identifier_filter = "(objectClass=*)",
+        .removes_any_value = true,
         .belonging = belonging,
         .guard = entries_guard(request, &group_class),
     };
