@@ -306,7 +306,8 @@ static struct error *read_places(struct level *level, const char *client_dn)
 }
 
 struct error *directory_read_tree(struct directory *directory, struct arena *arena,
-                                  const char *parent_dn, struct directory_place *parent_r,
+                                  const char *parent_dn, bool counts,
+                                  struct directory_place *parent_r,
                                   struct directory_place **children_r, size_t *count_r)
 {
     struct level level = {.directory = directory, .arena = arena, .parent = parent_r};
@@ -328,7 +329,7 @@ struct error *directory_read_tree(struct directory *directory, struct arena *are
     sort_level(&level);
     count_places_below(&level);
     for (enum directory_counted kind = DIRECTORY_COUNTED_USERS;
-         level.count && !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
+         counts && level.count && !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
         error = count_objects_below(&level, kind);
     }
     *count_r = level.count;
