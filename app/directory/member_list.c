@@ -217,7 +217,9 @@ static struct error *look_up(struct directory *directory, struct arena *arena,
         };
         struct answer answer;
         struct error *error = query_run(directory, arena, &search, &answer);
-        if (!error && answer.code != LDAP_SUCCESS) {
+        if (error && error->id == ERR_FILTER_TOO_COSTLY) {
+            error = error_new(arena, lookup->too_costly, "%s", error->cause);
+        } else if (!error && answer.code != LDAP_SUCCESS) {
             error = lookup_error(arena, lookup, &answer);
         }
         if (error) {
@@ -553,19 +555,21 @@ static void order_members(struct set *set, bool descending)
 static struct error *sort_members(struct directory *directory, struct set *set,
                                   const struct directory_member_query *query)
 {
-    int64_t timeout_ms = connection_config(directory)->filter_timeout_ms;
-    struct error *error =
-        needs_states(query->order)
-            ? read_member_states(directory, set, clock_steady_us() + timeout_ms * US_PER_MS)
-            : NULL;
-    for (size_t i = 0; !error && i < set->count; i++) {
+    int64_t timeout_us = connection_config(directory)->filter_timeout_ms * US_PER_MS;
+    struct error *error = needs_states(query->order)
+                              ? read_member_states(directory, set, clock_steady_us() + timeout_us)
+                              : NULL;
+    if (error) {
+        return error;
+    }
+    for (size_t i = 0; i < set->count; i++) {
         struct directory_member *member = &set->items[i];
         const char *name = names_first_value(set->arena, member->dn);
         member->name = name ? name : member->dn;
         place_member(set->arena, member, query->order);
     }
     order_members(set, query->descending);
-    return error;
+    return NULL;
 }
 
 /* Returns the index of the first member after this place. */
