@@ -225,7 +225,7 @@ ROUNDS = 100
 def check_random_filters(fields: list[Field], items: list[dict], key: str,
                          find: typing.Callable[[str], list[dict]], seed: str,
                          fold: typing.Callable[[str], str] = fold_name,
-                         rounds: int = ROUNDS) -> None:
+                         rounds: int = ROUNDS, nots: int = NOTS_MAX) -> None:
     """Asserts that a list finds for random filters what the naive evaluation finds. `items` are all
     items of the list, `key` is a field that identifies them, and `find` returns the items that the
     list has with a filter."""
@@ -233,7 +233,7 @@ def check_random_filters(fields: list[Field], items: list[dict], key: str,
     by_name = {field.name: field for field in fields}
     found_some = 0
     for _ in range(rounds):
-        node = random_filter(rng, fields, items)
+        node = random_filter(rng, fields, items, nots=nots)
         text = filter_text(node, rng)
         expected = [item[key] for item in items if matches(node, item, by_name, fold)]
         found = [item[key] for item in find(text)]
