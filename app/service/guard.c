@@ -10,6 +10,7 @@
 #include "rest/app.h"
 #include "rest/authorization.h"
 #include "rest/limits.h"
+#include "rest/user_fields.h"
 
 #include <string.h>
 
@@ -80,6 +81,15 @@ static struct error *recheck_directory_user(struct request *request, enum permis
     return NULL;
 }
 
+/* Prepares a call that uses the directory. */
+static struct error *confirm_directory_call(struct request *request, enum permission permission)
+{
+    struct error *error = recheck_directory_user(request, permission);
+    return !error && request->principal && permission_is_of_directory(permission)
+               ? user_fields_verify(request)
+               : error;
+}
+
 /* True if the setting ANONYMOUS_ACCESS opens this call to anonymous callers. It opens calls only on
  * the nginx server for files and accounts (nginx/surface-files.conf); nginx sends the name of the
  * server that received the request. */
@@ -122,7 +132,7 @@ static bool has_space_to_write(const struct request *request)
 
 const struct router_guard guard = {
     .authenticate = authenticate_caller,
-    .confirm = recheck_directory_user,
+    .confirm = confirm_directory_call,
     .permits = permits_call,
     .check_queue = limits_check_queue,
     .begin = limits_begin,
