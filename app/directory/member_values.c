@@ -56,7 +56,7 @@ struct error *member_values_read(struct directory *directory, struct arena *aren
 {
     int64_t next = 0;
     do {
-        const struct attribute *values;
+        const struct attribute *values = NULL;
         struct error *error = read_value_range(directory, arena, group_guid, &next, &values);
         if (error) {
             return error;
