@@ -16,6 +16,7 @@
 #include "rest/delegations.h"
 #include "rest/limits.h"
 #include "rest/login.h"
+#include "rest/user_fields.h"
 
 #include <string.h>
 
@@ -230,6 +231,9 @@ static struct error *confirm_caller(struct request *request, enum permission per
     }
     const char *guid = principal_guid(principal->id);
     error = guid ? recheck_directory_user(request, guid, &identity) : NULL;
+    if (!error) {
+        error = user_fields_verify(request);
+    }
     return error ? error : set_directory_caller(request, permission, identity.sids);
 }
 
