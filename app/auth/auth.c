@@ -271,6 +271,7 @@ static struct session session_of(const struct principal *principal)
         .username = principal->username,
         .epoch = principal->epoch,
         .administrator = principal->administrator,
+        .principals = principal->principals,
     };
 }
 

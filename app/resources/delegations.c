@@ -72,18 +72,18 @@ enum {
 #define PRINCIPAL_EXAMPLE "\"CN=helpdesk,OU=Groups,DC=kontora,DC=test\""
 #define SCOPE_EXAMPLE "\"OU=Staff,DC=kontora,DC=test\""
 
-#define RIGHTS(flags_, choices_, items_, ru_, en_, example_)                                       \
+#define RIGHTS(flags_, choices_, items_, example_, ...)                                            \
     {                                                                                              \
         .name = "rights", .type = FIELD_STRINGS, .flags = (flags_), .choices = (choices_),         \
-        .items_max = (items_), .about = {ru_, en_}, .example = (example_)                          \
+        .items_max = (items_), .about = {__VA_ARGS__}, .example = (example_)                       \
     }
 
-#define RIGHTS_RU                                                                                                            \
-    "Права. `helpdesk` заменяется на read, unlock, reset_password и enable, `manager` — на те же " \
-    "права, update и members"
-#define RIGHTS_EN                                                                                  \
-    "The rights. `helpdesk` is replaced by read, unlock, reset_password and enable, `manager` by " \
-    "these, update and members"
+#define RIGHTS_ABOUT                                                                               \
+    "Права. `helpdesk` заменяется на read, unlock, "                              \
+    "reset_password и enable, `manager` — на те же права, "                          \
+    "update и members",                                                                            \
+        "The rights. `helpdesk` is replaced by read, unlock, reset_password and enable, "          \
+        "`manager` by these, update and members"
 
 #define FIELDS(flags_, items_)                                                                     \
     {                                                                                              \
@@ -109,7 +109,7 @@ static const struct field delegation_fields[] = {
           "The DN of the unit, container or domain whose entries the rights concern; null if it "
           "no longer exists",
           SCOPE_EXAMPLE),
-    RIGHTS(0, right_names, 0, "Права", "The rights", "[\"read\",\"update\"]"),
+    RIGHTS(0, right_names, 0, "[\"read\",\"update\"]", "Права", "The rights"),
     FIELDS(0, 0),
     {.name = "created_at",
      .type = FIELD_TIME,
@@ -132,14 +132,13 @@ static const struct field create_fields[] = {
               "The DN or objectGUID of a user or a security group", PRINCIPAL_EXAMPLE),
     REFERENCE("scope", "DN или objectGUID подразделения, контейнера или домена",
               "The DN or objectGUID of a unit, a container or the domain", SCOPE_EXAMPLE),
-    RIGHTS(FIELD_REQUIRED, right_choices, RIGHT_COUNT + PRESETS, RIGHTS_RU, RIGHTS_EN,
-           "[\"helpdesk\"]"),
+    RIGHTS(FIELD_REQUIRED, right_choices, RIGHT_COUNT + PRESETS, "[\"helpdesk\"]", RIGHTS_ABOUT),
     FIELDS(0, FIELDS_MAX),
     {.name = NULL},
 };
 
 static const struct field update_fields[] = {
-    RIGHTS(0, right_choices, RIGHT_COUNT + PRESETS, RIGHTS_RU, RIGHTS_EN, "[\"manager\"]"),
+    RIGHTS(0, right_choices, RIGHT_COUNT + PRESETS, "[\"manager\"]", RIGHTS_ABOUT),
     FIELDS(0, FIELDS_MAX),
     {.name = NULL},
 };
@@ -293,7 +292,7 @@ static struct error *normalize_fields(struct arena *arena, const struct field_st
     return NULL;
 }
 
-/* What a delegation permits, and its form in the database. */
+/* The rights and fields of a delegation. */
 struct permission_set {
     unsigned rights;
     struct field_strings fields;

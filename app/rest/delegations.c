@@ -163,18 +163,65 @@ struct error *delegations_read(struct delegations *delegations, struct arena *ar
     return NULL;
 }
 
+static bool has_sid(const char *const *sids, const char *sid)
+{
+    while (*sids && strcmp(*sids, sid) != 0) {
+        sids++;
+    }
+    return *sids;
+}
+
 unsigned delegations_rights(const struct directory_rule *rules, size_t count,
                             const char *const *sids)
 {
     unsigned rights = 0;
     for (size_t i = 0; i < count; i++) {
-        const char *const *sid = sids;
-        while (*sid && strcmp(*sid, rules[i].principal_sid) != 0) {
-            sid++;
+        if (has_sid(sids, rules[i].principal_sid)) {
+            rights |= rules[i].rights | RIGHT_BIT(RIGHT_READ);
         }
-        rights |= *sid ? rules[i].rights | RIGHT_BIT(RIGHT_READ) : 0;
     }
     return rights;
+}
+
+static int compare_sids(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+struct delegation_membership delegations_membership(struct arena *arena,
+                                                    const struct directory_rule *rules,
+                                                    size_t count, const char *const *sids)
+{
+    const char **principals = arena_array(arena, count + 1, sizeof *principals);
+    const char **other = arena_array(arena, count + 1, sizeof *other);
+    struct buffer own = {.arena = arena};
+    size_t others = 0;
+    for (size_t i = 0; i < count; i++) {
+        principals[i] = rules[i].principal_sid;
+    }
+    qsort(principals, count, sizeof *principals, compare_sids);
+    buffer_add_string(&own, "");
+    for (size_t i = 0; i < count; i++) {
+        if (i && !strcmp(principals[i], principals[i - 1])) {
+            continue;
+        }
+        if (has_sid(sids, principals[i])) {
+            buffer_format(&own, "%s%s ", own.length ? "" : " ", principals[i]);
+        } else {
+            other[others++] = principals[i];
+        }
+    }
+    return (struct delegation_membership){own.bytes, other};
+}
+
+struct error *delegations_memberships(struct delegations *delegations, struct arena *arena,
+                                      const char *const *sids, const char **own_r)
+{
+    struct error *error = update_rules(delegations, arena);
+    if (!error) {
+        *own_r = delegations_membership(arena, delegations->rules, delegations->count, sids).own;
+    }
+    return error;
 }
 
 /* --- scopes ---------------------------------------------------------------------------------- */

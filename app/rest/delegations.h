@@ -43,6 +43,21 @@ struct error *delegations_locate(struct delegations *delegations, struct arena *
 unsigned delegations_rights(const struct directory_rule *rules, size_t count,
                             const char *const *sids);
 
+/* The principals of rules to which a user belongs, or not. */
+struct delegation_membership {
+    const char *own;          /* SIDs, each with a space on both sides; "": none */
+    const char *const *other; /* SIDs; ends with NULL */
+};
+
+/* Finds the principals of the rules among the SIDs of a user and its groups. */
+struct delegation_membership delegations_membership(struct arena *arena,
+                                                    const struct directory_rule *rules,
+                                                    size_t count, const char *const *sids);
+
+/* Reads the rules, and sets *own_r to the member `own` of delegations_membership(). */
+struct error *delegations_memberships(struct delegations *delegations, struct arena *arena,
+                                      const char *const *sids, const char **own_r) MUST_CHECK;
+
 /* Converts fields from and to the form of the database. NULL: all fields. */
 const char *delegations_join_fields(struct arena *arena, const char *const *fields, size_t count);
 const char *const *delegations_split_fields(struct arena *arena, const char *joined,
