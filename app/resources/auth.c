@@ -14,6 +14,7 @@
 #include "rest/authorization.h"
 #include "rest/limits.h"
 #include "rest/login.h"
+#include "rest/own_rights.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -197,6 +198,14 @@ static const struct field me_fields[] = {
      .type = FIELD_STRINGS,
      .about = {"Разрешения вызывающего", "The permissions of the caller"},
      .example = "[\"directory:read\"]"},
+    {.name = "delegations",
+     .type = FIELD_RECORDS,
+     .flags = FIELD_NULLABLE,
+     .fields = own_rights_fields,
+     .about = {"Права на объекты каталога; null: сейчас неизвестны, потому что каталог недоступен",
+               "The rights on entries of the directory; null: currently unknown, because the "
+               "directory is not available"},
+     .example = "[]"},
     {.name = NULL},
 };
 
@@ -565,6 +574,7 @@ static struct error *get_me(struct request *request, struct reply *reply)
     field_set_records(fields_get(me_fields, record, "organizations"), organizations,
                       organizations_count);
     field_set_strings(fields_get(me_fields, record, "permissions"), permissions, count);
+    own_rights_set(request, fields_get(me_fields, record, "delegations"));
     reply_record(reply, record);
     return NULL;
 }
@@ -673,7 +683,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = get_me,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_CORE,
+     .pool = POOL_DIRECTORY,
      .summary = {"Получить сведения о себе", "Get my own data"},
      .shape = REPLY_RECORD,
      .reply = &me_schema,
@@ -682,7 +692,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = update_me,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_CORE,
+     .pool = POOL_DIRECTORY,
      .summary = {"Изменить мою организацию по умолчанию", "Change my default organization"},
      .about = {"Действует для токенов, выданных при следующем входе или по токену обновления.",
                "Applies to tokens issued by the next login or in exchange for a refresh token."},

@@ -6,9 +6,6 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/fold.h"
-#include "base/folded.h"
-#include "base/jsonw.h"
 #include "base/right.h"
 #include "directory/directory.h"
 #include "http/reply.h"
@@ -195,19 +192,6 @@ static unsigned find_rights(const char *name)
     return 0; /* not reached: the field map accepts no other names */
 }
 
-/* Returns the names of the rights of a set; *count_r is their number. */
-static const char *const *list_right_names(struct arena *arena, unsigned rights, size_t *count_r)
-{
-    const char **names = arena_array(arena, RIGHT_COUNT + 1, sizeof *names);
-    *count_r = 0;
-    for (enum right right = 0; right < RIGHT_COUNT; right++) {
-        if (rights & RIGHT_BIT(right)) {
-            names[(*count_r)++] = right_names[right];
-        }
-    }
-    return names;
-}
-
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -339,12 +323,12 @@ static const char *join_set_fields(struct arena *arena, const struct permission_
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static struct value *read_delegation_row(struct arena *arena, struct store_query *query)
+static struct value *read_delegation_values(struct arena *arena, struct store_query *query)
 {
     struct value *values = rows_read(query, arena, delegation_fields);
     const char *fields = store_text(query, SQL_DELEGATIONS_LIST_FIELDS, NULL);
     size_t count;
-    const char *const *names = list_right_names(
+    const char *const *names = delegations_right_names(
         arena, (unsigned)store_integer(query, SQL_DELEGATIONS_LIST_RIGHTS), &count);
     field_set_strings(fields_get(delegation_fields, values, "rights"), names, count);
     if (fields) {
@@ -357,7 +341,7 @@ static struct value *read_delegation_row(struct arena *arena, struct store_query
 static struct error *read_list_item(struct request *request, struct store_query *query,
                                     struct value **item_r)
 {
-    *item_r = read_delegation_row(request->arena, query);
+    *item_r = read_delegation_values(request->arena, query);
     return NULL;
 }
 
@@ -417,7 +401,7 @@ static struct error *read_delegation(struct store *store, struct arena *arena, i
     if (error || !row) {
         return error ? error : error_new(arena, ERR_NOT_FOUND, NULL);
     }
-    *values_r = read_delegation_row(arena, query);
+    *values_r = read_delegation_values(arena, query);
     return store_next(query, &row);
 }
 
@@ -449,31 +433,6 @@ struct delegation_change {
     struct value *values; /* the delegation after the change */
 };
 
-/* Returns the folded texts, by which ?filter= compares. */
-static const char *fold_delegation(struct arena *arena, const struct delegation_change *change,
-                                   const struct directory_object *principal, const char *scope_dn,
-                                   const char *created_by)
-{
-    struct buffer text = {.arena = arena};
-    struct jsonw json = {.out = &text};
-    size_t count;
-    const char *const *rights = list_right_names(arena, change->set.rights, &count);
-    jsonw_open_object(&json, NULL);
-    if (principal->dn) {
-        jsonw_string(&json, "principal", fold_text(arena, principal->dn));
-    }
-    jsonw_string(&json, "principal_name", fold_text(arena, principal->name));
-    if (scope_dn) {
-        jsonw_string(&json, "scope", fold_text(arena, scope_dn));
-    }
-    jsonw_string(&json, "rights",
-                 folded_lines(arena, delegations_join_fields(arena, rights, count)));
-    jsonw_string(&json, "fields", folded_lines(arena, join_set_fields(arena, &change->set)));
-    jsonw_string(&json, "created_by", fold_text(arena, created_by));
-    jsonw_close_object(&json);
-    return text.bytes;
-}
-
 /* Makes all processes read the rules again. */
 static struct error *renew_rules_version(struct store *store, struct arena *arena)
 {
@@ -485,7 +444,14 @@ static struct error *insert_delegation(struct store *store, void *context)
     struct delegation_change *change = context;
     struct request *request = change->request;
     struct arena *arena = request->arena;
-    const char *created_by = app_principal(request)->username;
+    const struct delegation_texts texts = {
+        .principal = change->principal.dn,
+        .principal_name = change->principal.name,
+        .scope = change->scope.dn,
+        .rights = change->set.rights,
+        .fields = join_set_fields(arena, &change->set),
+        .created_by = app_principal(request)->username,
+    };
     struct store_query *query = store_query(store, arena, SQL_DELEGATIONS_INSERT);
     store_bind_text(query, change->principal.guid);
     store_bind_text(query, change->principal.sid);
@@ -494,11 +460,10 @@ static struct error *insert_delegation(struct store *store, void *context)
     store_bind_text(query, change->scope.guid);
     store_bind_text(query, change->scope.dn);
     store_bind_integer(query, (int64_t)change->set.rights);
-    store_bind_text(query, join_set_fields(arena, &change->set));
+    store_bind_text(query, texts.fields);
     store_bind_integer(query, clock_wall_ms());
-    store_bind_text(query, created_by);
-    store_bind_text(
-        query, fold_delegation(arena, change, &change->principal, change->scope.dn, created_by));
+    store_bind_text(query, texts.created_by);
+    store_bind_text(query, delegations_fold(arena, &texts));
     struct error *error = rows_read_number(query, &change->id);
     if (!error) {
         error = renew_rules_version(store, arena);
@@ -565,18 +530,20 @@ static struct error *write_delegation(struct store *store, void *context)
     if ((error = read_permission_set(change->request, &change->set))) {
         return error;
     }
-    const struct directory_object principal = {
-        .dn = get_text(change->values, "principal"),
-        .name = get_text(change->values, "principal_name"),
+    const struct delegation_texts texts = {
+        .principal = get_text(change->values, "principal"),
+        .principal_name = get_text(change->values, "principal_name"),
+        .scope = get_text(change->values, "scope"),
+        .rights = change->set.rights,
+        .fields = join_set_fields(arena, &change->set),
+        .created_by = get_text(change->values, "created_by"),
     };
     struct store_query *query = store_query(store, arena, SQL_DELEGATIONS_UPDATE);
     store_bind_integer(query, change->id);
-    store_bind_integer(query, (int64_t)change->set.rights);
-    store_bind_text(query, join_set_fields(arena, &change->set));
+    store_bind_integer(query, (int64_t)texts.rights);
+    store_bind_text(query, texts.fields);
     store_bind_integer(query, clock_wall_ms());
-    store_bind_text(query,
-                    fold_delegation(arena, change, &principal, get_text(change->values, "scope"),
-                                    get_text(change->values, "created_by")));
+    store_bind_text(query, delegations_fold(arena, &texts));
     error = store_execute(query);
     if (!error) {
         error = renew_rules_version(store, arena);

@@ -5,6 +5,9 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/fold.h"
+#include "base/folded.h"
+#include "base/jsonw.h"
 #include "base/right.h"
 #include "directory/directory.h"
 #include "rest/rows.h"
@@ -88,6 +91,40 @@ const char *const *delegations_split_fields(struct arena *arena, const char *joi
         fields[(*count_r)++] = field;
     }
     return fields;
+}
+
+const char *const *delegations_right_names(struct arena *arena, unsigned rights, size_t *count_r)
+{
+    const char **names = arena_array(arena, RIGHT_COUNT + 1, sizeof *names);
+    *count_r = 0;
+    for (enum right right = 0; right < RIGHT_COUNT; right++) {
+        if (rights & RIGHT_BIT(right)) {
+            names[(*count_r)++] = right_names[right];
+        }
+    }
+    return names;
+}
+
+const char *delegations_fold(struct arena *arena, const struct delegation_texts *texts)
+{
+    size_t count;
+    const char *const *rights = delegations_right_names(arena, texts->rights, &count);
+    const char *const names[] = {"principal", "principal_name", "scope", "created_by"};
+    const char *const values[] = {texts->principal, texts->principal_name, texts->scope,
+                                  texts->created_by};
+    struct buffer text = {.arena = arena};
+    struct jsonw json = {.out = &text};
+    jsonw_open_object(&json, NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (values[i]) {
+            jsonw_string(&json, names[i], fold_text(arena, values[i]));
+        }
+    }
+    jsonw_string(&json, "rights",
+                 folded_lines(arena, delegations_join_fields(arena, rights, count)));
+    jsonw_string(&json, "fields", folded_lines(arena, texts->fields));
+    jsonw_close_object(&json);
+    return text.bytes;
 }
 
 /* --- the rules ------------------------------------------------------------------------------- */

@@ -63,4 +63,19 @@ const char *delegations_join_fields(struct arena *arena, const char *const *fiel
 const char *const *delegations_split_fields(struct arena *arena, const char *joined,
                                             size_t *count_r);
 
+/* Returns the names of the rights of a set, in the order of enum right. */
+const char *const *delegations_right_names(struct arena *arena, unsigned rights, size_t *count_r);
+
+/* The columns of a delegation by which ?filter= compares. NULL: absent. */
+struct delegation_texts {
+    const char *principal, *principal_name, *scope;
+    unsigned rights;
+    const char *fields; /* joined */
+    const char *created_by;
+};
+
+/* Returns the column `folded` of a delegation: see base/folded.h. */
+const char *delegations_fold(struct arena *arena, const struct delegation_texts *texts)
+    __attribute__((returns_nonnull));
+
 #endif
