@@ -164,7 +164,8 @@ static const char *choose_field_name(const struct directory_class *class, const 
         }
     }
     for (const struct field *field = class->writable; field && field->name; field++) {
-        if (field->attribute && !strcasecmp(field->attribute, attribute)) {
+        /* the field of the name has no attribute of its own */
+        if (!strcasecmp(field->attribute ? field->attribute : field->name, attribute)) {
             return field->name;
         }
     }

@@ -28,8 +28,8 @@ enum protected_change {
 /*
  * Reads an object before it or its membership is changed. ERR_FORBIDDEN if the caller lacks a right
  * that the change needs (caller.h), or if the object, or a group that it is in, has more rights
- * than the caller. ERR_PROTECTED_OBJECT, with the reason as its detail, if clients must not change it.
- * With PROTECTED_MOVE, the objects below it must not be protected or have more rights either.
+ * than the caller. ERR_PROTECTED_OBJECT, with the reason as its detail, if clients must not change
+ * it. With PROTECTED_MOVE, the objects below it must not be protected or have more rights either.
  */
 struct error *protected_read(struct directory *directory, struct arena *arena, const char *guid,
                              enum protected_change change, const struct caller_need *need,
