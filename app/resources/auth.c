@@ -543,12 +543,16 @@ static struct error *get_me(struct request *request, struct reply *reply)
     const char **permissions = arena_array(request->arena, PERMIT_COUNT, sizeof *permissions);
     struct value **organizations = NULL;
     size_t count = 0, organizations_count = 0;
+    struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);
+    struct value *delegations = fields_get(me_fields, record, "delegations");
+    own_rights_set(request, delegations);
     for (size_t i = 0; i < PERMIT_COUNT; i++) {
-        if (permission_names[i] && authorization_permits(principal, (enum permission)i)) {
+        bool hidden = i == PERMIT_DIRECTORY_READ && !own_rights_reads(request, delegations);
+        if (permission_names[i] && !hidden &&
+            authorization_permits(principal, (enum permission)i)) {
             permissions[count++] = permission_names[i];
         }
     }
-    struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);
     field_set_boolean(fields_get(me_fields, record, "email_verified"), false);
     if (principal->account_id) {
         struct store_query *query =
@@ -574,7 +578,6 @@ static struct error *get_me(struct request *request, struct reply *reply)
     field_set_records(fields_get(me_fields, record, "organizations"), organizations,
                       organizations_count);
     field_set_strings(fields_get(me_fields, record, "permissions"), permissions, count);
-    own_rights_set(request, fields_get(me_fields, record, "delegations"));
     reply_record(reply, record);
     return NULL;
 }

@@ -45,14 +45,15 @@ static struct value *describe_own_rights(struct arena *arena, const struct direc
     if (rule->id) {
         field_set_integer(fields_get(own_rights_fields, record, "id"), rule->id);
     }
-    field_set_string(fields_get(own_rights_fields, record, "scope"), arena_string(arena, rule->scope_dn));
+    field_set_string(fields_get(own_rights_fields, record, "scope"),
+                     arena_string(arena, rule->scope_dn));
     field_set_strings(fields_get(own_rights_fields, record, "rights"), names, count);
     if (rule->fields) {
         for (count = 0; rule->fields[count];) {
             count++;
         }
-        names = delegations_split_fields(
-            arena, delegations_join_fields(arena, rule->fields, count), &count);
+        names = delegations_split_fields(arena, delegations_join_fields(arena, rule->fields, count),
+                                         &count);
         field_set_strings(fields_get(own_rights_fields, record, "fields"), names, count);
     }
     return record;
@@ -99,4 +100,10 @@ void own_rights_set(struct request *request, struct value *value)
         records[i] = describe_own_rights(request->arena, &rules[i]);
     }
     field_set_records(value, records, count);
+}
+
+bool own_rights_reads(const struct request *request, const struct value *delegations)
+{
+    return app_of(request)->config->directory_readers == READERS_ALL ||
+           delegations->state != VALUE_SET || delegations->records.count;
 }
