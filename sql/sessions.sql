@@ -77,8 +77,8 @@ UPDATE sessions SET @session_ends@
 UPDATE sessions SET @session_ends@ WHERE ended_at IS NULL AND key_id <> $2 AND key_id <> $3;
 
 -- A page of the directory users with live sessions, after the subject $1, with the oldest epoch
--- of these sessions and the highest rights, and the lowest and the highest text of principals, which
--- differ unless all are equal.
+-- of these sessions, the highest rights, and the lowest and the highest text of principals, which
+-- are equal if all are.
 -- name: sessions_of_directory
 SELECT subject, min(epoch) AS oldest_epoch, max(administrator) AS any_administrator,
        min(principals) AS lowest_principals, max(principals) AS highest_principals

@@ -1,8 +1,8 @@
 /*
  * Delegation watch: the periodic job that reads the principals and scopes of all delegations from
  * the directory. It stores their current names, by which ?filter= compares. It logs a warning for
- * each delegation whose principal or scope does not exist: at the start of the service, and when one
- * is deleted later.
+ * each delegation whose principal or scope does not exist: at the start of the service, and when
+ * one is deleted later.
  */
 #ifndef SERVICE_DELEGATION_WATCH_H
 #define SERVICE_DELEGATION_WATCH_H
