@@ -37,7 +37,7 @@ class Bed(contextlib.ExitStack):
     @functools.cached_property
     def directory(self) -> Directory:
         print(f"  creating a directory with {USERS:,} users", flush=True)
-        return self.enter_context(running_directory(self.folder, prepare=fill))
+        return self.enter_context(running_directory(self.folder, prepare=fill, durable=True))
 
     @functools.cached_property
     def stack(self) -> Stack:

@@ -52,6 +52,7 @@ SMB_CONF = """\
     interfaces = {address}/8
     bind interfaces only = yes
     idmap_ldb:use rfc2307 = yes
+    ldb:nosync = {nosync}
 
     private dir = {folder}/private
     state directory = {folder}/state
@@ -85,13 +86,16 @@ SMB_CONF = """\
 class Directory:
     """A domain controller. `folder` has its state; if it does not exist, a domain is created."""
 
-    def __init__(self, folder: Path, authority: Authority, guard: Guard, *, log: Path) -> None:
+    def __init__(self, folder: Path, authority: Authority, guard: Guard, *, log: Path,
+                 durable: bool = False) -> None:
+        """With `durable`, changes survive a power failure (fsync)."""
         self.base_dn = BASE_DN
         self.ca_file = authority.file
         self._folder = folder
         self._authority = authority
         self._guard = guard
         self._log = log
+        self._nosync = "false" if durable else "true"
         self._process: Process | None = None
         self._claim: addresses.Claim | None = None
         self._alias: Path | None = None
@@ -211,7 +215,7 @@ class Directory:
         conf = folder / "smb.conf"
         conf.write_text(SMB_CONF.format(
             realm=REALM, domain=DOMAIN, domain_name=REALM.lower(), address=self.address,
-            folder=folder, key=certificate.key, certificate=certificate.file,
+            folder=folder, nosync=self._nosync, key=certificate.key, certificate=certificate.file,
             authority=self._authority.file), encoding="utf-8")
         # One process for all connections, in the foreground, which logs to its standard output.
         command = ["samba", "--configfile", str(conf), "--interactive", "--model=single"]
@@ -244,7 +248,8 @@ class Directory:
             PYTHON, "/usr/bin/samba-tool", "domain", "provision", f"--configfile={base}",
             f"--targetdir={made}", f"--realm={REALM}", f"--domain={DOMAIN}", "--host-name=dc1",
             "--host-ip=127.0.77.1", "--server-role=dc", "--dns-backend=NONE", "--use-rfc2307",
-            "--option=bind interfaces only=yes", "--option=interfaces=127.0.77.1/8"]
+            f"--option=ldb:nosync={self._nosync}", "--option=bind interfaces only=yes",
+            "--option=interfaces=127.0.77.1/8"]
         provision = Process("samba-tool", command, guard=self._guard, log=log, cwd=made,
                             env={"PATH": PATH})
         provision.start()
@@ -280,15 +285,15 @@ def fill_directory(folder: Path, **wanted: str | int) -> None:
 
 
 @contextlib.contextmanager
-def running_directory(folder: Path,
-                      prepare: Callable[[Path], None] = lambda _: None) -> Iterator[Directory]:
+def running_directory(folder: Path, prepare: Callable[[Path], None] = lambda _: None,
+                      durable: bool = False) -> Iterator[Directory]:
     """Runs a directory that several stacks share. `prepare` is called with its folder before it
-    starts."""
+    starts. With `durable`, changes survive a power failure."""
     guard = Guard()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         directory = Directory(folder / "directory", Authority(folder / "tls"), guard,
-                              log=folder / "directory.log")
+                              log=folder / "directory.log", durable=durable)
         try:
             prepare(folder / "directory")
             directory.start()

@@ -100,7 +100,7 @@ class Stack:
         if directory is None and own_directory:
             directory = self._own_directory = Directory(
                 self.state_dir / "directory", self.authority, self._guard,
-                log=self.logs_dir / "directory.log")
+                log=self.logs_dir / "directory.log", durable=True)
         self.directory = directory
         self.env = {
             **self._standard_env(),
