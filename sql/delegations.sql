@@ -25,6 +25,10 @@ SELECT count(*) AS count FROM delegations d WHERE true;
 -- name: delegations_get
 SELECT @delegation_columns@ FROM delegations d WHERE d.id = $1;
 
+-- name: delegations_numbers
+SELECT count(*) AS total, coalesce(sum(CASE WHEN principal_guid = $1 THEN 1 ELSE 0 END), 0) AS own
+  FROM delegations;
+
 -- name: delegations_insert
 INSERT INTO delegations (principal_guid, principal_sid, principal, principal_name, scope_guid,
                          scope, rights, fields, created_at, created_by, updated_at, folded)

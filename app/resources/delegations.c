@@ -43,6 +43,8 @@ static const char *const right_choices[RIGHT_COUNT + PRESETS + 1] = {
 enum {
     FIELDS_MAX = 200,     /* names in `fields` */
     FIELD_NAME_MAX = 128, /* characters of each */
+    DELEGATIONS_MAX = 2000,
+    OF_PRINCIPAL_MAX = 100, /* delegations of one principal: each request evaluates all of them */
 };
 
 #define REFERENCE(name_, ru_, en_, example_)                                                       \
@@ -439,6 +441,21 @@ static struct error *renew_rules_version(struct store *store, struct arena *aren
     return store_execute(store_query(store, arena, SQL_DELEGATIONS_NEW_VERSION));
 }
 
+/* ERR_TOO_MANY_DELEGATIONS if there can be no further delegation of this principal. */
+static struct error *check_number(struct store *store, struct arena *arena, const char *principal)
+{
+    struct store_query *query = store_query(store, arena, SQL_DELEGATIONS_NUMBERS);
+    bool row, full = false;
+    store_bind_text(query, principal);
+    struct error *error = store_next(query, &row);
+    if (!error && row) {
+        full = store_integer(query, SQL_DELEGATIONS_NUMBERS_TOTAL) >= DELEGATIONS_MAX ||
+               store_integer(query, SQL_DELEGATIONS_NUMBERS_OWN) >= OF_PRINCIPAL_MAX;
+        error = store_next(query, &row);
+    }
+    return error || !full ? error : error_new(arena, ERR_TOO_MANY_DELEGATIONS, NULL);
+}
+
 static struct error *insert_delegation(struct store *store, void *context)
 {
     struct delegation_change *change = context;
@@ -452,6 +469,10 @@ static struct error *insert_delegation(struct store *store, void *context)
         .fields = join_set_fields(arena, &change->set),
         .created_by = app_principal(request)->username,
     };
+    struct error *error = check_number(store, arena, change->principal.guid);
+    if (error) {
+        return error;
+    }
     struct store_query *query = store_query(store, arena, SQL_DELEGATIONS_INSERT);
     store_bind_text(query, change->principal.guid);
     store_bind_text(query, change->principal.sid);
@@ -464,7 +485,7 @@ static struct error *insert_delegation(struct store *store, void *context)
     store_bind_integer(query, clock_wall_ms());
     store_bind_text(query, texts.created_by);
     store_bind_text(query, delegations_fold(arena, &texts));
-    struct error *error = rows_read_number(query, &change->id);
+    error = rows_read_number(query, &change->id);
     if (!error) {
         error = renew_rules_version(store, arena);
     }
@@ -596,9 +617,13 @@ static struct error *delete_delegation(struct request *request, struct reply *re
 static const enum error_id read_errors[] = {
     ERR_NOT_FOUND,         ERR_DATABASE_UNAVAILABLE, ENTRIES_UNAVAILABLE_ERRORS,
     ERR_DIRECTORY_REFUSED, ERR_DIRECTORY_LIMIT,      ERR_COUNT};
-static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS,         ERR_DATABASE_UNAVAILABLE,
-                                              ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_REFUSED,
-                                              ERR_DIRECTORY_LIMIT,        ERR_COUNT};
+static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS,
+                                              ERR_TOO_MANY_DELEGATIONS,
+                                              ERR_DATABASE_UNAVAILABLE,
+                                              ENTRIES_UNAVAILABLE_ERRORS,
+                                              ERR_DIRECTORY_REFUSED,
+                                              ERR_DIRECTORY_LIMIT,
+                                              ERR_COUNT};
 static const enum error_id change_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
 #define DELEGATION_ROW(method_, pattern_, handler_)                                                \

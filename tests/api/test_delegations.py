@@ -163,6 +163,24 @@ def test_second_delegation_of_principal_and_scope_is_a_conflict(api, delegate, b
     delegate(body["principal"], "OU=Staff," + body["scope"].split(",", 1)[1], "read")
 
 
+def test_number_of_delegations_of_a_principal_is_limited(sql_api, sql_database, body, people):
+    made = sql_api.post("/delegations", json=body).json()
+    columns = "principal_sid, principal_name, rights, created_at, created_by, updated_at"
+    for number in range(99):
+        sql_database.run(f"INSERT INTO delegations (principal_guid, scope_guid, {columns})"
+                         f" SELECT principal_guid, 'n{number}', {columns} FROM delegations"
+                         f" WHERE id = {made['id']}")
+    other = {**body, "scope": "OU=Staff," + body["scope"].split(",", 1)[1]}
+    contract.check_error(sql_api.post("/delegations", json=other), 409, "TOO_MANY_DELEGATIONS")
+    missing = sql_api.get("/delegations", params={"filter": "not (scope pr)"})
+    assert missing.json()["total"] == 99
+    free = sql_api.post("/delegations", json={**other, "principal": people.create()["dn"]})
+    assert free.status_code == 201
+    sql_database.run("DELETE FROM delegations WHERE scope_guid LIKE 'n%'")
+    for number in (made["id"], free.json()["id"]):
+        assert sql_api.delete(f"/delegations/{number}").status_code == 204
+
+
 # --- changes --------------------------------------------------------------------------------------
 
 def test_rights_and_fields_are_changed_separately(api, delegate, body):
