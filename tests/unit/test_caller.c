@@ -506,7 +506,7 @@ static void place_of_the_admin_group_cannot_be_taken(void **state)
     }
 }
 
-/* --- principals with more rights --------------------------------------------------------------- */
+/* --- principals with more rights -------------------------------------------------------------- */
 
 struct compare_case {
     const char *what;
