@@ -163,7 +163,9 @@ static struct error *reload_rules(struct delegations *delegations, struct arena 
             delegations->rules = rules;
             size = larger;
         }
-        delegations->rules[delegations->count++] = read_rule(delegations->arena, query);
+        struct directory_rule rule = read_rule(delegations->arena, query);
+        delegations->rules[delegations->count] = rule;
+        delegations->count += rule.rights != 0; /* a rule without known rights gives nothing */
     }
     if (error) {
         forget_rules(delegations);
