@@ -127,6 +127,13 @@ def s3_stack(running_stack, gateway):
 
 
 @pytest.fixture(scope="session")
+def delegated_stack(running_stack):
+    """Runs a stack on which directory users see only what delegations give them."""
+    with running_stack("delegated", DIRECTORY_READERS="delegated") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def stack(request):
     """Returns the stack of the API tests."""
     engine = os.environ.get("KONTORA_DATABASE", "sqlite")

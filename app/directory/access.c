@@ -14,6 +14,7 @@
 #include "base/config.h"
 #include "directory/account.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
@@ -207,10 +208,11 @@ static struct error *find_duplicate_principal(struct directory *directory,
     }
     for (size_t i = 0; i < answer.count; i++) {
         if (strcmp(answer.entries[i].dn, subject->raw->dn) != 0) {
-            access->sharing = answer.entries[i].dn;
+            access->obstacles[DIRECTORY_REASON_UPN_DUPLICATE].holds = true;
+            access->sharing =
+                caller_sees(directory, answer.entries[i].dn) ? answer.entries[i].dn : NULL;
         }
     }
-    access->obstacles[DIRECTORY_REASON_UPN_DUPLICATE].holds = access->sharing;
     return NULL;
 }
 

@@ -38,11 +38,12 @@ struct directory_obstacle {
 struct directory_access {
     const char *guid;
     struct directory_obstacle obstacles[DIRECTORY_REASON_COUNT];
-    struct directory_policy policy;  /* in force for the user */
-    int64_t failures, failed_ms;     /* failed logins that count, time of the last one; 0: none */
-    int64_t password_set_ms;         /* 0: unknown */
-    const char *workstations;        /* userWorkstations; NULL: none */
-    const char *principal, *sharing; /* the UPN, and the DN of another account that has it */
+    struct directory_policy policy; /* in force for the user */
+    int64_t failures, failed_ms;    /* failed logins that count, time of the last one; 0: none */
+    int64_t password_set_ms;        /* 0: unknown */
+    const char *workstations;       /* userWorkstations; NULL: none */
+    /* the UPN, and the DN of another account that has it; NULL: the caller does not see it */
+    const char *principal, *sharing;
     bool keeps_principal; /* clearing the UPN is no fix: the account name implies the same UPN */
 };
 

@@ -1,4 +1,4 @@
-/* See caller.h. */
+/* Caller: the rights that changes require, and the checks of the caller. */
 #include "directory/caller.h"
 
 #include "base/arena.h"
@@ -14,115 +14,6 @@
 #include "directory/names.h"
 
 #include <string.h>
-
-/* --- the caller and its rules ---------------------------------------------------------------- */
-
-/* Returns the caller if it is restricted, else NULL. */
-static struct directory_caller *restricted_caller(const struct directory *directory)
-{
-    struct directory_caller *caller = connection_caller(directory);
-    return caller && caller->administrator && caller->limit == RIGHT_ALL ? NULL : caller;
-}
-
-static bool is_own_sid(const struct directory_caller *caller, const char *sid)
-{
-    for (size_t i = 0; caller->sids && caller->sids[i]; i++) {
-        if (!strcmp(caller->sids[i], sid)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void directory_set_caller(struct directory *directory, struct arena *arena,
-                          struct directory_caller *caller)
-{
-    connection_set_caller(directory, caller);
-    if (!caller) {
-        return;
-    }
-    const struct directory_rule **own = arena_array(arena, caller->rules_count + 1, sizeof *own);
-    caller->own = own;
-    caller->own_count = 0;
-    for (size_t i = 0; i < caller->rules_count; i++) {
-        if (is_own_sid(caller, caller->rules[i].principal_sid)) {
-            own[caller->own_count++] = &caller->rules[i];
-        }
-    }
-}
-
-/* True if the rule applies to an entry with this DN. */
-static bool applies_at(const struct directory_rule *rule, const char *dn)
-{
-    return rule->scope_dn && names_is_within(dn, rule->scope_dn);
-}
-
-unsigned caller_rights_at(const struct directory_caller *caller, const char *dn)
-{
-    unsigned rights = caller->administrator ? RIGHT_ALL : 0;
-    for (size_t i = 0; i < caller->own_count; i++) {
-        if (applies_at(caller->own[i], dn)) {
-            rights |= caller->own[i]->rights | RIGHT_BIT(RIGHT_READ);
-        }
-    }
-    return rights & caller->limit;
-}
-
-bool caller_is_delegate(const struct directory *directory)
-{
-    const struct directory_caller *caller = connection_caller(directory);
-    return caller && !caller->administrator;
-}
-
-/* --- seeing ----------------------------------------------------------------------------------- */
-
-bool caller_sees_all(const struct directory *directory)
-{
-    const struct directory_caller *caller = restricted_caller(directory);
-    return !caller || caller->administrator || caller->reads_all;
-}
-
-bool caller_sees(const struct directory *directory, const char *dn)
-{
-    return caller_sees_all(directory) || caller_rights_at(connection_caller(directory), dn);
-}
-
-/* Adds a place unless it is within one of the places, and removes those that are within it. */
-static void add_place(const char **places, size_t *count, const char *dn)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < *count; i++) {
-        if (names_is_within(dn, places[i])) {
-            return;
-        }
-    }
-    for (size_t i = 0; i < *count; i++) {
-        if (!names_is_within(places[i], dn)) {
-            places[kept++] = places[i];
-        }
-    }
-    places[kept++] = dn;
-    *count = kept;
-}
-
-const char *const *caller_places(const struct directory *directory, struct arena *arena,
-                                 const char *base, size_t *count_r)
-{
-    const struct directory_caller *caller = restricted_caller(directory);
-    size_t own = caller_sees_all(directory) ? 0 : caller->own_count;
-    const char **places = arena_array(arena, own + 1, sizeof *places);
-    *count_r = 0;
-    if (caller_sees(directory, base)) {
-        add_place(places, count_r, base);
-        return places;
-    }
-    for (size_t i = 0; i < own; i++) {
-        if (caller->own[i]->scope_dn && names_is_within(caller->own[i]->scope_dn, base)) {
-            add_place(places, count_r, caller->own[i]->scope_dn);
-        }
-    }
-    return places;
-}
 
 /* --- the needs of changes --------------------------------------------------------------------- */
 
@@ -276,7 +167,7 @@ static bool has_right(struct directory_caller *caller, const char *dn, enum righ
     for (size_t i = 0; !caller->administrator && i < caller->own_count; i++) {
         const struct directory_rule *rule = caller->own[i];
         bool implied = right == RIGHT_READ && rule->rights;
-        if ((implied || (rule->rights & RIGHT_BIT(right))) && applies_at(rule, dn)) {
+        if ((implied || (rule->rights & RIGHT_BIT(right))) && caller_rule_applies(rule, dn)) {
             record_rule(caller, rule->id);
             return true;
         }
@@ -288,7 +179,7 @@ static bool has_right(struct directory_caller *caller, const char *dn, enum righ
 static bool has_field_right(struct directory_caller *caller, const char *dn, const char *field)
 {
     for (size_t i = 0; !caller->administrator && i < caller->own_count; i++) {
-        if (permits_field(caller->own[i], field) && applies_at(caller->own[i], dn)) {
+        if (permits_field(caller->own[i], field) && caller_rule_applies(caller->own[i], dn)) {
             record_rule(caller, caller->own[i]->id);
             return true;
         }
@@ -330,7 +221,7 @@ static bool holds_scope(const struct directory_caller *caller, const char *dn)
 struct error *caller_check(struct directory *directory, struct arena *arena, const char *dn,
                            const struct caller_need *need, bool changes_dn)
 {
-    struct directory_caller *caller = restricted_caller(directory);
+    struct directory_caller *caller = caller_restricted(directory);
     if (!caller) {
         return NULL;
     }
@@ -355,7 +246,7 @@ static bool covers_rule(const struct directory_caller *caller, const struct dire
     for (size_t i = 0; i < caller->own_count; i++) {
         const struct directory_rule *own = caller->own[i];
         all_fields |=
-            (own->rights & RIGHT_BIT(RIGHT_UPDATE)) && !own->fields && applies_at(own, dn);
+            (own->rights & RIGHT_BIT(RIGHT_UPDATE)) && !own->fields && caller_rule_applies(own, dn);
     }
     if (!updates || all_fields) {
         return true;
@@ -363,7 +254,7 @@ static bool covers_rule(const struct directory_caller *caller, const struct dire
     for (const char *const *field = rule->fields ? rule->fields : every_field; *field; field++) {
         bool has = false;
         for (size_t i = 0; !has && i < caller->own_count; i++) {
-            has = permits_field(caller->own[i], *field) && applies_at(caller->own[i], dn);
+            has = permits_field(caller->own[i], *field) && caller_rule_applies(caller->own[i], dn);
         }
         if (!has) {
             return false;
@@ -378,7 +269,7 @@ static struct error *check_no_gain(const struct directory_caller *caller, struct
 {
     for (size_t i = 0; i < caller->own_count; i++) {
         const struct directory_rule *rule = caller->own[i];
-        if (applies_at(rule, new_dn) && !applies_at(rule, old_dn) &&
+        if (caller_rule_applies(rule, new_dn) && !caller_rule_applies(rule, old_dn) &&
             !covers_rule(caller, rule, old_dn)) {
             struct error *error =
                 error_new(arena, ERR_FORBIDDEN, "the move would give the caller more rights");
@@ -406,7 +297,7 @@ struct error *caller_check_place(struct directory *directory, struct arena *aren
                                  const char *old_dn, const char *new_dn,
                                  const struct caller_need *need)
 {
-    struct directory_caller *caller = restricted_caller(directory);
+    struct directory_caller *caller = caller_restricted(directory);
     if (!caller) {
         return NULL;
     }
@@ -423,7 +314,7 @@ struct error *caller_check_place(struct directory *directory, struct arena *aren
 struct error *caller_compare(struct directory *directory, struct arena *arena, const char *sid,
                              bool *has_more_r)
 {
-    const struct directory_caller *caller = restricted_caller(directory);
+    const struct directory_caller *caller = caller_restricted(directory);
     const char *administrators;
     *has_more_r = false;
     if (!caller || caller->administrator) {

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 struct arena;
+struct caller_parents;
 struct directory;
 struct directory_changes;
 struct directory_class;
@@ -48,6 +49,7 @@ struct directory_caller {
     const struct directory_rule *const
         *own; /* those of the caller; set by directory_set_caller() */
     size_t own_count;
+    struct caller_parents *parents; /* cache of caller_sees(); set by directory_set_caller() */
     /* Result: the rules that allowed the changes of this request, for audit. */
     int64_t used[DIRECTORY_RULES_USED_MAX];
     size_t used_count;
@@ -60,6 +62,12 @@ void directory_set_caller(struct directory *directory, struct arena *arena,
 
 /* True if the caller has only the rights that delegations give. */
 bool caller_is_delegate(const struct directory *directory);
+
+/* Returns the caller if it is restricted, else NULL. */
+struct directory_caller *caller_restricted(const struct directory *directory);
+
+/* True if the rule applies to an entry with this DN. */
+bool caller_rule_applies(const struct directory_rule *rule, const char *dn);
 
 /* Returns the rights of the caller on an entry with this DN, as a set. */
 unsigned caller_rights_at(const struct directory_caller *caller, const char *dn);

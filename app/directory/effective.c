@@ -8,6 +8,9 @@
  * The groups form a graph: an edge leads from a group to each group that has it as a member. Each
  * group is read once. Paths are found in a second pass without requests, in the order of their
  * lengths (breadth first), each by extending the paths to the members of a group.
+ *
+ * A caller that does not see all entries gets only the groups that it sees, and only paths of such
+ * groups. A group to which hidden groups lead has `more_paths`.
  */
 #include "directory/effective.h"
 
@@ -15,6 +18,7 @@
 #include "base/buffer.h"
 #include "base/config.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
@@ -54,6 +58,7 @@ struct node {
     struct step *paths, **paths_end;
     size_t paths_count;
     bool more_paths;
+    bool hidden; /* the caller does not see it: it has no paths */
 };
 
 struct graph {
@@ -287,7 +292,7 @@ static struct step *add_path(struct graph *graph, const struct step *before, siz
     struct node *node = &graph->nodes[index];
     size_t length = before ? before->length + 1 : 1;
     size_t *left = node->paths_count ? &allowance->further : &allowance->shortest;
-    if (has_step(before, index)) {
+    if (node->hidden || has_step(before, index)) {
         return NULL;
     }
     if (node->paths_count == DIRECTORY_PATHS_MAX || length > *left) {
@@ -376,21 +381,32 @@ static struct field_strings list_steps(const struct graph *graph, const struct s
 static void list_groups(const struct graph *graph, struct directory_groups *groups_r)
 {
     struct directory_group *list = arena_array(graph->arena, graph->count, sizeof *list);
+    size_t count = 0;
     for (size_t i = 0; i < graph->count; i++) {
         const struct node *node = &graph->nodes[i];
-        list[i] = (struct directory_group){
+        struct directory_group *group = &list[count];
+        count += !node->hidden;
+        *group = (struct directory_group){
             .dn = node->dn,
             .cn = node->cn,
             .guid = node->guid,
             .kind = node->kind,
-            .paths = arena_array(graph->arena, node->paths_count, sizeof *list[i].paths),
+            .paths = arena_array(graph->arena, node->paths_count, sizeof *group->paths),
             .more_paths = node->more_paths,
         };
         for (const struct step *step = node->paths; step; step = step->next) {
-            list[i].paths[list[i].paths_count++] = list_steps(graph, step);
+            group->paths[group->paths_count++] = list_steps(graph, step);
         }
     }
-    *groups_r = (struct directory_groups){list, graph->count};
+    *groups_r = (struct directory_groups){list, count};
+}
+
+/* Marks the groups that the caller does not see. */
+static void mark_hidden_groups(const struct directory *directory, struct graph *graph)
+{
+    for (size_t i = 0; i < graph->count; i++) {
+        graph->nodes[i].hidden = !caller_sees(directory, graph->nodes[i].dn);
+    }
 }
 
 /* Removes the nested groups, which the request does not ask for. */
@@ -420,6 +436,7 @@ struct error *directory_read_groups(struct directory *directory, struct arena *a
     if (!nested) {
         drop_nested_groups(&graph, direct);
     }
+    mark_hidden_groups(directory, &graph);
     find_paths(&graph);
     spread_more_paths(&graph);
     list_groups(&graph, groups_r);

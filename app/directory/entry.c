@@ -11,6 +11,7 @@
 #include "base/field.h"
 #include "base/utf8.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/directory.h"
 #include "directory/primary.h"
@@ -121,6 +122,61 @@ struct error *entry_complete(struct directory *directory, struct arena *arena, c
         error = entry_complete_attribute(directory, arena, dn, &raw->attributes[i]);
     }
     return error;
+}
+
+/* --- hidden values --------------------------------------------------------------------------- */
+
+/* True if the values of the field are DNs of other objects. */
+static bool refers_to_objects(const struct field *field)
+{
+    return field->codec == CODEC_LINK || field->codec == CODEC_LINKS ||
+           field->codec == CODEC_REFERENCE || field->codec == CODEC_MEMBERS ||
+           field->codec == CODEC_MEMBERSHIPS;
+}
+
+/* Removes the DNs that the caller does not see from the attribute of the field. */
+static void hide_values(const struct directory *directory, struct arena *arena,
+                        const struct field *field, struct raw_entry *raw)
+{
+    for (size_t i = 0; i < raw->count; i++) {
+        struct attribute *attribute = &raw->attributes[i];
+        if (strcasecmp(attribute->name, field->attribute) != 0) {
+            continue;
+        }
+        struct berval *values = arena_array(arena, attribute->count, sizeof *values);
+        size_t kept = 0;
+        for (size_t k = 0; k < attribute->count; k++) {
+            if (caller_sees(directory, attribute->values[k].bv_val)) {
+                values[kept++] = attribute->values[k];
+            }
+        }
+        attribute->values = values;
+        attribute->count = kept;
+    }
+}
+
+const struct raw_entry *entry_visible(const struct directory *directory, struct arena *arena,
+                                      const struct directory_class *class,
+                                      const struct raw_entry *raw)
+{
+    const struct field *const maps[] = {class->fields, class->writable};
+    if (caller_sees_all(directory)) {
+        return raw;
+    }
+    struct raw_entry *visible = arena_alloc(arena, sizeof *visible);
+    *visible = (struct raw_entry){
+        raw->dn, arena_array(arena, raw->count, sizeof *visible->attributes), raw->count};
+    for (size_t i = 0; i < raw->count; i++) {
+        visible->attributes[i] = raw->attributes[i];
+    }
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        for (const struct field *field = maps[i]; field && field->name; field++) {
+            if (field->attribute && refers_to_objects(field)) {
+                hide_values(directory, arena, field, visible);
+            }
+        }
+    }
+    return visible;
 }
 
 /* --- fields ---------------------------------------------------------------------------------- */
@@ -247,6 +303,7 @@ static struct error *decode_field(const struct context *context, const struct fi
     } else if (field->codec == CODEC_MEMBERSHIPS) {
         const char *group = NULL;
         struct error *error = primary_group_dn(context->directory, arena, raw, &group);
+        group = group && caller_sees(context->directory, group) ? group : NULL;
         decode_strings(arena, attribute, &group, group ? 1 : 0, value);
         return error;
     } else if (field->codec == CODEC_MEMBERS) {
@@ -265,18 +322,19 @@ static struct error *decode_field(const struct context *context, const struct fi
     return NULL;
 }
 
-static struct error *decode_raw_entry(const struct context *context, struct raw_entry *raw,
+static struct error *decode_raw_entry(const struct context *context, struct raw_entry *whole,
                                       struct directory_entry **entry_r)
 {
     struct arena *arena = context->arena;
     const struct field *fields = context->class->fields;
     struct directory_entry *entry = arena_alloc(arena, sizeof *entry);
-    const struct attribute *guid = attribute_get(raw, "objectGUID");
+    const struct attribute *guid = attribute_get(whole, "objectGUID");
     if (!guid || !codec_guid(arena, guid->values, &entry->guid)) {
-        return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
+        return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", whole->dn);
     }
     struct error *error =
-        entry_complete(context->directory, arena, query_guid_dn(arena, entry->guid), raw);
+        entry_complete(context->directory, arena, query_guid_dn(arena, entry->guid), whole);
+    const struct raw_entry *raw = entry_visible(context->directory, arena, context->class, whole);
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(fields), sizeof *entry->values);
     for (size_t i = 0; !error && fields[i].name; i++) {
@@ -305,9 +363,14 @@ static struct error *find_references(struct context *context, const struct raw_e
                                      size_t count)
 {
     const struct field *fields = context->class->fields;
+    struct raw_entry *visible = arena_array(context->arena, count, sizeof *visible);
+    for (size_t i = 0; i < count; i++) {
+        visible[i] = *entry_visible(context->directory, context->arena, context->class, &raws[i]);
+    }
     for (size_t i = 0; fields[i].name; i++) {
         if (fields[i].codec == CODEC_REFERENCE && is_field_read(fields, i, &context->part)) {
-            references_add(&context->references, context->arena, raws, count, fields[i].attribute);
+            references_add(&context->references, context->arena, visible, count,
+                           fields[i].attribute);
         }
     }
     return references_read(&context->references, context->directory, context->arena);

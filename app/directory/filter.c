@@ -9,6 +9,10 @@
  * A comparison of an absent attribute is false, and its negation true. A negation that needs a
  * value is combined with "(attribute=*)": for example `enabled eq true` tests that a bit is not
  * set.
+ *
+ * For a caller that does not see all entries, a value that refers to a hidden entry is absent. So a
+ * comparison with a hidden entry is false, as with one that does not exist. A filter cannot tell an
+ * entry with only hidden values from one with visible values, so `pr` is not supported for links.
  */
 #include "directory/filter.h"
 
@@ -17,10 +21,12 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/names.h"
+#include "directory/operation.h"
 #include "directory/primary.h"
 #include "directory/query.h"
 #include "query/filter.h"
@@ -349,8 +355,8 @@ static struct error *append_dn(struct compiler *compiler, const struct filter *t
 
 /* Reads attributes of the object to which a term refers. *raw_r has none if the object is not below
  * `base`, does not exist or cannot be read. */
-static struct error *read_object(const struct compiler *compiler, const struct filter *term,
-                                 const char *base, char **attributes, struct raw_entry *raw_r)
+static struct error *read_named_object(const struct compiler *compiler, const struct filter *term,
+                                       const char *base, char **attributes, struct raw_entry *raw_r)
 {
     const char *dn;
     *raw_r = (struct raw_entry){0};
@@ -371,7 +377,8 @@ static struct error *append_membership(struct compiler *compiler, const struct f
     const char *base = connection_config(compiler->directory)->ldap_base_dn;
     const char *domain = names_domain(compiler->arena, base);
     struct raw_entry group;
-    struct error *error = read_object(compiler, term, domain ? domain : base, attributes, &group);
+    struct error *error =
+        read_named_object(compiler, term, domain ? domain : base, attributes, &group);
     int64_t rid = error ? 0 : primary_group_rid(compiler->arena, &group);
     if (error || !rid) {
         return error ? error : append_dn(compiler, term, "memberOf");
@@ -389,7 +396,7 @@ static struct error *append_member(struct compiler *compiler, const struct filte
     struct raw_entry account;
     const char *sid;
     int64_t rid;
-    struct error *error = read_object(
+    struct error *error = read_named_object(
         compiler, term, connection_config(compiler->directory)->ldap_base_dn, attributes, &account);
     const struct attribute *id = error ? NULL : attribute_get(&account, "objectSid");
     if (error || !id || !codec_sid(compiler->arena, id->values, &sid) ||
@@ -402,12 +409,52 @@ static struct error *append_member(struct compiler *compiler, const struct filte
     return error;
 }
 
+/* True if the values of the field are DNs of other objects. */
+static bool is_link(const struct field *field)
+{
+    return field->codec == CODEC_LINK || field->codec == CODEC_LINKS ||
+           field->codec == CODEC_REFERENCE || field->codec == CODEC_MEMBERS ||
+           field->codec == CODEC_MEMBERSHIPS;
+}
+
+/* Sets *hidden_r if the caller does not see the object that a term names, as if it did not exist.
+ * Searches for the object, because the directory compares DNs by rules of its own. */
+static struct error *check_link_visible(const struct compiler *compiler, const struct filter *term,
+                                        bool *hidden_r)
+{
+    char *none[] = {LDAP_NO_ATTRS, NULL};
+    LDAPControl *controls[] = {&query_one_domain_control, NULL};
+    const char *dn;
+    struct answer answer;
+    struct error *error = read_dn(compiler, term, &dn);
+    *hidden_r = false;
+    if (error || caller_sees_all(compiler->directory)) {
+        return error;
+    }
+    const struct query search = {
+        .base = connection_config(compiler->directory)->ldap_base_dn,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = names_filter_dn(compiler->arena, dn),
+        .attributes = none,
+        .controls = controls,
+    };
+    error = query_visible(compiler->directory, compiler->arena, &search, &answer);
+    *hidden_r = !error && answer.count != 1;
+    return error;
+}
+
 /* Appends a comparison with an identifier of an object. It supports `eq` only; the caller has
  * replaced `ne`. */
 static struct error *append_identifier(struct compiler *compiler, const struct filter *term)
 {
+    bool hidden = false;
     if (term->operator!= FILTER_EQUAL) {
         return operator_fault(compiler->arena, term);
+    }
+    struct error *error = is_link(term->field) ? check_link_visible(compiler, term, &hidden) : NULL;
+    if (error || hidden) {
+        buffer_add_string(&compiler->out, MATCH_NONE);
+        return error;
     }
     switch (term->field->codec) {
     case CODEC_DN:
@@ -432,6 +479,9 @@ static struct error *append_identifier(struct compiler *compiler, const struct f
 /* Appends a filter for the entries that have a value of the field. */
 static struct error *append_presence(struct compiler *compiler, const struct filter *term)
 {
+    if (is_link(term->field) && !caller_sees_all(compiler->directory)) {
+        return operator_fault(compiler->arena, term); /* no filter excludes hidden values */
+    }
     switch (term->field->codec) {
     case CODEC_DN:
     case CODEC_KIND:

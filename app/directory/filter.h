@@ -14,7 +14,8 @@ struct filter;
  * rules.
  *
  * Reads the groups and accounts that the filter names, because the membership in a primary group is
- * no link. ERR_VALIDATION for "filter" if a field with a DN or a GUID does not support the
+ * no link. The result depends on the caller (caller.h), which may not see these objects.
+ * ERR_VALIDATION for "filter" if a field with a DN or a GUID does not support the
  * operator, or is compared with another value; ERR_NOT_FILTERABLE if a field has no attribute that
  * can be searched.
  */

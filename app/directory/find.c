@@ -19,6 +19,12 @@ static char **find_attributes(struct arena *arena, const struct directory_class 
     return extent == ENTRY_WHOLE ? entry_version_attributes(arena, class, attributes) : attributes;
 }
 
+const char *find_compute_version(const struct directory *directory, struct arena *arena,
+                                 const struct directory_class *class, const struct raw_entry *raw)
+{
+    return entry_version_compute(arena, class, entry_visible(directory, arena, class, raw));
+}
+
 /* Decodes an entry, and computes its version if it was read as a whole. */
 static struct error *decode_found(struct directory *directory, struct arena *arena,
                                   const struct directory_class *class, enum entry_extent extent,
@@ -26,7 +32,7 @@ static struct error *decode_found(struct directory *directory, struct arena *are
 {
     struct error *error = entry_decode(directory, arena, class, extent, raw, entry_r);
     if (!error && extent == ENTRY_WHOLE) {
-        (*entry_r)->version = entry_version_compute(arena, class, raw);
+        (*entry_r)->version = find_compute_version(directory, arena, class, raw);
     }
     return error;
 }
@@ -103,9 +109,9 @@ struct error *find_check_guard(struct directory *directory, struct arena *arena,
         return NULL;
     }
     struct error *error = find_version(directory, arena, guard->class, dn, none, &raw);
-    return error
-               ? error
-               : guard->condition(guard->context, entry_version_compute(arena, guard->class, &raw));
+    return error ? error
+                 : guard->condition(guard->context,
+                                    find_compute_version(directory, arena, guard->class, &raw));
 }
 
 struct error *find_result(struct directory *directory, struct arena *arena,

@@ -24,6 +24,11 @@ struct error *find_version(struct directory *directory, struct arena *arena,
                            const struct directory_class *class, const char *dn, char **attributes,
                            struct raw_entry *raw_r) MUST_CHECK;
 
+/* Computes the version of an object that find_version() has read, as the caller sees the object:
+ * values that refer to other objects are part of it only if the caller sees those. */
+const char *find_compute_version(const struct directory *directory, struct arena *arena,
+                                 const struct directory_class *class, const struct raw_entry *raw);
+
 /* Evaluates a condition for the current version of an object; no-op if there is no guard. */
 struct error *find_check_guard(struct directory *directory, struct arena *arena, const char *dn,
                                const struct directory_guard *guard) MUST_CHECK;

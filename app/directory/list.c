@@ -17,11 +17,13 @@
 #include "base/error.h"
 #include "directory/attribute.h"
 #include "directory/cache.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
 #include "directory/filter.h"
+#include "directory/merged.h"
 #include "directory/name_search.h"
 #include "directory/names.h"
 #include "directory/operation.h"
@@ -116,26 +118,6 @@ static void cache_view(struct view_cache *views, const char *key, const char *fi
         *known = (struct cached_view){base_strdup(key), base_strdup(filter), context,
                                       view->context->bv_len, usn};
     }
-}
-
-/* Reads highestCommittedUSN; 0 if it cannot be read, then no view is cached. */
-static struct error *read_highest_usn(struct directory *directory, struct arena *arena,
-                                      int64_t *usn_r)
-{
-    char *attributes[] = {"highestCommittedUSN", NULL};
-    struct raw_entry root = {0};
-    struct error *error = query_object(directory, arena, "", attributes, &root);
-    *usn_r = 0;
-    if (error) {
-        return error->id == ERR_DIRECTORY_UNAVAILABLE || error->id == ERR_DIRECTORY_CREDENTIALS
-                   ? error
-                   : NULL;
-    }
-    const struct attribute *usn = attribute_get(&root, "highestCommittedUSN");
-    if (usn && !codec_integer(usn->values, usn_r)) {
-        *usn_r = 0;
-    }
-    return NULL;
 }
 
 /* --- searching ------------------------------------------------------------------------------- */
@@ -289,7 +271,7 @@ static struct error *search_page_cached(struct directory *directory, struct aren
                                    page->query->one_level, page->filter);
     int64_t usn;
     *answer = (struct answer){.code = LDAP_OTHER, .diagnostic = ""};
-    struct error *error = read_highest_usn(directory, arena, &usn);
+    struct error *error = query_highest_usn(directory, arena, &usn);
     uint64_t generation = connection_generation(directory);
     const struct cached_view *known = find_cached_view(views, key);
     bool reuse = !error && known && usn && known->usn == usn;
@@ -340,6 +322,15 @@ static struct error *page_error(struct arena *arena, const struct page_request *
                                         : error;
 }
 
+/* True if the list is empty because the only place of the caller was deleted, moved or renamed
+ * meanwhile. */
+static bool is_place_gone(const struct directory *directory, const struct page_request *page,
+                          const struct answer *answer)
+{
+    return answer->code == LDAP_NO_SUCH_OBJECT && !page->query->parent_dn &&
+           !caller_sees(directory, connection_config(directory)->ldap_base_dn);
+}
+
 static struct error *read_page(struct directory *directory, struct arena *arena,
                                const struct page_request *page, struct directory_page *page_r)
 {
@@ -349,6 +340,9 @@ static struct error *read_page(struct directory *directory, struct arena *arena,
     struct error *error = search_page_cached(directory, arena, page, &answer, &view);
     if (error) {
         return error;
+    }
+    if (is_place_gone(directory, page, &answer)) {
+        return NULL;
     }
     if (answer.code != LDAP_SUCCESS) {
         return page_error(arena, page, &answer);
@@ -376,7 +370,46 @@ struct list_search {
     const char *filter; /* without the words of the search */
     struct name_search words;
     struct order order;
+    bool is_merged; /* from the places of a caller that does not see page.base, see merged.h */
+    const char *const *places;
+    size_t places_count;
 };
+
+/* Returns those of the places that are directly below the base DN. */
+static const char *const *select_top_places(struct arena *arena, const char *base,
+                                            const char *const *places, size_t *count)
+{
+    const char **kept = arena_array(arena, *count, sizeof *kept);
+    size_t kept_count = 0;
+    for (size_t i = 0; i < *count; i++) {
+        if (names_depth(places[i]) == names_depth(base) + 1) {
+            kept[kept_count++] = places[i];
+        }
+    }
+    *count = kept_count;
+    return kept;
+}
+
+/* Limits the list to the places of a caller that does not see the base DN. One place with all
+ * entries below is a list of its own. */
+static void choose_places(struct directory *directory, struct arena *arena,
+                          struct list_search *list)
+{
+    const char *base = list->page.base;
+    size_t count;
+    if (caller_sees(directory, base)) {
+        return;
+    }
+    const char *const *places = caller_places(directory, arena, base, &count);
+    if (count == 1 && !list->page.query->one_level) {
+        list->page.base = places[0];
+        return;
+    }
+    list->places =
+        list->page.query->one_level ? select_top_places(arena, base, places, &count) : places;
+    list->places_count = count;
+    list->is_merged = true;
+}
 
 /* Sets the base, the order and the deadline of the searches, and compiles the filter. */
 static struct error *prepare_list(struct directory *directory, struct arena *arena,
@@ -392,6 +425,9 @@ static struct error *prepare_list(struct directory *directory, struct arena *are
     list->page.sort = list->order.attribute;
     if (!error && query->parent_dn) {
         error = query_managed_dn(directory, arena, query->parent_dn, "parent_dn", &list->page.base);
+    }
+    if (!error) {
+        choose_places(directory, arena, list);
     }
     if (error || !query->filter) {
         return error;
@@ -452,6 +488,19 @@ static struct error *read_list(struct directory *directory, struct arena *arena,
 {
     list->page.filter =
         name_search_filter(arena, list->filter, list->page.class->searched, &list->words, words);
+    if (list->is_merged) {
+        const struct merged_list merged = {
+            .class = list->page.class,
+            .query = list->page.query,
+            .places = list->places,
+            .places_count = list->places_count,
+            .scope = list->page.query->one_level ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE,
+            .filter = list->page.filter,
+            .order = &list->order,
+            .until = list->page.until,
+        };
+        return merged_read(directory, arena, &merged, page_r);
+    }
     return list->order.count ? read_parts(directory, arena, &list->page, &list->order, page_r)
                              : read_page(directory, arena, &list->page, page_r);
 }

@@ -340,7 +340,7 @@ static struct error *read_lockout_policy(struct directory *directory, struct are
         policy_r->threshold = policy.lockout_threshold;
     } else {
         log_warning("directory: LDAP_BIND_DN cannot read the lockout threshold of %s: assuming %d",
-                    policy.dn, CAUTIOUS_THRESHOLD);
+                    policy_dn(domain->dn, account), CAUTIOUS_THRESHOLD);
     }
     if (policy.lockout_window_ms != DIRECTORY_RULE_UNKNOWN) {
         policy_r->window_ms = policy.lockout_window_ms;

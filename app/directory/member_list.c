@@ -10,6 +10,9 @@
  * none here. Nested groups are walked level by level, because matching in chain
  * (1.2.840.113556.1.4.1941) can fail with some of the entries sent. A group is read once, so loops
  * of groups end.
+ *
+ * A caller that does not see all entries gets only the members that it sees, also those of nested
+ * groups that it does not see: they belong to the group that it asks for.
  */
 #include "directory/member_list.h"
 
@@ -19,6 +22,7 @@
 #include "base/config.h"
 #include "base/fold.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
@@ -168,7 +172,7 @@ static void visit_primary_member(void *context, const struct raw_entry *raw)
     }
 }
 
-/* Adds the accounts whose primary group it is. */
+/* Adds the accounts whose primary group it is and which the caller sees. */
 static struct error *add_primary_members(struct directory *directory, const struct group *group,
                                          struct set *set)
 {
@@ -179,7 +183,8 @@ static struct error *add_primary_members(struct directory *directory, const stru
         .filter = arena_format(set->arena, "(primaryGroupID=%" PRId64 ")", group->rid),
         .attributes = attributes,
     };
-    return group->rid ? query_all(directory, set->arena, &search, visit_primary_member, set) : NULL;
+    return group->rid ? query_all_visible(directory, set->arena, &search, visit_primary_member, set)
+                      : NULL;
 }
 
 static struct error *add_members(struct directory *directory, const struct group *group,
@@ -325,6 +330,18 @@ static struct error *walk_members(struct directory *directory, struct group *top
     memmove(own, own + 1, (size_t)(all->items + all->count - own - 1) * sizeof *own);
     all->count--;
     return NULL;
+}
+
+/* Removes the members that the caller does not see. */
+static void drop_hidden_members(const struct directory *directory, struct set *set)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (caller_sees(directory, set->items[i].dn)) {
+            set->items[kept++] = set->items[i];
+        }
+    }
+    set->count = kept;
 }
 
 /* --- filters and searches -------------------------------------------------------------------- */
@@ -586,10 +603,12 @@ static struct error *collect_members(struct directory *directory, struct arena *
         return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
     }
     if (query->effective) {
-        return walk_members(directory, &group, set);
+        error = walk_members(directory, &group, set);
+    } else {
+        error = add_members(directory, &group, set);
+        set_normalize(set, NULL);
     }
-    error = add_members(directory, &group, set);
-    set_normalize(set, NULL);
+    drop_hidden_members(directory, set);
     return error;
 }
 

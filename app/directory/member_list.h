@@ -53,7 +53,8 @@ struct directory_member_page {
 /*
  * Reads one page of the members of a group, sorted by name. Members are those in the attribute
  * `member` and the accounts whose primary group it is; if effective, also those of all groups that
- * are members, each once, but not the group itself. Errors as directory_find(); a partial result is
+ * are members, each once, but not the group itself. Members that the caller does not see (caller.h)
+ * do not count. Errors as directory_find(); a partial result is
  * an error. A filter has the errors of directory_filter_compile() and ERR_FILTER_TOO_COSTLY.
  * Members that cannot be read match no filter and no search.
  */

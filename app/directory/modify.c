@@ -24,7 +24,6 @@
 #include "directory/directory.h"
 #include "directory/entry.h"
 #include "directory/entry_lock.h"
-#include "directory/entry_version.h"
 #include "directory/find.h"
 #include "directory/names.h"
 #include "directory/operation.h"
@@ -369,8 +368,9 @@ struct update {
 static struct error *evaluate_condition(const struct update *update, const struct raw_entry *raw)
 {
     const struct directory_changes *changes = update->changes;
-    return changes->condition(changes->condition_context,
-                              entry_version_compute(update->arena, update->class, raw));
+    return changes->condition(
+        changes->condition_context,
+        find_compute_version(update->directory, update->arena, update->class, raw));
 }
 
 /* Reads the attributes that the version of the object consists of or that the changes set. */

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "directory/caller.h"
 #include "directory/directory.h"
 #include "directory/filter.h"
 #include "query/filter.h"
@@ -45,15 +46,22 @@ bool directory_is_sortable(const struct field *field)
     return known && (sorted_attribute(field) || has_parts(field));
 }
 
-const char *directory_sortable_fields(struct arena *arena, const struct field *fields)
+/* Returns the names of the sortable fields; without references if they are not `visible`. */
+static const char *list_sortable_fields(struct arena *arena, const struct field *fields,
+                                        bool visible)
 {
     struct buffer names = {.arena = arena};
     for (; fields->name; fields++) {
-        if (directory_is_sortable(fields)) {
+        if (directory_is_sortable(fields) && (visible || fields->codec != CODEC_REFERENCE)) {
             buffer_format(&names, "%s%s", names.length ? ", " : "", fields->name);
         }
     }
     return names.bytes;
+}
+
+const char *directory_sortable_fields(struct arena *arena, const struct field *fields)
+{
+    return list_sortable_fields(arena, fields, true);
 }
 
 /* Adds a part: the entries for which the filter is true. */
@@ -109,13 +117,18 @@ struct error *order_prepare(struct directory *directory, struct arena *arena,
                             const struct directory_class *class,
                             const struct directory_list_query *query, struct order *order_r)
 {
-    *order_r = (struct order){.attribute = class->sort_attribute};
+    *order_r = (struct order){.attribute = class->sort_attribute, .codec = CODEC_TEXT};
     if (!query->sort) {
         return NULL;
+    }
+    if (query->sort->codec == CODEC_REFERENCE && !caller_sees_all(directory)) {
+        return error_field(arena, "sort", FAULT_NOT_ONE_OF,
+                           list_sortable_fields(arena, class->fields, false));
     }
     const char *attribute = sorted_attribute(query->sort);
     order_r->attribute = arena_format(arena, "%s%s", query->descending ? "-" : "",
                                       attribute ? attribute : class->sort_attribute);
+    order_r->codec = attribute ? query->sort->codec : CODEC_TEXT;
     if (attribute && query->sort->codec != CODEC_FILETIME) {
         return NULL;
     }

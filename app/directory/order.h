@@ -11,6 +11,7 @@
 #define DIRECTORY_ORDER_H
 
 #include "base/error.h"
+#include "base/field.h"
 
 #include <stddef.h>
 
@@ -23,12 +24,14 @@ enum { ORDER_PARTS_MAX = 4 };
 
 struct order {
     const char *attribute; /* to sort by, with "-" in front for the descending order */
+    enum codec codec;      /* of the attribute */
     /* LDAP filters of the parts of the list, in their order; 0 parts: the list is one */
     const char *parts[ORDER_PARTS_MAX];
     size_t count;
 };
 
-/* Returns the order that the query asks for. */
+/* Returns the order that the query asks for. ERR_VALIDATION for "sort" if that is a reference and
+ * the caller does not see all entries (caller.h): the order would reveal the others. */
 struct error *order_prepare(struct directory *directory, struct arena *arena,
                             const struct directory_class *class,
                             const struct directory_list_query *query,

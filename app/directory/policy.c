@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/domain.h"
@@ -126,8 +127,11 @@ struct error *policy_read(struct directory *directory, struct arena *arena, cons
     }
     const struct attribute *name = attribute_get(&raw, "cn");
     policy_decode(&raw, of_domain, policy_r);
-    policy_r->dn = dn;
-    if (!of_domain) {
+    policy_r->is_fine_grained = !of_domain;
+    if (of_domain || caller_sees(directory, dn)) {
+        policy_r->dn = dn;
+    }
+    if (!of_domain && policy_r->dn) {
         policy_r->name = name ? name->values->bv_val : dn;
     }
     return NULL;
@@ -137,7 +141,7 @@ bool directory_policy_is_known(const struct directory_policy *policy)
 {
     struct directory_policy copy = *policy;
     for (size_t i = 0; i < RULES; i++) {
-        bool is_needed = policy->name || rules[i].of_domain;
+        bool is_needed = policy->is_fine_grained || rules[i].of_domain;
         if (is_needed && *rule_value(&rules[i], &copy) == DIRECTORY_RULE_UNKNOWN) {
             return false;
         }

@@ -23,8 +23,10 @@ enum { DIRECTORY_RULE_UNKNOWN = -1 };
 #define DIRECTORY_SPAN_NEVER INT64_MAX
 
 struct directory_policy {
-    const char *dn;     /* of the domain or of the password settings object */
-    const char *name;   /* cn of the password settings object; NULL: the policy of the domain */
+    bool is_fine_grained; /* a password settings object; else the policy of the domain */
+    /* DN of the domain or of the password settings object, and cn of the latter; NULL: a password
+     * settings object that the caller does not see (caller.h) */
+    const char *dn, *name;
     int64_t precedence; /* of the password settings object: the lowest one applies */
     int64_t min_length, history_length;
     int64_t complexity; /* 1: passwords must have several classes of characters */
@@ -51,7 +53,7 @@ struct error *policy_read(struct directory *directory, struct arena *arena, cons
 /* Returns the DN of the policy of an account: the same for accounts with the same policy. */
 const char *policy_dn(const char *domain_dn, const struct raw_entry *account);
 
-/* Decodes the rules of the domain or of a password settings object; leaves `dn` and `name` NULL. */
+/* Decodes the rules of the domain or of a password settings object; leaves all other members 0. */
 void policy_decode(const struct raw_entry *raw, bool of_domain, struct directory_policy *policy_r);
 
 #endif

@@ -208,7 +208,8 @@ struct error *primary_find_members(struct directory *directory, struct arena *ar
         .filter = create_primary_sets(arena, groups, count, members_r),
         .attributes = attributes,
     };
-    return members_r->count ? query_all(directory, arena, &search, visit_account, members_r) : NULL;
+    return members_r->count ? query_all_visible(directory, arena, &search, visit_account, members_r)
+                            : NULL;
 }
 
 const struct primary_set *primary_get_members(const struct primary_members *members,
@@ -234,10 +235,10 @@ void primary_name_members(struct directory *directory, struct arena *arena, cons
         .attributes = none,
         .size_limit = NAMED_MEMBERS,
     };
-    if (query_run(directory, arena, &search, &answer)) {
+    if (query_visible(directory, arena, &search, &answer)) {
         return;
     }
-    for (size_t i = 0; i < answer.count; i++) {
+    for (size_t i = 0; i < answer.count && i < NAMED_MEMBERS; i++) {
         error_detail(error, NULL, FAULT_NONE, answer.entries[i].dn);
     }
 }

@@ -22,7 +22,8 @@ int64_t primary_group_rid(struct arena *arena, const struct raw_entry *group);
 /* Caches the DN of a primary group for ten seconds. */
 void primary_cache_group(struct directory *directory, const char *sid, const char *dn);
 
-/* Adds the DNs of some of the accounts whose primary group this is to the details of the error. */
+/* Adds the DNs of some of the accounts whose primary group this is, and which the caller sees, to
+ * the details of the error. */
 void primary_name_members(struct directory *directory, struct arena *arena, const char *group_dn,
                           struct error *error);
 
@@ -39,7 +40,8 @@ struct primary_members {
     size_t count;
 };
 
-/* Finds the primary members of several groups with one search. */
+/* Finds the primary members of several groups that the caller sees, with one search for each of its
+ * places. */
 struct error *primary_find_members(struct directory *directory, struct arena *arena,
                                    const struct raw_entry *groups, size_t count,
                                    struct primary_members *members_r) MUST_CHECK;

@@ -9,6 +9,8 @@
 #include "base/config.h"
 #include "base/field.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
+#include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/names.h"
@@ -84,6 +86,26 @@ struct error *query_missing_base_error(struct arena *arena, const struct answer 
 {
     return error_new(arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN cannot be read: %s",
                      *answer->diagnostic ? answer->diagnostic : ldap_err2string(answer->code));
+}
+
+/* --- changes of the directory ---------------------------------------------------------------- */
+
+struct error *query_highest_usn(struct directory *directory, struct arena *arena, int64_t *usn_r)
+{
+    char *attributes[] = {"highestCommittedUSN", NULL};
+    struct raw_entry root = {0};
+    struct error *error = query_object(directory, arena, "", attributes, &root);
+    *usn_r = 0;
+    if (error) {
+        return error->id == ERR_DIRECTORY_UNAVAILABLE || error->id == ERR_DIRECTORY_CREDENTIALS
+                   ? error
+                   : NULL;
+    }
+    const struct attribute *usn = attribute_get(&root, "highestCommittedUSN");
+    if (usn && !codec_integer(usn->values, usn_r)) {
+        *usn_r = 0;
+    }
+    return NULL;
 }
 
 /* --- paged searches -------------------------------------------------------------------------- */
@@ -192,6 +214,115 @@ static void drop_system_entries(const struct directory *directory, struct arena 
     answer->count = kept;
 }
 
+/* --- what the caller sees --------------------------------------------------------------------- */
+
+struct error *query_all_visible(struct directory *directory, struct arena *arena,
+                                const struct query *search, query_visitor *visit, void *context)
+{
+    size_t count;
+    const char *const *places = caller_places(directory, arena, search->base, &count);
+    struct query part = *search;
+    struct error *error = NULL;
+    for (size_t i = 0; !error && i < count; i++) {
+        part.base = places[i];
+        error = query_all(directory, arena, &part, visit, context);
+        if (error && error->id == ERR_NOT_FOUND && part.base != search->base) {
+            error = NULL; /* the place was deleted, moved or renamed meanwhile */
+        }
+    }
+    return error;
+}
+
+/* The visible entries that a search below several places has found. */
+struct sighting {
+    const struct directory *directory;
+    struct arena *arena;
+    bool outside_system;
+    struct raw_entry *entries;
+    size_t count;
+};
+
+/* Keeps the entry, if the caller sees it and there are not too many. */
+static void visit_sighted(void *context, const struct raw_entry *raw)
+{
+    struct sighting *found = context;
+    bool omitted =
+        found->outside_system && query_is_below_system(found->directory, found->arena, raw->dn);
+    if (found->count < MATCHES_MAX && !omitted && caller_sees(found->directory, raw->dn)) {
+        found->entries[found->count++] = *raw;
+    }
+}
+
+/* Reads the attributes of the only entry that was found. */
+static struct error *read_sighted(struct directory *directory, struct arena *arena,
+                                  const struct query *search, struct answer *answer)
+{
+    struct query one = *search;
+    one.base = answer->entries->dn;
+    one.scope = LDAP_SCOPE_BASE;
+    struct error *error = query_run(directory, arena, &one, answer);
+    if (!error && answer->code == LDAP_NO_SUCH_OBJECT) { /* deleted or moved meanwhile */
+        *answer = (struct answer){.code = LDAP_SUCCESS, .diagnostic = ""};
+    }
+    return error;
+}
+
+/* Searches below `base` for the DNs, drops those that the caller does not see, and reads the entry
+ * if one is left. So a hidden entry costs the same one search as an absent one. */
+static struct error *search_several_places(struct directory *directory, struct arena *arena,
+                                           const struct query *search, bool outside_system,
+                                           struct answer *answer_r)
+{
+    char *none[] = {LDAP_NO_ATTRS, NULL};
+    struct query dns = *search;
+    struct sighting found = {directory, arena, outside_system,
+                             arena_array(arena, MATCHES_MAX, sizeof *found.entries), 0};
+    dns.attributes = none;
+    dns.size_limit = 0; /* hidden entries do not count, but the server does not know that */
+    struct error *error = query_all(directory, arena, &dns, visit_sighted, &found);
+    *answer_r = (struct answer){
+        .code = LDAP_SUCCESS, .diagnostic = "", .entries = found.entries, .count = found.count};
+    if (error && error->id == ERR_NOT_FOUND) {
+        answer_r->code = LDAP_NO_SUCH_OBJECT;
+        return NULL;
+    }
+    bool wants_more = found.count == 1 && strcmp(search->attributes[0], LDAP_NO_ATTRS) != 0;
+    return error || !wants_more ? error : read_sighted(directory, arena, search, answer_r);
+}
+
+/* Runs a search for entries that the caller sees. */
+static struct error *search_visible(struct directory *directory, struct arena *arena,
+                                    const struct query *search, bool outside_system,
+                                    struct answer *answer_r)
+{
+    size_t count;
+    const char *const *places = caller_places(directory, arena, search->base, &count);
+    struct query one = *search;
+    *answer_r = (struct answer){.code = LDAP_SUCCESS, .diagnostic = ""};
+    if (!count) {
+        return NULL;
+    }
+    if (count > 1) {
+        return search_several_places(directory, arena, search, outside_system, answer_r);
+    }
+    one.base = places[0];
+    struct error *error = query_run(directory, arena, &one, answer_r);
+    bool gone = answer_r->code == LDAP_NO_SUCH_OBJECT || answer_r->code == LDAP_REFERRAL;
+    if (!error && gone && one.base != search->base) {
+        *answer_r = (struct answer){.code = LDAP_SUCCESS, .diagnostic = ""};
+    }
+    if (!error && outside_system) {
+        drop_system_entries(directory, arena, answer_r);
+    }
+    return error;
+}
+
+struct error *query_visible(struct directory *directory, struct arena *arena,
+                            const struct query *search, struct answer *answer_r)
+{
+    return search_visible(directory, arena, search, false, answer_r);
+}
+
 /* --- parents --------------------------------------------------------------------------------- */
 
 /* Fails if the DN of a client is invalid or outside the base DN. */
@@ -228,7 +359,7 @@ struct error *query_managed_dn(struct directory *directory, struct arena *arena,
         .controls = controls,
     };
     struct answer answer;
-    error = query_run(directory, arena, &search, &answer);
+    error = query_visible(directory, arena, &search, &answer);
     if (error) {
         return error;
     }
@@ -346,8 +477,9 @@ struct error *query_name(struct directory *directory, struct arena *arena,
         search.scope = LDAP_SCOPE_ONELEVEL;
         error = query_managed_dn(directory, arena, wanted->parent_dn, "parent_dn", &search.base);
     }
+    bool outside_system = wanted->outside_system && !wanted->parent_dn && !is_identifier;
     if (!error) {
-        error = query_run(directory, arena, &search, &answer);
+        error = search_visible(directory, arena, &search, outside_system, &answer);
     }
     if (error) {
         return error;
@@ -355,9 +487,6 @@ struct error *query_name(struct directory *directory, struct arena *arena,
     if (answer.code == LDAP_NO_SUCH_OBJECT || answer.code == LDAP_REFERRAL) {
         return wanted->parent_dn ? error_new(arena, ERR_PARENT_NOT_FOUND, "%s", answer.diagnostic)
                                  : query_missing_base_error(arena, &answer);
-    }
-    if (wanted->outside_system && !wanted->parent_dn && !is_identifier) {
-        drop_system_entries(directory, arena, &answer);
     }
     return query_only_entry(arena, &answer, NULL, wanted->name, raw_r);
 }

@@ -32,6 +32,10 @@ struct error *query_run(struct directory *directory, struct arena *arena,
 struct error *query_object(struct directory *directory, struct arena *arena, const char *dn,
                            char **attributes, struct raw_entry *raw_r) MUST_CHECK;
 
+/* Reads highestCommittedUSN; 0 if it cannot be read, then no view is cached. */
+struct error *query_highest_usn(struct directory *directory, struct arena *arena,
+                                int64_t *usn_r) MUST_CHECK;
+
 /* Finds the object whose DN a client sent in `field`; `found_r` is the DN in the directory's
  * spelling. ERR_VALIDATION for that field if it is not a DN, or outside the base DN;
  * ERR_PARENT_NOT_FOUND if it does not exist. */
@@ -78,6 +82,18 @@ struct error *query_user(struct directory *directory, struct arena *arena, const
 typedef void query_visitor(void *context, const struct raw_entry *raw);
 struct error *query_all(struct directory *directory, struct arena *arena,
                         const struct query *search, query_visitor *visit, void *context) MUST_CHECK;
+
+/* Like query_all(), for the entries below search->base that the caller sees (caller.h). Searches
+ * each of its places; the scope is the subtree, or `search->base` is visible. */
+struct error *query_all_visible(struct directory *directory, struct arena *arena,
+                                const struct query *search, query_visitor *visit,
+                                void *context) MUST_CHECK;
+
+/* Like query_run(), for the entries below search->base that the caller sees. Takes as long if there
+ * are other matching entries as if there are none. If the caller has several places and several
+ * entries match, they have only their DNs. */
+struct error *query_visible(struct directory *directory, struct arena *arena,
+                            const struct query *search, struct answer *answer_r) MUST_CHECK;
 
 /* True if the object is below CN=System. */
 bool query_is_below_system(const struct directory *directory, struct arena *arena, const char *dn);

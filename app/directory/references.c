@@ -200,7 +200,7 @@ struct error *references_find(struct directory *directory, struct arena *arena,
     connection_begin_call(directory);
     struct error *error = format_reference_filter(directory, arena, wanted, &search.filter);
     if (!error) {
-        error = query_run(directory, arena, &search, &answer);
+        error = query_visible(directory, arena, &search, &answer);
     }
     if (error) {
         return error;

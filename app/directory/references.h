@@ -47,7 +47,7 @@ struct error *references_find(struct directory *directory, struct arena *arena,
                               struct raw_entry *raw_r) MUST_CHECK;
 
 /* Finds the user or contact that the field of a request refers to, by its objectGUID or DN.
- * ERR_VALIDATION for the field if there is none below the base DN. */
+ * ERR_VALIDATION for the field if there is none below the base DN that the caller sees. */
 struct error *directory_resolve_person(struct directory *directory, struct arena *arena,
                                        const char *text, const char *field,
                                        const char **dn_r) MUST_CHECK;

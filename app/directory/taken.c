@@ -4,7 +4,8 @@
  * The directory refuses such a name without naming the other object, and its messages do not tell
  * reliably which of the names is taken: Active Directory and Samba use the same Windows error code
  * for different names. So this searches for each of them. Names of accounts are unique in the
- * domain, so the other object may be outside of the base DN; then only the field is named.
+ * domain, so the other object may be outside of the base DN or hidden from the caller; then only
+ * the field is named.
  */
 #include "directory/taken.h"
 
@@ -14,6 +15,7 @@
 #include "base/field.h"
 #include "base/fold.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/changes.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
@@ -51,7 +53,8 @@ static bool has_guid(struct arena *arena, const struct raw_entry *raw, const cha
 static void add_taken_detail(const struct directory *directory, struct error *error,
                              const char *field, const char *dn)
 {
-    bool managed = names_is_within(dn, connection_config(directory)->ldap_base_dn);
+    bool managed = names_is_within(dn, connection_config(directory)->ldap_base_dn) &&
+                   caller_sees(directory, dn);
     error_detail(error, field, managed ? FAULT_TAKEN_BY : FAULT_TAKEN, managed ? dn : NULL);
 }
 

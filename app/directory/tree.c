@@ -10,6 +10,9 @@
  * A controller writes the DN of a parent in the same way in the DNs of all objects below, so that
  * comparing texts is sufficient. Only Samba keeps the spelling of the client that created an
  * object, so a parent that matches no text is compared as a name too.
+ *
+ * For a caller that does not see the base DN, the level below it consists of the caller's places
+ * (caller.h), wherever they are. Only these are read and counted, each by itself.
  */
 #include "directory/tree.h"
 
@@ -18,6 +21,7 @@
 #include "base/fold.h"
 #include "base/utf8.h"
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
@@ -261,25 +265,117 @@ static void count_places_below(struct level *level)
     }
 }
 
+static const char *const counted_filters[DIRECTORY_COUNTED_KINDS] = {
+    [DIRECTORY_COUNTED_USERS] = DIRECTORY_USER_FILTER,
+    [DIRECTORY_COUNTED_GROUPS] = DIRECTORY_GROUP_FILTER,
+    [DIRECTORY_COUNTED_COMPUTERS] = DIRECTORY_COMPUTER_FILTER,
+};
+
 /* Counts the objects of one kind below the places, with one search. */
 static struct error *count_objects_below(struct level *level, enum directory_counted kind)
 {
-    static const char *const filters[DIRECTORY_COUNTED_KINDS] = {
-        [DIRECTORY_COUNTED_USERS] = DIRECTORY_USER_FILTER,
-        [DIRECTORY_COUNTED_GROUPS] = DIRECTORY_GROUP_FILTER,
-        [DIRECTORY_COUNTED_COMPUTERS] = DIRECTORY_COMPUTER_FILTER,
-    };
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     bool single = level->count == 1;
     const struct query search = {
         .base = single ? level->nodes->place.dn : level->parent_dn,
         .scope = single ? LDAP_SCOPE_ONELEVEL : LDAP_SCOPE_SUBTREE,
-        .filter = filters[kind],
+        .filter = counted_filters[kind],
         .attributes = attributes,
     };
     level->kind = kind;
     struct error *error = query_all(level->directory, level->arena, &search, visit_counted, level);
     return error && error->id == ERR_NOT_FOUND ? NULL : error; /* deleted meanwhile */
+}
+
+/* --- the places of a caller ------------------------------------------------------------------ */
+
+/* Reads a place of the caller, unless it was deleted meanwhile. No scope is within CN=System. */
+static struct error *read_own_place(struct level *level, const char *dn)
+{
+    struct arena *arena = level->arena;
+    char *attributes[] = {"objectClass", "objectGUID", "name", NULL};
+    struct raw_entry raw = {0};
+    struct error *error = query_object(level->directory, arena, dn, attributes, &raw);
+    if (error) {
+        return error->id == ERR_NOT_FOUND ? NULL : error;
+    }
+    const char *kind = name_place_kind(&raw);
+    struct node *node = add_tree_node(level);
+    error = decode_place(arena, &raw, kind ? kind : "container", &node->place);
+    if (!error) {
+        node->sort_length = fold_sort_key(arena, node->place.name, &node->sort_key);
+    }
+    return error;
+}
+
+static void visit_place_below(void *context, const struct raw_entry *raw)
+{
+    struct directory_place *place = context;
+    if (name_place_kind(raw)) {
+        place->has_children = true;
+        place->counts[DIRECTORY_COUNTED_OUS] += attribute_has_class(raw, "organizationalUnit");
+    }
+}
+
+static void visit_object_of_place(void *context, const struct raw_entry *raw)
+{
+    int64_t *count = context;
+    (void)raw;
+    (*count)++;
+}
+
+/* Passes the entries directly below a place to the visitor. */
+static struct error *visit_own_place(const struct level *level, const char *dn, const char *filter,
+                                     query_visitor *visit, void *context)
+{
+    char *attributes[] = {"objectClass", NULL};
+    const struct query search = {
+        .base = dn, .scope = LDAP_SCOPE_ONELEVEL, .filter = filter, .attributes = attributes};
+    struct error *error = query_all(level->directory, level->arena, &search, visit, context);
+    return error && error->id == ERR_NOT_FOUND ? NULL : error; /* deleted meanwhile */
+}
+
+/* Counts the objects directly below each place. */
+static struct error *count_own_places(const struct level *level)
+{
+    struct error *error = NULL;
+    for (size_t i = 0; !error && i < level->count; i++) {
+        struct directory_place *place = &level->nodes[i].place;
+        error = visit_own_place(level, place->dn, PLACE_FILTER, visit_place_below, place);
+        for (enum directory_counted kind = DIRECTORY_COUNTED_USERS;
+             !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
+            error = visit_own_place(level, place->dn, counted_filters[kind], visit_object_of_place,
+                                    &place->counts[kind]);
+        }
+    }
+    return error;
+}
+
+/* Reads the base DN, which the caller does not see, and the places of the caller. */
+static struct error *read_own_places(struct level *level)
+{
+    char *attributes[] = {"objectClass", "objectGUID", "name", NULL};
+    size_t count;
+    const char *const *places =
+        caller_places(level->directory, level->arena, level->parent_dn, &count);
+    struct raw_entry base = {0};
+    struct error *error =
+        query_object(level->directory, level->arena, level->parent_dn, attributes, &base);
+    if (error) {
+        return error->id == ERR_NOT_FOUND
+                   ? error_new(level->arena, ERR_DIRECTORY_UNAVAILABLE, "LDAP_BASE_DN is missing")
+                   : error;
+    }
+    visit_place(level, &base);
+    error = level->error;
+    for (size_t i = 0; !error && i < count; i++) {
+        error = read_own_place(level, places[i]);
+    }
+    if (error) {
+        return error;
+    }
+    sort_level(level);
+    return count_own_places(level);
 }
 
 /* --- one level ------------------------------------------------------------------------------- */
@@ -305,6 +401,22 @@ static struct error *read_places(struct level *level, const char *client_dn)
                                  "LDAP_BASE_DN is no domain, unit or container");
 }
 
+/* Reads the level below a parent that the caller sees, and counts the objects below. */
+static struct error *read_visible_level(struct level *level, const char *client_dn)
+{
+    struct error *error = read_places(level, client_dn);
+    if (error) {
+        return error;
+    }
+    sort_level(level);
+    count_places_below(level);
+    for (enum directory_counted kind = DIRECTORY_COUNTED_USERS;
+         level->count && !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
+        error = count_objects_below(level, kind);
+    }
+    return error;
+}
+
 struct error *directory_read_tree(struct directory *directory, struct arena *arena,
                                   const char *parent_dn, struct directory_place *parent_r,
                                   struct directory_place **children_r, size_t *count_r)
@@ -318,23 +430,19 @@ struct error *directory_read_tree(struct directory *directory, struct arena *are
     } else {
         level.parent_dn = connection_config(directory)->ldap_base_dn;
     }
-    if (!error) {
-        level.depth = count_separators(level.parent_dn) + 1;
-        error = read_places(&level, parent_dn);
-    }
     if (error) {
         return error;
     }
-    sort_level(&level);
-    count_places_below(&level);
-    for (enum directory_counted kind = DIRECTORY_COUNTED_USERS;
-         level.count && !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
-        error = count_objects_below(&level, kind);
+    level.depth = count_separators(level.parent_dn) + 1;
+    error = caller_sees(directory, level.parent_dn) ? read_visible_level(&level, parent_dn)
+                                                    : read_own_places(&level);
+    if (error) {
+        return error;
     }
     *count_r = level.count;
     *children_r = arena_array(arena, level.count, sizeof **children_r);
     for (size_t i = 0; i < level.count; i++) {
         (*children_r)[i] = level.nodes[i].place;
     }
-    return error;
+    return NULL;
 }

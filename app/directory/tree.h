@@ -36,6 +36,9 @@ struct directory_place {
  * them are counted by one search for each kind, however many there are. ERR_PARENT_NOT_FOUND if
  * there is no place with this DN; ERR_VALIDATION for "parent_dn" if it is outside of the base DN or
  * within CN=System.
+ *
+ * For a caller that does not see the base DN (caller.h), the level below the base DN consists of
+ * the places that the caller sees.
  */
 struct error *directory_read_tree(struct directory *directory, struct arena *arena,
                                   const char *parent_dn, struct directory_place *parent_r,

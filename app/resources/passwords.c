@@ -57,10 +57,20 @@ static const struct field policy_fields[] = {
     [POLICY_NAME] = {.name = "name",
                      .type = FIELD_STRING,
                      .flags = FIELD_NULLABLE,
-                     .about = {"Имя детальной политики; null у политики домена",
-                               "The name of the fine-grained policy; null for the domain's policy"},
+                     .about = {"Имя детальной политики; null у политики домена и у политики, "
+                               "которая вам не видна",
+                               "The name of the fine-grained policy; null for the domain's policy "
+                               "and for one that you may not see"},
                      .example = "null"},
-    [POLICY_DN] = ENTRY_DN("\"DC=kontora,DC=test\""),
+    [POLICY_DN] = {.name = "dn",
+                   .type = FIELD_STRING,
+                   .flags = FIELD_NULLABLE,
+                   .format = "dn",
+                   .about = {"Уникальное имя домена или детальной политики; null — эта детальная "
+                             "политика вам не видна",
+                             "The distinguished name of the domain or of the fine-grained policy; "
+                             "null: you may not see that fine-grained policy"},
+                   .example = "\"DC=kontora,DC=test\""},
     [POLICY_PRECEDENCE] =
         RULE("precedence", FIELD_NULLABLE,
              "Приоритет детальной политики: действует политика с наименьшим числом",
@@ -183,10 +193,10 @@ static void set_span(struct value *value, int64_t span_ms, int64_t unit_ms)
 static struct value *policy_values(struct arena *arena, const struct directory_policy *policy)
 {
     struct value *values = arena_array(arena, POLICY_FIELDS, sizeof *values);
-    field_set_string(&values[POLICY_SOURCE], sources[policy->name ? 1 : 0]);
+    field_set_string(&values[POLICY_SOURCE], sources[policy->is_fine_grained ? 1 : 0]);
     field_set_string(&values[POLICY_NAME], policy->name);
     field_set_string(&values[POLICY_DN], policy->dn);
-    if (policy->name) {
+    if (policy->is_fine_grained) {
         field_set_integer(&values[POLICY_PRECEDENCE], policy->precedence);
     }
     field_set_integer(&values[POLICY_MIN_LENGTH], policy->min_length);
@@ -219,8 +229,8 @@ static struct error *get_policy(struct request *request, struct reply *reply)
         return error;
     }
     if (!directory_policy_is_known(&policy)) {
-        error = error_new(arena, ERR_DIRECTORY_FORBIDDEN, "cannot read all rules of %s", policy.dn);
-        return error_detail(error, NULL, FAULT_NONE, policy.dn);
+        error = error_new(arena, ERR_DIRECTORY_FORBIDDEN, "cannot read all rules of the policy");
+        return policy.dn ? error_detail(error, NULL, FAULT_NONE, policy.dn) : error;
     }
     reply_record(reply, policy_values(arena, &policy));
     return NULL;

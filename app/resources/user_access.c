@@ -198,6 +198,9 @@ static const char *format_moment(const struct description *of, int64_t wall_ms)
 static const char *name_policy(const struct description *of)
 {
     const char *name = of->access->policy.name;
+    if (!name && of->access->policy.is_fine_grained) {
+        return of->english ? "The fine-grained policy" : "Детальная политика";
+    }
     if (!name) {
         return of->english ? "The policy of the domain" : "Политика домена";
     }
@@ -259,9 +262,15 @@ static void describe_hours(struct description *of)
 
 static void describe_duplicate(struct description *of)
 {
-    add_sentence(of, "Имя входа %s есть и у другого объекта: %s.",
-                 "Another object has the user principal name %s as well: %s.",
-                 of->access->principal, of->access->sharing);
+    if (of->access->sharing) {
+        add_sentence(of, "Имя входа %s есть и у другого объекта: %s.",
+                     "Another object has the user principal name %s as well: %s.",
+                     of->access->principal, of->access->sharing);
+    } else {
+        add_sentence(of, "Имя входа %s есть и у другого объекта.",
+                     "Another object has the user principal name %s as well.",
+                     of->access->principal);
+    }
     add_sentence(of, "По этому имени войти нельзя, по имени учётной записи — можно.",
                  "Logins by this name are refused; logins by the account name work.");
     if (of->access->keeps_principal) {

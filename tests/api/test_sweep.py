@@ -34,10 +34,10 @@ def test_sanitizers_reported_no_errors_during_test_run(sql_stack):
 
 
 def test_every_change_made_during_test_run_has_one_audit_line(sqlite_stack, postgres_stack,
-                                                              s3_stack):
+                                                              s3_stack, delegated_stack):
     """Covers all changes, failed changes and logins of the tests before this one."""
     lines = {}
-    for stack in (sqlite_stack, postgres_stack, s3_stack):
+    for stack in (sqlite_stack, postgres_stack, s3_stack, delegated_stack):
         for line in Audit(stack.audit_log).all():
             lines.setdefault(line["request_id"], []).append(line)
     assert client.journal

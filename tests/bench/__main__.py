@@ -9,6 +9,7 @@ import sys
 from bench import (
     contacts,
     crm,
+    delegations,
     effective,
     files,
     filters,
@@ -34,6 +35,7 @@ MEASUREMENTS = {
     "users": users.measure,
     "pages": pages.measure,
     "filters": filters.measure,
+    "delegations": delegations.measure,
     "membership": membership.measure,
     "effective": effective.measure,
     "members": members.measure,

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/config.h"
+#include "base/right.h"
 #include "directory/attribute.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
@@ -26,6 +27,15 @@ enum {
     UNBOUND,
     COUNT
 };
+
+/* Returns a directory that is never connected, and that no caller restricts. */
+static struct directory *unrestricted(void)
+{
+    static struct directory *directory;
+    static const struct config config = {.ldap_server = "", .ldap_base_dn = "DC=x"};
+    directory = directory ? directory : directory_new(&config);
+    return directory;
+}
 
 static const struct field boss_fields[] = {
     {.name = "dn", .type = FIELD_STRING},
@@ -126,7 +136,7 @@ static struct directory_entry *decode_target(struct arena *arena, struct attribu
 {
     struct raw_entry raw = {.dn = "CN=x,DC=y", .attributes = attributes, .count = count};
     struct directory_entry *entry = NULL;
-    assert_null(entry_decode(NULL, arena, &class, ENTRY_WITHOUT_LINKS, &raw, &entry));
+    assert_null(entry_decode(unrestricted(), arena, &class, ENTRY_WITHOUT_LINKS, &raw, &entry));
     return entry;
 }
 
@@ -196,7 +206,7 @@ static void links_are_decoded_in_order(void **state)
         ATTRIBUTE("directReports", VALUE("CN=c"), VALUE("CN=d")),
     };
     const struct value *values =
-        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
+        decode_entry(unrestricted(), arena, attributes, COUNT_OF(attributes))->values;
     assert_int_equal(values[GROUPS].strings.count, 2);
     assert_string_equal(values[GROUPS].strings.items[1], "CN=b");
     assert_int_equal(values[REPORTS].strings.count, 2);
@@ -214,7 +224,7 @@ static void expiry_of_never_is_null(void **state)
             {.name = "accountExpires", .values = &value, .count = 1},
         };
         const struct value *values =
-            decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
+            decode_entry(unrestricted(), arena, attributes, COUNT_OF(attributes))->values;
         assert_int_equal(values[EXPIRES].state, VALUE_NULL);
     }
 }
@@ -237,7 +247,7 @@ static void unselected_fields_are_neither_requested_nor_decoded(void **state)
     };
     struct raw_entry raw = {.dn = "CN=x", .attributes = attributes, .count = 3};
     struct directory_entry *entry = NULL;
-    assert_null(entry_decode_all(NULL, arena, &class, selected, &raw, 1, &entry));
+    assert_null(entry_decode_all(unrestricted(), arena, &class, selected, &raw, 1, &entry));
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(entry->values[i].state, selected[i] ? VALUE_SET : VALUE_ABSENT);
     }
@@ -252,7 +262,7 @@ static void absent_attributes_are_null_and_absent_lists_empty(void **state)
         ATTRIBUTE("titles", VALUE("another attribute")),
     };
     const struct value *values =
-        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
+        decode_entry(unrestricted(), arena, attributes, COUNT_OF(attributes))->values;
     for (size_t i = TITLE; i < COUNT; i++) {
         bool set = i == GUID || i == GROUPS || i == PHONES || i == PLACES || i == REPORTS;
         assert_int_equal(values[i].state, set ? VALUE_SET : VALUE_NULL);
@@ -277,7 +287,7 @@ static void undecodable_attributes_are_null(void **state)
         ATTRIBUTE("msTSAllowLogon", VALUE("maybe")),
     };
     const struct value *values =
-        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
+        decode_entry(unrestricted(), arena, attributes, COUNT_OF(attributes))->values;
     static const size_t odd[] = {TITLE, FLAGS, ENABLED, LOCKED, CREATED, EXPIRES, TRUTH};
     for (size_t i = 0; i < COUNT_OF(odd); i++) {
         assert_int_equal(values[odd[i]].state, VALUE_NULL);
@@ -294,7 +304,7 @@ static void text_values_may_contain_nul(void **state)
         ATTRIBUTE("title", VALUE("a\0b")),
     };
     const struct value *values =
-        decode_entry(NULL, arena, attributes, COUNT_OF(attributes))->values;
+        decode_entry(unrestricted(), arena, attributes, COUNT_OF(attributes))->values;
     assert_int_equal(values[TITLE].string.length, 3);
     assert_memory_equal(values[TITLE].string.bytes, "a\0b", 4);
 }
@@ -319,6 +329,45 @@ static void primary_group_is_appended_to_the_groups(void **state)
     directory_free(&directory);
 }
 
+/* Values that refer to objects which the caller does not see are absent, and so is the rest of the
+ * attribute if there are no others. */
+static void values_of_hidden_objects_are_absent(void **state)
+{
+    struct arena *arena = *state;
+    struct attribute attributes[] = {
+        ATTRIBUTE("objectGUID", VALUE(guid_bytes)),
+        ATTRIBUTE("objectSid", VALUE(sid_bytes)),
+        ATTRIBUTE("primaryGroupID", VALUE("513")),
+        ATTRIBUTE("memberOf", VALUE("CN=a,OU=Hidden,DC=x"), VALUE("CN=b,OU=Seen,DC=x"),
+                  VALUE("CN=c,OU=Seen,OU=Hidden,DC=x")),
+        ATTRIBUTE("manager", VALUE("CN=boss,OU=Hidden,DC=x")),
+        ATTRIBUTE("directReports", VALUE("CN=d,DC=x"), VALUE("CN=e,ou=seen,dc=x")),
+    };
+    const struct directory_rule rules[] = {{.id = 1,
+                                            .principal_sid = "S-1-5-21-1-500",
+                                            .scope_guid = guid_text,
+                                            .scope_dn = "OU=Seen,DC=x",
+                                            .rights = RIGHT_BIT(RIGHT_READ)}};
+    struct directory_caller caller = {
+        .limit = RIGHT_ALL,
+        .sids = (const char *const[]){"S-1-5-21-1-500", NULL},
+        .rules = rules,
+        .rules_count = COUNT_OF(rules),
+    };
+    const struct config config = {.ldap_server = "", .ldap_base_dn = "DC=x"};
+    struct directory *directory = directory_new(&config);
+    primary_cache_group(directory, "S-1-5-21-1-513", "CN=Domain Users,CN=Users,DC=x");
+    directory_set_caller(directory, arena, &caller);
+    const struct value *values =
+        decode_entry(directory, arena, attributes, COUNT_OF(attributes))->values;
+    assert_int_equal(values[GROUPS].strings.count, 1);
+    assert_string_equal(values[GROUPS].strings.items[0], "CN=b,OU=Seen,DC=x");
+    assert_int_equal(values[BOSS].state, VALUE_NULL);
+    assert_int_equal(values[REPORTS].strings.count, 1);
+    assert_string_equal(values[REPORTS].strings.items[0], "CN=e,ou=seen,dc=x");
+    directory_free(&directory);
+}
+
 /* Requests neither link attributes nor the attributes that complete them. */
 static void entry_without_links_contains_all_other_fields(void **state)
 {
@@ -338,7 +387,7 @@ static void entry_without_links_contains_all_other_fields(void **state)
     };
     struct raw_entry raw = {.dn = "CN=x", .attributes = attributes, .count = 2};
     struct directory_entry *entry = NULL;
-    assert_null(entry_decode(NULL, arena, &class, ENTRY_WITHOUT_LINKS, &raw, &entry));
+    assert_null(entry_decode(unrestricted(), arena, &class, ENTRY_WITHOUT_LINKS, &raw, &entry));
     assert_int_equal(entry->values[GROUPS].state, VALUE_ABSENT);
     assert_string_equal(entry->guid, guid_text);
 }
@@ -348,7 +397,8 @@ static void object_without_guid_is_an_internal_error(void **state)
     struct arena *arena = *state;
     struct raw_entry raw = {.dn = "CN=x"};
     struct directory_entry *entry = NULL;
-    const struct error *error = entry_decode(NULL, arena, &class, ENTRY_WHOLE, &raw, &entry);
+    const struct error *error =
+        entry_decode(unrestricted(), arena, &class, ENTRY_WHOLE, &raw, &entry);
     assert_non_null(error);
     assert_int_equal(error->id, ERR_INTERNAL);
 }
@@ -365,6 +415,7 @@ int main(void)
         ARENA_TEST(undecodable_attributes_are_null),
         ARENA_TEST(text_values_may_contain_nul),
         ARENA_TEST(primary_group_is_appended_to_the_groups),
+        ARENA_TEST(values_of_hidden_objects_are_absent),
         ARENA_TEST(entry_without_links_contains_all_other_fields),
         ARENA_TEST(object_without_guid_is_an_internal_error),
     };

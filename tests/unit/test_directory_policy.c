@@ -86,7 +86,7 @@ static void rules_of_a_password_settings_object_are_decoded(void **state)
                                  ONE_MINUTE,
                                  NULL};
     struct directory_policy policy = decode_policy(false, pairs);
-    policy.name = "strict";
+    policy.is_fine_grained = true;
     assert_int_equal(policy.precedence, 3);
     assert_int_equal(policy.min_length, 30);
     assert_int_equal(policy.history_length, 2);
