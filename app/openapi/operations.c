@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/field.h"
 #include "base/right.h"
+#include "base/scope.h"
 #include "http/media.h"
 #include "http/route.h"
 #include "openapi/call.h"
@@ -561,6 +562,46 @@ static void write_delegated_rights(struct document *document, const struct route
     jsonw_close_array(&document->json);
 }
 
+/* True if an API key needs a scope to make the call, or cannot make it. */
+static bool needs_scope(const struct route *route)
+{
+    return route->permission || route->access_by_setting;
+}
+
+static void describe_scopes(struct document *document, const struct route *route,
+                            struct buffer *text)
+{
+    static const struct text closed = {"Недоступно с ключом API.", "Not available to API keys."};
+    static const struct text one = {"Область доступа ключа API: ", "Scope of API keys: "};
+    static const struct text several = {"Области доступа ключа API (достаточно одной): ",
+                                        "Scopes of API keys, one of which is enough: "};
+    uint64_t scopes = route_scopes(route);
+    if (!scopes) {
+        buffer_format(text, " %s", document_text(document, &closed));
+        return;
+    }
+    buffer_format(text, " %s", document_text(document, scopes & (scopes - 1) ? &several : &one));
+    for (enum scope scope = SCOPE_FIRST; scope < SCOPE_COUNT; scope++) {
+        if (scopes & SCOPE_BIT(scope)) {
+            scopes &= ~SCOPE_BIT(scope);
+            buffer_format(text, "`%s`%s", scope_name(scope), scopes ? ", " : ".");
+        }
+    }
+}
+
+/* Writes the scopes each of which lets an API key make the call; an empty array: no key may. */
+static void write_scopes(struct document *document, const struct route *route)
+{
+    uint64_t scopes = route_scopes(route);
+    jsonw_open_array(&document->json, "x-api-key-scopes");
+    for (enum scope scope = SCOPE_FIRST; scope < SCOPE_COUNT; scope++) {
+        if (scopes & SCOPE_BIT(scope)) {
+            jsonw_string(&document->json, NULL, scope_name(scope));
+        }
+    }
+    jsonw_close_array(&document->json);
+}
+
 static void write_operation_description(struct document *document, const struct route *route)
 {
     struct buffer text = {.arena = document->arena};
@@ -569,6 +610,9 @@ static void write_operation_description(struct document *document, const struct 
     }
     buffer_add_string(&text, document_text(document, &permission_descriptions[route->permission]));
     describe_delegated_rights(document, route, &text);
+    if (needs_scope(route)) {
+        describe_scopes(document, route, &text);
+    }
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 
@@ -616,6 +660,9 @@ void operations_write(struct document *document, const struct resource *resource
     write_operation_description(document, route);
     write_delegated_rights(document, route);
     write_security_requirements(document, route);
+    if (needs_scope(route)) {
+        write_scopes(document, route);
+    }
     write_route_parameters(document, route);
     write_request_body(document, route);
     write_responses(document, route);

@@ -558,6 +558,7 @@ static struct error *get_me(struct request *request, struct reply *reply)
         struct store_query *query =
             store_query(app_of(request)->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
         store_bind_integer(query, principal->account_id);
+        store_bind_integer(query, principal_only_organization(principal));
         struct error *error = rows_read_all(query, request->arena, membership_fields,
                                             &organizations, &organizations_count);
         if (!error) {
@@ -686,6 +687,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = get_me,
      .permission = PERMIT_PRINCIPAL,
+     .scope = SCOPE_PROFILE_READ,
      .pool = POOL_DIRECTORY,
      .summary = {"Получить сведения о себе", "Get my own data"},
      .shape = REPLY_RECORD,
@@ -695,6 +697,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = update_me,
      .permission = PERMIT_PRINCIPAL,
+     .scope = SCOPE_CLOSED,
      .pool = POOL_DIRECTORY,
      .summary = {"Изменить мою организацию по умолчанию", "Change my default organization"},
      .about = {"Действует для токенов, выданных при следующем входе или по токену обновления.",
@@ -727,6 +730,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/change-password",
      .handler = change_password,
      .permission = PERMIT_PRINCIPAL,
+     .scope = SCOPE_CLOSED,
      .pool = POOL_AUTH,
      .summary = {"Сменить пароль", "Change the password"},
      .essential = true,
@@ -743,6 +747,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/logout",
      .handler = end_own_session,
      .permission = PERMIT_PRINCIPAL,
+     .scope = SCOPE_CLOSED,
      .pool = POOL_CORE,
      .summary = {"Выйти", "Log out"},
      .essential = true,

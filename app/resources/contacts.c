@@ -214,20 +214,20 @@ static const struct field write_headers[] = {
 };
 
 const struct route contacts_routes[] = {
-    {RECORDS_LIST_ROW(&contacts, PATH, &contact_schema),
+    {RECORDS_LIST_ROW(&contacts, PATH, &contact_schema), .scope = SCOPE_CONTACTS_READ,
      .summary = {"Получить список контактов", "List the contacts"}, .query = list_query},
-    {RECORDS_GET_ROW(&contacts, PATH, &contact_schema),
+    {RECORDS_GET_ROW(&contacts, PATH, &contact_schema), .scope = SCOPE_CONTACTS_READ,
      .summary = {"Получить контакт", "Get a contact"}},
-    {RECORDS_CREATE_ROW(&contacts, PATH, "contact", &contact_schema),
+    {RECORDS_CREATE_ROW(&contacts, PATH, "contact", &contact_schema), .scope = SCOPE_CONTACTS_WRITE,
      .summary = {"Создать контакт", "Create a contact"}, .headers = write_headers,
      .body = &create_schema, .errors = write_errors},
-    {RECORDS_UPDATE_ROW(&contacts, PATH, "contact", &contact_schema),
+    {RECORDS_UPDATE_ROW(&contacts, PATH, "contact", &contact_schema), .scope = SCOPE_CONTACTS_WRITE,
      .summary = {"Изменить контакт", "Change a contact"}, .headers = write_headers,
      .body = &update_schema, .errors = write_errors},
-    {RECORDS_DELETE_ROW(&contacts, PATH, "contact"),
+    {RECORDS_DELETE_ROW(&contacts, PATH, "contact"), .scope = SCOPE_CONTACTS_WRITE,
      .summary = {"Удалить контакт", "Delete a contact"}, .errors = delete_errors},
     {RECORDS_RESTORE_ROW(&contacts, PATH, "contact", &contact_schema),
-     .summary = {"Восстановить контакт", "Restore a contact"}, .headers = write_headers,
-     .errors = write_errors},
+     .scope = SCOPE_CONTACTS_WRITE, .summary = {"Восстановить контакт", "Restore a contact"},
+     .headers = write_headers, .errors = write_errors},
     {.pattern = NULL},
 };

@@ -628,7 +628,7 @@ static const enum error_id change_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAI
 
 #define DELEGATION_ROW(method_, pattern_, handler_)                                                \
     .method = (method_), .pattern = (pattern_), .path = path_fields, .handler = (handler_),        \
-    .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY
+    .permission = PERMIT_DIRECTORY_WRITE, .scope = SCOPE_CLOSED, .pool = POOL_DIRECTORY
 
 const struct route delegations_routes[] = {
     {DELEGATION_ROW(METHOD_GET, PATH, list_delegations),

@@ -230,18 +230,19 @@ static const struct records tasks = {
 static const enum error_id update_errors[] = {RECORD_ERRORS, ERR_INVALID_TRANSITION, ERR_COUNT};
 
 const struct route tasks_routes[] = {
-    {RECORDS_LIST_ROW(&tasks, PATH, &task_schema),
+    {RECORDS_LIST_ROW(&tasks, PATH, &task_schema), .scope = SCOPE_TASKS_READ,
      .summary = {"Получить список задач", "List the tasks"}, .query = list_query},
-    {RECORDS_GET_ROW(&tasks, PATH, &task_schema), .summary = {"Получить задачу", "Get a task"}},
-    {RECORDS_CREATE_ROW(&tasks, PATH, "task", &task_schema),
+    {RECORDS_GET_ROW(&tasks, PATH, &task_schema), .scope = SCOPE_TASKS_READ,
+     .summary = {"Получить задачу", "Get a task"}},
+    {RECORDS_CREATE_ROW(&tasks, PATH, "task", &task_schema), .scope = SCOPE_TASKS_WRITE,
      .summary = {"Создать задачу", "Create a task"}, .body = &create_schema,
      .errors = records_errors},
-    {RECORDS_UPDATE_ROW(&tasks, PATH, "task", &task_schema),
+    {RECORDS_UPDATE_ROW(&tasks, PATH, "task", &task_schema), .scope = SCOPE_TASKS_WRITE,
      .summary = {"Изменить задачу", "Change a task"}, .body = &update_schema,
      .errors = update_errors},
-    {RECORDS_DELETE_ROW(&tasks, PATH, "task"), .summary = {"Удалить задачу", "Delete a task"},
-     .errors = records_errors},
-    {RECORDS_RESTORE_ROW(&tasks, PATH, "task", &task_schema),
+    {RECORDS_DELETE_ROW(&tasks, PATH, "task"), .scope = SCOPE_TASKS_WRITE,
+     .summary = {"Удалить задачу", "Delete a task"}, .errors = records_errors},
+    {RECORDS_RESTORE_ROW(&tasks, PATH, "task", &task_schema), .scope = SCOPE_TASKS_WRITE,
      .summary = {"Восстановить задачу", "Restore a task"}, .errors = records_restore_errors},
     {.pattern = NULL},
 };

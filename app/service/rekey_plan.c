@@ -9,6 +9,7 @@
 #include "service/rekey_plan.h"
 
 #include "auth/account_keys.h"
+#include "auth/api_key.h"
 #include "base/arena.h"
 #include "base/fold.h"
 #include "base/folded.h"
@@ -492,6 +493,29 @@ TEXT_TABLE(deals, DEALS, "title", "description", "lost_reason");
 TEXT_TABLE(tasks, TASKS, "title", "description");
 TEXT_TABLE(activities, ACTIVITIES, "subject", "description", "old_status", "new_status");
 
+/* --- API keys --------------------------------------------------------------------------------- */
+
+static struct error *write_key_row(struct rekey_batch *batch, const void *context)
+{
+    const struct text_row *row = context;
+    const char *folded =
+        api_key_folded(batch->arena, row->texts[0], row->texts[1], row->texts[2], row->texts[3]);
+    if (equals_text(row->folded, folded)) {
+        return NULL;
+    }
+    struct store_query *query = begin_update(batch, SQL_TEXT_KEYS_API_KEYS_SET, row->id);
+    store_bind_text(query, folded);
+    return store_execute(query);
+}
+
+static const struct rekey_table api_keys = {
+    .name = "api_keys",
+    .page = SQL_TEXT_KEYS_API_KEYS,
+    .duplicates = SQL_TEXT_KEYS_API_KEYS,
+    .read = read_text_row,
+    .write = write_key_row,
+};
+
 /* --- delegations ------------------------------------------------------------------------------ */
 
 struct delegation_row {
@@ -543,8 +567,8 @@ static const struct rekey_table delegations = {
 /* --- the plan --------------------------------------------------------------------------------- */
 
 static const struct rekey_table *const tables[] = {
-    &accounts,      &sessions, &invitations, &email_links, &contacts,    &files, &tokens,
-    &organizations, &deals,    &tasks,       &activities,  &delegations, NULL,
+    &accounts,      &sessions, &invitations, &email_links, &contacts, &files,       &tokens,
+    &organizations, &deals,    &tasks,       &activities,  &api_keys, &delegations, NULL,
 };
 
 const struct rekey_plan *rekey_plan(void)

@@ -119,6 +119,7 @@ def known_values(callers, other_owners, invitations, links, delegations, ou, peo
     deals = [create("deals", title=tag(), amount=1) for _ in range(3)]
     tasks = [create("tasks", title=tag()) for _ in range(3)]
     activities = [create("activities", type="CALL", subject=tag()) for _ in range(3)]
+    made = [create("api-keys", name=tag(), scopes=["contacts:read", "crm"]) for _ in range(3)]
     stored = [files.upload(owner)["filename"] for _ in range(6)]
     manager = people.create()["dn"]
     existing = [people.create()["sAMAccountName"] for _ in range(4)]
@@ -159,6 +160,8 @@ def known_values(callers, other_owners, invitations, links, delegations, ou, peo
         "organizations": {**of_all, "email": [address() for _ in range(3)],
                           "account_id": [each.id for each in other_owners]},
         "invitations": {**of_all, "invitation_id": invitations},
+        "api-keys": {**of_all, "key_id": made, "scopes": [["contacts:read"], ["crm"]],
+                     "expires_at": ["2099-01-01T00:00:00Z", None]},
         "email-links": {**of_all, "link_id": links,
                         "account_id": [each.id for each in other_owners]},
         "files": {**of_all, "name": stored[:4], "names": [stored[4:], ["none.txt"]]},

@@ -65,6 +65,12 @@ OWN_INVITATION_TYPES = {"id": int, "organization_id": int, "organization_name": 
                         "invited_by": str, "created_at": str, "expires_at": str}
 LINK_TYPES = {"id": int, "email": str, "created_at": str, "expires_at": str}
 ISSUED_LINK_TYPES = {"id": int, "email": str, "token": str, "expires_at": str}
+KEY_TYPES = {"id": int, "name": str, "scopes": list, "prefix": str, "created_by": str,
+             "organization_id": (int, type(None)), "created_at": str, "issued_at": str,
+             "expires_at": (str, type(None)), "last_used_at": (str, type(None)),
+             "last_used_from": (str, type(None))}
+ISSUED_KEY_TYPES = {"id": int, "name": str, "scopes": list, "expires_at": (str, type(None)),
+                    "secret": str}
 MEMBERSHIP_TYPES = {"id": int, "name": str, "currency": str, "role": str}
 ORGANIZATION_TYPES = {**MEMBERSHIP_TYPES, "created_at": str, "updated_at": str, "version": int}
 TOKENS_TYPES = {"access_token": str, "refresh_token": str, "token_type": str, "expires_in": int}
@@ -303,6 +309,18 @@ def check_invitation(invitation):
 def check_own_invitation(invitation):
     """Checks an invitation as listed for the invited person; returns the invitation."""
     return check_record(invitation, OWN_INVITATION_TYPES)
+
+
+def check_key(key):
+    """Checks an API key as listed; returns the key."""
+    check_record(key, KEY_TYPES)
+    assert key["prefix"].startswith("kontora_") and len(key["prefix"]) == 12, key
+    return key
+
+
+def check_issued_key(key):
+    """Checks the reply that has the secret of an API key; returns it."""
+    return check_record(key, ISSUED_KEY_TYPES)
 
 
 def check_me(me):

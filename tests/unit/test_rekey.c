@@ -184,6 +184,9 @@ static void folded_texts_are_rebuilt(void **state)
                 "INSERT INTO activities (id, organization_id, type, subject, occurred_at,"
                 " automatic, old_status, new_status, created_at, updated_at)"
                 " VALUES (1, 1, 'NOTE', 'NEW → WON', 1, 1, 'NEW', 'WON', 1, 1);"
+                "INSERT INTO api_keys (id, subject, username, name, scopes, prefix, created_at,"
+                " issued_at, folded) VALUES (1, 's', 'Анна', 'Ночь', 'crm\nfiles:read', 'Kon', 1,"
+                " 1, '{}');"
                 "UPDATE contacts SET position = 'Директор', notes = ' A ';"
                 "UPDATE organizations SET name = 'ООО «Ёж»'");
     const char *report = rekey(test);
@@ -199,6 +202,9 @@ static void folded_texts_are_rebuilt(void **state)
                   "{\"title\":\"стол\",\"description\":\"два \\\"а\\\"\","
                   "\"lost_reason\":\"дорого\"}");
     assert_folded(test, "tasks", "{\"title\":\"договор\"}");
+    assert_folded(test, "api_keys",
+                  "{\"name\":\"ночь\",\"scopes\":\"\\ncrm\\nfiles:read\\n\",\"prefix\":\"kon\","
+                  "\"created_by\":\"анна\"}");
     assert_folded(test, "activities",
                   "{\"subject\":\"new → won\",\"old_status\":\"new\",\"new_status\":\"won\"}");
     assert_string_equal(rekey(test), "");
@@ -253,7 +259,7 @@ static const char *const rebuilt_columns[] = {
     "organizations.folded",   "invitations.folded",    "email_links.folded",
     "tokens.folded",          "contacts.folded",       "deals.folded",
     "tasks.folded",           "activities.folded",     "files.folded",
-    "delegations.folded",
+    "delegations.folded",     "api_keys.folded",
 };
 static const char *const other_columns[] = {
     "deals.close_key",
