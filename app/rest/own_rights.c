@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "base/right.h"
+#include "base/scope.h"
 #include "directory/directory.h"
 #include "rest/app.h"
 #include "rest/authorization.h"
@@ -95,11 +96,16 @@ void own_rights_set(struct request *request, struct value *value)
     if (guid && !count && find_own_rules(request, guid, &rules, &count)) {
         return;
     }
+    unsigned limit = principal->key.id ? scope_rights(principal->key.scopes) : RIGHT_ALL;
     struct value **records = arena_array(request->arena, count + 1, sizeof *records);
+    size_t shown = 0;
     for (size_t i = 0; i < count; i++) {
-        records[i] = describe_own_rights(request->arena, &rules[i]);
+        rules[i].rights &= limit; /* of the API key */
+        if (rules[i].rights) {
+            records[shown++] = describe_own_rights(request->arena, &rules[i]);
+        }
     }
-    field_set_records(value, records, count);
+    field_set_records(value, records, shown);
 }
 
 bool own_rights_reads(const struct request *request, const struct value *delegations)
