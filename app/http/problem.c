@@ -221,6 +221,10 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_REQUIRED] = {"обязательное поле", "is required"},
     [FAULT_UNKNOWN] = {"неизвестное поле", "is not a known field"},
     [FAULT_READ_ONLY] = {"поле только для чтения", "is read-only"},
+    [FAULT_NOT_IN_SCHEMA] = {"атрибут не соответствует схеме каталога: попросите администратора "
+                             "сервера исправить DIRECTORY_USER_ATTRIBUTES",
+        "does not fit the schema of the directory: ask the administrator of the server to correct "
+        "DIRECTORY_USER_ATTRIBUTES"},
     [FAULT_NOT_NULL] = {"не может быть null", "must not be null"},
     [FAULT_NOT_STRING] = {"должно быть строкой", "must be a string"},
     [FAULT_NOT_INTEGER] = {"должно быть целым числом", "must be an integer"},

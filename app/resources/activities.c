@@ -85,6 +85,7 @@ static const struct list activity_list = {
     .alias = "a",
     .rows = SQL_ACTIVITIES_LIST,
     .count = SQL_ACTIVITIES_COUNT,
+    .scope = "a.organization_id = $1 AND a.deleted_at IS NULL",
     .counter = "activities",
     .fields = activity_fields,
     .keys = activity_keys,

@@ -82,6 +82,7 @@ static const struct list contact_list = {
     .columns = contact_columns,
     .rows = SQL_CONTACTS_LIST,
     .count = SQL_CONTACTS_COUNT,
+    .scope = "c.organization_id = $1 AND c.deleted_at IS NULL",
     .counter = "contacts",
     .search_found = SQL_CONTACTS_FOUND,
     .search_rare = SQL_CONTACTS_SEARCH_RARE,

@@ -124,6 +124,7 @@ static const struct list deal_list = {
     .columns = deal_columns,
     .rows = SQL_DEALS_LIST,
     .count = SQL_DEALS_COUNT,
+    .scope = "d.organization_id = $1 AND d.deleted_at IS NULL",
     .counter = "deals",
     .fields = deal_fields,
     .keys = deal_keys,

@@ -114,6 +114,7 @@ static const struct list task_list = {
     .columns = task_columns,
     .rows = SQL_TASKS_LIST,
     .count = SQL_TASKS_COUNT,
+    .scope = "t.organization_id = $1 AND t.deleted_at IS NULL",
     .counter = "tasks",
     .fields = task_fields,
     .keys = task_keys,

@@ -16,6 +16,7 @@
 #include "rest/delegations.h"
 #include "rest/limits.h"
 #include "rest/login.h"
+#include "rest/user_fields.h"
 
 #include <string.h>
 
@@ -68,8 +69,8 @@ static struct error *identify_key_maker(struct request *request)
     return NULL;
 }
 
-/* Checks what an API key requires beyond an access token, and records its use. The scopes for a call
- * that requires a principal are checked later, when the request has been counted. */
+/* Checks what an API key requires beyond an access token, and records its use. The scopes for a
+ * call that requires a principal are checked later, when the request has been counted. */
 static struct error *admit_key(struct request *request)
 {
     const struct principal *principal = request->principal;
@@ -230,6 +231,9 @@ static struct error *confirm_caller(struct request *request, enum permission per
     }
     const char *guid = principal_guid(principal->id);
     error = guid ? recheck_directory_user(request, guid, &identity) : NULL;
+    if (!error) {
+        error = user_fields_verify(request);
+    }
     return error ? error : set_directory_caller(request, permission, identity.sids);
 }
 

@@ -141,6 +141,7 @@ def known_values(callers, other_owners, invitations, links, delegations, ou, peo
     # The entity tags of entries are digests, so no fixed condition is met.
     of_entries = {name: values for name, values in of_all.items()
                   if name not in ("If-Match", "If-None-Match")}
+    of_entries |= {"fields": ["objectGUID", "dn"], "filter": ["objectGUID pr"]}
     return {
         "contacts": {**of_all, "id": contacts},
         "deals": {**of_all, "id": deals},
