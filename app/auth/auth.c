@@ -272,6 +272,7 @@ static struct session session_of(const struct principal *principal)
         .username = principal->username,
         .epoch = principal->epoch,
         .administrator = principal->administrator,
+        .principals = principal->principals,
     };
 }
 

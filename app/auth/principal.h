@@ -53,6 +53,7 @@ struct principal {
     bool administrator;           /* a directory user in the administrators' group */
     const char *session;          /* id of the token's session */
     int64_t epoch;                /* epoch of the credentials, see session.h */
+    const char *principals;       /* at a login: see struct session; NULL: none */
     bool opened_as_administrator; /* value of `administrator` when the session was opened */
     int64_t account_id;           /* 0: not an account */
     int64_t organization_id;      /* the organization that the request concerns; 0: none */

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/field.h"
+#include "base/right.h"
 #include "base/scope.h"
 #include "http/media.h"
 #include "http/route.h"
@@ -509,6 +510,58 @@ static const char *derive_operation_id(struct document *document, const struct r
     return id.bytes;
 }
 
+/* Returns the rights of a delegation that permit the call. */
+static unsigned list_delegated_rights(const struct route *route)
+{
+    return route->permission == PERMIT_DIRECTORY_READ ? RIGHT_BIT(RIGHT_READ) : route->rights;
+}
+
+/* Describes the delegations that permit the call, if there are any. */
+static void describe_delegated_rights(const struct document *document, const struct route *route,
+                                      struct buffer *text)
+{
+    static const struct text of_reads = {
+        " С `DIRECTORY_READERS=delegated` пользователь "
+        "каталога видит только объекты в областях "
+        "своих делегирований.",
+        " With `DIRECTORY_READERS=delegated` a directory user sees only the entries in the scopes "
+        "of their delegations."};
+    static const struct text of_changes = {
+        " По делегированию, в зависимости от изменения, с правом: ",
+        " By a delegation, depending on the change, with the right: "};
+    const char *separator = "";
+    if (route->permission == PERMIT_DIRECTORY_READ) {
+        buffer_add_string(text, document_text(document, &of_reads));
+        return;
+    }
+    if (route->rights) {
+        buffer_add_string(text, document_text(document, &of_changes));
+    }
+    for (enum right right = 0; right < RIGHT_COUNT; right++) {
+        if (route->rights & RIGHT_BIT(right)) {
+            buffer_format(text, "%s`%s`", separator, right_names[right]);
+            separator = ", ";
+        }
+    }
+    buffer_add_string(text, route->rights ? "." : "");
+}
+
+/* Writes the names of these rights for programs; none if only administrators may use the call. */
+static void write_delegated_rights(struct document *document, const struct route *route)
+{
+    unsigned rights = list_delegated_rights(route);
+    if (!permission_is_of_directory(route->permission)) {
+        return;
+    }
+    jsonw_open_array(&document->json, "x-rights");
+    for (enum right right = 0; right < RIGHT_COUNT; right++) {
+        if (rights & RIGHT_BIT(right)) {
+            jsonw_string(&document->json, NULL, right_names[right]);
+        }
+    }
+    jsonw_close_array(&document->json);
+}
+
 /* True if an API key needs a scope to make the call, or cannot make it. */
 static bool needs_scope(const struct route *route)
 {
@@ -556,6 +609,7 @@ static void write_operation_description(struct document *document, const struct 
         buffer_format(&text, "%s\n\n", document_text(document, &route->about));
     }
     buffer_add_string(&text, document_text(document, &permission_descriptions[route->permission]));
+    describe_delegated_rights(document, route, &text);
     if (needs_scope(route)) {
         describe_scopes(document, route, &text);
     }
@@ -604,6 +658,7 @@ void operations_write(struct document *document, const struct resource *resource
     jsonw_string(json, "operationId", derive_operation_id(document, route));
     jsonw_string(json, "summary", document_text(document, &route->summary));
     write_operation_description(document, route);
+    write_delegated_rights(document, route);
     write_security_requirements(document, route);
     if (needs_scope(route)) {
         write_scopes(document, route);

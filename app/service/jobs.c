@@ -10,6 +10,7 @@
 #include "directory/directory.h"
 #include "files/catalog.h"
 #include "objects/objects.h"
+#include "service/delegation_watch.h"
 #include "service/session_watch.h"
 #include "service/settings.h"
 #include "service/sharing.h"
@@ -184,6 +185,24 @@ static void stop_session_watch(void *state)
     session_watch_free(&watch);
 }
 
+/* --- delegations ----------------------------------------------------------------------------- */
+
+static void *start_delegation_watch(const struct config *config, void *store)
+{
+    return delegation_watch_new(store, directory_new(config));
+}
+
+static int64_t run_delegation_watch(void *watch)
+{
+    return delegation_watch_run(watch);
+}
+
+static void stop_delegation_watch(void *state)
+{
+    struct delegation_watch *watch = state;
+    delegation_watch_free(&watch);
+}
+
 const struct job jobs_list[] = {
     {"directory probe", start_directory_probe, run_directory_probe, stop_directory_probe},
     {"database watch", use_shared_store, run_database_watch, leave_shared_store},
@@ -193,6 +212,7 @@ const struct job jobs_list[] = {
     {"free space watch", use_shared_store, run_space_watch, leave_shared_store},
     {"storage watch", start_storage_watch, run_storage_watch, stop_storage_watch},
     {"session watch", start_session_watch, run_session_watch, stop_session_watch},
+    {"delegation watch", start_delegation_watch, run_delegation_watch, stop_delegation_watch},
     {"orphan purge", start_orphan_purge, run_orphan_purge, stop_orphan_purge},
     {.run = NULL},
 };

@@ -22,7 +22,8 @@ INVITERS = 16  # organizations that invite the owner: accepting or declining con
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
 ADMINISTRATORS = {"users", "user-photos", "user-groups", "passwords", "user-access", "groups",
-                  "computers", "ous", "containers", "tree", "delegations", "accounts", "email-links", "tokens"}
+                  "computers", "ous", "containers", "tree", "delegations", "accounts",
+                  "email-links", "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}

@@ -77,10 +77,12 @@ TOKENS_TYPES = {"access_token": str, "refresh_token": str, "token_type": str, "e
 ME_TYPES = {"id": str, "username": str, "email": (str, type(None)), "name": str, "kind": str,
             "account_id": (int, type(None)), "organizations": list,
             "default_organization_id": (int, type(None)), "email_verified": bool,
-            "permissions": list}
+            "permissions": list, "delegations": (list, type(None))}
 DELEGATION_TYPES = {"id": int, "principal": (str, type(None)), "principal_name": str,
                     "scope": (str, type(None)), "rights": list, "fields": (list, type(None)),
                     "created_at": str, "created_by": str}
+OWN_RIGHTS_TYPES = {"id": (int, type(None)), "scope": str, "rights": list,
+                    "fields": (list, type(None))}
 RIGHTS = ["read", "unlock", "reset_password", "enable", "update", "create", "delete", "move",
           "members"]
 LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
@@ -323,6 +325,8 @@ def check_issued_key(key):
 
 def check_me(me):
     """Checks the body of /auth/me; returns it."""
+    for delegation in me["delegations"] or []:
+        check_record(delegation, OWN_RIGHTS_TYPES)
     for membership in check_record(me, ME_TYPES)["organizations"]:
         check_record(membership, MEMBERSHIP_TYPES)
     return me
