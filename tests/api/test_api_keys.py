@@ -99,6 +99,28 @@ def test_scheme_is_compared_without_case(owner):
         "/contacts", headers={"Authorization": f"Basic {secret}"}).status_code == 401
 
 
+@pytest.mark.parametrize("method, path", [
+    ("GET", "/api-keys"), ("POST", "/api-keys"), ("GET", "/api-keys/1"), ("PATCH", "/api-keys/1"),
+    ("DELETE", "/api-keys/1"), ("POST", "/api-keys/1/rotate")])
+def test_keys_are_managed_with_an_access_token_only(sql_anonymous, owner, method, path):
+    body = {"name": "k", "scopes": ["crm"]}
+    contract.check_error(sql_anonymous.request(method, path, json=body), 401, "UNAUTHORIZED")
+    key = keys.client_of(owner.client, keys.SCOPES)
+    contract.check_error(key.request(method, path, json=body), 403, "FORBIDDEN")
+
+
+def test_errors_are_in_both_languages(owner):
+    key = keys.client_of(owner.client, ["deals:read"])
+    for language, text in (("ru", "сузить"), ("en", "narrowed")):
+        made = keys.create(owner.client, ["contacts:read"])
+        response = owner.client.patch(f"/api-keys/{made['id']}", json={"scopes": ["crm"]},
+                                      headers={"Accept-Language": language})
+        [detail] = response.json()["details"]
+        assert text in detail["message"] and "contacts:write" in detail["message"]
+        refused = key.get("/contacts", headers={"Accept-Language": language})
+        assert refused.json()["details"] == ["contacts:read"]
+
+
 # --- values ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("body, fields", [
