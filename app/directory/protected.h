@@ -16,6 +16,7 @@ struct raw_entry;
 struct target {
     const char *dn;
     int64_t account_control; /* userAccountControl; 0: none */
+    bool is_unreadable;      /* the service account cannot read its class, or its SID */
 };
 
 /* The kinds of changes. */
