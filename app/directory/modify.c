@@ -151,7 +151,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
         return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
-    error = caller_check_place(directory, arena, NULL, write.dn, &need);
+    error = caller_check_new_dn(directory, arena, NULL, write.dn, &need);
     if (!error) {
         error = taken_find_similar(directory, arena, class, changes, NULL);
     }
@@ -582,8 +582,8 @@ static struct error *apply_update(struct update *update)
         error = plan_move(directory, arena, update->class, changes, &move);
     }
     if (!error && moves) {
-        error = caller_check_place(directory, arena, move.old_dn,
-                                   arena_format(arena, "%s,%s", move.rdn, move.parent), &need);
+        error = caller_check_new_dn(directory, arena, move.old_dn,
+                                    arena_format(arena, "%s,%s", move.rdn, move.parent), &need);
     }
     if (!error) {
         error = begin_conditional(update);
