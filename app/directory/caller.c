@@ -279,7 +279,8 @@ static struct error *check_no_gain(const struct directory_caller *caller, struct
     return NULL;
 }
 
-/* True if a group with this DN would become LDAP_ADMIN_GROUP, which is a DN or a name. */
+/* True if a group with this DN would become LDAP_ADMIN_GROUP, which is a DN or a name. Active
+ * Directory ignores accents when it searches for the name. */
 static bool takes_admin_place(const struct directory *directory, struct arena *arena,
                               const char *dn)
 {
@@ -289,8 +290,7 @@ static bool takes_admin_place(const struct directory *directory, struct arena *a
     if (!*admin) {
         return false;
     }
-    return is_dn ? names_may_be_within(admin, dn)
-                 : name && !strcmp(fold_text(arena, name), fold_text(arena, admin));
+    return is_dn ? names_may_be_within(admin, dn) : name && fold_may_equal(arena, name, admin);
 }
 
 struct error *caller_check_place(struct directory *directory, struct arena *arena,
