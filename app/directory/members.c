@@ -111,8 +111,7 @@ static struct error *try_member_change(struct directory *directory, struct arena
 
 /* Repeats the change while other clients make the opposite change. */
 static struct error *change_member_value(struct directory *directory, struct arena *arena,
-                                         const struct directory_entry *group,
-                                         const struct directory_entry *member,
+                                         const char *group_dn, const struct directory_entry *member,
                                          enum directory_member_state wanted)
 {
     const char *member_dn = query_guid_dn(arena, member->guid);
@@ -123,7 +122,7 @@ static struct error *change_member_value(struct directory *directory, struct are
         .mod_type = "member",
         .mod_vals.modv_bvals = values,
     };
-    const struct member_change change = {query_guid_dn(arena, group->guid), {&mod, NULL}};
+    const struct member_change change = {group_dn, {&mod, NULL}};
     for (int tries = 0; tries < TRIES; tries++) {
         bool settled;
         struct error *error =
@@ -206,7 +205,7 @@ static struct error *check_membership_guard(struct directory *directory, struct 
  * so that only one of several changes with the same condition is made. */
 static struct error *change_guarded_value(struct directory *directory, struct arena *arena,
                                           const struct directory_membership *membership,
-                                          const struct directory_entry *group,
+                                          const struct directory_entry *group, const char *group_dn,
                                           const struct directory_entry *member)
 {
     const char *guid = (membership->guards_member ? member : group)->guid;
@@ -218,7 +217,7 @@ static struct error *change_guarded_value(struct directory *directory, struct ar
     }
     error = check_membership_guard(directory, arena, membership, group, member);
     if (!error) {
-        error = change_member_value(directory, arena, group, member, membership->belonging);
+        error = change_member_value(directory, arena, group_dn, member, membership->belonging);
     }
     if (membership->guard) {
         entry_lock_release(&lock);
@@ -242,6 +241,11 @@ struct error *directory_change_member(struct directory *directory, struct arena 
     if (error) {
         return error;
     }
+    /* The rights come first: a membership by the primary group needs no change. */
+    error = caller_check(directory, arena, group.entry->dn, &members_need, false);
+    if (error) {
+        return error;
+    }
     bool is_primary =
         group.sid && member.primary_group_sid && !strcmp(group.sid, member.primary_group_sid);
     if (is_primary && membership->belonging == DIRECTORY_NO_MEMBER) {
@@ -253,10 +257,13 @@ struct error *directory_change_member(struct directory *directory, struct arena 
     /* A membership changes both entries (member and memberOf), so neither may be protected. */
     error = protected_read(directory, arena, group.entry->guid, PROTECTED_MODIFY, &members_need,
                            &target);
-    if (!error) {
-        error = protected_read(directory, arena, member.entry->guid, PROTECTED_MODIFY, &no_need,
-                               &target);
+    if (error) {
+        return error;
     }
+    const char *group_dn = protected_address(directory, arena, group.entry->guid, &target);
+    error =
+        protected_read(directory, arena, member.entry->guid, PROTECTED_MODIFY, &no_need, &target);
     return error ? error
-                 : change_guarded_value(directory, arena, membership, group.entry, member.entry);
+                 : change_guarded_value(directory, arena, membership, group.entry, group_dn,
+                                        member.entry);
 }

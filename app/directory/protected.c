@@ -301,6 +301,12 @@ struct error *protected_check_controller(const struct directory *directory, stru
                : NULL;
 }
 
+const char *protected_address(const struct directory *directory, struct arena *arena,
+                              const char *guid, const struct target *target)
+{
+    return caller_restricted(directory) ? target->dn : query_guid_dn(arena, guid);
+}
+
 struct error *protected_check_base(const struct directory *directory, struct arena *arena,
                                    const char *dn)
 {
