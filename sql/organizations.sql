@@ -6,10 +6,11 @@ INSERT INTO organizations (name, currency, created_at, updated_at, folded)
 VALUES ($1, $2, $3, $3, $4)
 RETURNING id;
 
+-- The organizations of an account, or of them only $2, if it is not 0.
 -- define: of_account
 FROM members m
   JOIN organizations o ON o.id = m.organization_id
- WHERE m.account_id = $1
+ WHERE m.account_id = $1 AND (CAST($2 AS BIGINT) = 0 OR o.id = $2)
 
 -- name: organizations_of_account
 SELECT o.id, o.name, o.currency, m.role, o.created_at, o.updated_at, o.version

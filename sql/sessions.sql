@@ -10,8 +10,8 @@ ended_at = $1, expires_at = CASE WHEN expires_at < $1 THEN expires_at ELSE $1 EN
 
 -- name: sessions_insert
 INSERT INTO sessions (id, subject, account_id, username, username_key, epoch, administrator,
-                      key_id, address, device, created_at, last_seen_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12);
+                      key_id, address, device, created_at, last_seen_at, expires_at, principals)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13);
 
 -- define: alive_session
 SELECT epoch, administrator, expires_at
@@ -56,6 +56,16 @@ UPDATE sessions SET @session_ends@ WHERE ended_at IS NULL;
 UPDATE sessions SET @session_ends@
  WHERE subject = $2 AND ended_at IS NULL AND (epoch < $3 OR administrator > $4);
 
+-- Ends the sessions of a directory user in which a principal gave rights. $3 is a pattern with its
+-- SID.
+-- name: sessions_end_of_principal
+UPDATE sessions SET @session_ends@
+ WHERE subject = $2 AND ended_at IS NULL AND principals LIKE $3;
+
+-- name: sessions_set_principals
+UPDATE sessions SET principals = $2
+ WHERE subject = $1 AND ended_at IS NULL AND principals <> $2;
+
 -- Ends the local administrator's sessions that were opened with other credentials than the
 -- configured ones.
 -- name: sessions_end_of_other_administrators
@@ -67,9 +77,11 @@ UPDATE sessions SET @session_ends@
 UPDATE sessions SET @session_ends@ WHERE ended_at IS NULL AND key_id <> $2 AND key_id <> $3;
 
 -- A page of the directory users with live sessions, after the subject $1, with the oldest epoch
--- of these sessions and the highest rights.
+-- of these sessions, the highest rights, and the lowest and the highest text of principals, which
+-- are equal if all are.
 -- name: sessions_of_directory
-SELECT subject, min(epoch) AS oldest_epoch, max(administrator) AS any_administrator
+SELECT subject, min(epoch) AS oldest_epoch, max(administrator) AS any_administrator,
+       min(principals) AS lowest_principals, max(principals) AS highest_principals
   FROM sessions
  WHERE subject > $1 AND subject < 'directory:~' AND @session_is_alive@ $2
  GROUP BY subject ORDER BY subject LIMIT $3;

@@ -38,8 +38,8 @@ SELECT CASE WHEN pg_try_advisory_xact_lock(1801812339) AND NOT EXISTS (
 -- Without statistics of the tables, PostgreSQL would read all contacts of an organization to find
 -- an address.
 -- name: text_keys_analyze postgres only
-ANALYZE accounts, activities, contacts, deals, email_links, files, invitations, organizations,
-        sessions, tasks, tokens;
+ANALYZE accounts, activities, api_keys, contacts, deals, delegations, email_links, files,
+        invitations, organizations, sessions, tasks, tokens;
 
 -- Pages of each table: up to $2 rows with ids above $1. The statements with "duplicate" in their
 -- names select only rows with a duplicate key, by the pattern $3.
@@ -95,6 +95,13 @@ UPDATE invitations SET email_key = $2 WHERE id = $1;
 
 -- name: text_keys_invitations_set
 UPDATE invitations SET email_key = $2, folded = $3 WHERE id = $1;
+
+-- name: text_keys_delegations
+SELECT id, principal, principal_name, scope, rights, fields, created_by, folded
+  FROM delegations WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_delegations_set
+UPDATE delegations SET folded = $2 WHERE id = $1;
 
 -- define: email_link_rows
 SELECT id, email, email_key, folded FROM email_links WHERE id > $1
@@ -172,3 +179,9 @@ SELECT id, folded, subject, description, old_status, new_status FROM activities
 
 -- name: text_keys_activities_set
 UPDATE activities SET folded = $2 WHERE id = $1;
+
+-- name: text_keys_api_keys
+SELECT id, folded, name, scopes, prefix, username FROM api_keys WHERE id > $1 ORDER BY id LIMIT $2;
+
+-- name: text_keys_api_keys_set
+UPDATE api_keys SET folded = $2 WHERE id = $1;

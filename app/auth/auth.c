@@ -1,6 +1,7 @@
 /* See auth.h. */
 #include "auth/auth.h"
 
+#include "auth/api_key.h"
 #include "auth/digest.h"
 #include "auth/email_link.h"
 #include "auth/password.h"
@@ -271,6 +272,7 @@ static struct session session_of(const struct principal *principal)
         .username = principal->username,
         .epoch = principal->epoch,
         .administrator = principal->administrator,
+        .principals = principal->principals,
     };
 }
 
@@ -710,6 +712,34 @@ static struct error *verify_access_token(const struct config *config, struct are
     return may_be_older ? token_verify(arena, previous, token, claims_r) : error;
 }
 
+/* Finds the maker of an API key. A key acts in its own organization only. The password of the maker
+ * does not matter, so a change of it ends no key. */
+static struct error *find_key_holder(const struct config *config, struct store *store,
+                                     struct arena *arena, const char *secret,
+                                     int64_t organization_id, const struct principal **principal_r)
+{
+    struct api_key key;
+    struct error *error = api_key_find(store, arena, secret, clock_wall_ms(), &key);
+    if (error) {
+        return error;
+    }
+    struct principal *principal = find_subject(config, arena, key.subject);
+    if (!principal) {
+        return unknown_subject_error(arena);
+    }
+    if (organization_id && organization_id != key.organization_id) {
+        return error_new(arena, ERR_NOT_FOUND, NULL);
+    }
+    principal->username = key.username;
+    principal->email = key.email;
+    principal->name = key.name;
+    principal->organization_id = key.organization_id;
+    principal->role = key.role;
+    principal->key = key.key;
+    *principal_r = principal;
+    return NULL;
+}
+
 struct error *auth_authenticate_bearer(const struct config *config, struct store *store,
                                        struct arena *arena, const char *authorization,
                                        int64_t organization_id,
@@ -725,7 +755,11 @@ struct error *auth_authenticate_bearer(const struct config *config, struct store
         return error_new(arena, ERR_INVALID_TOKEN, "the authentication scheme is not Bearer");
     }
     const char *token = authorization + sizeof scheme - 1;
-    struct error *error = verify_access_token(config, arena, token + strspn(token, " "), &claims);
+    token += strspn(token, " ");
+    if (api_key_is_meant(token)) {
+        return find_key_holder(config, store, arena, token, organization_id, principal_r);
+    }
+    struct error *error = verify_access_token(config, arena, token, &claims);
     return error ? error
                  : find_principal(config, store, arena, &claims, organization_id, principal_r);
 }

@@ -51,6 +51,12 @@ struct principal *principal_of_account(struct arena *arena, int64_t account_id)
     return principal;
 }
 
+int64_t principal_only_organization(const struct principal *principal)
+{
+    int64_t none = -1;
+    return !principal->key.id ? 0 : principal->organization_id ? principal->organization_id : none;
+}
+
 const char *principal_guid(const char *id)
 {
     size_t length = strlen(directory_prefix);

@@ -123,6 +123,7 @@ struct error *session_begin(struct store *store, struct arena *arena,
     store_bind_text(query, device_of(arena, client->device));
     store_bind_integer(query, terms->now_ms);
     store_bind_integer(query, session->expires_ms);
+    store_bind_text(query, session->principals ? session->principals : "");
     struct error *error = store_execute(query);
     return error ? error : insert_refresh_token(store, arena, terms, session);
 }
@@ -497,6 +498,30 @@ struct error *session_end_outdated(struct store *store, struct arena *arena, con
     store_bind_integer(query, epoch);
     store_bind_integer(query, administrator);
     return execute_end(query, count);
+}
+
+struct error *session_set_principals(struct store *store, struct arena *arena, const char *subject,
+                                     const char *principals, const char *const *lost,
+                                     int64_t now_ms, int64_t *count)
+{
+    struct error *error = NULL;
+    if (*lost) {
+        session_cache_invalidate_all();
+    }
+    for (; !error && *lost; lost++) {
+        struct store_query *end = store_query(store, arena, SQL_SESSIONS_END_OF_PRINCIPAL);
+        store_bind_integer(end, now_ms);
+        store_bind_text(end, subject);
+        store_bind_text(end, arena_format(arena, "%% %s %%", *lost));
+        error = execute_end(end, count);
+    }
+    if (error) {
+        return error;
+    }
+    struct store_query *query = store_query(store, arena, SQL_SESSIONS_SET_PRINCIPALS);
+    store_bind_text(query, subject);
+    store_bind_text(query, principals);
+    return store_execute(query);
 }
 
 struct error *session_end_unconfigured(struct store *store, struct arena *arena,

@@ -48,7 +48,10 @@ struct session {
     const char *username; /* current name of the subject */
     int64_t epoch;        /* current epoch of the subject's credentials */
     bool administrator;   /* the subject is now an administrator of the directory */
-    int64_t expires_ms;   /* end of the maximum lifetime */
+    /* of a new session: SIDs of the principals by which delegations give the subject rights, each
+     * with a space on both sides; NULL: none */
+    const char *principals;
+    int64_t expires_ms; /* end of the maximum lifetime */
     const char *refresh_token;
 };
 
@@ -115,6 +118,12 @@ struct error *session_end_by_name(struct store *store, struct arena *arena, cons
 struct error *session_end_outdated(struct store *store, struct arena *arena, const char *subject,
                                    int64_t epoch, bool administrator, int64_t now_ms,
                                    int64_t *count) MUST_CHECK;
+
+/* Ends the sessions of a directory user in which one of the principals `lost` gave rights, and sets
+ * the principals of the user's other sessions. `lost` are SIDs and ends with NULL. */
+struct error *session_set_principals(struct store *store, struct arena *arena, const char *subject,
+                                     const char *principals, const char *const *lost,
+                                     int64_t now_ms, int64_t *count) MUST_CHECK;
 
 /* Ends the local administrator's sessions that have another subject or epoch, and all sessions
  * whose last tokens were issued under neither the current nor the previous key. */

@@ -2,8 +2,7 @@
  * See session_cache.h.
  *
  * The slots form a set-associative table: the session's id, which is random, selects the set. A
- * slot is one cache line of eight words, the last of which is a checksum of the others: if a reader
- * sees words of two writers, the checksum does not match.
+ * slot is one cache line of eight words with a checksum (base/sealed.h).
  *
  * Each set has a generation, which is incremented when a session of the set ends. A slot holds the
  * generation that its writer read before it read the database. If a session of the set has ended
@@ -14,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/sealed.h"
 #include "base/shared.h"
 
 #include <errno.h>
@@ -69,18 +69,7 @@ void session_cache_share(const char *path)
     }
 }
 
-/* --- slots and their checksums --------------------------------------------------------------- */
-
-/* Applies a mixing step of the MurmurHash3 finalizer to each word. */
-static uint64_t compute_slot_checksum(const uint64_t *words)
-{
-    uint64_t sum = 0x9e3779b97f4a7c15;
-    for (size_t i = 0; i < CHECKSUM; i++) {
-        sum = (sum ^ words[i]) * 0xff51afd7ed558ccd;
-        sum ^= sum >> 33;
-    }
-    return sum;
-}
+/* --- slots ----------------------------------------------------------------------------------- */
 
 /* FNV-1a, 64 bits. Clients cannot choose subjects, so they cannot produce collisions. */
 static uint64_t hash_subject(const char *text)
@@ -108,10 +97,7 @@ static size_t select_set(const unsigned char *id)
 /* Returns false if the slot is empty or partly written. */
 static bool load_slot(const struct slot *slot, uint64_t *words)
 {
-    for (size_t i = 0; i < WORDS; i++) {
-        words[i] = atomic_load(&slot->words[i]);
-    }
-    return words[CHECKSUM] == compute_slot_checksum(words);
+    return sealed_load(slot->words, words, WORDS);
 }
 
 /* --- sessions -------------------------------------------------------------------------------- */
@@ -177,11 +163,7 @@ void session_cache_store(const unsigned char id[RANDOM_ID_BYTES], const char *su
         [EXPIRY] = (uint64_t)facts->expires_ms << 1 | facts->administrator,
     };
     copy_id_words(id, words);
-    words[CHECKSUM] = compute_slot_checksum(words);
-    struct slot *slot = choose_slot(table->slots[select_set(id)], words);
-    for (size_t i = 0; i < WORDS; i++) {
-        atomic_store(&slot->words[i], words[i]);
-    }
+    sealed_store(choose_slot(table->slots[select_set(id)], words)->words, words, WORDS);
 }
 
 /* --- ended sessions -------------------------------------------------------------------------- */

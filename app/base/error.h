@@ -82,6 +82,8 @@ enum error_id {
     ERR_LINK_INVALID,         /* signed URL or one-use link: altered, used or expired */
     ERR_REGISTRATION_CLOSED,  /* the reply is the same for known and unknown email addresses */
     ERR_TOO_MANY_INVITATIONS, /* the organization has too many pending invitations */
+    ERR_TOO_MANY_DELEGATIONS, /* in all, or of one principal */
+    ERR_TOO_MANY_KEYS,        /* the user has too many API keys */
     /* A constraint was violated; `cause` is its name, see store_is_violation(). Callers translate
      * this id and the next one into an error that clients understand. */
     ERR_CONSTRAINT_UNIQUE,

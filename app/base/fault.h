@@ -11,6 +11,7 @@ enum fault_id {
     FAULT_REQUIRED,
     FAULT_UNKNOWN,
     FAULT_READ_ONLY,
+    FAULT_NOT_IN_SCHEMA,
     FAULT_NOT_NULL,
     FAULT_NOT_STRING,
     FAULT_NOT_INTEGER,
@@ -62,6 +63,7 @@ enum fault_id {
     FAULT_NOT_DATE,
     FAULT_NOT_TIME,
     FAULT_NOT_MOMENT, /* neither a date nor a time */
+    FAULT_NOT_NARROWER, /* argument: the scope that an API key does not have */
     FAULT_IN_PAST,
     FAULT_NOT_POSITIVE,
     FAULT_NO_SUCH_OBJECT,

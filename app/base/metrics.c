@@ -65,9 +65,10 @@ static const char *const versions[] = {KONTORA_VERSION, NULL};
 
 static const char *const token_results[] = {"valid",   "malformed", "unknown",
                                             "expired", "used_up",   NULL};
-static const char *const purged_tables[] = {"sessions",      "refresh_tokens",   "login_failures",
-                                            "login_sources", "idempotency_keys", "tokens",
-                                            "invitations",   "email_links",      NULL};
+static const char *const purged_tables[] = {
+    "sessions", "refresh_tokens", "login_failures", "login_sources", "idempotency_keys",
+    "tokens",   "invitations",    "email_links",    "api_keys",      "api_key_secrets",
+    NULL};
 
 /* Two labels with one array of values: each value is a method, a space and a route. */
 #define CALL "method", calls, "route"

@@ -28,8 +28,8 @@ enum { SEARCHED_AT_ONCE = 100 };
 static char *object_attributes[] = {"objectGUID", "objectSid", "groupType", "displayName", NULL};
 
 /* Reads the object from its entry. False if its objectGUID cannot be read. */
-static bool read_object(struct arena *arena, const struct raw_entry *raw,
-                        struct directory_object *object_r)
+static bool decode_object(struct arena *arena, const struct raw_entry *raw,
+                          struct directory_object *object_r)
 {
     const struct attribute *guid = attribute_get(raw, "objectGUID");
     const struct attribute *sid = attribute_get(raw, "objectSid");
@@ -65,7 +65,7 @@ struct error *directory_find_principal(struct directory *directory, struct arena
     if (attribute_integer(&raw, "groupType", &type) && !(type & GROUP_SECURITY)) {
         return error_field(arena, field, FAULT_NOT_SECURITY_GROUP, NULL);
     }
-    if (!read_object(arena, &raw, object_r) || !object_r->sid) {
+    if (!decode_object(arena, &raw, object_r) || !object_r->sid) {
         return error_new(arena, ERR_INTERNAL, "%s has no objectGUID or objectSid", raw.dn);
     }
     return NULL;
@@ -86,7 +86,7 @@ struct error *directory_find_scope(struct directory *directory, struct arena *ar
     if (system && names_may_be_within(raw.dn, system)) {
         return error_field(arena, field, FAULT_SYSTEM_SCOPE, NULL);
     }
-    return read_object(arena, &raw, object_r)
+    return decode_object(arena, &raw, object_r)
                ? NULL
                : error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw.dn);
 }
@@ -150,7 +150,7 @@ static struct error *locate_some(struct directory *directory, struct arena *aren
         return result_error(arena, &answer, NULL, "search for delegates");
     }
     for (size_t i = 0; i < answer.count; i++) {
-        if (read_object(arena, &answer.entries[i], &read)) {
+        if (decode_object(arena, &answer.entries[i], &read)) {
             set_object(objects, count, &read);
         }
     }

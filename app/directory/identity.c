@@ -270,7 +270,7 @@ static const char *const *read_sids(struct arena *arena, const struct raw_entry 
     return sids;
 }
 
-static bool has_sid(const char *const *sids, const char *sid)
+static bool contains_sid(const char *const *sids, const char *sid)
 {
     for (; sid && *sids; sids++) {
         if (!strcmp(*sids, sid)) {
@@ -393,7 +393,7 @@ struct error *identity_read(struct directory *directory, struct arena *arena, co
         .name = name ? name : username,
         .sids = read_sids(arena, &raw),
     };
-    identity_r->administrator = has_sid(identity_r->sids, sid);
+    identity_r->administrator = contains_sid(identity_r->sids, sid);
     if (!attribute_integer(&raw, "pwdLastSet", &identity_r->password_set)) {
         identity_r->password_set = 0;
     }

@@ -2,8 +2,9 @@
  * Member list: reads the members of a group, page by page.
  *
  * Every page reads the identifiers of all members, sorts them by the name in their DN, and then
- * reads the attributes of the members of this page only. So all pages cost the same, and a page
- * begins behind the last member of the page before it even if the group has changed meanwhile.
+ * reads the attributes of the members of this page only. An order by kind or state reads these
+ * attributes of all members. So all pages cost the same, and a page begins behind the last member
+ * of the page before it even if the group has changed meanwhile.
  *
  * The values of `member` decide. A search by memberOf would find fewer members: the service account
  * often cannot read that attribute of foreign principals, and members outside of the domain have
@@ -27,6 +28,7 @@
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/filter.h"
+#include "directory/member_values.h"
 #include "directory/name_search.h"
 #include "directory/names.h"
 #include "directory/operation.h"
@@ -43,14 +45,6 @@ enum {
     FIRST_MEMBERS = 64,     /* initial capacity of a set */
     LOOKUP_MEMBERS = 100,   /* members that one search looks up */
     ACCOUNT_DISABLED = 0x2, /* bit of userAccountControl: MS-ADTS 2.2.16 */
-};
-
-/* Makes the server add the objectGUID to each DN, as "<GUID=…>;<SID=…>;CN=…" (MS-ADTS
- * 3.1.1.3.4.1.5). The value asks for the identifiers as text. */
-static LDAPControl extended_dn_control = {
-    .ldctl_oid = "1.2.840.113556.1.4.529", /* LDAP_SERVER_EXTENDED_DN_OID */
-    .ldctl_value = {.bv_len = 5, .bv_val = (char[]){0x30, 0x03, 0x02, 0x01, 0x01}},
-    .ldctl_iscritical = 1,
 };
 
 /* --- sets of members ------------------------------------------------------------------------- */
@@ -123,43 +117,9 @@ static bool read_group(struct arena *arena, const struct raw_entry *raw, struct 
     return guid && codec_guid(arena, guid->values, &group_r->guid);
 }
 
-/* Adds the values of `member`, which the server sends in ranges (MS-ADTS 3.1.1.3.1.3.3). */
-static struct error *add_member_values(struct directory *directory, const struct group *group,
-                                       struct set *set)
+static void visit_member_value(void *context, const char *guid, const char *dn)
 {
-    struct arena *arena = set->arena;
-    LDAPControl *controls[] = {&extended_dn_control, NULL};
-    int64_t next = 0;
-    do {
-        char *attributes[] = {arena_format(arena, "member;range=%" PRId64 "-*", next), NULL};
-        const struct query search = {
-            .base = query_guid_dn(arena, group->guid),
-            .scope = LDAP_SCOPE_BASE,
-            .attributes = attributes,
-            .controls = controls,
-        };
-        struct answer answer;
-        struct error *error = query_run(directory, arena, &search, &answer);
-        if (error) {
-            return error;
-        }
-        if (answer.code != LDAP_SUCCESS) {
-            return result_error(arena, &answer, NULL, "read of the members");
-        }
-        if (!answer.count) {
-            return error_new(arena, ERR_NOT_FOUND, NULL);
-        }
-        const struct attribute *members = attribute_get(answer.entries, "member");
-        for (size_t i = 0; members && i < members->count; i++) {
-            const char *guid, *dn;
-            if (!names_parse_extended(arena, members->values[i].bv_val, &guid, &dn)) {
-                return error_new(arena, ERR_INTERNAL, "a value of member has no GUID");
-            }
-            set_add(set, guid, dn);
-        }
-        next = members && members->next > next ? members->next : 0;
-    } while (next);
-    return NULL;
+    set_add(context, guid, dn);
 }
 
 static void visit_primary_member(void *context, const struct raw_entry *raw)
@@ -202,7 +162,8 @@ static void drop_hidden_members(const struct directory *directory, struct set *s
 static struct error *add_members(struct directory *directory, const struct group *group,
                                  struct set *set)
 {
-    struct error *error = add_member_values(directory, group, set);
+    struct error *error =
+        member_values_read(directory, set->arena, group->guid, visit_member_value, set);
     return error ? error : add_primary_members(directory, group, set);
 }
 
@@ -215,8 +176,9 @@ struct lookup {
     void (*visit)(struct arena *arena, const struct raw_entry *raw, void *context);
     void *context;
     char **attributes;
-    int64_t until;    /* deadline, see struct operation; 0: none */
-    const char *base; /* DN below which members are found; NULL: that of the domain */
+    int64_t until;            /* deadline, see struct operation; 0: none */
+    enum error_id too_costly; /* the error after the deadline */
+    const char *base;         /* DN below which members are found; NULL: that of the domain */
 };
 
 /* Returns a filter that matches these members. */
@@ -247,7 +209,7 @@ static struct error *lookup_error(struct arena *arena, const struct lookup *look
                                   const struct answer *answer)
 {
     return lookup->until && answer->code == LDAP_TIMELIMIT_EXCEEDED
-               ? error_new(arena, ERR_FILTER_TOO_COSTLY, "search for the members: %s",
+               ? error_new(arena, lookup->too_costly, "search for the members: %s",
                            answer->diagnostic)
                : result_error(arena, answer, NULL, "search for the members");
 }
@@ -272,7 +234,9 @@ static struct error *look_up(struct directory *directory, struct arena *arena,
         };
         struct answer answer;
         struct error *error = query_run(directory, arena, &search, &answer);
-        if (!error && answer.code != LDAP_SUCCESS) {
+        if (error && error->id == ERR_FILTER_TOO_COSTLY) {
+            error = error_new(arena, lookup->too_costly, "%s", error->cause);
+        } else if (!error && answer.code != LDAP_SUCCESS) {
             error = lookup_error(arena, lookup, &answer);
         }
         if (error) {
@@ -306,7 +270,10 @@ static struct error *find_groups(struct directory *directory, const struct set *
                                  struct groups *groups_r)
 {
     char *attributes[] = {"objectGUID", "objectSid", "groupType", NULL};
-    const struct lookup lookup = {filter_groups, visit_nested_group, groups_r, attributes, 0, NULL};
+    const struct lookup lookup = {.filter = filter_groups,
+                                  .visit = visit_nested_group,
+                                  .context = groups_r,
+                                  .attributes = attributes};
     *groups_r =
         (struct groups){.items = arena_array(set->arena, set->count, sizeof *groups_r->items)};
     return look_up(directory, set->arena, set->items, set->count, &lookup);
@@ -389,7 +356,15 @@ static struct error *find_matches(struct directory *directory, const struct set 
 {
     char *attributes[] = {"objectGUID", NULL};
     const char *base = connection_config(directory)->ldap_base_dn;
-    struct lookup lookup = {filter_matches, visit_match, matches, attributes, matches->until, base};
+    struct lookup lookup = {
+        .filter = filter_matches,
+        .visit = visit_match,
+        .context = matches,
+        .attributes = attributes,
+        .until = matches->until,
+        .too_costly = ERR_FILTER_TOO_COSTLY,
+        .base = base,
+    };
     matches->found = (struct set){.arena = set->arena};
     matches->searched = searched_attributes;
     struct error *error = look_up(directory, set->arena, set->items, set->count, &lookup);
@@ -436,68 +411,7 @@ static struct error *reduce_members(struct directory *directory, struct matches 
     return error;
 }
 
-/* --- the page -------------------------------------------------------------------------------- */
-
-static int compare_places(const struct directory_member_place *a,
-                          const struct directory_member_place *b)
-{
-    size_t common = a->length < b->length ? a->length : b->length;
-    int order = common ? memcmp(a->key, b->key, common) : 0;
-    if (!order) {
-        order = (a->length > b->length) - (a->length < b->length);
-    }
-    return order ? order : strcmp(a->guid, b->guid);
-}
-
-static int compare_members(const void *a, const void *b)
-{
-    const struct directory_member *left = a, *right = b;
-    return compare_places(&left->place, &right->place);
-}
-
-static void reverse_members(struct set *set)
-{
-    for (size_t i = 0; i < set->count / 2; i++) {
-        struct directory_member member = set->items[i];
-        set->items[i] = set->items[set->count - 1 - i];
-        set->items[set->count - 1 - i] = member;
-    }
-}
-
-/* Sorts the set by name. */
-static void sort_members(struct set *set, bool descending)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        struct directory_member *member = &set->items[i];
-        const char *name = names_first_value(set->arena, member->dn);
-        member->name = name ? name : member->dn;
-        member->place.length = fold_sort_key(set->arena, member->name, &member->place.key);
-        member->place.guid = member->guid;
-    }
-    if (set->count) {
-        qsort(set->items, set->count, sizeof *set->items, compare_members);
-    }
-    if (descending) {
-        reverse_members(set);
-    }
-}
-
-/* Returns the index of the first member after this place. */
-static size_t find_first_behind(const struct set *set, const struct directory_member_place *place,
-                                bool descending)
-{
-    size_t low = 0, high = set->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = compare_places(&set->items[middle].place, place);
-        if (descending ? order < 0 : order > 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return low;
-}
+/* --- kinds and states ------------------------------------------------------------------------- */
 
 static const char kind_user[] = "user", kind_group[] = "group", kind_computer[] = "computer",
                   kind_contact[] = "contact", kind_service_account[] = "service_account",
@@ -538,47 +452,188 @@ static const char *find_kind(const struct raw_entry *raw)
                                          : kind_other;
 }
 
-/* Sets the kind and the state of the member of the page that was read. */
-static void visit_page_member(struct arena *arena, const struct raw_entry *raw, void *context)
+/* Sets the kind and the state of a member that was read. */
+static void visit_member_state(struct arena *arena, const struct raw_entry *raw, void *context)
 {
-    const struct directory_member_page *page = context;
+    const struct set *set = context;
     const struct attribute *guid = attribute_get(raw, "objectGUID");
     const char *text = "";
     int64_t control;
-    if (!guid || !codec_guid(arena, guid->values, &text)) {
-        return;
-    }
-    for (size_t i = 0; i < page->count; i++) {
-        struct directory_member *member = &page->members[i];
-        if (!strcmp(member->guid, text)) {
-            member->dn = raw->dn;
-            member->kind = find_kind(raw);
-            member->is_account = attribute_integer(raw, "userAccountControl", &control);
-            member->enabled = member->is_account && !(control & ACCOUNT_DISABLED);
-        }
+    struct directory_member *member =
+        guid && codec_guid(arena, guid->values, &text) ? set_find(set, text) : NULL;
+    if (member) {
+        member->dn = raw->dn;
+        member->kind = find_kind(raw);
+        member->is_account = attribute_integer(raw, "userAccountControl", &control);
+        member->enabled = member->is_account && !(control & ACCOUNT_DISABLED);
     }
 }
 
-/* Cuts the page out of the sorted set, and reads the attributes of its members. */
+/* Reads the kinds and states of the members of the set, which it sorts by GUID. */
+static struct error *read_member_states(struct directory *directory, struct set *set, int64_t until)
+{
+    char *attributes[] = {"objectGUID", "objectClass", "sAMAccountType", "userAccountControl",
+                          NULL};
+    const struct lookup lookup = {
+        .visit = visit_member_state,
+        .context = set,
+        .attributes = attributes,
+        .until = until,
+        .too_costly = ERR_SORT_TOO_COSTLY,
+    };
+    set_normalize(set, NULL);
+    for (size_t i = 0; i < set->count; i++) {
+        set->items[i].kind = kind_other;
+    }
+    return look_up(directory, set->arena, set->items, set->count, &lookup);
+}
+
+/* --- orders ----------------------------------------------------------------------------------- */
+
+static int compare_places(const struct directory_member_place *a,
+                          const struct directory_member_place *b)
+{
+    size_t common = a->length < b->length ? a->length : b->length;
+    int order = common ? memcmp(a->key, b->key, common) : 0;
+    if (!order) {
+        order = (a->length > b->length) - (a->length < b->length);
+    }
+    return order ? order : strcmp(a->guid, b->guid);
+}
+
+static int compare_members(const void *a, const void *b)
+{
+    const struct directory_member *left = a, *right = b;
+    return compare_places(&left->place, &right->place);
+}
+
+static void reverse_members(struct set *set)
+{
+    for (size_t i = 0; i < set->count / 2; i++) {
+        struct directory_member member = set->items[i];
+        set->items[i] = set->items[set->count - 1 - i];
+        set->items[set->count - 1 - i] = member;
+    }
+}
+
+/* True if the order depends on attributes of the members. */
+static bool needs_states(enum directory_member_order order)
+{
+    return order == DIRECTORY_MEMBERS_BY_KIND || order == DIRECTORY_MEMBERS_BY_ENABLED;
+}
+
+/* Sets the place to the bytes of a text and, after a zero, the sort key of the name. */
+static void place_by_text(struct arena *arena, struct directory_member *member, const char *text)
+{
+    const unsigned char *name;
+    size_t length = strlen(text) + 1, name_length = fold_sort_key(arena, member->name, &name);
+    size_t room = FOLD_SORT_KEY_MAX - length;
+    struct buffer key = {.arena = arena};
+    buffer_add(&key, text, length);
+    buffer_add(&key, (const char *)name, name_length < room ? name_length : room);
+    member->place.key = (const unsigned char *)key.bytes;
+    member->place.length = key.length;
+}
+
+static void place_member(struct arena *arena, struct directory_member *member,
+                         enum directory_member_order order)
+{
+    switch (order) {
+    case DIRECTORY_MEMBERS_BY_NAME:
+        member->place.length = fold_sort_key(arena, member->name, &member->place.key);
+        break;
+    case DIRECTORY_MEMBERS_BY_DN:
+        member->place.length = fold_sort_key(arena, member->dn, &member->place.key);
+        break;
+    case DIRECTORY_MEMBERS_BY_GUID:
+        place_by_text(arena, member, member->guid);
+        break;
+    case DIRECTORY_MEMBERS_BY_KIND:
+        place_by_text(arena, member, member->kind);
+        break;
+    case DIRECTORY_MEMBERS_BY_ENABLED:
+        place_by_text(arena, member, !member->is_account ? "2" : member->enabled ? "1" : "0");
+        break;
+    }
+    member->place.guid = member->guid;
+}
+
+/* Sorts the set by the places of its members. */
+static void order_members(struct set *set, bool descending)
+{
+    if (set->count) {
+        qsort(set->items, set->count, sizeof *set->items, compare_members);
+    }
+    if (descending) {
+        reverse_members(set);
+    }
+}
+
+/* Finds the places of the members, and sorts them. */
+static struct error *sort_members(struct directory *directory, struct set *set,
+                                  const struct directory_member_query *query)
+{
+    int64_t timeout_us = connection_config(directory)->filter_timeout_ms * US_PER_MS;
+    struct error *error = needs_states(query->order)
+                              ? read_member_states(directory, set, clock_steady_us() + timeout_us)
+                              : NULL;
+    if (error) {
+        return error;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        struct directory_member *member = &set->items[i];
+        const char *name = names_first_value(set->arena, member->dn);
+        member->name = name ? name : member->dn;
+        place_member(set->arena, member, query->order);
+    }
+    order_members(set, query->descending);
+    return NULL;
+}
+
+/* Returns the index of the first member after this place. */
+static size_t find_first_behind(const struct set *set, const struct directory_member_place *place,
+                                bool descending)
+{
+    size_t low = 0, high = set->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_places(&set->items[middle].place, place);
+        if (descending ? order < 0 : order > 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+/* --- the page -------------------------------------------------------------------------------- */
+
+/* Cuts the page out of the sorted set, and reads the kinds and states of its members unless the
+ * order needed those of all members. */
 static struct error *read_member_page(struct directory *directory, const struct set *set,
                                       const struct directory_member_query *query,
                                       struct directory_member_page *page_r)
 {
-    char *attributes[] = {"objectGUID", "objectClass", "sAMAccountType", "userAccountControl",
-                          NULL};
     size_t first = query->after ? find_first_behind(set, query->after, query->descending) : 0;
     size_t left = set->count - first;
-    *page_r = (struct directory_member_page){
-        .members = set->count ? set->items + first : NULL,
+    struct set page = {
+        .arena = set->arena,
+        .items = set->count ? set->items + first : NULL,
         .count = left < query->limit ? left : query->limit,
+    };
+    *page_r = (struct directory_member_page){
+        .members = page.items,
+        .count = page.count,
         .total = (int64_t)set->count,
         .more = left > query->limit,
     };
-    for (size_t i = 0; i < page_r->count; i++) {
-        page_r->members[i].kind = kind_other;
+    if (needs_states(query->order)) {
+        return NULL;
     }
-    const struct lookup lookup = {NULL, visit_page_member, page_r, attributes, 0, NULL};
-    return look_up(directory, set->arena, page_r->members, page_r->count, &lookup);
+    struct error *error = read_member_states(directory, &page, 0);
+    order_members(&page, query->descending);
+    return error;
 }
 
 /* Finds the group and collects its members. */
@@ -627,10 +682,12 @@ struct error *directory_list_members(struct directory *directory, struct arena *
     if (!error) {
         error = reduce_members(directory, &matches, &set);
     }
+    if (!error) {
+        error = sort_members(directory, &set, query);
+    }
     if (error) {
         return error;
     }
-    sort_members(&set, query->descending);
     error = read_member_page(directory, &set, query, page_r);
     page_r->base = lookup_base(directory, arena);
     page_r->compiled = filter_matches(arena, "(objectClass=*)", &matches);

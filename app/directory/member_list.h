@@ -15,7 +15,16 @@ struct filter;
 /* The kinds of members, a list that ends with NULL. */
 extern const char *const directory_member_kinds[];
 
-/* A place in the list: the sort key of a name, see fold_sort_key(), and an objectGUID. */
+/* Orders of the list. Members with equal values are in the order of their names. */
+enum directory_member_order {
+    DIRECTORY_MEMBERS_BY_NAME,
+    DIRECTORY_MEMBERS_BY_DN,
+    DIRECTORY_MEMBERS_BY_GUID,
+    DIRECTORY_MEMBERS_BY_KIND,
+    DIRECTORY_MEMBERS_BY_ENABLED, /* members that are no accounts are last */
+};
+
+/* A place in the list: the key of its order, and an objectGUID. */
 struct directory_member_place {
     const unsigned char *key;
     size_t length;
@@ -36,7 +45,8 @@ struct directory_member_query {
     bool effective;              /* the members of nested groups, too */
     const char *search;          /* words that the members must match; NULL: all members */
     const struct filter *filter; /* over the fields of members; NULL: none */
-    bool descending;             /* from the last name to the first */
+    enum directory_member_order order;
+    bool descending;
     const struct directory_member_place *after; /* the page begins after it; NULL: first page */
     size_t limit;                               /* maximum number of members, at least 1 */
 };
@@ -51,12 +61,12 @@ struct directory_member_page {
 };
 
 /*
- * Reads one page of the members of a group, sorted by name. Members are those in the attribute
- * `member` and the accounts whose primary group it is; if effective, also those of all groups that
- * are members, each once, but not the group itself. Members that the caller does not see (caller.h)
- * do not count. Errors as directory_find(); a partial result is
- * an error. A filter has the errors of directory_filter_compile() and ERR_FILTER_TOO_COSTLY.
- * Members that cannot be read match no filter and no search.
+ * Reads one page of the members of a group. Members are those in the attribute `member` and the
+ * accounts whose primary group it is; if effective, also those of all groups that are members, each
+ * once, but not the group itself. Members that the caller does not see (caller.h) do not count.
+ * Errors as directory_find(); a partial result is an error. A filter has the errors of
+ * directory_filter_compile() and ERR_FILTER_TOO_COSTLY, and an order by kind or state has
+ * ERR_SORT_TOO_COSTLY. Members that cannot be read match no filter and no search.
  */
 struct error *directory_list_members(struct directory *directory, struct arena *arena,
                                      const struct directory_member_query *query,

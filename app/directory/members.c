@@ -8,6 +8,7 @@
 #include "directory/members.h"
 
 #include "base/arena.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/right.h"
 #include "directory/attribute.h"
@@ -17,6 +18,7 @@
 #include "directory/directory.h"
 #include "directory/entry_lock.h"
 #include "directory/find.h"
+#include "directory/member_values.h"
 #include "directory/names.h"
 #include "directory/operation.h"
 #include "directory/protected.h"
@@ -28,10 +30,19 @@
 
 enum { TRIES = 10 }; /* maximum number of attempts while other clients change the same membership */
 
+/* The group or the member, with its own SID and that of its primary group, as text. */
+struct party {
+    struct directory_entry *entry;
+    const char *sid, *primary_group_sid; /* NULL: none */
+    bool is_value_only;  /* found as a value of `member`, but not below the base DN */
+    const char *address; /* of a group to change, see protected_address() */
+};
+
 /* --- changing a membership ------------------------------------------------------------------- */
 
 struct member_change {
-    const char *group_dn;
+    const struct party *group, *member;
+    const char *group_dn, *member_dn;
     LDAPMod *mods[2];
 };
 
@@ -56,18 +67,18 @@ static bool reports_no_change(const struct answer *answer)
 
 /* Searches for the member among the values of the group. */
 static struct error *read_belonging(struct directory *directory, struct arena *arena,
-                                    const char *group_dn, const char *member_guid_dn,
+                                    const struct member_change *change,
                                     enum directory_member_state *belonging_r)
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     /* read for the current DN of the member, which may have been moved */
     struct raw_entry member = {0};
-    struct error *error = query_object(directory, arena, member_guid_dn, attributes, &member);
+    struct error *error = query_object(directory, arena, change->member_dn, attributes, &member);
     if (error) {
         return error;
     }
     const struct query search = {
-        .base = group_dn,
+        .base = change->group_dn,
         .scope = LDAP_SCOPE_BASE,
         .filter = arena_format(arena, "(member=%s)", names_filter_value(arena, member.dn)),
         .attributes = attributes,
@@ -83,10 +94,23 @@ static struct error *read_belonging(struct directory *directory, struct arena *a
     return error;
 }
 
+/* Searches for a member that may be unreadable, by reading the values of the group. */
+static struct error *read_value_belonging(struct directory *directory, struct arena *arena,
+                                          const struct member_change *change,
+                                          enum directory_member_state *belonging_r)
+{
+    const char *guid, *dn;
+    struct error *error = member_values_find(directory, arena, change->group->entry->guid,
+                                             change->member->entry->guid, &guid, &dn);
+    bool missing = error && error->id == ERR_NOT_FOUND;
+    *belonging_r = missing ? DIRECTORY_NO_MEMBER : DIRECTORY_MEMBER;
+    return missing ? NULL : error;
+}
+
 /* Tries the change once. *settled_r is true if the membership is now as requested, by this change
  * or before it. If it is false without an error, another client has just changed the membership. */
 static struct error *try_member_change(struct directory *directory, struct arena *arena,
-                                       const struct member_change *change, const char *member_dn,
+                                       const struct member_change *change,
                                        enum directory_member_state wanted, bool *settled_r)
 {
     const struct operation operation = {OPERATION_MODIFY, "modify", send_member_change, change};
@@ -101,7 +125,9 @@ static struct error *try_member_change(struct directory *directory, struct arena
     if (!contended && answer.code != LDAP_UNWILLING_TO_PERFORM) {
         return result_error(arena, &answer, NULL, operation.name);
     }
-    error = read_belonging(directory, arena, change->group_dn, member_dn, &belonging);
+    error = change->member->is_value_only
+                ? read_value_belonging(directory, arena, change, &belonging)
+                : read_belonging(directory, arena, change, &belonging);
     if (error) {
         return answer.repeated ? result_connection_lost(arena, &operation, error->cause) : error;
     }
@@ -111,10 +137,10 @@ static struct error *try_member_change(struct directory *directory, struct arena
 
 /* Repeats the change while other clients make the opposite change. */
 static struct error *change_member_value(struct directory *directory, struct arena *arena,
-                                         const char *group_dn, const struct directory_entry *member,
+                                         const struct party *group, const struct party *member,
                                          enum directory_member_state wanted)
 {
-    const char *member_dn = query_guid_dn(arena, member->guid);
+    const char *member_dn = query_guid_dn(arena, member->entry->guid);
     struct berval value = {strlen(member_dn), arena_string(arena, member_dn)};
     struct berval *values[] = {&value, NULL};
     LDAPMod mod = {
@@ -122,11 +148,10 @@ static struct error *change_member_value(struct directory *directory, struct are
         .mod_type = "member",
         .mod_vals.modv_bvals = values,
     };
-    const struct member_change change = {group_dn, {&mod, NULL}};
+    const struct member_change change = {group, member, group->address, member_dn, {&mod, NULL}};
     for (int tries = 0; tries < TRIES; tries++) {
         bool settled;
-        struct error *error =
-            try_member_change(directory, arena, &change, member_dn, wanted, &settled);
+        struct error *error = try_member_change(directory, arena, &change, wanted, &settled);
         if (error || settled) {
             return error;
         }
@@ -135,12 +160,6 @@ static struct error *change_member_value(struct directory *directory, struct are
 }
 
 /* --- finding the group and the member -------------------------------------------------------- */
-
-/* The group or the member, with its own SID and that of its primary group, as text. */
-struct party {
-    struct directory_entry *entry;
-    const char *sid, *primary_group_sid; /* NULL: none */
-};
 
 static struct error *find_party(struct directory *directory, struct arena *arena,
                                 const struct query_by_name *wanted, struct party *party)
@@ -163,6 +182,20 @@ static struct error *find_party(struct directory *directory, struct arena *arena
         party->primary_group_sid = codec_sid_sibling(arena, party->sid, rid);
     }
     return NULL;
+}
+
+/* Finds a member that is outside of the base DN, or that the service account cannot read, among the
+ * values of the group. Clients see these values in the group, and learn nothing about others. */
+static struct error *find_value_party(struct directory *directory, struct arena *arena,
+                                      const char *name, const struct party *group,
+                                      struct party *member)
+{
+    member->is_value_only = true;
+    struct error *error = member_values_find(directory, arena, group->entry->guid, name,
+                                             &member->entry->guid, &member->entry->dn);
+    return !error && !caller_sees(directory, member->entry->dn)
+               ? error_new(arena, ERR_NOT_FOUND, NULL)
+               : error;
 }
 
 static struct error *find_parties(struct directory *directory, struct arena *arena,
@@ -188,16 +221,53 @@ static struct error *find_parties(struct directory *directory, struct arena *are
         .attributes = attributes,
     };
     struct error *error = find_party(directory, arena, &group_search, group);
-    return error ? error : find_party(directory, arena, &member_search, member);
+    if (!error) {
+        error = find_party(directory, arena, &member_search, member);
+    }
+    bool may_be_value =
+        membership->removes_any_value && membership->belonging == DIRECTORY_NO_MEMBER;
+    return error && error->id == ERR_NOT_FOUND && group->entry->guid && may_be_value
+               ? find_value_party(directory, arena, membership->member, group, member)
+               : error;
+}
+
+/* --- conditions ------------------------------------------------------------------------------- */
+
+/* The right that a change of members requires of the caller, on the group. */
+static const struct caller_need members_need = {.rights = RIGHT_BIT(RIGHT_MEMBERS)};
+
+/* Fails if the group or the member is protected, because a membership changes both (member and
+ * memberOf). A member that cannot be read may be protected. Sets the address of the group. */
+static struct error *check_parties(struct directory *directory, struct arena *arena,
+                                   struct party *group, const struct party *member)
+{
+    static const struct caller_need no_need = {0};
+    static const char unreadable[] = "unreadable";
+    struct target target;
+    struct error *error = protected_read(directory, arena, group->entry->guid, PROTECTED_MODIFY,
+                                         &members_need, &target);
+    if (error) {
+        return error;
+    }
+    group->address = protected_address(directory, arena, group->entry->guid, &target);
+    error =
+        protected_read(directory, arena, member->entry->guid, PROTECTED_MODIFY, &no_need, &target);
+    bool is_hidden = error ? error->id == ERR_NOT_FOUND : target.is_unreadable;
+    if (!member->is_value_only || !is_hidden) {
+        return error;
+    }
+    return connection_config(directory)->directory_protected == PROTECTED_ALLOW
+               ? NULL
+               : error_detail(error_new(arena, ERR_PROTECTED_OBJECT, unreadable), NULL, FAULT_NONE,
+                              unreadable);
 }
 
 /* Evaluates the condition of the change for the entry that it is about. */
 static struct error *check_membership_guard(struct directory *directory, struct arena *arena,
                                             const struct directory_membership *membership,
-                                            const struct directory_entry *group,
-                                            const struct directory_entry *member)
+                                            const struct party *group, const struct party *member)
 {
-    const char *guid = (membership->guards_member ? member : group)->guid;
+    const char *guid = (membership->guards_member ? member : group)->entry->guid;
     return find_check_guard(directory, arena, query_guid_dn(arena, guid), membership->guard);
 }
 
@@ -205,10 +275,9 @@ static struct error *check_membership_guard(struct directory *directory, struct 
  * so that only one of several changes with the same condition is made. */
 static struct error *change_guarded_value(struct directory *directory, struct arena *arena,
                                           const struct directory_membership *membership,
-                                          const struct directory_entry *group, const char *group_dn,
-                                          const struct directory_entry *member)
+                                          const struct party *group, const struct party *member)
 {
-    const char *guid = (membership->guards_member ? member : group)->guid;
+    const char *guid = (membership->guards_member ? member : group)->entry->guid;
     struct entry_lock lock;
     struct error *error =
         membership->guard ? entry_lock_acquire(directory, arena, guid, &lock) : NULL;
@@ -217,7 +286,7 @@ static struct error *change_guarded_value(struct directory *directory, struct ar
     }
     error = check_membership_guard(directory, arena, membership, group, member);
     if (!error) {
-        error = change_member_value(directory, arena, group_dn, member, membership->belonging);
+        error = change_member_value(directory, arena, group, member, membership->belonging);
     }
     if (membership->guard) {
         entry_lock_release(&lock);
@@ -230,10 +299,7 @@ struct error *directory_change_member(struct directory *directory, struct arena 
                                       struct directory_entry **group_r,
                                       struct directory_entry **member_r)
 {
-    static const struct caller_need members_need = {.rights = RIGHT_BIT(RIGHT_MEMBERS)};
-    static const struct caller_need no_need = {0};
     struct party group, member;
-    struct target target;
     connection_begin_call(directory);
     struct error *error = find_parties(directory, arena, membership, &group, &member);
     *group_r = group.entry;
@@ -252,18 +318,8 @@ struct error *directory_change_member(struct directory *directory, struct arena 
         return error_new(arena, ERR_PRIMARY_GROUP, NULL);
     }
     if (is_primary) {
-        return check_membership_guard(directory, arena, membership, group.entry, member.entry);
+        return check_membership_guard(directory, arena, membership, &group, &member);
     }
-    /* A membership changes both entries (member and memberOf), so neither may be protected. */
-    error = protected_read(directory, arena, group.entry->guid, PROTECTED_MODIFY, &members_need,
-                           &target);
-    if (error) {
-        return error;
-    }
-    const char *group_dn = protected_address(directory, arena, group.entry->guid, &target);
-    error =
-        protected_read(directory, arena, member.entry->guid, PROTECTED_MODIFY, &no_need, &target);
-    return error ? error
-                 : change_guarded_value(directory, arena, membership, group.entry, group_dn,
-                                        member.entry);
+    error = check_parties(directory, arena, &group, &member);
+    return error ? error : change_guarded_value(directory, arena, membership, &group, &member);
 }

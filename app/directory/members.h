@@ -23,6 +23,8 @@ struct directory_membership {
     const char *member;            /* sAMAccountName, objectGUID or DN of the member */
     const char *member_filter;     /* filter for a member that is named by its account */
     const char *identifier_filter; /* filter for a member that is named by GUID or DN */
+    /* a GUID or DN may also be that of any value of the group's `member`, if it is removed */
+    bool removes_any_value;
     enum directory_member_state belonging; /* membership after the change */
     const struct directory_guard *guard;   /* condition of the change; NULL: none */
     bool guards_member; /* the condition is about the member; false: about the group */
@@ -32,7 +34,8 @@ struct directory_membership {
  * Adds the member to the group or removes it, by adding or deleting one value of the attribute
  * `member`. Succeeds if the membership is already as requested. ERR_NOT_FOUND and ERR_AMBIGUOUS as
  * directory_find(); ERR_PRIMARY_GROUP if an account would be removed from its primary group;
- * ERR_PROTECTED_OBJECT if the group or the member is protected; ERR_OVERLOADED if other changes of
+ * ERR_PROTECTED_OBJECT if the group or the member is protected, or if the member
+ * cannot be read; ERR_OVERLOADED if other changes of
  * the guarded entry take too long. The returned entries have only a DN and a GUID; after an error
  * the DN is NULL if the entry was not found.
  */

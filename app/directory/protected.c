@@ -109,6 +109,15 @@ const char *protected_reason(struct arena *arena, const struct raw_entry *raw)
     return sid ? arena_format(arena, "tokenGroups=%s", sid) : NULL;
 }
 
+/* True if the service account cannot read the class of the object, which all objects have, or the
+ * SID of an account, a group or a foreign principal. */
+static bool is_unreadable(const struct raw_entry *raw)
+{
+    bool has_sid = attribute_has_class(raw, "user") || attribute_has_class(raw, "group") ||
+                   is_foreign_principal(raw);
+    return !attribute_get(raw, "objectClass") || (has_sid && !attribute_get(raw, "objectSid"));
+}
+
 /* --- following memberOf ---------------------------------------------------------------------- */
 
 /* The groups to examine. Each is added once, so that the walk ends even if groups contain each
@@ -304,7 +313,7 @@ struct error *protected_check_controller(const struct directory *directory, stru
 const char *protected_address(const struct directory *directory, struct arena *arena,
                               const char *guid, const struct target *target)
 {
-    return caller_restricted(directory) ? target->dn : query_guid_dn(arena, guid);
+    return caller_is_delegate(directory) ? target->dn : query_guid_dn(arena, guid);
 }
 
 struct error *protected_check_base(const struct directory *directory, struct arena *arena,
@@ -395,7 +404,7 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
         return error;
     }
     const struct attribute *control = attribute_get(&raw, "userAccountControl");
-    *target_r = (struct target){.dn = raw.dn};
+    *target_r = (struct target){.dn = raw.dn, .is_unreadable = is_unreadable(&raw)};
     if (control && !codec_integer(control->values, &target_r->account_control)) {
         return error_new(arena, ERR_INTERNAL, "userAccountControl is not a number");
     }

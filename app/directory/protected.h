@@ -16,6 +16,7 @@ struct raw_entry;
 struct target {
     const char *dn;
     int64_t account_control; /* userAccountControl; 0: none */
+    bool is_unreadable;      /* the service account cannot read its class, or its SID */
 };
 
 /* The kinds of changes. */
@@ -36,9 +37,9 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
                              struct target *target_r) MUST_CHECK;
 
 /* Returns the DN by which a change addresses the object after it was read. It is the objectGUID, so
- * that a concurrent rename cannot redirect the change to another object; but the rights of a caller
- * with limits depend on the place, so that the directory must refuse its change if the object has
- * left that place meanwhile. */
+ * that a concurrent rename cannot redirect the change to another object; but the rights of a
+ * delegate hold at a place, so that the directory must refuse the change if the object has left
+ * that place meanwhile. */
 const char *protected_address(const struct directory *directory, struct arena *arena,
                               const char *guid, const struct target *target);
 

@@ -335,15 +335,15 @@ static struct error *visit_own_place(const struct level *level, const char *dn, 
     return error && error->id == ERR_NOT_FOUND ? NULL : error; /* deleted meanwhile */
 }
 
-/* Counts the objects directly below each place. */
-static struct error *count_own_places(const struct level *level)
+/* Counts the units directly below each place and, if `counts`, the other objects. */
+static struct error *count_own_places(const struct level *level, bool counts)
 {
     struct error *error = NULL;
     for (size_t i = 0; !error && i < level->count; i++) {
         struct directory_place *place = &level->nodes[i].place;
         error = visit_own_place(level, place->dn, PLACE_FILTER, visit_place_below, place);
         for (enum directory_counted kind = DIRECTORY_COUNTED_USERS;
-             !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
+             counts && !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
             error = visit_own_place(level, place->dn, counted_filters[kind], visit_object_of_place,
                                     &place->counts[kind]);
         }
@@ -352,7 +352,7 @@ static struct error *count_own_places(const struct level *level)
 }
 
 /* Reads the base DN, which the caller does not see, and the places of the caller. */
-static struct error *read_own_places(struct level *level)
+static struct error *read_own_places(struct level *level, bool counts)
 {
     char *attributes[] = {"objectClass", "objectGUID", "name", NULL};
     size_t count;
@@ -375,7 +375,7 @@ static struct error *read_own_places(struct level *level)
         return error;
     }
     sort_level(level);
-    return count_own_places(level);
+    return count_own_places(level, counts);
 }
 
 /* --- one level ------------------------------------------------------------------------------- */
@@ -402,7 +402,7 @@ static struct error *read_places(struct level *level, const char *client_dn)
 }
 
 /* Reads the level below a parent that the caller sees, and counts the objects below. */
-static struct error *read_visible_level(struct level *level, const char *client_dn)
+static struct error *read_visible_level(struct level *level, const char *client_dn, bool counts)
 {
     struct error *error = read_places(level, client_dn);
     if (error) {
@@ -411,14 +411,15 @@ static struct error *read_visible_level(struct level *level, const char *client_
     sort_level(level);
     count_places_below(level);
     for (enum directory_counted kind = DIRECTORY_COUNTED_USERS;
-         level->count && !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
+         counts && level->count && !error && kind < DIRECTORY_COUNTED_KINDS; kind++) {
         error = count_objects_below(level, kind);
     }
     return error;
 }
 
 struct error *directory_read_tree(struct directory *directory, struct arena *arena,
-                                  const char *parent_dn, struct directory_place *parent_r,
+                                  const char *parent_dn, bool counts,
+                                  struct directory_place *parent_r,
                                   struct directory_place **children_r, size_t *count_r)
 {
     struct level level = {.directory = directory, .arena = arena, .parent = parent_r};
@@ -434,8 +435,8 @@ struct error *directory_read_tree(struct directory *directory, struct arena *are
         return error;
     }
     level.depth = count_separators(level.parent_dn) + 1;
-    error = caller_sees(directory, level.parent_dn) ? read_visible_level(&level, parent_dn)
-                                                    : read_own_places(&level);
+    error = caller_sees(directory, level.parent_dn) ? read_visible_level(&level, parent_dn, counts)
+                                                    : read_own_places(&level, counts);
     if (error) {
         return error;
     }

@@ -32,16 +32,17 @@ struct directory_place {
 
 /*
  * Reads the place at `parent_dn`, or at the base DN if that is NULL, and all units and containers
- * directly below it, sorted by name. Omits CN=System, which belongs to the directory itself. All of
- * them are counted by one search for each kind, however many there are. ERR_PARENT_NOT_FOUND if
- * there is no place with this DN; ERR_VALIDATION for "parent_dn" if it is outside of the base DN or
- * within CN=System.
+ * directly below it, sorted by name. Omits CN=System, which belongs to the directory itself. If
+ * `counts`, counts the objects in all of them by one search for each kind, however many there are;
+ * otherwise counts only units. ERR_PARENT_NOT_FOUND if there is no place with this DN;
+ * ERR_VALIDATION for "parent_dn" if it is outside of the base DN or within CN=System.
  *
  * For a caller that does not see the base DN (caller.h), the level below the base DN consists of
  * the places that the caller sees.
  */
 struct error *directory_read_tree(struct directory *directory, struct arena *arena,
-                                  const char *parent_dn, struct directory_place *parent_r,
+                                  const char *parent_dn, bool counts,
+                                  struct directory_place *parent_r,
                                   struct directory_place **children_r, size_t *count_r) MUST_CHECK;
 
 #endif

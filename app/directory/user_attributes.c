@@ -364,14 +364,29 @@ static bool is_allowed(const struct attribute *allowed, const char *name)
     return false;
 }
 
+/* Appends what is wrong with an attribute of the setting. */
+static void verify_attribute(const struct answer *definitions, const struct attribute *allowed,
+                             const struct field *field, struct buffer *faults)
+{
+    const struct raw_entry *definition = find_definition(definitions, field->name);
+    if (!definition) {
+        buffer_format(faults, SETTING ": %s is not in the schema of the directory\n", field->name);
+    } else if (allowed && !allowed->next && !is_allowed(allowed, field->name)) {
+        buffer_format(faults, SETTING ": %s is not an attribute of users\n", field->name);
+    } else {
+        compare_with_schema(definition, field, faults);
+    }
+}
+
 struct error *user_attributes_verify(struct directory *directory, struct arena *arena,
-                                     struct buffer *faults)
+                                     struct buffer *faults, uint32_t *unfit_r)
 {
     struct field *fields = arena_array(arena, USER_ATTRIBUTES_MAX, sizeof *fields);
     struct buffer ignored = {.arena = arena};
     size_t count = user_attributes_parse(connection_config(directory), arena, fields, &ignored);
     const struct attribute *allowed = NULL;
     struct answer answer = {.count = 0};
+    *unfit_r = 0;
     if (!count) {
         return NULL;
     }
@@ -381,15 +396,9 @@ struct error *user_attributes_verify(struct directory *directory, struct arena *
         error = read_allowed(directory, arena, &allowed);
     }
     for (size_t i = 0; !error && i < count; i++) {
-        const struct raw_entry *definition = find_definition(&answer, fields[i].name);
-        if (!definition) {
-            buffer_format(faults, SETTING ": %s is not in the schema of the directory\n",
-                          fields[i].name);
-        } else if (allowed && !allowed->next && !is_allowed(allowed, fields[i].name)) {
-            buffer_format(faults, SETTING ": %s is not an attribute of users\n", fields[i].name);
-        } else {
-            compare_with_schema(definition, &fields[i], faults);
-        }
+        size_t before = faults->length;
+        verify_attribute(&answer, allowed, &fields[i], faults);
+        *unfit_r |= faults->length > before ? UINT32_C(1) << i : 0;
     }
     return error;
 }
@@ -414,10 +423,11 @@ struct error *user_attributes_warn(struct directory *directory, struct arena *ar
 {
     struct verified *verified = connection_cache(directory, &verified_kind);
     struct buffer faults = {.arena = arena};
+    uint32_t unfit;
     if (verified->done) {
         return NULL;
     }
-    struct error *error = user_attributes_verify(directory, arena, &faults);
+    struct error *error = user_attributes_verify(directory, arena, &faults, &unfit);
     verified->done = !error;
     for (char *rest = faults.bytes, *line; !error && (line = strsep(&rest, "\n"));) {
         if (*line) {
@@ -436,7 +446,8 @@ bool directory_verify_attributes(const struct config *config, struct buffer *fau
     }
     struct arena *arena = arena_new();
     struct directory *directory = directory_new(config);
-    const struct error *error = user_attributes_verify(directory, arena, faults);
+    uint32_t unfit;
+    const struct error *error = user_attributes_verify(directory, arena, faults, &unfit);
     if (error) {
         buffer_format(warnings,
                       SETTING ": not compared with the schema, because the directory does not "

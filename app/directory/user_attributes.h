@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct config;
@@ -25,10 +26,10 @@ size_t user_attributes_parse(const struct config *config, struct arena *arena,
                              struct field fields_r[USER_ATTRIBUTES_MAX], struct buffer *faults);
 
 /* Compares the attributes with the schema of the directory. Appends a line to `faults` for each
- * that does not exist, that users cannot have, or that clients must not write. Returns an error if
- * the schema cannot be read. */
+ * that does not exist, that users cannot have, or that clients must not write, and sets its bit in
+ * *unfit_r: bit 0 is that of the first attribute. Returns an error if the schema cannot be read. */
 struct error *user_attributes_verify(struct directory *directory, struct arena *arena,
-                                     struct buffer *faults) MUST_CHECK;
+                                     struct buffer *faults, uint32_t *unfit_r) MUST_CHECK;
 
 /* Runs user_attributes_verify() on a connection of its own. Appends a line to `warnings` if the
  * directory does not answer. Returns false if there are faults. */

@@ -222,8 +222,9 @@ static void add_listing_filter(struct listing *listing)
         .parameters = listing,
     };
     if (listing->filter) {
+        bool hides_scope; /* false: the list has none */
         buffer_format(&listing->conditions, " AND %s",
-                      list_filter_compile(&listing->list, compiler, listing->filter));
+                      list_filter_compile(&listing->list, compiler, listing->filter, &hides_scope));
     }
 }
 

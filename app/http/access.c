@@ -390,6 +390,9 @@ static void write_access_line(const struct access *access, const struct request 
     jsonw_integer(json, "body_in", strtoll(request->headers.content_length, NULL, DECIMAL));
     jsonw_integer(json, "body_out", (int64_t)reply->body.length);
     jsonw_string(json, "actor", request->actor);
+    if (request->key_id) {
+        jsonw_integer(json, "api_key_id", request->key_id);
+    }
     jsonw_string(json, "address", request->headers.address);
     log_end();
 }

@@ -141,6 +141,9 @@ static void write_details(struct jsonw *json, const struct request *request,
     const struct schema *body = request->route->body;
     jsonw_open_object(json, "details");
     write_optional_string(json, "actor_id", request->actor_id);
+    if (request->key_id) {
+        jsonw_integer(json, "api_key_id", request->key_id);
+    }
     write_optional_string(json, "dn", request->object_dn);
     write_optional_string(json, "moved_to", request->moved_dn);
     write_optional_string(json, "member_dn", request->member_dn);

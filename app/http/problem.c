@@ -193,6 +193,12 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_TOO_MANY_INVITATIONS] = {409, "TOO_MANY_INVITATIONS",
         {"Слишком много приглашений ожидают ответа: отзовите лишние",
          "The organization has too many pending invitations: withdraw some of them"}},
+    [ERR_TOO_MANY_DELEGATIONS] = {409, "TOO_MANY_DELEGATIONS",
+        {"Слишком много делегирований: удалите лишние или передайте права группе",
+         "There are too many delegations: delete some of them, or delegate to a group"}},
+    [ERR_TOO_MANY_KEYS] = {409, "TOO_MANY_KEYS",
+        {"Слишком много ключей API: отзовите ненужные",
+         "There are too many API keys: revoke those that are not needed"}},
     [ERR_CONSTRAINT_UNIQUE] = {409, "CONSTRAINT_UNIQUE",
         {"Такое значение уже используется", "This value is already in use"}},
     [ERR_CONSTRAINT_REFERENCE] = {409, "CONSTRAINT_REFERENCE",
@@ -215,6 +221,10 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_REQUIRED] = {"обязательное поле", "is required"},
     [FAULT_UNKNOWN] = {"неизвестное поле", "is not a known field"},
     [FAULT_READ_ONLY] = {"поле только для чтения", "is read-only"},
+    [FAULT_NOT_IN_SCHEMA] = {"атрибут не соответствует схеме каталога: попросите администратора "
+                             "сервера исправить DIRECTORY_USER_ATTRIBUTES",
+        "does not fit the schema of the directory: ask the administrator of the server to correct "
+        "DIRECTORY_USER_ATTRIBUTES"},
     [FAULT_NOT_NULL] = {"не может быть null", "must not be null"},
     [FAULT_NOT_STRING] = {"должно быть строкой", "must be a string"},
     [FAULT_NOT_INTEGER] = {"должно быть целым числом", "must be an integer"},
@@ -302,6 +312,8 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NOT_MOMENT] = {
         "должно быть датой или временем, например 2026-11-20 или 2026-11-20T12:34:56Z",
         "must be a date or a time such as 2026-11-20 or 2026-11-20T12:34:56Z"},
+    [FAULT_NOT_NARROWER] = {"область доступа можно только сузить: у ключа нет {}",
+        "the scopes can only be narrowed: the key does not have {}"},
     [FAULT_IN_PAST] = {"не может быть в прошлом", "must not be in the past"},
     [FAULT_NOT_POSITIVE] = {"должно быть больше нуля", "must be greater than zero"},
     [FAULT_NO_SUCH_OBJECT] = {"объект не существует", "does not exist"},

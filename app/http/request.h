@@ -88,6 +88,7 @@ struct request {
     bool unaudited;        /* the route is audited for other callers only */
     const char *actor;     /* name of the caller for audit and access log; NULL: unknown */
     const char *subject;   /* the changed object, for audit; NULL: the last path value */
+    int64_t key_id;        /* id of the caller's API key, for audit and access log; 0: none */
     const char *actor_id;  /* unique id of the caller: the subject of the token */
     const char *object_dn; /* DN of the changed directory entry, for audit; may be NULL */
     const char *moved_dn;  /* new DN of a moved entry, for audit; may be NULL */

@@ -9,6 +9,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/field.h"
+#include "base/scope.h"
 #include "http/permission.h"
 
 struct reply;
@@ -56,6 +57,7 @@ struct route {
     /* the rights of a delegation (base/right.h), each of which permits some use of the call: the
      * directory decides about the entry and the change */
     unsigned rights;
+    enum scope scope; /* the scope that API keys need; see route_scopes() */
     enum pool_id pool;          /* the pool of workers that serves the call */
     const void *description; /* describes the resource to a handler that several resources share */
     bool adds_faults;        /* the handler reports the faults of the body together with its own */
@@ -91,6 +93,10 @@ struct route {
     const char *resource_type; /* `resource_type` of the audit line */
     const char *resource; /* placeholder that identifies the resource; NULL: the last segment */
 };
+
+/* Returns the scopes each of which lets an API key make the call: the scope of the row, or those of
+ * its rights. 0: no key may make it, or it is open and needs none. */
+uint64_t route_scopes(const struct route *route);
 
 /* True if the call is rejected while free space is short, unless the principal may use the reserve.
  * Applies to every call that writes unless its row says `essential`. */

@@ -235,6 +235,11 @@ static struct error *check_permission(const struct router *router, struct reques
     return error;
 }
 
+uint64_t route_scopes(const struct route *route)
+{
+    return route->scope > SCOPE_CLOSED ? SCOPE_BIT(route->scope) : scope_of_rights(route->rights);
+}
+
 bool route_needs_space(const struct route *route)
 {
     return route->method != METHOD_GET && route->method != METHOD_DELETE && !route->essential;

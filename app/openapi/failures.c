@@ -113,10 +113,19 @@ static void add_router_errors(const struct document *document, struct failures *
     static const enum error_id of_all[] = {ERR_BAD_REQUEST, ERR_PAYLOAD_TOO_LARGE, ERR_INTERNAL,
                                            ERR_COUNT};
     /* ERR_NOT_FOUND: X-Organization-ID may name an organization that does not exist.
-     * ERR_DATABASE_UNAVAILABLE: the account is read from the database. */
-    static const enum error_id of_bearers[] = {
-        ERR_UNAUTHORIZED,      ERR_INVALID_TOKEN,        ERR_TOKEN_EXPIRED, ERR_NOT_FOUND,
-        ERR_TOO_MANY_REQUESTS, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
+     * ERR_DATABASE_UNAVAILABLE: the account is read from the database. ERR_FORBIDDEN,
+     * ERR_DIRECTORY_UNAVAILABLE, ERR_DIRECTORY_CREDENTIALS: the scopes of an API key do not permit
+     * the call; the maker of the key is read from the directory. */
+    static const enum error_id of_bearers[] = {ERR_UNAUTHORIZED,
+                                               ERR_INVALID_TOKEN,
+                                               ERR_TOKEN_EXPIRED,
+                                               ERR_FORBIDDEN,
+                                               ERR_NOT_FOUND,
+                                               ERR_TOO_MANY_REQUESTS,
+                                               ERR_DATABASE_UNAVAILABLE,
+                                               ERR_DIRECTORY_UNAVAILABLE,
+                                               ERR_DIRECTORY_CREDENTIALS,
+                                               ERR_COUNT};
     static const enum error_id of_bodies[] = {ERR_INVALID_JSON, ERR_VALIDATION,
                                               ERR_UNSUPPORTED_MEDIA_TYPE, ERR_UNSUPPORTED_CODING,
                                               ERR_COUNT};
@@ -128,15 +137,11 @@ static void add_router_errors(const struct document *document, struct failures *
     static const enum error_id of_keys[] = {ERR_VALIDATION, ERR_IDEMPOTENCY_MISMATCH,
                                             ERR_IDEMPOTENCY_PENDING, ERR_COUNT};
     static const enum error_id of_writes[] = {ERR_STORAGE_FULL, ERR_COUNT};
-    static const enum error_id of_permissions[] = {ERR_FORBIDDEN, ERR_COUNT};
     static const enum error_id of_versions[] = {ERR_PRECONDITION_FAILED, ERR_COUNT};
     static const enum error_id of_changes[] = {ERR_OUTCOME_UNKNOWN, ERR_COUNT};
-    bool needs_more_than_login =
-        route->permission != PERMIT_ALL && route->permission != PERMIT_PRINCIPAL;
     add_errors(document, failures, of_all);
     add_errors(document, failures,
                route->permission || route->access_by_setting ? of_bearers : NULL);
-    add_errors(document, failures, needs_more_than_login ? of_permissions : NULL);
     add_errors(document, failures, route_needs_space(route) ? of_writes : NULL);
     add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, call_has_parameter(route, "filter") ? of_filters : NULL);

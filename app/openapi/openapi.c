@@ -19,9 +19,11 @@ static const struct text default_description = {
 /* Conventions that apply to every call. */
 static const struct text conventions = {
     "**Вход.** Получите токен вызовом `POST /api/v1/auth/login` и передавайте его в заголовке "
-    "`Authorization: Bearer …` (в Swagger UI: кнопка Authorize).\n\n"
+    "`Authorization: Bearer …` (в Swagger UI: кнопка Authorize). Программы передают там же секрет "
+    "ключа API (`POST /api/v1/api-keys`).\n\n"
     "**Короткие пути.** Вызовы `/api/v1/auth`, `users`, `groups`, `computers`, `ous`, "
-    "`containers`, `tree`, `password-policy` и `files` доступны и без `/api/v1`.\n\n"
+    "`containers`, `tree`, `delegations`, `password-policy` и `files` доступны и "
+    "без `/api/v1`.\n\n"
     "**JSON** передаётся в UTF-8. Запрос с неизвестными полями отклоняется с их перечнем; строки "
     "не могут содержать символ NUL. Время записывается как `2026-11-20T12:34:56.789Z`, дата как "
     "`2026-11-20`.\n\n"
@@ -33,9 +35,12 @@ static const struct text conventions = {
     "ещё и по пользователю и организации. При превышении сервер отвечает 429, а `Retry-After` "
     "указывает, когда повторить запрос.",
     "**Logging in.** Get a token with `POST /api/v1/auth/login` and send it as "
-    "`Authorization: Bearer …` (in Swagger UI: the button Authorize).\n\n"
+    "`Authorization: Bearer …` (in Swagger UI: the button Authorize). Programs send the secret of "
+    "an "
+    "API key (`POST /api/v1/api-keys`) there.\n\n"
     "**Short paths.** The calls below `/api/v1/auth`, `users`, `groups`, `computers`, `ous`, "
-    "`containers`, `tree`, `password-policy` and `files` are also available without `/api/v1`.\n\n"
+    "`containers`, `tree`, `delegations`, `password-policy` and `files` are also available "
+    "without `/api/v1`.\n\n"
     "**JSON** is encoded in UTF-8. A request with unknown fields is rejected with a list of them; "
     "strings must not contain NUL. Times are written as `2026-11-20T12:34:56.789Z`, dates as "
     "`2026-11-20`.\n\n"
@@ -126,8 +131,11 @@ static void write_paths(struct document *document)
 
 static void write_security_schemes(struct document *document)
 {
-    static const struct text token = {"Токен доступа, полученный при входе",
-                                      "The access token returned by the login"};
+    static const struct text token = {
+        "Токен доступа, полученный при входе, или секрет ключа API (`kontora_…`). Ключу нужна "
+        "область доступа, которая названа в описании вызова (`x-api-key-scopes`).",
+        "The access token returned by the login, or the secret of an API key (`kontora_…`). A key "
+        "needs a scope that the description of the call names (`x-api-key-scopes`)."};
     struct jsonw *json = &document->json;
     jsonw_open_object(json, "bearer");
     jsonw_string(json, "type", "http");

@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/field.h"
+#include "base/right.h"
+#include "base/scope.h"
 #include "http/media.h"
 #include "http/route.h"
 #include "openapi/call.h"
@@ -508,6 +510,98 @@ static const char *derive_operation_id(struct document *document, const struct r
     return id.bytes;
 }
 
+/* Returns the rights of a delegation that permit the call. */
+static unsigned list_delegated_rights(const struct route *route)
+{
+    return route->permission == PERMIT_DIRECTORY_READ ? RIGHT_BIT(RIGHT_READ) : route->rights;
+}
+
+/* Describes the delegations that permit the call, if there are any. */
+static void describe_delegated_rights(const struct document *document, const struct route *route,
+                                      struct buffer *text)
+{
+    static const struct text of_reads = {
+        " С `DIRECTORY_READERS=delegated` пользователь "
+        "каталога видит только объекты в областях "
+        "своих делегирований.",
+        " With `DIRECTORY_READERS=delegated` a directory user sees only the entries in the scopes "
+        "of their delegations."};
+    static const struct text of_changes = {
+        " По делегированию, в зависимости от изменения, с правом: ",
+        " By a delegation, depending on the change, with the right: "};
+    const char *separator = "";
+    if (route->permission == PERMIT_DIRECTORY_READ) {
+        buffer_add_string(text, document_text(document, &of_reads));
+        return;
+    }
+    if (route->rights) {
+        buffer_add_string(text, document_text(document, &of_changes));
+    }
+    for (enum right right = 0; right < RIGHT_COUNT; right++) {
+        if (route->rights & RIGHT_BIT(right)) {
+            buffer_format(text, "%s`%s`", separator, right_names[right]);
+            separator = ", ";
+        }
+    }
+    buffer_add_string(text, route->rights ? "." : "");
+}
+
+/* Writes the names of these rights for programs; none if only administrators may use the call. */
+static void write_delegated_rights(struct document *document, const struct route *route)
+{
+    unsigned rights = list_delegated_rights(route);
+    if (!permission_is_of_directory(route->permission)) {
+        return;
+    }
+    jsonw_open_array(&document->json, "x-rights");
+    for (enum right right = 0; right < RIGHT_COUNT; right++) {
+        if (rights & RIGHT_BIT(right)) {
+            jsonw_string(&document->json, NULL, right_names[right]);
+        }
+    }
+    jsonw_close_array(&document->json);
+}
+
+/* True if an API key needs a scope to make the call, or cannot make it. */
+static bool needs_scope(const struct route *route)
+{
+    return route->permission || route->access_by_setting;
+}
+
+static void describe_scopes(struct document *document, const struct route *route,
+                            struct buffer *text)
+{
+    static const struct text closed = {"Недоступно с ключом API.", "Not available to API keys."};
+    static const struct text one = {"Область доступа ключа API: ", "Scope of API keys: "};
+    static const struct text several = {"Области доступа ключа API (достаточно одной): ",
+                                        "Scopes of API keys, one of which is enough: "};
+    uint64_t scopes = route_scopes(route);
+    if (!scopes) {
+        buffer_format(text, " %s", document_text(document, &closed));
+        return;
+    }
+    buffer_format(text, " %s", document_text(document, scopes & (scopes - 1) ? &several : &one));
+    for (enum scope scope = SCOPE_FIRST; scope < SCOPE_COUNT; scope++) {
+        if (scopes & SCOPE_BIT(scope)) {
+            scopes &= ~SCOPE_BIT(scope);
+            buffer_format(text, "`%s`%s", scope_name(scope), scopes ? ", " : ".");
+        }
+    }
+}
+
+/* Writes the scopes each of which lets an API key make the call; an empty array: no key may. */
+static void write_scopes(struct document *document, const struct route *route)
+{
+    uint64_t scopes = route_scopes(route);
+    jsonw_open_array(&document->json, "x-api-key-scopes");
+    for (enum scope scope = SCOPE_FIRST; scope < SCOPE_COUNT; scope++) {
+        if (scopes & SCOPE_BIT(scope)) {
+            jsonw_string(&document->json, NULL, scope_name(scope));
+        }
+    }
+    jsonw_close_array(&document->json);
+}
+
 static void write_operation_description(struct document *document, const struct route *route)
 {
     struct buffer text = {.arena = document->arena};
@@ -515,6 +609,10 @@ static void write_operation_description(struct document *document, const struct 
         buffer_format(&text, "%s\n\n", document_text(document, &route->about));
     }
     buffer_add_string(&text, document_text(document, &permission_descriptions[route->permission]));
+    describe_delegated_rights(document, route, &text);
+    if (needs_scope(route)) {
+        describe_scopes(document, route, &text);
+    }
     jsonw_bytes(&document->json, "description", text.bytes, text.length);
 }
 
@@ -560,7 +658,11 @@ void operations_write(struct document *document, const struct resource *resource
     jsonw_string(json, "operationId", derive_operation_id(document, route));
     jsonw_string(json, "summary", document_text(document, &route->summary));
     write_operation_description(document, route);
+    write_delegated_rights(document, route);
     write_security_requirements(document, route);
+    if (needs_scope(route)) {
+        write_scopes(document, route);
+    }
     write_route_parameters(document, route);
     write_request_body(document, route);
     write_responses(document, route);

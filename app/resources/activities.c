@@ -85,6 +85,7 @@ static const struct list activity_list = {
     .alias = "a",
     .rows = SQL_ACTIVITIES_LIST,
     .count = SQL_ACTIVITIES_COUNT,
+    .scope = "a.organization_id = $1 AND a.deleted_at IS NULL",
     .counter = "activities",
     .fields = activity_fields,
     .keys = activity_keys,
@@ -148,17 +149,17 @@ static const struct records activities = {
 static const enum error_id delete_errors[] = {RECORD_ERRORS, ERR_AUTOMATIC_ACTIVITY, ERR_COUNT};
 
 const struct route activities_routes[] = {
-    {RECORDS_LIST_ROW(&activities, PATH, &activity_schema),
+    {RECORDS_LIST_ROW(&activities, PATH, &activity_schema), .scope = SCOPE_ACTIVITIES_READ,
      .summary = {"Получить список активностей", "List the activities"}, .query = list_query},
-    {RECORDS_GET_ROW(&activities, PATH, &activity_schema),
+    {RECORDS_GET_ROW(&activities, PATH, &activity_schema), .scope = SCOPE_ACTIVITIES_READ,
      .summary = {"Получить активность", "Get an activity"}},
     {RECORDS_CREATE_ROW(&activities, PATH, "activity", &activity_schema),
-     .summary = {"Создать активность", "Create an activity"}, .body = &create_schema,
-     .errors = records_errors},
-    {RECORDS_DELETE_ROW(&activities, PATH, "activity"),
+     .scope = SCOPE_ACTIVITIES_WRITE, .summary = {"Создать активность", "Create an activity"},
+     .body = &create_schema, .errors = records_errors},
+    {RECORDS_DELETE_ROW(&activities, PATH, "activity"), .scope = SCOPE_ACTIVITIES_WRITE,
      .summary = {"Удалить активность", "Delete an activity"}, .errors = delete_errors},
     {RECORDS_RESTORE_ROW(&activities, PATH, "activity", &activity_schema),
-     .summary = {"Восстановить активность", "Restore an activity"},
+     .scope = SCOPE_ACTIVITIES_WRITE, .summary = {"Восстановить активность", "Restore an activity"},
      .errors = records_restore_errors},
     {.pattern = NULL},
 };

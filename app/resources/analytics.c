@@ -332,9 +332,9 @@ static const enum error_id analytics_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_C
 #define ROUTE(name_, handler_, set_, schema_, ru_, en_)                                            \
     {                                                                                              \
         .method = METHOD_GET, .pattern = "/api/v1/analytics/" name_, .handler = (handler_),        \
-        .description = (set_), .permission = PERMIT_READ, .pool = POOL_CORE,                       \
-        .summary = {ru_, en_}, .query = query_fields, .shape = REPLY_RECORD, .reply = (schema_),   \
-        .errors = analytics_errors                                                                 \
+        .description = (set_), .permission = PERMIT_READ, .scope = SCOPE_ANALYTICS_READ,           \
+        .pool = POOL_CORE, .summary = {ru_, en_}, .query = query_fields, .shape = REPLY_RECORD,    \
+        .reply = (schema_), .errors = analytics_errors                                             \
     }
 
 const struct route analytics_routes[] = {

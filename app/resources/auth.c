@@ -14,6 +14,7 @@
 #include "rest/authorization.h"
 #include "rest/limits.h"
 #include "rest/login.h"
+#include "rest/own_rights.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -197,6 +198,14 @@ static const struct field me_fields[] = {
      .type = FIELD_STRINGS,
      .about = {"Разрешения вызывающего", "The permissions of the caller"},
      .example = "[\"directory:read\"]"},
+    {.name = "delegations",
+     .type = FIELD_RECORDS,
+     .flags = FIELD_NULLABLE,
+     .fields = own_rights_fields,
+     .about = {"Права на объекты каталога; null: сейчас неизвестны, потому что каталог недоступен",
+               "The rights on entries of the directory; null: currently unknown, because the "
+               "directory is not available"},
+     .example = "[]"},
     {.name = NULL},
 };
 
@@ -534,17 +543,22 @@ static struct error *get_me(struct request *request, struct reply *reply)
     const char **permissions = arena_array(request->arena, PERMIT_COUNT, sizeof *permissions);
     struct value **organizations = NULL;
     size_t count = 0, organizations_count = 0;
+    struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);
+    struct value *delegations = fields_get(me_fields, record, "delegations");
+    own_rights_set(request, delegations);
     for (size_t i = 0; i < PERMIT_COUNT; i++) {
-        if (permission_names[i] && authorization_permits(principal, (enum permission)i)) {
+        bool hidden = i == PERMIT_DIRECTORY_READ && !own_rights_reads(request, delegations);
+        if (permission_names[i] && !hidden &&
+            authorization_permits(principal, (enum permission)i)) {
             permissions[count++] = permission_names[i];
         }
     }
-    struct value *record = arena_array(request->arena, fields_count(me_fields), sizeof *record);
     field_set_boolean(fields_get(me_fields, record, "email_verified"), false);
     if (principal->account_id) {
         struct store_query *query =
             store_query(app_of(request)->store, request->arena, SQL_ORGANIZATIONS_OF_ACCOUNT);
         store_bind_integer(query, principal->account_id);
+        store_bind_integer(query, principal_only_organization(principal));
         struct error *error = rows_read_all(query, request->arena, membership_fields,
                                             &organizations, &organizations_count);
         if (!error) {
@@ -673,7 +687,8 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = get_me,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_CORE,
+     .scope = SCOPE_PROFILE_READ,
+     .pool = POOL_DIRECTORY,
      .summary = {"Получить сведения о себе", "Get my own data"},
      .shape = REPLY_RECORD,
      .reply = &me_schema,
@@ -682,7 +697,8 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/me",
      .handler = update_me,
      .permission = PERMIT_PRINCIPAL,
-     .pool = POOL_CORE,
+     .scope = SCOPE_CLOSED,
+     .pool = POOL_DIRECTORY,
      .summary = {"Изменить мою организацию по умолчанию", "Change my default organization"},
      .about = {"Действует для токенов, выданных при следующем входе или по токену обновления.",
                "Applies to tokens issued by the next login or in exchange for a refresh token."},
@@ -714,6 +730,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/change-password",
      .handler = change_password,
      .permission = PERMIT_PRINCIPAL,
+     .scope = SCOPE_CLOSED,
      .pool = POOL_AUTH,
      .summary = {"Сменить пароль", "Change the password"},
      .essential = true,
@@ -730,6 +747,7 @@ const struct route auth_routes[] = {
      .pattern = "/api/v1/auth/logout",
      .handler = end_own_session,
      .permission = PERMIT_PRINCIPAL,
+     .scope = SCOPE_CLOSED,
      .pool = POOL_CORE,
      .summary = {"Выйти", "Log out"},
      .essential = true,

@@ -6,9 +6,6 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/fold.h"
-#include "base/folded.h"
-#include "base/jsonw.h"
 #include "base/right.h"
 #include "directory/directory.h"
 #include "http/reply.h"
@@ -46,6 +43,8 @@ static const char *const right_choices[RIGHT_COUNT + PRESETS + 1] = {
 enum {
     FIELDS_MAX = 200,     /* names in `fields` */
     FIELD_NAME_MAX = 128, /* characters of each */
+    DELEGATIONS_MAX = 2000,
+    OF_PRINCIPAL_MAX = 100, /* delegations of one principal: each request evaluates all of them */
 };
 
 #define REFERENCE(name_, ru_, en_, example_)                                                       \
@@ -72,18 +71,18 @@ enum {
 #define PRINCIPAL_EXAMPLE "\"CN=helpdesk,OU=Groups,DC=kontora,DC=test\""
 #define SCOPE_EXAMPLE "\"OU=Staff,DC=kontora,DC=test\""
 
-#define RIGHTS(flags_, choices_, items_, ru_, en_, example_)                                       \
+#define RIGHTS(flags_, choices_, items_, example_, ...)                                            \
     {                                                                                              \
         .name = "rights", .type = FIELD_STRINGS, .flags = (flags_), .choices = (choices_),         \
-        .items_max = (items_), .about = {ru_, en_}, .example = (example_)                          \
+        .items_max = (items_), .about = {__VA_ARGS__}, .example = (example_)                       \
     }
 
-#define RIGHTS_RU                                                                                                            \
-    "Права. `helpdesk` заменяется на read, unlock, reset_password и enable, `manager` — на те же " \
-    "права, update и members"
-#define RIGHTS_EN                                                                                  \
-    "The rights. `helpdesk` is replaced by read, unlock, reset_password and enable, `manager` by " \
-    "these, update and members"
+#define RIGHTS_ABOUT                                                                               \
+    "Права. `helpdesk` заменяется на read, unlock, "                              \
+    "reset_password и enable, `manager` — на те же права, "                          \
+    "update и members",                                                                            \
+        "The rights. `helpdesk` is replaced by read, unlock, reset_password and enable, "          \
+        "`manager` by these, update and members"
 
 #define FIELDS(flags_, items_)                                                                     \
     {                                                                                              \
@@ -109,7 +108,7 @@ static const struct field delegation_fields[] = {
           "The DN of the unit, container or domain whose entries the rights concern; null if it "
           "no longer exists",
           SCOPE_EXAMPLE),
-    RIGHTS(0, right_names, 0, "Права", "The rights", "[\"read\",\"update\"]"),
+    RIGHTS(0, right_names, 0, "[\"read\",\"update\"]", "Права", "The rights"),
     FIELDS(0, 0),
     {.name = "created_at",
      .type = FIELD_TIME,
@@ -132,14 +131,13 @@ static const struct field create_fields[] = {
               "The DN or objectGUID of a user or a security group", PRINCIPAL_EXAMPLE),
     REFERENCE("scope", "DN или objectGUID подразделения, контейнера или домена",
               "The DN or objectGUID of a unit, a container or the domain", SCOPE_EXAMPLE),
-    RIGHTS(FIELD_REQUIRED, right_choices, RIGHT_COUNT + PRESETS, RIGHTS_RU, RIGHTS_EN,
-           "[\"helpdesk\"]"),
+    RIGHTS(FIELD_REQUIRED, right_choices, RIGHT_COUNT + PRESETS, "[\"helpdesk\"]", RIGHTS_ABOUT),
     FIELDS(0, FIELDS_MAX),
     {.name = NULL},
 };
 
 static const struct field update_fields[] = {
-    RIGHTS(0, right_choices, RIGHT_COUNT + PRESETS, RIGHTS_RU, RIGHTS_EN, "[\"manager\"]"),
+    RIGHTS(0, right_choices, RIGHT_COUNT + PRESETS, "[\"manager\"]", RIGHTS_ABOUT),
     FIELDS(0, FIELDS_MAX),
     {.name = NULL},
 };
@@ -194,19 +192,6 @@ static unsigned find_rights(const char *name)
         }
     }
     return 0; /* not reached: the field map accepts no other names */
-}
-
-/* Returns the names of the rights of a set; *count_r is their number. */
-static const char *const *list_right_names(struct arena *arena, unsigned rights, size_t *count_r)
-{
-    const char **names = arena_array(arena, RIGHT_COUNT + 1, sizeof *names);
-    *count_r = 0;
-    for (enum right right = 0; right < RIGHT_COUNT; right++) {
-        if (rights & RIGHT_BIT(right)) {
-            names[(*count_r)++] = right_names[right];
-        }
-    }
-    return names;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -293,7 +278,7 @@ static struct error *normalize_fields(struct arena *arena, const struct field_st
     return NULL;
 }
 
-/* What a delegation permits, and its form in the database. */
+/* The rights and fields of a delegation. */
 struct permission_set {
     unsigned rights;
     struct field_strings fields;
@@ -340,12 +325,12 @@ static const char *join_set_fields(struct arena *arena, const struct permission_
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static struct value *read_delegation_row(struct arena *arena, struct store_query *query)
+static struct value *read_delegation_values(struct arena *arena, struct store_query *query)
 {
     struct value *values = rows_read(query, arena, delegation_fields);
     const char *fields = store_text(query, SQL_DELEGATIONS_LIST_FIELDS, NULL);
     size_t count;
-    const char *const *names = list_right_names(
+    const char *const *names = delegations_right_names(
         arena, (unsigned)store_integer(query, SQL_DELEGATIONS_LIST_RIGHTS), &count);
     field_set_strings(fields_get(delegation_fields, values, "rights"), names, count);
     if (fields) {
@@ -358,7 +343,7 @@ static struct value *read_delegation_row(struct arena *arena, struct store_query
 static struct error *read_list_item(struct request *request, struct store_query *query,
                                     struct value **item_r)
 {
-    *item_r = read_delegation_row(request->arena, query);
+    *item_r = read_delegation_values(request->arena, query);
     return NULL;
 }
 
@@ -418,7 +403,7 @@ static struct error *read_delegation(struct store *store, struct arena *arena, i
     if (error || !row) {
         return error ? error : error_new(arena, ERR_NOT_FOUND, NULL);
     }
-    *values_r = read_delegation_row(arena, query);
+    *values_r = read_delegation_values(arena, query);
     return store_next(query, &row);
 }
 
@@ -450,35 +435,25 @@ struct delegation_change {
     struct value *values; /* the delegation after the change */
 };
 
-/* Returns the folded texts, by which ?filter= compares. */
-static const char *fold_delegation(struct arena *arena, const struct delegation_change *change,
-                                   const struct directory_object *principal, const char *scope_dn,
-                                   const char *created_by)
-{
-    struct buffer text = {.arena = arena};
-    struct jsonw json = {.out = &text};
-    size_t count;
-    const char *const *rights = list_right_names(arena, change->set.rights, &count);
-    jsonw_open_object(&json, NULL);
-    if (principal->dn) {
-        jsonw_string(&json, "principal", fold_text(arena, principal->dn));
-    }
-    jsonw_string(&json, "principal_name", fold_text(arena, principal->name));
-    if (scope_dn) {
-        jsonw_string(&json, "scope", fold_text(arena, scope_dn));
-    }
-    jsonw_string(&json, "rights",
-                 folded_lines(arena, delegations_join_fields(arena, rights, count)));
-    jsonw_string(&json, "fields", folded_lines(arena, join_set_fields(arena, &change->set)));
-    jsonw_string(&json, "created_by", fold_text(arena, created_by));
-    jsonw_close_object(&json);
-    return text.bytes;
-}
-
 /* Makes all processes read the rules again. */
 static struct error *renew_rules_version(struct store *store, struct arena *arena)
 {
     return store_execute(store_query(store, arena, SQL_DELEGATIONS_NEW_VERSION));
+}
+
+/* ERR_TOO_MANY_DELEGATIONS if there can be no further delegation of this principal. */
+static struct error *check_number(struct store *store, struct arena *arena, const char *principal)
+{
+    struct store_query *query = store_query(store, arena, SQL_DELEGATIONS_NUMBERS);
+    bool row, full = false;
+    store_bind_text(query, principal);
+    struct error *error = store_next(query, &row);
+    if (!error && row) {
+        full = store_integer(query, SQL_DELEGATIONS_NUMBERS_TOTAL) >= DELEGATIONS_MAX ||
+               store_integer(query, SQL_DELEGATIONS_NUMBERS_OWN) >= OF_PRINCIPAL_MAX;
+        error = store_next(query, &row);
+    }
+    return error || !full ? error : error_new(arena, ERR_TOO_MANY_DELEGATIONS, NULL);
 }
 
 static struct error *insert_delegation(struct store *store, void *context)
@@ -486,7 +461,18 @@ static struct error *insert_delegation(struct store *store, void *context)
     struct delegation_change *change = context;
     struct request *request = change->request;
     struct arena *arena = request->arena;
-    const char *created_by = app_principal(request)->username;
+    const struct delegation_texts texts = {
+        .principal = change->principal.dn,
+        .principal_name = change->principal.name,
+        .scope = change->scope.dn,
+        .rights = change->set.rights,
+        .fields = join_set_fields(arena, &change->set),
+        .created_by = app_principal(request)->username,
+    };
+    struct error *error = check_number(store, arena, change->principal.guid);
+    if (error) {
+        return error;
+    }
     struct store_query *query = store_query(store, arena, SQL_DELEGATIONS_INSERT);
     store_bind_text(query, change->principal.guid);
     store_bind_text(query, change->principal.sid);
@@ -495,12 +481,11 @@ static struct error *insert_delegation(struct store *store, void *context)
     store_bind_text(query, change->scope.guid);
     store_bind_text(query, change->scope.dn);
     store_bind_integer(query, (int64_t)change->set.rights);
-    store_bind_text(query, join_set_fields(arena, &change->set));
+    store_bind_text(query, texts.fields);
     store_bind_integer(query, clock_wall_ms());
-    store_bind_text(query, created_by);
-    store_bind_text(
-        query, fold_delegation(arena, change, &change->principal, change->scope.dn, created_by));
-    struct error *error = rows_read_number(query, &change->id);
+    store_bind_text(query, texts.created_by);
+    store_bind_text(query, delegations_fold(arena, &texts));
+    error = rows_read_number(query, &change->id);
     if (!error) {
         error = renew_rules_version(store, arena);
     }
@@ -566,18 +551,20 @@ static struct error *write_delegation(struct store *store, void *context)
     if ((error = read_permission_set(change->request, &change->set))) {
         return error;
     }
-    const struct directory_object principal = {
-        .dn = get_text(change->values, "principal"),
-        .name = get_text(change->values, "principal_name"),
+    const struct delegation_texts texts = {
+        .principal = get_text(change->values, "principal"),
+        .principal_name = get_text(change->values, "principal_name"),
+        .scope = get_text(change->values, "scope"),
+        .rights = change->set.rights,
+        .fields = join_set_fields(arena, &change->set),
+        .created_by = get_text(change->values, "created_by"),
     };
     struct store_query *query = store_query(store, arena, SQL_DELEGATIONS_UPDATE);
     store_bind_integer(query, change->id);
-    store_bind_integer(query, (int64_t)change->set.rights);
-    store_bind_text(query, join_set_fields(arena, &change->set));
+    store_bind_integer(query, (int64_t)texts.rights);
+    store_bind_text(query, texts.fields);
     store_bind_integer(query, clock_wall_ms());
-    store_bind_text(query,
-                    fold_delegation(arena, change, &principal, get_text(change->values, "scope"),
-                                    get_text(change->values, "created_by")));
+    store_bind_text(query, delegations_fold(arena, &texts));
     error = store_execute(query);
     if (!error) {
         error = renew_rules_version(store, arena);
@@ -630,14 +617,18 @@ static struct error *delete_delegation(struct request *request, struct reply *re
 static const enum error_id read_errors[] = {
     ERR_NOT_FOUND,         ERR_DATABASE_UNAVAILABLE, ENTRIES_UNAVAILABLE_ERRORS,
     ERR_DIRECTORY_REFUSED, ERR_DIRECTORY_LIMIT,      ERR_COUNT};
-static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS,         ERR_DATABASE_UNAVAILABLE,
-                                              ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_REFUSED,
-                                              ERR_DIRECTORY_LIMIT,        ERR_COUNT};
+static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS,
+                                              ERR_TOO_MANY_DELEGATIONS,
+                                              ERR_DATABASE_UNAVAILABLE,
+                                              ENTRIES_UNAVAILABLE_ERRORS,
+                                              ERR_DIRECTORY_REFUSED,
+                                              ERR_DIRECTORY_LIMIT,
+                                              ERR_COUNT};
 static const enum error_id change_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_UNAVAILABLE, ERR_COUNT};
 
 #define DELEGATION_ROW(method_, pattern_, handler_)                                                \
     .method = (method_), .pattern = (pattern_), .path = path_fields, .handler = (handler_),        \
-    .permission = PERMIT_DIRECTORY_WRITE, .pool = POOL_DIRECTORY
+    .permission = PERMIT_DIRECTORY_WRITE, .scope = SCOPE_CLOSED, .pool = POOL_DIRECTORY
 
 const struct route delegations_routes[] = {
     {DELEGATION_ROW(METHOD_GET, PATH, list_delegations),

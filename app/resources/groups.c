@@ -156,6 +156,7 @@ static struct error *change_group_member(struct request *request,
         .member = request_path_value(request, "username"),
         .member_filter = "(|" DIRECTORY_USER_FILTER DIRECTORY_GROUP_FILTER ")",
         .identifier_filter = "(objectClass=*)",
+        .removes_any_value = true,
         .belonging = belonging,
         .guard = entries_guard(request, &group_class),
     };
@@ -220,9 +221,19 @@ static const struct field member_fields[] = {
 
 static const struct schema member_schema = {"GroupMember", member_fields};
 
-/* The orders of the list. A cursor contains its order and is valid only with it. */
-static const char by_name[] = "name", by_name_descending[] = "-name";
-static const char *const member_orders[] = {by_name, by_name_descending, NULL};
+/* The orders of the list: each field, and the same in the descending order. A cursor contains its
+ * order and is valid only with it. */
+static const struct member_order {
+    const char *name;
+    enum directory_member_order order;
+} member_orders[] = {
+    {"name", DIRECTORY_MEMBERS_BY_NAME},       {"dn", DIRECTORY_MEMBERS_BY_DN},
+    {"objectGUID", DIRECTORY_MEMBERS_BY_GUID}, {"kind", DIRECTORY_MEMBERS_BY_KIND},
+    {"enabled", DIRECTORY_MEMBERS_BY_ENABLED}, {NULL},
+};
+static const char *const member_sorts[] = {"name",       "-name",       "dn",      "-dn",
+                                           "kind",       "-kind",       "enabled", "-enabled",
+                                           "objectGUID", "-objectGUID", NULL};
 
 static const struct field members_query[] = {
     ENTRY_PARENT("parent_dn", 0, "\"OU=Groups,DC=kontora,DC=test\""),
@@ -240,9 +251,9 @@ static const struct field members_query[] = {
     QUERY_FIELDS,
     {.name = "sort",
      .type = FIELD_STRING,
-     .choices = member_orders,
-     .about = {"Порядок: `name` — по имени (по умолчанию), `-name` — в обратном порядке",
-               "The order: `name` (the default), or `-name` for the descending order"},
+     .choices = member_sorts,
+     .about = {"Порядок: одно поле (по умолчанию `name`), затем по имени; «-» — по убыванию",
+               "The order: one field (by default `name`), then by name; '-' is descending"},
      .example = "\"-name\""},
     QUERY_FILTER,
     QUERY_EXPLAIN,
@@ -252,10 +263,19 @@ static const struct field members_query[] = {
 /* A cursor has the place of the last member of a page: its sort key and its objectGUID. */
 enum { PLACE_VALUES = 2 };
 
-static const char *member_order(const struct request *request)
+static const char *read_member_sort(const struct request *request)
 {
     const char *sort = request_query_string(request, "sort");
-    return sort && *sort == '-' ? by_name_descending : by_name;
+    return sort ? sort : member_orders->name;
+}
+
+static enum directory_member_order find_member_order(const char *sort)
+{
+    const struct member_order *order = member_orders;
+    while (order->name && strcmp(order->name, sort + (*sort == '-')) != 0) {
+        order++;
+    }
+    return order->order;
 }
 
 static struct error *read_member_cursor(const struct request *request,
@@ -264,7 +284,7 @@ static struct error *read_member_cursor(const struct request *request,
     struct cursor_value values[PLACE_VALUES] = {{.type = CURSOR_SORT_KEY}, {.type = CURSOR_TEXT}};
     const char *after = request_query_string(request, "after");
     if (after &&
-        !cursor_parse(request->arena, after, member_order(request), values, PLACE_VALUES)) {
+        !cursor_parse(request->arena, after, read_member_sort(request), values, PLACE_VALUES)) {
         return error_field(request->arena, "after", FAULT_NOT_CURSOR, NULL);
     }
     *place_r = (struct directory_member_place){
@@ -282,7 +302,7 @@ static const char *format_member_cursor(const struct request *request,
         {.type = CURSOR_SORT_KEY, .text = (const char *)place->key, .length = place->length},
         {.type = CURSOR_TEXT, .text = place->guid},
     };
-    return cursor_format(request->arena, member_order(request), values, PLACE_VALUES);
+    return cursor_format(request->arena, read_member_sort(request), values, PLACE_VALUES);
 }
 
 static struct value *format_member(struct arena *arena, const struct directory_member *member)
@@ -305,6 +325,7 @@ static struct error *list_group_members(struct request *request, struct reply *r
 {
     struct arena *arena = request->arena;
     bool by_cursor = request_query_string(request, "after") != NULL;
+    const char *sort = read_member_sort(request);
     struct directory_member_place after;
     struct directory_member_page page = {0};
     const struct filter *filter = NULL;
@@ -319,7 +340,8 @@ static struct error *list_group_members(struct request *request, struct reply *r
         .effective = request_query_boolean(request, "effective"),
         .search = request_query_string(request, "search"),
         .filter = filter,
-        .descending = member_order(request) == by_name_descending,
+        .order = find_member_order(sort),
+        .descending = *sort == '-',
         .after = by_cursor ? &after : NULL,
         .limit = (size_t)request_query_integer(request, "limit"),
     };
@@ -355,8 +377,8 @@ static struct error *list_group_members(struct request *request, struct reply *r
               "username is the account name of a user or a group. Specify other members by "       \
               "objectGUID or DN."}
 
-static const enum error_id members_errors[] = {ENTRIES_FIND_ERRORS, ERR_NOT_FILTERABLE,
-                                               ERR_FILTER_TOO_COSTLY, ERR_COUNT};
+static const enum error_id members_errors[] = {
+    ENTRIES_FIND_ERRORS, ERR_NOT_FILTERABLE, ERR_FILTER_TOO_COSTLY, ERR_SORT_TOO_COSTLY, ERR_COUNT};
 
 const struct route groups_routes[] = {
     {ENTRIES_LIST_ROW(&groups, PATH, &group_schema),

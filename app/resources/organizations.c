@@ -117,8 +117,9 @@ static const struct schema role_schema = {"MemberUpdate", role_fields};
 
 static struct error *list_organizations(struct request *request, struct reply *reply)
 {
-    const int64_t scope[] = {app_principal(request)->account_id};
-    return list_reply(request, reply, &own_organization_list, scope, 1);
+    const int64_t scope[] = {app_principal(request)->account_id,
+                             principal_only_organization(request->principal)};
+    return list_reply(request, reply, &own_organization_list, scope, 2);
 }
 
 static struct error *read_organization(struct store *store, const struct request *request,
@@ -438,6 +439,7 @@ const struct route organizations_routes[] = {
      .pattern = "/api/v1/organizations",
      .handler = list_organizations,
      .permission = PERMIT_PRINCIPAL,
+     .scope = SCOPE_ORGANIZATIONS_READ,
      .pool = POOL_CORE,
      .summary = {"Получить мои организации", "List my organizations"},
      .query = organizations_query,
@@ -449,6 +451,7 @@ const struct route organizations_routes[] = {
      .path = path_fields,
      .handler = get_organization,
      .permission = PERMIT_READ,
+     .scope = SCOPE_ORGANIZATIONS_READ,
      .pool = POOL_CORE,
      .summary = {"Получить организацию", "Get an organization"},
      .shape = REPLY_RECORD,
@@ -460,6 +463,7 @@ const struct route organizations_routes[] = {
      .path = path_fields,
      .handler = update_organization,
      .permission = PERMIT_MANAGE,
+     .scope = SCOPE_ORGANIZATIONS_WRITE,
      .pool = POOL_CORE,
      .summary = {"Изменить организацию", "Change an organization"},
      .about = {"Валюту можно изменить, пока ни у одной сделки нет суммы. Удалённые сделки тоже "
@@ -478,6 +482,7 @@ const struct route organizations_routes[] = {
      .path = path_fields,
      .handler = list_members,
      .permission = PERMIT_READ,
+     .scope = SCOPE_MEMBERS_READ,
      .pool = POOL_CORE,
      .summary = {"Получить участников организации", "List the members of an organization"},
      .query = members_query,
@@ -489,6 +494,7 @@ const struct route organizations_routes[] = {
      .path = path_fields,
      .handler = invite_member,
      .permission = PERMIT_MANAGE,
+     .scope = SCOPE_MEMBERS_WRITE,
      .pool = POOL_CORE,
      .summary = {"Пригласить участника", "Invite a member"},
      .about = {"Ответ не зависит от того, есть ли учётная запись с этим адресом. Приглашённый "
@@ -509,6 +515,7 @@ const struct route organizations_routes[] = {
      .path = path_fields,
      .handler = update_member,
      .permission = PERMIT_MANAGE,
+     .scope = SCOPE_MEMBERS_WRITE,
      .pool = POOL_CORE,
      .summary = {"Изменить роль участника", "Change the role of a member"},
      .body = &role_schema,
@@ -522,6 +529,7 @@ const struct route organizations_routes[] = {
      .path = path_fields,
      .handler = delete_member,
      .permission = PERMIT_MANAGE_OR_SELF,
+     .scope = SCOPE_MEMBERS_WRITE,
      .pool = POOL_CORE,
      .summary = {"Исключить участника или выйти из организации",
                  "Remove a member or leave the organization"},

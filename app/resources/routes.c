@@ -40,6 +40,12 @@ const struct resource resources[] = {
      {"Приглашения в организации: участником становятся, приняв приглашение.",
       "Invitations to organizations: accepting one makes the caller a member."},
      invitations_routes},
+    {"api-keys",
+     {"Ключи API", "API keys"},
+     {"Учётные данные программ: ключ действует с правами того, кто его создал, в пределах своих "
+      "областей доступа.",
+      "Credentials of programs: a key has the rights of the user who made it, within its scopes."},
+     api_keys_routes},
     {"contacts",
      {"Контакты", "Contacts"},
      {"Люди и компании, с которыми работает организация.",

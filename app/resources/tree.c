@@ -1,6 +1,7 @@
 /* Tree: one level of the tree of units and containers of the directory, with counts. */
 #include "base/arena.h"
 #include "resources/resources.h"
+#include "rest/computed_list.h"
 #include "rest/entries.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
@@ -65,10 +66,22 @@ static const struct field tree_fields[] = {
     PLACE_KIND("domain, ou или container", "domain, ou or container"),
     {.name = "children",
      .type = FIELD_RECORDS,
+     .flags = FIELD_ITEMS,
      .fields = child_fields,
-     .about = {"Подразделения и контейнеры непосредственно внутри, по названию",
-               "The units and containers directly below, by name"},
+     .about = {"Подразделения и контейнеры непосредственно внутри",
+               "The units and containers directly below"},
      .example = "[" CHILD_EXAMPLE "]"},
+    COMPUTED_LIST_EXPLAIN,
+    {.name = NULL},
+};
+
+static const struct field tree_query[] = {
+    ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
+    QUERY_FIELDS,
+    COMPUTED_LIST_SORT("по названию", "by name",
+                       "`name`, `dn`, `objectGUID`, `kind`, `has_children`", "-name"),
+    QUERY_FILTER,
+    QUERY_EXPLAIN,
     {.name = NULL},
 };
 
@@ -103,10 +116,15 @@ static struct error *get_tree(struct request *request, struct reply *reply)
 {
     struct arena *arena = request->arena;
     struct directory_place parent, *children;
+    struct computed_list list;
     size_t count;
-    struct error *error =
-        directory_read_tree(app_of(request)->directory, arena,
-                            request_query_string(request, "parent_dn"), &parent, &children, &count);
+    struct error *error = computed_list_read(request, child_fields, &list);
+    if (!error) {
+        error = directory_read_tree(
+            app_of(request)->directory, arena, request_query_string(request, "parent_dn"),
+            computed_list_selects(request, child_fields, &child_fields[CHILD_COUNTS]), &parent,
+            &children, &count);
+    }
     if (error) {
         return error;
     }
@@ -114,20 +132,25 @@ static struct error *get_tree(struct request *request, struct reply *reply)
     for (size_t i = 0; i < count; i++) {
         items[i] = new_child(arena, &children[i]);
     }
+    error = computed_list_apply(request, &list, items, &count);
+    if (error) {
+        return error;
+    }
     struct value *values = arena_array(arena, COUNT_OF(tree_fields), sizeof *values);
     field_set_string(&values[TREE_DN], parent.dn);
     field_set_string(&values[TREE_NAME], parent.name);
     field_set_string(&values[TREE_KIND], parent.kind);
     field_set_records(&values[TREE_CHILDREN], items, count);
     reply_record(reply, values);
+    reply->explain = list.explain;
     return NULL;
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
 static const enum error_id tree_errors[] = {ERR_PARENT_NOT_FOUND, ERR_DIRECTORY_REFUSED,
-                                            ERR_DIRECTORY_LIMIT, ENTRIES_UNAVAILABLE_ERRORS,
-                                            ERR_COUNT};
+                                            ERR_DIRECTORY_LIMIT,  ENTRIES_UNAVAILABLE_ERRORS,
+                                            COMPUTED_LIST_ERRORS, ERR_COUNT};
 
 const struct route tree_routes[] = {
     {.method = METHOD_GET,
@@ -143,7 +166,7 @@ const struct route tree_routes[] = {
                "The units and containers directly below `parent_dn` (by default `LDAP_BASE_DN`), "
                "with the number of objects in each of them. Request the tree level by level. The "
                "container `CN=System` is not shown."},
-     .query = entries_place_query,
+     .query = tree_query,
      .shape = REPLY_RECORD,
      .reply = &tree_schema,
      .errors = tree_errors},

@@ -1,6 +1,7 @@
 /* User groups: the groups of a user of the directory, and how the user belongs to each. */
 #include "base/arena.h"
 #include "resources/resources.h"
+#include "rest/computed_list.h"
 #include "rest/entries.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
@@ -11,6 +12,8 @@ static const char *const kinds[] = {
     [DIRECTORY_GROUP_PRIMARY] = "primary",
     NULL,
 };
+
+enum { GROUPS_ITEMS };
 
 enum { GROUP_DN, GROUP_CN, GROUP_GUID, GROUP_KIND, GROUP_PATHS, GROUP_MORE_PATHS, GROUP_FIELDS };
 
@@ -40,6 +43,7 @@ static const struct field group_fields[] = {
                     .example = "\"direct\""},
     [GROUP_PATHS] = {.name = "paths",
                      .type = FIELD_LISTS,
+                     .flags = FIELD_NOT_FILTERABLE,
                      .about = {"До десяти кратчайших путей: DN групп от группы пользователя до "
                                "этой группы",
                                "Up to ten of the shortest paths: the DNs from a group of the user "
@@ -56,10 +60,12 @@ static const struct field group_fields[] = {
 static const struct field groups_fields[] = {
     {.name = "items",
      .type = FIELD_RECORDS,
+     .flags = FIELD_ITEMS,
      .fields = group_fields,
      .about = {"Группы, начиная с групп самого пользователя",
                "The groups, beginning with those of the user"},
      .example = "[]"},
+    COMPUTED_LIST_EXPLAIN,
     {.name = NULL},
 };
 
@@ -69,6 +75,11 @@ static const struct field groups_query[] = {
                   "другие группы",
                   "True to list nested groups as well", "true"),
     ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
+    QUERY_FIELDS,
+    COMPUTED_LIST_SORT("сначала группы самого пользователя", "the groups of the user first",
+                       "`cn`, `dn`, `objectGUID`, `kind`, `more_paths`", "cn"),
+    QUERY_FILTER,
+    QUERY_EXPLAIN,
     {.name = NULL},
 };
 
@@ -90,25 +101,37 @@ static struct value *group_values(struct arena *arena, const struct directory_gr
 
 static struct error *list_user_groups(struct request *request, struct reply *reply)
 {
+    struct arena *arena = request->arena;
     struct directory_groups groups;
-    struct error *error = directory_read_groups(
-        app_of(request)->directory, request->arena, request_path_value(request, "username"),
-        request_query_string(request, "parent_dn"), request_query_boolean(request, "effective"),
-        &groups);
+    struct computed_list list;
+    struct error *error = computed_list_read(request, group_fields, &list);
+    if (!error) {
+        error = directory_read_groups(app_of(request)->directory, arena,
+                                      request_path_value(request, "username"),
+                                      request_query_string(request, "parent_dn"),
+                                      request_query_boolean(request, "effective"), &groups);
+    }
     if (error) {
         return error;
     }
-    struct value **items = arena_array(request->arena, groups.count, sizeof *items);
+    struct value **items = arena_array(arena, groups.count, sizeof *items);
     for (size_t i = 0; i < groups.count; i++) {
-        items[i] = group_values(request->arena, &groups.list[i]);
+        items[i] = group_values(arena, &groups.list[i]);
     }
-    struct value *record = arena_alloc(request->arena, sizeof *record);
-    field_set_records(record, items, groups.count);
+    error = computed_list_apply(request, &list, items, &groups.count);
+    if (error) {
+        return error;
+    }
+    struct value *record = arena_array(arena, fields_count(groups_fields), sizeof *record);
+    field_set_records(&record[GROUPS_ITEMS], items, groups.count);
     reply_record(reply, record);
+    reply->explain = list.explain;
     return NULL;
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
+
+static const enum error_id groups_errors[] = {ENTRIES_FIND_ERRORS, COMPUTED_LIST_ERRORS, ERR_COUNT};
 
 const struct route user_groups_routes[] = {
     {.method = METHOD_GET,
@@ -126,6 +149,6 @@ const struct route user_groups_routes[] = {
      .query = groups_query,
      .shape = REPLY_RECORD,
      .reply = &groups_schema,
-     .errors = entries_read_errors},
+     .errors = groups_errors},
     {.pattern = NULL},
 };

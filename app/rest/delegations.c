@@ -5,6 +5,9 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/fold.h"
+#include "base/folded.h"
+#include "base/jsonw.h"
 #include "base/right.h"
 #include "directory/directory.h"
 #include "rest/rows.h"
@@ -90,6 +93,40 @@ const char *const *delegations_split_fields(struct arena *arena, const char *joi
     return fields;
 }
 
+const char *const *delegations_right_names(struct arena *arena, unsigned rights, size_t *count_r)
+{
+    const char **names = arena_array(arena, RIGHT_COUNT + 1, sizeof *names);
+    *count_r = 0;
+    for (enum right right = 0; right < RIGHT_COUNT; right++) {
+        if (rights & RIGHT_BIT(right)) {
+            names[(*count_r)++] = right_names[right];
+        }
+    }
+    return names;
+}
+
+const char *delegations_fold(struct arena *arena, const struct delegation_texts *texts)
+{
+    size_t count;
+    const char *const *rights = delegations_right_names(arena, texts->rights, &count);
+    const char *const names[] = {"principal", "principal_name", "scope", "created_by"};
+    const char *const values[] = {texts->principal, texts->principal_name, texts->scope,
+                                  texts->created_by};
+    struct buffer text = {.arena = arena};
+    struct jsonw json = {.out = &text};
+    jsonw_open_object(&json, NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (values[i]) {
+            jsonw_string(&json, names[i], fold_text(arena, values[i]));
+        }
+    }
+    jsonw_string(&json, "rights",
+                 folded_lines(arena, delegations_join_fields(arena, rights, count)));
+    jsonw_string(&json, "fields", folded_lines(arena, texts->fields));
+    jsonw_close_object(&json);
+    return text.bytes;
+}
+
 /* --- the rules ------------------------------------------------------------------------------- */
 
 static struct directory_rule read_rule(struct arena *arena, const struct store_query *query)
@@ -126,7 +163,9 @@ static struct error *reload_rules(struct delegations *delegations, struct arena 
             delegations->rules = rules;
             size = larger;
         }
-        delegations->rules[delegations->count++] = read_rule(delegations->arena, query);
+        struct directory_rule rule = read_rule(delegations->arena, query);
+        delegations->rules[delegations->count] = rule;
+        delegations->count += rule.rights != 0; /* a rule without known rights gives nothing */
     }
     if (error) {
         forget_rules(delegations);
@@ -163,18 +202,65 @@ struct error *delegations_read(struct delegations *delegations, struct arena *ar
     return NULL;
 }
 
+static bool has_sid(const char *const *sids, const char *sid)
+{
+    while (*sids && strcmp(*sids, sid) != 0) {
+        sids++;
+    }
+    return *sids;
+}
+
 unsigned delegations_rights(const struct directory_rule *rules, size_t count,
                             const char *const *sids)
 {
     unsigned rights = 0;
     for (size_t i = 0; i < count; i++) {
-        const char *const *sid = sids;
-        while (*sid && strcmp(*sid, rules[i].principal_sid) != 0) {
-            sid++;
+        if (has_sid(sids, rules[i].principal_sid)) {
+            rights |= rules[i].rights | RIGHT_BIT(RIGHT_READ);
         }
-        rights |= *sid ? rules[i].rights | RIGHT_BIT(RIGHT_READ) : 0;
     }
     return rights;
+}
+
+static int compare_sids(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+struct delegation_membership delegations_membership(struct arena *arena,
+                                                    const struct directory_rule *rules,
+                                                    size_t count, const char *const *sids)
+{
+    const char **principals = arena_array(arena, count + 1, sizeof *principals);
+    const char **other = arena_array(arena, count + 1, sizeof *other);
+    struct buffer own = {.arena = arena};
+    size_t others = 0;
+    for (size_t i = 0; i < count; i++) {
+        principals[i] = rules[i].principal_sid;
+    }
+    qsort(principals, count, sizeof *principals, compare_sids);
+    buffer_add_string(&own, "");
+    for (size_t i = 0; i < count; i++) {
+        if (i && !strcmp(principals[i], principals[i - 1])) {
+            continue;
+        }
+        if (has_sid(sids, principals[i])) {
+            buffer_format(&own, "%s%s ", own.length ? "" : " ", principals[i]);
+        } else {
+            other[others++] = principals[i];
+        }
+    }
+    return (struct delegation_membership){own.bytes, other};
+}
+
+struct error *delegations_memberships(struct delegations *delegations, struct arena *arena,
+                                      const char *const *sids, const char **own_r)
+{
+    struct error *error = update_rules(delegations, arena);
+    if (!error) {
+        *own_r = delegations_membership(arena, delegations->rules, delegations->count, sids).own;
+    }
+    return error;
 }
 
 /* --- scopes ---------------------------------------------------------------------------------- */

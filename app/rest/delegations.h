@@ -43,9 +43,39 @@ struct error *delegations_locate(struct delegations *delegations, struct arena *
 unsigned delegations_rights(const struct directory_rule *rules, size_t count,
                             const char *const *sids);
 
+/* The principals of rules to which a user belongs, or not. */
+struct delegation_membership {
+    const char *own;          /* SIDs, each with a space on both sides; "": none */
+    const char *const *other; /* SIDs; ends with NULL */
+};
+
+/* Finds the principals of the rules among the SIDs of a user and its groups. */
+struct delegation_membership delegations_membership(struct arena *arena,
+                                                    const struct directory_rule *rules,
+                                                    size_t count, const char *const *sids);
+
+/* Reads the rules, and sets *own_r to the member `own` of delegations_membership(). */
+struct error *delegations_memberships(struct delegations *delegations, struct arena *arena,
+                                      const char *const *sids, const char **own_r) MUST_CHECK;
+
 /* Converts fields from and to the form of the database. NULL: all fields. */
 const char *delegations_join_fields(struct arena *arena, const char *const *fields, size_t count);
 const char *const *delegations_split_fields(struct arena *arena, const char *joined,
                                             size_t *count_r);
+
+/* Returns the names of the rights of a set, in the order of enum right. */
+const char *const *delegations_right_names(struct arena *arena, unsigned rights, size_t *count_r);
+
+/* The columns of a delegation by which ?filter= compares. NULL: absent. */
+struct delegation_texts {
+    const char *principal, *principal_name, *scope;
+    unsigned rights;
+    const char *fields; /* joined */
+    const char *created_by;
+};
+
+/* Returns the column `folded` of a delegation: see base/folded.h. */
+const char *delegations_fold(struct arena *arena, const struct delegation_texts *texts)
+    __attribute__((returns_nonnull));
 
 #endif

@@ -74,49 +74,60 @@ static void find_filter_column(const void *columns, struct arena *arena, const s
     }
 }
 
-/* True if the list has an index by which the engine finds the rows for which the term is true. */
-static bool has_term_index(const struct list *list, const struct filter *term)
+/* Returns the key of a field that begins an index; NULL if there is none. */
+static const struct list_key *find_indexed_key(const struct list *list, const struct field *field)
 {
-    const struct field *field = term->field;
-    const struct list_column *own = find_own_column(list, field);
-    bool is_equality = term->operator== FILTER_EQUAL;
-    if (term->operator== FILTER_NOT_EQUAL || term->operator== FILTER_PRESENT) {
-        return false;
+    const struct list_key *key = list->keys;
+    while (key->name && (strcmp(key->name, field->name) != 0 || (key->uses & LIST_UNINDEXED))) {
+        key++;
     }
-    if (own && own->key) {
-        return is_equality || (!folded_has_field(field) && term->operator>= FILTER_GREATER);
-    }
-    for (const struct list_key *key = list->keys; key->name; key++) {
-        if (!strcmp(key->name, field->name) && !(key->uses & LIST_UNINDEXED)) {
-            return field->type != FIELD_STRING || (field->choices && is_equality);
-        }
-    }
-    return false;
+    return key->name ? key : NULL;
 }
 
-bool list_filter_has_index(const struct list *list, const struct filter *filter)
+/* Returns the index of an equality. */
+static enum store_filter_index find_equality_index(const struct list *list,
+                                                   const struct list_key *key)
 {
-    switch (filter->kind) {
-    case FILTER_AND:
-        return list_filter_has_index(list, filter->left) ||
-               list_filter_has_index(list, filter->right);
-    case FILTER_OR:
-        return list_filter_has_index(list, filter->left) &&
-               list_filter_has_index(list, filter->right);
-    case FILTER_NOT:
-        return false;
-    case FILTER_TERM:
-        return has_term_index(list, filter);
+    return !strcmp(key->column, list->id) || (key->uses & LIST_NARROW) ? STORE_INDEX_NARROW
+           : key->uses & LIST_SORT                                     ? STORE_INDEX_DISTINCT
+                                                                       : STORE_INDEX_COMMON;
+}
+
+/* Implements find_index() of struct store_filter. `columns` is a struct list. */
+static enum store_filter_index find_filter_index(const void *columns, const struct field *field,
+                                                 enum filter_operator operator)
+{
+    const struct list *list = columns;
+    const struct list_column *own = find_own_column(list, field);
+    const struct list_key *key = find_indexed_key(list, field);
+    bool is_equality = operator== FILTER_EQUAL, has_column = own && own->key;
+    if (!key || (!is_equality && operator<FILTER_GREATER)) {
+        return STORE_INDEX_NONE;
     }
-    return false;
+    if (field->type == FIELD_STRING && !has_column && !(field->choices && is_equality)) {
+        return STORE_INDEX_NONE;
+    }
+    return is_equality               ? find_equality_index(list, key)
+           : folded_has_field(field) ? STORE_INDEX_NONE
+                                     : STORE_INDEX_RANGE;
+}
+
+bool list_filter_has_index(struct arena *arena, const struct list *list,
+                           const struct filter *filter)
+{
+    const struct store_filter compiler = {
+        .arena = arena, .find_index = find_filter_index, .columns = list};
+    return store_filter_find_index(&compiler, filter) != STORE_INDEX_NONE;
 }
 
 const char *list_filter_compile(const struct list *list, struct store_filter compiler,
-                                const struct filter *filter)
+                                const struct filter *filter, bool *hides_scope_r)
 {
     compiler.find = find_filter_column;
+    compiler.find_index = find_filter_index;
     compiler.columns = list;
-    return store_filter_compile(&compiler, filter);
+    compiler.scope = list->scope;
+    return store_filter_compile(&compiler, filter, hides_scope_r);
 }
 
 /* --- limits and explanations ------------------------------------------------------------------ */

@@ -25,12 +25,15 @@ const char *list_filter_value(struct arena *arena, const struct list *list,
                               const struct field *field) __attribute__((returns_nonnull));
 
 /* True if the engine can find the rows that pass the filter by indexes. */
-bool list_filter_has_index(const struct list *list, const struct filter *filter);
+bool list_filter_has_index(struct arena *arena, const struct list *list,
+                           const struct filter *filter);
 
-/* Returns the filter as a condition on the columns of the list. The caller has set the members of
- * `compiler` except `find` and `columns`. */
+/* Returns the filter as a condition on the columns of the list. *hides_scope_r: see store/filter.h.
+ * The caller has set the members of `compiler` except `find`, `find_index`, `columns` and `scope`.
+ */
 const char *list_filter_compile(const struct list *list, struct store_filter compiler,
-                                const struct filter *filter) __attribute__((returns_nonnull));
+                                const struct filter *filter, bool *hides_scope_r)
+    __attribute__((returns_nonnull));
 
 /* Returns the deadline of a list with a filter, for store_set_deadline(). */
 int64_t list_filter_deadline(const struct request *request);

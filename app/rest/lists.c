@@ -6,27 +6,13 @@
 #include "base/random.h"
 #include "rest/counters.h"
 #include "rest/list_filter.h"
+#include "rest/list_page.h"
 #include "rest/rows.h"
 #include "rest/search.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    SORT_KEYS_MAX = CURSOR_VALUES_MAX - 1, /* the last value is the id */
-    PARAMETERS_FIRST = 16,
-};
-
-/* One field of the requested order. */
-struct order {
-    const char *name;   /* name of the field */
-    const char *column; /* SQL to sort by */
-    size_t index;       /* position of the column, or of the field, in the rows */
-    enum cursor_type type;
-    const struct field *field; /* the field, if it has no key; else NULL */
-    bool has_index, folded, descending;
-};
 
 static struct cursor_value new_integer(int64_t integer)
 {
@@ -36,49 +22,6 @@ static struct cursor_value new_integer(int64_t integer)
 static struct cursor_value new_text(const char *text)
 {
     return (struct cursor_value){.type = CURSOR_TEXT, .text = text};
-}
-
-/* The state of one request for a page. */
-struct page {
-    struct request *request;
-    const struct list_source *source;
-    const struct list *list;
-    const char *sort; /* the value of ?sort= as sent; "": none */
-    struct order orders[SORT_KEYS_MAX];
-    size_t order_count;
-    struct cursor_value after[CURSOR_VALUES_MAX];
-    bool by_cursor;
-    struct buffer where; /* conditions to add to the statement */
-    struct cursor_value *parameters;
-    size_t parameter_count, parameter_size;
-    enum sql_statement rows; /* statement of the list, or of a search */
-    const char *id;
-    const char *counter; /* name of the counter of the filtered rows; NULL: the rows are counted */
-    size_t filters;      /* number of filters */
-    bool searched;
-    bool common;                 /* the search matches many rows */
-    bool narrow;                 /* few rows pass the filters */
-    const struct filter *filter; /* ?filter=; NULL: none */
-    bool sorts;                  /* an order has no index: all rows are sorted */
-    bool few;                    /* an index finds few rows that pass ?filter=: they are sorted */
-    bool explains;               /* ?explain= */
-    int64_t deadline_us;         /* 0: none */
-};
-
-/* Adds a parameter and returns its number. */
-static size_t add_parameter(struct page *page, struct cursor_value value)
-{
-    if (page->parameter_count == page->parameter_size) {
-        size_t size = page->parameter_size ? 2 * page->parameter_size : PARAMETERS_FIRST;
-        struct cursor_value *larger = arena_array(page->request->arena, size, sizeof *larger);
-        if (page->parameter_count) {
-            memcpy(larger, page->parameters, page->parameter_count * sizeof *larger);
-        }
-        page->parameters = larger;
-        page->parameter_size = size;
-    }
-    page->parameters[page->parameter_count++] = value;
-    return page->parameter_count;
 }
 
 /* --- the order -------------------------------------------------------------------------------- */
@@ -108,7 +51,7 @@ static void add_sort_name(struct buffer *names, const char *name)
     buffer_format(names, "%s%s", names->length ? ", " : "", name);
 }
 
-static struct error *reject_sort(const struct page *page)
+static struct error *reject_sort(const struct list_page *page)
 {
     const struct list *list = page->list;
     struct buffer names = {.arena = page->request->arena};
@@ -123,7 +66,7 @@ static struct error *reject_sort(const struct page *page)
     return error_field(page->request->arena, "sort", FAULT_NOT_ONE_OF, names.bytes);
 }
 
-static bool is_sorted_by(const struct page *page, const char *name)
+static bool is_sorted_by(const struct list_page *page, const char *name)
 {
     size_t i = 0;
     while (i < page->order_count && strcmp(page->orders[i].name, name) != 0) {
@@ -132,12 +75,12 @@ static bool is_sorted_by(const struct page *page, const char *name)
     return i < page->order_count;
 }
 
-static struct order order_by_key(const struct page *page, const struct list_key *key)
+static struct list_order order_by_key(const struct list_page *page, const struct list_key *key)
 {
     const struct store *store = app_of(page->request)->store;
     struct arena *arena = page->request->arena;
     bool folded = key->uses & LIST_FOLDED;
-    return (struct order){
+    return (struct list_order){
         .name = key->name,
         .column = folded ? store_order_by_text(store, arena,
                                                store_folded_column(store, arena, key->column))
@@ -152,12 +95,12 @@ static struct order order_by_key(const struct page *page, const struct list_key 
 }
 
 /* Returns the order by a field that has no key. */
-static struct order order_by_field(const struct page *page, const struct field *field)
+static struct list_order order_by_field(const struct list_page *page, const struct field *field)
 {
     struct arena *arena = page->request->arena;
     const char *value = list_filter_value(arena, page->list, field);
     bool is_text = field->type == FIELD_STRING;
-    return (struct order){
+    return (struct list_order){
         .name = field->name,
         .column = is_text ? store_order_by_text(app_of(page->request)->store, arena, value)
                           : store_order_by_integer(arena, value),
@@ -168,8 +111,8 @@ static struct order order_by_field(const struct page *page, const struct field *
 }
 
 /* Finds the order by the field of this name. Returns false if there is none. */
-static bool find_order(const struct page *page, const char *name, size_t length,
-                       struct order *order_r)
+static bool find_order(const struct list_page *page, const char *name, size_t length,
+                       struct list_order *order_r)
 {
     const struct list_key *key = find_sort_key(page->list, name, length);
     const struct field *field = page->list->fields;
@@ -188,12 +131,12 @@ static bool find_order(const struct page *page, const char *name, size_t length,
     return field->name;
 }
 
-static struct error *read_sort(struct page *page)
+static struct error *read_sort(struct list_page *page)
 {
     const struct value *sort = list_filter_parameter(page->request, "sort");
     page->sort = sort ? sort->string.bytes : "";
     for (const char *at = page->sort; *at;) {
-        struct order order;
+        struct list_order order;
         bool descending = *at == '-';
         at += descending;
         size_t length = strcspn(at, ",");
@@ -210,45 +153,9 @@ static struct error *read_sort(struct page *page)
     return NULL;
 }
 
-/* Returns a column of the order: the columns of its fields, then the id. */
-static const char *column_at(const struct page *page, size_t place)
-{
-    return place < page->order_count ? page->orders[place].column : page->id;
-}
-
-/* Returns the position of the column in the rows. */
-static size_t index_at(const struct page *page, size_t place)
-{
-    return place < page->order_count ? page->orders[place].index : page->list->id_index;
-}
-
-static enum cursor_type type_at(const struct page *page, size_t place)
-{
-    return place < page->order_count ? page->orders[place].type : CURSOR_INTEGER;
-}
-
-/* Returns the column for ORDER BY and comparisons. If rows are sorted, hides its index from the
- * engine, which might otherwise read all rows in the order of the index. */
-static const char *order_column_at(const struct page *page, size_t place)
-{
-    bool has_index = place >= page->order_count || page->orders[place].has_index;
-    return has_index && (page->few || page->sorts)
-               ? store_order_without_index(app_of(page->request)->store, page->request->arena,
-                                           column_at(page, place),
-                                           type_at(page, place) == CURSOR_INTEGER)
-               : column_at(page, place);
-}
-
-/* The id has the direction of the last key, so that one index has the order of both. */
-static bool descends_at(const struct page *page, size_t place)
-{
-    size_t last = page->order_count - 1;
-    return page->order_count && page->orders[place < last ? place : last].descending;
-}
-
 /* --- the cursor ------------------------------------------------------------------------------- */
 
-static struct error *read_after(struct page *page)
+static struct error *read_after(struct list_page *page)
 {
     struct arena *arena = page->request->arena;
     const struct value *after = list_filter_parameter(page->request, "after");
@@ -256,7 +163,7 @@ static struct error *read_after(struct page *page)
         return NULL;
     }
     for (size_t i = 0; i <= page->order_count; i++) {
-        page->after[i].type = type_at(page, i);
+        page->after[i].type = list_page_type_at(page, i);
     }
     page->by_cursor = true;
     return cursor_parse(arena, after->string.bytes, page->sort, page->after, page->order_count + 1)
@@ -285,7 +192,7 @@ static struct cursor_value read_row_value(const struct store_query *query, struc
 
 /* Returns the value of an order for the current row. */
 static struct cursor_value read_order_value(const struct store_query *query, struct arena *arena,
-                                            const struct order *order)
+                                            const struct list_order *order)
 {
     size_t length;
     if (order->folded) {
@@ -304,7 +211,7 @@ static struct cursor_value read_order_value(const struct store_query *query, str
 }
 
 /* Returns the cursor that continues after the current row. */
-static const char *new_cursor(const struct page *page, const struct store_query *query)
+static const char *new_cursor(const struct list_page *page, const struct store_query *query)
 {
     struct arena *arena = page->request->arena;
     struct cursor_value values[CURSOR_VALUES_MAX];
@@ -328,7 +235,7 @@ static struct cursor_value read_filter_value(struct arena *arena, const struct l
     return new_integer(key->type == FIELD_BOOLEAN ? value->boolean : value->integer);
 }
 
-static struct error *read_search(struct page *page)
+static struct error *read_search(struct list_page *page)
 {
     const struct list *list = page->list;
     const char *parts[SEARCH_WORDS];
@@ -339,7 +246,7 @@ static struct error *read_search(struct page *page)
     }
     struct error *error = search_parse(page->request->arena, search->string.bytes, parts);
     for (size_t i = 0; i < SEARCH_WORDS && !error; i++) {
-        (void)add_parameter(page, new_text(parts[i]));
+        (void)list_page_add_text(page, parts[i]);
     }
     page->searched = true;
     page->counter = NULL;
@@ -348,7 +255,7 @@ static struct error *read_search(struct page *page)
 
 /* Returns the name of the counter of the rows that pass this filter alone; NULL if there is none.
  */
-static const char *find_filter_counter(const struct page *page, const struct list_key *key,
+static const char *find_filter_counter(const struct list_page *page, const struct list_key *key,
                                        const struct cursor_value *value)
 {
     if (!page->counter || !key->counter) {
@@ -359,7 +266,7 @@ static const char *find_filter_counter(const struct page *page, const struct lis
                : arena_format(page->request->arena, "%s%" PRId64, key->counter, value->integer);
 }
 
-static void add_filters(struct page *page)
+static void add_filters(struct list_page *page)
 {
     const struct field *query = page->request->route->query;
     for (const struct list_key *key = page->list->keys; key->name; key++) {
@@ -372,22 +279,22 @@ static void add_filters(struct page *page)
             page->counter = page->filters++ ? NULL : find_filter_counter(page, key, &parameter);
             page->narrow = page->narrow || (key->uses & LIST_NARROW);
             buffer_format(&page->where, " AND %s = $%zu", key->column,
-                          add_parameter(page, parameter));
+                          list_page_add_parameter(page, parameter));
         }
     }
 }
 
 static size_t add_integer_parameter(void *page, int64_t integer)
 {
-    return add_parameter(page, new_integer(integer));
+    return list_page_add_integer(page, integer);
 }
 
 static size_t add_text_parameter(void *page, const char *text)
 {
-    return add_parameter(page, new_text(text));
+    return list_page_add_text(page, text);
 }
 
-static void add_filter_condition(struct page *page)
+static void add_filter_condition(struct list_page *page)
 {
     const struct store_filter compiler = {
         .store = app_of(page->request)->store,
@@ -398,14 +305,14 @@ static void add_filter_condition(struct page *page)
     };
     if (page->filter) {
         page->counter = NULL;
-        buffer_format(&page->where, " AND %s",
-                      list_filter_compile(page->list, compiler, page->filter));
+        page->filter_text =
+            list_filter_compile(page->list, compiler, page->filter, &page->hides_scope);
     }
 }
 
 /* --- the page --------------------------------------------------------------------------------- */
 
-static struct store_query *prepare_page_query(struct page *page, const char *text)
+static struct store_query *prepare_page_query(struct list_page *page, const char *text)
 {
     struct store_query *query =
         store_compose(app_of(page->request)->store, page->request->arena, text);
@@ -427,22 +334,14 @@ static struct store_query *prepare_page_query(struct page *page, const char *tex
     return query;
 }
 
-/* Returns the text of a statement with the added conditions. */
-static const char *statement_text(const struct page *page, enum sql_statement statement)
-{
-    struct store *store = app_of(page->request)->store;
-    return arena_format(page->request->arena, "%s%s", store_text_of(store, statement),
-                        page->where.length ? page->where.bytes : "");
-}
-
-static struct error *count_rows(struct page *page, int64_t *total_r)
+static struct error *count_rows(struct list_page *page, int64_t *total_r)
 {
     const struct request *request = page->request;
     if (page->counter) {
         return counters_value(app_of(request)->store, request->arena, page->parameters[0].integer,
                               page->counter, total_r);
     }
-    return rows_read_number(prepare_page_query(page, statement_text(page, page->list->count)),
+    return rows_read_number(prepare_page_query(page, list_page_count(page, page->list->count)),
                             total_r);
 }
 
@@ -454,12 +353,10 @@ static int64_t few_rows(int64_t limit)
 }
 
 /* Counts the rows of a statement, up to a limit. */
-static struct error *count_up_to(struct page *page, enum sql_statement statement, int64_t limit,
-                                 int64_t *count_r)
+static struct error *count_up_to(struct list_page *page, enum sql_statement statement,
+                                 int64_t limit, int64_t *count_r)
 {
-    const char *text =
-        arena_format(page->request->arena, "SELECT count(*) FROM (%s LIMIT $%zu) AS found",
-                     statement_text(page, statement), add_parameter(page, new_integer(limit)));
+    const char *text = list_page_count_up_to(page, statement, limit);
     struct error *error = rows_read_number(prepare_page_query(page, text), count_r);
     page->parameter_count--; /* removes the limit again, because only this statement has it */
     return error;
@@ -467,10 +364,11 @@ static struct error *count_up_to(struct page *page, enum sql_statement statement
 
 /* Decides if the rows that pass ?filter= are sorted: see lists.h. `total` is the number of these
  * rows; if it is REPLY_TOTAL_UNKNOWN, counts them as far as necessary. */
-static struct error *choose_plan(struct page *page, int64_t limit, int64_t total)
+static struct error *choose_plan(struct list_page *page, int64_t limit, int64_t total)
 {
     struct error *error = NULL;
-    if (!page->filter || page->searched || !list_filter_has_index(page->list, page->filter)) {
+    if (!page->filter || page->searched ||
+        !list_filter_has_index(page->request->arena, page->list, page->filter)) {
         return NULL;
     }
     if (total == REPLY_TOTAL_UNKNOWN) {
@@ -482,7 +380,7 @@ static struct error *choose_plan(struct page *page, int64_t limit, int64_t total
 
 /* Counts the matches of a search, up to a limit, and chooses the statement that reads them: see
  * lists.h. */
-static struct error *count_found(struct page *page, int64_t limit, int64_t *total_r)
+static struct error *count_found(struct list_page *page, int64_t limit, int64_t *total_r)
 {
     int64_t enough = few_rows(limit);
     struct error *error = count_up_to(page, page->list->search_found, enough + 1, total_r);
@@ -498,125 +396,9 @@ static struct error *count_found(struct page *page, int64_t limit, int64_t *tota
     return error;
 }
 
-/* Adds ORDER BY and LIMIT. SQLite has no statistics here, and would read all rows in their order
- * instead of finding the few rows that pass a narrow filter and sorting them. The operator +
- * prevents it from using the index of the order. */
-static void add_page_order(struct page *page, struct buffer *text, int64_t limit)
-{
-    bool sorts =
-        page->narrow && page->order_count && !store_compares_rows(app_of(page->request)->store);
-    for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(text, "%s%s%s%s", i ? ", " : " ORDER BY ",
-                      sorts && !page->few && !page->sorts ? "+" : "", order_column_at(page, i),
-                      descends_at(page, i) ? " DESC" : "");
-    }
-    buffer_format(text, " LIMIT $%zu", add_parameter(page, new_integer(limit)));
-}
-
-/* Returns the statement that reads rows from the beginning, after skipping `skip` rows. */
-static const char *select_from_start(struct page *page, int64_t skip, int64_t limit)
-{
-    struct buffer text = {.arena = page->request->arena};
-    buffer_add_string(&text, statement_text(page, page->rows));
-    add_page_order(page, &text, limit);
-    buffer_format(&text, " OFFSET $%zu", add_parameter(page, new_integer(skip)));
-    return text.bytes;
-}
-
-/* True if all keys are ascending, or all are descending. */
-static bool has_one_direction(const struct page *page)
-{
-    for (size_t i = 1; i < page->order_count; i++) {
-        if (descends_at(page, i) != descends_at(page, 0)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Returns the statement that reads rows after the cursor by one comparison of rows: (a, id) > ($1,
- * $2). The values of the cursor are the parameters from $first on. */
-static const char *select_after_by_comparison(struct page *page, size_t first, int64_t limit)
-{
-    struct buffer text = {.arena = page->request->arena};
-    buffer_add_string(&text, statement_text(page, page->rows));
-    for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(&text, "%s%s", i ? ", " : " AND (", column_at(page, i));
-    }
-    for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(&text, "%s$%zu",
-                      i                      ? ", "
-                      : descends_at(page, 0) ? ") < ("
-                                             : ") > (",
-                      first + i);
-    }
-    buffer_add_char(&text, ')');
-    add_page_order(page, &text, limit);
-    return text.bytes;
-}
-
-/* Returns the statement that reads rows after the cursor as a union of ranges: the rows that equal
- * the cursor in all keys and have a greater id, those that equal it in all keys but the last, and
- * so on. Each range starts at the cursor in an index, and the engine merges the ranges while it
- * reads them. */
-static const char *select_after_by_union(struct page *page, size_t first, int64_t limit)
-{
-    struct buffer text = {.arena = page->request->arena};
-    const char *rows = statement_text(page, page->rows);
-    for (size_t last = page->order_count + 1; last-- > 0;) {
-        buffer_format(&text, "%s%s", text.length ? " UNION ALL " : "", rows);
-        for (size_t i = 0; i < last; i++) {
-            buffer_format(&text, " AND %s = $%zu", column_at(page, i), first + i);
-        }
-        buffer_format(&text, " AND %s %c $%zu", column_at(page, last),
-                      descends_at(page, last) ? '<' : '>', first + last);
-    }
-    for (size_t i = 0; i <= page->order_count; i++) {
-        buffer_format(&text, "%s%zu%s", i ? ", " : " ORDER BY ", index_at(page, i) + 1,
-                      descends_at(page, i) ? " DESC" : "");
-    }
-    buffer_format(&text, " LIMIT $%zu", add_parameter(page, new_integer(limit)));
-    return text.bytes;
-}
-
-/* Returns the statement that sorts all rows and reads those after the cursor: those with a > $1, or
- * with the same a and b > $2, or with the same of both and id > $3. */
-static const char *select_after_by_sorting(struct page *page, size_t first, int64_t limit)
-{
-    struct buffer text = {.arena = page->request->arena};
-    buffer_format(&text, "%s AND (", statement_text(page, page->rows));
-    for (size_t i = 0; i <= page->order_count; i++) {
-        const char *column = order_column_at(page, i);
-        buffer_format(&text, "%s %c $%zu", column, descends_at(page, i) ? '<' : '>', first + i);
-        if (i < page->order_count) {
-            buffer_format(&text, " OR (%s = $%zu AND (", column, first + i);
-        }
-    }
-    for (size_t i = 0; i < page->order_count; i++) {
-        buffer_add_string(&text, "))");
-    }
-    buffer_add_char(&text, ')');
-    add_page_order(page, &text, limit);
-    return text.bytes;
-}
-
-static const char *select_after_cursor(struct page *page, int64_t limit)
-{
-    size_t first = page->parameter_count + 1;
-    bool compares_rows = store_compares_rows(app_of(page->request)->store);
-    for (size_t i = 0; i <= page->order_count; i++) {
-        (void)add_parameter(page, page->after[i]);
-    }
-    if (page->few || page->sorts) {
-        return select_after_by_sorting(page, first, limit);
-    }
-    return !page->order_count || (compares_rows && has_one_direction(page))
-               ? select_after_by_comparison(page, first, limit)
-               : select_after_by_union(page, first, limit);
-}
-
 /* Adds an item to the reply. `size` is the number of items that its array has room for. */
-static void add_item(const struct page *page, struct reply *reply, struct value *item, size_t *size)
+static void add_item(const struct list_page *page, struct reply *reply, struct value *item,
+                     size_t *size)
 {
     enum { ITEMS_FIRST = 16 };
     struct value **items = (struct value **)reply->items;
@@ -632,7 +414,7 @@ static void add_item(const struct page *page, struct reply *reply, struct value 
     reply->items = items;
 }
 
-static struct error *read_item(const struct page *page, struct store_query *query,
+static struct error *read_item(const struct list_page *page, struct store_query *query,
                                struct value **item_r)
 {
     if (page->source->read) {
@@ -645,7 +427,7 @@ static struct error *read_item(const struct page *page, struct store_query *quer
 
 /* Reads a page of up to `limit` rows. The statement selects one more, which tells if there is
  * another page. */
-static struct error *read_page_rows(const struct page *page, struct store_query *query,
+static struct error *read_page_rows(const struct list_page *page, struct store_query *query,
                                     struct reply *reply, int64_t limit)
 {
     const char *next = NULL;
@@ -670,7 +452,7 @@ static struct error *read_page_rows(const struct page *page, struct store_query 
 }
 
 /* Reads the parameters of the request and composes the conditions. */
-static struct error *read_page_query(struct page *page)
+static struct error *read_page_query(struct list_page *page)
 {
     struct request *request = page->request;
     struct error *error = list_filter_read_explain(request, &page->explains);
@@ -692,7 +474,7 @@ static struct error *read_page_query(struct page *page)
 }
 
 /* Returns the JSON of a statement with the parameters of the page. */
-static const char *format_page_explanation(const struct page *page, const char *text)
+static const char *format_page_explanation(const struct list_page *page, const char *text)
 {
     struct arena *arena = page->request->arena;
     const char **parameters = arena_array(arena, page->parameter_count, sizeof *parameters);
@@ -709,7 +491,7 @@ static const char *format_page_explanation(const struct page *page, const char *
 }
 
 /* Counts the rows, and decides how they are read. */
-static struct error *count_page(struct page *page, int64_t limit, int64_t *total_r)
+static struct error *count_page(struct list_page *page, int64_t limit, int64_t *total_r)
 {
     struct error *error = NULL;
     if (page->searched) {
@@ -722,14 +504,14 @@ static struct error *count_page(struct page *page, int64_t limit, int64_t *total
 }
 
 /* Replaces ERR_FILTER_TOO_COSTLY by ERR_SORT_TOO_COSTLY if the list has no filter. */
-static struct error *name_costly_part(const struct page *page, struct error *error)
+static struct error *name_costly_part(const struct list_page *page, struct error *error)
 {
     return error && error->id == ERR_FILTER_TOO_COSTLY && !page->filter
                ? error_new(page->request->arena, ERR_SORT_TOO_COSTLY, NULL)
                : error;
 }
 
-static struct error *reply_page(struct page *page, struct reply *reply)
+static struct error *reply_page(struct list_page *page, struct reply *reply)
 {
     const struct value *given = list_filter_parameter(page->request, "limit");
     const struct value *skipped = list_filter_parameter(page->request, "skip");
@@ -739,8 +521,8 @@ static struct error *reply_page(struct page *page, struct reply *reply)
     if (error) {
         return error;
     }
-    const char *text = page->by_cursor ? select_after_cursor(page, limit + 1)
-                                       : select_from_start(page, skip, limit + 1);
+    const char *text = page->by_cursor ? list_page_select_after_cursor(page, limit + 1)
+                                       : list_page_select_from_start(page, skip, limit + 1);
     if (page->request->route->shape == REPLY_ARRAY) {
         reply_array(page->request, reply, NULL, 0, total);
     }
@@ -758,7 +540,7 @@ struct error *list_reply_from(struct request *request, struct reply *reply,
                               const struct list_source *source)
 {
     const struct list *list = source->list;
-    struct page page = {
+    struct list_page page = {
         .request = request,
         .source = source,
         .list = list,
@@ -768,7 +550,7 @@ struct error *list_reply_from(struct request *request, struct reply *reply,
         .counter = list->counter,
     };
     for (size_t i = 0; i < source->parameter_count; i++) {
-        (void)add_parameter(&page, source->parameters[i]);
+        (void)list_page_add_parameter(&page, source->parameters[i]);
     }
     buffer_add_string(&page.where, source->conditions ? source->conditions : "");
     struct error *error = read_page_query(&page);

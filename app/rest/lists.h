@@ -18,7 +18,10 @@
  *
  * If an index finds few rows that pass a filter, these rows are sorted; otherwise all rows are read
  * in their order and tested. The program counts the rows to choose, because an engine plans a
- * statement without the values of its parameters.
+ * statement without the values of its parameters. On SQLite, which needs not have statistics, the
+ * program also chooses the index (store/filter.h).
+ *
+ * ?fields= selects columns: those of other fields are not read.
  *
  * ?search= has its own statements. The index of the search finds all matches, unordered. That is
  * fast for up to some thousand matches. If every other row matches, it is faster to read the rows
@@ -74,7 +77,10 @@ struct list {
     const struct list_column *columns; /* NULL: none */
     enum sql_statement rows; /* SELECT … WHERE …; its rows begin with the columns of `fields` */
     enum sql_statement count; /* SELECT count(*) … with the same WHERE clause */
-    const char *counter;      /* counter of all rows (rest/counters.h); NULL: rows are counted */
+    /* The WHERE clause of both. The program chooses the index for ?filter= on SQLite, and hides the
+     * others; NULL: the engine chooses. */
+    const char *scope;
+    const char *counter; /* counter of all rows (rest/counters.h); NULL: rows are counted */
     /* Statements of the search, if search_id is not NULL. Their parameters are those of the scope,
      * then the parts of search_parse(). search_found is SELECT 1 … for each match. search_rare
      * reads the matches by the index of the search; search_common reads the rows in the order of

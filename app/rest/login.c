@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "http/request.h"
 #include "rest/app.h"
+#include "rest/delegations.h"
 #include "rest/limits.h"
 
 #include <string.h>
@@ -167,7 +168,10 @@ static struct error *login_by_directory(struct request *request,
         directory_login(app_of(request)->directory, request->arena, &attempt->candidate,
                         attempt->password, attempt->throttle.known, &identity);
     if (!error) {
-        *principal_r = login_principal(request->arena, &identity);
+        struct principal *principal = login_principal(request->arena, &identity);
+        *principal_r = principal;
+        error = delegations_memberships(app_of(request)->delegations, request->arena, identity.sids,
+                                        &principal->principals);
     } else if (error->id == ERR_INVALID_CREDENTIALS) {
         request->reason = error->cause;
         log_info("login: rejected: %s", error->cause);

@@ -392,10 +392,14 @@ const struct directory_class user_fields_class = {
 /* --- further attributes ---------------------------------------------------------------------- */
 
 /* Number of fields of each map without further attributes; 0: not counted yet. */
-static size_t standard_count[3];
-static struct field *const maps[] = {reply_fields, create_fields, update_fields};
+enum { REPLY_MAP, CREATE_MAP, UPDATE_MAP, MAPS };
 
-enum { MAPS = sizeof maps / sizeof *maps };
+static size_t standard_count[MAPS];
+static struct field *const maps[MAPS] = {
+    [REPLY_MAP] = reply_fields, [CREATE_MAP] = create_fields, [UPDATE_MAP] = update_fields};
+
+/* The further fields were compared with the schema in this process. */
+static bool is_verified;
 
 static void count_standard_fields(void)
 {
@@ -450,6 +454,37 @@ void user_fields_configure(const struct config *config)
         memcpy(end, more, count * sizeof *more);
         end[count] = (struct field){.name = NULL};
     }
+    is_verified = false;
+}
+
+/* Unbinds the fields with these bits from their attributes. */
+static void unbind_fields(uint32_t unfit)
+{
+    for (size_t i = 0; i < MAPS; i++) {
+        struct field *field = maps[i] + standard_count[i];
+        for (uint32_t bits = unfit; bits; bits >>= 1, field++) {
+            if (bits & 1) {
+                field->attribute = NULL;
+                field->codec = CODEC_NONE;
+            }
+        }
+    }
+}
+
+struct error *user_fields_verify(struct request *request)
+{
+    const struct app *app = app_of(request);
+    struct buffer faults = {.arena = request->arena}; /* the housekeeper logs them */
+    uint32_t unfit;
+    if (is_verified || !*app->config->directory_user_attributes || !*app->config->ldap_server) {
+        return NULL;
+    }
+    struct error *error = user_attributes_verify(app->directory, request->arena, &faults, &unfit);
+    is_verified = !error;
+    if (!error) {
+        unbind_fields(unfit);
+    }
+    return error;
 }
 
 /* --- bodies ---------------------------------------------------------------------------------- */
@@ -470,10 +505,25 @@ static struct error *check_workstations(struct request *request)
                        arena_format(request->arena, "%d", WORKSTATIONS_LENGTH));
 }
 
+/* Rejects the further fields of a body that do not fit the schema. */
+static struct error *check_unbound_fields(struct request *request)
+{
+    const struct field *fields = request->route->body->fields;
+    struct error *error = NULL;
+    size_t first = standard_count[fields == update_fields ? UPDATE_MAP : CREATE_MAP];
+    for (size_t i = first; fields[i].name; i++) {
+        if (fields[i].codec == CODEC_NONE && request->body[i].state != VALUE_ABSENT) {
+            error = error_merge(
+                error, error_field(request->arena, fields[i].name, FAULT_NOT_IN_SCHEMA, NULL));
+        }
+    }
+    return error;
+}
+
 struct error *user_fields_resolve(struct request *request)
 {
     const char *manager = request_body_string(request, "manager"), *dn;
-    struct error *error = check_workstations(request);
+    struct error *error = error_merge(check_workstations(request), check_unbound_fields(request));
     if (!error && manager) {
         error = directory_resolve_person(app_of(request)->directory, request->arena, manager,
                                          "manager", &dn);

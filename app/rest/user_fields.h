@@ -30,7 +30,15 @@ bool user_fields_check(const struct config *config, struct buffer *faults) MUST_
  * added. Each process that uses the maps calls it. The configuration must outlive their use. */
 void user_fields_configure(const struct config *config);
 
-/* Checks the manager and the workstations of a body that creates or changes a user. Replaces the
+/* Compares the fields of DIRECTORY_USER_ATTRIBUTES with the schema of the directory, before the
+ * first call that uses the directory; later calls are no-ops. Fields that do not fit the schema are
+ * null from then on, and clients cannot write them, filter or sort by them. The comparison at the
+ * start prevents that, unless the directory did not answer. Returns an error if it does not answer
+ * now. */
+struct error *user_fields_verify(struct request *request) MUST_CHECK;
+
+/* Checks the manager, the workstations and the fields that do not fit the schema, in a body that
+ * creates or changes a user. Replaces the
  * manager by its DN as the directory spells it. */
 struct error *user_fields_resolve(struct request *request) MUST_CHECK;
 

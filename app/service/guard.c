@@ -1,10 +1,13 @@
 /* See guard.h. */
 #include "service/guard.h"
 
+#include "auth/api_key_use.h"
 #include "auth/auth.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/right.h"
+#include "base/scope.h"
 #include "base/space.h"
 #include "directory/directory.h"
 #include "http/request.h"
@@ -12,6 +15,8 @@
 #include "rest/authorization.h"
 #include "rest/delegations.h"
 #include "rest/limits.h"
+#include "rest/login.h"
+#include "rest/user_fields.h"
 
 #include <string.h>
 
@@ -29,6 +34,63 @@ static struct error *select_organization(struct request *request, int64_t *organ
     return *organization_r ? NULL : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
+/* Checks that the scopes of the key permit the call. ERR_FORBIDDEN with the missing scope, or the
+ * first of several, as its detail. */
+static struct error *check_key_scopes(const struct request *request)
+{
+    const struct principal_key *key = &app_principal(request)->key;
+    uint64_t needed = route_scopes(request->route);
+    enum scope missing = SCOPE_FIRST;
+    if (!key->id || (key->scopes & needed)) {
+        return NULL;
+    }
+    struct error *error = error_new(request->arena, ERR_FORBIDDEN, "the API key lacks the scope");
+    while (needed && !(needed & SCOPE_BIT(missing))) {
+        missing++;
+    }
+    return needed ? error_detail(error, NULL, FAULT_NONE, scope_name(missing)) : error;
+}
+
+/* Reads the directory user who made the key: a key must have the rights that its maker has now. The
+ * result is cached for LDAP_LOGIN_CACHE_S. */
+static struct error *identify_key_maker(struct request *request)
+{
+    const struct principal *of_key = request->principal;
+    struct directory_identity identity;
+    struct error *error = directory_identify(app_of(request)->directory, request->arena,
+                                             principal_guid(of_key->id), false, &identity);
+    if (error) {
+        return error;
+    }
+    struct principal *maker = login_principal(request->arena, &identity);
+    maker->key = of_key->key;
+    request->principal = maker;
+    request->actor = maker->username;
+    return NULL;
+}
+
+/* Checks what an API key requires beyond an access token, and records its use. The scopes for a
+ * call that requires a principal are checked later, when the request has been counted. */
+static struct error *admit_key(struct request *request)
+{
+    const struct principal *principal = request->principal;
+    const struct principal_key key = principal->key;
+    const char *address = request->headers.address;
+    struct error *error = NULL;
+    request->key_id = key.id;
+    if (principal->kind == PRINCIPAL_LOCAL &&
+        !auth_local_is_allowed_from(app_of(request)->config, address)) {
+        error = error_new(request->arena, ERR_INVALID_TOKEN,
+                          "the address is not in LOCAL_AUTH_NETWORKS");
+    }
+    if (error) {
+        return error;
+    }
+    api_key_use_record(&key, address, clock_wall_ms());
+    error = principal->kind == PRINCIPAL_DIRECTORY ? identify_key_maker(request) : NULL;
+    return error || request->route->permission ? error : check_key_scopes(request);
+}
+
 static struct error *authenticate_caller(struct request *request)
 {
     const struct app *app = request->app;
@@ -41,12 +103,13 @@ static struct error *authenticate_caller(struct request *request)
                                      request->headers.authorization, organization_id, &principal);
     }
     request->principal = principal;
-    if (error && error->id == ERR_INVALID_TOKEN) {
-        request->reason = error->cause;
-    }
     if (!error && principal) {
         request->actor = principal->username;
         request->actor_id = principal->id;
+        error = principal->key.id ? admit_key(request) : NULL;
+    }
+    if (error && error->id == ERR_INVALID_TOKEN) {
+        request->reason = error->cause;
     }
     return error;
 }
@@ -132,13 +195,14 @@ static struct error *set_directory_caller(struct request *request, enum permissi
                                           const char *const *sids)
 {
     struct app *app = app_of(request);
+    const struct principal_key *key = &app_principal(request)->key;
     struct directory_caller *caller = arena_alloc(request->arena, sizeof *caller);
     struct directory_rule *rules;
     struct error *error = NULL;
     *caller = (struct directory_caller){
         .administrator = is_administrator(request->principal),
         .reads_all = app->config->directory_readers == READERS_ALL,
-        .limit = RIGHT_ALL,
+        .limit = key->id ? scope_rights(key->scopes) : RIGHT_ALL,
         .sids = sids,
     };
     bool has_rules = !caller->administrator && depends_on_rules(request, permission);
@@ -161,11 +225,15 @@ static struct error *confirm_caller(struct request *request, enum permission per
 {
     const struct principal *principal = request->principal;
     struct directory_identity identity = {0};
-    if (!principal || principal->account_id || !permission_is_of_directory(permission)) {
-        return NULL;
+    struct error *error = principal ? check_key_scopes(request) : NULL;
+    if (error || !principal || principal->account_id || !permission_is_of_directory(permission)) {
+        return error;
     }
     const char *guid = principal_guid(principal->id);
-    struct error *error = guid ? recheck_directory_user(request, guid, &identity) : NULL;
+    error = guid ? recheck_directory_user(request, guid, &identity) : NULL;
+    if (!error) {
+        error = user_fields_verify(request);
+    }
     return error ? error : set_directory_caller(request, permission, identity.sids);
 }
 

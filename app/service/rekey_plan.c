@@ -9,11 +9,13 @@
 #include "service/rekey_plan.h"
 
 #include "auth/account_keys.h"
+#include "auth/api_key.h"
 #include "base/arena.h"
 #include "base/fold.h"
 #include "base/folded.h"
 #include "files/catalog.h"
 #include "rest/contact_keys.h"
+#include "rest/delegations.h"
 
 #include <string.h>
 
@@ -491,11 +493,82 @@ TEXT_TABLE(deals, DEALS, "title", "description", "lost_reason");
 TEXT_TABLE(tasks, TASKS, "title", "description");
 TEXT_TABLE(activities, ACTIVITIES, "subject", "description", "old_status", "new_status");
 
+/* --- API keys --------------------------------------------------------------------------------- */
+
+static struct error *write_key_row(struct rekey_batch *batch, const void *context)
+{
+    const struct text_row *row = context;
+    const char *folded =
+        api_key_folded(batch->arena, row->texts[0], row->texts[1], row->texts[2], row->texts[3]);
+    if (equals_text(row->folded, folded)) {
+        return NULL;
+    }
+    struct store_query *query = begin_update(batch, SQL_TEXT_KEYS_API_KEYS_SET, row->id);
+    store_bind_text(query, folded);
+    return store_execute(query);
+}
+
+static const struct rekey_table api_keys = {
+    .name = "api_keys",
+    .page = SQL_TEXT_KEYS_API_KEYS,
+    .duplicates = SQL_TEXT_KEYS_API_KEYS,
+    .read = read_text_row,
+    .write = write_key_row,
+};
+
+/* --- delegations ------------------------------------------------------------------------------ */
+
+struct delegation_row {
+    int64_t id;
+    struct delegation_texts texts;
+    const char *folded;
+};
+
+static void *read_delegation_row(struct arena *arena, const struct store_query *query)
+{
+    struct delegation_row *row = arena_alloc(arena, sizeof *row);
+    *row = (struct delegation_row){
+        .id = store_integer(query, SQL_TEXT_KEYS_DELEGATIONS_ID),
+        .texts =
+            {
+                .principal = copy_column(arena, query, SQL_TEXT_KEYS_DELEGATIONS_PRINCIPAL),
+                .principal_name =
+                    copy_column(arena, query, SQL_TEXT_KEYS_DELEGATIONS_PRINCIPAL_NAME),
+                .scope = copy_column(arena, query, SQL_TEXT_KEYS_DELEGATIONS_SCOPE),
+                .rights = (unsigned)store_integer(query, SQL_TEXT_KEYS_DELEGATIONS_RIGHTS),
+                .fields = copy_column(arena, query, SQL_TEXT_KEYS_DELEGATIONS_FIELDS),
+                .created_by = copy_column(arena, query, SQL_TEXT_KEYS_DELEGATIONS_CREATED_BY),
+            },
+        .folded = copy_column(arena, query, SQL_TEXT_KEYS_DELEGATIONS_FOLDED),
+    };
+    return row;
+}
+
+static struct error *write_delegation_row(struct rekey_batch *batch, const void *context)
+{
+    const struct delegation_row *row = context;
+    const char *folded = delegations_fold(batch->arena, &row->texts);
+    if (equals_text(row->folded, folded)) {
+        return NULL;
+    }
+    struct store_query *query = begin_update(batch, SQL_TEXT_KEYS_DELEGATIONS_SET, row->id);
+    store_bind_text(query, folded);
+    return store_execute(query);
+}
+
+static const struct rekey_table delegations = {
+    .name = "delegations",
+    .page = SQL_TEXT_KEYS_DELEGATIONS,
+    .duplicates = SQL_TEXT_KEYS_DELEGATIONS,
+    .read = read_delegation_row,
+    .write = write_delegation_row,
+};
+
 /* --- the plan --------------------------------------------------------------------------------- */
 
 static const struct rekey_table *const tables[] = {
-    &accounts, &sessions,      &invitations, &email_links, &contacts,   &files,
-    &tokens,   &organizations, &deals,       &tasks,       &activities, NULL,
+    &accounts,      &sessions, &invitations, &email_links, &contacts, &files,       &tokens,
+    &organizations, &deals,    &tasks,       &activities,  &api_keys, &delegations, NULL,
 };
 
 const struct rekey_plan *rekey_plan(void)

@@ -1,6 +1,7 @@
 /* See service.h. Implements the functions that proc/ calls in workers. */
 #include "service/service.h"
 
+#include "auth/api_key_use.h"
 #include "auth/auth.h"
 #include "auth/password.h"
 #include "base/arena.h"
@@ -205,6 +206,7 @@ static void stop_serving(void *state)
 {
     struct worker_state *worker = state;
     tokens_usage_flush_all(worker->app.store);
+    api_key_use_flush_all(worker->app.store);
     server_free(&worker->server);
     router_free(&worker->router);
     delegations_free(&worker->app.delegations);

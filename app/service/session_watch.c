@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "directory/directory.h"
+#include "rest/delegations.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ struct session_watch {
     const struct config *config;
     struct store *store;
     struct directory *directory;
+    struct delegations *delegations;
     bool configured; /* sessions that the configuration no longer permits have been ended */
     bool failing;    /* the last check failed, which has been logged */
     size_t skipped;  /* users who could not be checked in this round */
@@ -42,32 +44,46 @@ struct session_watch *session_watch_new(const struct config *config, struct stor
                                         struct directory *directory)
 {
     struct session_watch *watch = base_alloc(sizeof *watch);
-    *watch = (struct session_watch){.config = config, .store = store, .directory = directory};
+    *watch = (struct session_watch){
+        .config = config,
+        .store = store,
+        .directory = directory,
+        .delegations = delegations_new(config, store, directory),
+    };
     set_last_subject(watch, first_subject);
     return watch;
 }
 
 void session_watch_free(struct session_watch **watch)
 {
+    delegations_free(&(*watch)->delegations);
     directory_free(&(*watch)->directory);
     free(*watch);
     *watch = NULL;
 }
 
-/* A directory user with live sessions: the oldest credential epoch and the highest rights of the
- * sessions, and the user's state in the directory. */
+/* A directory user with live sessions: the oldest credential epoch, the highest rights, and the
+ * principals of delegations of the sessions, and the user's state in the directory. */
 struct user {
     const char *subject;
     int64_t oldest_epoch;
     bool any_administrator;
+    const char *lowest_principals, *highest_principals; /* see SQL_SESSIONS_OF_DIRECTORY */
     enum directory_account_state standing;
     struct directory_identity identity;
+};
+
+/* All rules of delegations. */
+struct rules {
+    struct directory_rule *rules;
+    size_t count;
 };
 
 struct ending {
     struct arena *arena;
     const struct session_watch *watch;
     const struct user *user;
+    struct delegation_membership membership; /* of the user */
     int64_t count;
 };
 
@@ -123,8 +139,41 @@ static struct error *end_outdated_sessions(struct store *store, void *context)
                                       now, &work->count);
 }
 
+static struct error *set_session_principals(struct store *store, void *context)
+{
+    struct ending *work = context;
+    work->count = 0;
+    return session_set_principals(store, work->arena, work->user->subject, work->membership.own,
+                                  work->membership.other, clock_wall_ms(), &work->count);
+}
+
+/* Ends the sessions of a user who has left a group that gave rights in them by a delegation, and
+ * records the groups that give rights now. */
+static struct error *check_principals(struct session_watch *watch, struct arena *arena,
+                                      const struct user *user, const struct rules *rules)
+{
+    struct ending work = {
+        .arena = arena,
+        .watch = watch,
+        .user = user,
+        .membership =
+            delegations_membership(arena, rules->rules, rules->count, user->identity.sids),
+    };
+    if (!strcmp(user->lowest_principals, work.membership.own) &&
+        !strcmp(user->highest_principals, work.membership.own)) {
+        return NULL;
+    }
+    struct error *error = end_and_commit(watch, arena, set_session_principals, &work);
+    if (!error && work.count) {
+        log_info("sessions: ended %" PRId64
+                 " of %s: the user has left a group that a delegation gives rights",
+                 work.count, user->subject);
+    }
+    return error;
+}
+
 static struct error *check_directory_user(struct session_watch *watch, struct arena *arena,
-                                          struct user *user)
+                                          struct user *user, const struct rules *rules)
 {
     const char *guid = principal_guid(user->subject);
     struct error *error =
@@ -136,7 +185,7 @@ static struct error *check_directory_user(struct session_watch *watch, struct ar
                        user->identity.password_set > user->oldest_epoch ||
                        (user->any_administrator && !user->identity.administrator);
     if (!is_outdated) {
-        return NULL;
+        return check_principals(watch, arena, user, rules);
     }
     struct ending work = {.arena = arena, .watch = watch, .user = user};
     error = end_and_commit(watch, arena, end_outdated_sessions, &work);
@@ -166,6 +215,10 @@ static struct error *read_user_batch(const struct session_watch *watch, struct a
                 arena_string(arena, store_text(query, SQL_SESSIONS_OF_DIRECTORY_SUBJECT, NULL)),
             .oldest_epoch = store_integer(query, SQL_SESSIONS_OF_DIRECTORY_OLDEST_EPOCH),
             .any_administrator = store_integer(query, SQL_SESSIONS_OF_DIRECTORY_ANY_ADMINISTRATOR),
+            .lowest_principals = arena_string(
+                arena, store_text(query, SQL_SESSIONS_OF_DIRECTORY_LOWEST_PRINCIPALS, NULL)),
+            .highest_principals = arena_string(
+                arena, store_text(query, SQL_SESSIONS_OF_DIRECTORY_HIGHEST_PRINCIPALS, NULL)),
         };
         error = store_next(query, &row);
     }
@@ -182,9 +235,9 @@ static bool is_outage(const struct error *error)
 /* Checks a user. An error that concerns only this user is counted, and the first of a round is
  * logged; the check continues with the next user. */
 static struct error *check_user_or_skip(struct session_watch *watch, struct arena *arena,
-                                        struct user *user)
+                                        struct user *user, const struct rules *rules)
 {
-    struct error *error = check_directory_user(watch, arena, user);
+    struct error *error = check_directory_user(watch, arena, user, rules);
     if (error && is_outage(error)) {
         return error;
     }
@@ -201,11 +254,15 @@ static struct error *check_user_batch(struct session_watch *watch, struct arena 
                                       bool *more_r)
 {
     struct user users[BATCH];
-    size_t count;
+    struct rules rules;
+    size_t count = 0;
     *more_r = false;
-    struct error *error = read_user_batch(watch, arena, users, &count);
+    struct error *error = delegations_read(watch->delegations, arena, &rules.rules, &rules.count);
+    if (!error) {
+        error = read_user_batch(watch, arena, users, &count);
+    }
     for (size_t i = 0; !error && i < count; i++) {
-        error = check_user_or_skip(watch, arena, &users[i]);
+        error = check_user_or_skip(watch, arena, &users[i], &rules);
     }
     *more_r = !error && count == BATCH;
     return error;

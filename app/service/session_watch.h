@@ -9,8 +9,9 @@
  * Every LDAP_LOGIN_CACHE_S seconds, but at most every five seconds, it reads each directory user
  * with a live session once, in batches. It ends the sessions of users who are deleted, disabled or
  * expired, whose password was set after the login, or who are no longer members of
- * LDAP_ADMIN_GROUP. A lockout after failed logins does not end sessions, because anybody can cause
- * it. While the directory or the database is unavailable, no session is ended.
+ * LDAP_ADMIN_GROUP or of a group by which a delegation gave them rights in the session. A lockout
+ * after failed logins does not end sessions, because anybody can cause it. While the directory or
+ * the database is unavailable, no session is ended.
  */
 #ifndef SERVICE_SESSION_WATCH_H
 #define SERVICE_SESSION_WATCH_H

@@ -1,6 +1,7 @@
 /* See sharing.h. */
 #include "service/sharing.h"
 
+#include "auth/api_key_use.h"
 #include "auth/session_cache.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -49,6 +50,7 @@ void sharing_prepare(const struct config *config)
     purge_share(&purge_plan);
     tokens_quota_share();
     tokens_usage_share();
+    api_key_use_share();
     limits_share();
     objects_share();
     database = store_shared_new();

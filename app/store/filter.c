@@ -141,8 +141,14 @@ static bool compares_part_of_text(enum filter_operator operator)
         FILTER_ENDS_WITH;
 }
 
-/* Compares a field that is a date or a time. `eq` and `ne` compare the text; the other operators
- * compare the moment at which the date or time has passed. */
+/* True if the comparison with a key is false for absent values, whose key is the greatest. */
+static bool excludes_absent(enum filter_operator operator)
+{
+    return operator!= FILTER_GREATER && operator!= FILTER_GREATER_EQUAL;
+}
+
+/* Compares a field that is a date or a time. `eq` and `ne` compare the text, and the key because it
+ * has an index; the other operators compare the moment at which the date or time has passed. */
 static const char *compile_moment(const struct store_filter *compiler, const struct filter *term,
                                   const struct store_filter_column *column)
 {
@@ -155,13 +161,17 @@ static const char *compile_moment(const struct store_filter *compiler, const str
     }
     if (term->operator== FILTER_EQUAL || term->operator== FILTER_NOT_EQUAL) {
         value = is_date ? value : arena_string(compiler->arena, clock_format(span.from_ms, time));
-        return arena_format(compiler->arena, "%s = $%zu", column->value,
-                            compiler->add_text(compiler->parameters, value));
+        return arena_format(compiler->arena, "(%s = $%zu AND %s = $%zu)", column->key,
+                            compiler->add_integer(compiler->parameters, span.until_ms),
+                            column->value, compiler->add_text(compiler->parameters, value));
     }
-    return arena_format(compiler->arena, "(%s %s $%zu AND %s < %" PRId64 ")", column->key,
-                        comparisons[term->operator],
-                        compiler->add_integer(compiler->parameters, span.until_ms), column->key,
-                        INT64_MAX);
+    const char *condition =
+        arena_format(compiler->arena, "%s %s $%zu", column->key, comparisons[term->operator],
+                     compiler->add_integer(compiler->parameters, span.until_ms));
+    return excludes_absent(term->operator)
+               ? condition
+               : arena_format(compiler->arena, "(%s AND %s < %" PRId64 ")", condition, column->key,
+                              INT64_MAX);
 }
 
 /* Compares a time in whole seconds. A date in the filter is a day. */
@@ -196,10 +206,12 @@ static const char *compile_seconds(const struct store_filter *compiler, const st
 static const char *compile_date(const struct store_filter *compiler, const struct filter *term,
                                 const struct store_filter_column *column)
 {
-    return arena_format(compiler->arena, "(%s %s $%zu AND %s < '~')", column->key,
-                        comparisons[term->operator],
-                        compiler->add_text(compiler->parameters, term->value.string.bytes),
-                        column->key);
+    const char *condition =
+        arena_format(compiler->arena, "%s %s $%zu", column->key, comparisons[term->operator],
+                     compiler->add_text(compiler->parameters, term->value.string.bytes));
+    return excludes_absent(term->operator)
+               ? condition
+               : arena_format(compiler->arena, "(%s AND %s < '~')", condition, column->key);
 }
 
 static bool is_formatted_as(const struct field *field, const char *format)
@@ -304,9 +316,193 @@ static const char *compile_node(const struct store_filter *compiler, const struc
     return arena_format(compiler->arena, "(%s %s %s)", left, both ? "AND" : "OR", right);
 }
 
-const char *store_filter_compile(const struct store_filter *compiler, const struct filter *filter)
+/* --- indexes ---------------------------------------------------------------------------------- */
+
+/* An operand of a chain of `and`, or of `or`. */
+struct part {
+    struct part *next;
+    const struct filter *node;
+    bool negated;
+};
+
+/* True if all operands of the node, or of its negation, must be true. */
+static bool needs_all_parts(const struct filter *node, bool negated)
 {
-    return compile_node(compiler, filter, false);
+    return node->kind == (negated ? FILTER_OR : FILTER_AND);
+}
+
+/* Adds the operands of a chain before `next`. Other nodes are their own only operand. */
+static struct part *split_chain(struct arena *arena, const struct filter *node, bool negated,
+                                bool all, struct part *next)
+{
+    if (node->kind == FILTER_NOT) {
+        return split_chain(arena, node->left, !negated, all, next);
+    }
+    if (node->kind != FILTER_TERM && needs_all_parts(node, negated) == all) {
+        return split_chain(arena, node->left, negated, all,
+                           split_chain(arena, node->right, negated, all, next));
+    }
+    struct part *part = arena_alloc(arena, sizeof *part);
+    *part = (struct part){.next = next, .node = node, .negated = negated};
+    return part;
+}
+
+/* Returns the operator of a term or of its negation; FILTER_NOT_EQUAL for those without an index.
+ */
+static enum filter_operator find_operator(const struct part *part)
+{
+    enum filter_operator operator= part->node->operator;
+    bool is_equality = operator== FILTER_EQUAL || operator== FILTER_NOT_EQUAL;
+    return is_equality
+               ? (operator== FILTER_EQUAL) != part->negated ? FILTER_EQUAL : FILTER_NOT_EQUAL
+           : part->negated ? FILTER_NOT_EQUAL
+                           :
+                           operator;
+}
+
+/* True if both are lower or upper limits of one field. */
+static bool limit_one_field(const struct part *one, const struct part *other)
+{
+    return one->node->kind == FILTER_TERM && other->node->kind == FILTER_TERM &&
+           one->node->field == other->node->field && find_operator(one) >= FILTER_GREATER &&
+           find_operator(other) >= FILTER_GREATER;
+}
+
+static bool is_lower_limit(const struct part *part)
+{
+    enum filter_operator operator= find_operator(part);
+    return operator== FILTER_GREATER || operator== FILTER_GREATER_EQUAL;
+}
+
+static enum store_filter_index find_part_index(const struct store_filter *compiler,
+                                               const struct part *part, const struct part *parts);
+
+/* Returns the operand of an `and` whose index is preferred, and the index. */
+static const struct part *choose_part(const struct store_filter *compiler, const struct part *parts,
+                                      enum store_filter_index *index_r)
+{
+    const struct part *best = parts;
+    *index_r = STORE_INDEX_NONE;
+    for (const struct part *part = parts; part; part = part->next) {
+        enum store_filter_index index = find_part_index(compiler, part, parts);
+        if (index > *index_r) {
+            *index_r = index;
+            best = part;
+        }
+    }
+    return best;
+}
+
+static enum store_filter_index find_term_index(const struct store_filter *compiler,
+                                               const struct part *part, const struct part *parts)
+{
+    enum store_filter_index index =
+        compiler->find_index(compiler->columns, part->node->field, find_operator(part));
+    for (; index == STORE_INDEX_RANGE && parts; parts = parts->next) {
+        if (limit_one_field(part, parts) && is_lower_limit(part) != is_lower_limit(parts)) {
+            index = STORE_INDEX_WINDOW;
+        }
+    }
+    return index;
+}
+
+/* Returns the index of an operand. `parts` are the operands of the `and` around it. */
+static enum store_filter_index find_part_index(const struct store_filter *compiler,
+                                               const struct part *part, const struct part *parts)
+{
+    if (part->node->kind == FILTER_TERM) {
+        return find_term_index(compiler, part, parts);
+    }
+    enum store_filter_index least = STORE_INDEX_NARROW;
+    struct part *choices = split_chain(compiler->arena, part->node, part->negated, false, NULL);
+    for (const struct part *choice = choices; choice; choice = choice->next) {
+        enum store_filter_index index;
+        choose_part(compiler,
+                    split_chain(compiler->arena, choice->node, choice->negated, true, NULL),
+                    &index);
+        least = index < least ? index : least;
+    }
+    return least;
+}
+
+enum store_filter_index store_filter_find_index(const struct store_filter *compiler,
+                                                const struct filter *filter)
+{
+    enum store_filter_index index;
+    choose_part(compiler, split_chain(compiler->arena, filter, false, true, NULL), &index);
+    return index;
+}
+
+static const char *compile_by_index(const struct store_filter *compiler, struct part *parts,
+                                    bool scoped, bool *splits_r);
+
+/* Returns a condition that SQLite takes for true in few rows. */
+static const char *prefer_condition(struct arena *arena, const char *condition)
+{
+    return arena_format(arena, "likelihood(%s, 0.0001)", condition);
+}
+
+/* Compiles the operand of an `and` whose index is used. */
+static const char *compile_chosen(const struct store_filter *compiler, const struct part *part,
+                                  bool scoped, bool *splits_r)
+{
+    struct arena *arena = compiler->arena;
+    struct buffer text = {.arena = arena};
+    *splits_r = part->node->kind != FILTER_TERM;
+    if (!*splits_r) {
+        const char *term =
+            prefer_condition(arena, compile_node(compiler, part->node, part->negated));
+        return scoped ? arena_format(arena, "%s AND %s", compiler->scope, term) : term;
+    }
+    struct part *choices = split_chain(arena, part->node, part->negated, false, NULL);
+    for (const struct part *choice = choices; choice; choice = choice->next) {
+        bool splits;
+        buffer_format(&text, "%s(%s)", text.length ? " OR " : "(",
+                      compile_by_index(
+                          compiler, split_chain(arena, choice->node, choice->negated, true, NULL),
+                          true, &splits));
+    }
+    buffer_add_char(&text, ')');
+    return text.bytes;
+}
+
+/* Compiles an `and`. Only the chosen operand, and the other limits of its field, are visible to the
+ * engine. */
+static const char *compile_by_index(const struct store_filter *compiler, struct part *parts,
+                                    bool scoped, bool *splits_r)
+{
+    enum store_filter_index index;
+    const struct part *chosen = choose_part(compiler, parts, &index);
+    struct buffer text = {.arena = compiler->arena};
+    buffer_add_string(&text, compile_chosen(compiler, chosen, scoped, splits_r));
+    for (const struct part *part = parts; part; part = part->next) {
+        if (part != chosen) {
+            const char *condition = compile_node(compiler, part->node, part->negated);
+            buffer_format(&text, " AND %s",
+                          limit_one_field(chosen, part)
+                              ? prefer_condition(compiler->arena, condition)
+                              : store_filter_hide(compiler->store, compiler->arena, condition));
+        }
+    }
+    return text.bytes;
+}
+
+const char *store_filter_hide(const struct store *store, struct arena *arena, const char *condition)
+{
+    return arena_format(arena, store->id == ENGINE_SQLITE ? "+(%s)" : "((%s) IS TRUE)", condition);
+}
+
+const char *store_filter_compile(const struct store_filter *compiler, const struct filter *filter,
+                                 bool *hides_scope_r)
+{
+    *hides_scope_r = false;
+    if (!compiler->scope || compiler->store->id != ENGINE_SQLITE ||
+        store_filter_find_index(compiler, filter) == STORE_INDEX_NONE) {
+        return compile_node(compiler, filter, false);
+    }
+    struct part *parts = split_chain(compiler->arena, filter, false, true, NULL);
+    return arena_format(compiler->arena, "(%s)",
+                        compile_by_index(compiler, parts, false, hides_scope_r));
 }
 
 /* --- orders ----------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "store/shared.h"
 #include "store/store.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +148,55 @@ bool store_compares_rows(const struct store *store)
 const char *store_text_of(const struct store *store, enum sql_statement statement)
 {
     return store_statements[statement].text[store->id];
+}
+
+/* Returns the end of the column that begins at `text`: its comma, or the space before FROM. */
+static const char *find_column_end(const char *text)
+{
+    size_t depth = 0;
+    bool quoted = false;
+    for (; *text; text++) {
+        quoted ^= *text == '\'';
+        depth += !quoted && *text == '(';
+        depth -= !quoted && *text == ')';
+        if (!quoted && !depth &&
+            (*text == ',' ||
+             (isspace((unsigned char)*text) && !strncmp(text + 1, "FROM ", strlen("FROM "))))) {
+            break;
+        }
+    }
+    return text;
+}
+
+size_t store_column_count(enum sql_statement statement)
+{
+    const char *columns = store_statements[statement].columns;
+    size_t count = *columns != '\0';
+    for (; *columns; columns++) {
+        count += *columns == ' ';
+    }
+    return count;
+}
+
+const char *store_text_selecting(const struct store *store, struct arena *arena,
+                                 enum sql_statement statement, const bool *wanted)
+{
+    static const char select[] = "SELECT ";
+    const char *text = store_text_of(store, statement) + sizeof select - 1;
+    struct buffer out = {.arena = arena};
+    buffer_add_string(&out, select);
+    for (size_t i = 0, count = store_column_count(statement); i < count; i++) {
+        const char *end = find_column_end(text);
+        if (wanted[i]) {
+            buffer_add(&out, text, (size_t)(end - text));
+        } else {
+            buffer_add_string(&out, i ? " NULL" : "NULL");
+        }
+        buffer_add(&out, end, *end == ',');
+        text = end + (*end == ',');
+    }
+    buffer_add_string(&out, text);
+    return out.bytes;
 }
 
 const char *store_statement_text(const struct store *store, size_t slot)

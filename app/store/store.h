@@ -81,6 +81,15 @@ struct store_query *store_query(struct store *store, struct arena *arena,
 const char *store_text_of(const struct store *store, enum sql_statement statement)
     __attribute__((returns_nonnull));
 
+/* Returns the number of columns of a statement. */
+size_t store_column_count(enum sql_statement statement);
+
+/* Returns the text of a statement that begins with SELECT, with NULL in place of the columns that
+ * are not wanted. `wanted` has a value for each column. */
+const char *store_text_selecting(const struct store *store, struct arena *arena,
+                                 enum sql_statement statement, const bool *wanted)
+    __attribute__((returns_nonnull));
+
 /* True if an index scan for a row comparison, (a, id) > ($1, $2), starts exactly at that row:
  * PostgreSQL. SQLite starts at the first row with this `a` and skips rows from there. */
 bool store_compares_rows(const struct store *store);

@@ -1,5 +1,5 @@
 -- The groups and users to whom delegations gave rights in a session of a directory user: their SIDs, each with a space
--- before it. A session ends when its user has left one of them.
+-- on both sides. A session ends when its user has left one of them.
 
 -- up
 

@@ -22,7 +22,8 @@ INVITERS = 16  # organizations that invite the owner: accepting or declining con
 
 # Tags whose calls the local administrator may make; members of an organization may make the others.
 ADMINISTRATORS = {"users", "user-photos", "user-groups", "passwords", "user-access", "groups",
-                  "computers", "ous", "containers", "tree", "delegations", "accounts", "email-links", "tokens"}
+                  "computers", "ous", "containers", "tree", "delegations", "accounts",
+                  "email-links", "tokens"}
 
 # Calls that would end the callers' sessions; they have their own tests.
 SESSION_ENDING = {"/api/v1/auth/logout", "/api/v1/auth/change-password"}
@@ -118,6 +119,7 @@ def known_values(callers, other_owners, invitations, links, delegations, ou, peo
     deals = [create("deals", title=tag(), amount=1) for _ in range(3)]
     tasks = [create("tasks", title=tag()) for _ in range(3)]
     activities = [create("activities", type="CALL", subject=tag()) for _ in range(3)]
+    made = [create("api-keys", name=tag(), scopes=["contacts:read", "crm"]) for _ in range(3)]
     stored = [files.upload(owner)["filename"] for _ in range(6)]
     manager = people.create()["dn"]
     existing = [people.create()["sAMAccountName"] for _ in range(4)]
@@ -139,6 +141,7 @@ def known_values(callers, other_owners, invitations, links, delegations, ou, peo
     # The entity tags of entries are digests, so no fixed condition is met.
     of_entries = {name: values for name, values in of_all.items()
                   if name not in ("If-Match", "If-None-Match")}
+    of_entries |= {"fields": ["objectGUID", "dn"], "filter": ["objectGUID pr"]}
     return {
         "contacts": {**of_all, "id": contacts},
         "deals": {**of_all, "id": deals},
@@ -158,6 +161,9 @@ def known_values(callers, other_owners, invitations, links, delegations, ou, peo
         "organizations": {**of_all, "email": [address() for _ in range(3)],
                           "account_id": [each.id for each in other_owners]},
         "invitations": {**of_all, "invitation_id": invitations},
+        "api-keys": {**of_all, "key_id": made, "scopes": [["contacts:read"], ["crm"]],
+                     "expires_at": ["2099-01-01T00:00:00Z", None],
+                     "fields": ["name,prefix"], "sort": ["-id", "name"]},
         "email-links": {**of_all, "link_id": links,
                         "account_id": [each.id for each in other_owners]},
         "files": {**of_all, "name": stored[:4], "names": [stored[4:], ["none.txt"]]},

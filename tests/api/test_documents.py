@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from stack import TOP
 
-from support import contract, metrics, readmes
+from support import contract, metrics, readmes, vault
 from support.entries import tag
 from support.photos import PIXEL
 from support.waiting import wait_until
@@ -111,7 +111,8 @@ def run_commands(commands, folder, **replacements):
 EXECUTED = {
     readmes.START: ("Log in, look around",),
     readmes.GUIDE: ("Log in;", "Set the photo", "The sample people", "Vera registers",
-                    "Anna registers", "A token for an hour", "Boris registers"),
+                    "The administrator makes a key", "Anna registers", "A token for an hour",
+                    "Boris registers"),
 }
 
 
@@ -215,6 +216,22 @@ def test_account_commands_in_api_guide_work(stack, tmp_path):
     assert f'{{"id":{default},"name":"Ромашка"' in answers and verified == "true"
     assert re.findall('"role":"([A-Z]+)","created', answers)[-4:] == [
         "SALES", "MANAGER", "MANAGER", "MANAGER"]
+
+
+def test_key_commands_in_api_guide_work(stack, tmp_path):
+    name, password = stack.administrator
+    answers = run_commands(shell_variables() + guide_commands("The administrator makes a key"),
+                           tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        '"admin123"': f'"{password}"', '"admin"': f'"{name}"'})
+    users, refused, listed, rotated, status = answers.strip().splitlines()
+    assert len(json.loads(users)["items"]) == 2
+    refused = json.loads(refused)
+    assert (refused["code"], refused["details"]) == ("FORBIDDEN", ["directory:delete"])
+    assert json.loads(listed)["items"][0]["scopes"] == ["directory:read"]
+    secret = json.loads(rotated)["secret"]
+    vault.remember(secret)
+    assert re.fullmatch("kontora_[0-9A-Za-z]{40}", secret) and status == "204"
 
 
 def test_customer_commands_in_api_guide_work(stack, tmp_path):

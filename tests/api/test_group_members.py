@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
-from support import contract
+from support import contract, filters
 from support.client import path_of
 from support.entries import tag
+from support.filters import BOOLEAN, IDENTIFIER, TEXT, Field
 from support.ldap_admin import guid_text, rdn, same_dn
 
 DOMAIN_LOCAL, UNIVERSAL, GLOBAL = -2147483644, -2147483640, -2147483646
@@ -288,6 +289,68 @@ def test_pages_of_filtered_members_in_reverse_order(api, group, mixed_group):
     assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["after"]
 
 
+def order_key(member, name):
+    value = member[name]
+    return (value is None, value.lower() if isinstance(value, str) else value or False)
+
+
+@pytest.mark.parametrize("sort", ["name", "dn", "objectGUID", "kind", "enabled"])
+def test_members_are_sorted_by_any_field(api, group, mixed_group, sort):
+    by_name = members_of(api, group)
+    ascending = members_of(api, group, sort=sort)
+    assert members_of(api, group, sort=sort, effective="true") == ascending
+    assert members_of(api, group, sort=f"-{sort}") == ascending[::-1]
+    if sort in ("kind", "enabled", "objectGUID"):  # members with equal values are sorted by name
+        assert ascending == sorted(by_name, key=lambda member: order_key(member, sort))
+    for sign, expected in (("", ascending), ("-", ascending[::-1])):
+        for limit in (1, 4):
+            pages = all_pages(api, group, limit, sort=sign + sort)
+            assert [member for page in pages for member in page["items"]] == expected
+    filtered = members_of(api, group, sort=sort, filter="enabled pr", search="")
+    assert filtered == [member for member in ascending if member["enabled"] is not None]
+
+
+def test_cursor_of_another_order_is_rejected(api, group, mixed_group):
+    after = page_of(api, group, limit=2, sort="kind")["next"]
+    for sort in (None, "-kind", "enabled"):
+        response = api.get(path_of("/groups", group["cn"], "members"),
+                           params={"after": after, "sort": sort})
+        assert contract.check_error(response, 400, "VALIDATION_ERROR") == ["after"]
+
+
+def test_long_names_are_sorted_by_every_field(api, ldap_admin, groups):
+    """The keys of such names are cut in cursors."""
+    group, parent = groups.create(), ldap_admin.add_ou(tag(), groups.parent)
+    names = [letter + "щ" * 62 + digit for letter in "ЖЯ" for digit in "12"]
+    for name in names:
+        dn = ldap_admin.add(f"{rdn(name)},{parent}", objectClass="contact")
+        ldap_admin.add_member(group["dn"], dn)
+    for sort in ("name", "dn", "kind", "enabled", "-kind"):
+        pages = all_pages(api, group, 1, sort=sort)
+        assert [member["name"] for page in pages for member in page["items"]] == sorted(
+            names, reverse=sort == "-kind")
+
+
+MEMBER_FIELDS = [Field("dn", IDENTIFIER, presence=False), Field("objectGUID", IDENTIFIER),
+                 Field("name", TEXT), Field("kind", TEXT), Field("enabled", BOOLEAN)]
+
+
+@pytest.mark.parametrize("effective", ["false", "true"])
+def test_random_filters_find_what_naive_evaluation_finds(api, ldap_admin, groups, people, group,
+                                                         mixed_group, effective):
+    inner = groups.create(groupType=UNIVERSAL)
+    ldap_admin.add_member(group["dn"], inner["dn"])
+    for enabled in (True, False):
+        for name in ("Ёлкин", "a*b", "(x)"):
+            person = people.create(cn=f"{name} {tag()}", enabled=enabled)
+            ldap_admin.add_member(inner["dn"], person["dn"])
+    items = members_of(api, group, effective=effective)
+    filters.check_random_filters(
+        MEMBER_FIELDS, items, "objectGUID",
+        lambda text: members_of(api, group, filter=text, effective=effective), effective,
+        filters.fold_letters)
+
+
 def test_fields_of_members_can_be_selected(api, group, mixed_group):
     response = api.get(path_of("/groups", group["cn"], "members"), params={"fields": "kind"})
     assert all(set(item) == {"kind", "objectGUID"} for item in response.json()["items"])
@@ -297,7 +360,8 @@ def test_fields_of_members_can_be_selected(api, group, mixed_group):
 @pytest.mark.parametrize("parameters, field", [
     ({"filter": "kind"}, "filter"), ({"filter": 'colour eq "x"'}, "filter"),
     ({"filter": 'dn co "x"'}, "filter"), ({"filter": "enabled gt true"}, "filter"),
-    ({"sort": "kind"}, "sort"), ({"fields": "member"}, "fields"),
+    ({"sort": "member"}, "sort"), ({"sort": "--kind"}, "sort"), ({"sort": ""}, "sort"),
+    ({"sort": "kind,name"}, "sort"), ({"fields": "member"}, "fields"),
     ({"explain": "maybe"}, "explain")])
 def test_invalid_filter_order_or_fields_are_rejected(api, group, parameters, field):
     response = api.get(path_of("/groups", group["cn"], "members"), params=parameters)

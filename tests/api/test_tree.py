@@ -179,13 +179,13 @@ def searches(site):
     return metrics.values(site)["kontora_directory_operation_duration_seconds_count", "search"]
 
 
-def searches_of_tree(site, parent_dn):
+def searches_of_tree(site, parent_dn, **parameters):
     """Returns the number of searches that a tree costs: the least of several, because the
     housekeeper searches too."""
     numbers = []
     for _ in range(4):
         before = searches(site)
-        get_tree(site, parent_dn)
+        assert site.get("/tree", params={"parent_dn": parent_dn, **parameters}).status_code == 200
         numbers.append(searches(site) - before)
     return min(numbers)
 
@@ -198,6 +198,15 @@ def test_number_of_searches_does_not_depend_on_number_of_children(site, ldap_adm
         add_user(ldap_admin, ldap_admin.add_ou(f"c{number}", parent))
     # the parent itself, the places, and one search for each other kind
     assert searches_of_tree(site, parent) == few == 5
+
+
+def test_objects_are_counted_only_for_replies_with_counts(site, ldap_admin, parent):
+    add_user(ldap_admin, ldap_admin.add_ou(tag(), ldap_admin.add_ou("a", parent)))
+    assert searches_of_tree(site, parent, fields="name,has_children") == 2
+    assert searches_of_tree(site, parent, fields="counts") == 5
+    [child] = site.get("/tree", params={"parent_dn": parent, "fields": "name,has_children",
+                                        "filter": "has_children eq true"}).json()["children"]
+    assert set(child) == {"name", "has_children", "objectGUID"} and child["has_children"]
 
 
 # --- errors ---------------------------------------------------------------------------------------

@@ -21,6 +21,10 @@ class ClientError(Exception):
     """An error answer or an incomplete answer."""
 
 
+class RefusedError(ClientError):
+    """An error answer."""
+
+
 class Client:
     """A client of one stack."""
 
@@ -73,7 +77,7 @@ class Client:
                 raise ClientError(f"incomplete answer: {answer!r}")
             answer += piece
         if not answer.startswith(tuple(b"HTTP/1.1 " + digits for digits in accepted)):
-            raise ClientError(f"{request.splitlines()[0]!r}: {answer.decode(errors='replace')}")
+            raise RefusedError(f"{request.splitlines()[0]!r}: {answer.decode(errors='replace')}")
         return answer
 
 

@@ -5,13 +5,15 @@ One client measures the median latency of several answers. For each
 database engine, one stack per number of rows is started; these stacks run at the same time and are
 measured in turn. Pages are requested in all orders and both directions:
 the first page, and pages by cursor from the middle and near the end. The table shows the worst
-ratio of each group of requests.
+ratio of each group of requests. A refused request counts as infinitely slow, so that its group
+misses its target and the others are measured.
 """
 
 import concurrent.futures
 import contextlib
 import dataclasses
 import itertools
+import math
 import statistics
 import tempfile
 import time
@@ -21,7 +23,7 @@ from urllib.parse import quote, urlencode
 
 from bench import crm_fill
 from bench.bed import Bed
-from bench.client import Client
+from bench.client import Client, RefusedError
 from bench.disturbance import Meter
 from bench.pairs import DISTURBED, TRIES, undisturbed
 from bench.table import Row, note, row
@@ -251,10 +253,14 @@ def bound(engine: str, place: Place) -> Row:
 
 
 def batch(client: Client, maker: Maker) -> float:
-    """Returns the median latency of several answers."""
+    """Returns the median latency of several answers; infinity if one is an error."""
     seen: list[float] = []
-    while len(seen) < BATCH and sum(seen) < BATCH_S:
-        seen.append(client.seconds(maker()))
+    try:
+        while len(seen) < BATCH and sum(seen) < BATCH_S:
+            seen.append(client.seconds(maker()))
+    except RefusedError as refused:
+        print(f"  refused: {refused}", flush=True)
+        return math.inf
     return statistics.median(seen)
 
 
@@ -269,25 +275,35 @@ def table_rows(engine: str, questions: list[Question], rounds: list[Round]) -> l
         report(engine, Question(group, worst), rounds)
         work = f"{engine}: {group}, {LARGE:,} against {SMALL:,} rows"
         has_target = group.endswith((FIRST, ONE_FILTER, FILTERED_BY_INDEX, BY_CURSOR, FIGURE))
-        rows.append(row(work, ratio, f"<= {RATIO_MAX:g} ×", lambda value: value <= RATIO_MAX)
-                    if has_target else note(work, ratio))
+        rows.append(ratio_row(work, ratio) if has_target or ratio == math.inf
+                    else note(work, ratio))
     deep = max(depth(question, questions, rounds) for question in questions
                if question.group.endswith(BY_CURSOR))
-    return [*rows, row(f"{engine}: {BY_CURSOR} against the first in the same order", deep,
-                       f"<= {RATIO_MAX:g} ×", lambda value: value <= RATIO_MAX)]
+    return [*rows, ratio_row(f"{engine}: {BY_CURSOR} against the first in the same order", deep)]
+
+
+def ratio_row(work: str, ratio: float) -> Row:
+    return row(work, ratio, f"<= {RATIO_MAX:g} ×", lambda value: value <= RATIO_MAX,
+               "refused" if ratio == math.inf else "{:.2f} ×")
 
 
 def growth(question: Question, rounds: list[Round]) -> float:
-    return statistics.median(each.seconds[question, LARGE] / each.seconds[question, SMALL]
-                             for each in rounds)
+    return ratio_between(rounds, (question, LARGE), (question, SMALL))
+
+
+def ratio_between(rounds: list[Round], one: tuple[Question, int],
+                 other: tuple[Question, int]) -> float:
+    """Returns infinity if any of the requests was refused."""
+    if any(math.inf in (each.seconds[one], each.seconds[other]) for each in rounds):
+        return math.inf
+    return statistics.median(each.seconds[one] / each.seconds[other] for each in rounds)
 
 
 def depth(question: Question, questions: list[Question], rounds: list[Round]) -> float:
     """Returns the ratio of a page by cursor to the first page of its order, both on most rows."""
     first = Question(question.group.replace(BY_CURSOR, FIRST), question.name.partition(",")[0])
     assert first in questions
-    return statistics.median(each.seconds[question, LARGE] / each.seconds[first, LARGE]
-                             for each in rounds)
+    return ratio_between(rounds, (question, LARGE), (first, LARGE))
 
 
 def report(engine: str, question: Question, rounds: list[Round]) -> None:

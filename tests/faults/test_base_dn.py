@@ -4,11 +4,14 @@ import itertools
 
 import ldap
 import pytest
+from samba.dcerpc import security
+from samba.ndr import ndr_unpack
 
 from support import contract
 from support.client import path_of
 from support.entries import CONTAINERS, GROUPS, PLACES, Entries, tag
-from support.ldap_admin import guid_text, same_dn
+from support.ldap_admin import add_rights, guid_text, same_dn
+from support.ldap_proxy import MODIFY
 from support.people import People
 
 
@@ -108,26 +111,164 @@ def test_object_moves_between_units_with_similar_names(make_rig, directory, ldap
         assert same_dn(moved["dn"], entries.dn(made["cn"], unit))
 
 
-def test_members_outside_base_dn_are_listed_but_not_changed(managed_api, ldap_admin, base_entry):
-    """A group may contain entries from anywhere, but only managed accounts can be added or
-    removed."""
+def assert_same_error(response, expected):
+    """Asserts that a client cannot tell the two errors apart."""
+    contract.check_error(response, 404, "NOT_FOUND")
+    assert {**response.json(), "request_id": ""} == {**expected.json(), "request_id": ""}
+
+
+def test_members_outside_base_dn_are_listed_but_cannot_be_added_or_named(managed_api, ldap_admin,
+                                                                         base_entry):
+    """A group may contain entries from anywhere, but only entries below the base DN are found by
+    their names, added or changed."""
     groups = Entries(managed_api, ldap_admin, GROUPS, base_entry[2])
     group, person = groups.create(), ldap_admin.find("i.petrov")[0]
     ldap_admin.add_member(group["dn"], person)
     assert groups.get(group["cn"])["member"] == [person]
     guid = guid_text(ldap_admin.entry(person, ["objectGUID"])["objectGUID"][0])
-    unknown = managed_api.delete(groups.path(group["cn"], "members", "nobody-at-all")).json()
+    unknown = managed_api.delete(groups.path(group["cn"], "members", "nobody-at-all"))
     for method, name in itertools.product(("POST", "DELETE"), ("i.petrov", person, guid)):
-        for path in (groups.path(group["cn"], "members", name),
-                     path_of("/users", name, "groups", group["cn"])):
-            response = managed_api.request(method, path)
-            contract.check_error(response, 404, "NOT_FOUND")
-            assert {**response.json(), "request_id": ""} == {**unknown, "request_id": ""}
+        assert_same_error(managed_api.request(method, path_of("/users", name, "groups",
+                                                              group["cn"])), unknown)
+    for method, name in (("DELETE", "i.petrov"), ("POST", "i.petrov"), ("POST", person),
+                         ("POST", guid)):
+        path = groups.path(group["cn"], "members", name)
+        assert_same_error(managed_api.request(method, path), unknown)
     for name in (person, guid):
         for method in ("GET", "DELETE"):
             contract.check_error(managed_api.request(method, path_of("/users", name)), 404,
                                  "NOT_FOUND")
     assert ldap_admin.members(group["dn"]) == [person]
+
+
+def identifiers_of(ldap_admin, dn):
+    """Returns spellings of an identifier of the object with this DN."""
+    guid = guid_text(ldap_admin.entry(dn, ["objectGUID"])["objectGUID"][0])
+    return dn, dn.upper(), dn.replace(",", " , "), guid, guid.upper()
+
+
+def test_member_outside_base_dn_can_be_removed_by_guid_or_dn(managed_api, ldap_admin, base_entry):
+    groups = Entries(managed_api, ldap_admin, GROUPS, base_entry[2])
+    group, outer = groups.create(), Entries(None, ldap_admin, GROUPS, ldap_admin.base_dn)
+    inner = outer.create_over_ldap(tag())
+    ldap_admin.add_member(inner, "<SID=S-1-5-21-7-8-9-1234>")
+    principal = f"CN=S-1-5-21-7-8-9-1234,CN=ForeignSecurityPrincipals,{ldap_admin.base_dn}"
+    person, stays = ldap_admin.find("i.petrov")[0], ldap_admin.find("sales")[0]
+    for dn, kind in ((principal, "foreign"), (person, "user")):
+        for identifier in identifiers_of(ldap_admin, dn):
+            ldap_admin.add_member(group["dn"], dn, stays)
+            listed = managed_api.get(groups.path(group["cn"], "members")).json()["items"]
+            assert {(each["dn"], each["kind"]) for each in listed} == {(dn, kind),
+                                                                       (stays, "group")}
+            before = ldap_admin.tree(dn)
+            response = managed_api.delete(groups.path(group["cn"], "members", identifier))
+            assert response.status_code == 204, (identifier, response.text)
+            assert ldap_admin.members(group["dn"]) == [stays]
+            assert [entry for entry, _ in ldap_admin.tree(dn)] == [entry for entry, _ in before]
+            ldap_admin.remove_member(group["dn"], stays)
+    for dn in (inner, principal):
+        ldap_admin.delete(dn)
+
+
+def test_removal_does_not_reveal_what_is_outside_base_dn(managed_api, ldap_admin, base_entry):
+    """An entry that the group does not list is not found, whether or not it exists: direct members
+    of nested groups, and accounts by primary group."""
+    groups = Entries(managed_api, ldap_admin, GROUPS, base_entry[2])
+    group, inner = groups.create(), groups.create()
+    place = ldap_admin.add_ou(tag())
+    people = People(None, ldap_admin, place)
+    stranger, nested, primary = (people.create_over_ldap(tag(), sAMAccountName=tag())
+                                 for _ in range(3))
+    ldap_admin.add_member(group["dn"], inner["dn"])
+    ldap_admin.add_member(inner["dn"], nested)
+    ldap_admin.make_primary(group["dn"], primary)
+    outside = Entries(None, ldap_admin, GROUPS, place).create_over_ldap(tag())
+    ldap_admin.add_member(outside, stranger)
+    unknown = managed_api.delete(groups.path(group["cn"], "members", "nobody-at-all"))
+    names = [f"CN=nobody,{place}", "CN=", "a=b", "11111111-2222-3333-4444-555555555555"]
+    for dn in (stranger, nested, primary, outside):
+        names += identifiers_of(ldap_admin, dn)
+    for name in names:
+        assert_same_error(managed_api.delete(groups.path(group["cn"], "members", name)), unknown)
+    assert_same_error(managed_api.delete(path_of("/groups", outside, "members", stranger)), unknown)
+    assert ldap_admin.members(outside) == [stranger]
+    assert ldap_admin.members(inner["dn"]) == [nested]
+    assert ldap_admin.members(group["dn"]) == [inner["dn"]]
+
+
+def test_protected_member_outside_base_dn_cannot_be_removed(managed_api, ldap_admin, base_entry):
+    groups = Entries(managed_api, ldap_admin, GROUPS, base_entry[2])
+    group, administrator = groups.create(), ldap_admin.find("Administrator")[0]
+    ldap_admin.add_member(group["dn"], administrator)
+    for name in identifiers_of(ldap_admin, administrator):
+        response = managed_api.delete(groups.path(group["cn"], "members", name))
+        contract.check_error(response, 403, "PROTECTED_OBJECT")
+    assert ldap_admin.members(group["dn"]) == [administrator]
+
+
+def test_removal_of_member_outside_base_dn_obeys_conditions_and_is_audited(make_rig, directory,
+                                                                           ldap_admin):
+    base = ldap_admin.add_ou(tag())
+    rig = make_rig(directory, LDAP_BASE_DN=base)
+    groups = Entries(rig.api, ldap_admin, GROUPS, base)
+    group, person = groups.create(), ldap_admin.find("i.petrov")[0]
+    ldap_admin.add_member(group["dn"], person)
+    path = groups.path(group["cn"], "members", person)
+    response = rig.api.delete(path, headers={"If-Match": '"stale"'})
+    contract.check_error(response, 412, "PRECONDITION_FAILED")
+    assert ldap_admin.members(group["dn"]) == [person]
+    etag = rig.api.get(groups.path(group["cn"])).headers["ETag"]
+    removed = rig.api.delete(path, headers={"If-Match": etag})
+    assert removed.status_code == 204
+    assert ldap_admin.members(group["dn"]) == []
+    line = rig.audit().one_of(removed)
+    assert line["status"] == "success" and line["details"]["member_dn"] == person
+
+
+@pytest.fixture
+def hidden_member(ldap_admin, directory):
+    """Creates a person whom the service account cannot read; returns the DN and the objectGUID."""
+    unit = ldap_admin.add_ou(tag())
+    hidden = People(None, ldap_admin, unit).create_over_ldap(tag(), sAMAccountName=tag())
+    guid = guid_text(ldap_admin.entry(hidden, ["objectGUID"])["objectGUID"][0])
+    account = ldap_admin.entry(directory.bind_dn, ["objectSid"])["objectSid"][0]
+    sid = ndr_unpack(security.dom_sid, account)
+    for dn in (hidden, unit):
+        add_rights(ldap_admin, dn, f"D:(D;;RPLCLO;;;{sid})")
+    return hidden, guid
+
+
+@pytest.mark.parametrize("by", ["DN", "objectGUID"])
+def test_unreadable_member_can_be_removed_only_if_protected_objects_may_change(
+        make_rig, directory, ldap_admin, hidden_member, by):
+    """Kontora cannot tell that such a member is not protected."""
+    base, identifier = ldap_admin.add_ou(tag()), hidden_member[by == "objectGUID"]
+    groups = Entries(make_rig(directory, LDAP_BASE_DN=base).api, ldap_admin, GROUPS, base)
+    group = groups.create()
+    ldap_admin.add_member(group["dn"], hidden_member[0])
+    path = groups.path(group["cn"], "members", identifier)
+    [member] = groups.api.get(groups.path(group["cn"], "members")).json()["items"]
+    assert (member["objectGUID"], member["kind"]) == (hidden_member[1], "other")
+    contract.check_error(groups.api.delete(path), 403, "PROTECTED_OBJECT")
+    assert ldap_admin.members(group["dn"]) == [hidden_member[0]]
+    api = make_rig(directory, LDAP_BASE_DN=base, DIRECTORY_PROTECTED="allow").api
+    assert api.delete(path).status_code == 204
+    assert ldap_admin.members(group["dn"]) == []
+
+
+def test_removal_outside_base_dn_succeeds_although_directory_closes_connection_once(
+        make_rig, directory, authority, proxy, ldap_admin):
+    """The service repeats the removal, and reads that the first attempt made it."""
+    base, person = ldap_admin.add_ou(tag()), ldap_admin.find("i.petrov")[0]
+    rig = make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}", LDAP_BASE_DN=base,
+                   LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1")
+    groups = Entries(rig.api, ldap_admin, GROUPS, base)
+    group = groups.create()
+    ldap_admin.add_member(group["dn"], person)
+    proxy.cut(MODIFY, hang_up=True)
+    response = rig.api.delete(groups.path(group["cn"], "members", person))
+    assert (response.status_code, proxy.cuts) == (204, 1), response.text
+    assert ldap_admin.members(group["dn"]) == []
 
 
 def test_search_of_members_does_not_reveal_attributes_outside_base_dn(managed_api, ldap_admin,

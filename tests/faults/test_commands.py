@@ -200,6 +200,12 @@ def add_rows(rig, count):
     run_sql(rig, "INSERT INTO email_links (email, email_key, digest, created_at, expires_at)"
             f" VALUES ('a', 'a', {octets(1)}, 1, {now - 1}),"
             f" ('b', 'b', {octets(2)}, 1, {now + MINUTE_MS})")
+    run_sql(rig, "INSERT INTO api_keys (id, subject, username, name, scopes, prefix, created_at,"
+            " issued_at, expires_at, folded) VALUES"
+            f" (1, 'x', 'x', 'x', 'crm', 'x', 1, 1, {now - 91 * DAY_MS}, '{{}}'),"
+            f" (2, 'x', 'x', 'x', 'crm', 'x', 1, 1, {now - 89 * DAY_MS}, '{{}}')")
+    run_sql(rig, "INSERT INTO api_key_secrets (digest, key_id, replaced_at, expires_at) VALUES"
+            f" ({octets(1)}, 2, 1, {now - 1}), ({octets(2)}, 2, NULL, NULL)")
 
 
 def remaining_rows(rig):
@@ -208,7 +214,8 @@ def remaining_rows(rig):
                    " (SELECT count(*) FROM login_failures),"
                    " (SELECT count(*) FROM idempotency_keys),"
                    " (SELECT count(*) FROM tokens), (SELECT count(*) FROM invitations),"
-                   " (SELECT count(*) FROM email_links)")
+                   " (SELECT count(*) FROM email_links),"
+                   " (SELECT count(*) FROM api_keys), (SELECT count(*) FROM api_key_secrets)")
     return tuple(map(int, rows[0].split("|")))
 
 
@@ -221,8 +228,9 @@ def test_purge_command_prints_number_of_deleted_rows(rig):
                                         "login_failures 1",
                                         "login_sources 0", "idempotency_keys 1", "tokens 1",
                                         "invitations 1",
-                                        "email_links 1", "pending_objects 0", "staged_files 0"]
-    assert remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1)
+                                        "email_links 1", "api_keys 1", "api_key_secrets 1",
+                                        "pending_objects 0", "staged_files 0"]
+    assert remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1, 1, 1)
     assert kontora(rig, "purge").stdout.splitlines()[0] == "sessions 0"
 
 
@@ -230,6 +238,6 @@ def test_housekeeper_purges_expired_rows(rig):
     rig.service.stop()
     add_rows(rig, EXPIRED)
     rig.service.start()
-    wait_until(lambda: remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1),
+    wait_until(lambda: remaining_rows(rig) == (1, 1, 1, 1, 1, 1, 1, 1, 1),
                what="the housekeeper to purge all expired rows")
     assert rig.count_log(f"purge: deleted {EXPIRED} expired rows of sessions") == 1

@@ -100,3 +100,17 @@ def test_attributes_of_other_fields_are_not_read(rig, proxy):
     assert proxy.seen == 0
     assert rig.api.get(USERS, params={"fields": "userPrincipalName", "limit": 1000}).ok
     assert proxy.seen > 0
+
+
+def test_order_of_members_by_kind_ends_at_its_timeout(rig, proxy):
+    """It reads attributes of all members, other orders only those of a page."""
+    path = "/groups/all-staff/members"
+    everybody = rig.api.get(path, params={"limit": 1000}).json()["items"]
+    proxy.slow_text, proxy.slow_s = b"sAMAccountType", SLOW_S
+    for sort in ("kind", "-enabled"):
+        response, took = timed(lambda sort=sort: rig.api.get(path, params={"sort": sort}))
+        contract.check_error(response, 400, "SORT_TOO_COSTLY")
+        assert TIMEOUT_MS / 1000 <= took < SLOW_S
+    proxy.slow_s = 0
+    ordered = rig.api.get(path, params={"sort": "kind", "limit": 1000}).json()["items"]
+    assert sorted(ordered, key=str) == sorted(everybody, key=str)

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from samba.dcerpc import security
-from samba.ndr import ndr_pack, ndr_unpack
+from samba.ndr import ndr_unpack
 from support import contract, vault
 from support.client import path_of, user_path
 from support.entries import GROUPS, KINDS, Entries
 from support.ldap_proxy import ADD, DELETE, MODIFY, RENAME, SEARCH
 from support.people import People, tag
-from support.ldap_admin import same_dn
+from support.ldap_admin import add_rights, same_dn
 from support.waiting import wait_until
 
 FROZEN_MS = 20_000  # LDAP timeout; long enough to kill the worker before it expires
@@ -218,15 +218,6 @@ def test_objects_are_kept_if_controller_may_have_omitted_some(rig, proxy, user, 
     contract.check_error(response, 503, "DIRECTORY_LIMIT")
     assert proxy.requests[DELETE] == 0
     assert ldap_admin.tree(user["dn"]) == before
-
-
-def add_rights(ldap_admin, dn, sddl):
-    """Adds entries to the front of the access control list of an object."""
-    octets = ldap_admin.entry(dn, ["nTSecurityDescriptor"])["nTSecurityDescriptor"][0]
-    descriptor = ndr_unpack(security.descriptor, octets)
-    for ace in security.descriptor.from_sddl(sddl, security.dom_sid()).dacl.aces:
-        descriptor.dacl_add(ace, 0)
-    ldap_admin.set(dn, "nTSecurityDescriptor", ndr_pack(descriptor))
 
 
 def test_object_that_cannot_be_listed_is_not_deleted(make_rig, directory, ldap_admin):

@@ -182,3 +182,74 @@ def test_unreachable_directory_does_not_prevent_start(make_rig, breakable_direct
                what="the attribute to be reported")
     errors = [line for line in rig.log() if "noSuchAttribute" in line["message"]]
     assert [line["level"] for line in errors] == ["error"]
+
+
+UNFIT = {"noSuchAttribute": "x", "uidNumber": "1"}
+
+
+@pytest.fixture
+def raw_after_outage(make_rig, breakable_directory, ldap_admin, ou):
+    """Starts a service while the directory is down, with attributes of which some do not fit the
+    schema; returns a client of it, and the name of a user who has all that exist."""
+    name = tag()
+    dn = ldap_admin.add(f"CN={name},{ou}", objectClass="user", sAMAccountName=name,
+                        middleName="x", uidNumber="4711")
+    settings = as_administrator(ldap_admin)
+    ldap_admin.close()
+    breakable_directory.stop()
+    raw = Raw(make_rig(
+        breakable_directory, **settings,
+        DIRECTORY_USER_ATTRIBUTES="noSuchAttribute:text:5 middleName:text:64 uidNumber:text:10"))
+    response = raw.request("GET", f"/users/{name}")
+    assert (response.status_code, response.json()["code"]) == (503, "DIRECTORY_UNAVAILABLE")
+    breakable_directory.start()
+    breakable_directory.wait_ready()
+    found = wait_until(lambda: answered(raw, f"/users/{name}"), what="the directory to answer")
+    return raw, name, dn, found
+
+
+def answered(raw, path):
+    """Returns the body of the reply unless the directory is unavailable."""
+    response = raw.request("GET", path)
+    assert response.status_code in (200, 503), response.text
+    return response.status_code == 200 and response.json()
+
+
+def test_unfit_attributes_are_unavailable_after_start_without_directory(raw_after_outage,
+                                                                        ldap_admin):
+    """Already the first reply that contains a user has no value of them."""
+    raw, name, dn, found = raw_after_outage
+    assert {field: found[field] for field in (*UNFIT, "middleName")} == {
+        "noSuchAttribute": None, "uidNumber": None, "middleName": "x"}
+    fields = ",".join((*UNFIT, "middleName"))
+    [listed] = raw.request("GET", f"/users?search={name}&fields={fields}").json()["items"]
+    assert (listed["uidNumber"], listed["noSuchAttribute"], listed["middleName"]) == (None, None,
+                                                                                      "x")
+    etag = raw.request("GET", f"/users/{name}").headers["ETag"]
+    ldap_admin.set(dn, "uidNumber", "4712")
+    assert raw.request("GET", f"/users/{name}").headers["ETag"] == etag
+    for field, value in UNFIT.items():
+        for body in ({field: value}, {field: None}, {field: value, "middleName": "y"}):
+            response = raw.change(name, **body)
+            assert (response.status_code, response.json()["code"]) == (400, "VALIDATION_ERROR")
+            [detail] = response.json()["details"]
+            assert detail["field"] == field and "DIRECTORY_USER_ATTRIBUTES" in detail["message"]
+        response = raw.request("GET", "/users", params={"filter": f'{field} eq "4711"'})
+        assert (response.status_code, response.json()["code"]) == (400, "NOT_FILTERABLE")
+        response = raw.request("GET", f"/users?sort={field}")
+        assert (response.status_code, response.json()["code"]) == (400, "VALIDATION_ERROR")
+    entry = ldap_admin.entry(dn)
+    assert (entry["uidNumber"], entry["middleName"]) == ([b"4712"], [b"x"])
+    assert raw.change(name, middleName="y").json()["middleName"] == "y"
+
+
+def test_unfit_attribute_of_new_user_is_rejected_after_start_without_directory(raw_after_outage,
+                                                                              ldap_admin, ou):
+    raw, _, _, _ = raw_after_outage
+    body = {"cn": tag(), "sAMAccountName": tag(), "ou": ou, "password": vault.password()}
+    for fields in ({"uidNumber": "1"}, UNFIT):
+        response = raw.request("POST", "/users", json={**body, **fields})
+        assert response.status_code == 400, response.text
+        assert {each["field"] for each in response.json()["details"]} == set(fields)
+    assert ldap_admin.find(body["sAMAccountName"]) is None
+    assert raw.create(ou, middleName="z")["middleName"] == "z"

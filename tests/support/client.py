@@ -25,6 +25,8 @@ AUTH_ACTIONS = {"login": "login", "register": "register", "logout": "logout",
 INVITATION_ACTIONS = {"accept": "accept_invitation", "decline": "decline_invitation"}
 CUSTOMERS = {"contacts": "contact", "deals": "deal", "tasks": "task", "activities": "activity"}
 TOKEN_ACTIONS = {("POST", "revoke"): "revoke_token", ("DELETE", 2): "delete_token"}
+KEY_ACTIONS = {("POST", 1): "create_api_key", ("PATCH", 2): "update_api_key",
+               ("DELETE", 2): "revoke_api_key", ("POST", 3): "rotate_api_key"}
 MEMBER_ACTIONS = {"POST": "invite_member", "PATCH": "update_member", "DELETE": "remove_member"}
 
 # One (request id, action, audited status) for each call that must leave an audit line. Checked at
@@ -44,6 +46,8 @@ def audited_action(method, path):
         return organization_action(method, parts)
     if parts[0] == "tokens":
         return TOKEN_ACTIONS.get((method, parts[1] if parts[1:] == ["revoke"] else len(parts)))
+    if parts[0] == "api-keys":
+        return KEY_ACTIONS.get((method, len(parts)))
     if parts[0] in CUSTOMERS:
         return customer_action(method, parts)
     if parts[0] == "files":
@@ -176,6 +180,8 @@ class Client:
                              if name in tokens))
         if action == "set_password" and response.status_code == 200:
             vault.remember(response.json()["password"])
+        if action in ("create_api_key", "rotate_api_key") and response.ok:
+            vault.remember(response.json()["secret"])
         if path.endswith("/accounts/invitations") and response.status_code == 201:
             vault.remember(response.json()["token"])
 

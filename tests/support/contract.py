@@ -65,16 +65,24 @@ OWN_INVITATION_TYPES = {"id": int, "organization_id": int, "organization_name": 
                         "invited_by": str, "created_at": str, "expires_at": str}
 LINK_TYPES = {"id": int, "email": str, "created_at": str, "expires_at": str}
 ISSUED_LINK_TYPES = {"id": int, "email": str, "token": str, "expires_at": str}
+KEY_TYPES = {"id": int, "name": str, "scopes": list, "prefix": str, "created_by": str,
+             "organization_id": (int, type(None)), "created_at": str, "issued_at": str,
+             "expires_at": (str, type(None)), "last_used_at": (str, type(None)),
+             "last_used_from": (str, type(None))}
+ISSUED_KEY_TYPES = {"id": int, "name": str, "scopes": list, "expires_at": (str, type(None)),
+                    "secret": str}
 MEMBERSHIP_TYPES = {"id": int, "name": str, "currency": str, "role": str}
 ORGANIZATION_TYPES = {**MEMBERSHIP_TYPES, "created_at": str, "updated_at": str, "version": int}
 TOKENS_TYPES = {"access_token": str, "refresh_token": str, "token_type": str, "expires_in": int}
 ME_TYPES = {"id": str, "username": str, "email": (str, type(None)), "name": str, "kind": str,
             "account_id": (int, type(None)), "organizations": list,
             "default_organization_id": (int, type(None)), "email_verified": bool,
-            "permissions": list}
+            "permissions": list, "delegations": (list, type(None))}
 DELEGATION_TYPES = {"id": int, "principal": (str, type(None)), "principal_name": str,
                     "scope": (str, type(None)), "rights": list, "fields": (list, type(None)),
                     "created_at": str, "created_by": str}
+OWN_RIGHTS_TYPES = {"id": (int, type(None)), "scope": str, "rights": list,
+                    "fields": (list, type(None))}
 RIGHTS = ["read", "unlock", "reset_password", "enable", "update", "create", "delete", "move",
           "members"]
 LIST_KEYS = {"items", "total", "skip", "limit", "pages"}
@@ -303,8 +311,22 @@ def check_own_invitation(invitation):
     return check_record(invitation, OWN_INVITATION_TYPES)
 
 
+def check_key(key):
+    """Checks an API key as listed; returns the key."""
+    check_record(key, KEY_TYPES)
+    assert key["prefix"].startswith("kontora_") and len(key["prefix"]) == 12, key
+    return key
+
+
+def check_issued_key(key):
+    """Checks the reply that has the secret of an API key; returns it."""
+    return check_record(key, ISSUED_KEY_TYPES)
+
+
 def check_me(me):
     """Checks the body of /auth/me; returns it."""
+    for delegation in me["delegations"] or []:
+        check_record(delegation, OWN_RIGHTS_TYPES)
     for membership in check_record(me, ME_TYPES)["organizations"]:
         check_record(membership, MEMBERSHIP_TYPES)
     return me

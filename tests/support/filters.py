@@ -11,7 +11,9 @@ import datetime
 import decimal
 import json
 import random
+import re
 import typing
+import unicodedata
 
 TEXT, NUMBER, BOOLEAN, TIME, IDENTIFIER = "text", "number", "boolean", "time", "identifier"
 
@@ -89,6 +91,24 @@ def matches(node: tuple, item: dict, fields: dict[str, Field],
     equal = any(compare(fields[name].kind, "eq" if operator == "ne" else operator, each, literal,
                         fold) for each in values)
     return not equal if operator == "ne" else equal
+
+
+def fold_letters(text: str) -> str:
+    """Returns a text as the directory compares it: without regard to case, letter by letter."""
+    return "".join(letter.upper() if len(letter.upper()) == 1 else letter for letter in text)
+
+
+IGNORABLE = re.compile("[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+                       "\ufe00-\ufe0f\ufeff]")
+
+
+def fold_name(text: str) -> str:
+    """Returns a text as lists of the database, and lists in memory, compare it: without regard to
+    case, normalization, invisible characters and the number of blanks."""
+    folded = text
+    for _ in range(2):
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", folded).casefold())
+    return " ".join(IGNORABLE.sub("", folded).split())
 
 
 # --- texts ----------------------------------------------------------------------------------------
@@ -195,3 +215,28 @@ def random_filter(rng: random.Random, fields: list[Field], items: list[dict],
     left = rng.randint(1, terms - 1)
     return (rng.choice(["and", "or"]), random_filter(rng, fields, items, left, nots),
             random_filter(rng, fields, items, terms - left, nots))
+
+
+# --- checks ---------------------------------------------------------------------------------------
+
+ROUNDS = 100
+
+
+def check_random_filters(fields: list[Field], items: list[dict], key: str,
+                         find: typing.Callable[[str], list[dict]], seed: str,
+                         fold: typing.Callable[[str], str] = fold_name,
+                         rounds: int = ROUNDS, nots: int = NOTS_MAX) -> None:
+    """Asserts that a list finds for random filters what the naive evaluation finds. `items` are all
+    items of the list, `key` is a field that identifies them, and `find` returns the items that the
+    list has with a filter."""
+    rng = random.Random(seed)
+    by_name = {field.name: field for field in fields}
+    found_some = 0
+    for _ in range(rounds):
+        node = random_filter(rng, fields, items, nots=nots)
+        text = filter_text(node, rng)
+        expected = [item[key] for item in items if matches(node, item, by_name, fold)]
+        found = [item[key] for item in find(text)]
+        assert sorted(found) == sorted(expected), text
+        found_some += 0 < len(found) < len(items)
+    assert found_some > rounds / 5

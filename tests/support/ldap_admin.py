@@ -12,6 +12,8 @@ import ldap.dn
 import ldap.filter
 import ldap.modlist
 import ldif
+from samba.dcerpc import security
+from samba.ndr import ndr_pack, ndr_unpack
 
 TIMEOUT_S = 10
 INTERVALS_PER_S = 10_000_000  # FILETIME intervals
@@ -245,6 +247,15 @@ class LdapAdmin:
 
     def delete(self, dn):
         self.connection.delete_s(dn)
+
+
+def add_rights(ldap_admin, dn, sddl):
+    """Adds entries to the front of the access control list of an object."""
+    octets = ldap_admin.entry(dn, ["nTSecurityDescriptor"])["nTSecurityDescriptor"][0]
+    descriptor = ndr_unpack(security.descriptor, octets)
+    for ace in security.descriptor.from_sddl(sddl, security.dom_sid()).dacl.aces:
+        descriptor.dacl_add(ace, 0)
+    ldap_admin.set(dn, "nTSecurityDescriptor", ndr_pack(descriptor))
 
 
 def _parse_ldif(octets):

@@ -1,7 +1,7 @@
 /*
  * Filters of SQL lists: for random filters over random rows, the list has exactly the rows for
- * which a naive evaluation is true, and pages in any order have each row once. Runs on both
- * engines.
+ * which a naive evaluation and query/evaluate.c are true, and pages in any order have each row
+ * once. Runs on both engines.
  */
 #include "engines.h"
 #include "naive_filter.h"
@@ -12,6 +12,7 @@
 #include "http/fields.h"
 #include "http/reply.h"
 #include "http/selection.h"
+#include "query/evaluate.h"
 #include "resources/resources.h"
 #include "rest/app.h"
 
@@ -309,6 +310,8 @@ static void assert_filtered(struct test *test, const struct table *table, const 
     size_t found = 0;
     for (size_t i = 0; i < ROWS; i++) {
         bool expected = naive_filter(test->arena, filter, table->fields, table->rows[i]);
+        assert_int_equal(evaluate_filter(test->arena, filter, table->fields, table->rows[i], NULL),
+                         expected);
         bool listed =
             found < reply.items_count && reply.items[found][0].integer == table->rows[i][0].integer;
         if (expected != listed) {

@@ -128,7 +128,11 @@ static void all_keys_are_rebuilt(void **state)
                      " expires_at) VALUES (1, 'N@Example.com', 'old', %s, 1, 1);"
                      "INSERT INTO files (id, scope, name, object_key, original_name,"
                      " content_type, size, md5, sha256, tags, search_text, created_at)"
-                     " VALUES (1, '', 'n', 'k', %s, 't', 1, %s, %s, '', '  old', 1)",
+                     " VALUES (1, '', 'n', 'k', %s, 't', 1, %s, %s, '', '  old', 1);"
+                     "INSERT INTO delegations (id, principal_guid, principal_sid, principal,"
+                     " principal_name, scope_guid, scope, rights, fields, created_at, created_by,"
+                     " updated_at) VALUES (1, 'g', 'S-1', 'CN=Группа', 'Группа', 'h', NULL, 17,"
+                     " 'mail', 1, 'Admin', 1)",
                      sqlite ? "x'00ff'" : "'\\x00ff'", sqlite ? "x'01'" : "'\\x01'",
                      sqlite ? "CAST('Отчёт.TXT' AS BLOB)" : "convert_to('Отчёт.TXT', 'UTF8')",
                      sqlite ? "x'01'" : "'\\x01'", sqlite ? "x'01'" : "'\\x01'"));
@@ -137,12 +141,17 @@ static void all_keys_are_rebuilt(void **state)
     assert_contains(report, "sessions: 1 rows, 1 changed\n");
     assert_contains(report, "invitations: 1 rows, 1 changed\n");
     assert_contains(report, "email_links: 1 rows, 1 changed\n");
+    assert_contains(report, "delegations: 1 rows, 1 changed\n");
     assert_contains(report, "contacts: 1 rows, 1 changed\n");
     assert_contains(report, "files: 1 rows, 1 changed\n");
     assert_account(test, 1, "иванов", "ivanov@example.com");
     assert_string_equal(must_read_text(test, "SELECT username_key FROM sessions"), "иванов");
     assert_string_equal(must_read_text(test, "SELECT email_key FROM invitations"), "n@example.com");
     assert_string_equal(must_read_text(test, "SELECT email_key FROM email_links"), "n@example.com");
+    assert_string_equal(must_read_text(test, "SELECT folded FROM delegations"),
+                        "{\"principal\":\"cn=группа\",\"principal_name\":\"группа\","
+                        "\"created_by\":\"admin\",\"rights\":\"\\nread\\nupdate\\n\","
+                        "\"fields\":\"\\nmail\\n\"}");
     assert_string_equal(read_unique_key(test, 1), "s@example.com");
     assert_contains(must_read_text(test, "SELECT search_text FROM contacts"), "сидоров");
     assert_contains(must_read_text(test, "SELECT search_text FROM files"), ".txt");
@@ -175,6 +184,9 @@ static void folded_texts_are_rebuilt(void **state)
                 "INSERT INTO activities (id, organization_id, type, subject, occurred_at,"
                 " automatic, old_status, new_status, created_at, updated_at)"
                 " VALUES (1, 1, 'NOTE', 'NEW → WON', 1, 1, 'NEW', 'WON', 1, 1);"
+                "INSERT INTO api_keys (id, subject, username, name, scopes, prefix, created_at,"
+                " issued_at, folded) VALUES (1, 's', 'Анна', 'Ночь', 'crm\nfiles:read', 'Kon', 1,"
+                " 1, '{}');"
                 "UPDATE contacts SET position = 'Директор', notes = ' A ';"
                 "UPDATE organizations SET name = 'ООО «Ёж»'");
     const char *report = rekey(test);
@@ -190,6 +202,9 @@ static void folded_texts_are_rebuilt(void **state)
                   "{\"title\":\"стол\",\"description\":\"два \\\"а\\\"\","
                   "\"lost_reason\":\"дорого\"}");
     assert_folded(test, "tasks", "{\"title\":\"договор\"}");
+    assert_folded(test, "api_keys",
+                  "{\"name\":\"ночь\",\"scopes\":\"\\ncrm\\nfiles:read\\n\",\"prefix\":\"kon\","
+                  "\"created_by\":\"анна\"}");
     assert_folded(test, "activities",
                   "{\"subject\":\"new → won\",\"old_status\":\"new\",\"new_status\":\"won\"}");
     assert_string_equal(rekey(test), "");
@@ -244,6 +259,7 @@ static const char *const rebuilt_columns[] = {
     "organizations.folded",   "invitations.folded",    "email_links.folded",
     "tokens.folded",          "contacts.folded",       "deals.folded",
     "tasks.folded",           "activities.folded",     "files.folded",
+    "delegations.folded",     "api_keys.folded",
 };
 static const char *const other_columns[] = {
     "deals.close_key",

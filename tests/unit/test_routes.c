@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include "auth/principal.h"
+#include "base/right.h"
+#include "base/scope.h"
 #include "base/utf8.h"
 #include "http/fields.h"
 #include "http/problem.h"
@@ -177,6 +179,49 @@ static void only_listed_routes_may_write_while_space_is_low(void **state)
     }
 }
 
+/* True if the router asks for credentials: an API key must have a scope for the call. */
+static bool reads_credentials(const struct route *route)
+{
+    return route->permission != PERMIT_ALL || route->access_by_setting;
+}
+
+/* Each call that reads credentials names one scope for API keys, is closed to them, or is a call of
+ * the directory with rights, each of which is a scope. */
+static void routes_have_a_scope_or_are_closed_to_keys(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        bool directory = permission_is_of_directory(route->permission);
+        MUST(route, reads_credentials(route) == (route->scope || route->rights));
+        MUST(route, !route->scope || !route->rights);
+        MUST(route, route->scope < SCOPE_COUNT);
+        MUST(route, !route->rights || (directory && !(route->rights & ~RIGHT_ALL)));
+        MUST(route, !directory || route->rights || route->scope == SCOPE_CLOSED);
+        MUST(route, route->scope < SCOPE_DIRECTORY_READ);
+        MUST(route, !route_scopes(route) == (!route->rights && route->scope <= SCOPE_CLOSED));
+    }
+}
+
+/* A scope that only reads permits no call that changes something, and read-only is all of these. */
+static void scopes_that_read_permit_no_changes(void **state)
+{
+    (void)state;
+    uint64_t used = 0;
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        uint64_t scopes = route_scopes(route);
+        used |= scopes;
+        MUST(route, !(scopes & scope_set_of("read-only")) || !changes_something(route));
+    }
+    for (enum scope scope = SCOPE_FIRST; scope < SCOPE_COUNT; scope++) {
+        const char *name = scope_name(scope);
+        bool reads = !strcmp(strrchr(name, ':'), ":read");
+        assert_true(used & SCOPE_BIT(scope));
+        assert_int_equal(reads, !!(scope_set_of("read-only") & SCOPE_BIT(scope)));
+    }
+}
+
 /* All routes that are not in this list of the contract require a principal. */
 static void only_listed_routes_are_open_to_everyone(void **state)
 {
@@ -207,6 +252,7 @@ static void only_listed_routes_are_open_to_everyone(void **state)
         MUST(route, !route->access_by_setting || route->permission == PERMIT_ALL);
         bool directory = route->pool == POOL_DIRECTORY;
         directory &= strcmp(route->pattern, "/api/v1/auth/refresh") != 0;
+        directory &= strcmp(route->pattern, "/api/v1/auth/me") != 0;
         /* Only administrators see delegations. */
         bool reads = route->method == METHOD_GET &&
                      strncmp(route->pattern, "/api/v1/delegations", strlen("/api/v1/delegations"));
@@ -485,6 +531,8 @@ int main(void)
         cmocka_unit_test(reply_shapes_match_methods_bodies_and_schemas),
         cmocka_unit_test(only_changing_routes_are_audited),
         cmocka_unit_test(only_listed_routes_may_write_while_space_is_low),
+        cmocka_unit_test(routes_have_a_scope_or_are_closed_to_keys),
+        cmocka_unit_test(scopes_that_read_permit_no_changes),
         cmocka_unit_test(only_listed_routes_are_open_to_everyone),
         cmocka_unit_test(errors_of_routes_are_known_and_unique),
         cmocka_unit_test(resources_are_described_in_both_languages),

@@ -150,6 +150,44 @@ static void generated_columns_and_parameters_match_the_engine(void **state)
     must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
 }
 
+/* A statement with all columns is unchanged. One with a single column has as many as before, and
+ * the others are null. */
+static void unwanted_columns_of_a_statement_are_null(void **state)
+{
+    static const enum sql_statement lists[] = {
+        SQL_CONTACTS_LIST,          SQL_CONTACTS_FOUND,     SQL_CONTACTS_SEARCH_RARE,
+        SQL_CONTACTS_SEARCH_COMMON, SQL_ACTIVITIES_LIST,    SQL_ACCOUNTS_LIST,
+        SQL_EMAIL_LINKS_LIST,       SQL_INVITATIONS_LIST,   SQL_INVITATIONS_OF_ACCOUNT,
+        SQL_MEMBERS_LIST,           SQL_ORGANIZATIONS_LIST, SQL_TOKENS_LIST};
+    struct test *test = *state;
+    struct buffer report = {.arena = test->arena};
+    must_succeed(store_migrate_up(test->store, test->arena, MIGRATION_LATEST, &report));
+    for (size_t i = 0; i < SQL_COUNT; i++) {
+        const char *text = store_statement_text(test->store, i);
+        bool wanted[COLUMNS_MAX];
+        memset(wanted, true, sizeof wanted);
+        if (text && !strncmp(text, "SELECT ", strlen("SELECT "))) {
+            assert_string_equal(store_text_selecting(test->store, test->arena, i, wanted), text);
+        }
+    }
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        size_t last = store_column_count(lists[i]) - 1;
+        bool wanted[COLUMNS_MAX] = {false};
+        wanted[last] = true;
+        const char *text = store_text_selecting(test->store, test->arena, lists[i], wanted);
+        struct description whole, part;
+        (test->store->id == ENGINE_SQLITE ? describe_on_sqlite : describe_on_postgres)(
+            test->arena, store_text_of(test->store, lists[i]), &whole);
+        (test->store->id == ENGINE_SQLITE ? describe_on_sqlite : describe_on_postgres)(test->arena,
+                                                                                       text, &part);
+        assert_int_equal(part.columns, last + 1);
+        assert_int_equal(part.parameters, whole.parameters);
+        assert_string_equal(part.names[last], whole.names[last]);
+        assert_true(!last || !strncmp(text, "SELECT NULL,", strlen("SELECT NULL,")));
+    }
+    must_succeed(store_migrate_down(test->store, test->arena, 0, &report));
+}
+
 static void invalid_statement_is_an_internal_error(void **state)
 {
     struct test *test = *state;
@@ -627,6 +665,7 @@ static int run_group(const char *name)
     const struct CMUnitTest tests[] = {
         STORE_TEST(every_sql_statement_can_be_prepared),
         STORE_TEST(generated_columns_and_parameters_match_the_engine),
+        STORE_TEST(unwanted_columns_of_a_statement_are_null),
         STORE_TEST(invalid_statement_is_an_internal_error),
         STORE_TEST(composed_statements_are_cached_and_evicted),
         STORE_TEST(parameters_are_counted_once_per_statement),
