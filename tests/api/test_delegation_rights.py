@@ -489,4 +489,4 @@ def test_audit_names_the_delegation_that_allowed_a_change(ldap_admin, world, mak
     client = make_delegate(world["scope"], "update")
     target = add_target(ldap_admin, world["inside"], world["second"])
     response = client.patch(user_path(target.user), json={"title": "x"})
-    assert audit.one_of(response)["delegations"] == [client.delegation_id]
+    assert audit.one_of(response)["details"]["delegations"] == [client.delegation_id]
