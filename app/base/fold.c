@@ -277,6 +277,7 @@ bool fold_may_equal(struct arena *arena, const char *a, const char *b)
 {
     UErrorCode status = U_ZERO_ERROR;
     const char *left = fold_text(arena, a), *right = fold_text(arena, b);
+    fold_prepare();
     UCollationResult order = ucol_strcollUTF8(icu.letters, left, (int32_t)strlen(left), right,
                                               (int32_t)strlen(right), &status);
     require_success(status, "compare two texts");
