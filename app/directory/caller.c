@@ -280,7 +280,8 @@ static struct error *check_no_gain(const struct directory_caller *caller, struct
 }
 
 /* True if a new entry with this DN would become LDAP_ADMIN_GROUP, which is a DN or a name, or a
- * unit above it. The group may not exist yet. */
+ * unit above it. The group may not exist yet. Active Directory ignores accents when it searches for
+ * the name. */
 static bool matches_admin_group(const struct directory *directory, struct arena *arena,
                                 const char *dn)
 {
@@ -290,8 +291,7 @@ static bool matches_admin_group(const struct directory *directory, struct arena 
     if (!*admin) {
         return false;
     }
-    return is_dn ? names_may_be_within(admin, dn)
-                 : name && !strcmp(fold_text(arena, name), fold_text(arena, admin));
+    return is_dn ? names_may_be_within(admin, dn) : name && fold_may_equal(arena, name, admin);
 }
 
 struct error *caller_check_new_dn(struct directory *directory, struct arena *arena,
@@ -302,7 +302,7 @@ struct error *caller_check_new_dn(struct directory *directory, struct arena *are
     if (!caller) {
         return NULL;
     }
-    if (!caller->administrator && matches_admin_group(directory, arena, new_dn)) {
+    if (matches_admin_group(directory, arena, new_dn)) {
         return error_detail(
             error_new(arena, ERR_FORBIDDEN, "%s would become LDAP_ADMIN_GROUP or hold it", new_dn),
             "rights", FAULT_ADMIN_GROUP, NULL);
@@ -319,7 +319,7 @@ struct error *caller_compare(struct directory *directory, struct arena *arena, c
     const struct directory_caller *caller = caller_restricted(directory);
     const char *administrators;
     *has_more_r = false;
-    if (!caller || caller->administrator) {
+    if (!caller) {
         return NULL;
     }
     struct error *error = identity_administrators(directory, arena, &administrators);

@@ -111,7 +111,8 @@ struct error *caller_check_new_dn(struct directory *directory, struct arena *are
                                   const struct caller_need *need) MUST_CHECK;
 
 /* Sets *has_more_r if the principal with this SID has a right that the caller does not have: it is
- * LDAP_ADMIN_GROUP, or the principal of a rule that the rules of the caller do not cover. */
+ * LDAP_ADMIN_GROUP, or the principal of a rule that the rules of the caller do not cover. So an
+ * administrator with limited credentials cannot gain the missing rights by a change either. */
 struct error *caller_compare(struct directory *directory, struct arena *arena, const char *sid,
                              bool *has_more_r) MUST_CHECK;
 

@@ -606,6 +606,35 @@ def test_scopes_limit_the_key_of_an_administrator(api, people):
     contract.check_error(writer.get(path), 403, "FORBIDDEN")
 
 
+def test_key_of_an_administrator_cannot_gain_the_rights_that_it_lacks(api, people, ou,
+                                                                     ldap_admin):
+    """Otherwise a key that only sets passwords or members could make its holder an
+    administrator."""
+    admin, other = people.create(), people.create()
+    group = LOGIN_SETTINGS["LDAP_ADMIN_GROUP"]
+    ldap_admin.add_member(f"{rdn(group)},OU=Groups,{ldap_admin.base_dn}", admin["dn"])
+    holder, name = people.create(), tag()
+    wide = ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
+                          groupType="-2147483646")
+    made = [api.post("/delegations", json={"principal": principal, "scope": ou, "rights": rights})
+            for principal, rights in ((holder["dn"], ["delete"]), (wide, ["move"]))]
+    assert all(response.status_code == 201 for response in made), made
+    key = keys.client_of(api, ["directory:reset_password", "directory:members",
+                               "directory:create"])
+    for user in (admin, holder):
+        contract.check_error(key.post(f"/users/{user['sAMAccountName']}/password",
+                                      json={"generate": True}), 403, "FORBIDDEN")
+    for target in (group, name):
+        contract.check_error(key.post(f"/groups/{target}/members/{other['sAMAccountName']}"), 403,
+                             "FORBIDDEN")
+    contract.check_error(key.post("/groups", json={"cn": group, "sAMAccountName": tag(),
+                                                   "ou": ou}), 403, "FORBIDDEN")
+    response = key.post(f"/users/{other['sAMAccountName']}/password", json={"generate": True})
+    assert response.status_code == 200, response.text
+    for response in made:
+        assert api.delete(f"/delegations/{response.json()['id']}").status_code == 204
+
+
 def test_administrator_rights_of_a_key_end_with_the_membership(anonymous, people, ldap_admin):
     user = people.create()
     group = f"{rdn(LOGIN_SETTINGS['LDAP_ADMIN_GROUP'])},OU=Groups,{ldap_admin.base_dn}"

@@ -452,9 +452,9 @@ def test_member_list_omits_hidden_members(delegate, world):
     found, text = members(client, world.seen.group)
     assert found == {world.seen.user, *second}
     assert name_of(world.hidden.dn) not in text
-    # members of the hidden nested group are effective members, too
+    # without those of the hidden nested group, which would show that there is one
     found, text = members(client, world.seen.group, effective="true")
-    assert found == {world.seen.user, world.seen.other, world.seen.computer, *second}
+    assert found == {world.seen.user, *second}
     assert name_of(world.hidden.dn) not in text
     assert members(client, world.seen.group, search=name_of(world.hidden.user))[0] == set()
     assert members(client, world.seen.group, filter='kind eq "group"')[0] == set()
@@ -468,15 +468,30 @@ def test_groups_of_user_omit_hidden_groups(delegate, world):
     response = client.get(path, params={"effective": "true"})
     assert name_of(world.hidden.dn) not in response.text
     assert "Domain Users" not in response.text
-    found = {item["dn"]: (item["kind"], item["paths"], item["more_paths"])
-             for item in response.json()["items"]}
-    by_hidden_groups = ("nested", [], True)
-    assert found == {world.seen.group: by_hidden_groups, world.seen.outer: by_hidden_groups}
+    assert response.json()["items"] == []  # a hidden group leads to two visible ones
     response = client.get(path_of("/users", world.seen.user, "groups"),
                           params={"effective": "true"})
     found = {item["dn"]: (item["kind"], item["paths"]) for item in response.json()["items"]}
     assert found == {world.seen.group: ("direct", [[world.seen.group]]),
                      world.seen.outer: ("nested", [[world.seen.group, world.seen.outer]])}
+
+
+def test_hidden_nested_groups_cost_nothing(delegates, administrator, world, ldap_admin):
+    """Otherwise the time of a reply would show them."""
+    client, _ = delegates["one"]
+    user, group = world.seen.add_user(), world.seen.add_group()
+    ldap_admin.add_member(group, user)
+    paths = [path_of("/users", user, "groups"), path_of("/groups", group, "members")]
+    before = [counted(client, administrator, path, effective="true") for path in paths]
+    outer, inner = world.hidden.add_group(), world.hidden.add_group()
+    ldap_admin.add_member(outer, user)
+    ldap_admin.add_member(world.hidden.group, outer)
+    ldap_admin.add_member(group, inner)
+    ldap_admin.add_member(inner, world.seen.other)
+    for path, (was, cost) in zip(paths, before):
+        now, cost_now = counted(client, administrator, path, effective="true")
+        assert comparable(now) == comparable(was)
+        assert cost_now == cost
 
 
 def test_policy_does_not_name_a_hidden_settings_object(delegates, world, ldap_admin,
@@ -609,6 +624,24 @@ def test_etag_stays_valid_when_only_hidden_values_change(manager, world, ldap_ad
     contract.check_error(manager.patch(path, json={"description": "y"}, headers=headers), 412,
                          "PRECONDITION_FAILED")
     assert ldap_admin.members(group) == [world.hidden.user]
+
+
+@pytest.mark.parametrize("resource, field", [("users", "manager"), ("computers", "managedBy")])
+@pytest.mark.parametrize("conditional", [False, True])
+def test_hidden_value_is_not_removed(manager, world, ldap_admin, resource, field, conditional):
+    """Otherwise the new time of the last change would show that there was one."""
+    dn = (world.seen.add_user() if resource == "users" else
+          world.seen.add("computer", tag()[:10] + "$", userAccountControl=WORKSTATION))
+    ldap_admin.set(dn, field, world.hidden.user)
+    before, path = ldap_admin.entry(dn), path_of(f"/{resource}", dn)
+    headers = {"If-Match": read_entry(manager, resource, dn)[1]} if conditional else {}
+    response = manager.patch(path, json={field: None}, headers=headers)
+    assert response.status_code == 200, response.text
+    assert ldap_admin.entry(dn) == before
+    response = manager.patch(path, json={field: world.seen.user}, headers=headers)
+    assert response.status_code == 200, response.text
+    shown = response.json()[field]
+    assert (shown["dn"] if resource == "users" else shown) == world.seen.user
 
 
 def test_taken_account_name_does_not_name_the_hidden_account(manager, world):

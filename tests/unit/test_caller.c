@@ -486,6 +486,7 @@ static void new_entry_cannot_become_the_admin_group(void **state)
         {"", "CN=admins," SALES, true},
         {"admins", "CN=admins," SALES, false},
         {"admins", "CN=ADMINS," SALES, false},
+        {"admins", "CN=ádmins," SALES, false}, /* Active Directory ignores accents */
         {"admins", "CN=admins2," SALES, true},
         {"CN=admins," SALES, "CN=admins," SALES, false},
         {"CN=admins," SALES, SALES, false},
