@@ -267,7 +267,7 @@ static bool covers_rule(const struct directory_caller *caller, const struct dire
 static struct error *check_no_gain(const struct directory_caller *caller, struct arena *arena,
                                    const char *old_dn, const char *new_dn)
 {
-    for (size_t i = 0; i < caller->own_count; i++) {
+    for (size_t i = 0; !caller->administrator && i < caller->own_count; i++) {
         const struct directory_rule *rule = caller->own[i];
         if (caller_rule_applies(rule, new_dn) && !caller_rule_applies(rule, old_dn) &&
             !covers_rule(caller, rule, old_dn)) {
@@ -301,7 +301,7 @@ struct error *caller_check_place(struct directory *directory, struct arena *aren
     if (!caller) {
         return NULL;
     }
-    if (!caller->administrator && takes_admin_place(directory, arena, new_dn)) {
+    if (takes_admin_place(directory, arena, new_dn)) {
         return error_detail(error_new(arena, ERR_FORBIDDEN, "the place of LDAP_ADMIN_GROUP"),
                             "rights", FAULT_ADMIN_PLACE, NULL);
     }
@@ -317,7 +317,7 @@ struct error *caller_compare(struct directory *directory, struct arena *arena, c
     const struct directory_caller *caller = caller_restricted(directory);
     const char *administrators;
     *has_more_r = false;
-    if (!caller || caller->administrator) {
+    if (!caller) {
         return NULL;
     }
     struct error *error = identity_administrators(directory, arena, &administrators);

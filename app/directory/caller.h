@@ -60,9 +60,6 @@ struct directory_caller {
 void directory_set_caller(struct directory *directory, struct arena *arena,
                           struct directory_caller *caller);
 
-/* True if the caller has only the rights that delegations give. */
-bool caller_is_delegate(const struct directory *directory);
-
 /* Returns the caller if it is restricted, else NULL. */
 struct directory_caller *caller_restricted(const struct directory *directory);
 
@@ -110,7 +107,9 @@ struct error *caller_check_place(struct directory *directory, struct arena *aren
                                  const struct caller_need *need) MUST_CHECK;
 
 /* Sets *has_more_r if the principal with this SID has a right that the caller does not have: it is
- * LDAP_ADMIN_GROUP, or the principal of a rule that the rules of the caller do not cover. */
+ * LDAP_ADMIN_GROUP, or the principal of a rule that the rules of the caller do not cover. That also
+ * applies to an administrator whose credentials have a limit: the holder of such an API key could
+ * otherwise take over a user without that limit. */
 struct error *caller_compare(struct directory *directory, struct arena *arena, const char *sid,
                              bool *has_more_r) MUST_CHECK;
 

@@ -35,12 +35,6 @@ struct directory_caller *caller_restricted(const struct directory *directory)
     return caller && caller->administrator && caller->limit == RIGHT_ALL ? NULL : caller;
 }
 
-bool caller_is_delegate(const struct directory *directory)
-{
-    const struct directory_caller *caller = connection_caller(directory);
-    return caller && !caller->administrator;
-}
-
 static bool is_own_sid(const struct directory_caller *caller, const char *sid)
 {
     for (size_t i = 0; caller->sids && caller->sids[i]; i++) {

@@ -136,7 +136,7 @@ static void walk_compare(struct directory *directory, struct walk *walk,
                          const struct raw_entry *raw, const char *name)
 {
     const struct attribute *sids = attribute_get(raw, name);
-    for (size_t i = 0; caller_is_delegate(directory) && sids && i < sids->count; i++) {
+    for (size_t i = 0; caller_restricted(directory) && sids && i < sids->count; i++) {
         const char *sid;
         bool has_more = true;
         if (walk->superior || !codec_sid(walk->arena, &sids->values[i], &sid)) {
@@ -363,14 +363,14 @@ static struct error *examine_object(struct directory *directory, const char *gui
     return error;
 }
 
-/* Fails if the object is protected, or has more rights than the caller. Delegates cannot change
- * protected objects, whatever DIRECTORY_PROTECTED is. */
+/* Fails if the object is protected, or has more rights than the caller. Delegates, and API keys
+ * that do not have all rights, cannot change protected objects, whatever DIRECTORY_PROTECTED is. */
 static struct error *check_object(struct directory *directory, struct arena *arena,
                                   const char *guid_dn, const struct raw_entry *raw, bool moves)
 {
     struct walk walk = {.arena = arena};
     bool refuses = connection_config(directory)->directory_protected == PROTECTED_REFUSE;
-    if (!refuses && !caller_is_delegate(directory)) {
+    if (!refuses && !caller_restricted(directory)) {
         return NULL;
     }
     struct error *error = examine_object(directory, guid_dn, raw, moves, &walk);
