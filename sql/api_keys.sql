@@ -58,10 +58,10 @@ UPDATE api_keys SET name = $2, scopes = $3, folded = $4 WHERE id = $1;
 -- name: api_keys_delete
 DELETE FROM api_keys WHERE id = $1;
 
--- Sets the end of the overlap of the current secret.
+-- Sets the end of the overlap of the current secret. Those replaced before end then at the latest.
 -- name: api_key_secrets_replace
-UPDATE api_key_secrets SET replaced_at = $2, expires_at = $3
- WHERE key_id = $1 AND expires_at IS NULL;
+UPDATE api_key_secrets SET replaced_at = COALESCE(replaced_at, $2), expires_at = $3
+ WHERE key_id = $1 AND (expires_at IS NULL OR expires_at > $3);
 
 -- name: api_keys_reissue
 UPDATE api_keys SET prefix = $2, issued_at = $3, expires_at = $4, folded = $5 WHERE id = $1;

@@ -123,8 +123,8 @@ static const struct field rotate_fields[] = {
      .flags = FIELD_DEFAULT,
      .max = OVERLAP_MINUTES_MAX,
      .standard = OVERLAP_MINUTES,
-     .about = {"Сколько минут ещё действует прежний секрет; 0: нисколько",
-               "For how many minutes the previous secret remains valid; 0: not at all"},
+     .about = {"Сколько минут ещё действуют прежние секреты, не дольше; 0: нисколько",
+               "For how many minutes at most the previous secrets remain valid; 0: not at all"},
      .example = "60"},
     KEY_EXPIRES("Новый срок действия ключа; по умолчанию прежний",
                 "The new time of expiry of the key; by default it is not changed"),
@@ -392,16 +392,19 @@ static struct error *create_key(struct request *request, struct reply *reply)
 
 /* --- rotation -------------------------------------------------------------------------------- */
 
-/* Sets the new expiry, and the end of the current secret: that of an expired key ends now. */
+/* Sets the new expiry, and the end of the current secret, which does not outlive the expiry that it
+ * was issued with: that of an expired key ends now. */
 static struct error *choose_rotated_expiry(struct issue *issue, struct value *old,
                                            int64_t *overlap_end_r)
 {
     const struct request *request = issue->request;
     const struct value *given = request_body_value(request, "expires_at");
-    bool expired = old->state == VALUE_SET && old->integer <= issue->now_ms;
     int64_t overlap_ms = request_body_value(request, "overlap_minutes")->integer * MS_PER_MINUTE;
+    *overlap_end_r = issue->now_ms + overlap_ms;
+    if (old->state == VALUE_SET && old->integer < *overlap_end_r) {
+        *overlap_end_r = old->integer > issue->now_ms ? old->integer : issue->now_ms;
+    }
     issue->expires = given->state == VALUE_ABSENT ? *old : *given;
-    *overlap_end_r = issue->now_ms + (expired ? 0 : overlap_ms);
     return check_key_expiry(request, &issue->expires, issue->now_ms);
 }
 

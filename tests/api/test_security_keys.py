@@ -186,3 +186,53 @@ def test_refused_upload_of_a_key_stores_nothing(office):
     response = key.post("/files/upload", files={"file": ("a.txt", b"x" * 100_000)})
     assert response.status_code in (403, 404), response.text
     assert key.get("/files").json() == before
+
+
+# --- rotation -------------------------------------------------------------------------------------
+
+def rotate(client, key, **body):
+    response = client.post(f"/api-keys/{key}/rotate", json=body)
+    assert response.status_code == 200, response.text
+    return response.json()["secret"]
+
+
+def statuses(client, *secrets):
+    return [client.bearing(secret).get("/contacts").status_code for secret in secrets]
+
+
+def test_rotation_without_overlap_ends_all_earlier_secrets(office):
+    """A maker who learns of a theft after a first rotation must be able to lock the thief out."""
+    client = office.owner.client
+    made = keys.create(client, ["contacts:read"])
+    first = rotate(client, made["id"], overlap_minutes=10080)
+    second = rotate(client, made["id"])
+    assert statuses(client, made["secret"], first, second) == [200, 200, 200]
+    last = rotate(client, made["id"], overlap_minutes=0)
+    assert statuses(client, made["secret"], first, second, last) == [401, 401, 401, 200]
+
+
+def test_rotation_shortens_earlier_overlaps_and_never_extends_them(office, sql_database):
+    client = office.owner.client
+    made = keys.create(client, ["contacts:read"])
+
+    def overlaps():
+        rows = sql_database.run(
+            "SELECT expires_at - replaced_at FROM api_key_secrets WHERE expires_at IS NOT NULL "
+            f"AND key_id = {made['id']} ORDER BY replaced_at, expires_at")
+        return [round(int(row[0]) / 60_000) for row in rows]
+    rotate(client, made["id"], overlap_minutes=300)
+    rotate(client, made["id"], overlap_minutes=600)
+    assert overlaps() == [300, 600]
+    rotate(client, made["id"], overlap_minutes=400)
+    assert overlaps() == [300, 400, 400]
+
+
+def test_overlap_does_not_outlive_the_expiry_of_the_old_secret(office, sql_database):
+    client = office.owner.client
+    made = keys.create(client, ["contacts:read"], expires_at="2199-01-01T00:00:00.000Z")
+    soon = int(sql_database.run(f"SELECT created_at FROM api_keys WHERE id = {made['id']}")[0][0])
+    sql_database.run(f"UPDATE api_keys SET expires_at = {soon + 120_000} WHERE id = {made['id']}")
+    rotate(client, made["id"], overlap_minutes=10080, expires_at=None)
+    [(end,)] = sql_database.run("SELECT expires_at FROM api_key_secrets WHERE "
+                                f"key_id = {made['id']} AND expires_at IS NOT NULL")
+    assert int(end) == soon + 120_000
