@@ -26,7 +26,13 @@ SELECT count(*) AS count FROM api_keys WHERE subject = $1;
 INSERT INTO api_key_secrets (digest, key_id) VALUES ($1, $2);
 
 -- The keys that a caller may see: those that it made ($1), those of the members of the organization
--- $2 (0: none), or all keys ($3 = 1).
+-- $2 (0: none), or all keys ($3 = 1). The lists of the first two find their rows by an index.
+
+-- define: listed_keys
+FROM api_keys k
+ WHERE k.id IN (SELECT id FROM api_keys WHERE subject = $1
+                 UNION ALL
+                SELECT id FROM api_keys WHERE organization_id = $2)
 
 -- define: visible_keys
 FROM api_keys k
@@ -37,10 +43,16 @@ SELECT k.id, k.name, k.scopes, k.prefix, k.username AS created_by, k.organizatio
        k.created_at, k.issued_at, k.expires_at, k.last_used_at, k.last_used_from
 
 -- name: api_keys_list
-@key_columns@ @visible_keys@;
+@key_columns@ @listed_keys@;
 
 -- name: api_keys_count
-SELECT count(*) AS count @visible_keys@;
+SELECT count(*) AS count @listed_keys@;
+
+-- name: api_keys_list_all
+@key_columns@ FROM api_keys k WHERE k.id > 0;
+
+-- name: api_keys_count_all
+SELECT count(*) AS count FROM api_keys k WHERE k.id > 0;
 
 -- name: api_keys_get
 @key_columns@ @visible_keys@ AND k.id = $4;

@@ -146,16 +146,15 @@ static const struct list_key key_keys[] = {
     {.name = NULL},
 };
 
-static const struct list key_list = {
-    .alias = "k",
-    .columns = key_columns,
-    .rows = SQL_API_KEYS_LIST,
-    .count = SQL_API_KEYS_COUNT,
-    .fields = key_fields,
-    .keys = key_keys,
-    .id = "k.id",
-    .id_index = SQL_API_KEYS_LIST_ID,
-};
+#define KEY_LIST(rows_, count_)                                                                    \
+    {                                                                                              \
+        .alias = "k", .columns = key_columns, .rows = (rows_), .count = (count_),                  \
+        .fields = key_fields, .keys = key_keys, .id = "k.id", .id_index = SQL_API_KEYS_LIST_ID     \
+    }
+
+/* The keys that a user and its organization have, and all keys. Both have the same columns. */
+static const struct list key_list = KEY_LIST(SQL_API_KEYS_LIST, SQL_API_KEYS_COUNT);
+static const struct list full_list = KEY_LIST(SQL_API_KEYS_LIST_ALL, SQL_API_KEYS_COUNT_ALL);
 
 static const struct schema key_schema = {"ApiKey", key_fields};
 static const struct schema issued_schema = {"ApiKeyIssued", issued_fields};
@@ -187,12 +186,12 @@ static struct error *list_keys(struct request *request, struct reply *reply)
     const struct cursor_value scope[] = {
         {.type = CURSOR_TEXT, .text = principal->id},
         {.type = CURSOR_INTEGER, .integer = managed_organization(principal)},
-        {.type = CURSOR_INTEGER, .integer = principal->kind == PRINCIPAL_LOCAL},
     };
+    bool all = principal->kind == PRINCIPAL_LOCAL;
     const struct list_source source = {
-        .list = &key_list,
+        .list = all ? &full_list : &key_list,
         .parameters = scope,
-        .parameter_count = sizeof scope / sizeof *scope,
+        .parameter_count = all ? 0 : sizeof scope / sizeof *scope,
         .read = read_key_item,
     };
     return list_reply_from(request, reply, &source);
