@@ -35,6 +35,7 @@ static struct {
     const UNormalizer2 *casefold, *compose, *decompose, *compatible;
     UIDNA *idna;
     UCollator *collator;
+    UCollator *letters; /* ignores accents and the forms of letters */
     char version[VERSION_SIZE];
 } icu;
 
@@ -86,6 +87,10 @@ void fold_prepare(void)
     icu.collator = ucol_open("", &status);
     require_success(status, "open its tables");
     ucol_setAttribute(icu.collator, UCOL_NORMALIZATION_MODE, UCOL_ON, &status);
+    icu.letters = ucol_open("", &status);
+    require_success(status, "open its tables");
+    ucol_setStrength(icu.letters, UCOL_PRIMARY);
+    ucol_setAttribute(icu.letters, UCOL_NORMALIZATION_MODE, UCOL_ON, &status);
     require_success(status, "prepare the collation");
     format_version();
     icu.opened = true;
@@ -266,6 +271,17 @@ bool fold_equals_case(struct arena *arena, const char *a, const char *b)
         }
     }
     return i == left_length && j == right_length;
+}
+
+bool fold_may_equal(struct arena *arena, const char *a, const char *b)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    const char *left = fold_text(arena, a), *right = fold_text(arena, b);
+    fold_prepare();
+    UCollationResult order = ucol_strcollUTF8(icu.letters, left, (int32_t)strlen(left), right,
+                                              (int32_t)strlen(right), &status);
+    require_success(status, "compare two texts");
+    return order == UCOL_EQUAL;
 }
 
 /* --- addresses -------------------------------------------------------------------------------- */

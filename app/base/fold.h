@@ -48,6 +48,11 @@ char *fold_decompose(struct arena *arena, const char *text) __attribute__((retur
  * texts must be valid UTF-8. */
 bool fold_equals_case(struct arena *arena, const char *a, const char *b);
 
+/* True if the texts differ at most in what fold_text() ignores, in accents and in the forms of
+ * letters, such as o and ø: two names that a directory may take for the same one. The texts must be
+ * valid UTF-8. */
+bool fold_may_equal(struct arena *arena, const char *a, const char *b);
+
 /* True if the text contains a variant of an ASCII character, such as a full-width letter, the
  * Kelvin sign or a dotless i. Systems that compare code points treat such a name as different from
  * the ASCII name. The text must be valid UTF-8. */

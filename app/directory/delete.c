@@ -71,33 +71,33 @@ static struct error *run_deletion(struct directory *directory, struct arena *are
 
 /* Returns the error of the response to a delete request; NULL if the object was deleted. */
 static struct error *check_deletion(struct directory *directory, struct arena *arena,
-                                    const char *guid_dn, const struct answer *answer)
+                                    const char *address, const struct answer *answer)
 {
     if (answer->code == LDAP_SUCCESS) {
         return NULL;
     }
     struct error *error = result_error(arena, answer, NULL, "delete");
     if (error->id == ERR_HAS_PRIMARY_MEMBERS) {
-        primary_name_members(directory, arena, guid_dn, error);
+        primary_name_members(directory, arena, address, error);
     }
     return error;
 }
 
 static struct error *delete_object(struct directory *directory, struct arena *arena,
-                                   const char *guid)
+                                   const char *address)
 {
-    const char *guid_dn = query_guid_dn(arena, guid);
     struct answer answer;
-    struct error *error = run_deletion(directory, arena, guid_dn, NULL, &answer);
-    return error ? error : check_deletion(directory, arena, guid_dn, &answer);
+    struct error *error = run_deletion(directory, arena, address, NULL, &answer);
+    return error ? error : check_deletion(directory, arena, address, &answer);
 }
 
 /* The right that a deletion requires of the caller, on each object. */
 static const struct caller_need deletion_need = {.rights = RIGHT_BIT(RIGHT_DELETE)};
 
-/* Fails if the object is the base DN or is protected, or the caller must not delete it. */
+/* Fails if the object is the base DN or is protected, or the caller must not delete it. *address_r
+ * addresses it in the deletion. */
 static struct error *check_deletable(struct directory *directory, struct arena *arena,
-                                     const struct directory_entry *entry)
+                                     const struct directory_entry *entry, const char **address_r)
 {
     struct target target;
     struct error *error = protected_check_base(directory, arena, entry->dn);
@@ -105,7 +105,11 @@ static struct error *check_deletable(struct directory *directory, struct arena *
         error = protected_read(directory, arena, entry->guid, PROTECTED_DELETE, &deletion_need,
                                &target);
     }
-    return error ? error : protected_check_controller(directory, arena, &target);
+    if (error) {
+        return error;
+    }
+    *address_r = protected_address(directory, arena, entry->guid, &target);
+    return protected_check_controller(directory, arena, &target);
 }
 
 /* --- the objects below ----------------------------------------------------------------------- */
@@ -113,12 +117,14 @@ static struct error *check_deletable(struct directory *directory, struct arena *
 /* An object below another one. */
 struct object {
     const char *dn, *guid;
-    size_t depth; /* number of components of the DN */
+    const char *address; /* see protected_address() */
+    size_t depth;        /* number of components of the DN */
     bool is_user;
 };
 
 struct tree {
-    struct object *objects; /* the objects below the root, without the root */
+    const char *top_address; /* of the root */
+    struct object *objects;  /* the objects below the root, without the root */
     size_t count;
     size_t attempted; /* the first objects, which were deleted or may have been */
 };
@@ -144,7 +150,8 @@ static struct error *list_tree(struct directory *directory, struct arena *arena,
     if (answer.code != LDAP_SUCCESS && answer.code != LDAP_SIZELIMIT_EXCEEDED) {
         return result_error(arena, &answer, NULL, "search");
     }
-    *tree_r = (struct tree){.objects = arena_array(arena, answer.count, sizeof *tree_r->objects)};
+    *tree_r = (struct tree){.top_address = tree_r->top_address,
+                            .objects = arena_array(arena, answer.count, sizeof *tree_r->objects)};
     for (size_t i = 0; i < answer.count; i++) {
         struct object *object = &tree_r->objects[tree_r->count];
         const struct attribute *guid = attribute_get(&answer.entries[i], "objectGUID");
@@ -171,19 +178,21 @@ struct error *directory_count_below(struct directory *directory, struct arena *a
     return error;
 }
 
-/* Fails if an object of the tree is protected; the detail names the object and the reason. */
+/* Fails if an object of the tree is protected or has more rights than the caller; the detail names
+ * the object and the reason. Sets the addresses of the objects. */
 static struct error *check_tree(struct directory *directory, struct arena *arena,
                                 const struct tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++) {
-        const struct object *object = &tree->objects[i];
-        struct target target;
+        struct object *object = &tree->objects[i];
+        struct target target = {.dn = object->dn};
         struct error *error = protected_read(directory, arena, object->guid, PROTECTED_DELETE,
                                              &deletion_need, &target);
+        object->address = protected_address(directory, arena, object->guid, &target);
         if (error && error->id == ERR_NOT_FOUND) {
             continue; /* deleted meanwhile */
         }
-        if (error && error->details) {
+        if (error && error->details && error->details->argument) {
             error->details->argument =
                 arena_format(arena, "%s: %s", object->dn, error->details->argument);
         }
@@ -251,7 +260,7 @@ static struct error *read_tree(struct directory *directory, struct arena *arena,
 static struct error *read_rest(struct directory *directory, struct arena *arena,
                                const char *top_guid, size_t deleted, struct tree *tree)
 {
-    struct tree rest = {0};
+    struct tree rest = {.top_address = tree->top_address};
     struct error *error = read_tree(directory, arena, top_guid, &rest);
     if (error) {
         return error;
@@ -260,7 +269,7 @@ static struct error *read_rest(struct directory *directory, struct arena *arena,
     for (size_t i = 0; i < deleted + rest.count; i++) {
         objects[i] = i < deleted ? tree->objects[i] : rest.objects[i - deleted];
     }
-    *tree = (struct tree){objects, deleted + rest.count, deleted};
+    *tree = (struct tree){tree->top_address, objects, deleted + rest.count, deleted};
     return NULL;
 }
 
@@ -272,14 +281,13 @@ static struct error *delete_rest(struct directory *directory, struct arena *aren
 {
     LDAPControl control = {.ldctl_oid = TREE_DELETE_OID, .ldctl_iscritical = 1};
     LDAPControl *controls[] = {&control, NULL};
-    const char *guid_dn = query_guid_dn(arena, top_guid);
     struct answer answer;
     struct error *error = read_rest(directory, arena, top_guid, deleted, tree);
     if (error) {
         return error;
     }
     tree->attempted = tree->count;
-    error = run_deletion(directory, arena, guid_dn, controls, &answer);
+    error = run_deletion(directory, arena, tree->top_address, controls, &answer);
     if (error || answer.code == LDAP_SUCCESS) {
         return error;
     }
@@ -287,7 +295,7 @@ static struct error *delete_rest(struct directory *directory, struct arena *aren
     return answer.code == LDAP_UNAVAILABLE_CRITICAL_EXTENSION ||
                    answer.code == LDAP_INSUFFICIENT_ACCESS
                ? refusal
-               : check_deletion(directory, arena, guid_dn, &answer);
+               : check_deletion(directory, arena, tree->top_address, &answer);
 }
 
 /* Deletes one object more of the tree, or the object on top after all others. If the service
@@ -297,9 +305,9 @@ static struct error *delete_next(struct directory *directory, struct arena *aren
 {
     size_t deleted = tree->attempted;
     bool is_top = deleted == tree->count;
-    const char *guid = is_top ? top_guid : tree->objects[deleted].guid;
+    const char *address = is_top ? tree->top_address : tree->objects[deleted].address;
     tree->attempted += !is_top;
-    struct error *error = delete_object(directory, arena, guid);
+    struct error *error = delete_object(directory, arena, address);
     if (error && error->id == ERR_NOT_FOUND && !is_top) { /* deleted meanwhile */
         error = NULL;
     }
@@ -320,7 +328,7 @@ static struct error *delete_next(struct directory *directory, struct arena *aren
 static struct error *delete_top(struct directory *directory, struct arena *arena,
                                 const char *top_guid, struct tree *tree)
 {
-    struct error *error = delete_object(directory, arena, top_guid);
+    struct error *error = delete_object(directory, arena, tree->top_address);
     return error && error->id == ERR_DIRECTORY_FORBIDDEN
                ? delete_rest(directory, arena, top_guid, 0, tree, error)
                : error;
@@ -362,7 +370,7 @@ static struct error *delete_with_tree(struct directory *directory, struct arena 
                                       const struct directory_entry *entry,
                                       const struct directory_guard *guard, struct tree *tree)
 {
-    struct error *error = check_deletable(directory, arena, entry);
+    struct error *error = check_deletable(directory, arena, entry, &tree->top_address);
     if (!error) {
         error = read_tree(directory, arena, entry->guid, tree);
     }
@@ -377,11 +385,12 @@ static struct error *delete_alone(struct directory *directory, struct arena *are
                                   const struct directory_entry *entry,
                                   const struct directory_guard *guard)
 {
-    struct error *error = check_deletable(directory, arena, entry);
+    const char *address;
+    struct error *error = check_deletable(directory, arena, entry, &address);
     if (!error) {
         error = find_check_guard(directory, arena, query_guid_dn(arena, entry->guid), guard);
     }
-    return error ? error : delete_object(directory, arena, entry->guid);
+    return error ? error : delete_object(directory, arena, address);
 }
 
 /* Acquires the lock of the entry if there is a guard. */

@@ -9,8 +9,9 @@
  * group is read once. Paths are found in a second pass without requests, in the order of their
  * lengths (breadth first), each by extending the paths to the members of a group.
  *
- * A caller that does not see all entries gets only the groups that it sees, and only paths of such
- * groups. A group to which hidden groups lead has `more_paths`.
+ * For a caller that does not see all entries, the graph consists of the groups that it sees: a
+ * hidden group is not read, so that neither a group to which it leads nor the number of searches
+ * shows it.
  */
 #include "directory/effective.h"
 
@@ -58,10 +59,10 @@ struct node {
     struct step *paths, **paths_end;
     size_t paths_count;
     bool more_paths;
-    bool hidden; /* the caller does not see it: it has no paths */
 };
 
 struct graph {
+    const struct directory *directory;
     struct arena *arena;
     struct node *nodes;
     size_t count, size;
@@ -124,16 +125,18 @@ static size_t add_node(struct graph *graph, const char *dn, enum directory_group
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-/* Adds the groups of memberOf at this level. Returns their indices. */
+/* Adds the groups of memberOf that the caller sees at this level. Returns their indices. */
 static const size_t *add_parents(struct graph *graph, const struct attribute *groups,
                                  enum directory_group_kind kind, size_t level, size_t *count_r)
 {
-    size_t count = groups ? groups->count : 0;
-    size_t *parents = arena_array(graph->arena, count, sizeof *parents);
-    for (size_t i = 0; i < count; i++) {
-        parents[i] = add_node(graph, groups->values[i].bv_val, kind, level);
+    size_t *parents = arena_array(graph->arena, groups ? groups->count : 0, sizeof *parents);
+    *count_r = 0;
+    for (size_t i = 0; groups && i < groups->count; i++) {
+        const char *dn = groups->values[i].bv_val;
+        if (caller_sees(graph->directory, dn)) {
+            parents[(*count_r)++] = add_node(graph, dn, kind, level);
+        }
     }
-    *count_r = count;
     return parents;
 }
 
@@ -250,7 +253,7 @@ static struct error *read_user_groups(struct directory *directory, struct graph 
     if (error) {
         return error;
     }
-    if (primary) {
+    if (primary && caller_sees(directory, primary)) {
         add_node(graph, primary, DIRECTORY_GROUP_PRIMARY, 1);
     }
     (void)add_parents(graph, attribute_get(raw, "memberOf"), DIRECTORY_GROUP_DIRECT, 1, &count);
@@ -292,7 +295,7 @@ static struct step *add_path(struct graph *graph, const struct step *before, siz
     struct node *node = &graph->nodes[index];
     size_t length = before ? before->length + 1 : 1;
     size_t *left = node->paths_count ? &allowance->further : &allowance->shortest;
-    if (node->hidden || has_step(before, index)) {
+    if (has_step(before, index)) {
         return NULL;
     }
     if (node->paths_count == DIRECTORY_PATHS_MAX || length > *left) {
@@ -381,11 +384,9 @@ static struct field_strings list_steps(const struct graph *graph, const struct s
 static void list_groups(const struct graph *graph, struct directory_groups *groups_r)
 {
     struct directory_group *list = arena_array(graph->arena, graph->count, sizeof *list);
-    size_t count = 0;
     for (size_t i = 0; i < graph->count; i++) {
         const struct node *node = &graph->nodes[i];
-        struct directory_group *group = &list[count];
-        count += !node->hidden;
+        struct directory_group *group = &list[i];
         *group = (struct directory_group){
             .dn = node->dn,
             .cn = node->cn,
@@ -398,15 +399,7 @@ static void list_groups(const struct graph *graph, struct directory_groups *grou
             group->paths[group->paths_count++] = list_steps(graph, step);
         }
     }
-    *groups_r = (struct directory_groups){list, count};
-}
-
-/* Marks the groups that the caller does not see. */
-static void mark_hidden_groups(const struct directory *directory, struct graph *graph)
-{
-    for (size_t i = 0; i < graph->count; i++) {
-        graph->nodes[i].hidden = !caller_sees(directory, graph->nodes[i].dn);
-    }
+    *groups_r = (struct directory_groups){list, graph->count};
 }
 
 /* Removes the nested groups, which the request does not ask for. */
@@ -422,7 +415,7 @@ struct error *directory_read_groups(struct directory *directory, struct arena *a
                                     const char *name, const char *parent_dn, bool nested,
                                     struct directory_groups *groups_r)
 {
-    struct graph graph = {.arena = arena};
+    struct graph graph = {.directory = directory, .arena = arena};
     connection_begin_call(directory);
     struct error *error = read_user_groups(directory, &graph, name, parent_dn);
     size_t direct = graph.count;
@@ -436,7 +429,6 @@ struct error *directory_read_groups(struct directory *directory, struct arena *a
     if (!nested) {
         drop_nested_groups(&graph, direct);
     }
-    mark_hidden_groups(directory, &graph);
     find_paths(&graph);
     spread_more_paths(&graph);
     list_groups(&graph, groups_r);

@@ -44,9 +44,9 @@ struct directory_groups {
  * Finds the groups of the user with this name, objectGUID or DN (see directory_find()); nested
  * groups only if `nested`. Follows memberOf with one search for each level of nesting, or several
  * for a level of more than 200 groups, so groups that contain each other end the walk. Includes
- * groups outside of the base DN. Omits the groups that the caller does not see (caller.h), but not
- * those that it sees and to which they lead: these have `more_paths`. Never returns a part of the
- * groups: if a search fails, so does the call.
+ * groups outside of the base DN. A group that the caller does not see (caller.h) does not exist: it
+ * is omitted, and so are those to which only such groups lead. Never returns a part of the groups:
+ * if a search fails, so does the call.
  */
 struct error *directory_read_groups(struct directory *directory, struct arena *arena,
                                     const char *name, const char *parent_dn, bool nested,

@@ -2,6 +2,7 @@
 #include "directory/find.h"
 
 #include "directory/attribute.h"
+#include "directory/caller.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
@@ -22,7 +23,7 @@ static char **find_attributes(struct arena *arena, const struct directory_class 
 const char *find_compute_version(const struct directory *directory, struct arena *arena,
                                  const struct directory_class *class, const struct raw_entry *raw)
 {
-    return entry_version_compute(arena, class, entry_visible(directory, arena, class, raw));
+    return entry_version_compute(arena, class, entry_without_hidden(directory, arena, class, raw));
 }
 
 /* Decodes an entry, and computes its version if it was read as a whole. */
@@ -87,6 +88,9 @@ struct error *find_entry(struct directory *directory, struct arena *arena,
     struct error *error = query_run(directory, arena, &search, &answer);
     if (!error) {
         error = query_only_entry(arena, &answer, class->fields, dn, &raw);
+    }
+    if (!error && !caller_sees(directory, raw->dn)) { /* another client has moved it meanwhile */
+        error = error_new(arena, ERR_NOT_FOUND, "%s is hidden from the caller now", raw->dn);
     }
     return error ? error : decode_found(directory, arena, class, extent, raw, entry_r);
 }

@@ -12,8 +12,8 @@
  * (1.2.840.113556.1.4.1941) can fail with some of the entries sent. A group is read once, so loops
  * of groups end.
  *
- * A caller that does not see all entries gets only the members that it sees, also those of nested
- * groups that it does not see: they belong to the group that it asks for.
+ * A caller that does not see all entries gets only the members that it sees. Hidden members are
+ * dropped before anything is looked up, so that a hidden nested group has no members either.
  */
 #include "directory/member_list.h"
 
@@ -145,6 +145,18 @@ static struct error *add_primary_members(struct directory *directory, const stru
     };
     return group->rid ? query_all_visible(directory, set->arena, &search, visit_primary_member, set)
                       : NULL;
+}
+
+/* Removes the members that the caller does not see. */
+static void drop_hidden_members(const struct directory *directory, struct set *set)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (caller_sees(directory, set->items[i].dn)) {
+            set->items[kept++] = set->items[i];
+        }
+    }
+    set->count = kept;
 }
 
 static struct error *add_members(struct directory *directory, const struct group *group,
@@ -282,6 +294,7 @@ static struct error *walk_members(struct directory *directory, struct group *top
             }
         }
         set_normalize(&found, all);
+        drop_hidden_members(directory, &found);
         if (!error) {
             error = find_groups(directory, &found, &level);
         }
@@ -297,18 +310,6 @@ static struct error *walk_members(struct directory *directory, struct group *top
     memmove(own, own + 1, (size_t)(all->items + all->count - own - 1) * sizeof *own);
     all->count--;
     return NULL;
-}
-
-/* Removes the members that the caller does not see. */
-static void drop_hidden_members(const struct directory *directory, struct set *set)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        if (caller_sees(directory, set->items[i].dn)) {
-            set->items[kept++] = set->items[i];
-        }
-    }
-    set->count = kept;
 }
 
 /* --- filters and searches -------------------------------------------------------------------- */
@@ -662,8 +663,8 @@ static struct error *collect_members(struct directory *directory, struct arena *
     } else {
         error = add_members(directory, &group, set);
         set_normalize(set, NULL);
+        drop_hidden_members(directory, set);
     }
-    drop_hidden_members(directory, set);
     return error;
 }
 

@@ -34,7 +34,8 @@ enum { TRIES = 10 }; /* maximum number of attempts while other clients change th
 struct party {
     struct directory_entry *entry;
     const char *sid, *primary_group_sid; /* NULL: none */
-    bool is_value_only; /* found as a value of `member`, but not below the base DN */
+    bool is_value_only;  /* found as a value of `member`, but not below the base DN */
+    const char *address; /* of a group to change, see protected_address() */
 };
 
 /* --- changing a membership ------------------------------------------------------------------- */
@@ -147,8 +148,7 @@ static struct error *change_member_value(struct directory *directory, struct are
         .mod_type = "member",
         .mod_vals.modv_bvals = values,
     };
-    const struct member_change change = {
-        group, member, query_guid_dn(arena, group->entry->guid), member_dn, {&mod, NULL}};
+    const struct member_change change = {group, member, group->address, member_dn, {&mod, NULL}};
     for (int tries = 0; tries < TRIES; tries++) {
         bool settled;
         struct error *error = try_member_change(directory, arena, &change, wanted, &settled);
@@ -233,12 +233,14 @@ static struct error *find_parties(struct directory *directory, struct arena *are
 
 /* --- conditions ------------------------------------------------------------------------------- */
 
+/* The right that a change of members requires of the caller, on the group. */
+static const struct caller_need members_need = {.rights = RIGHT_BIT(RIGHT_MEMBERS)};
+
 /* Fails if the group or the member is protected, because a membership changes both (member and
- * memberOf). A member that cannot be read may be protected. */
+ * memberOf). A member that cannot be read may be protected. Sets the address of the group. */
 static struct error *check_parties(struct directory *directory, struct arena *arena,
-                                   const struct party *group, const struct party *member)
+                                   struct party *group, const struct party *member)
 {
-    static const struct caller_need members_need = {.rights = RIGHT_BIT(RIGHT_MEMBERS)};
     static const struct caller_need no_need = {0};
     static const char unreadable[] = "unreadable";
     struct target target;
@@ -247,6 +249,7 @@ static struct error *check_parties(struct directory *directory, struct arena *ar
     if (error) {
         return error;
     }
+    group->address = protected_address(directory, arena, group->entry->guid, &target);
     error =
         protected_read(directory, arena, member->entry->guid, PROTECTED_MODIFY, &no_need, &target);
     bool is_hidden = error ? error->id == ERR_NOT_FOUND : target.is_unreadable;
@@ -301,6 +304,11 @@ struct error *directory_change_member(struct directory *directory, struct arena 
     struct error *error = find_parties(directory, arena, membership, &group, &member);
     *group_r = group.entry;
     *member_r = member.entry;
+    if (error) {
+        return error;
+    }
+    /* The rights come first: a membership by the primary group needs no change. */
+    error = caller_check(directory, arena, group.entry->dn, &members_need, false);
     if (error) {
         return error;
     }

@@ -2,11 +2,12 @@
  * Modify: creates, changes and moves objects. Deletions are in delete.c.
  *
  * Requests address objects by their GUID, so that a concurrent rename cannot redirect a change to
- * another object. If the connection is lost, a write may have been carried out, so it is repeated
- * with care: after "already exists", an addition checks whether the object is its own; a move reads
- * where the object is before it is repeated; a modify operation replaces values and can be repeated
- * as it is. If it exchanges values instead, because the change has a condition, a repetition that
- * fails reads the object, because the first attempt may have succeeded.
+ * another object; those of delegates use the DN that was checked (protected.h). If the connection
+ * is lost, a write may have been carried out, so it is repeated with care: after "already exists",
+ * an addition checks whether the object is its own; a move reads where the object is before it is
+ * repeated; a modify operation replaces values and can be repeated as it is. If it exchanges values
+ * instead, because the change has a condition, a repetition that fails reads the object, because
+ * the first attempt may have succeeded.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -151,7 +152,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
         return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
-    error = caller_check_place(directory, arena, NULL, write.dn, &need);
+    error = caller_check_new_dn(directory, arena, NULL, write.dn, &need);
     if (!error) {
         error = taken_find_similar(directory, arena, class, changes, NULL);
     }
@@ -168,6 +169,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
 /* A move of an object; all DNs are in the directory's spelling. */
 struct move {
     const char *guid_dn;
+    const char *address; /* see protected_address() */
     const char *old_dn, *old_rdn, *old_parent;
     const char *rdn, *parent;
     bool done;
@@ -203,17 +205,17 @@ static bool has_place(struct arena *arena, const char *dn, const char *rdn, cons
 /* Renames and moves the object. If the answer is lost, repeats the request unless the object has
  * already moved. */
 static struct error *rename_object(struct directory *directory, struct arena *arena,
-                                   const struct directory_class *class, const char *guid_dn,
+                                   const struct directory_class *class, const struct move *move,
                                    const char *rdn, const char *parent)
 {
-    const struct write write = {.dn = guid_dn, .rdn = rdn, .parent = parent};
+    const struct write write = {.dn = move->address, .rdn = rdn, .parent = parent};
     const struct operation operation = {OPERATION_RENAME, "rename", send_rename, &write};
     struct answer answer;
     struct error *error = operation_run(directory, arena, &operation, &answer);
     if (!error && answer.lost) {
         const char *dn;
         int64_t control;
-        error = read_dn_and_control(directory, arena, guid_dn, &dn, &control);
+        error = read_dn_and_control(directory, arena, move->guid_dn, &dn, &control);
         if (error) {
             return result_connection_lost(arena, &operation, error->cause);
         }
@@ -301,7 +303,7 @@ static struct error *begin_move(struct directory *directory, struct arena *arena
     if (error) {
         return error;
     }
-    error = rename_object(directory, arena, class, move->guid_dn, move->rdn, move->parent);
+    error = rename_object(directory, arena, class, move, move->rdn, move->parent);
     return error ? taken_explain(directory, arena, class, changes, entry->guid,
                                  arena_format(arena, "%s,%s", move->rdn, move->parent), error)
                  : NULL;
@@ -319,7 +321,7 @@ static struct error *undo_move(struct directory *directory, struct arena *arena,
         return error_detail(error, NULL, FAULT_NONE, now);
     }
     struct error *again =
-        rename_object(directory, arena, class, move->guid_dn, move->old_rdn, move->old_parent);
+        rename_object(directory, arena, class, move, move->old_rdn, move->old_parent);
     if (!again) {
         return error;
     }
@@ -361,6 +363,7 @@ struct update {
     const struct directory_entry *entry; /* as the caller has read it */
     const struct directory_changes *changes;
     const char *guid_dn;
+    const char *address; /* of the object to modify, see protected_address() */
     struct changes_base base;
 };
 
@@ -373,11 +376,31 @@ static struct error *evaluate_condition(const struct update *update, const struc
         find_compute_version(update->directory, update->arena, update->class, raw));
 }
 
+/* Removes the values that the caller does not see from the attributes that the changes clear: they
+ * are absent already. */
+static void hide_cleared_values(const struct update *update, struct raw_entry *raw)
+{
+    const struct raw_entry *visible =
+        entry_without_hidden(update->directory, update->arena, update->class, raw);
+    for (const struct change *change = update->changes->first; change; change = change->next) {
+        for (size_t i = 0; !change->text && i < raw->count; i++) {
+            if (!strcasecmp(raw->attributes[i].name, change->attribute)) {
+                raw->attributes[i] = visible->attributes[i];
+            }
+        }
+    }
+}
+
 /* Reads the attributes that the version of the object consists of or that the changes set. */
 static struct error *read_exact(const struct update *update, struct raw_entry *raw_r)
 {
-    return find_version(update->directory, update->arena, update->class, update->guid_dn,
-                        changes_attributes(update->changes, update->arena), raw_r);
+    struct error *error =
+        find_version(update->directory, update->arena, update->class, update->guid_dn,
+                     changes_attributes(update->changes, update->arena), raw_r);
+    if (!error) {
+        hide_cleared_values(update, raw_r);
+    }
+    return error;
 }
 
 /* If the changes have a condition, reads the object, evaluates the condition, and lets the
@@ -473,7 +496,7 @@ static struct error *apply_changes(struct update *update)
     struct answer answer = {.kind = OPERATION_MODIFY, .diagnostic = ""};
     bool again = true;
     for (int tries = 0; again && tries < SWAP_TRIES; tries++) {
-        struct write write = {.dn = update->guid_dn};
+        struct write write = {.dn = update->address};
         const struct operation operation = {OPERATION_MODIFY, "modify", send_modify, &write};
         struct error *error = tries ? read_changed_entry(update) : NULL;
         if (!error) {
@@ -508,7 +531,7 @@ static struct error *apply_changes(struct update *update)
  * *held_r. */
 static struct error *repeat_control(struct update *update, bool *held_r)
 {
-    struct write write = {.dn = update->guid_dn};
+    struct write write = {.dn = update->address};
     const struct operation operation = {OPERATION_MODIFY, "modify", send_modify, &write};
     struct answer answer;
     const char *dn;
@@ -573,6 +596,9 @@ static struct error *apply_update(struct update *update)
         move.old_dn = target.dn;
     }
     if (!error) {
+        move.address = protected_address(directory, arena, entry->guid, &target);
+    }
+    if (!error) {
         error = protected_check_controller(directory, arena, &target);
     }
     if (!error) {
@@ -582,8 +608,8 @@ static struct error *apply_update(struct update *update)
         error = plan_move(directory, arena, update->class, changes, &move);
     }
     if (!error && moves) {
-        error = caller_check_place(directory, arena, move.old_dn,
-                                   arena_format(arena, "%s,%s", move.rdn, move.parent), &need);
+        error = caller_check_new_dn(directory, arena, move.old_dn,
+                                    arena_format(arena, "%s,%s", move.rdn, move.parent), &need);
     }
     if (!error) {
         error = begin_conditional(update);
@@ -595,6 +621,11 @@ static struct error *apply_update(struct update *update)
     if (error) {
         return error;
     }
+    if (move.done) {
+        target.dn = arena_format(arena, "%s,%s", move.rdn, move.parent);
+        move.address = protected_address(directory, arena, entry->guid, &target);
+    }
+    update->address = move.address;
     update->base.account_control = target.account_control;
     error = apply_changes(update);
     if (error && move.done) {

@@ -115,7 +115,7 @@ struct error *directory_photo_write(struct directory *directory, struct arena *a
                                     const struct directory_photo *photo, const char *bytes,
                                     size_t length, bool exact)
 {
-    struct photo_write write = {.dn = query_guid_dn(arena, photo->guid)};
+    struct photo_write write = {0};
     const struct operation operation = {OPERATION_MODIFY, "modify", send_photo, &write};
     static const char *const fields[] = {"photo", NULL};
     static const struct caller_need need = {RIGHT_BIT(RIGHT_UPDATE), fields};
@@ -128,6 +128,7 @@ struct error *directory_photo_write(struct directory *directory, struct arena *a
         error = error_new(arena, ERR_NOT_FOUND, NULL);
     }
     if (!error) {
+        write.dn = protected_address(directory, arena, photo->guid, &target);
         plan_photo_write(&write, arena, photo, bytes, length, exact);
         error = operation_repeat(directory, arena, &operation, &answer);
     }

@@ -310,6 +310,12 @@ struct error *protected_check_controller(const struct directory *directory, stru
                : NULL;
 }
 
+const char *protected_address(const struct directory *directory, struct arena *arena,
+                              const char *guid, const struct target *target)
+{
+    return caller_is_delegate(directory) ? target->dn : query_guid_dn(arena, guid);
+}
+
 struct error *protected_check_base(const struct directory *directory, struct arena *arena,
                                    const char *dn)
 {
@@ -363,8 +369,8 @@ static struct error *examine_object(struct directory *directory, const char *gui
     return error;
 }
 
-/* Fails if the object is protected, or has more rights than the caller. Delegates, and API keys
- * that do not have all rights, cannot change protected objects, whatever DIRECTORY_PROTECTED is. */
+/* Fails if the object is protected, or has more rights than the caller. Callers with limits cannot
+ * change protected objects, whatever DIRECTORY_PROTECTED is. */
 static struct error *check_object(struct directory *directory, struct arena *arena,
                                   const char *guid_dn, const struct raw_entry *raw, bool moves)
 {
@@ -378,7 +384,8 @@ static struct error *check_object(struct directory *directory, struct arena *are
         return error;
     }
     if (walk.reason && !caller_sees_all(directory)) {
-        return error_new(arena, ERR_PROTECTED_OBJECT, "%s", walk.reason); /* may be a hidden DN */
+        /* the reason may name a hidden DN */
+        return error_new(arena, ERR_PROTECTED_OBJECT, "%s", walk.reason);
     }
     return walk.reason ? report_protected(arena, ERR_PROTECTED_OBJECT, walk.reason) : walk.superior;
 }

@@ -36,6 +36,13 @@ struct error *protected_read(struct directory *directory, struct arena *arena, c
                              enum protected_change change, const struct caller_need *need,
                              struct target *target_r) MUST_CHECK;
 
+/* Returns the DN by which a change addresses the object after it was read. It is the objectGUID, so
+ * that a concurrent rename cannot redirect the change to another object; but the rights of a
+ * delegate hold at a place, so that the directory must refuse the change if the object has left
+ * that place meanwhile. */
+const char *protected_address(const struct directory *directory, struct arena *arena,
+                              const char *guid, const struct target *target);
+
 /* Fails if the object is the account of a domain controller, which is never changed or deleted,
  * whatever DIRECTORY_PROTECTED is: that would disable the controller. */
 struct error *protected_check_controller(const struct directory *directory, struct arena *arena,

@@ -189,8 +189,8 @@ static struct error *read_caller_rules(struct request *request, struct directory
     return error;
 }
 
-/* Sets what the caller of a call of the directory may do there. `sids`: of a directory user, else
- * NULL. */
+/* Sets the rights of the caller of a call that uses the directory. `sids`: those of a directory
+ * user and its groups, else NULL. */
 static struct error *set_directory_caller(struct request *request, enum permission permission,
                                           const char *const *sids)
 {
@@ -205,8 +205,8 @@ static struct error *set_directory_caller(struct request *request, enum permissi
         .limit = key->id ? scope_rights(key->scopes) : RIGHT_ALL,
         .sids = sids,
     };
-    bool unlimited = caller->administrator && caller->limit == RIGHT_ALL;
-    bool has_rules = !unlimited && depends_on_rules(request, permission);
+    bool has_all = caller->administrator && caller->limit == RIGHT_ALL;
+    bool has_rules = !has_all && depends_on_rules(request, permission);
     if (has_rules) {
         error = read_caller_rules(request, caller, &rules);
     }

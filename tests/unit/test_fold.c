@@ -152,6 +152,25 @@ static void texts_that_differ_in_case_or_normalization_only_are_equal_by_case(vo
     arena_free(&arena);
 }
 
+static void names_that_a_directory_may_mix_up_are_recognized(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    static const char *const equal[] = {"Admins",       "ádmins",        "Àdmi\u0303ns",
+                                        "ａｄｍｉｎｓ", " ADMINS\u200B", "admin\u017F",
+                                        "ⓐdmins"};
+    static const char *const other[] = {"admin", "admins2", "ad-mins", "ad mins", "", "админс"};
+    for (size_t i = 0; i < COUNT_OF(equal); i++) {
+        assert_true(fold_may_equal(arena, equal[i], "admins"));
+    }
+    for (size_t i = 0; i < COUNT_OF(other); i++) {
+        assert_false(fold_may_equal(arena, other[i], "admins"));
+    }
+    assert_true(fold_may_equal(arena, "Jørgen", "jorgen"));
+    assert_true(fold_may_equal(arena, "a  b", "a b"));
+    arena_free(&arena);
+}
+
 static void variants_of_ascii_characters_are_recognized(void **state)
 {
     (void)state;
@@ -399,6 +418,7 @@ int main(void)
         cmocka_unit_test(addresses_with_different_domains_have_different_forms),
         cmocka_unit_test(domain_is_encoded_in_ascii),
         cmocka_unit_test(texts_that_differ_in_case_or_normalization_only_are_equal_by_case),
+        cmocka_unit_test(names_that_a_directory_may_mix_up_are_recognized),
         cmocka_unit_test(variants_of_ascii_characters_are_recognized),
         cmocka_unit_test(normalization_and_folding_again_change_nothing),
         cmocka_unit_test(every_character_is_folded_like_its_normalizations),
