@@ -380,6 +380,10 @@ static struct error *create_key(struct request *request, struct reply *reply)
     if (!error) {
         error = store_write(app_of(request)->store, request->arena, create_in_transaction, &issue);
     }
+    if (error && error->id == ERR_CONSTRAINT_REFERENCE) {
+        /* meanwhile the account was deleted, or has left the organization */
+        return error_new(request->arena, ERR_NOT_FOUND, NULL);
+    }
     if (error) {
         return error;
     }

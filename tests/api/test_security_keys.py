@@ -1,5 +1,7 @@
 """API keys in the hands of an attacker: ways to gain what their scopes do not give."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from stack.directory import LOGIN_SETTINGS
 
@@ -236,3 +238,19 @@ def test_overlap_does_not_outlive_the_expiry_of_the_old_secret(office, sql_datab
     [(end,)] = sql_database.run("SELECT expires_at FROM api_key_secrets WHERE "
                                 f"key_id = {made['id']} AND expires_at IS NOT NULL")
     assert int(end) == soon + 120_000
+
+
+# --- races ----------------------------------------------------------------------------------------
+
+def test_keys_made_while_their_maker_is_removed_are_dead(new_office):
+    member, owner = new_office["SALES"], new_office.owner
+
+    def act(turn):
+        if turn == 5:
+            return owner.client.delete(f"{owner.path}/members/{member.id}")
+        return keys.send(member.client, ["crm"], new_office.organization)
+    with ThreadPoolExecutor(12) as pool:
+        responses = list(pool.map(act, range(30)))
+    assert {each.status_code for each in responses} <= {201, 204, 404}
+    for made in (each.json() for each in responses if each.status_code == 201):
+        assert member.client.bearing(made["secret"]).get("/contacts").status_code == 401
