@@ -26,7 +26,13 @@ SELECT count(*) AS count FROM api_keys WHERE subject = $1;
 INSERT INTO api_key_secrets (digest, key_id) VALUES ($1, $2);
 
 -- The keys that a caller may see: those that it made ($1), those of the members of the organization
--- $2 (0: none), or all keys ($3 = 1).
+-- $2 (0: none), or all keys ($3 = 1). The lists of the first two find their rows by an index.
+
+-- define: listed_keys
+FROM api_keys k
+ WHERE k.id IN (SELECT id FROM api_keys WHERE subject = $1
+                 UNION ALL
+                SELECT id FROM api_keys WHERE organization_id = $2)
 
 -- define: visible_keys
 FROM api_keys k
@@ -37,10 +43,16 @@ SELECT k.id, k.name, k.scopes, k.prefix, k.username AS created_by, k.organizatio
        k.created_at, k.issued_at, k.expires_at, k.last_used_at, k.last_used_from
 
 -- name: api_keys_list
-@key_columns@ @visible_keys@;
+@key_columns@ @listed_keys@;
 
 -- name: api_keys_count
-SELECT count(*) AS count @visible_keys@;
+SELECT count(*) AS count @listed_keys@;
+
+-- name: api_keys_list_all
+@key_columns@ FROM api_keys k WHERE k.id > 0;
+
+-- name: api_keys_count_all
+SELECT count(*) AS count FROM api_keys k WHERE k.id > 0;
 
 -- name: api_keys_get
 @key_columns@ @visible_keys@ AND k.id = $4;
@@ -58,10 +70,10 @@ UPDATE api_keys SET name = $2, scopes = $3, folded = $4 WHERE id = $1;
 -- name: api_keys_delete
 DELETE FROM api_keys WHERE id = $1;
 
--- Sets the end of the overlap of the current secret.
+-- Sets the end of the overlap of the current secret. Those replaced before end then at the latest.
 -- name: api_key_secrets_replace
-UPDATE api_key_secrets SET replaced_at = $2, expires_at = $3
- WHERE key_id = $1 AND expires_at IS NULL;
+UPDATE api_key_secrets SET replaced_at = COALESCE(replaced_at, $2), expires_at = $3
+ WHERE key_id = $1 AND (expires_at IS NULL OR expires_at > $3);
 
 -- name: api_keys_reissue
 UPDATE api_keys SET prefix = $2, issued_at = $3, expires_at = $4, folded = $5 WHERE id = $1;

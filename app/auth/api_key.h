@@ -8,7 +8,7 @@
  *
  * Only the SHA-256 digest of a secret is stored, in a unique index: the secret has enough entropy
  * that no salt is needed, and the search needs no comparison in constant time, because nobody can
- * choose the digest of a guess. A rotated key has two secrets until the end of the overlap.
+ * choose the digest of a guess. A rotated key has several secrets until the end of the overlap.
  */
 #ifndef AUTH_API_KEY_H
 #define AUTH_API_KEY_H

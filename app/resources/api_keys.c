@@ -123,8 +123,9 @@ static const struct field rotate_fields[] = {
      .flags = FIELD_DEFAULT,
      .max = OVERLAP_MINUTES_MAX,
      .standard = OVERLAP_MINUTES,
-     .about = {"Сколько минут ещё действует прежний секрет; 0: отключается сразу",
-               "For how many minutes the previous secret remains valid; 0: it ends at once"},
+     .about =
+         {"Сколько минут ещё действуют прежние секреты, не дольше; 0: отключаются сразу",
+          "For how many minutes at most the previous secrets remain valid; 0: they end at once"},
      .example = "60"},
     KEY_EXPIRES("Новый срок действия ключа; по умолчанию прежний",
                 "The new time of expiry of the key; by default it is not changed"),
@@ -146,16 +147,15 @@ static const struct list_key key_keys[] = {
     {.name = NULL},
 };
 
-static const struct list key_list = {
-    .alias = "k",
-    .columns = key_columns,
-    .rows = SQL_API_KEYS_LIST,
-    .count = SQL_API_KEYS_COUNT,
-    .fields = key_fields,
-    .keys = key_keys,
-    .id = "k.id",
-    .id_index = SQL_API_KEYS_LIST_ID,
-};
+#define KEY_LIST(rows_, count_)                                                                    \
+    {                                                                                              \
+        .alias = "k", .columns = key_columns, .rows = (rows_), .count = (count_),                  \
+        .fields = key_fields, .keys = key_keys, .id = "k.id", .id_index = SQL_API_KEYS_LIST_ID     \
+    }
+
+/* The keys that a user and its organization have, and all keys. Both have the same columns. */
+static const struct list key_list = KEY_LIST(SQL_API_KEYS_LIST, SQL_API_KEYS_COUNT);
+static const struct list full_list = KEY_LIST(SQL_API_KEYS_LIST_ALL, SQL_API_KEYS_COUNT_ALL);
 
 static const struct schema key_schema = {"ApiKey", key_fields};
 static const struct schema issued_schema = {"ApiKeyIssued", issued_fields};
@@ -187,12 +187,12 @@ static struct error *list_keys(struct request *request, struct reply *reply)
     const struct cursor_value scope[] = {
         {.type = CURSOR_TEXT, .text = principal->id},
         {.type = CURSOR_INTEGER, .integer = managed_organization(principal)},
-        {.type = CURSOR_INTEGER, .integer = principal->kind == PRINCIPAL_LOCAL},
     };
+    bool all = principal->kind == PRINCIPAL_LOCAL;
     const struct list_source source = {
-        .list = &key_list,
+        .list = all ? &full_list : &key_list,
         .parameters = scope,
-        .parameter_count = sizeof scope / sizeof *scope,
+        .parameter_count = all ? 0 : sizeof scope / sizeof *scope,
         .read = read_key_item,
     };
     return list_reply_from(request, reply, &source);
@@ -380,6 +380,10 @@ static struct error *create_key(struct request *request, struct reply *reply)
     if (!error) {
         error = store_write(app_of(request)->store, request->arena, create_in_transaction, &issue);
     }
+    if (error && error->id == ERR_CONSTRAINT_REFERENCE) {
+        /* meanwhile the account was deleted, or has left the organization */
+        return error_new(request->arena, ERR_NOT_FOUND, NULL);
+    }
     if (error) {
         return error;
     }
@@ -392,16 +396,19 @@ static struct error *create_key(struct request *request, struct reply *reply)
 
 /* --- rotation -------------------------------------------------------------------------------- */
 
-/* Sets the new expiry, and the end of the current secret: that of an expired key ends now. */
+/* Sets the new expiry, and the end of the current secret, which does not outlive the expiry that it
+ * was issued with: that of an expired key ends now. */
 static struct error *choose_rotated_expiry(struct issue *issue, struct value *old,
                                            int64_t *overlap_end_r)
 {
     const struct request *request = issue->request;
     const struct value *given = request_body_value(request, "expires_at");
-    bool expired = old->state == VALUE_SET && old->integer <= issue->now_ms;
     int64_t overlap_ms = request_body_value(request, "overlap_minutes")->integer * MS_PER_MINUTE;
+    *overlap_end_r = issue->now_ms + overlap_ms;
+    if (old->state == VALUE_SET && old->integer < *overlap_end_r) {
+        *overlap_end_r = old->integer > issue->now_ms ? old->integer : issue->now_ms;
+    }
     issue->expires = given->state == VALUE_ABSENT ? *old : *given;
-    *overlap_end_r = issue->now_ms + (expired ? 0 : overlap_ms);
     return check_key_expiry(request, &issue->expires, issue->now_ms);
 }
 

@@ -89,6 +89,15 @@ static const char activities[] =
     " ELSE 'NOTE' END, 'Subject', 1 + (i * 31) % 199, 1 + (i * 37) % 199, 1 + i % 50, " TIME
     ", 0, " TIME ", 0, " DELETED ", '{\"subject\":\"subject\"}' FROM n;";
 
+/* Ten keys of each of 2,000 directory users, and of the account. */
+static const char api_keys[] =
+    "INSERT INTO members (organization_id, account_id, role, created_at) VALUES (1, 7, 'OWNER', 0);"
+    "INSERT INTO api_keys (subject, account_id, organization_id, username, name, scopes, prefix,"
+    " created_at, issued_at, folded)" NUMBERS
+    "SELECT CASE WHEN i % 2000 = 0 THEN 'account:7' ELSE 'directory:' || (i % 2000) END,"
+    " CASE WHEN i % 2000 = 0 THEN 7 END, CASE WHEN i % 2000 = 0 THEN 1 END, 'user', 'key',"
+    " 'crm', 'kontora_AAAA', 0, 0, '{\"name\":\"key\"}' FROM n;";
+
 static const char counters[] =
     "INSERT INTO counters (organization_id, name, slot, value)" NUMBERS
     "SELECT CASE WHEN i > 500 THEN 2 ELSE 1 END, 'tasks.due.' || (10020000 + i), 0, 1 FROM n;"
@@ -172,6 +181,7 @@ static inline struct reply get_list(const struct lists_test *test, const struct 
 {
     struct app app = {.config = &config, .store = test->store};
     struct principal principal = {.kind = PRINCIPAL_ACCOUNT,
+                                  .id = "account:7",
                                   .account_id = ACCOUNT,
                                   .organization_id = ORGANIZATION,
                                   .role = ROLE_OWNER};
@@ -331,7 +341,8 @@ static inline struct error *set_sort_keys(struct store *store, void *context)
 
 static inline bool create_rows(void)
 {
-    const char *const scripts[] = {accounts, contacts, deals, tasks, activities, counters};
+    const char *const scripts[] = {accounts,   contacts, deals,   tasks,
+                                   activities, api_keys, counters};
     struct arena *arena = arena_new();
     struct store *store = store_new(&config, NULL);
     struct buffer report = {.arena = arena};

@@ -568,6 +568,49 @@ static void principal_with_an_uncovered_rule_has_more_rights(void **state)
     }
 }
 
+/* The limit of the credentials counts, not what their user may do without it. */
+static void limited_administrator_has_fewer_rights_than_wider_delegates(void **state)
+{
+    struct arena *arena = *state;
+    static const struct directory_rule rules[RULES_MAX] = {{1, FOREIGN, "g", STAFF, RESET, NULL}};
+    static const struct {
+        unsigned limit;
+        bool has_more;
+    } cases[] = {
+        {RIGHT_ALL, false},  {READ | RESET, false}, {RIGHT_ALL & ~MOVE, false},
+        {READ | MOVE, true}, {RESET, true},         {RIGHT_ALL & ~RESET, true},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct scene *scene = set_delegate(arena, rules);
+        bool has_more;
+        scene->caller.administrator = true;
+        scene->caller.limit = cases[i].limit;
+        assert_null(caller_compare(scene->directory, arena, FOREIGN, &has_more));
+        if (has_more != cases[i].has_more) {
+            FAIL("0x%x: %d", cases[i].limit, has_more);
+        }
+    }
+}
+
+static void limited_administrator_cannot_take_the_place_of_the_admin_group(void **state)
+{
+    struct arena *arena = *state;
+    const struct config own = {
+        .ldap_server = "127.0.0.1:1", .ldap_base_dn = BASE, .ldap_admin_group = "admins"};
+    struct scene *scene = set_delegate(arena, NULL);
+    struct directory *directory = directory_new(&own);
+    const struct caller_need need = {.rights = RIGHT_BIT(RIGHT_CREATE)};
+    scene->caller.administrator = true;
+    directory_set_caller(directory, arena, &scene->caller);
+    assert_null(caller_check_new_dn(directory, arena, NULL, "CN=admins," SALES, &need));
+    scene->caller.limit = need.rights;
+    assert_null(caller_check_new_dn(directory, arena, NULL, "CN=others," SALES, &need));
+    const struct error *error =
+        caller_check_new_dn(directory, arena, NULL, "CN=admins," SALES, &need);
+    assert_non_null(error);
+    directory_free(&directory);
+}
+
 /* --- many rules ------------------------------------------------------------------------------- */
 
 static void two_thousand_rules_are_evaluated(void **state)
@@ -605,6 +648,8 @@ int main(void)
         ARENA_TEST(move_needs_rights_at_both_places_and_gains_none),
         ARENA_TEST(new_entry_cannot_become_the_admin_group),
         ARENA_TEST(principal_with_an_uncovered_rule_has_more_rights),
+        ARENA_TEST(limited_administrator_has_fewer_rights_than_wider_delegates),
+        ARENA_TEST(limited_administrator_cannot_take_the_place_of_the_admin_group),
         ARENA_TEST(two_thousand_rules_are_evaluated),
     };
     return cmocka_run_group_tests_name("caller", tests, NULL, NULL);

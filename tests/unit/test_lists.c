@@ -351,6 +351,22 @@ static void counters_are_read_by_name(void **state)
     }
 }
 
+/* Every user lists its own keys, of 20,500 in the database. */
+static void keys_of_a_user_are_found_by_indexes(void **state)
+{
+    static const char *const queries[] = {"limit=5", "limit=5&sort=name",
+                                          "limit=5&filter=name+co+%22x%22"};
+    struct lists_test *test = *state;
+    for (size_t i = 0; i < COUNT_OF(queries); i++) {
+        get_list(test, api_keys_routes, queries[i]);
+        for (size_t j = 0; j < statement_count; j++) {
+            const char *plan = explain(test, &statements[j]);
+            expect_plan(test, !scans_all_rows(test, plan), queries[i], statements[j].text, plan);
+        }
+    }
+    assert_int_equal(test->bad, 0);
+}
+
 static int run_group(const char *name)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +379,7 @@ static int run_group(const char *name)
         LISTS_TEST(cursors_return_every_row_once),
         LISTS_TEST(missing_dates_sort_after_all_others),
         LISTS_TEST(counters_are_read_by_name),
+        LISTS_TEST(keys_of_a_user_are_found_by_indexes),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
