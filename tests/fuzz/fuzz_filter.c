@@ -285,6 +285,27 @@ static void find_column(const void *context, struct arena *arena, const struct f
     }
 }
 
+static const char every_row[] = "t.id >= 0";
+
+/* Gives every comparison of numbers and of states an index, so that the compiler chooses among
+ * them. */
+static enum store_filter_index find_any_index(const void *context, const struct field *field,
+                                              enum filter_operator operator)
+{
+    (void)context;
+    bool is_equality = operator== FILTER_EQUAL;
+    if (field == &columns[STATUS]) {
+        return is_equality ? STORE_INDEX_COMMON : STORE_INDEX_NONE;
+    }
+    if (field != &columns[SIZE] && field != &columns[AMOUNT] && field != &columns[AT]) {
+        return STORE_INDEX_NONE;
+    }
+    return is_equality               ? STORE_INDEX_NARROW :
+           operator>= FILTER_GREATER ? STORE_INDEX_RANGE
+                                     : STORE_INDEX_NONE;
+}
+
+/* Returns the WHERE clause of a list of all rows. */
 static const char *compile_sql(struct arena *arena, enum engine_id engine,
                                const struct filter *filter, struct parameters *parameters)
 {
@@ -293,12 +314,17 @@ static const char *compile_sql(struct arena *arena, enum engine_id engine,
         .store = &store,
         .arena = arena,
         .find = find_column,
+        .find_index = find_any_index,
+        .scope = every_row,
         .add_integer = add_integer_parameter,
         .add_text = add_text_parameter,
         .parameters = parameters,
     };
+    bool hides_scope;
     parameters->count = 0;
-    return store_filter_compile(&compiler, filter);
+    const char *condition = store_filter_compile(&compiler, filter, &hides_scope);
+    const char *scope = hides_scope ? store_filter_hide(&store, arena, every_row) : every_row;
+    return arena_format(arena, "%s AND %s", scope, condition);
 }
 
 /* Compares the rows that SQLite finds with those for which the filter is true in memory. */
