@@ -112,7 +112,10 @@ static const char *copy_text_or(struct arena *arena, const struct store_query *q
 static void read_key_row(struct arena *arena, const struct store_query *query,
                          struct api_key *key_r)
 {
-    const char *maker = arena_string(arena, store_text(query, SQL_API_KEYS_BY_DIGEST_MAKER, NULL));
+    bool is_account = !store_is_null(query, SQL_API_KEYS_BY_DIGEST_USERNAME);
+    const char *maker =
+        is_account ? NULL
+                   : arena_string(arena, store_text(query, SQL_API_KEYS_BY_DIGEST_MAKER, NULL));
     *key_r = (struct api_key){
         .key = {.id = store_integer(query, SQL_API_KEYS_BY_DIGEST_ID),
                 .scopes = scope_read_lines(store_text(query, SQL_API_KEYS_BY_DIGEST_SCOPES, NULL)),

@@ -11,11 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+static _Noreturn void abort_without(const char *algorithm)
+{
+    log_error("OpenSSL: cannot compute %s", algorithm);
+    abort();
+}
+
+/* Keeps the algorithm and a context, because each request with an API key needs a digest, and
+ * finding the algorithm takes longer than computing the digest. */
 const unsigned char *digest_sha256(struct arena *arena, const void *bytes, size_t length)
 {
+    static EVP_MD *algorithm;
+    static EVP_MD_CTX *context;
     _Static_assert((int)DIGEST_SIZE == SHA256_DIGEST_LENGTH, "size of a SHA-256 digest");
     unsigned char *digest = arena_alloc(arena, DIGEST_SIZE);
-    SHA256(bytes, length, digest);
+    if (!context) {
+        algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+        context = EVP_MD_CTX_new();
+    }
+    if (!algorithm || !context || !EVP_DigestInit_ex2(context, algorithm, NULL) ||
+        !EVP_DigestUpdate(context, bytes, length) || !EVP_DigestFinal_ex(context, digest, NULL)) {
+        abort_without("SHA-256");
+    }
     return digest;
 }
 
@@ -25,12 +42,6 @@ static struct {
     EVP_MAC_CTX *context;
     char *key; /* NULL: none yet */
 } keyed;
-
-static _Noreturn void abort_without_hmac(void)
-{
-    log_error("OpenSSL: cannot compute HMAC-SHA256");
-    abort();
-}
 
 static void set_hmac_key(const char *key)
 {
@@ -50,7 +61,7 @@ static void set_hmac_key(const char *key)
     EVP_MAC_free(hmac); /* the context holds a reference */
     if (!keyed.context ||
         !EVP_MAC_init(keyed.context, (const unsigned char *)key, strlen(key), parameters)) {
-        abort_without_hmac();
+        abort_without("HMAC-SHA256");
     }
 }
 
@@ -63,7 +74,7 @@ const unsigned char *digest_hmac(struct arena *arena, const char *key, const voi
     if (!EVP_MAC_init(keyed.context, NULL, 0, NULL) ||
         !EVP_MAC_update(keyed.context, bytes, length) ||
         !EVP_MAC_final(keyed.context, digest, &size, DIGEST_SIZE) || size != DIGEST_SIZE) {
-        abort_without_hmac();
+        abort_without("HMAC-SHA256");
     }
     return digest;
 }

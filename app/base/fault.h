@@ -62,7 +62,7 @@ enum fault_id {
     FAULT_NOT_DECIMAL, /* argument: the number of decimal places */
     FAULT_NOT_DATE,
     FAULT_NOT_TIME,
-    FAULT_NOT_MOMENT, /* neither a date nor a time */
+    FAULT_NOT_MOMENT,   /* neither a date nor a time */
     FAULT_NOT_NARROWER, /* argument: the scope that an API key does not have */
     FAULT_IN_PAST,
     FAULT_NOT_POSITIVE,

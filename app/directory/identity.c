@@ -257,8 +257,8 @@ static const char *const *read_sids(struct arena *arena, const struct raw_entry 
     const struct attribute *groups = sources[1];
     const char **sids = arena_array(arena, (groups ? groups->count : 0) + 2, sizeof *sids);
     if (!groups) { /* every account has a primary group: tokenGroups could not be read */
-        log_error("directory: LDAP_BIND_DN cannot read tokenGroups: LDAP_ADMIN_GROUP and "
-                  "delegations to groups have no effect until it can");
+        log_warning("directory: LDAP_BIND_DN cannot read tokenGroups: LDAP_ADMIN_GROUP and "
+                    "delegations to groups have no effect until it can");
     }
     if (sources[0] && codec_sid(arena, sources[0]->values, &sids[count])) {
         count++;

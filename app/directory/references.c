@@ -221,7 +221,7 @@ struct error *references_find(struct directory *directory, struct arena *arena,
 static struct error *resolve_reference(struct directory *directory, struct arena *arena,
                                        const struct references_wanted *wanted, const char **dn_r)
 {
-    struct raw_entry raw;
+    struct raw_entry raw = {0};
     struct error *error = references_find(directory, arena, wanted, &raw);
     if (!error) {
         *dn_r = raw.dn;

@@ -57,8 +57,8 @@ struct route {
     /* the rights of a delegation (base/right.h), each of which permits some use of the call: the
      * directory decides about the entry and the change */
     unsigned rights;
-    enum scope scope; /* the scope that API keys need; see route_scopes() */
-    enum pool_id pool;          /* the pool of workers that serves the call */
+    enum scope scope;        /* the scope that API keys need; see route_scopes() */
+    enum pool_id pool;       /* the pool of workers that serves the call */
     const void *description; /* describes the resource to a handler that several resources share */
     bool adds_faults;        /* the handler reports the faults of the body together with its own */
     struct text summary, about;  /* a line, and an optional longer description */

@@ -414,7 +414,7 @@ static int64_t get_delegation_version(struct value *values)
 
 static struct error *get_delegation(struct request *request, struct reply *reply)
 {
-    struct value *values;
+    struct value *values = NULL;
     struct error *error = read_delegation(app_of(request)->store, request->arena,
                                           request_path_id(request, "id"), &values);
     if (!error) {

@@ -38,11 +38,12 @@ const struct field own_rights_fields[] = {
 };
 
 /* Copies the texts of the rule, which live only until the rules are read again. */
-static struct value *describe_own_rights(struct arena *arena, const struct directory_rule *rule)
+static struct value *describe_own_rights(struct arena *arena, const struct directory_rule *rule,
+                                         unsigned rights)
 {
     struct value *record = arena_array(arena, fields_count(own_rights_fields), sizeof *record);
     size_t count;
-    const char *const *names = delegations_right_names(arena, rule->rights, &count);
+    const char *const *names = delegations_right_names(arena, rights, &count);
     if (rule->id) {
         field_set_integer(fields_get(own_rights_fields, record, "id"), rule->id);
     }
@@ -92,7 +93,8 @@ void own_rights_set(struct request *request, struct value *value)
     const char *guid = principal_guid(principal->id);
     struct directory_rule all = {.scope_dn = app->config->ldap_base_dn, .rights = RIGHT_ALL};
     struct directory_rule *rules = &all;
-    size_t count = authorization_permits(principal, PERMIT_DIRECTORY_WRITE) && *all.scope_dn;
+    bool is_administrator = authorization_permits(principal, PERMIT_DIRECTORY_WRITE);
+    size_t count = is_administrator && *all.scope_dn ? 1 : 0;
     if (guid && !count && find_own_rules(request, guid, &rules, &count)) {
         return;
     }
@@ -100,9 +102,9 @@ void own_rights_set(struct request *request, struct value *value)
     struct value **records = arena_array(request->arena, count + 1, sizeof *records);
     size_t shown = 0;
     for (size_t i = 0; i < count; i++) {
-        rules[i].rights &= limit; /* of the API key */
-        if (rules[i].rights) {
-            records[shown++] = describe_own_rights(request->arena, &rules[i]);
+        unsigned rights = rules[i].rights & limit;
+        if (rights) {
+            records[shown++] = describe_own_rights(request->arena, &rules[i], rights);
         }
     }
     field_set_records(value, records, shown);

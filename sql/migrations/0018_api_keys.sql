@@ -32,14 +32,22 @@ CREATE INDEX api_keys_by_issue ON api_keys (issued_at);
 CREATE INDEX api_keys_by_expiry ON api_keys (expires_at);
 
 -- The secrets of the keys: the current one, and replaced ones whose overlap has not ended. Only their SHA-256
--- digests are stored.
+-- digests are stored. Each request with a key finds its digest, so on SQLite the table itself is sorted by it.
 CREATE TABLE api_key_secrets (
+-- only sqlite
+    digest @bytes@ NOT NULL PRIMARY KEY,
+-- only postgres
     digest @bytes@ NOT NULL,
+-- both
     key_id @integer@ NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
     replaced_at @integer@, -- null: the current secret
     expires_at @integer@ -- the end of the overlap; null: the current secret
+-- only sqlite
+) @strict@, WITHOUT ROWID;
+-- only postgres
 ) @strict@;
-CREATE UNIQUE INDEX api_key_secrets_digest ON api_key_secrets (digest);
+CREATE UNIQUE INDEX api_key_secrets_digest ON api_key_secrets (digest) INCLUDE (key_id, expires_at);
+-- both
 CREATE INDEX api_key_secrets_by_key ON api_key_secrets (key_id);
 CREATE INDEX api_key_secrets_by_expiry ON api_key_secrets (expires_at);
 CREATE INDEX api_key_secrets_by_replacement ON api_key_secrets (replaced_at);

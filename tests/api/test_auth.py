@@ -108,7 +108,7 @@ def test_me_call_describes_caller(api, stack):
     assert response.status_code == 200
     me = response.json()
     assert set(me) == {"id", "username", "email", "name", "kind", "account_id", "organizations",
-                       "default_organization_id", "email_verified", "permissions"}
+                       "default_organization_id", "email_verified", "permissions", "delegations"}
     assert (me["default_organization_id"], me["email_verified"]) == (None, False)
     assert me["account_id"] is None
     assert (me["username"], me["kind"]) == (stack.administrator[0], "local")

@@ -312,7 +312,7 @@ def test_me_call_describes_directory_user(anonymous, people, ldap_admin):
         "id": f"directory:{user['objectGUID']}", "username": user["sAMAccountName"],
         "email": "who@example.com", "name": "Анна Петрова", "kind": "directory",
         "account_id": None, "organizations": [], "default_organization_id": None,
-        "email_verified": False, "permissions": ["directory:read"]}
+        "email_verified": False, "permissions": ["directory:read"], "delegations": []}
 
 
 def test_me_call_returns_cn_of_user_without_mail_and_display_name(anonymous, user):

@@ -151,6 +151,52 @@ static void must_be_alive(struct test *test, const struct session *session, int6
     assert_int_equal(!error, alive);
 }
 
+/* Context of session_set_principals() inside store_write(). */
+struct principals_write {
+    struct arena *arena;
+    const char *subject, *principals;
+    const char *const *lost;
+    int64_t count;
+};
+
+static struct error *set_principals(struct store *store, void *context)
+{
+    struct principals_write *work = context;
+    work->count = 0;
+    return session_set_principals(store, work->arena, work->subject, work->principals, work->lost,
+                                  start, &work->count);
+}
+
+static int64_t must_set_principals(struct test *test, const char *subject, const char *lost)
+{
+    const char *const all[] = {lost, NULL};
+    struct principals_write work = {test->arena, subject, " S-1-5-7 ", all, 0};
+    must_succeed(store_write(test->store, test->arena, set_principals, &work));
+    commit_writes(test);
+    return work.count;
+}
+
+static void lost_principal_ends_the_sessions_in_which_it_gave_rights(void **state)
+{
+    struct test *test = *state;
+    struct session with = {.subject = "directory:a", .username = "a", .principals = " S-1-5-11 "};
+    struct session without = {.subject = "directory:a", .username = "a"};
+    struct session other = {.subject = "directory:b", .username = "b", .principals = " S-1-5-11 "};
+    with = begin_session_of(test, with);
+    without = begin_session_of(test, without);
+    other = begin_session_of(test, other);
+    assert_int_equal(must_set_principals(test, "directory:a", "S-1-5-1"), 0);
+    with = begin_session_of(test, (struct session){.subject = "directory:a",
+                                                   .username = "a",
+                                                   .principals = " S-1-5-1 S-1-5-11 "});
+    assert_int_equal(must_set_principals(test, "directory:a", "S-1-5-11"), 1);
+    must_be_alive(test, &with, start, false);
+    must_be_alive(test, &without, start, true);
+    must_be_alive(test, &other, start, true);
+    assert_int_equal(must_set_principals(test, "directory:a", "S-1-5-7"), 2);
+    must_be_alive(test, &without, start, false);
+}
+
 static void each_refresh_issues_a_new_token_of_the_same_session(void **state)
 {
     struct test *test = *state;
@@ -835,6 +881,7 @@ int main(void)
         ACCOUNTS_TEST(ended_session_cannot_be_renewed),
         ACCOUNTS_TEST(session_can_be_renewed_until_its_maximum_lifetime),
         ACCOUNTS_TEST(unknown_and_malformed_session_ids_are_rejected),
+        ACCOUNTS_TEST(lost_principal_ends_the_sessions_in_which_it_gave_rights),
         ACCOUNTS_TEST(changed_credentials_or_rights_end_the_session),
         ACCOUNTS_TEST(refresh_tokens_of_an_unknown_key_are_rejected),
         ACCOUNTS_TEST(grace_period_continues_after_a_key_change),
