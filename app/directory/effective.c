@@ -9,8 +9,9 @@
  * group is read once. Paths are found in a second pass without requests, in the order of their
  * lengths (breadth first), each by extending the paths to the members of a group.
  *
- * For a caller that does not see all entries, the graph consists of the groups that it sees: a hidden
- * group is not read, so that neither a group to which it leads nor the number of searches shows it.
+ * For a caller that does not see all entries, the graph consists of the groups that it sees: a
+ * hidden group is not read, so that neither a group to which it leads nor the number of searches
+ * shows it.
  */
 #include "directory/effective.h"
 

@@ -2,12 +2,12 @@
  * Modify: creates, changes and moves objects. Deletions are in delete.c.
  *
  * Requests address objects by their GUID, so that a concurrent rename cannot redirect a change to
- * another object, or those of delegates by the DN that was checked (protected.h). If the
- * connection is lost, a write may have been carried out, so it is repeated with care: after "already
- * exists", an addition checks whether the object is its own; a move reads where the object is before
- * it is repeated; a modify operation replaces values and can be repeated as it is. If it exchanges
- * values instead, because the change has a condition, a repetition that fails reads the object,
- * because the first attempt may have succeeded.
+ * another object, or those of delegates by the DN that was checked (protected.h). If the connection
+ * is lost, a write may have been carried out, so it is repeated with care: after "already exists",
+ * an addition checks whether the object is its own; a move reads where the object is before it is
+ * repeated; a modify operation replaces values and can be repeated as it is. If it exchanges values
+ * instead, because the change has a condition, a repetition that fails reads the object, because the
+ * first attempt may have succeeded.
  */
 #include "base/arena.h"
 #include "base/clock.h"
