@@ -6,7 +6,7 @@ INSERT INTO organizations (name, currency, created_at, updated_at, folded)
 VALUES ($1, $2, $3, $3, $4)
 RETURNING id;
 
--- The organizations of an account, or of them only $2, if it is not 0.
+-- The organizations of an account; only organization $2 if that is not 0.
 -- define: of_account
 FROM members m
   JOIN organizations o ON o.id = m.organization_id

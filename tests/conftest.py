@@ -128,7 +128,7 @@ def s3_stack(running_stack, gateway):
 
 @pytest.fixture(scope="session")
 def delegated_stack(running_stack):
-    """Runs a stack on which directory users see only what delegations give them."""
+    """Runs a stack on which directory users see only the scopes of their delegations."""
     with running_stack("delegated", DIRECTORY_READERS="delegated") as running:
         yield running
 

@@ -1,14 +1,14 @@
 /*
  * API key: a credential of a program. A key belongs to the user who made it. It has the rights that
- * this user has at each use, as far as its scopes (base/scope.h) permit.
+ * this user has at the time of each call, limited to its scopes (base/scope.h).
  *
  * A secret is "kontora_", 34 random characters (202 bits) and a checksum of 6 characters: the
  * CRC-32 of the random characters, in base 62. So scanners find a secret in a text, and a mistyped
  * one is rejected without a query. The checksum protects nothing else.
  *
  * Only the SHA-256 digest of a secret is stored, in a unique index: the secret has enough entropy
- * that no salt is needed, and the time that a search takes tells nothing, because nobody can choose
- * a digest. A rotated key has two secrets until the end of the overlap.
+ * that no salt is needed, and the search needs no comparison in constant time, because nobody can
+ * choose the digest of a guess. A rotated key has two secrets until the end of the overlap.
  */
 #ifndef AUTH_API_KEY_H
 #define AUTH_API_KEY_H

@@ -712,11 +712,12 @@ static struct error *verify_access_token(const struct config *config, struct are
     return may_be_older ? token_verify(arena, previous, token, claims_r) : error;
 }
 
-/* Finds the maker of an API key. A key acts in its own organization only. The password of the maker
- * does not matter, so a change of it ends no key. */
-static struct error *find_key_holder(const struct config *config, struct store *store,
-                                     struct arena *arena, const char *secret,
-                                     int64_t organization_id, const struct principal **principal_r)
+/* Returns the maker of an API key as the principal. A key acts in its own organization only. It
+ * does not depend on the password of the maker. */
+static struct error *find_principal_of_key(const struct config *config, struct store *store,
+                                           struct arena *arena, const char *secret,
+                                           int64_t organization_id,
+                                           const struct principal **principal_r)
 {
     struct api_key key;
     struct error *error = api_key_find(store, arena, secret, clock_wall_ms(), &key);
@@ -757,7 +758,7 @@ struct error *auth_authenticate_bearer(const struct config *config, struct store
     const char *token = authorization + sizeof scheme - 1;
     token += strspn(token, " ");
     if (api_key_is_meant(token)) {
-        return find_key_holder(config, store, arena, token, organization_id, principal_r);
+        return find_principal_of_key(config, store, arena, token, organization_id, principal_r);
     }
     struct error *error = verify_access_token(config, arena, token, &claims);
     return error ? error

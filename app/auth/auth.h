@@ -152,10 +152,9 @@ void auth_after_commit(void);
 
 /*
  * Returns the principal of an Authorization header (RFC 6750 2.1), which has an access token or an
- * API key; NULL if the header is empty. A
- * directory user has the names and rights of the time when the token was issued, and is invalid
- * while LDAP_LOGIN is off. With an API key (api_key.h), a directory user has neither: the caller
- * reads them from the directory.
+ * API key; NULL if the header is empty. A directory user has the names and rights of the time when
+ * the token was issued, and is invalid while LDAP_LOGIN is off. With an API key (api_key.h), names
+ * and rights of a directory user are not set: service/guard.c reads them from the directory.
  *
  * `organization_id` is the organization that the request names; 0 selects the organization of the
  * token. ERR_NOT_FOUND if the account is not a member of it.

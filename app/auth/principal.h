@@ -68,8 +68,8 @@ struct principal *principal_of_directory(struct arena *arena, const char *guid)
 struct principal *principal_of_account(struct arena *arena, int64_t account_id)
     __attribute__((returns_nonnull));
 
-/* Returns the only organization that the credentials permit; 0: all of the user. -1: none, for an
- * API key without an organization. */
+/* Returns the only organization that the credentials permit. 0: all organizations of the user; -1:
+ * no organization, for an API key without one. */
 int64_t principal_only_organization(const struct principal *principal);
 
 /* Returns the objectGUID from the principal id of a directory user; NULL for other ids. */

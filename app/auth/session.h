@@ -48,7 +48,7 @@ struct session {
     const char *username; /* current name of the subject */
     int64_t epoch;        /* current epoch of the subject's credentials */
     bool administrator;   /* the subject is now an administrator of the directory */
-    /* of a new session: SIDs of the principals by which delegations give the subject rights, each
+    /* of a new session: SIDs of the subject and its groups to which delegations give rights, each
      * with a space on both sides; NULL: none */
     const char *principals;
     int64_t expires_ms; /* end of the maximum lifetime */
@@ -119,8 +119,8 @@ struct error *session_end_outdated(struct store *store, struct arena *arena, con
                                    int64_t epoch, bool administrator, int64_t now_ms,
                                    int64_t *count) MUST_CHECK;
 
-/* Ends the sessions of a directory user in which one of the principals `lost` gave rights, and sets
- * the principals of the user's other sessions. `lost` are SIDs and ends with NULL. */
+/* Ends the sessions of a directory user that have one of the principals `lost`, and sets the
+ * principals of the user's other sessions. `lost` is an array of SIDs that ends with NULL. */
 struct error *session_set_principals(struct store *store, struct arena *arena, const char *subject,
                                      const char *principals, const char *const *lost,
                                      int64_t now_ms, int64_t *count) MUST_CHECK;

@@ -136,7 +136,8 @@ enum config_language { LANGUAGE_RU, LANGUAGE_EN, LANGUAGE_COUNT };
 extern const char
     *const config_language_names[LANGUAGE_COUNT + 1]; /* language tags of HTTP; NULL-terminated */
 
-/* DIRECTORY_READERS: the directory users who read the directory: all, or those with delegations. */
+/* DIRECTORY_READERS: directory users read the whole directory, or only the scopes of their
+ * delegations. */
 enum config_readers { READERS_ALL, READERS_DELEGATED };
 
 /* DIRECTORY_PROTECTED: refuse or allow changes of protected objects. */

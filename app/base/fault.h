@@ -82,8 +82,8 @@ enum fault_id {
     FAULT_NO_RIGHT,        /* argument: the right that the caller does not have there */
     FAULT_MORE_RIGHTS,     /* the entry has rights that the caller does not have */
     FAULT_HOLDS_SCOPE,     /* the entry is the scope of a delegation, or has one below it */
-    FAULT_GAINS_RIGHTS,    /* the caller would have more rights on the entry at its new place */
-    FAULT_ADMIN_PLACE,     /* the group would become LDAP_ADMIN_GROUP */
+    FAULT_GAINS_RIGHTS,    /* the caller would have more rights on the entry after the move */
+    FAULT_ADMIN_GROUP,     /* the entry would become LDAP_ADMIN_GROUP, or hold it */
     /* Faults of ?filter=. The first argument is the position of the fault, in characters from 1.
      * Further arguments are in parentheses. */
     FAULT_FILTER_NO_FIELD,

@@ -1,6 +1,6 @@
 /*
- * Right: what a delegation permits its holder to do with entries of the directory. The directory
- * evaluates rights (directory/caller.h); the rows of routes name them.
+ * Right: an action on entries of the directory that a delegation permits to its principal. The
+ * directory evaluates rights (directory/caller.h); the rows of routes name them.
  */
 #ifndef BASE_RIGHT_H
 #define BASE_RIGHT_H

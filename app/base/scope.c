@@ -40,7 +40,7 @@ const char *const scope_names_and_presets[] = {NAMES,      "read-only", "crm",
                                                "helpdesk", "manager",   NULL};
 
 const struct text scope_descriptions[SCOPE_COUNT] = {
-    [SCOPE_PROFILE_READ] = {"Кому принадлежит ключ", "The holder of the key"},
+    [SCOPE_PROFILE_READ] = {"Узнавать владельца ключа", "Read who made the key"},
     [SCOPE_CONTACTS_READ] = {"Читать контакты", "Read contacts"},
     [SCOPE_CONTACTS_WRITE] = {"Создавать, изменять, удалять и восстанавливать контакты",
                               "Create, change, delete and restore contacts"},
@@ -51,7 +51,8 @@ const struct text scope_descriptions[SCOPE_COUNT] = {
     [SCOPE_TASKS_WRITE] = {"Создавать, изменять, удалять и восстанавливать задачи",
                            "Create, change, delete and restore tasks"},
     [SCOPE_ACTIVITIES_READ] = {"Читать активности", "Read activities"},
-    [SCOPE_ACTIVITIES_WRITE] = {"Создавать активности", "Create activities"},
+    [SCOPE_ACTIVITIES_WRITE] = {"Создавать, удалять и восстанавливать активности",
+                                "Create, delete and restore activities"},
     [SCOPE_ANALYTICS_READ] = {"Читать аналитику", "Read analytics"},
     [SCOPE_FILES_READ] = {"Читать и скачивать файлы", "Read and download files"},
     [SCOPE_FILES_WRITE] = {"Загружать, изменять и удалять файлы",
@@ -63,17 +64,17 @@ const struct text scope_descriptions[SCOPE_COUNT] = {
                              "Invite, change and remove members"},
     [SCOPE_ACCOUNTS_READ] = {"Читать учётные записи и ссылки", "Read accounts and links"},
     [SCOPE_ACCOUNTS_WRITE] = {"Создавать учётные записи и ссылки, подтверждать адреса",
-                              "Create accounts and links, confirm addresses"},
-    [SCOPE_TOKENS_READ] = {"Читать токены и проверять их состояние",
-                           "List tokens and read their state"},
+                              "Create accounts and links, verify addresses"},
+    [SCOPE_TOKENS_READ] = {"Читать список и состояние токенов", "List tokens and read their state"},
     [SCOPE_TOKENS_WRITE] = {"Выдавать, отзывать и удалять токены",
                             "Issue, revoke and delete tokens"},
     [SCOPE_DIRECTORY_READ] = {"Читать каталог", "Read the directory"},
-    [SCOPE_DIRECTORY_UNLOCK] = {"Снимать блокировку в каталоге", "Unlock users of the directory"},
-    [SCOPE_DIRECTORY_RESET_PASSWORD] = {"Задавать пароли в каталоге",
-                                        "Set passwords in the directory"},
-    [SCOPE_DIRECTORY_ENABLE] = {"Включать и отключать в каталоге",
-                                "Enable and disable in the directory"},
+    [SCOPE_DIRECTORY_UNLOCK] = {"Разблокировать учётные записи каталога",
+                                "Unlock accounts of the directory"},
+    [SCOPE_DIRECTORY_RESET_PASSWORD] = {"Задавать пароли учётных записей каталога",
+                                        "Set passwords of accounts of the directory"},
+    [SCOPE_DIRECTORY_ENABLE] = {"Включать и отключать учётные записи каталога",
+                                "Enable and disable accounts of the directory"},
     [SCOPE_DIRECTORY_UPDATE] = {"Изменять объекты каталога", "Change entries of the directory"},
     [SCOPE_DIRECTORY_CREATE] = {"Создавать объекты каталога", "Create entries of the directory"},
     [SCOPE_DIRECTORY_DELETE] = {"Удалять объекты каталога", "Delete entries of the directory"},
@@ -129,8 +130,8 @@ const char *scope_lines(struct arena *arena, uint64_t scopes)
     return lines.length ? lines.bytes : "";
 }
 
-/* Each request with a key reads its scopes. The lines have the order of the table, so a search that
- * continues after the last name compares each name once. */
+/* Runs for each request with a key. scope_lines() writes the names in the order of the table, so
+ * each search starts after the name found last, and compares each name once. */
 uint64_t scope_read_lines(const char *lines)
 {
     enum { SCOPES = (int)SCOPE_COUNT - (int)SCOPE_FIRST };

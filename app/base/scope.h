@@ -14,7 +14,7 @@
 struct arena;
 
 enum scope {
-    SCOPE_NONE,   /* of open calls, which need no key, and of calls of the directory */
+    SCOPE_NONE,   /* open calls, and calls of the directory, which name rights */
     SCOPE_CLOSED, /* no API key permits the call */
     SCOPE_PROFILE_READ,
     SCOPE_CONTACTS_READ,
@@ -60,8 +60,8 @@ enum {
 /* Documentation of each scope, in both languages. */
 extern const struct text scope_descriptions[SCOPE_COUNT];
 
-/* The choices of field maps, each with NULL at the end: the names of the scopes; the names of the
- * scopes and of the presets, which stand for several scopes. */
+/* The choices of field maps, each with NULL at the end: the names of the scopes, and these together
+ * with the names of the presets, which stand for several scopes. */
 extern const char *const scope_names[], *const scope_names_and_presets[];
 
 /* Returns the name of a scope that a key can have. */
@@ -70,16 +70,16 @@ const char *scope_name(enum scope scope);
 /* Returns the scopes that the name of a scope or preset stands for; 0 if there is no such name. */
 uint64_t scope_set_of(const char *name);
 
-/* Returns the scopes as text, as the database stores them: one name in a line; and the scopes of
- * such a text, without names that do not exist any more. */
+/* Convert scopes to and from the text that the database stores, which has one name in each line.
+ * Names that no longer exist are ignored. */
 const char *scope_lines(struct arena *arena, uint64_t scopes) __attribute__((returns_nonnull));
 uint64_t scope_read_lines(const char *lines);
 
 /* Sets the value to the names of the scopes. */
 void scope_set_names(struct arena *arena, uint64_t scopes, struct value *value);
 
-/* Return the rights in the directory that the scopes permit, as a set, and the scopes of a set of
- * rights. */
+/* Convert a set of scopes to the rights in the directory that it permits, and a set of rights to
+ * its scopes. */
 unsigned scope_rights(uint64_t scopes);
 uint64_t scope_of_rights(unsigned rights);
 

@@ -1,8 +1,8 @@
 /*
  * Sealed words: a record of a few words in shared memory, the last of which is a checksum of the
  * others. There are no locks: a record that two processes have written at the same time, or that a
- * killed process has written in part, does not match its checksum, and is read as empty. So is
- * memory of zeros.
+ * killed process has written in part, does not match its checksum, and is read as empty. Memory
+ * that is all zeros is read as empty, too.
  */
 #ifndef BASE_SEALED_H
 #define BASE_SEALED_H

@@ -55,7 +55,7 @@ static const char *choose_field_name(const struct directory_class *class, const 
         }
     }
     for (const struct field *field = class->writable; field && field->name; field++) {
-        /* the field of the name has no attribute of its own */
+        /* a field without an attribute has the name of its attribute */
         if (!strcasecmp(field->attribute ? field->attribute : field->name, attribute)) {
             return field->name;
         }
@@ -279,10 +279,11 @@ static struct error *check_no_gain(const struct directory_caller *caller, struct
     return NULL;
 }
 
-/* True if a group with this DN would become LDAP_ADMIN_GROUP, which is a DN or a name. Active
- * Directory ignores accents when it searches for the name. */
-static bool takes_admin_place(const struct directory *directory, struct arena *arena,
-                              const char *dn)
+/* True if a new entry with this DN would become LDAP_ADMIN_GROUP, which is a DN or a name, or a
+ * unit above it. The group may not exist yet. Active Directory ignores accents when it searches for
+ * the name. */
+static bool matches_admin_group(const struct directory *directory, struct arena *arena,
+                                const char *dn)
 {
     const char *admin = connection_config(directory)->ldap_admin_group;
     const char *name = names_first_value(arena, dn);
@@ -293,17 +294,18 @@ static bool takes_admin_place(const struct directory *directory, struct arena *a
     return is_dn ? names_may_be_within(admin, dn) : name && fold_may_equal(arena, name, admin);
 }
 
-struct error *caller_check_place(struct directory *directory, struct arena *arena,
-                                 const char *old_dn, const char *new_dn,
-                                 const struct caller_need *need)
+struct error *caller_check_new_dn(struct directory *directory, struct arena *arena,
+                                  const char *old_dn, const char *new_dn,
+                                  const struct caller_need *need)
 {
     struct directory_caller *caller = caller_restricted(directory);
     if (!caller) {
         return NULL;
     }
-    if (takes_admin_place(directory, arena, new_dn)) {
-        return error_detail(error_new(arena, ERR_FORBIDDEN, "the place of LDAP_ADMIN_GROUP"),
-                            "rights", FAULT_ADMIN_PLACE, NULL);
+    if (matches_admin_group(directory, arena, new_dn)) {
+        return error_detail(
+            error_new(arena, ERR_FORBIDDEN, "%s would become LDAP_ADMIN_GROUP or hold it", new_dn),
+            "rights", FAULT_ADMIN_GROUP, NULL);
     }
     struct error *error = check_rights(caller, arena, new_dn, need);
     return error || !old_dn ? error : check_no_gain(caller, arena, old_dn, new_dn);

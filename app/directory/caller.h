@@ -1,5 +1,5 @@
 /*
- * Caller: what the caller of the current request may see and change in the directory.
+ * Caller: the rights of the caller of the current request in the directory.
  *
  * service/ sets the caller before each request. Without one, as in the housekeeper and at a login,
  * and for an administrator whose credentials have no limit, nothing is restricted. For any other
@@ -78,8 +78,9 @@ bool caller_sees_all(const struct directory *directory);
 /* True if the caller may see an entry with this DN, as the directory spells it. */
 bool caller_sees(const struct directory *directory, const char *dn);
 
-/* Returns the places at and below `base` whose entries the caller may see: `base` itself if it may
- * see all of them. No place is within another. *count_r is 0 if it may see none. */
+/* Returns the places: the DNs at and below `base` at and below which the caller may see all
+ * entries. That is `base` itself if the caller sees it. No place is within another one. *count_r is
+ * 0 if the caller sees nothing there. */
 const char *const *caller_places(const struct directory *directory, struct arena *arena,
                                  const char *base, size_t *count_r);
 
@@ -103,11 +104,11 @@ struct error *caller_check(struct directory *directory, struct arena *arena, con
                            const struct caller_need *need, bool changes_dn) MUST_CHECK;
 
 /* Checks the new DN of an entry: the caller needs the same rights there, must not gain rights by
- * the move, and must not take the place of LDAP_ADMIN_GROUP or above it. `old_dn` is NULL for a new
- * entry. */
-struct error *caller_check_place(struct directory *directory, struct arena *arena,
-                                 const char *old_dn, const char *new_dn,
-                                 const struct caller_need *need) MUST_CHECK;
+ * the move, and the entry must not become LDAP_ADMIN_GROUP or a unit above it. `old_dn` is NULL for
+ * a new entry. */
+struct error *caller_check_new_dn(struct directory *directory, struct arena *arena,
+                                  const char *old_dn, const char *new_dn,
+                                  const struct caller_need *need) MUST_CHECK;
 
 /* Sets *has_more_r if the principal with this SID has a right that the caller does not have: it is
  * LDAP_ADMIN_GROUP, or the principal of a rule that the rules of the caller do not cover. So an

@@ -77,7 +77,7 @@ bool caller_rule_applies(const struct directory_rule *rule, const char *dn)
     return rule->scope_dn && names_is_within(dn, rule->scope_dn);
 }
 
-/* Returns the rights of a rule as far as the credentials permit them. */
+/* Returns the rights of a rule that the credentials permit, too. */
 static unsigned limit_rights(const struct directory_caller *caller,
                              const struct directory_rule *rule)
 {
@@ -138,8 +138,9 @@ static bool sees_below(const struct directory_caller *caller, const char *parent
     return known->rights;
 }
 
-/* True if both DNs may have the same first component: it has the same type. */
-static bool begins_alike(const char *a, const char *b)
+/* True if the first components of both DNs have the same type. If not, the DNs differ and need not
+ * be parsed. */
+static bool begin_with_one_type(const char *a, const char *b)
 {
     size_t length = strcspn(a, "=");
     return length == strcspn(b, "=") && !strncasecmp(a, b, length);
@@ -157,8 +158,8 @@ bool caller_sees(const struct directory *directory, const char *dn)
     }
     for (size_t i = 0; i < caller->own_count; i++) {
         const struct directory_rule *rule = caller->own[i];
-        if (rule->scope_dn && limit_rights(caller, rule) && begins_alike(rule->scope_dn, dn) &&
-            names_equal(dn, rule->scope_dn)) {
+        if (rule->scope_dn && limit_rights(caller, rule) &&
+            begin_with_one_type(rule->scope_dn, dn) && names_equal(dn, rule->scope_dn)) {
             return true;
         }
     }

@@ -20,7 +20,7 @@
 #include "base/field.h"
 #include "directory/access.h"
 #include "directory/caller.h"
-#include "directory/delegate.h"
+#include "directory/delegation.h"
 #include "directory/delete.h"
 #include "directory/effective.h"
 #include "directory/list.h"

@@ -126,8 +126,7 @@ struct error *entry_complete(struct directory *directory, struct arena *arena, c
 
 /* --- hidden values --------------------------------------------------------------------------- */
 
-/* True if the values of the field are DNs of other objects. */
-static bool refers_to_objects(const struct field *field)
+bool entry_is_link(const struct field *field)
 {
     return field->codec == CODEC_LINK || field->codec == CODEC_LINKS ||
            field->codec == CODEC_REFERENCE || field->codec == CODEC_MEMBERS ||
@@ -155,9 +154,9 @@ static void hide_values(const struct directory *directory, struct arena *arena,
     }
 }
 
-const struct raw_entry *entry_visible(const struct directory *directory, struct arena *arena,
-                                      const struct directory_class *class,
-                                      const struct raw_entry *raw)
+const struct raw_entry *entry_without_hidden(const struct directory *directory, struct arena *arena,
+                                             const struct directory_class *class,
+                                             const struct raw_entry *raw)
 {
     const struct field *const maps[] = {class->fields, class->writable};
     if (caller_sees_all(directory)) {
@@ -171,7 +170,7 @@ const struct raw_entry *entry_visible(const struct directory *directory, struct 
     }
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
         for (const struct field *field = maps[i]; field && field->name; field++) {
-            if (field->attribute && refers_to_objects(field)) {
+            if (field->attribute && entry_is_link(field)) {
                 hide_values(directory, arena, field, visible);
             }
         }
@@ -334,7 +333,8 @@ static struct error *decode_raw_entry(const struct context *context, struct raw_
     }
     struct error *error =
         entry_complete(context->directory, arena, query_guid_dn(arena, entry->guid), whole);
-    const struct raw_entry *raw = entry_visible(context->directory, arena, context->class, whole);
+    const struct raw_entry *raw =
+        entry_without_hidden(context->directory, arena, context->class, whole);
     entry->dn = raw->dn;
     entry->values = arena_array(arena, fields_count(fields), sizeof *entry->values);
     for (size_t i = 0; !error && fields[i].name; i++) {
@@ -365,7 +365,8 @@ static struct error *find_references(struct context *context, const struct raw_e
     const struct field *fields = context->class->fields;
     struct raw_entry *visible = arena_array(context->arena, count, sizeof *visible);
     for (size_t i = 0; i < count; i++) {
-        visible[i] = *entry_visible(context->directory, context->arena, context->class, &raws[i]);
+        visible[i] =
+            *entry_without_hidden(context->directory, context->arena, context->class, &raws[i]);
     }
     for (size_t i = 0; fields[i].name; i++) {
         if (fields[i].codec == CODEC_REFERENCE && is_field_read(fields, i, &context->part)) {

@@ -33,11 +33,14 @@ struct error *entry_complete_attribute(struct directory *directory, struct arena
 struct error *entry_complete(struct directory *directory, struct arena *arena, const char *dn,
                              struct raw_entry *raw) MUST_CHECK;
 
+/* True if the values of the field are DNs of other objects. */
+bool entry_is_link(const struct field *field);
+
 /* Returns the entry without the values that refer to objects which the caller does not see
  * (caller.h); the entry itself if the caller sees all. */
-const struct raw_entry *entry_visible(const struct directory *directory, struct arena *arena,
-                                      const struct directory_class *class,
-                                      const struct raw_entry *raw);
+const struct raw_entry *entry_without_hidden(const struct directory *directory, struct arena *arena,
+                                             const struct directory_class *class,
+                                             const struct raw_entry *raw);
 
 /* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of member and
  * memberOf are absent. Sends further searches for the remaining values of long attributes and for

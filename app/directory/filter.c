@@ -25,6 +25,7 @@
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
+#include "directory/entry.h"
 #include "directory/names.h"
 #include "directory/operation.h"
 #include "directory/primary.h"
@@ -409,14 +410,6 @@ static struct error *append_member(struct compiler *compiler, const struct filte
     return error;
 }
 
-/* True if the values of the field are DNs of other objects. */
-static bool is_link(const struct field *field)
-{
-    return field->codec == CODEC_LINK || field->codec == CODEC_LINKS ||
-           field->codec == CODEC_REFERENCE || field->codec == CODEC_MEMBERS ||
-           field->codec == CODEC_MEMBERSHIPS;
-}
-
 /* Sets *hidden_r if the caller does not see the object that a term names, as if it did not exist.
  * Searches for the object, because the directory compares DNs by rules of its own. */
 static struct error *check_link_visible(const struct compiler *compiler, const struct filter *term,
@@ -451,7 +444,8 @@ static struct error *append_identifier(struct compiler *compiler, const struct f
     if (term->operator!= FILTER_EQUAL) {
         return operator_fault(compiler->arena, term);
     }
-    struct error *error = is_link(term->field) ? check_link_visible(compiler, term, &hidden) : NULL;
+    struct error *error =
+        entry_is_link(term->field) ? check_link_visible(compiler, term, &hidden) : NULL;
     if (error || hidden) {
         buffer_add_string(&compiler->out, MATCH_NONE);
         return error;
@@ -479,7 +473,7 @@ static struct error *append_identifier(struct compiler *compiler, const struct f
 /* Appends a filter for the entries that have a value of the field. */
 static struct error *append_presence(struct compiler *compiler, const struct filter *term)
 {
-    if (is_link(term->field) && !caller_sees_all(compiler->directory)) {
+    if (entry_is_link(term->field) && !caller_sees_all(compiler->directory)) {
         return operator_fault(compiler->arena, term); /* no filter excludes hidden values */
     }
     switch (term->field->codec) {

@@ -23,7 +23,7 @@ static char **find_attributes(struct arena *arena, const struct directory_class 
 const char *find_compute_version(const struct directory *directory, struct arena *arena,
                                  const struct directory_class *class, const struct raw_entry *raw)
 {
-    return entry_version_compute(arena, class, entry_visible(directory, arena, class, raw));
+    return entry_version_compute(arena, class, entry_without_hidden(directory, arena, class, raw));
 }
 
 /* Decodes an entry, and computes its version if it was read as a whole. */

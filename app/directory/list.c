@@ -390,8 +390,8 @@ static const char *const *select_top_places(struct arena *arena, const char *bas
     return kept;
 }
 
-/* Limits the list to the places of a caller that does not see the base DN. One place with all
- * entries below is a list of its own. */
+/* Limits the list to the places of a caller that does not see the base DN. A single place needs no
+ * merging: the list searches below it. */
 static void choose_places(struct directory *directory, struct arena *arena,
                           struct list_search *list)
 {

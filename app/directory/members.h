@@ -23,7 +23,8 @@ struct directory_membership {
     const char *member;            /* sAMAccountName, objectGUID or DN of the member */
     const char *member_filter;     /* filter for a member that is named by its account */
     const char *identifier_filter; /* filter for a member that is named by GUID or DN */
-    /* a GUID or DN may also be that of any value of the group's `member`, if it is removed */
+    /* a removal also finds by GUID or DN each value of the group's `member`, wherever its entry
+     * is */
     bool removes_any_value;
     enum directory_member_state belonging; /* membership after the change */
     const struct directory_guard *guard;   /* condition of the change; NULL: none */

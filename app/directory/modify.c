@@ -2,12 +2,12 @@
  * Modify: creates, changes and moves objects. Deletions are in delete.c.
  *
  * Requests address objects by their GUID, so that a concurrent rename cannot redirect a change to
- * another object, or those of delegates by the DN that was checked (protected.h). If the connection
+ * another object; those of delegates use the DN that was checked (protected.h). If the connection
  * is lost, a write may have been carried out, so it is repeated with care: after "already exists",
  * an addition checks whether the object is its own; a move reads where the object is before it is
  * repeated; a modify operation replaces values and can be repeated as it is. If it exchanges values
- * instead, because the change has a condition, a repetition that fails reads the object, because the
- * first attempt may have succeeded.
+ * instead, because the change has a condition, a repetition that fails reads the object, because
+ * the first attempt may have succeeded.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -152,7 +152,7 @@ struct error *directory_add(struct directory *directory, struct arena *arena,
         return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
     }
     write.dn = arena_format(arena, "%s,%s", rdn, parent);
-    error = caller_check_place(directory, arena, NULL, write.dn, &need);
+    error = caller_check_new_dn(directory, arena, NULL, write.dn, &need);
     if (!error) {
         error = taken_find_similar(directory, arena, class, changes, NULL);
     }
@@ -381,7 +381,7 @@ static struct error *evaluate_condition(const struct update *update, const struc
 static void hide_cleared_values(const struct update *update, struct raw_entry *raw)
 {
     const struct raw_entry *visible =
-        entry_visible(update->directory, update->arena, update->class, raw);
+        entry_without_hidden(update->directory, update->arena, update->class, raw);
     for (const struct change *change = update->changes->first; change; change = change->next) {
         for (size_t i = 0; !change->text && i < raw->count; i++) {
             if (!strcasecmp(raw->attributes[i].name, change->attribute)) {
@@ -608,8 +608,8 @@ static struct error *apply_update(struct update *update)
         error = plan_move(directory, arena, update->class, changes, &move);
     }
     if (!error && moves) {
-        error = caller_check_place(directory, arena, move.old_dn,
-                                   arena_format(arena, "%s,%s", move.rdn, move.parent), &need);
+        error = caller_check_new_dn(directory, arena, move.old_dn,
+                                    arena_format(arena, "%s,%s", move.rdn, move.parent), &need);
     }
     if (!error) {
         error = begin_conditional(update);

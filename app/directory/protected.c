@@ -384,7 +384,8 @@ static struct error *check_object(struct directory *directory, struct arena *are
         return error;
     }
     if (walk.reason && !caller_sees_all(directory)) {
-        return error_new(arena, ERR_PROTECTED_OBJECT, "%s", walk.reason); /* may be a hidden DN */
+        /* the reason may name a hidden DN */
+        return error_new(arena, ERR_PROTECTED_OBJECT, "%s", walk.reason);
     }
     return walk.reason ? report_protected(arena, ERR_PROTECTED_OBJECT, walk.reason) : walk.superior;
 }

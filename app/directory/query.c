@@ -233,8 +233,8 @@ struct error *query_all_visible(struct directory *directory, struct arena *arena
     return error;
 }
 
-/* The visible entries that a search below several places has found. */
-struct sighting {
+/* The entries of a search that the caller sees. */
+struct visible_entries {
     const struct directory *directory;
     struct arena *arena;
     bool outside_system;
@@ -242,10 +242,10 @@ struct sighting {
     size_t count;
 };
 
-/* Keeps the entry, if the caller sees it and there are not too many. */
-static void visit_sighted(void *context, const struct raw_entry *raw)
+/* Keeps the entry if the caller sees it, up to MATCHES_MAX entries. */
+static void visit_if_visible(void *context, const struct raw_entry *raw)
 {
-    struct sighting *found = context;
+    struct visible_entries *found = context;
     bool omitted =
         found->outside_system && query_is_below_system(found->directory, found->arena, raw->dn);
     if (found->count < MATCHES_MAX && !omitted && caller_sees(found->directory, raw->dn)) {
@@ -254,8 +254,8 @@ static void visit_sighted(void *context, const struct raw_entry *raw)
 }
 
 /* Reads the attributes of the only entry that was found. */
-static struct error *read_sighted(struct directory *directory, struct arena *arena,
-                                  const struct query *search, struct answer *answer)
+static struct error *read_only_match(struct directory *directory, struct arena *arena,
+                                     const struct query *search, struct answer *answer)
 {
     struct query one = *search;
     one.base = answer->entries->dn;
@@ -275,11 +275,11 @@ static struct error *search_several_places(struct directory *directory, struct a
 {
     char *none[] = {LDAP_NO_ATTRS, NULL};
     struct query dns = *search;
-    struct sighting found = {directory, arena, outside_system,
-                             arena_array(arena, MATCHES_MAX, sizeof *found.entries), 0};
+    struct visible_entries found = {directory, arena, outside_system,
+                                    arena_array(arena, MATCHES_MAX, sizeof *found.entries), 0};
     dns.attributes = none;
-    dns.size_limit = 0; /* hidden entries do not count, but the server does not know that */
-    struct error *error = query_all(directory, arena, &dns, visit_sighted, &found);
+    dns.size_limit = 0; /* no limit: the server would count hidden entries, too */
+    struct error *error = query_all(directory, arena, &dns, visit_if_visible, &found);
     *answer_r = (struct answer){
         .code = LDAP_SUCCESS, .diagnostic = "", .entries = found.entries, .count = found.count};
     if (error && error->id == ERR_NOT_FOUND) {
@@ -287,7 +287,7 @@ static struct error *search_several_places(struct directory *directory, struct a
         return NULL;
     }
     bool wants_more = found.count == 1 && strcmp(search->attributes[0], LDAP_NO_ATTRS) != 0;
-    return error || !wants_more ? error : read_sighted(directory, arena, search, answer_r);
+    return error || !wants_more ? error : read_only_match(directory, arena, search, answer_r);
 }
 
 /* Runs a search for entries that the caller sees. */

@@ -84,14 +84,15 @@ struct error *query_all(struct directory *directory, struct arena *arena,
                         const struct query *search, query_visitor *visit, void *context) MUST_CHECK;
 
 /* Like query_all(), for the entries below search->base that the caller sees (caller.h). Searches
- * each of its places; the scope is the subtree, or `search->base` is visible. */
+ * each of its places, so `search->scope` must be the subtree unless the caller sees
+ * `search->base`. */
 struct error *query_all_visible(struct directory *directory, struct arena *arena,
                                 const struct query *search, query_visitor *visit,
                                 void *context) MUST_CHECK;
 
-/* Like query_run(), for the entries below search->base that the caller sees. Takes as long if there
- * are other matching entries as if there are none. If the caller has several places and several
- * entries match, they have only their DNs. */
+/* Like query_run(), for the entries below search->base that the caller sees. Hidden entries that
+ * match do not change the time that it takes. If the caller has several places and several entries
+ * match, they have only their DNs. */
 struct error *query_visible(struct directory *directory, struct arena *arena,
                             const struct query *search, struct answer *answer_r) MUST_CHECK;
 

@@ -54,8 +54,8 @@ struct route {
     const struct field *path;
     route_handler *handler;
     enum permission permission; /* checked by the router; PERMIT_ALL: open to all */
-    /* the rights of a delegation (base/right.h), each of which permits some use of the call: the
-     * directory decides about the entry and the change */
+    /* the rights of a delegation (base/right.h) of which a caller needs one to use the call;
+     * directory/ checks which ones the entry and the change require */
     unsigned rights;
     enum scope scope;        /* the scope that API keys need; see route_scopes() */
     enum pool_id pool;       /* the pool of workers that serves the call */
@@ -94,8 +94,8 @@ struct route {
     const char *resource; /* placeholder that identifies the resource; NULL: the last segment */
 };
 
-/* Returns the scopes each of which lets an API key make the call: the scope of the row, or those of
- * its rights. 0: no key may make it, or it is open and needs none. */
+/* Returns the scopes of which an API key needs one: the scope of the row, or those of its rights.
+ * 0: no key can make the call, or the call is open and needs no key. */
 uint64_t route_scopes(const struct route *route);
 
 /* True if the call is rejected while free space is short, unless the principal may use the reserve.

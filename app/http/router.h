@@ -31,8 +31,8 @@ struct router_guard {
     struct error *(*check_queue)(const struct request *request);
     struct error *(*begin)(const struct request *request);
     void (*end)(const struct request *request);
-    /* Called after the handler of every request, or after the error before it: ends what the other
-     * functions have begun for the request. NULL: does nothing. */
+    /* Called after the handler of every request, or after the error before it: releases what the
+     * other functions have set up for the request. NULL: does nothing. */
     void (*leave)(struct request *request);
     /* Adds the owners of an accepted upload to the reply with status 100; NULL: does nothing. */
     void (*name_owners)(const struct request *request, struct reply *reply);

@@ -521,14 +521,14 @@ static void describe_delegated_rights(const struct document *document, const str
                                       struct buffer *text)
 {
     static const struct text of_reads = {
-        " С `DIRECTORY_READERS=delegated` пользователь "
+        " Если `DIRECTORY_READERS=delegated`, пользователь "
         "каталога видит только объекты в областях "
-        "своих делегирований.",
+        "делегирования, где у него есть права.",
         " With `DIRECTORY_READERS=delegated` a directory user sees only the entries in the scopes "
         "of their delegations."};
     static const struct text of_changes = {
-        " По делегированию, в зависимости от изменения, с правом: ",
-        " By a delegation, depending on the change, with the right: "};
+        " Доступно и по делегированию. Права, в зависимости от изменения: ",
+        " Also permitted by a delegation. Rights, depending on the change: "};
     const char *separator = "";
     if (route->permission == PERMIT_DIRECTORY_READ) {
         buffer_add_string(text, document_text(document, &of_reads));
@@ -589,7 +589,7 @@ static void describe_scopes(struct document *document, const struct route *route
     }
 }
 
-/* Writes the scopes each of which lets an API key make the call; an empty array: no key may. */
+/* Writes the scopes of which an API key needs one; an empty array: no key can make the call. */
 static void write_scopes(struct document *document, const struct route *route)
 {
     uint64_t scopes = route_scopes(route);

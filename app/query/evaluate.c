@@ -19,7 +19,8 @@ struct evaluation {
 
 /* --- comparisons ------------------------------------------------------------------------------ */
 
-/* True if the operator holds for a value whose order relative to the literal is this. */
+/* True if the operator holds for a value that is less than (-1), equal to (0) or greater than (1)
+ * the literal. */
 static bool holds_for_order(enum filter_operator operator, int order)
 {
     switch (operator) {
@@ -71,8 +72,8 @@ static struct clock_span parse_span(const char *text)
     return span;
 }
 
-/* Compares a value of the format "moment": by the moment at which the date or time has passed. A
- * date is equal to no time. */
+/* Compares a value of the format "moment", a date or a time, by the moment at which it has passed.
+ * A date never equals a time. */
 static bool holds_for_moment(enum filter_operator operator, const char * text, const char *literal)
 {
     struct clock_span value = parse_span(text), wanted = parse_span(literal);
@@ -141,7 +142,7 @@ static bool is_value_present(const struct field *field, const struct value *valu
                                         : true;
 }
 
-/* True if a comparison other than `ne` is true of a value that is present. */
+/* True if a comparison is true of a value that is present. The operator is not `ne`. */
 static bool holds_for_value(const struct evaluation *evaluation, const struct filter *term,
                             const struct value *value)
 {

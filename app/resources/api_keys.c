@@ -112,8 +112,8 @@ static const struct field create_fields[] = {
 
 static const struct field update_fields[] = {
     KEY_NAME(0),
-    KEY_SCOPES(0, scope_names_and_presets, "Области доступа, только из имеющихся у ключа",
-               "The scopes, only of those that the key has"),
+    KEY_SCOPES(0, scope_names_and_presets, "Области доступа: часть тех, что есть у ключа",
+               "The scopes: some of those that the key has"),
     {.name = NULL},
 };
 
@@ -123,8 +123,8 @@ static const struct field rotate_fields[] = {
      .flags = FIELD_DEFAULT,
      .max = OVERLAP_MINUTES_MAX,
      .standard = OVERLAP_MINUTES,
-     .about = {"Сколько минут ещё действует прежний секрет; 0: нисколько",
-               "For how many minutes the previous secret remains valid; 0: not at all"},
+     .about = {"Сколько минут ещё действует прежний секрет; 0: отключается сразу",
+               "For how many minutes the previous secret remains valid; 0: it ends at once"},
      .example = "60"},
     KEY_EXPIRES("Новый срок действия ключа; по умолчанию прежний",
                 "The new time of expiry of the key; by default it is not changed"),
@@ -481,7 +481,7 @@ struct change {
 };
 
 /* Returns the scopes of the body, or those that the key has. ERR_VALIDATION if the body has others,
- * because the holders of the secret would gain rights. */
+ * because the program that has the secret would gain rights. */
 static struct error *narrow_scopes(const struct request *request, struct value *values,
                                    uint64_t *scopes_r)
 {
@@ -544,7 +544,7 @@ static struct error *update_key(struct request *request, struct reply *reply)
     return error;
 }
 
-/* An ADMIN cannot revoke the key of an OWNER. */
+/* Revokes the key, unless an ADMIN would revoke that of an OWNER. */
 static struct error *delete_in_transaction(struct store *store, void *context)
 {
     const struct request *request = context;
@@ -618,8 +618,8 @@ const struct route api_keys_routes[] = {
      .shape = REPLY_RECORD, .reply = &key_schema},
     {ONE_KEY_ROW(METHOD_PATCH, PATH "/{key_id}", update_key),
      .summary = {"Изменить ключ API", "Change an API key"},
-     .about = {"Переименовывает ключ или сужает области доступа; только для его владельца.",
-               "Renames the key or narrows its scopes; only for its maker."},
+     .about = {"Переименовывает ключ или убирает области доступа; только для его владельца.",
+               "Renames the key or removes scopes from it; only for its maker."},
      .body = &update_schema, .shape = REPLY_RECORD, .reply = &key_schema,
      .action = "update_api_key", .resource_type = "api_key"},
     {ONE_KEY_ROW(METHOD_DELETE, PATH "/{key_id}", revoke_key),

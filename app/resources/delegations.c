@@ -1,6 +1,6 @@
 /*
  * Delegations: which user or group of the directory has which rights below which unit. Only
- * administrators manage them: the rows name no right by which a delegation would permit the calls.
+ * administrators manage them: no right of a delegation permits these calls.
  */
 #include "rest/delegations.h"
 #include "base/arena.h"
@@ -93,7 +93,7 @@ enum {
         .example = "[\"telephoneNumber\",\"mobile\"]"                                              \
     }
 
-/* In the order of the columns of the statements. */
+/* The fields have the order of the columns of delegations_list and delegations_get. */
 static const struct field delegation_fields[] = {
     {.name = "id", .type = FIELD_INTEGER, .about = {"Идентификатор", "The id"}, .example = "42"},
     SHOWN("principal", FIELD_NULLABLE, "dn",
@@ -114,7 +114,7 @@ static const struct field delegation_fields[] = {
      .type = FIELD_TIME,
      .about = {"Время создания", "The time of creation"},
      .example = "\"2026-11-20T12:34:56.789Z\""},
-    SHOWN("created_by", 0, NULL, "Имя пользователя, который создал запись",
+    SHOWN("created_by", 0, NULL, "Имя пользователя, который создал делегирование",
           "The name of the user who created the delegation", "\"admin\""),
     INTERNAL("principal_guid", FIELD_STRING, "objectGUID пользователя или группы",
              "The objectGUID of the user or group", GUID_EXAMPLE),
@@ -580,7 +580,8 @@ static struct error *update_delegation(struct request *request, struct reply *re
     if (error) {
         return error;
     }
-    /* The change is made: without the directory, the reply has the last known names. */
+    /* The change is committed. If the directory is not available, the reply has the stored
+     * names. */
     (void)!locate_delegations(request, &change.values, 1);
     reply_versioned(request, reply, change.values, get_delegation_version(change.values));
     return NULL;
@@ -638,15 +639,15 @@ const struct route delegations_routes[] = {
      .summary = {"Получить делегирование", "Get a delegation"}, .shape = REPLY_RECORD,
      .reply = &delegation_schema, .versioned = true, .errors = read_errors},
     {DELEGATION_ROW(METHOD_POST, PATH, create_delegation),
-     .summary = {"Передать права", "Create a delegation"}, .body = &create_schema,
+     .summary = {"Создать делегирование", "Create a delegation"}, .body = &create_schema,
      .shape = REPLY_RECORD, .reply = &delegation_schema, .creates = true, .versioned = true,
      .errors = create_errors, .action = "create_delegation", .resource_type = "delegation"},
     {DELEGATION_ROW(METHOD_PATCH, PATH "/{id}", update_delegation),
-     .summary = {"Изменить переданные права", "Change the rights of a delegation"},
+     .summary = {"Изменить права делегирования", "Change the rights of a delegation"},
      .body = &update_schema, .shape = REPLY_RECORD, .reply = &delegation_schema, .versioned = true,
      .errors = change_errors, .action = "update_delegation", .resource_type = "delegation"},
     {DELEGATION_ROW(METHOD_DELETE, PATH "/{id}", delete_delegation),
-     .summary = {"Отозвать переданные права", "Delete a delegation"}, .shape = REPLY_NOTHING,
+     .summary = {"Удалить делегирование", "Delete a delegation"}, .shape = REPLY_NOTHING,
      .versioned = true, .errors = change_errors, .action = "delete_delegation",
      .resource_type = "delegation"},
     {.pattern = NULL},

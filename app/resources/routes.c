@@ -42,9 +42,9 @@ const struct resource resources[] = {
      invitations_routes},
     {"api-keys",
      {"Ключи API", "API keys"},
-     {"Учётные данные программ: ключ действует с правами того, кто его создал, в пределах своих "
+     {"Учётные данные программ: ключ действует с правами своего владельца, в пределах своих "
       "областей доступа.",
-      "Credentials of programs: a key has the rights of the user who made it, within its scopes."},
+      "Credentials of programs: a key has the rights of its maker, within its scopes."},
      api_keys_routes},
     {"contacts",
      {"Контакты", "Contacts"},

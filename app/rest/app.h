@@ -21,7 +21,8 @@ struct app {
     struct store *store;
     struct objects *objects;
     struct delegations *delegations;
-    /* what the current request may do in the directory; NULL: it does not concern the directory */
+    /* caller of the directory in the current request; NULL: the request does not use the
+     * directory */
     struct directory_caller *caller;
     enum pool_id pool; /* pool of this worker */
 };

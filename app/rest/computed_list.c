@@ -107,8 +107,8 @@ static struct error *filter_items(const struct request *request, const struct co
 
 /* --- orders ----------------------------------------------------------------------------------- */
 
-/* An item with the key of its place. */
-struct placed_item {
+/* An item with the value to sort it by. */
+struct keyed_item {
     struct value *item;
     bool is_absent;
     int64_t number;
@@ -117,7 +117,7 @@ struct placed_item {
     bool descending;
 };
 
-static int compare_item_keys(const struct placed_item *a, const struct placed_item *b)
+static int compare_item_keys(const struct keyed_item *a, const struct keyed_item *b)
 {
     if (a->is_absent || b->is_absent) {
         return a->is_absent - b->is_absent;
@@ -129,39 +129,39 @@ static int compare_item_keys(const struct placed_item *a, const struct placed_it
     return order ? order : (a->length > b->length) - (a->length < b->length);
 }
 
-static int compare_placed_items(const void *a, const void *b)
+static int compare_keyed_items(const void *a, const void *b)
 {
-    const struct placed_item *left = a, *right = b;
+    const struct keyed_item *left = a, *right = b;
     int order = left->descending ? compare_item_keys(right, left) : compare_item_keys(left, right);
     return order ? order : (left->index > right->index) - (left->index < right->index);
 }
 
-static void place_item(struct arena *arena, const struct field *field, const struct value *value,
-                       struct placed_item *placed)
+static void set_item_key(struct arena *arena, const struct field *field, const struct value *value,
+                         struct keyed_item *keyed)
 {
-    placed->is_absent = value->state != VALUE_SET;
-    if (placed->is_absent) {
+    keyed->is_absent = value->state != VALUE_SET;
+    if (keyed->is_absent) {
         return;
     }
     if (field->type == FIELD_STRING) {
-        placed->length = fold_sort_key(arena, value->string.bytes, &placed->key);
+        keyed->length = fold_sort_key(arena, value->string.bytes, &keyed->key);
     } else {
-        placed->number = field->type == FIELD_BOOLEAN ? value->boolean : value->integer;
+        keyed->number = field->type == FIELD_BOOLEAN ? value->boolean : value->integer;
     }
 }
 
 static void sort_items(struct arena *arena, const struct computed_list *list, struct value **items,
                        size_t count)
 {
-    struct placed_item *placed = arena_array(arena, count, sizeof *placed);
+    struct keyed_item *keyed = arena_array(arena, count, sizeof *keyed);
     for (size_t i = 0; i < count; i++) {
-        placed[i] =
-            (struct placed_item){.item = items[i], .index = i, .descending = list->descending};
-        place_item(arena, list->sort, &items[i][list->sort - list->fields], &placed[i]);
+        keyed[i] =
+            (struct keyed_item){.item = items[i], .index = i, .descending = list->descending};
+        set_item_key(arena, list->sort, &items[i][list->sort - list->fields], &keyed[i]);
     }
-    qsort(placed, count, sizeof *placed, compare_placed_items);
+    qsort(keyed, count, sizeof *keyed, compare_keyed_items);
     for (size_t i = 0; i < count; i++) {
-        items[i] = placed[i].item;
+        items[i] = keyed[i].item;
     }
 }
 

@@ -253,8 +253,8 @@ struct delegation_membership delegations_membership(struct arena *arena,
     return (struct delegation_membership){own.bytes, other};
 }
 
-struct error *delegations_memberships(struct delegations *delegations, struct arena *arena,
-                                      const char *const *sids, const char **own_r)
+struct error *delegations_read_own(struct delegations *delegations, struct arena *arena,
+                                   const char *const *sids, const char **own_r)
 {
     struct error *error = update_rules(delegations, arena);
     if (!error) {

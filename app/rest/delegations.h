@@ -43,7 +43,7 @@ struct error *delegations_locate(struct delegations *delegations, struct arena *
 unsigned delegations_rights(const struct directory_rule *rules, size_t count,
                             const char *const *sids);
 
-/* The principals of rules to which a user belongs, or not. */
+/* The principals of all rules, by whether a user is one of them or a member of one. */
 struct delegation_membership {
     const char *own;          /* SIDs, each with a space on both sides; "": none */
     const char *const *other; /* SIDs; ends with NULL */
@@ -54,9 +54,10 @@ struct delegation_membership delegations_membership(struct arena *arena,
                                                     const struct directory_rule *rules,
                                                     size_t count, const char *const *sids);
 
-/* Reads the rules, and sets *own_r to the member `own` of delegations_membership(). */
-struct error *delegations_memberships(struct delegations *delegations, struct arena *arena,
-                                      const char *const *sids, const char **own_r) MUST_CHECK;
+/* Reads the rules, and sets *own_r to the principals to which a user belongs: see the member `own`
+ * of struct delegation_membership. */
+struct error *delegations_read_own(struct delegations *delegations, struct arena *arena,
+                                   const char *const *sids, const char **own_r) MUST_CHECK;
 
 /* Converts fields from and to the form of the database. NULL: all fields. */
 const char *delegations_join_fields(struct arena *arena, const char *const *fields, size_t count);

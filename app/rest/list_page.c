@@ -37,40 +37,40 @@ size_t list_page_add_text(struct list_page *page, const char *text)
 
 /* --- the order -------------------------------------------------------------------------------- */
 
-/* Returns a column of the order: the columns of its fields, then the id. */
-static const char *column_at(const struct list_page *page, size_t place)
+/* Returns the column at a position of the order: those of its fields, then the id. */
+static const char *column_at(const struct list_page *page, size_t position)
 {
-    return place < page->order_count ? page->orders[place].column : page->id;
+    return position < page->order_count ? page->orders[position].column : page->id;
 }
 
 /* Returns the position of the column in the rows. */
-static size_t index_at(const struct list_page *page, size_t place)
+static size_t index_at(const struct list_page *page, size_t position)
 {
-    return place < page->order_count ? page->orders[place].index : page->list->id_index;
+    return position < page->order_count ? page->orders[position].index : page->list->id_index;
 }
 
-enum cursor_type list_page_type_at(const struct list_page *page, size_t place)
+enum cursor_type list_page_type_at(const struct list_page *page, size_t position)
 {
-    return place < page->order_count ? page->orders[place].type : CURSOR_INTEGER;
+    return position < page->order_count ? page->orders[position].type : CURSOR_INTEGER;
 }
 
 /* Returns the column for ORDER BY and comparisons. If rows are sorted, hides its index from the
  * engine, which might otherwise read all rows in the order of the index. */
-static const char *order_column_at(const struct list_page *page, size_t place)
+static const char *order_column_at(const struct list_page *page, size_t position)
 {
-    bool has_index = place >= page->order_count || page->orders[place].has_index;
+    bool has_index = position >= page->order_count || page->orders[position].has_index;
     return has_index && (page->few || page->sorts)
                ? store_order_without_index(app_of(page->request)->store, page->request->arena,
-                                           column_at(page, place),
-                                           list_page_type_at(page, place) == CURSOR_INTEGER)
-               : column_at(page, place);
+                                           column_at(page, position),
+                                           list_page_type_at(page, position) == CURSOR_INTEGER)
+               : column_at(page, position);
 }
 
 /* The id has the direction of the last key, so that one index has the order of both. */
-static bool descends_at(const struct list_page *page, size_t place)
+static bool descends_at(const struct list_page *page, size_t position)
 {
     size_t last = page->order_count - 1;
-    return page->order_count && page->orders[place < last ? place : last].descending;
+    return page->order_count && page->orders[position < last ? position : last].descending;
 }
 
 /* --- parts of statements ---------------------------------------------------------------------- */
@@ -106,7 +106,7 @@ static const char *add_conditions(const struct list_page *page, const char *text
     return arena_format(arena, "%s%s AND %s", text, where, filter);
 }
 
-/* True if the rows are found by ?filter=, and not by a search or by a narrow filter of its own. */
+/* True if the rows are found by ?filter=, and not by a search or by a narrow query parameter. */
 static bool finds_by_filter(const struct list_page *page)
 {
     return !page->searched && !page->narrow;

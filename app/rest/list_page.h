@@ -55,7 +55,7 @@ size_t list_page_add_integer(struct list_page *page, int64_t integer);
 size_t list_page_add_text(struct list_page *page, const char *text);
 
 /* Returns the type of a value of the cursor: of an order, or of the id after them. */
-enum cursor_type list_page_type_at(const struct list_page *page, size_t place);
+enum cursor_type list_page_type_at(const struct list_page *page, size_t position);
 
 /* Return the text of a statement that counts rows, and of one that selects rows to count them up to
  * a limit, which it adds as a parameter. */

@@ -18,7 +18,7 @@
  *
  * If an index finds few rows that pass a filter, these rows are sorted; otherwise all rows are read
  * in their order and tested. The program counts the rows to choose, because an engine plans a
- * statement without the values of its parameters. On SQLite, which needs not have statistics, the
+ * statement without the values of its parameters. On SQLite, which may have no statistics, the
  * program also chooses the index (store/filter.h).
  *
  * ?fields= selects columns: those of other fields are not read.

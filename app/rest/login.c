@@ -170,8 +170,8 @@ static struct error *login_by_directory(struct request *request,
     if (!error) {
         struct principal *principal = login_principal(request->arena, &identity);
         *principal_r = principal;
-        error = delegations_memberships(app_of(request)->delegations, request->arena, identity.sids,
-                                        &principal->principals);
+        error = delegations_read_own(app_of(request)->delegations, request->arena, identity.sids,
+                                     &principal->principals);
     } else if (error->id == ERR_INVALID_CREDENTIALS) {
         request->reason = error->cause;
         log_info("login: rejected: %s", error->cause);

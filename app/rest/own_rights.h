@@ -1,4 +1,4 @@
-/* Own rights: what the caller may do where in the directory, for GET /auth/me. */
+/* Own rights: the rights of the caller on scopes of the directory, for GET /auth/me. */
 #ifndef REST_OWN_RIGHTS_H
 #define REST_OWN_RIGHTS_H
 

@@ -189,8 +189,8 @@ static struct error *read_caller_rules(struct request *request, struct directory
     return error;
 }
 
-/* Sets what the caller of a call of the directory may do there. `sids`: of a directory user, else
- * NULL. */
+/* Sets the rights of the caller of a call that uses the directory. `sids`: those of a directory
+ * user and its groups, else NULL. */
 static struct error *set_directory_caller(struct request *request, enum permission permission,
                                           const char *const *sids)
 {

@@ -62,8 +62,8 @@ void session_watch_free(struct session_watch **watch)
     *watch = NULL;
 }
 
-/* A directory user with live sessions: the oldest credential epoch, the highest rights, and the
- * principals of delegations of the sessions, and the user's state in the directory. */
+/* A directory user with live sessions. The oldest credential epoch, the highest rights and the
+ * principals of delegations are those of the sessions; the rest is the state in the directory. */
 struct user {
     const char *subject;
     int64_t oldest_epoch;
@@ -147,8 +147,8 @@ static struct error *set_session_principals(struct store *store, void *context)
                                   work->membership.other, clock_wall_ms(), &work->count);
 }
 
-/* Ends the sessions of a user who has left a group that gave rights in them by a delegation, and
- * records the groups that give rights now. */
+/* Ends the sessions that have a group with delegations which the user has left, and stores the
+ * present groups with delegations in the others. */
 static struct error *check_principals(struct session_watch *watch, struct arena *arena,
                                       const struct user *user, const struct rules *rules)
 {
@@ -165,8 +165,7 @@ static struct error *check_principals(struct session_watch *watch, struct arena 
     }
     struct error *error = end_and_commit(watch, arena, set_session_principals, &work);
     if (!error && work.count) {
-        log_info("sessions: ended %" PRId64
-                 " of %s: the user has left a group that a delegation gives rights",
+        log_info("sessions: ended %" PRId64 " of %s: the user left a group that has delegations",
                  work.count, user->subject);
     }
     return error;

@@ -331,7 +331,7 @@ static bool needs_all_parts(const struct filter *node, bool negated)
     return node->kind == (negated ? FILTER_OR : FILTER_AND);
 }
 
-/* Adds the operands of a chain before `next`. Other nodes are their own only operand. */
+/* Adds the operands of a chain before `next`. A node that is no chain is added itself. */
 static struct part *split_chain(struct arena *arena, const struct filter *node, bool negated,
                                 bool all, struct part *next)
 {
@@ -347,8 +347,8 @@ static struct part *split_chain(struct arena *arena, const struct filter *node, 
     return part;
 }
 
-/* Returns the operator of a term or of its negation; FILTER_NOT_EQUAL for those without an index.
- */
+/* Returns the operator of a term or of its negation; FILTER_NOT_EQUAL if no index
+ * finds its rows. */
 static enum filter_operator find_operator(const struct part *part)
 {
     enum filter_operator operator= part->node->operator;

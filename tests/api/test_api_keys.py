@@ -1,4 +1,4 @@
-"""API keys: their secrets, scopes, holders, rotation and revocation."""
+"""API keys: their secrets, scopes, makers, rotation and revocation."""
 
 import re
 import time
@@ -111,7 +111,7 @@ def test_keys_are_managed_with_an_access_token_only(sql_anonymous, owner, method
 
 def test_errors_are_in_both_languages(owner):
     key = keys.client_of(owner.client, ["deals:read"])
-    for language, text in (("ru", "сузить"), ("en", "narrowed")):
+    for language, text in (("ru", "убирать"), ("en", "removed")):
         made = keys.create(owner.client, ["contacts:read"])
         response = owner.client.patch(f"/api-keys/{made['id']}", json={"scopes": ["crm"]},
                                       headers={"Accept-Language": language})
@@ -290,7 +290,7 @@ def test_scopes_do_not_extend_the_role(office):
 # --- organizations and makers ---------------------------------------------------------------------
 
 def test_key_acts_only_in_its_organization(office, accounts):
-    """The maker is a member of two organizations; the key knows one of them."""
+    """The maker is a member of two organizations; the key belongs to one of them."""
     member = office["SALES"]
     theirs, own = office.organization, member.person.organization
     client = keys.client_of(member.client, keys.SCOPES, theirs)
@@ -328,7 +328,7 @@ def test_demotion_of_the_maker_reaches_the_key_at_once(new_office):
     assert client.delete(f"/contacts/{contact}").status_code == 204
 
 
-def test_removal_of_the_maker_ends_the_key_for_good(new_office):
+def test_key_stays_invalid_when_the_removed_maker_returns(new_office):
     member = new_office["SALES"]
     made = keys.create(member.client, ["crm"], new_office.organization)
     own = keys.client_of(member.client, ["crm"], member.person.organization)
@@ -460,7 +460,7 @@ def test_revoked_key_is_refused_at_once(owner, sql_database):
     assert sql_database.run(f"SELECT 1 FROM api_key_secrets WHERE key_id = {made['id']}") == []
 
 
-def test_scopes_can_only_be_narrowed(owner):
+def test_scopes_can_only_be_removed(owner):
     made = keys.create(owner.client, ["contacts:read", "deals:read"])
     path, client = f"/api-keys/{made['id']}", owner.client.bearing(made["secret"])
     response = owner.client.patch(path, json={"scopes": ["contacts:read", "files:read"]})

@@ -95,7 +95,7 @@ def test_filtered_items_are_unchanged_and_keep_their_order(api, made):
         name: value for name, value in made.body(api).items() if name != made.key}
 
 
-def test_dn_is_compared_as_a_dn(api, made):
+def test_spelling_of_a_dn_does_not_matter(api, made):
     item = next(item for item in made.items(api) if "\\" in item["dn"])
     for dn in (item["dn"].upper(), item["dn"].replace(",OU=", " , ou = ")):
         text = dn.replace("\\", "\\\\").replace('"', '\\"')

@@ -298,14 +298,14 @@ def test_fields_limit_the_right_to_update(ldap_admin, world, make_delegate):
     assert shown(ldap_admin, target) == before
 
 
-def test_name_is_a_field_too(ldap_admin, world, make_delegate):
+def test_fields_can_permit_only_renaming(ldap_admin, world, make_delegate):
     client = make_delegate(world["scope"], "update", fields=["cn"])
     target = add_target(ldap_admin, world["inside"], world["second"])
     response = client.patch(user_path(target.user), json={"cn": tag()})
     assert response.status_code == 200, response.text
 
 
-def test_photo_is_a_field_too(ldap_admin, world, make_delegate):
+def test_fields_can_permit_only_the_photo(ldap_admin, world, make_delegate):
     client = make_delegate(world["scope"], "update", fields=["photo"])
     target = add_target(ldap_admin, world["inside"], world["second"])
     path = user_path(target.user)
@@ -315,7 +315,7 @@ def test_photo_is_a_field_too(ldap_admin, world, make_delegate):
 
 # --- ways to gain rights --------------------------------------------------------------------------
 
-def test_all_parts_of_a_change_need_their_rights(ldap_admin, world, make_delegate):
+def test_change_needs_each_right_that_it_uses(ldap_admin, world, make_delegate):
     """A change that needs several rights is refused as a whole."""
     client = make_delegate(world["scope"], "helpdesk")
     target = add_target(ldap_admin, world["inside"], world["second"])
@@ -337,7 +337,7 @@ def test_move_needs_the_right_at_both_places(ldap_admin, world, make_delegate):
 
 
 def test_move_into_a_scope_with_more_rights_is_refused(api, ldap_admin, world, make_delegate):
-    """Otherwise the mover could reset the password of everybody whom it may move."""
+    """Otherwise a delegate could reset the password of every user whom it may move."""
     client = make_delegate(world["inside"], "move")
     delegation = delegate(api, client.principal_dn, world["second"], "move", "reset_password")
     target = add_target(ldap_admin, world["inside"], world["second"])
@@ -376,7 +376,7 @@ def test_scope_of_a_delegation_is_renamed_and_moved_by_administrators_only(
 
 
 def test_group_with_more_rights_cannot_be_joined(api, ldap_admin, world, make_delegate):
-    """Directly or through a group that is in it; a group with equal rights can."""
+    """Neither directly nor by joining a nested group. A group with equal rights can be joined."""
     client = make_delegate(world["scope"], "manager")
     _, wider = add_group(ldap_admin, world["inside"])
     nested, nested_dn = add_group(ldap_admin, world["inside"])
@@ -413,7 +413,7 @@ def test_administrators_group_cannot_be_joined_nor_its_members_changed(
     ldap_admin.delete(dn)
 
 
-def test_group_with_the_name_of_the_administrators_group_cannot_be_made(
+def test_group_with_the_name_of_the_administrators_group_cannot_be_created(
         ldap_admin, world, make_delegate):
     client = make_delegate(world["scope"], *RIGHTS)
     admins = LOGIN_SETTINGS["LDAP_ADMIN_GROUP"]
@@ -476,7 +476,7 @@ def test_rights_end_with_the_delegation_and_the_membership(api, ldap_admin, worl
     assert ldap_admin.text(target.user, "title") == "3"
 
 
-def test_rights_of_a_deleted_scope_do_not_return_with_its_name(ldap_admin, world, make_delegate):
+def test_new_unit_with_name_of_a_deleted_scope_gives_no_rights(ldap_admin, world, make_delegate):
     scope = ldap_admin.add_ou(tag(), world["top"])
     client = make_delegate(scope, "update")
     ldap_admin.delete(scope)

@@ -265,7 +265,7 @@ def test_delegations_are_filtered_sorted_and_paged(api, people, delegate, ou, un
             contract.check_error(api.get("/delegations", params=query), 400, "VALIDATION_ERROR")
 
 
-def test_list_names_objects_as_they_are_now(api, ldap_admin, delegate, people, units):
+def test_list_has_the_current_names_of_objects(api, ldap_admin, delegate, people, units):
     holder, unit = people.create(), units.create()
     made = delegate(holder["dn"], unit["dn"], "read")
     people.change(holder["sAMAccountName"], cn=tag())
@@ -324,7 +324,7 @@ def test_short_path_serves_delegations(site, api):
 
 # --- visible permissions --------------------------------------------------------------------------
 
-def test_me_reports_where_the_caller_may_do_what(api, anonymous, people, make_group, delegate,
+def test_me_lists_the_delegations_of_the_caller(api, anonymous, people, make_group, delegate,
                                                  units, ou, accounts, ldap_admin):
     holder, unit = people.create(), units.create()
     client = log_in(anonymous, holder)

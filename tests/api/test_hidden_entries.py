@@ -57,7 +57,7 @@ def name_of(dn):
 
 
 class World:
-    """Units that some callers see, one that nobody sees, and links between all of them."""
+    """Units that some callers see, a unit that no caller sees, and links between all of them."""
 
     def __init__(self, ldap_admin):
         self.ldap_admin, self.top = ldap_admin, ldap_admin.add_ou(tag())
@@ -228,7 +228,7 @@ def test_hidden_parent_is_answered_like_absent_parent(delegate, administrator, w
         assert costs == costs_nowhere
 
 
-def test_name_of_visible_and_hidden_entries_is_not_ambiguous(delegate, world, ldap_admin):
+def test_hidden_entry_does_not_make_a_name_ambiguous(delegate, world, ldap_admin):
     client, _ = delegate
     name = tag()
     made = [ldap_admin.add_ou(name, unit.dn) for unit in (world.hidden, world.inner)]
@@ -309,7 +309,7 @@ def test_first_and_last_page_of_several_places_cost_the_same(delegates, administ
     assert len(costs) == 1
 
 
-def test_scope_one_lists_only_the_scopes_directly_below_the_base(make_delegate, world, ldap_admin):
+def test_one_level_list_has_only_scopes_directly_below_the_base(make_delegate, world, ldap_admin):
     client = make_delegate(world.top)
     assert read_list(client, "ous", scope="one") == [world.top]
     client = make_delegate(world.seen.dn)
@@ -346,7 +346,7 @@ def test_new_entry_is_in_the_next_page(delegates, world, ldap_admin):
     ("users", "directReports", "other"), ("computers", "managedBy", "user"),
     ("groups", "member", "user"),
     ("computers", "memberOf", "group")])
-def test_comparison_with_hidden_entry_is_one_with_absent_entry(delegate, administrator, world,
+def test_filter_treats_a_hidden_entry_like_an_absent_one(delegate, administrator, world,
                                                                resource, field, target):
     client, _ = delegate
     hidden = getattr(world.hidden, target)
@@ -373,7 +373,7 @@ def test_comparison_with_visible_entry_finds_visible_entries(delegate, ldap_admi
 
 @pytest.mark.parametrize("resource, field", [("users", "manager"), ("users", "directReports"),
                                              ("users", "memberOf"), ("computers", "managedBy")])
-def test_presence_of_links_is_not_filterable(delegate, resource, field):
+def test_pr_of_links_is_rejected(delegate, resource, field):
     client, _ = delegate
     for text in (f"{field} pr", f"not ({field} pr)", f"{field} eq null", f"{field} ne null"):
         response = client.get(f"/{resource}", params={"filter": text})
@@ -446,7 +446,7 @@ def members(client, dn, **parameters):
     return {item["dn"] for item in body["items"]}, response.text
 
 
-def test_members_are_the_visible_ones(delegate, world):
+def test_member_list_omits_hidden_members(delegate, world):
     client, scopes = delegate
     second = {world.second.user} if world.second.dn in scopes else set()
     found, text = members(client, world.seen.group)
@@ -460,7 +460,7 @@ def test_members_are_the_visible_ones(delegate, world):
     assert members(client, world.seen.group, filter='kind eq "group"')[0] == set()
 
 
-def test_groups_of_user_are_the_visible_ones(delegate, world):
+def test_groups_of_user_omit_hidden_groups(delegate, world):
     client, _ = delegate
     path = path_of("/users", world.seen.other, "groups")
     response = client.get(path)
@@ -546,7 +546,7 @@ def manager(make_delegate, world):
 
 
 @pytest.mark.parametrize("resource, field", [("users", "manager"), ("computers", "managedBy")])
-def test_reference_to_hidden_entry_is_one_to_absent_entry(manager, world, resource, field):
+def test_reference_to_hidden_entry_is_refused_like_to_absent_entry(manager, world, resource, field):
     path = path_of(f"/{resource}", world.seen.named()[resource])
     for hidden, absent in spellings(world, world.hidden.user)[1:]:
         there, nowhere = (manager.patch(path, json={field: value}) for value in (hidden, absent))
@@ -554,7 +554,7 @@ def test_reference_to_hidden_entry_is_one_to_absent_entry(manager, world, resour
         assert comparable(there, hidden) == comparable(nowhere, absent)
 
 
-def test_hidden_member_and_group_are_absent_ones(manager, world):
+def test_hidden_member_and_group_are_answered_like_absent_ones(manager, world):
     for hidden, absent in spellings(world, world.hidden.user):
         there, nowhere = (manager.post(path_of("/groups", world.seen.group, "members", name))
                           for name in (hidden, absent))
@@ -567,7 +567,7 @@ def test_hidden_member_and_group_are_absent_ones(manager, world):
         assert comparable(there, hidden) == comparable(nowhere, absent)
 
 
-def test_change_of_hidden_entry_is_one_of_absent_entry(manager, world):
+def test_change_of_hidden_entry_is_answered_like_that_of_absent_entry(manager, world):
     for resource, dn in world.hidden.named().items():
         for hidden, absent in spellings(world, dn):
             for method, body in (("PATCH", {"description": "x"}), ("DELETE", None)):
@@ -577,7 +577,7 @@ def test_change_of_hidden_entry_is_one_of_absent_entry(manager, world):
                 assert comparable(there, hidden) == comparable(nowhere, absent)
 
 
-def test_move_below_hidden_parent_is_one_below_absent_parent(manager, world):
+def test_move_below_hidden_parent_is_refused_like_below_absent_parent(manager, world):
     absent = world.hidden.dn.replace(name_of(world.hidden.dn), tag(), 1)
     path = path_of("/users", world.seen.other)
     there, nowhere = (manager.patch(path, json={"parent_dn": dn})
@@ -601,7 +601,7 @@ def test_primary_members_are_named_only_if_visible(manager, world, ldap_admin):
     assert world.hidden.dn not in response.text
 
 
-def test_members_by_primary_group_are_the_visible_ones(delegates, world, ldap_admin):
+def test_hidden_members_by_primary_group_are_omitted(delegates, world, ldap_admin):
     group = world.seen.add_group()
     users = [unit.add_user() for unit in (world.seen, world.second, world.hidden)]
     for user in users:
@@ -614,7 +614,7 @@ def test_members_by_primary_group_are_the_visible_ones(delegates, world, ldap_ad
             users[:count])
 
 
-def test_condition_holds_while_only_hidden_values_change(manager, world, ldap_admin):
+def test_etag_stays_valid_when_only_hidden_values_change(manager, world, ldap_admin):
     group = world.seen.add_group()
     _, etag = read_entry(manager, "groups", group)
     ldap_admin.add_member(group, world.hidden.user)

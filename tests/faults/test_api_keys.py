@@ -53,7 +53,7 @@ def test_malformed_key_is_refused_without_the_database(make_rig, postgres, perso
 
 
 def test_key_of_a_directory_user_needs_the_directory(make_rig, breakable_directory):
-    """Nobody could tell whether the user is disabled meanwhile."""
+    """Without it, the service cannot know whether the user was disabled meanwhile."""
     rig = make_rig(breakable_directory, **LOGIN_SETTINGS, LDAP_LOGIN_CACHE_S=0,
                    LDAP_TIMEOUT_MS=1000, LDAP_CONNECT_TIMEOUT_MS=1000)
     rig.wait_for_directory()
@@ -83,7 +83,7 @@ def test_key_without_login_of_directory_users_is_invalid(make_rig, directory):
 # --- killed processes -----------------------------------------------------------------------------
 
 def test_last_use_survives_killed_processes(make_sql_rig, person):
-    """The use is in shared memory; no worker and no housekeeper that dies takes it away."""
+    """The use is in shared memory, so it survives killed workers and a killed housekeeper."""
     rig = make_sql_rig()
     owner = person(rig)
     made = [keys.create(owner.client, ["contacts:read"]) for _ in range(20)]
@@ -106,7 +106,7 @@ def test_last_use_is_written_when_the_service_stops(make_sql_rig, person):
 
 # --- settings -------------------------------------------------------------------------------------
 
-def test_key_depends_on_no_secret_of_the_configuration(make_sql_rig, person):
+def test_key_stays_valid_when_jwt_secret_key_changes(make_sql_rig, person):
     rig = make_sql_rig()
     owner = person(rig)
     client = keys.client_of(owner.client, ["contacts:read"])

@@ -258,7 +258,7 @@ def test_unreadable_member_can_be_removed_only_if_protected_objects_may_change(
 
 def test_removal_outside_base_dn_succeeds_although_directory_closes_connection_once(
         make_rig, directory, authority, proxy, ldap_admin):
-    """The service repeats the removal, and reads that the first attempt made it."""
+    """The service repeats the removal, and finds that the first attempt has removed the member."""
     base, person = ldap_admin.add_ou(tag()), ldap_admin.find("i.petrov")[0]
     rig = make_rig(directory, LDAP_SERVER=f"127.0.0.1:{proxy.port}", LDAP_BASE_DN=base,
                    LDAP_TLS_CA_FILE=str(authority.file), DIRECTORY_WORKERS="1")

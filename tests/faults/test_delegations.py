@@ -17,7 +17,7 @@ WITHIN_S = 25
 
 
 class Office:
-    """A unit with people, whose rights a rig decides about."""
+    """A unit with people, and the service that manages their delegations."""
 
     def __init__(self, rig, ldap_admin):
         wait_until(lambda: rig.api.get("/users/Administrator").ok,
@@ -80,7 +80,7 @@ def test_session_ends_when_user_leaves_the_group_of_a_delegation(office):
                          "FORBIDDEN")
 
 
-def test_session_ends_when_user_leaves_a_group_that_gained_rights_later(office):
+def test_session_ends_when_user_leaves_a_group_that_got_rights_after_the_login(office):
     vera = office.people.create()
     group = office.group(vera["dn"])
     client = office.log_in(vera)

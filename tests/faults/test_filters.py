@@ -103,7 +103,7 @@ def test_attributes_of_other_fields_are_not_read(rig, proxy):
 
 
 def test_order_of_members_by_kind_ends_at_its_timeout(rig, proxy):
-    """It reads attributes of all members, other orders only those of a page."""
+    """This order reads attributes of all members, other orders only those of a page."""
     path = "/groups/all-staff/members"
     everybody = rig.api.get(path, params={"limit": 1000}).json()["items"]
     proxy.slow_text, proxy.slow_s = b"sAMAccountType", SLOW_S

@@ -217,7 +217,7 @@ def answered(raw, path):
 
 def test_unfit_attributes_are_unavailable_after_start_without_directory(raw_after_outage,
                                                                         ldap_admin):
-    """Already the first reply that contains a user has no value of them."""
+    """The first reply that contains a user already omits their values."""
     raw, name, dn, found = raw_after_outage
     assert {field: found[field] for field in (*UNFIT, "middleName")} == {
         "noSuchAttribute": None, "uidNumber": None, "middleName": "x"}

@@ -1,4 +1,4 @@
-/* Caller: which rights rules give at which places, the needs of changes, and the ways to gain
+/* Caller: the rights that rules give, the rights that changes require, and the ways to gain
  * rights. */
 #include "unit.h"
 
@@ -142,7 +142,7 @@ static void without_a_caller_nothing_is_restricted(void **state)
     directory_set_caller(scene->directory, *state, NULL);
     assert_true(caller_sees(scene->directory, USER));
     assert_null(caller_check(scene->directory, *state, USER, &need, true));
-    assert_null(caller_check_place(scene->directory, *state, USER, OTHER, &need));
+    assert_null(caller_check_new_dn(scene->directory, *state, USER, OTHER, &need));
 }
 
 /* --- places ----------------------------------------------------------------------------------- */
@@ -468,14 +468,14 @@ static void move_needs_rights_at_both_places_and_gains_none(void **state)
         struct scene *scene = set_delegate(arena, test->rules);
         const struct caller_need need = {.rights = test->rights};
         const struct error *error =
-            caller_check_place(scene->directory, arena, test->from, test->to, &need);
+            caller_check_new_dn(scene->directory, arena, test->from, test->to, &need);
         if (test->allowed != !error || (error && error->id != ERR_FORBIDDEN)) {
             FAIL("%s: %s", test->what, error ? error->cause : "allowed");
         }
     }
 }
 
-static void place_of_the_admin_group_cannot_be_taken(void **state)
+static void new_entry_cannot_become_the_admin_group(void **state)
 {
     struct arena *arena = *state;
     static const struct directory_rule rules[RULES_MAX] = {{1, OWN, "g", BASE, RIGHT_ALL, NULL}};
@@ -499,7 +499,7 @@ static void place_of_the_admin_group_cannot_be_taken(void **state)
         struct directory *directory = directory_new(&own);
         const struct caller_need need = {.rights = RIGHT_BIT(RIGHT_CREATE)};
         directory_set_caller(directory, arena, &scene->caller);
-        const struct error *error = caller_check_place(directory, arena, NULL, cases[i].dn, &need);
+        const struct error *error = caller_check_new_dn(directory, arena, NULL, cases[i].dn, &need);
         directory_free(&directory);
         if (cases[i].allowed != !error) {
             FAIL("%s: %s", cases[i].group, cases[i].dn);
@@ -603,7 +603,7 @@ int main(void)
         ARENA_TEST(account_flags_need_the_fields_that_set_them),
         ARENA_TEST(changes_need_every_right_and_field_at_the_entry),
         ARENA_TEST(move_needs_rights_at_both_places_and_gains_none),
-        ARENA_TEST(place_of_the_admin_group_cannot_be_taken),
+        ARENA_TEST(new_entry_cannot_become_the_admin_group),
         ARENA_TEST(principal_with_an_uncovered_rule_has_more_rights),
         ARENA_TEST(two_thousand_rules_are_evaluated),
     };

@@ -118,7 +118,7 @@ static void unreadable_rules_are_an_error(void **state)
                 "ALTER TABLE delegation_changes RENAME TO delegation_changes_away");
     assert_non_null(delegations_read(cache, test->arena, &rules, &count));
     const char *const nobody[] = {NULL};
-    assert_non_null(delegations_memberships(cache, test->arena, nobody, &own));
+    assert_non_null(delegations_read_own(cache, test->arena, nobody, &own));
     must_script(test->other, test->arena,
                 "ALTER TABLE delegation_changes_away RENAME TO delegation_changes");
     assert_int_equal(count_rules(test), 1);

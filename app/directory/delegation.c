@@ -1,5 +1,5 @@
-/* See delegate.h. */
-#include "directory/delegate.h"
+/* See delegation.h. */
+#include "directory/delegation.h"
 
 #include "base/arena.h"
 #include "base/buffer.h"
@@ -124,7 +124,8 @@ static struct error *locate_some(struct directory *directory, struct arena *aren
     struct buffer filter = {.arena = arena};
     struct answer answer;
     struct directory_object read;
-    buffer_add_string(&filter, "(|(!(objectClass=*))"); /* a filter even if no GUID is valid */
+    buffer_add_string(&filter,
+                      "(|(!(objectClass=*))"); /* a valid filter, even if no GUID is valid */
     for (size_t i = 0; i < count; i++) {
         const char *octets = names_filter_guid(arena, objects[i].guid);
         if (octets && (!i || strcmp(objects[i].guid, objects[i - 1].guid) != 0)) {
@@ -147,7 +148,7 @@ static struct error *locate_some(struct directory *directory, struct arena *aren
         return query_missing_base_error(arena, &answer);
     }
     if (answer.code != LDAP_SUCCESS) {
-        return result_error(arena, &answer, NULL, "search for delegates");
+        return result_error(arena, &answer, NULL, "search for principals and scopes");
     }
     for (size_t i = 0; i < answer.count; i++) {
         if (decode_object(arena, &answer.entries[i], &read)) {

@@ -1,6 +1,7 @@
-/* Delegate: the principals and scopes of delegations, which are stored by their objectGUID. */
-#ifndef DIRECTORY_DELEGATE_H
-#define DIRECTORY_DELEGATE_H
+/* Delegation: finds the principals and scopes of delegations, which are stored by their
+ * objectGUID. */
+#ifndef DIRECTORY_DELEGATION_H
+#define DIRECTORY_DELEGATION_H
 
 #include "base/error.h"
 
