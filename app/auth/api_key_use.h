@@ -2,7 +2,7 @@
  * API key use: the time and address of the last use of each API key.
  *
  * Processes record uses in shared memory; the housekeeper (the process for periodic jobs) writes
- * them to the database in batches, every second. A use within a minute after the stored one is not
+ * them to the database in batches, every second. A use within a minute of the stored one is not
  * recorded, so a busy key costs one write a minute, and the stored time is at most a minute too
  * early. A power failure or a killed service loses the uses of the last seconds, and a killed
  * worker at most the use that it was recording. If the table is full, a use is skipped; the next

@@ -97,9 +97,9 @@ struct caller_need caller_need_of(struct arena *arena, const struct directory_cl
                                   const struct directory_changes *changes);
 
 /* Checks that the caller may make the change to the entry with this DN, as the directory spells it,
- * and records the rules that allow it. ERR_FORBIDDEN with the missing right as its detail, or if
- * `changes_dn` and the entry is the scope of a delegation or has one below it: only administrators
- * rename, move and delete scopes. */
+ * and records the rules that allow it. ERR_FORBIDDEN with the missing right as its detail. With
+ * `changes_dn`, also if the entry is the scope of a delegation or has one below it: only
+ * administrators rename, move and delete scopes. */
 struct error *caller_check(struct directory *directory, struct arena *arena, const char *dn,
                            const struct caller_need *need, bool changes_dn) MUST_CHECK;
 

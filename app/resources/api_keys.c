@@ -4,7 +4,7 @@
  * the scopes.
  *
  * Callers see the keys that they made; an OWNER or ADMIN also those of the members in the
- * organization, and the local administrator all. Others than the maker can only revoke a key.
+ * organization, and the local administrator all. Callers can only revoke the keys of others.
  */
 #include "auth/api_key.h"
 #include "base/arena.h"

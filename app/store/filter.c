@@ -141,14 +141,16 @@ static bool compares_part_of_text(enum filter_operator operator)
         FILTER_ENDS_WITH;
 }
 
-/* True if the comparison with a key is false for absent values, whose key is the greatest. */
+/* True if the comparison with a key is false for absent values. Their key is greater than all
+ * others. */
 static bool excludes_absent(enum filter_operator operator)
 {
     return operator!= FILTER_GREATER && operator!= FILTER_GREATER_EQUAL;
 }
 
-/* Compares a field that is a date or a time. `eq` and `ne` compare the text, and the key because it
- * has an index; the other operators compare the moment at which the date or time has passed. */
+/* Compares a field that is a date or a time. The key is the moment at which it has passed. `eq` and
+ * `ne` compare the text, which decides, and the key, which has an index; the other operators
+ * compare the key. */
 static const char *compile_moment(const struct store_filter *compiler, const struct filter *term,
                                   const struct store_filter_column *column)
 {
