@@ -86,9 +86,12 @@ static struct error *admit_key(struct request *request)
     if (error) {
         return error;
     }
-    api_key_use_record(&key, address, clock_wall_ms());
     error = principal->kind == PRINCIPAL_DIRECTORY ? identify_key_maker(request) : NULL;
-    return error || request->route->permission ? error : check_key_scopes(request);
+    if (error) {
+        return error;
+    }
+    api_key_use_record(&key, address, clock_wall_ms());
+    return request->route->permission ? NULL : check_key_scopes(request);
 }
 
 static struct error *authenticate_caller(struct request *request)

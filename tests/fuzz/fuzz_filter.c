@@ -9,9 +9,11 @@
 #include "fuzz.h"
 
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/fold.h"
 #include "base/folded.h"
 #include "base/jsonw.h"
+#include "directory/directory.h"
 #include "directory/filter.h"
 #include "query/evaluate.h"
 #include "store/engine.h"
@@ -370,10 +372,13 @@ static void check_sql(struct arena *arena, const struct filter *filter)
 /* libldap encodes the filter before it connects to a socket that does not exist. */
 static void check_ldap(struct arena *arena, const struct filter *filter)
 {
+    static const struct config config = {.ldap_server = ""};
+    static struct directory *directory;
     static LDAP *ldap;
     const char *text;
     int message_id, version = LDAP_VERSION3;
-    const struct error *error = directory_filter_compile(NULL, arena, filter, &text);
+    directory = directory ? directory : directory_new(&config);
+    const struct error *error = directory_filter_compile(directory, arena, filter, &text);
     if (error) {
         FUZZ_CHECK(error->id == ERR_VALIDATION || error->id == ERR_NOT_FILTERABLE);
         FUZZ_CHECK(error->details && !error->details->next);
