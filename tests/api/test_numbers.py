@@ -91,13 +91,14 @@ def known_ids(owner):
 def rejected_names(owner, sql_stack, sql_api, known_ids):
     """Returns a function that sends an invalid request and returns the names of its faults."""
     administrator = sql_api.at(sql_stack.https_url)
+    key = sql_api.post("/api-keys", json={"name": "numbers", "scopes": ["read-only"]}).json()
     member = owner.client.at(sql_stack.https_url)
 
     def send(method, path, query="", **arguments):
         kind = path.removeprefix("/api/v1/").split("/")[0]
         caller = member if kind in (*KINDS, "auth", "analytics", "organizations") else administrator
         path = path.format(id=known_ids.get(kind), organization_id=owner.organization,
-                           name="Domain Users")
+                           key_id=key["id"], name="Domain Users")
         response = caller.request(method, path + query, **arguments)
         names = contract.check_error(response, 400, "VALIDATION_ERROR")
         assert UNDECLARED in names
