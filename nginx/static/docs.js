@@ -18,10 +18,13 @@ fetch("/openapi.json", { method: "HEAD" }).then((response) => {
   return response.text(); // browsers report a request whose body is not read as aborted
 });
 
+/* The page begins with the names of the groups of calls: with more than a hundred calls open,
+ * Swagger UI stops rendering. */
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
+  docExpansion: "none",
   displayRequestDuration: true,
   filter: true,
   validatorUrl: null,
