@@ -193,8 +193,10 @@ static struct error *check_rights(struct directory_caller *caller, struct arena 
 {
     for (enum right right = 0; right < RIGHT_COUNT; right++) {
         bool by_field = right == RIGHT_UPDATE && need->fields && *need->fields;
-        bool has = by_field ? caller->limit & RIGHT_BIT(right) : has_right(caller, dn, right);
-        if ((need->rights & RIGHT_BIT(right)) && !has) {
+        if (!(need->rights & RIGHT_BIT(right))) {
+            continue; /* a rule that is not needed is not recorded */
+        }
+        if (by_field ? !(caller->limit & RIGHT_BIT(right)) : !has_right(caller, dn, right)) {
             return report_missing_right(arena, "rights", right);
         }
     }
@@ -241,17 +243,16 @@ static bool covers_rule(const struct directory_caller *caller, const struct dire
         return false;
     }
     bool updates = !caller->administrator && (rule->rights & RIGHT_BIT(RIGHT_UPDATE));
-    const char *const every_field[] = {NULL};
     bool all_fields = false;
     for (size_t i = 0; i < caller->own_count; i++) {
         const struct directory_rule *own = caller->own[i];
         all_fields |=
             (own->rights & RIGHT_BIT(RIGHT_UPDATE)) && !own->fields && caller_rule_applies(own, dn);
     }
-    if (!updates || all_fields) {
-        return true;
+    if (!updates || all_fields || !rule->fields) {
+        return !updates || all_fields;
     }
-    for (const char *const *field = rule->fields ? rule->fields : every_field; *field; field++) {
+    for (const char *const *field = rule->fields; *field; field++) {
         bool has = false;
         for (size_t i = 0; !has && i < caller->own_count; i++) {
             has = permits_field(caller->own[i], *field) && caller_rule_applies(caller->own[i], dn);
@@ -260,7 +261,7 @@ static bool covers_rule(const struct directory_caller *caller, const struct dire
             return false;
         }
     }
-    return rule->fields;
+    return true;
 }
 
 /* Fails if a rule of the caller gives more rights at the new place than it has at the old one. */

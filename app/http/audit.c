@@ -102,9 +102,11 @@ static void write_deleted_dns(struct jsonw *json, const char *key, const char *c
     jsonw_close_array(json);
 }
 
-static void write_delegations(struct jsonw *json, const struct request *request)
+/* Writes the delegations that allowed the change, unless nothing was changed. */
+static void write_delegations(struct jsonw *json, const struct request *request,
+                              const struct error *error)
 {
-    if (!request->delegations_count) {
+    if (!request->delegations_count || (error && !error_may_follow_change(error))) {
         return;
     }
     jsonw_open_array(json, "delegations");
@@ -149,7 +151,7 @@ static void write_details(struct jsonw *json, const struct request *request,
     write_optional_string(json, "member_dn", request->member_dn);
     write_deleted_dns(json, error ? "possibly_deleted" : "deleted", request->deleted_dns);
     write_path_values(json, request, error);
-    write_delegations(json, request);
+    write_delegations(json, request, error);
     if (body && request->body) {
         jsonw_open_array(json, "fields");
         for (size_t i = 0; body->fields[i].name; i++) {

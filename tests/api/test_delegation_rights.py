@@ -485,8 +485,20 @@ def test_new_unit_with_name_of_a_deleted_scope_gives_no_rights(ldap_admin, world
     contract.check_error(client.patch(user_path(name), json={"title": "x"}), 403, "FORBIDDEN")
 
 
-def test_audit_names_the_delegation_that_allowed_a_change(ldap_admin, world, make_delegate, audit):
+def test_audit_names_only_the_delegations_that_allowed_a_change(
+        api, ldap_admin, world, make_delegate, audit):
     client = make_delegate(world["scope"], "update")
+    further = delegate(api, client.principal_dn, world["top"], "unlock")
     target = add_target(ldap_admin, world["inside"], world["second"])
-    response = client.patch(user_path(target.user), json={"title": "x"})
-    assert audit.one_of(response)["details"]["delegations"] == [client.delegation_id]
+    path = user_path(target.user)
+    for body, allowed_by in (({"title": "x"}, [client.delegation_id]),
+                             ({"unlock": True}, [further["id"]]),
+                             ({"title": "y", "unlock": True},
+                              [client.delegation_id, further["id"]])):
+        response = client.patch(path, json=body)
+        assert response.status_code == 200, response.text
+        assert sorted(audit.one_of(response)["details"]["delegations"]) == sorted(allowed_by)
+    refused = client.patch(path, json={"title": "z", "enabled": False})
+    contract.check_error(refused, 403, "FORBIDDEN")
+    assert "delegations" not in audit.one_of(refused)["details"]
+    api.delete(f"/delegations/{further['id']}")
