@@ -11,7 +11,6 @@ from support.ldap_admin import rdn, same_dn
 from support.people import tag
 from support.photos import PIXEL
 
-GLOBAL_SECURITY_GROUP = "-2147483646"
 RIGHTS = ("read", "unlock", "reset_password", "enable", "update", "create", "delete", "move",
           "members")
 JPEG = {"Content-Type": "image/jpeg"}
@@ -97,11 +96,7 @@ def add_user(ldap_admin, ou, password=None):
 
 def add_group(ldap_admin, ou, *member_dns):
     name = tag()
-    dn = ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
-                        groupType=GLOBAL_SECURITY_GROUP)
-    for member in member_dns:
-        ldap_admin.add_member(dn, member)
-    return name, dn
+    return name, ldap_admin.add_group(name, ou, *member_dns)
 
 
 def add_computer(ldap_admin, ou):

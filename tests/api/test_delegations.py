@@ -7,21 +7,15 @@ from stack.directory import LOGIN_SETTINGS
 from support import contract, document
 from support.client import user_path
 from support.entries import tag
-from support.ldap_admin import rdn
+from support.ldap_admin import GLOBAL_SECURITY_GROUP, rdn
 
-GLOBAL_SECURITY_GROUP = "-2147483646"
 GLOBAL_DISTRIBUTION_GROUP = "2"
 
 
 @pytest.fixture
 def make_group(ldap_admin, ou):
     def make(*members, kind=GLOBAL_SECURITY_GROUP):
-        name = tag()
-        dn = ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
-                            groupType=kind)
-        for member in members:
-            ldap_admin.add_member(dn, member)
-        return dn
+        return ldap_admin.add_group(tag(), ou, *members, kind=kind)
     return make
 
 

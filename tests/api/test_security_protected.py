@@ -8,9 +8,9 @@ from stack.directory import LOGIN_SETTINGS
 from support import contract, vault
 from support.client import path_of, user_path
 from support.people import tag
-from support.ldap_admin import rdn, same_dn
+from support.ldap_admin import GLOBAL_SECURITY_GROUP, rdn, same_dn
 
-GLOBAL_SECURITY_GROUP, DOMAIN_LOCAL_SECURITY_GROUP = "-2147483646", "-2147483644"
+DOMAIN_LOCAL_SECURITY_GROUP = "-2147483644"
 GLOBAL_DISTRIBUTION_GROUP = "2"
 
 
@@ -31,11 +31,7 @@ def make_group(ldap_admin, ou):
     """Returns a function that creates a group over LDAP and returns its name and DN."""
     def make(*members, kind=GLOBAL_SECURITY_GROUP):
         name = tag()
-        dn = ldap_admin.add(f"{rdn(name)},{ou}", objectClass="group", sAMAccountName=name,
-                            groupType=kind)
-        for member in members:
-            ldap_admin.add_member(dn, member)
-        return name, dn
+        return name, ldap_admin.add_group(name, ou, *members, kind=kind)
     return make
 
 

@@ -18,6 +18,7 @@ from samba.ndr import ndr_pack, ndr_unpack
 TIMEOUT_S = 10
 INTERVALS_PER_S = 10_000_000  # FILETIME intervals
 LOCKED = 0x10  # bit of msDS-User-Account-Control-Computed
+GLOBAL_SECURITY_GROUP = "-2147483646"
 IN_FLIGHT = 100  # additions sent before the first response is awaited
 REASON = re.compile(r"data ([0-9a-f]+)", re.IGNORECASE)
 
@@ -194,6 +195,14 @@ class LdapAdmin:
     def add_ou(self, name, parent=None):
         return self.add(f"{rdn(name, 'OU')},{parent or self.base_dn}",
                         objectClass="organizationalUnit")
+
+    def add_group(self, name, parent, *member_dns, kind=GLOBAL_SECURITY_GROUP):
+        """Adds a group with these members; `kind` is its groupType."""
+        dn = self.add(f"{rdn(name)},{parent}", objectClass="group", sAMAccountName=name,
+                      groupType=kind)
+        for member_dn in member_dns:
+            self.add_member(dn, member_dn)
+        return dn
 
     def add_recovery_key(self, computer_dn):
         """Adds a BitLocker recovery key below a computer; returns its DN."""
