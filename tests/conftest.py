@@ -128,8 +128,12 @@ def s3_stack(running_stack, gateway):
 
 @pytest.fixture(scope="session")
 def delegated_stack(running_stack):
-    """Runs a stack on which directory users see only the scopes of their delegations."""
-    with running_stack("delegated", DIRECTORY_READERS="delegated") as running:
+    """Runs a stack on which directory users see only the scopes of their delegations.
+
+    Each pool that reads the directory has one worker, because every worker caches the order of
+    lists: with several, the number of searches of a call would depend on the worker."""
+    with running_stack("delegated", DIRECTORY_READERS="delegated", DIRECTORY_WORKERS=1,
+                       FILTERS_WORKERS=1) as running:
         yield running
 
 

@@ -257,11 +257,7 @@ def test_directory_user_without_delegation_reads_nothing(make_delegate, world):
 # --- lists ----------------------------------------------------------------------------------------
 
 def read_list(client, resource, **parameters):
-    response = client.get(f"/{resource}", params={"limit": 1000, **parameters})
-    assert response.status_code == 200, response.text
-    items = contract.check_list(response.json())
-    assert response.json()["total"] == len(items)
-    return [item["dn"] for item in items]
+    return [item["dn"] for item in contract.read_list(client, f"/{resource}", **parameters)]
 
 
 @pytest.mark.parametrize("resource", FILTERS)

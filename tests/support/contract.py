@@ -356,6 +356,19 @@ def check_list(body):
     return body["items"]
 
 
+def read_list(client, path, **parameters):
+    """Returns all items of a list, which may have more of them than a page."""
+    items, total = [], 1
+    while len(items) < total:
+        response = client.get(path, params={"limit": 1000, "skip": len(items), **parameters})
+        assert response.status_code == 200, response.text
+        page = check_list(response.json())
+        total = response.json()["total"]
+        assert page or total == len(items)
+        items += page
+    return items
+
+
 def check_page(body):
     """Checks the envelope of a page of database rows; returns its items. A page requested with
     `after` has no total."""
