@@ -132,8 +132,8 @@ def delegated_stack(running_stack):
 
     Each pool that reads the directory has one worker, because every worker caches the order of
     lists: with several, the number of searches of a call would depend on the worker."""
-    with running_stack("delegated", DIRECTORY_READERS="delegated", DIRECTORY_WORKERS=1,
-                       FILTERS_WORKERS=1) as running:
+    with running_stack("delegated", DIRECTORY_READERS="delegated", DIRECTORY_WORKERS="1",
+                       FILTERS_WORKERS="1") as running:
         yield running
 
 
