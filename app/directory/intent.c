@@ -51,8 +51,8 @@ struct error *intent_check_write(const struct directory *directory, struct arena
 {
     const struct connection_observation *observation =
         connection_observation((struct directory *)directory);
-    bool permitted = operation->kind == OPERATION_SEARCH || !observation->observer ||
-                     observation->announced;
+    bool permitted =
+        operation->kind == OPERATION_SEARCH || !observation->observer || observation->announced;
     return permitted ? NULL
                      : error_new(arena, ERR_INTERNAL, "%s: the change was not announced",
                                  operation->name);

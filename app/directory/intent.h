@@ -29,6 +29,7 @@
 
 struct arena;
 struct directory;
+struct directory_changes;
 struct operation;
 
 /* A changed field of an entry. The name is that of the field in replies if the class of the entry
@@ -81,6 +82,10 @@ struct directory_observer {
 /* Sets the observer of the changes that follow; NULL: none. It must outlive them. */
 void directory_set_observer(struct directory *directory, const struct directory_observer *observer,
                             void *context);
+
+/* Says that the changes belong to the change that was announced last, such as the second of two
+ * passwords that are set one after the other: they are not announced again. */
+void directory_change_continue(struct directory_changes *changes);
 
 /* --- for this folder ------------------------------------------------------------------------- */
 

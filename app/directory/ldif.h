@@ -43,7 +43,8 @@ struct ldif_record {
     enum ldif_change change;
     const char *dn;
     struct ldif_modification *modifications; /* of LDIF_ADD and LDIF_MODIFY */
-    const char *rdn, *parent; /* of LDIF_RENAME: the new RDN, and the DN of the new parent; NULL: the
+    const char *rdn,
+        *parent; /* of LDIF_RENAME: the new RDN, and the DN of the new parent; NULL: the
                                  parent is unchanged */
 };
 

@@ -177,6 +177,7 @@ static const enum error_id write_errors[] = {ENTRIES_FIND_ERRORS,
                                              ERR_DIRECTORY_FORBIDDEN,
                                              ERR_PROTECTED_OBJECT,
                                              ERR_OUTCOME_UNKNOWN,
+                                             ERR_OVERLOADED,
                                              ERR_COUNT};
 
 const struct route user_photos_routes[] = {
