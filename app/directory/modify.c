@@ -258,7 +258,8 @@ struct update {
     struct changes_base base;
     /* for the intent (intent.h) */
     const struct raw_entry *before; /* NULL: there is no observer */
-    const struct move *move;        /* NULL: the object is not moved */
+    struct move move;
+    bool is_moved;
     bool is_announced, is_refused;
 };
 
@@ -342,9 +343,9 @@ static struct error *announce_update(struct update *update)
     if (update->is_announced || !intent_is_observed(directory)) {
         return NULL;
     }
-    if (update->move) {
-        plan.rdn = update->move->rdn;
-        plan.parent = update->move->parent;
+    if (update->is_moved) {
+        plan.rdn = update->move.rdn;
+        plan.parent = update->move.parent;
     }
     struct error *error = changes_to_mods(update->changes, arena, update->class, &base, &plan.mods);
     if (!error) {
@@ -533,12 +534,13 @@ static struct error *confirm_control(struct update *update)
 
 /* Checks that the changes may be made, and reads the object. Fills the move and the target, and sets
  * update->move if the object is moved. */
-static struct error *prepare_update(struct update *update, struct move *move, struct target *target)
+static struct error *prepare_update(struct update *update, struct target *target)
 {
     struct directory *directory = update->directory;
     struct arena *arena = update->arena;
     const struct directory_changes *changes = update->changes;
     const char *guid = update->entry->guid;
+    struct move *move = &update->move;
     bool moves = changes->name || changes->parent_dn;
     const struct caller_need need = caller_need_of(arena, update->class, changes);
     struct error *error = moves ? protected_check_base(directory, arena, update->entry->dn) : NULL;
@@ -566,7 +568,7 @@ static struct error *prepare_update(struct update *update, struct move *move, st
         error = read_before(update);
     }
     if (!error && moves && !has_place(arena, move->old_dn, move->rdn, move->parent)) {
-        update->move = move;
+        update->is_moved = true;
         error = check_move(directory, arena, update->class, guid, changes, move);
     }
     return error;
@@ -579,26 +581,26 @@ static struct error *apply_update(struct update *update)
     struct arena *arena = update->arena;
     const struct directory_changes *changes = update->changes;
     const char *guid = update->entry->guid;
-    struct move move = {.guid_dn = update->guid_dn};
+    struct move *move = &update->move;
     struct target target = {0};
-    struct error *error = prepare_update(update, &move, &target);
-    if (!error && update->move) {
+    struct error *error = prepare_update(update, &target);
+    if (!error && update->is_moved) {
         error = announce_update(update);
     }
-    if (!error && update->move) {
-        error = begin_move(directory, arena, update->class, guid, changes, &move);
+    if (!error && update->is_moved) {
+        error = begin_move(directory, arena, update->class, guid, changes, move);
     }
     if (error) {
         return error;
     }
-    if (move.done) {
-        target.dn = arena_format(arena, "%s,%s", move.rdn, move.parent);
-        move.address = protected_address(directory, arena, guid, &target);
+    if (move->done) {
+        target.dn = arena_format(arena, "%s,%s", move->rdn, move->parent);
+        move->address = protected_address(directory, arena, guid, &target);
     }
-    update->address = move.address;
+    update->address = move->address;
     error = apply_changes(update);
-    if (error && move.done) {
-        error = undo_move(directory, arena, update->class, &move, error);
+    if (error && move->done) {
+        error = undo_move(directory, arena, update->class, move, error);
     }
     return error ? taken_explain(directory, arena, update->class, changes, guid, NULL, error)
                  : confirm_control(update);
@@ -618,6 +620,7 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
         .changes = changes,
         .guid_dn = query_guid_dn(arena, entry->guid),
         .base = {.values = entry->values},
+        .move = {.guid_dn = query_guid_dn(arena, entry->guid)},
     };
     struct entry_lock lock;
     struct error *error = changes_check_encryption(directory, arena, changes);
