@@ -100,8 +100,22 @@ struct error *dry_run_read(struct request *request)
     return NULL;
 }
 
+/* True if the client asks for LDIF and the call changes the directory. */
+static bool wants_ldif(const struct request *request)
+{
+    return permission_is_of_directory(request->route->permission) &&
+           strstr(request->headers.accept, DRY_RUN_LDIF);
+}
+
 void dry_run_reply(struct request *request, struct reply *reply)
 {
+    if (wants_ldif(request)) {
+        *reply = (struct reply){.status = STATUS_OK,
+                                .body = request->ldif,
+                                .content_type = DRY_RUN_LDIF "; charset=utf-8",
+                                .serialized = true};
+        return;
+    }
     struct buffer text = {.arena = request->arena};
     struct jsonw json = {.out = &text};
     jsonw_open_object(&json, NULL);

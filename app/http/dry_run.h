@@ -12,6 +12,9 @@
 #include "http/reply.h"
 #include "http/request.h"
 
+/* The media type in Accept that asks for the changes of the directory as LDIF (RFC 2849). */
+#define DRY_RUN_LDIF "text/ldif"
+
 /* The query parameter, for the documentation of the calls that have it. */
 extern const struct field dry_run_parameter[];
 

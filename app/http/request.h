@@ -35,6 +35,7 @@ struct request_headers {
     const char *sent;            /* time at which nginx passed the request on: KONTORA_SENT */
     const char *base; /* "https://host" of the address that the client used: KONTORA_BASE */
     const char *content_encoding, *content_range;
+    const char *accept;
 };
 
 /* An amount that a request adds to a metric. */
@@ -88,6 +89,7 @@ struct request {
     struct error *faults;
     bool dry_run;             /* the request must change nothing: see http/dry_run.h */
     struct changeset changes; /* what the request changes */
+    struct buffer ldif;       /* the same as LDIF (RFC 2849), if it is a dry run of the directory */
     /* the router's recorder keeps the audit rows of the request here; NULL: none */
     void *recording;
     bool unaudited;          /* the route is audited for other callers only */

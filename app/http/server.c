@@ -263,6 +263,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("HTTP_CONTENT_ENCODING=", content_encoding),
         PARAM("HTTP_CONTENT_RANGE=", content_range),
+        PARAM("HTTP_ACCEPT=", accept),
         PARAM("KONTORA_SPOOL=", spool),
 #undef PARAM
     };

@@ -300,6 +300,7 @@ static struct error *find_person(struct request *request, struct directory_entry
     if (!error) {
         request->subject = user_text(*entry_r, "sAMAccountName");
         request->object_dn = (*entry_r)->dn;
+        request->object_guid = (*entry_r)->guid;
     }
     return error;
 }
@@ -389,6 +390,7 @@ const struct route passwords_routes[] = {
      .may_be_empty = true,
      .secret = true,
      .versioned = true,
+     .dry_run = true,
      .errors = password_errors,
      .action = "set_password",
      .resource_type = "user",
