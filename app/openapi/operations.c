@@ -383,6 +383,22 @@ static void write_reply_schema(struct document *document, const struct route *ro
     }
 }
 
+/* Writes the LDIF that a dry run of a change of the directory can reply with. */
+static void write_ldif_content(struct document *document, const struct route *route)
+{
+    struct jsonw *json = &document->json;
+    if (!route->dry_run || !permission_is_of_directory(route->permission)) {
+        return;
+    }
+    jsonw_open_object(json, dry_run_ldif_type);
+    jsonw_open_object(json, "schema");
+    jsonw_string(json, "type", "string");
+    jsonw_close_object(json);
+    jsonw_string(json, "example",
+                 "version: 1\n\ndn: CN=sales,DC=kontora,DC=test\nchangetype: delete\n");
+    jsonw_close_object(json);
+}
+
 static void write_reply_content(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
@@ -394,6 +410,9 @@ static void write_reply_content(struct document *document, const struct route *r
     write_reply_schema(document, route);
     schemas_write_reply_example(document, "example", route);
     jsonw_close_object(json);
+    if (has_dry_run_reply(route)) {
+        write_ldif_content(document, route);
+    }
     jsonw_close_object(json);
 }
 
@@ -445,6 +464,7 @@ static void write_dry_run_response(struct document *document, const struct route
     document_write_reference(document, "schema", "schemas", dry_run_schema.name);
     schemas_write_example(document, "example", dry_run_schema.fields, USE_REPLY);
     jsonw_close_object(json);
+    write_ldif_content(document, route);
     jsonw_close_object(json);
     jsonw_close_object(json);
 }

@@ -373,6 +373,7 @@ const struct route passwords_routes[] = {
      .handler = set_user_password,
      .permission = PERMIT_DIRECTORY_WRITE,
      .rights = RIGHT_BIT(RIGHT_RESET_PASSWORD),
+     .dry_run = true,
      .pool = POOL_DIRECTORY,
      .summary = {"Задать пароль пользователя", "Set the password of a user"},
      .about = {"С generate=true создаёт пароль, который допускает действующая политика, и "

@@ -6,7 +6,9 @@
 #include "base/fold.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "directory/intent.h"
 #include "http/audit.h"
+#include "http/dry_run.h"
 #include "http/problem.h"
 #include "rest/app.h"
 #include "store/observer.h"
@@ -127,6 +129,37 @@ static void finish_transaction(void *context)
 static const struct store_observer observer = {begin_transaction, complete_transaction,
                                                finish_transaction};
 
+/* --- observer of the directory ---------------------------------------------------------------- */
+
+/* Adds the planned changes to those of the request. */
+static void add_planned_changes(struct request *request, const struct directory_intent *intent)
+{
+    for (const struct directory_intent_entry *entry = intent->entries; entry; entry = entry->next) {
+        for (const struct directory_intent_field *field = entry->fields; field;
+             field = field->next) {
+            const struct changed_field change = {entry->kind, entry->guid, field->name,
+                                                 field->before, field->after};
+            changeset_add(&request->changes, request->arena, &change);
+        }
+    }
+    if (dry_run_wants_ldif(request)) {
+        struct buffer *ldif = arena_alloc(request->arena, sizeof *ldif);
+        ldif->arena = request->arena;
+        ldif_write(ldif, intent->records);
+        request->ldif = ldif;
+    }
+}
+
+static struct error *show_intent(void *context, const struct directory_intent *intent)
+{
+    struct recording *recording = context;
+    add_planned_changes(recording->request, intent);
+    return error_new(recording->request->arena, ERR_DRY_RUN, NULL);
+}
+
+static const struct directory_observer dry_run_observer = {.intend = show_intent,
+                                                           .is_dry_run = true};
+
 /* --- recorder of the router ------------------------------------------------------------------- */
 
 static void begin_recording(struct request *request)
@@ -135,6 +168,9 @@ static void begin_recording(struct request *request)
     *recording = (struct recording){.request = request};
     request->recording = recording;
     store_set_observer(app_of(request)->store, &observer, recording);
+    if (request->dry_run) {
+        directory_set_observer(app_of(request)->directory, &dry_run_observer, recording);
+    }
 }
 
 /* The context of a row that is written in a transaction of its own. */
@@ -189,6 +225,7 @@ static struct error *end_recording(struct request *request, struct error *error)
     const struct recording *recording = request->recording;
     store_set_observer(store, NULL, NULL);
     if (request->dry_run) {
+        directory_set_observer(app_of(request)->directory, NULL, NULL);
         return error;
     }
     if (error) {
