@@ -72,6 +72,7 @@ enum {
     PORT_MAX = 65535,
     WORKERS_MAX = 256,
     HOURS_MAX = 366 * HOURS_PER_DAY,
+    DAYS_MAX = 36500,
     RATE_MAX = 100000,
     TOKEN_TTL_MAX = 365 * MINUTES_PER_DAY,
     SOCKET_PATH_MAX = 107, /* size of sockaddr_un.sun_path without the NUL */
@@ -131,6 +132,8 @@ static const struct option options[] = {
     {"SESSION_MAX_HOURS", OPTION_INTEGER, AT(session_max_hours), "720", 1, HOURS_MAX},
     {"SECRET_KEY", OPTION_STRING, AT(secret_key), default_secret, 1, 4096,
      .flags = OPTION_SECRET | OPTION_KEY},
+    {"AUDIT_KEY", OPTION_STRING, AT(audit_key), "", 0, 4096, .flags = OPTION_SECRET | OPTION_KEY},
+    {"AUDIT_RETENTION_DAYS", OPTION_INTEGER, AT(audit_retention_days), "0", 0, DAYS_MAX},
     {"TOKEN_TTL_MINUTES", OPTION_INTEGER, AT(token_ttl_minutes), "60", 1, TOKEN_TTL_MAX},
     {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256},
     {"LOCAL_AUTH_PASSWORD", OPTION_STRING, AT(local_auth_password), default_admin_password, 1, 256,

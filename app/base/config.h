@@ -58,8 +58,10 @@ struct config {
     int64_t jwt_algorithm;
     int64_t jwt_expiration_hours;
     int64_t refresh_expiration_hours;
-    int64_t session_max_hours; /* maximum age of a session, however often it is refreshed */
-    const char *secret_key;    /* key of stored digests and of signed URLs */
+    int64_t session_max_hours;    /* maximum age of a session, however often it is refreshed */
+    const char *secret_key;       /* key of stored digests and of signed URLs */
+    const char *audit_key;        /* empty: derived from secret_key; see rest/audit_chain.h */
+    int64_t audit_retention_days; /* 0: unlimited */
     int64_t token_ttl_minutes;
     const char *local_auth_username;
     const char *local_auth_password;
@@ -71,10 +73,8 @@ struct config {
     int64_t anonymous_access; /* see config_allows_anonymous() */
     int64_t registration;     /* see config_registration() */
     int64_t tokens_access;    /* see config_allows_anonymous_tokens() */
-    /* maximum number of unexpired tokens of all anonymous callers; 0: unlimited */
-    int64_t tokens_quota;
-    /* Maximum number of tokens that a user may issue within the lifetime of a token; 0: unlimited.
-     */
+    int64_t tokens_quota;     /* unexpired tokens of all anonymous callers; 0: unlimited */
+    /* tokens that a user may issue within the lifetime of a token; 0: unlimited */
     int64_t tokens_subject_quota;
     /* database */
     const char *database_url;

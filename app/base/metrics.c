@@ -100,6 +100,10 @@ static const struct row rows[METRIC_COUNT] = {
                        {{"code", codes}}},
     [METRIC_AUDIT_FAILURES] = {"kontora_audit_failures_total",
                                "Audit log lines that could not be written.", COUNTER},
+    [METRIC_AUDIT_UNLINKED] = {"kontora_audit_unlinked_rows",
+                               "Rows of the audit in the database that have no link yet.", GAUGE},
+    [METRIC_AUDIT_UNLINKED_AGE] = {"kontora_audit_unlinked_age_seconds",
+                                   "Age of the oldest row without a link.", GAUGE},
     [METRIC_LOG_LINES_DROPPED] =
         {"kontora_log_lines_dropped_total",
          "Access log lines that were dropped because less than half of the "
