@@ -532,8 +532,7 @@ static struct error *confirm_control(struct update *update)
                : NULL;
 }
 
-/* Checks that the changes may be made, and reads the object. Fills the move and the target, and
- * sets update->move if the object is moved. */
+/* Checks that the changes may be made, and reads the object. Fills the target and update->move. */
 static struct error *prepare_update(struct update *update, struct target *target)
 {
     struct directory *directory = update->directory;

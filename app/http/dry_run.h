@@ -25,7 +25,13 @@ extern const struct schema dry_run_schema;
  * needs it. ERR_VALIDATION if the parameter is invalid or the call does not support it. */
 struct error *dry_run_read(struct request *request) MUST_CHECK;
 
-/* Replaces the reply by the change set of the request. */
+/* Media type of the reply for changes of the directory, if the Accept header names it. */
+extern const char dry_run_ldif_type[];
+
+/* True if the request is a dry run whose reply is LDIF: request->ldif. */
+bool dry_run_wants_ldif(const struct request *request);
+
+/* Replaces the reply by the change set of the request, or by its LDIF. */
 void dry_run_reply(struct request *request, struct reply *reply);
 
 #endif

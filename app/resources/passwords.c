@@ -374,6 +374,7 @@ const struct route passwords_routes[] = {
      .handler = set_user_password,
      .permission = PERMIT_DIRECTORY_WRITE,
      .rights = RIGHT_BIT(RIGHT_RESET_PASSWORD),
+     .dry_run = true,
      .pool = POOL_DIRECTORY,
      .summary = {"Задать пароль пользователя", "Set the password of a user"},
      .about = {"С generate=true создаёт пароль, который допускает действующая политика, и "
@@ -390,7 +391,6 @@ const struct route passwords_routes[] = {
      .may_be_empty = true,
      .secret = true,
      .versioned = true,
-     .dry_run = true,
      .errors = password_errors,
      .action = "set_password",
      .resource_type = "user",

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "directory/intent.h"
 #include "http/audit.h"
+#include "http/dry_run.h"
 #include "http/problem.h"
 #include "rest/app.h"
 #include "rest/rows.h"
@@ -44,6 +45,12 @@ static int64_t row_organization(const struct request *request)
     return belongs && request->principal ? app_principal(request)->organization_id : 0;
 }
 
+/* Returns the id of the changed object: the objectGUID of an entry, or the id of a row. */
+static const char *row_object(const struct request *request)
+{
+    return request->object_guid ? request->object_guid : audit_object_id(request);
+}
+
 static const char *format_changes(const struct request *request, const struct outcome *outcome)
 {
     struct buffer text = {.arena = request->arena};
@@ -51,14 +58,8 @@ static const char *format_changes(const struct request *request, const struct ou
     struct changeset changes = request->changes;
     changes.count = outcome->end;
     changeset_write(&json, NULL, &changes, outcome->first, request->route->resource_type,
-                    audit_object_id(request));
+                    row_object(request));
     return text.bytes;
-}
-
-/* Returns the id of the changed object: the objectGUID of an entry, or the id of a row. */
-static const char *row_object(const struct request *request)
-{
-    return request->object_guid ? request->object_guid : audit_object_id(request);
 }
 
 static void bind_integer_or_null(struct store_query *query, int64_t integer)
@@ -141,7 +142,7 @@ static void add_planned_changes(struct request *request, const struct directory_
              field && !entry->is_consequence; field = field->next) {
             const struct changed_field change = {
                 .resource = entry->kind,
-                .id = entry->guid,
+                .id = entry->guid || request->dry_run ? entry->guid : row_object(request),
                 .field = field->name,
                 .before = field->before,
                 .after = field->after,
@@ -149,6 +150,19 @@ static void add_planned_changes(struct request *request, const struct directory_
             changeset_add(&request->changes, request->arena, &change);
         }
     }
+}
+
+/* Adds the operations to the LDIF of a dry run, if the client asks for it. */
+static void add_ldif(struct request *request, const struct directory_intent *intent)
+{
+    if (!dry_run_wants_ldif(request)) {
+        return;
+    }
+    if (!request->ldif) {
+        request->ldif = arena_alloc(request->arena, sizeof *request->ldif);
+        *request->ldif = (struct buffer){.arena = request->arena};
+    }
+    ldif_write(request->ldif, intent->records);
 }
 
 /* Inserts the pending row of a change, or adds further changes to it. */
@@ -174,8 +188,7 @@ static struct error *record_intention(void *context, const struct directory_inte
     struct store *store = app_of(request)->store;
     add_planned_changes(request, intent);
     if (request->dry_run) {
-        request->ldif.arena = request->arena;
-        ldif_write(&request->ldif, intent->records);
+        add_ldif(request, intent);
         return NULL; /* the directory itself stops a dry run */
     }
     store_set_observer(store, NULL, NULL);

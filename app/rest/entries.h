@@ -168,8 +168,8 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .rights = RIGHT_BIT(RIGHT_MEMBERS),                      \
-    .pool = POOL_DIRECTORY, .query = entries_place_query, .errors = entries_member_errors,         \
-    .dry_run = true, .action = (action_), .resource_type = "group", .resource = (group_),          \
-    .versioned = true
+    .pool = POOL_DIRECTORY, .dry_run = true, .query = entries_place_query,                         \
+    .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
+    .resource = (group_), .versioned = true
 
 #endif
