@@ -138,8 +138,8 @@ static const struct store_observer observer = {begin_transaction, complete_trans
 static void add_planned_changes(struct request *request, const struct directory_intent *intent)
 {
     for (const struct directory_intent_entry *entry = intent->entries; entry; entry = entry->next) {
-        for (const struct directory_intent_field *field = entry->fields;
-             field && !entry->is_consequence; field = field->next) {
+        for (const struct directory_intent_field *field = entry->fields; field;
+             field = field->next) {
             const struct changed_field change = {
                 .resource = entry->kind,
                 .id = entry->guid || request->dry_run ? entry->guid : row_object(request),
