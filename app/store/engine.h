@@ -47,6 +47,9 @@ struct engine {
 
     struct error *(*write)(struct store *store, struct arena *arena, store_work *work,
                            void *context, enum write_kind kind);
+    /* Runs the work of store_write_together() by store_run_together(). */
+    struct error *(*write_together)(struct store *store, struct arena *arena, store_work *work,
+                                    void *context);
     /* Executes statements that are separated by semicolons, within a write. */
     struct error *(*script)(struct store *store, struct arena *arena, const char *text);
 
@@ -100,6 +103,9 @@ struct store {
     bool writing;          /* inside store_write() */
     struct arena *write_arena; /* arena of the running store_write() */
     struct error *failure;     /* error of the first query that failed in it */
+    bool together;             /* inside store_write_together() */
+    struct arena *together_arena;
+    struct error *together_failure; /* error of the first query that failed outside of a write */
 
     uint64_t transactions; /* number of transactions begun, which identifies the last one */
     struct held_group group;
