@@ -168,6 +168,10 @@ static struct error *find_route(const struct router *router, struct request *req
         return error_new(request->arena, ERR_METHOD_NOT_ALLOWED, NULL);
     }
     request->route = node->routes[request->method];
+    if (request->batch && !route_is_batchable(request->route, request->atomic)) {
+        request->unaudited = true; /* nothing was tried */
+        return error_new(request->arena, ERR_NOT_BATCHABLE, NULL);
+    }
     return NULL;
 }
 
@@ -237,7 +241,18 @@ static struct error *check_permission(const struct router *router, struct reques
 
 uint64_t route_scopes(const struct route *route)
 {
+    if (route->scope == SCOPE_ANY) {
+        return SCOPE_BIT(SCOPE_COUNT) - SCOPE_BIT(SCOPE_FIRST);
+    }
     return route->scope > SCOPE_CLOSED ? SCOPE_BIT(route->scope) : scope_of_rights(route->rights);
+}
+
+bool route_is_batchable(const struct route *route, bool atomic)
+{
+    bool json = !route->form && !route->body_type && route->shape != REPLY_TEXT &&
+                route->shape != REPLY_FILE;
+    bool sql = route->pool == POOL_CORE && !permission_is_of_directory(route->permission);
+    return json && !route->unbatchable && route->pool != POOL_AUTH && (sql || !atomic);
 }
 
 bool route_needs_space(const struct route *route)
@@ -270,7 +285,9 @@ static struct error *parse_body(const struct router *router, struct request *req
         return NULL;
     }
     struct buffer *text = &request->body_text;
-    struct error *error = request_read_body(request, router->settings.body_max, text);
+    const struct router_settings *settings = &router->settings;
+    struct error *error = request_read_body(
+        request, request->route->large_body ? settings->large_body_max : settings->body_max, text);
     if (error) {
         return error;
     }

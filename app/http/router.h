@@ -60,7 +60,8 @@ struct router_settings {
     struct router_guard guard;
     const struct router_idempotency *repeats; /* NULL: every POST is executed */
     enum config_language standard_language;
-    size_t body_max; /* maximum number of bytes of a JSON body */
+    size_t body_max;       /* maximum number of bytes of a JSON body */
+    size_t large_body_max; /* of one whose route says `large_body` */
 };
 
 /* Builds the tree from the routes of the resources. Aborts if two routes have the same method and

@@ -572,12 +572,15 @@ static void describe_scopes(struct document *document, const struct route *route
                             struct buffer *text)
 {
     static const struct text closed = {"Недоступно с ключом API.", "Not available to API keys."};
+    static const struct text any = {
+        "Доступно с любым ключом API; каждой операции нужна область доступа её вызова.",
+        "Available to all API keys; each operation needs the scope of its call."};
     static const struct text one = {"Область доступа ключа API: ", "Scope of API keys: "};
     static const struct text several = {"Области доступа ключа API (достаточно одной): ",
                                         "Scopes of API keys, one of which is enough: "};
     uint64_t scopes = route_scopes(route);
-    if (!scopes) {
-        buffer_format(text, " %s", document_text(document, &closed));
+    if (!scopes || route->scope == SCOPE_ANY) {
+        buffer_format(text, " %s", document_text(document, scopes ? &any : &closed));
         return;
     }
     buffer_format(text, " %s", document_text(document, scopes & (scopes - 1) ? &several : &one));
