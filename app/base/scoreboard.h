@@ -34,8 +34,8 @@ void scoreboard_set_slot(size_t slot);
 void scoreboard_set_busy(bool busy);
 void scoreboard_set_connections(size_t connections);
 
-/* A long task in progress, an upload or a batch: the keys of its subject and of its organization; 0:
- * none. */
+/* A long task in progress, an upload or a batch: the keys of its subject and of its organization;
+ * 0: none. */
 struct scoreboard_task {
     uint64_t subject, organization;
 };

@@ -332,7 +332,7 @@ static struct value *parse_object(struct faults *faults, const struct field *fie
                                   struct json_object *json);
 
 /* Parses an array of objects. Faults name the object: "rows[3].name". */
-static void parse_records(struct faults *faults, const struct field *field,
+static void parse_objects(struct faults *faults, const struct field *field,
                           struct json_object *json, struct value *value)
 {
     if (!json_object_is_type(json, json_type_array)) {
@@ -426,7 +426,7 @@ static void parse_json_value(struct faults *faults, const struct field *field,
         break;
     case FIELD_RECORDS:
         if (field->items_max) {
-            parse_records(faults, field, json, value);
+            parse_objects(faults, field, json, value);
         } else {
             add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         }

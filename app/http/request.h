@@ -108,8 +108,8 @@ struct request {
     struct request_count count; /* set by request_count() */
 };
 
-/* Sets method, path, query and language from the headers, and the id unless it is set. Fails if the path has too many
- * segments, invalid percent-encoding, NUL, or invalid UTF-8. */
+/* Sets method, path, query and language from the headers, and the id unless it is set. Fails if the
+ * path has too many segments, invalid percent-encoding, NUL, or invalid UTF-8. */
 struct error *request_parse(struct request *request,
                             enum config_language standard_language) MUST_CHECK;
 

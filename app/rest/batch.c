@@ -12,7 +12,7 @@
 #include "http/router.h"
 #include "rest/app.h"
 #include "rest/limits.h"
-#include "store/store.h"
+#include "store/together.h"
 
 #include <signal.h>
 #include <string.h>

@@ -20,7 +20,8 @@
 #include "base/log.h"
 #include "store/engine.h"
 #include "store/keys.h"
-#include "store/postgres_result.h"
+#include "store/postgres_session.h"
+#include "store/postgres_type.h"
 #include "store/query.h"
 #include "store/sqlstate.h"
 #include "store/store.h"
@@ -136,29 +137,13 @@ static void close_postgres(struct store *store)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-/* Waits for poll(2)'s `events` on the connection's socket. Returns false if the deadline passes. */
-static bool wait_for_socket(const PGconn *connection, short events, int64_t deadline)
-{
-    struct pollfd poll_fd = {.fd = PQsocket(connection), .events = events};
-    for (;;) {
-        int64_t left = deadline - clock_steady_us();
-        int ready = poll(&poll_fd, 1, left > 0 ? (int)(left / US_PER_MS) + 1 : 0);
-        if (ready > 0) {
-            return true;
-        }
-        if (ready == 0 ? left <= 0 : errno != EINTR) {
-            return false;
-        }
-    }
-}
-
 /* Sends all output that libpq has buffered. */
 static enum db_failure flush_output(PGconn *connection, int64_t deadline)
 {
     int unsent;
     while ((unsent = PQflush(connection)) > 0) {
         /* Read as well, to avoid a deadlock with a server that sends before it reads on. */
-        if (!wait_for_socket(connection, POLLIN | POLLOUT, deadline)) {
+        if (!postgres_session_wait(PQsocket(connection), POLLIN | POLLOUT, deadline)) {
             return DB_FAILURE_TIMEOUT;
         }
         if (!PQconsumeInput(connection)) {
@@ -172,7 +157,7 @@ static enum db_failure flush_output(PGconn *connection, int64_t deadline)
 static enum db_failure receive_result(PGconn *connection, int64_t deadline, PGresult **result_r)
 {
     while (PQisBusy(connection)) {
-        if (!wait_for_socket(connection, POLLIN, deadline)) {
+        if (!postgres_session_wait(PQsocket(connection), POLLIN, deadline)) {
             return DB_FAILURE_TIMEOUT;
         }
         if (!PQconsumeInput(connection)) {
@@ -313,8 +298,8 @@ static bool poll_connection(PGconn *connection, int64_t deadline)
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING) {
-        if (!wait_for_socket(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
-                             deadline)) {
+        if (!postgres_session_wait(PQsocket(connection),
+                                   status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
             return false;
         }
         status = PQconnectPoll(connection);
@@ -322,24 +307,13 @@ static bool poll_connection(PGconn *connection, int64_t deadline)
     return status == PGRES_POLLING_OK;
 }
 
-/* Configures the session, see the top of this file. Each prepared statement keeps one generic plan:
- * planning it again for each value would take longer than most statements, and no statement needs
- * a different plan for different values. The server ends the session of a client that disconnects
- * or leaves a transaction idle. */
+/* Configures the session, see the top of this file. */
 static struct error *configure_session(struct postgres *postgres, struct arena *arena)
 {
-    struct store *store = &postgres->store;
-    int64_t timeout_ms = store->config->database_timeout_ms;
+    const struct store *store = &postgres->store;
     const char *lock = store->keys_version ? store_text_of(store, SQL_TEXT_KEYS_SHARE) : "";
     return execute_command(postgres, arena,
-                           arena_format(arena,
-                                        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;"
-                                        "SET standard_conforming_strings = on;"
-                                        "SET plan_cache_mode = force_generic_plan;"
-                                        "SET client_connection_check_interval = '1s';"
-                                        "SET statement_timeout = %" PRId64 ";"
-                                        "SET idle_in_transaction_session_timeout = %" PRId64 ";%s",
-                                        timeout_ms, 2 * timeout_ms, lock));
+                           postgres_session_text(arena, store->config->database_timeout_ms, lock));
 }
 
 /* Checks the version of the text keys. Once per session is enough, because the lock of the session
@@ -448,6 +422,20 @@ static struct error *prepare_slot(struct postgres *postgres, struct arena *arena
     return error;
 }
 
+/* Returns an error if a column has a type that this engine cannot decode: the statement must cast
+ * it, for example the result of sum(), which is numeric. */
+static struct error *check_columns(const PGresult *result, struct arena *arena, const char *text)
+{
+    for (int i = 0; i < PQnfields(result); i++) {
+        if (!postgres_type_is_known(PQftype(result, i))) {
+            return error_new(arena, ERR_INTERNAL,
+                             "PostgreSQL: column %d has the unsupported type %u: %s", i,
+                             PQftype(result, i), text);
+        }
+    }
+    return NULL;
+}
+
 static struct error *check_postgres_statement(struct store *store, struct arena *arena, size_t slot)
 {
     struct postgres *postgres = as_postgres(store);
@@ -461,7 +449,7 @@ static struct error *check_postgres_statement(struct store *store, struct arena 
         error = complete_call(postgres, arena, sent, &result);
     }
     if (!error) {
-        error = postgres_result_check(result, arena, store_statement_text(store, slot));
+        error = check_columns(result, arena, store_statement_text(store, slot));
         PQclear(result);
     }
     return error;
@@ -539,9 +527,7 @@ static struct error *execute_read(struct postgres *postgres, struct store_query 
     }
     error = execute_prepared(postgres, query, result_r);
     bool late = query->deadline_us && postgres->canceled;
-    /* A transaction that the error has aborted accepts no statement, and restores the timeout when it
-     * is rolled back. */
-    bool aborted = error && postgres->in_transaction;
+    bool aborted = error && postgres->in_transaction; /* the rollback restores the timeout */
     if (query->deadline_us && postgres->connection && !aborted &&
         set_timeout(postgres, query->arena, standard_ms)) {
         close_session(postgres); /* a new session has the standard timeout */
@@ -578,19 +564,38 @@ static void end_postgres_query(struct store_query *query)
     PQclear(((struct result_rows *)query->handle)->result);
 }
 
+static struct cell decode_cell(const PGresult *result, int row, int column)
+{
+    struct cell cell = {.type = CELL_NULL};
+    Oid type = PQftype(result, column);
+    if (PQgetisnull(result, row, column) || type == TYPE_VOID) {
+        return cell;
+    }
+    const char *bytes = PQgetvalue(result, row, column);
+    if (type == TYPE_INT8 || type == TYPE_INT4 || type == TYPE_INT2 || type == TYPE_BOOL) {
+        cell.type = CELL_INTEGER;
+        cell.integer = postgres_type_decode(type, bytes);
+    } else {
+        cell.type = type == TYPE_BYTEA ? CELL_BYTES : CELL_TEXT;
+        cell.bytes = bytes;
+        cell.length = (size_t)PQgetlength(result, row, column);
+    }
+    return cell;
+}
+
 static struct error *fetch_postgres_row(struct store_query *query)
 {
     struct result_rows *rows = query->handle;
     struct error *error = NULL;
     query->row = NULL;
     if (rows->row == 0) {
-        error = postgres_result_check(rows->result, query->arena, query->text);
+        error = check_columns(rows->result, query->arena, query->text);
     }
     if (error || rows->row == rows->row_count) {
         return error;
     }
     for (size_t i = 0; i < query->column_count; i++) {
-        rows->cells[i] = postgres_result_cell(rows->result, rows->row, (int)i);
+        rows->cells[i] = decode_cell(rows->result, rows->row, (int)i);
     }
     rows->row++;
     query->row = rows->cells;
@@ -602,7 +607,7 @@ static struct error *fetch_postgres_row(struct store_query *query)
 /* Reads pending input. Returns false if the server has closed the connection. */
 static bool is_still_open(PGconn *connection)
 {
-    while (wait_for_socket(connection, POLLIN, 0)) {
+    while (postgres_session_wait(PQsocket(connection), POLLIN, 0)) {
         if (!PQconsumeInput(connection)) {
             return false;
         }
@@ -627,8 +632,7 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
         close_session(postgres);
         return fail_connection(postgres, arena, DB_FAILURE_DISCONNECTED);
     }
-    if (PQtransactionStatus(postgres->connection) == PQTRANS_INERROR) {
-        /* the server would answer COMMIT with a successful ROLLBACK */
+    if (PQtransactionStatus(postgres->connection) == PQTRANS_INERROR) { /* COMMIT rolls back */
         roll_back(postgres, arena);
         return error_new(arena, ERR_INTERNAL, "PostgreSQL: commit of an aborted transaction");
     }

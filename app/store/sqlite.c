@@ -21,8 +21,8 @@
 #include "store/engine.h"
 #include "store/query.h"
 #include "store/queue.h"
-#include "store/sqlite_constraint.h"
 #include "store/sqlite_file.h"
+#include "store/sqlite_index.h"
 #include "store/store.h"
 #include "store/write.h"
 
@@ -132,6 +132,24 @@ static struct store *open_sqlite(const struct config *config, struct store_share
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
+static struct error *translate_constraint_code(struct arena *arena, int code, const char *message)
+{
+    switch (code) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+        return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s",
+                         sqlite_index_name(arena, message, false));
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_ROWID:
+        return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s",
+                         sqlite_index_name(arena, message, true));
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+    case SQLITE_CONSTRAINT_TRIGGER: /* SQLite implements ON DELETE RESTRICT as a trigger */
+        return error_new(arena, ERR_CONSTRAINT_REFERENCE, "%s", "");
+    default:
+        return error_new(arena, ERR_INTERNAL, "SQLite: %s", message);
+    }
+}
+
 /* Converts the result code of the connection's last call into an error. */
 static struct error *translate_code(struct arena *arena, struct connection *connection, int code)
 {
@@ -139,7 +157,7 @@ static struct error *translate_code(struct arena *arena, struct connection *conn
     int system = connection->db ? sqlite3_system_errno(connection->db) : 0;
     switch (code & PRIMARY_CODE) {
     case SQLITE_CONSTRAINT:
-        return sqlite_constraint_error(arena, code, message);
+        return translate_constraint_code(arena, code, message);
     case SQLITE_IOERR:
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:

@@ -169,7 +169,7 @@ typedef struct error *store_work(struct store *store, void *context);
  * On SQLite the write joins the transaction of the group commit: no client may be told of its
  * success before store_group_commit(). If `work` fails, only its own changes are rolled back.
  *
- * Calls cannot be nested, but all calls inside store_write_together() share its transaction.
+ * Calls cannot be nested, but those inside store_write_together() share its transaction.
  */
 struct error *store_write(struct store *store, struct arena *arena, store_work *work,
                           void *context) MUST_CHECK;
@@ -183,23 +183,6 @@ struct error *store_write(struct store *store, struct arena *arena, store_work *
  */
 struct error *store_write_unserialized(struct store *store, struct arena *arena, store_work *work,
                                        void *context) MUST_CHECK;
-
-/*
- * Runs `work`, whose calls of store_write() and store_write_unserialized() then share one
- * serializable transaction: each of them is a savepoint, so one that fails changes nothing and does
- * not end the transaction. If `work` returns NULL, the transaction is committed when this returns;
- * otherwise all of it is rolled back. All queries inside, also those outside of store_write(), see
- * the changes of the transaction. A query that fails outside of store_write() makes it fail.
- *
- * `work` may run several times, as in store_write(). Until it returns, store_group_commit() does
- * nothing. On SQLite no other process can write meanwhile, so it must be quick; the writes whose
- * replies are held are committed first.
- */
-struct error *store_write_together(struct store *store, struct arena *arena, store_work *work,
-                                   void *context) MUST_CHECK;
-
-/* True inside store_write_together(). */
-bool store_writes_together(const struct store *store);
 
 /* Executes a statement without parameters right before the group commit, once for all writes of the
  * group that ask for it: for work that is cheaper for many rows together. A no-op on an engine for

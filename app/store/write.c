@@ -10,6 +10,7 @@
 #include "store/keys.h"
 #include "store/query.h"
 #include "store/store.h"
+#include "store/together.h"
 #include "store/watch.h"
 
 #include <stdio.h>
