@@ -94,6 +94,9 @@ enum error_id {
     ERR_NOT_EXECUTED,    /* the batch stopped before this operation */
     ERR_ROLLED_BACK,     /* the operation was undone with its atomic batch */
     ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */
+    /* The change was stopped before it was written, because the request is a dry run. Never sent to
+     * clients: the router replies with the changes. */
+    ERR_DRY_RUN,
     ERR_COUNT
 };
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/field.h"
 #include "base/metrics.h"
+#include "http/changeset.h"
 #include "http/route.h"
 
 #include <stdbool.h>
@@ -88,14 +89,19 @@ struct request {
     struct value *body;      /* parallel to route->body->fields */
     /* faults of the body, if the route reports them; NULL: the body is valid */
     struct error *faults;
-    bool unaudited;        /* the route is audited for other callers only */
-    const char *actor;     /* name of the caller for audit and access log; NULL: unknown */
-    const char *subject;   /* the changed object, for audit; NULL: the last path value */
-    int64_t key_id;        /* id of the caller's API key, for audit and access log; 0: none */
-    const char *actor_id;  /* unique id of the caller: the subject of the token */
-    const char *object_dn; /* DN of the changed directory entry, for audit; may be NULL */
-    const char *moved_dn;  /* new DN of a moved entry, for audit; may be NULL */
-    const char *member_dn; /* DN of an added or removed member, for audit; may be NULL */
+    bool dry_run;             /* the request must change nothing: see http/dry_run.h */
+    struct changeset changes; /* what the request changes */
+    /* the router's recorder keeps the audit rows of the request here; NULL: none */
+    void *recording;
+    bool unaudited;          /* the route is audited for other callers only */
+    const char *actor;       /* name of the caller for audit and access log; NULL: unknown */
+    const char *subject;     /* the changed object, for audit; NULL: the last path value */
+    int64_t key_id;          /* id of the caller's API key, for audit and access log; 0: none */
+    const char *actor_id;    /* unique id of the caller: the subject of the token */
+    const char *object_dn;   /* DN of the changed directory entry, for audit; may be NULL */
+    const char *object_guid; /* its objectGUID; may be NULL */
+    const char *moved_dn;    /* new DN of a moved entry, for audit; may be NULL */
+    const char *member_dn;   /* DN of an added or removed member, for audit; may be NULL */
     /* DNs of the entries that were deleted with the entry, or may have been after an error, for
      * audit; ends with NULL; NULL: none */
     const char *const *deleted_dns;

@@ -70,7 +70,8 @@ struct route {
     bool body_form;              /* application/x-www-form-urlencoded is accepted as well as JSON */
     /* media type of a body that is neither JSON nor a form: the handler reads it; NULL: none */
     const char *body_type;
-    bool large_body; /* the body may be as large as that of a batch */
+    /* the call is a batch: its body may be larger, and its reply has the results of a dry run */
+    bool batch;
     /* the call cannot be an operation of a batch; see route_is_batchable() */
     bool unbatchable;
     bool form; /* the body is multipart/form-data, which the handler reads while it arrives */
@@ -82,7 +83,8 @@ struct route {
     /* If-Match and If-None-Match are evaluated, and a reply with a body that is not secret has an
      * ETag */
     bool versioned;
-    bool ready; /* status 503 has the same body: a dependency is unavailable */
+    bool dry_run; /* ?dry_run=true shows what the call would change */
+    bool ready;   /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
     /* errors in addition to those that the row implies; ends with ERR_COUNT */
     const enum error_id *errors;

@@ -6,6 +6,7 @@
 #include "base/field.h"
 #include "base/right.h"
 #include "base/scope.h"
+#include "http/dry_run.h"
 #include "http/media.h"
 #include "http/route.h"
 #include "openapi/call.h"
@@ -233,6 +234,9 @@ static void write_route_parameters(struct document *document, const struct route
     for (const struct field *field = route->query; field && field->name; field++) {
         write_parameter(document, NULL, "query", field);
     }
+    if (route->dry_run) {
+        write_parameter(document, NULL, "query", dry_run_parameter);
+    }
     for (const struct field *field = route->headers; field && field->name; field++) {
         write_parameter(document, NULL, "header", field);
     }
@@ -321,6 +325,12 @@ static void write_request_body(struct document *document, const struct route *ro
     jsonw_close_object(json);
 }
 
+/* True if the status of a dry run is also that of a change. */
+static bool has_dry_run_reply(const struct route *route)
+{
+    return route->dry_run && route->shape != REPLY_NOTHING && !route->creates && !route->batch;
+}
+
 static void write_array_schema(struct document *document, const char *key,
                                const struct route *route)
 {
@@ -342,11 +352,25 @@ static void write_array_or_list_schema(struct document *document, const struct r
     jsonw_close_object(json);
 }
 
+/* Writes the schema of a reply that is a record or, with ?dry_run=true, the changes. */
+static void write_record_or_changes_schema(struct document *document, const char *name)
+{
+    struct jsonw *json = &document->json;
+    jsonw_open_object(json, "schema");
+    jsonw_open_array(json, "anyOf");
+    document_write_reference(document, NULL, "schemas", name);
+    document_write_reference(document, NULL, "schemas", dry_run_schema.name);
+    jsonw_close_array(json);
+    jsonw_close_object(json);
+}
+
 static void write_reply_schema(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
     const char *name = schemas_reply_name(document, route);
-    if (route->shape == REPLY_ARRAY && call_has_parameter(route, "explain")) {
+    if (name && has_dry_run_reply(route)) {
+        write_record_or_changes_schema(document, name);
+    } else if (route->shape == REPLY_ARRAY && call_has_parameter(route, "explain")) {
         write_array_or_list_schema(document, route);
     } else if (route->shape == REPLY_ARRAY) {
         write_array_schema(document, "schema", route);
@@ -398,6 +422,29 @@ static void write_empty_response(struct document *document)
     jsonw_string(json, "description", document_text(document, &nothing));
     jsonw_open_object(json, "headers");
     write_reply_header_if(document, true, "X-Request-ID");
+    jsonw_close_object(json);
+    jsonw_close_object(json);
+}
+
+/* Writes the response of a dry run, if its status is not that of a change. */
+static void write_dry_run_response(struct document *document, const struct route *route)
+{
+    static const struct text checked = {"При dry_run=true: изменения, которые сделает запрос",
+                                        "With dry_run=true: the changes that the request makes"};
+    struct jsonw *json = &document->json;
+    if (!route->dry_run || route->batch || has_dry_run_reply(route)) {
+        return;
+    }
+    jsonw_open_object(json, "200");
+    jsonw_string(json, "description", document_text(document, &checked));
+    jsonw_open_object(json, "headers");
+    write_reply_header_if(document, true, "X-Request-ID");
+    jsonw_close_object(json);
+    jsonw_open_object(json, "content");
+    jsonw_open_object(json, "application/json");
+    document_write_reference(document, "schema", "schemas", dry_run_schema.name);
+    schemas_write_example(document, "example", dry_run_schema.fields, USE_REPLY);
+    jsonw_close_object(json);
     jsonw_close_object(json);
     jsonw_close_object(json);
 }
@@ -462,6 +509,7 @@ static void write_responses(struct document *document, const struct route *route
     failures_collect(document, route, &failures);
     jsonw_open_object(&document->json, "responses");
     write_success_response(document, route);
+    write_dry_run_response(document, route);
     if (route->may_be_empty) {
         write_empty_response(document);
     }

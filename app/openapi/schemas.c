@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/field.h"
+#include "http/dry_run.h"
 #include "http/route.h"
 #include "http/selection.h"
 #include "openapi/call.h"
@@ -211,6 +212,11 @@ static void write_rules(struct document *document, const struct field *field, en
     case FIELD_JSON:
         if (field->fields) {
             write_records_schema(document, field, use);
+        }
+        break;
+    case FIELD_JSON:
+        if (field->fields) {
+            write_records_schema(document, field);
         }
         break;
     case FIELD_BOOLEAN:
@@ -691,6 +697,9 @@ static void write_route_schemas(struct document *document, const struct route *r
         } else {
             schemas_write_object(document, body->name, body->fields, USE_BODY);
         }
+    }
+    if (route->dry_run && document_add_name(document, names, dry_run_schema.name)) {
+        schemas_write_object(document, dry_run_schema.name, dry_run_schema.fields, USE_REPLY);
     }
     if (route->reply && document_add_name(document, names, route->reply->name)) {
         schemas_write_object(document, route->reply->name, route->reply->fields, USE_REPLY);

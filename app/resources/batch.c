@@ -199,11 +199,11 @@ const struct route batch_routes[] = {
                "files. Operations after the batch has stopped get 424 `NOT_EXECUTED`, those that "
                "were undone 424 `ROLLED_BACK`."},
      .body = &batch_schema,
-     .large_body = true,
-     .unbatchable = true,
+     .batch = true,
      .shape = REPLY_RECORD,
      .reply = &reply_schema,
      .errors = batch_errors,
+     .dry_run = true,
      .essential = true},
     {.pattern = NULL},
 };

@@ -63,6 +63,17 @@ static const char *name_operation(const struct run *run, struct arena *arena, si
     return arena_format(arena, "%s.%zu", run->request->id, position);
 }
 
+/* Returns the path of an operation. The dry run of a batch is one of each operation that writes. */
+static const char *choose_uri(const struct run *run, const struct batch_operation *wanted,
+                              struct arena *arena)
+{
+    if (!run->request->dry_run || !strcmp(wanted->method, "GET")) {
+        return wanted->path;
+    }
+    return arena_format(arena, "%s%cdry_run=true", wanted->path,
+                        strchr(wanted->path, '?') ? '&' : '?');
+}
+
 /* Prepares the request of an operation, with memory of the arena. */
 static void prepare_operation(const struct run *run, size_t position, struct arena *arena,
                               struct operation *operation)
@@ -81,7 +92,7 @@ static void prepare_operation(const struct run *run, size_t position, struct are
     };
     struct request_headers *headers = &operation->request.headers;
     headers->method = wanted->method;
-    headers->uri = wanted->path;
+    headers->uri = choose_uri(run, wanted, arena);
     headers->content_type = "application/json";
     headers->content_length = arena_format(arena, "%zu", wanted->body_length);
     headers->content_encoding = headers->content_range = "";
@@ -211,7 +222,7 @@ static size_t serialize_reply(struct operation *operation)
 }
 
 /* Executes the operations up to the first that fails. Runs again after a conflict with another
- * transaction. ERR_NOT_EXECUTED if the batch has stopped. */
+ * transaction. ERR_NOT_EXECUTED if the batch has stopped; ERR_DRY_RUN at the end of a dry run. */
 static struct error *attempt_all(struct store *store, void *context)
 {
     (void)store;
@@ -234,7 +245,7 @@ static struct error *attempt_all(struct store *store, void *context)
         }
         length += serialize_reply(operation);
     }
-    return NULL;
+    return run->request->dry_run ? error_new(attempt->arena, ERR_DRY_RUN, NULL) : NULL;
 }
 
 /* Replaces the success of an operation whose transaction was rolled back. If no operation has
@@ -259,6 +270,7 @@ static struct error *execute_atomically(struct run *run)
     };
     struct error *error = store_write_together(store, arena, attempt_all, &attempt);
     auth_after_commit();
+    error = error && error->id == ERR_DRY_RUN ? NULL : error;
     for (size_t i = 0; i < run->batch->count; i++) {
         struct operation *operation = &attempt.operations[i];
         if (i >= attempt.executed) {
@@ -269,7 +281,15 @@ static struct error *execute_atomically(struct run *run)
         if (error && !operation->error) {
             revoke_operation(&attempt, operation, error);
         }
+        if (error) { /* the row of the failure was rolled back, too */
+            router_record_failure(app_of(run->request)->router, &operation->request,
+                                  operation->error);
+        }
         finish_operation(run, i, operation);
+    }
+    struct error *failure = store_group_commit(store, arena);
+    if (failure) {
+        log_warning("batch: cannot record its failed operations: %s", failure->cause);
     }
     bool begun = attempt.executed || !error || error->id == ERR_NOT_EXECUTED;
     arena_free(&attempt.arena);
