@@ -214,11 +214,6 @@ static void write_rules(struct document *document, const struct field *field, en
             write_records_schema(document, field, use);
         }
         break;
-    case FIELD_JSON:
-        if (field->fields) {
-            write_records_schema(document, field);
-        }
-        break;
     case FIELD_BOOLEAN:
     case FIELD_RECORD:
         break;
