@@ -350,12 +350,10 @@ def test_operations_of_atomic_dry_run_see_earlier_ones(view):
 
 
 def test_dry_run_refuses_calls_that_cannot_be_tried(view):
-    results = run(view, {"method": "PATCH",
-                         "path": f"/api/v1/organizations/{view.organization}",
-                         "body": {"name": tag()}}, query="?dry_run=true")
-    assert statuses(results) in ([200], [400])
-    if statuses(results) == [400]:
-        assert [each["field"] for each in results[0]["body"]["details"]] == ["dry_run"]
+    [result] = run(view, {"method": "POST", "path": "/app/token", "body": {}},
+                   query="?dry_run=true")
+    assert (result["status"], result["body"]["code"]) == (400, "VALIDATION_ERROR")
+    assert [each["field"] for each in result["body"]["details"]] == ["dry_run"]
 
 
 # --- the directory --------------------------------------------------------------------------------
