@@ -14,6 +14,7 @@
 #include "rest/rows.h"
 #include "store/observer.h"
 #include "store/store.h"
+#include "store/together.h"
 
 enum { SALT_SIZE = 16 };
 
@@ -111,7 +112,8 @@ static struct error *complete_transaction(struct store *store, void *context)
     struct request *request = recording->request;
     recording->inserted = recording->recorded;
     if (request->dry_run) {
-        return error_new(request->arena, ERR_DRY_RUN, NULL);
+        /* an atomic batch is rolled back as a whole: its later operations see this change */
+        return store_writes_together(store) ? NULL : error_new(request->arena, ERR_DRY_RUN, NULL);
     }
     if (request->changes.count == recording->recorded) {
         return NULL;
