@@ -336,7 +336,7 @@ static void dn_is_spelled_as_by_domain_controllers(void **state)
         assert_string_equal(names_spell(arena, cases[i][0]), cases[i][1]);
     }
     const char *rdn = names_rdn(arena, "CN", "\xd0\x96, \"a\" + #;");
-    assert_string_equal(names_spell(arena, rdn), "CN=\xd0\x96\\, \\\"a\\\" \\+ \\#\\;");
+    assert_string_equal(names_spell(arena, rdn), "CN=\xd0\x96\\, \\\"a\\\" \\+ #\\;");
 }
 
 int main(void)
