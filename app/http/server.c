@@ -255,7 +255,6 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("REQUEST_URI=", uri),
         PARAM("KONTORA_SURFACE=", surface),
         PARAM("HTTP_AUTHORIZATION=", authorization),
-        PARAM("HTTP_ACCEPT=", accept),
         PARAM("HTTP_ACCEPT_LANGUAGE=", accept_language),
         PARAM("HTTP_X_ORGANIZATION_ID=", organization),
         PARAM("HTTP_IDEMPOTENCY_KEY=", idempotency_key),

@@ -76,8 +76,11 @@ static const struct field batch_fields[] = {
      .flags = FIELD_REQUIRED,
      .fields = operation_fields,
      .min = 1,
+     .max = LIMITS_OPERATIONS_MAX,
      .items_max = LIMITS_OPERATIONS_MAX,
-     .about = {"Операции; выполняются по порядку", "The operations, which are executed in order"}},
+     .about = {"Операции; выполняются по порядку", "The operations, which are executed in order"},
+     .example = "[{\"method\": \"PATCH\", \"path\": \"/api/v1/users/ivanov\","
+                " \"body\": {\"enabled\": false}}]"},
     {.name = "atomic",
      .type = FIELD_BOOLEAN,
      .about = {"Выполнить все операции или ни одной, в одной транзакции базы данных",
@@ -116,7 +119,8 @@ static const struct field reply_fields[] = {
     {.name = "results",
      .type = FIELD_RECORDS,
      .fields = result_fields,
-     .about = {"Результаты в порядке операций", "The results, in the order of the operations"}},
+     .about = {"Результаты в порядке операций", "The results, in the order of the operations"},
+     .example = "[{\"id\": null, \"status\": 204, \"body\": null}]"},
     {.name = NULL},
 };
 

@@ -111,9 +111,13 @@ static struct error *complete_transaction(struct store *store, void *context)
     struct recording *recording = context;
     struct request *request = recording->request;
     recording->inserted = recording->recorded;
+    if (request->dry_run && store_writes_together(store)) {
+        /* the batch is rolled back as a whole, so that its later operations see this change */
+        recording->inserted = request->changes.count;
+        return NULL;
+    }
     if (request->dry_run) {
-        /* an atomic batch is rolled back as a whole: its later operations see this change */
-        return store_writes_together(store) ? NULL : error_new(request->arena, ERR_DRY_RUN, NULL);
+        return error_new(request->arena, ERR_DRY_RUN, NULL);
     }
     if (request->changes.count == recording->recorded) {
         return NULL;

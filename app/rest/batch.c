@@ -93,6 +93,7 @@ static void prepare_operation(const struct run *run, size_t position, struct are
     struct request_headers *headers = &operation->request.headers;
     headers->method = wanted->method;
     headers->uri = choose_uri(run, wanted, arena);
+    headers->accept = "";
     headers->content_type = "application/json";
     headers->content_length = arena_format(arena, "%zu", wanted->body_length);
     headers->content_encoding = headers->content_range = "";

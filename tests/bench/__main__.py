@@ -7,6 +7,7 @@ ratios and targets. Exits 1 if a target is missed.
 import sys
 
 from bench import (
+    batch,
     contacts,
     crm,
     delegations,
@@ -41,6 +42,7 @@ MEASUREMENTS = {
     "effective": effective.measure,
     "members": members.measure,
     "tree": tree.measure,
+    "batch": batch.measure,
     "writers": writers.measure,
     "contacts": contacts.measure,
     "keys": keys.measure,

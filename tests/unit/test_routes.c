@@ -58,7 +58,7 @@ static bool has_cyrillic(const char *text)
 }
 
 /* True if the route must be audited. The listed calls may be repeated by anybody, so they appear
- * only in metrics and the access log. */
+ * only in metrics and the access log. The operations of a batch are audited, not the batch. */
 static bool changes_something(const struct route *route)
 {
     static const char *const others[] = {"/app/token", "/app/valid", "/api/v1/tokens/introspect"};
@@ -66,7 +66,7 @@ static bool changes_something(const struct route *route)
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         listed |= !strcmp(route->pattern, others[i]);
     }
-    return route->method != METHOD_GET && !listed;
+    return route->method != METHOD_GET && !listed && !route->batch;
 }
 
 static void routes_have_method_pool_handler_and_permission(void **state)
@@ -161,6 +161,7 @@ static void only_listed_routes_may_write_while_space_is_low(void **state)
         "/api/v1/auth/refresh",
         "/api/v1/auth/change-password",
         "/api/v1/auth/logout",
+        "/api/v1/batch", /* the router checks each operation */
         "/api/v1/files/bulk-delete",
         "/api/v1/tokens/introspect",
         "/api/v1/tokens/revoke",
@@ -227,6 +228,20 @@ static void scopes_that_read_permit_no_changes(void **state)
         bool reads = !strcmp(strrchr(name, ':'), ":read");
         assert_true(used & SCOPE_BIT(scope));
         assert_int_equal(reads, !!(scope_set_of("read-only") & SCOPE_BIT(scope)));
+    }
+}
+
+static void calls_of_other_kinds_cannot_be_part_of_a_batch(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = routes[i];
+        bool alone = route->batch || route->form || route->shape == REPLY_FILE ||
+                     !strncmp(route->pattern, "/api/v1/auth/", strlen("/api/v1/auth/"));
+        bool directory = permission_is_of_directory(route->permission);
+        MUST(route, !alone || !route_is_batchable(route, false));
+        MUST(route, !directory || !route_is_batchable(route, true));
+        MUST(route, route_is_batchable(route, false) || !route_is_batchable(route, true));
     }
 }
 
@@ -380,7 +395,7 @@ static bool example_fits(const struct field *field)
         [FIELD_DECIMAL] = json_type_double,
     };
     struct json_object *json = must_parse(field->example, strlen(field->example));
-    bool fits = !json || json_object_is_type(json, types[field->type]);
+    bool fits = !json || field->type == FIELD_JSON || json_object_is_type(json, types[field->type]);
     json_object_put(json);
     return fits;
 }
@@ -542,6 +557,7 @@ int main(void)
         cmocka_unit_test(routes_have_a_scope_or_are_closed_to_keys),
         cmocka_unit_test(rights_are_those_of_the_directory),
         cmocka_unit_test(scopes_that_read_permit_no_changes),
+        cmocka_unit_test(calls_of_other_kinds_cannot_be_part_of_a_batch),
         cmocka_unit_test(only_listed_routes_are_open_to_everyone),
         cmocka_unit_test(errors_of_routes_are_known_and_unique),
         cmocka_unit_test(resources_are_described_in_both_languages),
