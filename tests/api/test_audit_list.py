@@ -207,7 +207,7 @@ def test_callers_without_permission_are_refused(sql_anonymous, owner, people, ap
 
 def test_directory_administrator_reads_rows_of_the_directory_only(chief, sql_api, sql_database,
                                                                   office):
-    identifier = insert(sql_database, {"directory": 1}, {}, {"organization_id": 1},
+    identifier = insert(sql_database, {"directory": 1}, {}, {"organization_id": 10**9},
                         {"directory": 1, "object_id": "2"},
                         {"organization_id": office.organization})
     seen = page(chief, **by_request(identifier))

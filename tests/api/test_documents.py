@@ -193,7 +193,7 @@ def test_login_commands_in_api_guide_work(stack, directory, tmp_path):
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "var/directory/credentials.json": directory.credentials_file})
     people = re.findall(r'"username":"([^"]*)".*?"permissions":(\[.*?\])', answers)
-    assert people == [("m.sidorova", '["directory:read","directory:write"]'),
+    assert people == [("m.sidorova", '["directory:read","directory:write","audit"]'),
                       ("i.petrov", '["directory:read"]')]
     assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
 

@@ -7,6 +7,7 @@ ratios and targets. Exits 1 if a target is missed.
 import sys
 
 from bench import (
+    audit,
     contacts,
     crm,
     delegations,
@@ -43,6 +44,7 @@ MEASUREMENTS = {
     "tree": tree.measure,
     "writers": writers.measure,
     "contacts": contacts.measure,
+    "audit": audit.measure,
     "keys": keys.measure,
     "crm": crm.measure,
     "rekey": rekey.measure,
