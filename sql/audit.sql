@@ -26,6 +26,13 @@ SELECT @audit_columns@ FROM audit a WHERE a.organization_id = $1;
 -- name: audit_list_of_directory
 SELECT @audit_columns@ FROM audit a WHERE a.directory = 1;
 
+-- Number of rows of the organization, or of the directory, up to $1.
+-- name: audit_few_of_organization
+SELECT count(*) AS count FROM (SELECT 1 FROM audit a WHERE a.organization_id = $2 LIMIT $1) AS few;
+
+-- name: audit_few_of_directory
+SELECT count(*) AS count FROM (SELECT 1 FROM audit a WHERE a.directory = 1 LIMIT $1) AS few;
+
 -- The rows of one object; the program adds a condition for the rows that the caller may read.
 -- name: audit_history
 SELECT @audit_columns@ FROM audit a WHERE a.resource = $1 AND a.object_id = $2;

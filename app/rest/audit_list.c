@@ -78,7 +78,8 @@ static const struct field audit_fields[] = {
     {.name = "changes",
      .type = FIELD_JSON,
      .fields = change_fields,
-     .about = {"Изменённые поля", "The changed fields"}},
+     .about = {"Изменённые поля", "The changed fields"},
+     .example = "[]"},
     {.name = NULL},
 };
 
@@ -112,22 +113,43 @@ static const struct list_column audit_columns[] = {
     {.field = NULL},
 };
 
-/* The keys of lists by id; those without LIST_SORT are indexes for ?filter=. */
-#define KEYS(at_uses_)                                                                             \
-    {"id", "a.id", SQL_AUDIT_LIST_ID, FIELD_INTEGER, LIST_SORT},                                   \
-        {"at", "a.at", SQL_AUDIT_LIST_AT, FIELD_TIME, LIST_SORT | (at_uses_)},                     \
-        {"at", "a.at", SQL_AUDIT_LIST_AT, FIELD_TIME, LIST_APART},                                 \
-        {"resource", "a.resource", 0, FIELD_STRING, LIST_APART},                                   \
-        {"reverts", "a.reverts", 0, FIELD_INTEGER, LIST_NARROW | LIST_APART},                      \
+#define ID_KEY                                                                                     \
     {                                                                                              \
-        .name = NULL                                                                               \
+        "id", "a.id", SQL_AUDIT_LIST_ID, FIELD_INTEGER, LIST_SORT                                  \
+    }
+#define AT_KEY(uses_)                                                                              \
+    {                                                                                              \
+        "at", "a.at", SQL_AUDIT_LIST_AT, FIELD_TIME, (uses_)                                       \
+    }
+#define REVERTS_KEY                                                                                \
+    {                                                                                              \
+        "reverts", "a.reverts", 0, FIELD_INTEGER, LIST_NARROW | LIST_APART                         \
     }
 
-static const struct list_key all_keys[] = {KEYS(LIST_APART)};
-/* The index by time has the rows of all organizations, and of the directory. */
-static const struct list_key some_keys[] = {KEYS(LIST_UNINDEXED)};
+/* The keys of the list of all rows; those without LIST_SORT are indexes for ?filter=. */
+static const struct list_key all_keys[] = {
+    ID_KEY,
+    AT_KEY(LIST_SORT | LIST_APART),
+    {"resource", "a.resource", 0, FIELD_STRING, LIST_APART},
+    REVERTS_KEY,
+    {.name = NULL},
+};
+
+/* The keys of lists of some rows. The index by time has all rows, so that it finds rows in a short
+ * period, but not those of the list in order. */
+static const struct list_key many_keys[] = {
+    ID_KEY, AT_KEY(LIST_SORT | LIST_UNINDEXED), AT_KEY(LIST_APART), REVERTS_KEY, {.name = NULL},
+};
+
+/* If a list has few rows, each of them is tested by ?filter=. */
+static const struct list_key few_keys[] = {
+    ID_KEY,
+    AT_KEY(LIST_SORT | LIST_UNINDEXED),
+    {.name = NULL},
+};
+
 static const struct list_key history_keys[] = {
-    {"id", "a.id", SQL_AUDIT_LIST_ID, FIELD_INTEGER, LIST_SORT},
+    ID_KEY,
     {.name = NULL},
 };
 
@@ -141,11 +163,22 @@ static const struct list_key history_keys[] = {
 /* The rows that a caller may read. */
 enum audience { AUDIENCE_ALL, AUDIENCE_ORGANIZATION, AUDIENCE_DIRECTORY };
 
+#define ORGANIZATION_LIST(keys_)                                                                   \
+    LIST(SQL_AUDIT_LIST_OF_ORGANIZATION, "a.organization_id = $1", keys_)
+#define DIRECTORY_LIST(keys_) LIST(SQL_AUDIT_LIST_OF_DIRECTORY, "a.directory = 1", keys_)
+
+enum { FEW_ROWS = 5000 };
+
 static const struct list lists[] = {
     [AUDIENCE_ALL] = LIST(SQL_AUDIT_LIST, "true", all_keys),
-    [AUDIENCE_ORGANIZATION] =
-        LIST(SQL_AUDIT_LIST_OF_ORGANIZATION, "a.organization_id = $1", some_keys),
-    [AUDIENCE_DIRECTORY] = LIST(SQL_AUDIT_LIST_OF_DIRECTORY, "a.directory = 1", some_keys),
+    [AUDIENCE_ORGANIZATION] = ORGANIZATION_LIST(many_keys),
+    [AUDIENCE_DIRECTORY] = DIRECTORY_LIST(many_keys),
+};
+
+/* Lists with at most FEW_ROWS rows. */
+static const struct list few_lists[] = {
+    [AUDIENCE_ORGANIZATION] = ORGANIZATION_LIST(few_keys),
+    [AUDIENCE_DIRECTORY] = DIRECTORY_LIST(few_keys),
 };
 
 static const struct list history = LIST(SQL_AUDIT_HISTORY, NULL, history_keys);
@@ -165,14 +198,43 @@ static struct cursor_value organization_of(const struct request *request)
                                  .integer = app_principal(request)->organization_id};
 }
 
-struct error *audit_list(struct request *request, struct reply *reply)
+/* Chooses the list for the rows that the caller may read. With ?filter=, counts these rows, up to a
+ * limit: an index by which all rows are found is slower than testing few of them. */
+static struct error *choose_list(struct request *request, const struct list **list_r)
 {
     enum audience audience = audience_of(request);
+    int64_t count;
+    *list_r = &lists[audience];
+    if (audience == AUDIENCE_ALL || !request_query_string(request, "filter")) {
+        return NULL;
+    }
+    bool of_directory = audience == AUDIENCE_DIRECTORY;
+    struct store_query *query =
+        store_query(app_of(request)->store, request->arena,
+                    of_directory ? SQL_AUDIT_FEW_OF_DIRECTORY : SQL_AUDIT_FEW_OF_ORGANIZATION);
+    store_bind_integer(query, FEW_ROWS + 1);
+    if (!of_directory) {
+        store_bind_integer(query, app_principal(request)->organization_id);
+    }
+    struct error *error = rows_read_number(query, &count);
+    if (!error && count <= FEW_ROWS) {
+        *list_r = &few_lists[audience];
+    }
+    return error;
+}
+
+struct error *audit_list(struct request *request, struct reply *reply)
+{
+    const struct list *list;
+    struct error *error = choose_list(request, &list);
+    if (error) {
+        return error;
+    }
     const struct cursor_value organization = organization_of(request);
     const struct list_source source = {
-        .list = &lists[audience],
+        .list = list,
         .parameters = &organization,
-        .parameter_count = audience == AUDIENCE_ORGANIZATION,
+        .parameter_count = audience_of(request) == AUDIENCE_ORGANIZATION,
         .uncounted = true,
     };
     return list_reply_from(request, reply, &source);

@@ -51,7 +51,7 @@ route_handler audit_list_history;
 #define AUDIT_HISTORY_COMMON(pattern_, type_, placeholder_)                                        \
     .method = METHOD_GET, .pattern = pattern_ "/history", .scope = SCOPE_AUDIT_READ,               \
     .pool = POOL_DIRECTORY, .shape = REPLY_PAGE, .reply = &audit_list_schema,                      \
-    .resource_type = type_, .resource = placeholder_
+    .resource_type = (type_), .resource = (placeholder_)
 
 /* Begins the row of the history of an object. The resource adds `.path` and `.summary`. */
 #define AUDIT_HISTORY_ROW(pattern_, type_, placeholder_)                                           \
