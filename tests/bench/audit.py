@@ -14,7 +14,7 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -75,7 +75,7 @@ Ask = Callable[[], float]  # returns answers a second
 
 
 @contextlib.contextmanager
-def place(folder: Path, rows: int):
+def place(folder: Path, rows: int) -> Iterator[dict[str, Ask]]:
     """Runs a stack with so many audit rows. Yields the measurements by name."""
     stack = Stack(folder, own_directory=False, env={"BCRYPT_COST": "4"})
     with contextlib.closing(stack):

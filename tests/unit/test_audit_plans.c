@@ -126,7 +126,9 @@ static void rare_type_is_found_by_its_index(void **state)
     caller = callers[0];
     struct reply reply = ask(test, "resource eq \"DEAL\"", "");
     assert_int_equal(reply.items_count, 5);
-    expect_page_plan(test, finds_by_index, "resource");
+    if (on_sqlite(test)) { /* PostgreSQL plans for a type of average frequency, of which it has 3 */
+        expect_page_plan(test, finds_by_index, "resource");
+    }
     assert_int_equal(test->bad, 0);
 }
 
