@@ -37,6 +37,7 @@ enum scope {
     SCOPE_ACCOUNTS_WRITE,
     SCOPE_TOKENS_READ,
     SCOPE_TOKENS_WRITE,
+    SCOPE_AUDIT_READ,
     SCOPE_DIRECTORY_READ, /* the rights, in the order of enum right */
     SCOPE_DIRECTORY_UNLOCK,
     SCOPE_DIRECTORY_RESET_PASSWORD,

@@ -95,7 +95,7 @@ struct route {
     bool access_by_setting; /* open to all by its row; a setting may require a principal */
     /* allowed while free space is short, because the call frees space or needs almost none */
     bool essential;
-    const char *resource_type; /* `resource_type` of the audit line */
+    const char *resource_type; /* type of the object in the audit, or in the history of an object */
     const char *resource; /* placeholder that identifies the resource; NULL: the last segment */
 };
 

@@ -233,9 +233,10 @@ static bool can_be_revalidated(const struct route *route)
 
 static void write_route_parameters(struct document *document, const struct route *route)
 {
-    bool organization = (permission_is_of_organization(route->permission) ||
-                         permission_is_of_files(route->permission)) &&
-                        !strstr(route->pattern, "{organization_id}");
+    bool organization =
+        (permission_is_of_organization(route->permission) ||
+         permission_is_of_files(route->permission) || route->permission == PERMIT_AUDIT) &&
+        !strstr(route->pattern, "{organization_id}");
     bool file = route->shape == REPLY_FILE;
     jsonw_open_array(&document->json, "parameters");
     write_path_parameters(document, route);

@@ -6,6 +6,7 @@
 #include "base/fold.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/audit_list.h"
 #include "rest/lists.h"
 #include "rest/login.h"
 
@@ -128,6 +129,17 @@ static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS, ERR_DIRECTORY_
                                               ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE,
                                               ERR_COUNT};
 
+static const struct field account_path[] = {
+    {.name = "id",
+     .type = FIELD_INTEGER,
+     .flags = FIELD_REQUIRED,
+     .min = 1,
+     .max = INT64_MAX,
+     .about = {"Идентификатор учётной записи", "The id of the account"},
+     .example = "17"},
+    {.name = NULL},
+};
+
 const struct route accounts_routes[] = {
     {.method = METHOD_GET,
      .pattern = "/api/v1/accounts",
@@ -154,5 +166,7 @@ const struct route accounts_routes[] = {
      .errors = create_errors,
      .action = "create_account",
      .resource_type = "account"},
+    {AUDIT_HISTORY_ROW("/api/v1/accounts/{id}", "account", "id"), .path = account_path,
+     .summary = {"Получить историю учётной записи", "Get the history of an account"}},
     {.pattern = NULL},
 };

@@ -161,5 +161,7 @@ const struct route activities_routes[] = {
     {RECORDS_RESTORE_ROW(&activities, PATH, "activity", &activity_schema),
      .scope = SCOPE_ACTIVITIES_WRITE, .summary = {"Восстановить активность", "Restore an activity"},
      .errors = records_restore_errors},
+    {RECORDS_HISTORY_ROW(&activities, PATH, "activity"),
+     .summary = {"Получить историю активности", "Get the history of an activity"}},
     {.pattern = NULL},
 };

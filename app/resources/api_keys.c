@@ -12,6 +12,7 @@
 #include "base/scope.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/audit_list.h"
 #include "rest/authorization.h"
 #include "rest/lists.h"
 #include "rest/organizations.h"
@@ -640,5 +641,7 @@ const struct route api_keys_routes[] = {
                "key."},
      .body = &rotate_schema, .body_optional = true, .shape = REPLY_RECORD, .reply = &issued_schema,
      .secret = true, .action = "rotate_api_key", .resource_type = "api_key", .resource = "key_id"},
+    {AUDIT_HISTORY_ROW(PATH "/{key_id}", "api_key", "key_id"), .path = path_fields,
+     .summary = {"Получить историю ключа API", "Get the history of an API key"}},
     {.pattern = NULL},
 };

@@ -309,5 +309,8 @@ const struct route computers_routes[] = {
                "children=true.",
                "Objects below the computer, such as BitLocker recovery keys, are deleted only with "
                "children=true."}},
+    {ENTRIES_HISTORY_ROW(&computers, PATH, "computer", "computer"),
+     .summary = {"Получить историю компьютера", "Get the history of a computer"},
+     ENTRIES_HISTORY_ABOUT},
     {.pattern = NULL},
 };

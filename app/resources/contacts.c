@@ -230,5 +230,7 @@ const struct route contacts_routes[] = {
     {RECORDS_RESTORE_ROW(&contacts, PATH, "contact", &contact_schema),
      .scope = SCOPE_CONTACTS_WRITE, .summary = {"Восстановить контакт", "Restore a contact"},
      .headers = write_headers, .errors = write_errors},
+    {RECORDS_HISTORY_ROW(&contacts, PATH, "contact"),
+     .summary = {"Получить историю контакта", "Get the history of a contact"}},
     {.pattern = NULL},
 };

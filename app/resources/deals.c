@@ -297,5 +297,7 @@ const struct route deals_routes[] = {
      .body = &status_schema, .shape = REPLY_RECORD, .reply = &deal_schema, .versioned = true,
      .errors = status_errors, .action = "change_deal_status", .resource_type = "deal",
      .resource = "id"},
+    {RECORDS_HISTORY_ROW(&deals, PATH, "deal"),
+     .summary = {"Получить историю сделки", "Get the history of a deal"}},
     {.pattern = NULL},
 };

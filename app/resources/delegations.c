@@ -10,6 +10,7 @@
 #include "directory/directory.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/audit_list.h"
 #include "rest/entries.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
@@ -650,5 +651,7 @@ const struct route delegations_routes[] = {
      .summary = {"Удалить делегирование", "Delete a delegation"}, .shape = REPLY_NOTHING,
      .versioned = true, .errors = change_errors, .action = "delete_delegation",
      .resource_type = "delegation"},
+    {AUDIT_HISTORY_ROW(PATH "/{id}", "delegation", "id"), .path = path_fields,
+     .summary = {"Получить историю делегирования", "Get the history of a delegation"}},
     {.pattern = NULL},
 };

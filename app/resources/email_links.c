@@ -9,6 +9,7 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/audit_list.h"
 #include "rest/lists.h"
 #include "rest/organizations.h"
 #include "rest/rows.h"
@@ -326,5 +327,7 @@ const struct route email_links_routes[] = {
      .errors = verify_errors,
      .action = "verify_email",
      .resource_type = "account"},
+    {AUDIT_HISTORY_ROW(LINKS "/{link_id}", "email_link", "link_id"), .path = path_fields,
+     .summary = {"Получить историю ссылки", "Get the history of a link"}},
     {.pattern = NULL},
 };

@@ -19,6 +19,7 @@
 #include "http/router.h"
 #include "resources/resources.h"
 #include "rest/app.h"
+#include "rest/audit_list.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -695,5 +696,7 @@ const struct route files_routes[] = {
      .errors = list_errors,
      .action = "delete_file",
      .resource_type = "file"},
+    {AUDIT_HISTORY_ROW("/api/v1/files/{name}", "file", "name"), .path = path_fields,
+     .summary = {"Получить историю файла", "Get the history of a file"}},
     {.pattern = NULL},
 };

@@ -9,6 +9,7 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/audit_list.h"
 #include "rest/lists.h"
 #include "rest/organizations.h"
 #include "rest/rows.h"
@@ -367,5 +368,9 @@ const struct route invitations_routes[] = {
      .action = "decline_invitation",
      .resource_type = "invitation",
      .resource = "invitation_id"},
+    {AUDIT_HISTORY_ROW(ORGANIZATION "/invitations/{invitation_id}", "invitation", "invitation_id"),
+     .path = path_fields,
+     .summary = {"Получить историю приглашения в организацию",
+                 "Get the history of an invitation to an organization"}},
     {.pattern = NULL},
 };

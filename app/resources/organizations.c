@@ -6,6 +6,7 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/audit_list.h"
 #include "rest/invitations.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
@@ -537,5 +538,11 @@ const struct route organizations_routes[] = {
      .errors = member_errors,
      .action = "remove_member",
      .resource_type = "member"},
+    {AUDIT_HISTORY_ROW(ORGANIZATION, "organization", "organization_id"), .path = path_fields,
+     .summary = {"Получить историю организации", "Get the history of an organization"}},
+    {AUDIT_HISTORY_ROW(ORGANIZATION "/members/{account_id}", "member", "account_id"),
+     .path = path_fields,
+     .summary = {"Получить историю участника организации",
+                 "Get the history of a member of an organization"}},
     {.pattern = NULL},
 };

@@ -139,5 +139,10 @@ const struct resource resources[] = {
      {"Какой пользователь или какая группа каталога имеет какие права и на какие объекты.",
       "Which user or group of the directory has which rights on which entries."},
      delegations_routes},
+    {"audit",
+     {"Аудит", "Audit"},
+     {"Кто, когда и что изменил: значения полей до и после.",
+      "Who changed what and when, with the values before and after."},
+     audit_routes},
     {.routes = NULL},
 };

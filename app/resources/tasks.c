@@ -245,5 +245,7 @@ const struct route tasks_routes[] = {
      .summary = {"Удалить задачу", "Delete a task"}, .errors = records_errors},
     {RECORDS_RESTORE_ROW(&tasks, PATH, "task", &task_schema), .scope = SCOPE_TASKS_WRITE,
      .summary = {"Восстановить задачу", "Restore a task"}, .errors = records_restore_errors},
+    {RECORDS_HISTORY_ROW(&tasks, PATH, "task"),
+     .summary = {"Получить историю задачи", "Get the history of a task"}},
     {.pattern = NULL},
 };

@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/audit_list.h"
 #include "rest/limits.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
@@ -547,5 +548,7 @@ const struct route tokens_routes[] = {
      .errors = delete_errors,
      .action = "delete_token",
      .resource_type = "token"},
+    {AUDIT_HISTORY_ROW("/api/v1/tokens/{id}", "token", "id"), .path = path_fields,
+     .summary = {"Получить историю токена", "Get the history of a token"}},
     {.pattern = NULL},
 };

@@ -141,5 +141,8 @@ const struct route users_routes[] = {
                         remove_user_from_group, "remove_user_from_group"),
      .summary = {"Удалить пользователя из группы", "Remove a user from a group"},
      .shape = REPLY_NOTHING},
+    {ENTRIES_HISTORY_ROW(&users, PATH, "user", "username"),
+     .summary = {"Получить историю пользователя", "Get the history of a user"},
+     ENTRIES_HISTORY_ABOUT},
     {.pattern = NULL},
 };

@@ -56,7 +56,9 @@ static struct error *reject_sort(const struct list_page *page)
     const struct list *list = page->list;
     struct buffer names = {.arena = page->request->arena};
     for (const struct list_key *key = list->keys; list->keys_only && key->name; key++) {
-        add_sort_name(&names, key->name);
+        if (key->uses & LIST_SORT) {
+            add_sort_name(&names, key->name);
+        }
     }
     for (const struct field *field = list->fields; !list->keys_only && field->name; field++) {
         if (is_sortable(field)) {

@@ -178,6 +178,23 @@ struct error *records_get(struct request *request, struct reply *reply)
                        get_integer_field(described_records(request), values, "version"));
 }
 
+static struct error *check_existing_record(struct request *request)
+{
+    struct value *values;
+    return find_record(app_of(request)->store, request, true, &values);
+}
+
+struct error *records_history(struct request *request, struct reply *reply)
+{
+    int64_t id = request_path_id(request, "id");
+    const struct audit_object object = {
+        .id = arena_format(request->arena, "%" PRId64, id),
+        .check = check_existing_record,
+    };
+    return id ? audit_list_reply_history(request, reply, &object)
+              : error_new(request->arena, ERR_NOT_FOUND, NULL);
+}
+
 /* --- references ------------------------------------------------------------------------------- */
 
 static struct error *find_reference(const struct record_change *change,

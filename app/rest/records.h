@@ -23,6 +23,7 @@
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/route.h"
+#include "rest/audit_list.h"
 #include "rest/counters.h"
 #include "rest/lists.h"
 #include "rest/record_fields.h"
@@ -104,6 +105,9 @@ struct error *records_apply(struct request *request, struct reply *reply,
 route_handler records_list, records_get, records_create, records_update, records_delete,
     records_restore;
 
+/* The history of the record, which may be deleted. */
+route_handler records_history;
+
 /* --- rows of routes ----------------------------------------------------------------------------
  * Each macro begins the row of one call; the resource adds the rest with designated initializers:
  *
@@ -151,6 +155,14 @@ extern const struct field records_path[]; /* path parameter id */
         .about = {"Удалённый объект можно восстановить.", "A deleted object can be restored."},    \
         .dry_run = true, .shape = REPLY_NOTHING, .versioned = true, .action = "delete_" type_,     \
         .resource_type = "" type_
+
+/* Only for OWNER and ADMIN: the rows have the addresses of callers, and values that were removed
+ * from the record, which the other roles see nowhere else. */
+#define RECORDS_HISTORY_ROW(records_, path_, type_)                                                \
+    AUDIT_HISTORY_COMMON(path_ "/{id}", "" type_, "id"),                                           \
+        .handler = records_history, .path = records_path, .description = (records_),               \
+        .permission = PERMIT_AUDIT, .query = audit_list_history_query,                             \
+        .errors = audit_list_history_errors
 
 #define RECORDS_RESTORE_ROW(records_, path_, type_, schema_)                                       \
     RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE),     \

@@ -112,7 +112,7 @@ EXECUTED = {
     readmes.START: ("Log in, look around",),
     readmes.GUIDE: ("Log in;", "Set the photo", "The sample people", "Vera registers",
                     "The administrator makes a key", "Anna registers", "A token for an hour",
-                    "Boris registers", "Create, disable and delete"),
+                    "Boris registers", "Create, disable and delete", "Galina registers"),
 }
 
 
@@ -193,7 +193,7 @@ def test_login_commands_in_api_guide_work(stack, directory, tmp_path):
         "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
         "var/directory/credentials.json": directory.credentials_file})
     people = re.findall(r'"username":"([^"]*)".*?"permissions":(\[.*?\])', answers)
-    assert people == [("m.sidorova", '["directory:read","directory:write"]'),
+    assert people == [("m.sidorova", '["directory:read","directory:write","audit"]'),
                       ("i.petrov", '["directory:read"]')]
     assert re.findall(r"^\d{3}$|\}(\d{3})$", answers, re.MULTILINE) == ["200", "403"]
 
@@ -267,6 +267,16 @@ def test_token_commands_in_api_guide_work(stack, tmp_path):
     assert re.findall(r'"status":(\w+)', answers) == ["true", "true", "true", "false", "true",
                                                       "true"]
     assert '{"active":true,' in answers and '"purpose":"password-reset","max_uses":1' in answers
+
+
+def test_audit_commands_in_api_guide_work(stack, tmp_path):
+    answers = run_commands(shell_variables() + guide_commands("Galina registers"), tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        "galina@example.com": f"{tag()}@example.com"})
+    assert '"code":"' not in answers, answers
+    change = '"changes":[{"field":"company","before":"Мебель+","after":"Стекло"}]'
+    assert answers.count(change) == 3, answers
+    assert answers.count('"action":"create_contact"') == 2, answers
 
 
 def test_file_commands_in_api_guide_work(stack, tmp_path):

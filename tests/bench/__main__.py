@@ -7,6 +7,7 @@ ratios and targets. Exits 1 if a target is missed.
 import sys
 
 from bench import (
+    audit,
     batch,
     contacts,
     crm,
@@ -45,6 +46,7 @@ MEASUREMENTS = {
     "batch": batch.measure,
     "writers": writers.measure,
     "contacts": contacts.measure,
+    "audit": audit.measure,
     "keys": keys.measure,
     "crm": crm.measure,
     "rekey": rekey.measure,
