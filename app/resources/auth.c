@@ -11,6 +11,7 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
+#include "rest/audit.h"
 #include "rest/authorization.h"
 #include "rest/limits.h"
 #include "rest/login.h"
@@ -333,22 +334,73 @@ static struct error *check_registration(const struct request *request, const cha
     return error || valid ? error : refuse_registration(request);
 }
 
+/* The transfer of an address, for the audit. */
+static const struct route release_route = {
+    .pattern = "",
+    .summary = {"Передать адрес тому, кто его подтвердил",
+                "Transfer an address to the caller who verified it"},
+    .action = "release_email",
+    .resource_type = "account",
+};
+
 /* Writes an audit line about the account that lost its address to the new account, which has
  * verified it. */
 static void audit_release(const struct request *request, int64_t account_id)
 {
-    static const struct route release = {
-        .pattern = "",
-        .summary = {"Передать адрес тому, кто его подтвердил",
-                    "Transfer an address to the caller who verified it"},
-        .action = "release_email",
-        .resource_type = "account",
-    };
     struct request line = *request;
-    line.route = &release;
+    line.route = &release_route;
     line.body = NULL;
     line.subject = arena_format(request->arena, "%" PRId64, account_id);
     audit_write(&line, NULL);
+}
+
+/* Adds the account that lost its address to the change set, in a row that does not belong to the new
+ * organization. */
+static struct error *record_release(struct store *store, struct request *request,
+                                    const struct auth_registration *registration)
+{
+    const struct route *route = request->route;
+    const struct changed_object object = {
+        .resource = "account",
+        .id = arena_format(request->arena, "%" PRId64, registration->released_id),
+    };
+    changeset_add_text(&request->changes, request->arena, &object, "email",
+                       registration->account.email, NULL);
+    audit_set_organization(request, 0);
+    request->route = &release_route;
+    struct error *error = audit_end_row(store, request);
+    request->route = route;
+    return error;
+}
+
+/* Adds the new account and its organization to the change set. The caller is the new account. */
+static struct error *describe_registration_changes(struct store *store, struct request *request,
+                                                   void *context)
+{
+    const struct auth_registration *registration = context;
+    const struct account *account = &registration->account;
+    const struct organization *organization = &registration->organization;
+    struct arena *arena = request->arena;
+    struct changeset *changes = &request->changes;
+    const struct changed_object new_account = {.resource = "account",
+                                               .id = arena_format(arena, "%" PRId64, account->id)};
+    const struct changed_object new_organization = {
+        .resource = "organization", .id = arena_format(arena, "%" PRId64, organization->id)};
+    request->actor = account->username;
+    request->actor_id = principal_of_account(arena, account->id)->id;
+    struct error *error =
+        registration->released_id ? record_release(store, request, registration) : NULL;
+    if (error) {
+        return error;
+    }
+    audit_set_organization(request, organization->id);
+    changeset_add_text(changes, arena, &new_account, "username", NULL, account->username);
+    changeset_add_text(changes, arena, &new_account, "email", NULL, account->email);
+    changeset_add_text(changes, arena, &new_account, "name", NULL, account->name);
+    changeset_add_secret(changes, arena, &new_account, "password");
+    changeset_add_text(changes, arena, &new_organization, "name", NULL, organization->name);
+    changeset_add_text(changes, arena, &new_organization, "currency", NULL, organization->currency);
+    return NULL;
 }
 
 static struct error *register_account(struct request *request, struct reply *reply)
@@ -384,6 +436,7 @@ static struct error *register_account(struct request *request, struct reply *rep
                                    &registration.account.password_hash);
     }
     if (!error) {
+        audit_describe_with(request, describe_registration_changes, &registration);
         error = auth_register(app->config, app->store, request->arena, &registration, &tokens);
     }
     if (error && error->id == ERR_LINK_INVALID) { /* another request has just used the link */
@@ -393,16 +446,30 @@ static struct error *register_account(struct request *request, struct reply *rep
         /* Commits first: the audit line must not report a release that is rolled back. */
         error = store_group_commit(app->store, request->arena);
     }
+    request->actor = error ? NULL : email;
     if (error) {
+        request->actor_id = NULL;
         return error;
     }
-    request->actor = email;
     if (registration.released_id) {
         audit_release(request, registration.released_id);
     }
     reply_created(request, reply, "/api/v1/organizations",
                   arena_format(request->arena, "%" PRId64, registration.organization.id));
     reply_record(reply, describe_registration(request->arena, &registration, &tokens));
+    return NULL;
+}
+
+static struct error *describe_new_password(struct store *store, struct request *request,
+                                           void *context)
+{
+    const struct principal *principal = context;
+    const struct changed_object account = {
+        .resource = "account",
+        .id = arena_format(request->arena, "%" PRId64, principal->account_id),
+    };
+    (void)store;
+    changeset_add_secret(&request->changes, request->arena, &account, "password");
     return NULL;
 }
 
@@ -439,6 +506,7 @@ static struct error *change_password(struct request *request, struct reply *repl
                                               .text = request_body_string(request, "new_password"),
                                               .username = principal->username,
                                               .email = principal->email};
+        audit_describe_with(request, describe_new_password, (void *)principal);
         error = auth_change_password(app->config, app->store, request->arena, principal, &password);
     }
     if (!error) {
@@ -593,9 +661,22 @@ static struct error *set_default_organization(struct store *store, void *context
 {
     const struct self_update *update = context;
     struct request *request = update->request;
-    const struct value *wanted = request_body_value(request, "default_organization_id");
-    struct error *error = account_set_default_organization(
-        store, request->arena, app_principal(request)->account_id, wanted->integer);
+    static const struct field field = {.name = "default_organization_id", .type = FIELD_INTEGER};
+    const struct value *wanted = request_body_value(request, field.name);
+    int64_t account_id = app_principal(request)->account_id, organization_id;
+    struct error *error =
+        account_default_organization(store, request->arena, account_id, &organization_id);
+    if (!error) {
+        error =
+            account_set_default_organization(store, request->arena, account_id, wanted->integer);
+    }
+    if (!error) {
+        const struct value before = {.state = organization_id ? VALUE_SET : VALUE_NULL,
+                                     .integer = organization_id};
+        changeset_add_value(&request->changes, request->arena, "account",
+                            arena_format(request->arena, "%" PRId64, account_id), &field, &before,
+                            wanted);
+    }
     return error ? error : get_me(request, update->reply);
 }
 
