@@ -6,9 +6,12 @@
 #include "base/fold.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "directory/intent.h"
 #include "http/audit.h"
+#include "http/dry_run.h"
 #include "http/problem.h"
 #include "rest/app.h"
+#include "rest/rows.h"
 #include "store/observer.h"
 #include "store/store.h"
 
@@ -25,6 +28,8 @@ enum {
 /* The audit rows of one request. */
 struct recording {
     struct request *request;
+    struct directory_observer directory_observer;
+    int64_t pending; /* id of the row of a change of the directory; 0: none */
     size_t recorded; /* number of changes of the request that are in rows */
     size_t inserted; /* the same, if the running transaction is committed */
     bool wrote;      /* the request has changed the database */
@@ -33,6 +38,7 @@ struct recording {
     void *described;
     bool has_organization; /* audit_set_organization() was called */
     int64_t organization_id;
+    int64_t inserted_id; /* id of the row that was inserted last */
 };
 
 /* The part of a row that depends on the outcome. */
@@ -110,7 +116,7 @@ static void bind_integer_or_null(struct store_query *query, int64_t integer)
 
 /* Inserts a row of the request. Called in a transaction. */
 static struct error *insert_row(struct store *store, const struct request *request,
-                                const struct outcome *outcome)
+                                const struct outcome *outcome, int64_t *id_r)
 {
     unsigned char *salt = arena_alloc(request->arena, SALT_SIZE);
     const char *object = row_object(request, outcome);
@@ -131,7 +137,7 @@ static struct error *insert_row(struct store *store, const struct request *reque
     store_bind_text(query, request->id);
     store_bind_text(query, format_changes(request, outcome, object));
     store_bind_bytes(query, salt, SALT_SIZE);
-    return store_execute(query);
+    return rows_read_number(query, id_r);
 }
 
 /* --- observer of the database ----------------------------------------------------------------- */
@@ -145,7 +151,7 @@ struct error *audit_end_row(struct store *store, struct request *request)
     const struct outcome outcome = {
         .status = AUDIT_SUCCESS, .first = recording->inserted, .end = request->changes.count};
     recording->inserted = outcome.end;
-    return insert_row(store, request, &outcome);
+    return insert_row(store, request, &outcome, &recording->inserted_id);
 }
 
 static void begin_transaction(void *context)
@@ -180,14 +186,133 @@ static void finish_transaction(void *context)
 static const struct store_observer observer = {begin_transaction, complete_transaction,
                                                finish_transaction};
 
+/* --- observer of the directory ---------------------------------------------------------------- */
+
+static void add_planned_changes(struct request *request, const struct directory_intent *intent)
+{
+    for (const struct directory_intent_entry *entry = intent->entries; entry; entry = entry->next) {
+        for (const struct directory_intent_field *field = entry->fields;
+             field && !entry->is_consequence; field = field->next) {
+            const struct changed_field change = {
+                .resource = entry->kind,
+                .id =
+                    entry->guid || request->dry_run ? entry->guid : audit_object_id(request, NULL),
+                .field = field->name,
+                .before = field->before,
+                .after = field->after,
+            };
+            changeset_add(&request->changes, request->arena, &change);
+        }
+    }
+}
+
+/* Adds the operations to the LDIF of a dry run, if the client asks for it. */
+static void add_ldif(struct request *request, const struct directory_intent *intent)
+{
+    if (!dry_run_wants_ldif(request)) {
+        return;
+    }
+    if (!request->ldif) {
+        request->ldif = arena_alloc(request->arena, sizeof *request->ldif);
+        *request->ldif = (struct buffer){.arena = request->arena};
+    }
+    ldif_write(request->ldif, intent->records);
+}
+
+/* Inserts the pending row of a change, or adds further changes to it. */
+static struct error *write_pending_row(struct store *store, void *context)
+{
+    struct recording *recording = context;
+    struct request *request = recording->request;
+    const struct outcome outcome = {AUDIT_PENDING, NULL, 0, request->changes.count};
+    if (!recording->pending) {
+        return insert_row(store, request, &outcome, &recording->inserted_id);
+    }
+    struct store_query *query = store_query(store, request->arena, SQL_AUDIT_EXTEND);
+    store_bind_integer(query, recording->pending);
+    store_bind_text(query, format_changes(request, &outcome, row_object(request, &outcome)));
+    return store_execute(query);
+}
+
+/* Makes the intention of a change durable before the directory is changed. */
+static struct error *record_intention(void *context, const struct directory_intent *intent)
+{
+    struct recording *recording = context;
+    struct request *request = recording->request;
+    struct store *store = app_of(request)->store;
+    add_planned_changes(request, intent);
+    if (request->dry_run) {
+        add_ldif(request, intent);
+        return NULL; /* the directory itself stops a dry run */
+    }
+    store_set_observer(store, NULL, NULL);
+    struct error *error = store_write(store, request->arena, write_pending_row, recording);
+    struct error *commit = store_group_commit(store, request->arena);
+    store_set_observer(store, &observer, recording);
+    if (error || commit) {
+        return error ? error : commit;
+    }
+    recording->pending = recording->pending ? recording->pending : recording->inserted_id;
+    recording->recorded = request->changes.count;
+    recording->has_row = true;
+    return NULL;
+}
+
+/* Returns the status of a row. `error` is NULL on success. */
+static const char *status_of(const struct error *error)
+{
+    if (!error || error->id == ERR_RESULT_UNREAD) {
+        return AUDIT_SUCCESS;
+    }
+    return error_may_follow_change(error) ? AUDIT_UNKNOWN : AUDIT_FAILURE;
+}
+
+/* The context of write_outcome(). */
+struct settlement {
+    const struct request *request;
+    int64_t id;
+    const char *status, *code;
+};
+
+static struct error *write_outcome(struct store *store, void *context)
+{
+    const struct settlement *settlement = context;
+    const struct request *request = settlement->request;
+    struct store_query *query = store_query(store, request->arena, SQL_AUDIT_SETTLE);
+    store_bind_integer(query, settlement->id);
+    store_bind_text(query, settlement->status);
+    store_bind_text(query, settlement->code);
+    store_bind_text(query, request->object_guid);
+    return store_execute(query);
+}
+
+/* Writes the outcome of a change of the directory into its row. The directory was changed already,
+ * so a failure is only logged: the row stays pending, and becomes `unknown` later. */
+static void settle_pending_row(struct request *request, int64_t id, const struct error *error)
+{
+    struct store *store = app_of(request)->store;
+    struct settlement settlement = {request, id, status_of(error),
+                                    error ? problem_code(error->id) : NULL};
+    struct error *failure = store_write(store, request->arena, write_outcome, &settlement);
+    struct error *commit = store_group_commit(store, request->arena);
+    failure = failure ? failure : commit;
+    if (failure) {
+        log_warning("audit: cannot record the outcome of a change: %s", failure->cause);
+    }
+}
+
 /* --- recorder of the router ------------------------------------------------------------------- */
 
 static void begin_recording(struct request *request)
 {
     struct recording *recording = arena_alloc(request->arena, sizeof *recording);
-    *recording = (struct recording){.request = request};
+    *recording = (struct recording){
+        .request = request,
+        .directory_observer = {record_intention, request->dry_run},
+    };
     request->recording = recording;
     store_set_observer(app_of(request)->store, &observer, recording);
+    directory_set_observer(app_of(request)->directory, &recording->directory_observer, recording);
 }
 
 /* The context of a row that is written in a transaction of its own. */
@@ -199,7 +324,8 @@ struct separate_row {
 static struct error *write_separate_row(struct store *store, void *context)
 {
     const struct separate_row *row = context;
-    return insert_row(store, row->request, &row->outcome);
+    int64_t id;
+    return insert_row(store, row->request, &row->outcome, &id);
 }
 
 /* True if the error is that of a limit or of an unavailable service: the database must not grow by
@@ -218,19 +344,11 @@ static bool is_unrecorded_failure(const struct error *error)
     }
 }
 
-static const char *failure_status(const struct error *error)
-{
-    if (error->id == ERR_RESULT_UNREAD) {
-        return AUDIT_SUCCESS;
-    }
-    return error_may_follow_change(error) ? AUDIT_UNKNOWN : AUDIT_FAILURE;
-}
-
 /* Inserts the row of a failed call. The call has failed anyway, so a failure of the row is only
  * logged. */
 static void record_failure(struct request *request, const struct error *error)
 {
-    const struct separate_row row = {request, {.status = failure_status(error), .error = error}};
+    const struct separate_row row = {request, {.status = status_of(error), .error = error}};
     if (!request->principal || request->dry_run || request->withdrawn ||
         is_unrecorded_failure(error)) {
         return;
@@ -259,7 +377,12 @@ static struct error *record_unrecorded_changes(struct request *request)
 static struct error *end_recording(struct request *request, struct error *error, bool repeated)
 {
     store_set_observer(app_of(request)->store, NULL, NULL);
+    directory_set_observer(app_of(request)->directory, NULL, NULL);
     if (request->dry_run || repeated) {
+        return error;
+    }
+    if (recording->pending) {
+        settle_pending_row(request, recording->pending, error);
         return error;
     }
     if (error) {
