@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "directory/directory.h"
-#include "http/audit.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
@@ -16,6 +15,7 @@
 #include "rest/limits.h"
 #include "rest/login.h"
 #include "rest/own_rights.h"
+#include "rest/registration.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -334,75 +334,6 @@ static struct error *check_registration(const struct request *request, const cha
     return error || valid ? error : refuse_registration(request);
 }
 
-/* The transfer of an address, for the audit. */
-static const struct route release_route = {
-    .pattern = "",
-    .summary = {"Передать адрес тому, кто его подтвердил",
-                "Transfer an address to the caller who verified it"},
-    .action = "release_email",
-    .resource_type = "account",
-};
-
-/* Writes an audit line about the account that lost its address to the new account, which has
- * verified it. */
-static void audit_release(const struct request *request, int64_t account_id)
-{
-    struct request line = *request;
-    line.route = &release_route;
-    line.body = NULL;
-    line.subject = arena_format(request->arena, "%" PRId64, account_id);
-    audit_write(&line, NULL);
-}
-
-/* Adds the account that lost its address to the change set, in a row that does not belong to the new
- * organization. */
-static struct error *record_release(struct store *store, struct request *request,
-                                    const struct auth_registration *registration)
-{
-    const struct route *route = request->route;
-    const struct changed_object object = {
-        .resource = "account",
-        .id = arena_format(request->arena, "%" PRId64, registration->released_id),
-    };
-    changeset_add_text(&request->changes, request->arena, &object, "email",
-                       registration->account.email, NULL);
-    audit_set_organization(request, 0);
-    request->route = &release_route;
-    struct error *error = audit_end_row(store, request);
-    request->route = route;
-    return error;
-}
-
-/* Adds the new account and its organization to the change set. The caller is the new account. */
-static struct error *describe_registration_changes(struct store *store, struct request *request,
-                                                   void *context)
-{
-    const struct auth_registration *registration = context;
-    const struct account *account = &registration->account;
-    const struct organization *organization = &registration->organization;
-    struct arena *arena = request->arena;
-    struct changeset *changes = &request->changes;
-    const struct changed_object new_account = {.resource = "account",
-                                               .id = arena_format(arena, "%" PRId64, account->id)};
-    const struct changed_object new_organization = {
-        .resource = "organization", .id = arena_format(arena, "%" PRId64, organization->id)};
-    request->actor = account->username;
-    request->actor_id = principal_of_account(arena, account->id)->id;
-    struct error *error =
-        registration->released_id ? record_release(store, request, registration) : NULL;
-    if (error) {
-        return error;
-    }
-    audit_set_organization(request, organization->id);
-    changeset_add_text(changes, arena, &new_account, "username", NULL, account->username);
-    changeset_add_text(changes, arena, &new_account, "email", NULL, account->email);
-    changeset_add_text(changes, arena, &new_account, "name", NULL, account->name);
-    changeset_add_secret(changes, arena, &new_account, "password");
-    changeset_add_text(changes, arena, &new_organization, "name", NULL, organization->name);
-    changeset_add_text(changes, arena, &new_organization, "currency", NULL, organization->currency);
-    return NULL;
-}
-
 static struct error *register_account(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
@@ -436,7 +367,7 @@ static struct error *register_account(struct request *request, struct reply *rep
                                    &registration.account.password_hash);
     }
     if (!error) {
-        audit_describe_with(request, describe_registration_changes, &registration);
+        audit_describe_with(request, registration_describe, &registration);
         error = auth_register(app->config, app->store, request->arena, &registration, &tokens);
     }
     if (error && error->id == ERR_LINK_INVALID) { /* another request has just used the link */
@@ -452,7 +383,7 @@ static struct error *register_account(struct request *request, struct reply *rep
         return error;
     }
     if (registration.released_id) {
-        audit_release(request, registration.released_id);
+        registration_audit_release(request, registration.released_id);
     }
     reply_created(request, reply, "/api/v1/organizations",
                   arena_format(request->arena, "%" PRId64, registration.organization.id));
