@@ -376,6 +376,7 @@ static struct error *record_unrecorded_changes(struct request *request)
 
 static struct error *end_recording(struct request *request, struct error *error, bool repeated)
 {
+    const struct recording *recording = request->recording;
     store_set_observer(app_of(request)->store, NULL, NULL);
     directory_set_observer(app_of(request)->directory, NULL, NULL);
     if (request->dry_run || repeated) {
