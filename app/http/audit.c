@@ -61,8 +61,8 @@ static const char *audited_segment(const struct request *request, size_t i,
     return error && !access_is_loggable(request, i) ? "***" : request->segments[i];
 }
 
-/* Returns the name of the changed object: set by the handler, or taken from the path. */
-static const char *audited_object(const struct request *request, const struct error *error)
+/* Returns the name that the handler has set, or else that in the path. */
+const char *audit_object_id(const struct request *request, const struct error *error)
 {
     const char *pattern = request->route->pattern, *wanted = request->route->resource;
     const char *found = NULL;
@@ -81,11 +81,6 @@ static const char *audited_object(const struct request *request, const struct er
         }
     }
     return found;
-}
-
-const char *audit_object_id(const struct request *request)
-{
-    return audited_object(request, NULL);
 }
 
 static void write_optional_string(struct jsonw *json, const char *key, const char *text)
@@ -214,7 +209,7 @@ void audit_write(const struct request *request, const struct error *error)
     jsonw_string(&json, "actor", request->actor);
     jsonw_string(&json, "action", request->route->action);
     jsonw_string(&json, "resource_type", request->route->resource_type);
-    jsonw_string(&json, "resource_id", audited_object(request, error));
+    jsonw_string(&json, "resource_id", audit_object_id(request, error));
     jsonw_string(&json, "status", failed ? "failure" : "success");
     jsonw_string(&json, "message",
                  error ? problem_message(error->id, LANGUAGE_EN) : request->route->summary.en);

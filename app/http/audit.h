@@ -18,8 +18,9 @@ bool audit_open(const char *path) MUST_CHECK;
 /* Reopens the file after log rotation has renamed it. */
 void audit_reopen(void);
 
-/* Returns the name or id of the object that the request changes; NULL if it has none. */
-const char *audit_object_id(const struct request *request);
+/* Returns the name or id of the object that the request changes; NULL if it has none. That of a
+ * failed request is masked if it may be a secret. `error` is NULL on success. */
+const char *audit_object_id(const struct request *request, const struct error *error);
 
 /* Writes the line of a request whose route has an action. `error` is NULL on success. */
 void audit_write(const struct request *request, const struct error *error);

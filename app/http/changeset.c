@@ -68,6 +68,49 @@ void changeset_add_values(struct changeset *changes, struct arena *arena, const 
     }
 }
 
+static bool is_named(const struct changed_object *object, const char *field)
+{
+    for (const char *const *name = object->names; *name; name++) {
+        if (!strcmp(*name, field)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void changeset_add_object(struct changeset *changes, struct arena *arena,
+                          const struct changed_object *object, const struct value *before,
+                          const struct value *after)
+{
+    const struct field *fields = object->fields;
+    for (size_t i = 0; fields[i].name; i++) {
+        if (is_named(object, fields[i].name)) {
+            changeset_add_value(changes, arena, object->resource, object->id, &fields[i],
+                                before ? &before[i] : NULL, after ? &after[i] : NULL);
+        }
+    }
+}
+
+void changeset_add_text(struct changeset *changes, struct arena *arena,
+                        const struct changed_object *object, const char *name, const char *before,
+                        const char *after)
+{
+    const struct field field = {.name = name, .type = FIELD_STRING};
+    struct value values[2];
+    field_set_string(&values[0], before);
+    field_set_string(&values[1], after);
+    changeset_add_value(changes, arena, object->resource, object->id, &field, &values[0],
+                        &values[1]);
+}
+
+void changeset_add_secret(struct changeset *changes, struct arena *arena,
+                          const struct changed_object *object, const char *field)
+{
+    const struct changed_field change = {object->resource, object->id, field, CHANGESET_SECRET,
+                                         CHANGESET_SECRET};
+    changeset_add(changes, arena, &change);
+}
+
 void changeset_truncate(struct changeset *changes, size_t count)
 {
     changes->count = count < changes->count ? count : changes->count;

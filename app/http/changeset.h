@@ -23,6 +23,13 @@ struct changed_field {
     const char *before, *after; /* JSON values; "null" if the field has no value */
 };
 
+/* An object, and which of its fields are recorded. */
+struct changed_object {
+    const char *resource, *id;
+    const struct field *fields;
+    const char *const *names; /* ends with NULL */
+};
+
 /* Initialized with zeros. */
 struct changeset {
     struct changed_field *items;
@@ -42,6 +49,20 @@ void changeset_add_value(struct changeset *changes, struct arena *arena, const c
 void changeset_add_values(struct changeset *changes, struct arena *arena, const char *resource,
                           const char *id, const struct field *fields, const struct value *before,
                           const struct value *after);
+
+/* Like changeset_add_values(), for the named fields only. */
+void changeset_add_object(struct changeset *changes, struct arena *arena,
+                          const struct changed_object *object, const struct value *before,
+                          const struct value *after);
+
+/* Adds a text of `object`, whose fields are not used, if it changes. NULL: no value. */
+void changeset_add_text(struct changeset *changes, struct arena *arena,
+                        const struct changed_object *object, const char *name, const char *before,
+                        const char *after);
+
+/* Adds a new secret of `object`, whose fields are not used, without its values. */
+void changeset_add_secret(struct changeset *changes, struct arena *arena,
+                          const struct changed_object *object, const char *field);
 
 /* Removes all changes but the first `count`. */
 void changeset_truncate(struct changeset *changes, size_t count);

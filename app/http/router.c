@@ -397,13 +397,17 @@ static bool is_recorded(const struct router *router, const struct request *reque
 static struct error *call_handler(const struct router *router, struct request *request,
                                   struct reply *reply)
 {
-    bool recorded = is_recorded(router, request);
+    const struct router_recorder *recorder = router->settings.recorder;
+    bool recorded = is_recorded(router, request) || (recorder && request->dry_run);
+    if (request->dry_run && !recorder) {
+        return error_new(request->arena, ERR_INTERNAL, "a dry run needs a recorder");
+    }
     if (recorded) {
-        router->settings.recorder->begin(request);
+        recorder->begin(request);
     }
     struct error *error = request->route->handler(request, reply);
-    if (recorded && !reply->repeated) {
-        error = router->settings.recorder->end(request, error);
+    if (recorded) {
+        error = recorder->end(request, error, reply->repeated);
     }
     /* The results of a batch replace the changes. */
     if (request->dry_run && !reply->serialized && (!error || error->id == ERR_DRY_RUN)) {
@@ -523,7 +527,7 @@ void router_finish(struct request *request, struct reply *reply, const struct er
     if (has_action && !request->unaudited && !reply->repeated && !reply->audited) {
         audit_write(request, error);
     }
-    if (!error && request->count.amount) {
+    if (!error && request->count.amount && !request->dry_run) {
         metrics_add(request->count.metric, request->count.series, request->count.amount);
     }
     /* nginx logs the path too, but knows neither the routes nor the decoded path

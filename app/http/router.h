@@ -60,9 +60,9 @@ struct router_idempotency {
 struct router_recorder {
     /* Called before the handler of a call that is audited or a dry run. */
     void (*begin)(struct request *request);
-    /* Called after this handler. Returns the error of the request: that of the handler, or that of
-     * the recorder. */
-    struct error *(*end)(struct request *request, struct error *error);
+    /* Called after this handler; `repeated`: the reply is that to an earlier identical request.
+     * Returns the error of the request: that of the handler, or that of the recorder. */
+    struct error *(*end)(struct request *request, struct error *error, bool repeated);
     /* Called for an audited call that failed before its handler, or was rolled back after it. */
     void (*reject)(struct request *request, const struct error *error);
 };

@@ -6,6 +6,7 @@
 #include "base/fold.h"
 #include "http/reply.h"
 #include "resources/resources.h"
+#include "rest/audit.h"
 #include "rest/audit_list.h"
 #include "rest/lists.h"
 #include "rest/login.h"
@@ -69,14 +70,26 @@ static struct error *list_accounts(struct request *request, struct reply *reply)
 }
 
 struct creation {
-    struct arena *arena;
+    struct request *request;
     struct account account;
 };
 
 static struct error *insert_new_account(struct store *store, void *context)
 {
     struct creation *creation = context;
-    return account_insert(store, creation->arena, &creation->account, clock_wall_ms());
+    struct request *request = creation->request;
+    const struct account *account = &creation->account;
+    struct error *error =
+        account_insert(store, request->arena, &creation->account, clock_wall_ms());
+    if (!error) {
+        const struct changed_object object = {.resource = "account",
+                                              .id = audit_new_id(request, account->id)};
+        changeset_add_text(&request->changes, request->arena, &object, "username", NULL,
+                           account->username);
+        changeset_add_text(&request->changes, request->arena, &object, "email", NULL,
+                           account->email);
+    }
+    return error;
 }
 
 /* Returns ERR_ALREADY_EXISTS if the directory resolves the user name or the address. */
@@ -97,7 +110,7 @@ static struct error *create_account(struct request *request, struct reply *reply
 {
     const char *username = request_body_string(request, "username");
     struct creation creation = {
-        .arena = request->arena,
+        .request = request,
         .account = {.username = username,
                     .email = request_body_string(request, "email"),
                     .name = username,
@@ -163,6 +176,7 @@ const struct route accounts_routes[] = {
      .shape = REPLY_RECORD,
      .reply = &account_schema,
      .creates = true,
+     .dry_run = true,
      .errors = create_errors,
      .action = "create_account",
      .resource_type = "account"},

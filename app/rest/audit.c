@@ -16,7 +16,15 @@
 #include "store/store.h"
 #include "store/together.h"
 
-enum { SALT_SIZE = 16 };
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    SALT_SIZE = 16,
+    OBJECT_ID_MAX = 255,   /* characters; PostgreSQL rejects index entries of more than 2.7 kB */
+    UTF8_FOLLOWING = 0x80, /* the two high bits of each byte of a character but the first */
+    UTF8_HIGH_BITS = 0xC0,
+};
 
 /* The audit rows of one request. */
 struct recording {
@@ -27,39 +35,74 @@ struct recording {
     size_t inserted; /* the same, if the running transaction is committed */
     bool wrote;      /* the request has changed the database */
     bool has_row;
+    audit_describe *describe; /* NULL: the handler adds its changes itself */
+    void *described;
+    bool has_organization; /* audit_set_organization() was called */
+    int64_t organization_id;
     int64_t inserted_id; /* id of the row that was inserted last */
 };
 
 /* The part of a row that depends on the outcome. */
 struct outcome {
-    const char *status, *code;
-    size_t first, end; /* the changes of the request that belong to the row */
+    const char *status;
+    const struct error *error; /* NULL: success */
+    size_t first, end;         /* the changes of the request that belong to the row */
 };
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-/* Returns the organization whose managers may read the row; 0: none. */
-static int64_t row_organization(const struct request *request)
+/* Returns the organization whose managers may read the row; 0: none. A failed call changes nothing,
+ * so it belongs to the organization only if the caller is a member. */
+static int64_t row_organization(const struct request *request, const struct outcome *outcome)
 {
+    const struct recording *recording = request->recording;
+    const struct principal *principal = request->principal;
     enum permission permission = request->route->permission;
+    if (recording && recording->has_organization && !outcome->error) {
+        return recording->organization_id;
+    }
     bool belongs = permission_is_of_organization(permission) || permission_is_of_files(permission);
-    return belongs && request->principal ? app_principal(request)->organization_id : 0;
+    return belongs && principal && principal->role != ROLE_NONE ? principal->organization_id : 0;
 }
 
-/* Returns the id of the changed object: the objectGUID of an entry, or the id of a row. */
-static const char *row_object(const struct request *request)
+/* Returns the beginning of the text, with at most OBJECT_ID_MAX characters. */
+static const char *truncate_object_id(struct arena *arena, const char *text)
 {
-    return request->object_guid ? request->object_guid : audit_object_id(request);
+    size_t characters = 0, at = 0;
+    for (; text && text[at]; at++) {
+        characters += ((unsigned char)text[at] & UTF8_HIGH_BITS) != UTF8_FOLLOWING;
+        if (characters > OBJECT_ID_MAX) {
+            return arena_copy(arena, text, at);
+        }
+    }
+    return text;
 }
 
-static const char *format_changes(const struct request *request, const struct outcome *outcome)
+/* Returns the id of the changed object: the objectGUID of an entry, the id in the changes, or else
+ * the name of the object in the request. */
+static const char *row_object(const struct request *request, const struct outcome *outcome)
+{
+    const char *type = request->route->resource_type;
+    if (request->object_guid) {
+        return request->object_guid;
+    }
+    for (size_t i = outcome->first; i < outcome->end; i++) {
+        const struct changed_field *change = &request->changes.items[i];
+        if (change->id && type && !strcmp(change->resource, type)) {
+            return change->id;
+        }
+    }
+    return truncate_object_id(request->arena, audit_object_id(request, outcome->error));
+}
+
+static const char *format_changes(const struct request *request, const struct outcome *outcome,
+                                  const char *object)
 {
     struct buffer text = {.arena = request->arena};
     struct jsonw json = {.out = &text};
     struct changeset changes = request->changes;
     changes.count = outcome->end;
-    changeset_write(&json, NULL, &changes, outcome->first, request->route->resource_type,
-                    row_object(request));
+    changeset_write(&json, NULL, &changes, outcome->first, request->route->resource_type, object);
     return text.bytes;
 }
 
@@ -77,10 +120,11 @@ static struct error *insert_row(struct store *store, const struct request *reque
                                 const struct outcome *outcome, int64_t *id_r)
 {
     unsigned char *salt = arena_alloc(request->arena, SALT_SIZE);
+    const char *object = row_object(request, outcome);
     random_bytes(salt, SALT_SIZE);
     struct store_query *query = store_query(store, request->arena, SQL_AUDIT_INSERT);
     store_bind_integer(query, clock_wall_ms());
-    bind_integer_or_null(query, row_organization(request));
+    bind_integer_or_null(query, row_organization(request, outcome));
     store_bind_integer(query, permission_is_of_directory(request->route->permission));
     store_bind_text(query, request->actor);
     store_bind_text(query, request->actor ? fold_text(request->arena, request->actor) : NULL);
@@ -88,21 +132,34 @@ static struct error *insert_row(struct store *store, const struct request *reque
     store_bind_text(query, request->headers.address);
     store_bind_text(query, request->route->action);
     store_bind_text(query, request->route->resource_type);
-    store_bind_text(query, row_object(request));
+    store_bind_text(query, object);
     store_bind_text(query, outcome->status);
-    store_bind_text(query, outcome->code);
+    store_bind_text(query, outcome->error ? problem_code(outcome->error->id) : NULL);
     store_bind_text(query, request->id);
-    store_bind_text(query, format_changes(request, outcome));
+    store_bind_text(query, format_changes(request, outcome, object));
     store_bind_bytes(query, salt, SALT_SIZE);
     return rows_read_number(query, id_r);
 }
 
 /* --- observer of the database ----------------------------------------------------------------- */
 
+struct error *audit_end_row(struct store *store, struct request *request)
+{
+    struct recording *recording = request->recording;
+    if (!recording || request->dry_run || request->changes.count == recording->inserted) {
+        return NULL;
+    }
+    const struct outcome outcome = {
+        .status = AUDIT_SUCCESS, .first = recording->inserted, .end = request->changes.count};
+    recording->inserted = outcome.end;
+    return insert_row(store, request, &outcome, &recording->inserted_id);
+}
+
 static void begin_transaction(void *context)
 {
     struct recording *recording = context;
     changeset_truncate(&recording->request->changes, recording->recorded);
+    recording->inserted = recording->recorded;
 }
 
 /* Inserts a row for the changes of the transaction. */
@@ -110,22 +167,18 @@ static struct error *complete_transaction(struct store *store, void *context)
 {
     struct recording *recording = context;
     struct request *request = recording->request;
-    recording->inserted = recording->recorded;
+    struct error *error =
+        recording->describe ? recording->describe(store, request, recording->described) : NULL;
+    if (error) {
+        return error;
+    }
     if (request->dry_run && store_writes_together(store)) {
         /* the batch is rolled back as a whole, so that its later operations see this change */
         recording->inserted = request->changes.count;
         return NULL;
     }
-    if (request->dry_run) {
-        return error_new(request->arena, ERR_DRY_RUN, NULL);
-    }
-    if (request->changes.count == recording->recorded) {
-        return NULL;
-    }
-    const struct outcome outcome = {AUDIT_SUCCESS, NULL, recording->recorded,
-                                    request->changes.count};
-    recording->inserted = outcome.end;
-    return insert_row(store, request, &outcome, &recording->inserted_id);
+    return request->dry_run ? error_new(request->arena, ERR_DRY_RUN, NULL)
+                            : audit_end_row(store, request);
 }
 
 static void finish_transaction(void *context)
@@ -148,7 +201,8 @@ static void add_planned_changes(struct request *request, const struct directory_
              field = field->next) {
             const struct changed_field change = {
                 .resource = entry->kind,
-                .id = entry->guid || request->dry_run ? entry->guid : row_object(request),
+                .id =
+                    entry->guid || request->dry_run ? entry->guid : audit_object_id(request, NULL),
                 .field = field->name,
                 .before = field->before,
                 .after = field->after,
@@ -182,7 +236,7 @@ static struct error *write_pending_row(struct store *store, void *context)
     }
     struct store_query *query = store_query(store, request->arena, SQL_AUDIT_EXTEND);
     store_bind_integer(query, recording->pending);
-    store_bind_text(query, format_changes(request, &outcome));
+    store_bind_text(query, format_changes(request, &outcome, row_object(request, &outcome)));
     return store_execute(query);
 }
 
@@ -210,6 +264,15 @@ static struct error *record_intention(void *context, const struct directory_inte
     return NULL;
 }
 
+/* Returns the status of a row. `error` is NULL on success. */
+static const char *status_of(const struct error *error)
+{
+    if (!error || error->id == ERR_RESULT_UNREAD) {
+        return AUDIT_SUCCESS;
+    }
+    return error_may_follow_change(error) ? AUDIT_UNKNOWN : AUDIT_FAILURE;
+}
+
 /* The context of write_outcome(). */
 struct settlement {
     const struct request *request;
@@ -234,11 +297,7 @@ static struct error *write_outcome(struct store *store, void *context)
 static void settle_pending_row(struct request *request, int64_t id, const struct error *error)
 {
     struct store *store = app_of(request)->store;
-    bool done = !error || error->id == ERR_RESULT_UNREAD;
-    struct settlement settlement = {request, id,
-                                    done                             ? AUDIT_SUCCESS
-                                    : error_may_follow_change(error) ? AUDIT_UNKNOWN
-                                                                     : AUDIT_FAILURE,
+    struct settlement settlement = {request, id, status_of(error),
                                     error ? problem_code(error->id) : NULL};
     struct error *failure = store_write(store, request->arena, write_outcome, &settlement);
     struct error *commit = store_group_commit(store, request->arena);
@@ -275,8 +334,8 @@ static struct error *write_separate_row(struct store *store, void *context)
     return insert_row(store, row->request, &row->outcome, &id);
 }
 
-/* True if the error is rejected by a limit or by an unavailable service: the database must not grow
- * by such calls. */
+/* True if the error is that of a limit or of an unavailable service: the database must not grow by
+ * such calls. */
 static bool is_unrecorded_failure(const struct error *error)
 {
     switch (error->id) {
@@ -295,11 +354,9 @@ static bool is_unrecorded_failure(const struct error *error)
  * logged. */
 static void record_failure(struct request *request, const struct error *error)
 {
-    const struct separate_row row = {
-        request,
-        {.status = error_may_follow_change(error) ? AUDIT_UNKNOWN : AUDIT_FAILURE,
-         .code = problem_code(error->id)}};
-    if (!request->principal || request->dry_run || is_unrecorded_failure(error)) {
+    const struct separate_row row = {request, {.status = status_of(error), .error = error}};
+    if (!request->principal || request->dry_run || request->withdrawn ||
+        is_unrecorded_failure(error)) {
         return;
     }
     struct error *failure =
@@ -309,13 +366,26 @@ static void record_failure(struct request *request, const struct error *error)
     }
 }
 
-static struct error *end_recording(struct request *request, struct error *error)
+/* Inserts the row of a call that has changed the database without a row. */
+static struct error *record_unrecorded_changes(struct request *request)
 {
-    struct store *store = app_of(request)->store;
     const struct recording *recording = request->recording;
-    store_set_observer(store, NULL, NULL);
+    const struct separate_row row = {
+        request,
+        {.status = AUDIT_SUCCESS, .first = recording->recorded, .end = request->changes.count}};
+    bool has_changes = request->changes.count > recording->recorded;
+    if (!has_changes && (!recording->wrote || recording->has_row)) {
+        return NULL;
+    }
+    return store_write(app_of(request)->store, request->arena, write_separate_row, (void *)&row);
+}
+
+static struct error *end_recording(struct request *request, struct error *error, bool repeated)
+{
+    const struct recording *recording = request->recording;
+    store_set_observer(app_of(request)->store, NULL, NULL);
     directory_set_observer(app_of(request)->directory, NULL, NULL);
-    if (request->dry_run) {
+    if (request->dry_run || repeated) {
         return error;
     }
     if (recording->pending) {
@@ -326,11 +396,32 @@ static struct error *end_recording(struct request *request, struct error *error)
         record_failure(request, error);
         return error;
     }
-    if (!recording->wrote || recording->has_row) {
-        return NULL;
-    }
-    const struct separate_row row = {request, {.status = AUDIT_SUCCESS}};
-    return store_write(store, request->arena, write_separate_row, (void *)&row);
+    return record_unrecorded_changes(request);
 }
 
 const struct router_recorder audit_recorder = {begin_recording, end_recording, record_failure};
+
+/* --- functions for handlers ------------------------------------------------------------------- */
+
+void audit_describe_with(struct request *request, audit_describe *describe, void *context)
+{
+    struct recording *recording = request->recording;
+    if (recording) {
+        recording->describe = describe;
+        recording->described = context;
+    }
+}
+
+void audit_set_organization(struct request *request, int64_t organization_id)
+{
+    struct recording *recording = request->recording;
+    if (recording) {
+        recording->has_organization = true;
+        recording->organization_id = organization_id;
+    }
+}
+
+const char *audit_new_id(const struct request *request, int64_t id)
+{
+    return request->dry_run ? NULL : arena_format(request->arena, "%" PRId64, id);
+}

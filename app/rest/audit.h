@@ -24,4 +24,25 @@
 /* The functions that the router calls; service/ installs them. */
 extern const struct router_recorder audit_recorder;
 
+struct store;
+
+/* Adds to the change set what a transaction of the request has changed. Its error rolls the
+ * transaction back. */
+typedef struct error *audit_describe(struct store *store, struct request *request, void *context);
+
+/* Sets the function that is called in the next transactions of the request, after their work: for
+ * changes that are made in layers without access to the request. */
+void audit_describe_with(struct request *request, audit_describe *describe, void *context);
+
+/* Sets the organization to which the changes of the request belong; 0: to none. By default they
+ * belong to that of the caller, if the call is about an organization. */
+void audit_set_organization(struct request *request, int64_t organization_id);
+
+/* Inside of store_write(): ends a row, so that the next change is in another row. For requests that
+ * change several objects in the same way. */
+struct error *audit_end_row(struct store *store, struct request *request) MUST_CHECK;
+
+/* Returns the id of a row that the request has inserted, for the change set; NULL in a dry run. */
+const char *audit_new_id(const struct request *request, int64_t id);
+
 #endif

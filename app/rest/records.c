@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/folded.h"
+#include "rest/audit.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -300,7 +301,9 @@ static void add_to_changeset(const struct record_change *change)
 {
     struct request *request = change->request;
     const struct field *fields = change->records->schema->fields;
-    const char *id = arena_format(request->arena, "%" PRId64, record_value(change, "id")->integer);
+    int64_t number = record_value(change, "id")->integer;
+    const char *id = change->before ? arena_format(request->arena, "%" PRId64, number)
+                                    : audit_new_id(request, number);
     request->subject = id;
     for (size_t i = 0; fields[i].name; i++) {
         if (is_recorded_field(change->records, i)) {

@@ -2,6 +2,7 @@
 audit checks."""
 
 import itertools
+import re
 import uuid
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ CUSTOMERS = {"contacts": "contact", "deals": "deal", "tasks": "task", "activitie
 TOKEN_ACTIONS = {("POST", "revoke"): "revoke_token", ("DELETE", 2): "delete_token"}
 KEY_ACTIONS = {("POST", 1): "create_api_key", ("PATCH", 2): "update_api_key",
                ("DELETE", 2): "revoke_api_key", ("POST", 3): "rotate_api_key"}
+DRY_RUN = re.compile("[?&]dry(?:_|%5F)run")
 MEMBER_ACTIONS = {"POST": "invite_member", "PATCH": "update_member", "DELETE": "remove_member"}
 
 # One (request id, action, audited status) for each call that must leave an audit line. Checked at
@@ -170,8 +172,8 @@ class Client:
 
     @staticmethod
     def _note(method, path, response):
-        if "dry_run=true" in response.request.url:
-            return  # it changes nothing
+        if DRY_RUN.search(path):
+            return  # changes nothing
         action = audited_action(method, path)
         # nginx may have sent these itself
         if action and response.status_code not in (408, 413, 414, 421, 429):
