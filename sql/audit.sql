@@ -10,6 +10,9 @@ RETURNING id;
 UPDATE audit SET status = $2, code = $3, object_id = coalesce($4, object_id)
  WHERE id = $1 AND status = 'pending';
 
+-- name: audit_extend
+UPDATE audit SET changes = $2 WHERE id = $1 AND status = 'pending';
+
 -- define: audit_columns
 a.id, a.at, a.actor, a.address, a.action, a.resource, a.object_id, a.status, a.code, a.request_id,
        a.reverts, a.changes
