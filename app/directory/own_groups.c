@@ -11,7 +11,9 @@
 #include "directory/connection.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
+#include "directory/intent.h"
 #include "directory/names.h"
+#include "directory/plan.h"
 #include "directory/primary.h"
 #include "directory/protected.h"
 #include "directory/query.h"
@@ -170,6 +172,20 @@ struct error *directory_read_own_groups(struct directory *directory, struct aren
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
+
+struct error *directory_plan_new_member(struct directory *directory, struct arena *arena,
+                                        const char *user_dn,
+                                        const struct directory_own_group *group)
+{
+    const struct plan_membership plan = {
+        .group_dn = group->dn,
+        .group_guid = group->guid,
+        .member_dn = user_dn,
+        .member_kind = "user",
+        .adds = true,
+    };
+    return intent_announce(directory, arena, plan_membership(arena, &plan));
+}
 
 struct error *directory_change_own_group(struct directory *directory, struct arena *arena,
                                          const struct directory_entry *user,

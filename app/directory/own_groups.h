@@ -39,6 +39,12 @@ struct error *directory_read_own_groups(struct directory *directory, struct aren
                                         enum directory_own_kind kind,
                                         struct directory_own_groups *groups_r) MUST_CHECK;
 
+/* Plans the addition of a new user, who gets this DN, to the group; see sequence.h. The group must
+ * have no error. */
+struct error *directory_plan_new_member(struct directory *directory, struct arena *arena,
+                                        const char *user_dn,
+                                        const struct directory_own_group *group) MUST_CHECK;
+
 /* Adds the user to the group or removes them, by directory_change_member(). The group must have no
  * error. */
 struct error *directory_change_own_group(struct directory *directory, struct arena *arena,

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
+#include "directory/intent.h"
 #include "directory/operation.h"
 #include "directory/query.h"
 #include "directory/result.h"
@@ -22,6 +23,7 @@ struct error *directory_undo_addition(struct directory *directory, struct arena 
                                         query_guid_dn(arena, entry->guid)};
     struct answer answer;
     connection_begin_call(directory);
+    intent_continue(directory);
     struct error *error = operation_repeat(directory, arena, &operation, &answer);
     if (error || answer.code == LDAP_SUCCESS || answer.code == LDAP_NO_SUCH_OBJECT) {
         return error;

@@ -8,8 +8,9 @@ struct arena;
 struct directory;
 struct directory_entry;
 
-/* Deletes the new entry. The caller needs no right for it, because the call restores the state that
- * it began with. Succeeds if the entry does not exist any more. */
+/* Deletes the new entry, whose addition was announced (intent.h). The caller needs no right for
+ * it, because the call restores the state that it began with. Succeeds if the entry does not exist
+ * any more. */
 struct error *directory_undo_addition(struct directory *directory, struct arena *arena,
                                       const struct directory_entry *entry) MUST_CHECK;
 

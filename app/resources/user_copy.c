@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "directory/names.h"
 #include "directory/own_groups.h"
+#include "directory/sequence.h"
 #include "directory/undo.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
@@ -39,6 +40,9 @@ struct copy {
     struct directory *directory;
     struct arena *arena;
     struct directory_entry *template, *user;
+    struct directory_class class;
+    const char *parent;
+    struct directory_changes *changes;
     struct directory_own_groups groups; /* of the template */
     struct membership_report report;
 };
@@ -63,40 +67,37 @@ static void take_over_fields(const struct copy *copy)
     }
 }
 
-/* Returns the parent of the new user. *class_r is the class, with the field that names it. */
-static struct error *choose_parent(const struct copy *copy, struct directory_class *class_r,
-                                   const char **parent_r)
+/* Sets the parent of the new user, and the class with the field that names the parent. */
+static struct error *choose_parent(struct copy *copy)
 {
     const char *parent = request_body_string(copy->request, "parent_dn");
     const char *ou = request_body_string(copy->request, "ou");
-    *class_r = user_fields_class;
+    copy->class = user_fields_class;
     if (!ou) {
-        class_r->parent_field = "parent_dn";
+        copy->class.parent_field = "parent_dn";
     }
-    *parent_r = parent ? parent : ou ? ou : names_parent(copy->arena, copy->template->dn);
+    copy->parent = parent ? parent : ou ? ou : names_parent(copy->arena, copy->template->dn);
     return parent && ou
                ? error_field(copy->arena, "parent_dn", FAULT_EITHER_REQUIRED, "parent_dn, ou")
                : NULL;
 }
 
+static struct error *add_user(struct copy *copy)
+{
+    return directory_add(copy->directory, copy->arena, &copy->class,
+                         request_body_string(copy->request, "cn"), copy->parent, copy->changes,
+                         &copy->user);
+}
+
 static struct error *create_user(struct copy *copy)
 {
-    struct request *request = copy->request;
-    struct directory_class class;
-    const char *parent, *name = request_body_string(request, "cn");
-    struct error *error = choose_parent(copy, &class, &parent);
-    if (error) {
-        return error;
-    }
-    struct directory_changes *changes = directory_changes_new(copy->arena);
-    directory_change_fields(changes, request->route->body->fields, request->body);
-    user_fields_apply(request, changes);
-    error = directory_add(copy->directory, copy->arena, &class, name, parent, changes, &copy->user);
+    struct error *error = add_user(copy);
     if (!error) {
-        request->object_dn = copy->user->dn;
+        copy->request->object_dn = copy->user->dn;
+        copy->request->object_guid = copy->user->guid;
     } else if (error->id == ERR_RESULT_UNREAD) { /* created, but in none of the groups */
         error = error_detail(error_new(copy->arena, ERR_PARTIALLY_APPLIED, "%s", error->cause),
-                             NULL, FAULT_NONE, name);
+                             NULL, FAULT_NONE, request_body_string(copy->request, "cn"));
     }
     return error;
 }
@@ -146,7 +147,7 @@ static struct error *undo_creation(const struct copy *copy, struct error *error)
 /* --- the handler ----------------------------------------------------------------------------- */
 
 /* Finds the template and its groups, and completes the body. */
-static struct error *plan_copy(struct copy *copy)
+static struct error *prepare_copy(struct copy *copy)
 {
     struct request *request = copy->request;
     struct error *error = directory_find_target(
@@ -156,11 +157,64 @@ static struct error *plan_copy(struct copy *copy)
         error = user_fields_resolve(request);
     }
     if (!error) {
-        take_over_fields(copy);
-        error = directory_read_own_groups(copy->directory, copy->arena, copy->template,
-                                          DIRECTORY_OWN_FOR_NEW_USER, &copy->groups);
+        error = choose_parent(copy);
     }
-    return error;
+    if (error) {
+        return error;
+    }
+    take_over_fields(copy);
+    copy->changes = directory_changes_new(copy->arena);
+    directory_change_fields(copy->changes, request->route->body->fields, request->body);
+    user_fields_apply(request, copy->changes);
+    return directory_read_own_groups(copy->directory, copy->arena, copy->template,
+                                     DIRECTORY_OWN_FOR_NEW_USER, &copy->groups);
+}
+
+/* Plans the creation and the memberships. */
+static struct error *plan_copy(struct copy *copy, const struct directory_sequence *sequence)
+{
+    struct error *error = add_user(copy);
+    for (size_t i = 0; error && error->id == ERR_DRY_RUN && i < copy->groups.count; i++) {
+        const struct directory_own_group *group = &copy->groups.list[i];
+        if (!group->error) {
+            error =
+                directory_plan_new_member(copy->directory, copy->arena,
+                                          directory_sequence_intent(sequence)->entries->dn, group);
+        }
+    }
+    return error && error->id == ERR_DRY_RUN ? NULL : error;
+}
+
+/* Creates the user and its memberships, or neither. */
+static struct error *make_copy(struct copy *copy)
+{
+    struct error *error = create_user(copy);
+    if (error) {
+        return error;
+    }
+    copy->report = membership_report_new(copy->arena, copy->groups.count);
+    error = join_groups(copy);
+    return error ? undo_creation(copy, error) : NULL;
+}
+
+static struct error *run_copy(struct copy *copy)
+{
+    struct error *error = prepare_copy(copy);
+    if (error) {
+        return error;
+    }
+    struct directory_sequence *sequence = directory_sequence_plan(copy->directory, copy->arena);
+    error = plan_copy(copy, sequence);
+    if (!error) {
+        error = directory_sequence_announce(sequence);
+    }
+    if (!error) {
+        error = make_copy(copy);
+    }
+    directory_sequence_end(sequence);
+    return error ? error
+                 : directory_read(copy->directory, copy->arena, &user_fields_class, copy->user,
+                                  &copy->user);
 }
 
 static struct error *copy_user(struct request *request, struct reply *reply)
@@ -168,19 +222,7 @@ static struct error *copy_user(struct request *request, struct reply *reply)
     struct copy copy = {
         .request = request, .directory = app_of(request)->directory, .arena = request->arena};
     request->subject = request_body_string(request, "sAMAccountName");
-    struct error *error = plan_copy(&copy);
-    if (!error) {
-        error = create_user(&copy);
-    }
-    if (error) {
-        return error;
-    }
-    copy.report = membership_report_new(copy.arena, copy.groups.count);
-    error = join_groups(&copy);
-    if (error) {
-        return undo_creation(&copy, error);
-    }
-    error = directory_read(copy.directory, copy.arena, &user_fields_class, copy.user, &copy.user);
+    struct error *error = run_copy(&copy);
     if (error) {
         return error;
     }
@@ -227,6 +269,7 @@ const struct route user_copy_routes[] = {
      .reply = &copied_schema,
      .creates = true,
      .versioned = true,
+     .dry_run = true,
      .errors = copy_errors,
      .action = "copy_user",
      .resource_type = "user"},

@@ -2,15 +2,16 @@
  * User offboard: what is done with the account of a leaver. The account is disabled and gets the
  * date in its description, leaves its groups, and is moved.
  *
- * These are several changes of the directory. All that can be checked is checked before the first
- * one. A call that fails in between can be repeated, and continues.
+ * These are several changes of the directory (directory/sequence.h). All that can be checked is
+ * checked before the first one. A call that fails in between can be repeated, and continues.
  */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "directory/account.h"
+#include "directory/optional.h"
 #include "directory/own_groups.h"
-#include "directory/precheck.h"
+#include "directory/sequence.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
 #include "rest/membership_report.h"
@@ -144,6 +145,7 @@ static struct error *find_leaver(struct leaving *leaving)
     if (!error) {
         request->subject = leaver_text(leaving, "sAMAccountName");
         request->object_dn = leaving->user->dn;
+        request->object_guid = leaving->user->guid;
     }
     return error;
 }
@@ -152,12 +154,12 @@ static struct error *find_leaver(struct leaving *leaving)
 static struct error *plan_hiding(struct leaving *leaving)
 {
     const struct value *hide = request_body_value(leaving->request, "hide");
-    struct directory_precheck_attribute hidden;
+    struct directory_optional hidden;
     if (hide->state != VALUE_SET || !hide->boolean) {
         return NULL;
     }
-    struct error *error = directory_precheck_truth(leaving->directory, leaving->arena,
-                                                   leaving->user, hidden_attribute, &hidden);
+    struct error *error = directory_read_optional(leaving->directory, leaving->arena, leaving->user,
+                                                  hidden_attribute, &hidden);
     if (!error && !hidden.exists) {
         return error_field(leaving->arena, "hide", FAULT_NOT_IN_SCHEMA, NULL);
     }
@@ -205,33 +207,76 @@ static struct error *plan_groups(struct leaving *leaving)
     return NULL;
 }
 
-/* Checks everything, and plans the changes. */
-static struct error *plan_offboarding(struct leaving *leaving)
+static struct error *prepare_offboarding(struct leaving *leaving)
 {
     struct error *error = find_leaver(leaving);
-    if (!error) {
-        error = plan_attributes(leaving);
-    }
-    if (!error) {
-        error = directory_precheck_update(leaving->directory, leaving->arena, &user_fields_class,
-                                          leaving->user, leaving->changes);
-    }
     leaving->move_to = request_body_string(leaving->request, "move_to");
-    if (!error) {
-        error = directory_precheck_move(leaving->directory, leaving->arena, &user_fields_class,
-                                        leaving->user, leaving->move_to, "move_to");
-    }
-    return error ? error : plan_groups(leaving);
+    return error ? error : plan_attributes(leaving);
 }
 
 /* --- the changes ----------------------------------------------------------------------------- */
 
+static struct error *change_attributes(struct leaving *leaving)
+{
+    struct directory_entry *changed;
+    return directory_update(leaving->directory, leaving->arena, &user_fields_class, leaving->user,
+                            leaving->changes, &changed);
+}
+
+/* Moves the user. *moved_r is the user after the change. */
+static struct error *change_place(struct leaving *leaving, struct directory_entry **moved_r)
+{
+    struct directory_changes *changes = directory_changes_new(leaving->arena);
+    directory_change_place(changes, NULL, leaving->move_to);
+    return directory_update(leaving->directory, leaving->arena, &user_fields_class, leaving->user,
+                            changes, moved_r);
+}
+
+static struct error *leave_group(struct leaving *leaving, const struct directory_own_group *group)
+{
+    return group->error ? group->error
+                        : directory_change_own_group(leaving->directory, leaving->arena,
+                                                     leaving->user, group, DIRECTORY_NO_MEMBER);
+}
+
+/* Returns the error of a planned change; NULL if it can be made. */
+static struct error *check_planned(struct error *error)
+{
+    return error && error->id == ERR_DRY_RUN ? NULL : error;
+}
+
+/* Gives details about the parent the name of the field in the body. */
+static struct error *name_place(struct error *error)
+{
+    for (struct error_detail *detail = error ? error->details : NULL; detail;
+         detail = detail->next) {
+        if (detail->field && !strcmp(detail->field, "parent_dn")) {
+            detail->field = "move_to";
+        }
+    }
+    return error;
+}
+
+/* Plans all changes, in their order. */
+static struct error *plan_changes(struct leaving *leaving)
+{
+    struct directory_entry *moved;
+    struct error *error = check_planned(change_attributes(leaving));
+    if (!error) {
+        error = plan_groups(leaving);
+    }
+    for (size_t i = 0; !error && i < leaving->groups.count; i++) {
+        const struct directory_own_group *group = &leaving->groups.list[i];
+        error = group->error ? NULL : check_planned(leave_group(leaving, group));
+    }
+    return error || !leaving->move_to ? error
+                                      : name_place(check_planned(change_place(leaving, &moved)));
+}
+
 /* Disables the account, and ends the sessions of the user. */
 static struct error *disable_leaver(struct leaving *leaving)
 {
-    struct directory_entry *changed;
-    struct error *error = directory_update(leaving->directory, leaving->arena, &user_fields_class,
-                                           leaving->user, leaving->changes, &changed);
+    struct error *error = change_attributes(leaving);
     leaving->is_disabled = !error || error->id == ERR_RESULT_UNREAD;
     if (leaving->is_disabled || error_may_follow_change(error)) {
         entries_end_sessions(leaving->request, leaving->user->guid);
@@ -243,14 +288,10 @@ static struct error *leave_groups(struct leaving *leaving)
 {
     for (size_t i = 0; i < leaving->groups.count; i++) {
         const struct directory_own_group *group = &leaving->groups.list[i];
-        struct error *error =
-            group->error ? group->error
-                         : directory_change_own_group(leaving->directory, leaving->arena,
-                                                      leaving->user, group, DIRECTORY_NO_MEMBER);
-        bool is_skipped = error && (group->error || error->id == ERR_NOT_FOUND);
+        struct error *error = leave_group(leaving, group);
         if (!error) {
             membership_report_add_changed(&leaving->report, group->dn);
-        } else if (is_skipped) {
+        } else if (group->error || error->id == ERR_NOT_FOUND) {
             membership_report_add_skipped(&leaving->report, group->dn, error);
         } else {
             return error;
@@ -262,16 +303,13 @@ static struct error *leave_groups(struct leaving *leaving)
 /* Moves the user, or only reads the result if the request says nothing of a place. */
 static struct error *move_leaver(struct leaving *leaving)
 {
-    struct directory_entry *user = leaving->user;
-    struct directory_changes *changes = directory_changes_new(leaving->arena);
+    const char *dn = leaving->user->dn;
     if (!leaving->move_to) {
-        return directory_read(leaving->directory, leaving->arena, &user_fields_class, user,
+        return directory_read(leaving->directory, leaving->arena, &user_fields_class, leaving->user,
                               &leaving->user);
     }
-    directory_change_place(changes, NULL, leaving->move_to);
-    struct error *error = directory_update(leaving->directory, leaving->arena, &user_fields_class,
-                                           user, changes, &leaving->user);
-    if (!error && strcmp(leaving->user->dn, user->dn) != 0) {
+    struct error *error = change_place(leaving, &leaving->user);
+    if (!error && strcmp(leaving->user->dn, dn) != 0) {
         leaving->request->moved_dn = leaving->user->dn;
     }
     return error;
@@ -306,16 +344,32 @@ static struct error *make_changes(struct leaving *leaving)
     return error && error->id != ERR_RESULT_UNREAD ? report_partial(leaving, error) : error;
 }
 
+static struct error *run_offboarding(struct leaving *leaving)
+{
+    struct error *error = prepare_offboarding(leaving);
+    if (error) {
+        return error;
+    }
+    struct directory_sequence *sequence =
+        directory_sequence_plan(leaving->directory, leaving->arena);
+    error = plan_changes(leaving);
+    if (!error) {
+        error = directory_sequence_announce(sequence);
+    }
+    if (!error) {
+        error = make_changes(leaving);
+    }
+    directory_sequence_end(sequence);
+    return error;
+}
+
 /* --- the handler ----------------------------------------------------------------------------- */
 
 static struct error *offboard_user(struct request *request, struct reply *reply)
 {
     struct leaving leaving = {
         .request = request, .directory = app_of(request)->directory, .arena = request->arena};
-    struct error *error = plan_offboarding(&leaving);
-    if (!error) {
-        error = make_changes(&leaving);
-    }
+    struct error *error = run_offboarding(&leaving);
     if (error) {
         return error;
     }
@@ -360,6 +414,7 @@ const struct route user_offboard_routes[] = {
      .shape = REPLY_RECORD,
      .reply = &offboarded_schema,
      .versioned = true,
+     .dry_run = true,
      .errors = offboard_errors,
      .action = "offboard_user",
      .resource_type = "user",

@@ -401,3 +401,56 @@ def test_repeated_request_with_idempotency_key_creates_one_user(api, people):
     responses = [copy(api, template["sAMAccountName"], {"Idempotency-Key": key}, cn=name,
                       sAMAccountName=name, password=password) for _ in range(2)]
     assert copied(responses[0]) == copied(responses[1])
+
+
+# --- dry runs -------------------------------------------------------------------------------------
+
+def planned(response):
+    """Checks the response to a dry run; returns {(resource, id, field): after}."""
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert set(body) == {"dry_run", "changes"} and body["dry_run"] is True
+    return [(each["resource"], each["id"], each["field"], each["before"], each["after"])
+            for each in body["changes"]]
+
+
+def test_dry_run_shows_new_user_and_memberships_and_creates_nothing(api, people, ldap_admin,
+                                                                    make_group):
+    template = people.create(title="Менеджер")
+    group, protected = make_group(template["dn"]), make_group(template["dn"])
+    ldap_admin.set(protected, "adminCount", "1")
+    name = tag()
+    response = copy(api, template["sAMAccountName"], parameters={"dry_run": "true"}, cn=name,
+                    sAMAccountName=name)
+    changes = planned(response)
+    dn = f"CN={name},{people.ou}"
+    guid = api.get(path_of("/groups", group)).json()["objectGUID"]
+    assert ("user", None, "title", None, "Менеджер") in changes
+    assert ("user", None, "dn", None, dn) in changes
+    assert [each for each in changes if each[0] == "group"] == [("group", guid, "member", None, dn)]
+    assert ldap_admin.find(name) is None
+    assert ldap_admin.members(group) == [template["dn"]]
+
+
+def test_ldif_of_dry_run_has_creation_and_memberships(api, people, ldap_admin, make_group):
+    template, name = people.create(), tag()
+    group = make_group(template["dn"])
+    response = copy(api, template["sAMAccountName"], {"Accept": "text/ldif"}, {"dry_run": "true"},
+                    cn=name, sAMAccountName=name)
+    assert response.status_code == 200 and response.text.startswith("version: 1")
+    assert response.text.count("changetype: add") == 1
+    assert response.text.count("changetype: modify") == 1
+    ldap_admin.apply(response.content)
+    assert sorted(ldap_admin.members(group)) == sorted([template["dn"], f"CN={name},{people.ou}"])
+
+
+def test_dry_run_fails_like_the_call(api, people, ldap_admin):
+    template = people.create()
+    for fields, status, code in (
+            ({"sAMAccountName": template["sAMAccountName"]}, 409, "ALREADY_EXISTS"),
+            ({"cn": template["cn"]}, 409, "ALREADY_EXISTS"),
+            ({"password": "x"}, 400, "PASSWORD_POLICY"),
+            ({"parent_dn": f"OU={tag()},{people.ou}"}, 400, "PARENT_NOT_FOUND")):
+        for parameters in ({"dry_run": "true"}, {}):
+            response = copy(api, template["sAMAccountName"], parameters=parameters, **fields)
+            contract.check_error(response, status, code)

@@ -473,3 +473,74 @@ def test_hidden_destination_does_not_exist(administrator, ldap_admin, limited_cl
     for response in answers:
         refused(ldap_admin, user, response, 400, "PARENT_NOT_FOUND")
     assert answers[0].json()["error"] == answers[1].json()["error"]
+
+
+# --- dry runs -------------------------------------------------------------------------------------
+
+DRY_RUN = {"dry_run": "true"}
+
+
+def planned(response):
+    """Checks the response to a dry run; returns its changes."""
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert set(body) == {"dry_run", "changes"} and body["dry_run"] is True
+    return [(each["resource"], each["id"], each["field"], each["before"], each["after"])
+            for each in body["changes"]]
+
+
+def test_dry_run_shows_all_changes_in_order_and_changes_nothing(api, people, ldap_admin, make_group,
+                                                                former):
+    user = people.create(description="Склад")
+    group = make_group(user["dn"])
+    guid = api.get(path_of("/groups", group)).json()["objectGUID"]
+    before = ldap_admin.snapshot(user["sAMAccountName"])
+    changes = planned(offboard(api, user["sAMAccountName"], parameters=DRY_RUN, move_to=former))
+    own, new_dn = user["objectGUID"], f"CN={user['cn']},{former}"
+    expected = [("user", own, "description", "Склад", f"Склад {mark()}"),
+                ("user", own, "enabled", True, False),
+                ("group", guid, "member", user["dn"], None),
+                ("user", own, "dn", user["dn"], new_dn),
+                ("user", own, "parent_dn", people.ou, former)]
+    assert set(expected) <= set(changes)
+    places = [next(i for i, each in enumerate(changes) if each[2] == field)
+              for field in ("enabled", "member", "parent_dn")]
+    assert places == sorted(places)
+    assert ldap_admin.snapshot(user["sAMAccountName"]) == before
+    assert ldap_admin.members(group) == [user["dn"]]
+
+
+def test_ldif_of_dry_run_has_the_same_effect(api, people, ldap_admin, make_group, former):
+    user = people.create()
+    group = make_group(user["dn"])
+    response = offboard(api, user["sAMAccountName"], {"Accept": "text/ldif"}, DRY_RUN,
+                        move_to=former)
+    assert response.text.startswith("version: 1") and response.text.count("version: ") == 1
+    ldap_admin.apply(response.content)
+    raw = shown(ldap_admin, user)
+    assert is_disabled(ldap_admin, user) and ldap_admin.members(group) == []
+    assert raw["description"] == [mark().encode()] and raw["dn"].endswith(former)
+
+
+def test_dry_run_of_repetition_has_no_changes(api, people, former):
+    user = people.create()
+    offboarded(offboard(api, user["sAMAccountName"], move_to=former))
+    assert planned(offboard(api, user["sAMAccountName"], parameters=DRY_RUN, move_to=former)) == []
+
+
+def test_dry_run_fails_like_the_call(api, people, ldap_admin, make_group, deny_write):
+    user = people.create()
+    denied = make_group(user["dn"])
+    deny_write(denied, MEMBER)
+    response = offboard(api, user["sAMAccountName"], parameters=DRY_RUN)
+    refused(ldap_admin, user, response, 403, "DIRECTORY_FORBIDDEN")
+    response = offboard(api, user["sAMAccountName"], parameters=DRY_RUN, hide=True)
+    refused(ldap_admin, user, response, 400, "VALIDATION_ERROR")
+
+
+def test_sessions_continue_after_dry_run(api, anonymous, people):
+    user = people.create()
+    client = anonymous.bearing(
+        anonymous.login(user["sAMAccountName"], user["password"])["access_token"])
+    planned(offboard(api, user["sAMAccountName"], parameters=DRY_RUN))
+    assert client.get("/auth/me").status_code == 200
