@@ -1,5 +1,6 @@
 """POST /users/{u}/copy: a new user gets the job, the place and the groups of a colleague."""
 
+import json
 import uuid
 
 import pytest
@@ -8,6 +9,7 @@ from samba.ndr import ndr_unpack
 
 from support import contract, vault
 from support.client import Client, path_of
+from support.database import Database
 from support.entries import tag
 from support.ldap_admin import add_rights, rdn, same_dn
 from support.people import People
@@ -384,6 +386,34 @@ def test_hidden_groups_and_managers_do_not_show(administrator, ldap_admin, limit
 
 
 # --- audit and repetition -------------------------------------------------------------------------
+
+@pytest.fixture
+def audit_row(request, stack):
+    """Returns a function that reads the audit row of a request: its columns and its changes."""
+    server = request.getfixturevalue("postgres") if "DATABASE_URL" in stack.env else None
+    database = Database(stack, server)
+
+    def read(response):
+        [(action, resource, object_id, status, changes)] = database.run(
+            "SELECT action, resource, object_id, status, changes FROM audit WHERE request_id = "
+            f"'{response.headers['X-Request-ID']}'")
+        return (action, resource, object_id, status), json.loads(changes)
+    return read
+
+
+def test_audit_row_of_copy_has_user_and_memberships(api, people, make_group, audit_row):
+    template = people.create(title="Менеджер")
+    group = make_group(template["dn"])
+    response = copy(api, template["sAMAccountName"])
+    user, _ = copied(response)
+    row, changes = audit_row(response)
+    assert row == ("copy_user", "user", user["objectGUID"], "success")
+    values = {change["field"]: (change["before"], change["after"]) for change in changes}
+    assert values["title"] == (None, "Менеджер") and values["member"] == (None, user["dn"])
+    assert values["password"] == ("***", "***")
+    [member] = [change for change in changes if change["field"] == "member"]
+    assert member["id"] == api.get(path_of("/groups", group)).json()["objectGUID"]
+
 
 def test_copy_is_one_audit_line(api, people, audit, make_group):
     template = people.create()

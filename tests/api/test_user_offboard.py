@@ -1,5 +1,6 @@
 """POST /users/{u}/offboard: the account of a leaver is disabled, leaves its groups and is moved."""
 
+import json
 import uuid
 from datetime import datetime, timezone
 
@@ -9,6 +10,7 @@ from samba.ndr import ndr_unpack
 
 from support import contract, keys
 from support.client import Client, path_of
+from support.database import Database
 from support.entries import tag
 from support.ldap_admin import add_rights, rdn, same_dn
 from support.people import People
@@ -318,6 +320,34 @@ def test_entity_tag_of_reply_is_that_of_the_user(api, people, former):
     shown_user = api.get(path_of("/users", user["sAMAccountName"]))
     assert response.headers["ETag"] == shown_user.headers["ETag"]
     assert response.json()["user"] == shown_user.json()
+
+
+@pytest.fixture
+def audit_row(request, stack):
+    """Returns a function that reads the audit row of a request: its columns and its changes."""
+    server = request.getfixturevalue("postgres") if "DATABASE_URL" in stack.env else None
+    database = Database(stack, server)
+
+    def read(response):
+        [(action, resource, object_id, status, changes)] = database.run(
+            "SELECT action, resource, object_id, status, changes FROM audit WHERE request_id = "
+            f"'{response.headers['X-Request-ID']}'")
+        return (action, resource, object_id, status), json.loads(changes)
+    return read
+
+
+def test_audit_row_of_offboarding_has_all_changes(api, people, make_group, former, audit_row):
+    user = people.create()
+    group = make_group(user["dn"])
+    guid = api.get(path_of("/groups", group)).json()["objectGUID"]
+    row, changes = audit_row(offboard(api, user["sAMAccountName"], move_to=former))
+    assert row == ("offboard_user", "user", user["objectGUID"], "success")
+    values = {change["field"]: (change["before"], change["after"]) for change in changes}
+    assert values["enabled"] == (True, False) and values["description"] == (None, mark())
+    assert values["member"] == (user["dn"], None)
+    assert values["parent_dn"] == (people.ou, former)
+    [member] = [change for change in changes if change["field"] == "member"]
+    assert (member["resource"], member["id"]) == ("group", guid)
 
 
 def test_offboarding_is_one_audit_line(api, people, audit, make_group, former):
