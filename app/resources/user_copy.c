@@ -5,6 +5,7 @@
 #include "directory/own_groups.h"
 #include "directory/sequence.h"
 #include "directory/undo.h"
+#include "http/problem.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
 #include "rest/membership_report.h"
@@ -82,6 +83,11 @@ static struct error *choose_parent(struct copy *copy)
                : NULL;
 }
 
+static const char *cause_of(const struct error *error)
+{
+    return error->cause ? error->cause : problem_code(error->id);
+}
+
 static struct error *add_user(struct copy *copy)
 {
     return directory_add(copy->directory, copy->arena, &copy->class,
@@ -96,8 +102,9 @@ static struct error *create_user(struct copy *copy)
         copy->request->object_dn = copy->user->dn;
         copy->request->object_guid = copy->user->guid;
     } else if (error->id == ERR_RESULT_UNREAD) { /* created, but in none of the groups */
-        error = error_detail(error_new(copy->arena, ERR_PARTIALLY_APPLIED, "%s", error->cause),
-                             NULL, FAULT_NONE, request_body_string(copy->request, "cn"));
+        error = error_new(copy->arena, ERR_PARTIALLY_APPLIED, "cannot read the new user: %s",
+                          cause_of(error));
+        error_detail(error, NULL, FAULT_NONE, request_body_string(copy->request, "cn"));
     }
     return error;
 }
@@ -130,13 +137,12 @@ static struct error *undo_creation(const struct copy *copy, struct error *error)
     if (!again) {
         /* nothing remains of a membership whose outcome is unknown */
         return error->id == ERR_OUTCOME_UNKNOWN
-                   ? error_new(copy->arena, ERR_DIRECTORY_UNAVAILABLE, "%s", error->cause)
+                   ? error_new(copy->arena, ERR_DIRECTORY_UNAVAILABLE, "%s", cause_of(error))
                    : error;
     }
     struct error *partial =
         error_new(copy->arena, ERR_PARTIALLY_APPLIED, "%s; cannot remove the new user: %s",
-                  error->cause ? error->cause : "cannot change a group",
-                  again->cause ? again->cause : "unknown");
+                  cause_of(error), cause_of(again));
     error_detail(partial, NULL, FAULT_NONE, copy->user->dn);
     for (size_t i = 0; i < copy->report.changed_count; i++) {
         error_detail(partial, NULL, FAULT_NONE, copy->report.changed[i]);
