@@ -146,14 +146,14 @@ static size_t count_changes(const struct directory_changes *changes)
 
 /* Returns the entry with the attributes of the addition, except for the password and the time at
  * which it was set. */
-static struct raw_entry *create_raw_entry(struct arena *arena, const struct plan_addition *addition)
+static struct raw_entry *create_raw_entry(struct arena *arena, const struct plan_addition *addition,
+                                          const char *dn)
 {
     size_t count = 0;
     while (addition->mods[count]) {
         count++;
     }
-    struct raw_entry *raw =
-        copy_raw_entry(arena, &(struct raw_entry){.dn = addition->dn}, count + 1);
+    struct raw_entry *raw = copy_raw_entry(arena, &(struct raw_entry){.dn = dn}, count + 1);
     for (size_t i = 0; i < count; i++) {
         const LDAPMod *mod = addition->mods[i];
         if (!strcasecmp(mod->mod_type, password_attribute) ||
@@ -176,10 +176,11 @@ const struct directory_intent *plan_addition(struct arena *arena,
 {
     struct directory_intent *intent = arena_alloc(arena, sizeof *intent);
     const struct directory_class *class = addition->class;
+    const char *dn = names_spell(arena, addition->dn);
     const struct directory_intent_entry content = {
-        .change = DIRECTORY_ENTRY_CREATED, .kind = plan_kind_of_class(class), .dn = addition->dn};
+        .change = DIRECTORY_ENTRY_CREATED, .kind = plan_kind_of_class(class), .dn = dn};
     struct directory_intent_entry *entry = add_entry(arena, intent, &content);
-    const struct raw_entry *after = create_raw_entry(arena, addition);
+    const struct raw_entry *after = create_raw_entry(arena, addition, dn);
     plan_add_values(arena, entry, class, NULL, after);
     plan_add_unbound_values(arena, entry, class, addition->changes, NULL, after);
     const char *text = changes_text(addition->changes, last_set);
@@ -187,9 +188,8 @@ const struct directory_intent *plan_addition(struct arena *arena,
     plan_add_field(arena, entry, "must_change_password", "null",
                    plan_json_truth(text ? &must_change : NULL));
     add_password_field(arena, entry, addition->changes);
-    const struct ldif_record record = {.change = LDIF_ADD,
-                                       .dn = addition->dn,
-                                       .modifications = convert_mods(arena, addition->mods)};
+    const struct ldif_record record = {
+        .change = LDIF_ADD, .dn = dn, .modifications = convert_mods(arena, addition->mods)};
     append_record(arena, intent, &record);
     return intent;
 }
@@ -305,7 +305,8 @@ const struct directory_intent *plan_update(const struct directory *directory, st
 {
     struct directory_intent *intent = arena_alloc(arena, sizeof *intent);
     const char *new_dn =
-        update->rdn ? arena_format(arena, "%s,%s", update->rdn, update->parent) : NULL;
+        update->rdn ? names_spell(arena, arena_format(arena, "%s,%s", update->rdn, update->parent))
+                    : NULL;
     const struct directory_intent_entry content = {.change = DIRECTORY_ENTRY_CHANGED,
                                                    .kind = plan_kind_of_class(update->class),
                                                    .guid = update->guid,

@@ -233,3 +233,15 @@ void audit_write(const struct request *request, const struct error *error)
         log_end();
     }
 }
+
+bool audit_write_head(const struct audit_head *head)
+{
+    struct arena *arena = arena_new();
+    struct buffer line = {.arena = arena};
+    audit_head_format(head, &line);
+    bool written = append_line(&line);
+    int cause = errno;
+    arena_free(&arena);
+    errno = cause;
+    return written;
+}

@@ -7,6 +7,7 @@
 #define HTTP_AUDIT_H
 
 #include "base/error.h"
+#include "http/audit_head.h"
 #include "http/request.h"
 
 #include <stdbool.h>
@@ -22,5 +23,8 @@ const char *audit_object_id(const struct request *request);
 
 /* Writes the line of a request whose route has an action. `error` is NULL on success. */
 void audit_write(const struct request *request, const struct error *error);
+
+/* Writes the line of a head. False with errno set on failure: the caller writes it again later. */
+bool audit_write_head(const struct audit_head *head) MUST_CHECK;
 
 #endif

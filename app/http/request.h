@@ -69,6 +69,9 @@ struct request {
     /* early request: the spool (proc/spool.h) passes it on while its body is arriving, and may
      * withdraw it; then the complete request follows, and this one must have no effect */
     bool early;
+    /* the request of the batch of which this one is an operation; NULL: none */
+    const struct request *batch;
+    bool atomic; /* all operations of that batch run in one transaction */
     /* why the body was not read to its end; NULL: no error so far */
     struct error *body_error;
     bool withdrawn;                           /* the spool has withdrawn the early request */
@@ -113,8 +116,8 @@ struct request {
     struct request_count count; /* set by request_count() */
 };
 
-/* Sets method, path, query, language and id from the headers. Fails if the path has too many
- * segments, invalid percent-encoding, NUL, or invalid UTF-8. */
+/* Sets method, path, query and language from the headers, and the id unless it is set. Fails if the
+ * path has too many segments, invalid percent-encoding, NUL, or invalid UTF-8. */
 struct error *request_parse(struct request *request,
                             enum config_language standard_language) MUST_CHECK;
 

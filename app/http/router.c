@@ -169,6 +169,10 @@ static struct error *find_route(const struct router *router, struct request *req
         return error_new(request->arena, ERR_METHOD_NOT_ALLOWED, NULL);
     }
     request->route = node->routes[request->method];
+    if (request->batch && !route_is_batchable(request->route, request->atomic)) {
+        request->unaudited = true; /* nothing was tried */
+        return error_new(request->arena, ERR_NOT_BATCHABLE, NULL);
+    }
     return NULL;
 }
 
@@ -238,7 +242,19 @@ static struct error *check_permission(const struct router *router, struct reques
 
 uint64_t route_scopes(const struct route *route)
 {
+    if (route->scope == SCOPE_ANY) {
+        return SCOPE_BIT(SCOPE_COUNT) - SCOPE_BIT(SCOPE_FIRST);
+    }
     return route->scope > SCOPE_CLOSED ? SCOPE_BIT(route->scope) : scope_of_rights(route->rights);
+}
+
+bool route_is_batchable(const struct route *route, bool atomic)
+{
+    bool json = !route->form && !route->body_type && route->shape != REPLY_TEXT &&
+                route->shape != REPLY_FILE;
+    bool sql = route->pool == POOL_CORE && !permission_is_of_directory(route->permission);
+    return json && !route->unbatchable && !route->batch && route->pool != POOL_AUTH &&
+           (sql || !atomic);
 }
 
 bool route_needs_space(const struct route *route)
@@ -271,7 +287,9 @@ static struct error *parse_body(const struct router *router, struct request *req
         return NULL;
     }
     struct buffer *text = &request->body_text;
-    struct error *error = request_read_body(request, router->settings.body_max, text);
+    const struct router_settings *settings = &router->settings;
+    struct error *error = request_read_body(
+        request, request->route->batch ? settings->batch_max : settings->body_max, text);
     if (error) {
         return error;
     }
@@ -387,7 +405,8 @@ static struct error *call_handler(const struct router *router, struct request *r
     if (recorded && !reply->repeated) {
         error = router->settings.recorder->end(request, error);
     }
-    if (request->dry_run && (!error || error->id == ERR_DRY_RUN)) {
+    /* The results of a batch replace the changes. */
+    if (request->dry_run && !reply->serialized && (!error || error->id == ERR_DRY_RUN)) {
         dry_run_reply(request, reply);
         return NULL;
     }
@@ -488,6 +507,14 @@ struct error *router_handle(const struct router *router, struct request *request
         guard->leave(request);
     }
     return error;
+}
+
+void router_record_failure(const struct router *router, struct request *request,
+                           const struct error *error)
+{
+    if (is_recorded(router, request)) {
+        router->settings.recorder->reject(request, error);
+    }
 }
 
 void router_finish(struct request *request, struct reply *reply, const struct error *error)

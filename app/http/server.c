@@ -34,7 +34,7 @@ enum {
     /* time for nginx or the spool (proc/spool.h) to read the reply and close */
     LINGER_TIMEOUT_S = 2,
     DRAIN_PIECE = 8192,
-    DRAIN_MAX = 2 * MIB, /* bytes; more than nginx's client_max_body_size for JSON */
+    DRAIN_MAX = 8 * MIB, /* bytes; more than nginx's client_max_body_size for batches */
 };
 
 struct server {

@@ -336,7 +336,7 @@ static void write_request_body(struct document *document, const struct route *ro
 /* True if the status of a dry run is also that of a change. */
 static bool has_dry_run_reply(const struct route *route)
 {
-    return route->dry_run && route->shape != REPLY_NOTHING && !route->creates;
+    return route->dry_run && route->shape != REPLY_NOTHING && !route->creates && !route->batch;
 }
 
 static void write_array_schema(struct document *document, const char *key,
@@ -459,7 +459,7 @@ static void write_dry_run_response(struct document *document, const struct route
     static const struct text checked = {"При dry_run=true: изменения, которые сделает запрос",
                                         "With dry_run=true: the changes that the request makes"};
     struct jsonw *json = &document->json;
-    if (!route->dry_run || has_dry_run_reply(route)) {
+    if (!route->dry_run || route->batch || has_dry_run_reply(route)) {
         return;
     }
     jsonw_open_object(json, "200");
@@ -652,12 +652,15 @@ static void describe_scopes(struct document *document, const struct route *route
                             struct buffer *text)
 {
     static const struct text closed = {"Недоступно с ключом API.", "Not available to API keys."};
+    static const struct text any = {
+        "Доступно с любым ключом API; каждой операции нужна область доступа её вызова.",
+        "Available to all API keys; each operation needs the scope of its call."};
     static const struct text one = {"Область доступа ключа API: ", "Scope of API keys: "};
     static const struct text several = {"Области доступа ключа API (достаточно одной): ",
                                         "Scopes of API keys, one of which is enough: "};
     uint64_t scopes = route_scopes(route);
-    if (!scopes) {
-        buffer_format(text, " %s", document_text(document, &closed));
+    if (!scopes || route->scope == SCOPE_ANY) {
+        buffer_format(text, " %s", document_text(document, scopes ? &any : &closed));
         return;
     }
     buffer_format(text, " %s", document_text(document, scopes & (scopes - 1) ? &several : &one));

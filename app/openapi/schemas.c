@@ -160,12 +160,16 @@ static void write_list_items(struct document *document)
     jsonw_close_object(json);
 }
 
-/* Writes the schema of the records of a field, which only replies have. */
-static void write_records_schema(struct document *document, const struct field *field)
+/* Writes the schema of the records of a field. */
+static void write_records_schema(struct document *document, const struct field *field, enum use use)
 {
     struct jsonw *json = &document->json;
+    if (!is_reply(use) && field->items_max) {
+        jsonw_integer(json, "minItems", field->min);
+        jsonw_integer(json, "maxItems", field->items_max);
+    }
     if (!(field->flags & FIELD_ITEMS)) {
-        schemas_write_object(document, "items", field->fields, USE_REPLY);
+        schemas_write_object(document, "items", field->fields, is_reply(use) ? USE_REPLY : use);
         return;
     }
     jsonw_open_object(json, "items");
@@ -203,11 +207,11 @@ static void write_rules(struct document *document, const struct field *field, en
         write_list_items(document);
         break;
     case FIELD_RECORDS:
-        write_records_schema(document, field);
+        write_records_schema(document, field, use);
         break;
     case FIELD_JSON:
         if (field->fields) {
-            write_records_schema(document, field);
+            write_records_schema(document, field, use);
         }
         break;
     case FIELD_BOOLEAN:

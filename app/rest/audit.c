@@ -14,6 +14,7 @@
 #include "rest/rows.h"
 #include "store/observer.h"
 #include "store/store.h"
+#include "store/together.h"
 
 enum { SALT_SIZE = 16 };
 
@@ -111,7 +112,8 @@ static struct error *complete_transaction(struct store *store, void *context)
     struct request *request = recording->request;
     recording->inserted = recording->recorded;
     if (request->dry_run) {
-        return error_new(request->arena, ERR_DRY_RUN, NULL);
+        /* an atomic batch is rolled back as a whole: its later operations see this change */
+        return store_writes_together(store) ? NULL : error_new(request->arena, ERR_DRY_RUN, NULL);
     }
     if (request->changes.count == recording->recorded) {
         return NULL;
@@ -138,8 +140,8 @@ static const struct store_observer observer = {begin_transaction, complete_trans
 static void add_planned_changes(struct request *request, const struct directory_intent *intent)
 {
     for (const struct directory_intent_entry *entry = intent->entries; entry; entry = entry->next) {
-        for (const struct directory_intent_field *field = entry->fields;
-             field && !entry->is_consequence; field = field->next) {
+        for (const struct directory_intent_field *field = entry->fields; field;
+             field = field->next) {
             const struct changed_field change = {
                 .resource = entry->kind,
                 .id = entry->guid || request->dry_run ? entry->guid : row_object(request),

@@ -11,6 +11,7 @@
 #include "store/observer.h"
 #include "store/query.h"
 #include "store/store.h"
+#include "store/together.h"
 #include "store/watch.h"
 
 #include <stdio.h>
@@ -45,6 +46,23 @@ struct error *store_run_work(struct store *store, struct arena *arena, store_wor
     }
     store->writing = false;
     return error ? error : store->failure;
+}
+
+struct error *store_run_together(struct store *store, struct arena *arena, store_work *work,
+                                 void *context)
+{
+    store->together = true;
+    store->together_arena = arena;
+    store->together_failure = NULL;
+    struct error *error = work(store, context);
+    for (struct store_query *query = store->queries, *next; query; query = next) {
+        next = query->next;
+        if (query->begun && query->together) {
+            store_end(query);
+        }
+    }
+    store->together = false;
+    return error ? error : store->together_failure;
 }
 
 /* Returns the error of the failed group commit. */
@@ -101,6 +119,21 @@ struct error *store_write_unserialized(struct store *store, struct arena *arena,
                                        void *context)
 {
     return run_write(store, arena, work, context, WRITE_UNSERIALIZED);
+}
+
+struct error *store_write_together(struct store *store, struct arena *arena, store_work *work,
+                                   void *context)
+{
+    if (store->writing || store->together) {
+        store_abort("store_write_together() called inside a write");
+    }
+    struct error *error = store_group_commit(store, arena);
+    return error ? error : store->engine->write_together(store, arena, work, context);
+}
+
+bool store_writes_together(const struct store *store)
+{
+    return store->together;
 }
 
 struct error *store_write_schema(struct store *store, struct arena *arena, store_work *work,
@@ -167,7 +200,7 @@ void store_snapshot_end(struct store *store)
 
 bool store_group_open(const struct store *store)
 {
-    return store->engine->group_open && store->engine->group_open(store);
+    return store->together || (store->engine->group_open && store->engine->group_open(store));
 }
 
 /* --- group commit ---------------------------------------------------------------------------- */
@@ -194,7 +227,7 @@ static void settle_group(struct store *store, const struct error *error)
 
 struct error *store_group_commit(struct store *store, struct arena *arena)
 {
-    if (!store->engine->group_commit) {
+    if (!store->engine->group_commit || store->together) {
         return NULL;
     }
     bool open = store_group_open(store);

@@ -20,6 +20,7 @@ UNSHOWN = {"parent_dn", "password", "must_change_password", "countryCode", "co",
 SECRET = "***"
 LOGINS = 12  # failed logins that lock an account in any case
 LDIF_COLUMNS = 76
+CHILD_CLASS = "classStore"  # its objects can be below accounts and below each other
 
 
 # --- support --------------------------------------------------------------------------------------
@@ -87,7 +88,7 @@ def ldif_of(api, call):
     assert response.status_code == 200, response.text
     assert response.headers["Content-Type"].startswith("text/ldif")
     text = response.content
-    assert text.startswith(b"version: 1\n")
+    assert not text or text.startswith(b"version: 1\n")
     assert max(map(len, text.split(b"\n"))) <= LDIF_COLUMNS
     return text
 
@@ -315,7 +316,7 @@ def test_change_to_current_state_of_account_is_no_change(api, factory, ldap_admi
     call = factory.update(USERS, enabled=True)
     before = ldap_admin.tree(ou)
     assert changes_of(call.send(api, dry_run=True)) == []
-    assert ldif_of(api, call) == b"version: 1\n"
+    assert ldif_of(api, call) in (b"", b"version: 1\n")
     assert ldap_admin.tree(ou) == before
 
 
@@ -432,8 +433,8 @@ def delete_group_with_members(factory):
 def delete_computer_with_keys(factory):
     call = deletion(COMPUTERS)(factory)
     factory.ldap_admin.add_recovery_key(call.entry["dn"])
-    container = factory.ldap_admin.add(f"CN=a,{call.entry['dn']}", objectClass="container")
-    factory.ldap_admin.add(f"CN=b,{container}", objectClass="container")
+    top = factory.ldap_admin.add(f"CN=a,{call.entry['dn']}", objectClass=CHILD_CLASS)
+    factory.ldap_admin.add(f"CN=b,{top}", objectClass=CHILD_CLASS)
     call.arguments["params"] = {"children": "true"}
     return call
 
@@ -510,8 +511,7 @@ def test_dry_run_of_membership_writes_nothing_and_predicts_it(api, factory, ldap
     sides = (None, user["dn"]) if call.method == "POST" else (user["dn"], None)
     assert ({*members, user["dn"]} - {sides[0]}) == after
     assert predicted(changes, group["objectGUID"]) == {"member": sides}
-    assert predicted(changes, user["objectGUID"]) == {
-        "memberOf": tuple(side and group["dn"] for side in sides)}
+    assert {change["id"] for change in changes} == {group["objectGUID"]}
     assert changes_of(call.send(api, dry_run=True)) == []
 
 
@@ -598,9 +598,11 @@ REFUSED = {
 
 
 def outcome(response):
+    """Returns what a client sees of an error, without the controller's own message."""
     body = response.json()
+    unshown = {"request_id", *(["details"] if body["code"] == "DIRECTORY_REFUSED" else [])}
     return response.status_code, {name: value for name, value in body.items()
-                                  if name != "request_id"}
+                                  if name not in unshown}
 
 
 @pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)

@@ -52,7 +52,7 @@ FOREIGN = {
     "libpq-fe.h": "app/store/postgres.c",
     "curl/": "app/objects/s3",
     "expat.h": "app/objects/s3 app/files/docx.c",
-    "zlib.h": "app/auth/api_key.c app/files/docx.c",
+    "zlib.h": "app/auth/api_key.c app/cli/audit_files.c app/files/docx.c",
     "unicode/": "app/base/",
 }
 
