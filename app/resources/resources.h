@@ -37,7 +37,9 @@ extern const struct route tasks_routes[];
 extern const struct route tokens_routes[];
 extern const struct route tree_routes[];
 extern const struct route user_access_routes[];
+extern const struct route user_copy_routes[];
 extern const struct route user_groups_routes[];
+extern const struct route user_offboard_routes[];
 extern const struct route user_photos_routes[];
 extern const struct route users_routes[];
 

@@ -110,9 +110,10 @@ def run_commands(commands, folder, **replacements):
 # The first comments of all command blocks, by document; a test below executes each block.
 EXECUTED = {
     readmes.START: ("Log in, look around",),
-    readmes.GUIDE: ("Log in;", "Set the photo", "The sample people", "Vera registers",
-                    "The administrator makes a key", "Anna registers", "A token for an hour",
-                    "Boris registers", "Create, disable and delete", "Galina registers"),
+    readmes.GUIDE: ("Log in;", "A joiner gets", "Set the photo", "The sample people",
+                    "Vera registers", "The administrator makes a key", "Anna registers",
+                    "A token for an hour", "Boris registers", "Create, disable and delete",
+                    "Galina registers"),
 }
 
 
@@ -174,6 +175,20 @@ def test_directory_commands_in_api_guide_work(stack, tmp_path):
     assert "CN=Петрова Анна,OU=Sales,OU=Staff,DC=kontora,DC=test" in answers
     assert "\n204\n" in answers
     assert answers.rstrip().splitlines()[-1].count('"action":"delete_user"') == 1
+
+
+def test_joiner_and_leaver_commands_in_api_guide_work(stack, tmp_path):
+    name, password = stack.administrator
+    commands = guide_commands("Log in;").split("# Show the user")[0] + guide_commands(
+        "A joiner gets")
+    answers = run_commands(commands, tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        '"admin123"': f'"{password}"', '"admin"': f'"{name}"'})
+    joiner, leaver, status = answers.strip().splitlines()
+    added = json.loads(joiner)["groups"]["added"]
+    assert added and json.loads(joiner)["user"]["title"] == "Стажёр"
+    assert json.loads(leaver)["groups"]["removed"] == added
+    assert not json.loads(leaver)["user"]["enabled"] and status == "204"
 
 
 def test_photo_commands_in_api_guide_work(stack, tmp_path):

@@ -42,6 +42,8 @@ ROUTES = [
     ("GET", "/api/v1/users/Administrator/groups", None, "directory"),
     ("GET", "/api/v1/users/Administrator/access", None, "directory"),
     ("POST", "/api/v1/users/Administrator/password", {"generate": True}, "directory"),
+    ("POST", "/api/v1/users/Administrator/copy", {}, "directory"),
+    ("POST", "/api/v1/users/Administrator/offboard", {}, "directory"),
     ("GET", "/api/v1/password-policy", None, "directory"),
     *((method, path, body, "directory")
       for collection, name in (("groups", "sales"), ("ous", "Staff"), ("containers", "Computers"))

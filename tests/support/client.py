@@ -17,6 +17,7 @@ COLLECTION_VERBS = {"POST": "create"}
 ENTRY_VERBS = {"PATCH": "update", "DELETE": "delete"}
 MEMBERSHIPS = {("users", "groups"), ("groups", "members")}
 MEMBERSHIP_ACTIONS = {"POST": "add_user_to_group", "DELETE": "remove_user_from_group"}
+USER_ACTIONS = {"password": "set_password", "copy": "copy_user", "offboard": "offboard_user"}
 PHOTO_ACTIONS = {"PUT": "set_user_photo", "DELETE": "delete_user_photo"}
 
 TOKEN_PATHS = ("/auth/login", "/auth/refresh", "/auth/register")
@@ -56,8 +57,8 @@ def audited_action(method, path):
         return file_action(method, parts)
     if parts[0] not in RESOURCES:
         return None
-    if (method, parts[0], parts[2:]) == ("POST", "users", ["password"]):
-        return "set_password"
+    if (method, parts[0]) == ("POST", "users") and len(parts) == 3:
+        return USER_ACTIONS.get(parts[2])
     if len(parts) == 4 and (parts[0], parts[2]) in MEMBERSHIPS:
         return MEMBERSHIP_ACTIONS.get(method)
     if (parts[0], parts[2:]) == ("users", ["photo"]):
