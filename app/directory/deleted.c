@@ -9,7 +9,7 @@
 #include "directory/deleted.h"
 
 #include "base/arena.h"
-#include "base/config.h"
+#include "base/fold.h"
 #include "directory/attribute.h"
 #include "directory/caller.h"
 #include "directory/connection.h"
@@ -86,15 +86,14 @@ static void visit_deleted(void *context, const struct raw_entry *raw)
 }
 
 static struct error *read_deleted_objects(struct directory *directory, const char *container,
-                                          const char *text, struct raw_objects *objects)
+                                          const struct name_search *words,
+                                          struct raw_objects *objects)
 {
-    static const char *const searched[] = {"msDS-LastKnownRDN", "sAMAccountName", NULL};
-    struct name_search words;
-    name_search_parse(&words, objects->arena, text);
+    static const char *const searched[] = {"name", "msDS-LastKnownRDN", "sAMAccountName", NULL};
     const struct query search = {
         .base = container,
         .scope = LDAP_SCOPE_SUBTREE,
-        .filter = name_search_filter(objects->arena, KINDS_FILTER, searched, &words,
+        .filter = name_search_filter(objects->arena, KINDS_FILTER, searched, words,
                                      NAME_SEARCH_WORDS_MAX),
         .attributes = deleted_object_attributes,
         .controls = deleted_object_controls,
@@ -102,7 +101,26 @@ static struct error *read_deleted_objects(struct directory *directory, const cha
     return query_all(directory, objects->arena, &search, visit_deleted, objects);
 }
 
-static struct directory_deleted describe_object(const struct deleted_object *object)
+static bool contains_folded(struct arena *arena, const char *text, const char *word)
+{
+    return text && strstr(fold_text(arena, text), fold_text(arena, word));
+}
+
+/* True if the name or the account name has each of the words. The attribute `name` of a deleted
+ * object contains more than its former name. */
+static bool matches_words(struct arena *arena, const struct name_search *words,
+                          const struct deleted_object *object)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        if (!contains_folded(arena, object->name, words->words[i]) &&
+            !contains_folded(arena, object->account, words->words[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct directory_deleted describe_object(const struct deleted_object *object, bool has_bin)
 {
     return (struct directory_deleted){
         .guid = object->guid,
@@ -112,7 +130,7 @@ static struct directory_deleted describe_object(const struct deleted_object *obj
         .parent_dn = object->place.parent_dn,
         .parent_exists = object->place.parent_exists,
         .deleted_at = object->deleted_at,
-        .is_recycled = object->is_recycled,
+        .is_recycled = object->is_recycled && has_bin,
     };
 }
 
@@ -127,6 +145,7 @@ static int compare_deleted(const void *a, const void *b)
 /* Selects the objects of the listed kinds that the caller sees. */
 static struct error *select_visible(struct directory *directory, const char *container,
                                     const struct raw_objects *objects,
+                                    const struct name_search *words, bool has_bin,
                                     struct directory_deleted *items, size_t *count_r)
 {
     struct arena *arena = objects->arena;
@@ -134,7 +153,8 @@ static struct error *select_visible(struct directory *directory, const char *con
     *count_r = 0;
     for (size_t i = 0; i < objects->count; i++) {
         struct deleted_object object;
-        if (!deleted_object_decode(arena, &objects->items[i], &object) || !object.kind) {
+        if (!deleted_object_decode(arena, &objects->items[i], &object) || !object.kind ||
+            !matches_words(arena, words, &object)) {
             continue;
         }
         struct error *error =
@@ -143,7 +163,7 @@ static struct error *select_visible(struct directory *directory, const char *con
             return error;
         }
         if (deleted_object_is_visible(directory, arena, &object)) {
-            items[(*count_r)++] = describe_object(&object);
+            items[(*count_r)++] = describe_object(&object, has_bin);
         }
     }
     return NULL;
@@ -154,17 +174,23 @@ struct error *directory_list_deleted(struct directory *directory, struct arena *
                                      size_t *count_r)
 {
     struct raw_objects objects = {.arena = arena};
+    struct name_search words;
+    bool has_bin;
+    name_search_parse(&words, arena, search);
     connection_begin_call(directory);
     const char *container = deleted_object_container(directory, arena);
     struct error *error = check_right(directory, arena, container);
     if (!error) {
-        error = read_deleted_objects(directory, container, search, &objects);
+        error = deleted_object_find_bin(directory, arena, &has_bin);
+    }
+    if (!error) {
+        error = read_deleted_objects(directory, container, &words, &objects);
     }
     if (error) {
         return error;
     }
     *items_r = arena_array(arena, objects.count, sizeof **items_r);
-    error = select_visible(directory, container, &objects, *items_r, count_r);
+    error = select_visible(directory, container, &objects, &words, has_bin, *items_r, count_r);
     if (!error && *count_r) {
         qsort(*items_r, *count_r, sizeof **items_r, compare_deleted);
     }
@@ -182,7 +208,7 @@ struct error *directory_find_deleted(struct directory *directory, struct arena *
         error = deleted_object_find(directory, arena, guid, &raw, &object);
     }
     if (!error) {
-        *deleted_r = describe_object(&object);
+        *deleted_r = describe_object(&object, false);
     }
     return error;
 }

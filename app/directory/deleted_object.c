@@ -233,6 +233,33 @@ bool deleted_object_is_visible(const struct directory *directory, struct arena *
            caller_sees(directory, arena_format(arena, "%s,%s", object->rdn, ancestor));
 }
 
+/* --- the Recycle Bin -------------------------------------------------------------------------- */
+
+struct error *deleted_object_find_bin(struct directory *directory, struct arena *arena,
+                                      bool *enabled_r)
+{
+    static const char feature[] = "CN=Recycle Bin Feature,";
+    char *root_attributes[] = {"configurationNamingContext", NULL};
+    char *attributes[] = {"msDS-EnabledFeature", NULL};
+    struct raw_entry root = {0}, partitions = {0};
+    *enabled_r = false;
+    struct error *error = query_object(directory, arena, "", root_attributes, &root);
+    const char *configuration = error ? NULL : find_text(&root, root_attributes[0]);
+    if (configuration) {
+        error =
+            query_object(directory, arena, arena_format(arena, "CN=Partitions,%s", configuration),
+                         attributes, &partitions);
+    }
+    if (error) {
+        return error->id == ERR_NOT_FOUND ? NULL : error;
+    }
+    const struct attribute *features = attribute_get(&partitions, attributes[0]);
+    for (size_t i = 0; features && i < features->count; i++) {
+        *enabled_r |= !strncasecmp(features->values[i].bv_val, feature, strlen(feature));
+    }
+    return NULL;
+}
+
 /* --- one object ------------------------------------------------------------------------------- */
 
 static struct error *report_reason(struct arena *arena, enum fault_id fault, const char *argument)
@@ -285,6 +312,7 @@ struct error *deleted_object_find(struct directory *directory, struct arena *are
                                   struct deleted_object *object_r)
 {
     struct deleted_places places = {.container = deleted_object_container(directory, arena)};
+    bool has_bin = false;
     if (!names_filter_guid(arena, guid)) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
@@ -300,11 +328,14 @@ struct error *deleted_object_find(struct directory *directory, struct arena *are
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
     error = deleted_object_locate(directory, arena, &places, raw_r, &object_r->place);
+    if (!error && object_r->is_recycled) {
+        error = deleted_object_find_bin(directory, arena, &has_bin);
+    }
     if (error) {
         return error;
     }
     if (!deleted_object_is_visible(directory, arena, object_r)) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
-    return object_r->is_recycled ? report_reason(arena, FAULT_RECYCLED, NULL) : NULL;
+    return object_r->is_recycled && has_bin ? report_reason(arena, FAULT_RECYCLED, NULL) : NULL;
 }

@@ -34,7 +34,7 @@ struct deleted_object {
     const char *account; /* sAMAccountName; NULL: none */
     struct deleted_place place;
     int64_t deleted_at; /* milliseconds since 1970 */
-    bool is_recycled;
+    bool is_recycled;   /* isRecycled is set: see deleted_object_find_bin() */
 };
 
 /* The controls that make deleted objects visible to a search, with NULL at the end. */
@@ -63,6 +63,11 @@ bool deleted_object_decode(struct arena *arena, const struct raw_entry *raw,
 struct error *deleted_object_locate(struct directory *directory, struct arena *arena,
                                     struct deleted_places *places, const struct raw_entry *raw,
                                     struct deleted_place *place_r) MUST_CHECK;
+
+/* Sets *enabled_r to true if the Recycle Bin is enabled (MS-ADTS 3.1.1.9.1). Without it, every
+ * deleted object can be restored, and Samba sets isRecycled of all of them. */
+struct error *deleted_object_find_bin(struct directory *directory, struct arena *arena,
+                                      bool *enabled_r) MUST_CHECK;
 
 /* Reads the deleted object with this objectGUID. ERR_NOT_FOUND if there is none of the listed kinds
  * that the caller would see; ERR_NOT_RESTORABLE if it is recycled, or if the caller sees an object

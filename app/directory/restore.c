@@ -307,7 +307,9 @@ static struct error *check_restored(const struct restore *restore, bool *restore
 
 static struct error *send_restore(const struct restore *restore)
 {
-    struct reanimation reanimation = {.dn = restore->guid_dn};
+    /* Samba does not restore an object that is addressed by its GUID; the DN of a deleted object
+     * contains the GUID and does not change */
+    struct reanimation reanimation = {.dn = restore->object.dn};
     const struct operation operation = {OPERATION_MODIFY, "restore", send_reanimation,
                                         &reanimation};
     struct answer answer;

@@ -1,4 +1,5 @@
-/* Restoration: the values that a restore writes back, and its report of restored and lost fields. */
+/* Restoration: the values that a restore writes back, and its report of restored and lost
+ * fields. */
 #include "unit.h"
 
 #include "directory/changes.h"
