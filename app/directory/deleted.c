@@ -101,9 +101,20 @@ static struct error *read_deleted_objects(struct directory *directory, const cha
     return query_all(directory, objects->arena, &search, visit_deleted, objects);
 }
 
+/* Returns the folded text with е for each ё, which a search does not distinguish. */
+static const char *fold_searched(struct arena *arena, const char *text)
+{
+    static const char yo[] = "ё", ye[] = "е";
+    char *folded = fold_text(arena, text);
+    for (char *at = strstr(folded, yo); at; at = strstr(at, yo)) {
+        memcpy(at, ye, strlen(ye)); /* both have two bytes */
+    }
+    return folded;
+}
+
 static bool contains_folded(struct arena *arena, const char *text, const char *word)
 {
-    return text && strstr(fold_text(arena, text), fold_text(arena, word));
+    return text && strstr(fold_searched(arena, text), fold_searched(arena, word));
 }
 
 /* True if the name or the account name has each of the words. The attribute `name` of a deleted

@@ -6,8 +6,8 @@
  * each is an operation of its own after that.
  *
  * Without the Recycle Bin, the directory has removed most values of the object, its password among
- * them. An account without a password could be used with an empty one where the policy permits
- * that, so it is disabled.
+ * them. An account without a password is disabled. That is an operation of its own too, because
+ * Samba cannot change userAccountControl while it restores an object.
  *
  * A restore must not give the caller more rights than a creation. The object itself may have more
  * rights than the caller: by its SID, by the SIDs that it had before, or by the groups that the
@@ -225,7 +225,7 @@ static struct error *drop_taken_principal(const struct restore *restore)
     return NULL;
 }
 
-/* Adds the account name and the state of the account to the values. Fails if the name is taken: the
+/* Adds the account name to the values. Fails if the name is taken: the
  * directory does not compare the kept name of a deleted object with those of others. */
 static struct error *complete_values(const struct restore *restore)
 {
@@ -237,9 +237,6 @@ static struct error *complete_values(const struct restore *restore)
     }
     if (account) {
         directory_change_text(wanted->changes, "sAMAccountName", account);
-    }
-    if (restore->account_control && !restore->keeps_all) {
-        directory_change_account_control(wanted->changes, ACCOUNT_DISABLED, true);
     }
     error = taken_find(restore->directory, restore->arena, wanted->class, wanted->changes,
                        restore->object.guid);
@@ -253,12 +250,13 @@ static struct error *complete_values(const struct restore *restore)
 struct reanimation {
     const char *dn;
     LDAPMod **mods;
+    LDAPControl **controls; /* NULL: none */
 };
 
 static int send_reanimation(LDAP *ldap, const void *request, int *message_id_r)
 {
     const struct reanimation *reanimation = request;
-    return ldap_modify_ext(ldap, reanimation->dn, reanimation->mods, deleted_object_controls, NULL,
+    return ldap_modify_ext(ldap, reanimation->dn, reanimation->mods, reanimation->controls, NULL,
                            message_id_r);
 }
 
@@ -309,7 +307,8 @@ static struct error *send_restore(const struct restore *restore)
 {
     /* Samba does not restore an object that is addressed by its GUID; the DN of a deleted object
      * contains the GUID and does not change */
-    struct reanimation reanimation = {.dn = restore->object.dn};
+    struct reanimation reanimation = {.dn = restore->object.dn,
+                                      .controls = deleted_object_controls};
     const struct operation operation = {OPERATION_MODIFY, "restore", send_reanimation,
                                         &reanimation};
     struct answer answer;
@@ -333,6 +332,27 @@ static struct error *send_restore(const struct restore *restore)
     error = result_error(restore->arena, &answer, restore->wanted->class->fields, operation.name);
     return taken_explain(restore->directory, restore->arena, restore->wanted->class,
                          restore->wanted->changes, restore->object.guid, restore->new_dn, error);
+}
+
+/* Disables the account, unless it is disabled or the directory has kept its password. */
+static struct error *disable_account(const struct restore *restore)
+{
+    struct directory_changes *changes = directory_changes_new(restore->arena);
+    directory_change_account_control(changes, ACCOUNT_DISABLED, true);
+    const struct reanimation change = {
+        .dn = restore->guid_dn,
+        .mods = changes_to_control_mods(changes, restore->arena, restore->account_control)};
+    const struct operation operation = {OPERATION_MODIFY, "modify", send_reanimation, &change};
+    struct answer answer;
+    if (!restore->account_control || restore->keeps_all || !change.mods) {
+        return NULL;
+    }
+    struct error *error = operation_repeat(restore->directory, restore->arena, &operation, &answer);
+    bool done = !error && (answer.code == LDAP_SUCCESS ||
+                           (answer.repeated && answer.code == LDAP_NO_SUCH_ATTRIBUTE));
+    return error || done ? error
+                         : result_error(restore->arena, &answer, restore->wanted->class->fields,
+                                        operation.name);
 }
 
 /* --- memberships ------------------------------------------------------------------------------ */
@@ -373,25 +393,47 @@ static struct error *add_membership(const struct restore *restore, const char *o
     return error && is_refusal(error) ? NULL : error;
 }
 
-/* Adds the memberships of the list. After an error, adds those that are missing to its details. */
-static struct error *add_memberships(const struct restore *restore, const char *const *others,
+/* Adds the memberships of the list, and moves it on to the first one that is missing. */
+static struct error *add_memberships(const struct restore *restore, const char *const **others,
                                      bool others_are_groups)
 {
-    for (; others && *others; others++) {
-        struct error *error = add_membership(restore, *others, others_are_groups);
-        if (!error) {
-            continue;
-        }
-        struct error *partial =
-            error_new(restore->arena, ERR_PARTIALLY_APPLIED, "%s",
-                      error->cause ? error->cause : "cannot restore the memberships");
-        error_detail(partial, NULL, FAULT_NONE, restore->new_dn);
-        for (; *others; others++) {
-            error_detail(partial, NULL, FAULT_NONE, *others);
-        }
-        return partial;
+    struct error *error = NULL;
+    while (!error && *others && **others) {
+        error = add_membership(restore, **others, others_are_groups);
+        *others += !error;
     }
-    return NULL;
+    return error;
+}
+
+/* Adds the DNs of the list to the details of the error. */
+static void add_missing(struct error *error, const char *const *others)
+{
+    for (; others && *others; others++) {
+        error_detail(error, NULL, FAULT_NONE, *others);
+    }
+}
+
+/* Completes the object after it was restored. */
+static struct error *complete_object(const struct restore *restore)
+{
+    const char *const *groups = restore->wanted->groups, *const *members = restore->wanted->members;
+    struct error *error = disable_account(restore);
+    if (!error) {
+        error = add_memberships(restore, &groups, true);
+    }
+    if (!error) {
+        error = add_memberships(restore, &members, false);
+    }
+    if (!error) {
+        return NULL;
+    }
+    struct error *partial =
+        error_new(restore->arena, ERR_PARTIALLY_APPLIED, "restored; the next step failed: %s",
+                  error->cause ? error->cause : "unknown");
+    error_detail(partial, NULL, FAULT_NONE, restore->new_dn);
+    add_missing(partial, groups);
+    add_missing(partial, members);
+    return partial;
 }
 
 /* --- restores --------------------------------------------------------------------------------- */
@@ -425,10 +467,7 @@ static struct error *run_restore(struct restore *restore, struct directory_resto
         error = send_restore(restore);
     }
     if (!error) {
-        error = add_memberships(restore, restore->wanted->groups, true);
-    }
-    if (!error) {
-        error = add_memberships(restore, restore->wanted->members, false);
+        error = complete_object(restore);
     }
     if (error) {
         return error;
