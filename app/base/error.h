@@ -92,6 +92,9 @@ enum error_id {
     ERR_OUTCOME_UNKNOWN, /* a change got no answer from directory or database; it may be applied */
     ERR_RESULT_UNREAD,   /* the change was applied; the resulting object could not be read */
     ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */
+    /* The change was stopped before it was written, because the request is a dry run. Never sent to
+     * clients: the router replies with the changes. */
+    ERR_DRY_RUN,
     ERR_COUNT
 };
 

@@ -31,7 +31,9 @@ enum field_type {
     FIELD_STRINGS, /* an array of strings; allowed in request bodies if `items_max` is set */
     FIELD_LISTS,   /* an array of arrays of strings; in replies only */
     FIELD_RECORDS, /* an array of objects described by `fields`; in replies only */
-    FIELD_RECORD   /* an object described by `fields`; in replies only */
+    FIELD_RECORD,  /* an object described by `fields`; in replies only */
+    /* a text that is JSON: an array of objects described by `fields`; in replies only */
+    FIELD_JSON
 };
 
 enum field_flag {

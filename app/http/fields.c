@@ -373,7 +373,8 @@ static void parse_json_value(struct faults *faults, const struct field *field,
         break;
     case FIELD_LISTS:
     case FIELD_RECORDS:
-    case FIELD_RECORD: /* used only in replies */
+    case FIELD_RECORD:
+    case FIELD_JSON: /* used only in replies */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
@@ -547,7 +548,8 @@ static void parse_query_value(struct faults *faults, const struct field *field, 
     case FIELD_STRINGS:
     case FIELD_LISTS:
     case FIELD_RECORDS:
-    case FIELD_RECORD: /* used only in replies */
+    case FIELD_RECORD:
+    case FIELD_JSON: /* used only in replies */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
@@ -626,50 +628,53 @@ static void write_string_array(struct jsonw *json, const char *key,
     jsonw_close_array(json);
 }
 
-static void write_records(struct jsonw *json, const struct field *field, const struct value *value,
-                          const bool *selected)
+static void write_records(struct jsonw *json, const char *key, const struct field *field,
+                          const struct value *value, const bool *selected)
 {
-    jsonw_open_array(json, field->name);
+    jsonw_open_array(json, key);
     for (size_t i = 0; i < value->records.count; i++) {
         fields_write_item(json, field->fields, value->records.items[i], selected);
     }
     jsonw_close_array(json);
 }
 
-static void write_field_value(struct jsonw *json, const struct field *field,
-                              const struct value *value)
+void fields_write_value(struct jsonw *json, const char *key, const struct field *field,
+                        const struct value *value)
 {
     switch (field->type) {
     case FIELD_STRING:
-        jsonw_bytes(json, field->name, value->string.bytes, value->string.length);
+        jsonw_bytes(json, key, value->string.bytes, value->string.length);
         break;
     case FIELD_INTEGER:
-        jsonw_integer(json, field->name, value->integer);
+        jsonw_integer(json, key, value->integer);
         break;
     case FIELD_DECIMAL:
-        jsonw_decimal(json, field->name, value->integer, field->scale);
+        jsonw_decimal(json, key, value->integer, field->scale);
         break;
     case FIELD_BOOLEAN:
-        jsonw_boolean(json, field->name, value->boolean);
+        jsonw_boolean(json, key, value->boolean);
         break;
     case FIELD_TIME:
-        jsonw_time(json, field->name, value->integer);
+        jsonw_time(json, key, value->integer);
         break;
     case FIELD_STRINGS:
-        write_string_array(json, field->name, &value->strings);
+        write_string_array(json, key, &value->strings);
         break;
     case FIELD_LISTS:
-        jsonw_open_array(json, field->name);
+        jsonw_open_array(json, key);
         for (size_t i = 0; i < value->lists.count; i++) {
             write_string_array(json, NULL, &value->lists.items[i]);
         }
         jsonw_close_array(json);
         break;
     case FIELD_RECORDS:
-        write_records(json, field, value, NULL);
+        write_records(json, key, field, value, NULL);
         break;
     case FIELD_RECORD:
-        fields_write(json, field->name, field->fields, value->record);
+        fields_write(json, key, field->fields, value->record);
+        break;
+    case FIELD_JSON:
+        jsonw_raw(json, key, value->string.bytes);
         break;
     }
 }
@@ -684,7 +689,7 @@ static bool is_omitted_field(const struct field *field, const struct value *valu
 static void write_field(struct jsonw *json, const struct field *field, const struct value *value)
 {
     if (value->state == VALUE_SET) {
-        write_field_value(json, field, value);
+        fields_write_value(json, field->name, field, value);
     } else {
         jsonw_null(json, field->name);
     }
@@ -720,7 +725,7 @@ void fields_write_listing(struct jsonw *json, const struct field *fields,
     jsonw_open_object(json, NULL);
     for (size_t i = 0; fields[i].name; i++) {
         if ((fields[i].flags & FIELD_ITEMS) && values[i].state == VALUE_SET) {
-            write_records(json, &fields[i], &values[i], selected);
+            write_records(json, fields[i].name, &fields[i], &values[i], selected);
         } else if (!is_omitted_field(&fields[i], &values[i])) {
             write_field(json, &fields[i], &values[i]);
         }

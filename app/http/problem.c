@@ -215,6 +215,8 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_PARTIALLY_APPLIED] = {500, "PARTIALLY_APPLIED",
         {"Изменения применены только частично: проверьте объект",
          "The changes were only partly applied: check the object"}},
+    [ERR_DRY_RUN] = {500, "INTERNAL_ERROR",
+        {"Внутренняя ошибка сервера", "Internal server error"}},
 };
 
 /* Each {} is replaced by an argument. */

@@ -56,8 +56,20 @@ struct router_idempotency {
     void (*keep)(struct request *request, const struct reply *reply, const struct error *error);
 };
 
+/* Records changes in the database. rest/audit.c implements these functions, service/ sets them. */
+struct router_recorder {
+    /* Called before the handler of a call that is audited or a dry run. */
+    void (*begin)(struct request *request);
+    /* Called after this handler. Returns the error of the request: that of the handler, or that of
+     * the recorder. */
+    struct error *(*end)(struct request *request, struct error *error);
+    /* Called for an audited call that failed before its handler. */
+    void (*reject)(struct request *request, const struct error *error);
+};
+
 struct router_settings {
     struct router_guard guard;
+    const struct router_recorder *recorder;   /* NULL: changes are not recorded */
     const struct router_idempotency *repeats; /* NULL: every POST is executed */
     enum config_language standard_language;
     size_t body_max; /* maximum number of bytes of a JSON body */

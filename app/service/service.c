@@ -20,6 +20,7 @@
 #include "proc/service.h"
 #include "resources/resources.h"
 #include "rest/app.h"
+#include "rest/audit.h"
 #include "rest/delegations.h"
 #include "rest/idempotency.h"
 #include "rest/limits.h"
@@ -88,6 +89,7 @@ static struct worker_state *create_worker_state(const struct config *config, enu
 {
     const struct router_settings settings = {
         .guard = guard,
+        .recorder = &audit_recorder,
         .repeats = &idempotency,
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,

@@ -7,6 +7,7 @@
 #define STORE_ENGINE_H
 
 #include "store/compiled.h"
+#include "store/observer.h"
 #include "store/query.h"
 #include "store/store.h"
 
@@ -98,8 +99,10 @@ struct store {
     bool shares_snapshots; /* store_share_snapshots() was called */
     bool wrote;            /* store_write() was called since the last store_pending_transaction() */
     bool writing;          /* inside store_write() */
-    struct arena *write_arena; /* arena of the running store_write() */
-    struct error *failure;     /* error of the first query that failed in it */
+    struct arena *write_arena;             /* arena of the running store_write() */
+    struct error *failure;                 /* error of the first query that failed in it */
+    const struct store_observer *observer; /* of all writes; NULL: none */
+    void *observer_context;
 
     uint64_t transactions; /* number of transactions begun, which identifies the last one */
     struct held_group group;

@@ -8,6 +8,7 @@
 #include "store/engine.h"
 #include "store/group.h"
 #include "store/keys.h"
+#include "store/observer.h"
 #include "store/query.h"
 #include "store/store.h"
 #include "store/watch.h"
@@ -52,6 +53,22 @@ static struct error *group_error(const struct store *store, struct arena *arena)
     return error_new(arena, store->group.id, "%s", store->group.cause);
 }
 
+/* The work of a write and its context. */
+struct observed_work {
+    store_work *work;
+    void *context;
+};
+
+/* Runs the work between the functions of the observer. */
+static struct error *run_observed_work(struct store *store, void *context)
+{
+    const struct observed_work *observed = context;
+    const struct store_observer *observer = store->observer;
+    observer->begin(store->observer_context);
+    struct error *error = observed->work(store, observed->context);
+    return error || store->failure ? error : observer->complete(store, store->observer_context);
+}
+
 static struct error *run_write(struct store *store, struct arena *arena, store_work *work,
                                void *context, enum write_kind kind)
 {
@@ -64,8 +81,14 @@ static struct error *run_write(struct store *store, struct arena *arena, store_w
     store->transactions += !store_group_open(store);
     store->wrote = true;
     int64_t began = clock_steady_us();
-    struct error *error = store->engine->write(store, arena, work, context, kind);
+    struct observed_work observed = {work, context};
+    struct error *error =
+        store->observer ? store->engine->write(store, arena, run_observed_work, &observed, kind)
+                        : store->engine->write(store, arena, work, context, kind);
     count_duration_since("write", began);
+    if (store->observer && !error) {
+        store->observer->finish(store->observer_context);
+    }
     return error;
 }
 
@@ -90,6 +113,12 @@ struct error *store_script(struct store *store, struct arena *arena, const char 
 {
     struct error *error = store->engine->script(store, arena, text);
     return error ? store_remember_failure(store, error) : NULL;
+}
+
+void store_set_observer(struct store *store, const struct store_observer *observer, void *context)
+{
+    store->observer = observer;
+    store->observer_context = context;
 }
 
 void store_defer(struct store *store, enum sql_statement statement)
