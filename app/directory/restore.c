@@ -28,8 +28,11 @@
 #include "directory/directory.h"
 #include "directory/entry_lock.h"
 #include "directory/find.h"
+#include "directory/intent.h"
 #include "directory/names.h"
 #include "directory/operation.h"
+#include "directory/plan.h"
+#include "directory/predict.h"
 #include "directory/protected.h"
 #include "directory/query.h"
 #include "directory/result.h"
@@ -303,6 +306,24 @@ static struct error *check_restored(const struct restore *restore, bool *restore
     return error && error->id == ERR_NOT_FOUND ? NULL : error;
 }
 
+/* Announces the restore. */
+static struct error *announce_restore(const struct restore *restore, LDAPMod **mods)
+{
+    struct arena *arena = restore->arena;
+    const struct plan_restore plan = {
+        .addition = {restore->wanted->class, restore->new_dn,
+                     names_first_value(arena, restore->new_dn), restore->wanted->changes, mods},
+        .guid = restore->object.guid,
+        .deleted_dn = restore->object.dn,
+    };
+    if (!intent_is_observed(restore->directory)) {
+        return NULL;
+    }
+    struct error *error =
+        predict_addition(restore->directory, arena, &plan.addition, restore->parent);
+    return error ? error : intent_announce(restore->directory, arena, plan_restore(arena, &plan));
+}
+
 static struct error *send_restore(const struct restore *restore)
 {
     /* Samba does not restore an object that is addressed by its GUID; the DN of a deleted object
@@ -313,6 +334,9 @@ static struct error *send_restore(const struct restore *restore)
                                         &reanimation};
     struct answer answer;
     struct error *error = build_mods(restore, &reanimation.mods);
+    if (!error) {
+        error = announce_restore(restore, reanimation.mods);
+    }
     if (!error) {
         error = operation_repeat(restore->directory, restore->arena, &operation, &answer);
     }

@@ -246,7 +246,7 @@ static struct error *restore_deleted(struct request *request, struct reply *repl
 {
     struct directory *directory = app_of(request)->directory;
     struct arena *arena = request->arena;
-    const struct value *image = NULL;
+    struct value *image = NULL;
     struct directory_deleted deleted;
     struct directory_restored restored;
     struct error *error =
@@ -263,7 +263,11 @@ static struct error *restore_deleted(struct request *request, struct reply *repl
         .account = choose_account(request, deleted.kind),
         .changes = directory_changes_new(arena),
     };
-    error = restoration_fill(directory, arena, image, &restoration);
+    request->object_guid = deleted.guid;
+    error = restoration_read_image(request, restoration.class, &deleted, &image);
+    if (!error) {
+        error = restoration_fill(directory, arena, image, &restoration);
+    }
     if (!error) {
         error = directory_restore(directory, arena, &restoration, &restored);
     }
@@ -320,6 +324,7 @@ const struct route deleted_routes[] = {
                "password the directory has not kept is disabled."},
      .body = &restore_schema,
      .body_optional = true,
+     .dry_run = true,
      .shape = REPLY_RECORD,
      .reply = &restored_schema,
      .errors = restore_errors,

@@ -4,6 +4,10 @@
 #include "base/arena.h"
 #include "base/country.h"
 #include "directory/names.h"
+#include "http/fields.h"
+#include "http/request.h"
+#include "rest/app.h"
+#include "store/store.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -36,6 +40,92 @@ static bool is_membership(const struct field *field)
 static bool is_filled(const struct field *field, const struct value *value)
 {
     return value->state == VALUE_SET && (field->type != FIELD_STRINGS || value->strings.count);
+}
+
+/* --- the image -------------------------------------------------------------------------------- */
+
+/* The members of a change in an audit row (http/changeset.h). */
+enum change_member { CHANGE_ID, CHANGE_FIELD, CHANGE_BEFORE, CHANGE_MEMBERS };
+
+static const char *const change_members[] = {
+    [CHANGE_ID] = "id", [CHANGE_FIELD] = "field", [CHANGE_BEFORE] = "before"};
+
+/* Parses the JSON of a value. A value that does not fit the field any more is absent. */
+static void parse_image_value(struct arena *arena, const struct field *field, const char *json,
+                              struct value *value)
+{
+    enum { STRINGS_MAX = 1000000 };
+    const struct field plain = {
+        .name = field->name,
+        .type = field->type == FIELD_RECORD ? FIELD_STRING : field->type,
+        .flags = FIELD_NULLABLE,
+        .items_max = STRINGS_MAX,
+    };
+    struct value *parsed;
+    if (fields_read_bare(arena, &plain, json, strlen(json), &parsed)) {
+        return;
+    }
+    *value = *parsed;
+    if (field->type == FIELD_RECORD && parsed->state == VALUE_SET) { /* recorded as its DN */
+        struct value *record = arena_array(arena, fields_count(field->fields), sizeof *record);
+        *fields_get(field->fields, record, "dn") = *parsed;
+        field_set_record(value, record);
+    }
+}
+
+/* Converts the changes of an audit row to the values of the entry with this objectGUID. */
+static struct error *parse_image(struct arena *arena, const struct directory_class *class,
+                                 const char *guid, const char *changes, size_t length,
+                                 struct value *image)
+{
+    const char *const **rows;
+    const char *own_id = arena_format(arena, "\"%s\"", guid);
+    size_t count;
+    struct error *error =
+        fields_split_objects(arena, changes, length, change_members, CHANGE_MEMBERS, &rows, &count);
+    for (size_t i = 0; !error && i < count; i++) {
+        const char *id = rows[i][CHANGE_ID], *name = rows[i][CHANGE_FIELD];
+        bool is_own = !id || !strcasecmp(id, own_id);
+        size_t quoted = name ? strlen(name) : 0;
+        const struct field *field =
+            is_own && quoted > 2
+                ? find_named_field(class->fields, arena_copy(arena, name + 1, quoted - 2))
+                : NULL;
+        if (field && rows[i][CHANGE_BEFORE]) {
+            parse_image_value(arena, field, rows[i][CHANGE_BEFORE], &image[field - class->fields]);
+        }
+    }
+    return error;
+}
+
+struct error *restoration_read_image(const struct request *request,
+                                     const struct directory_class *class,
+                                     const struct directory_deleted *deleted,
+                                     struct value **image_r)
+{
+    /* maximum difference between the clocks of Kontora and of the controller, and the longest time
+     * that a deletion can take after its row was written */
+    enum { CLOCK_SLACK_MS = 15 * 60 * 1000 };
+    struct arena *arena = request->arena;
+    struct store_query *query = store_query(app_of(request)->store, arena, SQL_DELETED_IMAGE);
+    bool found;
+    size_t length;
+    *image_r = NULL;
+    store_bind_text(query, deleted->kind);
+    store_bind_text(query, deleted->guid);
+    store_bind_text(query, arena_format(arena, "delete_%s", deleted->kind));
+    store_bind_integer(query, deleted->deleted_at - CLOCK_SLACK_MS);
+    store_bind_integer(query, deleted->deleted_at + CLOCK_SLACK_MS);
+    struct error *error = store_next(query, &found);
+    if (error || !found) {
+        return error;
+    }
+    const char *text = store_text(query, 0, &length);
+    const char *changes = arena_copy(arena, text, length);
+    *image_r = arena_array(arena, fields_count(class->fields), sizeof **image_r);
+    error = parse_image(arena, class, deleted->guid, changes, length, *image_r);
+    store_end(query);
+    return error;
 }
 
 /* --- writing back ----------------------------------------------------------------------------- */

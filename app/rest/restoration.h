@@ -17,6 +17,15 @@
 #include <stdbool.h>
 
 struct arena;
+struct request;
+
+/* Reads the image of a deleted entry from the audit row of its deletion. *image_r is parallel to the
+ * fields of the class, and NULL if there is no row: the entry was deleted with other tools or with
+ * an entry above it, or the row is erased. */
+struct error *restoration_read_image(const struct request *request,
+                                     const struct directory_class *class,
+                                     const struct directory_deleted *deleted,
+                                     struct value **image_r) MUST_CHECK;
 
 /* Adds the values of the image to the changes of the restoration, and its groups and members to the
  * lists. `image` is parallel to restoration->class->fields; NULL: no image. Values that refer to

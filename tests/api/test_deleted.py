@@ -142,6 +142,103 @@ def test_restored_group_has_its_sid_and_no_members(api, ldap_admin, groups, peop
     assert groups.get(group["objectGUID"])["member"] == []
 
 
+# --- values of the audit --------------------------------------------------------------------------
+
+def attributes_of(ldap_admin, dn, without=()):
+    """Returns the attributes of an entry as ldapsearch shows them, without those that every write
+    changes."""
+    [entry] = ldap_admin.ldapsearch("(objectClass=*)", base=dn)
+    return {name: sorted(values) for name, values in entry.items()
+            if name not in CHANGED and name not in without}
+
+
+PERSON = {"title": "Chief \"Ёж\", clerk", "mail": "a.b@kontora.test", "givenName": "Анна", "sn": "X",
+          "telephoneNumber": "+7 495 000-00-01", "department": "Sales", "c": "RU",
+          "description": "two\nlines", "accountExpires": "2031-05-06T07:08:09.000Z",
+          "userWorkstations": ["pc-1", "pc-2"], "passwordNeverExpires": True}
+
+
+def test_user_deleted_through_the_api_gets_attributes_and_groups_back(api, ldap_admin, people,
+                                                                     groups):
+    manager, one, two = people.create(), groups.create(), groups.create()
+    made = people.create(**PERSON, userPrincipalName=f"{tag()}@kontora.test",
+                         manager=manager["dn"])
+    for group in (one, two):
+        ldap_admin.add_member(group["dn"], made["dn"])
+    before = attributes_of(ldap_admin, made["dn"])
+    people.delete(made["sAMAccountName"])
+    body = restored(api, made["objectGUID"])
+    assert sorted(body["lost"]) == ["enabled", "password"]
+    assert {*PERSON, "memberOf", "manager", "userPrincipalName"} <= set(body["restored"])
+    after = attributes_of(ldap_admin, made["dn"])
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    # Samba sets the counters of these to 0, and Kontora has disabled the account
+    assert changed <= {"userAccountControl", "pwdLastSet", "adminCount", "operatorCount"}
+    assert int(after["userAccountControl"][0]) == int(before["userAccountControl"][0]) | DISABLED
+    assert sorted(after["memberOf"]) == sorted(group["dn"].encode() for group in (one, two))
+
+
+def test_group_deleted_through_the_api_gets_members_back(api, ldap_admin, people, groups):
+    members, outer, group = [people.create() for _ in range(3)], groups.create(), groups.create(
+        description="x")
+    ldap_admin.add_member(group["dn"], *(member["dn"] for member in members))
+    ldap_admin.add_member(outer["dn"], group["dn"])
+    groups.delete(group["cn"])
+    people.delete(members[0]["sAMAccountName"])
+    body = restored(api, group["objectGUID"])
+    assert body["lost"] == ["member"]  # one member does not exist any more
+    assert sorted(ldap_admin.members(group["dn"])) == sorted(
+        member["dn"] for member in members[1:])
+    assert groups.get(group["cn"])["description"] == "x"
+
+
+def test_values_that_refer_to_deleted_entries_are_lost(api, people, groups):
+    manager, group = people.create(), groups.create()
+    made = people.create(manager=manager["dn"], title="Clerk")
+    assert api.post(f"/groups/{group['cn']}/members/{made['sAMAccountName']}").status_code == 200
+    for entries, name in ((people, made["sAMAccountName"]), (people, manager["sAMAccountName"]),
+                          (groups, group["cn"])):
+        entries.delete(name)
+    body = restored(api, made["objectGUID"])
+    assert {"manager", "memberOf"} <= set(body["lost"]) and "title" in body["restored"]
+
+
+def test_taken_principal_name_is_lost(api, people):
+    name = f"{tag()}@kontora.test"
+    made = delete_user(people, userPrincipalName=name, title="Clerk")
+    people.create(userPrincipalName=name)
+    body = restored(api, made["objectGUID"])
+    assert "userPrincipalName" in body["lost"] and "title" in body["restored"]
+
+
+def test_values_of_an_earlier_deletion_are_not_used(api, ldap_admin, people):
+    """After the first restore, the user is changed, and deleted with another tool."""
+    made = delete_user(people, title="Clerk", department="Sales")
+    assert "title" in restored(api, made["objectGUID"])["restored"]
+    people.change(made["objectGUID"], title=None, department="Other")
+    ldap_admin.delete(made["dn"])
+    assert {"title", "department"} <= set(restored(api, made["objectGUID"])["lost"])
+    now = people.get(made["objectGUID"])
+    assert now["title"] is None and now["department"] is None
+
+
+def test_dry_run_shows_values_and_restores_nothing(api, ldap_admin, people, audit):
+    made = delete_user(people, title="Clerk")
+    response = api.post(f"/deleted/{made['objectGUID']}/restore", params={"dry_run": "true"},
+                        json={})
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert body["dry_run"] is True
+    changes = {change["field"]: change for change in body["changes"]}
+    assert changes["title"]["after"] == "Clerk" and changes["title"]["before"] is None
+    assert changes["title"]["id"] == made["objectGUID"]
+    assert find_item(api, made["objectGUID"]) and ldap_admin.entry(made["dn"]) is None
+    people.create(cn=made["cn"])
+    response = api.post(f"/deleted/{made['objectGUID']}/restore", params={"dry_run": "true"},
+                        json={})
+    contract.check_error(response, 409, "ALREADY_EXISTS")
+
+
 # --- the list -------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
