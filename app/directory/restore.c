@@ -42,7 +42,7 @@
 #include <ldap.h>
 #include <string.h>
 
-/* A restore; the lock of its object is held. */
+/* A restore. */
 struct restore {
     struct directory *directory;
     struct arena *arena;
@@ -437,20 +437,12 @@ static void add_missing(struct error *error, const char *const *others)
     }
 }
 
-/* Completes the object after it was restored. */
-static struct error *complete_object(const struct restore *restore)
+/* Returns the error of a step after the object was restored: it names the object, and the
+ * memberships that are missing. */
+static struct error *report_partial_restore(const struct restore *restore,
+                                            const char *const *groups, const char *const *members,
+                                            const struct error *error)
 {
-    const char *const *groups = restore->wanted->groups, *const *members = restore->wanted->members;
-    struct error *error = disable_account(restore);
-    if (!error) {
-        error = add_memberships(restore, &groups, true);
-    }
-    if (!error) {
-        error = add_memberships(restore, &members, false);
-    }
-    if (!error) {
-        return NULL;
-    }
     struct error *partial =
         error_new(restore->arena, ERR_PARTIALLY_APPLIED, "restored; the next step failed: %s",
                   error->cause ? error->cause : "unknown");
@@ -458,6 +450,17 @@ static struct error *complete_object(const struct restore *restore)
     add_missing(partial, groups);
     add_missing(partial, members);
     return partial;
+}
+
+/* Restores the memberships. */
+static struct error *restore_memberships(const struct restore *restore)
+{
+    const char *const *groups = restore->wanted->groups, *const *members = restore->wanted->members;
+    struct error *error = add_memberships(restore, &groups, true);
+    if (!error) {
+        error = add_memberships(restore, &members, false);
+    }
+    return error ? report_partial_restore(restore, groups, members, error) : NULL;
 }
 
 /* --- restores --------------------------------------------------------------------------------- */
@@ -484,24 +487,20 @@ static struct error *prepare_restore(struct restore *restore)
     return error ? error : complete_values(restore);
 }
 
-static struct error *run_restore(struct restore *restore, struct directory_restored *restored_r)
+/* Restores the object without its memberships. */
+static struct error *restore_object(struct restore *restore)
 {
     struct error *error = prepare_restore(restore);
     if (!error) {
         error = send_restore(restore);
     }
-    if (!error) {
-        error = complete_object(restore);
-    }
     if (error) {
         return error;
     }
-    restored_r->parent_dn = restore->parent;
-    restored_r->keeps_all = restore->keeps_all;
-    restored_r->was_enabled =
-        restore->account_control && !(restore->account_control & ACCOUNT_DISABLED);
-    return find_result(restore->directory, restore->arena, restore->wanted->class, restore->guid_dn,
-                       &restored_r->entry);
+    error = disable_account(restore);
+    return error ? report_partial_restore(restore, restore->wanted->groups,
+                                          restore->wanted->members, error)
+                 : NULL;
 }
 
 struct error *directory_restore(struct directory *directory, struct arena *arena,
@@ -516,7 +515,17 @@ struct error *directory_restore(struct directory *directory, struct arena *arena
     if (error) {
         return error;
     }
-    error = run_restore(&restore, restored_r);
-    entry_lock_release(&lock);
-    return error;
+    error = restore_object(&restore);
+    entry_lock_release(&lock); /* a change of a membership acquires the lock of the group */
+    if (!error) {
+        error = restore_memberships(&restore);
+    }
+    if (error) {
+        return error;
+    }
+    restored_r->parent_dn = restore.parent;
+    restored_r->keeps_all = restore.keeps_all;
+    restored_r->was_enabled =
+        restore.account_control && !(restore.account_control & ACCOUNT_DISABLED);
+    return find_result(directory, arena, restoration->class, restore.guid_dn, &restored_r->entry);
 }

@@ -19,9 +19,9 @@
 struct arena;
 struct request;
 
-/* Reads the image of a deleted entry from the audit row of its deletion. *image_r is parallel to the
- * fields of the class, and NULL if there is no row: the entry was deleted with other tools or with
- * an entry above it, or the row is erased. */
+/* Reads the image of a deleted entry from the audit row of its deletion. *image_r is parallel to
+ * the fields of the class, and NULL if there is no row: the entry was deleted with other tools or
+ * with an entry above it, or the row is erased. */
 struct error *restoration_read_image(const struct request *request,
                                      const struct directory_class *class,
                                      const struct directory_deleted *deleted,

@@ -152,7 +152,8 @@ def attributes_of(ldap_admin, dn, without=()):
             if name not in CHANGED and name not in without}
 
 
-PERSON = {"title": "Chief \"Ёж\", clerk", "mail": "a.b@kontora.test", "givenName": "Анна", "sn": "X",
+PERSON = {"title": "Chief \"Ёж\", clerk", "mail": "a.b@kontora.test", "givenName": "Анна",
+          "sn": "X",
           "telephoneNumber": "+7 495 000-00-01", "department": "Sales", "c": "RU",
           "description": "two\nlines", "accountExpires": "2031-05-06T07:08:09.000Z",
           "userWorkstations": ["pc-1", "pc-2"], "passwordNeverExpires": True}
@@ -173,7 +174,8 @@ def test_user_deleted_through_the_api_gets_attributes_and_groups_back(api, ldap_
     after = attributes_of(ldap_admin, made["dn"])
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     # Samba sets the counters of these to 0, and Kontora has disabled the account
-    assert changed <= {"userAccountControl", "pwdLastSet", "adminCount", "operatorCount"}
+    assert changed <= {"userAccountControl", "pwdLastSet", "adminCount", "operatorCount",
+                       "lastKnownParent"}
     assert int(after["userAccountControl"][0]) == int(before["userAccountControl"][0]) | DISABLED
     assert sorted(after["memberOf"]) == sorted(group["dn"].encode() for group in (one, two))
 
@@ -604,6 +606,25 @@ def test_scope_is_not_restored_by_delegate(places, ldap_admin):
     assert contract.check_error(restore(caller, unit["objectGUID"]), 403,
                                 "FORBIDDEN") == ["rights"]
     restored(places.administrator, unit["objectGUID"])
+
+
+def test_delegate_restores_only_memberships_that_it_may_add(places, ldap_admin):
+    """Groups with more rights than the delegate, groups outside of its scope, and groups without
+    the right `members` are lost."""
+    groups = Entries(places.administrator, ldap_admin, GROUPS, places.scope)
+    people = People(places.administrator, ldap_admin, places.scope)
+    plain, strong = groups.create(), groups.create()
+    outside = Entries(places.administrator, ldap_admin, GROUPS, places.outside).create()
+    places.delegate(strong["dn"], places.top, "delete")
+    for rights, expected in ((("create", "members"), [plain["dn"]]), (("create",), [])):
+        user = people.create(title="Clerk")
+        for group in (plain, strong, outside):
+            ldap_admin.add_member(group["dn"], user["dn"])
+        people.delete(user["sAMAccountName"])
+        body = restored(places.caller(*rights), user["objectGUID"])
+        assert "memberOf" in body["lost"] and "title" in body["restored"]
+        [entry] = ldap_admin.ldapsearch("(objectClass=*)", "memberOf", base=user["dn"])
+        assert [dn.decode() for dn in entry.get("memberOf", [])] == expected
 
 
 def test_entry_below_deleted_unit_is_seen_by_rights_on_the_unit_above(places, ldap_admin):
