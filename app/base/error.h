@@ -57,6 +57,7 @@ enum error_id {
     ERR_DIRECTORY_REFUSED, /* unwillingToPerform; details contain the server's message */
     ERR_DIRECTORY_FORBIDDEN,
     ERR_PROTECTED_OBJECT, /* a detail contains the reason */
+    ERR_NOT_RESTORABLE,   /* of a deleted object; a detail contains the reason */
     ERR_DIRECTORY_UNAVAILABLE,
     ERR_DIRECTORY_CREDENTIALS,
     ERR_DIRECTORY_LIMIT,

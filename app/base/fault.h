@@ -87,6 +87,9 @@ enum fault_id {
     FAULT_HOLDS_SCOPE,     /* the entry is the scope of a delegation, or has one below it */
     FAULT_GAINS_RIGHTS,    /* the caller would have more rights on the entry after the move */
     FAULT_ADMIN_GROUP,     /* the entry would become LDAP_ADMIN_GROUP, or hold it */
+    FAULT_NOT_DELETED,     /* the entry exists; argument: its DN */
+    FAULT_RECYCLED,        /* the directory has removed the values of the deleted entry */
+    FAULT_PARENT_DELETED,  /* argument: the DN of the parent, which does not exist any more */
     /* Faults of ?filter=. The first argument is the position of the fault, in characters from 1.
      * Further arguments are in parentheses. */
     FAULT_FILTER_NO_FIELD,

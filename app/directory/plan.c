@@ -194,6 +194,20 @@ const struct directory_intent *plan_addition(struct arena *arena,
     return intent;
 }
 
+const struct directory_intent *plan_restore(struct arena *arena, const struct plan_restore *restore)
+{
+    struct directory_intent *intent =
+        (struct directory_intent *)plan_addition(arena, &restore->addition);
+    const struct ldif_record record = {.change = LDIF_MODIFY,
+                                       .dn = restore->deleted_dn,
+                                       .modifications =
+                                           convert_mods(arena, restore->addition.mods)};
+    intent->entries->guid = restore->guid;
+    intent->records = NULL;
+    append_record(arena, intent, &record);
+    return intent;
+}
+
 /* --- changing an entry ----------------------------------------------------------------------- */
 
 /* Adds the attribute unless the list has it. */

@@ -30,6 +30,16 @@ struct plan_addition {
 const struct directory_intent *plan_addition(struct arena *arena,
                                              const struct plan_addition *addition);
 
+/* A deleted entry to restore. */
+struct plan_restore {
+    struct plan_addition addition; /* `mods` restore it: they set the values that it gets */
+    const char *guid, *deleted_dn;
+};
+
+/* Plans a restore: the values are those of a new entry, as far as it does not have them already. */
+const struct directory_intent *plan_restore(struct arena *arena,
+                                            const struct plan_restore *restore);
+
 /* Returns the attributes to read before an update, as a NULL-terminated array: those that the
  * changes set, and those that change with them. */
 char **plan_update_attributes(struct arena *arena, const struct directory_changes *changes);

@@ -594,6 +594,45 @@ struct error *fields_read_bare(struct arena *arena, const struct field *field, c
     return faults.error;
 }
 
+/* Returns the JSON texts of the members of an object. */
+static const char *const *split_object(struct arena *arena, struct json_object *object,
+                                       const char *const *names, size_t names_count)
+{
+    const char **texts = arena_array(arena, names_count, sizeof *texts);
+    for (size_t i = 0; i < names_count; i++) {
+        struct json_object *member;
+        if (json_object_object_get_ex(object, names[i], &member)) {
+            texts[i] =
+                arena_string(arena, json_object_to_json_string_ext(member, JSON_C_TO_STRING_PLAIN));
+        }
+    }
+    return texts;
+}
+
+struct error *fields_split_objects(struct arena *arena, const char *text, size_t length,
+                                   const char *const *names, size_t names_count,
+                                   const char *const ***rows_r, size_t *count_r)
+{
+    struct json_object *json = NULL;
+    struct error *error = parse_json(arena, text, length, &json);
+    if (error) {
+        return error;
+    }
+    if (!json_object_is_type(json, json_type_array)) {
+        return new_invalid_json(arena, "not an array");
+    }
+    *count_r = json_object_array_length(json);
+    *rows_r = arena_array(arena, *count_r, sizeof **rows_r);
+    for (size_t i = 0; i < *count_r; i++) {
+        struct json_object *object = json_object_array_get_idx(json, i);
+        if (!json_object_is_type(object, json_type_object)) {
+            return new_invalid_json(arena, "not an object");
+        }
+        (*rows_r)[i] = split_object(arena, object, names, names_count);
+    }
+    return NULL;
+}
+
 /* --- parsing a query ------------------------------------------------------------------------- */
 
 static void parse_query_value(struct faults *faults, const struct field *field, const char *text,

@@ -126,6 +126,8 @@ static const struct problem problems[ERR_COUNT] = {
          "The object is protected because privileges in the domain depend on it. Change it "
          "with the directory's own tools; the server's administrator can permit such changes "
          "here (DIRECTORY_PROTECTED)"}},
+    [ERR_NOT_RESTORABLE] = {409, "NOT_RESTORABLE",
+        {"Объект нельзя восстановить", "The entry cannot be restored"}},
     [ERR_DIRECTORY_UNAVAILABLE] = {503, "DIRECTORY_UNAVAILABLE",
         {"Каталог недоступен: повторите позже", "The directory is not available: try again later"}},
     [ERR_DIRECTORY_CREDENTIALS] = {503, "DIRECTORY_CREDENTIALS",
@@ -367,6 +369,12 @@ static const struct text faults[FAULT_COUNT] = {
                             "after the move you would have more rights on the entry"},
     [FAULT_ADMIN_GROUP] = {"объект стал бы группой администраторов или подразделением над ней",
                            "the entry would become the group of administrators or a unit above it"},
+    [FAULT_NOT_DELETED] = {"объект не удалён: {}", "the entry is not deleted: {}"},
+    [FAULT_RECYCLED] = {"срок восстановления истёк: каталог уже стёр содержимое объекта",
+        "the time for a restore has passed: the directory has erased the content of the entry"},
+    [FAULT_PARENT_DELETED] = {
+        "родительского объекта {} больше нет: восстановите сначала его или укажите parent_dn",
+        "the parent {} does not exist any more: restore it first, or specify parent_dn"},
     [FAULT_UNKNOWN_FORMAT] = {"повреждён или имеет другой формат",
         "is damaged or has another format"},
     [FAULT_FILTER_NO_FIELD] = {"позиция {}: ожидается имя поля, not или открывающая скобка",

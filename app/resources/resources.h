@@ -24,6 +24,7 @@ extern const struct route contacts_routes[];
 extern const struct route containers_routes[];
 extern const struct route deals_routes[];
 extern const struct route delegations_routes[];
+extern const struct route deleted_routes[];
 extern const struct route email_links_routes[];
 extern const struct route files_routes[];
 extern const struct route groups_routes[];

@@ -53,6 +53,7 @@ ROUTES = [
           ("PATCH", f"/api/v1/{collection}/{name}", {"description": "x"}),
           ("DELETE", f"/api/v1/{collection}/{name}", None))),
     ("GET", "/api/v1/tree", None, "directory"),
+    ("POST", f"/api/v1/deleted/{'0' * 8}-0000-0000-0000-{'0' * 12}/restore", {}, "directory"),
     ("GET", "/api/v1/groups/sales/members", None, "directory"),
     ("POST", "/api/v1/groups/sales/members/Administrator", None, "directory"),
     ("DELETE", "/api/v1/groups/sales/members/i.petrov", None, "directory"),

@@ -26,7 +26,7 @@ CORS_HEADER = "access-control-"
 
 # Path mapping of nginx, as in nginx/requests.conf.
 SHORT_PATH = re.compile(
-    r"/(?:users|groups|ous|containers|computers|tree|delegations|password-policy|auth|files)(?:/|$)")
+    r"/(?:users|groups|ous|containers|computers|tree|deleted|delegations|password-policy|auth|files)(?:/|$)")
 PAGES = re.compile(r"/(?:docs|redoc|confirm|openapi\.json|static/.*)$")
 
 # Statuses of requests that match no documented call: nginx and the router may answer before the
