@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 const char *const config_pool_names[POOL_COUNT] = {"core",    "auth",  "overflow", "directory",
-                                                   "filters", "files", "uploads"};
+                                                   "filters", "batch", "files",    "uploads"};
 const char *const config_language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
 
 enum option_type {
@@ -103,6 +103,7 @@ static const struct option options[] = {
     {"OVERFLOW_WORKERS", OPTION_INTEGER, AT(workers[POOL_OVERFLOW]), "2", 1, WORKERS_MAX},
     {"DIRECTORY_WORKERS", OPTION_INTEGER, AT(workers[POOL_DIRECTORY]), "4", 1, WORKERS_MAX},
     {"FILTERS_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILTERS]), "2", 1, WORKERS_MAX},
+    {"BATCH_WORKERS", OPTION_INTEGER, AT(workers[POOL_BATCH]), "2", 1, WORKERS_MAX},
     {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "8", 1, WORKERS_MAX},
     {"UPLOADS_WORKERS", OPTION_INTEGER, AT(workers[POOL_UPLOADS]), "8", 1, WORKERS_MAX},
     {"WORKER_MAX_REQUESTS", OPTION_INTEGER, AT(worker_max_requests), "1000000", 0, INT32_MAX},
@@ -110,10 +111,13 @@ static const struct option options[] = {
     {"DRAIN_TIMEOUT", OPTION_INTEGER, AT(drain_timeout_s), "30", 1, 3600},
     {"REQUEST_TIMEOUT", OPTION_INTEGER, AT(request_timeout_s), "30", 1, 3600},
     {"MAX_JSON_KIB", OPTION_INTEGER, AT(max_json_kib), "256", 1, 65536},
+    {"MAX_BATCH_KIB", OPTION_INTEGER, AT(max_batch_kib), "4096", 1, 65536},
+    {"BATCH_TIMEOUT", OPTION_INTEGER, AT(batch_timeout_s), "60", 1, 3600},
 
     {"RATE_LIMITS", OPTION_CHOICE, AT(rate_limits), "on", 0, 0, switches},
     {"RATE_SUBJECT_PER_S", OPTION_INTEGER, AT(rate_subject_per_s), "50", 0, RATE_MAX},
     {"RATE_ORGANIZATION_PER_S", OPTION_INTEGER, AT(rate_organization_per_s), "200", 0, RATE_MAX},
+    {"BATCHES_SUBJECT_AT_ONCE", OPTION_INTEGER, AT(batches_subject_at_once), "1", 0, WORKERS_MAX},
     {"UPLOADS_SUBJECT_PER_MINUTE", OPTION_INTEGER, AT(uploads_subject_per_minute), "30", 0,
      RATE_MAX},
     {"UPLOADS_ORGANIZATION_PER_MINUTE", OPTION_INTEGER, AT(uploads_organization_per_minute), "120",

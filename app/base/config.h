@@ -19,6 +19,7 @@ enum pool_id {
     POOL_OVERFLOW, /* requests beyond the queue of `auth` */
     POOL_DIRECTORY,
     POOL_FILTERS, /* lists with ?filter=, of the directory and of the database */
+    POOL_BATCH,
     POOL_FILES,
     POOL_UPLOADS,
     POOL_COUNT
@@ -42,14 +43,13 @@ struct config {
     const char *audit_log_path;
     /* processes */
     int64_t workers[POOL_COUNT];
-    int64_t worker_max_requests;
-    int64_t worker_max_growth_mib;
+    int64_t worker_max_requests, worker_max_growth_mib;
     int64_t drain_timeout_s;
-    int64_t request_timeout_s;
-    int64_t max_json_kib;
+    int64_t request_timeout_s, batch_timeout_s;
+    int64_t max_json_kib, max_batch_kib;
     /* request rates of authenticated callers; 0: unlimited */
     int64_t rate_limits;
-    int64_t rate_subject_per_s, rate_organization_per_s;
+    int64_t rate_subject_per_s, rate_organization_per_s, batches_subject_at_once;
     int64_t uploads_subject_per_minute, uploads_organization_per_minute;
     int64_t uploads_subject_at_once, uploads_organization_at_once;
     /* authentication */

@@ -90,7 +90,13 @@ enum error_id {
     ERR_CONSTRAINT_REFERENCE, /* violation of a foreign key */
     ERR_OUTCOME_UNKNOWN, /* a change got no answer from directory or database; it may be applied */
     ERR_RESULT_UNREAD,   /* the change was applied; the resulting object could not be read */
+    ERR_NOT_BATCHABLE,   /* the call cannot be an operation of a batch, or of one that is atomic */
+    ERR_NOT_EXECUTED,    /* the batch stopped before this operation */
+    ERR_ROLLED_BACK,     /* the operation was undone with its atomic batch */
     ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */
+    /* The change was stopped before it was written, because the request is a dry run. Never sent to
+     * clients: the router replies with the changes. */
+    ERR_DRY_RUN,
     ERR_COUNT
 };
 

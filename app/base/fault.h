@@ -18,6 +18,8 @@ enum fault_id {
     FAULT_NOT_BOOLEAN,
     FAULT_NOT_OBJECT,
     FAULT_NOT_STRINGS,
+    FAULT_NOT_OBJECTS,
+    FAULT_TOO_FEW_ITEMS,  /* argument: the minimum number of items */
     FAULT_TOO_MANY_ITEMS, /* argument: the maximum number of items */
     FAULT_TOO_SHORT,      /* argument: the minimum number of characters */
     FAULT_TOO_LONG,       /* argument: the maximum number of characters */
@@ -32,6 +34,7 @@ enum fault_id {
     FAULT_NOT_DN,
     FAULT_OUTSIDE_BASE_DN,
     FAULT_WITHIN_SYSTEM, /* of the directory: CN=System */
+    FAULT_NOT_PATH,
     FAULT_NOT_REFERENCE, /* neither a DN nor an objectGUID */
     FAULT_NO_SUCH_PERSON,
     FAULT_NO_SUCH_PRINCIPAL, /* neither a user nor a group */

@@ -55,10 +55,11 @@ static const char *const directory_operations[] = {
 static const char *const storage_operations[] = {"stage", "place", "delete", "check", NULL};
 static const char *const directory_failures[] = {"silent", "lost", "credentials", "result", NULL};
 static const char *const controller_states[] = {"up", "down", "unknown", NULL};
-static const char *const pools[] = {"core",    "auth",  "overflow", "directory",
-                                    "filters", "files", "uploads",  NULL};
-static const char *const process_groups[] = {"core",  "auth",    "overflow", "directory", "filters",
-                                             "files", "uploads", "house",    "spool",     NULL};
+static const char *const pools[] = {"core",  "auth",  "overflow", "directory", "filters",
+                                    "batch", "files", "uploads",  NULL};
+static const char *const process_groups[] = {"core",    "auth",  "overflow", "directory",
+                                             "filters", "batch", "files",    "uploads",
+                                             "house",   "spool", NULL};
 static const char *const worker_states[] = {"busy", "idle", NULL};
 static const char *const reload_results[] = {"taken", "refused", NULL};
 static const char *const versions[] = {KONTORA_VERSION, NULL};

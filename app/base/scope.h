@@ -16,6 +16,7 @@ struct arena;
 enum scope {
     SCOPE_NONE,   /* open calls, and calls of the directory, which name rights */
     SCOPE_CLOSED, /* no API key permits the call */
+    SCOPE_ANY,    /* any one scope is enough: a batch, whose operations have scopes of their own */
     SCOPE_PROFILE_READ,
     SCOPE_CONTACTS_READ,
     SCOPE_CONTACTS_WRITE, /* create, change, delete and restore */

@@ -83,6 +83,11 @@ static const char *audited_object(const struct request *request, const struct er
     return found;
 }
 
+const char *audit_object_id(const struct request *request)
+{
+    return audited_object(request, NULL);
+}
+
 static void write_optional_string(struct jsonw *json, const char *key, const char *text)
 {
     if (text) {

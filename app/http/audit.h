@@ -18,6 +18,9 @@ bool audit_open(const char *path) MUST_CHECK;
 /* Reopens the file after log rotation has renamed it. */
 void audit_reopen(void);
 
+/* Returns the name or id of the object that the request changes; NULL if it has none. */
+const char *audit_object_id(const struct request *request);
+
 /* Writes the line of a request whose route has an action. `error` is NULL on success. */
 void audit_write(const struct request *request, const struct error *error);
 

@@ -29,6 +29,10 @@ struct error *fields_read_query(struct arena *arena, const struct field *fields,
 struct error *fields_read_open_query(struct arena *arena, const struct field *fields,
                                      const char *query, struct value **values_r) MUST_CHECK;
 
+/* Writes the value of a field, which must be set. Omits nothing. */
+void fields_write_value(struct jsonw *json, const char *key, const struct field *field,
+                        const struct value *value);
+
 /* Writes one JSON object. Omits secret and internal fields, and optional fields without a value;
  * other fields without a value are null. */
 void fields_write(struct jsonw *json, const char *key, const struct field *fields,

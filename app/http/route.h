@@ -70,6 +70,10 @@ struct route {
     bool body_form;              /* application/x-www-form-urlencoded is accepted as well as JSON */
     /* media type of a body that is neither JSON nor a form: the handler reads it; NULL: none */
     const char *body_type;
+    /* the call is a batch: its body may be larger, and its reply has the results of a dry run */
+    bool batch;
+    /* the call cannot be an operation of a batch; see route_is_batchable() */
+    bool unbatchable;
     bool form; /* the body is multipart/form-data, which the handler reads while it arrives */
     enum reply_shape shape;
     const struct schema *reply;
@@ -79,7 +83,8 @@ struct route {
     /* If-Match and If-None-Match are evaluated, and a reply with a body that is not secret has an
      * ETag */
     bool versioned;
-    bool ready; /* status 503 has the same body: a dependency is unavailable */
+    bool dry_run; /* ?dry_run=true shows what the call would change */
+    bool ready;   /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
     /* errors in addition to those that the row implies; ends with ERR_COUNT */
     const enum error_id *errors;
@@ -97,6 +102,12 @@ struct route {
 /* Returns the scopes of which an API key needs one: the scope of the row, or those of its rights.
  * 0: no key can make the call, or the call is open and needs no key. */
 uint64_t route_scopes(const struct route *route);
+
+/* True if the call can be an operation of a batch; with `atomic`, of one that runs in a single
+ * transaction of the database. Excludes, besides the calls whose row says `unbatchable`: bodies and
+ * replies that are not JSON, calls that hash a password; with `atomic` also calls that use the
+ * directory or the storage of files. */
+bool route_is_batchable(const struct route *route, bool atomic);
 
 /* True if the call is rejected while free space is short, unless the principal may use the reserve.
  * Applies to every call that writes unless its row says `essential`. */

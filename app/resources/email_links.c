@@ -314,6 +314,7 @@ const struct route email_links_routes[] = {
      .resource_type = "account"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/verify-email",
+     .unbatchable = true,
      .handler = verify_email,
      .permission = PERMIT_PRINCIPAL,
      .scope = SCOPE_CLOSED,

@@ -17,6 +17,7 @@ extern const struct route activities_routes[];
 extern const struct route analytics_routes[];
 extern const struct route api_keys_routes[];
 extern const struct route auth_routes[];
+extern const struct route batch_routes[];
 extern const struct route computers_routes[];
 extern const struct route contacts_routes[];
 extern const struct route containers_routes[];

@@ -18,6 +18,10 @@ const struct resource resources[] = {
       "Login, registration, tokens and password. Send the access token in the header "
       "`Authorization: Bearer …`."},
      auth_routes},
+    {"batch",
+     {"Пакеты", "Batches"},
+     {"Несколько вызовов в одном запросе.", "Several calls in one request."},
+     batch_routes},
     {"accounts",
      {"Учётные записи", "Accounts"},
      {"Учётные записи людей, которых нет в каталоге; их пароли хранит сам сервис.",

@@ -43,7 +43,7 @@ static bool is_sortable(const struct field *field)
 {
     return !(field->flags & (FIELD_SECRET | FIELD_INTERNAL | FIELD_NOT_FILTERABLE)) &&
            field->type != FIELD_STRINGS && field->type != FIELD_RECORD &&
-           field->type != FIELD_RECORDS;
+           field->type != FIELD_RECORDS && field->type != FIELD_JSON;
 }
 
 static void add_sort_name(struct buffer *names, const char *name)

@@ -269,6 +269,31 @@ static struct error *apply_rule(struct error *(*rule)(struct record_change *chan
     return rule ? rule(change) : NULL;
 }
 
+/* True if clients see the field and set its value: not the id, the history, or a derived key. */
+static bool is_recorded_field(const struct records *records, size_t i)
+{
+    const struct field *fields = records->schema->fields;
+    size_t own_end = fields_count(fields) - HISTORY;
+    return (i > 0 && i < own_end && !(fields[i].flags & FIELD_INTERNAL)) ||
+           !strcmp(fields[i].name, "deleted_at");
+}
+
+/* Adds the fields that differ to the change set of the request. */
+static void add_to_changeset(const struct record_change *change)
+{
+    struct request *request = change->request;
+    const struct field *fields = change->records->schema->fields;
+    const char *id = arena_format(request->arena, "%" PRId64, record_value(change, "id")->integer);
+    request->subject = id;
+    for (size_t i = 0; fields[i].name; i++) {
+        if (is_recorded_field(change->records, i)) {
+            changeset_add_value(&request->changes, request->arena, request->route->resource_type,
+                                id, &fields[i], change->before ? &change->before[i] : NULL,
+                                &change->after[i]);
+        }
+    }
+}
+
 static void set_history(const struct record_change *change)
 {
     if (!change->before) {
@@ -289,7 +314,13 @@ static struct error *finish_record_write(struct record_change *change)
     collect_deltas(change, change->after, &after);
     struct error *error = counters_update(change->store, change->request->arena,
                                           get_organization_id(change), &before, &after);
-    return error ? error : apply_rule(change->records->after_write, change);
+    if (!error) {
+        error = apply_rule(change->records->after_write, change);
+    }
+    if (!error) {
+        add_to_changeset(change);
+    }
+    return error;
 }
 
 static struct error *insert_record(struct record_change *change)
@@ -412,12 +443,10 @@ struct error *records_create(struct request *request, struct reply *reply)
     struct record_call call = {.change = {.request = request, .records = records}};
     struct error *error = write_with_retry(request, create_record, &call);
     if (error) {
+        request->subject = NULL;
         return error;
     }
-    const char *id =
-        arena_format(request->arena, "%" PRId64, record_value(&call.change, "id")->integer);
-    request->subject = id;
-    reply_created(request, reply, records->path, id);
+    reply_created(request, reply, records->path, request->subject);
     reply_with_record(request, reply, call.change.after);
     return NULL;
 }

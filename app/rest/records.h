@@ -138,23 +138,23 @@ extern const struct field records_path[]; /* path parameter id */
 
 #define RECORDS_CREATE_ROW(records_, path_, type_, schema_)                                        \
     RECORDS_ROW(records_, METHOD_POST, path_, records_create, PERMIT_CREATE),                      \
-        .shape = REPLY_RECORD, .reply = (schema_), .creates = true, .versioned = true,             \
-        .action = "create_" type_, .resource_type = "" type_
+        .dry_run = true, .shape = REPLY_RECORD, .reply = (schema_), .creates = true,               \
+        .versioned = true, .action = "create_" type_, .resource_type = "" type_
 
 #define RECORDS_UPDATE_ROW(records_, path_, type_, schema_)                                        \
     RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),             \
-        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .action = "update_" type_,   \
-        .resource_type = "" type_
+        .dry_run = true, .shape = REPLY_RECORD, .reply = (schema_), .versioned = true,             \
+        .action = "update_" type_, .resource_type = "" type_
 
 #define RECORDS_DELETE_ROW(records_, path_, type_)                                                 \
     RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),            \
         .about = {"Удалённый объект можно восстановить.", "A deleted object can be restored."},    \
-        .shape = REPLY_NOTHING, .versioned = true, .action = "delete_" type_,                      \
+        .dry_run = true, .shape = REPLY_NOTHING, .versioned = true, .action = "delete_" type_,     \
         .resource_type = "" type_
 
 #define RECORDS_RESTORE_ROW(records_, path_, type_, schema_)                                       \
     RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE),     \
-        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .action = "restore_" type_,  \
-        .resource_type = "" type_, .resource = "id"
+        .dry_run = true, .shape = REPLY_RECORD, .reply = (schema_), .versioned = true,             \
+        .action = "restore_" type_, .resource_type = "" type_, .resource = "id"
 
 #endif

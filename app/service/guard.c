@@ -21,7 +21,8 @@
 #include <string.h>
 
 /* Selects the organization of a request: from the path, else from X-Organization-ID.
- * *organization_r is 0 if neither names one; the organization of the token then applies. */
+ * *organization_r is 0 if neither names one; the organization of the token then applies. All
+ * operations of a batch belong to the organization of the batch. */
 static struct error *select_organization(struct request *request, int64_t *organization_r)
 {
     const char *in_path = request_optional_path_value(request, "organization_id");
@@ -31,6 +32,10 @@ static struct error *select_organization(struct request *request, int64_t *organ
         return NULL;
     }
     *organization_r = request_parse_id(in_path ? in_path : in_header);
+    if (in_path && request->batch &&
+        *organization_r != app_principal(request->batch)->organization_id) {
+        *organization_r = 0;
+    }
     return *organization_r ? NULL : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 

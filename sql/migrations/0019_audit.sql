@@ -10,7 +10,9 @@ CREATE TABLE audit (
 -- both
     at @integer@ NOT NULL,
     organization_id @integer@, -- null: the change concerns no organization
-    actor TEXT NOT NULL, -- user name
+    directory @integer@ NOT NULL DEFAULT 0, -- 1: the change concerns the directory
+    actor TEXT, -- user name
+    actor_key TEXT, -- folded; not part of the digest of a row
     actor_id TEXT,
     address TEXT,
     action TEXT NOT NULL,
@@ -27,6 +29,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_organization ON audit (organization_id, id);
 CREATE INDEX audit_by_object ON audit (resource, object_id, id);
 CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX audit_of_directory ON audit (id) WHERE directory = 1;
 CREATE INDEX audit_by_reverted ON audit (reverts) WHERE reverts IS NOT NULL;
 CREATE INDEX audit_unlinked ON audit (linked, id) WHERE linked = 0; -- also all pending rows
 

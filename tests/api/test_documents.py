@@ -112,7 +112,7 @@ EXECUTED = {
     readmes.START: ("Log in, look around",),
     readmes.GUIDE: ("Log in;", "Set the photo", "The sample people", "Vera registers",
                     "The administrator makes a key", "Anna registers", "A token for an hour",
-                    "Boris registers"),
+                    "Boris registers", "Create, disable and delete"),
 }
 
 
@@ -242,6 +242,20 @@ def test_customer_commands_in_api_guide_work(stack, tmp_path):
     assert answers.count('"total":1,') == 5, answers  # two lists, three sections of analytics
     assert '"subject":"IN_PROGRESS → WON"' in answers
     assert answers.count('"won":1,') == 2 and '"win_rate":1.0000' in answers
+
+
+def test_batch_commands_in_api_guide_work(stack, tmp_path):
+    name, password = stack.administrator
+    answers = run_commands(shell_variables() + guide_commands("Create, disable and delete"),
+                           tmp_path, **{
+        "var/tls/ca.pem": stack.ca_file, "https://localhost:8443": stack.https_url,
+        '"admin123"': f'"{password}"', '"admin"': f'"{name}"',
+        "zoya@example.com": f"{tag()}@example.com"})
+    steps, atomic, dry = (json.loads(line)["results"] for line in answers.strip().splitlines())
+    assert [(step["id"], step["status"]) for step in steps] == [
+        ("create", 201), ("disable", 200), ("delete", 204)]
+    assert [step["body"]["code"] for step in atomic] == ["ROLLED_BACK", "VALIDATION_ERROR"]
+    assert dry[0]["body"]["dry_run"] and dry[0]["body"]["changes"]
 
 
 def test_token_commands_in_api_guide_work(stack, tmp_path):

@@ -170,6 +170,8 @@ class Client:
 
     @staticmethod
     def _note(method, path, response):
+        if "dry_run=true" in response.request.url:
+            return  # it changes nothing
         action = audited_action(method, path)
         # nginx may have sent these itself
         if action and response.status_code not in (408, 413, 414, 421, 429):

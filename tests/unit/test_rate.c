@@ -53,10 +53,10 @@ static void returned_rate_limit_token_can_be_taken_again(void **state)
     rate_share();
     uint64_t key = rate_key(KIND, "vera");
     take_all(key, START);
-    rate_return(key, &two_per_second);
+    rate_return(key, &two_per_second, 1);
     assert_int_equal(rate_take(key, &two_per_second, START), 0);
     assert_true(rate_take(key, &two_per_second, START) > 0);
-    rate_return(rate_key(KIND, "nobody"), &two_per_second);
+    rate_return(rate_key(KIND, "nobody"), &two_per_second, 1);
 }
 
 static void waiting_time_follows_a_change_of_the_rate_limit(void **state)
