@@ -19,8 +19,11 @@ SELECT CASE WHEN pg_try_advisory_xact_lock(1635083380) THEN 1 ELSE 0 END AS lock
 -- name: audit_linkable
 SELECT 1 FROM audit WHERE linked = 0 AND status <> 'pending' LIMIT 1;
 
+-- Stops at a number of rows, because this runs every second.
 -- name: audit_linkable_count
-SELECT count(*) AS total, min(at) AS oldest FROM audit WHERE linked = 0 AND status <> 'pending';
+SELECT count(*) AS total, min(at) AS oldest
+  FROM (SELECT at FROM audit WHERE linked = 0 AND status <> 'pending' ORDER BY id LIMIT 10000)
+    AS waiting;
 
 -- name: audit_linkable_page
 @audit_covered@, a.id

@@ -136,8 +136,8 @@ struct error *audit_chain_link_batch(struct store *store, struct arena *arena, c
 struct error *audit_chain_expire_pending(struct store *store, struct arena *arena, int64_t now_ms,
                                          int64_t *count_r) MUST_CHECK;
 
-/* Counts the rows that wait for their link. *oldest_ms_r is the time of the oldest; 0 if there are
- * none. */
+/* Counts the rows that wait for their link, up to 10,000. *oldest_ms_r is the time of the oldest; 0
+ * if there are none. */
 struct error *audit_chain_count_waiting(struct store *store, struct arena *arena, int64_t *count_r,
                                         int64_t *oldest_ms_r) MUST_CHECK;
 

@@ -507,17 +507,17 @@ static struct error *read_chain_tag(struct store *store, struct arena *arena, in
     return error;
 }
 
-struct error *audit_verify_head(struct audit_verify *verify, struct arena *result,
+struct error *audit_verify_head(struct audit_verify *verify, struct arena *arena,
                                 const struct audit_head *head, const char *source)
 {
     char tag[AUDIT_HEAD_TAG_SIZE];
-    struct arena *arena = arena_new();
-    struct error *error = read_chain_tag(verify->store, arena, head->position, tag);
+    struct arena *scratch = arena_new();
+    struct error *error = read_chain_tag(verify->store, scratch, head->position, tag);
     if (!error && !*tag) { /* retention may have deleted the link meanwhile */
-        error = audit_chain_read_anchor(verify->store, arena, verify->key, &verify->anchor);
+        error = audit_chain_read_anchor(verify->store, scratch, verify->key, &verify->anchor);
     }
-    error = keep_error_in(result, error);
-    arena_free(&arena);
+    error = keep_error_in(arena, error);
+    arena_free(&scratch);
     if (error) {
         return error;
     }

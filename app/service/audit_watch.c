@@ -19,6 +19,7 @@ enum {
     POLL_US = 300 * US_PER_MS,    /* between two searches for rows without links */
     PAUSE_US = 10 * US_PER_MS,    /* between two batches, in which other processes can write */
     RECORD_US = US_PER_S,         /* between two heads in the audit file */
+    CHECK_US = US_PER_S,          /* between two reads of the head, which other hosts may change */
     PENDING_US = 30 * US_PER_S,   /* between two searches for rows that stay pending */
     RETENTION_US = US_PER_MINUTE, /* between two searches for rows to delete */
 };
@@ -28,8 +29,9 @@ struct audit_watch {
     struct arena *arena; /* owns the key */
     const char *key;
     int64_t retention_days;
-    /* times of the next runs, of the steady clock */
-    int64_t record_us, pending_us, retention_us;
+    /* earliest times of the next runs, of the steady clock */
+    int64_t record_us; /* of a line in the audit file */
+    int64_t check_us, pending_us, retention_us;
     struct audit_chain_head recorded; /* the last head in the audit file */
     bool failing;                     /* the last run failed, which has been logged */
     bool unwritable;                  /* the last head was not written, which has been logged */
@@ -68,6 +70,7 @@ static void write_head(struct audit_watch *watch, const struct audit_chain_head 
         log_error("audit: cannot record the last link in the audit file: %s", strerror(errno));
     }
     watch->unwritable = !written;
+    watch->record_us = clock_steady_us() + RECORD_US;
     if (written) {
         watch->recorded = *head;
     }
@@ -154,12 +157,12 @@ static struct error *run_due_steps(struct audit_watch *watch, struct arena *aren
     int64_t now = clock_steady_us(), linked;
     struct error *error = audit_chain_link_batch(watch->store, arena, watch->key, &linked);
     *more_r = linked == AUDIT_CHAIN_BATCH;
-    if (!error && now >= watch->record_us) {
-        watch->record_us = now + RECORD_US;
+    if (!error && now >= watch->record_us && (linked || now >= watch->check_us)) {
         error = record_head(watch, arena);
-        if (!error) {
-            error = measure_waiting_rows(watch, arena);
-        }
+    }
+    if (!error && now >= watch->check_us) {
+        watch->check_us = now + CHECK_US;
+        error = measure_waiting_rows(watch, arena);
     }
     if (!error && now >= watch->pending_us) {
         watch->pending_us = now + PENDING_US;
@@ -197,7 +200,7 @@ int64_t audit_watch_run(struct audit_watch *watch)
 void audit_watch_free(struct audit_watch **watch)
 {
     struct audit_watch *owned = *watch;
-    owned->record_us = 0;
+    owned->record_us = owned->check_us = 0;
     (void)audit_watch_run(owned);
     arena_free(&owned->arena);
     free(owned);

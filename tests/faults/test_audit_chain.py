@@ -232,7 +232,8 @@ def test_one_host_links_at_a_time_and_waiting_rows_are_measured(make_rig, postgr
         return tuple(values[f"kontora_audit_unlinked_{name}",] for name in ("rows", "age_seconds"))
 
     wait_until(lambda: measured() == (0, 0), what="no rows to wait")
-    with rig.database.holding(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK})") as end:
+    lock = f"DO $$ BEGIN PERFORM pg_advisory_xact_lock({CHAIN_LOCK}); END $$"
+    with rig.database.holding(lock) as end:
         insert_rows(rig, 3, at=now_ms() - MINUTE_MS)
         wait_until(lambda: measured()[0] == 3 and measured()[1] >= MINUTE_MS / 1000,
                    what="the waiting rows to be measured")
@@ -253,6 +254,7 @@ def test_abandoned_pending_row_becomes_unknown(make_sql_rig):
     rig.service.start()
     wait_until(lambda: rig.database.run("SELECT status, linked FROM audit ORDER BY id")
                == [("unknown", "1"), ("pending", "0")], what="the row to be linked as unknown")
+    wait_until(rig.audit().heads, what="the last link in the audit file")
     assert "1 rows not linked since" in assert_intact(rig, 1)
 
 
