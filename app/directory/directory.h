@@ -85,9 +85,9 @@ struct directory_class {
 /* One object as it was read. */
 struct directory_entry {
     const char *dn;
-    const char *guid;     /* objectGUID as text; stays the same when the object is moved */
+    const char *guid; /* objectGUID as text; stays the same when the object is moved */
     const struct directory_class *class; /* NULL: the entry has only a DN and a GUID */
-    struct value *values; /* one for each of the class's fields, in the same order */
+    struct value *values;                /* one for each of the class's fields, in the same order */
     /* Digest of the attributes that clients can change (entry_version.c), to detect changes of
      * them. NULL in pages of lists and in targets. */
     const char *version;
