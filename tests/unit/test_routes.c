@@ -446,11 +446,12 @@ static bool is_date(const struct field *field)
 static void check_input(const struct route *route, const struct field *fields)
 {
     for (const struct field *field = fields; field->name; field++) {
-        MUST(route,
-             field->type == FIELD_STRING || field->type == FIELD_INTEGER ||
-                 field->type == FIELD_BOOLEAN || field->type == FIELD_TIME ||
-                 (field->type == FIELD_DECIMAL && fields != route->query) ||
-                 (field->type == FIELD_STRINGS && fields != route->query && field->items_max));
+        MUST(route, field->type == FIELD_STRING || field->type == FIELD_INTEGER ||
+                        field->type == FIELD_BOOLEAN || field->type == FIELD_TIME ||
+                        (field->type == FIELD_DECIMAL && fields != route->query) ||
+                        ((field->type == FIELD_STRINGS || field->type == FIELD_RECORDS) &&
+                         fields != route->query && field->items_max) ||
+                        (field->type == FIELD_JSON && fields != route->query && !field->fields));
         /* Without a maximum, a string could be as long as the body. */
         MUST(route, field->type != FIELD_STRING || field->max > 0 || field->choices ||
                         (field->flags & FIELD_ANY_STRING) || is_date(field));
@@ -458,6 +459,9 @@ static void check_input(const struct route *route, const struct field *fields)
          * it. */
         MUST(route, field->type != FIELD_DECIMAL || field->max > 0);
         MUST(route, !(field->flags & FIELD_REQUIRED) || !(field->flags & FIELD_DEFAULT));
+        if (field->type == FIELD_RECORDS) {
+            check_input(route, field->fields);
+        }
     }
 }
 
