@@ -295,8 +295,8 @@ const struct route deals_routes[] = {
                "`NEW` → `IN_PROGRESS` → `WON` or `LOST` → `CLOSED`; `WON` requires an amount above "
                "zero."},
      .body = &status_schema, .shape = REPLY_RECORD, .reply = &deal_schema, .versioned = true,
-     .errors = status_errors, .action = "change_deal_status", .resource_type = "deal",
-     .resource = "id"},
+     .dry_run = true, .errors = status_errors, .action = "change_deal_status",
+     .resource_type = "deal", .resource = "id"},
     {RECORDS_HISTORY_ROW(&deals, PATH, "deal"),
      .summary = {"Получить историю сделки", "Get the history of a deal"}},
     {.pattern = NULL},
