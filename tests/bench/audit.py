@@ -39,6 +39,7 @@ ROUNDS = 11
 BATCH = 100  # a measurement is the median of so many answers
 
 WRITERS = 8
+CONTACTS = 10_000  # before the measurement; in a small table, writers often conflict
 WRITE_SECONDS = 3
 WARM_UP_SECONDS = 1
 
@@ -173,17 +174,20 @@ def writer(parts: contextlib.ExitStack, folder: Path, server: Postgres, binary: 
     stack = Stack(folder, own_directory=False, database=server, binary=binary,
                   env={"BCRYPT_COST": "4", "CORE_WORKERS": str(WRITERS)})
     parts.callback(stack.close)
-    stack.service.migrate()
-    crm_fill.create_owner(stack)
+    filled = crm_fill.fill(stack, CONTACTS, server)
     parts.enter_context(stack)
     with contextlib.closing(Client(stack.ports.http)) as client:
-        headers = (client.log_in(crm_fill.EMAIL, crm_fill.PASSWORD),)
+        headers = (client.log_in(filled.email, filled.password),)
+
+    def count() -> int:
+        return int(server.sql("SELECT count(*) FROM contacts", stack.env["DATABASE_URL"])[0])
 
     def rate(seconds: int) -> float:
+        before = count()
         result = load.run(f"{stack.http_url}/api/v1/contacts", WRITERS, seconds, headers,
                           script=NEW_CONTACTS, arguments=(f"{os.getpid()}.{next(runs)}",))
-        if result.errors:
-            raise load.LoadError(f"{folder.name}: {result.errors} errors")
-        return result.rate
+        if result.errors:  # 503 after several conflicts of serializable transactions
+            print(f"    {folder.name}: {result.errors} refused", flush=True)
+        return (count() - before) / seconds
 
     return rate
