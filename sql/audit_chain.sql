@@ -4,8 +4,8 @@
 -- The columns that the digest of a row covers, in the order of enum covered in
 -- app/rest/audit_chain.c.
 -- define: audit_covered
-SELECT a.at, a.organization_id, a.actor, a.actor_id, a.address, a.action, a.resource, a.object_id,
-       a.status, a.code, a.request_id, a.reverts, a.salt, a.changes
+SELECT a.at, a.organization_id, a.directory, a.actor, a.actor_id, a.address, a.action, a.resource,
+       a.object_id, a.status, a.code, a.request_id, a.reverts, a.salt, a.changes
 
 -- 1 if no other host links or deletes rows until the end of the transaction. The number is the key
 -- of an advisory lock, "audt" in ASCII.

@@ -12,6 +12,7 @@
 enum covered {
     COVERED_AT,
     COVERED_ORGANIZATION,
+    COVERED_DIRECTORY,
     COVERED_ACTOR,
     COVERED_ACTOR_ID,
     COVERED_ADDRESS,
@@ -112,6 +113,7 @@ void audit_chain_read_row(const struct store_query *query, struct arena *arena,
     buffer_add_string(&input, "kontora audit row 1\n");
     add_integer_column(&input, query, COVERED_AT);
     add_integer_column(&input, query, COVERED_ORGANIZATION);
+    add_integer_column(&input, query, COVERED_DIRECTORY);
     for (size_t column = COVERED_ACTOR; column <= COVERED_REQUEST; column++) {
         size_t length;
         const char *text = store_text(query, column, &length);

@@ -4,8 +4,9 @@
  * gaps, in the order of linking, and each has two tags under a key that is not in the database:
  *
  *     changes_digest = SHA-256(salt, changes)
- *     digest(row)    = SHA-256(at, organization_id, actor, actor_id, address, action, resource,
- *                              object_id, status, code, request_id, reverts, changes_digest)
+ *     digest(row)    = SHA-256(at, organization_id, directory, actor, actor_id, address, action,
+ *                              resource, object_id, status, code, request_id, reverts,
+ *                              changes_digest)
  *     row_tag        = HMAC(key, position, audit_id, previous_id, digest(row))
  *     chain_tag      = HMAC(key, chain_tag of the previous link, row_tag)
  *
@@ -13,7 +14,8 @@
  * keeps changes_digest, so `changes` and `salt` of a linked row may be set to null together: the
  * values are erased, and the tags stay valid. No other column of a linked row may change. Whoever
  * changes the status of a row must do so only while it is pending (UPDATE … WHERE status =
- * 'pending'). `linked` is not covered: it only finds rows without links.
+ * 'pending'). `linked` is not covered: it only finds rows without links. Nor is actor_key, which is
+ * computed from the actor.
  *
  * The last link is the head. It is also written to the audit file, which shows if the end of the
  * chain was deleted. On PostgreSQL, transactions may commit in another order than that of their

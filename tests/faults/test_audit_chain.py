@@ -87,7 +87,8 @@ def assert_broken(rig, *problems, arguments=(), **settings):
 
 # --- manipulations --------------------------------------------------------------------------------
 
-EDITS = ("at = 7", "organization_id = NULL", "organization_id = 2", "actor = 'eve'",
+EDITS = ("at = 7", "organization_id = NULL", "organization_id = 2", "directory = 1",
+         "actor = 'eve'", "actor = NULL",
          "actor_id = NULL", "address = NULL", "action = 'get_contact'", "resource = 'deal'",
          "object_id = '7'", "status = 'failure'", "status = 'pending'", "code = 'FORBIDDEN'",
          "request_id = NULL", "reverts = 1", "changes = '[]'", "changes = NULL", "salt = NULL")

@@ -250,6 +250,7 @@ static void edit_of_each_column_is_detected(void **state)
         "at = 7",
         "organization_id = 2",
         "organization_id = NULL",
+        "directory = 1",
         "actor = 'Анна '",
         "actor_id = 'account:2'",
         "actor_id = NULL",
