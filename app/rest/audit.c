@@ -9,6 +9,7 @@
 #include "http/audit.h"
 #include "http/problem.h"
 #include "rest/app.h"
+#include "rest/rows.h"
 #include "store/observer.h"
 #include "store/store.h"
 
@@ -31,10 +32,17 @@ struct outcome {
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
+/* Returns the route that describes the changes: that of the reverted call, or that of the
+ * request. */
+static const struct route *described_route(const struct request *request)
+{
+    return request->reverted_route ? request->reverted_route : request->route;
+}
+
 /* Returns the organization whose managers may read the row; 0: none. */
 static int64_t row_organization(const struct request *request)
 {
-    enum permission permission = request->route->permission;
+    enum permission permission = described_route(request)->permission;
     bool belongs = permission_is_of_organization(permission) || permission_is_of_files(permission);
     return belongs && request->principal ? app_principal(request)->organization_id : 0;
 }
@@ -45,7 +53,7 @@ static const char *format_changes(const struct request *request, const struct ou
     struct jsonw json = {.out = &text};
     struct changeset changes = request->changes;
     changes.count = outcome->end;
-    changeset_write(&json, NULL, &changes, outcome->first, request->route->resource_type,
+    changeset_write(&json, NULL, &changes, outcome->first, audit_resource_type(request),
                     audit_object_id(request));
     return text.bytes;
 }
@@ -66,7 +74,7 @@ static void bind_integer_or_null(struct store_query *query, int64_t integer)
 }
 
 /* Inserts a row of the request. Called in a transaction. */
-static struct error *insert_row(struct store *store, const struct request *request,
+static struct error *insert_row(struct store *store, struct request *request,
                                 const struct outcome *outcome)
 {
     unsigned char *salt = arena_alloc(request->arena, SALT_SIZE);
@@ -74,20 +82,21 @@ static struct error *insert_row(struct store *store, const struct request *reque
     struct store_query *query = store_query(store, request->arena, SQL_AUDIT_INSERT);
     store_bind_integer(query, clock_wall_ms());
     bind_integer_or_null(query, row_organization(request));
-    store_bind_integer(query, permission_is_of_directory(request->route->permission));
+    store_bind_integer(query, permission_is_of_directory(described_route(request)->permission));
     store_bind_text(query, request->actor);
     store_bind_text(query, request->actor ? fold_text(request->arena, request->actor) : NULL);
     store_bind_text(query, request->actor_id);
     store_bind_text(query, request->headers.address);
-    store_bind_text(query, request->route->action);
-    store_bind_text(query, request->route->resource_type);
+    store_bind_text(query, audit_action(request));
+    store_bind_text(query, audit_resource_type(request));
     store_bind_text(query, row_object(request));
     store_bind_text(query, outcome->status);
     store_bind_text(query, outcome->code);
     store_bind_text(query, request->id);
+    bind_integer_or_null(query, request->reverts);
     store_bind_text(query, format_changes(request, outcome));
     store_bind_bytes(query, salt, SALT_SIZE);
-    return store_execute(query);
+    return rows_read_number(query, &request->audit_row);
 }
 
 /* --- observer of the database ----------------------------------------------------------------- */
@@ -139,7 +148,7 @@ static void begin_recording(struct request *request)
 
 /* The context of a row that is written in a transaction of its own. */
 struct separate_row {
-    const struct request *request;
+    struct request *request;
     struct outcome outcome;
 };
 
