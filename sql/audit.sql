@@ -10,6 +10,9 @@ RETURNING id;
 UPDATE audit SET status = $2, code = $3, object_id = coalesce($4, object_id)
  WHERE id = $1 AND status = 'pending';
 
+-- name: audit_extend
+UPDATE audit SET changes = $2 WHERE id = $1 AND status = 'pending';
+
 -- The row that a request reverts.
 -- name: audit_reverted
 SELECT id, organization_id, directory, action, resource, object_id, status, changes

@@ -75,7 +75,7 @@ void changeset_truncate(struct changeset *changes, size_t count)
 
 static bool is_equal_name(const char *one, const char *other)
 {
-    return one && other && !strcmp(one, other);
+    return one == other || (one && other && !strcmp(one, other));
 }
 
 void changeset_write(struct jsonw *json, const char *key, const struct changeset *changes,

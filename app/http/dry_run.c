@@ -3,12 +3,15 @@
 
 #include "base/arena.h"
 #include "http/fields.h"
+#include "http/permission.h"
 
 #include <string.h>
 
 static const char name[] = "dry_run";
 
 enum { STATUS_OK = 200 };
+
+const char dry_run_ldif_type[] = "text/ldif";
 
 const struct field dry_run_parameter[] = {
     {.name = name,
@@ -100,8 +103,28 @@ struct error *dry_run_read(struct request *request)
     return NULL;
 }
 
+bool dry_run_wants_ldif(const struct request *request)
+{
+    return request->dry_run && permission_is_of_directory(request->route->permission) &&
+           strcasestr(request->headers.accept, dry_run_ldif_type);
+}
+
+/* Replies with the changes of the directory as LDIF. */
+static void reply_ldif(const struct request *request, struct reply *reply)
+{
+    static const struct buffer no_changes = {.bytes = "version: 1\n",
+                                             .length = sizeof "version: 1\n" - 1};
+    *reply = (struct reply){0};
+    reply_text(reply, dry_run_ldif_type, request->ldif ? request->ldif : &no_changes);
+    reply->serialized = true;
+}
+
 void dry_run_reply(struct request *request, struct reply *reply)
 {
+    if (dry_run_wants_ldif(request)) {
+        reply_ldif(request, reply);
+        return;
+    }
     struct buffer text = {.arena = request->arena};
     struct jsonw json = {.out = &text};
     jsonw_open_object(&json, NULL);

@@ -12,6 +12,9 @@
 #include "http/reply.h"
 #include "http/request.h"
 
+/* The media type in Accept that asks for the changes of the directory as LDIF (RFC 2849). */
+#define DRY_RUN_LDIF "text/ldif"
+
 /* The query parameter, for the documentation of the calls that have it. */
 extern const struct field dry_run_parameter[];
 
@@ -25,7 +28,13 @@ extern const struct field dry_run_change_fields[];
  * needs it. ERR_VALIDATION if the parameter is invalid or the call does not support it. */
 struct error *dry_run_read(struct request *request) MUST_CHECK;
 
-/* Replaces the reply by the change set of the request. */
+/* Media type of the reply for changes of the directory, if the Accept header names it. */
+extern const char dry_run_ldif_type[];
+
+/* True if the request is a dry run whose reply is LDIF: request->ldif. */
+bool dry_run_wants_ldif(const struct request *request);
+
+/* Replaces the reply by the change set of the request, or by its LDIF. */
 void dry_run_reply(struct request *request, struct reply *reply);
 
 #endif

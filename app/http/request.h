@@ -26,7 +26,7 @@ struct router_idempotency;
 /* The request headers in use, unparsed; "" if a header is absent, never NULL. */
 struct request_headers {
     const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
-    const char *request_id, *address, *user_agent;
+    const char *request_id, *address, *user_agent, *accept;
     const char *organization; /* the header X-Organization-ID */
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
@@ -93,6 +93,8 @@ struct request {
     const struct route *reverted_route;
     int64_t reverts;
     int64_t audit_row; /* id of the last audit row of the request; 0: none */
+    /* changes of the directory as LDIF, for dry runs that accept text/ldif; NULL: none */
+    struct buffer *ldif;
     /* the router's recorder keeps the audit rows of the request here; NULL: none */
     void *recording;
     bool unaudited;          /* the route is audited for other callers only */

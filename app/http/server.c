@@ -255,6 +255,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("REQUEST_URI=", uri),
         PARAM("KONTORA_SURFACE=", surface),
         PARAM("HTTP_AUTHORIZATION=", authorization),
+        PARAM("HTTP_ACCEPT=", accept),
         PARAM("HTTP_ACCEPT_LANGUAGE=", accept_language),
         PARAM("HTTP_X_ORGANIZATION_ID=", organization),
         PARAM("HTTP_IDEMPOTENCY_KEY=", idempotency_key),
@@ -263,6 +264,7 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("HTTP_CONTENT_ENCODING=", content_encoding),
         PARAM("HTTP_CONTENT_RANGE=", content_range),
+        PARAM("HTTP_ACCEPT=", accept),
         PARAM("KONTORA_SPOOL=", spool),
 #undef PARAM
     };

@@ -71,6 +71,9 @@ static const struct field request_headers[] = {
     {.name = NULL},
 };
 
+/* The component for the header ETag of a response that is also that of a dry run. */
+static const char optional_tag[] = "ETag-Optional";
+
 /* Response headers. Each is a component with the name of the header. */
 static const struct field reply_headers[] = {
     {.name = "X-Request-ID",
@@ -91,6 +94,11 @@ static const struct field reply_headers[] = {
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
      .about = {"Версия ресурса", "The version of the resource"},
+     .example = "\"\\\"1\\\"\""},
+    {.name = optional_tag,
+     .type = FIELD_STRING,
+     .about = {"Версия ресурса; нет в ответе на dry_run=true",
+               "The version of the resource; absent in the reply to dry_run=true"},
      .example = "\"\\\"1\\\"\""},
     {.name = "Last-Modified",
      .type = FIELD_STRING,
@@ -383,6 +391,22 @@ static void write_reply_schema(struct document *document, const struct route *ro
     }
 }
 
+/* Writes the LDIF that a dry run of a change of the directory can reply with. */
+static void write_ldif_content(struct document *document, const struct route *route)
+{
+    struct jsonw *json = &document->json;
+    if (!route->dry_run || !permission_is_of_directory(route->permission)) {
+        return;
+    }
+    jsonw_open_object(json, dry_run_ldif_type);
+    jsonw_open_object(json, "schema");
+    jsonw_string(json, "type", "string");
+    jsonw_close_object(json);
+    jsonw_string(json, "example",
+                 "version: 1\n\ndn: CN=sales,DC=kontora,DC=test\nchangetype: delete\n");
+    jsonw_close_object(json);
+}
+
 static void write_reply_content(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
@@ -394,6 +418,9 @@ static void write_reply_content(struct document *document, const struct route *r
     write_reply_schema(document, route);
     schemas_write_reply_example(document, "example", route);
     jsonw_close_object(json);
+    if (has_dry_run_reply(route)) {
+        write_ldif_content(document, route);
+    }
     jsonw_close_object(json);
 }
 
@@ -445,6 +472,7 @@ static void write_dry_run_response(struct document *document, const struct route
     document_write_reference(document, "schema", "schemas", dry_run_schema.name);
     schemas_write_example(document, "example", dry_run_schema.fields, USE_REPLY);
     jsonw_close_object(json);
+    write_ldif_content(document, route);
     jsonw_close_object(json);
     jsonw_close_object(json);
 }
@@ -462,7 +490,11 @@ static void write_success_response(struct document *document, const struct route
     jsonw_open_object(json, "headers");
     write_reply_header_if(document, true, "X-Request-ID");
     write_reply_header_if(document, route->creates, "Location");
-    write_reply_header_if(document, tagged || can_be_revalidated(route), "ETag");
+    if (tagged && has_dry_run_reply(route)) {
+        document_write_reference(document, "ETag", "headers", optional_tag);
+    } else {
+        write_reply_header_if(document, tagged || can_be_revalidated(route), "ETag");
+    }
     write_reply_header_if(document, route->shape == REPLY_ARRAY, "X-Total-Count");
     write_file_headers(document, route);
     write_reply_header_if(document, route->shape == REPLY_FILE, "Accept-Ranges");

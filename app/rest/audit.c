@@ -6,7 +6,9 @@
 #include "base/fold.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "directory/intent.h"
 #include "http/audit.h"
+#include "http/dry_run.h"
 #include "http/problem.h"
 #include "rest/app.h"
 #include "rest/rows.h"
@@ -18,10 +20,13 @@ enum { SALT_SIZE = 16 };
 /* The audit rows of one request. */
 struct recording {
     struct request *request;
+    struct directory_observer directory_observer;
+    int64_t pending; /* id of the row of a change of the directory; 0: none */
     size_t recorded; /* number of changes of the request that are in rows */
     size_t inserted; /* the same, if the running transaction is committed */
     bool wrote;      /* the request has changed the database */
     bool has_row;
+    int64_t inserted_id; /* id of the row that was inserted last */
 };
 
 /* The part of a row that depends on the outcome. */
@@ -47,6 +52,12 @@ static int64_t row_organization(const struct request *request)
     return belongs && request->principal ? app_principal(request)->organization_id : 0;
 }
 
+/* Returns the id of the changed object: the objectGUID of an entry, or the id of a row. */
+static const char *row_object(const struct request *request)
+{
+    return request->object_guid ? request->object_guid : audit_object_id(request);
+}
+
 static const char *format_changes(const struct request *request, const struct outcome *outcome)
 {
     struct buffer text = {.arena = request->arena};
@@ -54,14 +65,8 @@ static const char *format_changes(const struct request *request, const struct ou
     struct changeset changes = request->changes;
     changes.count = outcome->end;
     changeset_write(&json, NULL, &changes, outcome->first, audit_resource_type(request),
-                    audit_object_id(request));
+                    row_object(request));
     return text.bytes;
-}
-
-/* Returns the id of the changed object: the objectGUID of an entry, or the id of a row. */
-static const char *row_object(const struct request *request)
-{
-    return request->object_guid ? request->object_guid : audit_object_id(request);
 }
 
 static void bind_integer_or_null(struct store_query *query, int64_t integer)
@@ -75,7 +80,7 @@ static void bind_integer_or_null(struct store_query *query, int64_t integer)
 
 /* Inserts a row of the request. Called in a transaction. */
 static struct error *insert_row(struct store *store, struct request *request,
-                                const struct outcome *outcome)
+                                const struct outcome *outcome, int64_t *id_r)
 {
     unsigned char *salt = arena_alloc(request->arena, SALT_SIZE);
     random_bytes(salt, SALT_SIZE);
@@ -96,7 +101,9 @@ static struct error *insert_row(struct store *store, struct request *request,
     bind_integer_or_null(query, request->reverts);
     store_bind_text(query, format_changes(request, outcome));
     store_bind_bytes(query, salt, SALT_SIZE);
-    return rows_read_number(query, &request->audit_row);
+    struct error *error = rows_read_number(query, id_r);
+    request->audit_row = error ? 0 : *id_r;
+    return error;
 }
 
 /* --- observer of the database ----------------------------------------------------------------- */
@@ -122,7 +129,7 @@ static struct error *complete_transaction(struct store *store, void *context)
     const struct outcome outcome = {AUDIT_SUCCESS, NULL, recording->recorded,
                                     request->changes.count};
     recording->inserted = outcome.end;
-    return insert_row(store, request, &outcome);
+    return insert_row(store, request, &outcome, &recording->inserted_id);
 }
 
 static void finish_transaction(void *context)
@@ -136,14 +143,127 @@ static void finish_transaction(void *context)
 static const struct store_observer observer = {begin_transaction, complete_transaction,
                                                finish_transaction};
 
+/* --- observer of the directory ---------------------------------------------------------------- */
+
+static void add_planned_changes(struct request *request, const struct directory_intent *intent)
+{
+    for (const struct directory_intent_entry *entry = intent->entries; entry; entry = entry->next) {
+        for (const struct directory_intent_field *field = entry->fields;
+             field && !entry->is_consequence; field = field->next) {
+            const struct changed_field change = {
+                .resource = entry->kind,
+                .id = entry->guid || request->dry_run ? entry->guid : row_object(request),
+                .field = field->name,
+                .before = field->before,
+                .after = field->after,
+            };
+            changeset_add(&request->changes, request->arena, &change);
+        }
+    }
+}
+
+/* Adds the operations to the LDIF of a dry run, if the client asks for it. */
+static void add_ldif(struct request *request, const struct directory_intent *intent)
+{
+    if (!dry_run_wants_ldif(request)) {
+        return;
+    }
+    if (!request->ldif) {
+        request->ldif = arena_alloc(request->arena, sizeof *request->ldif);
+        *request->ldif = (struct buffer){.arena = request->arena};
+    }
+    ldif_write(request->ldif, intent->records);
+}
+
+/* Inserts the pending row of a change, or adds further changes to it. */
+static struct error *write_pending_row(struct store *store, void *context)
+{
+    struct recording *recording = context;
+    struct request *request = recording->request;
+    const struct outcome outcome = {AUDIT_PENDING, NULL, 0, request->changes.count};
+    if (!recording->pending) {
+        return insert_row(store, request, &outcome, &recording->inserted_id);
+    }
+    struct store_query *query = store_query(store, request->arena, SQL_AUDIT_EXTEND);
+    store_bind_integer(query, recording->pending);
+    store_bind_text(query, format_changes(request, &outcome));
+    return store_execute(query);
+}
+
+/* Makes the intention of a change durable before the directory is changed. */
+static struct error *record_intention(void *context, const struct directory_intent *intent)
+{
+    struct recording *recording = context;
+    struct request *request = recording->request;
+    struct store *store = app_of(request)->store;
+    add_planned_changes(request, intent);
+    if (request->dry_run) {
+        add_ldif(request, intent);
+        return NULL; /* the directory itself stops a dry run */
+    }
+    store_set_observer(store, NULL, NULL);
+    struct error *error = store_write(store, request->arena, write_pending_row, recording);
+    struct error *commit = store_group_commit(store, request->arena);
+    store_set_observer(store, &observer, recording);
+    if (error || commit) {
+        return error ? error : commit;
+    }
+    recording->pending = recording->pending ? recording->pending : recording->inserted_id;
+    recording->recorded = request->changes.count;
+    recording->has_row = true;
+    return NULL;
+}
+
+/* The context of write_outcome(). */
+struct settlement {
+    const struct request *request;
+    int64_t id;
+    const char *status, *code;
+};
+
+static struct error *write_outcome(struct store *store, void *context)
+{
+    const struct settlement *settlement = context;
+    const struct request *request = settlement->request;
+    struct store_query *query = store_query(store, request->arena, SQL_AUDIT_SETTLE);
+    store_bind_integer(query, settlement->id);
+    store_bind_text(query, settlement->status);
+    store_bind_text(query, settlement->code);
+    store_bind_text(query, request->object_guid);
+    return store_execute(query);
+}
+
+/* Writes the outcome of a change of the directory into its row. The directory was changed already,
+ * so a failure is only logged: the row stays pending, and becomes `unknown` later. */
+static void settle_pending_row(struct request *request, int64_t id, const struct error *error)
+{
+    struct store *store = app_of(request)->store;
+    bool done = !error || error->id == ERR_RESULT_UNREAD;
+    struct settlement settlement = {request, id,
+                                    done                             ? AUDIT_SUCCESS
+                                    : error_may_follow_change(error) ? AUDIT_UNKNOWN
+                                                                     : AUDIT_FAILURE,
+                                    error ? problem_code(error->id) : NULL};
+    struct error *failure = store_write(store, request->arena, write_outcome, &settlement);
+    struct error *commit = store_group_commit(store, request->arena);
+    failure = failure ? failure : commit;
+    if (failure) {
+        log_warning("audit: cannot record the outcome of a change: %s", failure->cause);
+    }
+}
+
 /* --- recorder of the router ------------------------------------------------------------------- */
 
 static void begin_recording(struct request *request)
 {
     struct recording *recording = arena_alloc(request->arena, sizeof *recording);
-    *recording = (struct recording){.request = request};
+    *recording = (struct recording){
+        .request = request,
+        .directory_observer = {record_intention, request->dry_run},
+    };
     request->recording = recording;
     store_set_observer(app_of(request)->store, &observer, recording);
+    directory_set_observer(app_of(request)->directory, &recording->directory_observer, recording);
 }
 
 /* The context of a row that is written in a transaction of its own. */
@@ -155,7 +275,8 @@ struct separate_row {
 static struct error *write_separate_row(struct store *store, void *context)
 {
     const struct separate_row *row = context;
-    return insert_row(store, row->request, &row->outcome);
+    int64_t id;
+    return insert_row(store, row->request, &row->outcome, &id);
 }
 
 /* True if the error is rejected by a limit or by an unavailable service: the database must not grow
@@ -197,7 +318,12 @@ static struct error *end_recording(struct request *request, struct error *error)
     struct store *store = app_of(request)->store;
     const struct recording *recording = request->recording;
     store_set_observer(store, NULL, NULL);
+    directory_set_observer(app_of(request)->directory, NULL, NULL);
     if (request->dry_run) {
+        return error;
+    }
+    if (recording->pending) {
+        settle_pending_row(request, recording->pending, error);
         return error;
     }
     if (error) {

@@ -125,6 +125,7 @@ struct error *entries_find(struct request *request, struct directory_entry **ent
     if (!error) {
         request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
         request->object_dn = (*entry_r)->dn;
+        request->object_guid = (*entry_r)->guid;
     }
     return error;
 }
@@ -282,6 +283,7 @@ struct error *entries_create(struct request *request, struct reply *reply)
                           request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
         request->object_dn = entry->dn;
+        request->object_guid = entry->guid;
         reply_created(request, reply, request->route->pattern, request->subject);
         reply_versioned_text(request, reply, entry->values, entry->version);
     }
@@ -421,6 +423,7 @@ struct error *entries_change_member(struct request *request,
     struct error *error = directory_change_member(app_of(request)->directory, request->arena,
                                                   membership, group_r, member_r);
     request->object_dn = (*group_r)->dn;
+    request->object_guid = (*group_r)->guid;
     request->member_dn = (*member_r)->dn;
     return error;
 }

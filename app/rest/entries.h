@@ -116,7 +116,8 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 
 #define ENTRIES_WRITE_ROW(entries_, verb_, type_, rights_)                                         \
     .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,         \
-    .rights = (rights_), .pool = POOL_DIRECTORY, .action = verb_ "_" type_, .resource_type = type_
+    .rights = (rights_), .pool = POOL_DIRECTORY, .dry_run = true, .action = verb_ "_" type_,       \
+    .resource_type = type_
 
 #define ENTRIES_LIST_ROW(entries_, path_, schema_)                                                 \
     .method = METHOD_GET, .pattern = (path_), .handler = entries_list, ENTRIES_READ_ROW(entries_), \
@@ -167,7 +168,8 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .rights = RIGHT_BIT(RIGHT_MEMBERS),                      \
-    .pool = POOL_DIRECTORY, .query = entries_place_query, .errors = entries_member_errors,         \
-    .action = (action_), .resource_type = "group", .resource = (group_), .versioned = true
+    .pool = POOL_DIRECTORY, .dry_run = true, .query = entries_place_query,                         \
+    .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
+    .resource = (group_), .versioned = true
 
 #endif

@@ -258,6 +258,17 @@ class LdapAdmin:
         self.connection.delete_s(dn)
 
 
+    def apply(self, text):
+        """Applies change records (LDIF) with ldapmodify."""
+        with tempfile.NamedTemporaryFile() as secret:
+            secret.write(self.password.encode())
+            secret.flush()
+            command = ["ldapmodify", "-x", "-H", self.url, "-D", self.bind_dn, "-y", secret.name]
+            done = subprocess.run(command, input=text, capture_output=True, timeout=TIMEOUT_S,
+                                  check=False, env={**os.environ, "LDAPTLS_CACERT": self.ca_file})
+        assert done.returncode == 0, done.stderr
+
+
 def add_rights(ldap_admin, dn, sddl):
     """Adds entries to the front of the access control list of an object."""
     octets = ldap_admin.entry(dn, ["nTSecurityDescriptor"])["nTSecurityDescriptor"][0]
