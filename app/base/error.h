@@ -43,7 +43,7 @@ enum error_id {
     ERR_IDEMPOTENCY_PENDING,
     ERR_DUPLICATE, /* a detail contains the id of the existing object */
     ERR_HAS_DEALS,
-    ERR_TOO_MANY_REFERENCES, /* to the merged contact; a body member contains the maximum */
+    ERR_TOO_MANY_REFERENCES, /* more objects refer to the contact than can be moved */
     ERR_INVALID_TRANSITION,  /* details contain the allowed statuses */
     ERR_AUTOMATIC_ACTIVITY,
     ERR_HIDDEN_REFERENCE,    /* a field refers to a deleted row; details name the fields */

@@ -83,10 +83,10 @@ static const struct problem problems[ERR_COUNT] = {
         {"С контактом связаны сделки: сначала удалите их",
          "The contact has deals: delete them first"}},
     [ERR_TOO_MANY_REFERENCES] = {409, "TOO_MANY_REFERENCES",
-        {"С контактом связано слишком много сделок, задач и активностей (больше, чем maximum): "
-         "объедините контакты в обратном порядке или сначала перенесите часть объектов",
-         "More deals, tasks and activities refer to the contact than `maximum`: merge the "
-         "contacts the other way round, or move some of the objects first"}},
+        {"С контактом связано более 100 000 сделок, задач и активностей: объедините контакты в "
+         "обратном порядке или сначала перенесите часть объектов",
+         "More than 100,000 deals, tasks and activities refer to the contact: merge the contacts "
+         "the other way round, or move some of the objects first"}},
     [ERR_INVALID_TRANSITION] = {409, "INVALID_TRANSITION",
         {"Такая смена статуса не допускается: допустимые статусы указаны в details",
          "This change of status is not allowed: `details` lists the allowed statuses"}},

@@ -171,8 +171,7 @@ static struct error *move_all_references(const struct merge_call *call)
         struct id_list ids;
         error = read_references(&call->merged, reference, (int64_t)rest + 1, &ids);
         if (!error && ids.count > rest) {
-            return error_member_integer(error_new(arena, ERR_TOO_MANY_REFERENCES, NULL), "maximum",
-                                        CONTACT_MERGE_MAX);
+            return error_new(arena, ERR_TOO_MANY_REFERENCES, NULL);
         }
         if (error || !ids.count) {
             continue;

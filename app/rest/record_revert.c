@@ -220,10 +220,9 @@ static struct error *revert_object(struct revert_call *call, struct reverted_obj
 }
 
 /* Finds the description of the object's records, and the beginning of its changes, which end at
- * `end`. ERR_NOT_REVERTIBLE if there is none: another version of the program has written the row.
- */
-static struct error *find_object(const struct revert_call *call, size_t end, struct store *store,
-                                 struct reverted_object *object_r)
+ * `end`. Returns false if there is none: another version of the program has written the row. */
+static bool find_object(const struct revert_call *call, size_t end, struct store *store,
+                        struct reverted_object *object_r)
 {
     const struct changed_field *items = call->recorded->changes.items;
     const struct changed_field *last = &items[end - 1];
@@ -231,8 +230,7 @@ static struct error *find_object(const struct revert_call *call, size_t end, str
     const struct route *route =
         last->id ? revert_find_route(call->request, last->resource, record_revert) : NULL;
     if (!route) {
-        return error_detail(error_new(call->request->arena, ERR_NOT_REVERTIBLE, NULL), "changes",
-                            FAULT_NO_REVERT, NULL);
+        return false;
     }
     while (first > 0 && !strcmp(items[first - 1].resource, last->resource) &&
            !strcmp(items[first - 1].id, last->id)) {
@@ -248,7 +246,7 @@ static struct error *find_object(const struct revert_call *call, size_t end, str
         .is_main = !strcmp(last->resource, call->recorded->resource) &&
                    !strcmp(last->id, call->recorded->object_id),
     };
-    return NULL;
+    return true;
 }
 
 /* Reverts the objects in the reverse order of their changes. */
@@ -260,11 +258,12 @@ static struct error *revert_records(struct store *store, void *context)
     call->rejection = NULL;
     for (size_t end = changes->count; end > 0 && !error;) {
         struct reverted_object object;
-        error = find_object(call, end, store, &object);
-        if (!error) {
-            error = revert_object(call, &object);
-            end = (size_t)(object.first - changes->items);
+        if (!find_object(call, end, store, &object)) {
+            return error_detail(error_new(call->request->arena, ERR_NOT_REVERTIBLE, NULL),
+                                "changes", FAULT_NO_REVERT, NULL);
         }
+        error = revert_object(call, &object);
+        end = (size_t)(object.first - changes->items);
     }
     call->request->subject = call->recorded->object_id;
     return error ? error : call->rejection;

@@ -42,16 +42,17 @@ struct reverted_row {
     int64_t organization_id; /* 0: none */
     bool directory;
     const char *action, *status;
-    const char *changes; /* JSON; NULL: none */
+    const char *changes; /* JSON; "": none */
 };
 
 /* --- the row ---------------------------------------------------------------------------------- */
 
+/* Returns a text of the row; "" if it is null. */
 static const char *copy_row_text(const struct store_query *query, struct arena *arena,
                                  size_t column)
 {
     const char *text = store_text(query, column, NULL);
-    return text ? arena_string(arena, text) : NULL;
+    return text ? arena_string(arena, text) : "";
 }
 
 static struct error *read_reverted_row(const struct request *request, struct reverted_row *row_r)
@@ -160,18 +161,14 @@ static bool has_secret(const struct changeset *changes)
 }
 
 /* Parses the changes of the row. ERR_NOT_REVERTIBLE if they cannot be reverted. */
-static struct error *parse_changes(struct arena *arena, struct reverted_row *row,
-                                   const struct route *reverted)
+static struct error *parse_changes(struct arena *arena, struct reverted_row *row)
 {
     struct recorded_changes *recorded = &row->recorded;
     if (strcmp(row->status, AUDIT_SUCCESS) != 0) {
         return new_not_revertible(arena, "status", FAULT_NOT_SUCCESSFUL);
     }
-    if (!reverted || !reverted->revert) {
-        return new_not_revertible(arena, "action", FAULT_NO_REVERT);
-    }
-    bool valid = row->changes && changeset_read(arena, row->changes, recorded->resource,
-                                                recorded->object_id, &recorded->changes);
+    bool valid = changeset_read(arena, row->changes, recorded->resource, recorded->object_id,
+                                &recorded->changes);
     if (!valid || !recorded->changes.count || has_secret(&recorded->changes)) {
         return new_not_revertible(arena, "changes", FAULT_NOT_RECORDED);
     }
@@ -194,7 +191,7 @@ static void reply_with_changes(struct request *request, struct reply *reply)
 
 struct error *revert_handle(struct request *request, struct reply *reply)
 {
-    struct reverted_row row;
+    struct reverted_row row = {0};
     struct error *error = read_reverted_row(request, &row);
     if (error) {
         return error;
@@ -203,18 +200,20 @@ struct error *revert_handle(struct request *request, struct reply *reply)
     if (!may_read_audit_row(request, &row, reverted)) {
         return error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
-    if (reverted && reverted->revert && !may_make_call(request, &row, reverted)) {
+    if (!reverted || !reverted->revert) {
+        return new_not_revertible(request->arena, "action", FAULT_NO_REVERT);
+    }
+    if (!may_make_call(request, &row, reverted)) {
         return error_new(request->arena, ERR_FORBIDDEN, NULL);
     }
-    error = parse_changes(request->arena, &row, reverted);
+    error = parse_changes(request->arena, &row);
     if (error) {
         return error;
     }
     request->reverted_route = reverted;
     request->reverts = row.recorded.id;
-    request->subject = row.recorded.object_id;
+    request->subject = *row.recorded.object_id ? row.recorded.object_id : NULL;
     error = reverted->revert(request, &row.recorded);
-    request->subject = row.recorded.object_id;
     if (!error) {
         reply_with_changes(request, reply);
     }
