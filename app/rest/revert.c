@@ -193,7 +193,7 @@ struct error *revert_handle(struct request *request, struct reply *reply)
 {
     struct reverted_row row = {0};
     struct error *error = read_reverted_row(request, &row);
-    if (error) {
+    if (error || !row.action) {
         return error;
     }
     const struct route *reverted = find_route_of_action(request, row.action);
