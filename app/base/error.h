@@ -43,9 +43,12 @@ enum error_id {
     ERR_IDEMPOTENCY_PENDING,
     ERR_DUPLICATE, /* a detail contains the id of the existing object */
     ERR_HAS_DEALS,
-    ERR_INVALID_TRANSITION, /* details contain the allowed statuses */
+    ERR_TOO_MANY_REFERENCES, /* more objects refer to the contact than can be moved */
+    ERR_INVALID_TRANSITION,  /* details contain the allowed statuses */
     ERR_AUTOMATIC_ACTIVITY,
     ERR_HIDDEN_REFERENCE,    /* a field refers to a deleted row; details name the fields */
+    ERR_CHANGED_SINCE,       /* details name the fields whose values are not those of the change */
+    ERR_NOT_REVERTIBLE,      /* details contain the reason */
     ERR_LAST_OWNER,          /* an organization must keep at least one owner */
     ERR_CURRENCY_IN_USE,     /* the organization has deals with an amount */
     ERR_PRIMARY_GROUP,       /* an account cannot be removed from its primary group */

@@ -71,10 +71,16 @@ enum fault_id {
     FAULT_NOT_POSITIVE,
     FAULT_NO_SUCH_OBJECT,
     FAULT_NO_SUCH_MEMBER,
-    FAULT_ONLY_WITH, /* argument: the value of another field that this field requires */
+    FAULT_ONLY_WITH,   /* argument: the value of another field that this field requires */
+    FAULT_SAME_OBJECT, /* the value is the id of the object that the path names */
     FAULT_DUPLICATE,
-    FAULT_DELETED,  /* refers to a deleted row */
-    FAULT_NO_WORDS, /* a search that has neither letters nor digits */
+    FAULT_DELETED,        /* refers to a deleted row */
+    FAULT_CHANGED_SINCE,  /* argument: the current value, as JSON */
+    FAULT_MOVED_SINCE,    /* some objects of a list refer to another object */
+    FAULT_NOT_SUCCESSFUL, /* the status of an audit record whose request has changed nothing */
+    FAULT_NO_REVERT,      /* the action of an audit record cannot be reverted */
+    FAULT_NOT_RECORDED,   /* an audit record has no values: they are secrets, or were erased */
+    FAULT_NO_WORDS,       /* a search that has neither letters nor digits */
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
     FAULT_OTHER_FORMAT,    /* argument: the format that a file has in spite of its name */

@@ -83,6 +83,18 @@ const char *audit_object_id(const struct request *request, const struct error *e
     return found;
 }
 
+const char *audit_action(const struct request *request)
+{
+    return request->reverted_route
+               ? arena_format(request->arena, AUDIT_REVERT "%s", request->reverted_route->action)
+               : request->route->action;
+}
+
+const char *audit_resource_type(const struct request *request)
+{
+    return (request->reverted_route ? request->reverted_route : request->route)->resource_type;
+}
+
 static void write_optional_string(struct jsonw *json, const char *key, const char *text)
 {
     if (text) {
@@ -143,6 +155,9 @@ static void write_details(struct jsonw *json, const struct request *request,
     const struct schema *body = request->route->body;
     jsonw_open_object(json, "details");
     write_optional_string(json, "actor_id", request->actor_id);
+    if (request->reverts) {
+        jsonw_integer(json, "reverts", request->reverts);
+    }
     if (request->key_id) {
         jsonw_integer(json, "api_key_id", request->key_id);
     }
@@ -207,8 +222,8 @@ void audit_write(const struct request *request, const struct error *error)
     jsonw_open_object(&json, NULL);
     jsonw_time(&json, "timestamp", clock_wall_ms());
     jsonw_string(&json, "actor", request->actor);
-    jsonw_string(&json, "action", request->route->action);
-    jsonw_string(&json, "resource_type", request->route->resource_type);
+    jsonw_string(&json, "action", audit_action(request));
+    jsonw_string(&json, "resource_type", audit_resource_type(request));
     jsonw_string(&json, "resource_id", audit_object_id(request, error));
     jsonw_string(&json, "status", failed ? "failure" : "success");
     jsonw_string(&json, "message",

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "http/fields.h"
 
+#include <json-c/json.h>
 #include <string.h>
 
 enum { FIRST_CAPACITY = 16 };
@@ -23,9 +24,8 @@ void changeset_add(struct changeset *changes, struct arena *arena,
     changes->items[changes->count++] = *change;
 }
 
-/* Returns the value of a field as JSON. */
-static const char *format_json_value(struct arena *arena, const struct field *field,
-                                     const struct value *value)
+const char *changeset_format_value(struct arena *arena, const struct field *field,
+                                   const struct value *value)
 {
     if (!value || value->state != VALUE_SET) {
         return "null";
@@ -44,8 +44,8 @@ void changeset_add_value(struct changeset *changes, struct arena *arena, const c
         .resource = resource,
         .id = id,
         .field = field->name,
-        .before = format_json_value(arena, field, before),
-        .after = format_json_value(arena, field, after),
+        .before = changeset_format_value(arena, field, before),
+        .after = changeset_format_value(arena, field, after),
     };
     if (!strcmp(change.before, change.after)) {
         return;
@@ -138,4 +138,58 @@ void changeset_write(struct jsonw *json, const char *key, const struct changeset
         jsonw_close_object(json);
     }
     jsonw_close_array(json);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* Returns the member as JSON text; "null" if the object does not have it. */
+static const char *copy_json_member(struct arena *arena, struct json_object *object,
+                                    const char *name)
+{
+    struct json_object *member = NULL;
+    (void)json_object_object_get_ex(object, name, &member);
+    return arena_string(
+        arena, member ? json_object_to_json_string_ext(member, JSON_C_TO_STRING_PLAIN |
+                                                                   JSON_C_TO_STRING_NOSLASHESCAPE)
+                      : "null");
+}
+
+/* Returns the member as text; `standard` if the object does not have it, or if it is null. */
+static const char *copy_text_member(struct arena *arena, struct json_object *object,
+                                    const char *name, const char *standard)
+{
+    struct json_object *member = NULL;
+    bool found = json_object_object_get_ex(object, name, &member) && member;
+    return found ? arena_string(arena, json_object_get_string(member)) : standard;
+}
+
+static bool read_changes(struct arena *arena, struct json_object *array, const char *resource,
+                         const char *id, struct changeset *changes)
+{
+    for (size_t i = 0; i < json_object_array_length(array); i++) {
+        struct json_object *object = json_object_array_get_idx(array, i);
+        if (!json_object_is_type(object, json_type_object)) {
+            return false;
+        }
+        const struct changed_field change = {
+            .resource = copy_text_member(arena, object, "resource", resource),
+            .id = copy_text_member(arena, object, "id", id),
+            .field = copy_text_member(arena, object, "field", ""),
+            .before = copy_json_member(arena, object, "before"),
+            .after = copy_json_member(arena, object, "after"),
+        };
+        changeset_add(changes, arena, &change);
+    }
+    return true;
+}
+
+bool changeset_read(struct arena *arena, const char *text, const char *resource, const char *id,
+                    struct changeset *changes_r)
+{
+    struct json_object *array = json_tokener_parse(text);
+    *changes_r = (struct changeset){0};
+    bool valid = json_object_is_type(array, json_type_array) &&
+                 read_changes(arena, array, resource, id, changes_r);
+    json_object_put(array);
+    return valid;
 }

@@ -36,6 +36,13 @@ struct changeset {
     size_t count, capacity;
 };
 
+/* The changes that an audit row has recorded. */
+struct recorded_changes {
+    int64_t id; /* of the row */
+    const char *resource, *object_id;
+    struct changeset changes;
+};
+
 void changeset_add(struct changeset *changes, struct arena *arena,
                    const struct changed_field *change);
 
@@ -63,6 +70,9 @@ void changeset_add_text(struct changeset *changes, struct arena *arena,
 /* Adds a new secret of `object`, whose fields are not used, without its values. */
 void changeset_add_secret(struct changeset *changes, struct arena *arena,
                           const struct changed_object *object, const char *field);
+/* Returns the value of a field as JSON; "null" if it has none. */
+const char *changeset_format_value(struct arena *arena, const struct field *field,
+                                   const struct value *value) __attribute__((returns_nonnull));
 
 /* Removes all changes but the first `count`. */
 void changeset_truncate(struct changeset *changes, size_t count);
@@ -71,5 +81,10 @@ void changeset_truncate(struct changeset *changes, size_t count);
  * of changes whose object is `resource` and `id`; NULL: of none. */
 void changeset_write(struct jsonw *json, const char *key, const struct changeset *changes,
                      size_t first, const char *resource, const char *id);
+
+/* Parses the array that changeset_write() has written with the same `resource` and `id`. Returns
+ * false if the text is something else. */
+bool changeset_read(struct arena *arena, const char *text, const char *resource, const char *id,
+                    struct changeset *changes_r) MUST_CHECK;
 
 #endif

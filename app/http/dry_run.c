@@ -22,7 +22,7 @@ const struct field dry_run_parameter[] = {
     {.name = NULL},
 };
 
-static const struct field change_fields[] = {
+const struct field dry_run_change_fields[] = {
     {.name = "resource",
      .type = FIELD_STRING,
      .about = {"Вид объекта", "The kind of the object"},
@@ -40,7 +40,7 @@ static const struct field change_fields[] = {
     {.name = "before",
      .type = FIELD_JSON,
      .about = {"Значение до изменения", "The value before the change"},
-     .example = "null"},
+     .example = "\"Луч\""},
     {.name = "after",
      .type = FIELD_JSON,
      .about = {"Значение после изменения", "The value after the change"},
@@ -55,7 +55,7 @@ static const struct field reply_fields[] = {
      .example = "true"},
     {.name = "changes",
      .type = FIELD_JSON,
-     .fields = change_fields,
+     .fields = dry_run_change_fields,
      .about = {"Изменения, которые сделает запрос", "The changes that the request would make"}},
     {.name = NULL},
 };

@@ -21,6 +21,9 @@ extern const struct field dry_run_parameter[];
 /* The reply, for the documentation. */
 extern const struct schema dry_run_schema;
 
+/* The fields of a change, as the reply lists it. */
+extern const struct field dry_run_change_fields[];
+
 /* Sets request->dry_run from the query, and removes the parameter from it, so that no other map
  * needs it. ERR_VALIDATION if the parameter is invalid or the call does not support it. */
 struct error *dry_run_read(struct request *request) MUST_CHECK;

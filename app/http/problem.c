@@ -82,6 +82,11 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_HAS_DEALS] = {409, "HAS_DEALS",
         {"С контактом связаны сделки: сначала удалите их",
          "The contact has deals: delete them first"}},
+    [ERR_TOO_MANY_REFERENCES] = {409, "TOO_MANY_REFERENCES",
+        {"С контактом связано более 100 000 сделок, задач и активностей: объедините контакты в "
+         "обратном порядке или сначала перенесите часть объектов",
+         "More than 100,000 deals, tasks and activities refer to the contact: merge the contacts "
+         "the other way round, or move some of the objects first"}},
     [ERR_INVALID_TRANSITION] = {409, "INVALID_TRANSITION",
         {"Такая смена статуса не допускается: допустимые статусы указаны в details",
          "This change of status is not allowed: `details` lists the allowed statuses"}},
@@ -91,6 +96,14 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_HIDDEN_REFERENCE] = {409, "HIDDEN_REFERENCE",
         {"Связанный объект удалён: сначала восстановите его",
          "A related object is deleted: restore it first"}},
+    [ERR_CHANGED_SINCE] = {409, "CHANGED_SINCE",
+        {"Отменить изменение нельзя: после него данные изменились ещё раз. Поля и их текущие "
+         "значения указаны в details",
+         "The change cannot be reverted because the data has changed since: `details` lists the "
+         "fields with their current values"}},
+    [ERR_NOT_REVERTIBLE] = {409, "NOT_REVERTIBLE",
+        {"Это действие нельзя отменить: причина указана в details",
+         "This action cannot be reverted: `details` contains the reason"}},
     [ERR_LAST_OWNER] = {409, "LAST_OWNER",
         {"В организации должен остаться хотя бы один владелец",
          "The organization must have at least one owner"}},
@@ -224,8 +237,8 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_PARTIALLY_APPLIED] = {500, "PARTIALLY_APPLIED",
         {"Изменения применены только частично: проверьте объект",
          "The changes were only partly applied: check the object"}},
-    [ERR_DRY_RUN] = {500, "INTERNAL_ERROR",
-        {"Внутренняя ошибка сервера", "Internal server error"}},
+    [ERR_DRY_RUN] = {500, "DRY_RUN",
+        {"Изменение только проверено", "The change was only checked"}},
 };
 
 /* Each {} is replaced by an argument. */
@@ -339,6 +352,16 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_ONLY_WITH] = {"допускается только вместе с {}", "can only be used together with {}"},
     [FAULT_DUPLICATE] = {"уже указано у контакта {}", "is already used by contact {}"},
     [FAULT_DELETED] = {"удалён", "is deleted"},
+    [FAULT_SAME_OBJECT] = {"это тот же самый объект: укажите другой",
+        "is the object itself: specify another one"},
+    [FAULT_CHANGED_SINCE] = {"текущее значение: {}", "current value: {}"},
+    [FAULT_MOVED_SINCE] = {"часть этих объектов уже связана с другим контактом",
+        "some of these objects refer to another contact now"},
+    [FAULT_NOT_SUCCESSFUL] = {"запрос ничего не изменил, или его исход неизвестен",
+        "the request has changed nothing, or its outcome is not known"},
+    [FAULT_NO_REVERT] = {"у таких действий нет отмены", "such actions have no inverse"},
+    [FAULT_NOT_RECORDED] = {"значения не записаны: это секреты, или запись очищена",
+        "the values are not recorded: they are secrets, or were erased"},
     [FAULT_NO_WORDS] = {"должно содержать букву или цифру", "must contain a letter or a digit"},
     [FAULT_NOT_KEY] = {"должно содержать от 1 до 255 видимых символов ASCII",
         "must consist of 1 to 255 visible ASCII characters"},
@@ -510,10 +533,11 @@ void problem_write_audit_details(struct jsonw *json, const struct error *error)
     }
     jsonw_open_array(json, "details");
     for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
-        /* The name of an unknown field is text from the client, and the message of the directory
-         * may quote a value from the client. */
+        /* The name of an unknown field is text from the client. The message of the directory may
+         * quote a value from the client, and that about a changed field quotes its value. */
         bool has_client_text =
-            detail->field ? detail->fault == FAULT_UNKNOWN : error->id == ERR_DIRECTORY_REFUSED;
+            detail->field ? detail->fault == FAULT_UNKNOWN || detail->fault == FAULT_CHANGED_SINCE
+                          : error->id == ERR_DIRECTORY_REFUSED;
         if (!has_client_text) {
             write_error_detail(json, error, detail, LANGUAGE_EN);
         }

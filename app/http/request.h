@@ -91,6 +91,11 @@ struct request {
     struct error *faults;
     bool dry_run;             /* the request must change nothing: see http/dry_run.h */
     struct changeset changes; /* what the request changes */
+    /* the route of the call whose changes the request reverts, and the id of their audit row; NULL
+     * and 0: it reverts nothing */
+    const struct route *reverted_route;
+    int64_t reverts;
+    int64_t audit_row; /* id of the last audit row of the request; 0: none */
     /* changes of the directory as LDIF, for dry runs that accept text/ldif; NULL: none */
     struct buffer *ldif;
     /* the router's recorder keeps the audit rows of the request here; NULL: none */

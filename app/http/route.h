@@ -12,6 +12,7 @@
 #include "base/scope.h"
 #include "http/permission.h"
 
+struct recorded_changes;
 struct reply;
 struct request;
 
@@ -28,6 +29,11 @@ extern const char *const route_method_names[METHOD_COUNT];
 
 /* Handles the call: fills the reply, or returns an error. The router writes the output. */
 typedef struct error *route_handler(struct request *request, struct reply *reply);
+
+/* Reverts the changes of an earlier call: makes all of them, or fails. ERR_CHANGED_SINCE if a value
+ * is not the one that the call has set. */
+typedef struct error *route_reverter(struct request *request,
+                                     const struct recorded_changes *recorded);
 
 /* A field map under the name that the OpenAPI document gives its schema. */
 struct schema {
@@ -88,7 +94,8 @@ struct route {
     const char *media_type, *example; /* type and example of a body that is not JSON */
     /* errors in addition to those that the row implies; ends with ERR_COUNT */
     const enum error_id *errors;
-    const char *action; /* `action` of the audit line; NULL: not audited */
+    const char *action;     /* `action` of the audit line; NULL: not audited */
+    route_reverter *revert; /* reverts changes of the call; NULL: they cannot be reverted */
     /* If the call is open to all, it is audited only for principals with this permission;
      * PERMIT_ALL: for all callers. */
     enum permission audited_for;

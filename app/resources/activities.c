@@ -2,7 +2,7 @@
  * automatically (rest/activities.c). */
 #include "rest/activities.h"
 #include "resources/resources.h"
-#include "rest/records.h"
+#include "rest/record_revert.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
@@ -131,6 +131,7 @@ static const struct record_reference activity_references[] = {
 
 static const struct records activities = {
     .path = "/api/v1/activities",
+    .type = "activity",
     .schema = &activity_schema,
     .get = SQL_ACTIVITIES_GET,
     .insert = SQL_ACTIVITIES_INSERT,

@@ -34,6 +34,7 @@ extern const struct route organizations_routes[];
 extern const struct route metrics_routes[];
 extern const struct route ous_routes[];
 extern const struct route passwords_routes[];
+extern const struct route revert_routes[];
 extern const struct route tasks_routes[];
 extern const struct route tokens_routes[];
 extern const struct route tree_routes[];

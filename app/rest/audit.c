@@ -51,13 +51,20 @@ struct outcome {
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
+/* Returns the route that describes the changes: that of the reverted call, or that of the
+ * request. */
+static const struct route *described_route(const struct request *request)
+{
+    return request->reverted_route ? request->reverted_route : request->route;
+}
+
 /* Returns the organization whose managers may read the row; 0: none. A failed call changes nothing,
  * so it belongs to the organization only if the caller is a member. */
 static int64_t row_organization(const struct request *request, const struct outcome *outcome)
 {
     const struct recording *recording = request->recording;
     const struct principal *principal = request->principal;
-    enum permission permission = request->route->permission;
+    enum permission permission = described_route(request)->permission;
     if (recording && recording->has_organization && !outcome->error) {
         return recording->organization_id;
     }
@@ -82,7 +89,7 @@ static const char *truncate_object_id(struct arena *arena, const char *text)
  * the name of the object in the request. */
 static const char *row_object(const struct request *request, const struct outcome *outcome)
 {
-    const char *type = request->route->resource_type;
+    const char *type = audit_resource_type(request);
     if (request->object_guid) {
         return request->object_guid;
     }
@@ -102,7 +109,7 @@ static const char *format_changes(const struct request *request, const struct ou
     struct jsonw json = {.out = &text};
     struct changeset changes = request->changes;
     changes.count = outcome->end;
-    changeset_write(&json, NULL, &changes, outcome->first, request->route->resource_type, object);
+    changeset_write(&json, NULL, &changes, outcome->first, audit_resource_type(request), object);
     return text.bytes;
 }
 
@@ -116,7 +123,7 @@ static void bind_integer_or_null(struct store_query *query, int64_t integer)
 }
 
 /* Inserts a row of the request. Called in a transaction. */
-static struct error *insert_row(struct store *store, const struct request *request,
+static struct error *insert_row(struct store *store, struct request *request,
                                 const struct outcome *outcome, int64_t *id_r)
 {
     unsigned char *salt = arena_alloc(request->arena, SALT_SIZE);
@@ -125,20 +132,23 @@ static struct error *insert_row(struct store *store, const struct request *reque
     struct store_query *query = store_query(store, request->arena, SQL_AUDIT_INSERT);
     store_bind_integer(query, clock_wall_ms());
     bind_integer_or_null(query, row_organization(request, outcome));
-    store_bind_integer(query, permission_is_of_directory(request->route->permission));
+    store_bind_integer(query, permission_is_of_directory(described_route(request)->permission));
     store_bind_text(query, request->actor);
     store_bind_text(query, request->actor ? fold_text(request->arena, request->actor) : NULL);
     store_bind_text(query, request->actor_id);
     store_bind_text(query, request->headers.address);
-    store_bind_text(query, request->route->action);
-    store_bind_text(query, request->route->resource_type);
+    store_bind_text(query, audit_action(request));
+    store_bind_text(query, audit_resource_type(request));
     store_bind_text(query, object);
     store_bind_text(query, outcome->status);
     store_bind_text(query, outcome->error ? problem_code(outcome->error->id) : NULL);
     store_bind_text(query, request->id);
+    bind_integer_or_null(query, request->reverts);
     store_bind_text(query, format_changes(request, outcome, object));
     store_bind_bytes(query, salt, SALT_SIZE);
-    return rows_read_number(query, id_r);
+    struct error *error = rows_read_number(query, id_r);
+    request->audit_row = error ? 0 : *id_r;
+    return error;
 }
 
 /* --- observer of the database ----------------------------------------------------------------- */
@@ -323,7 +333,7 @@ static void begin_recording(struct request *request)
 
 /* The context of a row that is written in a transaction of its own. */
 struct separate_row {
-    const struct request *request;
+    struct request *request;
     struct outcome outcome;
 };
 

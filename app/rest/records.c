@@ -56,7 +56,7 @@ const char *record_string(const struct record_change *change, const char *name)
     return fields_string(change->records->schema->fields, change->after, name);
 }
 
-static bool is_equal_value(enum field_type type, const struct value *one, const struct value *other)
+bool records_equal_values(enum field_type type, const struct value *one, const struct value *other)
 {
     if (one->state != VALUE_SET || other->state != VALUE_SET) {
         return (one->state == VALUE_SET) == (other->state == VALUE_SET);
@@ -71,8 +71,8 @@ bool record_field_changed(const struct record_change *change, const char *name)
     const struct value *after = record_value(change, name);
     const struct field *fields = change->records->schema->fields;
     return !change->before ||
-           !is_equal_value(fields[after - change->after].type,
-                           get_field(change->records, change->before, name), after);
+           !records_equal_values(fields[after - change->after].type,
+                                 get_field(change->records, change->before, name), after);
 }
 
 void record_default_owner(struct record_change *change, const char *name)
@@ -140,15 +140,15 @@ enum fault_id record_check_moment(const char *text, size_t length)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Finds the record that the path names. ERR_NOT_FOUND if it does not exist, or is deleted, unless
- * `include_deleted` is true. */
-static struct error *find_record(struct store *store, struct request *request, bool include_deleted,
+/* Finds a record of the caller's organization. ERR_NOT_FOUND if it does not exist, or is deleted,
+ * unless `include_deleted` is true. */
+static struct error *find_record(struct store *store, const struct request *request,
+                                 const struct records *records, int64_t id, bool include_deleted,
                                  struct value **values_r)
 {
-    const struct records *records = described_records(request);
     struct store_query *query = store_query(store, request->arena, records->get);
     store_bind_integer(query, app_principal(request)->organization_id);
-    store_bind_integer(query, request_path_id(request, "id"));
+    store_bind_integer(query, id);
     struct error *error = rows_read_one(query, request->arena, records->schema->fields, values_r);
     if (error) {
         return error;
@@ -172,7 +172,8 @@ struct error *records_list(struct request *request, struct reply *reply)
 struct error *records_get(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = find_record(app_of(request)->store, request, false, &values);
+    struct error *error = find_record(app_of(request)->store, request, described_records(request),
+                                      request_path_id(request, "id"), false, &values);
     return error ? error
                  : reply_conditional(
                        request, reply, values,
@@ -182,7 +183,8 @@ struct error *records_get(struct request *request, struct reply *reply)
 static struct error *check_existing_record(struct request *request)
 {
     struct value *values;
-    return find_record(app_of(request)->store, request, true, &values);
+    return find_record(app_of(request)->store, request, described_records(request),
+                       request_path_id(request, "id"), true, &values);
 }
 
 struct error *records_history(struct request *request, struct reply *reply)
@@ -219,8 +221,7 @@ static bool must_check_reference(const struct record_change *change,
                       : record_field_changed(change, reference->field));
 }
 
-/* Checks that the referenced objects exist. The error has a detail for each one that does not. */
-static struct error *check_references(const struct record_change *change, bool restoring)
+struct error *record_check_references(const struct record_change *change, bool restoring)
 {
     struct error *rejection = NULL;
     const struct record_reference *reference = change->records->references;
@@ -287,8 +288,7 @@ static struct error *apply_rule(struct error *(*rule)(struct record_change *chan
     return rule ? rule(change) : NULL;
 }
 
-/* True if clients see the field and set its value: not the id, the history, or a derived key. */
-static bool is_recorded_field(const struct records *records, size_t i)
+bool records_field_is_recorded(const struct records *records, size_t i)
 {
     const struct field *fields = records->schema->fields;
     size_t own_end = fields_count(fields) - HISTORY;
@@ -306,9 +306,9 @@ static void add_to_changeset(const struct record_change *change)
                                     : audit_new_id(request, number);
     request->subject = id;
     for (size_t i = 0; fields[i].name; i++) {
-        if (is_recorded_field(change->records, i)) {
-            changeset_add_value(&request->changes, request->arena, request->route->resource_type,
-                                id, &fields[i], change->before ? &change->before[i] : NULL,
+        if (records_field_is_recorded(change->records, i)) {
+            changeset_add_value(&request->changes, request->arena, change->records->type, id,
+                                &fields[i], change->before ? &change->before[i] : NULL,
                                 &change->after[i]);
         }
     }
@@ -359,7 +359,7 @@ static struct error *insert_record(struct record_change *change)
     return finish_record_write(change);
 }
 
-static struct error *update_record(struct record_change *change)
+struct error *record_write(struct record_change *change)
 {
     struct store_query *query =
         store_query(change->store, change->request->arena, change->records->update);
@@ -381,18 +381,24 @@ struct record_call {
     bool include_deleted; /* the call applies to deleted records, too */
 };
 
-/* Reads the record. The values after the change start as a copy of those before. */
-static struct error *read_for_change(struct store *store, struct record_call *call)
+struct error *record_read(struct record_change *change, int64_t id, bool include_deleted)
 {
-    struct record_change *change = &call->change;
-    change->store = store;
     change->now = clock_wall_ms();
-    struct error *error =
-        find_record(store, change->request, call->include_deleted, &change->before);
+    struct error *error = find_record(change->store, change->request, change->records, id,
+                                      include_deleted, &change->before);
     if (!error) {
         change->after = copy_record(change, change->before);
     }
     return error;
+}
+
+/* Reads the record that the path names. The values after the change start as a copy of those
+ * before. */
+static struct error *read_for_change(struct store *store, struct record_call *call)
+{
+    call->change.store = store;
+    return record_read(&call->change, request_path_id(call->change.request, "id"),
+                       call->include_deleted);
 }
 
 /* Evaluates the conditions of the request, such as If-Match, unless a rule has rejected the call: a
@@ -436,14 +442,14 @@ static bool has_changes(const struct record_change *change)
  * rules in one error. */
 static struct error *check_and_write(struct record_change *change, struct error *faults)
 {
-    struct error *error = error_merge(faults, check_references(change, false));
+    struct error *error = error_merge(faults, record_check_references(change, false));
     if (!error || error->id == ERR_VALIDATION) {
         error = error_merge(error, apply_rule(change->records->before_write, change));
     }
     if (error || !has_changes(change)) {
         return error;
     }
-    return change->before ? update_record(change) : insert_record(change);
+    return change->before ? record_write(change) : insert_record(change);
 }
 
 static struct error *create_record(struct store *store, void *context)
@@ -523,7 +529,7 @@ static struct error *delete_record(struct store *store, void *context)
         return error;
     }
     field_set_integer(record_value(change, "deleted_at"), change->now);
-    return update_record(change);
+    return record_write(change);
 }
 
 struct error *records_delete(struct request *request, struct reply *reply)
@@ -548,13 +554,13 @@ static struct error *restore_record(struct store *store, void *context)
     bool was_deleted = is_deleted_record(change->records, change->before);
     record_value(change, "deleted_at")->state = VALUE_NULL;
     if (was_deleted) {
-        error = check_references(change, true);
+        error = record_check_references(change, true);
     }
     if (was_deleted && !error) {
         error = apply_rule(change->records->before_restore, change);
     }
     error = check_conditions(change, error);
-    return error || !was_deleted ? error : update_record(change);
+    return error || !was_deleted ? error : record_write(change);
 }
 
 struct error *records_restore(struct request *request, struct reply *reply)

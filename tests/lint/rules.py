@@ -40,7 +40,7 @@ LAYERS["cli"] = set(LAYERS)
 # Third-party headers, and the only folders or files that may include them.
 FOREIGN = {
     "fcgiapp.h": "app/http/server.c",
-    "json-c/": "app/http/fields.c",
+    "json-c/": "app/http/fields.c app/http/changeset.c",
     "jwt.h": "app/auth/",
     "magic.h": "app/files/types.c",
     "crypt.h": "app/auth/",
