@@ -63,7 +63,7 @@ static struct error *report_deleted_parent(const struct restore *restore)
                         FAULT_PARENT_DELETED, dn ? dn : "");
 }
 
-static struct error *choose_parent(struct restore *restore)
+static struct error *choose_restored_parent(struct restore *restore)
 {
     const struct deleted_place *place = &restore->object.place;
     const char *wanted = restore->wanted->parent_dn;
@@ -87,7 +87,7 @@ static struct error *choose_place(struct restore *restore)
     if (!rdn) {
         return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
     }
-    struct error *error = choose_parent(restore);
+    struct error *error = choose_restored_parent(restore);
     if (!error) {
         restore->new_dn = arena_format(arena, "%s,%s", rdn, restore->parent);
     }
@@ -400,8 +400,8 @@ static bool is_refusal(const struct error *error)
 }
 
 /* Adds one membership: the object to the group `other`, or the member `other` to the object. */
-static struct error *add_membership(const struct restore *restore, const char *other,
-                                    bool other_is_group)
+static struct error *rejoin_group(const struct restore *restore, const char *other,
+                                  bool other_is_group)
 {
     const char *guid = restore->object.guid;
     const struct directory_membership membership = {
@@ -423,7 +423,7 @@ static struct error *add_memberships(const struct restore *restore, const char *
 {
     struct error *error = NULL;
     while (!error && *others && **others) {
-        error = add_membership(restore, **others, others_are_groups);
+        error = rejoin_group(restore, **others, others_are_groups);
         *others += !error;
     }
     return error;

@@ -5,7 +5,7 @@
 #include "rest/accounts.h"
 #include "rest/contact_keys.h"
 #include "rest/contact_merge.h"
-#include "rest/record_revert.h"
+#include "rest/record_routes.h"
 #include "rest/rows.h"
 
 #include <strings.h>

@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include "resources/resources.h"
 #include "rest/activities.h"
-#include "rest/record_revert.h"
+#include "rest/record_routes.h"
 
 #include <string.h>
 

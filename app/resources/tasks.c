@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "resources/resources.h"
-#include "rest/record_revert.h"
+#include "rest/record_routes.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -90,8 +90,8 @@ static void compute_tag(const struct buffer *input, const char *key,
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
-static void read_changes(const struct store_query *query, struct arena *arena,
-                         struct audit_chain_row *row)
+static void read_row_changes(const struct store_query *query, struct arena *arena,
+                             struct audit_chain_row *row)
 {
     struct buffer input = {.arena = arena};
     size_t salt_length, changes_length;
@@ -122,7 +122,7 @@ void audit_chain_read_row(const struct store_query *query, struct arena *arena,
     add_integer_column(&input, query, COVERED_REVERTS);
     row_r->columns = input.bytes;
     row_r->columns_length = input.length;
-    read_changes(query, arena, row_r);
+    read_row_changes(query, arena, row_r);
 }
 
 void audit_chain_digest(struct arena *arena, const struct audit_chain_row *row,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/folded.h"
 #include "rest/audit.h"
+#include "rest/audit_list.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
