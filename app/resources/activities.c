@@ -1,7 +1,7 @@
 /* Activities: calls, emails, meetings and notes. A change of a deal's status adds an activity
  * automatically (rest/activities.c). */
-#include "resources/resources.h"
 #include "rest/activities.h"
+#include "resources/resources.h"
 #include "rest/record_routes.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
