@@ -48,7 +48,7 @@ static const char *codes[VALUES_MAX + 1] = {other};
 
 static const char *const statuses[] = {"200", "201", "204", "206", "302", "303", "304", "400",
                                        "401", "403", "404", "405", "409", "412", "413", "415",
-                                       "416", "429", "500", "503", other, NULL};
+                                       "424", "416", "429", "500", "503", other, NULL};
 static const char *const database_operations[] = {"read", "write", "commit", NULL};
 static const char *const directory_operations[] = {
     "search", "add", "modify", "rename", "delete", "bind", "connect", "probe", other, NULL};
