@@ -2,7 +2,8 @@
 
 -- The changes of the last deletion of an entry in a period: the values that it had. A deletion
 -- without a known outcome was made, because the directory shows the entry as deleted. None if the
--- entry was restored since: then it was deleted again with another tool.
+-- entry was restored since: then it was deleted again with another tool. A restore with an unknown
+-- outcome does not count, because the entry is still deleted.
 
 -- name: deleted_image
 SELECT a.changes
@@ -12,6 +13,6 @@ SELECT a.changes
    AND NOT EXISTS (SELECT 1
                      FROM audit r
                     WHERE r.resource = 'entry' AND r.object_id = $2 AND r.id > a.id
-                      AND r.status <> 'failure')
+                      AND (r.status = 'success' OR r.code = 'PARTIALLY_APPLIED'))
  ORDER BY a.id DESC
  LIMIT 1;

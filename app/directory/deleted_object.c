@@ -226,7 +226,8 @@ bool deleted_object_is_visible(const struct directory *directory, struct arena *
     const char *base = connection_config(directory)->ldap_base_dn;
     const char *ancestor = object->place.ancestor_dn;
     if (!ancestor) { /* only an administrator of the whole domain may see it */
-        return caller_sees_all(directory) && names_equal(base, names_domain(arena, base));
+        return !caller_is_delegate(directory) && caller_sees_all(directory) &&
+               names_equal(base, names_domain(arena, base));
     }
     const char *system = names_system(arena, base);
     return names_is_within(ancestor, base) && !(system && names_may_be_within(ancestor, system)) &&
@@ -280,11 +281,12 @@ static struct error *report_not_deleted(const struct directory *directory, struc
 static struct error *read_with_rights(struct directory *directory, struct arena *arena,
                                       const char *guid, struct raw_entry *raw_r)
 {
-    char *attributes[] = {"objectGUID",         "objectClass", "sAMAccountName",
-                          "msDS-LastKnownRDN",  "isDeleted",   "lastKnownParent",
-                          "userAccountControl", "isRecycled",  "whenChanged",
-                          "objectCategory",     "objectSid",   "sIDHistory",
-                          "memberOf",           NULL};
+    char *attributes[] = {
+        "objectGUID",  "objectClass",     "sAMAccountName",     "msDS-LastKnownRDN",
+        "isDeleted",   "lastKnownParent", "userAccountControl", "isRecycled",
+        "whenChanged", "objectCategory",  "objectSid",          "sIDHistory",
+        "memberOf",    "adminCount",      "primaryGroupID",     "isCriticalSystemObject",
+        NULL};
     LDAPControl *controls[] = {&show_deleted, &show_recycled, &show_links, NULL};
     const struct query search = {
         .base = query_guid_dn(arena, guid),

@@ -3,6 +3,7 @@
 #include "directory/intent.h"
 
 #include "directory/connection.h"
+#include "directory/deadline.h"
 #include "directory/operation.h"
 
 void directory_set_observer(struct directory *directory, const struct directory_observer *observer,
@@ -33,6 +34,8 @@ struct error *intent_announce(struct directory *directory, struct arena *arena,
         return NULL;
     }
     struct error *error = observer->intend(observation->context, intent);
+    /* the observer may have waited for the database */
+    deadline_begin(connection_deadline(directory));
     if (!error && observer->is_dry_run) {
         error = error_new(arena, ERR_DRY_RUN, NULL);
     }

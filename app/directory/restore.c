@@ -169,10 +169,47 @@ static struct error *check_kept_group(const struct restore *restore, const char 
                           &target);
 }
 
+/* Checks the primary group, which memberOf does not contain. */
+static struct error *check_kept_primary_group(const struct restore *restore)
+{
+    const struct attribute *sid = attribute_get(&restore->raw, "objectSid");
+    const char *text;
+    int64_t rid;
+    if (!attribute_integer(&restore->raw, "primaryGroupID", &rid)) {
+        return NULL;
+    }
+    if (!sid || !codec_sid(restore->arena, sid->values, &text)) {
+        return error_new(restore->arena, ERR_PROTECTED_OBJECT, "the SID is unreadable");
+    }
+    const char *group = codec_sid_sibling(restore->arena, text, rid);
+    return check_kept_group(restore, arena_format(restore->arena, "<SID=%s>", group));
+}
+
+/* Fails if the object is marked as protected, and the caller must not change such objects. */
+static struct error *check_kept_marks(const struct restore *restore)
+{
+    struct directory *directory = restore->directory;
+    const struct attribute *critical = attribute_get(&restore->raw, "isCriticalSystemObject");
+    int64_t count = 0;
+    bool marked = (attribute_integer(&restore->raw, "adminCount", &count) && count == 1) ||
+                  (critical && !strcasecmp(critical->values->bv_val, "TRUE"));
+    bool refuses = connection_config(directory)->directory_protected == PROTECTED_REFUSE ||
+                   caller_restricted(directory);
+    return marked && refuses
+               ? error_new(restore->arena, ERR_PROTECTED_OBJECT, "marked as protected")
+               : NULL;
+}
+
 static struct error *check_kept_groups(const struct restore *restore)
 {
     const struct attribute *groups = attribute_get(&restore->raw, "memberOf");
-    struct error *error = NULL;
+    struct error *error = check_kept_marks(restore);
+    if (!error) {
+        error = check_kept_primary_group(restore);
+    }
+    if (!error && groups && groups->next) {
+        error = error_new(restore->arena, ERR_PROTECTED_OBJECT, "too many groups to check");
+    }
     for (size_t i = 0; !error && groups && i < groups->count; i++) {
         error = check_kept_group(restore, groups->values[i].bv_val);
     }
@@ -429,11 +466,14 @@ static struct error *add_memberships(const struct restore *restore, const char *
     return error;
 }
 
-/* Adds the DNs of the list to the details of the error. */
-static void add_missing(struct error *error, const char *const *others)
+/* Adds the DNs of the list that the caller sees to the details of the error. */
+static void add_missing(const struct restore *restore, struct error *error,
+                        const char *const *others)
 {
     for (; others && *others; others++) {
-        error_detail(error, NULL, FAULT_NONE, *others);
+        if (caller_sees(restore->directory, *others)) {
+            error_detail(error, NULL, FAULT_NONE, *others);
+        }
     }
 }
 
@@ -447,8 +487,8 @@ static struct error *report_partial_restore(const struct restore *restore,
         error_new(restore->arena, ERR_PARTIALLY_APPLIED, "restored; the next step failed: %s",
                   error->cause ? error->cause : "unknown");
     error_detail(partial, NULL, FAULT_NONE, restore->new_dn);
-    add_missing(partial, groups);
-    add_missing(partial, members);
+    add_missing(restore, partial, groups);
+    add_missing(restore, partial, members);
     return partial;
 }
 

@@ -247,7 +247,10 @@ static struct error *write_pending_row(struct store *store, void *context)
     struct store_query *query = store_query(store, request->arena, SQL_AUDIT_EXTEND);
     store_bind_integer(query, recording->pending);
     store_bind_text(query, format_changes(request, &outcome, row_object(request, &outcome)));
-    return store_execute(query);
+    struct error *error = store_execute(query);
+    return error || store_changes(query) == 1 ? error
+                                              : error_new(request->arena, ERR_DATABASE_UNAVAILABLE,
+                                                          "the audit row is not pending any more");
 }
 
 /* Makes the intention of a change durable before the directory is changed. */

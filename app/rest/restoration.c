@@ -174,14 +174,20 @@ static void add_country(struct arena *arena, const struct value *code,
     }
 }
 
-/* Returns the strings of a value, with NULL at the end; NULL if there are none. */
-static const char *const *list_strings(struct arena *arena, const struct value *value)
+/* Maximum number of groups, and of members, that a restore adds. */
+enum { MEMBERSHIPS_MAX = 500 };
+
+/* Returns the first MEMBERSHIPS_MAX strings of a value, with NULL at the end; NULL if there are
+ * none. More are not restored, because each one adds to the audit row of the restore. */
+static const char *const *list_memberships(struct arena *arena, const struct value *value)
 {
-    const char **items = arena_array(arena, value->strings.count + 1, sizeof *items);
-    for (size_t i = 0; i < value->strings.count; i++) {
+    size_t count = value->strings.count;
+    count = count < MEMBERSHIPS_MAX ? count : MEMBERSHIPS_MAX;
+    const char **items = arena_array(arena, count + 1, sizeof *items);
+    for (size_t i = 0; i < count; i++) {
         items[i] = value->strings.items[i];
     }
-    return value->strings.count ? items : NULL;
+    return count ? items : NULL;
 }
 
 struct error *restoration_fill(struct directory *directory, struct arena *arena,
@@ -196,9 +202,9 @@ struct error *restoration_fill(struct directory *directory, struct arena *arena,
             continue;
         }
         if (field->codec == CODEC_MEMBERSHIPS) {
-            restoration->groups = list_strings(arena, &image[i]);
+            restoration->groups = list_memberships(arena, &image[i]);
         } else if (field->codec == CODEC_MEMBERS) {
-            restoration->members = list_strings(arena, &image[i]);
+            restoration->members = list_memberships(arena, &image[i]);
         } else if (writable && !is_name(class, field)) {
             struct error *error =
                 fill_value(directory, arena, field, &image[i], &values[writable - class->writable]);
