@@ -168,7 +168,7 @@ static void fault_messages_contain_their_argument(void **state)
         FAULT_CHANGED_SINCE,  FAULT_DUPLICATE,       FAULT_BLANK,         FAULT_TOO_MANY_ITEMS,
         FAULT_OTHER_FORMAT,   FAULT_TAKEN_BY,        FAULT_OBJECTS_BELOW, FAULT_TOO_MANY_BELOW,
         FAULT_OBJECTS_WITHIN, FAULT_LIST_TOO_LONG,   FAULT_NO_RIGHT,      FAULT_NOT_NARROWER,
-        FAULT_TOO_FEW_ITEMS};
+        FAULT_TOO_FEW_ITEMS,  FAULT_NOT_DELETED,     FAULT_PARENT_DELETED};
     size_t count = 0;
     for (int id = FAULT_NONE + 1; id < FAULT_COUNT; id++) {
         bool takes = takes_argument(*state, (enum fault_id)id, LANGUAGE_EN);
