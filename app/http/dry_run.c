@@ -95,10 +95,10 @@ struct error *dry_run_read(struct request *request)
     if (error || values->state != VALUE_SET) {
         return error;
     }
+    request->dry_run = values->boolean;
     if (!request->route->dry_run) {
         return error_field(request->arena, name, FAULT_UNKNOWN, NULL);
     }
-    request->dry_run = values->boolean;
     request->query_text = remove_parameter(request->arena, request->query_text);
     return NULL;
 }

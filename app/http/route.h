@@ -89,8 +89,9 @@ struct route {
     /* If-Match and If-None-Match are evaluated, and a reply with a body that is not secret has an
      * ETag */
     bool versioned;
-    bool dry_run; /* ?dry_run=true shows what the call would change */
-    bool ready;   /* status 503 has the same body: a dependency is unavailable */
+    bool asks_directory; /* a call of `core` that reads the directory: not for atomic batches */
+    bool dry_run;        /* ?dry_run=true shows what the call would change */
+    bool ready;          /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
     /* errors in addition to those that the row implies; ends with ERR_COUNT */
     const enum error_id *errors;

@@ -252,7 +252,8 @@ bool route_is_batchable(const struct route *route, bool atomic)
 {
     bool json = !route->form && !route->body_type && route->shape != REPLY_TEXT &&
                 route->shape != REPLY_FILE;
-    bool sql = route->pool == POOL_CORE && !permission_is_of_directory(route->permission);
+    bool sql = route->pool == POOL_CORE && !route->asks_directory &&
+               !permission_is_of_directory(route->permission);
     return json && !route->unbatchable && !route->batch && route->pool != POOL_AUTH &&
            (sql || !atomic);
 }
@@ -398,7 +399,9 @@ static struct error *call_handler(const struct router *router, struct request *r
                                   struct reply *reply)
 {
     const struct router_recorder *recorder = router->settings.recorder;
-    bool recorded = is_recorded(router, request) || (recorder && request->dry_run);
+    /* the operations of a batch have recordings of their own */
+    bool recorded =
+        is_recorded(router, request) || (recorder && request->dry_run && !request->route->batch);
     if (request->dry_run && !recorder) {
         return error_new(request->arena, ERR_INTERNAL, "a dry run needs a recorder");
     }
@@ -440,10 +443,7 @@ static struct error *handle_once(const struct router *router, struct request *re
 static struct error *parse_and_handle(const struct router *router, struct request *request,
                                       struct reply *reply)
 {
-    struct error *error = dry_run_read(request);
-    if (error) {
-        return error;
-    }
+    struct error *error = NULL;
     if (request->dry_run) {
         request->repeats = NULL;
     }
@@ -480,6 +480,8 @@ struct error *router_handle(const struct router *router, struct request *request
         error = find_route(router, request, reply);
     }
     access_count_request(request);
+    /* read first, because a dry run is not audited, even if the caller lacks the permission */
+    struct error *dry_run_error = error ? NULL : dry_run_read(request);
     if (!error) {
         request->body_abandoned = request->route->form; /* a form may be too long to drain */
         error = guard->check_queue ? guard->check_queue(request) : NULL;
@@ -492,6 +494,9 @@ struct error *router_handle(const struct router *router, struct request *request
     }
     if (!error) {
         error = media_check_coding(request);
+    }
+    if (!error) {
+        error = dry_run_error;
     }
     if (!error && request->asks) { /* all checks that need no body have passed */
         reply_continue(request, reply);

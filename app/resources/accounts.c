@@ -171,6 +171,7 @@ const struct route accounts_routes[] = {
      .permission = PERMIT_ACCOUNTS,
      .scope = SCOPE_ACCOUNTS_WRITE,
      .pool = POOL_CORE,
+     .asks_directory = true,
      .summary = {"Создать учётную запись", "Create an account"},
      .body = &create_schema,
      .shape = REPLY_RECORD,

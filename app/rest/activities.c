@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/folded.h"
+#include "rest/audit.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -56,7 +57,7 @@ struct error *activities_insert_status_change(struct record_change *deal, const 
     }
     const struct changed_field added = {
         .resource = "activity",
-        .id = arena_format(arena, "%" PRId64, id),
+        .id = audit_new_id(deal->request, id),
         .field = "subject",
         .before = "null",
         .after = arena_format(arena, "\"%s\"", subject),

@@ -316,7 +316,8 @@ static void settle_pending_row(struct request *request, int64_t id, const struct
     struct error *commit = store_group_commit(store, request->arena);
     failure = failure ? failure : commit;
     if (failure) {
-        log_warning("audit: cannot record the outcome of a change: %s", failure->cause);
+        log_warning("audit: cannot record the outcome of a change: %s",
+                    failure->cause ? failure->cause : "unknown cause");
     }
 }
 
@@ -375,7 +376,8 @@ static void record_failure(struct request *request, const struct error *error)
     struct error *failure =
         store_write(app_of(request)->store, request->arena, write_separate_row, (void *)&row);
     if (failure) {
-        log_warning("audit: cannot record a failed call: %s", failure->cause);
+        log_warning("audit: cannot record a failed call: %s",
+                    failure->cause ? failure->cause : "unknown cause");
     }
 }
 

@@ -20,9 +20,11 @@
 enum {
     STATUS_OK = 200,
     STATUS_ERROR = 400,
+    ROWS_MAX = 50000,     /* rows in the replies of an atomic batch, which all stay in memory */
     REPLY_MAX = 16 * MIB, /* bytes of the results, after which no further operation is executed */
-    /* Time of an atomic batch. On SQLite, other writers wait for STORE_BUSY_S at most. */
-    ATOMIC_S = 3,
+    /* Time of an atomic batch. On SQLite, other writers wait for STORE_BUSY_S at most, and may wait
+     * for two batches. */
+    ATOMIC_S = 2,
     OVERLOADED_WAIT_S = 5, /* value of Retry-After */
 };
 
@@ -91,7 +93,9 @@ static void prepare_operation(const struct run *run, size_t position, struct are
         .unread_length = wanted->body_length,
     };
     struct request_headers *headers = &operation->request.headers;
-    headers->method = wanted->method;
+    /* GET /app/valid/{token} counts a use, HEAD does not */
+    bool reads = run->request->dry_run && !strcmp(wanted->method, "GET");
+    headers->method = reads ? "HEAD" : wanted->method;
     headers->uri = choose_uri(run, wanted, arena);
     headers->accept = "";
     headers->content_type = "application/json";
@@ -230,12 +234,13 @@ static struct error *attempt_all(struct store *store, void *context)
     struct attempt *attempt = context;
     struct run *run = attempt->run;
     int64_t deadline_us = clock_steady_us() + (int64_t)ATOMIC_S * US_PER_S;
-    size_t length = 0;
+    size_t length = 0, rows = 0;
     arena_reset(attempt->arena);
     attempt->executed = 0;
     while (attempt->executed < run->batch->count) {
         struct operation *operation = &attempt->operations[attempt->executed];
-        if (must_stop(run) || clock_steady_us() >= deadline_us || length >= REPLY_MAX) {
+        if (must_stop(run) || clock_steady_us() >= deadline_us || length >= REPLY_MAX ||
+            rows >= ROWS_MAX) {
             return error_new(attempt->arena, ERR_NOT_EXECUTED, NULL);
         }
         prepare_operation(run, attempt->executed, attempt->arena, operation);
@@ -245,6 +250,7 @@ static struct error *attempt_all(struct store *store, void *context)
             return operation->error;
         }
         length += serialize_reply(operation);
+        rows += operation->reply.items_count;
     }
     return run->request->dry_run ? error_new(attempt->arena, ERR_DRY_RUN, NULL) : NULL;
 }
@@ -290,7 +296,8 @@ static struct error *execute_atomically(struct run *run)
     }
     struct error *failure = store_group_commit(store, arena);
     if (failure) {
-        log_warning("batch: cannot record its failed operations: %s", failure->cause);
+        log_warning("batch: cannot record its failed operations: %s",
+                    failure->cause ? failure->cause : "unknown cause");
     }
     bool begun = attempt.executed || !error || error->id == ERR_NOT_EXECUTED;
     arena_free(&attempt.arena);

@@ -473,7 +473,9 @@ struct error *records_create(struct request *request, struct reply *reply)
         request->subject = NULL;
         return error;
     }
-    reply_created(request, reply, records->path, request->subject);
+    if (request->subject) { /* NULL in the dry run of an atomic batch, which goes on after it */
+        reply_created(request, reply, records->path, request->subject);
+    }
     reply_with_record(request, reply, call.change.after);
     return NULL;
 }

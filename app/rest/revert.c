@@ -26,7 +26,8 @@ static const struct field reply_fields[] = {
     {.name = "changes",
      .type = FIELD_JSON,
      .fields = dry_run_change_fields,
-     .about = {"Что изменила отмена", "The changes that the revert made"}},
+     .about = {"Что изменила отмена", "The changes that the revert made"},
+     .example = "[]"},
     {.name = NULL},
 };
 

@@ -349,6 +349,18 @@ def test_operations_of_atomic_dry_run_see_earlier_ones(view):
     assert names(view) == before
 
 
+def test_atomic_dry_run_creates_nothing(view):
+    before = names(view)
+    results = run(view, {"method": "POST", "path": CONTACTS, "body": {"name": tag()}},
+                  {"method": "POST", "path": "/api/v1/deals", "body": {"title": tag()}},
+                  {"method": "POST", "path": "/api/v1/tasks", "body": {"title": tag()}},
+                  query="?dry_run=true", atomic=True)
+    for result in results:
+        assert result["status"] == 200 and result["body"]["dry_run"], results
+        assert {change["id"] for change in result["body"]["changes"]} == {None}
+    assert names(view) == before
+
+
 def test_dry_run_refuses_calls_that_cannot_be_tried(view):
     [result] = run(view, {"method": "POST", "path": "/app/token", "body": {}},
                    query="?dry_run=true")

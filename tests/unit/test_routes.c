@@ -278,9 +278,11 @@ static void only_listed_routes_are_open_to_everyone(void **state)
         bool directory = route->pool == POOL_DIRECTORY;
         directory &= strcmp(route->pattern, "/api/v1/auth/refresh") != 0;
         directory &= strcmp(route->pattern, "/api/v1/auth/me") != 0;
-        /* Only administrators see delegations. */
-        bool reads = route->method == METHOD_GET && strncmp(route->pattern, "/api/v1/delegations",
-                                                            strlen("/api/v1/delegations")) != 0;
+        /* Only those who may change the directory see delegations and deleted entries. */
+        bool reads =
+            route->method == METHOD_GET &&
+            strncmp(route->pattern, "/api/v1/delegations", strlen("/api/v1/delegations")) != 0 &&
+            strcmp(route->pattern, "/api/v1/deleted") != 0;
         directory &= route->permission != PERMIT_AUDIT;
         directory &= route->permission != PERMIT_DIRECTORY_AUDIT;
         MUST(route, !directory || route->permission ==
