@@ -24,11 +24,13 @@ static const struct field copied_fields[] = {
     [COPY_USER] = {.name = "user",
                    .type = FIELD_RECORD,
                    .fields = user_fields_reply,
-                   .about = {"Новый пользователь", "The new user"}},
+                   .about = {"Новый пользователь", "The new user"},
+                   .example = "{}"},
     [COPY_GROUPS] = {.name = "groups",
                      .type = FIELD_RECORD,
                      .fields = copied_groups_fields,
-                     .about = {"Группы образца", "The groups of the template"}},
+                     .about = {"Группы образца", "The groups of the template"},
+                     .example = "{}"},
     {.name = NULL},
 };
 

@@ -61,11 +61,13 @@ static const struct field offboarded_fields[] = {
     [LEAVER_USER] = {.name = "user",
                      .type = FIELD_RECORD,
                      .fields = user_fields_reply,
-                     .about = {"Пользователь", "The user"}},
+                     .about = {"Пользователь", "The user"},
+                     .example = "{}"},
     [LEAVER_GROUPS] = {.name = "groups",
                        .type = FIELD_RECORD,
                        .fields = left_groups_fields,
-                       .about = {"Группы пользователя", "The groups of the user"}},
+                       .about = {"Группы пользователя", "The groups of the user"},
+                       .example = "{}"},
     {.name = NULL},
 };
 
