@@ -366,6 +366,7 @@ def read_list(client, path, **parameters):
         total = response.json()["total"]
         assert page or total == len(items)
         items += page
+    assert total == len(items)
     return items
 
 
