@@ -11,7 +11,7 @@ from support import contract, document
 
 PLAYWRIGHT = TOP / "build/tests/npm/node_modules/playwright-core"
 BROWSE = TOP / "tests/npm/browse.mjs"
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 

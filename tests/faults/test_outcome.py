@@ -223,9 +223,7 @@ def test_objects_are_kept_if_controller_may_have_omitted_some(rig, proxy, user, 
 def test_object_that_cannot_be_listed_is_not_deleted(make_rig, directory, ldap_admin):
     """The service account may delete the folder but not list the object in it."""
     name, password = tag(), vault.password()
-    account = ldap_admin.add(f"CN={name},{ldap_admin.add_ou(tag())}", objectClass="user",
-                             sAMAccountName=name, userAccountControl="512",
-                             unicodePwd=f'"{password}"'.encode("utf-16-le"))
+    account = ldap_admin.add_account(name, password, ldap_admin.add_ou(tag()))
     sid = ndr_unpack(security.dom_sid, ldap_admin.entry(account, ["objectSid"])["objectSid"][0])
     made = People(make_rig(directory).api, ldap_admin, ldap_admin.add_ou(tag())).create()
     add_rights(ldap_admin, made["dn"], f"D:(A;CI;GA;;;{sid})")

@@ -184,6 +184,7 @@ def test_worker_killed_during_reload_is_restarted_at_once(make_rig, directory):
     serving = [pid for pid in rig.service.workers("core") if pid not in held]
     for pid in serving:
         os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(alive(pid) for pid in serving), what="the workers to end")
     assert rig.anonymous("").get("/health").status_code == 200  # served by the restarted worker
     for pid in held:
         signal_process(pid, signal.SIGCONT)

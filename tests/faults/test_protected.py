@@ -42,9 +42,7 @@ class Account:
 def account(ldap_admin):
     """Creates an account without rights, and a unit."""
     name, password = tag(), vault.password()
-    home = ldap_admin.add_ou(tag())
-    dn = ldap_admin.add(f"{rdn(name)},{home}", objectClass="user", sAMAccountName=name,
-                        userAccountControl="512", unicodePwd=f'"{password}"'.encode("utf-16-le"))
+    dn = ldap_admin.add_account(name, password, ldap_admin.add_ou(tag()))
     return Account(name, dn, password, ldap_admin.add_ou(tag()))
 
 

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const PATIENCE_MS = 20000;
+const PATIENCE_MS = 120000;
 
 const [playwright, url, folder] = process.argv.slice(2);
 const login = JSON.parse(readFileSync(0, "utf8"));

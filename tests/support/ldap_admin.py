@@ -196,6 +196,11 @@ class LdapAdmin:
         return self.add(f"{rdn(name, 'OU')},{parent or self.base_dn}",
                         objectClass="organizationalUnit")
 
+    def add_account(self, name, password, parent):
+        """Adds a user who can log in."""
+        return self.add(f"{rdn(name)},{parent}", objectClass="user", sAMAccountName=name,
+                        userAccountControl="512", unicodePwd=f'"{password}"'.encode("utf-16-le"))
+
     def add_group(self, name, parent, *member_dns, kind=GLOBAL_SECURITY_GROUP):
         """Adds a group with these members; `kind` is its groupType."""
         dn = self.add(f"{rdn(name)},{parent}", objectClass="group", sAMAccountName=name,

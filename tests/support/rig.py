@@ -10,7 +10,7 @@ from support import contract, logs, sanitizer, vault
 from support.client import Client
 from support.database import Database
 from support.logs import Audit
-from support.waiting import wait_until
+from support.waiting import TIMEOUT_S, wait_until
 
 READY = "ready"
 
@@ -106,7 +106,7 @@ class Rig:
         response = self.anonymous("").get("/health/ready")
         return contract.check_readiness(response)["directory"]["state"]
 
-    def wait_for_directory(self, state="up", patience_s=10):
+    def wait_for_directory(self, state="up", patience_s=TIMEOUT_S):
         wait_until(lambda: self.directory_state() == state, patience_s,
                    f"the directory to be {state}")
 
