@@ -17,7 +17,7 @@ struct account {
     const char *username, *email, *name;
     const char *password_hash;   /* NULL: no password: login is not possible */
     int64_t credentials_version; /* incremented with each new password */
-    int64_t verified_ms;         /* for account_insert(): when the address was verified; 0: never */
+    int64_t verified_ms;         /* when the address was verified; 0: never */
 };
 
 /* Field check: FAULT_NONE if the password is within bcrypt's limit of 72 bytes. */

@@ -175,6 +175,8 @@ static const struct example_detail {
     {ERR_ALREADY_EXISTS, "email", FAULT_TAKEN, NULL, 0},
     {ERR_DUPLICATE, "email", FAULT_DUPLICATE, "17", 17},
     {ERR_INVALID_TRANSITION, NULL, FAULT_NONE, "IN_PROGRESS", 0},
+    {ERR_CHANGED_SINCE, "company", FAULT_CHANGED_SINCE, "\"Ромашка\"", 0},
+    {ERR_NOT_REVERTIBLE, "action", FAULT_NO_REVERT, NULL, 0},
     {ERR_HIDDEN_REFERENCE, "contact_id", FAULT_DELETED, NULL, 0},
     {ERR_NOT_EMPTY, "ou", FAULT_OBJECTS_WITHIN, "3", 0},
     {ERR_HAS_CHILDREN, "children", FAULT_OBJECTS_BELOW, "3", 0},

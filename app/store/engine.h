@@ -7,6 +7,7 @@
 #define STORE_ENGINE_H
 
 #include "store/compiled.h"
+#include "store/observer.h"
 #include "store/query.h"
 #include "store/store.h"
 
@@ -47,6 +48,9 @@ struct engine {
 
     struct error *(*write)(struct store *store, struct arena *arena, store_work *work,
                            void *context, enum write_kind kind);
+    /* Runs the work of store_write_together() by store_run_together(). */
+    struct error *(*write_together)(struct store *store, struct arena *arena, store_work *work,
+                                    void *context);
     /* Executes statements that are separated by semicolons, within a write. */
     struct error *(*script)(struct store *store, struct arena *arena, const char *text);
 
@@ -98,8 +102,13 @@ struct store {
     bool shares_snapshots; /* store_share_snapshots() was called */
     bool wrote;            /* store_write() was called since the last store_pending_transaction() */
     bool writing;          /* inside store_write() */
-    struct arena *write_arena; /* arena of the running store_write() */
-    struct error *failure;     /* error of the first query that failed in it */
+    struct arena *write_arena;      /* arena of the running store_write() */
+    struct error *failure;          /* error of the first query that failed in it */
+    bool together;                  /* inside store_write_together() */
+    struct arena *together_arena;   /* its arena */
+    struct error *together_failure; /* error of the first query that failed outside of a write */
+    const struct store_observer *observer; /* of all writes; NULL: none */
+    void *observer_context;
 
     uint64_t transactions; /* number of transactions begun, which identifies the last one */
     struct held_group group;

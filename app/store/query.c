@@ -252,9 +252,11 @@ void store_set_deadline(struct store_query *query, int64_t deadline_us)
 
 struct error *store_remember_failure(struct store *store, struct error *error)
 {
+    const char *cause = error->cause ? error->cause : "";
     if (store->writing && !store->failure) {
-        store->failure =
-            error_new(store->write_arena, error->id, "%s", error->cause ? error->cause : "");
+        store->failure = error_new(store->write_arena, error->id, "%s", cause);
+    } else if (store->together && !store->writing && !store->together_failure) {
+        store->together_failure = error_new(store->together_arena, error->id, "%s", cause);
     }
     return error;
 }
@@ -280,6 +282,7 @@ static struct error *begin_query(struct store_query *query)
                     query->parameters_wanted, query->text);
     }
     query->writing = store->writing;
+    query->together = store->together;
     if (query->writing && store->failure) {
         return error_new(query->arena, store->failure->id, "%s", store->failure->cause);
     }

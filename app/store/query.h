@@ -42,6 +42,7 @@ struct store_query {
     int64_t changes; /* number of rows changed */
     bool begun, ended;
     bool writing;        /* the query was begun inside store_write() */
+    bool together;       /* the query was begun inside store_write_together() */
     int64_t deadline_us; /* see store_set_deadline(); 0: none */
     int64_t spent_us;
     void *handle; /* the engine's state, from begin() to end() */

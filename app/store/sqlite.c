@@ -22,6 +22,7 @@
 #include "store/query.h"
 #include "store/queue.h"
 #include "store/sqlite_file.h"
+#include "store/sqlite_index.h"
 #include "store/store.h"
 #include "store/write.h"
 
@@ -131,34 +132,16 @@ static struct store *open_sqlite(const struct config *config, struct store_share
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
-/* Returns the error of a violated unique index. From the message "UNIQUE constraint failed:
- * TABLE.COLUMN, TABLE.COLUMN", derives the name of the index, TABLE_COLUMN_COLUMN. */
-static struct error *translate_unique_violation(struct arena *arena, int code, const char *message)
-{
-    const char *list = strstr(message, ": ");
-    list = list ? list + strlen(": ") : message;
-    size_t table = strcspn(list, ".");
-    struct buffer name = {.arena = arena};
-    buffer_add(&name, list, table);
-    if (code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_ROWID) {
-        buffer_add_string(&name, "_pkey");
-        return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s", name.bytes);
-    }
-    for (const char *column = list; (column = strchr(column, '.')) != NULL;) {
-        column++;
-        buffer_add_char(&name, '_');
-        buffer_add(&name, column, strcspn(column, ","));
-    }
-    return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s", name.bytes);
-}
-
 static struct error *translate_constraint_code(struct arena *arena, int code, const char *message)
 {
     switch (code) {
     case SQLITE_CONSTRAINT_UNIQUE:
+        return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s",
+                         sqlite_index_name(arena, message, false));
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_ROWID:
-        return translate_unique_violation(arena, code, message);
+        return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s",
+                         sqlite_index_name(arena, message, true));
     case SQLITE_CONSTRAINT_FOREIGNKEY:
     case SQLITE_CONSTRAINT_TRIGGER: /* SQLite implements ON DELETE RESTRICT as a trigger */
         return error_new(arena, ERR_CONSTRAINT_REFERENCE, "%s", "");
@@ -519,7 +502,7 @@ static void end_sqlite_query(struct store_query *query)
 static struct error *begin_sqlite_query(struct store_query *query)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)query->store;
-    enum role role = query->writing ? WRITER : READER;
+    enum role role = query->writing || query->together ? WRITER : READER;
     struct error *error = ensure_connection(sqlite, query->arena, role);
     if (!error && role == READER) {
         error = begin_snapshot(sqlite, query->arena);
@@ -534,7 +517,7 @@ static struct error *begin_sqlite_query(struct store_query *query)
         return translate_code(query->arena, run->connection, code);
     }
     bool changes = !sqlite3_stmt_readonly(run->statement);
-    if (changes && role == READER) {
+    if (changes && !query->writing) {
         store_abort("statement changes data outside of store_write(): %s", query->text);
     }
     query->handle = run;
@@ -689,6 +672,19 @@ static bool is_group_open(const struct store *store)
     return ((const struct sqlite *)(const void *)store)->group_open;
 }
 
+/* Ends the group's transaction: rolls it back unless it was committed. */
+static void end_group(struct sqlite *sqlite, struct arena *arena)
+{
+    sqlite->store.deferred_count = 0;
+    if (!sqlite3_get_autocommit(sqlite->connections[WRITER].db)) {
+        (void)execute_control(sqlite, arena, CONTROL_ROLLBACK);
+    }
+    sqlite->group_open = false;
+    if (sqlite->store.shared) {
+        queue_leave(sqlite->store.shared);
+    }
+}
+
 static struct error *commit_group_transaction(struct store *store, struct arena *arena)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
@@ -702,15 +698,24 @@ static struct error *commit_group_transaction(struct store *store, struct arena 
     if (!error) {
         error = execute_control(sqlite, arena, CONTROL_COMMIT);
     }
-    store->deferred_count = 0;
-    if (!sqlite3_get_autocommit(sqlite->connections[WRITER].db)) {
-        (void)execute_control(sqlite, arena, CONTROL_ROLLBACK);
-    }
-    sqlite->group_open = false;
-    if (store->shared) {
-        queue_leave(store->shared);
-    }
+    end_group(sqlite, arena);
     return error;
+}
+
+static struct error *write_together_in_group(struct store *store, struct arena *arena,
+                                             store_work *work, void *context)
+{
+    struct sqlite *sqlite = (struct sqlite *)(void *)store;
+    struct error *error = begin_group(sqlite, arena);
+    if (error) {
+        return error;
+    }
+    error = store_run_together(store, arena, work, context);
+    if (error) {
+        end_group(sqlite, arena);
+        return error;
+    }
+    return commit_group_transaction(store, arena);
 }
 
 static struct error *run_sqlite_script(struct store *store, struct arena *arena, const char *text)
@@ -770,6 +775,7 @@ const struct engine store_engine_sqlite = {
     .end = end_sqlite_query,
     .finalize = finalize_slot,
     .write = write_in_group,
+    .write_together = write_together_in_group,
     .script = run_sqlite_script,
     .group_open = is_group_open,
     .group_commit = commit_group_transaction,

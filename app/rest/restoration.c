@@ -1,0 +1,352 @@
+/* See restoration.h. */
+#include "rest/restoration.h"
+
+#include "base/arena.h"
+#include "base/country.h"
+#include "directory/names.h"
+#include "http/fields.h"
+#include "http/request.h"
+#include "rest/app.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* --- fields ----------------------------------------------------------------------------------- */
+
+/* Returns the field of the map with this name, or NULL. */
+static const struct field *find_named_field(const struct field *fields, const char *name)
+{
+    for (; fields && fields->name; fields++) {
+        if (!strcmp(fields->name, name)) {
+            return fields;
+        }
+    }
+    return NULL;
+}
+
+/* True if the field belongs to the names of the entry, which a restore may change. */
+static bool is_name(const struct directory_class *class, const struct field *field)
+{
+    return field->attribute && (!strcasecmp(field->attribute, class->rdn_attribute) ||
+                                !strcasecmp(field->attribute, "sAMAccountName"));
+}
+
+static bool is_membership(const struct field *field)
+{
+    return field->codec == CODEC_MEMBERS || field->codec == CODEC_MEMBERSHIPS;
+}
+
+static bool is_filled(const struct field *field, const struct value *value)
+{
+    return value->state == VALUE_SET && (field->type != FIELD_STRINGS || value->strings.count);
+}
+
+/* --- the image -------------------------------------------------------------------------------- */
+
+/* The members of a change in an audit row (http/changeset.h). */
+enum change_member { CHANGE_ID, CHANGE_FIELD, CHANGE_BEFORE, CHANGE_MEMBERS };
+
+static const char *const change_members[] = {
+    [CHANGE_ID] = "id", [CHANGE_FIELD] = "field", [CHANGE_BEFORE] = "before"};
+
+/* Parses the JSON of a value. A value that does not fit the field any more is absent. */
+static void parse_image_value(struct arena *arena, const struct field *field, const char *json,
+                              struct value *value)
+{
+    enum { STRINGS_MAX = 1000000 };
+    const struct field plain = {
+        .name = field->name,
+        .type = field->type == FIELD_RECORD ? FIELD_STRING : field->type,
+        .flags = FIELD_NULLABLE,
+        .items_max = STRINGS_MAX,
+    };
+    struct value *parsed;
+    if (fields_read_bare(arena, &plain, json, strlen(json), &parsed)) {
+        return;
+    }
+    *value = *parsed;
+    if (field->type == FIELD_RECORD && parsed->state == VALUE_SET) { /* recorded as its DN */
+        struct value *record = arena_array(arena, fields_count(field->fields), sizeof *record);
+        *fields_get(field->fields, record, "dn") = *parsed;
+        field_set_record(value, record);
+    }
+}
+
+/* Converts the changes of an audit row to the values of the entry with this objectGUID. */
+static struct error *parse_image(struct arena *arena, const struct directory_class *class,
+                                 const char *guid, const char *changes, size_t length,
+                                 struct value *image)
+{
+    const char *const **rows;
+    const char *own_id = arena_format(arena, "\"%s\"", guid);
+    size_t count;
+    struct error *error =
+        fields_split_objects(arena, changes, length, change_members, CHANGE_MEMBERS, &rows, &count);
+    for (size_t i = 0; !error && i < count; i++) {
+        const char *id = rows[i][CHANGE_ID], *name = rows[i][CHANGE_FIELD];
+        bool is_own = !id || !strcasecmp(id, own_id);
+        size_t quoted = name ? strlen(name) : 0;
+        const struct field *field =
+            is_own && quoted > 2
+                ? find_named_field(class->fields, arena_copy(arena, name + 1, quoted - 2))
+                : NULL;
+        if (field && rows[i][CHANGE_BEFORE]) {
+            parse_image_value(arena, field, rows[i][CHANGE_BEFORE], &image[field - class->fields]);
+        }
+    }
+    return error;
+}
+
+struct error *restoration_read_image(const struct request *request,
+                                     const struct directory_class *class,
+                                     const struct directory_deleted *deleted,
+                                     struct value **image_r)
+{
+    /* maximum difference between the clocks of Kontora and of the controller, and the longest time
+     * that a deletion can take after its row was written */
+    enum { CLOCK_SLACK_MS = 15 * 60 * 1000 };
+    struct arena *arena = request->arena;
+    struct store_query *query = store_query(app_of(request)->store, arena, SQL_DELETED_IMAGE);
+    bool found;
+    size_t length;
+    *image_r = NULL;
+    store_bind_text(query, deleted->kind);
+    store_bind_text(query, deleted->guid);
+    store_bind_text(query, arena_format(arena, "delete_%s", deleted->kind));
+    store_bind_integer(query, deleted->deleted_at - CLOCK_SLACK_MS);
+    store_bind_integer(query, deleted->deleted_at + CLOCK_SLACK_MS);
+    struct error *error = store_next(query, &found);
+    if (error || !found) {
+        return error;
+    }
+    const char *text = store_text(query, 0, &length);
+    const char *changes = arena_copy(arena, text, length);
+    *image_r = arena_array(arena, fields_count(class->fields), sizeof **image_r);
+    error = parse_image(arena, class, deleted->guid, changes, length, *image_r);
+    store_end(query);
+    return error;
+}
+
+/* --- writing back ----------------------------------------------------------------------------- */
+
+/* Returns the DN of the object that a value refers to, or NULL if it does not exist any more. */
+static struct error *find_referenced(struct directory *directory, struct arena *arena,
+                                     const struct field *field, const struct value *value,
+                                     const char **dn_r)
+{
+    const char *text = value->string.bytes;
+    if (field->type == FIELD_RECORD) {
+        const char *guid = fields_string(field->fields, value->record, "objectGUID");
+        text = guid ? guid : fields_string(field->fields, value->record, "dn");
+    }
+    *dn_r = NULL;
+    struct error *error =
+        text ? directory_resolve_object(directory, arena, text, field->name, dn_r) : NULL;
+    return error && error->id == ERR_VALIDATION ? NULL : error;
+}
+
+/* Sets the value to write for one field. */
+static struct error *fill_value(struct directory *directory, struct arena *arena,
+                                const struct field *field, const struct value *before,
+                                struct value *value)
+{
+    const char *dn;
+    if (field->codec != CODEC_REFERENCE && field->codec != CODEC_LINK) {
+        *value = *before;
+        return NULL;
+    }
+    struct error *error = find_referenced(directory, arena, field, before, &dn);
+    if (!error && dn) {
+        field_set_string(value, dn);
+    }
+    return error;
+}
+
+/* Adds the attributes that are written together with the code of a country. */
+static void add_country(struct arena *arena, const struct value *code,
+                        struct directory_changes *changes)
+{
+    struct country *country = arena_alloc(arena, sizeof *country);
+    if (country_find(code->string.bytes, code->string.length, country)) {
+        directory_change_text(changes, "co", country->name);
+        directory_change_text(changes, "countryCode", arena_format(arena, "%d", country->number));
+    }
+}
+
+/* Maximum number of groups, and of members, that a restore adds. */
+enum { MEMBERSHIPS_MAX = 500 };
+
+/* Returns the first MEMBERSHIPS_MAX strings of a value, with NULL at the end; NULL if there are
+ * none. More are not restored, because each one adds to the audit row of the restore. */
+static const char *const *list_memberships(struct arena *arena, const struct value *value)
+{
+    size_t count = value->strings.count;
+    count = count < MEMBERSHIPS_MAX ? count : MEMBERSHIPS_MAX;
+    const char **items = arena_array(arena, count + 1, sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        items[i] = value->strings.items[i];
+    }
+    return count ? items : NULL;
+}
+
+struct error *restoration_fill(struct directory *directory, struct arena *arena,
+                               const struct value *image, struct directory_restoration *restoration)
+{
+    const struct directory_class *class = restoration->class;
+    struct value *values = arena_array(arena, fields_count(class->writable), sizeof *values);
+    for (size_t i = 0; image && class->fields[i].name; i++) {
+        const struct field *field = &class->fields[i];
+        const struct field *writable = find_named_field(class->writable, field->name);
+        if (!is_filled(field, &image[i])) {
+            continue;
+        }
+        if (field->codec == CODEC_MEMBERSHIPS) {
+            restoration->groups = list_memberships(arena, &image[i]);
+        } else if (field->codec == CODEC_MEMBERS) {
+            restoration->members = list_memberships(arena, &image[i]);
+        } else if (writable && !is_name(class, field)) {
+            struct error *error =
+                fill_value(directory, arena, field, &image[i], &values[writable - class->writable]);
+            if (error) {
+                return error;
+            }
+        }
+        if (field->attribute && !strcmp(field->attribute, "c")) {
+            add_country(arena, &image[i], restoration->changes);
+        }
+    }
+    directory_change_fields(restoration->changes, class->writable, values);
+    return NULL;
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static bool contains_dn(const struct value *list, const char *dn)
+{
+    for (size_t i = 0; i < list->strings.count; i++) {
+        if (names_equal(list->strings.items[i], dn)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True if `after` has all strings of `before`. */
+static bool has_all_strings(const struct field *field, const struct value *before,
+                            const struct value *after)
+{
+    if (!is_membership(field) && before->strings.count != after->strings.count) {
+        return false;
+    }
+    for (size_t i = 0; i < before->strings.count; i++) {
+        bool found = is_membership(field)
+                         ? contains_dn(after, before->strings.items[i])
+                         : !strcmp(before->strings.items[i], after->strings.items[i]);
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool refers_to_same(const struct field *field, const struct value *before,
+                           const struct value *after)
+{
+    static const char *const keys[] = {"objectGUID", "dn"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *one = fields_string(field->fields, before->record, keys[i]);
+        const char *other = fields_string(field->fields, after->record, keys[i]);
+        if (one && other) {
+            return !strcasecmp(one, other);
+        }
+    }
+    return false;
+}
+
+/* True if the field has the value again that it had before the deletion. */
+static bool is_restored(const struct field *field, const struct value *before,
+                        const struct value *after)
+{
+    if (!is_filled(field, after)) {
+        return false;
+    }
+    switch (field->type) {
+    case FIELD_STRING:
+        return field->codec == CODEC_LINK ? names_equal(before->string.bytes, after->string.bytes)
+                                          : !strcmp(before->string.bytes, after->string.bytes);
+    case FIELD_STRINGS:
+        return has_all_strings(field, before, after);
+    case FIELD_RECORD:
+        return refers_to_same(field, before, after);
+    case FIELD_BOOLEAN:
+        return before->boolean == after->boolean;
+    default:
+        return before->integer == after->integer;
+    }
+}
+
+/* The possible results for a field. */
+enum outcome { OUTCOME_NONE, OUTCOME_RESTORED, OUTCOME_LOST };
+
+/* Decides about a field without an image. */
+static enum outcome guess_outcome(const struct field *field, const struct value *after,
+                                  const struct directory_restored *restored)
+{
+    bool is_enabled = !strcmp(field->name, "enabled");
+    if (restored->keeps_all) {
+        return is_filled(field, after) ? OUTCOME_RESTORED : OUTCOME_NONE;
+    }
+    if (is_membership(field) || (is_enabled && restored->was_enabled)) {
+        return OUTCOME_LOST;
+    }
+    return is_filled(field, after) ? OUTCOME_RESTORED : OUTCOME_LOST;
+}
+
+static enum outcome choose_outcome(const struct directory_class *class, size_t index,
+                                   const struct value *image,
+                                   const struct directory_restored *restored)
+{
+    const struct field *field = &class->fields[index];
+    const struct value *after = &restored->entry->values[index];
+    if (!find_named_field(class->writable, field->name) && !is_membership(field)) {
+        return OUTCOME_NONE;
+    }
+    if (is_name(class, field)) {
+        return OUTCOME_RESTORED;
+    }
+    if (!image) {
+        return guess_outcome(field, after, restored);
+    }
+    if (!is_filled(field, &image[index])) {
+        return OUTCOME_NONE;
+    }
+    return is_restored(field, &image[index], after) ? OUTCOME_RESTORED : OUTCOME_LOST;
+}
+
+struct restoration_report restoration_compare(struct arena *arena,
+                                              const struct directory_class *class,
+                                              const struct value *image,
+                                              const struct directory_restored *restored,
+                                              bool is_account)
+{
+    static const char password[] = "password";
+    size_t count = fields_count(class->fields);
+    const char **names[] = {[OUTCOME_RESTORED] = arena_array(arena, count + 1, sizeof(char *)),
+                            [OUTCOME_LOST] = arena_array(arena, count + 1, sizeof(char *))};
+    size_t counts[] = {[OUTCOME_RESTORED] = 0, [OUTCOME_LOST] = 0};
+    for (size_t i = 0; i < count; i++) {
+        enum outcome outcome = choose_outcome(class, i, image, restored);
+        if (outcome != OUTCOME_NONE) {
+            names[outcome][counts[outcome]++] = class->fields[i].name;
+        }
+    }
+    if (is_account) {
+        enum outcome outcome = restored->keeps_all ? OUTCOME_RESTORED : OUTCOME_LOST;
+        names[outcome][counts[outcome]++] = password;
+    }
+    return (struct restoration_report){
+        .restored = {names[OUTCOME_RESTORED], counts[OUTCOME_RESTORED]},
+        .lost = {names[OUTCOME_LOST], counts[OUTCOME_LOST]},
+    };
+}
