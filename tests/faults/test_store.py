@@ -200,7 +200,7 @@ def test_directory_change_succeeds_on_full_database_disk(make_rig, breakable_dir
     name = tag()
     unit = {"ou": name, "parent_dn": ldap_admin.base_dn}
     rig = make_rig(breakable_directory, env={"DATABASE_URL": f"sqlite:///{small_disk}/kontora.db"},
-                   LDAP_TIMEOUT_MS="20000", **CHEAP)
+                   LDAP_TIMEOUT_MS="29000", **CHEAP)  # nginx waits for 30 s
     rig.wait_for_directory()
     key = {"Idempotency-Key": name}
     breakable_directory.freeze()

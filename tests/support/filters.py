@@ -94,8 +94,11 @@ def matches(node: tuple, item: dict, fields: dict[str, Field],
 
 
 def fold_letters(text: str) -> str:
-    """Returns a text as the directory compares it: without regard to case, letter by letter."""
-    return "".join(letter.upper() if len(letter.upper()) == 1 else letter for letter in text)
+    """Returns a text as the directory compares it: without regard to case, letter by letter, and to
+    the number of spaces. Spaces at both ends are ignored, also in a part of a text: `co " И"` finds
+    "Иван"."""
+    upper = (letter.upper() if len(letter.upper()) == 1 else letter for letter in text)
+    return re.sub(" +", " ", "".join(upper)).strip(" ")
 
 
 IGNORABLE = re.compile("[\u00ad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
