@@ -94,7 +94,8 @@ def running_stack(tmp_path_factory, directory, binary):
                     "LOGIN_FREE_FAILURES": "0",  # the tests often fail to log in with one name
                     "FILES_WORKERS": "4", "UPLOADS_WORKERS": "4",
                     # other suites load the machine
-                    "LDAP_CONNECT_TIMEOUT_MS": "10000", "FILTER_TIMEOUT_MS": "30000",
+                    "LDAP_CONNECT_TIMEOUT_MS": "10000", "LDAP_TIMEOUT_MS": "20000",
+                    "FILTER_TIMEOUT_MS": "30000",
                     # revoked rights take effect at once
                     **LOGIN_SETTINGS, "LDAP_LOGIN_CACHE_S": "0",
                     **more_settings, **sanitizer.settings(folder)}

@@ -75,10 +75,10 @@ def timed_get(rig, path=USER):
     return response, time.monotonic() - started
 
 
-def get_concurrently(rig, count=CROWD):
+def get_concurrently(rig, path=USER):
     """Makes many calls at the same time, so that every worker gets some."""
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(lambda _: timed_get(rig), range(count)))
+    with ThreadPoolExecutor(CROWD) as pool:
+        return list(pool.map(lambda _: timed_get(rig, path), range(CROWD)))
 
 
 def assert_all_served(rig):
@@ -90,11 +90,14 @@ def percentile(values, share):
 
 
 def assert_refused_at_once(rig, code="DIRECTORY_UNAVAILABLE"):
+    """Calls that do not need the directory show how busy the machine is."""
+    others = [seconds for _, seconds in get_concurrently(rig, "/accounts")]
     answers = get_concurrently(rig)
     for response, _ in answers:
         contract.check_error(response, 503, code)
         assert int(response.headers["Retry-After"]) > 0
-    assert percentile([seconds for _, seconds in answers], 0.95) < AT_ONCE_S
+    seconds = [seconds for _, seconds in answers]
+    assert percentile(seconds, 0.95) < AT_ONCE_S + percentile(others, 0.95)
 
 
 # --- one of two controllers fails -----------------------------------------------------------------

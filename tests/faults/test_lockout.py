@@ -221,11 +221,17 @@ def test_login_refused_without_bind_looks_like_wrong_password(make_domain_rig, p
                    if key not in ("X-Request-ID", "Date", "Content-Length")}
         return time.perf_counter() - started, {**response.json(), "request_id": None}, headers
 
-    untried = [measured(vera["sAMAccountName"]) for _ in range(5)]
-    unknown = [measured(tag()) for _ in range(5)]
+    untried, unknown = [], []
+
+    def durations_are_similar():
+        """Other processes only prolong a call, so the fastest calls are compared."""
+        untried.extend(measured(vera["sAMAccountName"]) for _ in range(5))
+        unknown.extend(measured(tag()) for _ in range(5))
+        fastest = [min(seconds for seconds, _, _ in times) for times in (untried, unknown)]
+        return abs(fastest[0] - fastest[1]) < 0.04
+
+    wait_until(durations_are_similar, what="similar durations")
     assert untried[0][1:] == unknown[0][1:]
-    fastest = [min(seconds for seconds, _, _ in times) for times in (untried, unknown)]
-    assert abs(fastest[0] - fastest[1]) < 0.04
 
 
 def test_throttled_login_does_not_bind_to_directory(make_domain_rig, domain, people):
