@@ -123,8 +123,8 @@ static void pass_links(const struct retention *work, struct audit_retention *ret
     }
 }
 
-static struct error *delete_batch(struct store *store, struct retention *work,
-                                  struct audit_retention *retention)
+static struct error *delete_oldest_links(struct store *store, struct retention *work,
+                                         struct audit_retention *retention)
 {
     struct error *error = store_write_unserialized(store, work->arena, delete_due_links, work);
     struct error *ending = store_group_commit(store, work->arena);
@@ -158,7 +158,7 @@ struct error *audit_retention_run(struct store *store, struct arena *arena, cons
         return NULL;
     }
     if (!retention->passed) {
-        return delete_batch(store, &work, retention);
+        return delete_oldest_links(store, &work, retention);
     }
     /* All links that were passed precede one that is due. */
     retention->due = work.links[work.count - 1].position;
