@@ -43,7 +43,7 @@ SELECT count(*) AS count FROM (SELECT 1 FROM audit a WHERE a.directory = 1 LIMIT
 
 -- The rows of one object; the program adds a condition for the rows that the caller may read.
 -- name: audit_history
-SELECT @audit_columns@ FROM audit a WHERE a.resource = $1 AND a.object_id = $2;
+SELECT @audit_columns@ FROM audit a WHERE a.resource = $1 AND lower(a.object_id) = lower($2);
 
 -- Organization $2 (0: all), and of the directory only if $3 is 1.
 -- name: audit_get
@@ -54,6 +54,6 @@ SELECT @audit_columns@ FROM audit a
 -- True if the object has a row: see audit_get.
 -- name: audit_of_object
 SELECT 1 AS found FROM audit a
- WHERE a.resource = $1 AND a.object_id = $2
+ WHERE a.resource = $1 AND lower(a.object_id) = lower($2)
    AND (CAST($3 AS BIGINT) = 0 OR a.organization_id = $3)
    AND (CAST($4 AS BIGINT) = 0 OR a.directory = $4) LIMIT 1;

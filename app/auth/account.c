@@ -280,9 +280,9 @@ struct error *account_init_default_organization(struct store *store, struct aren
 }
 
 struct error *account_clear_default_organization(struct store *store, struct arena *arena,
-                                                 int64_t id, int64_t organization_id)
+                                                 int64_t id, int64_t organization_id,
+                                                 bool *cleared_r)
 {
-    bool changed;
     return change_default_organization(store, arena, SQL_ACCOUNTS_CLEAR_DEFAULT_ORGANIZATION, id,
-                                       organization_id, &changed);
+                                       organization_id, cleared_r);
 }

@@ -94,8 +94,9 @@ struct error *account_init_default_organization(struct store *store, struct aren
 
 /* Inside store_write(): if this organization is the account's default one, the account has no
  * default organization any more. No other organization becomes the default: only the account
- * itself decides where its data is stored. */
+ * itself decides where its data is stored. *cleared_r is true if it was the default one. */
 struct error *account_clear_default_organization(struct store *store, struct arena *arena,
-                                                 int64_t id, int64_t organization_id) MUST_CHECK;
+                                                 int64_t id, int64_t organization_id,
+                                                 bool *cleared_r) MUST_CHECK;
 
 #endif

@@ -65,6 +65,7 @@ enum error_id {
     ERR_DIRECTORY_CREDENTIALS,
     ERR_DIRECTORY_LIMIT,
     ERR_NOT_FILTERABLE,    /* details name the field of ?filter= that is computed */
+    ERR_BATCH_TOO_COSTLY,  /* a statement did not end within the time of its atomic batch */
     ERR_FILTER_TOO_COSTLY, /* evaluating ?filter= would take longer than FILTER_TIMEOUT_MS */
     ERR_SORT_TOO_COSTLY,   /* the directory refuses to sort by this field */
     ERR_DATABASE_UNAVAILABLE,

@@ -251,6 +251,7 @@ bool audit_write_head(const struct audit_head *head)
     audit_head_format(head, &line);
     bool written = append_line(&line);
     int cause = errno;
+    metrics_add(METRIC_AUDIT_FAILURES, 0, !written);
     arena_free(&arena);
     errno = cause;
     return written;

@@ -418,6 +418,47 @@ static struct error *update_member(struct request *request, struct reply *reply)
     return error;
 }
 
+/* Adds the API keys of a member, which are deleted with the membership, to the change set. */
+static struct error *add_key_removals(struct store *store, struct request *request,
+                                      int64_t organization_id, int64_t account_id)
+{
+    struct arena *arena = request->arena;
+    struct store_query *query = store_query(store, arena, SQL_API_KEYS_OF_MEMBER);
+    struct error *error;
+    bool row;
+    store_bind_integer(query, organization_id);
+    store_bind_integer(query, account_id);
+    while (!(error = store_next(query, &row)) && row) {
+        const struct changed_object key = {
+            .resource = "api_key",
+            .id = arena_format(arena, "%" PRId64, store_integer(query, SQL_API_KEYS_OF_MEMBER_ID)),
+        };
+        const char *name = store_text(query, SQL_API_KEYS_OF_MEMBER_NAME, NULL);
+        changeset_add_text(&request->changes, arena, &key, "name", arena_string(arena, name), NULL);
+    }
+    return error;
+}
+
+/* Ends the default organization of an account that was a member, and adds it to the change set. */
+static struct error *clear_default_organization(struct store *store, struct request *request,
+                                                int64_t organization_id, int64_t account_id)
+{
+    bool cleared;
+    struct error *error = account_clear_default_organization(store, request->arena, account_id,
+                                                             organization_id, &cleared);
+    if (!error && cleared) {
+        const struct changed_field change = {
+            .resource = "account",
+            .id = arena_format(request->arena, "%" PRId64, account_id),
+            .field = "default_organization_id",
+            .before = arena_format(request->arena, "%" PRId64, organization_id),
+            .after = "null",
+        };
+        changeset_add(&request->changes, request->arena, &change);
+    }
+    return error;
+}
+
 static struct error *remove_organization_member(struct store *store, void *context)
 {
     struct change *change = context;
@@ -428,20 +469,22 @@ static struct error *remove_organization_member(struct store *store, void *conte
     }
     int64_t account_id = request_path_id(request, "account_id");
     int64_t organization_id = app_principal(request)->organization_id;
+    add_member_change(request, change->values, NULL);
+    error = add_key_removals(store, request, organization_id, account_id);
+    if (error) {
+        return error;
+    }
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_DELETE);
     store_bind_integer(query, organization_id);
     store_bind_integer(query, account_id);
     error = store_execute(query);
     if (!error) {
-        add_member_change(request, change->values, NULL);
         error = withdraw_member_invitations(store, request);
     }
     if (!error) { /* the member may rejoin with another role */
         error = renew_organization_version(store, request);
     }
-    return error ? error
-                 : account_clear_default_organization(store, request->arena, account_id,
-                                                      organization_id);
+    return error ? error : clear_default_organization(store, request, organization_id, account_id);
 }
 
 static struct error *delete_member(struct request *request, struct reply *reply)

@@ -301,16 +301,20 @@ static struct error *check_token_in_body(struct request *request, struct reply *
 
 /* --- deletion of expired tokens --------------------------------------------------------------- */
 
-/* Adds the number of deleted tokens to the change set. */
-static void add_cleared_tokens(struct request *request, int64_t deleted)
+/* Adds the number of deleted tokens to the change set: an audit_describe. */
+static struct error *describe_cleared_tokens(struct store *store, struct request *request,
+                                             void *context)
 {
+    (void)store;
+    const int64_t *deleted = context;
     const struct changed_field change = {
         .resource = "token",
         .field = "deleted",
         .before = "null",
-        .after = arena_format(request->arena, "%" PRId64, deleted),
+        .after = arena_format(request->arena, "%" PRId64, *deleted),
     };
     changeset_add(&request->changes, request->arena, &change);
+    return NULL;
 }
 
 /* Deletes few rows, so that other requests are not delayed; the housekeeper (the process for
@@ -318,12 +322,13 @@ static void add_cleared_tokens(struct request *request, int64_t deleted)
 static struct error *clear_tokens(struct request *request, struct reply *reply)
 {
     int64_t deleted;
+    audit_describe_with(request, describe_cleared_tokens, &deleted);
     struct error *error = purge_rows(app_of(request)->store, request->arena, &tokens_purge_kind,
                                      clock_wall_ms(), CLEAR_ROWS, &deleted);
+    audit_describe_with(request, NULL, NULL);
     if (error) {
         return error;
     }
-    add_cleared_tokens(request, deleted);
     if (deleted == CLEAR_ROWS) {
         purge_soon(&tokens_purge_kind);
     }

@@ -101,13 +101,15 @@ const enum error_id audit_list_history_errors[] = {ERR_NOT_FOUND, ERR_DATABASE_U
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
+#define OBJECT_COLUMN "lower(a.object_id)"
+
 /* The types of objects are ASCII in lower case, so the column itself is compared by its index. */
 static const struct list_column audit_columns[] = {
     {.field = "actor", .text = "a.actor_key"},
     {.field = "address", .ascii = true},
     {.field = "action", .ascii = true},
     {.field = "resource", .key = "a.resource", .ascii = true},
-    {.field = "resource_id", .value = "a.object_id", .ascii = true},
+    {.field = "resource_id", .value = "a.object_id", .key = OBJECT_COLUMN, .ascii = true},
     {.field = "code", .ascii = true},
     {.field = "request_id", .ascii = true},
     {.field = NULL},
@@ -126,25 +128,48 @@ static const struct list_column audit_columns[] = {
         "reverts", "a.reverts", 0, FIELD_INTEGER, LIST_NARROW | LIST_APART                         \
     }
 
+#define OBJECT_KEY(uses_)                                                                          \
+    {                                                                                              \
+        "resource_id", OBJECT_COLUMN, 0, FIELD_STRING, LIST_NARROW | (uses_), .leader = "resource" \
+    }
+
 /* The keys of the list of all rows; those without LIST_SORT are indexes for ?filter=. */
 static const struct list_key all_keys[] = {
     ID_KEY,
     AT_KEY(LIST_SORT | LIST_APART),
     {"resource", "a.resource", 0, FIELD_STRING, LIST_APART},
+    OBJECT_KEY(LIST_APART),
     REVERTS_KEY,
     {.name = NULL},
 };
 
-/* The keys of lists of some rows. The index by time has all rows, so that it finds rows in a short
- * period, but not those of the list in order. */
-static const struct list_key many_keys[] = {
-    ID_KEY, AT_KEY(LIST_SORT | LIST_UNINDEXED), AT_KEY(LIST_APART), REVERTS_KEY, {.name = NULL},
+static const struct list_key organization_keys[] = {
+    ID_KEY, AT_KEY(LIST_SORT), OBJECT_KEY(0), REVERTS_KEY, {.name = NULL},
 };
 
-/* If a list has few rows, each of them is tested by ?filter=. */
-static const struct list_key few_keys[] = {
+/* The index by time has all rows, so that it finds rows in a short period, but not those of the
+ * directory in order. */
+static const struct list_key directory_keys[] = {
     ID_KEY,
     AT_KEY(LIST_SORT | LIST_UNINDEXED),
+    AT_KEY(LIST_APART),
+    OBJECT_KEY(LIST_APART),
+    REVERTS_KEY,
+    {.name = NULL},
+};
+
+/* If a list has few rows, each of them is tested by ?filter=, unless it names an object. */
+static const struct list_key few_of_organization_keys[] = {
+    ID_KEY,
+    AT_KEY(LIST_SORT | LIST_UNINDEXED),
+    OBJECT_KEY(0),
+    {.name = NULL},
+};
+
+static const struct list_key few_of_directory_keys[] = {
+    ID_KEY,
+    AT_KEY(LIST_SORT | LIST_UNINDEXED),
+    OBJECT_KEY(LIST_APART),
     {.name = NULL},
 };
 
@@ -171,14 +196,14 @@ enum { FEW_ROWS = 5000 };
 
 static const struct list lists[] = {
     [AUDIENCE_ALL] = LIST(SQL_AUDIT_LIST, "true", all_keys),
-    [AUDIENCE_ORGANIZATION] = ORGANIZATION_LIST(many_keys),
-    [AUDIENCE_DIRECTORY] = DIRECTORY_LIST(many_keys),
+    [AUDIENCE_ORGANIZATION] = ORGANIZATION_LIST(organization_keys),
+    [AUDIENCE_DIRECTORY] = DIRECTORY_LIST(directory_keys),
 };
 
 /* Lists with at most FEW_ROWS rows. */
 static const struct list few_lists[] = {
-    [AUDIENCE_ORGANIZATION] = ORGANIZATION_LIST(few_keys),
-    [AUDIENCE_DIRECTORY] = DIRECTORY_LIST(few_keys),
+    [AUDIENCE_ORGANIZATION] = ORGANIZATION_LIST(few_of_organization_keys),
+    [AUDIENCE_DIRECTORY] = DIRECTORY_LIST(few_of_directory_keys),
 };
 
 static const struct list history = LIST(SQL_AUDIT_HISTORY, NULL, history_keys);
@@ -284,17 +309,19 @@ static struct error *require_object(struct request *request, const struct audit_
     return object->check ? object->check(request) : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
-/* Returns a condition for the rows of an object that the caller may read; NULL: it may read all. On
- * SQLite it is an expression without an index, because that of the object is the right one;
- * PostgreSQL has statistics and chooses itself. */
+/* Returns a condition for the rows of an object that the caller may read; NULL: it may read all.
+ * Rows of the directory belong to no organization. On SQLite their flag is an expression without an
+ * index, because that of the object is the right one; PostgreSQL has statistics and chooses
+ * itself. */
 static const char *history_condition(const struct request *request)
 {
     bool chooses = store_compares_rows(app_of(request)->store);
     switch (audience_of(request)) {
     case AUDIENCE_ORGANIZATION:
-        return chooses ? " AND a.organization_id = $3" : " AND +a.organization_id = $3";
+        return " AND a.organization_id = $3";
     case AUDIENCE_DIRECTORY:
-        return chooses ? " AND a.directory = 1" : " AND +a.directory = 1";
+        return chooses ? " AND a.organization_id IS NULL AND a.directory = 1"
+                       : " AND a.organization_id IS NULL AND +a.directory = 1";
     case AUDIENCE_ALL:
         break;
     }

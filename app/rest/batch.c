@@ -230,13 +230,13 @@ static size_t serialize_reply(struct operation *operation)
  * transaction. ERR_NOT_EXECUTED if the batch has stopped; ERR_DRY_RUN at the end of a dry run. */
 static struct error *attempt_all(struct store *store, void *context)
 {
-    (void)store;
     struct attempt *attempt = context;
     struct run *run = attempt->run;
     int64_t deadline_us = clock_steady_us() + (int64_t)ATOMIC_S * US_PER_S;
     size_t length = 0, rows = 0;
     arena_reset(attempt->arena);
     attempt->executed = 0;
+    store_limit_together(store, deadline_us);
     while (attempt->executed < run->batch->count) {
         struct operation *operation = &attempt->operations[attempt->executed];
         if (must_stop(run) || clock_steady_us() >= deadline_us || length >= REPLY_MAX ||
@@ -266,6 +266,17 @@ static void revoke_operation(const struct attempt *attempt, struct operation *op
     operation->error = commit_failed ? error : error_new(attempt->arena, ERR_ROLLED_BACK, NULL);
 }
 
+/* True if all operations only read. */
+static bool is_read_only(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        if (strcmp(batch->operations[i].method, "GET") != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static struct error *execute_atomically(struct run *run)
 {
     struct store *store = app_of(run->request)->store;
@@ -275,7 +286,9 @@ static struct error *execute_atomically(struct run *run)
         .arena = arena_new(),
         .operations = arena_array(arena, run->batch->count, sizeof *attempt.operations),
     };
-    struct error *error = store_write_together(store, arena, attempt_all, &attempt);
+    struct error *error = is_read_only(run->batch)
+                              ? store_read_together(store, arena, attempt_all, &attempt)
+                              : store_write_together(store, arena, attempt_all, &attempt);
     auth_after_commit();
     error = error && error->id == ERR_DRY_RUN ? NULL : error;
     for (size_t i = 0; i < run->batch->count; i++) {

@@ -121,11 +121,22 @@ static bool is_apart_from_scope(const void *columns, const struct field *field)
     return key && (key->uses & LIST_APART);
 }
 
+/* Implements find_leader() of struct store_filter. `columns` is a struct list. */
+static const char *find_leading_field(const void *columns, const struct field *field)
+{
+    const struct list_key *key = find_indexed_key(columns, field);
+    return key ? key->leader : NULL;
+}
+
 bool list_filter_has_index(struct arena *arena, const struct list *list,
                            const struct filter *filter)
 {
     const struct store_filter compiler = {
-        .arena = arena, .find_index = find_filter_index, .columns = list};
+        .arena = arena,
+        .find_index = find_filter_index,
+        .find_leader = find_leading_field,
+        .columns = list,
+    };
     return store_filter_find_index(&compiler, filter) != STORE_INDEX_NONE;
 }
 
@@ -135,6 +146,7 @@ const char *list_filter_compile(const struct list *list, struct store_filter com
     compiler.find = find_filter_column;
     compiler.find_index = find_filter_index;
     compiler.stands_apart = is_apart_from_scope;
+    compiler.find_leader = find_leading_field;
     compiler.columns = list;
     compiler.scope = list->scope;
     return store_filter_compile(&compiler, filter, hides_scope_r);

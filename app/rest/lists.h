@@ -65,6 +65,8 @@ struct list_key {
     /* Prefix of the counters for the values of this filter (rest/counters.h). NULL: matching rows
      * are counted. */
     const char *counter;
+    /* The field whose column precedes this one in the index; NULL: none. See store/filter.h. */
+    const char *leader;
 };
 
 /* Columns of a field, if its value is not in the column ALIAS.FIELD. The members are SQL; those

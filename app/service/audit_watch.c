@@ -2,6 +2,7 @@
 #include "service/audit_watch.h"
 
 #include "base/arena.h"
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -24,6 +25,17 @@ enum {
     RETENTION_US = US_PER_MINUTE, /* between two searches for rows to delete */
 };
 
+/* Delays between two lines of the log about the same problem. */
+static const struct backoff line_backoff = {.first = US_PER_MINUTE,
+                                            .max = (int64_t)S_PER_HOUR * US_PER_S};
+
+/* A problem that lasts. Initialized with zeros. */
+struct lasting_problem {
+    int64_t cause;   /* another one is another problem */
+    int64_t lines;   /* number of lines of the log since it began; 0: there is no problem */
+    int64_t next_us; /* earliest time of the next line */
+};
+
 struct audit_watch {
     struct store *store;
     struct arena *arena; /* owns the key */
@@ -33,10 +45,35 @@ struct audit_watch {
     int64_t record_us; /* of a line in the audit file */
     int64_t check_us, pending_us, retention_us;
     struct audit_chain_head recorded; /* the last head in the audit file */
-    bool failing;                     /* the last run failed, which has been logged */
-    bool unwritable;                  /* the last head was not written, which has been logged */
-    int64_t retired;                  /* rows that retention has deleted since it began */
+    struct lasting_problem failing;   /* the last run failed; the cause is its error */
+    struct lasting_problem lost;      /* the chain has lost `recorded`; the cause is its position */
+    struct lasting_problem unwritten; /* the last head was not written; the cause is errno */
+    struct audit_retention retention;
+    int64_t retired, retired_changed; /* rows that retention has deleted since it began */
+    bool kept_logged;                 /* the rows that delay retention have been logged */
 };
+
+/* True if a line about the problem must be logged: the first one, and then after growing delays. */
+static bool must_log(struct lasting_problem *problem, int64_t cause)
+{
+    int64_t now = clock_steady_us();
+    if (problem->cause != cause) {
+        *problem = (struct lasting_problem){.cause = cause};
+    }
+    if (problem->lines && now < problem->next_us) {
+        return false;
+    }
+    problem->next_us = now + backoff_delay(&line_backoff, ++problem->lines);
+    return true;
+}
+
+/* Ends a problem. Returns true if there was one. */
+static bool end_problem(struct lasting_problem *problem)
+{
+    bool was_logged = problem->lines;
+    *problem = (struct lasting_problem){0};
+    return was_logged;
+}
 
 struct audit_watch *audit_watch_new(const struct config *config, struct store *store)
 {
@@ -65,14 +102,15 @@ static void write_head(struct audit_watch *watch, const struct audit_chain_head 
     struct audit_head line = {.position = head->position, .audit_id = head->audit_id};
     clock_format(clock_wall_ms(), line.timestamp);
     random_format_hex(head->chain_tag, DIGEST_SIZE, line.chain_tag);
-    bool written = audit_write_head(&line);
-    if (!written && !watch->unwritable) {
-        log_error("audit: cannot record the last link in the audit file: %s", strerror(errno));
-    }
-    watch->unwritable = !written;
     watch->record_us = clock_steady_us() + RECORD_US;
-    if (written) {
+    if (audit_write_head(&line)) {
         watch->recorded = *head;
+        (void)end_problem(&watch->unwritten);
+        return;
+    }
+    int cause = errno;
+    if (must_log(&watch->unwritten, cause)) {
+        log_error("audit: cannot record the last link in the audit file: %s", strerror(cause));
     }
 }
 
@@ -85,7 +123,9 @@ static struct error *record_head(struct audit_watch *watch, struct arena *arena)
         return error;
     }
     bool lost = lost_head(watch, &head);
-    if (lost) {
+    if (!lost) {
+        (void)end_problem(&watch->lost);
+    } else if (must_log(&watch->lost, watch->recorded.position)) {
         log_error("audit: the link at position %" PRId64 " of row %" PRId64
                   " was deleted or edited: run kontora audit verify",
                   watch->recorded.position, watch->recorded.audit_id);
@@ -124,29 +164,45 @@ static struct error *expire_pending(const struct audit_watch *watch, struct aren
     return error;
 }
 
+/* Logs what retention has deleted since it began, and what delays it. */
+static void log_retention(struct audit_watch *watch)
+{
+    if (watch->retired_changed) {
+        log_error("audit: %" PRId64 " rows that retention deleted had been edited or were missing",
+                  watch->retired_changed);
+    }
+    if (watch->retired) {
+        log_info("audit: deleted %" PRId64 " rows after AUDIT_RETENTION_DAYS", watch->retired);
+        watch->kept_logged = false;
+    }
+    watch->retired = watch->retired_changed = 0;
+    if (watch->retention.kept >= AUDIT_CHAIN_BATCH && !watch->kept_logged) {
+        log_error("audit: retention keeps the oldest %" PRId64
+                  " rows, which were edited or are missing: run kontora audit verify",
+                  watch->retention.kept);
+        watch->kept_logged = true;
+    }
+}
+
 /* Deletes a batch. *more_r is true if more rows may be due. */
 static struct error *retire_rows(struct audit_watch *watch, struct arena *arena, bool *more_r)
 {
-    struct audit_retention result;
+    struct audit_retention *retention = &watch->retention;
     int64_t now = clock_wall_ms();
     *more_r = false;
     if (!watch->retention_days) {
         return NULL;
     }
     struct error *error = audit_retention_run(
-        watch->store, arena, watch->key, now - watch->retention_days * MS_PER_DAY, now, &result);
+        watch->store, arena, watch->key, now - watch->retention_days * MS_PER_DAY, now, retention);
     if (error) {
         return error;
     }
-    if (result.changed) {
-        log_error("audit: %" PRId64 " rows that retention deleted had been edited or were missing",
-                  result.changed);
-    }
-    watch->retired += result.deleted;
-    *more_r = result.deleted == AUDIT_CHAIN_BATCH;
-    if (!*more_r && watch->retired) {
-        log_info("audit: deleted %" PRId64 " rows after AUDIT_RETENTION_DAYS", watch->retired);
-        watch->retired = 0;
+    watch->retired += retention->deleted;
+    watch->retired_changed += retention->changed;
+    *more_r = retention->more;
+    if (!*more_r) {
+        log_retention(watch);
     }
     return NULL;
 }
@@ -187,12 +243,11 @@ int64_t audit_watch_run(struct audit_watch *watch)
     }
     struct arena *arena = arena_new();
     const struct error *error = run_due_steps(watch, arena, &more);
-    if (error && !watch->failing) {
-        log_warning("audit: cannot link rows: %s", error->cause ? error->cause : "unknown cause");
-    } else if (!error && watch->failing) {
+    if (!error && end_problem(&watch->failing)) {
         log_info("audit: linking rows works again");
+    } else if (error && must_log(&watch->failing, error->id)) {
+        log_warning("audit: cannot link rows: %s", error->cause ? error->cause : "unknown cause");
     }
-    watch->failing = error;
     arena_free(&arena);
     return clock_steady_us() + (error ? US_PER_S : more ? PAUSE_US : POLL_US);
 }

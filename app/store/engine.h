@@ -51,6 +51,9 @@ struct engine {
     /* Runs the work of store_write_together() by store_run_together(). */
     struct error *(*write_together)(struct store *store, struct arena *arena, store_work *work,
                                     void *context);
+    /* Runs the work of store_read_together(), in a transaction that only reads. */
+    struct error *(*read_together)(struct store *store, struct arena *arena, store_work *work,
+                                   void *context);
     /* Executes statements that are separated by semicolons, within a write. */
     struct error *(*script)(struct store *store, struct arena *arena, const char *text);
 
@@ -62,10 +65,6 @@ struct engine {
 };
 
 extern const struct engine store_engine_sqlite, store_engine_postgres;
-
-/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is any error.
- */
-bool postgres_check(const struct config *config, struct buffer *faults);
 
 enum { DEFERRED_MAX = 8 };
 
@@ -104,7 +103,10 @@ struct store {
     bool writing;          /* inside store_write() */
     struct arena *write_arena;      /* arena of the running store_write() */
     struct error *failure;          /* error of the first query that failed in it */
-    bool together;                  /* inside store_write_together() */
+    bool together;                  /* inside store_write_together() or store_read_together() */
+    bool together_reads;            /* inside store_read_together() */
+    bool together_tried_write;      /* its work has called store_write() */
+    int64_t together_deadline_us;   /* see store_limit_together(); 0: none */
     struct arena *together_arena;   /* its arena */
     struct error *together_failure; /* error of the first query that failed outside of a write */
     const struct store_observer *observer; /* of all writes; NULL: none */

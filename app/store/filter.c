@@ -396,6 +396,30 @@ static bool is_lower_limit(const struct part *part)
     return operator== FILTER_GREATER || operator== FILTER_GREATER_EQUAL;
 }
 
+/* True if the term `part` is an equality with the column that precedes that of `term` in its
+ * index. */
+static bool leads_to(const struct store_filter *compiler, const struct part *part,
+                     const struct part *term)
+{
+    const char *leader = term->node->kind == FILTER_TERM && compiler->find_leader
+                             ? compiler->find_leader(compiler->columns, term->node->field)
+                             : NULL;
+    return leader && part->node->kind == FILTER_TERM && find_operator(part) == FILTER_EQUAL &&
+           !strcmp(part->node->field->name, leader);
+}
+
+/* True if the index of a term begins with its column, or one of the parts leads to it. */
+static bool has_leader(const struct store_filter *compiler, const struct part *term,
+                       const struct part *parts)
+{
+    bool found =
+        !compiler->find_leader || !compiler->find_leader(compiler->columns, term->node->field);
+    for (; parts && !found; parts = parts->next) {
+        found = leads_to(compiler, parts, term);
+    }
+    return found;
+}
+
 static enum store_filter_index find_part_index(const struct store_filter *compiler,
                                                const struct part *part, const struct part *parts);
 
@@ -420,6 +444,9 @@ static enum store_filter_index find_term_index(const struct store_filter *compil
 {
     enum store_filter_index index =
         compiler->find_index(compiler->columns, part->node->field, find_operator(part));
+    if (index != STORE_INDEX_NONE && !has_leader(compiler, part, parts)) {
+        return STORE_INDEX_NONE;
+    }
     for (; index == STORE_INDEX_RANGE && parts; parts = parts->next) {
         if (limit_one_field(part, parts) && is_lower_limit(part) != is_lower_limit(parts)) {
             index = STORE_INDEX_WINDOW;
@@ -495,8 +522,8 @@ static const char *compile_chosen(const struct store_filter *compiler, const str
     return text.bytes;
 }
 
-/* Compiles an `and`. Only the chosen operand, and the other limits of its field, are visible to the
- * engine. */
+/* Compiles an `and`. Only the chosen operand, the other limits of its field, and the operand that
+ * leads to it, are visible to the engine. */
 static const char *compile_by_index(const struct store_filter *compiler, struct part *parts,
                                     bool scoped, bool *hides_scope_r)
 {
@@ -508,7 +535,7 @@ static const char *compile_by_index(const struct store_filter *compiler, struct 
         if (part != chosen) {
             const char *condition = compile_node(compiler, part->node, part->negated);
             buffer_format(&text, " AND %s",
-                          limit_one_field(chosen, part)
+                          limit_one_field(chosen, part) || leads_to(compiler, part, chosen)
                               ? prefer_condition(compiler->arena, condition)
                               : store_filter_hide(compiler->store, compiler->arena, condition));
         }

@@ -56,7 +56,10 @@ struct store_filter {
                                           enum filter_operator operator);
     /* True if the index of the field does not begin with the columns of the scope. */
     bool (*stands_apart)(const void *columns, const struct field *field);
-    const void *columns; /* argument of find(), find_index() and stands_apart() */
+    /* Returns the name of the field whose column precedes that of `field` in the index, which only
+     * an `eq` of both uses; NULL: the index begins with the column of `field`. */
+    const char *(*find_leader)(const void *columns, const struct field *field);
+    const void *columns; /* argument of these functions */
     /* The condition of all rows of the list. On SQLite, the compiler chooses the index unless this
      * is NULL. */
     const char *scope;
@@ -67,7 +70,7 @@ struct store_filter {
 };
 
 /* Returns the index that finds the rows that pass a filter; an `or` needs one for each term.
- * Needs only find_index() and `columns` of the compiler. */
+ * Needs only find_index(), find_leader() and `columns` of the compiler. */
 enum store_filter_index store_filter_find_index(const struct store_filter *compiler,
                                                 const struct filter *filter);
 

@@ -61,8 +61,9 @@ struct postgres {
     bool in_transaction;
     /* first failure of a call inside store_write_together(), if it ends the transaction */
     enum db_failure together_failure;
-    int64_t timeout_us;    /* timeout of one statement */
-    int64_t connect_after; /* time until which connecting fails at once with connect_cause */
+    int64_t timeout_us;       /* timeout of one statement */
+    int64_t local_timeout_ms; /* statement_timeout of store_write_together(); 0: the standard one */
+    int64_t connect_after;    /* time until which connecting fails at once with connect_cause */
     char connect_cause[256];
     bool failure_logged; /* the failure to connect has been logged */
 };
@@ -77,41 +78,6 @@ struct result_rows {
 static struct postgres *as_postgres(struct store *store)
 {
     return (struct postgres *)(void *)store; /* `store` is the first member */
-}
-
-/* --- settings -------------------------------------------------------------------------------- */
-
-/* Returns false if the host or the port contains a part of the password, because of an @ in it that
- * is not escaped: error messages would show that part. */
-static bool has_sane_host(const PQconninfoOption *options)
-{
-    for (const PQconninfoOption *option = options; option->keyword; option++) {
-        const char *value = option->val ? option->val : "";
-        if ((!strcmp(option->keyword, "host") && strchr(value, '@')) ||
-            (!strcmp(option->keyword, "port") && value[strspn(value, "0123456789,")])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool postgres_check(const struct config *config, struct buffer *faults)
-{
-    const char *url = config->database_url;
-    char *message = NULL;
-    PQconninfoOption *options = NULL;
-    if (!strncmp(url, "postgresql://", strlen("postgresql://")) ||
-        !strncmp(url, "postgres://", strlen("postgres://"))) {
-        options = PQconninfoParse(url, &message);
-    }
-    bool good = options && has_sane_host(options);
-    if (!good) { /* libpq's own message may contain parts of the password */
-        buffer_add_string(faults, "DATABASE_URL: must be sqlite:///path or postgresql://…, with "
-                                  "special characters written as %XX\n");
-    }
-    PQfreemem(message);
-    PQconninfoFree(options);
-    return good;
 }
 
 static struct store *open_postgres(const struct config *config, struct store_shared *shared)
@@ -513,36 +479,57 @@ static struct error *set_timeout(struct postgres *postgres, struct arena *arena,
                            arena_format(arena, "SET statement_timeout = %" PRId64, ms));
 }
 
-/* Executes a query. If it has a deadline, the remaining time is its timeout. */
-static struct error *execute_read(struct postgres *postgres, struct store_query *query,
-                                  PGresult **result_r)
+/* Sets the timeout until the end of the transaction of store_write_together(). Leaves it as it is
+ * if it is hardly longer, to save calls. */
+static struct error *set_local_timeout(struct postgres *postgres, struct arena *arena, int64_t ms)
 {
-    int64_t left_ms = (query->deadline_us - clock_steady_us()) / US_PER_MS;
+    enum { TOLERATED_MS = 50 };
+    if (postgres->local_timeout_ms >= ms && postgres->local_timeout_ms - ms <= TOLERATED_MS) {
+        return NULL;
+    }
+    struct error *error = execute_command(
+        postgres, arena, arena_format(arena, "SET LOCAL statement_timeout = %" PRId64, ms));
+    postgres->local_timeout_ms = error ? 0 : ms;
+    return error;
+}
+
+/* Executes a query. If it has a deadline, the remaining time is its timeout. */
+static struct error *execute_query(struct postgres *postgres, struct store_query *query,
+                                   PGresult **result_r)
+{
+    int64_t deadline_us = store_query_deadline(query);
+    if (!deadline_us) {
+        return execute_prepared(postgres, query, result_r);
+    }
+    int64_t left_ms = (deadline_us - clock_steady_us()) / US_PER_MS;
     int64_t standard_ms = postgres->store.config->database_timeout_ms;
     left_ms = left_ms < 1 ? 1 : left_ms < standard_ms ? left_ms : standard_ms;
-    struct error *error = NULL;
-    if (query->deadline_us && ((error = ensure_session(postgres, query->arena)) ||
-                               (error = set_timeout(postgres, query->arena, left_ms)))) {
+    struct error *error = ensure_session(postgres, query->arena);
+    if (!error) {
+        error = query->together ? set_local_timeout(postgres, query->arena, left_ms)
+                                : set_timeout(postgres, query->arena, left_ms);
+    }
+    if (error) {
         return error;
     }
     error = execute_prepared(postgres, query, result_r);
-    bool late = query->deadline_us && postgres->canceled;
+    bool late = postgres->canceled;
     bool aborted = error && postgres->in_transaction; /* the rollback restores the timeout */
-    if (query->deadline_us && postgres->connection && !aborted &&
+    if (!query->together && postgres->connection && !aborted &&
         set_timeout(postgres, query->arena, standard_ms)) {
         close_session(postgres); /* a new session has the standard timeout */
     }
-    return late ? error_new(query->arena, ERR_FILTER_TOO_COSTLY, NULL) : error;
+    return late ? store_query_timeout(query) : error;
 }
 
 static struct error *begin_postgres_query(struct store_query *query)
 {
     struct postgres *postgres = as_postgres(query->store);
     PGresult *result = NULL;
-    struct error *error = execute_read(postgres, query, &result);
+    struct error *error = execute_query(postgres, query, &result);
     /* Repeat a read on a new connection. run_transaction() repeats a transaction as a whole. */
     if (error && postgres->db_failure == DB_FAILURE_DISCONNECTED && !postgres->in_transaction) {
-        error = execute_read(postgres, query, &result);
+        error = execute_query(postgres, query, &result);
     }
     if (error) {
         return error;
@@ -663,6 +650,7 @@ static struct error *run_together(struct postgres *postgres, struct arena *arena
                                   const struct transaction *transaction)
 {
     postgres->together_failure = DB_FAILURE_NONE;
+    postgres->local_timeout_ms = 0;
     struct error *error =
         store_run_together(&postgres->store, arena, transaction->work, transaction->context);
     enum db_failure failure = postgres->together_failure;
@@ -733,6 +721,9 @@ static struct error *write_savepoint(struct postgres *postgres, struct arena *ar
         return error;
     }
     error = store_run_work(&postgres->store, arena, work, context);
+    if (error) {
+        postgres->local_timeout_ms = 0; /* the rollback restores an earlier one */
+    }
     if (!postgres->connection) {
         return error ? error : fail_connection(postgres, arena, DB_FAILURE_DISCONNECTED);
     }
@@ -778,6 +769,14 @@ static struct error *write_together_in_transaction(struct store *store, struct a
     return run_transaction(as_postgres(store), arena, &transaction);
 }
 
+static struct error *read_together_in_transaction(struct store *store, struct arena *arena,
+                                                  store_work *work, void *context)
+{
+    const struct transaction transaction = {
+        work, context, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", true};
+    return run_transaction(as_postgres(store), arena, &transaction);
+}
+
 static struct error *run_postgres_script(struct store *store, struct arena *arena, const char *text)
 {
     struct postgres *postgres = as_postgres(store);
@@ -796,5 +795,6 @@ const struct engine store_engine_postgres = {
     .finalize = mark_slot_outdated,
     .write = write_in_transaction,
     .write_together = write_together_in_transaction,
+    .read_together = read_together_in_transaction,
     .script = run_postgres_script,
 };

@@ -248,6 +248,25 @@ void store_set_deadline(struct store_query *query, int64_t deadline_us)
     query->deadline_us = deadline_us;
 }
 
+/* True if the deadline of store_write_together() is earlier than that of the query. */
+static bool is_limited_together(const struct store_query *query)
+{
+    int64_t limit_us = query->together ? query->store->together_deadline_us : 0;
+    return limit_us && (!query->deadline_us || limit_us < query->deadline_us);
+}
+
+int64_t store_query_deadline(const struct store_query *query)
+{
+    return is_limited_together(query) ? query->store->together_deadline_us : query->deadline_us;
+}
+
+struct error *store_query_timeout(const struct store_query *query)
+{
+    return error_new(query->arena,
+                     is_limited_together(query) ? ERR_BATCH_TOO_COSTLY : ERR_FILTER_TOO_COSTLY,
+                     NULL);
+}
+
 /* --- rows ------------------------------------------------------------------------------------ */
 
 struct error *store_remember_failure(struct store *store, struct error *error)

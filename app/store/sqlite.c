@@ -21,6 +21,7 @@
 #include "store/engine.h"
 #include "store/query.h"
 #include "store/queue.h"
+#include "store/sqlite_deadline.h"
 #include "store/sqlite_file.h"
 #include "store/sqlite_index.h"
 #include "store/store.h"
@@ -42,8 +43,7 @@ enum {
     LONG_LOG_PAGES = 4096,
     TRUNCATE_TIMEOUT_MS = 100,
     TRUNCATE_TIMEOUT_US = TRUNCATE_TIMEOUT_MS * US_PER_MS,
-    PRIMARY_CODE = 0xff,   /* mask for the primary code of an extended result code */
-    DEADLINE_STEPS = 1000, /* instructions of SQLite's machine between checks of a deadline */
+    PRIMARY_CODE = 0xff, /* mask for the primary code of an extended result code */
 };
 
 /* store_checkpoint() does the checkpoints. A writer's automatic checkpoint is a fallback, in case
@@ -467,6 +467,19 @@ static void keep_result_row(const struct store_query *query, struct run *run)
     run->rows[run->row_count++] = row;
 }
 
+static int step_statement(const struct store_query *query, const struct run *run)
+{
+    return sqlite_deadline_step(run->statement, store_query_deadline(query));
+}
+
+static struct error *translate_step_code(const struct store_query *query, const struct run *run,
+                                         int code)
+{
+    return (code & PRIMARY_CODE) == SQLITE_INTERRUPT
+               ? store_query_timeout(query)
+               : translate_code(query->arena, run->connection, code);
+}
+
 /* Runs a statement that changes data to completion, and keeps its rows. */
 static struct error *run_to_completion(struct store_query *query, struct run *run)
 {
@@ -474,12 +487,12 @@ static struct error *run_to_completion(struct store_query *query, struct run *ru
     int64_t before = sqlite3_total_changes64(db);
     struct error *error = NULL;
     int code;
-    while (!error && (code = sqlite3_step(run->statement)) == SQLITE_ROW) {
+    while (!error && (code = step_statement(query, run)) == SQLITE_ROW) {
         error = read_row(query, run);
         keep_result_row(query, run);
     }
     if (error || code != SQLITE_DONE) {
-        return error ? error : translate_code(query->arena, run->connection, code);
+        return error ? error : translate_step_code(query, run, code);
     }
     run->complete = true;
     /* A statement that changes no row leaves sqlite3_changes64() as it was. */
@@ -502,7 +515,8 @@ static void end_sqlite_query(struct store_query *query)
 static struct error *begin_sqlite_query(struct store_query *query)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)query->store;
-    enum role role = query->writing || query->together ? WRITER : READER;
+    bool sees_writes = query->writing || (query->together && !sqlite->store.together_reads);
+    enum role role = sees_writes ? WRITER : READER;
     struct error *error = ensure_connection(sqlite, query->arena, role);
     if (!error && role == READER) {
         error = begin_snapshot(sqlite, query->arena);
@@ -535,29 +549,15 @@ static struct error *begin_sqlite_query(struct store_query *query)
     return error;
 }
 
-/* Progress handler: interrupts the statement after the deadline of its query. */
-static int is_past_deadline(void *deadline_us)
-{
-    return clock_steady_us() > *(const int64_t *)deadline_us;
-}
-
 /* Advances a statement that reads. */
 static struct error *step_reading(struct store_query *query, const struct run *run)
 {
-    sqlite3 *db = run->connection->db;
-    if (query->deadline_us) {
-        sqlite3_progress_handler(db, DEADLINE_STEPS, is_past_deadline, &query->deadline_us);
-    }
-    int code = sqlite3_step(run->statement);
-    sqlite3_progress_handler(db, 0, NULL, NULL);
+    int code = step_statement(query, run);
     if (code == SQLITE_ROW) {
         query->row = run->row;
         return read_row(query, run);
     }
-    if ((code & PRIMARY_CODE) == SQLITE_INTERRUPT) {
-        return error_new(query->arena, ERR_FILTER_TOO_COSTLY, NULL);
-    }
-    return code == SQLITE_DONE ? NULL : translate_code(query->arena, run->connection, code);
+    return code == SQLITE_DONE ? NULL : translate_step_code(query, run, code);
 }
 
 static struct error *fetch_sqlite_row(struct store_query *query)
@@ -644,8 +644,10 @@ static struct error *end_savepoint(struct sqlite *sqlite, struct arena *arena, s
         const struct error *reason = ending ? ending : error;
         snprintf(sqlite->broken, sizeof sqlite->broken, "%s",
                  reason && reason->cause ? reason->cause : "SQLite rolled the transaction back");
-        log_error("SQLite: group commit failed: all its writes were rolled back: %s",
-                  sqlite->broken);
+        if (!error || error->id != ERR_BATCH_TOO_COSTLY) { /* interrupting a change rolls back */
+            log_error("SQLite: group commit failed: all its writes were rolled back: %s",
+                      sqlite->broken);
+        }
         ending = error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", sqlite->broken);
     }
     return error ? error : ending;
@@ -718,6 +720,18 @@ static struct error *write_together_in_group(struct store *store, struct arena *
     return commit_group_transaction(store, arena);
 }
 
+static struct error *read_together_in_snapshot(struct store *store, struct arena *arena,
+                                               store_work *work, void *context)
+{
+    bool shares_snapshots = store->shares_snapshots;
+    end_snapshot(store);
+    store->shares_snapshots = true;
+    struct error *error = store_run_together(store, arena, work, context);
+    store->shares_snapshots = shares_snapshots;
+    end_snapshot(store);
+    return error;
+}
+
 static struct error *run_sqlite_script(struct store *store, struct arena *arena, const char *text)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
@@ -776,6 +790,7 @@ const struct engine store_engine_sqlite = {
     .finalize = finalize_slot,
     .write = write_in_group,
     .write_together = write_together_in_group,
+    .read_together = read_together_in_snapshot,
     .script = run_sqlite_script,
     .group_open = is_group_open,
     .group_commit = commit_group_transaction,

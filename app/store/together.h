@@ -5,6 +5,7 @@
 #include "store/store.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Runs `work`, whose calls of store_write() and store_write_unserialized() then share one
@@ -20,7 +21,20 @@
 struct error *store_write_together(struct store *store, struct arena *arena, store_work *work,
                                    void *context) MUST_CHECK;
 
-/* True inside store_write_together(). */
+/*
+ * Like store_write_together(), for work that is expected to write nothing: all queries see one
+ * snapshot, and on SQLite it does not wait for other writers. If the work calls store_write(), that
+ * call fails, and the work runs again inside store_write_together().
+ */
+struct error *store_read_together(struct store *store, struct arena *arena, store_work *work,
+                                  void *context) MUST_CHECK;
+
+/* Called by the work: sets the time of the steady clock (microseconds) by which all of its
+ * statements must have ended. One that takes longer fails with ERR_BATCH_TOO_COSTLY, and with it
+ * the whole transaction. */
+void store_limit_together(struct store *store, int64_t deadline_us);
+
+/* True inside store_write_together() and store_read_together(). */
 bool store_writes_together(const struct store *store);
 
 #endif

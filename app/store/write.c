@@ -52,6 +52,7 @@ struct error *store_run_together(struct store *store, struct arena *arena, store
                                  void *context)
 {
     store->together = true;
+    store->together_deadline_us = 0;
     store->together_arena = arena;
     store->together_failure = NULL;
     struct error *error = work(store, context);
@@ -93,6 +94,10 @@ static struct error *run_write(struct store *store, struct arena *arena, store_w
     if (store->writing) {
         store_abort("store_write() called inside store_write()");
     }
+    if (store->together_reads) {
+        store->together_tried_write = true;
+        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "write inside store_read_together()");
+    }
     if (store->group.failed) {
         return group_error(store, arena);
     }
@@ -129,6 +134,28 @@ struct error *store_write_together(struct store *store, struct arena *arena, sto
     }
     struct error *error = store_group_commit(store, arena);
     return error ? error : store->engine->write_together(store, arena, work, context);
+}
+
+struct error *store_read_together(struct store *store, struct arena *arena, store_work *work,
+                                  void *context)
+{
+    if (store->writing || store->together) {
+        store_abort("store_read_together() called inside a write");
+    }
+    struct error *error = store_group_commit(store, arena);
+    if (error) {
+        return error;
+    }
+    store->together_reads = true;
+    store->together_tried_write = false;
+    error = store->engine->read_together(store, arena, work, context);
+    store->together_reads = false;
+    return store->together_tried_write ? store_write_together(store, arena, work, context) : error;
+}
+
+void store_limit_together(struct store *store, int64_t deadline_us)
+{
+    store->together_deadline_us = deadline_us;
 }
 
 bool store_writes_together(const struct store *store)

@@ -101,6 +101,19 @@ def test_organization_and_members_are_recorded(accounts, new_office, sql_databas
     assert values(row) == {"username": (guest.email, None), "role": ("VIEWER", None)}
 
 
+def test_consequences_of_a_removal_are_recorded(new_office, sql_database):
+    owner, member = new_office.owner, new_office["SALES"]
+    client = member.client
+    ok(client.patch("/auth/me", json={"default_organization_id": owner.organization}))
+    key = keys.create(client, ["contacts:read"], owner.organization, name="Отчёты")
+    row = row_of(sql_database, ok(owner.client.delete(f"{owner.path}/members/{member.id}")))
+    assert values(row)["role"] == ("SALES", None)
+    assert values(row, "api_key", key["id"]) == {"name": ("Отчёты", None)}
+    assert values(row, "account", member.id) == {
+        "default_organization_id": (owner.organization, None)}
+    assert sql_database.run(f"SELECT id FROM api_keys WHERE id = {key['id']}") == []
+
+
 def test_withdrawn_and_declined_invitations_are_recorded(accounts, owner, sql_database):
     guest = accounts.register()
     number = ok(invite(owner, guest.email, "SALES")).json()["id"]

@@ -31,7 +31,7 @@ OPERATIONS = [(method.upper(), path, operation)
 SUPPORTED = [(method, path) for method, path, operation in OPERATIONS
              if supports_dry_run(operation)]
 UNSUPPORTED = [(method, path) for method, path, operation in OPERATIONS
-               if not supports_dry_run(operation) and path != "/app/clear/all/tokens"]
+               if not supports_dry_run(operation)]
 
 
 @dataclasses.dataclass

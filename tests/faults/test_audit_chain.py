@@ -296,6 +296,28 @@ def test_heads_are_read_from_rotated_and_compressed_files(make_rig):
                   arguments=[f"{log}.7"])
 
 
+def test_lasting_problems_of_the_audit_file_are_not_logged_every_second(make_rig):
+    """The end of the chain is lost, and the audit file cannot be written."""
+    rig = make_rig()
+    log = rig.stack.audit_log
+    insert_rows(rig, ROWS)
+    wait_linked(rig, ROWS)
+    log.rename(f"{log}.1")
+    log.symlink_to("/dev/full")
+    rig.service.reopen_logs()
+    rig.database.run("DELETE FROM audit WHERE id > 9")
+    rig.database.run("DELETE FROM audit_links WHERE audit_id > 9")
+    wait_until(lambda: rig.count_log("cannot record the last link"), what="a line of the log")
+    wait_until(lambda: metrics.values(rig.anonymous(""))["kontora_audit_failures_total",] >= 4,
+               what="more attempts to write the last link")
+    assert rig.count_log("run kontora audit verify") == 1
+    assert rig.count_log("cannot record the last link") == 1
+    log.unlink()
+    rig.service.reopen_logs()
+    wait_until(lambda: rig.audit().heads(), what="the last link in the new file")
+    assert rig.audit().heads()[-1]["position"] == 9
+
+
 def test_head_is_recorded_at_most_once_a_second(make_rig):
     rig = make_rig()
     begin = time.monotonic()
@@ -348,6 +370,22 @@ def test_retention_deletes_old_rows_and_leaves_an_anchor(make_sql_rig, old):
     rig.service.stop()
     rig.database.run("UPDATE audit_anchors SET removed_count = removed_count + 1")
     assert_broken(rig, f"row {old}: anchor invalid: it was edited")
+
+
+def test_retention_continues_after_many_edited_rows_and_reports_them_once(make_sql_rig):
+    rig = make_sql_rig()
+    edited = 600
+    insert_rows(rig, edited + 40, at=now_ms() - 3 * DAY_MS)
+    insert_rows(rig, 5)
+    wait_linked(rig, edited + 45)
+    rig.database.run(f"UPDATE audit SET actor = 'eve' WHERE id <= {edited}")
+    rig.restart(AUDIT_RETENTION_DAYS="2")
+    wait_until(lambda: number(rig, "count(*) FROM audit") == 5, what="old rows to be deleted")
+    wait_until(lambda: rig.count_log("rows after AUDIT_RETENTION_DAYS"), what="the end of a round")
+    reports = [line["message"] for line in rig.log() if "had been edited" in line["message"]]
+    assert reports == [f"audit: {edited} rows that retention deleted had been edited or were"
+                       " missing"]
+    assert_broken(rig, f"row {edited + 40}: anchor invalid: {edited} of the {edited + 40} rows")
 
 
 def test_rows_are_kept_without_a_retention_time(make_rig):

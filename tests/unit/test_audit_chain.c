@@ -468,9 +468,26 @@ static void erased_changes_keep_the_chain_valid(void **state)
 
 static struct audit_retention retire(struct test *test, int64_t limit_ms)
 {
-    struct audit_retention result;
-    must_succeed(audit_retention_run(test->store, test->arena, key, limit_ms, DAY_MS, &result));
-    return result;
+    struct audit_retention retention = {0};
+    must_succeed(audit_retention_run(test->store, test->arena, key, limit_ms, DAY_MS, &retention));
+    return retention;
+}
+
+/* Calls retention until no more rows may be due. Returns the sums of all calls. */
+static struct audit_retention retire_all(struct test *test, int64_t limit_ms,
+                                         struct audit_retention *retention)
+{
+    struct audit_retention sum = {.more = true};
+    for (int calls = 0; sum.more; calls++) {
+        assert_true(calls < 2 * ROWS);
+        must_succeed(
+            audit_retention_run(test->store, test->arena, key, limit_ms, DAY_MS, retention));
+        sum.deleted += retention->deleted;
+        sum.changed += retention->changed;
+        sum.kept = retention->kept;
+        sum.more = retention->more;
+    }
+    return sum;
 }
 
 static void retention_deletes_the_oldest_rows_and_leaves_an_anchor(void **state)
@@ -541,6 +558,46 @@ static void row_edited_to_look_old_is_not_deleted_by_retention(void **state)
                     "retention of an edited row");
 }
 
+static void many_changed_rows_do_not_stop_retention(void **state)
+{
+    enum { CHANGED = 2 * AUDIT_CHAIN_BATCH + 10, ALL = 3 * AUDIT_CHAIN_BATCH };
+    struct test *test = *state;
+    struct audit_retention retention = {0};
+    insert_rows(test, 1, ALL, "success");
+    link_all(test);
+    execute(test, arena_format(test->arena, "UPDATE audit SET actor = 'eve' WHERE id <= %d",
+                               (int)CHANGED));
+    execute(test, "DELETE FROM audit WHERE id = 5");
+    struct audit_retention sum = retire_all(test, 1000 * (CHANGED + 1), &retention);
+    assert_int_equal(sum.deleted, 0); /* no unchanged row is due */
+    assert_int_equal(sum.kept, CHANGED);
+    sum = retire_all(test, 1000 * (CHANGED + 5), &retention);
+    assert_int_equal(sum.deleted, CHANGED + 4);
+    assert_int_equal(sum.changed, CHANGED);
+    assert_int_equal(must_read(test, "SELECT min(id) FROM audit"), CHANGED + 5);
+    sum = retire_all(test, 1000 * ALL, &retention);
+    assert_int_equal(sum.deleted, ALL - CHANGED - 5);
+    assert_int_equal(sum.changed, 0);
+    assert_int_equal(must_read(test, "SELECT count(*) FROM audit_links"), 1);
+}
+
+static void chain_of_changed_rows_is_kept(void **state)
+{
+    struct test *test = *state;
+    struct audit_retention retention = {0};
+    insert_rows(test, 1, 2 * AUDIT_CHAIN_BATCH, "success");
+    link_all(test);
+    execute(test, "UPDATE audit SET at = 1");
+    for (int round = 0; round < 3; round++) {
+        struct audit_retention sum = retire_all(test, DAY_MS, &retention);
+        assert_int_equal(sum.deleted, 0);
+        assert_int_equal(sum.kept, 2 * AUDIT_CHAIN_BATCH);
+    }
+    insert_rows(test, 1000, 1000, "success");
+    link_all(test);
+    assert_int_equal(retire_all(test, DAY_MS, &retention).deleted, 2 * AUDIT_CHAIN_BATCH + 1);
+}
+
 static void row_from_the_future_does_not_stop_retention(void **state)
 {
     struct test *test = *state;
@@ -597,6 +654,8 @@ static int run_group(const char *name)
         CHAIN_TEST(retention_deletes_the_oldest_rows_and_leaves_an_anchor),
         CHAIN_TEST(edited_anchor_is_detected),
         CHAIN_TEST(row_edited_to_look_old_is_not_deleted_by_retention),
+        CHAIN_TEST(many_changed_rows_do_not_stop_retention),
+        CHAIN_TEST(chain_of_changed_rows_is_kept),
         CHAIN_TEST(row_from_the_future_does_not_stop_retention),
         CHAIN_TEST(head_of_the_audit_file_is_read_back),
     };

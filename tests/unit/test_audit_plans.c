@@ -84,7 +84,7 @@ static void newest_rows_are_first(void **state)
 
 static bool finds_by_index(const struct lists_test *test, const char *plan)
 {
-    static const char *const searches[] = {"(at>? AND at<?)", "(at=?)", "(reverts=?)", "(rowid=?)",
+    static const char *const searches[] = {"at>? AND at<?)", "at=?)", "(reverts=?)", "(rowid=?)",
                                            "(resource=?)"};
     bool found = !on_sqlite(test);
     for (size_t i = 0; i < COUNT_OF(searches); i++) {
@@ -157,12 +157,26 @@ static void small_organization_reads_only_its_rows(void **state)
 
 /* --- history ---------------------------------------------------------------------------------- */
 
-/* PostgreSQL may sort the rows of an object if it expects few. */
+/* True if the rows of an object are found by the index, and only those that the caller may read. */
 static bool finds_by_object(const struct lists_test *test, const char *plan)
 {
-    return strstr(plan, on_sqlite(test) ? "audit_by_object (resource=? AND object_id=?"
-                                        : "audit_by_object") &&
-           !scans_all_rows(test, plan) && !(on_sqlite(test) && sorts_rows(test, plan));
+    static const char *const found[] = {
+        [PRINCIPAL_LOCAL] = "audit_by_object (resource=? AND <expr>=?)",
+        [PRINCIPAL_DIRECTORY] = "audit_by_object (resource=? AND <expr>=?",
+        [PRINCIPAL_ACCOUNT] = "audit_by_object (resource=? AND <expr>=? AND organization_id=?",
+    };
+    return strstr(plan, on_sqlite(test) ? found[caller.kind] : "audit_by_object") &&
+           !scans_all_rows(test, plan);
+}
+
+/* PostgreSQL may sort the rows of an object if it expects few. Those of all organizations are
+ * always sorted, or PostgreSQL reads a small table in its order. */
+static bool reads_history_in_order(const struct lists_test *test, const char *plan)
+{
+    bool of_all = caller.kind == PRINCIPAL_LOCAL;
+    bool sorts = on_sqlite(test) && !of_all && sorts_rows(test, plan);
+    bool is_small = !on_sqlite(test) && of_all && strstr(plan, "using audit_pkey");
+    return (finds_by_object(test, plan) || is_small) && !sorts;
 }
 
 /* Requests the history of contact 18. */
@@ -192,12 +206,87 @@ static void history_reads_only_rows_of_the_object(void **state)
         struct reply reply = ask_history(test, "limit=5");
         assert_int_equal(reply.items_count, 5);
         assert_int_equal(statement_count, 1);
-        expect_page_plan(test, finds_by_object, "history");
+        expect_page_plan(test, reads_history_in_order, "history");
         (void)ask_history(test, arena_format(test->arena, "limit=5&after=%s",
                                              request_encode_segment(test->arena, reply.next)));
-        expect_page_plan(test, finds_by_object, "history, page 2");
+        expect_page_plan(test, reads_history_in_order, "history, page 2");
         (void)ask_history(test, "limit=5&filter=actor%20eq%20%22user%22");
-        expect_page_plan(test, finds_by_object, "history, filter");
+        expect_page_plan(test, reads_history_in_order, "history, filter");
+    }
+    assert_int_equal(test->bad, 0);
+}
+
+enum { STRANGER = 3, FIRST_FAILURE = 1000000, FAILURES = 100000 };
+
+/* Adds failed calls of a stranger that name contact 18. */
+static void insert_failures(const struct lists_test *test)
+{
+    must_script(test->store, test->arena,
+                arena_format(test->arena,
+                             "INSERT INTO audit (id, at, organization_id, directory, actor, action,"
+                             " resource, object_id, status, code, linked)"
+                             " WITH RECURSIVE n (i) AS (SELECT %d UNION ALL SELECT i + 1 FROM n"
+                             " WHERE i < %d) SELECT i, 1700000000000 + i, %d, 0, 'eve',"
+                             " 'update_contact', 'contact', '18', 'failure', 'NOT_FOUND', 1 FROM n",
+                             (int)FIRST_FAILURE, (int)(FIRST_FAILURE + FAILURES), (int)STRANGER));
+    if (!on_sqlite(test)) {
+        must_script(test->store, test->arena, "ANALYZE audit");
+    }
+}
+
+static void delete_failures(const struct lists_test *test)
+{
+    must_script(test->store, test->arena,
+                arena_format(test->arena, "DELETE FROM audit WHERE id >= %d", (int)FIRST_FAILURE));
+    if (!on_sqlite(test)) {
+        must_script(test->store, test->arena, "ANALYZE audit");
+    }
+}
+
+static bool finds_by_organization_time(const struct lists_test *test, const char *plan)
+{
+    return strstr(plan, on_sqlite(test)
+                            ? "audit_by_organization_time (organization_id=? AND at>? AND at<?"
+                            : "audit_by_organization_time") &&
+           !scans_all_rows(test, plan);
+}
+
+static void failed_calls_of_strangers_are_not_read(void **state)
+{
+    static const char *const filters[] = {
+        "resource eq \"contact\" and resource_id eq \"18\"",
+        "resource_id eq \"18\" and actor eq \"user\" and resource eq \"CONTACT\" and at gt"
+        " \"2020-01-01\"",
+    };
+    struct lists_test *test = *state;
+    insert_failures(test);
+    caller = callers[1];
+    for (int64_t organization = ORGANIZATION; organization <= ORGANIZATION + 1; organization++) {
+        caller.organization_id = organization;
+        struct reply reply = ask_history(test, "limit=5");
+        expect_page_plan(test, reads_history_in_order, "history among failures");
+        assert_true(reply.items_count > 0);
+        for (size_t i = 0; i < COUNT_OF(filters); i++) {
+            reply = ask(test, filters[i], "");
+            expect_page_plan(test, finds_by_object, filters[i]);
+            assert_true(reply.items_count > 0);
+        }
+    }
+    caller = callers[1];
+    (void)ask(test, "at ge \"2024-02-09\" and at lt \"2024-02-10\"", "");
+    expect_page_plan(test, finds_by_organization_time, "period in an organization");
+    delete_failures(test);
+    assert_int_equal(test->bad, 0);
+}
+
+static void object_is_found_by_its_index(void **state)
+{
+    struct lists_test *test = *state;
+    for (size_t i = 0; i < COUNT_OF(callers); i++) {
+        caller = callers[i];
+        struct reply reply = ask(test, "resource eq \"user\" and resource_id eq \"18\"", "");
+        expect_page_plan(test, finds_by_object, "object");
+        assert_int_equal(reply.items_count, caller.kind == PRINCIPAL_ACCOUNT ? 0 : 5);
     }
     assert_int_equal(test->bad, 0);
 }
@@ -211,6 +300,8 @@ static int run_group(const char *name)
         LISTS_TEST(rare_type_is_found_by_its_index),
         LISTS_TEST(small_organization_reads_only_its_rows),
         LISTS_TEST(history_reads_only_rows_of_the_object),
+        LISTS_TEST(object_is_found_by_its_index),
+        LISTS_TEST(failed_calls_of_strangers_are_not_read),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include "engines.h"
 
+#include "base/clock.h"
 #include "store/together.h"
 
 static const char *const schema[ENGINE_COUNT] = {
@@ -37,6 +38,15 @@ static struct error *insert_two(struct store *store, void *context)
     assert_int_equal(count_items(store, test->arena), 2);
     assert_int_equal(count_items(test->other, test->arena), 0);
     return NULL;
+}
+
+/* Inserts two rows, unless the first one cannot be written. */
+static struct error *try_two(struct store *store, void *context)
+{
+    struct test *test = context;
+    runs++;
+    struct error *error = insert_item_row(store, test->arena, 1);
+    return error ? error : insert_item_row(store, test->arena, 2);
 }
 
 static void writes_are_committed_together(void **state)
@@ -203,6 +213,129 @@ static void hidden_unique_violation_repeats_the_whole_work(void **state)
     assert_int_equal(count_items(test->other, test->arena), 2);
 }
 
+/* --- deadlines -------------------------------------------------------------------------------- */
+
+#define COUNT_LONG                                                                                 \
+    "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000000000)"        \
+    " SELECT count(*) FROM c"
+
+enum { LIMIT_US = 100 * US_PER_MS, PROMISED_US = 3 * US_PER_S };
+
+static struct error *insert_and_read_for_long(struct store *store, void *context)
+{
+    struct test *test = context;
+    int64_t integer = 0;
+    store_limit_together(store, clock_steady_us() + LIMIT_US);
+    must_succeed(insert_item_row(store, test->arena, 1));
+    return read_integer(store, test->arena, COUNT_LONG, &integer);
+}
+
+static struct error *ignore_long_read(struct store *store, void *context)
+{
+    assert_error(insert_and_read_for_long(store, context), ERR_BATCH_TOO_COSTLY);
+    return NULL;
+}
+
+static struct error *insert_and_write_for_long(struct store *store, void *context)
+{
+    struct test *test = context;
+    struct change change = {.arena = test->arena,
+                            .text = "UPDATE items SET n = (" COUNT_LONG ") WHERE id = $1",
+                            .integer = 1};
+    store_limit_together(store, clock_steady_us() + LIMIT_US);
+    must_succeed(insert_item_row(store, test->arena, 1));
+    return store_write(store, test->arena, run_change, &change);
+}
+
+static void statement_ends_at_the_deadline(void **state)
+{
+    static store_work *const works[] = {insert_and_read_for_long, ignore_long_read,
+                                        insert_and_write_for_long};
+    struct test *test = *state;
+    for (size_t i = 0; i < COUNT_OF(works); i++) {
+        int64_t began = clock_steady_us();
+        assert_error(store_write_together(test->store, test->arena, works[i], test),
+                     ERR_BATCH_TOO_COSTLY);
+        assert_true(clock_steady_us() - began < PROMISED_US);
+        assert_int_equal(count_items(test->other, test->arena), 0);
+        assert_false(store_group_open(test->store));
+    }
+    must_succeed(insert_and_commit(test->other, test->arena, 1));
+    must_succeed(insert_and_commit(test->store, test->arena, 2));
+    assert_int_equal(count_items(test->other, test->arena), 2);
+}
+
+static struct error *count_for_a_while(struct store *store, void *context)
+{
+    struct test *test = context;
+    int64_t integer = 0;
+    return read_integer(store, test->arena,
+                        "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c"
+                        " WHERE n < 300000) SELECT count(*) FROM c",
+                        &integer);
+}
+
+/* The next transaction has no deadline. */
+static void deadline_ends_with_its_transaction(void **state)
+{
+    struct test *test = *state;
+    assert_error(store_write_together(test->store, test->arena, insert_and_read_for_long, test),
+                 ERR_BATCH_TOO_COSTLY);
+    must_succeed(store_write_together(test->store, test->arena, count_for_a_while, test));
+    must_succeed(count_for_a_while(test->store, test));
+}
+
+/* --- work that only reads --------------------------------------------------------------------- */
+
+static struct error *count_twice(struct store *store, void *context)
+{
+    struct test *test = context;
+    runs++;
+    assert_int_equal(count_items(store, test->arena), 1);
+    must_succeed(store_group_commit(test->other, test->arena));
+    assert_int_equal(count_items(test->other, test->arena), 2);
+    assert_int_equal(count_items(store, test->arena), 1);
+    return NULL;
+}
+
+static void reads_together_see_one_snapshot_and_wait_for_no_writer(void **state)
+{
+    struct test *test = *state;
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
+    must_succeed(insert_item_row(test->other, test->arena, 2)); /* SQLite: holds the lock */
+    if (test->store->id == ENGINE_SQLITE) {
+        assert_true(store_group_open(test->other));
+        must_succeed(store_read_together(test->store, test->arena, count_twice, test));
+        assert_int_equal(runs, 1);
+    }
+    assert_int_equal(count_items(test->store, test->arena), 2);
+    assert_false(store_group_open(test->store));
+}
+
+static void reads_together_that_write_run_again_as_writes(void **state)
+{
+    struct test *test = *state;
+    must_succeed(store_read_together(test->store, test->arena, try_two, test));
+    assert_int_equal(runs, 2);
+    assert_int_equal(count_items(test->other, test->arena), 2);
+}
+
+static struct error *read_for_long(struct store *store, void *context)
+{
+    struct test *test = context;
+    int64_t integer = 0;
+    store_limit_together(store, clock_steady_us() + LIMIT_US);
+    return read_integer(store, test->arena, COUNT_LONG, &integer);
+}
+
+static void reads_together_end_at_the_deadline(void **state)
+{
+    struct test *test = *state;
+    assert_error(store_read_together(test->store, test->arena, read_for_long, test),
+                 ERR_BATCH_TOO_COSTLY);
+    must_succeed(insert_and_commit(test->store, test->arena, 1));
+}
+
 static void nest_together(void *nothing)
 {
     (void)nothing;
@@ -231,6 +364,11 @@ static int run_group(const char *name)
         STORE_TEST(held_write_survives_a_transaction_that_fails),
         STORE_TEST(conflict_repeats_the_whole_work),
         STORE_TEST(hidden_unique_violation_repeats_the_whole_work),
+        STORE_TEST(statement_ends_at_the_deadline),
+        STORE_TEST(deadline_ends_with_its_transaction),
+        STORE_TEST(reads_together_see_one_snapshot_and_wait_for_no_writer),
+        STORE_TEST(reads_together_that_write_run_again_as_writes),
+        STORE_TEST(reads_together_end_at_the_deadline),
         STORE_TEST(nested_call_aborts_the_process),
     };
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
