@@ -19,11 +19,14 @@
 /* Any object: a member may be of any kind. */
 #define ANY_FILTER "(objectClass=*)"
 
+enum { PIECE = 100 }; /* maximum number of members to add to the object in one operation */
+
 static const struct caller_need members_need = {.rights = RIGHT_BIT(RIGHT_MEMBERS)};
 
 struct rejoin_membership {
     const char *other; /* DN or GUID of the group or of the member */
     bool is_group;     /* `other` is a group of the object; false: a member of it */
+    const char *guid;  /* its objectGUID; NULL: unknown */
     struct directory_intent_entry *planned; /* NULL: nothing to do */
     struct error *error;                    /* why it is not given back; NULL: it is */
 };
@@ -129,58 +132,55 @@ static struct error *check_member(const struct rejoin *rejoin, const char *guid)
                                   &no_need, &target);
 }
 
-/* Announces a membership of an object that is still deleted. */
-static struct error *announce_future(const struct rejoin *rejoin,
-                                     const struct rejoin_membership *membership)
+/* Announces a membership, unless an object that exists has it already. */
+static struct error *announce_membership(const struct rejoin *rejoin,
+                                         const struct plan_membership *plan)
+{
+    enum directory_member_state belonging = DIRECTORY_NO_MEMBER;
+    struct error *error = NULL;
+    if (rejoin->object.exists) {
+        error = members_find_value(rejoin->directory, rejoin->arena,
+                                   query_guid_dn(rejoin->arena, plan->group_guid), plan->member_dn,
+                                   &belonging);
+    }
+    return error || belonging == DIRECTORY_MEMBER
+               ? error
+               : intent_announce(rejoin->directory, rejoin->arena,
+                                 plan_membership(rejoin->arena, plan));
+}
+
+/* Checks a membership, and plans it if it is missing. */
+static struct error *examine_membership(const struct rejoin *rejoin,
+                                        struct rejoin_membership *membership)
 {
     const struct rejoin_object *object = &rejoin->object;
     struct raw_entry *raw;
-    const char *guid;
-    struct error *error = find_other(rejoin, membership, &raw, &guid);
+    struct error *error = find_other(rejoin, membership, &raw, &membership->guid);
     if (!error) {
-        error = membership->is_group ? check_group(rejoin, raw->dn, guid)
-                                     : check_member(rejoin, guid);
+        error = membership->is_group ? check_group(rejoin, raw->dn, membership->guid)
+                                     : check_member(rejoin, membership->guid);
     }
     if (error) {
         return error;
     }
     const struct plan_membership plan = {
         .group_dn = membership->is_group ? raw->dn : object->dn,
-        .group_guid = membership->is_group ? guid : object->guid,
+        .group_guid = membership->is_group ? membership->guid : object->guid,
         .member_dn = membership->is_group ? object->dn : raw->dn,
-        .member_guid = membership->is_group ? object->guid : guid,
+        .member_guid = membership->is_group ? object->guid : membership->guid,
         .member_kind = membership->is_group ? object->kind : plan_kind(raw),
         .adds = true,
     };
-    return intent_announce(rejoin->directory, rejoin->arena,
-                           plan_membership(rejoin->arena, &plan));
-}
-
-/* Adds one membership of an object that exists. */
-static struct error *add_membership(const struct rejoin *rejoin,
-                                    const struct rejoin_membership *membership)
-{
-    const char *guid = rejoin->object.guid;
-    const struct directory_membership change = {
-        .group = membership->is_group ? membership->other : guid,
-        .member = membership->is_group ? guid : membership->other,
-        .member_filter = rejoin->filter,
-        .identifier_filter = ANY_FILTER,
-        .belonging = DIRECTORY_MEMBER,
-    };
-    struct directory_entry *group, *member;
-    return directory_change_member(rejoin->directory, rejoin->arena, &change, &group, &member);
+    return announce_membership(rejoin, &plan);
 }
 
 static struct error *plan_one(const struct rejoin *rejoin, size_t index)
 {
-    const struct rejoin_membership *membership = &rejoin->list[index];
     if (index >= REJOIN_MAX) {
         return error_new(rejoin->arena, ERR_DIRECTORY_LIMIT, "too many memberships");
     }
     connection_begin_call(rejoin->directory); /* each has the time of a call */
-    return rejoin->object.exists ? add_membership(rejoin, membership)
-                                 : announce_future(rejoin, membership);
+    return examine_membership(rejoin, &rejoin->list[index]);
 }
 
 struct error *rejoin_plan(struct rejoin *rejoin, const struct directory_sequence *sequence)
@@ -218,21 +218,89 @@ static void refuse_from(struct rejoin *rejoin, size_t first, struct error *error
     }
 }
 
-struct error *rejoin_make(struct rejoin *rejoin)
+/* Adds one membership. */
+static struct error *add_membership(const struct rejoin *rejoin,
+                                    const struct rejoin_membership *membership)
 {
-    for (size_t i = 0; i < rejoin->count; i++) {
+    const char *guid = rejoin->object.guid;
+    const struct directory_membership change = {
+        .group = membership->is_group ? membership->guid : guid,
+        .member = membership->is_group ? guid : membership->guid,
+        .member_filter = rejoin->filter,
+        .identifier_filter = ANY_FILTER,
+        .belonging = DIRECTORY_MEMBER,
+    };
+    struct directory_entry *group, *member;
+    return directory_change_member(rejoin->directory, rejoin->arena, &change, &group, &member);
+}
+
+/* Marks the planned memberships from `first` to `end`, whose outcome is unknown: they stay in the
+ * announced change. */
+static void mark_unknown(struct rejoin *rejoin, size_t first, size_t end, struct error *error)
+{
+    for (size_t i = first; i < end; i++) {
+        if (rejoin->list[i].planned) {
+            rejoin->list[i].error = error;
+        }
+    }
+}
+
+/* Adds the memberships from `first` to `end` one by one. Stops at the first one for which the
+ * directory fails. *done_r is the position of the first one that was not sent. */
+static struct error *add_each(struct rejoin *rejoin, size_t first, size_t end, size_t *done_r)
+{
+    for (size_t i = first; i < end; i++) {
         struct rejoin_membership *membership = &rejoin->list[i];
         struct error *error = membership->planned ? add_membership(rejoin, membership) : NULL;
         if (error && is_refusal(error)) {
             refuse_planned(membership, error);
         } else if (error) {
-            /* a membership whose outcome is unknown stays in the announced change */
-            refuse_from(rejoin, i + error_may_follow_change(error), error);
-            membership->error = error;
+            bool is_unknown = error_may_follow_change(error);
+            *done_r = i + is_unknown;
+            mark_unknown(rejoin, i, *done_r, error);
             return error;
         }
     }
+    *done_r = end;
     return NULL;
+}
+
+/* Adds the next members of the object, up to PIECE, in one operation, or one by one if the
+ * directory refuses that. *done_r as add_each(). */
+static struct error *add_piece(struct rejoin *rejoin, size_t first, size_t *done_r)
+{
+    const char *guids[PIECE];
+    size_t count = 0, end = first;
+    for (; end < rejoin->count && count < PIECE; end++) {
+        if (rejoin->list[end].planned) {
+            guids[count++] = rejoin->list[end].guid;
+        }
+    }
+    struct error *error = count > 1 ? members_add_several(rejoin->directory, rejoin->arena,
+                                                          rejoin->object.guid, guids, count)
+                                    : NULL;
+    *done_r = end;
+    if (error && error_may_follow_change(error)) {
+        mark_unknown(rejoin, first, end, error);
+        return error;
+    }
+    return error || count == 1 ? add_each(rejoin, first, end, done_r) : NULL;
+}
+
+struct error *rejoin_make(struct rejoin *rejoin)
+{
+    size_t groups = 0, done;
+    while (groups < rejoin->count && rejoin->list[groups].is_group) {
+        groups++;
+    }
+    struct error *error = add_each(rejoin, 0, groups, &done);
+    while (!error && done < rejoin->count) {
+        error = add_piece(rejoin, done, &done);
+    }
+    if (error) {
+        refuse_from(rejoin, done, error);
+    }
+    return error;
 }
 
 void rejoin_give_up(struct rejoin *rejoin, struct error *error)
