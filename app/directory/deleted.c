@@ -66,8 +66,8 @@ static struct error *read_deleted_objects(struct directory *directory, const cha
                                           struct deleted_objects *objects)
 {
     static const char *const searched[] = {"name", "msDS-LastKnownRDN", "sAMAccountName", NULL};
-    const char *filter = name_search_filter(objects->arena, KINDS_FILTER, searched, words,
-                                            NAME_SEARCH_WORDS_MAX);
+    const char *filter =
+        name_search_filter(objects->arena, KINDS_FILTER, searched, words, NAME_SEARCH_WORDS_MAX);
     return deleted_object_read_all(directory, container, filter, objects);
 }
 

@@ -346,12 +346,15 @@ static struct error *describe_existing(const struct directory *directory, struct
 static struct error *read_with_rights(struct directory *directory, struct arena *arena,
                                       const char *guid, struct raw_entry *raw_r)
 {
-    char *attributes[] = {
-        "objectGUID",  "objectClass",     "sAMAccountName",     "msDS-LastKnownRDN",
-        "isDeleted",   "lastKnownParent", "userAccountControl", "isRecycled",
-        "whenChanged", "objectCategory",  "objectSid",          "sIDHistory",
-        "memberOf",    "adminCount",      "primaryGroupID",     "isCriticalSystemObject",
-        "pwdLastSet",  NULL};
+    char *attributes[] = {"objectGUID",         "objectClass",
+                          "sAMAccountName",     "msDS-LastKnownRDN",
+                          "isDeleted",          "lastKnownParent",
+                          "userAccountControl", "isRecycled",
+                          "whenChanged",        "objectCategory",
+                          "objectSid",          "sIDHistory",
+                          "memberOf",           "adminCount",
+                          "primaryGroupID",     "isCriticalSystemObject",
+                          "pwdLastSet",         NULL};
     LDAPControl *controls[] = {&show_deleted, &show_recycled, &show_links, NULL};
     const struct query search = {
         .base = query_guid_dn(arena, guid),
@@ -384,8 +387,7 @@ static struct error *examine_deleted(struct directory *directory, struct arena *
         !names_is_within(raw->dn, places->container)) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
-    struct error *error =
-        deleted_object_locate(directory, arena, places, raw, &object_r->place);
+    struct error *error = deleted_object_locate(directory, arena, places, raw, &object_r->place);
     if (!error && !deleted_object_is_visible(directory, arena, object_r)) {
         error = error_new(arena, ERR_NOT_FOUND, NULL);
     }
@@ -415,7 +417,6 @@ struct error *deleted_object_find(struct directory *directory, struct arena *are
     if (error) {
         return error;
     }
-    return is_true(raw_r, "isDeleted")
-               ? examine_deleted(directory, arena, &places, raw_r, object_r)
-               : describe_existing(directory, arena, raw_r, object_r);
+    return is_true(raw_r, "isDeleted") ? examine_deleted(directory, arena, &places, raw_r, object_r)
+                                       : describe_existing(directory, arena, raw_r, object_r);
 }

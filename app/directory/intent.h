@@ -65,7 +65,7 @@ struct directory_intent_entry {
     /* The entry changes as a consequence of the change of the first entry, without a write of its
      * own: the member that is added to a group or removed from it. */
     bool is_consequence;
-    /* Set after the announcement: the directory was not changed in this way, see intent_refuse(). */
+    /* Set after the announcement: this change was not made, see intent_refuse(). */
     bool was_refused;
 };
 

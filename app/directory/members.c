@@ -385,15 +385,15 @@ static struct error *check_several(struct directory *directory, struct arena *ar
 {
     static const struct caller_need no_need = {0};
     struct target target;
-    struct error *error = protected_read(directory, arena, group_guid, PROTECTED_MODIFY,
-                                         &members_need, &target);
+    struct error *error =
+        protected_read(directory, arena, group_guid, PROTECTED_MODIFY, &members_need, &target);
     if (error) {
         return error;
     }
     *address_r = protected_address(directory, arena, group_guid, &target);
     for (size_t i = 0; !error && i < count; i++) {
-        error = protected_read(directory, arena, member_guids[i], PROTECTED_MODIFY, &no_need,
-                               &target);
+        error =
+            protected_read(directory, arena, member_guids[i], PROTECTED_MODIFY, &no_need, &target);
     }
     return error;
 }

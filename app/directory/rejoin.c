@@ -111,8 +111,7 @@ static struct error *find_other(const struct rejoin *rejoin,
 static struct error *check_group(const struct rejoin *rejoin, const char *dn, const char *guid)
 {
     struct target target;
-    struct error *error =
-        caller_check(rejoin->directory, rejoin->arena, dn, &members_need, false);
+    struct error *error = caller_check(rejoin->directory, rejoin->arena, dn, &members_need, false);
     if (!error) {
         error = protected_read(rejoin->directory, rejoin->arena, guid, PROTECTED_MODIFY,
                                &members_need, &target);
@@ -125,16 +124,16 @@ static struct error *check_member(const struct rejoin *rejoin, const char *guid)
 {
     static const struct caller_need no_need = {0};
     struct target target;
-    struct error *error = caller_check(rejoin->directory, rejoin->arena, rejoin->object.dn,
-                                       &members_need, false);
+    struct error *error =
+        caller_check(rejoin->directory, rejoin->arena, rejoin->object.dn, &members_need, false);
     return error ? error
                  : protected_read(rejoin->directory, rejoin->arena, guid, PROTECTED_MODIFY,
                                   &no_need, &target);
 }
 
 /* Announces a membership, unless an object that exists has it already. */
-static struct error *announce_membership(const struct rejoin *rejoin,
-                                         const struct plan_membership *plan)
+static struct error *announce_missing_membership(const struct rejoin *rejoin,
+                                                 const struct plan_membership *plan)
 {
     enum directory_member_state belonging = DIRECTORY_NO_MEMBER;
     struct error *error = NULL;
@@ -171,7 +170,7 @@ static struct error *examine_membership(const struct rejoin *rejoin,
         .member_kind = membership->is_group ? object->kind : plan_kind(raw),
         .adds = true,
     };
-    return announce_membership(rejoin, &plan);
+    return announce_missing_membership(rejoin, &plan);
 }
 
 static struct error *plan_one(const struct rejoin *rejoin, size_t index)
@@ -219,8 +218,8 @@ static void refuse_from(struct rejoin *rejoin, size_t first, struct error *error
 }
 
 /* Adds one membership. */
-static struct error *add_membership(const struct rejoin *rejoin,
-                                    const struct rejoin_membership *membership)
+static struct error *give_membership_back(const struct rejoin *rejoin,
+                                          const struct rejoin_membership *membership)
 {
     const char *guid = rejoin->object.guid;
     const struct directory_membership change = {
@@ -251,7 +250,7 @@ static struct error *add_each(struct rejoin *rejoin, size_t first, size_t end, s
 {
     for (size_t i = first; i < end; i++) {
         struct rejoin_membership *membership = &rejoin->list[i];
-        struct error *error = membership->planned ? add_membership(rejoin, membership) : NULL;
+        struct error *error = membership->planned ? give_membership_back(rejoin, membership) : NULL;
         if (error && is_refusal(error)) {
             refuse_planned(membership, error);
         } else if (error) {

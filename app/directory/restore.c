@@ -406,8 +406,7 @@ static bool must_disable(const struct restore *restore)
     const struct directory_restoration *wanted = restore->wanted;
     int64_t set_at;
     bool has_password = attribute_integer(&restore->raw, "pwdLastSet", &set_at) && set_at;
-    bool is_enabled =
-        restore->account_control && !(restore->account_control & ACCOUNT_DISABLED);
+    bool is_enabled = restore->account_control && !(restore->account_control & ACCOUNT_DISABLED);
     return is_enabled && !restore->keeps_all &&
            (!wanted->continues || (!has_password && !wanted->was_changed));
 }
@@ -499,12 +498,11 @@ static struct error *prepare_continuation(struct restore *restore)
     struct error *error = protected_read(restore->directory, restore->arena, restore->object.guid,
                                          PROTECTED_MODIFY, &need, &target);
     return error ? error
-                 : deleted_object_find_bin(restore->directory, restore->arena,
-                                           &restore->keeps_all);
+                 : deleted_object_find_bin(restore->directory, restore->arena, &restore->keeps_all);
 }
 
 /* Returns the error of a step; NULL if it was only planned. */
-static struct error *check_planned(struct error *error)
+static struct error *drop_planned_error(struct error *error)
 {
     return error && error->id == ERR_DRY_RUN ? NULL : error;
 }
@@ -520,13 +518,13 @@ static struct error *restore_locked_object(struct restore *restore)
         error = prepare_continuation(restore);
     } else {
         error = prepare_restore(restore);
-        error = error ? error : check_planned(send_restore(restore));
+        error = error ? error : drop_planned_error(send_restore(restore));
     }
     restore->disables = !error && must_disable(restore);
     if (!restore->disables) {
         return error;
     }
-    error = check_planned(disable_account(restore));
+    error = drop_planned_error(disable_account(restore));
     return error ? error_new(restore->arena, ERR_PARTIALLY_APPLIED,
                              "restored; cannot disable the account: %s",
                              error->cause ? error->cause : "unknown")

@@ -26,8 +26,8 @@ const struct directory_intent *directory_sequence_intent(const struct directory_
     __attribute__((returns_nonnull));
 
 /* Returns the first entry of the change that was planned last; NULL: none. */
-struct directory_intent_entry *
-directory_sequence_planned(const struct directory_sequence *sequence);
+struct directory_intent_entry *directory_sequence_planned(
+    const struct directory_sequence *sequence);
 
 /* Ends the plan and announces it, unless it is empty. After success the changes that follow are
  * made. */

@@ -137,13 +137,14 @@ enum restored_field {
 };
 
 #define MISSING_FIELD                                                                              \
-    {.name = "missing_memberships",                                                                \
-     .type = FIELD_RECORDS,                                                                        \
-     .fields = membership_report_skipped,                                                          \
-     .about = {"Группы и участники, членство которых не восстановлено, и код причины",             \
-               "The groups and members whose memberships were not given back, each with the code " \
-               "of the reason"},                                                                   \
-     .example = "[]"}
+    {                                                                                              \
+        .name = "missing_memberships", .type = FIELD_RECORDS, .fields = membership_report_skipped, \
+        .about =                                                                                   \
+            {"Группы и участники, членство которых не восстановлено, и код причины",               \
+             "The groups and members whose memberships were not given back, each with the code "   \
+             "of the reason"},                                                                     \
+        .example = "[]"                                                                            \
+    }
 
 static const struct field missing_field = MISSING_FIELD;
 
@@ -380,8 +381,8 @@ const struct route deleted_routes[] = {
      .pool = POOL_DIRECTORY,
      .summary = {"Восстановить удалённый объект", "Restore a deleted entry"},
      .about = {"Объект возвращается на прежнее место или в `parent_dn`. Учётная запись, пароль "
-               "которой каталог не сохранил, отключена. Затем возвращаются до 5000 членств; те, что "
-               "вернуть не удалось, перечислены в missing_memberships. Если вызов прерван, "
+               "которой каталог не сохранил, отключена. Затем возвращаются до 5000 членств; "
+               "те, что вернуть не удалось, перечислены в missing_memberships. Если вызов прерван, "
                "повторный вызов продолжит.",
                "The entry returns to its former place, or to `parent_dn`. An account whose "
                "password the directory has not kept is disabled. Then up to 5,000 memberships are "

@@ -38,10 +38,10 @@ struct recording {
     struct request *request;
     struct directory_observer directory_observer;
     struct announced *announced; /* the last one; NULL: none */
-    int64_t pending; /* id of the row of a change of the directory; 0: none */
-    size_t recorded; /* number of changes of the request that are in rows */
-    size_t inserted; /* the same, if the running transaction is committed */
-    bool wrote;      /* the request has changed the database */
+    int64_t pending;             /* id of the row of a change of the directory; 0: none */
+    size_t recorded;             /* number of changes of the request that are in rows */
+    size_t inserted;             /* the same, if the running transaction is committed */
+    bool wrote;                  /* the request has changed the database */
     bool has_row;
     audit_describe *describe; /* NULL: the handler adds its changes itself */
     void *described;

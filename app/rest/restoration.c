@@ -173,8 +173,7 @@ struct error *restoration_find_unfinished(const struct request *request,
     store_end(query);
     error =
         fields_split_objects(arena, changes, length, change_members, CHANGE_MEMBERS, &rows, &count);
-    restoration->continues =
-        !error && parse_deletion_time(arena, rows, count, &entry->deleted_at);
+    restoration->continues = !error && parse_deletion_time(arena, rows, count, &entry->deleted_at);
     return error;
 }
 

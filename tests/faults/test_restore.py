@@ -1,5 +1,5 @@
-"""A restore of a deleted entry has several steps: the restore itself, disabling the account, and one
-for each membership. If it ends between two of them, the audit row says so, and the same call
+"""A restore of a deleted entry has several steps: the restore itself, disabling the account, and
+one for each membership. If it ends between two of them, the audit row says so, and the same call
 continues."""
 
 import os

@@ -1,5 +1,5 @@
-"""What a response reveals of entries that the caller does not see: its content, and the number of
-searches that it took."""
+"""Compares responses about entries that the caller does not see with those about absent entries, by
+their content and by the number of searches that they took."""
 
 import re
 
