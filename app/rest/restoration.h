@@ -20,8 +20,8 @@ struct arena;
 struct request;
 
 /* Finds the restore of an existing entry that has ended before its last step, because the worker
- * was killed or the directory failed. Sets restoration->continues and ->was_changed, and the time of the
- * deletion in `entry`, for the image. No-op if there is none. */
+ * was killed or the directory failed. Sets restoration->continues and
+ * ->was_changed, and the time of the deletion in `entry`, for the image. No-op if there is none. */
 struct error *restoration_find_unfinished(const struct request *request,
                                           struct directory_deleted *entry,
                                           struct directory_restoration *restoration) MUST_CHECK;
