@@ -23,8 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_ITEMS = 64 }; /* initial capacity */
-
 #define KINDS_FILTER                                                                               \
     "(&(isDeleted=TRUE)(|(objectClass=user)(objectClass=group)(objectClass=organizationalUnit)"    \
     "(objectClass=container)))"
@@ -63,42 +61,14 @@ static struct error *check_right(struct directory *directory, struct arena *aren
 
 /* --- the list --------------------------------------------------------------------------------- */
 
-/* The deleted objects as they were read. */
-struct raw_objects {
-    struct arena *arena;
-    struct raw_entry *items;
-    size_t count, capacity;
-};
-
-static void visit_deleted(void *context, const struct raw_entry *raw)
-{
-    struct raw_objects *objects = context;
-    if (objects->count == objects->capacity) {
-        size_t capacity = objects->capacity ? 2 * objects->capacity : FIRST_ITEMS;
-        struct raw_entry *items = arena_array(objects->arena, capacity, sizeof *items);
-        if (objects->count) {
-            memcpy(items, objects->items, objects->count * sizeof *items);
-        }
-        objects->items = items;
-        objects->capacity = capacity;
-    }
-    objects->items[objects->count++] = *raw;
-}
-
 static struct error *read_deleted_objects(struct directory *directory, const char *container,
                                           const struct name_search *words,
-                                          struct raw_objects *objects)
+                                          struct deleted_objects *objects)
 {
     static const char *const searched[] = {"name", "msDS-LastKnownRDN", "sAMAccountName", NULL};
-    const struct query search = {
-        .base = container,
-        .scope = LDAP_SCOPE_SUBTREE,
-        .filter = name_search_filter(objects->arena, KINDS_FILTER, searched, words,
-                                     NAME_SEARCH_WORDS_MAX),
-        .attributes = deleted_object_attributes,
-        .controls = deleted_object_controls,
-    };
-    return query_all(directory, objects->arena, &search, visit_deleted, objects);
+    const char *filter =
+        name_search_filter(objects->arena, KINDS_FILTER, searched, words, NAME_SEARCH_WORDS_MAX);
+    return deleted_object_read_all(directory, container, filter, objects);
 }
 
 /* Returns the folded text with е for each ё, which a search does not distinguish. */
@@ -135,6 +105,7 @@ static struct directory_deleted describe_object(const struct deleted_object *obj
 {
     return (struct directory_deleted){
         .guid = object->guid,
+        .dn = object->exists ? object->dn : NULL,
         .name = object->name,
         .kind = object->kind,
         .account = object->account,
@@ -155,7 +126,7 @@ static int compare_deleted(const void *a, const void *b)
 
 /* Selects the objects of the listed kinds that the caller sees. */
 static struct error *select_visible(struct directory *directory, const char *container,
-                                    const struct raw_objects *objects,
+                                    const struct deleted_objects *objects,
                                     const struct name_search *words, bool has_bin,
                                     struct directory_deleted *items, size_t *count_r)
 {
@@ -184,7 +155,7 @@ struct error *directory_list_deleted(struct directory *directory, struct arena *
                                      const char *search, struct directory_deleted **items_r,
                                      size_t *count_r)
 {
-    struct raw_objects objects = {.arena = arena};
+    struct deleted_objects objects = {.arena = arena};
     struct name_search words;
     bool has_bin;
     name_search_parse(&words, arena, search);
@@ -208,8 +179,13 @@ struct error *directory_list_deleted(struct directory *directory, struct arena *
     return error;
 }
 
-struct error *directory_find_deleted(struct directory *directory, struct arena *arena,
-                                     const char *guid, struct directory_deleted *deleted_r)
+struct error *directory_not_deleted_error(struct arena *arena, const char *dn)
+{
+    return deleted_object_not_deleted(arena, dn);
+}
+
+struct error *directory_find_restorable(struct directory *directory, struct arena *arena,
+                                        const char *guid, struct directory_deleted *deleted_r)
 {
     struct raw_entry raw;
     struct deleted_object object;

@@ -19,6 +19,7 @@
 
 enum {
     DEPTH_MAX = 128,   /* maximum number of deleted objects above each other */
+    FIRST_ITEMS = 64,  /* initial capacity of a list of objects */
     FIRST_PLACES = 16, /* initial capacity of the cache */
     GUID_CHARACTERS = 36,
 };
@@ -122,6 +123,36 @@ bool deleted_object_decode(struct arena *arena, const struct raw_entry *raw,
     return object_r->rdn;
 }
 
+/* --- all deleted objects ---------------------------------------------------------------------- */
+
+static void visit_deleted(void *context, const struct raw_entry *raw)
+{
+    struct deleted_objects *objects = context;
+    if (objects->count == objects->capacity) {
+        size_t capacity = objects->capacity ? 2 * objects->capacity : FIRST_ITEMS;
+        struct raw_entry *items = arena_array(objects->arena, capacity, sizeof *items);
+        if (objects->count) {
+            memcpy(items, objects->items, objects->count * sizeof *items);
+        }
+        objects->items = items;
+        objects->capacity = capacity;
+    }
+    objects->items[objects->count++] = *raw;
+}
+
+struct error *deleted_object_read_all(struct directory *directory, const char *container,
+                                      const char *filter, struct deleted_objects *objects)
+{
+    const struct query search = {
+        .base = container,
+        .scope = LDAP_SCOPE_SUBTREE,
+        .filter = filter,
+        .attributes = deleted_object_attributes,
+        .controls = deleted_object_controls,
+    };
+    return query_all(directory, objects->arena, &search, visit_deleted, objects);
+}
+
 /* --- places ----------------------------------------------------------------------------------- */
 
 /* The former place of a deleted object. */
@@ -157,8 +188,22 @@ static void cache_place(struct arena *arena, struct deleted_places *places,
     places->items[places->count++] = *place;
 }
 
+/* Finds an object in the list. *raw_r has no DN if the list does not have it. */
+static void find_listed(const struct deleted_objects *objects, const char *dn,
+                        struct raw_entry *raw_r)
+{
+    *raw_r = (struct raw_entry){0};
+    for (size_t i = 0; i < objects->count; i++) {
+        if (!strcmp(objects->items[i].dn, dn)) {
+            *raw_r = objects->items[i];
+            return;
+        }
+    }
+}
+
 /* Reads a deleted object by its DN. *raw_r has no DN if it does not exist any more. */
-static struct error *read_deleted(struct directory *directory, struct arena *arena, const char *dn,
+static struct error *read_deleted(struct directory *directory, struct arena *arena,
+                                  const struct deleted_places *places, const char *dn,
                                   struct raw_entry *raw_r)
 {
     const struct query search = {
@@ -168,6 +213,10 @@ static struct error *read_deleted(struct directory *directory, struct arena *are
         .controls = deleted_object_controls,
     };
     struct answer answer;
+    if (places->all) {
+        find_listed(places->all, dn, raw_r);
+        return NULL;
+    }
     struct error *error = query_run(directory, arena, &search, &answer);
     bool found = !error && answer.code == LDAP_SUCCESS && answer.count;
     *raw_r = found ? answer.entries[0] : (struct raw_entry){0};
@@ -198,7 +247,7 @@ struct error *deleted_object_locate(struct directory *directory, struct arena *a
         if (known) {
             break;
         }
-        struct error *error = read_deleted(directory, arena, parent, &chain[depth]);
+        struct error *error = read_deleted(directory, arena, places, parent, &chain[depth]);
         if (error) {
             return error;
         }
@@ -268,25 +317,44 @@ static struct error *report_reason(struct arena *arena, enum fault_id fault, con
     return error_detail(error_new(arena, ERR_NOT_RESTORABLE, NULL), "guid", fault, argument);
 }
 
-/* Returns the error for an object with this GUID that is not deleted. */
-static struct error *report_not_deleted(const struct directory *directory, struct arena *arena,
-                                        const char *dn)
+struct error *deleted_object_not_deleted(struct arena *arena, const char *dn)
 {
-    bool visible = names_is_within(dn, connection_config(directory)->ldap_base_dn) &&
-                   caller_sees(directory, dn);
-    return visible ? report_reason(arena, FAULT_NOT_DELETED, dn)
-                   : error_new(arena, ERR_NOT_FOUND, NULL);
+    return report_reason(arena, FAULT_NOT_DELETED, dn);
+}
+
+/* Describes an object that is not deleted. */
+static struct error *describe_existing(const struct directory *directory, struct arena *arena,
+                                       const struct raw_entry *raw, struct deleted_object *object_r)
+{
+    const struct attribute *guid = attribute_get(raw, "objectGUID");
+    bool visible = names_is_within(raw->dn, connection_config(directory)->ldap_base_dn) &&
+                   caller_sees(directory, raw->dn);
+    *object_r = (struct deleted_object){
+        .dn = raw->dn,
+        .exists = true,
+        .name = names_first_value(arena, raw->dn),
+        .rdn = names_first_rdn(arena, raw->dn),
+        .kind = choose_kind(raw),
+        .account = find_text(raw, "sAMAccountName"),
+    };
+    if (!visible || !guid || !codec_guid(arena, guid->values, &object_r->guid)) {
+        return error_new(arena, ERR_NOT_FOUND, NULL);
+    }
+    return object_r->kind ? NULL : deleted_object_not_deleted(arena, raw->dn);
 }
 
 static struct error *read_with_rights(struct directory *directory, struct arena *arena,
                                       const char *guid, struct raw_entry *raw_r)
 {
-    char *attributes[] = {
-        "objectGUID",  "objectClass",     "sAMAccountName",     "msDS-LastKnownRDN",
-        "isDeleted",   "lastKnownParent", "userAccountControl", "isRecycled",
-        "whenChanged", "objectCategory",  "objectSid",          "sIDHistory",
-        "memberOf",    "adminCount",      "primaryGroupID",     "isCriticalSystemObject",
-        NULL};
+    char *attributes[] = {"objectGUID",         "objectClass",
+                          "sAMAccountName",     "msDS-LastKnownRDN",
+                          "isDeleted",          "lastKnownParent",
+                          "userAccountControl", "isRecycled",
+                          "whenChanged",        "objectCategory",
+                          "objectSid",          "sIDHistory",
+                          "memberOf",           "adminCount",
+                          "primaryGroupID",     "isCriticalSystemObject",
+                          "pwdLastSet",         NULL};
     LDAPControl *controls[] = {&show_deleted, &show_recycled, &show_links, NULL};
     const struct query search = {
         .base = query_guid_dn(arena, guid),
@@ -309,35 +377,46 @@ static struct error *read_with_rights(struct directory *directory, struct arena 
     return NULL;
 }
 
+/* Finds the place of a deleted object that was read, and checks that the caller sees it. */
+static struct error *examine_deleted(struct directory *directory, struct arena *arena,
+                                     struct deleted_places *places, const struct raw_entry *raw,
+                                     struct deleted_object *object_r)
+{
+    bool has_bin = false;
+    if (!deleted_object_decode(arena, raw, object_r) || !object_r->kind ||
+        !names_is_within(raw->dn, places->container)) {
+        return error_new(arena, ERR_NOT_FOUND, NULL);
+    }
+    struct error *error = deleted_object_locate(directory, arena, places, raw, &object_r->place);
+    if (!error && !deleted_object_is_visible(directory, arena, object_r)) {
+        error = error_new(arena, ERR_NOT_FOUND, NULL);
+    }
+    if (!error && object_r->is_recycled) {
+        error = deleted_object_find_bin(directory, arena, &has_bin);
+    }
+    return error || !has_bin ? error : report_reason(arena, FAULT_RECYCLED, NULL);
+}
+
 struct error *deleted_object_find(struct directory *directory, struct arena *arena,
                                   const char *guid, struct raw_entry *raw_r,
                                   struct deleted_object *object_r)
 {
+    struct deleted_objects all = {.arena = arena};
     struct deleted_places places = {.container = deleted_object_container(directory, arena)};
-    bool has_bin = false;
     if (!names_filter_guid(arena, guid)) {
         return error_new(arena, ERR_NOT_FOUND, NULL);
     }
     struct error *error = read_with_rights(directory, arena, guid, raw_r);
-    if (error) {
-        return error;
-    }
-    if (!is_true(raw_r, "isDeleted")) {
-        return report_not_deleted(directory, arena, raw_r->dn);
-    }
-    if (!deleted_object_decode(arena, raw_r, object_r) || !object_r->kind ||
-        !names_is_within(raw_r->dn, places.container)) {
-        return error_new(arena, ERR_NOT_FOUND, NULL);
-    }
-    error = deleted_object_locate(directory, arena, &places, raw_r, &object_r->place);
-    if (!error && object_r->is_recycled) {
-        error = deleted_object_find_bin(directory, arena, &has_bin);
+    if ((!error || error->id == ERR_NOT_FOUND) && !caller_sees_all(directory)) {
+        /* otherwise the searches for deleted parents would show that a hidden object exists */
+        struct error *failure =
+            deleted_object_read_all(directory, places.container, "(isDeleted=TRUE)", &all);
+        places.all = &all;
+        error = failure ? failure : error;
     }
     if (error) {
         return error;
     }
-    if (!deleted_object_is_visible(directory, arena, object_r)) {
-        return error_new(arena, ERR_NOT_FOUND, NULL);
-    }
-    return object_r->is_recycled && has_bin ? report_reason(arena, FAULT_RECYCLED, NULL) : NULL;
+    return is_true(raw_r, "isDeleted") ? examine_deleted(directory, arena, &places, raw_r, object_r)
+                                       : describe_existing(directory, arena, raw_r, object_r);
 }

@@ -28,6 +28,7 @@ struct deleted_place {
 
 struct deleted_object {
     const char *dn, *guid;
+    bool exists;         /* not deleted (any more); `dn` is that of the object, without a place */
     const char *name;    /* value of the RDN before the deletion */
     const char *rdn;     /* "CN=name", escaped */
     const char *kind;    /* see struct directory_deleted; NULL: another one */
@@ -47,9 +48,22 @@ extern char *deleted_object_attributes[];
 const char *deleted_object_container(const struct directory *directory, struct arena *arena)
     __attribute__((returns_nonnull));
 
+/* Deleted objects as they were read. */
+struct deleted_objects {
+    struct arena *arena;
+    struct raw_entry *items;
+    size_t count, capacity;
+};
+
+/* Reads the deleted objects in the container that match the filter. */
+struct error *deleted_object_read_all(struct directory *directory, const char *container,
+                                      const char *filter,
+                                      struct deleted_objects *objects) MUST_CHECK;
+
 /* The places that were found in a call, so that each deleted parent is read once. */
 struct deleted_places {
     const char *container;
+    const struct deleted_objects *all; /* all deleted objects; NULL: parents are read one by one */
     struct cached_place *items;
     size_t count, capacity;
 };
@@ -69,13 +83,22 @@ struct error *deleted_object_locate(struct directory *directory, struct arena *a
 struct error *deleted_object_find_bin(struct directory *directory, struct arena *arena,
                                       bool *enabled_r) MUST_CHECK;
 
-/* Reads the deleted object with this objectGUID. ERR_NOT_FOUND if there is none of the listed kinds
- * that the caller would see; ERR_NOT_RESTORABLE if it is recycled, or if the caller sees an object
- * with this objectGUID that is not deleted. Also reads the attributes on which its rights depend:
- * userAccountControl, objectSid, sIDHistory, objectCategory and memberOf. */
+/*
+ * Reads the object with this objectGUID, deleted or not. ERR_NOT_FOUND if there is none of the
+ * listed kinds that the caller sees, or would see at its former place; ERR_NOT_RESTORABLE if it is
+ * recycled, or exists and is of another kind. Also reads the attributes on which its rights depend:
+ * userAccountControl, pwdLastSet, objectSid, sIDHistory, objectCategory and memberOf.
+ *
+ * If the caller does not see everything, the number of searches does not depend on the objects that
+ * it does not see.
+ */
 struct error *deleted_object_find(struct directory *directory, struct arena *arena,
                                   const char *guid, struct raw_entry *raw_r,
                                   struct deleted_object *object_r) MUST_CHECK;
+
+/* Returns the error for an object with this DN that is not deleted. */
+struct error *deleted_object_not_deleted(struct arena *arena, const char *dn)
+    __attribute__((returns_nonnull));
 
 /* True if the object was below LDAP_BASE_DN and the caller would see it at its former place. An
  * object below a deleted parent counts as an object at the place of the nearest ancestor that

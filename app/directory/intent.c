@@ -49,6 +49,14 @@ void intent_continue(struct directory *directory)
     observation->announced = observation->has_announced;
 }
 
+void intent_refuse(struct directory_intent_entry *entry)
+{
+    do {
+        entry->was_refused = true;
+        entry = entry->next;
+    } while (entry && entry->is_consequence);
+}
+
 struct error *intent_check_write(const struct directory *directory, struct arena *arena,
                                  const struct operation *operation)
 {

@@ -65,6 +65,8 @@ struct directory_intent_entry {
     /* The entry changes as a consequence of the change of the first entry, without a write of its
      * own: the member that is added to a group or removed from it. */
     bool is_consequence;
+    /* Set after the announcement: this change was not made, see intent_refuse(). */
+    bool was_refused;
 };
 
 /* A planned change. Lives as long as the arena of the call. */
@@ -101,6 +103,10 @@ struct error *intent_announce(struct directory *directory, struct arena *arena,
 /* Permits the writes of a change that belongs to the last one that was announced for the same
  * observer, and was part of it. */
 void intent_continue(struct directory *directory);
+
+/* Says that one of several changes that were announced together was not made: that of the entry,
+ * with the consequences that follow it. */
+void intent_refuse(struct directory_intent_entry *entry);
 
 /* Returns ERR_INTERNAL if the operation is a write of a change that was not announced. */
 struct error *intent_check_write(const struct directory *directory, struct arena *arena,

@@ -69,10 +69,9 @@ static bool reports_no_change(const struct answer *answer)
              strstr(answer->diagnostic, "00000562")));
 }
 
-/* Searches for the member among the values of the group. */
-static struct error *find_member_value(struct directory *directory, struct arena *arena,
-                                       const char *group_dn, const char *member_dn,
-                                       enum directory_member_state *belonging_r)
+struct error *members_find_value(struct directory *directory, struct arena *arena,
+                                 const char *group_dn, const char *member_dn,
+                                 enum directory_member_state *belonging_r)
 {
     char *attributes[] = {LDAP_NO_ATTRS, NULL};
     const struct query search = {
@@ -102,7 +101,7 @@ static struct error *read_belonging(struct directory *directory, struct arena *a
     struct raw_entry member = {0};
     struct error *error = query_object(directory, arena, change->member_dn, attributes, &member);
     return error ? error
-                 : find_member_value(directory, arena, change->group_dn, member.dn, belonging_r);
+                 : members_find_value(directory, arena, change->group_dn, member.dn, belonging_r);
 }
 
 /* Searches for a member that may be unreadable, by reading the values of the group. */
@@ -301,7 +300,7 @@ static struct error *announce_membership(struct directory *directory, struct are
         return NULL;
     }
     if (!member->is_value_only) {
-        error = find_member_value(directory, arena, group->address, member->entry->dn, &belonging);
+        error = members_find_value(directory, arena, group->address, member->entry->dn, &belonging);
     }
     *needed_r = belonging != wanted;
     if (error || !*needed_r) {
@@ -375,4 +374,71 @@ struct error *directory_change_member(struct directory *directory, struct arena 
     }
     error = check_parties(directory, arena, &group, &member);
     return error ? error : change_guarded_value(directory, arena, membership, &group, &member);
+}
+
+/* --- several members -------------------------------------------------------------------------- */
+
+/* Checks that the group and the members can be changed. *address_r is that of the group. */
+static struct error *check_several(struct directory *directory, struct arena *arena,
+                                   const char *group_guid, const char *const *member_guids,
+                                   size_t count, const char **address_r)
+{
+    static const struct caller_need no_need = {0};
+    struct target target;
+    struct error *error =
+        protected_read(directory, arena, group_guid, PROTECTED_MODIFY, &members_need, &target);
+    if (error) {
+        return error;
+    }
+    *address_r = protected_address(directory, arena, group_guid, &target);
+    for (size_t i = 0; !error && i < count; i++) {
+        error =
+            protected_read(directory, arena, member_guids[i], PROTECTED_MODIFY, &no_need, &target);
+    }
+    return error;
+}
+
+/* Returns the modification that adds the members. */
+static LDAPMod *build_addition(struct arena *arena, const char *const *member_guids, size_t count)
+{
+    struct berval *values = arena_array(arena, count, sizeof *values);
+    struct berval **list = arena_array(arena, count + 1, sizeof *list);
+    LDAPMod *mod = arena_alloc(arena, sizeof *mod);
+    for (size_t i = 0; i < count; i++) {
+        const char *dn = query_guid_dn(arena, member_guids[i]);
+        values[i] = (struct berval){strlen(dn), arena_string(arena, dn)};
+        list[i] = &values[i];
+    }
+    *mod = (LDAPMod){.mod_op = LDAP_MOD_ADD | LDAP_MOD_BVALUES,
+                     .mod_type = "member",
+                     .mod_vals.modv_bvals = list};
+    return mod;
+}
+
+struct error *members_add_several(struct directory *directory, struct arena *arena,
+                                  const char *group_guid, const char *const *member_guids,
+                                  size_t count)
+{
+    const struct directory_intent nothing = {0}; /* the observer knows the change */
+    struct member_change change = {.mods = {build_addition(arena, member_guids, count), NULL}};
+    const struct operation operation = {OPERATION_MODIFY, "modify", send_member_change, &change};
+    struct entry_lock lock;
+    struct answer answer;
+    connection_begin_call(directory);
+    struct error *error =
+        check_several(directory, arena, group_guid, member_guids, count, &change.group_dn);
+    if (!error) {
+        error = entry_lock_acquire(directory, arena, group_guid, &lock);
+    }
+    if (error) {
+        return error;
+    }
+    error = intent_announce(directory, arena, &nothing);
+    if (!error) {
+        error = operation_repeat(directory, arena, &operation, &answer);
+    }
+    entry_lock_release(&lock);
+    return error || answer.code == LDAP_SUCCESS
+               ? error
+               : result_error(arena, &answer, NULL, operation.name);
 }

@@ -2,6 +2,7 @@
 #include "directory/plan.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/field.h"
 #include "directory/attribute.h"
 #include "directory/changes.h"
@@ -202,7 +203,10 @@ const struct directory_intent *plan_restore(struct arena *arena, const struct pl
                                        .dn = restore->deleted_dn,
                                        .modifications =
                                            convert_mods(arena, restore->addition.mods)};
+    char deleted_at[CLOCK_TEXT_SIZE];
+    clock_format(restore->deleted_at, deleted_at);
     intent->entries->guid = restore->guid;
+    plan_add_field(arena, intent->entries, "deleted_at", plan_json_text(arena, deleted_at), "null");
     intent->records = NULL;
     append_record(arena, intent, &record);
     return intent;

@@ -34,9 +34,11 @@ const struct directory_intent *plan_addition(struct arena *arena,
 struct plan_restore {
     struct plan_addition addition; /* `mods` restore it: they set the values that it gets */
     const char *guid, *deleted_dn;
+    int64_t deleted_at; /* milliseconds since 1970 */
 };
 
-/* Plans a restore: the values are those of a new entry, as far as it does not have them already. */
+/* Plans a restore: the values are those of a new entry, as far as it does not have them already.
+ * The field deleted_at becomes null. */
 const struct directory_intent *plan_restore(struct arena *arena,
                                             const struct plan_restore *restore);
 

@@ -3,7 +3,8 @@
  *
  * A restore is one modify operation that removes isDeleted, sets the DN and writes the other values
  * back (MS-ADTS 3.1.1.5.3.7): all of that or nothing. Memberships are values of other objects, so
- * each is an operation of its own after that.
+ * each is an operation of its own after that (rejoin.c). All steps are one sequence (sequence.h). A
+ * call that ends between them is continued by the next one.
  *
  * Without the Recycle Bin, the directory has removed most values of the object, its password among
  * them. An account without a password is disabled. That is an operation of its own too, because
@@ -35,10 +36,13 @@
 #include "directory/predict.h"
 #include "directory/protected.h"
 #include "directory/query.h"
+#include "directory/rejoin.h"
 #include "directory/result.h"
+#include "directory/sequence.h"
 #include "directory/sid.h"
 #include "directory/taken.h"
 
+#include <inttypes.h>
 #include <ldap.h>
 #include <string.h>
 
@@ -52,6 +56,7 @@ struct restore {
     const char *guid_dn, *parent, *new_dn;
     int64_t account_control; /* userAccountControl; 0: none */
     bool keeps_all;
+    bool disables; /* the account is disabled after the restore */
 };
 
 /* --- the place -------------------------------------------------------------------------------- */
@@ -352,10 +357,8 @@ static struct error *announce_restore(const struct restore *restore, LDAPMod **m
                      names_first_value(arena, restore->new_dn), restore->wanted->changes, mods},
         .guid = restore->object.guid,
         .deleted_dn = restore->object.dn,
+        .deleted_at = restore->object.deleted_at,
     };
-    if (!intent_is_observed(restore->directory)) {
-        return NULL;
-    }
     struct error *error =
         predict_addition(restore->directory, arena, &plan.addition, restore->parent);
     return error ? error : intent_announce(restore->directory, arena, plan_restore(arena, &plan));
@@ -395,7 +398,43 @@ static struct error *send_restore(const struct restore *restore)
                          restore->wanted->changes, restore->object.guid, restore->new_dn, error);
 }
 
-/* Disables the account, unless it is disabled or the directory has kept its password. */
+/* --- accounts without a password -------------------------------------------------------------- */
+
+/* True if the account is to be disabled: it is enabled, and has no password. */
+static bool must_disable(const struct restore *restore)
+{
+    const struct directory_restoration *wanted = restore->wanted;
+    int64_t set_at;
+    bool has_password = attribute_integer(&restore->raw, "pwdLastSet", &set_at) && set_at;
+    bool is_enabled = restore->account_control && !(restore->account_control & ACCOUNT_DISABLED);
+    return is_enabled && !restore->keeps_all &&
+           (!wanted->continues || (!has_password && !wanted->was_changed));
+}
+
+/* Announces that the account is disabled. */
+static struct error *announce_disabling(const struct restore *restore,
+                                        const struct directory_changes *changes, LDAPMod **mods)
+{
+    static const char attribute[] = "userAccountControl";
+    struct arena *arena = restore->arena;
+    const char *text = arena_format(arena, "%" PRId64, restore->account_control);
+    struct berval value = {strlen(text), arena_string(arena, text)};
+    struct attribute control = {.name = attribute, .values = &value, .count = 1};
+    const char *dn = names_spell(arena, restore->new_dn);
+    const struct raw_entry before = {dn, &control, 1};
+    const struct plan_update plan = {
+        .class = restore->wanted->class,
+        .guid = restore->object.guid,
+        .dn = dn,
+        .changes = changes,
+        .before = &before,
+        .account_control = restore->account_control,
+        .mods = mods,
+    };
+    return intent_announce(restore->directory, arena,
+                           plan_update(restore->directory, arena, &plan));
+}
+
 static struct error *disable_account(const struct restore *restore)
 {
     struct directory_changes *changes = directory_changes_new(restore->arena);
@@ -405,10 +444,10 @@ static struct error *disable_account(const struct restore *restore)
         .mods = changes_to_control_mods(changes, restore->arena, restore->account_control)};
     const struct operation operation = {OPERATION_MODIFY, "modify", send_reanimation, &change};
     struct answer answer;
-    if (!restore->account_control || restore->keeps_all || !change.mods) {
-        return NULL;
+    struct error *error = announce_disabling(restore, changes, change.mods);
+    if (!error) {
+        error = operation_repeat(restore->directory, restore->arena, &operation, &answer);
     }
-    struct error *error = operation_repeat(restore->directory, restore->arena, &operation, &answer);
     bool done = !error && (answer.code == LDAP_SUCCESS ||
                            (answer.repeated && answer.code == LDAP_NO_SUCH_ATTRIBUTE));
     return error || done ? error
@@ -416,100 +455,14 @@ static struct error *disable_account(const struct restore *restore)
                                         operation.name);
 }
 
-/* --- memberships ------------------------------------------------------------------------------ */
+/* --- one object ------------------------------------------------------------------------------- */
 
-/* True if the membership cannot be restored, and others can. */
-static bool is_refusal(const struct error *error)
+/* Reads the object. */
+static struct error *read_object(struct restore *restore)
 {
-    switch (error->id) {
-    case ERR_FORBIDDEN:
-    case ERR_NOT_FOUND:
-    case ERR_AMBIGUOUS:
-    case ERR_CONFLICT:
-    case ERR_PROTECTED_OBJECT:
-    case ERR_DIRECTORY_INVALID:
-    case ERR_DIRECTORY_REFUSED:
-    case ERR_DIRECTORY_FORBIDDEN:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Adds one membership: the object to the group `other`, or the member `other` to the object. */
-static struct error *rejoin_group(const struct restore *restore, const char *other,
-                                  bool other_is_group)
-{
-    const char *guid = restore->object.guid;
-    const struct directory_membership membership = {
-        .group = other_is_group ? other : guid,
-        .member = other_is_group ? guid : other,
-        .member_filter = restore->wanted->class->filter,
-        .identifier_filter = "(objectClass=*)",
-        .belonging = DIRECTORY_MEMBER,
-    };
-    struct directory_entry *group, *member;
-    struct error *error =
-        directory_change_member(restore->directory, restore->arena, &membership, &group, &member);
-    return error && is_refusal(error) ? NULL : error;
-}
-
-/* Adds the memberships of the list, and moves it on to the first one that is missing. */
-static struct error *add_memberships(const struct restore *restore, const char *const **others,
-                                     bool others_are_groups)
-{
-    struct error *error = NULL;
-    while (!error && *others && **others) {
-        error = rejoin_group(restore, **others, others_are_groups);
-        *others += !error;
-    }
-    return error;
-}
-
-/* Adds the DNs of the list that the caller sees to the details of the error. */
-static void add_missing(const struct restore *restore, struct error *error,
-                        const char *const *others)
-{
-    for (; others && *others; others++) {
-        if (caller_sees(restore->directory, *others)) {
-            error_detail(error, NULL, FAULT_NONE, *others);
-        }
-    }
-}
-
-/* Returns the error of a step after the object was restored: it names the object, and the
- * memberships that are missing. */
-static struct error *report_partial_restore(const struct restore *restore,
-                                            const char *const *groups, const char *const *members,
-                                            const struct error *error)
-{
-    struct error *partial =
-        error_new(restore->arena, ERR_PARTIALLY_APPLIED, "restored; the next step failed: %s",
-                  error->cause ? error->cause : "unknown");
-    error_detail(partial, NULL, FAULT_NONE, restore->new_dn);
-    add_missing(restore, partial, groups);
-    add_missing(restore, partial, members);
-    return partial;
-}
-
-/* Restores the memberships. */
-static struct error *restore_memberships(const struct restore *restore)
-{
-    const char *const *groups = restore->wanted->groups, *const *members = restore->wanted->members;
-    struct error *error = add_memberships(restore, &groups, true);
-    if (!error) {
-        error = add_memberships(restore, &members, false);
-    }
-    return error ? report_partial_restore(restore, groups, members, error) : NULL;
-}
-
-/* --- restores --------------------------------------------------------------------------------- */
-
-/* Checks everything that can be checked, and completes the values. */
-static struct error *prepare_restore(struct restore *restore)
-{
-    struct error *error = deleted_object_find(
-        restore->directory, restore->arena, restore->wanted->guid, &restore->raw, &restore->object);
+    const struct directory_restoration *wanted = restore->wanted;
+    struct error *error = deleted_object_find(restore->directory, restore->arena, wanted->guid,
+                                              &restore->raw, &restore->object);
     if (error) {
         return error;
     }
@@ -518,29 +471,145 @@ static struct error *prepare_restore(struct restore *restore)
         return error_new(restore->arena, ERR_INTERNAL, "userAccountControl is not a number");
     }
     restore->guid_dn = query_guid_dn(restore->arena, restore->object.guid);
+    return restore->object.exists && !wanted->continues
+               ? deleted_object_not_deleted(restore->arena, restore->object.dn)
+               : NULL;
+}
+
+/* Checks everything that can be checked, and completes the values. */
+static struct error *prepare_restore(struct restore *restore)
+{
     /* a deleted object keeps its category only in the Recycle Bin (MS-ADTS 3.1.1.5.5.1.1) */
     restore->keeps_all = attribute_get(&restore->raw, "objectCategory");
-    error = choose_place(restore);
+    struct error *error = choose_place(restore);
     if (!error) {
         error = check_restore_rights(restore);
     }
     return error ? error : complete_values(restore);
 }
 
-/* Restores the object without its memberships. */
-static struct error *restore_object(struct restore *restore)
+/* Checks the rights of the caller on an object that an earlier call has restored. */
+static struct error *prepare_continuation(struct restore *restore)
 {
-    struct error *error = prepare_restore(restore);
-    if (!error) {
-        error = send_restore(restore);
-    }
+    static const struct caller_need need = {.rights = RIGHT_BIT(RIGHT_CREATE)};
+    struct target target;
+    restore->new_dn = restore->object.dn;
+    restore->parent = names_parent(restore->arena, restore->new_dn);
+    struct error *error = protected_read(restore->directory, restore->arena, restore->object.guid,
+                                         PROTECTED_MODIFY, &need, &target);
+    return error ? error
+                 : deleted_object_find_bin(restore->directory, restore->arena, &restore->keeps_all);
+}
+
+/* Returns the error of a step; NULL if it was only planned. */
+static struct error *drop_planned_error(struct error *error)
+{
+    return error && error->id == ERR_DRY_RUN ? NULL : error;
+}
+
+/* Restores the object without its memberships, or plans that. */
+static struct error *restore_locked_object(struct restore *restore)
+{
+    struct error *error = read_object(restore);
     if (error) {
         return error;
     }
-    error = disable_account(restore);
-    return error ? report_partial_restore(restore, restore->wanted->groups,
-                                          restore->wanted->members, error)
+    if (restore->object.exists) {
+        error = prepare_continuation(restore);
+    } else {
+        error = prepare_restore(restore);
+        error = error ? error : drop_planned_error(send_restore(restore));
+    }
+    restore->disables = !error && must_disable(restore);
+    if (!restore->disables) {
+        return error;
+    }
+    error = drop_planned_error(disable_account(restore));
+    return error ? error_new(restore->arena, ERR_PARTIALLY_APPLIED,
+                             "restored; cannot disable the account: %s",
+                             error->cause ? error->cause : "unknown")
                  : NULL;
+}
+
+static struct error *restore_object(struct restore *restore)
+{
+    struct entry_lock lock;
+    connection_begin_call(restore->directory);
+    struct error *error =
+        entry_lock_acquire(restore->directory, restore->arena, restore->wanted->guid, &lock);
+    if (error) {
+        return error;
+    }
+    error = restore_locked_object(restore);
+    entry_lock_release(&lock); /* a change of a membership acquires the lock of the group */
+    return error;
+}
+
+/* --- restores --------------------------------------------------------------------------------- */
+
+/* Plans the restore of the object and of its memberships. */
+static struct error *plan_steps(struct restore *restore, const struct directory_sequence *sequence,
+                                struct rejoin *rejoin)
+{
+    struct error *error = restore_object(restore);
+    if (error || restore->keeps_all) {
+        return error;
+    }
+    const struct rejoin_object object = {
+        .guid = restore->object.guid,
+        .kind = restore->object.kind,
+        .dn = names_spell(restore->arena, restore->new_dn),
+        .exists = restore->object.exists,
+    };
+    *rejoin = rejoin_new(restore->directory, restore->arena, restore->wanted, &object);
+    return rejoin_plan(rejoin, sequence);
+}
+
+/* Returns ERR_PARTIALLY_APPLIED for the error of a step after the object was restored. Its details
+ * are the DNs of the object and of the memberships that are missing. */
+static struct error *report_partial_restore(const struct restore *restore,
+                                            const struct rejoin *rejoin, const struct error *error)
+{
+    size_t count;
+    struct error *partial =
+        error_new(restore->arena, ERR_PARTIALLY_APPLIED, "restored; the next step failed: %s",
+                  error->cause ? error->cause : "unknown");
+    const struct directory_unrestored *missing = rejoin_missing(rejoin, &count);
+    error_detail(partial, NULL, FAULT_NONE, restore->new_dn);
+    for (size_t i = 0; i < count; i++) {
+        error_detail(partial, NULL, FAULT_NONE, missing[i].dn);
+    }
+    return partial;
+}
+
+/* Makes the steps that were planned. */
+static struct error *make_steps(struct restore *restore, struct rejoin *rejoin)
+{
+    struct error *error = restore_object(restore);
+    if (error && error->id != ERR_PARTIALLY_APPLIED) {
+        return error;
+    }
+    if (error) {
+        rejoin_give_up(rejoin, error);
+    } else {
+        error = rejoin_make(rejoin);
+    }
+    return error ? report_partial_restore(restore, rejoin, error) : NULL;
+}
+
+static struct error *run_restore(struct restore *restore, struct rejoin *rejoin)
+{
+    struct directory_sequence *sequence =
+        directory_sequence_plan(restore->directory, restore->arena);
+    struct error *error = plan_steps(restore, sequence, rejoin);
+    if (!error) {
+        error = directory_sequence_announce(sequence);
+    }
+    if (!error) {
+        error = make_steps(restore, rejoin);
+    }
+    directory_sequence_end(sequence);
+    return error;
 }
 
 struct error *directory_restore(struct directory *directory, struct arena *arena,
@@ -548,24 +617,18 @@ struct error *directory_restore(struct directory *directory, struct arena *arena
                                 struct directory_restored *restored_r)
 {
     struct restore restore = {.directory = directory, .arena = arena, .wanted = restoration};
-    struct entry_lock lock;
-    connection_begin_call(directory);
+    struct rejoin rejoin = {.directory = directory, .arena = arena};
     *restored_r = (struct directory_restored){0};
-    struct error *error = entry_lock_acquire(directory, arena, restoration->guid, &lock);
-    if (error) {
-        return error;
-    }
-    error = restore_object(&restore);
-    entry_lock_release(&lock); /* a change of a membership acquires the lock of the group */
-    if (!error) {
-        error = restore_memberships(&restore);
-    }
+    struct error *error = run_restore(&restore, &rejoin);
+    restored_r->missing = rejoin_missing(&rejoin, &restored_r->missing_count);
     if (error) {
         return error;
     }
     restored_r->parent_dn = restore.parent;
     restored_r->keeps_all = restore.keeps_all;
     restored_r->was_enabled =
-        restore.account_control && !(restore.account_control & ACCOUNT_DISABLED);
+        restore.account_control &&
+        (restoration->continues || !(restore.account_control & ACCOUNT_DISABLED));
+    connection_begin_call(directory);
     return find_result(directory, arena, restoration->class, restore.guid_dn, &restored_r->entry);
 }

@@ -10,21 +10,23 @@ struct directory_sequence {
     struct arena *arena;
     struct connection_observation outer; /* the observer of the request */
     struct directory_intent intent;
+    struct directory_intent_entry *planned;  /* first entry of the change that was planned last */
+    struct directory_intent_entry **entries; /* the end of the list in `intent` */
+    struct ldif_record **records;            /* likewise */
 };
 
 static struct error *collect_intent(void *context, const struct directory_intent *intent)
 {
     struct directory_sequence *sequence = context;
-    struct directory_intent_entry **entries = &sequence->intent.entries;
-    struct ldif_record **records = &sequence->intent.records;
-    while (*entries) {
-        entries = &(*entries)->next;
+    sequence->planned = intent->entries;
+    *sequence->entries = intent->entries;
+    *sequence->records = intent->records;
+    while (*sequence->entries) {
+        sequence->entries = &(*sequence->entries)->next;
     }
-    while (*records) {
-        records = &(*records)->next;
+    while (*sequence->records) {
+        sequence->records = &(*sequence->records)->next;
     }
-    *entries = intent->entries;
-    *records = intent->records;
     return NULL;
 }
 
@@ -43,6 +45,8 @@ struct directory_sequence *directory_sequence_plan(struct directory *directory, 
     struct directory_sequence *sequence = arena_alloc(arena, sizeof *sequence);
     *sequence = (struct directory_sequence){
         .directory = directory, .arena = arena, .outer = *connection_observation(directory)};
+    sequence->entries = &sequence->intent.entries;
+    sequence->records = &sequence->intent.records;
     directory_set_observer(directory, &planner, sequence);
     return sequence;
 }
@@ -50,6 +54,11 @@ struct directory_sequence *directory_sequence_plan(struct directory *directory, 
 const struct directory_intent *directory_sequence_intent(const struct directory_sequence *sequence)
 {
     return &sequence->intent;
+}
+
+struct directory_intent_entry *directory_sequence_planned(const struct directory_sequence *sequence)
+{
+    return sequence->planned;
 }
 
 struct error *directory_sequence_announce(struct directory_sequence *sequence)

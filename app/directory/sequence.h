@@ -25,6 +25,10 @@ struct directory_sequence *directory_sequence_plan(struct directory *directory, 
 const struct directory_intent *directory_sequence_intent(const struct directory_sequence *sequence)
     __attribute__((returns_nonnull));
 
+/* Returns the first entry of the change that was planned last; NULL: none. */
+struct directory_intent_entry *directory_sequence_planned(
+    const struct directory_sequence *sequence);
+
 /* Ends the plan and announces it, unless it is empty. After success the changes that follow are
  * made. */
 struct error *directory_sequence_announce(struct directory_sequence *sequence) MUST_CHECK;

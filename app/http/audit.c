@@ -92,7 +92,8 @@ const char *audit_action(const struct request *request)
 
 const char *audit_resource_type(const struct request *request)
 {
-    return (request->reverted_route ? request->reverted_route : request->route)->resource_type;
+    const struct route *route = request->reverted_route ? request->reverted_route : request->route;
+    return request->object_type ? request->object_type : route->resource_type;
 }
 
 static void write_optional_string(struct jsonw *json, const char *key, const char *text)

@@ -107,6 +107,7 @@ struct request {
     const char *actor_id;    /* unique id of the caller: the subject of the token */
     const char *object_dn;   /* DN of the changed directory entry, for audit; may be NULL */
     const char *object_guid; /* its objectGUID; may be NULL */
+    const char *object_type; /* its type, for audit; NULL: the resource_type of the route */
     const char *moved_dn;    /* new DN of a moved entry, for audit; may be NULL */
     const char *member_dn;   /* DN of an added or removed member, for audit; may be NULL */
     /* DNs of the entries that were deleted with the entry, or may have been after an error, for

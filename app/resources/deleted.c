@@ -3,6 +3,7 @@
 #include "resources/resources.h"
 #include "rest/computed_list.h"
 #include "rest/entries.h"
+#include "rest/membership_report.h"
 #include "rest/restoration.h"
 
 #include <string.h>
@@ -127,7 +128,25 @@ static const struct field restore_fields[] = {
     {.name = NULL},
 };
 
-enum restored_field { RESTORED_DN, RESTORED_GUID, RESTORED_RESTORED, RESTORED_LOST };
+enum restored_field {
+    RESTORED_DN,
+    RESTORED_GUID,
+    RESTORED_RESTORED,
+    RESTORED_LOST,
+    RESTORED_MISSING
+};
+
+#define MISSING_FIELD                                                                              \
+    {                                                                                              \
+        .name = "missing_memberships", .type = FIELD_RECORDS, .fields = membership_report_skipped, \
+        .about =                                                                                   \
+            {"Группы и участники, членство которых не восстановлено, и код причины",               \
+             "The groups and members whose memberships were not given back, each with the code "   \
+             "of the reason"},                                                                     \
+        .example = "[]"                                                                            \
+    }
+
+static const struct field missing_field = MISSING_FIELD;
 
 static const struct field restored_fields[] = {
     [RESTORED_DN] = ENTRY_DN("\"CN=Иван Петров,OU=Staff,DC=kontora,DC=test\""),
@@ -142,6 +161,7 @@ static const struct field restored_fields[] = {
                        .about = {"Поля, значения которых утрачены или могли быть утрачены",
                                  "The fields whose values are lost, or may have been lost"},
                        .example = "[\"password\",\"memberOf\"]"},
+    [RESTORED_MISSING] = MISSING_FIELD,
     {.name = NULL},
 };
 
@@ -229,6 +249,29 @@ static bool is_account_kind(const char *kind)
     return !strcmp(kind, "user") || !strcmp(kind, "computer");
 }
 
+static struct value list_missing(struct arena *arena, const struct directory_restored *restored)
+{
+    struct membership_report report = membership_report_new(arena, restored->missing_count);
+    struct value value;
+    for (size_t i = 0; i < restored->missing_count; i++) {
+        membership_report_add_skipped(&report, restored->missing[i].dn, restored->missing[i].error);
+    }
+    field_set_records(&value, report.skipped, report.skipped_count);
+    return value;
+}
+
+/* Adds the memberships that were not given back to the audit row, or to the reply to a dry run. */
+static void record_missing(struct request *request, const struct directory_deleted *entry,
+                           const struct directory_restored *restored)
+{
+    const struct value missing = list_missing(request->arena, restored);
+    bool is_planned = request->changes.count; /* otherwise nothing was announced */
+    if (restored->missing_count && is_planned) {
+        changeset_add_value(&request->changes, request->arena, entry->kind, entry->guid,
+                            &missing_field, NULL, &missing);
+    }
+}
+
 static void set_restored(struct request *request, struct reply *reply,
                          const struct directory_restored *restored,
                          const struct restoration_report *report)
@@ -239,7 +282,29 @@ static void set_restored(struct request *request, struct reply *reply,
     field_set_string(&values[RESTORED_GUID], restored->entry->guid);
     field_set_strings(&values[RESTORED_RESTORED], report->restored.items, report->restored.count);
     field_set_strings(&values[RESTORED_LOST], report->lost.items, report->lost.count);
+    values[RESTORED_MISSING] = list_missing(request->arena, restored);
     reply_record(reply, values);
+}
+
+/* Finds the entry. An entry that exists is only returned if its restore is unfinished. */
+static struct error *find_restorable(struct request *request, struct directory_deleted *entry,
+                                     struct directory_restoration *restoration)
+{
+    struct error *error = directory_find_restorable(app_of(request)->directory, request->arena,
+                                                    request_path_value(request, "guid"), entry);
+    if (error) {
+        return error;
+    }
+    request->subject = entry->account ? entry->account : entry->name;
+    request->object_guid = restoration->guid = entry->guid;
+    request->object_type = entry->kind;
+    restoration->class = find_class(entry->kind);
+    if (!entry->dn) {
+        return NULL;
+    }
+    error = restoration_find_unfinished(request, entry, restoration);
+    return error || restoration->continues ? error
+                                           : directory_not_deleted_error(request->arena, entry->dn);
 }
 
 static struct error *restore_deleted(struct request *request, struct reply *reply)
@@ -247,36 +312,33 @@ static struct error *restore_deleted(struct request *request, struct reply *repl
     struct directory *directory = app_of(request)->directory;
     struct arena *arena = request->arena;
     struct value *image = NULL;
-    struct directory_deleted deleted;
+    struct directory_deleted entry;
     struct directory_restored restored;
-    struct error *error =
-        directory_find_deleted(directory, arena, request_path_value(request, "guid"), &deleted);
+    struct directory_restoration restoration = {
+        .name = request_body_string(request, "name"),
+        .parent_dn = request_body_string(request, "parent_dn"),
+        .changes = directory_changes_new(arena),
+    };
+    struct error *error = find_restorable(request, &entry, &restoration);
     if (error) {
         return error;
     }
-    request->subject = deleted.account ? deleted.account : deleted.name;
-    struct directory_restoration restoration = {
-        .class = find_class(deleted.kind),
-        .guid = deleted.guid,
-        .name = request_body_string(request, "name"),
-        .parent_dn = request_body_string(request, "parent_dn"),
-        .account = choose_account(request, deleted.kind),
-        .changes = directory_changes_new(arena),
-    };
-    request->object_guid = deleted.guid;
-    error = restoration_read_image(request, restoration.class, &deleted, &image);
+    restoration.account = choose_account(request, entry.kind);
+    error = restoration_read_image(request, restoration.class, &entry, &image);
     if (!error) {
         error = restoration_fill(directory, arena, image, &restoration);
     }
-    if (!error) {
-        error = directory_restore(directory, arena, &restoration, &restored);
+    if (error) {
+        return error;
     }
+    error = directory_restore(directory, arena, &restoration, &restored);
+    record_missing(request, &entry, &restored);
     if (error) {
         return error;
     }
     request->object_dn = restored.entry->dn;
     const struct restoration_report report = restoration_compare(
-        arena, restoration.class, image, &restored, is_account_kind(deleted.kind));
+        arena, restoration.class, image, &restored, is_account_kind(entry.kind));
     set_restored(request, reply, &restored, &report);
     return NULL;
 }
@@ -319,9 +381,13 @@ const struct route deleted_routes[] = {
      .pool = POOL_DIRECTORY,
      .summary = {"Восстановить удалённый объект", "Restore a deleted entry"},
      .about = {"Объект возвращается на прежнее место или в `parent_dn`. Учётная запись, пароль "
-               "которой каталог не сохранил, отключена.",
+               "которой каталог не сохранил, отключена. Затем возвращаются до 5000 членств; "
+               "те, что вернуть не удалось, перечислены в missing_memberships. Если вызов прерван, "
+               "повторный вызов продолжит.",
                "The entry returns to its former place, or to `parent_dn`. An account whose "
-               "password the directory has not kept is disabled."},
+               "password the directory has not kept is disabled. Then up to 5,000 memberships are "
+               "given back; missing_memberships lists those that could not be. If the call is "
+               "interrupted, the same call continues."},
      .body = &restore_schema,
      .body_optional = true,
      .dry_run = true,

@@ -26,14 +26,22 @@ enum {
     UTF8_HIGH_BITS = 0xC0,
 };
 
+/* A change of the directory that was announced. */
+struct announced {
+    struct announced *previous;
+    const struct directory_intent *intent;
+    size_t first; /* position of its first field in the changes of the request */
+};
+
 /* The audit rows of one request. */
 struct recording {
     struct request *request;
     struct directory_observer directory_observer;
-    int64_t pending; /* id of the row of a change of the directory; 0: none */
-    size_t recorded; /* number of changes of the request that are in rows */
-    size_t inserted; /* the same, if the running transaction is committed */
-    bool wrote;      /* the request has changed the database */
+    struct announced *announced; /* the last one; NULL: none */
+    int64_t pending;             /* id of the row of a change of the directory; 0: none */
+    size_t recorded;             /* number of changes of the request that are in rows */
+    size_t inserted;             /* the same, if the running transaction is committed */
+    bool wrote;                  /* the request has changed the database */
     bool has_row;
     audit_describe *describe; /* NULL: the handler adds its changes itself */
     void *described;
@@ -253,12 +261,21 @@ static struct error *write_pending_row(struct store *store, void *context)
                                                           "the audit row is not pending any more");
 }
 
+static void remember_announced(struct recording *recording, const struct directory_intent *intent)
+{
+    struct request *request = recording->request;
+    struct announced *announced = arena_alloc(request->arena, sizeof *announced);
+    *announced = (struct announced){recording->announced, intent, request->changes.count};
+    recording->announced = announced;
+}
+
 /* Makes the intention of a change durable before the directory is changed. */
 static struct error *record_intention(void *context, const struct directory_intent *intent)
 {
     struct recording *recording = context;
     struct request *request = recording->request;
     struct store *store = app_of(request)->store;
+    remember_announced(recording, intent);
     add_planned_changes(request, intent);
     if (request->dry_run) {
         add_ldif(request, intent);
@@ -286,19 +303,67 @@ static const char *status_of(const struct error *error)
     return error_may_follow_change(error) ? AUDIT_UNKNOWN : AUDIT_FAILURE;
 }
 
+static bool has_refused_entry(const struct directory_intent *intent)
+{
+    const struct directory_intent_entry *entry = intent->entries;
+    while (entry && !entry->was_refused) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+/* Removes the fields of the entries that were not changed from the changes of the request. */
+static void remove_refused_changes(struct changeset *changes, const struct announced *announced)
+{
+    size_t from = announced->first, to = announced->first;
+    for (const struct directory_intent_entry *entry = announced->intent->entries; entry;
+         entry = entry->next) {
+        for (const struct directory_intent_field *field = entry->fields; field;
+             field = field->next) {
+            changes->items[to] = changes->items[from++];
+            to += !entry->was_refused;
+        }
+    }
+    while (from < changes->count) {
+        changes->items[to++] = changes->items[from++];
+    }
+    changes->count = to;
+}
+
+/* Makes the changes of the request those that were made. Returns true if they differ from those in
+ * the pending row. */
+static bool correct_changes(struct recording *recording)
+{
+    struct changeset *changes = &recording->request->changes;
+    bool differ = changes->count != recording->recorded;
+    for (const struct announced *announced = recording->announced; announced;
+         announced = announced->previous) {
+        if (has_refused_entry(announced->intent)) {
+            remove_refused_changes(changes, announced);
+            differ = true;
+        }
+    }
+    return differ;
+}
+
 /* The context of write_outcome(). */
 struct settlement {
-    const struct request *request;
-    int64_t id;
+    struct recording *recording;
+    bool rewrites; /* the changes in the row are to be replaced */
     const char *status, *code;
 };
 
 static struct error *write_outcome(struct store *store, void *context)
 {
     const struct settlement *settlement = context;
-    const struct request *request = settlement->request;
+    const struct request *request = settlement->recording->request;
+    struct error *error =
+        settlement->rewrites ? write_pending_row(store, settlement->recording) : NULL;
+    if (error) {
+        return error;
+    }
     struct store_query *query = store_query(store, request->arena, SQL_AUDIT_SETTLE);
-    store_bind_integer(query, settlement->id);
+    store_bind_integer(query, settlement->recording->pending);
     store_bind_text(query, settlement->status);
     store_bind_text(query, settlement->code);
     store_bind_text(query, request->object_guid);
@@ -307,10 +372,11 @@ static struct error *write_outcome(struct store *store, void *context)
 
 /* Writes the outcome of a change of the directory into its row. The directory was changed already,
  * so a failure is only logged: the row stays pending, and becomes `unknown` later. */
-static void settle_pending_row(struct request *request, int64_t id, const struct error *error)
+static void settle_pending_row(struct recording *recording, const struct error *error)
 {
+    struct request *request = recording->request;
     struct store *store = app_of(request)->store;
-    struct settlement settlement = {request, id, status_of(error),
+    struct settlement settlement = {recording, correct_changes(recording), status_of(error),
                                     error ? problem_code(error->id) : NULL};
     struct error *failure = store_write(store, request->arena, write_outcome, &settlement);
     struct error *commit = store_group_commit(store, request->arena);
@@ -397,14 +463,14 @@ static struct error *record_unrecorded_changes(struct request *request)
 
 static struct error *end_recording(struct request *request, struct error *error, bool repeated)
 {
-    const struct recording *recording = request->recording;
+    struct recording *recording = request->recording;
     store_set_observer(app_of(request)->store, NULL, NULL);
     directory_set_observer(app_of(request)->directory, NULL, NULL);
     if (request->dry_run || repeated) {
         return error;
     }
     if (recording->pending) {
-        settle_pending_row(request, recording->pending, error);
+        settle_pending_row(recording, error);
         return error;
     }
     if (error) {

@@ -12,15 +12,15 @@ const struct field membership_report_skipped[] = {
     [SKIPPED_DN] = {.name = "dn",
                     .type = FIELD_STRING,
                     .format = "dn",
-                    .about = {"DN группы", "The DN of the group"},
+                    .about = {"DN группы или участника", "The DN of the group or of the member"},
                     .example = "\"CN=all-staff,OU=Groups,DC=kontora,DC=test\""},
     [SKIPPED_CODE] = {.name = "code",
                       .type = FIELD_STRING,
                       .about = {"Причина, как код ошибки: `FORBIDDEN`, `PROTECTED_OBJECT`, "
-                                "`DIRECTORY_FORBIDDEN`, `DIRECTORY_REFUSED` или `NOT_FOUND`",
+                                "`DIRECTORY_FORBIDDEN`, `DIRECTORY_REFUSED`, `NOT_FOUND` и другие",
                                 "The reason, as the code of an error: `FORBIDDEN`, "
-                                "`PROTECTED_OBJECT`, `DIRECTORY_FORBIDDEN`, `DIRECTORY_REFUSED` "
-                                "or `NOT_FOUND`"},
+                                "`PROTECTED_OBJECT`, `DIRECTORY_FORBIDDEN`, "
+                                "`DIRECTORY_REFUSED`, `NOT_FOUND` and others"},
                       .example = "\"FORBIDDEN\""},
     [SKIPPED_FIELDS] = {.name = NULL},
 };

@@ -2,7 +2,9 @@
 #include "rest/restoration.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/country.h"
+#include "base/fold.h"
 #include "directory/names.h"
 #include "http/fields.h"
 #include "http/request.h"
@@ -10,6 +12,7 @@
 #include "store/store.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- fields ----------------------------------------------------------------------------------- */
@@ -116,6 +119,7 @@ struct error *restoration_read_image(const struct request *request,
     store_bind_text(query, arena_format(arena, "delete_%s", deleted->kind));
     store_bind_integer(query, deleted->deleted_at - CLOCK_SLACK_MS);
     store_bind_integer(query, deleted->deleted_at + CLOCK_SLACK_MS);
+    store_bind_integer(query, deleted->dn != NULL);
     struct error *error = store_next(query, &found);
     if (error || !found) {
         return error;
@@ -125,6 +129,51 @@ struct error *restoration_read_image(const struct request *request,
     *image_r = arena_array(arena, fields_count(class->fields), sizeof **image_r);
     error = parse_image(arena, class, deleted->guid, changes, length, *image_r);
     store_end(query);
+    return error;
+}
+
+/* --- continuing ------------------------------------------------------------------------------- */
+
+/* Finds the time of the deletion in the changes of a restore. False if they do not have it. */
+static bool parse_deletion_time(struct arena *arena, const char *const **rows, size_t count,
+                                int64_t *time_r)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *field = rows[i][CHANGE_FIELD], *before = rows[i][CHANGE_BEFORE];
+        size_t quoted = before ? strlen(before) : 0;
+        struct clock_span span;
+        if (field && !strcmp(field, "\"deleted_at\"") && quoted > 2 &&
+            clock_parse_time(arena_copy(arena, before + 1, quoted - 2), &span)) {
+            *time_r = span.from_ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct error *restoration_find_unfinished(const struct request *request,
+                                          struct directory_deleted *entry,
+                                          struct directory_restoration *restoration)
+{
+    struct arena *arena = request->arena;
+    struct store_query *query = store_query(app_of(request)->store, arena, SQL_DELETED_UNFINISHED);
+    const char *const **rows;
+    bool found;
+    size_t length, count;
+    store_bind_text(query, entry->kind);
+    store_bind_text(query, entry->guid);
+    store_bind_text(query, arena_format(arena, "delete_%s", entry->kind));
+    struct error *error = store_next(query, &found);
+    if (error || !found) {
+        return error;
+    }
+    const char *text = store_text(query, SQL_DELETED_UNFINISHED_CHANGES, &length);
+    const char *changes = arena_copy(arena, text, length);
+    restoration->was_changed = store_integer(query, SQL_DELETED_UNFINISHED_LATER) > 0;
+    store_end(query);
+    error =
+        fields_split_objects(arena, changes, length, change_members, CHANGE_MEMBERS, &rows, &count);
+    restoration->continues = !error && parse_deletion_time(arena, rows, count, &entry->deleted_at);
     return error;
 }
 
@@ -174,15 +223,10 @@ static void add_country(struct arena *arena, const struct value *code,
     }
 }
 
-/* Maximum number of groups, and of members, that a restore adds. */
-enum { MEMBERSHIPS_MAX = 500 };
-
-/* Returns the first MEMBERSHIPS_MAX strings of a value, with NULL at the end; NULL if there are
- * none. More are not restored, because each one adds to the audit row of the restore. */
+/* Returns the strings of a value, with NULL at the end; NULL if there are none. */
 static const char *const *list_memberships(struct arena *arena, const struct value *value)
 {
     size_t count = value->strings.count;
-    count = count < MEMBERSHIPS_MAX ? count : MEMBERSHIPS_MAX;
     const char **items = arena_array(arena, count + 1, sizeof *items);
     for (size_t i = 0; i < count; i++) {
         items[i] = value->strings.items[i];
@@ -222,32 +266,71 @@ struct error *restoration_fill(struct directory *directory, struct arena *arena,
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-static bool contains_dn(const struct value *list, const char *dn)
+/* A DN of a list, with its folded form, by which lists are sorted. */
+struct listed_dn {
+    const char *key, *dn;
+};
+
+static int compare_listed_dns(const void *a, const void *b)
 {
-    for (size_t i = 0; i < list->strings.count; i++) {
-        if (names_equal(list->strings.items[i], dn)) {
+    const struct listed_dn *left = a, *right = b;
+    return strcmp(left->key, right->key);
+}
+
+static struct listed_dn fold_dn(struct arena *arena, const char *dn)
+{
+    const char *normal = names_normalize(arena, dn);
+    return (struct listed_dn){fold_text(arena, normal ? normal : dn), dn};
+}
+
+/* True if the sorted list has the DN, in any spelling. */
+static bool contains_dn(struct arena *arena, const struct listed_dn *list, size_t count,
+                        const char *dn)
+{
+    const struct listed_dn wanted = fold_dn(arena, dn);
+    size_t low = 0, high = count;
+    while (low < high) { /* find the first one that is not less */
+        size_t middle = low + (high - low) / 2;
+        if (compare_listed_dns(&list[middle], &wanted) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; low < count && !compare_listed_dns(&list[low], &wanted); low++) {
+        if (names_equal(list[low].dn, dn)) {
             return true;
         }
     }
     return false;
 }
 
-/* True if `after` has all strings of `before`. */
-static bool has_all_strings(const struct field *field, const struct value *before,
-                            const struct value *after)
+/* True if `after` has all DNs of `before`. */
+static bool has_all_dns(struct arena *arena, const struct value *before, const struct value *after)
 {
-    if (!is_membership(field) && before->strings.count != after->strings.count) {
-        return false;
+    size_t count = after->strings.count;
+    struct listed_dn *list = arena_array(arena, count, sizeof *list);
+    for (size_t i = 0; i < count; i++) {
+        list[i] = fold_dn(arena, after->strings.items[i]);
+    }
+    if (count) {
+        qsort(list, count, sizeof *list, compare_listed_dns);
     }
     for (size_t i = 0; i < before->strings.count; i++) {
-        bool found = is_membership(field)
-                         ? contains_dn(after, before->strings.items[i])
-                         : !strcmp(before->strings.items[i], after->strings.items[i]);
-        if (!found) {
+        if (!contains_dn(arena, list, count, before->strings.items[i])) {
             return false;
         }
     }
     return true;
+}
+
+static bool has_same_strings(const struct value *before, const struct value *after)
+{
+    bool same = before->strings.count == after->strings.count;
+    for (size_t i = 0; same && i < before->strings.count; i++) {
+        same = !strcmp(before->strings.items[i], after->strings.items[i]);
+    }
+    return same;
 }
 
 static bool refers_to_same(const struct field *field, const struct value *before,
@@ -265,7 +348,7 @@ static bool refers_to_same(const struct field *field, const struct value *before
 }
 
 /* True if the field has the value again that it had before the deletion. */
-static bool is_restored(const struct field *field, const struct value *before,
+static bool is_restored(struct arena *arena, const struct field *field, const struct value *before,
                         const struct value *after)
 {
     if (!is_filled(field, after)) {
@@ -276,7 +359,8 @@ static bool is_restored(const struct field *field, const struct value *before,
         return field->codec == CODEC_LINK ? names_equal(before->string.bytes, after->string.bytes)
                                           : !strcmp(before->string.bytes, after->string.bytes);
     case FIELD_STRINGS:
-        return has_all_strings(field, before, after);
+        return is_membership(field) ? has_all_dns(arena, before, after)
+                                    : has_same_strings(before, after);
     case FIELD_RECORD:
         return refers_to_same(field, before, after);
     case FIELD_BOOLEAN:
@@ -303,8 +387,8 @@ static enum outcome guess_outcome(const struct field *field, const struct value 
     return is_filled(field, after) ? OUTCOME_RESTORED : OUTCOME_LOST;
 }
 
-static enum outcome choose_outcome(const struct directory_class *class, size_t index,
-                                   const struct value *image,
+static enum outcome choose_outcome(struct arena *arena, const struct directory_class *class,
+                                   size_t index, const struct value *image,
                                    const struct directory_restored *restored)
 {
     const struct field *field = &class->fields[index];
@@ -321,7 +405,7 @@ static enum outcome choose_outcome(const struct directory_class *class, size_t i
     if (!is_filled(field, &image[index])) {
         return OUTCOME_NONE;
     }
-    return is_restored(field, &image[index], after) ? OUTCOME_RESTORED : OUTCOME_LOST;
+    return is_restored(arena, field, &image[index], after) ? OUTCOME_RESTORED : OUTCOME_LOST;
 }
 
 struct restoration_report restoration_compare(struct arena *arena,
@@ -336,7 +420,7 @@ struct restoration_report restoration_compare(struct arena *arena,
                             [OUTCOME_LOST] = arena_array(arena, count + 1, sizeof(char *))};
     size_t counts[] = {[OUTCOME_RESTORED] = 0, [OUTCOME_LOST] = 0};
     for (size_t i = 0; i < count; i++) {
-        enum outcome outcome = choose_outcome(class, i, image, restored);
+        enum outcome outcome = choose_outcome(arena, class, i, image, restored);
         if (outcome != OUTCOME_NONE) {
             names[outcome][counts[outcome]++] = class->fields[i].name;
         }

@@ -19,9 +19,17 @@
 struct arena;
 struct request;
 
+/* Finds the restore of an existing entry that has ended before its last step, because the worker
+ * was killed or the directory failed. Sets restoration->continues and
+ * ->was_changed, and the time of the deletion in `entry`, for the image. No-op if there is none. */
+struct error *restoration_find_unfinished(const struct request *request,
+                                          struct directory_deleted *entry,
+                                          struct directory_restoration *restoration) MUST_CHECK;
+
 /* Reads the image of a deleted entry from the audit row of its deletion. *image_r is parallel to
  * the fields of the class, and NULL if there is no row: the entry was deleted with other tools or
- * with an entry above it, or the row is erased. */
+ * with an entry above it, or the row is erased. If the entry exists, `deleted` is the result of
+ * restoration_find_unfinished(). */
 struct error *restoration_read_image(const struct request *request,
                                      const struct directory_class *class,
                                      const struct directory_deleted *deleted,

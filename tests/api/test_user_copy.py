@@ -4,14 +4,12 @@ import json
 import uuid
 
 import pytest
-from samba.dcerpc import security
-from samba.ndr import ndr_unpack
 
 from support import contract, vault
 from support.client import Client, path_of
 from support.database import Database
 from support.entries import tag
-from support.ldap_admin import add_rights, rdn, same_dn
+from support.ldap_admin import rdn, same_dn
 from support.people import People
 
 JOB = {"department": "Продажи", "company": "Контора", "title": "Менеджер",
@@ -57,19 +55,6 @@ def make_group(ldap_admin, ou):
     def make(*members, parent=None):
         return ldap_admin.add_group(tag(), parent or ou, *members)
     return make
-
-
-@pytest.fixture
-def deny_members(ldap_admin, directory):
-    """Returns a function that takes the right to change the members of a group away from the
-    service account."""
-    sid = ldap_admin.search(f"(distinguishedName={directory.bind_dn})", ["objectSid"])[0][1]
-
-    def deny(group_dn):
-        account = ndr_unpack(security.dom_sid, sid["objectSid"][0])
-        add_rights(ldap_admin, group_dn,
-                   f"D:(OD;;WP;bf9679c0-0de6-11d0-a285-00aa003049e2;;{account})")
-    return deny
 
 
 # --- fields ---------------------------------------------------------------------------------------

@@ -56,7 +56,8 @@ CHILD_TYPES = {"dn": str, "objectGUID": str, "name": str, "kind": str, "counts":
 DELETED_TYPES = {"objectGUID": str, "name": str, "kind": str, "sAMAccountName": TEXT_OR_NULL,
                  "lastKnownParent": TEXT_OR_NULL, "parent_exists": bool, "deleted_at": str,
                  "restorable": bool, "reason": TEXT_OR_NULL}
-RESTORED_TYPES = {"dn": str, "objectGUID": str, "restored": list, "lost": list}
+RESTORED_TYPES = {"dn": str, "objectGUID": str, "restored": list, "lost": list,
+                  "missing_memberships": list}
 COUNT_TYPES = {"ous": int, "users": int, "groups": int, "computers": int}
 SCOPES = {"global": 2, "domain_local": 4, "universal": 8}  # bits of groupType: MS-ADTS 2.2.12
 ACCOUNT_TYPES = {"id": int, "username": str, "email": (str, type(None))}

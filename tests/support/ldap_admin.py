@@ -270,12 +270,13 @@ class LdapAdmin:
         self.connection.delete_s(dn)
 
 
-    def apply(self, text):
-        """Applies change records (LDIF) with ldapmodify."""
+    def apply(self, text, controls=()):
+        """Applies change records (LDIF) with ldapmodify, which sends the controls."""
         with tempfile.NamedTemporaryFile() as secret:
             secret.write(self.password.encode())
             secret.flush()
-            command = ["ldapmodify", "-x", "-H", self.url, "-D", self.bind_dn, "-y", secret.name]
+            command = ["ldapmodify", "-x", "-H", self.url, "-D", self.bind_dn, "-y", secret.name,
+                       *(f"-e!{control}" for control in controls)]
             done = subprocess.run(command, input=text, capture_output=True, timeout=TIMEOUT_S,
                                   check=False, env={**os.environ, "LDAPTLS_CACERT": self.ca_file})
         assert done.returncode == 0, done.stderr
