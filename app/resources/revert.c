@@ -30,6 +30,7 @@ const struct route revert_routes[] = {
                "permission of the change itself, and `organization:delete` if an object is deleted "
                "or restored. A revert can be reverted, too: `id` is its audit record."},
      .headers = revert_headers,
+     .may_change_directory = true,
      .dry_run = true,
      .shape = REPLY_RECORD,
      .reply = &revert_schema,
