@@ -240,7 +240,8 @@ static struct error *compare_groups(struct entry_reversal *reversal,
 }
 
 /* Rejects members that the created group has got since. */
-static void compare_members(struct entry_reversal *reversal, const struct reverted_entry *reverted)
+static void compare_created_members(struct entry_reversal *reversal,
+                                    const struct reverted_entry *reverted)
 {
     const struct field *field = reverted->recorded.entries->class->fields;
     const struct value *members = reverted->entry->values;
@@ -267,7 +268,7 @@ static struct error *compare_created_entry(struct entry_reversal *reversal,
     if (!error) {
         error = compare_groups(reversal, reverted);
     }
-    compare_members(reversal, reverted);
+    compare_created_members(reversal, reverted);
     return error;
 }
 

@@ -48,7 +48,7 @@ static bool is_control_flag(const struct field *field)
            !strcmp(field->attribute, "userAccountControl");
 }
 
-static enum meaning find_meaning(const struct directory_class *class, const char *name)
+static enum meaning meaning_of_field(const struct directory_class *class, const char *name)
 {
     static const char *const computed[] = {"dn", "userAccountControl", "passwordLastSet",
                                            "passwordExpires", NULL};
@@ -188,9 +188,9 @@ void entry_values_reject(struct arena *arena, const char *field, const char *cur
     error_detail(*rejection_r, field, current ? FAULT_CHANGED_SINCE : FAULT_HIDDEN_CHANGE, current);
 }
 
-static void compare_value(struct request *request, const struct recorded_entry *recorded,
-                          const struct directory_entry *entry, const char *name,
-                          const char *expected, struct error **rejection_r)
+static void compare_recorded_value(struct request *request, const struct recorded_entry *recorded,
+                                   const struct directory_entry *entry, const char *name,
+                                   const char *expected, struct error **rejection_r)
 {
     const struct directory_class *class = recorded->entries->class;
     const char *current = format_current(request->arena, class, entry, name);
@@ -227,12 +227,12 @@ static void compare_created(struct request *request, const struct recorded_entry
     const struct directory_class *class = recorded->entries->class;
     for (const struct field *field = class->fields; field->name; field++) {
         const struct changed_field *change = entry_values_find(recorded, field->name);
-        enum meaning meaning = find_meaning(class, field->name);
+        enum meaning meaning = meaning_of_field(class, field->name);
         bool is_compared = meaning == MEANING_NAME || meaning == MEANING_VALUE ||
                            (meaning == MEANING_FLAG && change) || !strcmp(field->name, "dn");
         if (is_compared && (change || !recorded->is_restored)) {
-            compare_value(request, recorded, entry, field->name, change ? change->after : null_text,
-                          rejection_r);
+            compare_recorded_value(request, recorded, entry, field->name,
+                                   change ? change->after : null_text, rejection_r);
         }
     }
 }
@@ -247,11 +247,12 @@ struct error *entry_values_compare(struct request *request, const struct recorde
     }
     for (size_t i = 0; i < recorded->count && !error; i++) {
         const struct changed_field *change = recorded->fields[i];
-        enum meaning meaning = find_meaning(recorded->entries->class, change->field);
+        enum meaning meaning = meaning_of_field(recorded->entries->class, change->field);
         if (meaning == MEANING_ATTRIBUTE) {
             error = compare_attribute(request, change, entry, rejection_r);
         } else if (meaning != MEANING_COMPUTED) {
-            compare_value(request, recorded, entry, change->field, change->after, rejection_r);
+            compare_recorded_value(request, recorded, entry, change->field, change->after,
+                                   rejection_r);
         }
     }
     return error;
@@ -335,7 +336,8 @@ static struct error *check_inverses(struct request *request, const struct record
     for (size_t i = 0; i < recorded->count; i++) {
         const struct changed_field *change = recorded->fields[i];
         bool is_secret = !strcmp(change->after, CHANGESET_SECRET);
-        if (!is_secret && find_meaning(recorded->entries->class, change->field) != MEANING_OTHER) {
+        if (!is_secret &&
+            meaning_of_field(recorded->entries->class, change->field) != MEANING_OTHER) {
             continue;
         }
         if (!error) {
@@ -355,7 +357,7 @@ struct error *entry_values_set_previous(struct request *request,
     struct error *error = check_inverses(request, recorded);
     for (size_t i = 0; i < recorded->count && !error; i++) {
         const struct changed_field *change = recorded->fields[i];
-        enum meaning meaning = find_meaning(class, change->field);
+        enum meaning meaning = meaning_of_field(class, change->field);
         if (meaning == MEANING_NAME) {
             name = entry_values_text(request->arena, change->before);
         } else if (meaning == MEANING_PARENT) {

@@ -162,8 +162,9 @@ static struct error *check_visible_entry(const struct request *request,
 
 /* Returns ERR_NOT_FOUND if the caller may not read the row. An administrator of the directory reads
  * its rows; other users of the directory revert those of entries that they see. */
-static struct error *check_readable(const struct request *request, const struct reverted_row *row,
-                                    const struct route *reverted)
+static struct error *check_readable_row(const struct request *request,
+                                        const struct reverted_row *row,
+                                        const struct route *reverted)
 {
     bool administers = app_principal(request)->administrator;
     if (row->directory && !administers && app_principal(request)->kind != PRINCIPAL_LOCAL) {
@@ -247,7 +248,7 @@ struct error *revert_handle(struct request *request, struct reply *reply)
         return error;
     }
     const struct route *reverted = find_route_of_action(request, row.recorded.action);
-    error = check_readable(request, &row, reverted);
+    error = check_readable_row(request, &row, reverted);
     if (error) {
         return error;
     }
