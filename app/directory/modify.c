@@ -532,6 +532,18 @@ static struct error *confirm_control(struct update *update)
                : NULL;
 }
 
+/* Replaces references of the object to itself, such as a manager, by its new DN: they are written
+ * after the move. */
+static void redirect_own_references(const struct update *update)
+{
+    const struct move *move = &update->move;
+    for (struct change *change = update->changes->first; change; change = change->next) {
+        if (change->is_reference && change->text && names_equal(change->text, move->old_dn)) {
+            change->text = arena_format(update->arena, "%s,%s", move->rdn, move->parent);
+        }
+    }
+}
+
 /* Checks that the changes may be made, and reads the object. Fills the target and update->move. */
 static struct error *prepare_update(struct update *update, struct target *target)
 {
@@ -568,6 +580,7 @@ static struct error *prepare_update(struct update *update, struct target *target
     }
     if (!error && moves && !has_place(arena, move->old_dn, move->rdn, move->parent)) {
         update->is_moved = true;
+        redirect_own_references(update);
         error = check_move(directory, arena, update->class, guid, changes, move);
     }
     return error;

@@ -5,6 +5,7 @@
 #include "directory/deleted.h"
 #include "directory/names.h"
 #include "directory/own_groups.h"
+#include "directory/photo.h"
 #include "directory/sequence.h"
 #include "rest/entries.h"
 #include "rest/entry_values.h"
@@ -259,6 +260,22 @@ static void compare_created_members(struct entry_reversal *reversal,
     }
 }
 
+/* Rejects a photo that the created user has got since. */
+static struct error *compare_photo(struct entry_reversal *reversal,
+                                   const struct reverted_entry *reverted)
+{
+    struct directory_photo photo;
+    if (!reverted->recorded.entries->ends_sessions || reverted->recorded.is_restored) {
+        return NULL;
+    }
+    struct error *error = directory_photo_read(reversal->directory, reversal->arena,
+                                               reverted->recorded.guid, NULL, &photo);
+    if (!error && photo.bytes) {
+        entry_values_reject(reversal->arena, "photo", "\"(JPEG)\"", &reversal->rejection);
+    }
+    return error;
+}
+
 /* Compares a created entry with its recorded values. */
 static struct error *compare_created_entry(struct entry_reversal *reversal,
                                            const struct reverted_entry *reverted)
@@ -269,7 +286,7 @@ static struct error *compare_created_entry(struct entry_reversal *reversal,
         error = compare_groups(reversal, reverted);
     }
     compare_created_members(reversal, reverted);
-    return error;
+    return error ? error : compare_photo(reversal, reverted);
 }
 
 /* Changes the entry, or deletes it. */

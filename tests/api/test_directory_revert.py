@@ -1,15 +1,18 @@
 """POST /audit/{id}/revert for changes of the directory: a change is undone by its audit row if
 nothing has changed since, with the rights and the checks of the change itself."""
 
+import random
+
 import pytest
 
 from support import audit_rows, contract, crm, vault
 from support.client import path_of, user_path
 from support.database import Database
 from support.entries import tag
+from support.ldap_admin import guid_text
 
-# Attributes that the directory sets at each write, or that a revert cannot restore.
-WRITE_TRACES = {"whenChanged", "uSNChanged", "pwdLastSet", "unicodePwd", "dSCorePropagationData",
+# Attributes that the directory sets at each write or at a restore, or that a revert cannot restore.
+WRITE_TRACES = {"adminCount", "operatorCount", "lastKnownParent", "whenChanged", "uSNChanged", "pwdLastSet", "unicodePwd", "dSCorePropagationData",
                 "msDS-UserPasswordExpiryTimeComputed", "modifyTimeStamp", "replPropertyMetaData",
                 "msDS-RevealedDSAs", "logonCount"}
 
@@ -372,3 +375,149 @@ def test_revert_of_offboarding_restores_the_user(api, ldap_admin, people, groups
     assert set(changed_since(revert(api, redone))) == {"member", "enabled"}
     assert shown(ldap_admin, user["objectGUID"]) == before
     assert not ldap_admin.members(joined[1]["dn"])
+
+
+# --- random changes -------------------------------------------------------------------------------
+
+SEED, OPERATIONS = 20261130, 70
+LINKS = {"member", "memberOf", "manager", "directReports"}
+TEXTS = ("cn", "sAMAccountName", "title", "department", "description", "mail", "c", "displayName")
+
+
+class RandomChanges:
+    """Makes random changes of users and groups below one unit. Each is sent as a dry run first."""
+
+    def __init__(self, api, ldap_admin, database):
+        self.api, self.ldap_admin, self.database = api, ldap_admin, database
+        self.choose, self.rows = random.Random(SEED), []
+        self.top = ldap_admin.add_ou(tag())
+        self.places = [self.top] + [ldap_admin.add_ou(tag(), self.top) for _ in range(2)]
+        self.made = {"user": [], "group": []}
+
+    def state(self):
+        """Returns {objectGUID: (DN, attributes)}."""
+        return {guid_text(values["objectGUID"][0]): (dn, values)
+                for dn, values in self.ldap_admin.tree(self.top, WRITE_TRACES)}
+
+    def text(self):
+        return self.choose.choice([None, tag(), f"Отдел \"{tag()}\"\\, #1 "[:-1]])
+
+    def known(self, kind):
+        return self.choose.choice(self.made[kind])
+
+    def fields(self):
+        fields = {"title": self.text(), "department": self.text(), "description": self.text(),
+                  "displayName": self.text(), "mail": self.choose.choice([None, "x@example.com"]),
+                  "enabled": self.choose.random() < 0.5, "c": self.choose.choice([None, "RU", "DE"]),
+                  "manager": self.choose.choice([None, self.known("user")]), "cn": tag(),
+                  "sAMAccountName": tag(), "parent_dn": self.choose.choice(self.places),
+                  "passwordNeverExpires": self.choose.random() < 0.5,
+                  "must_change_password": self.choose.random() < 0.5}
+        return {name: fields[name] for name in self.choose.sample(sorted(fields), 4)}
+
+    def new(self, kind):
+        name = tag()
+        more = {"password": vault.password(), "title": self.text()} if kind == "user" else {}
+        return {"cn": name, "sAMAccountName": name, "ou": self.choose.choice(self.places),
+                "description": self.text(), **more}
+
+    def request(self):
+        """Returns the method, the path and the body of a random change."""
+        choose = self.choose
+        action = choose.choice(["create", "change", "change", "change", "join", "join", "leave",
+                                "group", "copy", "offboard", "delete"])
+        kind = choose.choice(["user", "group"])
+        user, group = self.known("user"), self.known("group")
+        if action == "create":
+            return "POST", f"/{kind}s", self.new(kind)
+        if action == "change":
+            return "PATCH", path_of("/users", user), self.fields()
+        if action in ("join", "leave"):
+            member = self.known(kind)
+            return ("POST" if action == "join" else "DELETE",
+                    path_of("/groups", group, "members", member), None)
+        if action == "copy":
+            name = tag()
+            return "POST", path_of("/users", user, "copy"), {
+                "cn": name, "sAMAccountName": name, "password": vault.password()}
+        if action == "offboard":
+            return "POST", path_of("/users", user, "offboard"), {
+                "move_to": choose.choice(self.places)}
+        if action == "delete" and len(self.made["group"]) > 2 and not self.is_nested(group):
+            return "DELETE", path_of("/groups", group), None
+        return "PATCH", path_of("/groups", group), choose.choice([
+            {"cn": tag()}, {"description": self.text()},
+            {"parent_dn": choose.choice(self.places), "description": self.text()}])
+
+    def is_nested(self, group):
+        """Returns True if a group is a member of others: these memberships are not restored."""
+        return "memberOf" in self.ldap_admin.entry(self.ldap_admin.find_guid(group))
+
+    def run(self):
+        """Makes one change, which may be rejected."""
+        method, path, body = self.request()
+        before = self.state()
+        planned = self.api.request(method, path, json=body, params={"dry_run": "true"})
+        assert self.state() == before
+        response = self.api.request(method, path, json=body)
+        if response.status_code >= 300:
+            assert planned.status_code == response.status_code, (planned.text, response.text)
+            assert planned.json()["code"] == response.json()["code"]
+            assert self.state() == before
+            return
+        changes = audit_rows.predicted(planned)
+        rows = [row for row in audit_rows.rows_of(self.database, response) if row["changes"]]
+        assert [audit_rows.without_new_ids(row["changes"]) for row in rows] == (
+            [audit_rows.without_new_ids(changes)] if changes else [])
+        if rows:
+            self.rows.append(last_row(self.database, response))
+            self.check(before, self.state(), rows[0]["changes"])
+        self.remember()
+
+    def check(self, before, after, changes):
+        """Compares the entries that the directory shows with the predicted changes."""
+        changed = {guid for guid in before.keys() | after.keys()
+                   if self.plain(before.get(guid)) != self.plain(after.get(guid))}
+        assert changed == {guid for _, guid, field, _, _ in changes if field not in LINKS}, changes
+        for _, guid, field, old, new in changes:
+            dn, values = after.get(guid, (None, {}))
+            if field in TEXTS:
+                assert values.get(field, [b""])[0].decode() == (new or ""), (field, new)
+            elif field == "dn":
+                assert dn == new
+            elif field == "member" and dn and isinstance(new or old, str):
+                member = self.ldap_admin.entry(new or old, ["objectGUID"])
+                assert member is None or ((new or old).encode() in values.get("member", [])) == bool(
+                    new)
+
+    @staticmethod
+    def plain(entry):
+        return entry and (entry[0], {name: values for name, values in entry[1].items()
+                                     if name not in LINKS})
+
+    def remember(self):
+        found = self.ldap_admin.search("(|(objectClass=user)(objectClass=group))", ["objectGUID",
+                                       "objectClass"], base=self.top)
+        for kind in self.made:
+            now = [guid_text(values["objectGUID"][0]) for _, values in found
+                   if kind.encode() in values["objectClass"]]
+            kept = [guid for guid in self.made[kind] if guid in now]
+            self.made[kind] = kept + [guid for guid in now if guid not in kept]
+
+
+def test_random_changes_reverted_in_reverse_order_leave_no_trace(api, ldap_admin, database):
+    changes = RandomChanges(api, ldap_admin, database)
+    for kind in ("user", "group"):
+        for _ in range(4):
+            made_now = api.post(f"/{kind}s", json={**changes.new(kind), "ou": changes.top})
+            assert made_now.status_code == 201, made_now.text
+    changes.remember()
+    initial = changes.state()
+    for _ in range(OPERATIONS):
+        changes.run()
+    assert len(changes.rows) > OPERATIONS / 2
+    assert changes.state() != initial
+    for row in reversed(changes.rows):
+        response = revert(api, row)
+        assert response.status_code == 200, (row, response.text)
+    assert changes.state() == initial
