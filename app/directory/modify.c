@@ -544,6 +544,23 @@ static void redirect_own_references(const struct update *update)
     }
 }
 
+/* Replaces the old DN in the values to delete: the directory has changed references of the moved
+ * object to itself. */
+static void redirect_exact_references(const struct update *update, const char *new_dn)
+{
+    for (struct change *change = update->changes->first; change; change = change->next) {
+        const struct attribute *old = change->is_reference && update->base.exact
+                                          ? attribute_get(update->base.exact, change->attribute)
+                                          : NULL;
+        for (size_t i = 0; old && i < old->count; i++) {
+            if (names_equal(old->values[i].bv_val, update->move.old_dn)) {
+                old->values[i] =
+                    (struct berval){strlen(new_dn), arena_string(update->arena, new_dn)};
+            }
+        }
+    }
+}
+
 /* Checks that the changes may be made, and reads the object. Fills the target and update->move. */
 static struct error *prepare_update(struct update *update, struct target *target)
 {
@@ -607,6 +624,7 @@ static struct error *apply_update(struct update *update)
     }
     if (move->done) {
         target.dn = arena_format(arena, "%s,%s", move->rdn, move->parent);
+        redirect_exact_references(update, target.dn);
         move->address = protected_address(directory, arena, guid, &target);
     }
     update->address = move->address;

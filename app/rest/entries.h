@@ -124,7 +124,7 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 #define ENTRIES_WRITE_ROW(entries_, verb_, type_, rights_)                                         \
     .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,         \
     .rights = (rights_), .pool = POOL_DIRECTORY, .dry_run = true, .action = verb_ "_" type_,       \
-    .resource_type = type_, .revert = entry_revert
+    .resource_type = "" type_, .revert = entry_revert
 
 #define ENTRIES_LIST_ROW(entries_, path_, schema_)                                                 \
     .method = METHOD_GET, .pattern = (path_), .handler = entries_list, ENTRIES_READ_ROW(entries_), \

@@ -7,6 +7,7 @@
 #include "directory/own_groups.h"
 #include "directory/photo.h"
 #include "directory/sequence.h"
+#include "http/audit.h"
 #include "rest/entries.h"
 #include "rest/entry_values.h"
 #include "rest/restoration.h"
@@ -14,6 +15,9 @@
 
 #include <string.h>
 
+/* the beginning of the action that restores a deleted entry; a revert creates entries only by a
+ * restore, too */
+static const char restore_verb[] = "restore_";
 static const char member_field[] = "member", groups_field[] = "memberOf", null_text[] = "null";
 
 /* A recorded change of a membership. */
@@ -117,7 +121,8 @@ static struct error *add_recorded_field(struct entry_reversal *reversal,
     if (!strcmp(change->field, "dn") && !strcmp(change->before, null_text)) {
         const char *action = reversal->recorded->action;
         recorded->kind = RECORDED_CREATION;
-        recorded->is_restored = strstr(action, "restore_") || strstr(action, "delete_");
+        recorded->is_restored = !strncmp(action, AUDIT_REVERT, strlen(AUDIT_REVERT)) ||
+                                !strncmp(action, restore_verb, strlen(restore_verb));
     } else if (!strcmp(change->field, "dn") && !strcmp(change->after, null_text)) {
         recorded->kind = RECORDED_DELETION;
     }

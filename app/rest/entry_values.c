@@ -260,17 +260,22 @@ struct error *entry_values_compare(struct request *request, const struct recorde
 
 /* --- previous values -------------------------------------------------------------------------- */
 
-/* Replaces a reference by the DN of the entry that it names. */
-static struct error *resolve_previous(struct request *request, const struct field *field,
-                                      struct value *value)
+/* Replaces a reference by the DN of the entry that it names. The former DN of the changed entry
+ * still names that entry. */
+static struct error *resolve_previous(struct request *request,
+                                      const struct recorded_entry *recorded,
+                                      const struct field *field, struct value *value)
 {
-    const char *dn;
+    const struct changed_field *place = entry_values_find(recorded, "dn");
+    const char *former = place ? entry_values_text(request->arena, place->before) : NULL, *dn;
     bool is_person = field->codec == CODEC_REFERENCE;
     if (value->state != VALUE_SET || (!is_person && field->codec != CODEC_LINK)) {
         return NULL;
     }
+    const char *text =
+        former && names_equal(value->string.bytes, former) ? recorded->guid : value->string.bytes;
     struct error *error = (is_person ? directory_resolve_person : directory_resolve_object)(
-        app_of(request)->directory, request->arena, value->string.bytes, field->name, &dn);
+        app_of(request)->directory, request->arena, text, field->name, &dn);
     if (!error) {
         field_set_string(value, dn);
     }
@@ -279,17 +284,17 @@ static struct error *resolve_previous(struct request *request, const struct fiel
 
 /* Sets the previous value of a field of the body. */
 static struct error *set_previous_field(struct request *request,
-                                        const struct directory_class *class,
+                                        const struct recorded_entry *recorded,
                                         const struct changed_field *change,
                                         struct directory_changes *changes)
 {
-    const struct field *field = find_map_field(class->writable, change->field);
+    const struct field *field = find_map_field(recorded->entries->class->writable, change->field);
     struct field *map = arena_array(request->arena, 2, sizeof *map);
     struct value *values = arena_array(request->arena, 2, sizeof *values);
     map[0] = *field; /* the map of this field alone */
     struct error *error = parse_recorded(request->arena, field, change->before, values);
     if (!error) {
-        error = resolve_previous(request, field, values);
+        error = resolve_previous(request, recorded, field, values);
     }
     if (!error) {
         directory_change_fields(changes, map, values);
@@ -307,15 +312,15 @@ static void set_previous_flag(const struct directory_class *class,
 }
 
 static struct error *set_previous_value(struct request *request,
-                                        const struct directory_class *class,
+                                        const struct recorded_entry *recorded,
                                         const struct changed_field *change, enum meaning meaning,
                                         struct directory_changes *changes)
 {
     switch (meaning) {
     case MEANING_VALUE:
-        return set_previous_field(request, class, change, changes);
+        return set_previous_field(request, recorded, change, changes);
     case MEANING_FLAG:
-        set_previous_flag(class, change, changes);
+        set_previous_flag(recorded->entries->class, change, changes);
         return NULL;
     case MEANING_OBLIGATION:
         directory_change_text(changes, "pwdLastSet", !strcmp(change->before, "true") ? "0" : "-1");
@@ -363,7 +368,7 @@ struct error *entry_values_set_previous(struct request *request,
         } else if (meaning == MEANING_PARENT) {
             parent = entry_values_text(request->arena, change->before);
         } else {
-            error = set_previous_value(request, class, change, meaning, changes);
+            error = set_previous_value(request, recorded, change, meaning, changes);
         }
     }
     directory_change_place(changes, name, parent);
