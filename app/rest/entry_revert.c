@@ -167,6 +167,7 @@ static struct error *change_recorded_membership(const struct entry_reversal *rev
                                                 const struct recorded_membership *recorded,
                                                 bool again)
 {
+    struct request *request = reversal->request;
     const struct directory_membership membership = {
         .group = recorded->group,
         .member = recorded->member,
@@ -176,8 +177,13 @@ static struct error *change_recorded_membership(const struct entry_reversal *rev
         .belonging = recorded->was_added == again ? DIRECTORY_MEMBER : DIRECTORY_NO_MEMBER,
     };
     struct directory_entry *group, *member;
-    return directory_change_member(reversal->directory, reversal->arena, &membership, &group,
-                                   &member);
+    struct error *error =
+        directory_change_member(reversal->directory, reversal->arena, &membership, &group, &member);
+    if (!strcasecmp(recorded->group, reversal->recorded->object_id)) {
+        request->object_dn = group->dn;
+        request->member_dn = member->dn;
+    }
+    return error;
 }
 
 static struct error *plan_membership_change(struct entry_reversal *reversal,
@@ -321,6 +327,11 @@ static struct error *prepare_entry(struct entry_reversal *reversal, struct rever
     if (error) {
         return error;
     }
+    if (!strcasecmp(recorded->guid, reversal->recorded->object_id)) {
+        request->object_dn = reverted->entry->dn;
+        request->subject =
+            fields_string(class->fields, reverted->entry->values, class->name_attribute);
+    }
     if (recorded->kind == RECORDED_CREATION) {
         reverted->guard = (struct directory_guard){class, check_read_version, reverted};
         return compare_created_entry(reversal, reverted);
@@ -462,7 +473,13 @@ static struct error *restore_entry(struct entry_reversal *reversal)
                                                             &reversal->recorded->changes),
                                  &restoration);
     }
-    return error ? error : directory_restore(directory, reversal->arena, &restoration, &restored);
+    if (!error) {
+        error = directory_restore(directory, reversal->arena, &restoration, &restored);
+    }
+    if (!error) {
+        reversal->request->object_dn = restored.entry->dn;
+    }
+    return error;
 }
 
 static bool is_deletion(const struct entry_reversal *reversal)

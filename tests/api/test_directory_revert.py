@@ -18,8 +18,9 @@ WRITE_TRACES = {"adminCount", "operatorCount", "lastKnownParent", "whenChanged",
 
 
 @pytest.fixture(scope="module")
-def database(stack):
-    return Database(stack)
+def database(request, stack):
+    server = request.getfixturevalue("postgres") if "DATABASE_URL" in stack.env else None
+    return Database(stack, server)
 
 
 @pytest.fixture
@@ -498,7 +499,8 @@ class RandomChanges:
         """Compares the entries that the directory shows with the predicted changes."""
         changed = {guid for guid in before.keys() | after.keys()
                    if self.plain(before.get(guid)) != self.plain(after.get(guid))}
-        assert changed == {guid for _, guid, field, _, _ in changes if field not in UNSHOWN}, changes
+        predicted = {guid for _, guid, field, _, _ in changes if field not in UNSHOWN}
+        assert changed == predicted, changes
         for _, guid, field, old, new in changes:
             dn, values = after.get(guid, (None, {}))
             if field in TEXTS:
