@@ -2,9 +2,9 @@
 
 -- The changes of the last deletion of an entry in a period: the values that it had. A deletion
 -- without a known outcome was made, because the directory shows the entry as deleted. None if the
--- entry was restored since: then it was deleted again with another tool. A restore with an unknown
--- outcome does not count, because the entry is still deleted. With $6 = 1 it is not: that restore
--- is continued, and does not count either.
+-- entry was restored since, also by a revert: then it was deleted again with another tool. A
+-- restore with an unknown outcome does not count, because the entry is still deleted. With $6 = 1
+-- it is not: that restore is continued, and does not count either.
 
 -- name: deleted_image
 SELECT a.changes
@@ -14,7 +14,7 @@ SELECT a.changes
    AND NOT EXISTS (SELECT 1
                      FROM audit r
                     WHERE r.resource = $1 AND r.object_id = $2 AND r.id > a.id
-                      AND r.action = 'restore_entry'
+                      AND r.action IN ('restore_entry', 'revert_' || CAST($3 AS TEXT))
                       AND (r.status = 'success'
                            OR (r.code = 'PARTIALLY_APPLIED' AND CAST($6 AS BIGINT) = 0)))
  ORDER BY a.id DESC
@@ -36,6 +36,7 @@ SELECT a.changes,
    AND NOT EXISTS (SELECT 1
                      FROM audit r
                     WHERE r.resource = $1 AND r.object_id = $2 AND r.id > a.id
-                      AND r.action IN ('restore_entry', $3) AND r.status = 'success')
+                      AND r.action IN ('restore_entry', $3, 'revert_' || CAST($3 AS TEXT))
+                      AND r.status = 'success')
  ORDER BY a.id DESC
  LIMIT 1;

@@ -80,6 +80,9 @@ enum fault_id {
     FAULT_NOT_SUCCESSFUL, /* the status of an audit record whose request has changed nothing */
     FAULT_NO_REVERT,      /* the action of an audit record cannot be reverted */
     FAULT_NOT_RECORDED,   /* an audit record has no values: they are secrets, or were erased */
+    FAULT_HIDDEN_CHANGE,  /* the current value is one that the caller does not see */
+    FAULT_NO_INVERSE,     /* the change of the field cannot be reverted */
+    FAULT_DELETED_TREE,   /* entries below were deleted as well, and their values are unknown */
     FAULT_NO_WORDS,       /* a search that has neither letters nor digits */
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */

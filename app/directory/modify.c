@@ -532,6 +532,35 @@ static struct error *confirm_control(struct update *update)
                : NULL;
 }
 
+/* Replaces references of the object to itself, such as a manager, by its new DN: they are written
+ * after the move. */
+static void redirect_own_references(const struct update *update)
+{
+    const struct move *move = &update->move;
+    for (struct change *change = update->changes->first; change; change = change->next) {
+        if (change->is_reference && change->text && names_equal(change->text, move->old_dn)) {
+            change->text = arena_format(update->arena, "%s,%s", move->rdn, move->parent);
+        }
+    }
+}
+
+/* Replaces the old DN in the values to delete: the directory has changed references of the moved
+ * object to itself. */
+static void redirect_exact_references(const struct update *update, const char *new_dn)
+{
+    for (struct change *change = update->changes->first; change; change = change->next) {
+        const struct attribute *old = change->is_reference && update->base.exact
+                                          ? attribute_get(update->base.exact, change->attribute)
+                                          : NULL;
+        for (size_t i = 0; old && i < old->count; i++) {
+            if (names_equal(old->values[i].bv_val, update->move.old_dn)) {
+                old->values[i] =
+                    (struct berval){strlen(new_dn), arena_string(update->arena, new_dn)};
+            }
+        }
+    }
+}
+
 /* Checks that the changes may be made, and reads the object. Fills the target and update->move. */
 static struct error *prepare_update(struct update *update, struct target *target)
 {
@@ -568,6 +597,7 @@ static struct error *prepare_update(struct update *update, struct target *target
     }
     if (!error && moves && !has_place(arena, move->old_dn, move->rdn, move->parent)) {
         update->is_moved = true;
+        redirect_own_references(update);
         error = check_move(directory, arena, update->class, guid, changes, move);
     }
     return error;
@@ -594,6 +624,7 @@ static struct error *apply_update(struct update *update)
     }
     if (move->done) {
         target.dn = arena_format(arena, "%s,%s", move->rdn, move->parent);
+        redirect_exact_references(update, target.dn);
         move->address = protected_address(directory, arena, guid, &target);
     }
     update->address = move->address;

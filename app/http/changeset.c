@@ -142,6 +142,15 @@ void changeset_write(struct jsonw *json, const char *key, const struct changeset
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+bool changeset_is_equal(const char *one, const char *other)
+{
+    struct json_object *left = json_tokener_parse(one), *right = json_tokener_parse(other);
+    bool equal = json_object_equal(left, right);
+    json_object_put(left);
+    json_object_put(right);
+    return equal;
+}
+
 /* Returns the member as JSON text; "null" if the object does not have it. */
 static const char *copy_json_member(struct arena *arena, struct json_object *object,
                                     const char *name)

@@ -39,7 +39,7 @@ struct changeset {
 /* The changes that an audit row has recorded. */
 struct recorded_changes {
     int64_t id; /* of the row */
-    const char *resource, *object_id;
+    const char *action, *resource, *object_id;
     struct changeset changes;
 };
 
@@ -73,6 +73,9 @@ void changeset_add_secret(struct changeset *changes, struct arena *arena,
 /* Returns the value of a field as JSON; "null" if it has none. */
 const char *changeset_format_value(struct arena *arena, const struct field *field,
                                    const struct value *value) __attribute__((returns_nonnull));
+
+/* True if two values in JSON are equal, however they are written. */
+bool changeset_is_equal(const char *one, const char *other);
 
 /* Removes all changes but the first `count`. */
 void changeset_truncate(struct changeset *changes, size_t count);

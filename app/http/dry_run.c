@@ -105,7 +105,8 @@ struct error *dry_run_read(struct request *request)
 
 bool dry_run_wants_ldif(const struct request *request)
 {
-    return request->dry_run && permission_is_of_directory(request->route->permission) &&
+    const struct route *route = request->reverted_route ? request->reverted_route : request->route;
+    return request->dry_run && permission_is_of_directory(route->permission) &&
            strcasestr(request->headers.accept, dry_run_ldif_type);
 }
 

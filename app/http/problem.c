@@ -365,6 +365,13 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NO_REVERT] = {"у таких действий нет отмены", "such actions have no inverse"},
     [FAULT_NOT_RECORDED] = {"значения не записаны: это секреты, или запись очищена",
         "the values are not recorded: they are secrets, or were erased"},
+    [FAULT_HIDDEN_CHANGE] = {"текущее значение вам недоступно",
+        "you do not see the current value"},
+    [FAULT_NO_INVERSE] = {"изменение этого поля отменить нельзя",
+        "a change of this field has no inverse"},
+    [FAULT_DELETED_TREE] = {"вместе с объектом удалены вложенные: восстановите его вызовом "
+                            "/deleted/{guid}/restore",
+        "entries below were deleted as well: restore it by /deleted/{guid}/restore"},
     [FAULT_NO_WORDS] = {"должно содержать букву или цифру", "must contain a letter or a digit"},
     [FAULT_NOT_KEY] = {"должно содержать от 1 до 255 видимых символов ASCII",
         "must consist of 1 to 255 visible ASCII characters"},

@@ -90,8 +90,10 @@ struct route {
      * ETag */
     bool versioned;
     bool asks_directory; /* a call of `core` that reads the directory: not for atomic batches */
-    bool dry_run;        /* ?dry_run=true shows what the call would change */
-    bool ready;          /* status 503 has the same body: a dependency is unavailable */
+    /* the handler may change the directory for a caller who has the permission, which it checks */
+    bool may_change_directory;
+    bool dry_run; /* ?dry_run=true shows what the call would change */
+    bool ready;   /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
     /* errors in addition to those that the row implies; ends with ERR_COUNT */
     const enum error_id *errors;

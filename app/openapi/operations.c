@@ -396,7 +396,8 @@ static void write_reply_schema(struct document *document, const struct route *ro
 static void write_ldif_content(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
-    if (!route->dry_run || !permission_is_of_directory(route->permission)) {
+    if (!route->dry_run ||
+        !(permission_is_of_directory(route->permission) || route->may_change_directory)) {
         return;
     }
     jsonw_open_object(json, dry_run_ldif_type);

@@ -395,6 +395,7 @@ const struct route deleted_routes[] = {
      .reply = &restored_schema,
      .errors = restore_errors,
      .action = "restore_entry",
+     .revert = entry_revert,
      .resource_type = "entry",
      .resource = "guid"},
     {.pattern = NULL},

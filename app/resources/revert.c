@@ -24,12 +24,16 @@ const struct route revert_routes[] = {
      .summary = {"Отменить изменение", "Revert a change"},
      .about = {"Возвращает прежние значения, если после этого изменения их больше никто не менял. "
                "Требуется то же разрешение, что и для самого изменения; чтобы удалить или "
-               "восстановить объект — `organization:delete`. Отмену тоже можно отменить: `id` — её "
-               "запись аудита.",
+               "восстановить запись организации — `organization:delete`, а в каталоге — права и на "
+               "обратное изменение. Удалённый объект каталога восстанавливается. Отмену тоже можно "
+               "отменить: `id` — её запись аудита.",
                "Restores the previous values, if nothing has changed them since. Requires the "
-               "permission of the change itself, and `organization:delete` if an object is deleted "
-               "or restored. A revert can be reverted, too: `id` is its audit record."},
+               "permission of the change itself, and `organization:delete` if a record is deleted "
+               "or restored; in the directory, the rights of the inverse change, too. A deleted "
+               "entry of the directory is restored. A revert can be reverted, too: `id` is its "
+               "audit record."},
      .headers = revert_headers,
+     .may_change_directory = true,
      .dry_run = true,
      .shape = REPLY_RECORD,
      .reply = &revert_schema,

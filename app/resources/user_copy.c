@@ -280,6 +280,7 @@ const struct route user_copy_routes[] = {
      .dry_run = true,
      .errors = copy_errors,
      .action = "copy_user",
+     .revert = entry_revert,
      .resource_type = "user"},
     {.pattern = NULL},
 };

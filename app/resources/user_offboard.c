@@ -419,6 +419,7 @@ const struct route user_offboard_routes[] = {
      .dry_run = true,
      .errors = offboard_errors,
      .action = "offboard_user",
+     .revert = entry_revert,
      .resource_type = "user",
      .resource = "username"},
     {.pattern = NULL},

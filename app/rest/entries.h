@@ -16,6 +16,7 @@
 #include "rest/app.h"
 #include "rest/audit_list.h"
 #include "rest/entry_fields.h"
+#include "rest/entry_revert.h"
 
 /* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
@@ -123,7 +124,7 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 #define ENTRIES_WRITE_ROW(entries_, verb_, type_, rights_)                                         \
     .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,         \
     .rights = (rights_), .pool = POOL_DIRECTORY, .dry_run = true, .action = verb_ "_" type_,       \
-    .resource_type = type_
+    .resource_type = "" type_, .revert = entry_revert
 
 #define ENTRIES_LIST_ROW(entries_, path_, schema_)                                                 \
     .method = METHOD_GET, .pattern = (path_), .handler = entries_list, ENTRIES_READ_ROW(entries_), \
@@ -187,6 +188,6 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
     .permission = PERMIT_DIRECTORY_WRITE, .rights = RIGHT_BIT(RIGHT_MEMBERS),                      \
     .pool = POOL_DIRECTORY, .dry_run = true, .query = entries_place_query,                         \
     .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
-    .resource = (group_), .versioned = true
+    .resource = (group_), .versioned = true, .revert = entry_revert
 
 #endif

@@ -101,6 +101,20 @@ static struct error *parse_image(struct arena *arena, const struct directory_cla
     return error;
 }
 
+struct value *restoration_recorded_image(struct arena *arena, const struct directory_class *class,
+                                         const char *guid, const struct changeset *changes)
+{
+    struct value *image = arena_array(arena, fields_count(class->fields), sizeof *image);
+    for (size_t i = 0; i < changes->count; i++) {
+        const struct changed_field *change = &changes->items[i];
+        const struct field *field = find_named_field(class->fields, change->field);
+        if (field && change->id && !strcasecmp(change->id, guid)) {
+            parse_image_value(arena, field, change->before, &image[field - class->fields]);
+        }
+    }
+    return image;
+}
+
 struct error *restoration_read_image(const struct request *request,
                                      const struct directory_class *class,
                                      const struct directory_deleted *deleted,

@@ -13,6 +13,7 @@
 #include "base/field.h"
 #include "directory/deleted.h"
 #include "directory/directory.h"
+#include "http/changeset.h"
 
 #include <stdbool.h>
 
@@ -34,6 +35,11 @@ struct error *restoration_read_image(const struct request *request,
                                      const struct directory_class *class,
                                      const struct directory_deleted *deleted,
                                      struct value **image_r) MUST_CHECK;
+
+/* Returns the image that the recorded changes of a deletion contain. */
+struct value *restoration_recorded_image(struct arena *arena, const struct directory_class *class,
+                                         const char *guid, const struct changeset *changes)
+    __attribute__((returns_nonnull));
 
 /* Adds the values of the image to the changes of the restoration, and its groups and members to the
  * lists. `image` is parallel to restoration->class->fields; NULL: no image. Values that refer to

@@ -2,11 +2,16 @@
 #include "rest/revert.h"
 
 #include "base/arena.h"
+#include "directory/deleted.h"
+#include "directory/directory.h"
+#include "directory/names.h"
 #include "http/audit.h"
 #include "http/dry_run.h"
 #include "rest/app.h"
 #include "rest/audit.h"
 #include "rest/authorization.h"
+#include "rest/delegations.h"
+#include "rest/entries.h"
 #include "rest/record_fields.h"
 #include "store/store.h"
 
@@ -34,15 +39,18 @@ static const struct field reply_fields[] = {
 const struct schema revert_schema = {"Revert", reply_fields, false};
 
 const enum error_id revert_errors[] = {
-    ERR_CHANGED_SINCE, ERR_NOT_REVERTIBLE,     ERR_VALIDATION,       ERR_DUPLICATE,
-    ERR_HAS_DEALS,     ERR_AUTOMATIC_ACTIVITY, ERR_HIDDEN_REFERENCE, ERR_COUNT};
+    ERR_CHANGED_SINCE,     ERR_NOT_REVERTIBLE,    ERR_VALIDATION,
+    ERR_DUPLICATE,         ERR_HAS_DEALS,         ERR_AUTOMATIC_ACTIVITY,
+    ERR_HIDDEN_REFERENCE,  ENTRIES_UPDATE_ERRORS, ERR_PROTECTED_OBJECT,
+    ERR_PARTIALLY_APPLIED, ERR_NOT_EMPTY,         ERR_HAS_PRIMARY_MEMBERS,
+    ERR_PRIMARY_GROUP,     ERR_NOT_RESTORABLE,    ERR_COUNT};
 
 /* The columns of an audit row on which a revert depends. */
 struct reverted_row {
     struct recorded_changes recorded;
     int64_t organization_id; /* 0: none */
     bool directory;
-    const char *action, *status;
+    const char *status;
     const char *changes; /* JSON; "": none */
 };
 
@@ -68,11 +76,11 @@ static struct error *read_reverted_row(const struct request *request, struct rev
     }
     *row_r = (struct reverted_row){
         .recorded = {.id = store_integer(query, SQL_AUDIT_REVERTED_ID),
+                     .action = copy_row_text(query, arena, SQL_AUDIT_REVERTED_ACTION),
                      .resource = copy_row_text(query, arena, SQL_AUDIT_REVERTED_RESOURCE),
                      .object_id = copy_row_text(query, arena, SQL_AUDIT_REVERTED_OBJECT_ID)},
         .organization_id = store_integer(query, SQL_AUDIT_REVERTED_ORGANIZATION_ID),
         .directory = store_integer(query, SQL_AUDIT_REVERTED_DIRECTORY),
-        .action = copy_row_text(query, arena, SQL_AUDIT_REVERTED_ACTION),
         .status = copy_row_text(query, arena, SQL_AUDIT_REVERTED_STATUS),
         .changes = copy_row_text(query, arena, SQL_AUDIT_REVERTED_CHANGES),
     };
@@ -103,7 +111,8 @@ const struct route *revert_find_route(const struct request *request, const char 
     const struct resource *resource = request->route->description;
     for (; resource->routes; resource++) {
         for (const struct route *route = resource->routes; route->pattern; route++) {
-            if (route->revert == revert && !strcmp(route->resource_type, resource_type)) {
+            if (route->revert == revert && route->description &&
+                !strcmp(route->resource_type, resource_type)) {
                 return route;
             }
         }
@@ -113,14 +122,14 @@ const struct route *revert_find_route(const struct request *request, const char 
 
 /* --- permissions ------------------------------------------------------------------------------ */
 
-/* True if the caller may read the row: the local administrator reads all rows, an administrator of
- * the directory those of the directory, an OWNER or ADMIN those of the organization. The other
- * members read those about the records of the organization: each record has a history. */
+/* True if the caller may read a row that is not of the directory: the local administrator reads all
+ * rows, an OWNER or ADMIN those of the organization. The other members read those about the records
+ * of the organization: each record has a history. */
 static bool may_read_audit_row(const struct request *request, const struct reverted_row *row,
                                const struct route *reverted)
 {
     const struct principal *caller = app_principal(request);
-    if (caller->kind == PRINCIPAL_LOCAL || (row->directory && caller->administrator)) {
+    if (caller->kind == PRINCIPAL_LOCAL) {
         return true;
     }
     bool of_organization = row->organization_id && row->organization_id == caller->organization_id;
@@ -130,11 +139,52 @@ static bool may_read_audit_row(const struct request *request, const struct rever
                                (of_record && authorization_permits(caller, PERMIT_READ)));
 }
 
-/* True if the caller may make the reverted call. */
+/* Returns ERR_NOT_FOUND if the caller does not see the entry that the row is about, or does not see
+ * where it was before its deletion. */
+static struct error *check_visible_entry(const struct request *request,
+                                         const struct reverted_row *row)
+{
+    const struct app *app = app_of(request);
+    const char *id = row->recorded.object_id, *dn;
+    struct directory_deleted deleted;
+    struct error *error = NULL;
+    if (!app->caller || !names_filter_guid(request->arena, id)) {
+        return error_new(request->arena, ERR_NOT_FOUND, NULL);
+    }
+    error = directory_resolve_object(app->directory, request->arena, id, "id", &dn);
+    if (error && error->id == ERR_VALIDATION) {
+        error = directory_find_deleted(app->directory, request->arena, id, &deleted);
+    }
+    bool is_hidden =
+        error && (error->id == ERR_NOT_RESTORABLE || error->id == ERR_DIRECTORY_FORBIDDEN);
+    return is_hidden ? error_new(request->arena, ERR_NOT_FOUND, NULL) : error;
+}
+
+/* Returns ERR_NOT_FOUND if the caller may not read the row. An administrator of the directory reads
+ * its rows; other users of the directory revert those of entries that they see. */
+static struct error *check_readable_row(const struct request *request,
+                                        const struct reverted_row *row,
+                                        const struct route *reverted)
+{
+    bool administers = app_principal(request)->administrator;
+    if (row->directory && !administers && app_principal(request)->kind != PRINCIPAL_LOCAL) {
+        return check_visible_entry(request, row);
+    }
+    return (row->directory && administers) || may_read_audit_row(request, row, reverted)
+               ? NULL
+               : error_new(request->arena, ERR_NOT_FOUND, NULL);
+}
+
+/* True if the caller may make the reverted call. The directory then checks the rights at the place
+ * of the entry. */
 static bool may_make_call(const struct request *request, const struct reverted_row *row,
                           const struct route *reverted)
 {
     const struct principal *caller = app_principal(request);
+    const struct directory_caller *directory_caller = app_of(request)->caller;
+    if (permission_is_of_directory(reverted->permission) && directory_caller) {
+        return delegations_permit(directory_caller, reverted->rights);
+    }
     enum permission permission =
         reverted->permission == PERMIT_MANAGE_OR_SELF ? PERMIT_MANAGE : reverted->permission;
     return authorization_permits(caller, permission) &&
@@ -170,7 +220,7 @@ static struct error *parse_changes(struct arena *arena, struct reverted_row *row
     }
     bool valid = changeset_read(arena, row->changes, recorded->resource, recorded->object_id,
                                 &recorded->changes);
-    if (!valid || !recorded->changes.count || has_secret(&recorded->changes)) {
+    if (!valid || !recorded->changes.count || (!row->directory && has_secret(&recorded->changes))) {
         return new_not_revertible(arena, "changes", FAULT_NOT_RECORDED);
     }
     return NULL;
@@ -194,18 +244,22 @@ struct error *revert_handle(struct request *request, struct reply *reply)
 {
     struct reverted_row row = {0};
     struct error *error = read_reverted_row(request, &row);
-    if (error || !row.action) {
+    if (error || !row.recorded.action) {
         return error;
     }
-    const struct route *reverted = find_route_of_action(request, row.action);
-    if (!may_read_audit_row(request, &row, reverted)) {
-        return error_new(request->arena, ERR_NOT_FOUND, NULL);
+    const struct route *reverted = find_route_of_action(request, row.recorded.action);
+    error = check_readable_row(request, &row, reverted);
+    if (error) {
+        return error;
     }
     if (!reverted || !reverted->revert) {
         return new_not_revertible(request->arena, "action", FAULT_NO_REVERT);
     }
     if (!may_make_call(request, &row, reverted)) {
         return error_new(request->arena, ERR_FORBIDDEN, NULL);
+    }
+    if (row.directory && request->atomic) {
+        return error_new(request->arena, ERR_NOT_BATCHABLE, NULL);
     }
     error = parse_changes(request->arena, &row);
     if (error) {

@@ -20,8 +20,8 @@ extern const enum error_id revert_errors[];
 /* Handles POST …/{id}/revert. The route's description is the list of all resources. */
 route_handler revert_handle;
 
-/* For functions `revert`: returns a route of objects of this type that `revert` reverts; NULL:
- * there is none. */
+/* For functions `revert`: returns a route of objects of this type that `revert` reverts, and that
+ * has a description; NULL: there is none. */
 const struct route *revert_find_route(const struct request *request, const char *resource_type,
                                       route_reverter *revert);
 

@@ -181,12 +181,8 @@ static bool permits_directory_call(const struct request *request, enum permissio
     if (permission == PERMIT_DIRECTORY_READ && (caller->administrator || caller->reads_all)) {
         return caller->limit & RIGHT_BIT(RIGHT_READ);
     }
-    unsigned rights = caller->administrator
-                          ? RIGHT_ALL
-                          : delegations_rights(caller->rules, caller->rules_count, caller->sids);
-    unsigned needed =
-        permission == PERMIT_DIRECTORY_READ ? RIGHT_BIT(RIGHT_READ) : request->route->rights;
-    return rights & caller->limit & needed;
+    return delegations_permit(caller, permission == PERMIT_DIRECTORY_READ ? RIGHT_BIT(RIGHT_READ)
+                                                                          : request->route->rights);
 }
 
 /* Sets the rules of the caller. The scopes have no DN yet. */
@@ -231,7 +227,9 @@ static struct error *set_directory_caller(struct request *request, enum permissi
     }
     app->caller = caller;
     directory_set_caller(app->directory, request->arena, caller);
-    if (has_rules && !error && permits_directory_call(request, permission)) {
+    bool locates =
+        request->route->may_change_directory || permits_directory_call(request, permission);
+    if (has_rules && !error && locates) {
         error =
             delegations_locate(app->delegations, request->arena,
                                permission == PERMIT_DIRECTORY_WRITE, rules, caller->rules_count);
@@ -245,6 +243,9 @@ static struct error *set_directory_caller(struct request *request, enum permissi
 static struct error *confirm_caller(struct request *request, enum permission permission)
 {
     const struct principal *principal = request->principal;
+    if (request->route->may_change_directory) {
+        permission = PERMIT_DIRECTORY_WRITE;
+    }
     struct directory_identity identity = {0};
     struct error *error = principal ? check_key_scopes(request) : NULL;
     bool uses_directory = permission_is_of_directory(permission);

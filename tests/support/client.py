@@ -173,7 +173,7 @@ class Client:
 
     @staticmethod
     def _note(method, path, response):
-        if DRY_RUN.search(path):
+        if DRY_RUN.search(response.request.url):
             return  # changes nothing
         action = audited_action(method, path)
         # nginx may have sent these itself

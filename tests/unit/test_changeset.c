@@ -129,6 +129,17 @@ static void truncated_changes_are_replaced(void **state)
                         "[{\"field\":\"f1\",\"before\":0,\"after\":1}]");
 }
 
+static void values_are_equal_however_they_are_written(void **state)
+{
+    (void)state;
+    assert_true(changeset_is_equal("\"\\u0416\\/\"", "\"Ж/\""));
+    assert_true(changeset_is_equal("[\"a\", \"b\"]", "[\"a\",\"b\"]"));
+    assert_true(changeset_is_equal("null", "null"));
+    assert_false(changeset_is_equal("[\"a\",\"b\"]", "[\"b\",\"a\"]"));
+    assert_false(changeset_is_equal("null", "\"\""));
+    assert_false(changeset_is_equal("true", "\"true\""));
+}
+
 #define CHANGESET_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -140,6 +151,7 @@ int main(void)
         CHANGESET_TEST(changes_of_other_objects_name_them),
         CHANGESET_TEST(only_named_fields_of_an_object_are_added),
         CHANGESET_TEST(truncated_changes_are_replaced),
+        cmocka_unit_test(values_are_equal_however_they_are_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
