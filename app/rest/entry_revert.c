@@ -462,9 +462,11 @@ static struct error *restore_entry(struct entry_reversal *reversal)
         return new_irreversible(reversal, "changes", FAULT_DELETED_TREE);
     }
     struct error *error =
-        directory_find_deleted(directory, reversal->arena, recorded->guid, &deleted);
+        directory_find_restorable(directory, reversal->arena, recorded->guid, &deleted);
     if (error && error->id == ERR_NOT_FOUND) { /* the directory does not keep it any more */
         error = error_new(reversal->arena, ERR_NOT_RESTORABLE, NULL);
+    } else if (!error && deleted.dn) {
+        error = directory_not_deleted_error(reversal->arena, deleted.dn);
     }
     if (!error) {
         error = restoration_fill(directory, reversal->arena,

@@ -153,7 +153,7 @@ static struct error *check_visible_entry(const struct request *request,
     }
     error = directory_resolve_object(app->directory, request->arena, id, "id", &dn);
     if (error && error->id == ERR_VALIDATION) {
-        error = directory_find_deleted(app->directory, request->arena, id, &deleted);
+        error = directory_find_restorable(app->directory, request->arena, id, &deleted);
     }
     bool is_hidden =
         error && (error->id == ERR_NOT_RESTORABLE || error->id == ERR_DIRECTORY_FORBIDDEN);
