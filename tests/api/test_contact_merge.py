@@ -1,14 +1,13 @@
 """Merging contacts: references follow, counters stay exact, and concurrent changes lose nothing,
 on both engines. Reverting a merge is tested in test_revert.py."""
 
-import subprocess
-
 import pytest
 
 from support import contract
 from support.accounts import address
 from support.crm import Office, at_once, check_ok, invalid_fields
 from support.entries import tag
+from support.recount import assert_counters_are_exact
 
 FILLED = ("email", "phone", "company", "position", "notes", "owner_id")
 REFERRING = ("deals", "tasks", "activities")
@@ -41,12 +40,6 @@ def contacts_of(database, made):
     """Returns the ids of the contacts to which the objects refer, deleted ones too."""
     return {contact for kind, ids in made.items() for number in ids
             for [contact] in database.run(f"SELECT contact_id FROM {kind} WHERE id = {number}")}
-
-
-def assert_counters_are_exact(stack):
-    done = subprocess.run([stack.binary, "recount"], capture_output=True, text=True, timeout=60,
-                          check=False, cwd=stack.state_dir, env=stack.env)
-    assert (done.returncode, done.stdout) == (0, "0 wrong\n"), done.stdout + done.stderr
 
 
 def test_references_of_merged_contact_follow(owner, sql_database, sql_stack):
