@@ -511,7 +511,9 @@ def test_dry_run_of_membership_writes_nothing_and_predicts_it(api, factory, ldap
     sides = (None, user["dn"]) if call.method == "POST" else (user["dn"], None)
     assert ({*members, user["dn"]} - {sides[0]}) == after
     assert predicted(changes, group["objectGUID"]) == {"member": sides}
-    assert {change["id"] for change in changes} == {group["objectGUID"]}
+    groups = tuple(side and group["dn"] for side in sides)
+    assert predicted(changes, user["objectGUID"]) == {"memberOf": groups}
+    assert {change["id"] for change in changes} == {group["objectGUID"], user["objectGUID"]}
     assert changes_of(call.send(api, dry_run=True)) == []
 
 
