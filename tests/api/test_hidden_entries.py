@@ -2,6 +2,7 @@
 for that caller: every call answers as for a name that nobody has, and lists, counts, trees,
 members, groups and errors contain nothing of it. ldapsearch tells which entries are visible."""
 
+import re
 import uuid
 
 import ldap
@@ -12,10 +13,12 @@ from support.client import Client, path_of
 from support.entries import tag
 from support.ldap_admin import guid_text, rdn
 from support.people import People
-from support.revealed import comparable, counted
 
 UNIVERSAL = "-2147483640"  # may be a member of groups of every scope
 NORMAL_ACCOUNT, WORKSTATION = "512", "4096"
+REPEATED = 3
+SEARCHES = re.compile(
+    r'^kontora_directory_operation_duration_seconds_count{operation="search"} (\d+)', re.M)
 CALLERS = ("one", "two", "nested")
 FILTERS = {"users": "(sAMAccountType=805306368)", "groups": "(objectClass=group)",
            "ous": "(objectClass=organizationalUnit)",
@@ -131,6 +134,34 @@ def visible(ldap_admin, scopes, text, scope=ldap.SCOPE_SUBTREE):
     for base in scopes:
         found |= {dn for dn, _ in ldap_admin.connection.search_s(base, scope, text, ["1.1"]) if dn}
     return found
+
+
+def comparable(response, *names):
+    """Returns what a response reveals, without what it repeats of the request."""
+    headers = {name: value for name, value in response.headers.items()
+               if name.lower() not in ("date", "x-request-id", "content-length")}
+    body = response.content.decode()
+    assert int(response.headers["Content-Length"]) == len(response.content)
+    for name in (response.headers.get("X-Request-ID", "-"), *names):
+        body = body.replace(name, "?")
+    return response.status_code, headers, body
+
+
+def searches(client):
+    """Returns the number of searches so far. Parsing all metrics would take longer than a call."""
+    response = client.session.get(client.base_url.removesuffix("/api/v1") + "/metrics")
+    return int(SEARCHES.search(response.text)[1])
+
+
+def counted(client, administrator, path, **parameters):
+    """Returns the response and the number of searches that it took: the least of several times,
+    because the service searches in the background, too."""
+    costs = []
+    for _ in range(REPEATED):
+        before = searches(administrator)
+        response = client.get(path, params=parameters)
+        costs.append(searches(administrator) - before)
+    return response, min(costs)
 
 
 # --- names ----------------------------------------------------------------------------------------
