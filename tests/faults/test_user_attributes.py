@@ -33,6 +33,10 @@ REFUSED = {
 }
 
 
+# The directory reads its schema slowly on a machine that other suites load.
+PATIENT = {"LDAP_CONNECT_TIMEOUT_MS": "10000", "LDAP_TIMEOUT_MS": "10000"}
+
+
 class Raw:
     """Requests of the administrator without a check against the OpenAPI document, which is that
     of the default settings."""
@@ -63,9 +67,9 @@ def ou(ldap_admin):
 
 def as_administrator(ldap_admin):
     """Returns settings with which the service may write attributes that delegate.sh does not
-    name, on a machine that other suites load."""
+    name."""
     return {"LDAP_BIND_DN": ldap_admin.bind_dn, "LDAP_BIND_PASSWORD": ldap_admin.password,
-            "LDAP_CONNECT_TIMEOUT_MS": "10000", "LDAP_TIMEOUT_MS": "10000"}
+            **PATIENT}
 
 
 def stored(ldap_admin, account):
@@ -128,7 +132,7 @@ def module_raw(tmp_path_factory, binary, directory, ldap_admin):
 
 
 def test_further_attributes_are_in_openapi_document(make_rig, directory, binary):
-    rig = make_rig(directory, DIRECTORY_USER_ATTRIBUTES=ATTRIBUTES)
+    rig = make_rig(directory, DIRECTORY_USER_ATTRIBUTES=ATTRIBUTES, **PATIENT)
     served = Raw(rig).request("GET", "/openapi.json").json()
     printed = json.loads(run(binary, rig, "openapi", "--language", "ru").stdout)
     for document in (served, printed):
@@ -159,7 +163,7 @@ def test_reload_changes_further_attributes(make_rig, directory, ldap_admin, ou):
 def test_attribute_that_does_not_fit_the_schema_is_reported(module_raw, directory, binary, tmp_path,
                                                             attribute):
     """By the check of the settings, and by a start, which it prevents."""
-    settings = {**directory.settings(), "PATH": os.environ["PATH"],
+    settings = {**directory.settings(), **PATIENT, "PATH": os.environ["PATH"],
                 "DIRECTORY_USER_ATTRIBUTES": f"middleName:text:64,{attribute}"
                 if not attribute.startswith("middleName") else attribute}
     for command in (["config", "--check"], ["serve"]):
