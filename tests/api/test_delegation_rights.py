@@ -88,10 +88,7 @@ def world(ldap_admin):
 
 def add_user(ldap_admin, ou, password=None):
     name = tag()
-    dn = ldap_admin.add(
-        f"{rdn(name)},{ou}", objectClass="user", sAMAccountName=name, userAccountControl="512",
-        unicodePwd=f'"{password or vault.password()}"'.encode("utf-16-le"))
-    return name, dn
+    return name, ldap_admin.add_account(name, password or vault.password(), ou)
 
 
 def add_group(ldap_admin, ou, *member_dns):

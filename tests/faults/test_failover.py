@@ -24,7 +24,7 @@ USER = "/users/Administrator"
 WORKERS = 4
 CROWD = 40
 ROUNDS = 2  # rounds of killing; each increases the backoff of the next workers
-AT_ONCE_S = 1.2  # less than the timeouts (1.5 s and 3 s); a busy machine takes 0.6 s
+AT_ONCE_S = 1.2  # less than the timeouts (1.5 s and 3 s)
 TIMEOUT_S = 3
 PROBE_TIMEOUT_S = 4.5
 RETURN_PATIENCE_S = 90  # a worker returns to the first controller after a minute
@@ -90,7 +90,8 @@ def percentile(values, share):
 
 
 def assert_refused_at_once(rig, code="DIRECTORY_UNAVAILABLE"):
-    """Calls that do not need the directory show how busy the machine is."""
+    """Asserts that calls get this error, at most AT_ONCE_S later than calls that do not need the
+    directory are answered: on a busy machine, those are slow too."""
     others = [seconds for _, seconds in get_concurrently(rig, "/accounts")]
     answers = get_concurrently(rig)
     for response, _ in answers:

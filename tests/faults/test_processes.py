@@ -186,9 +186,10 @@ def test_worker_killed_during_reload_is_restarted_at_once(make_rig, directory):
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not any(alive(pid) for pid in serving), what="the workers to end")
     assert rig.anonymous("").get("/health").status_code == 200  # served by the restarted worker
+    ready = rig.count_log("ready")
     for pid in held:
         signal_process(pid, signal.SIGCONT)
-    wait_until(lambda: not any(alive(pid) for pid in serving), what="the reload to finish")
+    wait_until(lambda: rig.count_log("ready") > ready, what="the reload to finish")
     assert rig.anonymous("").get("/health").status_code == 200
 
 

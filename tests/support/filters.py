@@ -94,9 +94,9 @@ def matches(node: tuple, item: dict, fields: dict[str, Field],
 
 
 def fold_letters(text: str) -> str:
-    """Returns a text as the directory compares it: without regard to case, letter by letter, and to
-    the number of spaces. Spaces at both ends are ignored, also in a part of a text: `co " И"` finds
-    "Иван"."""
+    """Returns a text as the directory compares it: case is ignored letter by letter, repeated
+    spaces are one, and spaces at both ends are ignored, also those of a sought part: `co " И"`
+    finds "Иван"."""
     upper = (letter.upper() if len(letter.upper()) == 1 else letter for letter in text)
     return re.sub(" +", " ", "".join(upper)).strip(" ")
 

@@ -10,7 +10,7 @@ from support import contract, logs, sanitizer, vault
 from support.client import Client
 from support.database import Database
 from support.logs import Audit
-from support.waiting import TIMEOUT_S, wait_until
+from support.waiting import wait_until
 
 READY = "ready"
 
@@ -106,9 +106,8 @@ class Rig:
         response = self.anonymous("").get("/health/ready")
         return contract.check_readiness(response)["directory"]["state"]
 
-    def wait_for_directory(self, state="up", patience_s=TIMEOUT_S):
-        wait_until(lambda: self.directory_state() == state, patience_s,
-                   f"the directory to be {state}")
+    def wait_for_directory(self, state="up"):
+        wait_until(lambda: self.directory_state() == state, what=f"the directory to be {state}")
 
     def anonymous(self, prefix="/api/v1"):
         return Client(self.stack.https_url + prefix, self.stack.ca_file)
