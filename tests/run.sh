@@ -30,9 +30,9 @@ other_faults="tests/faults $(printf -- '--ignore=%s ' $directory_faults)"
 
 # The API tests of accounts, records and files are one suite, all others another one.
 sweep=tests/api/test_sweep.py
-record_api="$(printf 'tests/api/test_%s.py ' accounts activities analytics contacts crm crm_lists \
-    crm_property crm_scenario crm_values currency deals files list_filters members numbers \
-    organizations pages security_members tasks tokens upload_senders validation)"
+record_api="$(printf 'tests/api/test_%s.py ' accounts activities analytics batch contacts crm \
+    crm_lists crm_property crm_scenario crm_values currency deals files list_filters members \
+    numbers organizations pages security_members tasks tokens upload_senders validation)"
 other_api="tests/api $(printf -- '--ignore=%s ' $record_api)"
 
 unset CMOCKA_MESSAGE_OUTPUT CMOCKA_TEST_FILTER CMOCKA_SKIP_FILTER
