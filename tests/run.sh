@@ -3,16 +3,16 @@
 # corpora with sanitizers, the API tests on the sanitized program, and the fault tests on the
 # optimized program, because they check time limits.
 #
-# The fault tests mostly wait, so they run beside all other tests, as two suites of about the same
-# duration. The API tests are two suites, of which the second starts when the unit programs have
-# ended; each checks its own logs at its end (test_sweep.py). The output of a suite is printed when
-# it has ended.
+# Builds and unit programs run first, because some of these also check time limits. Then the fault
+# tests and the API tests run, each as two suites of about the same duration. Each suite of API
+# tests checks its own logs at its end (test_sweep.py). The output of a suite is printed when it has
+# ended.
 #
 # State is stored below /tmp and kept only after a failure. The last line counts passed and failed
 # tests of the unit programs and of pytest; any other failed step, and a suite that was terminated
 # early, counts as one failure. Ctrl-C stops everything and prints the counts; a second Ctrl-C kills
 # the suites before they have cleaned up.
-# shellcheck disable=SC2086,SC2317  # one word per file; functions called by run_step and traps
+# shellcheck disable=SC2016,SC2086,SC2317  # inner scripts; one word per file; called by run_step
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -92,35 +92,37 @@ build() {
 }
 
 build_sanitized() {
-    units=$(printf "build/sanitize/%s\n" tests/unit/test_*.c | sed 's/\.c$//')
+    units=$(printf 'build/sanitize/%s\n' tests/unit/test_*.c | sed 's/\.c$//')
     mkdir -p "$work/sanitized" "$work/unit"
     make --no-print-directory -s -j2 "$sanitize" all $units &&
         cp build/sanitize/kontora "$work/sanitized/kontora" &&
         cp $units "$work/unit/"
 }
 
-# Runs one unit program and counts its tests from the output of cmocka. A program that exits with a
-# failure counts as failed, whatever it printed.
-run_unit() { # program
-    "$1" >"$work/unit.log" 2>&1
-    status=$?
-    good=$(grep -c '^\[       OK \]' "$work/unit.log")
-    bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p' "$work/unit.log" |
+# Counts the tests of a unit program from the output of cmocka. A program that exits with a failure
+# counts as failed, whatever it printed.
+count_unit() { # program
+    status=$(cat "$1.status")
+    good=$(grep -c '^\[       OK \]' "$1.log")
+    bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p' "$1.log" |
         awk '{ sum += $1 } END { print sum + 0 }')
     [ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
     [ "$good" -gt 0 ] || [ "$bad" -gt 0 ] || bad=1
     if [ "$bad" -gt 0 ]; then
-        grep -v '^\[ RUN \|^\[       OK' "$work/unit.log"
+        grep -v '^\[ RUN \|^\[       OK' "$1.log"
         echo "unit ${1##*/}: $bad FAILED, status $status"
     fi
     passed=$((passed + good))
     failed=$((failed + bad))
 }
 
+# Runs the unit programs, two at a time.
 run_units() {
     before=$passed
-    for program in "$work"/unit/test_*; do
-        run_unit "$program"
+    programs=$(find "$work/unit" -name 'test_*')
+    echo "$programs" | xargs -P 2 -n 1 sh -c '"$0" >"$0.log" 2>&1; echo $? >"$0.status"'
+    for program in $programs; do
+        count_unit "$program"
     done
     echo "unit programs: $((passed - before)) tests passed"
 }
@@ -183,12 +185,12 @@ check_sanitizer_reports() {
 
 run_step 'rules' "$python" tests/lint/rules.py
 run_step 'build' with_build_lock build || abort_run
+run_step 'sanitized build' with_build_lock build_sanitized || abort_run
+run_units
 begin_suite directory-faults "$work/kontora" $directory_faults
 begin_suite other-faults "$work/kontora" $other_faults
 renice -n 10 -p $$ >/dev/null # all that follows yields the processors to the fault tests
-run_step 'sanitized build' with_build_lock build_sanitized || abort_run
 begin_suite other-api "$work/sanitized/kontora" $other_api
-run_units
 [ ! -e tests/fuzz/run.sh ] || run_step 'fuzz corpora' with_build_lock sh tests/fuzz/run.sh replay
 begin_suite record-api "$work/sanitized/kontora" $record_api $sweep
 end_suites

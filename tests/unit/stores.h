@@ -15,7 +15,7 @@
 #include "store/store.h"
 #include "store/write.h"
 
-enum { TIMEOUT_MS = 1000, MS_US = 1000 };
+enum { TIMEOUT_MS = 2000, MS_US = 1000 };
 
 static inline struct config config_of_url(const char *url)
 {
