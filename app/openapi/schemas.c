@@ -220,12 +220,12 @@ static void write_rules(struct document *document, const struct field *field, en
     }
 }
 
-/* True if the field has an example that is a valid value; null is valid only if the field is
- * nullable. */
+/* True if the field has an example that is a valid value. null is one if the field is nullable or
+ * holds any JSON. */
 static bool has_valid_example(const struct field *field)
 {
-    return field->example &&
-           ((field->flags & FIELD_NULLABLE) || strcmp(field->example, "null") != 0);
+    bool nullable = (field->flags & FIELD_NULLABLE) || field->type == FIELD_JSON;
+    return field->example && (nullable || strcmp(field->example, "null") != 0);
 }
 
 static bool is_scalar_or_strings(const struct field *field)
