@@ -6,7 +6,7 @@
 
 #include "store/migrations.h"
 
-enum { PROCESSES = 4, WAIT_TRIES = 1000, WAIT_PAUSE_US = 10 * 1000, RECOVERY_US = 20 * 1000 * 1000 };
+enum { PROCESSES = 4, WAIT_TRIES = 1000, WAIT_PAUSE_US = 10 * 1000, RECOVERY_US = 20000 * 1000 };
 
 /* Report of the migrations of a test. */
 static struct buffer report;
