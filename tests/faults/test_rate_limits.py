@@ -420,7 +420,7 @@ def make_scanner_rig(make_counted, tmp_path):
     scanner.write_text(SCANNER.format(folder=tmp_path))
     scanner.chmod(0o755)
     yield lambda **settings: make_counted(UPLOAD_SCAN_COMMAND=scanner, UPLOAD_SCAN_TIMEOUT_S=60,
-                                          **settings)
+                                          UPLOADS_WORKERS=4, **settings)
     (tmp_path / "go").touch()
 
 
