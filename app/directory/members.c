@@ -423,7 +423,7 @@ struct error *members_add_several(struct directory *directory, struct arena *are
     struct member_change change = {.mods = {build_addition(arena, member_guids, count), NULL}};
     const struct operation operation = {OPERATION_MODIFY, "modify", send_member_change, &change};
     struct entry_lock lock;
-    struct answer answer;
+    struct answer answer = {0};
     connection_begin_call(directory);
     struct error *error =
         check_several(directory, arena, group_guid, member_guids, count, &change.group_dn);

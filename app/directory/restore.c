@@ -372,7 +372,7 @@ static struct error *send_restore(const struct restore *restore)
                                       .controls = deleted_object_controls};
     const struct operation operation = {OPERATION_MODIFY, "restore", send_reanimation,
                                         &reanimation};
-    struct answer answer;
+    struct answer answer = {0};
     struct error *error = build_mods(restore, &reanimation.mods);
     if (!error) {
         error = announce_restore(restore, reanimation.mods);
@@ -443,7 +443,7 @@ static struct error *disable_account(const struct restore *restore)
         .dn = restore->guid_dn,
         .mods = changes_to_control_mods(changes, restore->arena, restore->account_control)};
     const struct operation operation = {OPERATION_MODIFY, "modify", send_reanimation, &change};
-    struct answer answer;
+    struct answer answer = {0};
     struct error *error = announce_disabling(restore, changes, change.mods);
     if (!error) {
         error = operation_repeat(restore->directory, restore->arena, &operation, &answer);

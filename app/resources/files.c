@@ -188,13 +188,13 @@ static void set_file_message(const struct request *request, const struct field *
                      request->language == LANGUAGE_EN ? en : ru);
 }
 
-/* Adds the change of a file to the change set. It belongs to the organization of the file. */
-static void add_file_change(struct request *request, const struct catalog_file *before,
-                            const struct catalog_file *after)
+/* Adds the change of a file to the change set. It belongs to the organization of `file`, which is
+ * `before` or `after`. */
+static void add_file_change(struct request *request, const struct catalog_file *file,
+                            const struct catalog_file *before, const struct catalog_file *after)
 {
     static const struct field fields[] = {
         FILE_ORIGINAL, FILE_SIZE_OF("size"), FILE_TYPE_OF, FILE_SHA256, FILE_TAGS, {.name = NULL}};
-    const struct catalog_file *file = before ? before : after;
     struct arena *arena = request->arena;
     audit_set_organization(request, file->organization_id);
     changeset_add_values(&request->changes, arena, "file", file->name, fields,
@@ -255,7 +255,7 @@ static struct error *describe_new_file_change(struct store *store, struct reques
                                               void *context)
 {
     (void)store;
-    add_file_change(request, NULL, context);
+    add_file_change(request, context, NULL, context);
     return NULL;
 }
 
@@ -429,7 +429,7 @@ static struct error *write_file_tags(struct store *store, void *context)
         error = catalog_index_tags(store, request->arena, before.id, before.scope, tagging->lines);
     }
     if (!error) {
-        add_file_change(request, &before, &tagging->file);
+        add_file_change(request, &tagging->file, &before, &tagging->file);
     }
     return error;
 }
@@ -491,7 +491,7 @@ static struct error *remove_catalog_files(struct store *store, void *context)
         deletion->found[i] = !error;
         if (!error) {
             deletion->keys[deletion->deleted++] = file.object_key;
-            add_file_change(request, &file, NULL);
+            add_file_change(request, &file, &file, NULL);
             error = audit_end_row(store, request);
         } else if (error->id == ERR_FILE_NOT_FOUND && !deletion->required) {
             error = NULL;

@@ -267,7 +267,8 @@ static struct error *resolve_previous(struct request *request,
                                       const struct field *field, struct value *value)
 {
     const struct changed_field *place = entry_values_find(recorded, "dn");
-    const char *former = place ? entry_values_text(request->arena, place->before) : NULL, *dn;
+    const char *former = place ? entry_values_text(request->arena, place->before) : NULL;
+    const char *dn = NULL;
     bool is_person = field->codec == CODEC_REFERENCE;
     if (value->state != VALUE_SET || (!is_person && field->codec != CODEC_LINK)) {
         return NULL;

@@ -14,6 +14,7 @@ struct revert_call {
     struct request *request;
     const struct recorded_changes *recorded;
     struct error *rejection; /* ERR_CHANGED_SINCE with its details; NULL: nothing has changed */
+    bool field_reverted;     /* by the function revert_field of the records */
 };
 
 /* One object of the recorded changes: those from `first` to before `end`. */
@@ -147,21 +148,29 @@ static struct error *set_previous_values(const struct revert_call *call,
     return error;
 }
 
-/* Reverts the changes that are not fields of the record. */
-static struct error *revert_other_fields(struct revert_call *call, struct reverted_object *object)
+static struct error *revert_other_field(struct revert_call *call, struct reverted_object *object,
+                                        const struct changed_field *change)
 {
     const struct records *records = object->change.records;
     struct error *error = NULL;
+    call->field_reverted = false;
+    if (records->revert_field) {
+        error = records->revert_field(&object->change, &call->recorded->changes, change,
+                                      &call->field_reverted);
+    }
+    if (!error && !call->field_reverted) {
+        add_detail(call, change->field, FAULT_MOVED_SINCE, NULL);
+    }
+    return error;
+}
+
+/* Reverts the changes that are not fields of the record. */
+static struct error *revert_other_fields(struct revert_call *call, struct reverted_object *object)
+{
+    struct error *error = NULL;
     for (const struct changed_field *at = object->first; at < object->end && !error; at++) {
-        bool reverted = false;
-        if (fields_of(object)[find_recorded_field(object, at->field)].name) {
-            continue;
-        }
-        if (records->revert_field) {
-            error = records->revert_field(&object->change, &call->recorded->changes, at, &reverted);
-        }
-        if (!error && !reverted) {
-            add_detail(call, at->field, FAULT_MOVED_SINCE, NULL);
+        if (!fields_of(object)[find_recorded_field(object, at->field)].name) {
+            error = revert_other_field(call, object, at);
         }
     }
     return error;

@@ -242,33 +242,33 @@ static void reply_with_changes(struct request *request, struct reply *reply)
 
 struct error *revert_handle(struct request *request, struct reply *reply)
 {
-    struct reverted_row row = {0};
-    struct error *error = read_reverted_row(request, &row);
-    if (error || !row.recorded.action) {
+    struct reverted_row *row = arena_array(request->arena, 1, sizeof *row);
+    struct error *error = read_reverted_row(request, row);
+    if (error || !row->recorded.action) {
         return error;
     }
-    const struct route *reverted = find_route_of_action(request, row.recorded.action);
-    error = check_readable_row(request, &row, reverted);
+    const struct route *reverted = find_route_of_action(request, row->recorded.action);
+    error = check_readable_row(request, row, reverted);
     if (error) {
         return error;
     }
     if (!reverted || !reverted->revert) {
         return new_not_revertible(request->arena, "action", FAULT_NO_REVERT);
     }
-    if (!may_make_call(request, &row, reverted)) {
+    if (!may_make_call(request, row, reverted)) {
         return error_new(request->arena, ERR_FORBIDDEN, NULL);
     }
-    if (row.directory && request->atomic) {
+    if (row->directory && request->atomic) {
         return error_new(request->arena, ERR_NOT_BATCHABLE, NULL);
     }
-    error = parse_changes(request->arena, &row);
+    error = parse_changes(request->arena, row);
     if (error) {
         return error;
     }
     request->reverted_route = reverted;
-    request->reverts = row.recorded.id;
-    request->subject = *row.recorded.object_id ? row.recorded.object_id : NULL;
-    error = reverted->revert(request, &row.recorded);
+    request->reverts = row->recorded.id;
+    request->subject = *row->recorded.object_id ? row->recorded.object_id : NULL;
+    error = reverted->revert(request, &row->recorded);
     if (!error) {
         reply_with_changes(request, reply);
     }
