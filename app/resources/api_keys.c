@@ -15,6 +15,7 @@
 #include "rest/audit.h"
 #include "rest/audit_list.h"
 #include "rest/authorization.h"
+#include "rest/call_revert.h"
 #include "rest/lists.h"
 #include "rest/organizations.h"
 #include "rest/record_fields.h"
@@ -696,7 +697,7 @@ const struct route api_keys_routes[] = {
      .about = {"Переименовывает ключ или убирает области доступа; только для его владельца.",
                "Renames the key or removes scopes from it; only for its maker."},
      .body = &update_schema, .shape = REPLY_RECORD, .reply = &key_schema, .dry_run = true,
-     .action = "update_api_key", .resource_type = "api_key"},
+     .action = "update_api_key", .resource_type = "api_key", .revert = call_revert},
     {ONE_KEY_ROW(METHOD_DELETE, PATH "/{key_id}", revoke_key),
      .summary = {"Отозвать ключ API", "Revoke an API key"},
      .about = {"Действует сразу.", "Takes effect at once."}, .shape = REPLY_NOTHING,

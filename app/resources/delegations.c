@@ -12,6 +12,7 @@
 #include "resources/resources.h"
 #include "rest/audit.h"
 #include "rest/audit_list.h"
+#include "rest/call_revert.h"
 #include "rest/entries.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
@@ -673,16 +674,16 @@ const struct route delegations_routes[] = {
      .summary = {"Создать делегирование", "Create a delegation"}, .body = &create_schema,
      .shape = REPLY_RECORD, .reply = &delegation_schema, .creates = true, .versioned = true,
      .dry_run = true, .errors = create_errors, .action = "create_delegation",
-     .resource_type = "delegation"},
+     .resource_type = "delegation", .revert = call_revert},
     {DELEGATION_ROW(METHOD_PATCH, PATH "/{id}", update_delegation),
      .summary = {"Изменить права делегирования", "Change the rights of a delegation"},
      .body = &update_schema, .shape = REPLY_RECORD, .reply = &delegation_schema, .versioned = true,
      .dry_run = true, .errors = change_errors, .action = "update_delegation",
-     .resource_type = "delegation"},
+     .resource_type = "delegation", .revert = call_revert},
     {DELEGATION_ROW(METHOD_DELETE, PATH "/{id}", delete_delegation),
      .summary = {"Удалить делегирование", "Delete a delegation"}, .shape = REPLY_NOTHING,
      .versioned = true, .dry_run = true, .errors = change_errors, .action = "delete_delegation",
-     .resource_type = "delegation"},
+     .resource_type = "delegation", .revert = call_revert},
     {AUDIT_HISTORY_ROW(PATH "/{id}", "delegation", "id"), .path = path_fields,
      .summary = {"Получить историю делегирования", "Get the history of a delegation"}},
     {.pattern = NULL},

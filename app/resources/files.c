@@ -21,6 +21,7 @@
 #include "rest/app.h"
 #include "rest/audit.h"
 #include "rest/audit_list.h"
+#include "rest/call_revert.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -702,6 +703,7 @@ const struct route files_routes[] = {
      .errors = file_errors,
      .action = "tag_file",
      .resource_type = "file",
+     .revert = call_revert,
      .resource = "name"},
     {.method = METHOD_DELETE,
      .pattern = "/api/v1/files/{name}",

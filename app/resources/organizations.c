@@ -8,6 +8,7 @@
 #include "rest/accounts.h"
 #include "rest/audit.h"
 #include "rest/audit_list.h"
+#include "rest/call_revert.h"
 #include "rest/invitations.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
@@ -572,7 +573,8 @@ const struct route organizations_routes[] = {
      .dry_run = true,
      .errors = update_errors,
      .action = "update_organization",
-     .resource_type = "organization"},
+     .resource_type = "organization",
+     .revert = call_revert},
     {.method = METHOD_GET,
      .pattern = ORGANIZATION "/members",
      .path = path_fields,
@@ -621,7 +623,8 @@ const struct route organizations_routes[] = {
      .dry_run = true,
      .errors = member_errors,
      .action = "update_member",
-     .resource_type = "member"},
+     .resource_type = "member",
+     .revert = call_revert},
     {.method = METHOD_DELETE,
      .pattern = ORGANIZATION "/members/{account_id}",
      .path = path_fields,

@@ -52,12 +52,6 @@ struct entry_reversal {
 
 /* --- the recorded changes --------------------------------------------------------------------- */
 
-static struct error *new_irreversible(const struct entry_reversal *reversal, const char *field,
-                                      enum fault_id fault)
-{
-    return error_detail(error_new(reversal->arena, ERR_NOT_REVERTIBLE, NULL), field, fault, NULL);
-}
-
 /* True if the recorded field is one membership: `member` and `memberOf` of created and deleted
  * entries are lists. */
 static bool is_one_membership(const struct changed_field *change, const char *field)
@@ -114,7 +108,7 @@ static struct error *add_recorded_field(struct entry_reversal *reversal,
 {
     struct reverted_entry *entry = find_reverted_entry(reversal, change);
     if (!entry) {
-        return new_irreversible(reversal, "changes", FAULT_NO_REVERT);
+        return revert_impossible(reversal->arena, "changes", FAULT_NO_REVERT);
     }
     struct recorded_entry *recorded = &entry->recorded;
     recorded->fields[recorded->count++] = change;
@@ -140,7 +134,7 @@ static struct error *read_recorded(struct entry_reversal *reversal)
     for (size_t i = 0; i < changes->count && !error;) {
         const struct changed_field *change = &changes->items[i];
         if (!change->id || !names_filter_guid(arena, change->id)) {
-            return new_irreversible(reversal, "changes", FAULT_NOT_RECORDED);
+            return revert_impossible(reversal->arena, "changes", FAULT_NOT_RECORDED);
         }
         if (is_one_membership(change, member_field)) {
             i += add_recorded_membership(reversal, i);
@@ -459,7 +453,7 @@ static struct error *restore_entry(struct entry_reversal *reversal)
         .changes = directory_changes_new(reversal->arena),
     };
     if (reversal->entries_count > 1) {
-        return new_irreversible(reversal, "changes", FAULT_DELETED_TREE);
+        return revert_impossible(reversal->arena, "changes", FAULT_DELETED_TREE);
     }
     struct error *error =
         directory_find_restorable(directory, reversal->arena, recorded->guid, &deleted);

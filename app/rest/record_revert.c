@@ -268,8 +268,7 @@ static struct error *revert_records(struct store *store, void *context)
     for (size_t end = changes->count; end > 0 && !error;) {
         struct reverted_object object;
         if (!find_object(call, end, store, &object)) {
-            return error_detail(error_new(call->request->arena, ERR_NOT_REVERTIBLE, NULL),
-                                "changes", FAULT_NO_REVERT, NULL);
+            return revert_impossible(call->request->arena, "changes", FAULT_NO_REVERT);
         }
         error = revert_object(call, &object);
         end = (size_t)(object.first - changes->items);

@@ -38,12 +38,25 @@ static const struct field reply_fields[] = {
 
 const struct schema revert_schema = {"Revert", reply_fields, false};
 
-const enum error_id revert_errors[] = {
-    ERR_CHANGED_SINCE,     ERR_NOT_REVERTIBLE,    ERR_VALIDATION,
-    ERR_DUPLICATE,         ERR_HAS_DEALS,         ERR_AUTOMATIC_ACTIVITY,
-    ERR_HIDDEN_REFERENCE,  ENTRIES_UPDATE_ERRORS, ERR_PROTECTED_OBJECT,
-    ERR_PARTIALLY_APPLIED, ERR_NOT_EMPTY,         ERR_HAS_PRIMARY_MEMBERS,
-    ERR_PRIMARY_GROUP,     ERR_NOT_RESTORABLE,    ERR_COUNT};
+const enum error_id revert_errors[] = {ERR_CHANGED_SINCE,
+                                       ERR_NOT_REVERTIBLE,
+                                       ERR_VALIDATION,
+                                       ERR_DUPLICATE,
+                                       ERR_HAS_DEALS,
+                                       ERR_AUTOMATIC_ACTIVITY,
+                                       ERR_HIDDEN_REFERENCE,
+                                       ENTRIES_UPDATE_ERRORS,
+                                       ERR_PROTECTED_OBJECT,
+                                       ERR_PARTIALLY_APPLIED,
+                                       ERR_NOT_EMPTY,
+                                       ERR_HAS_PRIMARY_MEMBERS,
+                                       ERR_PRIMARY_GROUP,
+                                       ERR_NOT_RESTORABLE,
+                                       ERR_CURRENCY_IN_USE,
+                                       ERR_LAST_OWNER,
+                                       ERR_ALREADY_EXISTS,
+                                       ERR_TOO_MANY_DELEGATIONS,
+                                       ERR_COUNT};
 
 /* The columns of an audit row on which a revert depends. */
 struct reverted_row {
@@ -182,7 +195,7 @@ static bool may_make_call(const struct request *request, const struct reverted_r
 {
     const struct principal *caller = app_principal(request);
     const struct directory_caller *directory_caller = app_of(request)->caller;
-    if (permission_is_of_directory(reverted->permission) && directory_caller) {
+    if (reverted->rights && directory_caller) {
         return delegations_permit(directory_caller, reverted->rights);
     }
     enum permission permission =
@@ -195,7 +208,7 @@ static bool may_make_call(const struct request *request, const struct reverted_r
 
 /* --- revert ----------------------------------------------------------------------------------- */
 
-static struct error *new_not_revertible(struct arena *arena, const char *field, enum fault_id fault)
+struct error *revert_impossible(struct arena *arena, const char *field, enum fault_id fault)
 {
     return error_detail(error_new(arena, ERR_NOT_REVERTIBLE, NULL), field, fault, NULL);
 }
@@ -216,12 +229,12 @@ static struct error *parse_changes(struct arena *arena, struct reverted_row *row
 {
     struct recorded_changes *recorded = &row->recorded;
     if (strcmp(row->status, AUDIT_SUCCESS) != 0) {
-        return new_not_revertible(arena, "status", FAULT_NOT_SUCCESSFUL);
+        return revert_impossible(arena, "status", FAULT_NOT_SUCCESSFUL);
     }
     bool valid = changeset_read(arena, row->changes, recorded->resource, recorded->object_id,
                                 &recorded->changes);
     if (!valid || !recorded->changes.count || (!row->directory && has_secret(&recorded->changes))) {
-        return new_not_revertible(arena, "changes", FAULT_NOT_RECORDED);
+        return revert_impossible(arena, "changes", FAULT_NOT_RECORDED);
     }
     return NULL;
 }
@@ -253,7 +266,7 @@ struct error *revert_handle(struct request *request, struct reply *reply)
         return error;
     }
     if (!reverted || !reverted->revert) {
-        return new_not_revertible(request->arena, "action", FAULT_NO_REVERT);
+        return revert_impossible(request->arena, "action", FAULT_NO_REVERT);
     }
     if (!may_make_call(request, row, reverted)) {
         return error_new(request->arena, ERR_FORBIDDEN, NULL);

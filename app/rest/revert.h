@@ -25,4 +25,7 @@ route_handler revert_handle;
 const struct route *revert_find_route(const struct request *request, const char *resource_type,
                                       route_reverter *revert);
 
+/* For functions `revert`: returns ERR_NOT_REVERTIBLE with a detail about the field. */
+struct error *revert_impossible(struct arena *arena, const char *field, enum fault_id fault);
+
 #endif
