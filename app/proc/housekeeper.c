@@ -122,5 +122,5 @@ _Noreturn void housekeeper_run(const struct config *config, const struct service
     service->end_jobs(house.shared);
     free(house.tasks);
     free(house.watched);
-    exit(EXIT_SUCCESS);
+    worker_exit();
 }

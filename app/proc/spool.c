@@ -746,5 +746,5 @@ _Noreturn void spool_run(const struct config *config, const struct service *serv
     }
     log_flush();
     free(spool.directory);
-    exit(EXIT_SUCCESS);
+    worker_exit();
 }

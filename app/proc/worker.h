@@ -38,4 +38,7 @@ struct worker_message {
 _Noreturn void worker_run(const struct config *config, const struct service *service,
                           enum pool_id pool, int listen_fd, int status_fd);
 
+/* Ends a child process that has stopped its work: a worker, the spool or the housekeeper. */
+_Noreturn void worker_exit(void);
+
 #endif

@@ -12,13 +12,28 @@ from support.rig import Rig
 from support.waiting import wait_until
 
 
+@pytest.fixture(scope="session")
+def new_rig(tmp_path_factory, binary):
+    """Returns a function that prepares a stack. All have the same certificate, and copies of one
+    database, because creating these takes longer than starting the service."""
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    folder = tmp_path_factory.mktemp("migrated")
+    subprocess.run([binary, "migrate", "up"], check=True, capture_output=True, cwd=folder,
+                   env={"STATE_DIR": str(folder), "ENVIRONMENT": "development"})
+
+    def new(directory=None, **arguments):
+        return Rig(tmp_path_factory.mktemp("rig"), binary, directory,
+                   **{"authority": authority, "migrated": folder / "kontora.db", **arguments})
+    return new
+
+
 @pytest.fixture
-def make_rig(tmp_path_factory, binary):
+def make_rig(new_rig):
     """Returns a function that starts a stack; all stacks are stopped at the end of the test."""
     rigs = []
 
     def make(directory=None, **arguments):
-        rig = Rig(tmp_path_factory.mktemp("rig"), binary, directory, **arguments)
+        rig = new_rig(directory, **arguments)
         rigs.append(rig)
         return rig.__enter__()
 

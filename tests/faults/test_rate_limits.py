@@ -48,15 +48,19 @@ def send_concurrently(client, number, path="/health"):
 
 
 def test_requests_above_rate_limit_of_address_are_refused(low_limit_rig):
-    answers = send_concurrently(low_limit_rig.anonymous(""), CROWD)
+    site = low_limit_rig.anonymous("")
+    site.get("/health")  # the client reads the OpenAPI document once
+    began = time.monotonic()
+    answers = send_concurrently(site, CROWD)
+    took_s = time.monotonic() - began
     served = [answer for answer in answers if answer.status_code == 200]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert len(served) + len(refused) == CROWD
-    assert BURST <= len(served) <= BURST + 15
+    assert BURST - 1 <= len(served) <= BURST + 1 + RATE * took_s
+    assert refused
     for answer in refused:
         contract.check_error(answer, 429, "TOO_MANY_REQUESTS")
         assert int(answer.headers["Retry-After"]) == 1
-    site = low_limit_rig.anonymous("")
     time.sleep(1)
     assert site.get("/health").status_code == 200, "must be served after Retry-After"
 
@@ -420,7 +424,7 @@ def make_scanner_rig(make_counted, tmp_path):
     scanner.write_text(SCANNER.format(folder=tmp_path))
     scanner.chmod(0o755)
     yield lambda **settings: make_counted(UPLOAD_SCAN_COMMAND=scanner, UPLOAD_SCAN_TIMEOUT_S=60,
-                                          **settings)
+                                          UPLOADS_WORKERS=4, **settings)
     (tmp_path / "go").touch()
 
 

@@ -7,7 +7,6 @@ import zipfile
 import pytest
 
 from support import archives, contract, files
-from support.rig import Rig
 
 MACROS = [("Macros", 1), ("VBA", 1), ("_VBA_PROJECT", 2)]
 MACRO_DOCUMENT = "application/vnd.ms-word.document.macroEnabled.main+xml"
@@ -123,8 +122,8 @@ WITHOUT_MACROS = {
 
 
 @pytest.fixture(scope="module")
-def refusing_rig(tmp_path_factory, binary):
-    with Rig(tmp_path_factory.mktemp("macros"), binary, UPLOAD_MACROS="refuse") as rig:
+def refusing_rig(new_rig):
+    with new_rig(UPLOAD_MACROS="refuse") as rig:
         yield rig
 
 

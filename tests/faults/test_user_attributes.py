@@ -9,7 +9,6 @@ import requests
 
 from support import vault
 from support.entries import tag
-from support.rig import Rig
 from support.waiting import wait_until
 
 ATTRIBUTES = ("middleName:text:64 division:text:256,uidNumber:integer, msTSAllowLogon:boolean "
@@ -122,11 +121,11 @@ def test_limits_of_further_attributes_are_accepted(module_raw, ldap_admin):
 
 
 @pytest.fixture(scope="module")
-def module_raw(tmp_path_factory, binary, directory, ldap_admin):
+def module_raw(new_rig, directory, ldap_admin):
     """Starts one service with further attributes for several tests; returns a client of it, and
     the name of a user."""
-    with Rig(tmp_path_factory.mktemp("rig"), binary, directory,
-             DIRECTORY_USER_ATTRIBUTES=ATTRIBUTES, **as_administrator(ldap_admin)) as rig:
+    with new_rig(directory, DIRECTORY_USER_ATTRIBUTES=ATTRIBUTES,
+                 **as_administrator(ldap_admin)) as rig:
         raw = Raw(rig)
         yield raw, raw.create(ldap_admin.add_ou(tag()))["sAMAccountName"]
 

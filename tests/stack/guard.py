@@ -66,6 +66,10 @@ class Guard:
 def group_lives(group: int) -> bool:
     """True if a process of the group still runs. Ignores zombies, which killpg(group, 0) would
     find."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
     for stat in glob.iglob("/proc/[0-9]*/stat"):
         with contextlib.suppress(OSError), open(stat, encoding="utf-8", errors="replace") as file:
             # proc(5): pid (name) state ppid pgrp …; the name may contain spaces and parentheses

@@ -1,13 +1,15 @@
 """nginx in front of the service, with the configuration of the repository and a generated site.
 
 Its folder has symbolic links to nginx/*.conf, so that the tests and `make run` use the files that
-administrators install. Only the files that differ between hosts are generated.
+administrators install. Only the files that differ between hosts are generated or edited.
 """
 
 import dataclasses
+import functools
 import resource
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 from stack import addresses
@@ -22,8 +24,14 @@ STOP_TIMEOUT_S = 5  # until pending requests are complete
 # The folder of the sockets in the repository's upstreams.conf.
 PRODUCTION_SOCKETS = "unix:/run/kontora/"
 
-# The files that differ between hosts. In upstreams.conf only the sockets' folder is changed.
-SITE_FILES = ("site.conf", "site-names.conf", "site-process.conf", "upstreams.conf")
+# In the repository's nginx.conf, and ours: nginx allocates all connections when it starts, which
+# would take a quarter of the processor time of starting and stopping a stack.
+PRODUCTION_CONNECTIONS = "worker_connections 20000;"
+CONNECTIONS = "worker_connections 4000;"
+
+# The files that differ between hosts, and those in which one text is replaced.
+SITE_FILES = ("site.conf", "site-names.conf", "site-process.conf")
+EDITED_FILES = ("nginx.conf", "upstreams.conf")
 
 # Workers run as root, because other users may have no access to the checkout.
 SITE_PROCESS = """\
@@ -138,6 +146,16 @@ def speak_http2(site: Path) -> None:
     run(["sh", str(Path(__file__).parents[2] / "nginx/http2.sh"), str(site)])
 
 
+@functools.cache
+def site_template() -> str:
+    """Returns SITE with HTTP/2."""
+    with tempfile.NamedTemporaryFile("w+", encoding="utf-8") as file:
+        file.write(SITE)
+        file.flush()
+        speak_http2(Path(file.name))
+        return Path(file.name).read_text(encoding="utf-8")
+
+
 class Nginx:
     """An nginx whose configuration folder is created at each start."""
 
@@ -148,7 +166,6 @@ class Nginx:
         self._source = source
         self._conf = folder / "nginx.conf"
         command = ["nginx", "-p", str(folder), "-c", str(self._conf)]
-        self._check_command = [*command, "-t", "-q"]
         self._process = Process("nginx", command, guard=guard, log=site.logs / "nginx.log",
                                 cwd=folder.parent, env={"PATH": PATH},
                                 timeout_s=STOP_TIMEOUT_S)
@@ -166,15 +183,9 @@ class Nginx:
         return self._process.children()
 
     def start(self) -> None:
-        self.configure(self.site)
+        self._write()
         self._process.start()
         self._process.wait_ready(self._listens, START_TIMEOUT_S)
-
-    def configure(self, site: Site) -> None:
-        """Writes and validates the configuration. A running nginx reads it at reload()."""
-        self.site = site
-        self._write()
-        run(self._check_command)
 
     def reload(self) -> None:
         self._process.send(signal.SIGHUP)
@@ -190,24 +201,23 @@ class Nginx:
         return all(addresses.accepts(addresses.LOCALHOST, port) for port in self.site.ports)
 
     def _write(self) -> None:
-        if not self.alive:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(exist_ok=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
         for source in self._source.glob("*.conf"):
-            link = self._folder / source.name
-            if source.name not in SITE_FILES and not link.is_symlink():
-                link.symlink_to(source)
+            if source.name not in (*SITE_FILES, *EDITED_FILES):
+                (self._folder / source.name).symlink_to(source)
         values = {**vars(self.site), "folder": self._folder, "host": addresses.LOCALHOST,
                   "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
                   "rate_limits": "on" if self.site.rate_limits else "off"}
         (self._folder / "site-process.conf").write_text(SITE_PROCESS.format(**values))
-        (self._folder / "site.conf").write_text(SITE.format(**values))
-        speak_http2(self._folder / "site.conf")
+        (self._folder / "site.conf").write_text(site_template().format(**values))
         (self._folder / "site-names.conf").write_text(NAMES.format(**values))
-        (self._folder / "upstreams.conf").write_text(self._upstreams())
+        self._edit("nginx.conf", PRODUCTION_CONNECTIONS, CONNECTIONS)
+        self._edit("upstreams.conf", PRODUCTION_SOCKETS, f"unix:{self.site.socket_dir}/")
 
-    def _upstreams(self) -> str:
-        text = (self._source / "upstreams.conf").read_text(encoding="utf-8")
-        if PRODUCTION_SOCKETS not in text:
-            raise StackError(f"nginx/upstreams.conf does not contain {PRODUCTION_SOCKETS}")
-        return text.replace(PRODUCTION_SOCKETS, f"unix:{self.site.socket_dir}/")
+    def _edit(self, name: str, old: str, new: str) -> None:
+        """Writes a file of the repository with one text replaced."""
+        text = (self._source / name).read_text(encoding="utf-8")
+        if old not in text:
+            raise StackError(f"nginx/{name} does not contain {old}")
+        (self._folder / name).write_text(text.replace(old, new), encoding="utf-8")

@@ -103,7 +103,8 @@ class Service:
     def _has_workers(self) -> bool:
         """True if each pool has a worker. The sockets listen before workers are forked, so
         connections are then accepted or queued."""
-        return all(map(self.workers, POOLS))
+        names = {_name(pid) for pid in self._process.children()}
+        return all(f"{WORKER_NAME}{pool}"[:NAME_MAX] in names for pool in POOLS)
 
 
 def _name(pid: int) -> str:

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import shutil
 import tempfile
 import urllib.error
 import urllib.request
@@ -53,10 +54,10 @@ class Stack:
 
     def __init__(self, state_dir: Path, *, ports: Ports | None = None,
                  directory: Directory | None = None, own_directory: bool = True,
-                 database: Postgres | None = None, rate_limits: bool = False,
+                 database: Postgres | None = None, migrated: Path | None = None,
+                 authority: Authority | None = None, rate_limits: bool = False,
                  env: Mapping[str, str] | None = None, binary: Path = TOP / "build/kontora",
-                 cwd: Path | None = None,
-                 nginx_source: Path = TOP / "nginx") -> None:
+                 cwd: Path | None = None, nginx_source: Path = TOP / "nginx") -> None:
         """Prepares a stack, but starts nothing.
 
         `ports`: the ports of nginx; by default free ones.
@@ -64,12 +65,15 @@ class Stack:
         directory in its state folder, or none if `own_directory` is false.
         `database`: a running PostgreSQL server, in which a new database is created. By default the
         service uses SQLite in the state folder.
+        `migrated`: an SQLite database of the newest version, which is copied as the first one.
+        `authority`: signs nginx's certificate; by default one in the state folder.
         `env`: settings of the service, which override those of the stack.
         `cwd`: the working directory of the service, where it reads .env; by default the state
         folder.
         `nginx_source`: the folder with nginx's configuration."""
         self.state_dir = state_dir.resolve()
         self.binary = binary
+        self._migrated = migrated
         self._nginx_source = nginx_source
         self.logs_dir = self.state_dir / "logs"
         self._claims: list[addresses.Claim] = []
@@ -78,15 +82,15 @@ class Stack:
         self.directory: Directory | None = None
         self._own_directory: Directory | None = None
         try:
-            self._open(ports, directory, own_directory, database, rate_limits, dict(env or {}),
-                       cwd)
+            self._open(ports, directory, own_directory, database, authority, rate_limits,
+                       dict(env or {}), cwd)
         except BaseException:
             self.close()
             raise
 
     def _open(self, ports: Ports | None, directory: Directory | None, own_directory: bool,
-              database: Postgres | None, rate_limits: bool, env: dict[str, str],
-              cwd: Path | None) -> None:
+              database: Postgres | None, authority: Authority | None, rate_limits: bool,
+              env: dict[str, str], cwd: Path | None) -> None:
         if not os.access(self.binary, os.X_OK):
             raise StackError(f"{self.binary} does not exist: run make first")
         for folder in (self.state_dir, self.logs_dir):
@@ -95,7 +99,7 @@ class Stack:
         self.ports = ports or self._free_ports()
         self._check_ports()
         self._guard = Guard(self._lock)
-        self.authority = Authority(self.state_dir / "tls")
+        self.authority = authority or Authority(self.state_dir / "tls")
         self.socket_dir = self._make_socket_dir(env.get("SOCKET_DIR"))
         if directory is None and own_directory:
             directory = self._own_directory = Directory(
@@ -151,7 +155,7 @@ class Stack:
     def start(self) -> None:
         if self._own_directory:
             self._own_directory.start(wait=False)
-        self.service.migrate()
+        self._create_database()
         self.service.start(wait=False)
         self.service.wait_ready()
         if self._own_directory:
@@ -205,6 +209,13 @@ class Stack:
             self.stop()
         finally:
             self.close()
+
+    def _create_database(self) -> None:
+        file = self.state_dir / "kontora.db"
+        if self._migrated and "DATABASE_URL" not in self.env and not file.exists():
+            shutil.copyfile(self._migrated, file)
+        else:
+            self.service.migrate()
 
     # --- setting up ------------------------------------------------------------------------------
 

@@ -39,15 +39,19 @@ class Authority:
         self._folder = folder
         self.file = folder / "ca.pem"
         self._key = folder / "ca.key"
+        self._given: dict[str, tuple[Certificate, list[str]]] = {}
         if not _is_good(Certificate(self.file, self._key), self.file):
             self._make()
 
     def certificate(self, name: str, alternatives: list[str]) -> Certificate:
         """Returns a certificate for these names ("DNS:localhost", "IP:127.0.0.1"). Signs a new one
-        unless the existing one is valid for them."""
+        unless the existing one is valid for them. Checks that once for each object."""
+        if name in self._given and self._given[name][1] == alternatives:
+            return self._given[name][0]
         certificate = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         if not (_is_good(certificate, self.file) and _names(certificate) == set(alternatives)):
             self._sign(certificate, name, alternatives)
+        self._given[name] = (certificate, alternatives)
         return certificate
 
     def _make(self) -> None:

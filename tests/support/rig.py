@@ -16,21 +16,21 @@ READY = "ready"
 
 # Overrides of the service's defaults: a low bcrypt cost, because few tests depend on it, and no
 # disk reserve, because some tests fill a small disk to the last byte.
-DEFAULTS = {"BCRYPT_COST": "4", "FILES_WORKERS": 4, "UPLOADS_WORKERS": 4,
+DEFAULTS = {"BCRYPT_COST": "4", "FILES_WORKERS": 2, "UPLOADS_WORKERS": 2,
             "DISK_RESERVE_MIB": 0}
 
 
 class Rig:
     """One stack, its settings, and its administrator."""
 
-    def __init__(self, folder, binary, directory=None, database=None, rate_limits=False, env=None,
-                 **settings):
+    def __init__(self, folder, binary, directory=None, *, database=None, migrated=None,
+                 authority=None, rate_limits=False, env=None, **settings):
         """`settings` can be changed later; `env` holds those that nginx or the stack also needs."""
         self.folder = folder
         self.settings = {**DEFAULTS, **(directory.settings() if directory else {}), **settings}
         self._write_settings()
-        self.stack = Stack(folder, own_directory=False, database=database,
-                           rate_limits=rate_limits, binary=binary,
+        self.stack = Stack(folder, own_directory=False, database=database, migrated=migrated,
+                           authority=authority, rate_limits=rate_limits, binary=binary,
                            env={"LOCAL_AUTH_PASSWORD": vault.password(),
                                 **sanitizer.settings(folder), **(env or {})})
         for name in ("JWT_SECRET_KEY", "SECRET_KEY"):
