@@ -19,7 +19,7 @@ from support.waiting import wait_until
 
 UNIVERSAL = "-2147483640"  # may be a member of groups of every scope
 NORMAL_ACCOUNT, WORKSTATION = "512", "4096"
-REPEATED = 3
+REPEATED = 2
 SEARCHES = re.compile(
     r'^kontora_directory_operation_duration_seconds_count{operation="search"} (\d+)', re.M)
 CALLERS = ("one", "two", "nested")
