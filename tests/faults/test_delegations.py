@@ -157,9 +157,9 @@ def test_missing_scopes_and_principals_are_logged_at_the_start(office):
     assert len(texts) == 2 and not any(f": {kept['id']} " in text for text in texts)
     assert f"delegations: {lost[0]['id']} " in texts[0] and unit in texts[0]
     assert f"delegations: {lost[1]['id']} " in texts[1] and holder["cn"] in texts[1]
-    rows = office.rig.database.run("SELECT id FROM delegations WHERE principal IS NULL OR scope IS "
-                                   "NULL ORDER BY id")
-    assert [int(row[0]) for row in rows] == [each["id"] for each in lost]
+    wait_until(lambda: office.rig.database.run(
+        "SELECT id FROM delegations WHERE principal IS NULL OR scope IS NULL ORDER BY id") == [
+            (str(each["id"]),) for each in lost], WITHIN_S, "the rows without names")
     missing = office.rig.api.get("/delegations", params={
         "filter": "not (principal pr and scope pr)", "sort": "id"}).json()["items"]
     assert [each["id"] for each in missing] == [each["id"] for each in lost]

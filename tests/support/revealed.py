@@ -8,7 +8,7 @@ import re
 
 from support.waiting import wait_until
 
-REPEATED = 3
+REPEATED = 2
 SEARCHES = re.compile(
     r'^kontora_directory_operation_duration_seconds_count{operation="search"} (\d+)', re.M)
 
