@@ -315,12 +315,12 @@ static struct error *decode_field(const struct context *context, const struct fi
     struct arena *arena = context->arena;
     const struct attribute *attribute =
         field->attribute ? attribute_get(raw, field->attribute) : NULL;
+    struct error *error = NULL;
     if (field->codec == CODEC_MEMBERSHIPS) {
         const char *group = NULL;
-        struct error *error = primary_group_dn(context->directory, arena, raw, &group);
+        error = primary_group_dn(context->directory, arena, raw, &group);
         group = group && caller_sees(context->directory, group) ? group : NULL;
         decode_strings(arena, attribute, &group, group ? 1 : 0, value);
-        return error;
     } else if (field->codec == CODEC_MEMBERS) {
         const struct primary_set *set = primary_get_members(&context->members, arena, raw);
         decode_strings(arena, attribute, set ? set->dns : NULL, set ? set->count : 0, value);
@@ -330,7 +330,7 @@ static struct error *decode_field(const struct context *context, const struct fi
     } else {
         entry_decode_attribute(arena, field, raw, value);
     }
-    return NULL;
+    return error;
 }
 
 static struct error *decode_raw_entry(const struct context *context, struct raw_entry *whole,

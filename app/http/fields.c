@@ -378,6 +378,21 @@ static void keep_json_text(struct json_object *json, struct value *value)
     *value = (struct value){.state = VALUE_SET, .string = {text, length}};
 }
 
+/* Parses a value that consists of others. FIELD_LISTS and FIELD_RECORD are used only in replies. */
+static void parse_composite(struct faults *faults, const struct field *field,
+                            struct json_object *json, struct value *value)
+{
+    if (field->type == FIELD_STRINGS && field->items_max) {
+        parse_strings(faults, field, json, value);
+    } else if (field->type == FIELD_RECORDS && field->items_max) {
+        parse_objects(faults, field, json, value);
+    } else if (field->type == FIELD_JSON && !field->fields) {
+        keep_json_text(json, value);
+    } else {
+        add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
+    }
+}
+
 static void parse_json_value(struct faults *faults, const struct field *field,
                              struct json_object *json, struct value *value)
 {
@@ -418,29 +433,11 @@ static void parse_json_value(struct faults *faults, const struct field *field,
         }
         break;
     case FIELD_STRINGS:
-        if (field->items_max) {
-            parse_strings(faults, field, json, value);
-        } else {
-            add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
-        }
-        break;
     case FIELD_RECORDS:
-        if (field->items_max) {
-            parse_objects(faults, field, json, value);
-        } else {
-            add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
-        }
-        break;
     case FIELD_JSON:
-        if (field->fields) {
-            add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
-        } else {
-            keep_json_text(json, value);
-        }
-        break;
     case FIELD_LISTS:
-    case FIELD_RECORD: /* used only in replies */
-        add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
+    case FIELD_RECORD:
+        parse_composite(faults, field, json, value);
         break;
     }
 }

@@ -440,19 +440,28 @@ static struct error *handle_once(const struct router *router, struct request *re
 
 /* --- request processing ---------------------------------------------------------------------- */
 
+/* A call without parameters ignores the query; one with `dry_run` alone has no others. */
+static struct error *parse_query(struct request *request)
+{
+    static const struct field no_fields[] = {{.name = NULL}};
+    const struct route *route = request->route;
+    const struct field *fields = route->dry_run && !route->query ? no_fields : route->query;
+    if (!fields) {
+        return NULL;
+    }
+    return (route->query_open ? fields_read_open_query : fields_read_query)(
+        request->arena, fields, request->query_text, &request->query);
+}
+
 static struct error *parse_and_handle(const struct router *router, struct request *request,
                                       struct reply *reply)
 {
-    struct error *error = NULL;
+    struct error *error;
     if (request->dry_run) {
         request->repeats = NULL;
     }
-    if (request->route->query) {
-        error = (request->route->query_open ? fields_read_open_query : fields_read_query)(
-            request->arena, request->route->query, request->query_text, &request->query);
-        if (error) {
-            return error;
-        }
+    if ((error = parse_query(request))) {
+        return error;
     }
     if ((error = selection_read(request))) {
         return error;

@@ -229,13 +229,14 @@ static struct error *verify_account(struct store *store, struct request *request
 static struct error *verify_email_of_account(struct store *store, void *context)
 {
     struct request *request = context;
-    struct account *account;
+    struct account *account = NULL;
     struct error *error = account_get(store, request->arena,
                                       request_body_value(request, "account_id")->integer, &account);
-    if (!error && !account) {
-        error = error_new(request->arena, ERR_NOT_FOUND, NULL);
+    if (error) {
+        return error;
     }
-    return error ? error : verify_account(store, request, account);
+    return account ? verify_account(store, request, account)
+                   : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
 static struct error *confirm_email(struct request *request, struct reply *reply)

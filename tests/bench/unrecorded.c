@@ -10,9 +10,10 @@ static void begin(struct request *request)
     (void)request;
 }
 
-static struct error *end(struct request *request, struct error *error)
+static struct error *end(struct request *request, struct error *error, bool repeated)
 {
     (void)request;
+    (void)repeated;
     return error;
 }
 

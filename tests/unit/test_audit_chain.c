@@ -442,7 +442,7 @@ static void links_under_another_key_are_not_listed_one_by_one(void **state)
 {
     struct test *test = *state;
     struct audit_verify_summary summary;
-    insert_rows(test, 1, 2 * AUDIT_CHAIN_BATCH, "success");
+    insert_rows(test, 1, (int64_t)2 * AUDIT_CHAIN_BATCH, "success");
     link_all(test);
     assert_problems(verify_with(test, "other key", NULL, 0, &summary), "no link up to row 250",
                     "a change of the key");
@@ -568,14 +568,14 @@ static void many_changed_rows_do_not_stop_retention(void **state)
     execute(test, arena_format(test->arena, "UPDATE audit SET actor = 'eve' WHERE id <= %d",
                                (int)CHANGED));
     execute(test, "DELETE FROM audit WHERE id = 5");
-    struct audit_retention sum = retire_all(test, 1000 * (CHANGED + 1), &retention);
+    struct audit_retention sum = retire_all(test, (int64_t)1000 * (CHANGED + 1), &retention);
     assert_int_equal(sum.deleted, 0); /* no unchanged row is due */
     assert_int_equal(sum.kept, CHANGED);
-    sum = retire_all(test, 1000 * (CHANGED + 5), &retention);
+    sum = retire_all(test, (int64_t)1000 * (CHANGED + 5), &retention);
     assert_int_equal(sum.deleted, CHANGED + 4);
     assert_int_equal(sum.changed, CHANGED);
     assert_int_equal(must_read(test, "SELECT min(id) FROM audit"), CHANGED + 5);
-    sum = retire_all(test, 1000 * ALL, &retention);
+    sum = retire_all(test, (int64_t)1000 * ALL, &retention);
     assert_int_equal(sum.deleted, ALL - CHANGED - 5);
     assert_int_equal(sum.changed, 0);
     assert_int_equal(must_read(test, "SELECT count(*) FROM audit_links"), 1);
@@ -585,7 +585,7 @@ static void chain_of_changed_rows_is_kept(void **state)
 {
     struct test *test = *state;
     struct audit_retention retention = {0};
-    insert_rows(test, 1, 2 * AUDIT_CHAIN_BATCH, "success");
+    insert_rows(test, 1, (int64_t)2 * AUDIT_CHAIN_BATCH, "success");
     link_all(test);
     execute(test, "UPDATE audit SET at = 1");
     for (int round = 0; round < 3; round++) {
