@@ -18,13 +18,15 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 /* Writes the four digits of the first one to three bytes. */
 static void encode_group(const char *bytes, size_t count, char *digits)
 {
-    const char padding = '=';
     uint32_t bits = 0;
     for (size_t i = 0; i < GROUP_BYTES; i++) {
         bits = bits << BYTE_BITS | (i < count ? (unsigned char)bytes[i] : 0);
     }
     for (size_t i = GROUP_DIGITS; i-- > 0; bits >>= DIGIT_BITS) {
-        digits[i] = i > count ? padding : alphabet[bits & DIGIT_MASK];
+        digits[i] = alphabet[bits & DIGIT_MASK];
+        if (i > count) {
+            digits[i] = '=';
+        }
     }
 }
 

@@ -441,7 +441,7 @@ static struct error *handle_once(const struct router *router, struct request *re
 /* --- request processing ---------------------------------------------------------------------- */
 
 /* A call without parameters ignores the query; one with `dry_run` alone has no others. */
-static struct error *parse_query(struct request *request)
+static struct error *parse_route_query(struct request *request)
 {
     static const struct field no_fields[] = {{.name = NULL}};
     const struct route *route = request->route;
@@ -460,7 +460,7 @@ static struct error *parse_and_handle(const struct router *router, struct reques
     if (request->dry_run) {
         request->repeats = NULL;
     }
-    if ((error = parse_query(request))) {
+    if ((error = parse_route_query(request))) {
         return error;
     }
     if ((error = selection_read(request))) {
