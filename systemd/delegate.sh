@@ -186,8 +186,11 @@ samba-tool dsacl set --objectdn="CN=Password Settings Container,CN=System,$domai
 /usr/bin/python3 - "$@" "CN=Deleted Objects,$domain" "(A;;RPLC;;;$sid)" <<'END'
 from optparse import OptionParser
 
+import ldb
 import samba.getopt
 from samba.auth import system_session
+from samba.dcerpc import security
+from samba.ndr import ndr_pack
 from samba.samdb import SamDB
 from samba.sd_utils import SDUtils
 
@@ -201,8 +204,19 @@ options, (container, ace) = parser.parse_args()
 configuration = settings.get_loadparm()
 samdb = SamDB(url=options.url, session_info=system_session(), lp=configuration,
               credentials=credentials.get_credentials(configuration))
+
+# Only the system may read and change the rights, until the administrators own the container.
+attribute, rights, owner = "nTSecurityDescriptor", "sd_flags:1:4", "sd_flags:1:1"
+[found] = samdb.search(container, scope=ldb.SCOPE_BASE, attrs=[attribute],
+                       controls=["show_deleted:1", rights])
+if attribute not in found:
+    descriptor = security.descriptor()
+    descriptor.owner_sid = security.dom_sid(security.SID_BUILTIN_ADMINISTRATORS)
+    change = ldb.Message(ldb.Dn(samdb, container))
+    change[attribute] = ldb.MessageElement(ndr_pack(descriptor), ldb.FLAG_MOD_REPLACE, attribute)
+    samdb.modify(change, controls=["show_deleted:1", owner])
 SDUtils(samdb).update_aces_in_dacl(container, add_aces=[ace],
-                                   controls=["show_deleted:1", "sd_flags:1:4"])
+                                   controls=["show_deleted:1", rights])
 END
 samba-tool dsacl set --objectdn="$domain" --sddl="(OA;;CR;$reanimate;;$sid)" "$@" >/dev/null
 
