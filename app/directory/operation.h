@@ -50,7 +50,8 @@ struct operation {
 
 /*
  * Sends an operation and waits for its answer. Returns an error if it cannot connect or if the
- * answer times out; reports all other results in `answer_r`, including a lost connection.
+ * answer times out; reports all other results in `answer_r`, including a lost connection. Never
+ * sends a write of a change that was not announced to the observer (intent.h): ERR_INTERNAL.
  */
 struct error *operation_run(struct directory *directory, struct arena *arena,
                             const struct operation *operation, struct answer *answer_r) MUST_CHECK;

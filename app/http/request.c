@@ -129,7 +129,9 @@ static void choose_request_id(struct request *request)
 
 struct error *request_parse(struct request *request, enum config_language standard_language)
 {
-    choose_request_id(request);
+    if (!request->id) {
+        choose_request_id(request);
+    }
     request->language = language_choose(request->headers.accept_language, standard_language);
     parse_method(request);
     return parse_path(request);

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/field.h"
+#include "http/dry_run.h"
 #include "http/route.h"
 #include "http/selection.h"
 #include "openapi/call.h"
@@ -31,6 +32,7 @@ static const char *json_type_name(enum field_type type)
         [FIELD_STRING] = "string",   [FIELD_INTEGER] = "integer", [FIELD_DECIMAL] = "number",
         [FIELD_BOOLEAN] = "boolean", [FIELD_TIME] = "string",     [FIELD_STRINGS] = "array",
         [FIELD_LISTS] = "array",     [FIELD_RECORDS] = "array",   [FIELD_RECORD] = "object",
+        [FIELD_JSON] = "array",
     };
     return names[type];
 }
@@ -38,6 +40,9 @@ static const char *json_type_name(enum field_type type)
 static void write_field_type(struct document *document, const struct field *field)
 {
     struct jsonw *json = &document->json;
+    if (field->type == FIELD_JSON && !field->fields) { /* a value of any type */
+        return;
+    }
     if (!(field->flags & FIELD_NULLABLE)) {
         jsonw_string(json, "type", json_type_name(field->type));
         return;
@@ -155,12 +160,16 @@ static void write_list_items(struct document *document)
     jsonw_close_object(json);
 }
 
-/* Writes the schema of the records of a field, which only replies have. */
-static void write_records_schema(struct document *document, const struct field *field)
+/* Writes the schema of the records of a field. */
+static void write_records_schema(struct document *document, const struct field *field, enum use use)
 {
     struct jsonw *json = &document->json;
+    if (!is_reply(use) && field->items_max) {
+        jsonw_integer(json, "minItems", field->min);
+        jsonw_integer(json, "maxItems", field->items_max);
+    }
     if (!(field->flags & FIELD_ITEMS)) {
-        schemas_write_object(document, "items", field->fields, USE_REPLY);
+        schemas_write_object(document, "items", field->fields, is_reply(use) ? USE_REPLY : use);
         return;
     }
     jsonw_open_object(json, "items");
@@ -198,7 +207,12 @@ static void write_rules(struct document *document, const struct field *field, en
         write_list_items(document);
         break;
     case FIELD_RECORDS:
-        write_records_schema(document, field);
+        write_records_schema(document, field, use);
+        break;
+    case FIELD_JSON:
+        if (field->fields) {
+            write_records_schema(document, field, use);
+        }
         break;
     case FIELD_BOOLEAN:
     case FIELD_RECORD:
@@ -206,17 +220,18 @@ static void write_rules(struct document *document, const struct field *field, en
     }
 }
 
-/* True if the field has an example that is a valid value; null is valid only if the field is
- * nullable. */
+/* True if the field has an example that is a valid value. null is one if the field is nullable or
+ * holds any JSON. */
 static bool has_valid_example(const struct field *field)
 {
-    return field->example &&
-           ((field->flags & FIELD_NULLABLE) || strcmp(field->example, "null") != 0);
+    bool nullable = (field->flags & FIELD_NULLABLE) || field->type == FIELD_JSON;
+    return field->example && (nullable || strcmp(field->example, "null") != 0);
 }
 
 static bool is_scalar_or_strings(const struct field *field)
 {
-    return field->type != FIELD_RECORD && field->type != FIELD_RECORDS;
+    return field->type != FIELD_RECORD && field->type != FIELD_RECORDS &&
+           !(field->type == FIELD_JSON && field->fields);
 }
 
 static void write_properties(struct document *document, const struct field *fields, enum use use);
@@ -371,7 +386,7 @@ static void write_value_example(struct document *document, const struct field *f
     struct jsonw *json = &document->json;
     if (field->type == FIELD_RECORD) {
         schemas_write_example(document, field->name, field->fields, use);
-    } else if (field->type == FIELD_RECORDS) {
+    } else if (field->type == FIELD_RECORDS || (field->type == FIELD_JSON && field->fields)) {
         jsonw_open_array(json, field->name);
         schemas_write_example(document, NULL, field->fields, use);
         jsonw_close_array(json);
@@ -677,6 +692,9 @@ static void write_route_schemas(struct document *document, const struct route *r
         } else {
             schemas_write_object(document, body->name, body->fields, USE_BODY);
         }
+    }
+    if (route->dry_run && document_add_name(document, names, dry_run_schema.name)) {
+        schemas_write_object(document, dry_run_schema.name, dry_run_schema.fields, USE_REPLY);
     }
     if (route->reply && document_add_name(document, names, route->reply->name)) {
         schemas_write_object(document, route->reply->name, route->reply->fields, USE_REPLY);

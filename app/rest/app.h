@@ -13,6 +13,7 @@ struct delegations;
 struct directory;
 struct directory_caller;
 struct objects;
+struct router;
 struct store;
 
 struct app {
@@ -24,7 +25,8 @@ struct app {
     /* caller of the directory in the current request; NULL: the request does not use the
      * directory */
     struct directory_caller *caller;
-    enum pool_id pool; /* pool of this worker */
+    const struct router *router; /* for the operations of a batch */
+    enum pool_id pool;           /* pool of this worker */
 };
 
 /* Returns the dependencies of the worker that handles the request. */

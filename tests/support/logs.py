@@ -48,6 +48,10 @@ def service_line(stack, identifier):
     return only_line(stack.logs_dir / "kontora.log", *wanted)
 
 
+def is_head(line):
+    return line.get("kind") == "audit.head"
+
+
 class Audit:
     """Reads the audit log of one stack."""
 
@@ -56,7 +60,12 @@ class Audit:
         self._forget(None)
 
     def all(self):
-        return lines(self.path)
+        """Returns the lines of requests and commands."""
+        return [line for line in lines(self.path) if not is_head(line)]
+
+    def heads(self):
+        """Returns the lines that record the last link of the audit in the database."""
+        return [line for line in lines(self.path) if is_head(line)]
 
     def of(self, request_id):
         self._read_on()
@@ -80,6 +89,8 @@ class Audit:
         self._read += len(whole)
         for text in whole.decode(errors="replace").splitlines():
             line = json.loads(text)
+            if is_head(line):
+                continue
             self._of_request.setdefault(line["request_id"], []).append(line)
 
     def one_of(self, response):
