@@ -39,10 +39,9 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o) $(MADE)/sql.o
 UNIT_SOURCES  := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_SOURCES:%.c=$(BUILD)/%)
 
-# Programs of `make bench`: a reference in C, a program that computes the sort keys of rows, the
-# service without audit rows, and a reference with npm packages.
+# Programs of `make bench`: a reference in C, a program that computes the sort keys of rows, and a
+# reference with npm packages.
 RAW_SEARCH    := $(BUILD)/tests/bench/raw_search
-UNRECORDED    := $(BUILD)/tests/bench/unrecorded
 SORT_KEYS     := $(BUILD)/tests/bench/sort_keys
 FASTIFY       := build/tests/bench/fastify/node_modules/.package-lock.json
 
@@ -98,11 +97,6 @@ $(BUILD)/tests/unit/test_%: $(BUILD)/tests/unit/test_%.o \
 $(RAW_SEARCH): $(RAW_SEARCH).o
 	@echo '  LD  $@'
 	@$(CC) $(LINKING) -o $@ $^ -lldap -llber
-
-# The first definition of a symbol wins: the recorder of unrecorded.c, not that of rest/audit.c.
-$(UNRECORDED): $(UNRECORDED).o $(OBJECTS)
-	@echo '  LD  $@'
-	@$(CC) $(LINKING) -Wl,--allow-multiple-definition -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(filter-out $(BUILD)/app/main.o,$(OBJECTS))
 	@echo '  LD  $@'

@@ -9,9 +9,9 @@
 
 /* In the order in which `kontora help` lists them. */
 static const struct command *const commands[] = {
-    &serve_command,   &migrate_command, &admin_command, &sessions_command, &audit_command,
-    &purge_command,   &recount_command, &files_command, &openapi_command,  &config_command,
-    &version_command, &help_command,    NULL,
+    &serve_command,  &migrate_command, &admin_command, &sessions_command,
+    &purge_command,  &recount_command, &files_command, &openapi_command,
+    &config_command, &version_command, &help_command,  NULL,
 };
 
 static const struct command *find_command(const char *name)

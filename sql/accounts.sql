@@ -13,7 +13,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)
 RETURNING id;
 
 -- define: account_columns
-id, username, email, name, password_hash, credentials_version, email_verified_at
+id, username, email, name, password_hash, credentials_version
 
 -- name: accounts_by_id
 SELECT @account_columns@ FROM accounts WHERE id = $1;

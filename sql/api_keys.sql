@@ -67,10 +67,6 @@ SELECT k.subject,
 -- name: api_keys_update
 UPDATE api_keys SET name = $2, scopes = $3, folded = $4 WHERE id = $1;
 
--- The keys of a member, which end with the membership.
--- name: api_keys_of_member
-SELECT id, name FROM api_keys WHERE organization_id = $1 AND account_id = $2 ORDER BY id;
-
 -- name: api_keys_delete
 DELETE FROM api_keys WHERE id = $1;
 

@@ -96,11 +96,6 @@ DELETE FROM contacts_unindexed;
 SELECT id FROM contacts
  WHERE organization_id = $1 AND email_key = $2 AND id <> $3 AND deleted_at IS NULL LIMIT 1;
 
--- Finds another contact that needs the address for itself.
--- name: contacts_by_unique_email
-SELECT id FROM contacts
- WHERE organization_id = $1 AND email_unique_key = $2 AND id <> $3 AND deleted_at IS NULL LIMIT 1;
-
 -- name: contacts_visible
 SELECT id FROM contacts WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL;
 

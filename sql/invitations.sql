@@ -37,8 +37,7 @@ DELETE FROM invitations
  WHERE invited_by = $1 AND organization_id = $2
    AND NOT EXISTS (SELECT 1 FROM members m
                     WHERE m.organization_id = $2 AND m.account_id = $1
-                      AND (m.role = 'OWNER' OR (m.role = 'ADMIN' AND invitations.role <> 'OWNER')))
-RETURNING id, email, role;
+                      AND (m.role = 'OWNER' OR (m.role = 'ADMIN' AND invitations.role <> 'OWNER')));
 
 -- The invitations of an account: those to its address, if the address is verified, or if the
 -- configuration trusts every address ($2 = 1).

@@ -38,7 +38,7 @@ SELECT CASE WHEN pg_try_advisory_xact_lock(1801812339) AND NOT EXISTS (
 -- Without statistics of the tables, PostgreSQL would read all contacts of an organization to find
 -- an address.
 -- name: text_keys_analyze postgres only
-ANALYZE accounts, activities, api_keys, audit, contacts, deals, delegations, email_links, files,
+ANALYZE accounts, activities, api_keys, contacts, deals, delegations, email_links, files,
         invitations, organizations, sessions, tasks, tokens;
 
 -- Pages of each table: up to $2 rows with ids above $1. The statements with "duplicate" in their
@@ -185,9 +185,3 @@ SELECT id, folded, name, scopes, prefix, username FROM api_keys WHERE id > $1 OR
 
 -- name: text_keys_api_keys_set
 UPDATE api_keys SET folded = $2 WHERE id = $1;
-
--- name: text_keys_audit
-SELECT id, actor_key, actor FROM audit WHERE id > $1 ORDER BY id LIMIT $2;
-
--- name: text_keys_audit_set
-UPDATE audit SET actor_key = $2 WHERE id = $1;

@@ -23,10 +23,10 @@ UPDATE tokens SET uses = uses + $2 WHERE id = $1;
 SELECT id, purpose, max_uses, uses, created_at, expires_at FROM tokens WHERE digest = $1;
 
 -- name: tokens_revoke
-DELETE FROM tokens WHERE digest = $1 RETURNING id, purpose, max_uses, expires_at;
+DELETE FROM tokens WHERE digest = $1 RETURNING id;
 
 -- name: tokens_delete
-DELETE FROM tokens WHERE id = $1 RETURNING id, purpose, max_uses, expires_at;
+DELETE FROM tokens WHERE id = $1 RETURNING id;
 
 -- name: tokens_list
 SELECT t.id, t.purpose, t.max_uses, t.uses, t.created_at, t.expires_at FROM tokens t WHERE true;

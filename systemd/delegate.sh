@@ -1,8 +1,8 @@
 #!/bin/sh
 # Gives the service account of Kontora (LDAP_BIND_DN) the rights that it needs below one
-# organizational unit, the right to read the domain's password settings objects, and the rights to
-# list and restore deleted objects. The account needs no other rights and must not be a domain
-# administrator: the directory itself then refuses changes outside of the unit.
+# organizational unit, and the right to read the domain's password settings objects. The account
+# needs no other rights and must not be a domain administrator: the directory itself then refuses
+# changes outside of the unit.
 #
 #   sh delegate.sh ACCOUNT UNIT_DN [samba-tool options]
 #   sh delegate.sh kontora OU=Company,DC=example,DC=com
@@ -78,20 +78,6 @@ dns_host_name=72e39547-7b18-11d1-adef-00c04fd8d5cd
 managed_by=0296c120-40da-11d1-a9c0-0000f80367c1
 object_guid=bf9679e7-0de6-11d0-a285-00aa003049e2
 
-# The attributes that Samba sets when it restores a deleted object, with the rights of the account.
-object_category=26d97369-6070-11d1-a9c6-0000f80367c1
-is_recycled=8fb59256-55f1-444b-aacb-f5b482fe3459
-account_type=6e7b626c-64f2-11d0-afd2-00c04fd930c9
-admin_count=bf967918-0de6-11d0-a285-00aa003049e2
-operator_count=bf9679ee-0de6-11d0-a285-00aa003049e2
-primary_group=bf967a00-0de6-11d0-a285-00aa003049e2
-bad_password_count=bf96792e-0de6-11d0-a285-00aa003049e2
-bad_password_time=bf96792d-0de6-11d0-a285-00aa003049e2
-code_page=bf967938-0de6-11d0-a285-00aa003049e2
-last_logoff=bf967996-0de6-11d0-a285-00aa003049e2
-last_logon=bf967997-0de6-11d0-a285-00aa003049e2
-logon_count=bf9679aa-0de6-11d0-a285-00aa003049e2
-
 password_settings=3bcd9db8-f84b-451c-952f-6c52b81f9ec6
 precedence=456374ac-1f0a-4617-93cf-bc55a7c9d341
 minimum_length=b21b3439-4c3a-441c-bb5f-08f20e9b315e
@@ -103,9 +89,8 @@ lockout_threshold=b8c8c35e-4a19-4a95-99d0-69fe4446286f
 lockout_duration=421f889a-472e-4fe4-8eb9-e1d0bc6071b2
 lockout_window=b05bda89-76af-468a-b892-1be55558ecc8
 
-# The control access rights User-Force-Change-Password and Reanimate-Tombstones (MS-ADTS 5.1.3.2.1).
+# The control access right User-Force-Change-Password (MS-ADTS 5.1.3.2.1).
 reset_password=00299570-246d-11d0-a768-00aa006e0529
-reanimate=45ec5156-db7e-47bb-b53f-dbeb2d03c40f
 
 sid=$(samba-tool user show "$account" --attributes=objectSid "$@" | sed -n 's/^objectSid: //p')
 [ -n "$sid" ] || {
@@ -141,7 +126,7 @@ allow() {
 # the right to delete it.
 for class in "$user" "$group" "$computer" "$organizational_unit" "$container"; do
     aces="$aces(OA;CI;CCDC;$class;;$sid)(OA;CIIO;SDRPLCLORC;;$class;$sid)"
-    allow WP "$class" "$cn" "$name" "$description" "$object_category" "$is_recycled"
+    allow WP "$class" "$cn" "$name" "$description"
 done
 # Grants the right to delete users, groups and computers together with the entries below them, such
 # as the phones of a user or the recovery keys of a computer (Delete Tree). Kontora lists these
@@ -162,13 +147,6 @@ allow WP "$user" \
 allow CR "$user" "$reset_password"
 allow WP "$computer" "$account_name" "$account_control" "$dns_host_name" "$managed_by"
 allow CR "$computer" "$reset_password"
-allow WP "$group" "$account_type" "$admin_count" "$operator_count"
-for class in "$user" "$computer"; do
-    allow WP "$class" \
-        "$account_type" "$admin_count" "$operator_count" "$primary_group" "$bad_password_count" \
-        "$bad_password_time" "$code_page" "$last_logoff" "$last_logon" "$logon_count"
-done
-allow WP "$computer" "$account_expires" "$country_code" "$password_last_set"
 
 samba-tool dsacl set --objectdn="$unit" --sddl="$aces" "$@" >/dev/null
 
@@ -180,45 +158,6 @@ allow RP "$password_settings" "$cn" "$precedence" "$minimum_length" "$history_le
     "$lockout_window"
 samba-tool dsacl set --objectdn="CN=Password Settings Container,CN=System,$domain" --sddl="$aces" \
     "$@" >/dev/null
-
-# Grants the right to list deleted objects, and to restore those that the account may create.
-# samba-tool cannot change CN=Deleted Objects, which is itself a deleted object.
-/usr/bin/python3 - "$@" "CN=Deleted Objects,$domain" "(A;;RPLC;;;$sid)" <<'END'
-from optparse import OptionParser
-
-import ldb
-import samba.getopt
-from samba.auth import system_session
-from samba.dcerpc import security
-from samba.ndr import ndr_pack
-from samba.samdb import SamDB
-from samba.sd_utils import SDUtils
-
-parser = OptionParser()
-parser.add_option("-H", "--URL", dest="url")
-settings = samba.getopt.SambaOptions(parser)
-credentials = samba.getopt.CredentialsOptions(parser)
-parser.add_option_group(settings)
-parser.add_option_group(credentials)
-options, (container, ace) = parser.parse_args()
-configuration = settings.get_loadparm()
-samdb = SamDB(url=options.url, session_info=system_session(), lp=configuration,
-              credentials=credentials.get_credentials(configuration))
-
-# Only the system may read and change the rights, until the administrators own the container.
-attribute, rights, owner = "nTSecurityDescriptor", "sd_flags:1:4", "sd_flags:1:1"
-[found] = samdb.search(container, scope=ldb.SCOPE_BASE, attrs=[attribute],
-                       controls=["show_deleted:1", rights])
-if attribute not in found:
-    descriptor = security.descriptor()
-    descriptor.owner_sid = security.dom_sid(security.SID_BUILTIN_ADMINISTRATORS)
-    change = ldb.Message(ldb.Dn(samdb, container))
-    change[attribute] = ldb.MessageElement(ndr_pack(descriptor), ldb.FLAG_MOD_REPLACE, attribute)
-    samdb.modify(change, controls=["show_deleted:1", owner])
-SDUtils(samdb).update_aces_in_dacl(container, add_aces=[ace],
-                                   controls=["show_deleted:1", rights])
-END
-samba-tool dsacl set --objectdn="$domain" --sddl="(OA;;CR;$reanimate;;$sid)" "$@" >/dev/null
 
 # Members of this group may read tokenGroups, by which Kontora recognizes privileged objects.
 readers='Windows Authorization Access Group'

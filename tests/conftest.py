@@ -13,8 +13,6 @@ import os
 from pathlib import Path
 
 import pytest
-from samba.dcerpc import security
-from samba.ndr import ndr_unpack
 from stack import TOP, Stack, running_directory, running_postgres, running_storage
 from stack.directory import LOGIN_SETTINGS
 
@@ -26,7 +24,7 @@ from support.database import Database
 from support.entries import COMPUTERS, CONTAINERS, GROUPS, KINDS, OUS, PLACES, Entries
 from support.logs import Audit
 from support.people import People, tag
-from support.ldap_admin import LdapAdmin, add_rights
+from support.ldap_admin import LdapAdmin
 
 # Test files that run last in their folder.
 LAST = ("test_paging.py", "test_sweep.py")
@@ -260,16 +258,3 @@ def entries(request, api, ldap_admin, ou):
 def places(request, api, ldap_admin, ou):
     """Returns units and containers in turn."""
     return Entries(api, ldap_admin, request.param, ou)
-
-
-@pytest.fixture
-def deny_members(ldap_admin, directory):
-    """Returns a function that takes the right to change the members of a group away from the
-    service account."""
-    sid = ldap_admin.search(f"(distinguishedName={directory.bind_dn})", ["objectSid"])[0][1]
-
-    def deny(group_dn):
-        account = ndr_unpack(security.dom_sid, sid["objectSid"][0])
-        add_rights(ldap_admin, group_dn,
-                   f"D:(OD;;WP;bf9679c0-0de6-11d0-a285-00aa003049e2;;{account})")
-    return deny

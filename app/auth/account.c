@@ -56,9 +56,6 @@ static struct error *read_account(struct store_query *query, struct arena *arena
     account->name = copy_text(query, arena, SQL_ACCOUNTS_BY_ID_NAME);
     account->password_hash = copy_text(query, arena, SQL_ACCOUNTS_BY_ID_PASSWORD_HASH);
     account->credentials_version = store_integer(query, SQL_ACCOUNTS_BY_ID_CREDENTIALS_VERSION);
-    account->verified_ms = store_is_null(query, SQL_ACCOUNTS_BY_ID_EMAIL_VERIFIED_AT)
-                               ? 0
-                               : store_integer(query, SQL_ACCOUNTS_BY_ID_EMAIL_VERIFIED_AT);
     *account_r = account;
     return store_next(query, &row);
 }
@@ -280,9 +277,9 @@ struct error *account_init_default_organization(struct store *store, struct aren
 }
 
 struct error *account_clear_default_organization(struct store *store, struct arena *arena,
-                                                 int64_t id, int64_t organization_id,
-                                                 bool *cleared_r)
+                                                 int64_t id, int64_t organization_id)
 {
+    bool changed;
     return change_default_organization(store, arena, SQL_ACCOUNTS_CLEAR_DEFAULT_ORGANIZATION, id,
-                                       organization_id, cleared_r);
+                                       organization_id, &changed);
 }

@@ -17,7 +17,7 @@ struct account {
     const char *username, *email, *name;
     const char *password_hash;   /* NULL: no password: login is not possible */
     int64_t credentials_version; /* incremented with each new password */
-    int64_t verified_ms;         /* when the address was verified; 0: never */
+    int64_t verified_ms;         /* for account_insert(): when the address was verified; 0: never */
 };
 
 /* Field check: FAULT_NONE if the password is within bcrypt's limit of 72 bytes. */
@@ -94,9 +94,8 @@ struct error *account_init_default_organization(struct store *store, struct aren
 
 /* Inside store_write(): if this organization is the account's default one, the account has no
  * default organization any more. No other organization becomes the default: only the account
- * itself decides where its data is stored. *cleared_r is true if it was the default one. */
+ * itself decides where its data is stored. */
 struct error *account_clear_default_organization(struct store *store, struct arena *arena,
-                                                 int64_t id, int64_t organization_id,
-                                                 bool *cleared_r) MUST_CHECK;
+                                                 int64_t id, int64_t organization_id) MUST_CHECK;
 
 #endif

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 const char *const config_pool_names[POOL_COUNT] = {"core",    "auth",  "overflow", "directory",
-                                                   "filters", "batch", "files",    "uploads"};
+                                                   "filters", "files", "uploads"};
 const char *const config_language_names[LANGUAGE_COUNT + 1] = {"ru", "en", NULL};
 
 enum option_type {
@@ -72,7 +72,6 @@ enum {
     PORT_MAX = 65535,
     WORKERS_MAX = 256,
     HOURS_MAX = 366 * HOURS_PER_DAY,
-    DAYS_MAX = 36500,
     RATE_MAX = 100000,
     TOKEN_TTL_MAX = 365 * MINUTES_PER_DAY,
     SOCKET_PATH_MAX = 107, /* size of sockaddr_un.sun_path without the NUL */
@@ -103,7 +102,6 @@ static const struct option options[] = {
     {"OVERFLOW_WORKERS", OPTION_INTEGER, AT(workers[POOL_OVERFLOW]), "2", 1, WORKERS_MAX},
     {"DIRECTORY_WORKERS", OPTION_INTEGER, AT(workers[POOL_DIRECTORY]), "4", 1, WORKERS_MAX},
     {"FILTERS_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILTERS]), "2", 1, WORKERS_MAX},
-    {"BATCH_WORKERS", OPTION_INTEGER, AT(workers[POOL_BATCH]), "2", 1, WORKERS_MAX},
     {"FILES_WORKERS", OPTION_INTEGER, AT(workers[POOL_FILES]), "8", 1, WORKERS_MAX},
     {"UPLOADS_WORKERS", OPTION_INTEGER, AT(workers[POOL_UPLOADS]), "8", 1, WORKERS_MAX},
     {"WORKER_MAX_REQUESTS", OPTION_INTEGER, AT(worker_max_requests), "1000000", 0, INT32_MAX},
@@ -111,13 +109,10 @@ static const struct option options[] = {
     {"DRAIN_TIMEOUT", OPTION_INTEGER, AT(drain_timeout_s), "30", 1, 3600},
     {"REQUEST_TIMEOUT", OPTION_INTEGER, AT(request_timeout_s), "30", 1, 3600},
     {"MAX_JSON_KIB", OPTION_INTEGER, AT(max_json_kib), "256", 1, 65536},
-    {"MAX_BATCH_KIB", OPTION_INTEGER, AT(max_batch_kib), "4096", 1, 65536},
-    {"BATCH_TIMEOUT", OPTION_INTEGER, AT(batch_timeout_s), "60", 1, 3600},
 
     {"RATE_LIMITS", OPTION_CHOICE, AT(rate_limits), "on", 0, 0, switches},
     {"RATE_SUBJECT_PER_S", OPTION_INTEGER, AT(rate_subject_per_s), "50", 0, RATE_MAX},
     {"RATE_ORGANIZATION_PER_S", OPTION_INTEGER, AT(rate_organization_per_s), "200", 0, RATE_MAX},
-    {"BATCHES_SUBJECT_AT_ONCE", OPTION_INTEGER, AT(batches_subject_at_once), "1", 0, WORKERS_MAX},
     {"UPLOADS_SUBJECT_PER_MINUTE", OPTION_INTEGER, AT(uploads_subject_per_minute), "30", 0,
      RATE_MAX},
     {"UPLOADS_ORGANIZATION_PER_MINUTE", OPTION_INTEGER, AT(uploads_organization_per_minute), "120",
@@ -136,8 +131,6 @@ static const struct option options[] = {
     {"SESSION_MAX_HOURS", OPTION_INTEGER, AT(session_max_hours), "720", 1, HOURS_MAX},
     {"SECRET_KEY", OPTION_STRING, AT(secret_key), default_secret, 1, 4096,
      .flags = OPTION_SECRET | OPTION_KEY},
-    {"AUDIT_KEY", OPTION_STRING, AT(audit_key), "", 0, 4096, .flags = OPTION_SECRET | OPTION_KEY},
-    {"AUDIT_RETENTION_DAYS", OPTION_INTEGER, AT(audit_retention_days), "0", 0, DAYS_MAX},
     {"TOKEN_TTL_MINUTES", OPTION_INTEGER, AT(token_ttl_minutes), "60", 1, TOKEN_TTL_MAX},
     {"LOCAL_AUTH_USERNAME", OPTION_STRING, AT(local_auth_username), "admin", 1, 256},
     {"LOCAL_AUTH_PASSWORD", OPTION_STRING, AT(local_auth_password), default_admin_password, 1, 256,

@@ -19,7 +19,6 @@ enum pool_id {
     POOL_OVERFLOW, /* requests beyond the queue of `auth` */
     POOL_DIRECTORY,
     POOL_FILTERS, /* lists with ?filter=, of the directory and of the database */
-    POOL_BATCH,
     POOL_FILES,
     POOL_UPLOADS,
     POOL_COUNT
@@ -43,13 +42,14 @@ struct config {
     const char *audit_log_path;
     /* processes */
     int64_t workers[POOL_COUNT];
-    int64_t worker_max_requests, worker_max_growth_mib;
+    int64_t worker_max_requests;
+    int64_t worker_max_growth_mib;
     int64_t drain_timeout_s;
-    int64_t request_timeout_s, batch_timeout_s;
-    int64_t max_json_kib, max_batch_kib;
+    int64_t request_timeout_s;
+    int64_t max_json_kib;
     /* request rates of authenticated callers; 0: unlimited */
     int64_t rate_limits;
-    int64_t rate_subject_per_s, rate_organization_per_s, batches_subject_at_once;
+    int64_t rate_subject_per_s, rate_organization_per_s;
     int64_t uploads_subject_per_minute, uploads_organization_per_minute;
     int64_t uploads_subject_at_once, uploads_organization_at_once;
     /* authentication */
@@ -58,10 +58,8 @@ struct config {
     int64_t jwt_algorithm;
     int64_t jwt_expiration_hours;
     int64_t refresh_expiration_hours;
-    int64_t session_max_hours;    /* maximum age of a session, however often it is refreshed */
-    const char *secret_key;       /* key of stored digests and of signed URLs */
-    const char *audit_key;        /* empty: derived from secret_key; see rest/audit_chain.h */
-    int64_t audit_retention_days; /* 0: unlimited */
+    int64_t session_max_hours; /* maximum age of a session, however often it is refreshed */
+    const char *secret_key;    /* key of stored digests and of signed URLs */
     int64_t token_ttl_minutes;
     const char *local_auth_username;
     const char *local_auth_password;
@@ -73,8 +71,10 @@ struct config {
     int64_t anonymous_access; /* see config_allows_anonymous() */
     int64_t registration;     /* see config_registration() */
     int64_t tokens_access;    /* see config_allows_anonymous_tokens() */
-    int64_t tokens_quota;     /* unexpired tokens of all anonymous callers; 0: unlimited */
-    /* tokens that a user may issue within the lifetime of a token; 0: unlimited */
+    /* maximum number of unexpired tokens of all anonymous callers; 0: unlimited */
+    int64_t tokens_quota;
+    /* Maximum number of tokens that a user may issue within the lifetime of a token; 0: unlimited.
+     */
     int64_t tokens_subject_quota;
     /* database */
     const char *database_url;

@@ -43,12 +43,9 @@ enum error_id {
     ERR_IDEMPOTENCY_PENDING,
     ERR_DUPLICATE, /* a detail contains the id of the existing object */
     ERR_HAS_DEALS,
-    ERR_TOO_MANY_REFERENCES, /* more objects refer to the contact than can be moved */
-    ERR_INVALID_TRANSITION,  /* details contain the allowed statuses */
+    ERR_INVALID_TRANSITION, /* details contain the allowed statuses */
     ERR_AUTOMATIC_ACTIVITY,
     ERR_HIDDEN_REFERENCE,    /* a field refers to a deleted row; details name the fields */
-    ERR_CHANGED_SINCE,       /* details name the fields whose values are not those of the change */
-    ERR_NOT_REVERTIBLE,      /* details contain the reason */
     ERR_LAST_OWNER,          /* an organization must keep at least one owner */
     ERR_CURRENCY_IN_USE,     /* the organization has deals with an amount */
     ERR_PRIMARY_GROUP,       /* an account cannot be removed from its primary group */
@@ -60,12 +57,10 @@ enum error_id {
     ERR_DIRECTORY_REFUSED, /* unwillingToPerform; details contain the server's message */
     ERR_DIRECTORY_FORBIDDEN,
     ERR_PROTECTED_OBJECT, /* a detail contains the reason */
-    ERR_NOT_RESTORABLE,   /* of a deleted object; a detail contains the reason */
     ERR_DIRECTORY_UNAVAILABLE,
     ERR_DIRECTORY_CREDENTIALS,
     ERR_DIRECTORY_LIMIT,
     ERR_NOT_FILTERABLE,    /* details name the field of ?filter= that is computed */
-    ERR_BATCH_TOO_COSTLY,  /* a statement did not end within the time of its atomic batch */
     ERR_FILTER_TOO_COSTLY, /* evaluating ?filter= would take longer than FILTER_TIMEOUT_MS */
     ERR_SORT_TOO_COSTLY,   /* the directory refuses to sort by this field */
     ERR_DATABASE_UNAVAILABLE,
@@ -95,13 +90,7 @@ enum error_id {
     ERR_CONSTRAINT_REFERENCE, /* violation of a foreign key */
     ERR_OUTCOME_UNKNOWN, /* a change got no answer from directory or database; it may be applied */
     ERR_RESULT_UNREAD,   /* the change was applied; the resulting object could not be read */
-    ERR_NOT_BATCHABLE,   /* the call cannot be an operation of a batch, or of one that is atomic */
-    ERR_NOT_EXECUTED,    /* the batch stopped before this operation */
-    ERR_ROLLED_BACK,     /* the operation was undone with its atomic batch */
     ERR_PARTIALLY_APPLIED, /* details name the changes that were applied and not undone */
-    /* The change was stopped before it was written, because the request is a dry run. Never sent to
-     * clients: the router replies with the changes. */
-    ERR_DRY_RUN,
     ERR_COUNT
 };
 

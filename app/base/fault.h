@@ -18,8 +18,6 @@ enum fault_id {
     FAULT_NOT_BOOLEAN,
     FAULT_NOT_OBJECT,
     FAULT_NOT_STRINGS,
-    FAULT_NOT_OBJECTS,
-    FAULT_TOO_FEW_ITEMS,  /* argument: the minimum number of items */
     FAULT_TOO_MANY_ITEMS, /* argument: the maximum number of items */
     FAULT_TOO_SHORT,      /* argument: the minimum number of characters */
     FAULT_TOO_LONG,       /* argument: the maximum number of characters */
@@ -34,7 +32,6 @@ enum fault_id {
     FAULT_NOT_DN,
     FAULT_OUTSIDE_BASE_DN,
     FAULT_WITHIN_SYSTEM, /* of the directory: CN=System */
-    FAULT_NOT_PATH,
     FAULT_NOT_REFERENCE, /* neither a DN nor an objectGUID */
     FAULT_NO_SUCH_PERSON,
     FAULT_NO_SUCH_PRINCIPAL, /* neither a user nor a group */
@@ -71,19 +68,10 @@ enum fault_id {
     FAULT_NOT_POSITIVE,
     FAULT_NO_SUCH_OBJECT,
     FAULT_NO_SUCH_MEMBER,
-    FAULT_ONLY_WITH,   /* argument: the value of another field that this field requires */
-    FAULT_SAME_OBJECT, /* the value is the id of the object that the path names */
+    FAULT_ONLY_WITH, /* argument: the value of another field that this field requires */
     FAULT_DUPLICATE,
-    FAULT_DELETED,        /* refers to a deleted row */
-    FAULT_CHANGED_SINCE,  /* argument: the current value, as JSON */
-    FAULT_MOVED_SINCE,    /* some objects of a list refer to another object */
-    FAULT_NOT_SUCCESSFUL, /* the status of an audit record whose request has changed nothing */
-    FAULT_NO_REVERT,      /* the action of an audit record cannot be reverted */
-    FAULT_NOT_RECORDED,   /* an audit record has no values: they are secrets, or were erased */
-    FAULT_HIDDEN_CHANGE,  /* the current value is one that the caller does not see */
-    FAULT_NO_INVERSE,     /* the change of the field cannot be reverted */
-    FAULT_DELETED_TREE,   /* entries below were deleted as well, and their values are unknown */
-    FAULT_NO_WORDS,       /* a search that has neither letters nor digits */
+    FAULT_DELETED,  /* refers to a deleted row */
+    FAULT_NO_WORDS, /* a search that has neither letters nor digits */
     FAULT_REJECTED_BY_DIRECTORY,
     FAULT_EITHER_REQUIRED, /* argument: the fields of which exactly one is required */
     FAULT_OTHER_FORMAT,    /* argument: the format that a file has in spite of its name */
@@ -96,9 +84,6 @@ enum fault_id {
     FAULT_HOLDS_SCOPE,     /* the entry is the scope of a delegation, or has one below it */
     FAULT_GAINS_RIGHTS,    /* the caller would have more rights on the entry after the move */
     FAULT_ADMIN_GROUP,     /* the entry would become LDAP_ADMIN_GROUP, or hold it */
-    FAULT_NOT_DELETED,     /* the entry exists; argument: its DN */
-    FAULT_RECYCLED,        /* the directory has removed the values of the deleted entry */
-    FAULT_PARENT_DELETED,  /* argument: the DN of the parent, which does not exist any more */
     /* Faults of ?filter=. The first argument is the position of the fault, in characters from 1.
      * Further arguments are in parentheses. */
     FAULT_FILTER_NO_FIELD,

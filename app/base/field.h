@@ -30,12 +30,8 @@ enum field_type {
     FIELD_TIME,    /* milliseconds since the epoch; in JSON 2026-11-20T12:34:56.789Z */
     FIELD_STRINGS, /* an array of strings; allowed in request bodies if `items_max` is set */
     FIELD_LISTS,   /* an array of arrays of strings; in replies only */
-    /* an array of objects described by `fields`; allowed in request bodies if `items_max` is set */
-    FIELD_RECORDS,
-    FIELD_RECORD, /* an object described by `fields`; in replies only */
-    /* a text that is JSON: an array of objects described by `fields`, in replies only; without
-     * `fields` a value of any type */
-    FIELD_JSON
+    FIELD_RECORDS, /* an array of objects described by `fields`; in replies only */
+    FIELD_RECORD   /* an object described by `fields`; in replies only */
 };
 
 enum field_flag {
@@ -88,8 +84,7 @@ struct field {
     enum field_type type;
     unsigned flags; /* bits of enum field_flag */
     /* Bounds of the value of an integer or a time, or of the length in UTF-16 units of a string or
-     * of each string of an array. Both 0: no bounds. `min` of FIELD_RECORDS: minimum number of
-     * items. */
+     * of each string of an array. Both 0: no bounds. */
     int64_t min, max;
     int64_t items_max; /* maximum number of items of an array in a body */
     int scale;         /* decimal places of FIELD_DECIMAL */
@@ -124,7 +119,7 @@ struct value {
         int64_t integer; /* FIELD_INTEGER, FIELD_DECIMAL, FIELD_TIME */
         bool boolean;
         struct {
-            const char *bytes; /* followed by a NUL; for FIELD_JSON the text of the value */
+            const char *bytes; /* followed by a NUL */
             size_t length;
         } string;
         struct field_strings strings;

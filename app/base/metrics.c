@@ -48,18 +48,17 @@ static const char *codes[VALUES_MAX + 1] = {other};
 
 static const char *const statuses[] = {"200", "201", "204", "206", "302", "303", "304", "400",
                                        "401", "403", "404", "405", "409", "412", "413", "415",
-                                       "424", "416", "429", "500", "503", other, NULL};
+                                       "416", "429", "500", "503", other, NULL};
 static const char *const database_operations[] = {"read", "write", "commit", NULL};
 static const char *const directory_operations[] = {
     "search", "add", "modify", "rename", "delete", "bind", "connect", "probe", other, NULL};
 static const char *const storage_operations[] = {"stage", "place", "delete", "check", NULL};
 static const char *const directory_failures[] = {"silent", "lost", "credentials", "result", NULL};
 static const char *const controller_states[] = {"up", "down", "unknown", NULL};
-static const char *const pools[] = {"core",  "auth",  "overflow", "directory", "filters",
-                                    "batch", "files", "uploads",  NULL};
-static const char *const process_groups[] = {"core",    "auth",  "overflow", "directory",
-                                             "filters", "batch", "files",    "uploads",
-                                             "house",   "spool", NULL};
+static const char *const pools[] = {"core",    "auth",  "overflow", "directory",
+                                    "filters", "files", "uploads",  NULL};
+static const char *const process_groups[] = {"core",  "auth",    "overflow", "directory", "filters",
+                                             "files", "uploads", "house",    "spool",     NULL};
 static const char *const worker_states[] = {"busy", "idle", NULL};
 static const char *const reload_results[] = {"taken", "refused", NULL};
 static const char *const versions[] = {KONTORA_VERSION, NULL};
@@ -101,10 +100,6 @@ static const struct row rows[METRIC_COUNT] = {
                        {{"code", codes}}},
     [METRIC_AUDIT_FAILURES] = {"kontora_audit_failures_total",
                                "Audit log lines that could not be written.", COUNTER},
-    [METRIC_AUDIT_UNLINKED] = {"kontora_audit_unlinked_rows",
-                               "Rows of the audit in the database that have no link yet.", GAUGE},
-    [METRIC_AUDIT_UNLINKED_AGE] = {"kontora_audit_unlinked_age_seconds",
-                                   "Age of the oldest row without a link.", GAUGE},
     [METRIC_LOG_LINES_DROPPED] =
         {"kontora_log_lines_dropped_total",
          "Access log lines that were dropped because less than half of the "

@@ -26,8 +26,6 @@ enum metric {
     METRIC_QUEUE_TIME,    /* by pool */
     METRIC_ERRORS,        /* by code */
     METRIC_AUDIT_FAILURES,
-    METRIC_AUDIT_UNLINKED,     /* rows */
-    METRIC_AUDIT_UNLINKED_AGE, /* seconds */
     METRIC_LOG_LINES_DROPPED,
 
     METRIC_DISK_FREE,    /* bytes */

@@ -146,8 +146,7 @@ static struct cell *claim_cell(struct set *set, uint64_t key)
     }
 }
 
-int64_t rate_take_several(uint64_t key, const struct rate_limit *limit, int64_t count,
-                          int64_t now_us)
+int64_t rate_take(uint64_t key, const struct rate_limit *limit, int64_t now_us)
 {
     if (!table) {
         return 0;
@@ -163,7 +162,7 @@ int64_t rate_take_several(uint64_t key, const struct rate_limit *limit, int64_t 
         /* After a reload with a lower limit, full_us may lie further ahead than the new limit
          * allows: caps it. */
         int64_t from = full < now_us ? now_us : full > now_us + depth ? now_us + depth : full;
-        next = from + count * limit->interval_us;
+        next = from + limit->interval_us;
         if (next - now_us > depth) {
             return next - now_us - depth;
         }
@@ -172,15 +171,10 @@ int64_t rate_take_several(uint64_t key, const struct rate_limit *limit, int64_t 
     return 0;
 }
 
-int64_t rate_take(uint64_t key, const struct rate_limit *limit, int64_t now_us)
-{
-    return rate_take_several(key, limit, 1, now_us);
-}
-
-void rate_return(uint64_t key, const struct rate_limit *limit, int64_t count)
+void rate_return(uint64_t key, const struct rate_limit *limit)
 {
     struct cell *cell = table ? find_cell(&table->sets[key % SETS], key) : NULL;
     if (cell) {
-        atomic_fetch_sub_explicit(&cell->full_us, count * limit->interval_us, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&cell->full_us, limit->interval_us, memory_order_relaxed);
     }
 }

@@ -26,15 +26,11 @@ void rate_share(void);
  * have different keys. */
 uint64_t rate_key(unsigned kind, const char *name);
 
-/* Takes `count` tokens, at most `burst`. `now_us` is the time of clock_steady_us(). Returns 0 on
- * success; otherwise takes no token and returns the microseconds until that many are available. */
-int64_t rate_take_several(uint64_t key, const struct rate_limit *limit, int64_t count,
-                          int64_t now_us);
-
-/* Takes one token. */
+/* Takes a token. `now_us` is the time of clock_steady_us(). Returns 0 on success; otherwise takes
+ * no token and returns the microseconds until the next one is available. */
 int64_t rate_take(uint64_t key, const struct rate_limit *limit, int64_t now_us);
 
-/* Puts tokens back, because the operation they were taken for was then refused. */
-void rate_return(uint64_t key, const struct rate_limit *limit, int64_t count);
+/* Puts a token back, because the operation it was taken for was then refused. */
+void rate_return(uint64_t key, const struct rate_limit *limit);
 
 #endif

@@ -25,7 +25,7 @@ _Static_assert((int)SCOPE_COUNT - (int)SCOPE_DIRECTORY_READ == (int)RIGHT_COUNT,
     NAME(SCOPE_MEMBERS_READ) = "members:read", NAME(SCOPE_MEMBERS_WRITE) = "members:write",        \
     NAME(SCOPE_ACCOUNTS_READ) = "accounts:read", NAME(SCOPE_ACCOUNTS_WRITE) = "accounts:write",    \
     NAME(SCOPE_TOKENS_READ) = "tokens:read", NAME(SCOPE_TOKENS_WRITE) = "tokens:write",            \
-    NAME(SCOPE_AUDIT_READ) = "audit:read", NAME(SCOPE_DIRECTORY_READ) = "directory:read",          \
+    NAME(SCOPE_DIRECTORY_READ) = "directory:read",                                                 \
     NAME(SCOPE_DIRECTORY_UNLOCK) = "directory:unlock",                                             \
     NAME(SCOPE_DIRECTORY_RESET_PASSWORD) = "directory:reset_password",                             \
     NAME(SCOPE_DIRECTORY_ENABLE) = "directory:enable",                                             \
@@ -68,8 +68,6 @@ const struct text scope_descriptions[SCOPE_COUNT] = {
     [SCOPE_TOKENS_READ] = {"Читать список и состояние токенов", "List tokens and read their state"},
     [SCOPE_TOKENS_WRITE] = {"Выдавать, отзывать и удалять токены",
                             "Issue, revoke and delete tokens"},
-    [SCOPE_AUDIT_READ] = {"Читать аудит и историю объектов",
-                          "Read the audit and the history of objects"},
     [SCOPE_DIRECTORY_READ] = {"Читать каталог", "Read the directory"},
     [SCOPE_DIRECTORY_UNLOCK] = {"Разблокировать учётные записи каталога",
                                 "Unlock accounts of the directory"},

@@ -16,7 +16,6 @@ struct arena;
 enum scope {
     SCOPE_NONE,   /* open calls, and calls of the directory, which name rights */
     SCOPE_CLOSED, /* no API key permits the call */
-    SCOPE_ANY,    /* any one scope is enough: a batch, whose operations have scopes of their own */
     SCOPE_PROFILE_READ,
     SCOPE_CONTACTS_READ,
     SCOPE_CONTACTS_WRITE, /* create, change, delete and restore */
@@ -37,7 +36,6 @@ enum scope {
     SCOPE_ACCOUNTS_WRITE,
     SCOPE_TOKENS_READ,
     SCOPE_TOKENS_WRITE,
-    SCOPE_AUDIT_READ,
     SCOPE_DIRECTORY_READ, /* the rights, in the order of enum right */
     SCOPE_DIRECTORY_UNLOCK,
     SCOPE_DIRECTORY_RESET_PASSWORD,

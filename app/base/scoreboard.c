@@ -14,7 +14,7 @@ struct slot {
     _Alignas(CACHE_LINE) _Atomic uint32_t owner; /* group + 1; 0: free */
     atomic_bool busy;
     _Atomic uint32_t connections;
-    _Atomic uint64_t task_subject, task_organization; /* 0: none */
+    _Atomic uint64_t upload_subject, upload_organization; /* 0: none */
 };
 
 static struct board {
@@ -40,12 +40,12 @@ static uint32_t load_relaxed(const _Atomic uint32_t *value)
     return atomic_load_explicit(value, memory_order_relaxed);
 }
 
-/* Sequentially consistent: if two processes set their tasks and then count, at least one of them
+/* Sequentially consistent: if two processes set their uploads and then count, at least one of them
  * sees both. */
-static void store_task(struct slot *slot, struct scoreboard_task task)
+static void store_upload(struct slot *slot, struct scoreboard_upload upload)
 {
-    atomic_store(&slot->task_subject, task.subject);
-    atomic_store(&slot->task_organization, task.organization);
+    atomic_store(&slot->upload_subject, upload.subject);
+    atomic_store(&slot->upload_organization, upload.organization);
 }
 
 size_t scoreboard_assign_slot(unsigned group)
@@ -57,7 +57,7 @@ size_t scoreboard_assign_slot(unsigned group)
         }
         atomic_store_explicit(&slot->busy, false, memory_order_relaxed);
         store_relaxed(&slot->connections, 0);
-        store_task(slot, (struct scoreboard_task){0});
+        store_upload(slot, (struct scoreboard_upload){0});
         store_relaxed(&slot->owner, group + 1);
         if (i >= atomic_load_explicit(&board->used, memory_order_relaxed)) {
             atomic_store_explicit(&board->used, i + 1, memory_order_relaxed);
@@ -89,21 +89,21 @@ void scoreboard_set_connections(size_t connections)
     store_relaxed(&own_slot->connections, (uint32_t)connections);
 }
 
-void scoreboard_set_task(struct scoreboard_task task)
+void scoreboard_set_upload(struct scoreboard_upload upload)
 {
-    store_task(own_slot, task);
+    store_upload(own_slot, upload);
 }
 
-struct scoreboard_tasks scoreboard_count_tasks(struct scoreboard_task of)
+struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of)
 {
-    struct scoreboard_tasks count = {0};
+    struct scoreboard_uploads count = {0};
     size_t used = board ? atomic_load_explicit(&board->used, memory_order_relaxed) : 0;
     for (size_t i = 0; i < used; i++) {
         const struct slot *slot = &board->slots[i];
         if (load_relaxed(&slot->owner)) {
-            count.subject += of.subject && atomic_load(&slot->task_subject) == of.subject;
+            count.subject += of.subject && atomic_load(&slot->upload_subject) == of.subject;
             count.organization +=
-                of.organization && atomic_load(&slot->task_organization) == of.organization;
+                of.organization && atomic_load(&slot->upload_organization) == of.organization;
         }
     }
     return count;

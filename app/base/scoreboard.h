@@ -34,22 +34,21 @@ void scoreboard_set_slot(size_t slot);
 void scoreboard_set_busy(bool busy);
 void scoreboard_set_connections(size_t connections);
 
-/* A long task in progress, an upload or a batch: the keys of its subject and of its organization;
- * 0: none. */
-struct scoreboard_task {
+/* An upload in progress: the keys of its subject and of its organization; 0: none. */
+struct scoreboard_upload {
     uint64_t subject, organization;
 };
 
-/* Sets the task of this process. Cleared when the process ends. */
-void scoreboard_set_task(struct scoreboard_task task);
+/* Sets the upload that this process receives. Cleared when the process ends. */
+void scoreboard_set_upload(struct scoreboard_upload upload);
 
-/* Numbers of processes that have a task of a subject, and of an organization. */
-struct scoreboard_tasks {
+/* Numbers of processes that receive an upload of a subject, and of an organization. */
+struct scoreboard_uploads {
     int64_t subject, organization;
 };
 
-/* Counts the tasks in progress of the subject and of the organization of `of`. */
-struct scoreboard_tasks scoreboard_count_tasks(struct scoreboard_task of);
+/* Counts the uploads in progress of the subject and of the organization of `of`. */
+struct scoreboard_uploads scoreboard_count_uploads(struct scoreboard_upload of);
 
 /* Returns the totals of a group. */
 struct scoreboard_count scoreboard_count(unsigned group);

@@ -6,7 +6,6 @@
 #include "cli/command.h"
 
 extern const struct command admin_command;
-extern const struct command audit_command;
 extern const struct command config_command;
 extern const struct command files_command;
 extern const struct command help_command;

@@ -10,10 +10,7 @@
 #include "base/fold.h"
 #include "directory/attribute.h"
 #include "directory/codec.h"
-#include "directory/connection.h"
-#include "directory/controller.h"
 #include "directory/directory.h"
-#include "directory/intent.h"
 #include "directory/names.h"
 
 #include <inttypes.h>
@@ -146,11 +143,6 @@ void directory_change_condition(struct directory_changes *changes, directory_con
     changes->condition_context = context;
 }
 
-void directory_change_continue(struct directory_changes *changes)
-{
-    changes->is_continued = true;
-}
-
 void directory_change_place(struct directory_changes *changes, const char *name,
                             const char *parent_dn)
 {
@@ -181,15 +173,6 @@ bool changes_modify(const struct directory_changes *changes)
 int64_t changes_account_control(const struct directory_changes *changes, int64_t before)
 {
     return (before | changes->set_bits) & ~changes->clear_bits;
-}
-
-struct error *changes_check_encryption(const struct directory *directory, struct arena *arena,
-                                       const struct directory_changes *changes)
-{
-    if (changes->password && !controller_encrypts(connection_config(directory))) {
-        return error_new(arena, ERR_PASSWORD_NEEDS_TLS, NULL);
-    }
-    return NULL;
 }
 
 /* --- converting to modifications ------------------------------------------------------------- */

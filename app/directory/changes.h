@@ -28,7 +28,6 @@ struct directory_changes {
     const char *name, *parent_dn;   /* NULL: unchanged */
     directory_condition *condition; /* NULL: none */
     void *condition_context;
-    bool is_continued; /* see directory_change_continue() */
 };
 
 /* The entry before the changes. */
@@ -46,11 +45,6 @@ const char *changes_text(const struct directory_changes *changes, const char *at
 
 /* True if there are changes besides the name and the parent. */
 bool changes_modify(const struct directory_changes *changes);
-
-/* Active Directory accepts passwords only over encrypted connections. Returns
- * ERR_PASSWORD_NEEDS_TLS before a password is sent in clear text. */
-struct error *changes_check_encryption(const struct directory *directory, struct arena *arena,
-                                       const struct directory_changes *changes) MUST_CHECK;
 
 /* Returns userAccountControl after the changes. */
 int64_t changes_account_control(const struct directory_changes *changes, int64_t before);

@@ -44,7 +44,6 @@ struct directory {
     struct deadline deadline;
     struct cache cache;
     struct directory_caller *caller; /* of the current request; NULL: none */
-    struct connection_observation observation;
 };
 
 enum {
@@ -108,11 +107,6 @@ void connection_set_caller(struct directory *directory, struct directory_caller 
     directory->caller = caller;
 }
 
-struct connection_observation *connection_observation(struct directory *directory)
-{
-    return &directory->observation;
-}
-
 const struct config *connection_config(const struct directory *directory)
 {
     return directory->config;
@@ -171,7 +165,6 @@ struct controller_attempt connection_attempt(struct directory *directory, struct
 void connection_begin_call(struct directory *directory)
 {
     deadline_begin(&directory->deadline);
-    directory->observation.announced = false;
 }
 
 void connection_record_answer(struct directory *directory)

@@ -9,7 +9,6 @@
 #include "directory/controller.h"
 
 #include <ldap.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,11 +19,9 @@ struct config;
 struct deadline;
 struct directory;
 struct directory_caller;
-struct directory_observer;
 
 /* Starts the deadline of a call. Every public function of the folder calls it first; all requests
- * of the call together may take LDAP_CONNECT_TIMEOUT_MS + LDAP_TIMEOUT_MS. Forgets that a change
- * was announced (intent.h). */
+ * of the call together may take LDAP_CONNECT_TIMEOUT_MS + LDAP_TIMEOUT_MS. */
 void connection_begin_call(struct directory *directory);
 
 /* Returns the open connection if it is still usable, else connects. */
@@ -56,17 +53,6 @@ void connection_record_answer(struct directory *directory);
 /* The caller of the current request (caller.h); NULL: none. */
 struct directory_caller *connection_caller(const struct directory *directory);
 void connection_set_caller(struct directory *directory, struct directory_caller *caller);
-
-/* The observer of changes (intent.h). */
-struct connection_observation {
-    const struct directory_observer *observer; /* NULL: none */
-    void *context;
-    bool announced;     /* the change of the current call was announced */
-    bool has_announced; /* a change was announced since the observer was set */
-};
-
-struct connection_observation *connection_observation(struct directory *directory)
-    __attribute__((returns_nonnull));
 
 const struct config *connection_config(const struct directory *directory);
 struct circuit *connection_circuit(const struct directory *directory);

@@ -27,14 +27,10 @@
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
-#include "directory/entry.h"
 #include "directory/entry_lock.h"
 #include "directory/find.h"
-#include "directory/intent.h"
 #include "directory/names.h"
 #include "directory/operation.h"
-#include "directory/plan.h"
-#include "directory/predict.h"
 #include "directory/primary.h"
 #include "directory/protected.h"
 #include "directory/query.h"
@@ -122,7 +118,6 @@ static struct error *check_deletable(struct directory *directory, struct arena *
 struct object {
     const char *dn, *guid;
     const char *address; /* see protected_address() */
-    const char *kind;    /* see plan_kind() */
     size_t depth;        /* number of components of the DN */
     bool is_user;
 };
@@ -161,7 +156,6 @@ static struct error *list_tree(struct directory *directory, struct arena *arena,
         struct object *object = &tree_r->objects[tree_r->count];
         const struct attribute *guid = attribute_get(&answer.entries[i], "objectGUID");
         object->dn = answer.entries[i].dn;
-        object->kind = plan_kind(&answer.entries[i]);
         object->is_user = attribute_has_class(&answer.entries[i], "user");
         if (!guid || !codec_guid(arena, guid->values, &object->guid)) {
             return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", object->dn);
@@ -369,54 +363,6 @@ static struct directory_below list_attempted(struct arena *arena, const struct t
     return (struct directory_below){tree->attempted ? dns : NULL, users_count ? users : NULL};
 }
 
-/* --- announcing a deletion ------------------------------------------------------------------- */
-
-/* Reads the values of the entry that the intent shows. */
-static struct error *read_deleted_entry(struct directory *directory, struct arena *arena,
-                                        const struct directory_entry *entry,
-                                        struct raw_entry *raw_r)
-{
-    char *class_only[] = {"objectClass", NULL};
-    const char *guid_dn = query_guid_dn(arena, entry->guid);
-    char **attributes =
-        entry->class ? entry_attributes(arena, entry->class->fields, ENTRY_WHOLE, NULL)
-                     : class_only;
-    struct error *error = query_object(directory, arena, guid_dn, attributes, raw_r);
-    return error ? error : entry_complete(directory, arena, guid_dn, raw_r);
-}
-
-/* Announces the deletion of the entry and of the objects of the tree; NULL: there are none. */
-static struct error *announce_deletion(struct directory *directory, struct arena *arena,
-                                       const struct directory_entry *entry, const struct tree *tree)
-{
-    struct raw_entry raw = {0};
-    size_t below = tree ? tree->count : 0;
-    if (!intent_is_observed(directory)) {
-        return NULL;
-    }
-    struct error *error = read_deleted_entry(directory, arena, entry, &raw);
-    if (!error) {
-        error = predict_deletion(directory, arena, entry->guid, &raw, tree);
-    }
-    if (error) {
-        return error;
-    }
-    struct plan_deletion *deletions = arena_array(arena, below + 1, sizeof *deletions);
-    deletions[0] = (struct plan_deletion){.class = entry->class,
-                                          .kind = entry->class ? plan_kind_of_class(entry->class)
-                                                               : plan_kind(&raw),
-                                          .guid = entry->guid,
-                                          .dn = raw.dn,
-                                          .before = &raw};
-    for (size_t i = 0; i < below; i++) {
-        const struct object *object = &tree->objects[i];
-        deletions[i + 1] =
-            (struct plan_deletion){.kind = object->kind, .guid = object->guid, .dn = object->dn};
-    }
-    return intent_announce(directory, arena,
-                           plan_deletions(directory, arena, deletions, below + 1));
-}
-
 /* --- deletions ------------------------------------------------------------------------------- */
 
 /* Deletes the entry, which may have objects below, if the guard permits that. */
@@ -431,9 +377,6 @@ static struct error *delete_with_tree(struct directory *directory, struct arena 
     if (!error) {
         error = find_check_guard(directory, arena, query_guid_dn(arena, entry->guid), guard);
     }
-    if (!error) {
-        error = announce_deletion(directory, arena, entry, tree);
-    }
     return error ? error : delete_tree(directory, arena, entry->guid, tree);
 }
 
@@ -447,21 +390,16 @@ static struct error *delete_alone(struct directory *directory, struct arena *are
     if (!error) {
         error = find_check_guard(directory, arena, query_guid_dn(arena, entry->guid), guard);
     }
-    if (!error) {
-        error = announce_deletion(directory, arena, entry, NULL);
-    }
     return error ? error : delete_object(directory, arena, address);
 }
 
-/* Acquires the lock of the entry if there is a guard or an observer: *locked_r is true then. */
-static struct error *lock_for_deletion(struct directory *directory, struct arena *arena,
-                                       const struct directory_entry *entry,
-                                       const struct directory_guard *guard,
-                                       struct entry_lock *lock_r, bool *locked_r)
+/* Acquires the lock of the entry if there is a guard. */
+static struct error *lock_for_guard(struct directory *directory, struct arena *arena,
+                                    const struct directory_entry *entry,
+                                    const struct directory_guard *guard, struct entry_lock *lock_r)
 {
     connection_begin_call(directory);
-    *locked_r = guard || intent_is_observed(directory);
-    return *locked_r ? entry_lock_acquire(directory, arena, entry->guid, lock_r) : NULL;
+    return guard ? entry_lock_acquire(directory, arena, entry->guid, lock_r) : NULL;
 }
 
 struct error *directory_delete(struct directory *directory, struct arena *arena,
@@ -469,13 +407,12 @@ struct error *directory_delete(struct directory *directory, struct arena *arena,
                                const struct directory_guard *guard)
 {
     struct entry_lock lock;
-    bool locked;
-    struct error *error = lock_for_deletion(directory, arena, entry, guard, &lock, &locked);
+    struct error *error = lock_for_guard(directory, arena, entry, guard, &lock);
     if (error) {
         return error;
     }
     error = delete_alone(directory, arena, entry, guard);
-    if (locked) {
+    if (guard) {
         entry_lock_release(&lock);
     }
     return error;
@@ -489,13 +426,12 @@ struct error *directory_delete_tree(struct directory *directory, struct arena *a
     struct tree tree = {0};
     struct entry_lock lock;
     *below_r = (struct directory_below){0};
-    bool locked;
-    struct error *error = lock_for_deletion(directory, arena, entry, guard, &lock, &locked);
+    struct error *error = lock_for_guard(directory, arena, entry, guard, &lock);
     if (error) {
         return error;
     }
     error = delete_with_tree(directory, arena, entry, guard, &tree);
-    if (locked) {
+    if (guard) {
         entry_lock_release(&lock);
     }
     *below_r = list_attempted(arena, &tree);

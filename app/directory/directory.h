@@ -40,7 +40,8 @@ struct arena;
 struct buffer;
 struct config;
 
-struct directory; /* The directory client of one process: its connection and its caches. */
+/* The directory client of one process: its connection and its caches. */
+struct directory;
 
 /* Filters (RFC 4515) that select users and groups. */
 #define DIRECTORY_USER_FILTER "(sAMAccountType=805306368)" /* SAM_USER_OBJECT: MS-SAMR 2.2.1.9 */
@@ -85,11 +86,10 @@ struct directory_class {
 /* One object as it was read. */
 struct directory_entry {
     const char *dn;
-    const char *guid; /* objectGUID as text; stays the same when the object is moved */
-    const struct directory_class *class; /* NULL: the entry has only a DN and a GUID */
-    struct value *values;                /* one for each of the class's fields, in the same order */
-    /* Digest of the attributes that clients can change (entry_version.c), to detect changes of
-     * them. NULL in pages of lists and in targets. */
+    const char *guid;     /* objectGUID as text; stays the same when the object is moved */
+    struct value *values; /* one for each of the class's fields, in the same order */
+    /* Digest of the attributes that clients can change (entry_version.c): two versions are equal if
+     * none of them has changed. NULL in pages of lists and in targets. */
     const char *version;
 };
 

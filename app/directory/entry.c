@@ -280,25 +280,6 @@ static void decode_list(struct arena *arena, const struct attribute *attribute, 
     field_set_strings(value, items, count);
 }
 
-void entry_decode_attribute(struct arena *arena, const struct field *field,
-                            const struct raw_entry *raw, struct value *value_r)
-{
-    const struct attribute *attribute =
-        field->attribute ? attribute_get(raw, field->attribute) : NULL;
-    *value_r = (struct value){.state = VALUE_NULL};
-    if (field->codec == CODEC_DN) {
-        field_set_string(value_r, raw->dn);
-    } else if (field->codec == CODEC_LIST) {
-        decode_list(arena, attribute, value_r);
-    } else if (field->type == FIELD_STRINGS) {
-        decode_strings(arena, attribute, NULL, 0, value_r);
-    } else if (attribute && field->codec == CODEC_REFERENCE) {
-        field_set_string(value_r, attribute->values->bv_val);
-    } else if (attribute) {
-        decode_single_value(arena, field, attribute->values, value_r);
-    }
-}
-
 /* The class, the fields to read, and the objects that were read for several entries at once. */
 struct context {
     struct directory *directory;
@@ -315,22 +296,29 @@ static struct error *decode_field(const struct context *context, const struct fi
     struct arena *arena = context->arena;
     const struct attribute *attribute =
         field->attribute ? attribute_get(raw, field->attribute) : NULL;
-    struct error *error = NULL;
-    if (field->codec == CODEC_MEMBERSHIPS) {
+    value->state = VALUE_NULL;
+    if (field->codec == CODEC_DN) {
+        field_set_string(value, raw->dn);
+    } else if (field->codec == CODEC_MEMBERSHIPS) {
         const char *group = NULL;
-        error = primary_group_dn(context->directory, arena, raw, &group);
+        struct error *error = primary_group_dn(context->directory, arena, raw, &group);
         group = group && caller_sees(context->directory, group) ? group : NULL;
         decode_strings(arena, attribute, &group, group ? 1 : 0, value);
+        return error;
     } else if (field->codec == CODEC_MEMBERS) {
         const struct primary_set *set = primary_get_members(&context->members, arena, raw);
         decode_strings(arena, attribute, set ? set->dns : NULL, set ? set->count : 0, value);
+    } else if (field->codec == CODEC_LIST) {
+        decode_list(arena, attribute, value);
+    } else if (field->type == FIELD_STRINGS) {
+        decode_strings(arena, attribute, NULL, 0, value);
     } else if (attribute && field->codec == CODEC_REFERENCE) {
         field_set_record(value, references_record(&context->references, arena, field->fields,
                                                   attribute->values->bv_val));
-    } else {
-        entry_decode_attribute(arena, field, raw, value);
+    } else if (attribute) {
+        decode_single_value(arena, field, attribute->values, value);
     }
-    return error;
+    return NULL;
 }
 
 static struct error *decode_raw_entry(const struct context *context, struct raw_entry *whole,
@@ -348,7 +336,6 @@ static struct error *decode_raw_entry(const struct context *context, struct raw_
     const struct raw_entry *raw =
         entry_without_hidden(context->directory, arena, context->class, whole);
     entry->dn = raw->dn;
-    entry->class = context->class;
     entry->values = arena_array(arena, fields_count(fields), sizeof *entry->values);
     for (size_t i = 0; !error && fields[i].name; i++) {
         if (is_field_read(fields, i, &context->part)) {

@@ -14,7 +14,6 @@ struct directory_class;
 struct directory_entry;
 struct field;
 struct raw_entry;
-struct value;
 
 /* Selects how much of an entry to read. ENTRY_WITHOUT_LINKS omits member and memberOf, which may
  * have thousands of values and need further searches for primary members and primary groups. */
@@ -42,11 +41,6 @@ bool entry_is_link(const struct field *field);
 const struct raw_entry *entry_without_hidden(const struct directory *directory, struct arena *arena,
                                              const struct directory_class *class,
                                              const struct raw_entry *raw);
-
-/* Decodes one field from the attributes alone, without further searches: a reference is a DN as
- * text, and members and memberships lack those by a primary group. Null if there is no value. */
-void entry_decode_attribute(struct arena *arena, const struct field *field,
-                            const struct raw_entry *raw, struct value *value_r);
 
 /* Decodes the values of the class's fields; with ENTRY_WITHOUT_LINKS the fields of member and
  * memberOf are absent. Sends further searches for the remaining values of long attributes and for

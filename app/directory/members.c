@@ -18,12 +18,9 @@
 #include "directory/directory.h"
 #include "directory/entry_lock.h"
 #include "directory/find.h"
-#include "directory/intent.h"
 #include "directory/member_values.h"
 #include "directory/names.h"
 #include "directory/operation.h"
-#include "directory/plan.h"
-#include "directory/predict.h"
 #include "directory/protected.h"
 #include "directory/query.h"
 #include "directory/result.h"
@@ -37,7 +34,6 @@ enum { TRIES = 10 }; /* maximum number of attempts while other clients change th
 struct party {
     struct directory_entry *entry;
     const char *sid, *primary_group_sid; /* NULL: none */
-    const char *kind;                    /* see plan_kind(); NULL: is_value_only */
     bool is_value_only;  /* found as a value of `member`, but not below the base DN */
     const char *address; /* of a group to change, see protected_address() */
 };
@@ -69,29 +65,7 @@ static bool reports_no_change(const struct answer *answer)
              strstr(answer->diagnostic, "00000562")));
 }
 
-struct error *members_find_value(struct directory *directory, struct arena *arena,
-                                 const char *group_dn, const char *member_dn,
-                                 enum directory_member_state *belonging_r)
-{
-    char *attributes[] = {LDAP_NO_ATTRS, NULL};
-    const struct query search = {
-        .base = group_dn,
-        .scope = LDAP_SCOPE_BASE,
-        .filter = arena_format(arena, "(member=%s)", names_filter_value(arena, member_dn)),
-        .attributes = attributes,
-    };
-    struct answer answer;
-    struct error *error = query_run(directory, arena, &search, &answer);
-    if (!error && answer.code != LDAP_SUCCESS) {
-        error = result_error(arena, &answer, NULL, "search");
-    }
-    if (!error) {
-        *belonging_r = answer.count ? DIRECTORY_MEMBER : DIRECTORY_NO_MEMBER;
-    }
-    return error;
-}
-
-/* Reads the membership after the directory has refused to change it. */
+/* Searches for the member among the values of the group. */
 static struct error *read_belonging(struct directory *directory, struct arena *arena,
                                     const struct member_change *change,
                                     enum directory_member_state *belonging_r)
@@ -100,8 +74,24 @@ static struct error *read_belonging(struct directory *directory, struct arena *a
     /* read for the current DN of the member, which may have been moved */
     struct raw_entry member = {0};
     struct error *error = query_object(directory, arena, change->member_dn, attributes, &member);
-    return error ? error
-                 : members_find_value(directory, arena, change->group_dn, member.dn, belonging_r);
+    if (error) {
+        return error;
+    }
+    const struct query search = {
+        .base = change->group_dn,
+        .scope = LDAP_SCOPE_BASE,
+        .filter = arena_format(arena, "(member=%s)", names_filter_value(arena, member.dn)),
+        .attributes = attributes,
+    };
+    struct answer answer;
+    error = query_run(directory, arena, &search, &answer);
+    if (!error && answer.code != LDAP_SUCCESS) {
+        error = result_error(arena, &answer, NULL, "search");
+    }
+    if (!error) {
+        *belonging_r = answer.count ? DIRECTORY_MEMBER : DIRECTORY_NO_MEMBER;
+    }
+    return error;
 }
 
 /* Searches for a member that may be unreadable, by reading the values of the group. */
@@ -187,7 +177,6 @@ static struct error *find_party(struct directory *directory, struct arena *arena
         return error_new(arena, ERR_INTERNAL, "%s has no objectGUID", raw->dn);
     }
     party->entry->dn = raw->dn;
-    party->kind = plan_kind(raw);
     if (sid && codec_sid(arena, sid->values, &party->sid) && primary &&
         codec_integer(primary->values, &rid)) {
         party->primary_group_sid = codec_sid_sibling(arena, party->sid, rid);
@@ -215,7 +204,7 @@ static struct error *find_parties(struct directory *directory, struct arena *are
 {
     *group = (struct party){.entry = arena_alloc(arena, sizeof *group->entry)};
     *member = (struct party){.entry = arena_alloc(arena, sizeof *member->entry)};
-    char *attributes[] = {"objectGUID", "objectSid", "primaryGroupID", "objectClass", NULL};
+    char *attributes[] = {"objectGUID", "objectSid", "primaryGroupID", NULL};
     const struct query_by_name group_search = {
         .attribute = "cn",
         .name = membership->group,
@@ -282,65 +271,24 @@ static struct error *check_membership_guard(struct directory *directory, struct 
     return find_check_guard(directory, arena, query_guid_dn(arena, guid), membership->guard);
 }
 
-/* Announces the change. *needed_r is false if the membership is already as requested. */
-static struct error *announce_membership(struct directory *directory, struct arena *arena,
-                                         const struct party *group, const struct party *member,
-                                         enum directory_member_state wanted, bool *needed_r)
-{
-    const struct plan_membership plan = {.group_dn = group->entry->dn,
-                                         .group_guid = group->entry->guid,
-                                         .member_dn = member->entry->dn,
-                                         .member_guid = member->entry->guid,
-                                         .member_kind = member->kind,
-                                         .adds = wanted == DIRECTORY_MEMBER};
-    enum directory_member_state belonging = DIRECTORY_MEMBER;
-    struct error *error = NULL;
-    *needed_r = true;
-    if (!intent_is_observed(directory)) {
-        return NULL;
-    }
-    if (!member->is_value_only) {
-        error = members_find_value(directory, arena, group->address, member->entry->dn, &belonging);
-    }
-    *needed_r = belonging != wanted;
-    if (error || !*needed_r) {
-        return error;
-    }
-    error = predict_write(directory, arena, group->entry->guid, "member");
-    return error ? error : intent_announce(directory, arena, plan_membership(arena, &plan));
-}
-
-/* Changes the membership if its guard permits that; the lock of the guarded entry is held. */
-static struct error *change_locked_value(struct directory *directory, struct arena *arena,
-                                         const struct directory_membership *membership,
-                                         const struct party *group, const struct party *member)
-{
-    bool needed = false;
-    struct error *error = check_membership_guard(directory, arena, membership, group, member);
-    if (!error) {
-        error =
-            announce_membership(directory, arena, group, member, membership->belonging, &needed);
-    }
-    return error || !needed
-               ? error
-               : change_member_value(directory, arena, group, member, membership->belonging);
-}
-
-/* Changes the membership. If there is a guard or an observer, holds the lock of the guarded entry
- * meanwhile, so that only one of several changes with the same condition is made. */
+/* Changes the membership if its guard permits that. Holds the lock of the guarded entry meanwhile,
+ * so that only one of several changes with the same condition is made. */
 static struct error *change_guarded_value(struct directory *directory, struct arena *arena,
                                           const struct directory_membership *membership,
                                           const struct party *group, const struct party *member)
 {
     const char *guid = (membership->guards_member ? member : group)->entry->guid;
-    bool locks = membership->guard || intent_is_observed(directory);
     struct entry_lock lock;
-    struct error *error = locks ? entry_lock_acquire(directory, arena, guid, &lock) : NULL;
+    struct error *error =
+        membership->guard ? entry_lock_acquire(directory, arena, guid, &lock) : NULL;
     if (error) {
         return error;
     }
-    error = change_locked_value(directory, arena, membership, group, member);
-    if (locks) {
+    error = check_membership_guard(directory, arena, membership, group, member);
+    if (!error) {
+        error = change_member_value(directory, arena, group, member, membership->belonging);
+    }
+    if (membership->guard) {
         entry_lock_release(&lock);
     }
     return error;
@@ -374,71 +322,4 @@ struct error *directory_change_member(struct directory *directory, struct arena 
     }
     error = check_parties(directory, arena, &group, &member);
     return error ? error : change_guarded_value(directory, arena, membership, &group, &member);
-}
-
-/* --- several members -------------------------------------------------------------------------- */
-
-/* Checks that the group and the members can be changed. *address_r is that of the group. */
-static struct error *check_several(struct directory *directory, struct arena *arena,
-                                   const char *group_guid, const char *const *member_guids,
-                                   size_t count, const char **address_r)
-{
-    static const struct caller_need no_need = {0};
-    struct target target;
-    struct error *error =
-        protected_read(directory, arena, group_guid, PROTECTED_MODIFY, &members_need, &target);
-    if (error) {
-        return error;
-    }
-    *address_r = protected_address(directory, arena, group_guid, &target);
-    for (size_t i = 0; !error && i < count; i++) {
-        error =
-            protected_read(directory, arena, member_guids[i], PROTECTED_MODIFY, &no_need, &target);
-    }
-    return error;
-}
-
-/* Returns the modification that adds the members. */
-static LDAPMod *build_addition(struct arena *arena, const char *const *member_guids, size_t count)
-{
-    struct berval *values = arena_array(arena, count, sizeof *values);
-    struct berval **list = arena_array(arena, count + 1, sizeof *list);
-    LDAPMod *mod = arena_alloc(arena, sizeof *mod);
-    for (size_t i = 0; i < count; i++) {
-        const char *dn = query_guid_dn(arena, member_guids[i]);
-        values[i] = (struct berval){strlen(dn), arena_string(arena, dn)};
-        list[i] = &values[i];
-    }
-    *mod = (LDAPMod){.mod_op = LDAP_MOD_ADD | LDAP_MOD_BVALUES,
-                     .mod_type = "member",
-                     .mod_vals.modv_bvals = list};
-    return mod;
-}
-
-struct error *members_add_several(struct directory *directory, struct arena *arena,
-                                  const char *group_guid, const char *const *member_guids,
-                                  size_t count)
-{
-    const struct directory_intent nothing = {0}; /* the observer knows the change */
-    struct member_change change = {.mods = {build_addition(arena, member_guids, count), NULL}};
-    const struct operation operation = {OPERATION_MODIFY, "modify", send_member_change, &change};
-    struct entry_lock lock;
-    struct answer answer = {0};
-    connection_begin_call(directory);
-    struct error *error =
-        check_several(directory, arena, group_guid, member_guids, count, &change.group_dn);
-    if (!error) {
-        error = entry_lock_acquire(directory, arena, group_guid, &lock);
-    }
-    if (error) {
-        return error;
-    }
-    error = intent_announce(directory, arena, &nothing);
-    if (!error) {
-        error = operation_repeat(directory, arena, &operation, &answer);
-    }
-    entry_lock_release(&lock);
-    return error || answer.code == LDAP_SUCCESS
-               ? error
-               : result_error(arena, &answer, NULL, operation.name);
 }

@@ -5,7 +5,6 @@
 #include "base/error.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct arena;
 struct directory;
@@ -45,18 +44,5 @@ struct error *directory_change_member(struct directory *directory, struct arena 
                                       const struct directory_membership *membership,
                                       struct directory_entry **group_r,
                                       struct directory_entry **member_r) MUST_CHECK;
-
-/* --- for this folder -------------------------------------------------------------------------- */
-
-/* Searches for the member among the values of the group. */
-struct error *members_find_value(struct directory *directory, struct arena *arena,
-                                 const char *group_dn, const char *member_dn,
-                                 enum directory_member_state *belonging_r) MUST_CHECK;
-
-/* Adds several members to a group, all or none, as a part of a change that was announced. The
- * checks are those of directory_change_member(). Fails if one of them is a member already. */
-struct error *members_add_several(struct directory *directory, struct arena *arena,
-                                  const char *group_guid, const char *const *member_guids,
-                                  size_t count) MUST_CHECK;
 
 #endif

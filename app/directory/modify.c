@@ -1,31 +1,33 @@
 /*
- * Modify: changes and moves objects. Additions are in add.c, deletions in delete.c.
+ * Modify: creates, changes and moves objects. Deletions are in delete.c.
  *
  * Requests address objects by their GUID, so that a concurrent rename cannot redirect a change to
  * another object; those of delegates use the DN that was checked (protected.h). If the connection
- * is lost, a write may have been carried out, so it is repeated with care: a move reads where the
- * object is before it is repeated; a modify operation replaces values and can be repeated as it is.
- * If it exchanges values instead, because the change has a condition, a repetition that fails reads
- * the object, because the first attempt may have succeeded.
+ * is lost, a write may have been carried out, so it is repeated with care: after "already exists",
+ * an addition checks whether the object is its own; a move reads where the object is before it is
+ * repeated; a modify operation replaces values and can be repeated as it is. If it exchanges values
+ * instead, because the change has a condition, a repetition that fails reads the object, because
+ * the first attempt may have succeeded.
  */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/error.h"
+#include "base/fold.h"
 #include "base/log.h"
+#include "base/right.h"
 #include "directory/attribute.h"
 #include "directory/caller.h"
 #include "directory/changes.h"
 #include "directory/codec.h"
 #include "directory/connection.h"
+#include "directory/controller.h"
 #include "directory/directory.h"
 #include "directory/entry.h"
 #include "directory/entry_lock.h"
 #include "directory/find.h"
-#include "directory/intent.h"
 #include "directory/names.h"
 #include "directory/operation.h"
-#include "directory/plan.h"
-#include "directory/predict.h"
 #include "directory/protected.h"
 #include "directory/query.h"
 #include "directory/result.h"
@@ -38,17 +40,24 @@
 enum {
     /* maximum number of attempts while other clients change the same entry */
     SWAP_TRIES = 20,
-    BACKOFF_US = 1000, /* maximum wait after the first attempt; grows with each attempt */
+    BACKOFF_US = 1000,          /* maximum wait after the first attempt; grows with each attempt */
+    CLOCK_SLACK_MS = 60 * 1000, /* maximum difference between our clock and the controller's */
 };
 
 /* --- requests -------------------------------------------------------------------------------- */
 
 struct write {
     const char *dn;
-    LDAPMod **mods;     /* changes of a modify */
+    LDAPMod **mods;     /* attributes of an addition or changes of a modify */
     const char *rdn;    /* new RDN of a move */
     const char *parent; /* new parent of a move; NULL: unchanged */
 };
+
+static int send_add(LDAP *ldap, const void *request, int *message_id_r)
+{
+    const struct write *write = request;
+    return ldap_add_ext(ldap, write->dn, write->mods, NULL, NULL, message_id_r);
+}
 
 static int send_modify(LDAP *ldap, const void *request, int *message_id_r)
 {
@@ -60,6 +69,99 @@ static int send_rename(LDAP *ldap, const void *request, int *message_id_r)
 {
     const struct write *write = request;
     return ldap_rename(ldap, write->dn, write->rdn, write->parent, 1, NULL, NULL, message_id_r);
+}
+
+/* Active Directory accepts passwords only over encrypted connections. Fails before the password is
+ * sent in clear text. */
+static struct error *check_password_encryption(const struct directory *directory,
+                                               struct arena *arena,
+                                               const struct directory_changes *changes)
+{
+    if (changes->password && !controller_encrypts(connection_config(directory))) {
+        return error_new(arena, ERR_PASSWORD_NEEDS_TLS, NULL);
+    }
+    return NULL;
+}
+
+/* --- add ------------------------------------------------------------------------------------- */
+
+/* Sets *ours_r to true if the object at `dn` was created by our addition, which began at `began`
+ * (wall clock) and whose answer was lost. */
+static struct error *check_added_by_us(struct directory *directory, struct arena *arena,
+                                       const char *dn, const struct directory_changes *changes,
+                                       int64_t began, bool *ours_r)
+{
+    char *attributes[] = {"sAMAccountName", "whenCreated", NULL};
+    const char *wanted = changes_text(changes, "sAMAccountName");
+    struct raw_entry raw = {0};
+    int64_t created;
+    *ours_r = false;
+    struct error *error = query_object(directory, arena, dn, attributes, &raw);
+    if (error) {
+        return error->id == ERR_NOT_FOUND ? NULL : error;
+    }
+    const struct attribute *name = attribute_get(&raw, "sAMAccountName");
+    const struct attribute *when = attribute_get(&raw, "whenCreated");
+    *ours_r = when && codec_time(when->values, &created) && created >= began - CLOCK_SLACK_MS &&
+              (!wanted || (name && !strcmp(name->values->bv_val, wanted)));
+    return NULL;
+}
+
+static struct error *create_entry(struct directory *directory, struct arena *arena,
+                                  const struct directory_class *class, const struct write *write,
+                                  const struct directory_changes *changes)
+{
+    const struct operation operation = {OPERATION_ADD, "add", send_add, write};
+    struct answer answer;
+    int64_t began = clock_wall_ms();
+    struct error *error = operation_repeat(directory, arena, &operation, &answer);
+    if (error) {
+        return error;
+    }
+    bool ours = answer.code == LDAP_SUCCESS;
+    if (answer.repeated && answer.code == LDAP_ALREADY_EXISTS) {
+        error = check_added_by_us(directory, arena, write->dn, changes, began, &ours);
+    }
+    if (error) {
+        return result_connection_lost(arena, &operation, error->cause);
+    }
+    return ours ? NULL : result_error(arena, &answer, class->fields, operation.name);
+}
+
+struct error *directory_add(struct directory *directory, struct arena *arena,
+                            const struct directory_class *class, const char *name,
+                            const char *parent_dn, const struct directory_changes *changes,
+                            struct directory_entry **entry_r)
+{
+    static const struct caller_need need = {.rights = RIGHT_BIT(RIGHT_CREATE)};
+    struct write write = {0};
+    const char *parent = NULL;
+    connection_begin_call(directory);
+    struct error *error = check_password_encryption(directory, arena, changes);
+    if (!error) {
+        error = changes_to_entry(changes, arena, class, &write.mods);
+    }
+    if (!error) {
+        error = query_parent(directory, arena, parent_dn, class->parent_field, &parent);
+    }
+    if (error) {
+        return error;
+    }
+    const char *rdn = names_rdn(arena, class->rdn_attribute, fold_compose(arena, name));
+    if (!rdn) {
+        return error_new(arena, ERR_DIRECTORY_INVALID, "cannot encode the name as a DN");
+    }
+    write.dn = arena_format(arena, "%s,%s", rdn, parent);
+    error = caller_check_new_dn(directory, arena, NULL, write.dn, &need);
+    if (!error) {
+        error = taken_find_similar(directory, arena, class, changes, NULL);
+    }
+    if (error) {
+        return error;
+    }
+    error = create_entry(directory, arena, class, &write, changes);
+    return error ? taken_explain(directory, arena, class, changes, NULL, write.dn, error)
+                 : find_result(directory, arena, class, write.dn, entry_r);
 }
 
 /* --- move ------------------------------------------------------------------------------------ */
@@ -162,39 +264,47 @@ static struct error *plan_move(struct directory *directory, struct arena *arena,
 static struct error *check_way_back(struct directory *directory, struct arena *arena,
                                     const struct directory_class *class, const struct move *move)
 {
-    bool allowed;
+    char *attributes[] = {"allowedChildClassesEffective", NULL};
+    struct raw_entry parent = {0};
+    size_t last = 0;
     if (names_equal(move->parent, move->old_parent)) {
         return NULL;
     }
-    struct error *error =
-        predict_creation_right(directory, arena, class, move->old_parent, &allowed);
-    if (error || allowed) {
+    struct error *error = query_object(directory, arena, move->old_parent, attributes, &parent);
+    if (error) {
         return error;
     }
-    error = error_new(arena, ERR_DIRECTORY_FORBIDDEN,
-                      "no right to create the object below %s again", move->old_parent);
+    while (class->object_classes[last + 1]) {
+        last++;
+    }
+    const struct attribute *classes = attribute_get(&parent, attributes[0]);
+    for (size_t i = 0; classes && i < classes->count; i++) {
+        if (!strcasecmp(classes->values[i].bv_val, class->object_classes[last])) {
+            return NULL;
+        }
+    }
+    error = error_new(arena, ERR_DIRECTORY_FORBIDDEN, "no right to create a %s below %s again",
+                      class->object_classes[last], move->old_parent);
     return error_detail(error, NULL, FAULT_NONE, move->old_parent);
 }
 
-/* Checks that the directory will not refuse the move or the other changes for a name of another
- * object, and that the move can be rolled back if it refuses them for another reason. */
-static struct error *check_move(struct directory *directory, struct arena *arena,
-                                const struct directory_class *class, const char *guid,
+/* Moves the object. If there are other changes, checks first that the directory will not refuse
+ * them for a name of another object, and that the move can be rolled back if it refuses them for
+ * another reason. */
+static struct error *begin_move(struct directory *directory, struct arena *arena,
+                                const struct directory_class *class,
+                                const struct directory_entry *entry,
                                 const struct directory_changes *changes, const struct move *move)
 {
-    struct error *error = taken_find(directory, arena, class, changes, guid);
-    return !error && changes_modify(changes) ? check_way_back(directory, arena, class, move)
-                                             : error;
-}
-
-/* Moves the object. */
-static struct error *begin_move(struct directory *directory, struct arena *arena,
-                                const struct directory_class *class, const char *guid,
-                                const struct directory_changes *changes, struct move *move)
-{
-    struct error *error = rename_object(directory, arena, class, move, move->rdn, move->parent);
-    move->done = !error;
-    return error ? taken_explain(directory, arena, class, changes, guid,
+    struct error *error = taken_find(directory, arena, class, changes, entry->guid);
+    if (!error && changes_modify(changes)) {
+        error = check_way_back(directory, arena, class, move);
+    }
+    if (error) {
+        return error;
+    }
+    error = rename_object(directory, arena, class, move, move->rdn, move->parent);
+    return error ? taken_explain(directory, arena, class, changes, entry->guid,
                                  arena_format(arena, "%s,%s", move->rdn, move->parent), error)
                  : NULL;
 }
@@ -254,13 +364,7 @@ struct update {
     const struct directory_changes *changes;
     const char *guid_dn;
     const char *address; /* of the object to modify, see protected_address() */
-    const char *dn;      /* before the update */
     struct changes_base base;
-    /* for the intent (intent.h) */
-    const struct raw_entry *before; /* NULL: there is no observer */
-    struct move move;
-    bool is_moved;
-    bool is_announced, is_refused;
 };
 
 /* Evaluates the condition for an object that was read by find_version(). */
@@ -290,73 +394,26 @@ static void hide_cleared_values(const struct update *update, struct raw_entry *r
 /* Reads the attributes that the version of the object consists of or that the changes set. */
 static struct error *read_exact(const struct update *update, struct raw_entry *raw_r)
 {
-    char **attributes = intent_is_observed(update->directory)
-                            ? plan_update_attributes(update->arena, update->changes)
-                            : changes_attributes(update->changes, update->arena);
-    struct error *error = find_version(update->directory, update->arena, update->class,
-                                       update->guid_dn, attributes, raw_r);
+    struct error *error =
+        find_version(update->directory, update->arena, update->class, update->guid_dn,
+                     changes_attributes(update->changes, update->arena), raw_r);
     if (!error) {
         hide_cleared_values(update, raw_r);
     }
     return error;
 }
 
-/* Reads the object, evaluates the condition, and lets the modifications delete exactly the values
- * that were read. */
+/* If the changes have a condition, reads the object, evaluates the condition, and lets the
+ * modifications delete exactly the values that were read. */
 static struct error *begin_conditional(struct update *update)
 {
+    if (!update->changes->condition) {
+        return NULL;
+    }
     struct raw_entry *raw = arena_alloc(update->arena, sizeof *raw);
-    update->base.exact = update->before = raw;
+    update->base.exact = raw;
     struct error *error = read_exact(update, raw);
     return error ? error : evaluate_condition(update, raw);
-}
-
-/* Reads the object if the changes have a condition or an observer. */
-static struct error *read_before(struct update *update)
-{
-    if (update->changes->condition) {
-        return begin_conditional(update);
-    }
-    if (update->is_announced || !intent_is_observed(update->directory)) {
-        return NULL;
-    }
-    struct raw_entry *raw = arena_alloc(update->arena, sizeof *raw);
-    update->before = raw;
-    return query_object(update->directory, update->arena, update->guid_dn,
-                        plan_update_attributes(update->arena, update->changes), raw);
-}
-
-/* Announces the update, once. Its modifications are those of an update without a condition, so that
- * the intent has no values that the caller does not see. */
-static struct error *announce_update(struct update *update)
-{
-    struct directory *directory = update->directory;
-    struct arena *arena = update->arena;
-    const struct changes_base base = {.values = update->base.values,
-                                      .account_control = update->base.account_control};
-    struct plan_update plan = {.class = update->class,
-                               .guid = update->entry->guid,
-                               .dn = update->dn,
-                               .changes = update->changes,
-                               .before = update->before,
-                               .account_control = update->base.account_control};
-    if (update->is_announced || !intent_is_observed(directory)) {
-        return NULL;
-    }
-    if (update->is_moved) {
-        plan.rdn = update->move.rdn;
-        plan.parent = update->move.parent;
-    }
-    struct error *error = changes_to_mods(update->changes, arena, update->class, &base, &plan.mods);
-    if (!error) {
-        error = predict_update(directory, arena, &plan);
-    }
-    if (!error) {
-        error = intent_announce(directory, arena, plan_update(directory, arena, &plan));
-    }
-    update->is_announced = !error;
-    update->is_refused = error;
-    return error;
 }
 
 /* Like begin_conditional(), after the object may have changed: reads it again, and evaluates the
@@ -454,10 +511,6 @@ static struct error *apply_changes(struct update *update)
         if (error || !write.mods) {
             return error;
         }
-        error = announce_update(update);
-        if (error) {
-            return error;
-        }
         error = operation_repeat(update->directory, update->arena, &operation, &answer);
         if (error || answer.code == LDAP_SUCCESS) {
             return error;
@@ -496,10 +549,6 @@ static struct error *repeat_control(struct update *update, bool *held_r)
     log_warning("directory: another client has overwritten userAccountControl of %s: repeating the "
                 "change",
                 update->entry->dn);
-    error = announce_update(update); /* if it had the requested value before */
-    if (error) {
-        return error;
-    }
     error = operation_repeat(update->directory, update->arena, &operation, &answer);
     bool tried = error || answer.code == LDAP_SUCCESS || answer.code == LDAP_NO_SUCH_ATTRIBUTE;
     return tried ? error
@@ -514,9 +563,6 @@ static struct error *confirm_control(struct update *update)
     for (int tries = 0; changes_write_control(update->changes) && tries < SWAP_TRIES; tries++) {
         bool held = false;
         struct error *error = repeat_control(update, &held);
-        if (error && update->is_refused) {
-            return error;
-        }
         if (error) {
             return error_new(update->arena, ERR_RESULT_UNREAD, "%s",
                              error->cause ? error->cause : "not found");
@@ -532,107 +578,60 @@ static struct error *confirm_control(struct update *update)
                : NULL;
 }
 
-/* Replaces references of the object to itself, such as a manager, by its new DN: they are written
- * after the move. */
-static void redirect_own_references(const struct update *update)
-{
-    const struct move *move = &update->move;
-    for (struct change *change = update->changes->first; change; change = change->next) {
-        if (change->is_reference && change->text && names_equal(change->text, move->old_dn)) {
-            change->text = arena_format(update->arena, "%s,%s", move->rdn, move->parent);
-        }
-    }
-}
-
-/* Replaces the old DN in the values to delete: the directory has changed references of the moved
- * object to itself. */
-static void redirect_exact_references(const struct update *update, const char *new_dn)
-{
-    for (struct change *change = update->changes->first; change; change = change->next) {
-        const struct attribute *old = change->is_reference && update->base.exact
-                                          ? attribute_get(update->base.exact, change->attribute)
-                                          : NULL;
-        for (size_t i = 0; old && i < old->count; i++) {
-            if (names_equal(old->values[i].bv_val, update->move.old_dn)) {
-                old->values[i] =
-                    (struct berval){strlen(new_dn), arena_string(update->arena, new_dn)};
-            }
-        }
-    }
-}
-
-/* Checks that the changes may be made, and reads the object. Fills the target and update->move. */
-static struct error *prepare_update(struct update *update, struct target *target)
-{
-    struct directory *directory = update->directory;
-    struct arena *arena = update->arena;
-    const struct directory_changes *changes = update->changes;
-    const char *guid = update->entry->guid;
-    struct move *move = &update->move;
-    bool moves = changes->name || changes->parent_dn;
-    const struct caller_need need = caller_need_of(arena, update->class, changes);
-    struct error *error = moves ? protected_check_base(directory, arena, update->entry->dn) : NULL;
-    if (!error) {
-        error = protected_read(directory, arena, guid, moves ? PROTECTED_MOVE : PROTECTED_MODIFY,
-                               &need, target);
-    }
-    if (!error) {
-        move->address = protected_address(directory, arena, guid, target);
-        update->dn = move->old_dn = target->dn;
-        update->base.account_control = target->account_control;
-        error = protected_check_controller(directory, arena, target);
-    }
-    if (!error) {
-        error = taken_find_similar(directory, arena, update->class, changes, guid);
-    }
-    if (!error && moves) {
-        error = plan_move(directory, arena, update->class, changes, move);
-    }
-    if (!error && moves) {
-        error = caller_check_new_dn(directory, arena, move->old_dn,
-                                    arena_format(arena, "%s,%s", move->rdn, move->parent), &need);
-    }
-    if (!error) {
-        error = read_before(update);
-    }
-    if (!error && moves && !has_place(arena, move->old_dn, move->rdn, move->parent)) {
-        update->is_moved = true;
-        redirect_own_references(update);
-        error = check_move(directory, arena, update->class, guid, changes, move);
-    }
-    return error;
-}
-
 /* Moves the object, if the changes move it, and changes its attributes. */
 static struct error *apply_update(struct update *update)
 {
     struct directory *directory = update->directory;
     struct arena *arena = update->arena;
     const struct directory_changes *changes = update->changes;
-    const char *guid = update->entry->guid;
-    struct move *move = &update->move;
+    const struct directory_entry *entry = update->entry;
+    struct move move = {.guid_dn = update->guid_dn};
+    bool moves = changes->name || changes->parent_dn;
+    const struct caller_need need = caller_need_of(arena, update->class, changes);
     struct target target = {0};
-    struct error *error = prepare_update(update, &target);
-    if (!error && update->is_moved) {
-        error = announce_update(update);
+    struct error *error = moves ? protected_check_base(directory, arena, entry->dn) : NULL;
+    if (!error) {
+        error = protected_read(directory, arena, entry->guid,
+                               moves ? PROTECTED_MOVE : PROTECTED_MODIFY, &need, &target);
+        move.old_dn = target.dn;
     }
-    if (!error && update->is_moved) {
-        error = begin_move(directory, arena, update->class, guid, changes, move);
+    if (!error) {
+        move.address = protected_address(directory, arena, entry->guid, &target);
+    }
+    if (!error) {
+        error = protected_check_controller(directory, arena, &target);
+    }
+    if (!error) {
+        error = taken_find_similar(directory, arena, update->class, changes, entry->guid);
+    }
+    if (!error && moves) {
+        error = plan_move(directory, arena, update->class, changes, &move);
+    }
+    if (!error && moves) {
+        error = caller_check_new_dn(directory, arena, move.old_dn,
+                                    arena_format(arena, "%s,%s", move.rdn, move.parent), &need);
+    }
+    if (!error) {
+        error = begin_conditional(update);
+    }
+    if (!error && moves && !has_place(arena, move.old_dn, move.rdn, move.parent)) {
+        error = begin_move(directory, arena, update->class, entry, changes, &move);
+        move.done = !error;
     }
     if (error) {
         return error;
     }
-    if (move->done) {
-        target.dn = arena_format(arena, "%s,%s", move->rdn, move->parent);
-        redirect_exact_references(update, target.dn);
-        move->address = protected_address(directory, arena, guid, &target);
+    if (move.done) {
+        target.dn = arena_format(arena, "%s,%s", move.rdn, move.parent);
+        move.address = protected_address(directory, arena, entry->guid, &target);
     }
-    update->address = move->address;
+    update->address = move.address;
+    update->base.account_control = target.account_control;
     error = apply_changes(update);
-    if (error && move->done) {
-        error = undo_move(directory, arena, update->class, move, error);
+    if (error && move.done) {
+        error = undo_move(directory, arena, update->class, &move, error);
     }
-    return error ? taken_explain(directory, arena, update->class, changes, guid, NULL, error)
+    return error ? taken_explain(directory, arena, update->class, changes, entry->guid, NULL, error)
                  : confirm_control(update);
 }
 
@@ -650,19 +649,14 @@ struct error *directory_update(struct directory *directory, struct arena *arena,
         .changes = changes,
         .guid_dn = query_guid_dn(arena, entry->guid),
         .base = {.values = entry->values},
-        .move = {.guid_dn = query_guid_dn(arena, entry->guid)},
     };
     struct entry_lock lock;
-    struct error *error = changes_check_encryption(directory, arena, changes);
+    struct error *error = check_password_encryption(directory, arena, changes);
     if (!error) {
         error = entry_lock_acquire(directory, arena, entry->guid, &lock);
     }
     if (error) {
         return error;
-    }
-    if (changes->is_continued) {
-        intent_continue(directory);
-        update.is_announced = true;
     }
     error = apply_update(&update);
     if (!error) {

@@ -9,7 +9,6 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/fold.h"
-#include "base/number.h"
 #include "base/utf8.h"
 #include "directory/directory.h"
 
@@ -21,7 +20,6 @@
 enum {
     ACCOUNT_NAME_DELETE = 0x7F,
     FIRST_PRINTABLE = 0x20,
-    FIRST_NON_ASCII = 0x80,
     LAST_OF_ONE_UNIT = 0xFFFF, /* the last character that is one unit of UTF-16 */
 };
 
@@ -49,37 +47,6 @@ const char *names_rdn(struct arena *arena, const char *attribute, const char *va
     struct berval text = {0};
     int code = ldap_rdn2bv(rdn, &text, LDAP_DN_FORMAT_LDAPV3);
     return move_to_arena(arena, code, &text);
-}
-
-/* Returns the byte of a pair of hexadecimal digits; 0 if these are none. */
-static unsigned char parse_hex_pair(const char *digits)
-{
-    if (!isxdigit((unsigned char)digits[0]) || !isxdigit((unsigned char)digits[1])) {
-        return 0;
-    }
-    const char pair[] = {digits[0], digits[1], '\0'};
-    return (unsigned char)strtol(pair, NULL, HEXADECIMAL);
-}
-
-const char *names_spell(struct arena *arena, const char *dn)
-{
-    struct buffer out = {.arena = arena};
-    for (const char *at = dn; *at; at++) {
-        unsigned char byte = *at == '\\' ? parse_hex_pair(at + 1) : 0;
-        if (byte >= FIRST_NON_ASCII) { /* a part of a character */
-            buffer_add_char(&out, (char)byte);
-            at += 2;
-        } else if (byte && strchr(",+\"\\<>; #", byte)) {
-            buffer_add_char(&out, '\\');
-            buffer_add_char(&out, (char)byte);
-            at += 2;
-        } else if (*at == '\\' && at[1]) {
-            buffer_add(&out, at++, 2);
-        } else {
-            buffer_add_char(&out, *at);
-        }
-    }
-    return out.bytes ? out.bytes : "";
 }
 
 /* --- parsing --------------------------------------------------------------------------------- */

@@ -10,10 +10,6 @@ struct arena;
 /* Returns the RDN "ATTRIBUTE=value", escaped (RFC 4514); NULL if libldap cannot encode it. */
 const char *names_rdn(struct arena *arena, const char *attribute, const char *value);
 
-/* Returns a DN that libldap has formatted in the spelling of domain controllers: libldap writes
- * "\2C" and "\D0\96", they write "\," and "Ж". */
-const char *names_spell(struct arena *arena, const char *dn) __attribute__((returns_nonnull));
-
 /* Parses a DN and formats it again, so that the DN that was checked is the one that is sent. NULL
  * if it is not a DN. */
 const char *names_normalize(struct arena *arena, const char *dn);

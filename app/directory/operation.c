@@ -14,7 +14,6 @@
 #include "directory/attribute.h"
 #include "directory/connection.h"
 #include "directory/deadline.h"
-#include "directory/intent.h"
 #include "directory/measure.h"
 #include "directory/result.h"
 
@@ -243,10 +242,7 @@ struct error *operation_run(struct directory *directory, struct arena *arena,
 {
     LDAP *ldap;
     *answer_r = (struct answer){.kind = operation->kind, .diagnostic = ""};
-    struct error *error = intent_check_write(directory, arena, operation);
-    if (!error) {
-        error = connection_get(directory, arena, &ldap);
-    }
+    struct error *error = connection_get(directory, arena, &ldap);
     if (error) {
         return error;
     }

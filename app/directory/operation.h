@@ -50,8 +50,7 @@ struct operation {
 
 /*
  * Sends an operation and waits for its answer. Returns an error if it cannot connect or if the
- * answer times out; reports all other results in `answer_r`, including a lost connection. Never
- * sends a write of a change that was not announced to the observer (intent.h): ERR_INTERNAL.
+ * answer times out; reports all other results in `answer_r`, including a lost connection.
  */
 struct error *operation_run(struct directory *directory, struct arena *arena,
                             const struct operation *operation, struct answer *answer_r) MUST_CHECK;

@@ -16,17 +16,12 @@
 #include "directory/codec.h"
 #include "directory/connection.h"
 #include "directory/directory.h"
-#include "directory/entry_lock.h"
-#include "directory/intent.h"
 #include "directory/operation.h"
-#include "directory/plan.h"
-#include "directory/predict.h"
 #include "directory/protected.h"
 #include "directory/query.h"
 #include "directory/result.h"
 
 #include <ldap.h>
-#include <string.h>
 
 static char photo_attribute[] = "thumbnailPhoto";
 
@@ -116,114 +111,32 @@ static struct error *explain_changed_photo(struct arena *arena, const struct ope
     return error_new(arena, exact ? ERR_PRECONDITION_FAILED : ERR_NOT_FOUND, NULL);
 }
 
-/* A new photo of a user, whose lock is held if there is an observer. */
-struct new_photo {
-    const struct directory_photo *photo; /* that was read */
-    const char *bytes;                   /* NULL: removes the photo */
-    size_t length;
-    bool exact;
-};
-
-static const struct berval *wrap_bytes(struct arena *arena, const char *bytes, size_t length)
-{
-    struct berval *value = arena_alloc(arena, sizeof *value);
-    *value = (struct berval){.bv_len = length, .bv_val = (char *)bytes};
-    return bytes ? value : NULL;
-}
-
-/* Returns the error of a write if the photo of the user is `now`; NULL: the user has none. */
-static struct error *check_current_photo(struct arena *arena, const struct new_photo *new,
-                                         const struct berval *now)
-{
-    const struct directory_photo *photo = new->photo;
-    bool is_same = now ? photo->bytes && photo->length == now->bv_len &&
-                             !memcmp(photo->bytes, now->bv_val, now->bv_len)
-                       : !photo->bytes;
-    if (new->exact && !is_same) {
-        return error_new(arena, ERR_PRECONDITION_FAILED, NULL);
-    }
-    return new->bytes || now ? NULL : error_new(arena, ERR_NOT_FOUND, NULL);
-}
-
-/* Reads the photo again, and announces the write. */
-static struct error *announce_photo(struct directory *directory, struct arena *arena,
-                                    const struct new_photo *new, const struct target *target,
-                                    const struct photo_write *write)
-{
-    char *attributes[] = {photo_attribute, NULL};
-    const struct directory_photo *photo = new->photo;
-    struct raw_entry raw = {0};
-    if (!intent_is_observed(directory)) {
-        return NULL;
-    }
-    struct error *error =
-        query_object(directory, arena, query_guid_dn(arena, photo->guid), attributes, &raw);
-    if (error) {
-        return error;
-    }
-    const struct attribute *attribute = attribute_get(&raw, photo_attribute);
-    const struct berval *now = attribute && attribute->values->bv_len ? attribute->values : NULL;
-    const struct plan_value plan = {.kind = "user",
-                                    .guid = photo->guid,
-                                    .dn = target->dn,
-                                    .field = "photo",
-                                    .before = now,
-                                    .after = wrap_bytes(arena, new->bytes, new->length),
-                                    .mods = (LDAPMod **)write->mods};
-    error = check_current_photo(arena, new, now);
-    if (!error) {
-        error = predict_write(directory, arena, photo->guid, photo_attribute);
-    }
-    return error ? error : intent_announce(directory, arena, plan_value(arena, &plan));
-}
-
-static struct error *write_new_photo(struct directory *directory, struct arena *arena,
-                                     const struct new_photo *new)
+struct error *directory_photo_write(struct directory *directory, struct arena *arena,
+                                    const struct directory_photo *photo, const char *bytes,
+                                    size_t length, bool exact)
 {
     struct photo_write write = {0};
     const struct operation operation = {OPERATION_MODIFY, "modify", send_photo, &write};
     static const char *const fields[] = {"photo", NULL};
     static const struct caller_need need = {RIGHT_BIT(RIGHT_UPDATE), fields};
-    const struct directory_photo *photo = new->photo;
     struct target target;
     struct answer answer;
+    connection_begin_call(directory);
     struct error *error =
         protected_read(directory, arena, photo->guid, PROTECTED_MODIFY, &need, &target);
-    if (!error && !new->bytes && !photo->bytes) {
+    if (!error && !bytes && !photo->bytes) {
         error = error_new(arena, ERR_NOT_FOUND, NULL);
     }
     if (!error) {
         write.dn = protected_address(directory, arena, photo->guid, &target);
-        plan_photo_write(&write, arena, photo, new->bytes, new->length, new->exact);
-        error = announce_photo(directory, arena, new, &target, &write);
-    }
-    if (!error) {
+        plan_photo_write(&write, arena, photo, bytes, length, exact);
         error = operation_repeat(directory, arena, &operation, &answer);
     }
     if (error) {
         return error;
     }
     if (answer.code == LDAP_NO_SUCH_ATTRIBUTE || answer.code == LDAP_TYPE_OR_VALUE_EXISTS) {
-        return explain_changed_photo(arena, &operation, &answer, !new->bytes, new->exact);
+        return explain_changed_photo(arena, &operation, &answer, !bytes, exact);
     }
     return answer.code == LDAP_SUCCESS ? NULL : result_error(arena, &answer, NULL, "modify");
-}
-
-struct error *directory_photo_write(struct directory *directory, struct arena *arena,
-                                    const struct directory_photo *photo, const char *bytes,
-                                    size_t length, bool exact)
-{
-    const struct new_photo new = {photo, bytes, length, exact};
-    bool locks = intent_is_observed(directory);
-    struct entry_lock lock;
-    connection_begin_call(directory);
-    struct error *error = locks ? entry_lock_acquire(directory, arena, photo->guid, &lock) : NULL;
-    if (error) {
-        return error;
-    }
-    error = write_new_photo(directory, arena, &new);
-    if (locks) {
-        entry_lock_release(&lock);
-    }
-    return error;
 }

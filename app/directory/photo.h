@@ -27,8 +27,7 @@ struct error *directory_photo_read(struct directory *directory, struct arena *ar
 /*
  * Replaces the photo; NULL removes it. With `exact`, only if it is still the photo that was read:
  * ERR_PRECONDITION_FAILED if another client has changed it. ERR_PROTECTED_OBJECT if the user is
- * protected; ERR_NOT_FOUND if there is no photo to remove; ERR_OVERLOADED if there is an observer
- * (intent.h) and other changes of the user take too long.
+ * protected; ERR_NOT_FOUND if there is no photo to remove.
  */
 struct error *directory_photo_write(struct directory *directory, struct arena *arena,
                                     const struct directory_photo *photo, const char *bytes,

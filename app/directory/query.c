@@ -23,7 +23,6 @@
 enum {
     PAGE_SIZE = 1000,  /* default MaxPageSize of a controller */
     MATCHES_MAX = 100, /* maximum number of objects of one name that ERR_AMBIGUOUS lists */
-    CONTROLS_MAX = 4,  /* maximum number of further controls of a paged search */
 };
 
 /* --- searching ------------------------------------------------------------------------------- */
@@ -143,11 +142,8 @@ static struct error *search_page(struct directory *directory, struct arena *aren
     if (error) {
         return error;
     }
-    LDAPControl *controls[2 + CONTROLS_MAX + 1] = {NULL, &query_one_domain_control};
+    LDAPControl *controls[] = {NULL, &query_one_domain_control, NULL};
     struct query page = *search;
-    for (size_t i = 0; search->controls && search->controls[i] && i < CONTROLS_MAX; i++) {
-        controls[2 + i] = search->controls[i];
-    }
     page.controls = controls;
     if (ldap_create_page_control(ldap, PAGE_SIZE, cookie, 1, &controls[0]) != LDAP_SUCCESS) {
         return error_new(arena, ERR_INTERNAL, "search: cannot encode the paged results control");

@@ -78,7 +78,7 @@ struct error *query_user(struct directory *directory, struct arena *arena, const
                          struct raw_entry **raw_r) MUST_CHECK;
 
 /* Passes all entries of a paged search (RFC 2696) to the visitor. The entries live in the arena.
- * search->controls are sent with each page, up to four. */
+ * Ignores search->controls. */
 typedef void query_visitor(void *context, const struct raw_entry *raw);
 struct error *query_all(struct directory *directory, struct arena *arena,
                         const struct query *search, query_visitor *visit, void *context) MUST_CHECK;

@@ -61,8 +61,8 @@ static const char *audited_segment(const struct request *request, size_t i,
     return error && !access_is_loggable(request, i) ? "***" : request->segments[i];
 }
 
-/* Returns the name that the handler has set, or else that in the path. */
-const char *audit_object_id(const struct request *request, const struct error *error)
+/* Returns the name of the changed object: set by the handler, or taken from the path. */
+static const char *audited_object(const struct request *request, const struct error *error)
 {
     const char *pattern = request->route->pattern, *wanted = request->route->resource;
     const char *found = NULL;
@@ -81,19 +81,6 @@ const char *audit_object_id(const struct request *request, const struct error *e
         }
     }
     return found;
-}
-
-const char *audit_action(const struct request *request)
-{
-    return request->reverted_route
-               ? arena_format(request->arena, AUDIT_REVERT "%s", request->reverted_route->action)
-               : request->route->action;
-}
-
-const char *audit_resource_type(const struct request *request)
-{
-    const struct route *route = request->reverted_route ? request->reverted_route : request->route;
-    return request->object_type ? request->object_type : route->resource_type;
 }
 
 static void write_optional_string(struct jsonw *json, const char *key, const char *text)
@@ -156,9 +143,6 @@ static void write_details(struct jsonw *json, const struct request *request,
     const struct schema *body = request->route->body;
     jsonw_open_object(json, "details");
     write_optional_string(json, "actor_id", request->actor_id);
-    if (request->reverts) {
-        jsonw_integer(json, "reverts", request->reverts);
-    }
     if (request->key_id) {
         jsonw_integer(json, "api_key_id", request->key_id);
     }
@@ -223,9 +207,9 @@ void audit_write(const struct request *request, const struct error *error)
     jsonw_open_object(&json, NULL);
     jsonw_time(&json, "timestamp", clock_wall_ms());
     jsonw_string(&json, "actor", request->actor);
-    jsonw_string(&json, "action", audit_action(request));
-    jsonw_string(&json, "resource_type", audit_resource_type(request));
-    jsonw_string(&json, "resource_id", audit_object_id(request, error));
+    jsonw_string(&json, "action", request->route->action);
+    jsonw_string(&json, "resource_type", request->route->resource_type);
+    jsonw_string(&json, "resource_id", audited_object(request, error));
     jsonw_string(&json, "status", failed ? "failure" : "success");
     jsonw_string(&json, "message",
                  error ? problem_message(error->id, LANGUAGE_EN) : request->route->summary.en);
@@ -243,17 +227,4 @@ void audit_write(const struct request *request, const struct error *error)
         jsonw_bytes(log, "line", line.bytes, line.length - 1);
         log_end();
     }
-}
-
-bool audit_write_head(const struct audit_head *head)
-{
-    struct arena *arena = arena_new();
-    struct buffer line = {.arena = arena};
-    audit_head_format(head, &line);
-    bool written = append_line(&line);
-    int cause = errno;
-    metrics_add(METRIC_AUDIT_FAILURES, 0, !written);
-    arena_free(&arena);
-    errno = cause;
-    return written;
 }

@@ -1,4 +1,4 @@
-/* See fields.h. Reads JSON and queries; the only user of json-c. */
+/* See fields.h. The only user of json-c. */
 #include "http/fields.h"
 
 #include "base/arena.h"
@@ -26,7 +26,6 @@ struct faults {
     struct error *error;
     size_t unknown; /* number of names that the field map does not contain */
     bool ignores_unknown;
-    const char *item; /* the object of an array that is parsed, as in "rows[3]"; NULL: none */
 };
 
 static void add_fault(struct faults *faults, const char *name, enum fault_id fault,
@@ -35,9 +34,7 @@ static void add_fault(struct faults *faults, const char *name, enum fault_id fau
     if (!faults->error) {
         faults->error = error_new(faults->arena, ERR_VALIDATION, NULL);
     }
-    error_detail(faults->error,
-                 faults->item ? arena_format(faults->arena, "%s.%s", faults->item, name) : name,
-                 fault, argument);
+    error_detail(faults->error, name, fault, argument);
 }
 
 /* Returns a name sent by the client, truncated between characters to at most NAME_SHOWN_MAX
@@ -328,71 +325,6 @@ static void parse_strings(struct faults *faults, const struct field *field,
     field_set_strings(value, items, count);
 }
 
-static struct value *parse_object(struct faults *faults, const struct field *fields,
-                                  struct json_object *json);
-
-/* Parses an array of objects. Faults name the object: "rows[3].name". */
-static void parse_objects(struct faults *faults, const struct field *field,
-                          struct json_object *json, struct value *value)
-{
-    if (!json_object_is_type(json, json_type_array)) {
-        add_fault(faults, field->name, FAULT_NOT_OBJECTS, NULL);
-        return;
-    }
-    size_t count = json_object_array_length(json);
-    if (count < (size_t)field->min || count > (size_t)field->items_max) {
-        bool few = count < (size_t)field->min;
-        add_count_fault(faults, field->name, few ? FAULT_TOO_FEW_ITEMS : FAULT_TOO_MANY_ITEMS,
-                        few ? field->min : field->items_max);
-        return;
-    }
-    struct value **items = arena_array(faults->arena, count + 1, sizeof *items);
-    const char *outer = faults->item;
-    for (size_t i = 0; i < count; i++) {
-        struct json_object *item = json_object_array_get_idx(json, i);
-        const char *name = arena_format(faults->arena, "%s%s%s[%zu]", outer ? outer : "",
-                                        outer ? "." : "", field->name, i);
-        faults->item = json_object_is_type(item, json_type_object) ? name : NULL;
-        if (faults->item) {
-            items[i] = parse_object(faults, field->fields, item);
-        } else {
-            add_fault(faults, name, FAULT_NOT_OBJECT, NULL);
-            items[i] = arena_array(faults->arena, fields_count(field->fields) + 1, sizeof **items);
-        }
-    }
-    faults->item = outer;
-    field_set_records(value, items, count);
-}
-
-/* Keeps any value as text. json-c writes what it has read: it keeps the text of numbers with a
- * point or an exponent, and replaces whole numbers beyond 64 bits by others that are beyond the
- * range of parse_json_number() too. */
-static void keep_json_text(struct json_object *json, struct value *value)
-{
-    size_t length;
-    const char *text = json_object_to_json_string_length(
-        json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-    if (!text) {
-        abort(); /* out of memory */
-    }
-    *value = (struct value){.state = VALUE_SET, .string = {text, length}};
-}
-
-/* Parses a value that consists of others. FIELD_LISTS and FIELD_RECORD are used only in replies. */
-static void parse_composite(struct faults *faults, const struct field *field,
-                            struct json_object *json, struct value *value)
-{
-    if (field->type == FIELD_STRINGS && field->items_max) {
-        parse_strings(faults, field, json, value);
-    } else if (field->type == FIELD_RECORDS && field->items_max) {
-        parse_objects(faults, field, json, value);
-    } else if (field->type == FIELD_JSON && !field->fields) {
-        keep_json_text(json, value);
-    } else {
-        add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
-    }
-}
-
 static void parse_json_value(struct faults *faults, const struct field *field,
                              struct json_object *json, struct value *value)
 {
@@ -433,11 +365,16 @@ static void parse_json_value(struct faults *faults, const struct field *field,
         }
         break;
     case FIELD_STRINGS:
-    case FIELD_RECORDS:
-    case FIELD_JSON:
+        if (field->items_max) {
+            parse_strings(faults, field, json, value);
+        } else {
+            add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
+        }
+        break;
     case FIELD_LISTS:
-    case FIELD_RECORD:
-        parse_composite(faults, field, json, value);
+    case FIELD_RECORDS:
+    case FIELD_RECORD: /* used only in replies */
+        add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
 }
@@ -466,26 +403,6 @@ static void check_missing_fields(struct faults *faults, const struct field *fiel
             field_set_integer(&values[i], fields[i].standard);
         }
     }
-}
-
-/* Returns the values of a JSON object, parallel to the field map. */
-static struct value *parse_object(struct faults *faults, const struct field *fields,
-                                  struct json_object *json)
-{
-    struct value *values = arena_array(faults->arena, fields_count(fields) + 1, sizeof *values);
-    bool *seen = arena_array(faults->arena, fields_count(fields) + 1, sizeof *seen);
-    json_object_object_foreach(json, name, member)
-    {
-        const struct field *field = find_field_by_name(fields, name);
-        if (field) {
-            seen[field - fields] = true;
-            parse_json_value(faults, field, member, &values[field - fields]);
-        } else {
-            add_unknown_name(faults, name);
-        }
-    }
-    check_missing_fields(faults, fields, values, seen);
-    return values;
 }
 
 static void release_json(void *json)
@@ -573,7 +490,20 @@ struct error *fields_read_json(struct arena *arena, const struct field *fields, 
         return new_invalid_json(arena, "not an object");
     }
     struct faults faults = {.arena = arena};
-    *values_r = parse_object(&faults, fields, json);
+    struct value *values = arena_array(arena, fields_count(fields) + 1, sizeof *values);
+    bool *seen = arena_array(arena, fields_count(fields) + 1, sizeof *seen);
+    json_object_object_foreach(json, name, member)
+    {
+        const struct field *field = find_field_by_name(fields, name);
+        if (field) {
+            seen[field - fields] = true;
+            parse_json_value(&faults, field, member, &values[field - fields]);
+        } else {
+            add_unknown_name(&faults, name);
+        }
+    }
+    check_missing_fields(&faults, fields, values, seen);
+    *values_r = values;
     return faults.error;
 }
 
@@ -589,45 +519,6 @@ struct error *fields_read_bare(struct arena *arena, const struct field *field, c
     *values_r = arena_alloc(arena, sizeof **values_r);
     parse_json_value(&faults, field, json, *values_r);
     return faults.error;
-}
-
-/* Returns the JSON texts of the members of an object. */
-static const char *const *split_object(struct arena *arena, struct json_object *object,
-                                       const char *const *names, size_t names_count)
-{
-    const char **texts = arena_array(arena, names_count, sizeof *texts);
-    for (size_t i = 0; i < names_count; i++) {
-        struct json_object *member;
-        if (json_object_object_get_ex(object, names[i], &member)) {
-            texts[i] =
-                arena_string(arena, json_object_to_json_string_ext(member, JSON_C_TO_STRING_PLAIN));
-        }
-    }
-    return texts;
-}
-
-struct error *fields_split_objects(struct arena *arena, const char *text, size_t length,
-                                   const char *const *names, size_t names_count,
-                                   const char *const ***rows_r, size_t *count_r)
-{
-    struct json_object *json = NULL;
-    struct error *error = parse_json(arena, text, length, &json);
-    if (error) {
-        return error;
-    }
-    if (!json_object_is_type(json, json_type_array)) {
-        return new_invalid_json(arena, "not an array");
-    }
-    *count_r = json_object_array_length(json);
-    *rows_r = arena_array(arena, *count_r, sizeof **rows_r);
-    for (size_t i = 0; i < *count_r; i++) {
-        struct json_object *object = json_object_array_get_idx(json, i);
-        if (!json_object_is_type(object, json_type_object)) {
-            return new_invalid_json(arena, "not an object");
-        }
-        (*rows_r)[i] = split_object(arena, object, names, names_count);
-    }
-    return NULL;
 }
 
 /* --- parsing a query ------------------------------------------------------------------------- */
@@ -656,8 +547,7 @@ static void parse_query_value(struct faults *faults, const struct field *field, 
     case FIELD_STRINGS:
     case FIELD_LISTS:
     case FIELD_RECORDS:
-    case FIELD_RECORD:
-    case FIELD_JSON: /* used only in replies */
+    case FIELD_RECORD: /* used only in replies */
         add_fault(faults, field->name, FAULT_READ_ONLY, NULL);
         break;
     }
@@ -722,4 +612,121 @@ struct error *fields_read_open_query(struct arena *arena, const struct field *fi
 {
     return parse_query((struct faults){.arena = arena, .ignores_unknown = true}, fields, query,
                        values_r);
+}
+
+/* --- writing --------------------------------------------------------------------------------- */
+
+static void write_string_array(struct jsonw *json, const char *key,
+                               const struct field_strings *strings)
+{
+    jsonw_open_array(json, key);
+    for (size_t i = 0; i < strings->count; i++) {
+        jsonw_string(json, NULL, strings->items[i]);
+    }
+    jsonw_close_array(json);
+}
+
+static void write_records(struct jsonw *json, const struct field *field, const struct value *value,
+                          const bool *selected)
+{
+    jsonw_open_array(json, field->name);
+    for (size_t i = 0; i < value->records.count; i++) {
+        fields_write_item(json, field->fields, value->records.items[i], selected);
+    }
+    jsonw_close_array(json);
+}
+
+static void write_field_value(struct jsonw *json, const struct field *field,
+                              const struct value *value)
+{
+    switch (field->type) {
+    case FIELD_STRING:
+        jsonw_bytes(json, field->name, value->string.bytes, value->string.length);
+        break;
+    case FIELD_INTEGER:
+        jsonw_integer(json, field->name, value->integer);
+        break;
+    case FIELD_DECIMAL:
+        jsonw_decimal(json, field->name, value->integer, field->scale);
+        break;
+    case FIELD_BOOLEAN:
+        jsonw_boolean(json, field->name, value->boolean);
+        break;
+    case FIELD_TIME:
+        jsonw_time(json, field->name, value->integer);
+        break;
+    case FIELD_STRINGS:
+        write_string_array(json, field->name, &value->strings);
+        break;
+    case FIELD_LISTS:
+        jsonw_open_array(json, field->name);
+        for (size_t i = 0; i < value->lists.count; i++) {
+            write_string_array(json, NULL, &value->lists.items[i]);
+        }
+        jsonw_close_array(json);
+        break;
+    case FIELD_RECORDS:
+        write_records(json, field, value, NULL);
+        break;
+    case FIELD_RECORD:
+        fields_write(json, field->name, field->fields, value->record);
+        break;
+    }
+}
+
+/* True if a reply omits the field. */
+static bool is_omitted_field(const struct field *field, const struct value *value)
+{
+    return (field->flags & (FIELD_SECRET | FIELD_INTERNAL)) ||
+           ((field->flags & FIELD_OPTIONAL) && value->state == VALUE_ABSENT);
+}
+
+static void write_field(struct jsonw *json, const struct field *field, const struct value *value)
+{
+    if (value->state == VALUE_SET) {
+        write_field_value(json, field, value);
+    } else {
+        jsonw_null(json, field->name);
+    }
+}
+
+void fields_write(struct jsonw *json, const char *key, const struct field *fields,
+                  const struct value *values)
+{
+    jsonw_open_object(json, key);
+    for (size_t i = 0; fields[i].name; i++) {
+        if (!is_omitted_field(&fields[i], &values[i])) {
+            write_field(json, &fields[i], &values[i]);
+        }
+    }
+    jsonw_close_object(json);
+}
+
+void fields_write_item(struct jsonw *json, const struct field *fields, const struct value *values,
+                       const bool *selected)
+{
+    jsonw_open_object(json, NULL);
+    for (size_t i = 0; fields[i].name; i++) {
+        if ((!selected || selected[i]) && !is_omitted_field(&fields[i], &values[i])) {
+            write_field(json, &fields[i], &values[i]);
+        }
+    }
+    jsonw_close_object(json);
+}
+
+void fields_write_listing(struct jsonw *json, const struct field *fields,
+                          const struct value *values, const bool *selected, const char *explain)
+{
+    jsonw_open_object(json, NULL);
+    for (size_t i = 0; fields[i].name; i++) {
+        if ((fields[i].flags & FIELD_ITEMS) && values[i].state == VALUE_SET) {
+            write_records(json, &fields[i], &values[i], selected);
+        } else if (!is_omitted_field(&fields[i], &values[i])) {
+            write_field(json, &fields[i], &values[i]);
+        }
+    }
+    if (explain) {
+        jsonw_raw(json, "explain", explain);
+    }
+    jsonw_close_object(json);
 }

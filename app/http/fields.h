@@ -21,13 +21,6 @@ struct error *fields_read_json(struct arena *arena, const struct field *fields, 
 struct error *fields_read_bare(struct arena *arena, const struct field *field, const char *text,
                                size_t length, struct value **values_r) MUST_CHECK;
 
-/* Splits a JSON array of objects: `rows_r` has an array for each object, with the JSON texts of its
- * members of these names, in their order; NULL: the object has no such member. ERR_INVALID_JSON for
- * any other text. */
-struct error *fields_split_objects(struct arena *arena, const char *text, size_t length,
-                                   const char *const *names, size_t names_count,
-                                   const char *const ***rows_r, size_t *count_r) MUST_CHECK;
-
 /* Parses a query, or a body, in application/x-www-form-urlencoded format. */
 struct error *fields_read_query(struct arena *arena, const struct field *fields, const char *query,
                                 struct value **values_r) MUST_CHECK;
@@ -35,10 +28,6 @@ struct error *fields_read_query(struct arena *arena, const struct field *fields,
 /* Parses a query, ignoring parameters that the field map does not contain. */
 struct error *fields_read_open_query(struct arena *arena, const struct field *fields,
                                      const char *query, struct value **values_r) MUST_CHECK;
-
-/* Writes the value of a field, which must be set. Omits nothing. */
-void fields_write_value(struct jsonw *json, const char *key, const struct field *field,
-                        const struct value *value);
 
 /* Writes one JSON object. Omits secret and internal fields, and optional fields without a value;
  * other fields without a value are null. */

@@ -4,7 +4,6 @@
 const char *const permission_names[PERMIT_COUNT] = {
     [PERMIT_DIRECTORY_READ] = "directory:read",
     [PERMIT_DIRECTORY_WRITE] = "directory:write",
-    [PERMIT_AUDIT] = "audit",
     [PERMIT_ACCOUNTS] = "accounts",
     [PERMIT_TOKENS] = "tokens",
     [PERMIT_READ] = "organization:read",
@@ -23,13 +22,6 @@ const struct text permission_descriptions[PERMIT_COUNT] = {
     [PERMIT_DIRECTORY_WRITE] =
         {"Разрешение `directory:write`: локальный администратор и администраторы каталога.",
          "Permission `directory:write`: the local administrator and directory administrators."},
-    [PERMIT_DIRECTORY_AUDIT] = {"Локальный администратор и администраторы каталога.",
-                                "The local administrator and directory administrators."},
-    [PERMIT_AUDIT] =
-        {"Разрешение `audit`: локальный администратор читает все записи, администраторы каталога — "
-         "записи каталога, `OWNER` и `ADMIN` — записи своей организации.",
-         "Permission `audit`: the local administrator reads all records, directory administrators "
-         "those of the directory, `OWNER` and `ADMIN` those of their organization."},
     [PERMIT_ACCOUNTS] = {"Разрешение `accounts`: локальный администратор.",
                          "Permission `accounts`: the local administrator."},
     [PERMIT_TOKENS] = {"Разрешение `tokens`: локальный администратор.",
@@ -68,7 +60,7 @@ const struct text permission_descriptions[PERMIT_COUNT] = {
 
 bool permission_is_of_directory(enum permission permission)
 {
-    return permission >= PERMIT_DIRECTORY_READ && permission <= PERMIT_DIRECTORY_AUDIT;
+    return permission == PERMIT_DIRECTORY_READ || permission == PERMIT_DIRECTORY_WRITE;
 }
 
 bool permission_is_of_files(enum permission permission)

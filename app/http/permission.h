@@ -14,8 +14,6 @@ enum permission {
     PERMIT_PRINCIPAL, /* any authenticated user */
     PERMIT_DIRECTORY_READ,
     PERMIT_DIRECTORY_WRITE,
-    PERMIT_DIRECTORY_AUDIT, /* may read the audit of the directory's entries */
-    PERMIT_AUDIT, /* may read the audit of an organization, of the directory, or all of it */
     PERMIT_ACCOUNTS,
     PERMIT_TOKENS,    /* may list and delete all tokens */
     PERMIT_ADDRESSES, /* may verify email addresses; never granted without a token */

@@ -82,11 +82,6 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_HAS_DEALS] = {409, "HAS_DEALS",
         {"С контактом связаны сделки: сначала удалите их",
          "The contact has deals: delete them first"}},
-    [ERR_TOO_MANY_REFERENCES] = {409, "TOO_MANY_REFERENCES",
-        {"С контактом связано более 100 000 сделок, задач и активностей: объедините контакты в "
-         "обратном порядке или сначала перенесите часть объектов",
-         "More than 100,000 deals, tasks and activities refer to the contact: merge the contacts "
-         "the other way round, or move some of the objects first"}},
     [ERR_INVALID_TRANSITION] = {409, "INVALID_TRANSITION",
         {"Такая смена статуса не допускается: допустимые статусы указаны в details",
          "This change of status is not allowed: `details` lists the allowed statuses"}},
@@ -96,14 +91,6 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_HIDDEN_REFERENCE] = {409, "HIDDEN_REFERENCE",
         {"Связанный объект удалён: сначала восстановите его",
          "A related object is deleted: restore it first"}},
-    [ERR_CHANGED_SINCE] = {409, "CHANGED_SINCE",
-        {"Отменить изменение нельзя: после него данные изменились ещё раз. Поля и их текущие "
-         "значения указаны в details",
-         "The change cannot be reverted because the data has changed since: `details` lists the "
-         "fields with their current values"}},
-    [ERR_NOT_REVERTIBLE] = {409, "NOT_REVERTIBLE",
-        {"Это действие нельзя отменить: причина указана в details",
-         "This action cannot be reverted: `details` contains the reason"}},
     [ERR_LAST_OWNER] = {409, "LAST_OWNER",
         {"В организации должен остаться хотя бы один владелец",
          "The organization must have at least one owner"}},
@@ -139,8 +126,6 @@ static const struct problem problems[ERR_COUNT] = {
          "The object is protected because privileges in the domain depend on it. Change it "
          "with the directory's own tools; the server's administrator can permit such changes "
          "here (DIRECTORY_PROTECTED)"}},
-    [ERR_NOT_RESTORABLE] = {409, "NOT_RESTORABLE",
-        {"Объект нельзя восстановить", "The entry cannot be restored"}},
     [ERR_DIRECTORY_UNAVAILABLE] = {503, "DIRECTORY_UNAVAILABLE",
         {"Каталог недоступен: повторите позже", "The directory is not available: try again later"}},
     [ERR_DIRECTORY_CREDENTIALS] = {503, "DIRECTORY_CREDENTIALS",
@@ -225,23 +210,9 @@ static const struct problem problems[ERR_COUNT] = {
     [ERR_RESULT_UNREAD] = {503, "RESULT_UNREAD",
         {"Изменение выполнено, но прочитать результат не удалось: прочитайте объект снова",
          "The change was made, but its result could not be read: read the object again"}},
-    [ERR_NOT_BATCHABLE] = {400, "NOT_BATCHABLE",
-        {"Этот вызов нельзя выполнить в таком пакете: отправьте его отдельным запросом",
-         "This call cannot be part of such a batch: send it as a request of its own"}},
-    [ERR_NOT_EXECUTED] = {424, "NOT_EXECUTED",
-        {"Операция не выполнена: пакет остановился раньше",
-         "The operation was not executed, because the batch stopped before it"}},
-    [ERR_BATCH_TOO_COSTLY] = {400, "BATCH_TOO_COSTLY",
-        {"Пакет atomic выполняется слишком долго и отменён: разделите его на несколько",
-         "The atomic batch takes too long and was undone: split it into several"}},
-    [ERR_ROLLED_BACK] = {424, "ROLLED_BACK",
-        {"Операция отменена, потому что пакет не выполнен целиком",
-         "The operation was undone, because the batch as a whole has failed"}},
     [ERR_PARTIALLY_APPLIED] = {500, "PARTIALLY_APPLIED",
         {"Изменения применены только частично: проверьте объект",
          "The changes were only partly applied: check the object"}},
-    [ERR_DRY_RUN] = {500, "DRY_RUN",
-        {"Изменение только проверено", "The change was only checked"}},
 };
 
 /* Each {} is replaced by an argument. */
@@ -260,8 +231,6 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_NOT_BOOLEAN] = {"должно быть true или false", "must be true or false"},
     [FAULT_NOT_OBJECT] = {"должно быть объектом", "must be an object"},
     [FAULT_NOT_STRINGS] = {"должно быть массивом строк", "must be an array of strings"},
-    [FAULT_NOT_OBJECTS] = {"должно быть массивом объектов", "must be an array of objects"},
-    [FAULT_TOO_FEW_ITEMS] = {"не менее {} элементов", "must have at least {} item(s)"},
     [FAULT_TOO_MANY_ITEMS] = {"не более {} элементов", "must have at most {} items"},
     [FAULT_TOO_SHORT] = {"не короче {} симв.", "must have at least {} character(s)"},
     [FAULT_TOO_LONG] = {"не длиннее {} симв.", "must have at most {} characters"},
@@ -282,8 +251,6 @@ static const struct text faults[FAULT_COUNT] = {
         "is outside the managed tree (LDAP_BASE_DN)"},
     [FAULT_WITHIN_SYSTEM] = {"в CN=System: каталог не позволит переместить объект обратно",
         "is within CN=System: the directory would not let the object leave it again"},
-    [FAULT_NOT_PATH] = {"должно быть путём API, например /api/v1/contacts",
-                        "must be a path of the API, such as /api/v1/contacts"},
     [FAULT_NOT_REFERENCE] = {"должно быть DN или objectGUID", "must be a DN or an objectGUID"},
     [FAULT_NO_SUCH_PERSON] = {"такого пользователя или контакта нет в каталоге",
                               "is not a user or a contact of the directory"},
@@ -355,23 +322,6 @@ static const struct text faults[FAULT_COUNT] = {
     [FAULT_ONLY_WITH] = {"допускается только вместе с {}", "can only be used together with {}"},
     [FAULT_DUPLICATE] = {"уже указано у контакта {}", "is already used by contact {}"},
     [FAULT_DELETED] = {"удалён", "is deleted"},
-    [FAULT_SAME_OBJECT] = {"это тот же самый объект: укажите другой",
-        "is the object itself: specify another one"},
-    [FAULT_CHANGED_SINCE] = {"текущее значение: {}", "current value: {}"},
-    [FAULT_MOVED_SINCE] = {"часть этих объектов уже связана с другим контактом",
-        "some of these objects refer to another contact now"},
-    [FAULT_NOT_SUCCESSFUL] = {"запрос ничего не изменил, или его исход неизвестен",
-        "the request has changed nothing, or its outcome is not known"},
-    [FAULT_NO_REVERT] = {"у таких действий нет отмены", "such actions have no inverse"},
-    [FAULT_NOT_RECORDED] = {"значения не записаны: это секреты, или запись очищена",
-        "the values are not recorded: they are secrets, or were erased"},
-    [FAULT_HIDDEN_CHANGE] = {"текущее значение вам недоступно",
-        "you do not see the current value"},
-    [FAULT_NO_INVERSE] = {"изменение этого поля отменить нельзя",
-        "a change of this field has no inverse"},
-    [FAULT_DELETED_TREE] = {"вместе с объектом удалены вложенные: восстановите его вызовом "
-                            "/deleted/{guid}/restore",
-        "entries below were deleted as well: restore it by /deleted/{guid}/restore"},
     [FAULT_NO_WORDS] = {"должно содержать букву или цифру", "must contain a letter or a digit"},
     [FAULT_NOT_KEY] = {"должно содержать от 1 до 255 видимых символов ASCII",
         "must consist of 1 to 255 visible ASCII characters"},
@@ -402,12 +352,6 @@ static const struct text faults[FAULT_COUNT] = {
                             "after the move you would have more rights on the entry"},
     [FAULT_ADMIN_GROUP] = {"объект стал бы группой администраторов или подразделением над ней",
                            "the entry would become the group of administrators or a unit above it"},
-    [FAULT_NOT_DELETED] = {"объект не удалён: {}", "the entry is not deleted: {}"},
-    [FAULT_RECYCLED] = {"срок восстановления истёк: каталог уже стёр содержимое объекта",
-        "the time for a restore has passed: the directory has erased the content of the entry"},
-    [FAULT_PARENT_DELETED] = {
-        "родительского объекта {} больше нет: восстановите сначала его или укажите parent_dn",
-        "the parent {} does not exist any more: restore it first, or specify parent_dn"},
     [FAULT_UNKNOWN_FORMAT] = {"повреждён или имеет другой формат",
         "is damaged or has another format"},
     [FAULT_FILTER_NO_FIELD] = {"позиция {}: ожидается имя поля, not или открывающая скобка",
@@ -543,11 +487,10 @@ void problem_write_audit_details(struct jsonw *json, const struct error *error)
     }
     jsonw_open_array(json, "details");
     for (const struct error_detail *detail = error->details; detail; detail = detail->next) {
-        /* The name of an unknown field is text from the client. The message of the directory may
-         * quote a value from the client, and that about a changed field quotes its value. */
+        /* The name of an unknown field is text from the client, and the message of the directory
+         * may quote a value from the client. */
         bool has_client_text =
-            detail->field ? detail->fault == FAULT_UNKNOWN || detail->fault == FAULT_CHANGED_SINCE
-                          : error->id == ERR_DIRECTORY_REFUSED;
+            detail->field ? detail->fault == FAULT_UNKNOWN : error->id == ERR_DIRECTORY_REFUSED;
         if (!has_client_text) {
             write_error_detail(json, error, detail, LANGUAGE_EN);
         }

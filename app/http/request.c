@@ -129,9 +129,7 @@ static void choose_request_id(struct request *request)
 
 struct error *request_parse(struct request *request, enum config_language standard_language)
 {
-    if (!request->id) {
-        choose_request_id(request);
-    }
+    choose_request_id(request);
     request->language = language_choose(request->headers.accept_language, standard_language);
     parse_method(request);
     return parse_path(request);

@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/field.h"
 #include "base/metrics.h"
-#include "http/changeset.h"
 #include "http/route.h"
 
 #include <stdbool.h>
@@ -26,7 +25,7 @@ struct router_idempotency;
 /* The request headers in use, unparsed; "" if a header is absent, never NULL. */
 struct request_headers {
     const char *method, *uri, *content_type, *content_length, *authorization, *accept_language;
-    const char *request_id, *address, *user_agent, *accept;
+    const char *request_id, *address, *user_agent;
     const char *organization; /* the header X-Organization-ID */
     const char *idempotency_key, *if_match, *if_none_match;
     const char *allow_duplicate; /* X-Allow-Duplicate */
@@ -69,9 +68,6 @@ struct request {
     /* early request: the spool (proc/spool.h) passes it on while its body is arriving, and may
      * withdraw it; then the complete request follows, and this one must have no effect */
     bool early;
-    /* the request of the batch of which this one is an operation; NULL: none */
-    const struct request *batch;
-    bool atomic; /* all operations of that batch run in one transaction */
     /* why the body was not read to its end; NULL: no error so far */
     struct error *body_error;
     bool withdrawn;                           /* the spool has withdrawn the early request */
@@ -89,27 +85,14 @@ struct request {
     struct value *body;      /* parallel to route->body->fields */
     /* faults of the body, if the route reports them; NULL: the body is valid */
     struct error *faults;
-    bool dry_run;             /* the request must change nothing: see http/dry_run.h */
-    struct changeset changes; /* what the request changes */
-    /* the route of the call whose changes the request reverts, and the id of their audit row; NULL
-     * and 0: it reverts nothing */
-    const struct route *reverted_route;
-    int64_t reverts;
-    int64_t audit_row; /* id of the last audit row of the request; 0: none */
-    /* changes of the directory as LDIF, for dry runs that accept text/ldif; NULL: none */
-    struct buffer *ldif;
-    /* the router's recorder keeps the audit rows of the request here; NULL: none */
-    void *recording;
-    bool unaudited;          /* the route is audited for other callers only */
-    const char *actor;       /* name of the caller for audit and access log; NULL: unknown */
-    const char *subject;     /* the changed object, for audit; NULL: the last path value */
-    int64_t key_id;          /* id of the caller's API key, for audit and access log; 0: none */
-    const char *actor_id;    /* unique id of the caller: the subject of the token */
-    const char *object_dn;   /* DN of the changed directory entry, for audit; may be NULL */
-    const char *object_guid; /* its objectGUID; may be NULL */
-    const char *object_type; /* its type, for audit; NULL: the resource_type of the route */
-    const char *moved_dn;    /* new DN of a moved entry, for audit; may be NULL */
-    const char *member_dn;   /* DN of an added or removed member, for audit; may be NULL */
+    bool unaudited;        /* the route is audited for other callers only */
+    const char *actor;     /* name of the caller for audit and access log; NULL: unknown */
+    const char *subject;   /* the changed object, for audit; NULL: the last path value */
+    int64_t key_id;        /* id of the caller's API key, for audit and access log; 0: none */
+    const char *actor_id;  /* unique id of the caller: the subject of the token */
+    const char *object_dn; /* DN of the changed directory entry, for audit; may be NULL */
+    const char *moved_dn;  /* new DN of a moved entry, for audit; may be NULL */
+    const char *member_dn; /* DN of an added or removed member, for audit; may be NULL */
     /* DNs of the entries that were deleted with the entry, or may have been after an error, for
      * audit; ends with NULL; NULL: none */
     const char *const *deleted_dns;
@@ -122,8 +105,8 @@ struct request {
     struct request_count count; /* set by request_count() */
 };
 
-/* Sets method, path, query and language from the headers, and the id unless it is set. Fails if the
- * path has too many segments, invalid percent-encoding, NUL, or invalid UTF-8. */
+/* Sets method, path, query, language and id from the headers. Fails if the path has too many
+ * segments, invalid percent-encoding, NUL, or invalid UTF-8. */
 struct error *request_parse(struct request *request,
                             enum config_language standard_language) MUST_CHECK;
 

@@ -12,7 +12,6 @@
 #include "base/scope.h"
 #include "http/permission.h"
 
-struct recorded_changes;
 struct reply;
 struct request;
 
@@ -29,11 +28,6 @@ extern const char *const route_method_names[METHOD_COUNT];
 
 /* Handles the call: fills the reply, or returns an error. The router writes the output. */
 typedef struct error *route_handler(struct request *request, struct reply *reply);
-
-/* Reverts the changes of an earlier call: makes all of them, or fails. ERR_CHANGED_SINCE if a value
- * is not the one that the call has set. */
-typedef struct error *route_reverter(struct request *request,
-                                     const struct recorded_changes *recorded);
 
 /* A field map under the name that the OpenAPI document gives its schema. */
 struct schema {
@@ -76,10 +70,6 @@ struct route {
     bool body_form;              /* application/x-www-form-urlencoded is accepted as well as JSON */
     /* media type of a body that is neither JSON nor a form: the handler reads it; NULL: none */
     const char *body_type;
-    /* the call is a batch: its body may be larger, and its reply has the results of a dry run */
-    bool batch;
-    /* the call cannot be an operation of a batch; see route_is_batchable() */
-    bool unbatchable;
     bool form; /* the body is multipart/form-data, which the handler reads while it arrives */
     enum reply_shape shape;
     const struct schema *reply;
@@ -89,35 +79,24 @@ struct route {
     /* If-Match and If-None-Match are evaluated, and a reply with a body that is not secret has an
      * ETag */
     bool versioned;
-    bool asks_directory; /* a call of `core` that reads the directory: not for atomic batches */
-    /* the handler may change the directory for a caller who has the permission, which it checks */
-    bool may_change_directory;
-    bool dry_run; /* ?dry_run=true shows what the call would change */
-    bool ready;   /* status 503 has the same body: a dependency is unavailable */
+    bool ready; /* status 503 has the same body: a dependency is unavailable */
     const char *media_type, *example; /* type and example of a body that is not JSON */
     /* errors in addition to those that the row implies; ends with ERR_COUNT */
     const enum error_id *errors;
-    const char *action;     /* `action` of the audit line; NULL: not audited */
-    route_reverter *revert; /* reverts changes of the call; NULL: they cannot be reverted */
+    const char *action; /* `action` of the audit line; NULL: not audited */
     /* If the call is open to all, it is audited only for principals with this permission;
      * PERMIT_ALL: for all callers. */
     enum permission audited_for;
     bool access_by_setting; /* open to all by its row; a setting may require a principal */
     /* allowed while free space is short, because the call frees space or needs almost none */
     bool essential;
-    const char *resource_type; /* type of the object in the audit, or in the history of an object */
+    const char *resource_type; /* `resource_type` of the audit line */
     const char *resource; /* placeholder that identifies the resource; NULL: the last segment */
 };
 
 /* Returns the scopes of which an API key needs one: the scope of the row, or those of its rights.
  * 0: no key can make the call, or the call is open and needs no key. */
 uint64_t route_scopes(const struct route *route);
-
-/* True if the call can be an operation of a batch; with `atomic`, of one that runs in a single
- * transaction of the database. Excludes, besides the calls whose row says `unbatchable`: bodies and
- * replies that are not JSON, calls that hash a password; with `atomic` also calls that use the
- * directory or the storage of files. */
-bool route_is_batchable(const struct route *route, bool atomic);
 
 /* True if the call is rejected while free space is short, unless the principal may use the reserve.
  * Applies to every call that writes unless its row says `essential`. */

@@ -7,7 +7,6 @@
 #include "base/metrics.h"
 #include "http/access.h"
 #include "http/audit.h"
-#include "http/dry_run.h"
 #include "http/fields.h"
 #include "http/media.h"
 #include "http/problem.h"
@@ -169,10 +168,6 @@ static struct error *find_route(const struct router *router, struct request *req
         return error_new(request->arena, ERR_METHOD_NOT_ALLOWED, NULL);
     }
     request->route = node->routes[request->method];
-    if (request->batch && !route_is_batchable(request->route, request->atomic)) {
-        request->unaudited = true; /* nothing was tried */
-        return error_new(request->arena, ERR_NOT_BATCHABLE, NULL);
-    }
     return NULL;
 }
 
@@ -242,20 +237,7 @@ static struct error *check_permission(const struct router *router, struct reques
 
 uint64_t route_scopes(const struct route *route)
 {
-    if (route->scope == SCOPE_ANY) {
-        return SCOPE_BIT(SCOPE_COUNT) - SCOPE_BIT(SCOPE_FIRST);
-    }
     return route->scope > SCOPE_CLOSED ? SCOPE_BIT(route->scope) : scope_of_rights(route->rights);
-}
-
-bool route_is_batchable(const struct route *route, bool atomic)
-{
-    bool json = !route->form && !route->body_type && route->shape != REPLY_TEXT &&
-                route->shape != REPLY_FILE;
-    bool sql = route->pool == POOL_CORE && !route->asks_directory &&
-               !permission_is_of_directory(route->permission);
-    return json && !route->unbatchable && !route->batch && route->pool != POOL_AUTH &&
-           (sql || !atomic);
 }
 
 bool route_needs_space(const struct route *route)
@@ -288,9 +270,7 @@ static struct error *parse_body(const struct router *router, struct request *req
         return NULL;
     }
     struct buffer *text = &request->body_text;
-    const struct router_settings *settings = &router->settings;
-    struct error *error = request_read_body(
-        request, request->route->batch ? settings->batch_max : settings->body_max, text);
+    struct error *error = request_read_body(request, router->settings.body_max, text);
     if (error) {
         return error;
     }
@@ -387,50 +367,16 @@ struct error *router_recall(struct request *request, const struct buffer *body, 
     return error;
 }
 
-/* True if the recorder records the request. */
-static bool is_recorded(const struct router *router, const struct request *request)
-{
-    return router->settings.recorder && request->route && request->route->action &&
-           !request->unaudited;
-}
-
-/* Calls the handler. The recorder sees what it writes. */
-static struct error *call_handler(const struct router *router, struct request *request,
-                                  struct reply *reply)
-{
-    const struct router_recorder *recorder = router->settings.recorder;
-    /* the operations of a batch have recordings of their own */
-    bool recorded =
-        is_recorded(router, request) || (recorder && request->dry_run && !request->route->batch);
-    if (request->dry_run && !recorder) {
-        return error_new(request->arena, ERR_INTERNAL, "a dry run needs a recorder");
-    }
-    if (recorded) {
-        recorder->begin(request);
-    }
-    struct error *error = request->route->handler(request, reply);
-    if (recorded) {
-        error = recorder->end(request, error, reply->repeated);
-    }
-    /* The results of a batch replace the changes. */
-    if (request->dry_run && !reply->serialized && (!error || error->id == ERR_DRY_RUN)) {
-        dry_run_reply(request, reply);
-        return NULL;
-    }
-    return error;
-}
-
 /* Calls the handler, unless there is a stored reply to an earlier identical request. A handler that
  * reads a form itself calls router_recall() when it has read the form. */
-static struct error *handle_once(const struct router *router, struct request *request,
-                                 struct reply *reply)
+static struct error *handle_once(struct request *request, struct reply *reply)
 {
     struct error *error =
         request->route->form ? NULL : router_recall(request, &request->body_text, reply);
     if (error || reply->repeated) {
         return error;
     }
-    error = call_handler(router, request, reply);
+    error = request->route->handler(request, reply);
     if (reply->recalled && !reply->repeated) {
         serialize_result(request, reply, error);
         request->repeats->keep(request, reply, error);
@@ -440,28 +386,16 @@ static struct error *handle_once(const struct router *router, struct request *re
 
 /* --- request processing ---------------------------------------------------------------------- */
 
-/* A call without parameters ignores the query; one with `dry_run` alone has no others. */
-static struct error *parse_route_query(struct request *request)
-{
-    static const struct field no_fields[] = {{.name = NULL}};
-    const struct route *route = request->route;
-    const struct field *fields = route->dry_run && !route->query ? no_fields : route->query;
-    if (!fields) {
-        return NULL;
-    }
-    return (route->query_open ? fields_read_open_query : fields_read_query)(
-        request->arena, fields, request->query_text, &request->query);
-}
-
 static struct error *parse_and_handle(const struct router *router, struct request *request,
                                       struct reply *reply)
 {
-    struct error *error;
-    if (request->dry_run) {
-        request->repeats = NULL;
-    }
-    if ((error = parse_route_query(request))) {
-        return error;
+    struct error *error = NULL;
+    if (request->route->query) {
+        error = (request->route->query_open ? fields_read_open_query : fields_read_query)(
+            request->arena, request->route->query, request->query_text, &request->query);
+        if (error) {
+            return error;
+        }
     }
     if ((error = selection_read(request))) {
         return error;
@@ -473,7 +407,7 @@ static struct error *parse_and_handle(const struct router *router, struct reques
         }
         request->faults = error;
     }
-    return handle_once(router, request, reply);
+    return handle_once(request, reply);
 }
 
 struct error *router_handle(const struct router *router, struct request *request,
@@ -489,8 +423,6 @@ struct error *router_handle(const struct router *router, struct request *request
         error = find_route(router, request, reply);
     }
     access_count_request(request);
-    /* read first, because a dry run is not audited, even if the caller lacks the permission */
-    struct error *dry_run_error = error ? NULL : dry_run_read(request);
     if (!error) {
         request->body_abandoned = request->route->form; /* a form may be too long to drain */
         error = guard->check_queue ? guard->check_queue(request) : NULL;
@@ -504,9 +436,6 @@ struct error *router_handle(const struct router *router, struct request *request
     if (!error) {
         error = media_check_coding(request);
     }
-    if (!error) {
-        error = dry_run_error;
-    }
     if (!error && request->asks) { /* all checks that need no body have passed */
         reply_continue(request, reply);
         if (guard->name_owners) {
@@ -514,9 +443,6 @@ struct error *router_handle(const struct router *router, struct request *request
         }
     } else if (!error) {
         error = parse_and_handle(router, request, reply);
-    }
-    if (error && !request->recording && is_recorded(router, request)) {
-        router->settings.recorder->reject(request, error);
     }
     if (request->limited) {
         guard->end(request);
@@ -527,21 +453,13 @@ struct error *router_handle(const struct router *router, struct request *request
     return error;
 }
 
-void router_record_failure(const struct router *router, struct request *request,
-                           const struct error *error)
-{
-    if (is_recorded(router, request)) {
-        router->settings.recorder->reject(request, error);
-    }
-}
-
 void router_finish(struct request *request, struct reply *reply, const struct error *error)
 {
-    bool has_action = request->route && request->route->action && !request->dry_run;
+    bool has_action = request->route && request->route->action;
     if (has_action && !request->unaudited && !reply->repeated && !reply->audited) {
         audit_write(request, error);
     }
-    if (!error && request->count.amount && !request->dry_run) {
+    if (!error && request->count.amount) {
         metrics_add(request->count.metric, request->count.series, request->count.amount);
     }
     /* nginx logs the path too, but knows neither the routes nor the decoded path

@@ -56,24 +56,11 @@ struct router_idempotency {
     void (*keep)(struct request *request, const struct reply *reply, const struct error *error);
 };
 
-/* Records changes in the database. rest/audit.c implements these functions, service/ sets them. */
-struct router_recorder {
-    /* Called before the handler of a call that is audited or a dry run. */
-    void (*begin)(struct request *request);
-    /* Called after this handler; `repeated`: the reply is that to an earlier identical request.
-     * Returns the error of the request: that of the handler, or that of the recorder. */
-    struct error *(*end)(struct request *request, struct error *error, bool repeated);
-    /* Called for an audited call that failed before its handler, or was rolled back after it. */
-    void (*reject)(struct request *request, const struct error *error);
-};
-
 struct router_settings {
     struct router_guard guard;
-    const struct router_recorder *recorder;   /* NULL: changes are not recorded */
     const struct router_idempotency *repeats; /* NULL: every POST is executed */
     enum config_language standard_language;
-    size_t body_max;  /* maximum number of bytes of a JSON body */
-    size_t batch_max; /* of the body of a batch */
+    size_t body_max; /* maximum number of bytes of a JSON body */
 };
 
 /* Builds the tree from the routes of the resources. Aborts if two routes have the same method and
@@ -91,11 +78,6 @@ struct error *router_handle(const struct router *router, struct request *request
  * reply, it is in `reply` and reply->repeated is set. */
 struct error *router_recall(struct request *request, const struct buffer *body,
                             struct reply *reply) MUST_CHECK;
-
-/* Records that a request, which has been handled inside a transaction, failed or was rolled back
- * with it. */
-void router_record_failure(const struct router *router, struct request *request,
-                           const struct error *error);
 
 /* Completes the reply: writes the audit line, and serializes the reply, or `error` if it is not
  * NULL. The error may differ from the result of router_handle(), because the group commit can fail

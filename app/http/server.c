@@ -34,7 +34,7 @@ enum {
     /* time for nginx or the spool (proc/spool.h) to read the reply and close */
     LINGER_TIMEOUT_S = 2,
     DRAIN_PIECE = 8192,
-    DRAIN_MAX = 8 * MIB, /* bytes; more than nginx's client_max_body_size for batches */
+    DRAIN_MAX = 2 * MIB, /* bytes; more than nginx's client_max_body_size for JSON */
 };
 
 struct server {
@@ -263,7 +263,6 @@ static void read_params(struct arena *arena, char *const *params, struct request
         PARAM("HTTP_IF_NONE_MATCH=", if_none_match),
         PARAM("HTTP_CONTENT_ENCODING=", content_encoding),
         PARAM("HTTP_CONTENT_RANGE=", content_range),
-        PARAM("HTTP_ACCEPT=", accept),
         PARAM("KONTORA_SPOOL=", spool),
 #undef PARAM
     };

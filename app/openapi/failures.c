@@ -131,7 +131,6 @@ static void add_router_errors(const struct document *document, struct failures *
                                               ERR_COUNT};
     static const enum error_id of_forms[] = {ERR_UNSUPPORTED_MEDIA_TYPE, ERR_UNSUPPORTED_CODING,
                                              ERR_COUNT};
-    /* Each call that is no GET reads ?dry_run=, if only to reject it; of_bodies has the error. */
     static const enum error_id of_queries[] = {ERR_VALIDATION, ERR_COUNT};
     static const enum error_id of_filters[] = {ERR_NOT_FILTERABLE, ERR_FILTER_TOO_COSTLY,
                                                ERR_SORT_TOO_COSTLY, ERR_COUNT};
@@ -144,8 +143,7 @@ static void add_router_errors(const struct document *document, struct failures *
     add_errors(document, failures,
                route->permission || route->access_by_setting ? of_bearers : NULL);
     add_errors(document, failures, route_needs_space(route) ? of_writes : NULL);
-    add_errors(document, failures,
-               route->query || (route->method != METHOD_GET && !route->body) ? of_queries : NULL);
+    add_errors(document, failures, route->query ? of_queries : NULL);
     add_errors(document, failures, call_has_parameter(route, "filter") ? of_filters : NULL);
     add_errors(document, failures, route->body ? of_bodies : NULL);
     add_errors(document, failures, route->form || route->body_type ? of_forms : NULL);
@@ -177,8 +175,6 @@ static const struct example_detail {
     {ERR_ALREADY_EXISTS, "email", FAULT_TAKEN, NULL, 0},
     {ERR_DUPLICATE, "email", FAULT_DUPLICATE, "17", 17},
     {ERR_INVALID_TRANSITION, NULL, FAULT_NONE, "IN_PROGRESS", 0},
-    {ERR_CHANGED_SINCE, "company", FAULT_CHANGED_SINCE, "\"Ромашка\"", 0},
-    {ERR_NOT_REVERTIBLE, "action", FAULT_NO_REVERT, NULL, 0},
     {ERR_HIDDEN_REFERENCE, "contact_id", FAULT_DELETED, NULL, 0},
     {ERR_NOT_EMPTY, "ou", FAULT_OBJECTS_WITHIN, "3", 0},
     {ERR_HAS_CHILDREN, "children", FAULT_OBJECTS_BELOW, "3", 0},

@@ -6,7 +6,6 @@
 #include "base/field.h"
 #include "base/right.h"
 #include "base/scope.h"
-#include "http/dry_run.h"
 #include "http/media.h"
 #include "http/route.h"
 #include "openapi/call.h"
@@ -71,9 +70,6 @@ static const struct field request_headers[] = {
     {.name = NULL},
 };
 
-/* The component for the header ETag of a response that is also that of a dry run. */
-static const char optional_tag[] = "ETag-Optional";
-
 /* Response headers. Each is a component with the name of the header. */
 static const struct field reply_headers[] = {
     {.name = "X-Request-ID",
@@ -94,11 +90,6 @@ static const struct field reply_headers[] = {
      .type = FIELD_STRING,
      .flags = FIELD_REQUIRED,
      .about = {"Версия ресурса", "The version of the resource"},
-     .example = "\"\\\"1\\\"\""},
-    {.name = optional_tag,
-     .type = FIELD_STRING,
-     .about = {"Версия ресурса; нет в ответе на dry_run=true",
-               "The version of the resource; absent in the reply to dry_run=true"},
      .example = "\"\\\"1\\\"\""},
     {.name = "Last-Modified",
      .type = FIELD_STRING,
@@ -233,18 +224,14 @@ static bool can_be_revalidated(const struct route *route)
 
 static void write_route_parameters(struct document *document, const struct route *route)
 {
-    bool organization =
-        (permission_is_of_organization(route->permission) ||
-         permission_is_of_files(route->permission) || route->permission == PERMIT_AUDIT) &&
-        !strstr(route->pattern, "{organization_id}");
+    bool organization = (permission_is_of_organization(route->permission) ||
+                         permission_is_of_files(route->permission)) &&
+                        !strstr(route->pattern, "{organization_id}");
     bool file = route->shape == REPLY_FILE;
     jsonw_open_array(&document->json, "parameters");
     write_path_parameters(document, route);
     for (const struct field *field = route->query; field && field->name; field++) {
         write_parameter(document, NULL, "query", field);
-    }
-    if (route->dry_run) {
-        write_parameter(document, NULL, "query", dry_run_parameter);
     }
     for (const struct field *field = route->headers; field && field->name; field++) {
         write_parameter(document, NULL, "header", field);
@@ -334,12 +321,6 @@ static void write_request_body(struct document *document, const struct route *ro
     jsonw_close_object(json);
 }
 
-/* True if the status of a dry run is also that of a change. */
-static bool has_dry_run_reply(const struct route *route)
-{
-    return route->dry_run && route->shape != REPLY_NOTHING && !route->creates && !route->batch;
-}
-
 static void write_array_schema(struct document *document, const char *key,
                                const struct route *route)
 {
@@ -361,25 +342,11 @@ static void write_array_or_list_schema(struct document *document, const struct r
     jsonw_close_object(json);
 }
 
-/* Writes the schema of a reply that is a record or, with ?dry_run=true, the changes. */
-static void write_record_or_changes_schema(struct document *document, const char *name)
-{
-    struct jsonw *json = &document->json;
-    jsonw_open_object(json, "schema");
-    jsonw_open_array(json, "anyOf");
-    document_write_reference(document, NULL, "schemas", name);
-    document_write_reference(document, NULL, "schemas", dry_run_schema.name);
-    jsonw_close_array(json);
-    jsonw_close_object(json);
-}
-
 static void write_reply_schema(struct document *document, const struct route *route)
 {
     struct jsonw *json = &document->json;
     const char *name = schemas_reply_name(document, route);
-    if (name && has_dry_run_reply(route)) {
-        write_record_or_changes_schema(document, name);
-    } else if (route->shape == REPLY_ARRAY && call_has_parameter(route, "explain")) {
+    if (route->shape == REPLY_ARRAY && call_has_parameter(route, "explain")) {
         write_array_or_list_schema(document, route);
     } else if (route->shape == REPLY_ARRAY) {
         write_array_schema(document, "schema", route);
@@ -390,23 +357,6 @@ static void write_reply_schema(struct document *document, const struct route *ro
         jsonw_string(json, "type", "string");
         jsonw_close_object(json);
     }
-}
-
-/* Writes the LDIF that a dry run of a change of the directory can reply with. */
-static void write_ldif_content(struct document *document, const struct route *route)
-{
-    struct jsonw *json = &document->json;
-    if (!route->dry_run ||
-        !(permission_is_of_directory(route->permission) || route->may_change_directory)) {
-        return;
-    }
-    jsonw_open_object(json, dry_run_ldif_type);
-    jsonw_open_object(json, "schema");
-    jsonw_string(json, "type", "string");
-    jsonw_close_object(json);
-    jsonw_string(json, "example",
-                 "version: 1\n\ndn: CN=sales,DC=kontora,DC=test\nchangetype: delete\n");
-    jsonw_close_object(json);
 }
 
 static void write_reply_content(struct document *document, const struct route *route)
@@ -420,9 +370,6 @@ static void write_reply_content(struct document *document, const struct route *r
     write_reply_schema(document, route);
     schemas_write_reply_example(document, "example", route);
     jsonw_close_object(json);
-    if (has_dry_run_reply(route)) {
-        write_ldif_content(document, route);
-    }
     jsonw_close_object(json);
 }
 
@@ -455,30 +402,6 @@ static void write_empty_response(struct document *document)
     jsonw_close_object(json);
 }
 
-/* Writes the response of a dry run, if its status is not that of a change. */
-static void write_dry_run_response(struct document *document, const struct route *route)
-{
-    static const struct text checked = {"При dry_run=true: изменения, которые сделает запрос",
-                                        "With dry_run=true: the changes that the request makes"};
-    struct jsonw *json = &document->json;
-    if (!route->dry_run || route->batch || has_dry_run_reply(route)) {
-        return;
-    }
-    jsonw_open_object(json, "200");
-    jsonw_string(json, "description", document_text(document, &checked));
-    jsonw_open_object(json, "headers");
-    write_reply_header_if(document, true, "X-Request-ID");
-    jsonw_close_object(json);
-    jsonw_open_object(json, "content");
-    jsonw_open_object(json, "application/json");
-    document_write_reference(document, "schema", "schemas", dry_run_schema.name);
-    schemas_write_example(document, "example", dry_run_schema.fields, USE_REPLY);
-    jsonw_close_object(json);
-    write_ldif_content(document, route);
-    jsonw_close_object(json);
-    jsonw_close_object(json);
-}
-
 static void write_success_response(struct document *document, const struct route *route)
 {
     bool empty = route->shape == REPLY_NOTHING;
@@ -492,11 +415,7 @@ static void write_success_response(struct document *document, const struct route
     jsonw_open_object(json, "headers");
     write_reply_header_if(document, true, "X-Request-ID");
     write_reply_header_if(document, route->creates, "Location");
-    if (tagged && has_dry_run_reply(route)) {
-        document_write_reference(document, "ETag", "headers", optional_tag);
-    } else {
-        write_reply_header_if(document, tagged || can_be_revalidated(route), "ETag");
-    }
+    write_reply_header_if(document, tagged || can_be_revalidated(route), "ETag");
     write_reply_header_if(document, route->shape == REPLY_ARRAY, "X-Total-Count");
     write_file_headers(document, route);
     write_reply_header_if(document, route->shape == REPLY_FILE, "Accept-Ranges");
@@ -543,7 +462,6 @@ static void write_responses(struct document *document, const struct route *route
     failures_collect(document, route, &failures);
     jsonw_open_object(&document->json, "responses");
     write_success_response(document, route);
-    write_dry_run_response(document, route);
     if (route->may_be_empty) {
         write_empty_response(document);
     }
@@ -654,15 +572,12 @@ static void describe_scopes(struct document *document, const struct route *route
                             struct buffer *text)
 {
     static const struct text closed = {"Недоступно с ключом API.", "Not available to API keys."};
-    static const struct text any = {
-        "Доступно с любым ключом API; каждой операции нужна область доступа её вызова.",
-        "Available to all API keys; each operation needs the scope of its call."};
     static const struct text one = {"Область доступа ключа API: ", "Scope of API keys: "};
     static const struct text several = {"Области доступа ключа API (достаточно одной): ",
                                         "Scopes of API keys, one of which is enough: "};
     uint64_t scopes = route_scopes(route);
-    if (!scopes || route->scope == SCOPE_ANY) {
-        buffer_format(text, " %s", document_text(document, scopes ? &any : &closed));
+    if (!scopes) {
+        buffer_format(text, " %s", document_text(document, &closed));
         return;
     }
     buffer_format(text, " %s", document_text(document, scopes & (scopes - 1) ? &several : &one));

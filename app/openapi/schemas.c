@@ -3,7 +3,6 @@
 
 #include "base/arena.h"
 #include "base/field.h"
-#include "http/dry_run.h"
 #include "http/route.h"
 #include "http/selection.h"
 #include "openapi/call.h"
@@ -32,7 +31,6 @@ static const char *json_type_name(enum field_type type)
         [FIELD_STRING] = "string",   [FIELD_INTEGER] = "integer", [FIELD_DECIMAL] = "number",
         [FIELD_BOOLEAN] = "boolean", [FIELD_TIME] = "string",     [FIELD_STRINGS] = "array",
         [FIELD_LISTS] = "array",     [FIELD_RECORDS] = "array",   [FIELD_RECORD] = "object",
-        [FIELD_JSON] = "array",
     };
     return names[type];
 }
@@ -40,9 +38,6 @@ static const char *json_type_name(enum field_type type)
 static void write_field_type(struct document *document, const struct field *field)
 {
     struct jsonw *json = &document->json;
-    if (field->type == FIELD_JSON && !field->fields) { /* a value of any type */
-        return;
-    }
     if (!(field->flags & FIELD_NULLABLE)) {
         jsonw_string(json, "type", json_type_name(field->type));
         return;
@@ -160,16 +155,12 @@ static void write_list_items(struct document *document)
     jsonw_close_object(json);
 }
 
-/* Writes the schema of the records of a field. */
-static void write_records_schema(struct document *document, const struct field *field, enum use use)
+/* Writes the schema of the records of a field, which only replies have. */
+static void write_records_schema(struct document *document, const struct field *field)
 {
     struct jsonw *json = &document->json;
-    if (!is_reply(use) && field->items_max) {
-        jsonw_integer(json, "minItems", field->min);
-        jsonw_integer(json, "maxItems", field->items_max);
-    }
     if (!(field->flags & FIELD_ITEMS)) {
-        schemas_write_object(document, "items", field->fields, is_reply(use) ? USE_REPLY : use);
+        schemas_write_object(document, "items", field->fields, USE_REPLY);
         return;
     }
     jsonw_open_object(json, "items");
@@ -207,12 +198,7 @@ static void write_rules(struct document *document, const struct field *field, en
         write_list_items(document);
         break;
     case FIELD_RECORDS:
-        write_records_schema(document, field, use);
-        break;
-    case FIELD_JSON:
-        if (field->fields) {
-            write_records_schema(document, field, use);
-        }
+        write_records_schema(document, field);
         break;
     case FIELD_BOOLEAN:
     case FIELD_RECORD:
@@ -220,18 +206,17 @@ static void write_rules(struct document *document, const struct field *field, en
     }
 }
 
-/* True if the field has an example that is a valid value. null is one if the field is nullable or
- * holds any JSON. */
+/* True if the field has an example that is a valid value; null is valid only if the field is
+ * nullable. */
 static bool has_valid_example(const struct field *field)
 {
-    bool nullable = (field->flags & FIELD_NULLABLE) || field->type == FIELD_JSON;
-    return field->example && (nullable || strcmp(field->example, "null") != 0);
+    return field->example &&
+           ((field->flags & FIELD_NULLABLE) || strcmp(field->example, "null") != 0);
 }
 
 static bool is_scalar_or_strings(const struct field *field)
 {
-    return field->type != FIELD_RECORD && field->type != FIELD_RECORDS &&
-           !(field->type == FIELD_JSON && field->fields);
+    return field->type != FIELD_RECORD && field->type != FIELD_RECORDS;
 }
 
 static void write_properties(struct document *document, const struct field *fields, enum use use);
@@ -386,7 +371,7 @@ static void write_value_example(struct document *document, const struct field *f
     struct jsonw *json = &document->json;
     if (field->type == FIELD_RECORD) {
         schemas_write_example(document, field->name, field->fields, use);
-    } else if (field->type == FIELD_RECORDS || (field->type == FIELD_JSON && field->fields)) {
+    } else if (field->type == FIELD_RECORDS) {
         jsonw_open_array(json, field->name);
         schemas_write_example(document, NULL, field->fields, use);
         jsonw_close_array(json);
@@ -692,9 +677,6 @@ static void write_route_schemas(struct document *document, const struct route *r
         } else {
             schemas_write_object(document, body->name, body->fields, USE_BODY);
         }
-    }
-    if (route->dry_run && document_add_name(document, names, dry_run_schema.name)) {
-        schemas_write_object(document, dry_run_schema.name, dry_run_schema.fields, USE_REPLY);
     }
     if (route->reply && document_add_name(document, names, route->reply->name)) {
         schemas_write_object(document, route->reply->name, route->reply->fields, USE_REPLY);

@@ -389,7 +389,6 @@ static struct error *read_term_value(const struct parser *parser, struct filter 
         return read_text_literal(parser, term);
     case FIELD_LISTS:
     case FIELD_RECORDS:
-    case FIELD_JSON:
         break;
     }
     return fault_here(parser, FAULT_FILTER_NO_VALUE); /* find_field() has rejected the field */
@@ -419,7 +418,7 @@ static bool is_visible_field(const struct field *field)
 static bool is_filterable(const struct field *field)
 {
     return is_visible_field(field) && !(field->flags & FIELD_NOT_FILTERABLE) &&
-           field->type != FIELD_RECORDS && field->type != FIELD_JSON &&
+           field->type != FIELD_RECORDS &&
            (field->type != FIELD_RECORD || field->codec == CODEC_REFERENCE);
 }
 

@@ -6,8 +6,6 @@
 #include "base/fold.h"
 #include "http/reply.h"
 #include "resources/resources.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
 #include "rest/lists.h"
 #include "rest/login.h"
 
@@ -70,26 +68,14 @@ static struct error *list_accounts(struct request *request, struct reply *reply)
 }
 
 struct creation {
-    struct request *request;
+    struct arena *arena;
     struct account account;
 };
 
 static struct error *insert_new_account(struct store *store, void *context)
 {
     struct creation *creation = context;
-    struct request *request = creation->request;
-    const struct account *account = &creation->account;
-    struct error *error =
-        account_insert(store, request->arena, &creation->account, clock_wall_ms());
-    if (!error) {
-        const struct changed_object object = {.resource = "account",
-                                              .id = audit_new_id(request, account->id)};
-        changeset_add_text(&request->changes, request->arena, &object, "username", NULL,
-                           account->username);
-        changeset_add_text(&request->changes, request->arena, &object, "email", NULL,
-                           account->email);
-    }
-    return error;
+    return account_insert(store, creation->arena, &creation->account, clock_wall_ms());
 }
 
 /* Returns ERR_ALREADY_EXISTS if the directory resolves the user name or the address. */
@@ -110,7 +96,7 @@ static struct error *create_account(struct request *request, struct reply *reply
 {
     const char *username = request_body_string(request, "username");
     struct creation creation = {
-        .request = request,
+        .arena = request->arena,
         .account = {.username = username,
                     .email = request_body_string(request, "email"),
                     .name = username,
@@ -142,17 +128,6 @@ static const enum error_id create_errors[] = {ERR_ALREADY_EXISTS, ERR_DIRECTORY_
                                               ERR_DIRECTORY_CREDENTIALS, ERR_DATABASE_UNAVAILABLE,
                                               ERR_COUNT};
 
-static const struct field account_path[] = {
-    {.name = "id",
-     .type = FIELD_INTEGER,
-     .flags = FIELD_REQUIRED,
-     .min = 1,
-     .max = INT64_MAX,
-     .about = {"Идентификатор учётной записи", "The id of the account"},
-     .example = "17"},
-    {.name = NULL},
-};
-
 const struct route accounts_routes[] = {
     {.method = METHOD_GET,
      .pattern = "/api/v1/accounts",
@@ -171,17 +146,13 @@ const struct route accounts_routes[] = {
      .permission = PERMIT_ACCOUNTS,
      .scope = SCOPE_ACCOUNTS_WRITE,
      .pool = POOL_CORE,
-     .asks_directory = true,
      .summary = {"Создать учётную запись", "Create an account"},
      .body = &create_schema,
      .shape = REPLY_RECORD,
      .reply = &account_schema,
      .creates = true,
-     .dry_run = true,
      .errors = create_errors,
      .action = "create_account",
      .resource_type = "account"},
-    {AUDIT_HISTORY_ROW("/api/v1/accounts/{id}", "account", "id"), .path = account_path,
-     .summary = {"Получить историю учётной записи", "Get the history of an account"}},
     {.pattern = NULL},
 };

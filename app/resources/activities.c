@@ -2,7 +2,7 @@
  * automatically (rest/activities.c). */
 #include "rest/activities.h"
 #include "resources/resources.h"
-#include "rest/record_routes.h"
+#include "rest/records.h"
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
@@ -131,7 +131,6 @@ static const struct record_reference activity_references[] = {
 
 static const struct records activities = {
     .path = "/api/v1/activities",
-    .type = "activity",
     .schema = &activity_schema,
     .get = SQL_ACTIVITIES_GET,
     .insert = SQL_ACTIVITIES_INSERT,
@@ -162,7 +161,5 @@ const struct route activities_routes[] = {
     {RECORDS_RESTORE_ROW(&activities, PATH, "activity", &activity_schema),
      .scope = SCOPE_ACTIVITIES_WRITE, .summary = {"Восстановить активность", "Restore an activity"},
      .errors = records_restore_errors},
-    {RECORDS_HISTORY_ROW(&activities, PATH, "activity"),
-     .summary = {"Получить историю активности", "Get the history of an activity"}},
     {.pattern = NULL},
 };

@@ -12,10 +12,7 @@
 #include "base/scope.h"
 #include "http/reply.h"
 #include "resources/resources.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
 #include "rest/authorization.h"
-#include "rest/call_revert.h"
 #include "rest/lists.h"
 #include "rest/organizations.h"
 #include "rest/record_fields.h"
@@ -241,26 +238,6 @@ static struct error *get_key(struct request *request, struct reply *reply)
     return error;
 }
 
-/* Adds the change of a key to the change set. It belongs to the organization of the key. */
-static void add_key_change(struct request *request, const char *id, struct value *before,
-                           struct value *after)
-{
-    static const char *const names[] = {"name", "scopes", "created_by", "expires_at", NULL};
-    const struct changed_object object = {
-        .resource = "api_key", .id = id, .fields = key_fields, .names = names};
-    const struct value *organization =
-        fields_get(key_fields, before ? before : after, "organization_id");
-    audit_set_organization(request, organization->state == VALUE_SET ? organization->integer : 0);
-    changeset_add_object(&request->changes, request->arena, &object, before, after);
-}
-
-/* Adds a new secret of a key to the change set. */
-static void add_key_secret(struct request *request, const char *id)
-{
-    const struct changed_object object = {.resource = "api_key", .id = id};
-    changeset_add_secret(&request->changes, request->arena, &object, "secret");
-}
-
 /* Finds the key in the path. ERR_NOT_FOUND if the caller does not see it. *own_r is true if the
  * caller is its maker; *role_r is the role of the maker in the organization of the key. */
 static struct error *find_key_maker(struct store *store, const struct request *request, bool *own_r,
@@ -381,24 +358,12 @@ static struct error *insert_key(struct store *store, struct issue *issue)
 static struct error *create_in_transaction(struct store *store, void *context)
 {
     struct issue *issue = context;
-    struct request *request = issue->request;
-    struct value *after;
-    struct error *error = check_key_count(store, request);
+    struct error *error = check_key_count(store, issue->request);
     if (!error) {
         error = insert_key(store, issue);
     }
-    if (!error) {
-        error = api_key_add_secret(store, request->arena, issue->id, issue->secret);
-    }
-    if (!error) {
-        error = read_visible_key(store, request, issue->id, &after);
-    }
-    if (!error) {
-        const char *id = audit_new_id(request, issue->id);
-        add_key_change(request, id, NULL, after);
-        add_key_secret(request, id);
-    }
-    return error;
+    return error ? error
+                 : api_key_add_secret(store, issue->request->arena, issue->id, issue->secret);
 }
 
 static struct error *create_key(struct request *request, struct reply *reply)
@@ -473,21 +438,6 @@ static struct error *update_rotated_key(struct store *store, const struct issue 
     return store_execute(query);
 }
 
-/* Adds the rotation to the change set. */
-static struct error *add_rotation(struct store *store, const struct issue *issue,
-                                  struct value *before)
-{
-    struct request *request = issue->request;
-    const char *id = request_path_value(request, "key_id");
-    struct value *after;
-    struct error *error = read_visible_key(store, request, issue->id, &after);
-    if (!error) {
-        add_key_change(request, id, before, after);
-        add_key_secret(request, id);
-    }
-    return error;
-}
-
 static struct error *rotate_in_transaction(struct store *store, void *context)
 {
     struct issue *issue = context;
@@ -511,10 +461,7 @@ static struct error *rotate_in_transaction(struct store *store, void *context)
     if (!error) {
         error = replace_secret(store, issue, overlap_end);
     }
-    if (!error) {
-        error = update_rotated_key(store, issue);
-    }
-    return error ? error : add_rotation(store, issue, values);
+    return error ? error : update_rotated_key(store, issue);
 }
 
 static struct error *rotate_key(struct request *request, struct reply *reply)
@@ -590,14 +537,7 @@ static struct error *update_in_transaction(struct store *store, void *context)
                                           fields_string(key_fields, change->values, "prefix"),
                                           fields_string(key_fields, change->values, "created_by")));
     error = store_execute(query);
-    struct value *before = change->values;
-    if (!error) {
-        error = read_visible_key(store, request, id, &change->values);
-    }
-    if (!error) {
-        add_key_change(request, request_path_value(request, "key_id"), before, change->values);
-    }
-    return error;
+    return error ? error : read_visible_key(store, request, id, &change->values);
 }
 
 static struct error *update_key(struct request *request, struct reply *reply)
@@ -614,28 +554,19 @@ static struct error *update_key(struct request *request, struct reply *reply)
 /* Revokes the key, unless an ADMIN would revoke that of an OWNER. */
 static struct error *delete_in_transaction(struct store *store, void *context)
 {
-    struct request *request = context;
-    int64_t id = request_path_id(request, "key_id");
+    const struct request *request = context;
     enum role role = ROLE_NONE;
     bool own = false;
-    struct value *before;
     struct error *error = find_key_maker(store, request, &own, &role);
     if (!error && !own && app_principal(request)->kind != PRINCIPAL_LOCAL) {
         error = organization_check_rank(request, role, ROLE_NONE);
-    }
-    if (!error) {
-        error = read_visible_key(store, request, id, &before);
     }
     if (error) {
         return error;
     }
     struct store_query *query = store_query(store, request->arena, SQL_API_KEYS_DELETE);
-    store_bind_integer(query, id);
-    error = store_execute(query);
-    if (!error) {
-        add_key_change(request, request_path_value(request, "key_id"), before, NULL);
-    }
-    return error;
+    store_bind_integer(query, request_path_id(request, "key_id"));
+    return store_execute(query);
 }
 
 static struct error *revoke_key(struct request *request, struct reply *reply)
@@ -687,7 +618,7 @@ const struct route api_keys_routes[] = {
                "A key has the rights that its maker has at the time of a call, within its scopes. "
                "The secret is shown once."},
      .body = &create_schema, .shape = REPLY_RECORD, .reply = &issued_schema, .creates = true,
-     .secret = true, .dry_run = true, .errors = create_errors, .action = "create_api_key",
+     .secret = true, .errors = create_errors, .action = "create_api_key",
      .resource_type = "api_key"},
     {ONE_KEY_ROW(METHOD_GET, PATH "/{key_id}", get_key),
      .summary = {"Получить ключ API без секрета", "Get an API key without its secret"},
@@ -696,21 +627,18 @@ const struct route api_keys_routes[] = {
      .summary = {"Изменить ключ API", "Change an API key"},
      .about = {"Переименовывает ключ или убирает области доступа; только для его владельца.",
                "Renames the key or removes scopes from it; only for its maker."},
-     .body = &update_schema, .shape = REPLY_RECORD, .reply = &key_schema, .dry_run = true,
-     .action = "update_api_key", .resource_type = "api_key", .revert = call_revert},
+     .body = &update_schema, .shape = REPLY_RECORD, .reply = &key_schema,
+     .action = "update_api_key", .resource_type = "api_key"},
     {ONE_KEY_ROW(METHOD_DELETE, PATH "/{key_id}", revoke_key),
      .summary = {"Отозвать ключ API", "Revoke an API key"},
      .about = {"Действует сразу.", "Takes effect at once."}, .shape = REPLY_NOTHING,
-     .dry_run = true, .action = "revoke_api_key", .resource_type = "api_key"},
+     .action = "revoke_api_key", .resource_type = "api_key"},
     {ONE_KEY_ROW(METHOD_POST, PATH "/{key_id}/rotate", rotate_key),
      .summary = {"Выдать ключу API новый секрет", "Issue a new secret of an API key"},
      .about = {"Прежний секрет действует ещё `overlap_minutes`. Только для владельца ключа.",
                "The previous secret remains valid for `overlap_minutes`. Only for the maker of the "
                "key."},
      .body = &rotate_schema, .body_optional = true, .shape = REPLY_RECORD, .reply = &issued_schema,
-     .secret = true, .dry_run = true, .action = "rotate_api_key", .resource_type = "api_key",
-     .resource = "key_id"},
-    {AUDIT_HISTORY_ROW(PATH "/{key_id}", "api_key", "key_id"), .path = path_fields,
-     .summary = {"Получить историю ключа API", "Get the history of an API key"}},
+     .secret = true, .action = "rotate_api_key", .resource_type = "api_key", .resource = "key_id"},
     {.pattern = NULL},
 };

@@ -7,15 +7,14 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "directory/directory.h"
+#include "http/audit.h"
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
-#include "rest/audit.h"
 #include "rest/authorization.h"
 #include "rest/limits.h"
 #include "rest/login.h"
 #include "rest/own_rights.h"
-#include "rest/registration.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -334,6 +333,24 @@ static struct error *check_registration(const struct request *request, const cha
     return error || valid ? error : refuse_registration(request);
 }
 
+/* Writes an audit line about the account that lost its address to the new account, which has
+ * verified it. */
+static void audit_release(const struct request *request, int64_t account_id)
+{
+    static const struct route release = {
+        .pattern = "",
+        .summary = {"Передать адрес тому, кто его подтвердил",
+                    "Transfer an address to the caller who verified it"},
+        .action = "release_email",
+        .resource_type = "account",
+    };
+    struct request line = *request;
+    line.route = &release;
+    line.body = NULL;
+    line.subject = arena_format(request->arena, "%" PRId64, account_id);
+    audit_write(&line, NULL);
+}
+
 static struct error *register_account(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
@@ -367,7 +384,6 @@ static struct error *register_account(struct request *request, struct reply *rep
                                    &registration.account.password_hash);
     }
     if (!error) {
-        audit_describe_with(request, registration_describe, &registration);
         error = auth_register(app->config, app->store, request->arena, &registration, &tokens);
     }
     if (error && error->id == ERR_LINK_INVALID) { /* another request has just used the link */
@@ -377,30 +393,16 @@ static struct error *register_account(struct request *request, struct reply *rep
         /* Commits first: the audit line must not report a release that is rolled back. */
         error = store_group_commit(app->store, request->arena);
     }
-    request->actor = error ? NULL : email;
     if (error) {
-        request->actor_id = NULL;
         return error;
     }
+    request->actor = email;
     if (registration.released_id) {
-        registration_audit_release(request, registration.released_id);
+        audit_release(request, registration.released_id);
     }
     reply_created(request, reply, "/api/v1/organizations",
                   arena_format(request->arena, "%" PRId64, registration.organization.id));
     reply_record(reply, describe_registration(request->arena, &registration, &tokens));
-    return NULL;
-}
-
-static struct error *describe_new_password(struct store *store, struct request *request,
-                                           void *context)
-{
-    const struct principal *principal = context;
-    const struct changed_object account = {
-        .resource = "account",
-        .id = arena_format(request->arena, "%" PRId64, principal->account_id),
-    };
-    (void)store;
-    changeset_add_secret(&request->changes, request->arena, &account, "password");
     return NULL;
 }
 
@@ -437,7 +439,6 @@ static struct error *change_password(struct request *request, struct reply *repl
                                               .text = request_body_string(request, "new_password"),
                                               .username = principal->username,
                                               .email = principal->email};
-        audit_describe_with(request, describe_new_password, (void *)principal);
         error = auth_change_password(app->config, app->store, request->arena, principal, &password);
     }
     if (!error) {
@@ -592,22 +593,9 @@ static struct error *set_default_organization(struct store *store, void *context
 {
     const struct self_update *update = context;
     struct request *request = update->request;
-    static const struct field field = {.name = "default_organization_id", .type = FIELD_INTEGER};
-    const struct value *wanted = request_body_value(request, field.name);
-    int64_t account_id = app_principal(request)->account_id, organization_id;
-    struct error *error =
-        account_default_organization(store, request->arena, account_id, &organization_id);
-    if (!error) {
-        error =
-            account_set_default_organization(store, request->arena, account_id, wanted->integer);
-    }
-    if (!error) {
-        const struct value before = {.state = organization_id ? VALUE_SET : VALUE_NULL,
-                                     .integer = organization_id};
-        changeset_add_value(&request->changes, request->arena, "account",
-                            arena_format(request->arena, "%" PRId64, account_id), &field, &before,
-                            wanted);
-    }
+    const struct value *wanted = request_body_value(request, "default_organization_id");
+    struct error *error = account_set_default_organization(
+        store, request->arena, app_principal(request)->account_id, wanted->integer);
     return error ? error : get_me(request, update->reply);
 }
 
@@ -661,7 +649,6 @@ static const enum error_id store_errors[] = {ERR_DATABASE_UNAVAILABLE, ERR_COUNT
 const struct route auth_routes[] = {
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/login",
-     .unbatchable = true,
      .handler = begin_login_session,
      .pool = POOL_AUTH,
      .summary = {"Войти", "Log in"},
@@ -678,7 +665,6 @@ const struct route auth_routes[] = {
      .resource_type = "session"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/refresh",
-     .unbatchable = true,
      .handler = refresh_caller_tokens,
      .pool = POOL_DIRECTORY,
      .summary = {"Обновить токены", "Refresh the tokens"},
@@ -699,7 +685,6 @@ const struct route auth_routes[] = {
      .resource_type = "session"},
     {.method = METHOD_GET,
      .pattern = "/api/v1/auth/me",
-     .unbatchable = true,
      .handler = get_me,
      .permission = PERMIT_PRINCIPAL,
      .scope = SCOPE_PROFILE_READ,
@@ -710,7 +695,6 @@ const struct route auth_routes[] = {
      .errors = store_errors},
     {.method = METHOD_PATCH,
      .pattern = "/api/v1/auth/me",
-     .unbatchable = true,
      .handler = update_me,
      .permission = PERMIT_PRINCIPAL,
      .scope = SCOPE_CLOSED,
@@ -726,7 +710,6 @@ const struct route auth_routes[] = {
      .resource_type = "account"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/register",
-     .unbatchable = true,
      .handler = register_account,
      .pool = POOL_AUTH,
      .summary = {"Зарегистрироваться", "Register"},
@@ -745,7 +728,6 @@ const struct route auth_routes[] = {
      .resource_type = "account"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/change-password",
-     .unbatchable = true,
      .handler = change_password,
      .permission = PERMIT_PRINCIPAL,
      .scope = SCOPE_CLOSED,
@@ -763,7 +745,6 @@ const struct route auth_routes[] = {
      .resource_type = "account"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/logout",
-     .unbatchable = true,
      .handler = end_own_session,
      .permission = PERMIT_PRINCIPAL,
      .scope = SCOPE_CLOSED,

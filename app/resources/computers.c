@@ -4,7 +4,6 @@
 #include "base/fold.h"
 #include "base/random.h"
 #include "base/utf8.h"
-#include "directory/intent.h"
 #include "directory/names.h"
 #include "resources/resources.h"
 #include "rest/entries.h"
@@ -229,8 +228,6 @@ static struct error *set_random_password(struct request *request,
     directory_change_password(changes, generate_machine_password(request->arena));
     if (first) {
         entries_set_condition(request, changes);
-    } else {
-        directory_change_continue(changes);
     }
     return directory_update(app_of(request)->directory, request->arena, &computer_class, computer,
                             changes, &changed);
@@ -309,8 +306,5 @@ const struct route computers_routes[] = {
                "children=true.",
                "Objects below the computer, such as BitLocker recovery keys, are deleted only with "
                "children=true."}},
-    {ENTRIES_HISTORY_ROW(&computers, PATH, "computer", "computer"),
-     .summary = {"Получить историю компьютера", "Get the history of a computer"},
-     ENTRIES_HISTORY_ABOUT},
     {.pattern = NULL},
 };

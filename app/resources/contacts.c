@@ -4,8 +4,7 @@
 #include "resources/resources.h"
 #include "rest/accounts.h"
 #include "rest/contact_keys.h"
-#include "rest/contact_merge.h"
-#include "rest/record_routes.h"
+#include "rest/records.h"
 #include "rest/rows.h"
 
 #include <strings.h>
@@ -102,23 +101,17 @@ static const struct schema update_schema = {"ContactUpdate", update_fields};
 /* --- rules ----------------------------------------------------------------------------------- */
 
 /* Returns ERR_DUPLICATE with the id of another contact that has the address, unless the header
- * X-Allow-Duplicate permits it. If a revert restores a contact, a duplicate that was permitted
- * before the deletion stays permitted. */
+ * X-Allow-Duplicate permits it. */
 static struct error *check_contact_duplicate(struct record_change *change)
 {
     struct arena *arena = change->request->arena;
     const char *key = fold_address(arena, record_string(change, "email"));
     bool found, more, allowed = !strcasecmp(change->request->headers.allow_duplicate, "true");
-    bool keeps_key = change->reverting && !record_field_changed(change, "email");
-    if (keeps_key) {
-        key = record_string(change, "email_unique_key");
-    }
     field_set_string(record_value(change, "email_unique_key"), allowed ? NULL : key);
     if (!key || allowed) {
         return NULL;
     }
-    struct store_query *query = store_query(
-        change->store, arena, keeps_key ? SQL_CONTACTS_BY_UNIQUE_EMAIL : SQL_CONTACTS_BY_EMAIL);
+    struct store_query *query = store_query(change->store, arena, SQL_CONTACTS_BY_EMAIL);
     store_bind_integer(query, app_principal(change->request)->organization_id);
     store_bind_text(query, key);
     store_bind_integer(query, record_value(change, "id")->integer);
@@ -126,7 +119,7 @@ static struct error *check_contact_duplicate(struct record_change *change)
     if (error || !found) {
         return error;
     }
-    int64_t other = store_integer(query, STORE_ONLY_COLUMN);
+    int64_t other = store_integer(query, SQL_CONTACTS_BY_EMAIL_ID);
     error = store_next(query, &more);
     return error ? error
                  : error_about_object(arena, ERR_DUPLICATE, "email", FAULT_DUPLICATE, other);
@@ -135,11 +128,6 @@ static struct error *check_contact_duplicate(struct record_change *change)
 static struct error *check_contact(struct record_change *change)
 {
     record_default_owner(change, "owner_id");
-    return record_field_changed(change, "email") ? check_contact_duplicate(change) : NULL;
-}
-
-static struct error *check_reverted_contact(struct record_change *change)
-{
     return record_field_changed(change, "email") ? check_contact_duplicate(change) : NULL;
 }
 
@@ -196,7 +184,6 @@ static const struct record_reference contact_references[] = {
 
 static const struct records contacts = {
     .path = "/api/v1/contacts",
-    .type = "contact",
     .schema = &contact_schema,
     .get = SQL_CONTACTS_GET,
     .insert = SQL_CONTACTS_INSERT,
@@ -207,8 +194,6 @@ static const struct records contacts = {
     .after_write = defer_contact_index,
     .before_hide = refuse_contact_with_deals,
     .before_restore = check_contact_duplicate,
-    .before_revert = check_reverted_contact,
-    .revert_field = contact_merge_revert_field,
     .bind = bind_contact_keys,
     .add_deltas = add_contact_deltas,
 };
@@ -245,20 +230,5 @@ const struct route contacts_routes[] = {
     {RECORDS_RESTORE_ROW(&contacts, PATH, "contact", &contact_schema),
      .scope = SCOPE_CONTACTS_WRITE, .summary = {"Восстановить контакт", "Restore a contact"},
      .headers = write_headers, .errors = write_errors},
-    {RECORDS_HISTORY_ROW(&contacts, PATH, "contact"),
-     .summary = {"Получить историю контакта", "Get the history of a contact"}},
-    {RECORDS_ROW(&contacts, METHOD_POST, PATH "/{id}/merge", contact_merge, PERMIT_DELETE),
-     .scope = SCOPE_CONTACTS_WRITE,
-     .summary = {"Объединить контакт с другим", "Merge a contact into another one"},
-     .about = {"Сделки, задачи и активности переходят к контакту `into`, а объединённый контакт "
-               "удаляется. Поля, которые у `into` не заполнены, берутся у объединённого контакта. "
-               "`If-Match` относится к объединяемому контакту. Объединение можно отменить.",
-               "Deals, tasks and activities then belong to the contact `into`, and the merged "
-               "contact is deleted. Fields that `into` lacks are taken from the merged contact. "
-               "`If-Match` applies to the merged contact. A merge can be reverted."},
-     .dry_run = true, .body = &contact_merge_schema, .shape = REPLY_RECORD,
-     .reply = &contact_schema, .versioned = true, .errors = contact_merge_errors,
-     .action = "merge_contact", .resource_type = "contact", .resource = "id",
-     .revert = record_revert},
     {.pattern = NULL},
 };

@@ -71,8 +71,5 @@ const struct route containers_routes[] = {
      .body = &update_schema, .errors = entries_update_errors},
     {ENTRIES_DELETE_ROW(&containers, PATH "/{cn}", "container"),
      .summary = {"Удалить контейнер", "Delete a container"}},
-    {ENTRIES_HISTORY_ROW(&containers, PATH, "container", "cn"),
-     .summary = {"Получить историю контейнера", "Get the history of a container"},
-     ENTRIES_HISTORY_ABOUT},
     {.pattern = NULL},
 };

@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include "resources/resources.h"
 #include "rest/activities.h"
-#include "rest/record_routes.h"
+#include "rest/records.h"
 
 #include <string.h>
 
@@ -186,22 +186,10 @@ static struct error *check_deal(struct record_change *change)
     return gets_first_amount(change) ? read_currency(change) : NULL;
 }
 
-/* Sets the outcome that belongs to the previous status. A closed deal keeps it. */
-static struct error *check_reverted_deal(struct record_change *change)
-{
-    const char *status = record_string(change, "status");
-    bool decided = equals_status(status, status_won) || equals_status(status, status_lost);
-    if (decided || !equals_status(status, status_closed)) {
-        field_set_string(record_value(change, "outcome"), decided ? status : NULL);
-    }
-    return check_deal(change);
-}
-
-/* Adds an activity for each change of the status. A revert adds none: it deletes the activity of
- * the reverted change. */
+/* Adds an activity for each change of the status. */
 static struct error *add_status_activity(struct record_change *change)
 {
-    return change->before && !change->reverting && record_field_changed(change, "status")
+    return change->before && record_field_changed(change, "status")
                ? activities_insert_status_change(
                      change, fields_string(deal_fields, change->before, "status"),
                      record_string(change, "status"))
@@ -238,7 +226,6 @@ static const struct record_reference deal_references[] = {
 
 static const struct records deals = {
     .path = "/api/v1/deals",
-    .type = "deal",
     .schema = &deal_schema,
     .get = SQL_DEALS_GET,
     .insert = SQL_DEALS_INSERT,
@@ -246,7 +233,6 @@ static const struct records deals = {
     .list = &deal_list,
     .references = deal_references,
     .before_write = check_deal,
-    .before_revert = check_reverted_deal,
     .after_write = add_status_activity,
     .add_deltas = add_deal_deltas,
 };
@@ -309,9 +295,7 @@ const struct route deals_routes[] = {
                "`NEW` → `IN_PROGRESS` → `WON` or `LOST` → `CLOSED`; `WON` requires an amount above "
                "zero."},
      .body = &status_schema, .shape = REPLY_RECORD, .reply = &deal_schema, .versioned = true,
-     .dry_run = true, .errors = status_errors, .action = "change_deal_status",
-     .resource_type = "deal", .resource = "id", .revert = record_revert},
-    {RECORDS_HISTORY_ROW(&deals, PATH, "deal"),
-     .summary = {"Получить историю сделки", "Get the history of a deal"}},
+     .errors = status_errors, .action = "change_deal_status", .resource_type = "deal",
+     .resource = "id"},
     {.pattern = NULL},
 };

@@ -10,9 +10,6 @@
 #include "directory/directory.h"
 #include "http/reply.h"
 #include "resources/resources.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
-#include "rest/call_revert.h"
 #include "rest/entries.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
@@ -438,17 +435,6 @@ struct delegation_change {
     struct value *values; /* the delegation after the change */
 };
 
-/* Adds the change of a delegation to the change set. */
-static void add_delegation_change(struct request *request, const char *id,
-                                  const struct value *before, const struct value *after)
-{
-    static const char *const names[] = {"principal",  "principal_name", "principal_guid", "scope",
-                                        "scope_guid", "rights",         "fields",         NULL};
-    const struct changed_object object = {
-        .resource = "delegation", .id = id, .fields = delegation_fields, .names = names};
-    changeset_add_object(&request->changes, request->arena, &object, before, after);
-}
-
 /* Makes all processes read the rules again. */
 static struct error *renew_rules_version(struct store *store, struct arena *arena)
 {
@@ -503,13 +489,7 @@ static struct error *insert_delegation(struct store *store, void *context)
     if (!error) {
         error = renew_rules_version(store, arena);
     }
-    if (!error) {
-        error = read_delegation(store, arena, change->id, &change->values);
-    }
-    if (!error) {
-        add_delegation_change(request, audit_new_id(request, change->id), NULL, change->values);
-    }
-    return error;
+    return error ? error : read_delegation(store, arena, change->id, &change->values);
 }
 
 static struct error *create_delegation(struct request *request, struct reply *reply)
@@ -586,18 +566,10 @@ static struct error *write_delegation(struct store *store, void *context)
     store_bind_integer(query, clock_wall_ms());
     store_bind_text(query, delegations_fold(arena, &texts));
     error = store_execute(query);
-    const struct value *before = change->values;
     if (!error) {
         error = renew_rules_version(store, arena);
     }
-    if (!error) {
-        error = read_delegation(store, arena, change->id, &change->values);
-    }
-    if (!error) {
-        add_delegation_change(change->request, request_path_value(change->request, "id"), before,
-                              change->values);
-    }
-    return error;
+    return error ? error : read_delegation(store, arena, change->id, &change->values);
 }
 
 static struct error *update_delegation(struct request *request, struct reply *reply)
@@ -625,10 +597,6 @@ static struct error *remove_delegation(struct store *store, void *context)
     struct store_query *query = store_query(store, change->request->arena, SQL_DELEGATIONS_DELETE);
     store_bind_integer(query, change->id);
     error = store_execute(query);
-    if (!error) {
-        add_delegation_change(change->request, request_path_value(change->request, "id"),
-                              change->values, NULL);
-    }
     return error ? error : renew_rules_version(store, change->request->arena);
 }
 
@@ -673,18 +641,14 @@ const struct route delegations_routes[] = {
     {DELEGATION_ROW(METHOD_POST, PATH, create_delegation),
      .summary = {"Создать делегирование", "Create a delegation"}, .body = &create_schema,
      .shape = REPLY_RECORD, .reply = &delegation_schema, .creates = true, .versioned = true,
-     .dry_run = true, .errors = create_errors, .action = "create_delegation",
-     .resource_type = "delegation", .revert = call_revert},
+     .errors = create_errors, .action = "create_delegation", .resource_type = "delegation"},
     {DELEGATION_ROW(METHOD_PATCH, PATH "/{id}", update_delegation),
      .summary = {"Изменить права делегирования", "Change the rights of a delegation"},
      .body = &update_schema, .shape = REPLY_RECORD, .reply = &delegation_schema, .versioned = true,
-     .dry_run = true, .errors = change_errors, .action = "update_delegation",
-     .resource_type = "delegation", .revert = call_revert},
+     .errors = change_errors, .action = "update_delegation", .resource_type = "delegation"},
     {DELEGATION_ROW(METHOD_DELETE, PATH "/{id}", delete_delegation),
      .summary = {"Удалить делегирование", "Delete a delegation"}, .shape = REPLY_NOTHING,
-     .versioned = true, .dry_run = true, .errors = change_errors, .action = "delete_delegation",
-     .resource_type = "delegation", .revert = call_revert},
-    {AUDIT_HISTORY_ROW(PATH "/{id}", "delegation", "id"), .path = path_fields,
-     .summary = {"Получить историю делегирования", "Get the history of a delegation"}},
+     .versioned = true, .errors = change_errors, .action = "delete_delegation",
+     .resource_type = "delegation"},
     {.pattern = NULL},
 };

@@ -9,8 +9,6 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
 #include "rest/lists.h"
 #include "rest/organizations.h"
 #include "rest/rows.h"
@@ -95,32 +93,6 @@ static const struct schema verify_schema = {"EmailVerify", verify_fields};
 
 #define LINKS "/api/v1/accounts/invitations"
 
-/* Adds a link, without its token, to the change set. */
-static void add_link_change(struct request *request, int64_t id, const struct value *before,
-                            const struct value *after)
-{
-    static const char *const names[] = {"email", "expires_at", NULL};
-    const struct changed_object object = {
-        .resource = "email_link",
-        .id = arena_format(request->arena, "%" PRId64, id),
-        .fields = link_fields,
-        .names = names,
-    };
-    changeset_add_object(&request->changes, request->arena, &object, before, after);
-}
-
-static struct error *describe_issued_link(struct store *store, struct request *request,
-                                          void *context)
-{
-    const struct email_link *link = context;
-    struct value *after = arena_array(request->arena, fields_count(link_fields), sizeof *after);
-    (void)store;
-    field_set_string(fields_get(link_fields, after, "email"), link->email);
-    field_set_integer(fields_get(link_fields, after, "expires_at"), link->expires_ms);
-    add_link_change(request, link->id, NULL, after);
-    return NULL;
-}
-
 static struct error *issue_one_use_link(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
@@ -129,7 +101,6 @@ static struct error *issue_one_use_link(struct request *request, struct reply *r
     if (config_registration(app->config) == REGISTRATION_CLOSED) {
         return error_new(request->arena, ERR_REGISTRATION_CLOSED, NULL);
     }
-    audit_describe_with(request, describe_issued_link, &link);
     struct error *error = email_link_issue(app->store, request->arena, clock_wall_ms(), &link);
     if (error) {
         return error;
@@ -160,18 +131,15 @@ static struct store_query *query_link_in_path(struct store *store, const struct 
     return query;
 }
 
-static struct error *read_link_in_path(struct store *store, const struct request *request,
-                                       struct value **values_r)
-{
-    struct error *error = rows_read_one(query_link_in_path(store, request, SQL_EMAIL_LINKS_GET),
-                                        request->arena, link_fields, values_r);
-    return error || *values_r ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
-}
-
 static struct error *get_unused_link(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = read_link_in_path(app_of(request)->store, request, &values);
+    struct error *error =
+        rows_read_one(query_link_in_path(app_of(request)->store, request, SQL_EMAIL_LINKS_GET),
+                      request->arena, link_fields, &values);
+    if (!error && !values) {
+        error = error_new(request->arena, ERR_NOT_FOUND, NULL);
+    }
     if (!error) {
         reply_record(reply, values);
     }
@@ -180,21 +148,10 @@ static struct error *get_unused_link(struct request *request, struct reply *repl
 
 static struct error *delete_email_link(struct store *store, void *context)
 {
-    struct request *request = context;
-    struct value *before;
-    struct error *error = read_link_in_path(store, request, &before);
-    if (error) {
-        return error;
-    }
+    const struct request *request = context;
     struct store_query *query = query_link_in_path(store, request, SQL_EMAIL_LINKS_DELETE);
-    error = store_execute(query);
-    if (!error && !store_changes(query)) { /* another request has just used or deleted it */
-        error = error_new(request->arena, ERR_NOT_FOUND, NULL);
-    }
-    if (!error) {
-        add_link_change(request, request_path_id(request, "link_id"), before, NULL);
-    }
-    return error;
+    struct error *error = store_execute(query);
+    return error || store_changes(query) ? error : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
 static struct error *withdraw_email_link(struct request *request, struct reply *reply)
@@ -209,34 +166,11 @@ static struct error *withdraw_email_link(struct request *request, struct reply *
 
 /* --- verification of addresses --------------------------------------------------------------- */
 
-/* Marks the address of an account as verified, and adds that to the change set. */
-static struct error *verify_account(struct store *store, struct request *request,
-                                    const struct account *account)
-{
-    static const struct field field = {.name = "email_verified", .type = FIELD_BOOLEAN};
-    struct arena *arena = request->arena;
-    struct error *error = account_verify_email(store, arena, account->id, clock_wall_ms());
-    if (!error) {
-        struct value before, after;
-        field_set_boolean(&before, account->verified_ms != 0);
-        field_set_boolean(&after, true);
-        changeset_add_value(&request->changes, arena, "account",
-                            arena_format(arena, "%" PRId64, account->id), &field, &before, &after);
-    }
-    return error;
-}
-
 static struct error *verify_email_of_account(struct store *store, void *context)
 {
-    struct request *request = context;
-    struct account *account = NULL;
-    struct error *error = account_get(store, request->arena,
-                                      request_body_value(request, "account_id")->integer, &account);
-    if (error) {
-        return error;
-    }
-    return account ? verify_account(store, request, account)
-                   : error_new(request->arena, ERR_NOT_FOUND, NULL);
+    const struct request *request = context;
+    return account_verify_email(
+        store, request->arena, request_body_value(request, "account_id")->integer, clock_wall_ms());
 }
 
 static struct error *confirm_email(struct request *request, struct reply *reply)
@@ -255,7 +189,7 @@ static struct error *confirm_email(struct request *request, struct reply *reply)
  * issued. */
 static struct error *verify_email_by_link(struct store *store, void *context)
 {
-    struct request *request = context;
+    const struct request *request = context;
     struct account *account = NULL;
     int64_t id = app_principal(request)->account_id, now = clock_wall_ms();
     struct error *error = account_get(store, request->arena, id, &account);
@@ -267,7 +201,7 @@ static struct error *verify_email_by_link(struct store *store, void *context)
     }
     error = email_link_use(store, request->arena, request_body_string(request, "token"),
                            account->email, now);
-    return error ? error : verify_account(store, request, account);
+    return error ? error : account_verify_email(store, request->arena, id, now);
 }
 
 static struct error *verify_email(struct request *request, struct reply *reply)
@@ -360,7 +294,6 @@ const struct route email_links_routes[] = {
      .pool = POOL_CORE,
      .summary = {"Отозвать ссылку", "Withdraw a link"},
      .shape = REPLY_NOTHING,
-     .dry_run = true,
      .errors = one_errors,
      .action = "withdraw_email_link",
      .resource_type = "email_link"},
@@ -376,13 +309,11 @@ const struct route email_links_routes[] = {
           "Confirm only if you know that the account belongs to the holder of the address."},
      .body = &confirm_schema,
      .shape = REPLY_NOTHING,
-     .dry_run = true,
      .errors = one_errors,
      .action = "confirm_email",
      .resource_type = "account"},
     {.method = METHOD_POST,
      .pattern = "/api/v1/auth/verify-email",
-     .unbatchable = true,
      .handler = verify_email,
      .permission = PERMIT_PRINCIPAL,
      .scope = SCOPE_CLOSED,
@@ -394,7 +325,5 @@ const struct route email_links_routes[] = {
      .errors = verify_errors,
      .action = "verify_email",
      .resource_type = "account"},
-    {AUDIT_HISTORY_ROW(LINKS "/{link_id}", "email_link", "link_id"), .path = path_fields,
-     .summary = {"Получить историю ссылки", "Get the history of a link"}},
     {.pattern = NULL},
 };

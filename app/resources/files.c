@@ -19,9 +19,6 @@
 #include "http/router.h"
 #include "resources/resources.h"
 #include "rest/app.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
-#include "rest/call_revert.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -189,20 +186,6 @@ static void set_file_message(const struct request *request, const struct field *
                      request->language == LANGUAGE_EN ? en : ru);
 }
 
-/* Adds the change of a file to the change set. It belongs to the organization of `file`, which is
- * `before` or `after`. */
-static void add_file_change(struct request *request, const struct catalog_file *file,
-                            const struct catalog_file *before, const struct catalog_file *after)
-{
-    static const struct field fields[] = {
-        FILE_ORIGINAL, FILE_SIZE_OF("size"), FILE_TYPE_OF, FILE_SHA256, FILE_TAGS, {.name = NULL}};
-    struct arena *arena = request->arena;
-    audit_set_organization(request, file->organization_id);
-    changeset_add_values(&request->changes, arena, "file", file->name, fields,
-                         before ? file_fields_describe(arena, fields, before) : NULL,
-                         after ? file_fields_describe(arena, fields, after) : NULL);
-}
-
 /* --- upload ---------------------------------------------------------------------------------- */
 
 /* Returns YYYYMMDD_HHMMSS_<random>.<ext>, in UTC: a unique name that cannot be guessed. */
@@ -252,19 +235,11 @@ static struct error *describe_uploaded_file(struct request *request,
     return file_fields_set_url(request, map, record, file);
 }
 
-static struct error *describe_new_file_change(struct store *store, struct request *request,
-                                              void *context)
-{
-    (void)store;
-    add_file_change(request, context, NULL, context);
-    return NULL;
-}
-
 /* Stores the object first and the row after it, so that no file is without an object. */
 static struct error *store_file(struct request *request, struct reply *reply, struct upload *upload)
 {
     const struct app *app = request->app;
-    struct catalog_file file = describe_new_file(request, upload);
+    const struct catalog_file file = describe_new_file(request, upload);
     struct value *record;
     request->subject = file.name;
     struct error *error = describe_uploaded_file(request, &file, &record);
@@ -276,9 +251,7 @@ static struct error *store_file(struct request *request, struct reply *reply, st
         return error;
     }
     const struct file_quota quota = file_usage_quota(app->config);
-    audit_describe_with(request, describe_new_file_change, &file);
     error = catalog_insert_file(app->store, request->arena, &file, &quota);
-    audit_describe_with(request, NULL, NULL);
     if (!error) {
         reply->status = STATUS_CREATED;
         reply_set_language(request, reply);
@@ -402,37 +375,27 @@ static struct error *get_file_content(struct request *request, struct reply *rep
 /* --- tags ------------------------------------------------------------------------------------ */
 
 struct tagging {
-    struct request *request;
-    struct catalog_file file;
+    struct arena *arena;
+    const struct catalog_file *file;
     const char *lines;
 };
 
 static struct error *write_file_tags(struct store *store, void *context)
 {
-    struct tagging *tagging = context;
-    struct request *request = tagging->request;
-    struct catalog_file before;
-    struct error *error = find_file_in_path(request, &before);
-    if (error) {
-        return error;
-    }
-    tagging->file = before;
-    tagging->file.tags = tagging->lines;
-    struct store_query *query = store_query(store, request->arena, SQL_FILES_SET_TAGS);
-    store_bind_integer(query, before.id);
+    const struct tagging *tagging = context;
+    struct store_query *query = store_query(store, tagging->arena, SQL_FILES_SET_TAGS);
+    store_bind_integer(query, tagging->file->id);
+    struct catalog_file tagged = *tagging->file;
+    tagged.tags = tagging->lines;
     store_bind_text(query, tagging->lines);
-    store_bind_text(query, catalog_folded(request->arena, &tagging->file));
-    error = store_execute(query);
+    store_bind_text(query, catalog_folded(tagging->arena, &tagged));
+    struct error *error = store_execute(query);
     if (!error && store_changes(query) != 1) {
-        error = error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
+        return error_new(tagging->arena, ERR_FILE_NOT_FOUND, NULL);
     }
-    if (!error) {
-        error = catalog_index_tags(store, request->arena, before.id, before.scope, tagging->lines);
-    }
-    if (!error) {
-        add_file_change(request, &tagging->file, &before, &tagging->file);
-    }
-    return error;
+    return error ? error
+                 : catalog_index_tags(store, tagging->arena, tagging->file->id,
+                                      tagging->file->scope, tagging->lines);
 }
 
 /* Returns the tags, each on a line; the first line is empty. Of several spellings of one tag only
@@ -455,21 +418,26 @@ static const char *join_tags(struct arena *arena, const struct value *tags)
 
 static struct error *replace_file_tags(struct request *request, struct reply *reply)
 {
+    struct catalog_file file;
+    struct error *error = find_file_in_path(request, &file);
+    if (error) {
+        return error;
+    }
     struct tagging tagging = {
-        .request = request,
+        .arena = request->arena,
+        .file = &file,
         .lines = join_tags(request->arena, request_body_value(request, "tags")),
     };
-    struct error *error =
-        store_write(app_of(request)->store, request->arena, write_file_tags, &tagging);
-    return error ? error : reply_file_info(request, reply, &tagging.file);
+    error = store_write(app_of(request)->store, request->arena, write_file_tags, &tagging);
+    file.tags = tagging.lines;
+    return error ? error : reply_file_info(request, reply, &file);
 }
 
 /* --- deletion -------------------------------------------------------------------------------- */
 
 /* Files deleted by one request. */
 struct deletion {
-    struct request *request;
-    bool required; /* every file must exist */
+    const struct request *request;
     const char *const *names;
     size_t count;
     bool *found;       /* parallel to the names of the request */
@@ -480,21 +448,18 @@ struct deletion {
 static struct error *remove_catalog_files(struct store *store, void *context)
 {
     struct deletion *deletion = context;
-    struct request *request = deletion->request;
     struct error *error = NULL;
     deletion->deleted = 0;
     for (size_t i = 0; i < deletion->count && !error; i++) {
         struct catalog_file file;
-        error = file_scope_find(request, deletion->names[i], &file);
+        error = file_scope_find(deletion->request, deletion->names[i], &file);
         if (!error) {
-            error = catalog_delete_file(store, request->arena, &file);
+            error = catalog_delete_file(store, deletion->request->arena, &file);
         }
         deletion->found[i] = !error;
         if (!error) {
             deletion->keys[deletion->deleted++] = file.object_key;
-            add_file_change(request, &file, &file, NULL);
-            error = audit_end_row(store, request);
-        } else if (error->id == ERR_FILE_NOT_FOUND && !deletion->required) {
+        } else if (error->id == ERR_FILE_NOT_FOUND) {
             error = NULL;
         }
     }
@@ -523,10 +488,10 @@ static struct error *delete_named_files(struct request *request, struct deletion
 static struct error *delete_file(struct request *request, struct reply *reply)
 {
     const char *name = request_path_value(request, "name");
-    struct deletion deletion = {.names = &name, .count = 1, .required = true};
+    struct deletion deletion = {.names = &name, .count = 1};
     struct error *error = delete_named_files(request, &deletion);
-    if (error) {
-        return error;
+    if (error || !deletion.deleted) {
+        return error ? error : error_new(request->arena, ERR_FILE_NOT_FOUND, NULL);
     }
     const struct field *map = deleted_fields;
     struct value *record = new_file_record(request, map);
@@ -699,11 +664,9 @@ const struct route files_routes[] = {
      .body = &tags_schema,
      .shape = REPLY_RECORD,
      .reply = &info_schema,
-     .dry_run = true,
      .errors = file_errors,
      .action = "tag_file",
      .resource_type = "file",
-     .revert = call_revert,
      .resource = "name"},
     {.method = METHOD_DELETE,
      .pattern = "/api/v1/files/{name}",
@@ -715,7 +678,6 @@ const struct route files_routes[] = {
      .summary = {"Удалить файл", "Delete a file"},
      .shape = REPLY_RECORD,
      .reply = &deleted_schema,
-     .dry_run = true,
      .errors = file_errors,
      .action = "delete_file",
      .resource_type = "file"},
@@ -730,11 +692,8 @@ const struct route files_routes[] = {
      .body = &names_schema,
      .shape = REPLY_RECORD,
      .reply = &results_schema,
-     .dry_run = true,
      .errors = list_errors,
      .action = "delete_file",
      .resource_type = "file"},
-    {AUDIT_HISTORY_ROW("/api/v1/files/{name}", "file", "name"), .path = path_fields,
-     .summary = {"Получить историю файла", "Get the history of a file"}},
     {.pattern = NULL},
 };

@@ -407,7 +407,5 @@ const struct route groups_routes[] = {
                         remove_group_member, "remove_user_from_group"),
      .summary = {"Удалить участника из группы", "Remove a member from a group"}, MEMBER_ABOUT,
      .shape = REPLY_NOTHING},
-    {ENTRIES_HISTORY_ROW(&groups, PATH, "group", "name"),
-     .summary = {"Получить историю группы", "Get the history of a group"}, ENTRIES_HISTORY_ABOUT},
     {.pattern = NULL},
 };

@@ -9,13 +9,9 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
 #include "rest/lists.h"
 #include "rest/organizations.h"
 #include "rest/rows.h"
-
-#include <inttypes.h>
 
 /* --- field maps ------------------------------------------------------------------------------ */
 
@@ -150,20 +146,13 @@ static struct error *delete_permitted_invitation(struct store *store, void *cont
     if (!error) {
         error = read_invitation_in_path(store, request, &values);
     }
-    if (error) {
-        return error;
-    }
-    const char *role = fields_string(invitation_fields, values, "role");
-    int64_t id = request_path_id(request, "invitation_id");
-    error = organization_check_rank(request, principal_role_by_name(role), ROLE_NONE);
     if (!error) {
-        error = delete_invitation(store, request->arena, id);
+        enum role role = principal_role_by_name(fields_string(invitation_fields, values, "role"));
+        error = organization_check_rank(request, role, ROLE_NONE);
     }
-    if (!error) {
-        invitation_add_removal(request, id, fields_string(invitation_fields, values, "email"),
-                               role);
-    }
-    return error;
+    return error ? error
+                 : delete_invitation(store, request->arena,
+                                     request_path_id(request, "invitation_id"));
 }
 
 static struct error *withdraw_invitation(struct request *request, struct reply *reply)
@@ -216,20 +205,6 @@ static struct error *find_own_invitation(struct store *store, struct invitation 
     return store_next(query, &row);
 }
 
-/* Adds the new member to the change set. */
-static void add_membership(const struct invitation *invitation)
-{
-    struct request *request = invitation->request;
-    const struct principal *principal = request->principal;
-    const struct changed_object member = {
-        .resource = "member",
-        .id = arena_format(request->arena, "%" PRId64, principal->account_id),
-    };
-    changeset_add_text(&request->changes, request->arena, &member, "username", NULL,
-                       principal->username);
-    changeset_add_text(&request->changes, request->arena, &member, "role", NULL, invitation->role);
-}
-
 static struct error *insert_membership(struct store *store, const struct invitation *invitation)
 {
     const struct request *request = invitation->request;
@@ -239,9 +214,6 @@ static struct error *insert_membership(struct store *store, const struct invitat
     store_bind_text(query, invitation->role);
     store_bind_integer(query, clock_wall_ms());
     struct error *error = store_execute(query);
-    if (!error && store_changes(query)) { /* otherwise the account is a member already */
-        add_membership(invitation);
-    }
     return error ? error
                  : account_init_default_organization(store, request->arena,
                                                      app_principal(request)->account_id,
@@ -258,10 +230,6 @@ static struct error *accept_in_transaction(struct store *store, void *context)
     }
     if (!error) {
         error = delete_invitation(store, arena, invitation->id);
-    }
-    if (!error) {
-        audit_set_organization(invitation->request, invitation->organization_id);
-        invitation_add_removal(invitation->request, invitation->id, NULL, invitation->role);
     }
     return error ? error
                  : organization_read(store, arena, invitation->organization_id,
@@ -284,13 +252,7 @@ static struct error *decline_in_transaction(struct store *store, void *context)
 {
     struct invitation *invitation = context;
     struct error *error = find_own_invitation(store, invitation);
-    if (!error) {
-        error = delete_invitation(store, invitation->request->arena, invitation->id);
-    }
-    if (!error) {
-        invitation_add_removal(invitation->request, invitation->id, NULL, invitation->role);
-    }
-    return error;
+    return error ? error : delete_invitation(store, invitation->request->arena, invitation->id);
 }
 
 static struct error *decline_invitation(struct request *request, struct reply *reply)
@@ -358,13 +320,11 @@ const struct route invitations_routes[] = {
      .pool = POOL_CORE,
      .summary = {"Отозвать приглашение", "Withdraw an invitation"},
      .shape = REPLY_NOTHING,
-     .dry_run = true,
      .errors = one_errors,
      .action = "withdraw_invitation",
      .resource_type = "invitation"},
     {.method = METHOD_GET,
      .pattern = OWN,
-     .unbatchable = true,
      .handler = list_own_invitations,
      .permission = PERMIT_PRINCIPAL,
      .scope = SCOPE_CLOSED,
@@ -378,7 +338,6 @@ const struct route invitations_routes[] = {
      .errors = own_errors},
     {.method = METHOD_POST,
      .pattern = OWN "/{invitation_id}/accept",
-     .unbatchable = true,
      .path = path_fields,
      .handler = accept_invitation,
      .permission = PERMIT_PRINCIPAL,
@@ -387,14 +346,12 @@ const struct route invitations_routes[] = {
      .summary = {"Принять приглашение", "Accept an invitation"},
      .shape = REPLY_RECORD,
      .reply = &organization_schema,
-     .dry_run = true,
      .errors = one_errors,
      .action = "accept_invitation",
      .resource_type = "invitation",
      .resource = "invitation_id"},
     {.method = METHOD_POST,
      .pattern = OWN "/{invitation_id}/decline",
-     .unbatchable = true,
      .path = path_fields,
      .handler = decline_invitation,
      .permission = PERMIT_PRINCIPAL,
@@ -403,14 +360,9 @@ const struct route invitations_routes[] = {
      .summary = {"Отклонить приглашение", "Decline an invitation"},
      .essential = true,
      .shape = REPLY_NOTHING,
-     .dry_run = true,
      .errors = one_errors,
      .action = "decline_invitation",
      .resource_type = "invitation",
      .resource = "invitation_id"},
-    {AUDIT_HISTORY_ROW(ORGANIZATION "/invitations/{invitation_id}", "invitation", "invitation_id"),
-     .path = path_fields,
-     .summary = {"Получить историю приглашения в организацию",
-                 "Get the history of an invitation to an organization"}},
     {.pattern = NULL},
 };

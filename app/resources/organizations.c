@@ -6,9 +6,6 @@
 #include "http/reply.h"
 #include "resources/resources.h"
 #include "rest/accounts.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
-#include "rest/call_revert.h"
 #include "rest/invitations.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
@@ -132,20 +129,6 @@ static struct error *read_organization(struct store *store, const struct request
                              app_principal(request)->account_id, values_r);
 }
 
-/* Adds the change of an organization to the change set. */
-static void add_organization_change(struct request *request, const struct value *before,
-                                    const struct value *after)
-{
-    static const char *const names[] = {"name", "currency", NULL};
-    const struct changed_object object = {
-        .resource = "organization",
-        .id = request_path_value(request, "organization_id"),
-        .fields = organization_fields,
-        .names = names,
-    };
-    changeset_add_object(&request->changes, request->arena, &object, before, after);
-}
-
 static int64_t get_organization_version(struct value *organization)
 {
     return fields_get(organization_fields, organization, "version")->integer;
@@ -215,14 +198,7 @@ static struct error *write_organization(struct store *store, void *context)
     store_bind_integer(query, clock_wall_ms());
     store_bind_text(query, folded_of_texts(request->arena, "name", name, "currency", currency));
     error = store_execute(query);
-    const struct value *before = change->values;
-    if (!error) {
-        error = read_organization(store, request, &change->values);
-    }
-    if (!error) {
-        add_organization_change(request, before, change->values);
-    }
-    return error;
+    return error ? error : read_organization(store, request, &change->values);
 }
 
 static struct error *update_organization(struct request *request, struct reply *reply)
@@ -275,14 +251,14 @@ static struct error *list_members(struct request *request, struct reply *reply)
 }
 
 struct invitation {
-    struct request *request;
+    const struct request *request;
     int64_t id;
 };
 
 static struct error *insert_member_invitation(struct store *store, void *context)
 {
     struct invitation *invitation = context;
-    struct request *request = invitation->request;
+    const struct request *request = invitation->request;
     struct error *error = organization_confirm_role(store, request);
     return error ? error
                  : invitation_insert(store, request, request_body_string(request, "email"),
@@ -335,35 +311,13 @@ static struct error *check_member_change(struct store *store, struct request *re
 
 /* Withdraws the invitations that the member has issued and could not issue with the current role.
  */
-static struct error *withdraw_member_invitations(struct store *store, struct request *request)
+static struct error *withdraw_member_invitations(struct store *store, const struct request *request)
 {
-    struct arena *arena = request->arena;
-    struct store_query *query = store_query(store, arena, SQL_INVITATIONS_DELETE_OF_INVITER);
-    struct error *error;
-    bool row;
+    struct store_query *query =
+        store_query(store, request->arena, SQL_INVITATIONS_DELETE_OF_INVITER);
     store_bind_integer(query, request_path_id(request, "account_id"));
     store_bind_integer(query, app_principal(request)->organization_id);
-    while (!(error = store_next(query, &row)) && row) {
-        invitation_add_removal(
-            request, store_integer(query, SQL_INVITATIONS_DELETE_OF_INVITER_ID),
-            arena_string(arena, store_text(query, SQL_INVITATIONS_DELETE_OF_INVITER_EMAIL, NULL)),
-            arena_string(arena, store_text(query, SQL_INVITATIONS_DELETE_OF_INVITER_ROLE, NULL)));
-    }
-    return error;
-}
-
-/* Adds the change of the member that the path names to the change set. */
-static void add_member_change(struct request *request, const struct value *before,
-                              const struct value *after)
-{
-    static const char *const names[] = {"username", "role", NULL};
-    const struct changed_object object = {
-        .resource = "member",
-        .id = request_path_value(request, "account_id"),
-        .fields = member_fields,
-        .names = names,
-    };
-    changeset_add_object(&request->changes, request->arena, &object, before, after);
+    return store_execute(query);
 }
 
 /* Invalidates the ETags of the organization: the organization that a member reads contains the role
@@ -397,15 +351,9 @@ static struct error *set_member_role(struct store *store, void *context)
     if (!error && is_new) {
         error = renew_organization_version(store, request);
     }
-    if (error) {
-        return error;
-    }
-    const struct value *before = change->values;
-    error = read_member(store, request, request_path_id(request, "account_id"), &change->values);
-    if (!error) {
-        add_member_change(request, before, change->values);
-    }
-    return error;
+    return error ? error
+                 : read_member(store, request, request_path_id(request, "account_id"),
+                               &change->values);
 }
 
 static struct error *update_member(struct request *request, struct reply *reply)
@@ -415,47 +363,6 @@ static struct error *update_member(struct request *request, struct reply *reply)
         store_write(app_of(request)->store, request->arena, set_member_role, &change);
     if (!error) {
         reply_record(reply, change.values);
-    }
-    return error;
-}
-
-/* Adds the API keys of a member, which are deleted with the membership, to the change set. */
-static struct error *add_key_removals(struct store *store, struct request *request,
-                                      int64_t organization_id, int64_t account_id)
-{
-    struct arena *arena = request->arena;
-    struct store_query *query = store_query(store, arena, SQL_API_KEYS_OF_MEMBER);
-    struct error *error;
-    bool row;
-    store_bind_integer(query, organization_id);
-    store_bind_integer(query, account_id);
-    while (!(error = store_next(query, &row)) && row) {
-        const struct changed_object key = {
-            .resource = "api_key",
-            .id = arena_format(arena, "%" PRId64, store_integer(query, SQL_API_KEYS_OF_MEMBER_ID)),
-        };
-        const char *name = store_text(query, SQL_API_KEYS_OF_MEMBER_NAME, NULL);
-        changeset_add_text(&request->changes, arena, &key, "name", arena_string(arena, name), NULL);
-    }
-    return error;
-}
-
-/* Ends the default organization of an account that was a member, and adds it to the change set. */
-static struct error *clear_default_organization(struct store *store, struct request *request,
-                                                int64_t organization_id, int64_t account_id)
-{
-    bool cleared;
-    struct error *error = account_clear_default_organization(store, request->arena, account_id,
-                                                             organization_id, &cleared);
-    if (!error && cleared) {
-        const struct changed_field change = {
-            .resource = "account",
-            .id = arena_format(request->arena, "%" PRId64, account_id),
-            .field = "default_organization_id",
-            .before = arena_format(request->arena, "%" PRId64, organization_id),
-            .after = "null",
-        };
-        changeset_add(&request->changes, request->arena, &change);
     }
     return error;
 }
@@ -470,11 +377,6 @@ static struct error *remove_organization_member(struct store *store, void *conte
     }
     int64_t account_id = request_path_id(request, "account_id");
     int64_t organization_id = app_principal(request)->organization_id;
-    add_member_change(request, change->values, NULL);
-    error = add_key_removals(store, request, organization_id, account_id);
-    if (error) {
-        return error;
-    }
     struct store_query *query = store_query(store, request->arena, SQL_MEMBERS_DELETE);
     store_bind_integer(query, organization_id);
     store_bind_integer(query, account_id);
@@ -485,7 +387,9 @@ static struct error *remove_organization_member(struct store *store, void *conte
     if (!error) { /* the member may rejoin with another role */
         error = renew_organization_version(store, request);
     }
-    return error ? error : clear_default_organization(store, request, organization_id, account_id);
+    return error ? error
+                 : account_clear_default_organization(store, request->arena, account_id,
+                                                      organization_id);
 }
 
 static struct error *delete_member(struct request *request, struct reply *reply)
@@ -570,11 +474,9 @@ const struct route organizations_routes[] = {
      .shape = REPLY_RECORD,
      .reply = &organization_schema,
      .versioned = true,
-     .dry_run = true,
      .errors = update_errors,
      .action = "update_organization",
-     .resource_type = "organization",
-     .revert = call_revert},
+     .resource_type = "organization"},
     {.method = METHOD_GET,
      .pattern = ORGANIZATION "/members",
      .path = path_fields,
@@ -605,7 +507,6 @@ const struct route organizations_routes[] = {
      .shape = REPLY_RECORD,
      .reply = &invited_schema,
      .creates = true,
-     .dry_run = true,
      .errors = invite_errors,
      .action = "invite_member",
      .resource_type = "invitation"},
@@ -620,11 +521,9 @@ const struct route organizations_routes[] = {
      .body = &role_schema,
      .shape = REPLY_RECORD,
      .reply = &member_schema,
-     .dry_run = true,
      .errors = member_errors,
      .action = "update_member",
-     .resource_type = "member",
-     .revert = call_revert},
+     .resource_type = "member"},
     {.method = METHOD_DELETE,
      .pattern = ORGANIZATION "/members/{account_id}",
      .path = path_fields,
@@ -635,15 +534,8 @@ const struct route organizations_routes[] = {
      .summary = {"Исключить участника или выйти из организации",
                  "Remove a member or leave the organization"},
      .shape = REPLY_NOTHING,
-     .dry_run = true,
      .errors = member_errors,
      .action = "remove_member",
      .resource_type = "member"},
-    {AUDIT_HISTORY_ROW(ORGANIZATION, "organization", "organization_id"), .path = path_fields,
-     .summary = {"Получить историю организации", "Get the history of an organization"}},
-    {AUDIT_HISTORY_ROW(ORGANIZATION "/members/{account_id}", "member", "account_id"),
-     .path = path_fields,
-     .summary = {"Получить историю участника организации",
-                 "Get the history of a member of an organization"}},
     {.pattern = NULL},
 };

@@ -69,8 +69,5 @@ const struct route ous_routes[] = {
      .body = &update_schema, .errors = entries_update_errors},
     {ENTRIES_DELETE_ROW(&ous, PATH "/{name}", "ou"),
      .summary = {"Удалить подразделение", "Delete an organizational unit"}},
-    {ENTRIES_HISTORY_ROW(&ous, PATH, "ou", "name"),
-     .summary = {"Получить историю подразделения", "Get the history of an organizational unit"},
-     ENTRIES_HISTORY_ABOUT},
     {.pattern = NULL},
 };

@@ -300,7 +300,6 @@ static struct error *find_person(struct request *request, struct directory_entry
     if (!error) {
         request->subject = user_text(*entry_r, "sAMAccountName");
         request->object_dn = (*entry_r)->dn;
-        request->object_guid = (*entry_r)->guid;
     }
     return error;
 }
@@ -374,7 +373,6 @@ const struct route passwords_routes[] = {
      .handler = set_user_password,
      .permission = PERMIT_DIRECTORY_WRITE,
      .rights = RIGHT_BIT(RIGHT_RESET_PASSWORD),
-     .dry_run = true,
      .pool = POOL_DIRECTORY,
      .summary = {"Задать пароль пользователя", "Set the password of a user"},
      .about = {"С generate=true создаёт пароль, который допускает действующая политика, и "

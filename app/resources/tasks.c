@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "resources/resources.h"
-#include "rest/record_routes.h"
+#include "rest/records.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -144,7 +144,7 @@ static struct error *check_task_permission(struct record_change *change)
 }
 
 /* Sets the moment at which the task becomes overdue: the end of the day for a date, or the time.
- * Stores a time in the format that replies use. A revert may set a time in the past. */
+ * Stores a time in the format that replies use. */
 static struct error *set_task_due_date(struct record_change *change)
 {
     struct arena *arena = change->request->arena;
@@ -162,8 +162,7 @@ static struct error *set_task_due_date(struct record_change *change)
         field_set_string(due, arena_string(arena, clock_format(span.from_ms, text)));
     }
     field_set_integer(record_value(change, "overdue_from"), span.until_ms);
-    bool past = record_field_changed(change, "due_date") && !change->reverting &&
-                span.until_ms <= change->now;
+    bool past = record_field_changed(change, "due_date") && span.until_ms <= change->now;
     return past ? error_field(arena, "due_date", FAULT_IN_PAST, NULL) : NULL;
 }
 
@@ -214,7 +213,6 @@ static const struct record_reference task_references[] = {
 
 static const struct records tasks = {
     .path = "/api/v1/tasks",
-    .type = "task",
     .schema = &task_schema,
     .get = SQL_TASKS_GET,
     .insert = SQL_TASKS_INSERT,
@@ -223,7 +221,6 @@ static const struct records tasks = {
     .references = task_references,
     .may_change = check_task_permission,
     .before_write = check_task,
-    .before_revert = set_task_due_date,
     .add_deltas = add_task_deltas,
 };
 
@@ -248,7 +245,5 @@ const struct route tasks_routes[] = {
      .summary = {"Удалить задачу", "Delete a task"}, .errors = records_errors},
     {RECORDS_RESTORE_ROW(&tasks, PATH, "task", &task_schema), .scope = SCOPE_TASKS_WRITE,
      .summary = {"Восстановить задачу", "Restore a task"}, .errors = records_restore_errors},
-    {RECORDS_HISTORY_ROW(&tasks, PATH, "task"),
-     .summary = {"Получить историю задачи", "Get the history of a task"}},
     {.pattern = NULL},
 };

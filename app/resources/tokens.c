@@ -9,8 +9,6 @@
 #include "base/metrics.h"
 #include "http/reply.h"
 #include "resources/resources.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
 #include "rest/limits.h"
 #include "rest/lists.h"
 #include "rest/rows.h"
@@ -301,31 +299,13 @@ static struct error *check_token_in_body(struct request *request, struct reply *
 
 /* --- deletion of expired tokens --------------------------------------------------------------- */
 
-/* Adds the number of deleted tokens to the change set: an audit_describe. */
-static struct error *describe_cleared_tokens(struct store *store, struct request *request,
-                                             void *context)
-{
-    (void)store;
-    const int64_t *deleted = context;
-    const struct changed_field change = {
-        .resource = "token",
-        .field = "deleted",
-        .before = "null",
-        .after = arena_format(request->arena, "%" PRId64, *deleted),
-    };
-    changeset_add(&request->changes, request->arena, &change);
-    return NULL;
-}
-
 /* Deletes few rows, so that other requests are not delayed; the housekeeper (the process for
  * periodic jobs) deletes the rest. */
 static struct error *clear_tokens(struct request *request, struct reply *reply)
 {
     int64_t deleted;
-    audit_describe_with(request, describe_cleared_tokens, &deleted);
     struct error *error = purge_rows(app_of(request)->store, request->arena, &tokens_purge_kind,
                                      clock_wall_ms(), CLEAR_ROWS, &deleted);
-    audit_describe_with(request, NULL, NULL);
     if (error) {
         return error;
     }
@@ -394,42 +374,6 @@ static struct error *introspect_token(struct request *request, struct reply *rep
     return error;
 }
 
-/* Adds a deleted token to the change set. */
-static struct error *describe_deleted_token(struct store *store, struct request *request,
-                                            void *context)
-{
-    static const char *const names[] = {"purpose", "max_uses", "expires_at", NULL};
-    const struct tokens_deleted *token = context;
-    (void)store;
-    if (!token->id) {
-        return NULL;
-    }
-    struct arena *arena = request->arena;
-    const struct changed_object object = {
-        .resource = "token",
-        .id = arena_format(arena, "%" PRId64, token->id),
-        .fields = token_fields,
-        .names = names,
-    };
-    struct value *before = arena_array(arena, fields_count(token_fields), sizeof *before);
-    field_set_string(fields_get(token_fields, before, "purpose"), token->purpose);
-    if (token->max_uses) {
-        field_set_integer(fields_get(token_fields, before, "max_uses"), token->max_uses);
-    }
-    field_set_integer(fields_get(token_fields, before, "expires_at"), token->expires_ms);
-    changeset_add_object(&request->changes, arena, &object, before, NULL);
-    return NULL;
-}
-
-/* Rejects the deletion of a token that does not exist. */
-static struct error *describe_named_token(struct store *store, struct request *request,
-                                          void *context)
-{
-    const struct tokens_deleted *token = context;
-    return token->id ? describe_deleted_token(store, request, context)
-                     : error_new(request->arena, ERR_NOT_FOUND, NULL);
-}
-
 static void count_revoked_token(struct request *request, int64_t id)
 {
     request_count(request, METRIC_TOKENS_REVOKED, 0, 1);
@@ -441,15 +385,14 @@ static void count_revoked_token(struct request *request, int64_t id)
 static struct error *revoke_token(struct request *request, struct reply *reply)
 {
     const struct app *app = request->app;
-    struct tokens_deleted token;
-    audit_describe_with(request, describe_deleted_token, &token);
+    int64_t id;
     struct error *error = tokens_revoke(app->store, request->arena, app->config->secret_key,
-                                        request_body_string(request, "token"), &token);
+                                        request_body_string(request, "token"), &id);
     if (error) {
         return error;
     }
-    if (token.id) {
-        count_revoked_token(request, token.id);
+    if (id) {
+        count_revoked_token(request, id);
     }
     reply_token_status(request, reply, true);
     return NULL;
@@ -457,17 +400,16 @@ static struct error *revoke_token(struct request *request, struct reply *reply)
 
 static struct error *delete_token(struct request *request, struct reply *reply)
 {
-    struct tokens_deleted token;
-    audit_describe_with(request, describe_named_token, &token);
-    struct error *error = tokens_revoke_id(app_of(request)->store, request->arena,
-                                           request_path_id(request, "id"), &token);
+    int64_t id = request_path_id(request, "id");
+    bool found;
+    struct error *error = tokens_revoke_id(app_of(request)->store, request->arena, id, &found);
     if (error) {
         return error;
     }
-    if (!token.id) { /* the call is not audited */
+    if (!found) {
         return error_new(request->arena, ERR_NOT_FOUND, NULL);
     }
-    count_revoked_token(request, token.id);
+    count_revoked_token(request, id);
     reply_no_content(reply);
     return NULL;
 }
@@ -602,11 +544,8 @@ const struct route tokens_routes[] = {
      .pool = POOL_CORE,
      .summary = {"Удалить токен", "Delete a token"},
      .shape = REPLY_NOTHING,
-     .dry_run = true,
      .errors = delete_errors,
      .action = "delete_token",
      .resource_type = "token"},
-    {AUDIT_HISTORY_ROW("/api/v1/tokens/{id}", "token", "id"), .path = path_fields,
-     .summary = {"Получить историю токена", "Get the history of a token"}},
     {.pattern = NULL},
 };

@@ -79,7 +79,6 @@ static struct error *read_photo(struct request *request, struct directory_photo 
     if (!error) {
         request->subject = photo->name;
         request->object_dn = photo->dn;
-        request->object_guid = photo->guid;
     }
     return error;
 }
@@ -169,12 +168,16 @@ static struct error *delete_photo(struct request *request, struct reply *reply)
 
 #define PHOTO_WRITE_ROW(method_, handler_, action_)                                                \
     PHOTO_ROW(method_, handler_, PERMIT_DIRECTORY_WRITE, RIGHT_UPDATE),                            \
-        .dry_run = true, .shape = REPLY_NOTHING, .action = (action_), .resource_type = "user",     \
+        .shape = REPLY_NOTHING, .action = (action_), .resource_type = "user",                      \
         .resource = "username", .errors = write_errors
 
-static const enum error_id write_errors[] = {
-    ENTRIES_FIND_ERRORS,  ERR_CONFLICT,        ERR_DIRECTORY_INVALID, ERR_DIRECTORY_FORBIDDEN,
-    ERR_PROTECTED_OBJECT, ERR_OUTCOME_UNKNOWN, ERR_OVERLOADED,        ERR_COUNT};
+static const enum error_id write_errors[] = {ENTRIES_FIND_ERRORS,
+                                             ERR_CONFLICT,
+                                             ERR_DIRECTORY_INVALID,
+                                             ERR_DIRECTORY_FORBIDDEN,
+                                             ERR_PROTECTED_OBJECT,
+                                             ERR_OUTCOME_UNKNOWN,
+                                             ERR_COUNT};
 
 const struct route user_photos_routes[] = {
     {PHOTO_ROW(METHOD_GET, get_photo, PERMIT_DIRECTORY_READ, RIGHT_READ), .shape = REPLY_TEXT,

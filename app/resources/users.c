@@ -4,7 +4,30 @@
 #include "rest/entries.h"
 #include "rest/user_fields.h"
 
+enum { ACCOUNT_DISABLED = 0x2 }; /* bit of userAccountControl: MS-ADTS 2.2.16 */
+
 /* --- handlers -------------------------------------------------------------------------------- */
+
+/* Applies the fields of the body that do not correspond to an attribute: the password, the flags of
+ * the account, and the country. */
+static void apply_account_fields(struct request *request, struct directory_changes *changes)
+{
+    const char *password = request_body_string(request, "password");
+    const struct value *enabled = request_body_value(request, "enabled");
+    const struct value *must_change = request_body_value(request, "must_change_password");
+    user_fields_apply(request, changes);
+    if (password) {
+        directory_change_password(changes, password);
+    }
+    if (enabled->state == VALUE_SET) {
+        directory_change_account_control(changes, ACCOUNT_DISABLED, !enabled->boolean);
+    }
+    if (must_change->state == VALUE_SET) {
+        /* The only valid values are 0 ("must change") and -1 ("changed now"): MS-ADTS
+         * 3.1.1.5.3.2. */
+        directory_change_text(changes, "pwdLastSet", must_change->boolean ? "0" : "-1");
+    }
+}
 
 /* Applies the body of a change. Unlike the body of a creation, it can also unlock the account. */
 static void apply_account_update(struct request *request, struct directory_changes *changes)
@@ -13,7 +36,7 @@ static void apply_account_update(struct request *request, struct directory_chang
                                      "\xff\xff\xff\xff\xff\xff"; /* 168 bits */
     const struct value *unlock = request_body_value(request, "unlock");
     const struct value *hours = request_body_value(request, "logonHours");
-    user_fields_apply(request, changes);
+    apply_account_fields(request, changes);
     if (unlock->state == VALUE_SET && unlock->boolean) {
         directory_change_text(changes, "lockoutTime", "0");
     }
@@ -38,7 +61,7 @@ static const struct entries users = {
     .class = &user_fields_class,
     .rdn_field = "cn",
     .resolve = user_fields_resolve,
-    .create = user_fields_apply,
+    .create = apply_account_fields,
     .update = apply_account_update,
     .updated = end_sessions_after_update,
     .ends_sessions = true,
@@ -118,8 +141,5 @@ const struct route users_routes[] = {
                         remove_user_from_group, "remove_user_from_group"),
      .summary = {"Удалить пользователя из группы", "Remove a user from a group"},
      .shape = REPLY_NOTHING},
-    {ENTRIES_HISTORY_ROW(&users, PATH, "user", "username"),
-     .summary = {"Получить историю пользователя", "Get the history of a user"},
-     ENTRIES_HISTORY_ABOUT},
     {.pattern = NULL},
 };

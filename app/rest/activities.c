@@ -3,10 +3,6 @@
 
 #include "base/arena.h"
 #include "base/folded.h"
-#include "rest/audit.h"
-#include "rest/rows.h"
-
-#include <inttypes.h>
 
 static const char automatic_type[] = "NOTE";
 
@@ -50,19 +46,10 @@ struct error *activities_insert_status_change(struct record_change *deal, const 
     store_bind_text(query, new_status);
     store_bind_text(query, folded_of_texts(arena, "subject", subject, "old_status", old_status,
                                            "new_status", new_status));
-    int64_t id;
-    struct error *error = rows_read_number(query, &id);
+    struct error *error = store_execute(query);
     if (error) {
         return error;
     }
-    const struct changed_field added = {
-        .resource = "activity",
-        .id = audit_new_id(deal->request, id),
-        .field = "subject",
-        .before = "null",
-        .after = arena_format(arena, "\"%s\"", subject),
-    };
-    changeset_add(&deal->request->changes, arena, &added);
     activities_add_deltas(arena, automatic_type, &author, &deltas);
     return counters_update(deal->store, arena, principal->organization_id, &none, &deltas);
 }

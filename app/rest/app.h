@@ -13,7 +13,6 @@ struct delegations;
 struct directory;
 struct directory_caller;
 struct objects;
-struct router;
 struct store;
 
 struct app {
@@ -25,8 +24,7 @@ struct app {
     /* caller of the directory in the current request; NULL: the request does not use the
      * directory */
     struct directory_caller *caller;
-    const struct router *router; /* for the operations of a batch */
-    enum pool_id pool;           /* pool of this worker */
+    enum pool_id pool; /* pool of this worker */
 };
 
 /* Returns the dependencies of the worker that handles the request. */

@@ -7,26 +7,24 @@
 #define UPDATE BIT(PERMIT_UPDATE)
 #define DELETE BIT(PERMIT_DELETE)
 #define MANAGE BIT(PERMIT_MANAGE)
-#define AUDIT BIT(PERMIT_AUDIT)
 #define DIRECTORY_READ BIT(PERMIT_DIRECTORY_READ)
 #define DIRECTORY_WRITE BIT(PERMIT_DIRECTORY_WRITE)
-#define DIRECTORY_AUDIT BIT(PERMIT_DIRECTORY_AUDIT)
 
 /* Permissions of each kind of principal, as a bit mask. */
 static const unsigned kind_permissions[PRINCIPAL_KIND_COUNT] = {
-    [PRINCIPAL_LOCAL] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ | DIRECTORY_WRITE | DIRECTORY_AUDIT |
-                        AUDIT | BIT(PERMIT_ACCOUNTS) | BIT(PERMIT_TOKENS) | BIT(PERMIT_ADDRESSES),
+    [PRINCIPAL_LOCAL] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ | DIRECTORY_WRITE |
+                        BIT(PERMIT_ACCOUNTS) | BIT(PERMIT_TOKENS) | BIT(PERMIT_ADDRESSES),
     [PRINCIPAL_ACCOUNT] = BIT(PERMIT_PRINCIPAL),
     [PRINCIPAL_DIRECTORY] = BIT(PERMIT_PRINCIPAL) | DIRECTORY_READ,
 };
 
 /* Additional permissions of the directory's administrators. */
-static const unsigned administrator_permissions = DIRECTORY_WRITE | DIRECTORY_AUDIT | AUDIT;
+static const unsigned administrator_permissions = DIRECTORY_WRITE;
 
 /* Permissions of each role in its organization. */
 static const unsigned role_permissions[ROLE_COUNT] = {
-    [ROLE_OWNER] = READ | CREATE | UPDATE | DELETE | MANAGE | AUDIT,
-    [ROLE_ADMIN] = READ | CREATE | UPDATE | DELETE | MANAGE | AUDIT,
+    [ROLE_OWNER] = READ | CREATE | UPDATE | DELETE | MANAGE,
+    [ROLE_ADMIN] = READ | CREATE | UPDATE | DELETE | MANAGE,
     [ROLE_MANAGER] = READ | CREATE | UPDATE | DELETE,
     [ROLE_SALES] = READ | CREATE | UPDATE,
     [ROLE_VIEWER] = READ,

@@ -222,14 +222,6 @@ unsigned delegations_rights(const struct directory_rule *rules, size_t count,
     return rights;
 }
 
-bool delegations_permit(const struct directory_caller *caller, unsigned rights)
-{
-    unsigned held = caller->administrator
-                        ? RIGHT_ALL
-                        : delegations_rights(caller->rules, caller->rules_count, caller->sids);
-    return held & caller->limit & rights;
-}
-
 static int compare_sids(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);

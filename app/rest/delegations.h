@@ -43,9 +43,6 @@ struct error *delegations_locate(struct delegations *delegations, struct arena *
 unsigned delegations_rights(const struct directory_rule *rules, size_t count,
                             const char *const *sids);
 
-/* True if the caller has one of these rights at any place. */
-bool delegations_permit(const struct directory_caller *caller, unsigned rights);
-
 /* The principals of all rules, by whether a user is one of them or a member of one. */
 struct delegation_membership {
     const char *own;          /* SIDs, each with a space on both sides; "": none */

@@ -3,10 +3,8 @@
 
 #include "auth/auth.h"
 #include "base/arena.h"
-#include "base/fold.h"
 #include "base/jsonw.h"
 #include "base/log.h"
-#include "directory/names.h"
 #include "query/filter.h"
 #include "rest/authorization.h"
 #include "rest/paging.h"
@@ -59,12 +57,6 @@ const struct field entries_place_query[] = {
     {.name = NULL},
 };
 
-const struct field entries_history_query[] = {
-    AUDIT_HISTORY_QUERY_FIELDS,
-    ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
-    {.name = NULL},
-};
-
 const struct field entries_delete_tree_query[] = {
     ENTRY_PARENT("parent_dn", 0, "\"OU=Staff,DC=kontora,DC=test\""),
     ENTRY_BOOLEAN("children", "Удалить также вложенные объекты (не более 200)",
@@ -99,8 +91,6 @@ const enum error_id entries_list_errors[] = {
     ENTRIES_UNAVAILABLE_ERRORS, ERR_DIRECTORY_REFUSED, ERR_DIRECTORY_LIMIT, ERR_PARENT_NOT_FOUND,
     ERR_NOT_FILTERABLE,         ERR_FILTER_TOO_COSTLY, ERR_SORT_TOO_COSTLY, ERR_COUNT};
 const enum error_id entries_read_errors[] = {ENTRIES_FIND_ERRORS, ERR_COUNT};
-const enum error_id entries_history_errors[] = {ENTRIES_FIND_ERRORS, ERR_DATABASE_UNAVAILABLE,
-                                                ERR_COUNT};
 const enum error_id entries_create_errors[] = {ENTRIES_CHANGE_ERRORS, ERR_COUNT};
 const enum error_id entries_update_errors[] = {ENTRIES_UPDATE_ERRORS, ERR_PROTECTED_OBJECT,
                                                ERR_PARTIALLY_APPLIED, ERR_COUNT};
@@ -135,7 +125,6 @@ struct error *entries_find(struct request *request, struct directory_entry **ent
     if (!error) {
         request->subject = fields_string(class->fields, (*entry_r)->values, class->name_attribute);
         request->object_dn = (*entry_r)->dn;
-        request->object_guid = (*entry_r)->guid;
     }
     return error;
 }
@@ -230,30 +219,6 @@ struct error *entries_get(struct request *request, struct reply *reply)
     return error ? error : reply_conditional_text(request, reply, entry->values, entry->version);
 }
 
-/* --- history ---------------------------------------------------------------------------------- */
-
-static struct error *check_existing_entry(struct request *request)
-{
-    struct directory_entry *entry;
-    return entries_find(request, &entry);
-}
-
-/* A GUID is not looked up in the directory unless the audit has no rows of it, so that it may be
- * that of a deleted entry. */
-struct error *entries_history(struct request *request, struct reply *reply)
-{
-    const char *name = request_path_value(request, request->route->resource);
-    struct audit_object object = {.check = check_existing_entry};
-    struct directory_entry *entry;
-    struct error *error = NULL;
-    if (names_filter_guid(request->arena, name)) {
-        object.id = fold_text(request->arena, name);
-    } else if (!(error = entries_find(request, &entry))) {
-        object.id = entry->guid;
-    }
-    return error ? error : audit_list_reply_history(request, reply, &object);
-}
-
 /* --- conditions ------------------------------------------------------------------------------- */
 
 static struct error *check_entry_version(void *context, const char *version)
@@ -317,7 +282,6 @@ struct error *entries_create(struct request *request, struct reply *reply)
                           request_body_string(request, class->parent_field), changes, &entry);
     if (!error) {
         request->object_dn = entry->dn;
-        request->object_guid = entry->guid;
         reply_created(request, reply, request->route->pattern, request->subject);
         reply_versioned_text(request, reply, entry->values, entry->version);
     }
@@ -457,7 +421,6 @@ struct error *entries_change_member(struct request *request,
     struct error *error = directory_change_member(app_of(request)->directory, request->arena,
                                                   membership, group_r, member_r);
     request->object_dn = (*group_r)->dn;
-    request->object_guid = (*group_r)->guid;
     request->member_dn = (*member_r)->dn;
     return error;
 }

@@ -14,9 +14,7 @@
 #include "http/reply.h"
 #include "http/route.h"
 #include "rest/app.h"
-#include "rest/audit_list.h"
 #include "rest/entry_fields.h"
-#include "rest/entry_revert.h"
 
 /* Adds the changes that a request body requires and that its field map cannot express. */
 typedef void entries_change(struct request *request, struct directory_changes *changes);
@@ -53,9 +51,6 @@ route_handler entries_update;
 route_handler entries_delete;      /* ERR_NOT_EMPTY if there are objects below the entry */
 route_handler entries_delete_tree; /* also deletes the objects below if ?children=true */
 
-/* The history of the entry. The objectGUID may also be that of a deleted entry. */
-route_handler entries_history;
-
 /* Finds the entry that the path names; only a GET reads its member and memberOf. */
 struct error *entries_find(struct request *request, struct directory_entry **entry_r) MUST_CHECK;
 
@@ -84,7 +79,6 @@ struct error *entries_change_member(struct request *request,
 
 extern const struct field entries_list_query[];        /* query parameters of lists */
 extern const struct field entries_place_query[];       /* query parameter parent_dn */
-extern const struct field entries_history_query[];     /* those of audit_list.h, parent_dn */
 extern const struct field entries_delete_tree_query[]; /* parent_dn, children */
 extern const struct field entries_path[];              /* parameters of all patterns */
 
@@ -100,7 +94,6 @@ extern const struct field entries_path[];              /* parameters of all patt
 
 extern const enum error_id entries_list_errors[];
 extern const enum error_id entries_read_errors[];
-extern const enum error_id entries_history_errors[];
 extern const enum error_id entries_create_errors[];
 extern const enum error_id entries_update_errors[];
 extern const enum error_id entries_delete_errors[];
@@ -123,8 +116,7 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 
 #define ENTRIES_WRITE_ROW(entries_, verb_, type_, rights_)                                         \
     .description = (entries_), .path = entries_path, .permission = PERMIT_DIRECTORY_WRITE,         \
-    .rights = (rights_), .pool = POOL_DIRECTORY, .dry_run = true, .action = verb_ "_" type_,       \
-    .resource_type = "" type_, .revert = entry_revert
+    .rights = (rights_), .pool = POOL_DIRECTORY, .action = verb_ "_" type_, .resource_type = type_
 
 #define ENTRIES_LIST_ROW(entries_, path_, schema_)                                                 \
     .method = METHOD_GET, .pattern = (path_), .handler = entries_list, ENTRIES_READ_ROW(entries_), \
@@ -140,17 +132,6 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 #define ENTRIES_UPDATE_RIGHTS                                                                      \
     (RIGHT_BIT(RIGHT_UNLOCK) | RIGHT_BIT(RIGHT_RESET_PASSWORD) | RIGHT_BIT(RIGHT_ENABLE) |         \
      RIGHT_BIT(RIGHT_UPDATE) | RIGHT_BIT(RIGHT_MOVE))
-
-/* The history of an entry; `name_` is the parameter of the pattern. */
-#define ENTRIES_HISTORY_ROW(entries_, path_, type_, name_)                                         \
-    AUDIT_HISTORY_COMMON(path_ "/{" name_ "}", type_, name_),                                      \
-        .handler = entries_history, .permission = PERMIT_DIRECTORY_AUDIT, .path = entries_path,    \
-        .description = (entries_), .query = entries_history_query,                                 \
-        .errors = entries_history_errors
-
-#define ENTRIES_HISTORY_ABOUT                                                                      \
-    .about = {"У удалённого объекта — по objectGUID.",                                             \
-              "That of a deleted object is found by its objectGUID."}
 
 #define ENTRIES_CREATE_ROW(entries_, path_, type_, schema_)                                        \
     .method = METHOD_POST, .pattern = (path_), .handler = entries_create,                          \
@@ -186,8 +167,7 @@ extern const enum error_id entries_member_errors[]; /* errors of routes that cha
 #define ENTRIES_MEMBER_ROW(method_, pattern_, group_, handler_, action_)                           \
     .method = (method_), .pattern = (pattern_), .path = entries_path, .handler = (handler_),       \
     .permission = PERMIT_DIRECTORY_WRITE, .rights = RIGHT_BIT(RIGHT_MEMBERS),                      \
-    .pool = POOL_DIRECTORY, .dry_run = true, .query = entries_place_query,                         \
-    .errors = entries_member_errors, .action = (action_), .resource_type = "group",                \
-    .resource = (group_), .versioned = true, .revert = entry_revert
+    .pool = POOL_DIRECTORY, .query = entries_place_query, .errors = entries_member_errors,         \
+    .action = (action_), .resource_type = "group", .resource = (group_), .versioned = true
 
 #endif

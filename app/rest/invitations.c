@@ -5,11 +5,8 @@
 #include "base/clock.h"
 #include "base/fold.h"
 #include "base/folded.h"
-#include "rest/audit.h"
 #include "rest/organizations.h"
 #include "rest/rows.h"
-
-#include <inttypes.h>
 
 enum { PENDING_MAX = 1000 }; /* maximum number of pending invitations of one organization */
 
@@ -59,60 +56,33 @@ struct error *invitation_count(struct store *store, const struct request *reques
     return rows_read_number(query, count_r);
 }
 
-/* Checks the rank of the caller and the number of pending invitations. *before_r is the role in the
- * pending invitation of the address. */
+/* Checks the rank of the caller and the number of pending invitations. */
 static struct error *check_invitation_allowed(struct store *store, const struct request *request,
-                                              const char *email_key, enum role role, int64_t now,
-                                              enum role *before_r)
+                                              const char *email_key, enum role role, int64_t now)
 {
+    enum role before;
     int64_t count = 0;
-    struct error *error = find_invitation_role(store, request, email_key, now, before_r);
+    struct error *error = find_invitation_role(store, request, email_key, now, &before);
     if (!error) {
-        error = organization_check_rank(request, *before_r, role);
+        error = organization_check_rank(request, before, role);
     }
-    if (!error && *before_r == ROLE_NONE) {
+    if (!error && before == ROLE_NONE) {
         error = invitation_count(store, request, now, &count);
     }
     return error || count < PENDING_MAX ? error
                                         : error_new(request->arena, ERR_TOO_MANY_INVITATIONS, NULL);
 }
 
-static const char invitation_type[] = "invitation";
-
-void invitation_add_removal(struct request *request, int64_t id, const char *email,
-                            const char *role)
-{
-    const struct changed_object object = {.resource = invitation_type,
-                                          .id = arena_format(request->arena, "%" PRId64, id)};
-    changeset_add_text(&request->changes, request->arena, &object, "email", email, NULL);
-    changeset_add_text(&request->changes, request->arena, &object, "role", role, NULL);
-}
-
-/* Adds an invitation to the change set. `before` is the role in the invitation that it replaces. */
-static void add_issue(struct request *request, int64_t id, const char *email, enum role before,
-                      const char *role)
-{
-    bool is_new = before == ROLE_NONE;
-    const struct changed_object object = {
-        .resource = invitation_type,
-        .id = is_new ? audit_new_id(request, id) : arena_format(request->arena, "%" PRId64, id)};
-    changeset_add_text(&request->changes, request->arena, &object, "email", is_new ? NULL : email,
-                       email);
-    changeset_add_text(&request->changes, request->arena, &object, "role",
-                       is_new ? NULL : principal_role_names[before], role);
-}
-
-struct error *invitation_insert(struct store *store, struct request *request, const char *email,
-                                const char *role, int64_t *id_r)
+struct error *invitation_insert(struct store *store, const struct request *request,
+                                const char *email, const char *role, int64_t *id_r)
 {
     /* Reads only members and invitations of the organization, no accounts: see invitations.h. */
     const char *email_key = fold_address(request->arena, email);
     int64_t now = clock_wall_ms();
-    enum role before = ROLE_NONE;
     struct error *error = check_not_member(store, request, email_key);
     if (!error) {
-        error = check_invitation_allowed(store, request, email_key, principal_role_by_name(role),
-                                         now, &before);
+        error =
+            check_invitation_allowed(store, request, email_key, principal_role_by_name(role), now);
     }
     if (error) {
         return error;
@@ -126,9 +96,5 @@ struct error *invitation_insert(struct store *store, struct request *request, co
     store_bind_integer(query, now);
     store_bind_integer(query, now + lifetime_ms);
     store_bind_text(query, folded_of_texts(request->arena, "email", email));
-    error = rows_read_number(query, id_r);
-    if (!error) {
-        add_issue(request, *id_r, email, before, role);
-    }
-    return error;
+    return rows_read_number(query, id_r);
 }

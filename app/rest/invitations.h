@@ -28,14 +28,9 @@ extern const char *const invitation_states[];
 /* Invites an address into the organization of the request, or replaces its pending invitation.
  * Called inside of store_write(). ERR_ALREADY_EXISTS if the address is a member's, ERR_FORBIDDEN if
  * the caller's rank is too low, ERR_TOO_MANY_INVITATIONS if the organization has too many pending
- * invitations. Adds the change to the change set of the request. */
-struct error *invitation_insert(struct store *store, struct request *request, const char *email,
-                                const char *role, int64_t *id_r) MUST_CHECK;
-
-/* Adds the removal of an invitation to the change set of the request. `email` is NULL if it is not
- * recorded. */
-void invitation_add_removal(struct request *request, int64_t id, const char *email,
-                            const char *role);
+ * invitations. */
+struct error *invitation_insert(struct store *store, const struct request *request,
+                                const char *email, const char *role, int64_t *id_r) MUST_CHECK;
 
 /* Counts the pending invitations of the request's organization. */
 struct error *invitation_count(struct store *store, const struct request *request, int64_t now_ms,

@@ -14,7 +14,6 @@
 
 enum {
     BURST_S = 4,             /* a caller may send the requests of so many seconds at once */
-    BATCH_WAIT_S = 5,        /* value of Retry-After, because the end of a batch is unknown */
     UPLOAD_WAIT_S = 5,       /* value of Retry-After, because the end of an upload is unknown */
     ANONYMOUS_AT_ONCE = 500, /* concurrent uploads: half of the spool's maximum */
 };
@@ -25,7 +24,6 @@ enum bucket { BUCKET_REQUESTS, BUCKET_UPLOADS, BUCKET_COUNT };
  * for each bucket. */
 enum {
     KIND_ANONYMOUS = 2 * BUCKET_COUNT,
-    KIND_BATCHES,
     KIND_TOKENS, /* this kind and those after it: one for each class of token lifetimes */
 };
 
@@ -101,19 +99,19 @@ static struct error *reject_with_wait(const struct request *request, int64_t wai
     return error;
 }
 
-/* Takes `count` tokens from both buckets, or from none. A burst of 0 means no limit. Returns the
- * time to wait, 0 if the tokens were taken. */
+/* Takes a token from both buckets, or from none. A burst of 0 means no limit. Returns the time to
+ * wait, 0 if the tokens were taken. */
 static int64_t take_tokens(const struct keys *keys, const struct rate_limit *of_subject,
-                           const struct rate_limit *of_organization, int64_t count)
+                           const struct rate_limit *of_organization)
 {
     int64_t now = clock_steady_us();
-    int64_t wait = of_subject->burst ? rate_take_several(keys->subject, of_subject, count, now) : 0;
+    int64_t wait = of_subject->burst ? rate_take(keys->subject, of_subject, now) : 0;
     if (wait || !keys->organization || !of_organization->burst) {
         return wait;
     }
-    wait = rate_take_several(keys->organization, of_organization, count, now);
+    wait = rate_take(keys->organization, of_organization, now);
     if (wait && of_subject->burst) {
-        rate_return(keys->subject, of_subject, count);
+        rate_return(keys->subject, of_subject);
     }
     return wait;
 }
@@ -128,66 +126,13 @@ static struct rate_limit per_minute(int64_t count)
     return count ? (struct rate_limit){US_PER_MINUTE / count, count} : (struct rate_limit){0};
 }
 
-/* --- operations of batches -------------------------------------------------------------------- */
-
-/* The buckets of operations are those of requests with room for one more batch. Each request takes
- * a token from both, but only batches must find theirs in the buckets of operations: so requests
- * and operations together do not exceed the rate, and a batch does not block the requests after it.
- */
-static int64_t take_operation_tokens(const struct config *config, const struct keys *of_requests,
-                                     int64_t count)
-{
-    struct rate_limit of_subject = per_second(config->rate_subject_per_s);
-    struct rate_limit of_organization = per_second(config->rate_organization_per_s);
-    const struct keys keys = {~of_requests->subject,
-                              of_requests->organization ? ~of_requests->organization : 0};
-    of_subject.burst += of_subject.burst ? LIMITS_OPERATIONS_MAX : 0;
-    of_organization.burst += of_organization.burst ? LIMITS_OPERATIONS_MAX : 0;
-    return take_tokens(&keys, &of_subject, &of_organization, count);
-}
-
-/* Registers the own batch before it counts all batches: see register_upload(). */
-static bool register_batch(const struct request *request)
-{
-    int64_t limit = app_of(request)->config->batches_subject_at_once;
-    const struct scoreboard_task batch = {rate_key(KIND_BATCHES, app_principal(request)->id), 0};
-    scoreboard_set_task(batch);
-    return !limit || scoreboard_count_tasks(batch).subject <= limit;
-}
-
-struct error *limits_begin_batch(const struct request *request, size_t operations)
-{
-    const struct config *config = app_of(request)->config;
-    const struct keys keys = caller_keys(request, BUCKET_REQUESTS);
-    if (!config->rate_limits) {
-        return NULL;
-    }
-    bool registered = register_batch(request);
-    int64_t wait = registered ? take_operation_tokens(config, &keys, (int64_t)operations)
-                              : (int64_t)BATCH_WAIT_S * US_PER_S;
-    if (wait) {
-        limits_end_batch();
-    }
-    return wait ? reject_with_wait(request, wait) : NULL;
-}
-
-void limits_end_batch(void)
-{
-    scoreboard_set_task((struct scoreboard_task){0});
-}
-
-/* --- requests --------------------------------------------------------------------------------- */
-
 static struct error *take_request_token(const struct request *request)
 {
     const struct config *config = app_of(request)->config;
     const struct rate_limit of_subject = per_second(config->rate_subject_per_s);
     const struct rate_limit of_organization = per_second(config->rate_organization_per_s);
     const struct keys keys = caller_keys(request, BUCKET_REQUESTS);
-    int64_t wait = take_tokens(&keys, &of_subject, &of_organization, 1);
-    if (!wait) {
-        (void)take_operation_tokens(config, &keys, 1);
-    }
+    int64_t wait = take_tokens(&keys, &of_subject, &of_organization);
     return wait ? reject_with_wait(request, wait) : NULL;
 }
 
@@ -203,15 +148,15 @@ static struct error *reject_upload(const struct request *request)
 static struct error *register_upload(const struct request *request, const struct keys *keys)
 {
     const struct config *config = app_of(request)->config;
-    const struct scoreboard_task upload = {keys->subject, keys->organization};
-    scoreboard_set_task(upload);
-    struct scoreboard_tasks count = scoreboard_count_tasks(upload);
+    const struct scoreboard_upload upload = {keys->subject, keys->organization};
+    scoreboard_set_upload(upload);
+    struct scoreboard_uploads count = scoreboard_count_uploads(upload);
     if ((!config->uploads_subject_at_once || count.subject <= config->uploads_subject_at_once) &&
         (!config->uploads_organization_at_once ||
          count.organization <= config->uploads_organization_at_once)) {
         return NULL;
     }
-    scoreboard_set_task((struct scoreboard_task){0});
+    scoreboard_set_upload((struct scoreboard_upload){0});
     return reject_upload(request);
 }
 
@@ -225,9 +170,9 @@ static struct error *admit_upload(const struct request *request)
     if (error) {
         return error;
     }
-    int64_t wait = take_tokens(&keys, &of_subject, &of_organization, 1);
+    int64_t wait = take_tokens(&keys, &of_subject, &of_organization);
     if (wait) {
-        scoreboard_set_task((struct scoreboard_task){0});
+        scoreboard_set_upload((struct scoreboard_upload){0});
     }
     return wait ? reject_with_wait(request, wait) : NULL;
 }
@@ -255,11 +200,11 @@ struct error *limits_count_token(const struct request *request, int64_t lifetime
     return wait ? reject_with_wait(request, wait) : NULL;
 }
 
-/* --- begin and end of a request --------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 struct error *limits_begin(const struct request *request)
 {
-    bool counts = request->principal && app_of(request)->config->rate_limits && !request->batch;
+    bool counts = request->principal && app_of(request)->config->rate_limits;
     struct error *error = counts ? take_request_token(request) : NULL;
     if (error || !request->route->form) {
         return error;
@@ -274,7 +219,7 @@ struct error *limits_begin(const struct request *request)
 void limits_end(const struct request *request)
 {
     if (request->route->form) {
-        scoreboard_set_task((struct scoreboard_task){0});
+        scoreboard_set_upload((struct scoreboard_upload){0});
     }
 }
 

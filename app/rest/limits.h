@@ -40,17 +40,6 @@ struct error *limits_begin(const struct request *request) MUST_CHECK;
 /* Called when the handler has returned. */
 void limits_end(const struct request *request);
 
-/* The maximum number of operations of a batch. */
-enum { LIMITS_OPERATIONS_MAX = 500 };
-
-/* Called before the operations of a batch are executed, which limits_begin() does not count.
- * ERR_TOO_MANY_REQUESTS if the caller has too many batches in progress, or if the operations exceed
- * the rate of the caller or of the organization: for these, each request counts as an operation
- * too, and a batch of LIMITS_OPERATIONS_MAX is possible at one moment. Otherwise,
- * limits_end_batch() must follow. */
-struct error *limits_begin_batch(const struct request *request, size_t operations) MUST_CHECK;
-void limits_end_batch(void);
-
 /* Counts a token that a verified caller issues. ERR_TOO_MANY_REQUESTS if the caller exceeds
  * TOKENS_SUBJECT_QUOTA. Administrators are not limited. */
 struct error *limits_count_token(const struct request *request,

@@ -68,8 +68,6 @@ static void find_filter_column(const void *columns, struct arena *arena, const s
         .value = list_filter_value(arena, list, field),
         .key = own ? own->key : NULL,
         .time = own ? own->time : NULL,
-        .text = own ? own->text : NULL,
-        .ascii = own && own->ascii,
     };
     if (folded_has_field(field) || field->type == FIELD_STRINGS) {
         column_r->folded = own && own->folded ? own->folded : column_r->value;
@@ -114,29 +112,11 @@ static enum store_filter_index find_filter_index(const void *columns, const stru
                                      : STORE_INDEX_RANGE;
 }
 
-/* Implements stands_apart() of struct store_filter. `columns` is a struct list. */
-static bool is_apart_from_scope(const void *columns, const struct field *field)
-{
-    const struct list_key *key = find_indexed_key(columns, field);
-    return key && (key->uses & LIST_APART);
-}
-
-/* Implements find_leader() of struct store_filter. `columns` is a struct list. */
-static const char *find_leading_field(const void *columns, const struct field *field)
-{
-    const struct list_key *key = find_indexed_key(columns, field);
-    return key ? key->leader : NULL;
-}
-
 bool list_filter_has_index(struct arena *arena, const struct list *list,
                            const struct filter *filter)
 {
     const struct store_filter compiler = {
-        .arena = arena,
-        .find_index = find_filter_index,
-        .find_leader = find_leading_field,
-        .columns = list,
-    };
+        .arena = arena, .find_index = find_filter_index, .columns = list};
     return store_filter_find_index(&compiler, filter) != STORE_INDEX_NONE;
 }
 
@@ -145,8 +125,6 @@ const char *list_filter_compile(const struct list *list, struct store_filter com
 {
     compiler.find = find_filter_column;
     compiler.find_index = find_filter_index;
-    compiler.stands_apart = is_apart_from_scope;
-    compiler.find_leader = find_leading_field;
     compiler.columns = list;
     compiler.scope = list->scope;
     return store_filter_compile(&compiler, filter, hides_scope_r);

@@ -29,8 +29,8 @@ bool list_filter_has_index(struct arena *arena, const struct list *list,
                            const struct filter *filter);
 
 /* Returns the filter as a condition on the columns of the list. *hides_scope_r: see store/filter.h.
- * The caller has set the members of `compiler` except `find`, `find_index`, `stands_apart`,
- * `columns` and `scope`. */
+ * The caller has set the members of `compiler` except `find`, `find_index`, `columns` and `scope`.
+ */
 const char *list_filter_compile(const struct list *list, struct store_filter compiler,
                                 const struct filter *filter, bool *hides_scope_r)
     __attribute__((returns_nonnull));

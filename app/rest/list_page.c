@@ -70,8 +70,7 @@ static const char *order_column_at(const struct list_page *page, size_t position
 static bool descends_at(const struct list_page *page, size_t position)
 {
     size_t last = page->order_count - 1;
-    return page->order_count ? page->orders[position < last ? position : last].descending
-                             : page->list->newest_first;
+    return page->order_count && page->orders[position < last ? position : last].descending;
 }
 
 /* --- parts of statements ---------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ static bool is_sortable(const struct field *field)
 {
     return !(field->flags & (FIELD_SECRET | FIELD_INTERNAL | FIELD_NOT_FILTERABLE)) &&
            field->type != FIELD_STRINGS && field->type != FIELD_RECORD &&
-           field->type != FIELD_RECORDS && field->type != FIELD_JSON;
+           field->type != FIELD_RECORDS;
 }
 
 static void add_sort_name(struct buffer *names, const char *name)
@@ -56,9 +56,7 @@ static struct error *reject_sort(const struct list_page *page)
     const struct list *list = page->list;
     struct buffer names = {.arena = page->request->arena};
     for (const struct list_key *key = list->keys; list->keys_only && key->name; key++) {
-        if (key->uses & LIST_SORT) {
-            add_sort_name(&names, key->name);
-        }
+        add_sort_name(&names, key->name);
     }
     for (const struct field *field = list->fields; !list->keys_only && field->name; field++) {
         if (is_sortable(field)) {

@@ -49,15 +49,13 @@ enum list_use {
     LIST_SORT_KEY = 1 << 4,  /* the column holds sort keys: see fold_sort_key(), or other bytes */
     LIST_UNINDEXED = 1 << 5, /* no index begins with the column: all rows are sorted */
     LIST_FOLDED = 1 << 6,    /* the order is that of the folded text: see base/folded.h */
-    /* the index of the column does not begin with the columns of the scope: see store/filter.h */
-    LIST_APART = 1 << 7,
 };
 
 /* A column to sort or filter by, which is never null. A column with nulls has a second column for
  * sorting, in which another value replaces the nulls and sorts after all others. (An expression is
  * not enough: SQLite cannot use an index for a range of an expression.) */
 struct list_key {
-    const char *name;   /* name of the field; NULL ends a table */
+    const char *name;   /* name of the key in ?sort=; NULL ends a table */
     const char *column; /* name of the column in SQL */
     size_t index;       /* position of the column in the rows of the statement; for sorting */
     enum field_type type;
@@ -65,24 +63,20 @@ struct list_key {
     /* Prefix of the counters for the values of this filter (rest/counters.h). NULL: matching rows
      * are counted. */
     const char *counter;
-    /* The field whose column precedes this one in the index; NULL: none. See store/filter.h. */
-    const char *leader;
 };
 
 /* Columns of a field, if its value is not in the column ALIAS.FIELD. The members are SQL; those
  * that are NULL have their standard value. */
 struct list_column {
-    const char *field;                              /* NULL ends a table */
-    const char *value, *folded, *text, *key, *time; /* see struct store_filter_column */
-    bool ascii; /* the text is ASCII, such as a type: it is compared without a folded form */
+    const char *field;                       /* NULL ends a table */
+    const char *value, *folded, *key, *time; /* see struct store_filter_column */
 };
 
 struct list {
     const char *alias;                 /* of the table, in all statements */
     const struct list_column *columns; /* NULL: none */
     enum sql_statement rows; /* SELECT … WHERE …; its rows begin with the columns of `fields` */
-    enum sql_statement count; /* SELECT count(*) … with the same WHERE clause; not of lists that
-                                 are uncounted */
+    enum sql_statement count; /* SELECT count(*) … with the same WHERE clause */
     /* The WHERE clause of both. The program chooses the index for ?filter= on SQLite, and hides the
      * others; NULL: the engine chooses. */
     const char *scope;
@@ -95,10 +89,9 @@ struct list {
     const char *search_id;      /* the id column of search_rare */
     const struct field *fields; /* fields of a row */
     const struct list_key *keys;
-    bool keys_only;    /* only fields with a key can be sorted by */
-    bool newest_first; /* without ?sort= the ids descend */
-    const char *id;    /* the id column, a unique integer */
-    size_t id_index;   /* position of the id column in the rows */
+    bool keys_only;  /* only fields with a key can be sorted by */
+    const char *id;  /* the id column, a unique integer */
+    size_t id_index; /* position of the id column in the rows */
 };
 
 /* The first rows of the query map of a list. `sorts_` lists the names for ?sort=, `example_` is an

@@ -4,8 +4,6 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/folded.h"
-#include "rest/audit.h"
-#include "rest/audit_list.h"
 #include "rest/rows.h"
 
 #include <inttypes.h>
@@ -57,7 +55,7 @@ const char *record_string(const struct record_change *change, const char *name)
     return fields_string(change->records->schema->fields, change->after, name);
 }
 
-bool records_equal_values(enum field_type type, const struct value *one, const struct value *other)
+static bool is_equal_value(enum field_type type, const struct value *one, const struct value *other)
 {
     if (one->state != VALUE_SET || other->state != VALUE_SET) {
         return (one->state == VALUE_SET) == (other->state == VALUE_SET);
@@ -72,8 +70,8 @@ bool record_field_changed(const struct record_change *change, const char *name)
     const struct value *after = record_value(change, name);
     const struct field *fields = change->records->schema->fields;
     return !change->before ||
-           !records_equal_values(fields[after - change->after].type,
-                                 get_field(change->records, change->before, name), after);
+           !is_equal_value(fields[after - change->after].type,
+                           get_field(change->records, change->before, name), after);
 }
 
 void record_default_owner(struct record_change *change, const char *name)
@@ -141,15 +139,15 @@ enum fault_id record_check_moment(const char *text, size_t length)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Finds a record of the caller's organization. ERR_NOT_FOUND if it does not exist, or is deleted,
- * unless `include_deleted` is true. */
-static struct error *find_record(struct store *store, const struct request *request,
-                                 const struct records *records, int64_t id, bool include_deleted,
+/* Finds the record that the path names. ERR_NOT_FOUND if it does not exist, or is deleted, unless
+ * `include_deleted` is true. */
+static struct error *find_record(struct store *store, struct request *request, bool include_deleted,
                                  struct value **values_r)
 {
+    const struct records *records = described_records(request);
     struct store_query *query = store_query(store, request->arena, records->get);
     store_bind_integer(query, app_principal(request)->organization_id);
-    store_bind_integer(query, id);
+    store_bind_integer(query, request_path_id(request, "id"));
     struct error *error = rows_read_one(query, request->arena, records->schema->fields, values_r);
     if (error) {
         return error;
@@ -173,30 +171,11 @@ struct error *records_list(struct request *request, struct reply *reply)
 struct error *records_get(struct request *request, struct reply *reply)
 {
     struct value *values;
-    struct error *error = find_record(app_of(request)->store, request, described_records(request),
-                                      request_path_id(request, "id"), false, &values);
+    struct error *error = find_record(app_of(request)->store, request, false, &values);
     return error ? error
                  : reply_conditional(
                        request, reply, values,
                        get_integer_field(described_records(request), values, "version"));
-}
-
-static struct error *check_existing_record(struct request *request)
-{
-    struct value *values;
-    return find_record(app_of(request)->store, request, described_records(request),
-                       request_path_id(request, "id"), true, &values);
-}
-
-struct error *records_history(struct request *request, struct reply *reply)
-{
-    int64_t id = request_path_id(request, "id");
-    const struct audit_object object = {
-        .id = arena_format(request->arena, "%" PRId64, id),
-        .check = check_existing_record,
-    };
-    return id ? audit_list_reply_history(request, reply, &object)
-              : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
 /* --- references ------------------------------------------------------------------------------- */
@@ -222,7 +201,8 @@ static bool must_check_reference(const struct record_change *change,
                       : record_field_changed(change, reference->field));
 }
 
-struct error *record_check_references(const struct record_change *change, bool restoring)
+/* Checks that the referenced objects exist. The error has a detail for each one that does not. */
+static struct error *check_references(const struct record_change *change, bool restoring)
 {
     struct error *rejection = NULL;
     const struct record_reference *reference = change->records->references;
@@ -289,32 +269,6 @@ static struct error *apply_rule(struct error *(*rule)(struct record_change *chan
     return rule ? rule(change) : NULL;
 }
 
-bool records_field_is_recorded(const struct records *records, size_t i)
-{
-    const struct field *fields = records->schema->fields;
-    size_t own_end = fields_count(fields) - HISTORY;
-    return (i > 0 && i < own_end && !(fields[i].flags & FIELD_INTERNAL)) ||
-           !strcmp(fields[i].name, "deleted_at");
-}
-
-/* Adds the fields that differ to the change set of the request. */
-static void add_to_changeset(const struct record_change *change)
-{
-    struct request *request = change->request;
-    const struct field *fields = change->records->schema->fields;
-    int64_t number = record_value(change, "id")->integer;
-    const char *id = change->before ? arena_format(request->arena, "%" PRId64, number)
-                                    : audit_new_id(request, number);
-    request->subject = id;
-    for (size_t i = 0; fields[i].name; i++) {
-        if (records_field_is_recorded(change->records, i)) {
-            changeset_add_value(&request->changes, request->arena, change->records->type, id,
-                                &fields[i], change->before ? &change->before[i] : NULL,
-                                &change->after[i]);
-        }
-    }
-}
-
 static void set_history(const struct record_change *change)
 {
     if (!change->before) {
@@ -335,13 +289,7 @@ static struct error *finish_record_write(struct record_change *change)
     collect_deltas(change, change->after, &after);
     struct error *error = counters_update(change->store, change->request->arena,
                                           get_organization_id(change), &before, &after);
-    if (!error) {
-        error = apply_rule(change->records->after_write, change);
-    }
-    if (!error) {
-        add_to_changeset(change);
-    }
-    return error;
+    return error ? error : apply_rule(change->records->after_write, change);
 }
 
 static struct error *insert_record(struct record_change *change)
@@ -360,7 +308,7 @@ static struct error *insert_record(struct record_change *change)
     return finish_record_write(change);
 }
 
-struct error *record_write(struct record_change *change)
+static struct error *update_record(struct record_change *change)
 {
     struct store_query *query =
         store_query(change->store, change->request->arena, change->records->update);
@@ -382,24 +330,18 @@ struct record_call {
     bool include_deleted; /* the call applies to deleted records, too */
 };
 
-struct error *record_read(struct record_change *change, int64_t id, bool include_deleted)
+/* Reads the record. The values after the change start as a copy of those before. */
+static struct error *read_for_change(struct store *store, struct record_call *call)
 {
+    struct record_change *change = &call->change;
+    change->store = store;
     change->now = clock_wall_ms();
-    struct error *error = find_record(change->store, change->request, change->records, id,
-                                      include_deleted, &change->before);
+    struct error *error =
+        find_record(store, change->request, call->include_deleted, &change->before);
     if (!error) {
         change->after = copy_record(change, change->before);
     }
     return error;
-}
-
-/* Reads the record that the path names. The values after the change start as a copy of those
- * before. */
-static struct error *read_for_change(struct store *store, struct record_call *call)
-{
-    call->change.store = store;
-    return record_read(&call->change, request_path_id(call->change.request, "id"),
-                       call->include_deleted);
 }
 
 /* Evaluates the conditions of the request, such as If-Match, unless a rule has rejected the call: a
@@ -443,14 +385,14 @@ static bool has_changes(const struct record_change *change)
  * rules in one error. */
 static struct error *check_and_write(struct record_change *change, struct error *faults)
 {
-    struct error *error = error_merge(faults, record_check_references(change, false));
+    struct error *error = error_merge(faults, check_references(change, false));
     if (!error || error->id == ERR_VALIDATION) {
         error = error_merge(error, apply_rule(change->records->before_write, change));
     }
     if (error || !has_changes(change)) {
         return error;
     }
-    return change->before ? record_write(change) : insert_record(change);
+    return change->before ? update_record(change) : insert_record(change);
 }
 
 static struct error *create_record(struct store *store, void *context)
@@ -470,12 +412,12 @@ struct error *records_create(struct request *request, struct reply *reply)
     struct record_call call = {.change = {.request = request, .records = records}};
     struct error *error = write_with_retry(request, create_record, &call);
     if (error) {
-        request->subject = NULL;
         return error;
     }
-    if (request->subject) { /* NULL in the dry run of an atomic batch, which goes on after it */
-        reply_created(request, reply, records->path, request->subject);
-    }
+    const char *id =
+        arena_format(request->arena, "%" PRId64, record_value(&call.change, "id")->integer);
+    request->subject = id;
+    reply_created(request, reply, records->path, id);
     reply_with_record(request, reply, call.change.after);
     return NULL;
 }
@@ -532,7 +474,7 @@ static struct error *delete_record(struct store *store, void *context)
         return error;
     }
     field_set_integer(record_value(change, "deleted_at"), change->now);
-    return record_write(change);
+    return update_record(change);
 }
 
 struct error *records_delete(struct request *request, struct reply *reply)
@@ -557,13 +499,13 @@ static struct error *restore_record(struct store *store, void *context)
     bool was_deleted = is_deleted_record(change->records, change->before);
     record_value(change, "deleted_at")->state = VALUE_NULL;
     if (was_deleted) {
-        error = record_check_references(change, true);
+        error = check_references(change, true);
     }
     if (was_deleted && !error) {
         error = apply_rule(change->records->before_restore, change);
     }
     error = check_conditions(change, error);
-    return error || !was_deleted ? error : record_write(change);
+    return error || !was_deleted ? error : update_record(change);
 }
 
 struct error *records_restore(struct request *request, struct reply *reply)

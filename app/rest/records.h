@@ -37,7 +37,6 @@ struct record_change {
     int64_t now;          /* wall clock, milliseconds */
     struct value *before; /* NULL: the record is created */
     struct value *after;
-    bool reverting; /* the change reverts an earlier one: see rest/revert.h */
 };
 
 /* A field that is the id of another object. */
@@ -49,7 +48,6 @@ struct record_reference {
 
 struct records {
     const char *path; /* path of the collection in the API */
-    const char *type; /* type of the objects in the audit */
     const struct schema *schema;
     enum sql_statement get, insert, update;
     const struct list *list;
@@ -58,17 +56,11 @@ struct records {
     /* Rules of the resource; NULL: none. Those that return an error may reject the change.
      * may_change() is called before any change of the record, before_hide() before a deletion,
      * after_write() after every change. before_write() and, for a restore, before_restore() set
-     * derived values. before_revert() does the same if a revert changes other fields than
-     * deleted_at. */
+     * derived values. */
     struct error *(*may_change)(struct record_change *change);
     struct error *(*before_write)(struct record_change *change);
     struct error *(*before_hide)(struct record_change *change);
     struct error *(*before_restore)(struct record_change *change);
-    struct error *(*before_revert)(struct record_change *change);
-    /* Reverts a recorded change that is not a field of the record. *reverted_r is false if
-     * something has changed since. NULL: there are no such changes. */
-    struct error *(*revert_field)(struct record_change *change, const struct changeset *reverted,
-                                  const struct changed_field *field, bool *reverted_r);
     struct error *(*after_write)(struct record_change *change);
     /* Binds further parameters of insert and update. */
     void (*bind)(const struct record_change *change, struct store_query *query);
@@ -107,39 +99,22 @@ struct error *record_check_transition(const struct record_change *change,
 struct error *records_apply(struct request *request, struct reply *reply,
                             struct error *(*apply)(struct record_change *change)) MUST_CHECK;
 
-/* --- functions for calls that change records other than the one in the path --------------------
- * They are called in a transaction, with `request`, `records` and `store` set. */
-
-/* Reads a record of the caller's organization; sets `now`, `before`, and `after` as a copy. Without
- * `include_deleted`, ERR_NOT_FOUND also if the record is deleted. */
-struct error *record_read(struct record_change *change, int64_t id,
-                          bool include_deleted) MUST_CHECK;
-
-/* Checks that the objects exist to which the modified fields refer; for a restore, those of all
- * fields. The error has a detail for each one that does not. */
-struct error *record_check_references(const struct record_change *change,
-                                      bool restoring) MUST_CHECK;
-
-/* Updates the row with the values `after`, its version, times and counters, and adds the changes to
- * the change set. Checks nothing. */
-struct error *record_write(struct record_change *change) MUST_CHECK;
-
-/* True if change sets contain the field of this index: clients set its value. These are not the id,
- * the history, and derived keys. */
-bool records_field_is_recorded(const struct records *records, size_t i);
-
-/* True if two values of a field of this type are equal. */
-bool records_equal_values(enum field_type type, const struct value *one, const struct value *other);
-
 /* --- handlers --------------------------------------------------------------------------------- */
 
 route_handler records_list, records_get, records_create, records_update, records_delete,
     records_restore;
 
-/* The history of the record, which may be deleted. */
-route_handler records_history;
-
-/* --- errors and path of their routes (rest/record_routes.h) ----------------------------------- */
+/* --- rows of routes ----------------------------------------------------------------------------
+ * Each macro begins the row of one call; the resource adds the rest with designated initializers:
+ *
+ *   {RECORDS_CREATE_ROW(&contacts, "/api/v1/contacts", "contact", &contact_schema),
+ *    .summary = {"Создать контакт", "Create a contact"}, .body = &create_schema,
+ *    .errors = records_errors},
+ *
+ * Paths and types are string literals; the audit log names the type. A list row needs `.query`; the
+ * rows of create, update, delete and restore need `.errors`. A resource whose objects cannot be
+ * changed has no update row.
+ */
 
 /* Errors that the calls may return in addition to those that the row implies. Restoring also checks
  * the references of the object. A resource with rules of its own adds their errors to RECORD_ERRORS
@@ -148,5 +123,38 @@ route_handler records_history;
 extern const enum error_id records_errors[], records_restore_errors[];
 
 extern const struct field records_path[]; /* path parameter id */
+
+#define RECORDS_ROW(records_, method_, pattern_, handler_, permission_)                            \
+    .method = (method_), .pattern = "" pattern_, .path = records_path, .handler = (handler_),      \
+    .description = (records_), .adds_faults = true, .permission = (permission_), .pool = POOL_CORE
+
+#define RECORDS_LIST_ROW(records_, path_, schema_)                                                 \
+    RECORDS_ROW(records_, METHOD_GET, path_, records_list, PERMIT_READ),                           \
+        .shape = REPLY_PAGE, .reply = (schema_), .errors = records_errors
+
+#define RECORDS_GET_ROW(records_, path_, schema_)                                                  \
+    RECORDS_ROW(records_, METHOD_GET, path_ "/{id}", records_get, PERMIT_READ),                    \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .errors = records_errors
+
+#define RECORDS_CREATE_ROW(records_, path_, type_, schema_)                                        \
+    RECORDS_ROW(records_, METHOD_POST, path_, records_create, PERMIT_CREATE),                      \
+        .shape = REPLY_RECORD, .reply = (schema_), .creates = true, .versioned = true,             \
+        .action = "create_" type_, .resource_type = "" type_
+
+#define RECORDS_UPDATE_ROW(records_, path_, type_, schema_)                                        \
+    RECORDS_ROW(records_, METHOD_PATCH, path_ "/{id}", records_update, PERMIT_UPDATE),             \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .action = "update_" type_,   \
+        .resource_type = "" type_
+
+#define RECORDS_DELETE_ROW(records_, path_, type_)                                                 \
+    RECORDS_ROW(records_, METHOD_DELETE, path_ "/{id}", records_delete, PERMIT_DELETE),            \
+        .about = {"Удалённый объект можно восстановить.", "A deleted object can be restored."},    \
+        .shape = REPLY_NOTHING, .versioned = true, .action = "delete_" type_,                      \
+        .resource_type = "" type_
+
+#define RECORDS_RESTORE_ROW(records_, path_, type_, schema_)                                       \
+    RECORDS_ROW(records_, METHOD_POST, path_ "/{id}/restore", records_restore, PERMIT_DELETE),     \
+        .shape = REPLY_RECORD, .reply = (schema_), .versioned = true, .action = "restore_" type_,  \
+        .resource_type = "" type_, .resource = "id"
 
 #endif

@@ -16,8 +16,7 @@ static void read_column_value(struct store_query *query, struct arena *arena, si
         return;
     }
     switch (field->type) {
-    case FIELD_STRING:
-    case FIELD_JSON: {
+    case FIELD_STRING: {
         const char *text = store_text(query, column, &length);
         *value =
             (struct value){.state = VALUE_SET, .string = {arena_copy(arena, text, length), length}};

@@ -244,7 +244,7 @@ static const struct field manager_fields[] = {
     {.name = NULL},
 };
 
-struct field user_fields_reply[FIELDS_MAX] = {
+static struct field reply_fields[FIELDS_MAX] = {
     ENTRY_DN("\"CN=Иванов Иван,OU=Staff,DC=kontora,DC=test\""),
     ENTRY_TEXT("cn", 64, 0, "Полное имя", "The full name", "\"Иванов Иван\""),
     ACCOUNT_NAME_FIELD(0),
@@ -335,30 +335,18 @@ struct field user_fields_reply[FIELDS_MAX] = {
      .example = "\"Russia\""},
 };
 
-/* The fields of a body that creates a user, besides its names, its password and its parent. */
-#define CREATE_FIELDS                                                                              \
-    LISTED_FIELDS,                                                                                 \
-        ENTRY_BOOLEAN("enabled", "Включить учётную запись (по умолчанию true)",                    \
-                      "True to enable the account (the default)", "true"),                         \
-        ENTRY_BOOLEAN("must_change_password", "Потребовать смену пароля при следующем входе",      \
-                      "True if the password must be changed at the next login", "false"),          \
-        MORE_FIELDS, BODY_FIELDS
-
 static struct field create_fields[FIELDS_MAX] = {
     NAME_FIELD(FIELD_REQUIRED),
     ACCOUNT_NAME_FIELD(FIELD_REQUIRED),
     PASSWORD_FIELD(FIELD_REQUIRED),
     ENTRY_PARENT("ou", FIELD_REQUIRED, PARENT_EXAMPLE),
-    CREATE_FIELDS,
-};
-
-static struct field copy_fields[FIELDS_MAX] = {
-    NAME_FIELD(FIELD_REQUIRED),
-    ACCOUNT_NAME_FIELD(FIELD_REQUIRED),
-    PASSWORD_FIELD(FIELD_REQUIRED),
-    ENTRY_PARENT("parent_dn", 0, PARENT_EXAMPLE),
-    ENTRY_PARENT("ou", 0, PARENT_EXAMPLE),
-    CREATE_FIELDS,
+    LISTED_FIELDS,
+    ENTRY_BOOLEAN("enabled", "Включить учётную запись (по умолчанию true)",
+                  "True to enable the account (the default)", "true"),
+    ENTRY_BOOLEAN("must_change_password", "Потребовать смену пароля при следующем входе",
+                  "True if the password must be changed at the next login", "false"),
+    MORE_FIELDS,
+    BODY_FIELDS,
 };
 
 static struct field update_fields[FIELDS_MAX] = {
@@ -383,9 +371,8 @@ static struct field update_fields[FIELDS_MAX] = {
      .example = "null"},
 };
 
-const struct schema user_fields_schema = {"User", user_fields_reply};
+const struct schema user_fields_schema = {"User", reply_fields};
 const struct schema user_fields_create_schema = {"UserCreate", create_fields};
-const struct schema user_fields_copy_schema = {"UserCopy", copy_fields};
 const struct schema user_fields_update_schema = {"UserUpdate", update_fields};
 
 const struct directory_class user_fields_class = {
@@ -396,7 +383,7 @@ const struct directory_class user_fields_class = {
     .searched = (const char *const[]){"cn", "sAMAccountName", "mail", "givenName", "sn",
                                       "displayName", NULL},
     .object_classes = (const char *const[]){"top", "person", "organizationalPerson", "user", NULL},
-    .fields = user_fields_reply,
+    .fields = reply_fields,
     .writable = update_fields,
     .versioned = (const char *const[]){"co", "countryCode", "logonHours", NULL},
     .parent_field = "ou",
@@ -405,13 +392,11 @@ const struct directory_class user_fields_class = {
 /* --- further attributes ---------------------------------------------------------------------- */
 
 /* Number of fields of each map without further attributes; 0: not counted yet. */
-enum { REPLY_MAP, CREATE_MAP, COPY_MAP, UPDATE_MAP, MAPS };
+enum { REPLY_MAP, CREATE_MAP, UPDATE_MAP, MAPS };
 
 static size_t standard_count[MAPS];
-static struct field *const maps[MAPS] = {[REPLY_MAP] = user_fields_reply,
-                                         [CREATE_MAP] = create_fields,
-                                         [COPY_MAP] = copy_fields,
-                                         [UPDATE_MAP] = update_fields};
+static struct field *const maps[MAPS] = {
+    [REPLY_MAP] = reply_fields, [CREATE_MAP] = create_fields, [UPDATE_MAP] = update_fields};
 
 /* The further fields were compared with the schema in this process. */
 static bool is_verified;
@@ -520,22 +505,13 @@ static struct error *check_workstations(struct request *request)
                        arena_format(request->arena, "%d", WORKSTATIONS_LENGTH));
 }
 
-/* Returns the number of standard fields of a map. */
-static size_t count_standard_fields_of(const struct field *fields)
-{
-    size_t i = 0;
-    while (maps[i] != fields) {
-        i++;
-    }
-    return standard_count[i];
-}
-
 /* Rejects the further fields of a body that do not fit the schema. */
 static struct error *check_unbound_fields(struct request *request)
 {
     const struct field *fields = request->route->body->fields;
     struct error *error = NULL;
-    for (size_t i = count_standard_fields_of(fields); fields[i].name; i++) {
+    size_t first = standard_count[fields == update_fields ? UPDATE_MAP : CREATE_MAP];
+    for (size_t i = first; fields[i].name; i++) {
         if (fields[i].codec == CODEC_NONE && request->body[i].state != VALUE_ABSENT) {
             error = error_merge(
                 error, error_field(request->arena, fields[i].name, FAULT_NOT_IN_SCHEMA, NULL));
@@ -556,11 +532,6 @@ struct error *user_fields_resolve(struct request *request)
         }
     }
     return error;
-}
-
-const char *user_fields_manager_dn(const struct value *manager)
-{
-    return fields_string(manager_fields, manager->record, "dn");
 }
 
 /* Sets or clears the three attributes of a country. Zero is the number of no country. */
@@ -590,21 +561,7 @@ static void apply_flag(struct request *request, const char *name, int64_t mask,
 
 void user_fields_apply(struct request *request, struct directory_changes *changes)
 {
-    const char *password = request_body_string(request, "password");
-    const struct value *enabled = request_body_value(request, "enabled");
-    const struct value *must_change = request_body_value(request, "must_change_password");
     apply_country(request, changes);
     apply_flag(request, "passwordNeverExpires", USER_PASSWORD_NEVER_EXPIRES, changes);
     apply_flag(request, "smartcardRequired", USER_SMARTCARD_REQUIRED, changes);
-    if (password) {
-        directory_change_password(changes, password);
-    }
-    if (enabled->state == VALUE_SET) {
-        directory_change_account_control(changes, USER_DISABLED, !enabled->boolean);
-    }
-    if (must_change->state == VALUE_SET) {
-        /* The only valid values are 0 ("must change") and -1 ("changed now"): MS-ADTS
-         * 3.1.1.5.3.2. */
-        directory_change_text(changes, "pwdLastSet", must_change->boolean ? "0" : "-1");
-    }
 }

@@ -16,13 +16,9 @@ struct config;
 
 extern const struct directory_class user_fields_class;
 
-/* The fields of a user in replies, for the maps of other replies. */
-extern struct field user_fields_reply[];
-
-/* A user in replies, and the bodies that create one, create one like another, and change one. */
+/* A user in replies, and the bodies that create and change one. */
 extern const struct schema user_fields_schema;
 extern const struct schema user_fields_create_schema;
-extern const struct schema user_fields_copy_schema;
 extern const struct schema user_fields_update_schema;
 
 /* Appends a line to `faults` for each attribute of DIRECTORY_USER_ATTRIBUTES that is invalid by
@@ -46,11 +42,8 @@ struct error *user_fields_verify(struct request *request) MUST_CHECK;
  * manager by its DN as the directory spells it. */
 struct error *user_fields_resolve(struct request *request) MUST_CHECK;
 
-/* Returns the DN of the manager in a value of the field "manager" of a reply. */
-const char *user_fields_manager_dn(const struct value *manager);
-
-/* Adds the changes that follow from the fields of such a body that do not correspond to one
- * attribute: the password, the flags of the account, and the country. */
+/* Adds the changes that follow from the fields of such a body: the name and the number of the
+ * country, and the flags of the account that are fields of their own. */
 void user_fields_apply(struct request *request, struct directory_changes *changes);
 
 #endif

@@ -21,8 +21,7 @@
 #include <string.h>
 
 /* Selects the organization of a request: from the path, else from X-Organization-ID.
- * *organization_r is 0 if neither names one; the organization of the token then applies. All
- * operations of a batch belong to the organization of the batch. */
+ * *organization_r is 0 if neither names one; the organization of the token then applies. */
 static struct error *select_organization(struct request *request, int64_t *organization_r)
 {
     const char *in_path = request_optional_path_value(request, "organization_id");
@@ -32,10 +31,6 @@ static struct error *select_organization(struct request *request, int64_t *organ
         return NULL;
     }
     *organization_r = request_parse_id(in_path ? in_path : in_header);
-    if (in_path && request->batch &&
-        *organization_r != app_principal(request->batch)->organization_id) {
-        *organization_r = 0;
-    }
     return *organization_r ? NULL : error_new(request->arena, ERR_NOT_FOUND, NULL);
 }
 
@@ -175,14 +170,15 @@ static bool permits_directory_call(const struct request *request, enum permissio
     if (caller->administrator && caller->limit == RIGHT_ALL) {
         return true;
     }
-    if (permission == PERMIT_DIRECTORY_AUDIT) {
-        return caller->administrator;
-    }
     if (permission == PERMIT_DIRECTORY_READ && (caller->administrator || caller->reads_all)) {
         return caller->limit & RIGHT_BIT(RIGHT_READ);
     }
-    return delegations_permit(caller, permission == PERMIT_DIRECTORY_READ ? RIGHT_BIT(RIGHT_READ)
-                                                                          : request->route->rights);
+    unsigned rights = caller->administrator
+                          ? RIGHT_ALL
+                          : delegations_rights(caller->rules, caller->rules_count, caller->sids);
+    unsigned needed =
+        permission == PERMIT_DIRECTORY_READ ? RIGHT_BIT(RIGHT_READ) : request->route->rights;
+    return rights & caller->limit & needed;
 }
 
 /* Sets the rules of the caller. The scopes have no DN yet. */
@@ -196,28 +192,20 @@ static struct error *read_caller_rules(struct request *request, struct directory
     return error;
 }
 
-/* Returns the rights in the directory to which the request is limited: those of its API key. The
- * scope for the audit includes finding the entry. */
-static unsigned key_rights(const struct request *request, enum permission permission)
-{
-    const struct principal_key *key = &app_principal(request)->key;
-    unsigned rights = key->id ? scope_rights(key->scopes) : RIGHT_ALL;
-    return permission == PERMIT_DIRECTORY_AUDIT ? rights | RIGHT_BIT(RIGHT_READ) : rights;
-}
-
 /* Sets the rights of the caller of a call that uses the directory. `sids`: those of a directory
  * user and its groups, else NULL. */
 static struct error *set_directory_caller(struct request *request, enum permission permission,
                                           const char *const *sids)
 {
     struct app *app = app_of(request);
+    const struct principal_key *key = &app_principal(request)->key;
     struct directory_caller *caller = arena_alloc(request->arena, sizeof *caller);
     struct directory_rule *rules;
     struct error *error = NULL;
     *caller = (struct directory_caller){
         .administrator = is_administrator(request->principal),
         .reads_all = app->config->directory_readers == READERS_ALL,
-        .limit = key_rights(request, permission),
+        .limit = key->id ? scope_rights(key->scopes) : RIGHT_ALL,
         .sids = sids,
     };
     bool has_all = caller->administrator && caller->limit == RIGHT_ALL;
@@ -227,9 +215,7 @@ static struct error *set_directory_caller(struct request *request, enum permissi
     }
     app->caller = caller;
     directory_set_caller(app->directory, request->arena, caller);
-    bool locates =
-        request->route->may_change_directory || permits_directory_call(request, permission);
-    if (has_rules && !error && locates) {
+    if (has_rules && !error && permits_directory_call(request, permission)) {
         error =
             delegations_locate(app->delegations, request->arena,
                                permission == PERMIT_DIRECTORY_WRITE, rules, caller->rules_count);
@@ -238,27 +224,20 @@ static struct error *set_directory_caller(struct request *request, enum permissi
 }
 
 /* Prepares calls of the directory by a local administrator or a directory user. Other principals
- * have no permission to use them. Calls of the audit only need to know if a directory user still is
- * an administrator. */
+ * have no permission to use them. */
 static struct error *confirm_caller(struct request *request, enum permission permission)
 {
     const struct principal *principal = request->principal;
-    if (request->route->may_change_directory) {
-        permission = PERMIT_DIRECTORY_WRITE;
-    }
     struct directory_identity identity = {0};
     struct error *error = principal ? check_key_scopes(request) : NULL;
-    bool uses_directory = permission_is_of_directory(permission);
-    if (error || !principal || principal->account_id ||
-        !(uses_directory || permission == PERMIT_AUDIT)) {
+    if (error || !principal || principal->account_id || !permission_is_of_directory(permission)) {
         return error;
     }
     const char *guid = principal_guid(principal->id);
     error = guid ? recheck_directory_user(request, guid, &identity) : NULL;
-    if (error || !uses_directory) {
-        return error;
+    if (!error) {
+        error = user_fields_verify(request);
     }
-    error = user_fields_verify(request);
     return error ? error : set_directory_caller(request, permission, identity.sids);
 }
 

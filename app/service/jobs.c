@@ -10,7 +10,6 @@
 #include "directory/directory.h"
 #include "files/catalog.h"
 #include "objects/objects.h"
-#include "service/audit_watch.h"
 #include "service/delegation_watch.h"
 #include "service/session_watch.h"
 #include "service/settings.h"
@@ -204,24 +203,6 @@ static void stop_delegation_watch(void *state)
     delegation_watch_free(&watch);
 }
 
-/* --- audit ----------------------------------------------------------------------------------- */
-
-static void *start_audit_watch(const struct config *config, void *store)
-{
-    return audit_watch_new(config, store);
-}
-
-static int64_t run_audit_watch(void *watch)
-{
-    return audit_watch_run(watch);
-}
-
-static void stop_audit_watch(void *state)
-{
-    struct audit_watch *watch = state;
-    audit_watch_free(&watch);
-}
-
 const struct job jobs_list[] = {
     {"directory probe", start_directory_probe, run_directory_probe, stop_directory_probe},
     {"database watch", use_shared_store, run_database_watch, leave_shared_store},
@@ -232,7 +213,6 @@ const struct job jobs_list[] = {
     {"storage watch", start_storage_watch, run_storage_watch, stop_storage_watch},
     {"session watch", start_session_watch, run_session_watch, stop_session_watch},
     {"delegation watch", start_delegation_watch, run_delegation_watch, stop_delegation_watch},
-    {"audit watch", start_audit_watch, run_audit_watch, stop_audit_watch},
     {"orphan purge", start_orphan_purge, run_orphan_purge, stop_orphan_purge},
     {.run = NULL},
 };

@@ -564,49 +564,11 @@ static const struct rekey_table delegations = {
     .write = write_delegation_row,
 };
 
-/* --- audit ------------------------------------------------------------------------------------ */
-
-struct audit_row {
-    int64_t id;
-    const char *actor_key, *actor;
-};
-
-static void *read_audit_row(struct arena *arena, const struct store_query *query)
-{
-    struct audit_row *row = arena_alloc(arena, sizeof *row);
-    *row = (struct audit_row){
-        .id = store_integer(query, SQL_TEXT_KEYS_AUDIT_ID),
-        .actor_key = copy_column(arena, query, SQL_TEXT_KEYS_AUDIT_ACTOR_KEY),
-        .actor = copy_column(arena, query, SQL_TEXT_KEYS_AUDIT_ACTOR),
-    };
-    return row;
-}
-
-static struct error *write_audit_row(struct rekey_batch *batch, const void *context)
-{
-    const struct audit_row *row = context;
-    const char *key = row->actor ? fold_text(batch->arena, row->actor) : NULL;
-    if (equals_text(row->actor_key, key)) {
-        return NULL;
-    }
-    struct store_query *query = begin_update(batch, SQL_TEXT_KEYS_AUDIT_SET, row->id);
-    store_bind_text(query, key);
-    return store_execute(query);
-}
-
-static const struct rekey_table audit = {
-    .name = "audit",
-    .page = SQL_TEXT_KEYS_AUDIT,
-    .duplicates = SQL_TEXT_KEYS_AUDIT,
-    .read = read_audit_row,
-    .write = write_audit_row,
-};
-
 /* --- the plan --------------------------------------------------------------------------------- */
 
 static const struct rekey_table *const tables[] = {
-    &accounts, &sessions, &invitations, &email_links, &contacts,    &files, &tokens, &organizations,
-    &deals,    &tasks,    &activities,  &api_keys,    &delegations, &audit, NULL,
+    &accounts,      &sessions, &invitations, &email_links, &contacts, &files,       &tokens,
+    &organizations, &deals,    &tasks,       &activities,  &api_keys, &delegations, NULL,
 };
 
 const struct rekey_plan *rekey_plan(void)

@@ -20,7 +20,6 @@
 #include "proc/service.h"
 #include "resources/resources.h"
 #include "rest/app.h"
-#include "rest/audit.h"
 #include "rest/delegations.h"
 #include "rest/idempotency.h"
 #include "rest/limits.h"
@@ -89,11 +88,9 @@ static struct worker_state *create_worker_state(const struct config *config, enu
 {
     const struct router_settings settings = {
         .guard = guard,
-        .recorder = &audit_recorder,
         .repeats = &idempotency,
         .standard_language = (enum config_language)config->default_language,
         .body_max = (size_t)config->max_json_kib * KIB,
-        .batch_max = (size_t)config->max_batch_kib * KIB,
     };
     struct worker_state *state = base_alloc(sizeof *state);
     state->app = (struct app){
@@ -110,7 +107,6 @@ static struct worker_state *create_worker_state(const struct config *config, enu
         store_share_snapshots(state->app.store);
     }
     state->router = router_new(resources, &settings);
-    state->app.router = state->router;
     state->server = server_new(state->router, &state->app, &group_commit, pool == POOL_CORE);
     return state;
 }

@@ -7,7 +7,6 @@
 #define STORE_ENGINE_H
 
 #include "store/compiled.h"
-#include "store/observer.h"
 #include "store/query.h"
 #include "store/store.h"
 
@@ -48,12 +47,6 @@ struct engine {
 
     struct error *(*write)(struct store *store, struct arena *arena, store_work *work,
                            void *context, enum write_kind kind);
-    /* Runs the work of store_write_together() by store_run_together(). */
-    struct error *(*write_together)(struct store *store, struct arena *arena, store_work *work,
-                                    void *context);
-    /* Runs the work of store_read_together(), in a transaction that only reads. */
-    struct error *(*read_together)(struct store *store, struct arena *arena, store_work *work,
-                                   void *context);
     /* Executes statements that are separated by semicolons, within a write. */
     struct error *(*script)(struct store *store, struct arena *arena, const char *text);
 
@@ -65,6 +58,10 @@ struct engine {
 };
 
 extern const struct engine store_engine_sqlite, store_engine_postgres;
+
+/* Appends a line to `faults` for each error in DATABASE_URL. Returns false if there is any error.
+ */
+bool postgres_check(const struct config *config, struct buffer *faults);
 
 enum { DEFERRED_MAX = 8 };
 
@@ -101,16 +98,8 @@ struct store {
     bool shares_snapshots; /* store_share_snapshots() was called */
     bool wrote;            /* store_write() was called since the last store_pending_transaction() */
     bool writing;          /* inside store_write() */
-    struct arena *write_arena;      /* arena of the running store_write() */
-    struct error *failure;          /* error of the first query that failed in it */
-    bool together;                  /* inside store_write_together() or store_read_together() */
-    bool together_reads;            /* inside store_read_together() */
-    bool together_tried_write;      /* its work has called store_write() */
-    int64_t together_deadline_us;   /* see store_limit_together(); 0: none */
-    struct arena *together_arena;   /* its arena */
-    struct error *together_failure; /* error of the first query that failed outside of a write */
-    const struct store_observer *observer; /* of all writes; NULL: none */
-    void *observer_context;
+    struct arena *write_arena; /* arena of the running store_write() */
+    struct error *failure;     /* error of the first query that failed in it */
 
     uint64_t transactions; /* number of transactions begun, which identifies the last one */
     struct held_group group;

@@ -33,16 +33,6 @@ const char *store_folded_column(const struct store *store, struct arena *arena, 
 
 /* --- texts ------------------------------------------------------------------------------------ */
 
-/* Returns the text with its ASCII letters in lower case, as lower() of SQLite does. */
-static const char *lower_ascii(struct arena *arena, const char *text)
-{
-    char *lower = arena_string(arena, text);
-    for (char *at = lower; *at; at++) {
-        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : *at);
-    }
-    return lower;
-}
-
 static const char *compile_contains(const struct store_filter *compiler, const char *column,
                                     const char *text)
 {
@@ -74,10 +64,6 @@ static const char *compile_equal_text(const struct store_filter *compiler,
                                       const struct store_filter_column *column, const char *value,
                                       const char *folded)
 {
-    if (column->key && column->ascii) {
-        return arena_format(compiler->arena, "%s = $%zu", column->key,
-                            compiler->add_text(compiler->parameters, folded));
-    }
     return column->key ? arena_format(compiler->arena, "%s = $%zu", column->key,
                                       compiler->add_text(compiler->parameters,
                                                          fold_address(compiler->arena, value)))
@@ -88,9 +74,7 @@ static const char *compile_equal_text(const struct store_filter *compiler,
 static const char *compile_text(const struct store_filter *compiler, const struct filter *term,
                                 const struct store_filter_column *column)
 {
-    const char *value = term->value.string.bytes;
-    const char *folded =
-        column->ascii ? lower_ascii(compiler->arena, value) : fold_text(compiler->arena, value);
+    const char *value = term->value.string.bytes, *folded = fold_text(compiler->arena, value);
     switch (term->operator) {
     case FILTER_CONTAINS:
         return *folded ? compile_contains(compiler, column->folded, folded) : always;
@@ -302,11 +286,7 @@ static const char *compile_term(const struct store_filter *compiler, const struc
     struct arena *arena = compiler->arena;
     struct store_filter_column column = {0};
     compiler->find(compiler->columns, arena, term->field, &column);
-    if (column.ascii) {
-        column.folded = arena_format(arena, "lower(%s)", column.value);
-    } else if (column.text) {
-        column.folded = column.text;
-    } else if (column.folded) {
+    if (column.folded) {
         column.folded = store_folded_column(compiler->store, arena, column.folded);
     }
     if (term->operator== FILTER_PRESENT) {
@@ -396,30 +376,6 @@ static bool is_lower_limit(const struct part *part)
     return operator== FILTER_GREATER || operator== FILTER_GREATER_EQUAL;
 }
 
-/* True if the term `part` is an equality with the column that precedes that of `term` in its
- * index. */
-static bool leads_to(const struct store_filter *compiler, const struct part *part,
-                     const struct part *term)
-{
-    const char *leader = term->node->kind == FILTER_TERM && compiler->find_leader
-                             ? compiler->find_leader(compiler->columns, term->node->field)
-                             : NULL;
-    return leader && part->node->kind == FILTER_TERM && find_operator(part) == FILTER_EQUAL &&
-           !strcmp(part->node->field->name, leader);
-}
-
-/* True if the index of a term begins with its column, or one of the parts leads to it. */
-static bool has_leader(const struct store_filter *compiler, const struct part *term,
-                       const struct part *parts)
-{
-    bool found =
-        !compiler->find_leader || !compiler->find_leader(compiler->columns, term->node->field);
-    for (; parts && !found; parts = parts->next) {
-        found = leads_to(compiler, parts, term);
-    }
-    return found;
-}
-
 static enum store_filter_index find_part_index(const struct store_filter *compiler,
                                                const struct part *part, const struct part *parts);
 
@@ -444,9 +400,6 @@ static enum store_filter_index find_term_index(const struct store_filter *compil
 {
     enum store_filter_index index =
         compiler->find_index(compiler->columns, part->node->field, find_operator(part));
-    if (index != STORE_INDEX_NONE && !has_leader(compiler, part, parts)) {
-        return STORE_INDEX_NONE;
-    }
     for (; index == STORE_INDEX_RANGE && parts; parts = parts->next) {
         if (limit_one_field(part, parts) && is_lower_limit(part) != is_lower_limit(parts)) {
             index = STORE_INDEX_WINDOW;
@@ -483,7 +436,7 @@ enum store_filter_index store_filter_find_index(const struct store_filter *compi
 }
 
 static const char *compile_by_index(const struct store_filter *compiler, struct part *parts,
-                                    bool scoped, bool *hides_scope_r);
+                                    bool scoped, bool *splits_r);
 
 /* Returns a condition that SQLite takes for true in few rows. */
 static const char *prefer_condition(struct arena *arena, const char *condition)
@@ -491,51 +444,44 @@ static const char *prefer_condition(struct arena *arena, const char *condition)
     return arena_format(arena, "likelihood(%s, 0.0001)", condition);
 }
 
-static bool is_apart(const struct store_filter *compiler, const struct filter *term)
-{
-    return compiler->stands_apart && compiler->stands_apart(compiler->columns, term->field);
-}
-
 /* Compiles the operand of an `and` whose index is used. */
 static const char *compile_chosen(const struct store_filter *compiler, const struct part *part,
-                                  bool scoped, bool *hides_scope_r)
+                                  bool scoped, bool *splits_r)
 {
     struct arena *arena = compiler->arena;
     struct buffer text = {.arena = arena};
-    *hides_scope_r = true;
-    if (part->node->kind == FILTER_TERM) {
+    *splits_r = part->node->kind != FILTER_TERM;
+    if (!*splits_r) {
         const char *term =
             prefer_condition(arena, compile_node(compiler, part->node, part->negated));
-        *hides_scope_r = is_apart(compiler, part->node);
-        return scoped && !*hides_scope_r ? arena_format(arena, "%s AND %s", compiler->scope, term)
-                                         : term;
+        return scoped ? arena_format(arena, "%s AND %s", compiler->scope, term) : term;
     }
     struct part *choices = split_chain(arena, part->node, part->negated, false, NULL);
     for (const struct part *choice = choices; choice; choice = choice->next) {
-        bool hides_scope;
+        bool splits;
         buffer_format(&text, "%s(%s)", text.length ? " OR " : "(",
                       compile_by_index(
                           compiler, split_chain(arena, choice->node, choice->negated, true, NULL),
-                          true, &hides_scope));
+                          true, &splits));
     }
     buffer_add_char(&text, ')');
     return text.bytes;
 }
 
-/* Compiles an `and`. Only the chosen operand, the other limits of its field, and the operand that
- * leads to it, are visible to the engine. */
+/* Compiles an `and`. Only the chosen operand, and the other limits of its field, are visible to the
+ * engine. */
 static const char *compile_by_index(const struct store_filter *compiler, struct part *parts,
-                                    bool scoped, bool *hides_scope_r)
+                                    bool scoped, bool *splits_r)
 {
     enum store_filter_index index;
     const struct part *chosen = choose_part(compiler, parts, &index);
     struct buffer text = {.arena = compiler->arena};
-    buffer_add_string(&text, compile_chosen(compiler, chosen, scoped, hides_scope_r));
+    buffer_add_string(&text, compile_chosen(compiler, chosen, scoped, splits_r));
     for (const struct part *part = parts; part; part = part->next) {
         if (part != chosen) {
             const char *condition = compile_node(compiler, part->node, part->negated);
             buffer_format(&text, " AND %s",
-                          limit_one_field(chosen, part) || leads_to(compiler, part, chosen)
+                          limit_one_field(chosen, part)
                               ? prefer_condition(compiler->arena, condition)
                               : store_filter_hide(compiler->store, compiler->arena, condition));
         }

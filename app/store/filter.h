@@ -24,8 +24,6 @@
 struct store_filter_column {
     const char *value;  /* the value */
     const char *folded; /* TABLE.NAME: the text NAME in TABLE.folded; NULL: none */
-    const char *text;   /* the folded text, if it is not in TABLE.folded; NULL: it is there */
-    bool ascii;         /* the text is ASCII and has no folded form */
     /* A column with an index that is compared instead of the value; NULL: none. Of an address:
      * fold_address(), for `eq` only. Of the format "date": the text, or '~' if it is absent. Of the
      * format "moment": the time at which the date or time has passed, or INT64_MAX. */
@@ -54,12 +52,7 @@ struct store_filter {
      * of the others except STORE_INDEX_WINDOW. */
     enum store_filter_index (*find_index)(const void *columns, const struct field *field,
                                           enum filter_operator operator);
-    /* True if the index of the field does not begin with the columns of the scope. */
-    bool (*stands_apart)(const void *columns, const struct field *field);
-    /* Returns the name of the field whose column precedes that of `field` in the index, which only
-     * an `eq` of both uses; NULL: the index begins with the column of `field`. */
-    const char *(*find_leader)(const void *columns, const struct field *field);
-    const void *columns; /* argument of these functions */
+    const void *columns; /* argument of find() and find_index() */
     /* The condition of all rows of the list. On SQLite, the compiler chooses the index unless this
      * is NULL. */
     const char *scope;
@@ -70,13 +63,12 @@ struct store_filter {
 };
 
 /* Returns the index that finds the rows that pass a filter; an `or` needs one for each term.
- * Needs only find_index(), find_leader() and `columns` of the compiler. */
+ * Needs only find_index() and `columns` of the compiler. */
 enum store_filter_index store_filter_find_index(const struct store_filter *compiler,
                                                 const struct filter *filter);
 
 /* Returns the condition for a WHERE clause. *hides_scope_r is true if the scope must be hidden in
- * that clause with store_filter_hide(), because the terms of an `or` contain it, or because the
- * chosen index stands apart from it. */
+ * that clause with store_filter_hide(), because the terms of an `or` contain it. */
 const char *store_filter_compile(const struct store_filter *compiler, const struct filter *filter,
                                  bool *hides_scope_r) __attribute__((returns_nonnull));
 

@@ -13,8 +13,8 @@
 struct arena;
 struct store;
 
-/* True if a transaction with uncommitted writes is open. On SQLite, no other process can write
- * until store_group_commit(); on PostgreSQL it is true only inside store_write_together(). */
+/* True if a transaction with uncommitted writes is open: until store_group_commit(), no other
+ * process can write. Always false on PostgreSQL. */
 bool store_group_open(const struct store *store);
 
 /*

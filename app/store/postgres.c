@@ -20,13 +20,12 @@
 #include "base/log.h"
 #include "store/engine.h"
 #include "store/keys.h"
-#include "store/postgres_session.h"
-#include "store/postgres_type.h"
 #include "store/query.h"
 #include "store/sqlstate.h"
 #include "store/store.h"
 #include "store/write.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -47,6 +46,20 @@ enum {
     MIGRATION_LOCK = 0x6b6f6e74, /* key of pg_advisory_xact_lock(), "kont" in ASCII */
 };
 
+/* The column types that statements may return: OIDs of pg_type.dat, which never change. */
+enum {
+    TYPE_BOOL = 16,
+    TYPE_BYTEA = 17,
+    TYPE_NAME = 19,
+    TYPE_INT8 = 20,
+    TYPE_INT2 = 21,
+    TYPE_INT4 = 23,
+    TYPE_TEXT = 25,
+    TYPE_BPCHAR = 1042,
+    TYPE_VARCHAR = 1043,
+    TYPE_VOID = 2278,
+};
+
 enum { FORMAT_TEXT, FORMAT_BINARY };
 
 /* OUTDATED: the server has prepared a statement that the slot no longer holds. */
@@ -59,11 +72,8 @@ struct postgres {
     enum db_failure db_failure;            /* failure of the last call */
     bool canceled; /* the last call was canceled because it took longer than statement_timeout */
     bool in_transaction;
-    /* first failure of a call inside store_write_together(), if it ends the transaction */
-    enum db_failure together_failure;
-    int64_t timeout_us;       /* timeout of one statement */
-    int64_t local_timeout_ms; /* statement_timeout of store_write_together(); 0: the standard one */
-    int64_t connect_after;    /* time until which connecting fails at once with connect_cause */
+    int64_t timeout_us;    /* timeout of one statement */
+    int64_t connect_after; /* time until which connecting fails at once with connect_cause */
     char connect_cause[256];
     bool failure_logged; /* the failure to connect has been logged */
 };
@@ -78,6 +88,41 @@ struct result_rows {
 static struct postgres *as_postgres(struct store *store)
 {
     return (struct postgres *)(void *)store; /* `store` is the first member */
+}
+
+/* --- settings -------------------------------------------------------------------------------- */
+
+/* Returns false if the host or the port contains a part of the password, because of an @ in it that
+ * is not escaped: error messages would show that part. */
+static bool has_sane_host(const PQconninfoOption *options)
+{
+    for (const PQconninfoOption *option = options; option->keyword; option++) {
+        const char *value = option->val ? option->val : "";
+        if ((!strcmp(option->keyword, "host") && strchr(value, '@')) ||
+            (!strcmp(option->keyword, "port") && value[strspn(value, "0123456789,")])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool postgres_check(const struct config *config, struct buffer *faults)
+{
+    const char *url = config->database_url;
+    char *message = NULL;
+    PQconninfoOption *options = NULL;
+    if (!strncmp(url, "postgresql://", strlen("postgresql://")) ||
+        !strncmp(url, "postgres://", strlen("postgres://"))) {
+        options = PQconninfoParse(url, &message);
+    }
+    bool good = options && has_sane_host(options);
+    if (!good) { /* libpq's own message may contain parts of the password */
+        buffer_add_string(faults, "DATABASE_URL: must be sqlite:///path or postgresql://…, with "
+                                  "special characters written as %XX\n");
+    }
+    PQfreemem(message);
+    PQconninfoFree(options);
+    return good;
 }
 
 static struct store *open_postgres(const struct config *config, struct store_shared *shared)
@@ -103,13 +148,29 @@ static void close_postgres(struct store *store)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
+/* Waits for poll(2)'s `events` on the connection's socket. Returns false if the deadline passes. */
+static bool wait_for_socket(const PGconn *connection, short events, int64_t deadline)
+{
+    struct pollfd poll_fd = {.fd = PQsocket(connection), .events = events};
+    for (;;) {
+        int64_t left = deadline - clock_steady_us();
+        int ready = poll(&poll_fd, 1, left > 0 ? (int)(left / US_PER_MS) + 1 : 0);
+        if (ready > 0) {
+            return true;
+        }
+        if (ready == 0 ? left <= 0 : errno != EINTR) {
+            return false;
+        }
+    }
+}
+
 /* Sends all output that libpq has buffered. */
 static enum db_failure flush_output(PGconn *connection, int64_t deadline)
 {
     int unsent;
     while ((unsent = PQflush(connection)) > 0) {
         /* Read as well, to avoid a deadlock with a server that sends before it reads on. */
-        if (!postgres_session_wait(PQsocket(connection), POLLIN | POLLOUT, deadline)) {
+        if (!wait_for_socket(connection, POLLIN | POLLOUT, deadline)) {
             return DB_FAILURE_TIMEOUT;
         }
         if (!PQconsumeInput(connection)) {
@@ -123,7 +184,7 @@ static enum db_failure flush_output(PGconn *connection, int64_t deadline)
 static enum db_failure receive_result(PGconn *connection, int64_t deadline, PGresult **result_r)
 {
     while (PQisBusy(connection)) {
-        if (!postgres_session_wait(PQsocket(connection), POLLIN, deadline)) {
+        if (!wait_for_socket(connection, POLLIN, deadline)) {
             return DB_FAILURE_TIMEOUT;
         }
         if (!PQconsumeInput(connection)) {
@@ -233,9 +294,6 @@ static struct error *complete_call(struct postgres *postgres, struct arena *aren
     if (db_failure == DB_FAILURE_TIMEOUT) {
         (void)pause_connecting(postgres, arena, "timed out waiting for the server");
     }
-    if (postgres->together_failure == DB_FAILURE_NONE) {
-        postgres->together_failure = postgres->db_failure;
-    }
     *result_r = result;
     return error;
 }
@@ -264,8 +322,8 @@ static bool poll_connection(PGconn *connection, int64_t deadline)
 {
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (status == PGRES_POLLING_READING || status == PGRES_POLLING_WRITING) {
-        if (!postgres_session_wait(PQsocket(connection),
-                                   status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
+        if (!wait_for_socket(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+                             deadline)) {
             return false;
         }
         status = PQconnectPoll(connection);
@@ -273,13 +331,24 @@ static bool poll_connection(PGconn *connection, int64_t deadline)
     return status == PGRES_POLLING_OK;
 }
 
-/* Configures the session, see the top of this file. */
+/* Configures the session, see the top of this file. Each prepared statement keeps one generic plan:
+ * planning it again for each value would take longer than most statements, and no statement needs
+ * a different plan for different values. The server ends the session of a client that disconnects
+ * or leaves a transaction idle. */
 static struct error *configure_session(struct postgres *postgres, struct arena *arena)
 {
-    const struct store *store = &postgres->store;
+    struct store *store = &postgres->store;
+    int64_t timeout_ms = store->config->database_timeout_ms;
     const char *lock = store->keys_version ? store_text_of(store, SQL_TEXT_KEYS_SHARE) : "";
     return execute_command(postgres, arena,
-                           postgres_session_text(arena, store->config->database_timeout_ms, lock));
+                           arena_format(arena,
+                                        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;"
+                                        "SET standard_conforming_strings = on;"
+                                        "SET plan_cache_mode = force_generic_plan;"
+                                        "SET client_connection_check_interval = '1s';"
+                                        "SET statement_timeout = %" PRId64 ";"
+                                        "SET idle_in_transaction_session_timeout = %" PRId64 ";%s",
+                                        timeout_ms, 2 * timeout_ms, lock));
 }
 
 /* Checks the version of the text keys. Once per session is enough, because the lock of the session
@@ -388,12 +457,24 @@ static struct error *prepare_slot(struct postgres *postgres, struct arena *arena
     return error;
 }
 
+static bool is_known_type(Oid type)
+{
+    static const Oid types[] = {TYPE_BOOL, TYPE_BYTEA, TYPE_NAME,   TYPE_INT8,    TYPE_INT2,
+                                TYPE_INT4, TYPE_TEXT,  TYPE_BPCHAR, TYPE_VARCHAR, TYPE_VOID};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (types[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns an error if a column has a type that this engine cannot decode: the statement must cast
  * it, for example the result of sum(), which is numeric. */
 static struct error *check_columns(const PGresult *result, struct arena *arena, const char *text)
 {
     for (int i = 0; i < PQnfields(result); i++) {
-        if (!postgres_type_is_known(PQftype(result, i))) {
+        if (!is_known_type(PQftype(result, i))) {
             return error_new(arena, ERR_INTERNAL,
                              "PostgreSQL: column %d has the unsupported type %u: %s", i,
                              PQftype(result, i), text);
@@ -479,57 +560,35 @@ static struct error *set_timeout(struct postgres *postgres, struct arena *arena,
                            arena_format(arena, "SET statement_timeout = %" PRId64, ms));
 }
 
-/* Sets the timeout until the end of the transaction of store_write_together(). Leaves it as it is
- * if it is hardly longer, to save calls. */
-static struct error *set_local_timeout(struct postgres *postgres, struct arena *arena, int64_t ms)
-{
-    enum { TOLERATED_MS = 50 };
-    if (postgres->local_timeout_ms >= ms && postgres->local_timeout_ms - ms <= TOLERATED_MS) {
-        return NULL;
-    }
-    struct error *error = execute_command(
-        postgres, arena, arena_format(arena, "SET LOCAL statement_timeout = %" PRId64, ms));
-    postgres->local_timeout_ms = error ? 0 : ms;
-    return error;
-}
-
 /* Executes a query. If it has a deadline, the remaining time is its timeout. */
-static struct error *execute_query(struct postgres *postgres, struct store_query *query,
-                                   PGresult **result_r)
+static struct error *execute_read(struct postgres *postgres, struct store_query *query,
+                                  PGresult **result_r)
 {
-    int64_t deadline_us = store_query_deadline(query);
-    if (!deadline_us) {
-        return execute_prepared(postgres, query, result_r);
-    }
-    int64_t left_ms = (deadline_us - clock_steady_us()) / US_PER_MS;
+    int64_t left_ms = (query->deadline_us - clock_steady_us()) / US_PER_MS;
     int64_t standard_ms = postgres->store.config->database_timeout_ms;
     left_ms = left_ms < 1 ? 1 : left_ms < standard_ms ? left_ms : standard_ms;
-    struct error *error = ensure_session(postgres, query->arena);
-    if (!error) {
-        error = query->together ? set_local_timeout(postgres, query->arena, left_ms)
-                                : set_timeout(postgres, query->arena, left_ms);
-    }
-    if (error) {
+    struct error *error = NULL;
+    if (query->deadline_us && ((error = ensure_session(postgres, query->arena)) ||
+                               (error = set_timeout(postgres, query->arena, left_ms)))) {
         return error;
     }
     error = execute_prepared(postgres, query, result_r);
-    bool late = postgres->canceled;
-    bool aborted = error && postgres->in_transaction; /* the rollback restores the timeout */
-    if (!query->together && postgres->connection && !aborted &&
+    bool late = query->deadline_us && postgres->canceled;
+    if (query->deadline_us && postgres->connection &&
         set_timeout(postgres, query->arena, standard_ms)) {
         close_session(postgres); /* a new session has the standard timeout */
     }
-    return late ? store_query_timeout(query) : error;
+    return late ? error_new(query->arena, ERR_FILTER_TOO_COSTLY, NULL) : error;
 }
 
 static struct error *begin_postgres_query(struct store_query *query)
 {
     struct postgres *postgres = as_postgres(query->store);
     PGresult *result = NULL;
-    struct error *error = execute_query(postgres, query, &result);
+    struct error *error = execute_read(postgres, query, &result);
     /* Repeat a read on a new connection. run_transaction() repeats a transaction as a whole. */
     if (error && postgres->db_failure == DB_FAILURE_DISCONNECTED && !postgres->in_transaction) {
-        error = execute_query(postgres, query, &result);
+        error = execute_read(postgres, query, &result);
     }
     if (error) {
         return error;
@@ -551,6 +610,27 @@ static void end_postgres_query(struct store_query *query)
     PQclear(((struct result_rows *)query->handle)->result);
 }
 
+/* Decodes an integer, which the server sends in network byte order. */
+static int64_t decode_integer(const char *bytes, Oid type)
+{
+    uint64_t eight;
+    uint32_t four;
+    uint16_t two;
+    switch (type) {
+    case TYPE_INT8:
+        memcpy(&eight, bytes, sizeof eight);
+        return (int64_t)be64toh(eight);
+    case TYPE_INT4:
+        memcpy(&four, bytes, sizeof four);
+        return (int32_t)be32toh(four);
+    case TYPE_INT2:
+        memcpy(&two, bytes, sizeof two);
+        return (int16_t)be16toh(two);
+    default: /* TYPE_BOOL */
+        return *bytes;
+    }
+}
+
 static struct cell decode_cell(const PGresult *result, int row, int column)
 {
     struct cell cell = {.type = CELL_NULL};
@@ -561,7 +641,7 @@ static struct cell decode_cell(const PGresult *result, int row, int column)
     const char *bytes = PQgetvalue(result, row, column);
     if (type == TYPE_INT8 || type == TYPE_INT4 || type == TYPE_INT2 || type == TYPE_BOOL) {
         cell.type = CELL_INTEGER;
-        cell.integer = postgres_type_decode(type, bytes);
+        cell.integer = decode_integer(bytes, type);
     } else {
         cell.type = type == TYPE_BYTEA ? CELL_BYTES : CELL_TEXT;
         cell.bytes = bytes;
@@ -594,7 +674,7 @@ static struct error *fetch_postgres_row(struct store_query *query)
 /* Reads pending input. Returns false if the server has closed the connection. */
 static bool is_still_open(PGconn *connection)
 {
-    while (postgres_session_wait(PQsocket(connection), POLLIN, 0)) {
+    while (wait_for_socket(connection, POLLIN, 0)) {
         if (!PQconsumeInput(connection)) {
             return false;
         }
@@ -603,25 +683,12 @@ static bool is_still_open(PGconn *connection)
     return PQstatus(connection) == CONNECTION_OK;
 }
 
-static void roll_back(struct postgres *postgres, struct arena *arena)
-{
-    enum db_failure db_failure = postgres->db_failure; /* failure that causes the rollback */
-    if (postgres->connection && execute_command(postgres, arena, "ROLLBACK")) {
-        close_session(postgres);
-    }
-    postgres->db_failure = db_failure;
-}
-
 static struct error *commit_transaction(struct postgres *postgres, struct arena *arena)
 {
     PGresult *result = NULL;
     if (!postgres->connection || !is_still_open(postgres->connection)) {
         close_session(postgres);
         return fail_connection(postgres, arena, DB_FAILURE_DISCONNECTED);
-    }
-    if (PQtransactionStatus(postgres->connection) == PQTRANS_INERROR) { /* COMMIT rolls back */
-        roll_back(postgres, arena);
-        return error_new(arena, ERR_INTERNAL, "PostgreSQL: commit of an aborted transaction");
     }
     struct error *error =
         complete_call(postgres, arena, PQsendQuery(postgres->connection, "COMMIT"), &result);
@@ -635,49 +702,29 @@ static struct error *commit_transaction(struct postgres *postgres, struct arena 
     return error;
 }
 
-/* The work of a transaction and how it begins. */
-struct transaction {
-    store_work *work;
-    void *context;
-    const char *beginning;
-    bool together; /* the work of store_write_together() */
-};
-
-/* Runs the work of store_write_together(). Restores the failure that ends the transaction, because
- * later calls have replaced it. A violated unique index counts as a conflict: handlers translate
- * the error unless they cannot see the row of the other transaction. */
-static struct error *run_together(struct postgres *postgres, struct arena *arena,
-                                  const struct transaction *transaction)
+static void roll_back(struct postgres *postgres, struct arena *arena)
 {
-    postgres->together_failure = DB_FAILURE_NONE;
-    postgres->local_timeout_ms = 0;
-    struct error *error =
-        store_run_together(&postgres->store, arena, transaction->work, transaction->context);
-    enum db_failure failure = postgres->together_failure;
-    if (!error && failure != DB_FAILURE_NONE) {
-        error = fail_connection(postgres, arena, failure);
+    enum db_failure db_failure = postgres->db_failure; /* failure that causes the rollback */
+    if (postgres->connection && execute_command(postgres, arena, "ROLLBACK")) {
+        close_session(postgres);
     }
-    bool violated = error && error->id == ERR_CONSTRAINT_UNIQUE;
-    postgres->db_failure = failure == DB_FAILURE_NONE && violated ? DB_FAILURE_CONFLICT : failure;
-    return error;
+    postgres->db_failure = db_failure;
 }
 
 /* Runs a transaction once. After a failure, postgres->db_failure says whether to try again. */
 static struct error *try_transaction(struct postgres *postgres, struct arena *arena,
-                                     const struct transaction *transaction)
+                                     store_work *work, void *context, const char *beginning)
 {
     postgres->db_failure = DB_FAILURE_NONE;
     struct error *error = ensure_session(postgres, arena);
     if (!error) {
-        error = execute_command(postgres, arena, transaction->beginning);
+        error = execute_command(postgres, arena, beginning);
     }
     if (error) {
         return error;
     }
     postgres->in_transaction = true;
-    error = transaction->together
-                ? run_together(postgres, arena, transaction)
-                : store_run_work(&postgres->store, arena, transaction->work, transaction->context);
+    error = store_run_work(&postgres->store, arena, work, context);
     if (error) {
         roll_back(postgres, arena);
     } else {
@@ -694,11 +741,11 @@ static const struct backoff conflict_backoff = {.first = CONFLICT_PAUSE_US,
 
 /* Runs a transaction; repeats it after conflicts with others, and once after a lost connection. */
 static struct error *run_transaction(struct postgres *postgres, struct arena *arena,
-                                     const struct transaction *transaction)
+                                     store_work *work, void *context, const char *beginning)
 {
     unsigned conflicts = 0, losses = 0;
     for (;;) {
-        struct error *error = try_transaction(postgres, arena, transaction);
+        struct error *error = try_transaction(postgres, arena, work, context, beginning);
         if (error && postgres->db_failure == DB_FAILURE_CONFLICT && ++conflicts < CONFLICTS_MAX) {
             usleep((useconds_t)backoff_delay(&conflict_backoff, conflicts));
         } else if (!error || postgres->db_failure != DB_FAILURE_DISCONNECTED || losses++) {
@@ -707,74 +754,29 @@ static struct error *run_transaction(struct postgres *postgres, struct arena *ar
     }
 }
 
-static const char begin_serializable[] = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE";
-
-/* Runs the work of a write inside store_write_together(), as a savepoint. */
-static struct error *write_savepoint(struct postgres *postgres, struct arena *arena,
-                                     store_work *work, void *context)
-{
-    struct error *error = ensure_session(postgres, arena);
-    if (!error) {
-        error = execute_command(postgres, arena, "SAVEPOINT one_write");
-    }
-    if (error) {
-        return error;
-    }
-    error = store_run_work(&postgres->store, arena, work, context);
-    if (error) {
-        postgres->local_timeout_ms = 0; /* the rollback restores an earlier one */
-    }
-    if (!postgres->connection) {
-        return error ? error : fail_connection(postgres, arena, DB_FAILURE_DISCONNECTED);
-    }
-    struct error *ending =
-        execute_command(postgres, arena,
-                        error ? "ROLLBACK TO SAVEPOINT one_write; RELEASE SAVEPOINT one_write"
-                              : "RELEASE SAVEPOINT one_write");
-    return error ? error : ending;
-}
-
 static struct error *write_in_transaction(struct store *store, struct arena *arena,
                                           store_work *work, void *context, enum write_kind kind)
 {
     struct postgres *postgres = as_postgres(store);
-    struct transaction transaction = {work, context, begin_serializable, false};
-    if (store->together) {
-        return write_savepoint(postgres, arena, work, context);
-    }
     if (kind == WRITE_ORDINARY) {
-        return run_transaction(postgres, arena, &transaction);
+        return run_transaction(postgres, arena, work, context,
+                               "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE");
     }
     if (kind == WRITE_UNSERIALIZED) {
-        transaction.beginning = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-        return run_transaction(postgres, arena, &transaction);
+        return run_transaction(postgres, arena, work, context,
+                               "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE");
     }
     /* READ COMMITTED, so that queries see what was committed during the wait for the lock. */
-    transaction.beginning =
+    const char *beginning =
         arena_format(arena,
                      "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
                      "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(%d)",
                      MIGRATION_LOCK);
     int64_t timeout_us = postgres->timeout_us;
     postgres->timeout_us = MIGRATION_TIMEOUT_US;
-    struct error *error = run_transaction(postgres, arena, &transaction);
+    struct error *error = run_transaction(postgres, arena, work, context, beginning);
     postgres->timeout_us = timeout_us;
     return error;
-}
-
-static struct error *write_together_in_transaction(struct store *store, struct arena *arena,
-                                                   store_work *work, void *context)
-{
-    const struct transaction transaction = {work, context, begin_serializable, true};
-    return run_transaction(as_postgres(store), arena, &transaction);
-}
-
-static struct error *read_together_in_transaction(struct store *store, struct arena *arena,
-                                                  store_work *work, void *context)
-{
-    const struct transaction transaction = {
-        work, context, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", true};
-    return run_transaction(as_postgres(store), arena, &transaction);
 }
 
 static struct error *run_postgres_script(struct store *store, struct arena *arena, const char *text)
@@ -794,7 +796,5 @@ const struct engine store_engine_postgres = {
     .end = end_postgres_query,
     .finalize = mark_slot_outdated,
     .write = write_in_transaction,
-    .write_together = write_together_in_transaction,
-    .read_together = read_together_in_transaction,
     .script = run_postgres_script,
 };

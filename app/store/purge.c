@@ -24,7 +24,7 @@ struct batch {
     struct arena *arena;
     const struct purge_kind *kind;
     int64_t now_ms, limit;
-    int64_t *deleted_r;
+    int64_t deleted;
 };
 
 static struct error *delete_batch(struct store *store, void *context)
@@ -34,16 +34,16 @@ static struct error *delete_batch(struct store *store, void *context)
     store_bind_integer(query, batch->now_ms - batch->kind->kept_ms);
     store_bind_integer(query, batch->limit);
     struct error *error = store_execute(query);
-    *batch->deleted_r = error ? 0 : store_changes(query);
+    batch->deleted = error ? 0 : store_changes(query);
     return error;
 }
 
 struct error *purge_rows(struct store *store, struct arena *arena, const struct purge_kind *kind,
                          int64_t now_ms, int64_t limit, int64_t *deleted_r)
 {
-    struct batch batch = {arena, kind, now_ms, limit, deleted_r};
+    struct batch batch = {.arena = arena, .kind = kind, .now_ms = now_ms, .limit = limit};
     struct error *error = store_write(store, arena, delete_batch, &batch);
-    *deleted_r = error ? 0 : *deleted_r;
+    *deleted_r = error ? 0 : batch.deleted;
     return error;
 }
 

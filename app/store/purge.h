@@ -51,7 +51,7 @@ struct error *purge_batch(struct store *store, struct arena *arena, const struct
                           int64_t now_ms, int64_t *deleted_r) MUST_CHECK;
 
 /* Deletes up to `limit` due rows within the group commit of the request, and does not add them
- * to the metric. The observer of the transaction may read *deleted_r. */
+ * to the metric. */
 struct error *purge_rows(struct store *store, struct arena *arena, const struct purge_kind *kind,
                          int64_t now_ms, int64_t limit, int64_t *deleted_r) MUST_CHECK;
 

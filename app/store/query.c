@@ -248,34 +248,13 @@ void store_set_deadline(struct store_query *query, int64_t deadline_us)
     query->deadline_us = deadline_us;
 }
 
-/* True if the deadline of store_write_together() is earlier than that of the query. */
-static bool is_limited_together(const struct store_query *query)
-{
-    int64_t limit_us = query->together ? query->store->together_deadline_us : 0;
-    return limit_us && (!query->deadline_us || limit_us < query->deadline_us);
-}
-
-int64_t store_query_deadline(const struct store_query *query)
-{
-    return is_limited_together(query) ? query->store->together_deadline_us : query->deadline_us;
-}
-
-struct error *store_query_timeout(const struct store_query *query)
-{
-    return error_new(query->arena,
-                     is_limited_together(query) ? ERR_BATCH_TOO_COSTLY : ERR_FILTER_TOO_COSTLY,
-                     NULL);
-}
-
 /* --- rows ------------------------------------------------------------------------------------ */
 
 struct error *store_remember_failure(struct store *store, struct error *error)
 {
-    const char *cause = error->cause ? error->cause : "";
     if (store->writing && !store->failure) {
-        store->failure = error_new(store->write_arena, error->id, "%s", cause);
-    } else if (store->together && !store->writing && !store->together_failure) {
-        store->together_failure = error_new(store->together_arena, error->id, "%s", cause);
+        store->failure =
+            error_new(store->write_arena, error->id, "%s", error->cause ? error->cause : "");
     }
     return error;
 }
@@ -301,7 +280,6 @@ static struct error *begin_query(struct store_query *query)
                     query->parameters_wanted, query->text);
     }
     query->writing = store->writing;
-    query->together = store->together;
     if (query->writing && store->failure) {
         return error_new(query->arena, store->failure->id, "%s", store->failure->cause);
     }

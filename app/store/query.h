@@ -42,7 +42,6 @@ struct store_query {
     int64_t changes; /* number of rows changed */
     bool begun, ended;
     bool writing;        /* the query was begun inside store_write() */
-    bool together;       /* the query was begun inside store_write_together() or a similar one */
     int64_t deadline_us; /* see store_set_deadline(); 0: none */
     int64_t spent_us;
     void *handle; /* the engine's state, from begin() to end() */
@@ -53,13 +52,6 @@ struct store_query {
 /* Keeps the first error of a write: every later query of the write fails with it. Returns `error`.
  */
 struct error *store_remember_failure(struct store *store, struct error *error);
-
-/* Returns the time of the steady clock (microseconds) by which the query must have ended; 0: none.
- */
-int64_t store_query_deadline(const struct store_query *query);
-
-/* Returns the error of a query that has not ended by its deadline. */
-struct error *store_query_timeout(const struct store_query *query);
 
 /* Adds a duration to the metric of "read", "write" or "commit". */
 void store_count_time(const char *operation, int64_t us);

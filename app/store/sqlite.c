@@ -21,9 +21,7 @@
 #include "store/engine.h"
 #include "store/query.h"
 #include "store/queue.h"
-#include "store/sqlite_deadline.h"
 #include "store/sqlite_file.h"
-#include "store/sqlite_index.h"
 #include "store/store.h"
 #include "store/write.h"
 
@@ -43,7 +41,8 @@ enum {
     LONG_LOG_PAGES = 4096,
     TRUNCATE_TIMEOUT_MS = 100,
     TRUNCATE_TIMEOUT_US = TRUNCATE_TIMEOUT_MS * US_PER_MS,
-    PRIMARY_CODE = 0xff, /* mask for the primary code of an extended result code */
+    PRIMARY_CODE = 0xff,   /* mask for the primary code of an extended result code */
+    DEADLINE_STEPS = 1000, /* instructions of SQLite's machine between checks of a deadline */
 };
 
 /* store_checkpoint() does the checkpoints. A writer's automatic checkpoint is a fallback, in case
@@ -132,16 +131,34 @@ static struct store *open_sqlite(const struct config *config, struct store_share
 
 /* --- errors ---------------------------------------------------------------------------------- */
 
+/* Returns the error of a violated unique index. From the message "UNIQUE constraint failed:
+ * TABLE.COLUMN, TABLE.COLUMN", derives the name of the index, TABLE_COLUMN_COLUMN. */
+static struct error *translate_unique_violation(struct arena *arena, int code, const char *message)
+{
+    const char *list = strstr(message, ": ");
+    list = list ? list + strlen(": ") : message;
+    size_t table = strcspn(list, ".");
+    struct buffer name = {.arena = arena};
+    buffer_add(&name, list, table);
+    if (code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_ROWID) {
+        buffer_add_string(&name, "_pkey");
+        return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s", name.bytes);
+    }
+    for (const char *column = list; (column = strchr(column, '.')) != NULL;) {
+        column++;
+        buffer_add_char(&name, '_');
+        buffer_add(&name, column, strcspn(column, ","));
+    }
+    return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s", name.bytes);
+}
+
 static struct error *translate_constraint_code(struct arena *arena, int code, const char *message)
 {
     switch (code) {
     case SQLITE_CONSTRAINT_UNIQUE:
-        return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s",
-                         sqlite_index_name(arena, message, false));
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_ROWID:
-        return error_new(arena, ERR_CONSTRAINT_UNIQUE, "%s",
-                         sqlite_index_name(arena, message, true));
+        return translate_unique_violation(arena, code, message);
     case SQLITE_CONSTRAINT_FOREIGNKEY:
     case SQLITE_CONSTRAINT_TRIGGER: /* SQLite implements ON DELETE RESTRICT as a trigger */
         return error_new(arena, ERR_CONSTRAINT_REFERENCE, "%s", "");
@@ -467,19 +484,6 @@ static void keep_result_row(const struct store_query *query, struct run *run)
     run->rows[run->row_count++] = row;
 }
 
-static int step_statement(const struct store_query *query, const struct run *run)
-{
-    return sqlite_deadline_step(run->statement, store_query_deadline(query));
-}
-
-static struct error *translate_step_code(const struct store_query *query, const struct run *run,
-                                         int code)
-{
-    return (code & PRIMARY_CODE) == SQLITE_INTERRUPT
-               ? store_query_timeout(query)
-               : translate_code(query->arena, run->connection, code);
-}
-
 /* Runs a statement that changes data to completion, and keeps its rows. */
 static struct error *run_to_completion(struct store_query *query, struct run *run)
 {
@@ -487,12 +491,12 @@ static struct error *run_to_completion(struct store_query *query, struct run *ru
     int64_t before = sqlite3_total_changes64(db);
     struct error *error = NULL;
     int code;
-    while (!error && (code = step_statement(query, run)) == SQLITE_ROW) {
+    while (!error && (code = sqlite3_step(run->statement)) == SQLITE_ROW) {
         error = read_row(query, run);
         keep_result_row(query, run);
     }
     if (error || code != SQLITE_DONE) {
-        return error ? error : translate_step_code(query, run, code);
+        return error ? error : translate_code(query->arena, run->connection, code);
     }
     run->complete = true;
     /* A statement that changes no row leaves sqlite3_changes64() as it was. */
@@ -515,8 +519,7 @@ static void end_sqlite_query(struct store_query *query)
 static struct error *begin_sqlite_query(struct store_query *query)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)query->store;
-    bool sees_writes = query->writing || (query->together && !sqlite->store.together_reads);
-    enum role role = sees_writes ? WRITER : READER;
+    enum role role = query->writing ? WRITER : READER;
     struct error *error = ensure_connection(sqlite, query->arena, role);
     if (!error && role == READER) {
         error = begin_snapshot(sqlite, query->arena);
@@ -531,7 +534,7 @@ static struct error *begin_sqlite_query(struct store_query *query)
         return translate_code(query->arena, run->connection, code);
     }
     bool changes = !sqlite3_stmt_readonly(run->statement);
-    if (changes && !query->writing) {
+    if (changes && role == READER) {
         store_abort("statement changes data outside of store_write(): %s", query->text);
     }
     query->handle = run;
@@ -549,15 +552,29 @@ static struct error *begin_sqlite_query(struct store_query *query)
     return error;
 }
 
+/* Progress handler: interrupts the statement after the deadline of its query. */
+static int is_past_deadline(void *deadline_us)
+{
+    return clock_steady_us() > *(const int64_t *)deadline_us;
+}
+
 /* Advances a statement that reads. */
 static struct error *step_reading(struct store_query *query, const struct run *run)
 {
-    int code = step_statement(query, run);
+    sqlite3 *db = run->connection->db;
+    if (query->deadline_us) {
+        sqlite3_progress_handler(db, DEADLINE_STEPS, is_past_deadline, &query->deadline_us);
+    }
+    int code = sqlite3_step(run->statement);
+    sqlite3_progress_handler(db, 0, NULL, NULL);
     if (code == SQLITE_ROW) {
         query->row = run->row;
         return read_row(query, run);
     }
-    return code == SQLITE_DONE ? NULL : translate_step_code(query, run, code);
+    if ((code & PRIMARY_CODE) == SQLITE_INTERRUPT) {
+        return error_new(query->arena, ERR_FILTER_TOO_COSTLY, NULL);
+    }
+    return code == SQLITE_DONE ? NULL : translate_code(query->arena, run->connection, code);
 }
 
 static struct error *fetch_sqlite_row(struct store_query *query)
@@ -644,10 +661,8 @@ static struct error *end_savepoint(struct sqlite *sqlite, struct arena *arena, s
         const struct error *reason = ending ? ending : error;
         snprintf(sqlite->broken, sizeof sqlite->broken, "%s",
                  reason && reason->cause ? reason->cause : "SQLite rolled the transaction back");
-        if (!error || error->id != ERR_BATCH_TOO_COSTLY) { /* interrupting a change rolls back */
-            log_error("SQLite: group commit failed: all its writes were rolled back: %s",
-                      sqlite->broken);
-        }
+        log_error("SQLite: group commit failed: all its writes were rolled back: %s",
+                  sqlite->broken);
         ending = error_new(arena, ERR_DATABASE_UNAVAILABLE, "%s", sqlite->broken);
     }
     return error ? error : ending;
@@ -674,19 +689,6 @@ static bool is_group_open(const struct store *store)
     return ((const struct sqlite *)(const void *)store)->group_open;
 }
 
-/* Ends the group's transaction: rolls it back unless it was committed. */
-static void end_group(struct sqlite *sqlite, struct arena *arena)
-{
-    sqlite->store.deferred_count = 0;
-    if (!sqlite3_get_autocommit(sqlite->connections[WRITER].db)) {
-        (void)execute_control(sqlite, arena, CONTROL_ROLLBACK);
-    }
-    sqlite->group_open = false;
-    if (sqlite->store.shared) {
-        queue_leave(sqlite->store.shared);
-    }
-}
-
 static struct error *commit_group_transaction(struct store *store, struct arena *arena)
 {
     struct sqlite *sqlite = (struct sqlite *)(void *)store;
@@ -700,35 +702,14 @@ static struct error *commit_group_transaction(struct store *store, struct arena 
     if (!error) {
         error = execute_control(sqlite, arena, CONTROL_COMMIT);
     }
-    end_group(sqlite, arena);
-    return error;
-}
-
-static struct error *write_together_in_group(struct store *store, struct arena *arena,
-                                             store_work *work, void *context)
-{
-    struct sqlite *sqlite = (struct sqlite *)(void *)store;
-    struct error *error = begin_group(sqlite, arena);
-    if (error) {
-        return error;
+    store->deferred_count = 0;
+    if (!sqlite3_get_autocommit(sqlite->connections[WRITER].db)) {
+        (void)execute_control(sqlite, arena, CONTROL_ROLLBACK);
     }
-    error = store_run_together(store, arena, work, context);
-    if (error) {
-        end_group(sqlite, arena);
-        return error;
+    sqlite->group_open = false;
+    if (store->shared) {
+        queue_leave(store->shared);
     }
-    return commit_group_transaction(store, arena);
-}
-
-static struct error *read_together_in_snapshot(struct store *store, struct arena *arena,
-                                               store_work *work, void *context)
-{
-    bool shares_snapshots = store->shares_snapshots;
-    end_snapshot(store);
-    store->shares_snapshots = true;
-    struct error *error = store_run_together(store, arena, work, context);
-    store->shares_snapshots = shares_snapshots;
-    end_snapshot(store);
     return error;
 }
 
@@ -789,8 +770,6 @@ const struct engine store_engine_sqlite = {
     .end = end_sqlite_query,
     .finalize = finalize_slot,
     .write = write_in_group,
-    .write_together = write_together_in_group,
-    .read_together = read_together_in_snapshot,
     .script = run_sqlite_script,
     .group_open = is_group_open,
     .group_commit = commit_group_transaction,

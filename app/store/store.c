@@ -5,7 +5,6 @@
 #include "base/config.h"
 #include "store/compiled.h"
 #include "store/engine.h"
-#include "store/postgres_settings.h"
 #include "store/query.h"
 #include "store/sqlite_file.h"
 
@@ -19,8 +18,7 @@ static bool is_sqlite(const struct config *config)
 
 bool store_check(const struct config *config, struct buffer *faults)
 {
-    return is_sqlite(config) ? sqlite_file_check(config, faults)
-                             : postgres_settings_check(config, faults);
+    return is_sqlite(config) ? sqlite_file_check(config, faults) : postgres_check(config, faults);
 }
 
 struct store *store_new(const struct config *config, struct store_shared *shared)

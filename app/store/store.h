@@ -169,7 +169,7 @@ typedef struct error *store_work(struct store *store, void *context);
  * On SQLite the write joins the transaction of the group commit: no client may be told of its
  * success before store_group_commit(). If `work` fails, only its own changes are rolled back.
  *
- * Calls cannot be nested, but those inside store_write_together() share its transaction.
+ * Calls cannot be nested.
  */
 struct error *store_write(struct store *store, struct arena *arena, store_work *work,
                           void *context) MUST_CHECK;

@@ -8,10 +8,8 @@
 #include "store/engine.h"
 #include "store/group.h"
 #include "store/keys.h"
-#include "store/observer.h"
 #include "store/query.h"
 #include "store/store.h"
-#include "store/together.h"
 #include "store/watch.h"
 
 #include <stdio.h>
@@ -48,44 +46,10 @@ struct error *store_run_work(struct store *store, struct arena *arena, store_wor
     return error ? error : store->failure;
 }
 
-struct error *store_run_together(struct store *store, struct arena *arena, store_work *work,
-                                 void *context)
-{
-    store->together = true;
-    store->together_deadline_us = 0;
-    store->together_arena = arena;
-    store->together_failure = NULL;
-    struct error *error = work(store, context);
-    for (struct store_query *query = store->queries, *next; query; query = next) {
-        next = query->next;
-        if (query->begun && query->together) {
-            store_end(query);
-        }
-    }
-    store->together = false;
-    return error ? error : store->together_failure;
-}
-
 /* Returns the error of the failed group commit. */
 static struct error *group_error(const struct store *store, struct arena *arena)
 {
     return error_new(arena, store->group.id, "%s", store->group.cause);
-}
-
-/* The work of a write and its context. */
-struct observed_work {
-    store_work *work;
-    void *context;
-};
-
-/* Runs the work between the functions of the observer. */
-static struct error *run_observed_work(struct store *store, void *context)
-{
-    const struct observed_work *observed = context;
-    const struct store_observer *observer = store->observer;
-    observer->begin(store->observer_context);
-    struct error *error = observed->work(store, observed->context);
-    return error || store->failure ? error : observer->complete(store, store->observer_context);
 }
 
 static struct error *run_write(struct store *store, struct arena *arena, store_work *work,
@@ -94,24 +58,14 @@ static struct error *run_write(struct store *store, struct arena *arena, store_w
     if (store->writing) {
         store_abort("store_write() called inside store_write()");
     }
-    if (store->together_reads) {
-        store->together_tried_write = true;
-        return error_new(arena, ERR_DATABASE_UNAVAILABLE, "write inside store_read_together()");
-    }
     if (store->group.failed) {
         return group_error(store, arena);
     }
     store->transactions += !store_group_open(store);
     store->wrote = true;
     int64_t began = clock_steady_us();
-    struct observed_work observed = {work, context};
-    struct error *error =
-        store->observer ? store->engine->write(store, arena, run_observed_work, &observed, kind)
-                        : store->engine->write(store, arena, work, context, kind);
+    struct error *error = store->engine->write(store, arena, work, context, kind);
     count_duration_since("write", began);
-    if (store->observer && !error) {
-        store->observer->finish(store->observer_context);
-    }
     return error;
 }
 
@@ -126,43 +80,6 @@ struct error *store_write_unserialized(struct store *store, struct arena *arena,
     return run_write(store, arena, work, context, WRITE_UNSERIALIZED);
 }
 
-struct error *store_write_together(struct store *store, struct arena *arena, store_work *work,
-                                   void *context)
-{
-    if (store->writing || store->together) {
-        store_abort("store_write_together() called inside a write");
-    }
-    struct error *error = store_group_commit(store, arena);
-    return error ? error : store->engine->write_together(store, arena, work, context);
-}
-
-struct error *store_read_together(struct store *store, struct arena *arena, store_work *work,
-                                  void *context)
-{
-    if (store->writing || store->together) {
-        store_abort("store_read_together() called inside a write");
-    }
-    struct error *error = store_group_commit(store, arena);
-    if (error) {
-        return error;
-    }
-    store->together_reads = true;
-    store->together_tried_write = false;
-    error = store->engine->read_together(store, arena, work, context);
-    store->together_reads = false;
-    return store->together_tried_write ? store_write_together(store, arena, work, context) : error;
-}
-
-void store_limit_together(struct store *store, int64_t deadline_us)
-{
-    store->together_deadline_us = deadline_us;
-}
-
-bool store_writes_together(const struct store *store)
-{
-    return store->together;
-}
-
 struct error *store_write_schema(struct store *store, struct arena *arena, store_work *work,
                                  void *context)
 {
@@ -173,12 +90,6 @@ struct error *store_script(struct store *store, struct arena *arena, const char 
 {
     struct error *error = store->engine->script(store, arena, text);
     return error ? store_remember_failure(store, error) : NULL;
-}
-
-void store_set_observer(struct store *store, const struct store_observer *observer, void *context)
-{
-    store->observer = observer;
-    store->observer_context = context;
 }
 
 void store_defer(struct store *store, enum sql_statement statement)
@@ -227,7 +138,7 @@ void store_snapshot_end(struct store *store)
 
 bool store_group_open(const struct store *store)
 {
-    return store->together || (store->engine->group_open && store->engine->group_open(store));
+    return store->engine->group_open && store->engine->group_open(store);
 }
 
 /* --- group commit ---------------------------------------------------------------------------- */
@@ -254,7 +165,7 @@ static void settle_group(struct store *store, const struct error *error)
 
 struct error *store_group_commit(struct store *store, struct arena *arena)
 {
-    if (!store->engine->group_commit || store->together) {
+    if (!store->engine->group_commit) {
         return NULL;
     }
     bool open = store_group_open(store);

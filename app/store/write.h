@@ -12,11 +12,6 @@ struct arena;
 struct error *store_run_work(struct store *store, struct arena *arena, store_work *work,
                              void *context);
 
-/* Runs the work of store_write_together() inside the transaction that the engine has begun. Returns
- * the error of `work`, or else of the first query outside of store_write() that failed. */
-struct error *store_run_together(struct store *store, struct arena *arena, store_work *work,
-                                 void *context);
-
 /* Executes the deferred statements in order, and empties their list. */
 struct error *store_run_deferred(struct store *store, struct arena *arena) MUST_CHECK;
 

@@ -45,8 +45,8 @@ def test_registration_creates_account_and_organization_and_logs_in(accounts, sql
         "kind": "account", "account_id": made["user"]["id"],
         "organizations": [made["organization"]],
         "default_organization_id": made["organization"]["id"], "email_verified": True,
-        "permissions": ["audit", "organization:read", "organization:create",
-                        "organization:update", "organization:delete", "organization:manage"],
+        "permissions": ["organization:read", "organization:create", "organization:update",
+                        "organization:delete", "organization:manage"],
         "delegations": []}
     assert sql_anonymous.login(email, password)
 
@@ -198,8 +198,7 @@ def test_me_call_describes_local_administrator(sql_api, sql_stack):
                   "username": sql_stack.administrator[0], "email": None,
                   "name": sql_stack.administrator[0], "kind": "local", "account_id": None,
                   "organizations": [], "default_organization_id": None, "email_verified": False,
-                  "permissions": ["directory:read", "directory:write", "audit", "accounts",
-                                  "tokens"],
+                  "permissions": ["directory:read", "directory:write", "accounts", "tokens"],
                   "delegations": [{"id": None, "scope": sql_stack.env["LDAP_BASE_DN"],
                                    "rights": contract.RIGHTS, "fields": None}]}
 

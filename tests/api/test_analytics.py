@@ -1,5 +1,6 @@
 """Analytics: counts, amounts and rates, by owner and period. On both engines."""
 
+import subprocess
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -8,7 +9,6 @@ import pytest
 from support import contract
 from support.accounts import ROLES, add_member
 from support.crm import ACTIVITY_TYPES, SECTIONS, Crm, Number, check_ok, invalid_fields
-from support.recount import assert_counters_are_exact, run_recount
 
 NAMES = (*SECTIONS, "summary")
 LARGEST_AMOUNT = Number("9999999999.99")
@@ -233,6 +233,12 @@ def test_analytics_summary_equals_results_of_single_analytics_calls(dated_object
 DAY_MS = 24 * 3600 * 1000
 
 
+def run_recount(stack, *arguments):
+    """Runs `kontora recount`, which checks the counters of the analytics."""
+    return subprocess.run([stack.binary, "recount", *arguments], capture_output=True, text=True,
+                          timeout=60, check=False, cwd=stack.state_dir, env=stack.env)
+
+
 def test_number_of_overdue_tasks_changes_at_midnight(new_office, sql_stack, sql_database):
     """Sets due times in the database and recounts, because a test cannot wait for midnight."""
     owner = new_office["OWNER"]
@@ -248,7 +254,7 @@ def test_number_of_overdue_tasks_changes_at_midnight(new_office, sql_stack, sql_
     assert wrong.returncode == 1
     assert f"organization {owner.organization}, tasks.due." in wrong.stdout
     assert run_recount(sql_stack, "--repair").returncode == 0
-    assert_counters_are_exact(sql_stack)
+    assert (run_recount(sql_stack).returncode, run_recount(sql_stack).stdout) == (0, "0 wrong\n")
     late = sum(moment <= now for moment in moments)
     assert owner.analytics("tasks")["overdue"] == late
     assert owner.analytics("tasks", owner_id=owner.id)["overdue"] == late

@@ -556,7 +556,7 @@ def test_bulk_delete_reports_result_for_each_file(storage, owner, people):
     assert len(storage.keys() - before) == 2
     lines = [json.loads(line) for line in
              storage.stack.audit_log.read_text(encoding="utf-8").splitlines()]
-    ours = [line for line in lines if line.get("request_id") == answer.headers["X-Request-ID"]]
+    ours = [line for line in lines if line["request_id"] == answer.headers["X-Request-ID"]]
     assert [(line["action"], line["resource_id"], line["status"]) for line in ours] == [
         ("delete_file", name, "success" if deleted else "failure")
         for name, deleted in zip(wanted, [True, False, False, True, False], strict=True)]

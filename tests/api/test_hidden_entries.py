@@ -2,6 +2,9 @@
 for that caller: every call answers as for a name that nobody has, and lists, counts, trees,
 members, groups and errors contain nothing of it. ldapsearch tells which entries are visible."""
 
+import itertools
+import math
+import re
 import uuid
 
 import ldap
@@ -12,10 +15,13 @@ from support.client import Client, path_of
 from support.entries import tag
 from support.ldap_admin import guid_text, rdn
 from support.people import People
-from support.revealed import comparable, read_at_same_cost
+from support.waiting import wait_until
 
 UNIVERSAL = "-2147483640"  # may be a member of groups of every scope
 NORMAL_ACCOUNT, WORKSTATION = "512", "4096"
+REPEATED = 2
+SEARCHES = re.compile(
+    r'^kontora_directory_operation_duration_seconds_count{operation="search"} (\d+)', re.M)
 CALLERS = ("one", "two", "nested")
 FILTERS = {"users": "(sAMAccountType=805306368)", "groups": "(objectClass=group)",
            "ous": "(objectClass=organizationalUnit)",
@@ -131,6 +137,42 @@ def visible(ldap_admin, scopes, text, scope=ldap.SCOPE_SUBTREE):
     for base in scopes:
         found |= {dn for dn, _ in ldap_admin.connection.search_s(base, scope, text, ["1.1"]) if dn}
     return found
+
+
+def comparable(response, *names):
+    """Returns what a response reveals, without what it repeats of the request."""
+    headers = {name: value for name, value in response.headers.items()
+               if name.lower() not in ("date", "x-request-id", "content-length")}
+    body = response.content.decode()
+    assert int(response.headers["Content-Length"]) == len(response.content)
+    for name in (response.headers.get("X-Request-ID", "-"), *names):
+        body = body.replace(name, "?")
+    return response.status_code, headers, body
+
+
+def searches(client):
+    """Returns the number of searches so far. Parsing all metrics would take longer than a call."""
+    response = client.session.get(client.base_url.removesuffix("/api/v1") + "/metrics")
+    return int(SEARCHES.search(response.text)[1])
+
+
+def read_at_same_cost(client, administrator, *calls):
+    """Returns the responses to calls (path, parameters), which must take the same number of
+    searches: the fewest of several times, because the service searches in the background, too.
+    The calls are repeated until these numbers are the same; a call that always needs more
+    searches never gets there."""
+    fewest = [math.inf] * len(calls)
+    responses = [None] * len(calls)
+    rounds = itertools.count(1)
+
+    def are_equal():
+        for index, (path, parameters) in enumerate(calls):
+            before = searches(administrator)
+            responses[index] = client.get(path, params=parameters)
+            fewest[index] = min(fewest[index], searches(administrator) - before)
+        return next(rounds) >= REPEATED and len(set(fewest)) == 1
+    wait_until(are_equal, 60, f"equal numbers of searches: {fewest}")
+    return responses
 
 
 # --- names ----------------------------------------------------------------------------------------

@@ -133,18 +133,6 @@ def test_expensive_directory_queries_use_directory_pool(site, stack, path, query
     assert line["pool"] == pool
 
 
-@pytest.mark.parametrize("query, pool", [
-    ("", "directory"), ("?limit=5&sort=-id", "directory"), ("?sort=at", "filters"),
-    ("?after=x&filter=id+pr", "filters"), ("?sort=id,at", "filters")])
-@pytest.mark.parametrize("path", [
-    "/api/v1/audit", "/api/v1/audit/5", "/api/v1/contacts/5/history", "/users/x/history",
-    "/api/v1/organizations/1/members/5/history", "/api/v1/accounts/invitations/5/history",
-    "/api/v1/files/x/history", "/files/x/history"])
-def test_audit_and_history_leave_core(site, stack, path, query, pool):
-    """They may ask the directory who the caller is."""
-    assert access_log_line(stack, site.get(f"{path}{query}"))["pool"] == pool
-
-
 @pytest.mark.parametrize("query", ["filter=id+pr", "limit=5&filter=id%20pr", "%66ilter=id+pr",
                                    "skip=1&filt%65r=id+pr&limit=1", "sort=id&filter="])
 @pytest.mark.parametrize("path", [

@@ -3,7 +3,6 @@
 The client of all other tests checks every response against this document.
 """
 
-import itertools
 import json
 import os
 import re
@@ -13,7 +12,7 @@ import pytest
 from stack import TOP
 
 from support import contract, document
-from support.document import METHODS, Document
+from support.document import Document
 
 REDOCLY = TOP / "build/tests/npm/node_modules/@redocly/cli/bin/cli.js"
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
@@ -49,47 +48,13 @@ def test_openapi_document_passes_validator(printed_texts, tmp_path):
         files.append(tmp_path / f"openapi.{language}.json")
         files[-1].write_text(text)
     done = subprocess.run(
-        # test_no_request_matches_two_paths also knows that a number is not a word
-        ["node", REDOCLY, "lint", "--extends=recommended", "--skip-rule=no-ambiguous-paths",
-         "--max-problems=20", *files],
+        ["node", REDOCLY, "lint", "--extends=recommended", "--max-problems=20", *files],
         cwd=tmp_path, capture_output=True, text=True, check=False,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "REDOCLY_TELEMETRY": "off",
              "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_COLOR": "1"})
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert "warning" not in said, said
-
-
-def segments(document, path):
-    """Returns the segments of a path, with parameters as {number} and {text}."""
-    item = document.paths[path]
-    operations = [operation for method, operation in item.items() if method in METHODS]
-    numbers = {each["name"] for part in (item, *operations)
-               for each in document.resolve(part.get("parameters", []))
-               if each["in"] == "path" and each["schema"].get("type") == "integer"}
-    return [re.sub("{(.*)}", lambda name: "{number}" if name[1] in numbers else "{text}", segment)
-            for segment in path.split("/")]
-
-
-def can_be_equal(one, other):
-    """Returns whether segments of two paths match the same text."""
-    if "{text}" in (one, other) or one == other:
-        return True
-    return "{number}" in (one, other) and (one + other).replace("{number}", "").isdigit()
-
-
-def is_more_specific(one, other):
-    """Returns whether every segment of a path is a word where that of the other is one."""
-    return all("{" not in first or "{" in second for first, second in zip(one, other, strict=True))
-
-
-def test_no_request_matches_two_paths(printed_document):
-    """A path with more words takes precedence over one with parameters at their places."""
-    paths = [segments(printed_document, path) for path in printed_document.paths]
-    ambiguous = [(one, other) for one, other in itertools.combinations(paths, 2)
-                 if len(one) == len(other) and all(map(can_be_equal, one, other))
-                 and not is_more_specific(one, other) and not is_more_specific(other, one)]
-    assert ambiguous == []
 
 
 def test_every_documented_call_has_summary_tag_and_id(printed_document):

@@ -144,7 +144,7 @@ def test_me_lists_permissions_of_role(members_by_role, owner, role):
     granted = {"OWNER": 5, "ADMIN": 5, "MANAGER": 4, "SALES": 3, "VIEWER": 1}[role]
     every = ["organization:read", "organization:create", "organization:update",
              "organization:delete", "organization:manage"]
-    assert me["permissions"] == ["audit"] * (granted == len(every)) + every[:granted]
+    assert me["permissions"] == every[:granted]
     assert role in [each["role"] for each in me["organizations"]
                     if each["id"] == owner.organization]
 
@@ -422,11 +422,11 @@ def get_me_in(client, number):
 
 def test_organization_header_selects_permissions(accounts, new_owner):
     person = accounts.member(new_owner, "VIEWER")
-    assert len(get_me_in(person.client, person.organization).json()["permissions"]) == 6
+    assert len(get_me_in(person.client, person.organization).json()["permissions"]) == 5
     assert get_me_in(person.client, new_owner.organization).json()["permissions"] == [
         "organization:read"]
     # the organization of the token
-    assert len(person.client.get("/auth/me").json()["permissions"]) == 6
+    assert len(person.client.get("/auth/me").json()["permissions"]) == 5
 
 
 def test_organization_in_path_overrides_header(accounts, new_owner):

@@ -42,8 +42,6 @@ ROUTES = [
     ("GET", "/api/v1/users/Administrator/groups", None, "directory"),
     ("GET", "/api/v1/users/Administrator/access", None, "directory"),
     ("POST", "/api/v1/users/Administrator/password", {"generate": True}, "directory"),
-    ("POST", "/api/v1/users/Administrator/copy", {}, "directory"),
-    ("POST", "/api/v1/users/Administrator/offboard", {}, "directory"),
     ("GET", "/api/v1/password-policy", None, "directory"),
     *((method, path, body, "directory")
       for collection, name in (("groups", "sales"), ("ous", "Staff"), ("containers", "Computers"))
@@ -53,7 +51,6 @@ ROUTES = [
           ("PATCH", f"/api/v1/{collection}/{name}", {"description": "x"}),
           ("DELETE", f"/api/v1/{collection}/{name}", None))),
     ("GET", "/api/v1/tree", None, "directory"),
-    ("POST", f"/api/v1/deleted/{'0' * 8}-0000-0000-0000-{'0' * 12}/restore", {}, "directory"),
     ("GET", "/api/v1/groups/sales/members", None, "directory"),
     ("POST", "/api/v1/groups/sales/members/Administrator", None, "directory"),
     ("DELETE", "/api/v1/groups/sales/members/i.petrov", None, "directory"),

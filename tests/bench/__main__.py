@@ -7,8 +7,6 @@ ratios and targets. Exits 1 if a target is missed.
 import sys
 
 from bench import (
-    audit,
-    batch,
     contacts,
     crm,
     delegations,
@@ -43,10 +41,8 @@ MEASUREMENTS = {
     "effective": effective.measure,
     "members": members.measure,
     "tree": tree.measure,
-    "batch": batch.measure,
     "writers": writers.measure,
     "contacts": contacts.measure,
-    "audit": audit.measure,
     "keys": keys.measure,
     "crm": crm.measure,
     "rekey": rekey.measure,

@@ -1,6 +1,6 @@
-"""POST /contacts with durable commits and its audit row, against Fastify with better-sqlite3 behind
-the same nginx, which stores the same contact with the same indexes and does nothing else; and
-GET /contacts/{id} against a constant answer of the same worker loop (empty.c).
+"""POST /contacts with durable commits, against Fastify with better-sqlite3 behind the same nginx,
+which stores the same row with the same indexes and does nothing else; and GET /contacts/{id}
+against a constant answer of the same worker loop (empty.c).
 """
 
 import contextlib

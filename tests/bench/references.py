@@ -1,7 +1,6 @@
 """References behind the nginx of the service: Fastify with better-sqlite3 at /fastify, FastAPI
 (fastapi_tokens.py) at /fastapi-one with one process and at /fastapi-two with two, and the constant
-answer of the service's worker loop (empty.c) at /empty. The service without audit rows
-(unrecorded.c) is a program for a stack of its own."""
+answer of the service's worker loop (empty.c) at /empty."""
 
 import contextlib
 import subprocess
@@ -20,7 +19,6 @@ MODULES = TOP / "build/tests/bench/fastify/node_modules"
 INSTALLED = MODULES / ".package-lock.json"
 SERVERS = Path(__file__).with_name("fastify")
 EMPTY = TOP / "build/tests/bench/empty"
-UNRECORDED = TOP / "build/tests/bench/unrecorded"
 
 
 def _proxied(name: str) -> str:

@@ -29,7 +29,6 @@ CALLS = {
     "auth": lambda rig: rig.anonymous().login(*rig.stack.administrator),
     "directory": lambda rig: assert_status(rig.anonymous().get("/users"), 401),
     "filters": lambda rig: assert_status(rig.anonymous().get("/users?filter=cn+pr"), 401),
-    "batch": lambda rig: assert_status(rig.anonymous().post("/batch", json={}), 401),
     "files": lambda rig: assert_status(rig.anonymous("").get("/health/storage"), 200),
     "uploads": lambda rig: files.upload(rig.api),
 }

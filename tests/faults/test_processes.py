@@ -18,7 +18,7 @@ from support.load import Load
 from support.processes import alive, unread_bytes
 from support.waiting import wait_until
 
-POOLS = ("core", "auth", "overflow", "directory", "filters", "batch", "files", "uploads")
+POOLS = ("core", "auth", "overflow", "directory", "filters", "files", "uploads")
 RELOADS = 20
 CLIENTS = 1000
 LDAPS_PORT = 636

@@ -3,7 +3,6 @@ service, and a purge of many tokens during checks."""
 
 import collections
 import contextlib
-import json
 import os
 import random
 import signal
@@ -57,32 +56,6 @@ def assert_all_there(rig, file, issued):
 
 def database_file(rig):
     return rig.stack.state_dir / "kontora.db"
-
-
-def test_expired_tokens_are_not_cleared_without_an_audit_row(make_sql_rig):
-    rig = make_sql_rig()
-    root = rig.api.at(rig.stack.https_url)
-
-    def count_expired():
-        return int(rig.database.run("SELECT count(*) FROM tokens WHERE expires_at = 1")[0][0])
-
-    def expire_token():
-        assert root.post("/app/token", json={"purpose": "reset"}).status_code == 200
-        rig.database.run("UPDATE tokens SET expires_at = 1")
-        assert count_expired() in (0, 1)
-
-    expire_token()
-    wait_until(lambda: not count_expired(), 90, "the housekeeper's purge, once a minute")
-    expire_token()
-    rig.database.run("ALTER TABLE audit RENAME TO lost_audit")
-    assert root.delete("/app/clear/all/tokens").status_code >= 500
-    assert count_expired() == 1
-    rig.database.run("ALTER TABLE lost_audit RENAME TO audit")
-    assert root.delete("/app/clear/all/tokens").status_code == 200
-    assert count_expired() == 0
-    rows = rig.database.run("SELECT changes FROM audit WHERE action = 'clear_tokens'"
-                            " AND status = 'success'")
-    assert [json.loads(changes)[0]["after"] for changes, in rows] == [1]
 
 
 # --- killed workers -------------------------------------------------------------------------------

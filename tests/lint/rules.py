@@ -40,7 +40,7 @@ LAYERS["cli"] = set(LAYERS)
 # Third-party headers, and the only folders or files that may include them.
 FOREIGN = {
     "fcgiapp.h": "app/http/server.c",
-    "json-c/": "app/http/fields.c app/http/changeset.c",
+    "json-c/": "app/http/fields.c",
     "jwt.h": "app/auth/",
     "magic.h": "app/files/types.c",
     "crypt.h": "app/auth/",
@@ -48,11 +48,11 @@ FOREIGN = {
     "openssl/": "app/auth/ app/directory/entry_version.c app/files/ app/objects/ app/store/",
     "ldap.h": "app/directory/",
     "lber.h": "app/directory/",
-    "sqlite3.h": "app/store/sqlite.c app/store/sqlite_deadline.",
-    "libpq-fe.h": "app/store/postgres.c app/store/postgres_settings.c",
+    "sqlite3.h": "app/store/sqlite.c",
+    "libpq-fe.h": "app/store/postgres.c",
     "curl/": "app/objects/s3",
     "expat.h": "app/objects/s3 app/files/docx.c",
-    "zlib.h": "app/auth/api_key.c app/cli/audit_files.c app/files/docx.c",
+    "zlib.h": "app/auth/api_key.c app/files/docx.c",
     "unicode/": "app/base/",
 }
 

@@ -122,13 +122,12 @@ def _signal(pids: Sequence[int], number: signal.Signals) -> None:
 
 
 @contextlib.contextmanager
-def running_postgres(folder: Path, *, durable: bool = False) -> Iterator[Postgres]:
-    """Runs a server that several stacks share, with its log in the folder. `durable`: see
-    Postgres."""
+def running_postgres(folder: Path) -> Iterator[Postgres]:
+    """Runs a server that several stacks share, with its log in the folder."""
     with contextlib.ExitStack() as parts:
         guard = Guard()
         parts.callback(guard.close)
-        server = Postgres(guard, log=folder / "postgres.log", durable=durable)
+        server = Postgres(guard, log=folder / "postgres.log")
         parts.callback(server.close)
         server.start()
         yield server

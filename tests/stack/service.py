@@ -9,7 +9,7 @@ from stack.errors import StackError
 from stack.guard import Guard
 from stack.processes import Process
 
-POOLS = ("core", "auth", "overflow", "directory", "filters", "batch", "files", "uploads")
+POOLS = ("core", "auth", "overflow", "directory", "filters", "files", "uploads")
 
 START_TIMEOUT_S = 15
 STOP_TIMEOUT_S = 10

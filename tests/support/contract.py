@@ -53,11 +53,6 @@ MEMBER_KINDS = {"user", "group", "computer", "contact", "service_account", "fore
 TREE_TYPES = {"dn": str, "name": str, "kind": str, "children": list}
 CHILD_TYPES = {"dn": str, "objectGUID": str, "name": str, "kind": str, "counts": dict,
                "has_children": bool}
-DELETED_TYPES = {"objectGUID": str, "name": str, "kind": str, "sAMAccountName": TEXT_OR_NULL,
-                 "lastKnownParent": TEXT_OR_NULL, "parent_exists": bool, "deleted_at": str,
-                 "restorable": bool, "reason": TEXT_OR_NULL}
-RESTORED_TYPES = {"dn": str, "objectGUID": str, "restored": list, "lost": list,
-                  "missing_memberships": list}
 COUNT_TYPES = {"ous": int, "users": int, "groups": int, "computers": int}
 SCOPES = {"global": 2, "domain_local": 4, "universal": 8}  # bits of groupType: MS-ADTS 2.2.12
 ACCOUNT_TYPES = {"id": int, "username": str, "email": (str, type(None))}
@@ -256,23 +251,6 @@ def check_tree(tree):
         assert GUID.fullmatch(child["objectGUID"]), child
         assert child["kind"] in ("ou", "container"), child
     return tree
-
-
-def check_deleted(deleted):
-    """Checks a deleted entry; returns it."""
-    check_record(deleted, DELETED_TYPES)
-    assert GUID.fullmatch(deleted["objectGUID"]), deleted
-    assert TIME.fullmatch(deleted["deleted_at"]), deleted
-    assert deleted["kind"] in ("user", "group", "computer", "ou", "container"), deleted
-    assert deleted["restorable"] == (deleted["reason"] is None), deleted
-    return deleted
-
-
-def check_restored(body):
-    """Checks the reply to a restore; returns it."""
-    check_record(body, RESTORED_TYPES)
-    assert not set(body["restored"]) & set(body["lost"]), body
-    return body
 
 
 def check_computer(computer):

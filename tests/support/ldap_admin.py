@@ -17,7 +17,6 @@ from samba.ndr import ndr_pack, ndr_unpack
 
 TIMEOUT_S = 10
 INTERVALS_PER_S = 10_000_000  # FILETIME intervals
-SHOW_DELETED = "1.2.840.113556.1.4.417"  # the control that makes deleted objects visible
 LOCKED = 0x10  # bit of msDS-User-Account-Control-Computed
 GLOBAL_SECURITY_GROUP = "-2147483646"
 IN_FLIGHT = 100  # additions sent before the first response is awaited
@@ -151,24 +150,18 @@ class LdapAdmin:
                 return found
             start = len(found)
 
-    def ldapsearch(self, text, *attributes, base=None, controls=()):
+    def ldapsearch(self, text, *attributes, base=None):
         """Like search(), through the command-line tool: returns a list of {attribute: [bytes]}
-        with "dn". `controls` are OIDs of controls without a value."""
+        with "dn"."""
         with tempfile.NamedTemporaryFile() as secret:
             secret.write(self.password.encode())
             secret.flush()
             command = ["ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-o", "nettimeout=10",
                        "-H", self.url, "-D", self.bind_dn, "-y", secret.name,
-                       *(f"-E!{control}" for control in controls),
                        "-b", base or self.base_dn, text, *attributes]
             done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=True,
                                   env={**os.environ, "LDAPTLS_CACERT": self.ca_file})
         return _parse_ldif(done.stdout)
-
-    def deleted(self, text="(objectClass=*)"):
-        """Returns the deleted objects that match a filter, as ldapsearch() does."""
-        return self.ldapsearch(f"(&(isDeleted=TRUE)(lastKnownParent=*){text})",
-                               base=f"CN=Deleted Objects,{self.base_dn}", controls=[SHOW_DELETED])
 
     def failed_logins(self, account):
         """Returns badPwdCount, and True if the account is locked; reads them with ldapsearch."""
@@ -268,18 +261,6 @@ class LdapAdmin:
 
     def delete(self, dn):
         self.connection.delete_s(dn)
-
-
-    def apply(self, text, controls=()):
-        """Applies change records (LDIF) with ldapmodify, which sends the controls."""
-        with tempfile.NamedTemporaryFile() as secret:
-            secret.write(self.password.encode())
-            secret.flush()
-            command = ["ldapmodify", "-x", "-H", self.url, "-D", self.bind_dn, "-y", secret.name,
-                       *(f"-e!{control}" for control in controls)]
-            done = subprocess.run(command, input=text, capture_output=True, timeout=TIMEOUT_S,
-                                  check=False, env={**os.environ, "LDAPTLS_CACERT": self.ca_file})
-        assert done.returncode == 0, done.stderr
 
 
 def add_rights(ldap_admin, dn, sddl):

@@ -3,10 +3,10 @@ connection in the middle of a change, is stopped, frozen or slow, or presents an
 The service sees a controller of its own, so several proxies simulate several controllers of one
 domain.
 
-The proxy terminates TLS on both sides and relays LDAP (RFC 4511). It parses only the kind of each
-request, counts the occurrences of one text in the responses, can refuse deletions, modifications
-and searches, can delay the responses to requests that contain a text, and can let a test change
-the directory between two requests.
+The proxy terminates TLS on both sides and relays LDAP (RFC 4511). It parses only the kind of
+each request, counts the occurrences of one text in the responses, can refuse deletions and
+searches, can delay the responses to requests that contain a text, and can let a test change the
+directory between two requests.
 """
 
 import collections
@@ -18,8 +18,7 @@ import threading
 import time
 
 BIND, SEARCH, MODIFY, ADD, DELETE, RENAME = 0x60, 0x63, 0x66, 0x68, 0x4A, 0x6C
-# tags of the responses that contain the result
-RESULTS = {DELETE: 0x6B, SEARCH: 0x65, MODIFY: 0x67}
+RESULTS = {DELETE: 0x6B, SEARCH: 0x65}  # tags of the responses that contain the result
 
 PIECE = 65536
 
@@ -50,7 +49,7 @@ def request_kind(message):
 
 
 def refusal(message, code):
-    """Returns the response to a request with this result code (RFC 4511 4.5.2, 4.6, 4.8)."""
+    """Returns the response to a request with this result code (RFC 4511 4.5.2, 4.8)."""
     header = 2 if message[1] < 0x80 else 2 + (message[1] & 0x7F)
     message_id = message[header:header + 2 + message[header + 1]]
     tag = RESULTS[request_kind(message)]
@@ -124,10 +123,6 @@ class LdapProxy:
     def refuse_searches(self, code, text):
         """Answers the searches whose requests contain the text with this result code."""
         self._refusals.append([SEARCH, code, text, 0, None])
-
-    def refuse_modifications(self, code, text):
-        """Answers the modifications whose requests contain the text with this result code."""
-        self._refusals.append([MODIFY, code, text, 0, None])
 
     def relay_all(self):
         """Ends refusals and delays."""

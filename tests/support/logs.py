@@ -48,10 +48,6 @@ def service_line(stack, identifier):
     return only_line(stack.logs_dir / "kontora.log", *wanted)
 
 
-def is_head(line):
-    return line.get("kind") == "audit.head"
-
-
 class Audit:
     """Reads the audit log of one stack."""
 
@@ -60,12 +56,7 @@ class Audit:
         self._forget(None)
 
     def all(self):
-        """Returns the lines of requests and commands."""
-        return [line for line in lines(self.path) if not is_head(line)]
-
-    def heads(self):
-        """Returns the lines that record the last link of the audit in the database."""
-        return [line for line in lines(self.path) if is_head(line)]
+        return lines(self.path)
 
     def of(self, request_id):
         self._read_on()
@@ -89,8 +80,6 @@ class Audit:
         self._read += len(whole)
         for text in whole.decode(errors="replace").splitlines():
             line = json.loads(text)
-            if is_head(line):
-                continue
             self._of_request.setdefault(line["request_id"], []).append(line)
 
     def one_of(self, response):

@@ -1,7 +1,7 @@
 /*
- * Many rows: a database with 20,000 contacts, deals, tasks and activities in one organization, and
- * as many audit rows, for tests of lists. They call the route handlers, record the statements that
- * these send to the database, and check the query plan of each.
+ * Many rows: a database with 20,000 contacts, deals, tasks and activities in one organization, for
+ * tests of lists. They call the route handlers, record the statements that these send to the
+ * database, and check the query plan of each.
  */
 #ifndef TESTS_MANY_ROWS_H
 #define TESTS_MANY_ROWS_H
@@ -98,15 +98,6 @@ static const char api_keys[] =
     " CASE WHEN i % 2000 = 0 THEN 7 END, CASE WHEN i % 2000 = 0 THEN 1 END, 'user', 'key',"
     " 'crm', 'kontora_AAAA', 0, 0, '{\"name\":\"key\"}' FROM n;";
 
-/* Every other row is of the directory. One row in 500 is of a deal. */
-static const char audit[] =
-    "INSERT INTO audit (id, at, organization_id, directory, actor, actor_key, action, resource,"
-    " object_id, status, request_id, reverts, changes, linked)" NUMBERS "SELECT i, " TIME ","
-    " CASE WHEN i % 2 = 0 THEN o END, i % 2, 'User', 'user', 'update_contact',"
-    " CASE WHEN i % 500 = 0 THEN 'deal' WHEN i % 2 = 0 THEN 'contact' ELSE 'user' END,"
-    " CAST(1 + (i * 31) % 199 AS TEXT), 'success', 'request' || i,"
-    " CASE WHEN i % 1000 = 8 THEN i - 1 END, '[]', 1 FROM n;";
-
 static const char counters[] =
     "INSERT INTO counters (organization_id, name, slot, value)" NUMBERS
     "SELECT CASE WHEN i > 500 THEN 2 ELSE 1 END, 'tasks.due.' || (10020000 + i), 0, 1 FROM n;"
@@ -184,20 +175,18 @@ static inline bool on_sqlite(const struct lists_test *test)
     return test->store->id == ENGINE_SQLITE;
 }
 
-/* The caller: an OWNER of the organization, unless a test replaces it. */
-static struct principal caller = {.kind = PRINCIPAL_ACCOUNT,
-                                  .id = "account:7",
-                                  .account_id = ACCOUNT,
-                                  .organization_id = ORGANIZATION,
-                                  .role = ROLE_OWNER};
-
 /* Returns the reply to a GET request with that query. */
 static inline struct reply get_list(const struct lists_test *test, const struct route *route,
                                     const char *query)
 {
     struct app app = {.config = &config, .store = test->store};
+    struct principal principal = {.kind = PRINCIPAL_ACCOUNT,
+                                  .id = "account:7",
+                                  .account_id = ACCOUNT,
+                                  .organization_id = ORGANIZATION,
+                                  .role = ROLE_OWNER};
     struct request request = {
-        .arena = test->arena, .app = &app, .route = route, .principal = &caller};
+        .arena = test->arena, .app = &app, .route = route, .principal = &principal};
     struct reply reply = {0};
     must_succeed(fields_read_query(test->arena, route->query, query, &request.query));
     must_succeed(selection_read(&request));
@@ -352,8 +341,8 @@ static inline struct error *set_sort_keys(struct store *store, void *context)
 
 static inline bool create_rows(void)
 {
-    const char *const scripts[] = {accounts,   contacts, deals, tasks,
-                                   activities, api_keys, audit, counters};
+    const char *const scripts[] = {accounts,   contacts, deals,   tasks,
+                                   activities, api_keys, counters};
     struct arena *arena = arena_new();
     struct store *store = store_new(&config, NULL);
     struct buffer report = {.arena = arena};

@@ -588,25 +588,22 @@ struct row {
 static void roles_have_permissions_of_the_contract_table(void **state)
 {
     (void)state;
-    /* The columns are in the order of enum permission: all, principal; directory read, write,
-     * audit; audit; accounts, tokens, addresses; files read, create, update, delete; other data of
-     * the organization read, create, update, delete; manage. */
+    /* The columns are in the order of enum permission: all, principal; directory read, write;
+     * accounts, tokens, addresses; files read, create, update, delete; other data of the
+     * organization read, create, update, delete; manage. */
     static const struct row rows[] = {
-        {{.kind = PRINCIPAL_LOCAL}, "xxxxxxxxxxxxx....."},
-        {{.kind = PRINCIPAL_DIRECTORY}, "xxx......xxxx....."},
-        {{.kind = PRINCIPAL_DIRECTORY, .administrator = true}, "xxxxxx...xxxx....."},
-        {{.kind = PRINCIPAL_ACCOUNT}, "xx.......xxxx....."},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1}, "xx................"},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_OWNER},
-         "xx...x...xxxxxxxxx"},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_ADMIN},
-         "xx...x...xxxxxxxxx"},
+        {{.kind = PRINCIPAL_LOCAL}, "xxxxxxxxxxx....."},
+        {{.kind = PRINCIPAL_DIRECTORY}, "xxx....xxxx....."},
+        {{.kind = PRINCIPAL_DIRECTORY, .administrator = true}, "xxxx...xxxx....."},
+        {{.kind = PRINCIPAL_ACCOUNT}, "xx.....xxxx....."},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1}, "xx.............."},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_OWNER}, "xx.....xxxxxxxxx"},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_ADMIN}, "xx.....xxxxxxxxx"},
         {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_MANAGER},
-         "xx.......xxxxxxxx."},
-        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_SALES},
-         "xx.......xxx.xxx.."},
+         "xx.....xxxxxxxx."},
+        {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_SALES}, "xx.....xxx.xxx.."},
         {{.kind = PRINCIPAL_ACCOUNT, .organization_id = 1, .role = ROLE_VIEWER},
-         "xx.......x...x...."},
+         "xx.....x...x...."},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         assert_int_equal(strlen(rows[i].marks), COLUMNS);
@@ -627,12 +624,11 @@ static void every_permission_role_and_principal_kind_has_a_name(void **state)
         assert_int_equal(authorization_permits(NULL, permission), permission == PERMIT_ALL);
         bool silent = permission == PERMIT_ALL || permission == PERMIT_PRINCIPAL ||
                       permission == PERMIT_ADDRESSES || permission == PERMIT_MANAGE_OR_SELF ||
-                      permission == PERMIT_DIRECTORY_AUDIT || permission_is_of_files(permission);
+                      permission_is_of_files(permission);
         assert_int_equal(permission_names[i] != NULL, !silent);
         assert_int_equal(permission_is_of_directory(permission),
                          permission == PERMIT_DIRECTORY_READ ||
-                             permission == PERMIT_DIRECTORY_WRITE ||
-                             permission == PERMIT_DIRECTORY_AUDIT);
+                             permission == PERMIT_DIRECTORY_WRITE);
         assert_int_equal(permission_is_of_organization(permission), permission >= PERMIT_READ);
     }
     for (int i = 0; i < PRINCIPAL_KIND_COUNT; i++) {

@@ -319,26 +319,6 @@ static void random_bytes_do_not_crash_the_dn_parser(void **state)
     }
 }
 
-static void dn_is_spelled_as_by_domain_controllers(void **state)
-{
-    struct arena *arena = *state;
-    static const char *const cases[][2] = {
-        {"CN=\\2Ca\\2B\\22\\5C\\3C\\3E\\3B,DC=x", "CN=\\,a\\+\\\"\\\\\\<\\>\\;,DC=x"},
-        {"CN=\\20a\\20,DC=x", "CN=\\ a\\ ,DC=x"},
-        {"CN=\\23a", "CN=\\#a"},
-        {"CN=\\D0\\96\\, x", "CN=\xd0\x96\\, x"},
-        {"CN=a\\0Ab\\3D", "CN=a\\0Ab\\3D"},
-        {"CN=\\\\2C", "CN=\\\\2C"},
-        {"CN=a\\", "CN=a\\"},
-        {"", ""},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        assert_string_equal(names_spell(arena, cases[i][0]), cases[i][1]);
-    }
-    const char *rdn = names_rdn(arena, "CN", "\xd0\x96, \"a\" + #;");
-    assert_string_equal(names_spell(arena, rdn), "CN=\xd0\x96\\, \\\"a\\\" \\+ #\\;");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,7 +338,6 @@ int main(void)
         cmocka_unit_test(account_names_with_forbidden_characters_are_rejected),
         ARENA_TEST(derived_account_name_is_short_and_valid),
         ARENA_TEST(extended_dn_is_split_into_guid_and_dn),
-        ARENA_TEST(dn_is_spelled_as_by_domain_controllers),
         ARENA_TEST(random_bytes_do_not_crash_the_dn_parser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,32 +235,6 @@ static void bare_body_may_be_any_json_value(void **state)
     assert_int_equal(value->state, VALUE_SET);
 }
 
-static void array_of_objects_is_split_into_texts(void **state)
-{
-    static const char *const names[] = {"id", "before"};
-    static const char *const others[] = {"{}", "[1]", "[null]", "[[]]", "null", "[{]"};
-    const char *const **rows;
-    size_t count;
-    assert_null(fields_split_objects(
-        *state, BYTES("[{\"before\":[\"Ж\\n\",1],\"x\":2},{\"id\":\"a/b\",\"before\":null}]"),
-        names, COUNT_OF(names), &rows, &count));
-    assert_int_equal(count, 2);
-    assert_null(rows[0][0]);
-    assert_string_equal(rows[0][1], "[\"Ж\\n\",1]");
-    assert_string_equal(rows[1][1], "null");
-    struct value *value;
-    const struct field text = {.name = "id", .type = FIELD_STRING};
-    assert_null(fields_read_bare(*state, &text, rows[1][0], strlen(rows[1][0]), &value));
-    assert_string_equal(value->string.bytes, "a/b");
-    for (size_t i = 0; i < COUNT_OF(others); i++) {
-        struct error *error = fields_split_objects(*state, others[i], strlen(others[i]), names,
-                                                   COUNT_OF(names), &rows, &count);
-        assert_true(error && error->id == ERR_INVALID_JSON);
-    }
-    assert_null(fields_split_objects(*state, BYTES("[]"), names, COUNT_OF(names), &rows, &count));
-    assert_int_equal(count, 0);
-}
-
 static void only_white_space_may_surround_the_body(void **state)
 {
     must_read(*state, "{\"note\":\"x\"}\r\n\t ");
@@ -1045,7 +1019,6 @@ int main(void)
         ARENA_TEST(empty_object_sets_no_values),
         ARENA_TEST(truncated_escape_does_not_affect_the_next_body),
         ARENA_TEST(rejected_body_does_not_affect_the_next_one),
-        ARENA_TEST(array_of_objects_is_split_into_texts),
         ARENA_TEST(large_bodies_are_accepted),
     };
     return cmocka_run_group_tests_name("fields_json", tests, NULL, NULL);

@@ -53,24 +53,10 @@ static void returned_rate_limit_token_can_be_taken_again(void **state)
     rate_share();
     uint64_t key = rate_key(KIND, "vera");
     take_all(key, START);
-    rate_return(key, &two_per_second, 1);
+    rate_return(key, &two_per_second);
     assert_int_equal(rate_take(key, &two_per_second, START), 0);
     assert_true(rate_take(key, &two_per_second, START) > 0);
-    rate_return(rate_key(KIND, "nobody"), &two_per_second, 1);
-}
-
-static void several_rate_limit_tokens_are_taken_together_or_not_at_all(void **state)
-{
-    (void)state;
-    rate_share();
-    uint64_t key = rate_key(KIND, "vera");
-    assert_int_equal(rate_take_several(key, &two_per_second, 2, START), 0);
-    assert_int_equal(rate_take_several(key, &two_per_second, 2, START), S / 2);
-    assert_int_equal(rate_take(key, &two_per_second, START), 0);
-    assert_int_equal(rate_take_several(key, &two_per_second, 3, START), 3 * S / 2);
-    rate_return(key, &two_per_second, 3);
-    assert_int_equal(rate_take_several(key, &two_per_second, 3, START), 0);
-    assert_true(rate_take(key, &two_per_second, START) > 0);
+    rate_return(rate_key(KIND, "nobody"), &two_per_second);
 }
 
 static void waiting_time_follows_a_change_of_the_rate_limit(void **state)
@@ -167,7 +153,6 @@ int main(void)
         cmocka_unit_test(rejected_request_must_wait_for_the_next_rate_limit_token),
         cmocka_unit_test(each_name_and_kind_has_its_own_rate_limit_bucket),
         cmocka_unit_test(returned_rate_limit_token_can_be_taken_again),
-        cmocka_unit_test(several_rate_limit_tokens_are_taken_together_or_not_at_all),
         cmocka_unit_test(waiting_time_follows_a_change_of_the_rate_limit),
         cmocka_unit_test(rate_limit_bucket_keys_change_at_each_start),
         cmocka_unit_test(flood_of_client_names_does_not_reject_requests_within_the_limit),

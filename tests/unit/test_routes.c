@@ -58,7 +58,7 @@ static bool has_cyrillic(const char *text)
 }
 
 /* True if the route must be audited. The listed calls may be repeated by anybody, so they appear
- * only in metrics and the access log. The operations of a batch are audited, not the batch. */
+ * only in metrics and the access log. */
 static bool changes_something(const struct route *route)
 {
     static const char *const others[] = {"/app/token", "/app/valid", "/api/v1/tokens/introspect"};
@@ -66,7 +66,7 @@ static bool changes_something(const struct route *route)
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         listed |= !strcmp(route->pattern, others[i]);
     }
-    return route->method != METHOD_GET && !listed && !route->batch;
+    return route->method != METHOD_GET && !listed;
 }
 
 static void routes_have_method_pool_handler_and_permission(void **state)
@@ -145,7 +145,7 @@ static void only_changing_routes_are_audited(void **state)
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = routes[i];
         MUST(route, changes_something(route) == (route->action != NULL));
-        MUST(route, !route->action || route->resource_type);
+        MUST(route, !route->action == !route->resource_type);
         MUST(route, !route->audited_for || (route->action && route->permission == PERMIT_ALL));
         MUST(route, !route->action || strspn(route->action, "abcdefghijklmnopqrstuvwxyz_") ==
                                           strlen(route->action));
@@ -161,7 +161,6 @@ static void only_listed_routes_may_write_while_space_is_low(void **state)
         "/api/v1/auth/refresh",
         "/api/v1/auth/change-password",
         "/api/v1/auth/logout",
-        "/api/v1/batch", /* the router checks each operation */
         "/api/v1/files/bulk-delete",
         "/api/v1/tokens/introspect",
         "/api/v1/tokens/revoke",
@@ -195,8 +194,7 @@ static void routes_have_a_scope_or_are_closed_to_keys(void **state)
         const struct route *route = routes[i];
         bool directory = permission_is_of_directory(route->permission);
         MUST(route, reads_credentials(route) == (route->scope || route->rights));
-        MUST(route, !directory || route->rights || route->scope == SCOPE_CLOSED ||
-                        route->permission == PERMIT_DIRECTORY_AUDIT);
+        MUST(route, !directory || route->rights || route->scope == SCOPE_CLOSED);
         MUST(route, route->scope < SCOPE_DIRECTORY_READ);
         MUST(route, !route_scopes(route) == (!route->rights && route->scope <= SCOPE_CLOSED));
     }
@@ -213,8 +211,7 @@ static void rights_are_those_of_the_directory(void **state)
     }
 }
 
-/* A scope that only reads permits no call that changes something, and read-only is all of these but
- * the audit. */
+/* A scope that only reads permits no call that changes something, and read-only is all of these. */
 static void scopes_that_read_permit_no_changes(void **state)
 {
     (void)state;
@@ -227,23 +224,9 @@ static void scopes_that_read_permit_no_changes(void **state)
     }
     for (enum scope scope = SCOPE_FIRST; scope < SCOPE_COUNT; scope++) {
         const char *name = scope_name(scope);
-        bool reads = !strcmp(strrchr(name, ':'), ":read") && scope != SCOPE_AUDIT_READ;
+        bool reads = !strcmp(strrchr(name, ':'), ":read");
         assert_true(used & SCOPE_BIT(scope));
         assert_int_equal(reads, !!(scope_set_of("read-only") & SCOPE_BIT(scope)));
-    }
-}
-
-static void calls_of_other_kinds_cannot_be_part_of_a_batch(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < routes_count; i++) {
-        const struct route *route = routes[i];
-        bool alone = route->batch || route->form || route->shape == REPLY_FILE ||
-                     !strncmp(route->pattern, "/api/v1/auth/", strlen("/api/v1/auth/"));
-        bool directory = permission_is_of_directory(route->permission);
-        MUST(route, !alone || !route_is_batchable(route, false));
-        MUST(route, !directory || !route_is_batchable(route, true));
-        MUST(route, route_is_batchable(route, false) || !route_is_batchable(route, true));
     }
 }
 
@@ -278,13 +261,9 @@ static void only_listed_routes_are_open_to_everyone(void **state)
         bool directory = route->pool == POOL_DIRECTORY;
         directory &= strcmp(route->pattern, "/api/v1/auth/refresh") != 0;
         directory &= strcmp(route->pattern, "/api/v1/auth/me") != 0;
-        /* Only those who may change the directory see delegations and deleted entries. */
-        bool reads =
-            route->method == METHOD_GET &&
-            strncmp(route->pattern, "/api/v1/delegations", strlen("/api/v1/delegations")) != 0 &&
-            strcmp(route->pattern, "/api/v1/deleted") != 0;
-        directory &= route->permission != PERMIT_AUDIT;
-        directory &= route->permission != PERMIT_DIRECTORY_AUDIT;
+        /* Only administrators see delegations. */
+        bool reads = route->method == METHOD_GET && strncmp(route->pattern, "/api/v1/delegations",
+                                                            strlen("/api/v1/delegations")) != 0;
         MUST(route, !directory || route->permission ==
                                       (reads ? PERMIT_DIRECTORY_READ : PERMIT_DIRECTORY_WRITE));
     }
@@ -398,19 +377,17 @@ static bool example_fits(const struct field *field)
         [FIELD_BOOLEAN] = json_type_boolean, [FIELD_TIME] = json_type_string,
         [FIELD_STRINGS] = json_type_array,   [FIELD_RECORDS] = json_type_array,
         [FIELD_LISTS] = json_type_array,     [FIELD_RECORD] = json_type_object,
-        [FIELD_DECIMAL] = json_type_double,  [FIELD_JSON] = json_type_array,
+        [FIELD_DECIMAL] = json_type_double,
     };
     struct json_object *json = must_parse(field->example, strlen(field->example));
-    bool is_any = field->type == FIELD_JSON && !field->fields;
-    bool fits = is_any || !json || json_object_is_type(json, types[field->type]);
+    bool fits = !json || json_object_is_type(json, types[field->type]);
     json_object_put(json);
     return fits;
 }
 
 static bool holds_records(const struct field *field)
 {
-    return field->type == FIELD_RECORDS || field->type == FIELD_RECORD ||
-           (field->type == FIELD_JSON && field->fields);
+    return field->type == FIELD_RECORDS || field->type == FIELD_RECORD;
 }
 
 static void check_map(const struct route *route, const struct field *fields)
@@ -448,12 +425,11 @@ static bool is_date(const struct field *field)
 static void check_input(const struct route *route, const struct field *fields)
 {
     for (const struct field *field = fields; field->name; field++) {
-        MUST(route, field->type == FIELD_STRING || field->type == FIELD_INTEGER ||
-                        field->type == FIELD_BOOLEAN || field->type == FIELD_TIME ||
-                        (field->type == FIELD_DECIMAL && fields != route->query) ||
-                        ((field->type == FIELD_STRINGS || field->type == FIELD_RECORDS) &&
-                         fields != route->query && field->items_max) ||
-                        (field->type == FIELD_JSON && fields != route->query && !field->fields));
+        MUST(route,
+             field->type == FIELD_STRING || field->type == FIELD_INTEGER ||
+                 field->type == FIELD_BOOLEAN || field->type == FIELD_TIME ||
+                 (field->type == FIELD_DECIMAL && fields != route->query) ||
+                 (field->type == FIELD_STRINGS && fields != route->query && field->items_max));
         /* Without a maximum, a string could be as long as the body. */
         MUST(route, field->type != FIELD_STRING || field->max > 0 || field->choices ||
                         (field->flags & FIELD_ANY_STRING) || is_date(field));
@@ -461,9 +437,6 @@ static void check_input(const struct route *route, const struct field *fields)
          * it. */
         MUST(route, field->type != FIELD_DECIMAL || field->max > 0);
         MUST(route, !(field->flags & FIELD_REQUIRED) || !(field->flags & FIELD_DEFAULT));
-        if (field->type == FIELD_RECORDS) {
-            check_input(route, field->fields);
-        }
     }
 }
 
@@ -569,7 +542,6 @@ int main(void)
         cmocka_unit_test(routes_have_a_scope_or_are_closed_to_keys),
         cmocka_unit_test(rights_are_those_of_the_directory),
         cmocka_unit_test(scopes_that_read_permit_no_changes),
-        cmocka_unit_test(calls_of_other_kinds_cannot_be_part_of_a_batch),
         cmocka_unit_test(only_listed_routes_are_open_to_everyone),
         cmocka_unit_test(errors_of_routes_are_known_and_unique),
         cmocka_unit_test(resources_are_described_in_both_languages),

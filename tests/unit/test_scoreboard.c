@@ -64,9 +64,9 @@ static void reused_scoreboard_slot_starts_empty(void **state)
     assert_count(AUTH, 1, 0, 0);
 }
 
-static void assert_uploads(struct scoreboard_task of, int64_t subject, int64_t organization)
+static void assert_uploads(struct scoreboard_upload of, int64_t subject, int64_t organization)
 {
-    struct scoreboard_tasks count = scoreboard_count_tasks(of);
+    struct scoreboard_uploads count = scoreboard_count_uploads(of);
     assert_int_equal(count.subject, subject);
     assert_int_equal(count.organization, organization);
 }
@@ -74,17 +74,17 @@ static void assert_uploads(struct scoreboard_task of, int64_t subject, int64_t o
 /* The master releases the slot of a killed worker, and with it the worker's upload. */
 static void upload_is_not_counted_after_its_process_ended(void **state)
 {
-    const struct scoreboard_task vera = {1, 7}, mallory = {2, 7}, alone = {3, 0};
+    const struct scoreboard_upload vera = {1, 7}, mallory = {2, 7}, alone = {3, 0};
     (void)state;
     scoreboard_share();
     size_t places[] = {scoreboard_assign_slot(CORE), scoreboard_assign_slot(CORE),
                        scoreboard_assign_slot(CORE)};
     scoreboard_set_slot(places[0]);
-    scoreboard_set_task(vera);
+    scoreboard_set_upload(vera);
     scoreboard_set_slot(places[1]);
-    scoreboard_set_task(mallory);
+    scoreboard_set_upload(mallory);
     scoreboard_set_slot(places[2]);
-    scoreboard_set_task(alone);
+    scoreboard_set_upload(alone);
     assert_uploads(vera, 1, 2);
     assert_uploads(alone, 1, 0);
     scoreboard_release_slot(places[1]);
@@ -92,7 +92,7 @@ static void upload_is_not_counted_after_its_process_ended(void **state)
     assert_int_equal(scoreboard_assign_slot(CORE), places[1]);
     assert_uploads(mallory, 0, 1);
     scoreboard_set_slot(places[0]);
-    scoreboard_set_task((struct scoreboard_task){0});
+    scoreboard_set_upload((struct scoreboard_upload){0});
     assert_uploads(vera, 0, 0);
 }
 

@@ -460,57 +460,6 @@ static void error_of_a_violation_names_the_constraint(void **state)
 
 /* --- writes ----------------------------------------------------------------------------------- */
 
-/* The observer of a test: inserts a row in each write, and fails if the test says so. */
-struct watching {
-    struct test *test;
-    struct error *failure; /* returned after the insertion */
-    int finished;
-};
-
-static void ignore_begin(void *context)
-{
-    (void)context;
-}
-
-static struct error *insert_in_transaction(struct store *store, void *context)
-{
-    const struct watching *watching = context;
-    struct store_query *query = store_compose(store, watching->test->arena, insert_item);
-    store_bind_integer(query, 2);
-    struct error *error = store_execute(query);
-    return error ? error : watching->failure;
-}
-
-static void count_finish(void *context)
-{
-    ((struct watching *)context)->finished++;
-}
-
-static const struct store_observer inserting_observer = {ignore_begin, insert_in_transaction,
-                                                         count_finish};
-
-static void rows_of_the_observer_share_the_fate_of_the_write(void **state)
-{
-    struct test *test = *state;
-    struct watching watching = {.test = test};
-    struct change insertion = {.arena = test->arena, .text = insert_item, .integer = 1};
-    store_set_observer(test->store, &inserting_observer, &watching);
-    insertion.then = error_new(test->arena, ERR_CONFLICT, NULL);
-    assert_error(store_write(test->store, test->arena, run_change, &insertion), ERR_CONFLICT);
-    insertion.then = NULL;
-    watching.failure = error_new(test->arena, ERR_DRY_RUN, NULL);
-    assert_error(store_write(test->store, test->arena, run_change, &insertion), ERR_DRY_RUN);
-    must_succeed(store_group_commit(test->store, test->arena));
-    assert_int_equal(count_items(test->store, test->arena), 0);
-    assert_int_equal(watching.finished, 0);
-    watching.failure = NULL;
-    must_succeed(store_write(test->store, test->arena, run_change, &insertion));
-    store_set_observer(test->store, NULL, NULL);
-    must_succeed(store_group_commit(test->store, test->arena));
-    assert_int_equal(count_items(test->store, test->arena), 2);
-    assert_int_equal(watching.finished, 1);
-}
-
 static void failed_write_is_rolled_back_without_the_others(void **state)
 {
     struct test *test = *state;
@@ -730,7 +679,6 @@ static int run_group(const char *name)
         STORE_TEST(freeing_a_store_ends_its_queries),
         STORE_TEST(error_of_a_violation_names_the_constraint),
         STORE_TEST(failed_write_is_rolled_back_without_the_others),
-        STORE_TEST(rows_of_the_observer_share_the_fate_of_the_write),
         STORE_TEST(failed_query_fails_the_whole_write),
         STORE_TEST(writes_are_visible_to_others_only_after_commit),
         STORE_TEST(delayed_reply_reports_the_outcome_of_its_transaction),

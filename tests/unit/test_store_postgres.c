@@ -350,53 +350,6 @@ static void writes_without_serialization_have_no_conflicts(void **state)
     assert_int_equal(n, 3); /* the second update changed nothing: n was 3 by then */
 }
 
-/* Counts the calls of an observer. */
-struct observed {
-    int begun, completed, finished;
-};
-
-static void count_begin(void *context)
-{
-    ((struct observed *)context)->begun++;
-}
-
-static struct error *count_complete(struct store *store, void *context)
-{
-    (void)store;
-    ((struct observed *)context)->completed++;
-    return NULL;
-}
-
-static void count_finish(void *context)
-{
-    ((struct observed *)context)->finished++;
-}
-
-static const struct store_observer counting_observer = {count_begin, count_complete, count_finish};
-
-/* Like collide(), in the first run only. */
-static struct error *collide_once(struct store *store, void *context)
-{
-    struct test *test = context;
-    return runs ? increment(store, test->arena) : collide(store, test);
-}
-
-static void observer_begins_again_with_each_run_and_finishes_once(void **state)
-{
-    struct test *test = *state;
-    struct observed observed = {0};
-    must_script(test->store, test->arena, "INSERT INTO items VALUES (1, 0)");
-    store_set_observer(test->store, &counting_observer, &observed);
-    must_succeed(store_write(test->store, test->arena, collide_once, test));
-    assert_int_equal(observed.begun, 2);
-    assert_int_equal(observed.finished, 1);
-    assert_error(store_write(test->store, test->arena, collide, test), ERR_DATABASE_UNAVAILABLE);
-    assert_int_equal(observed.finished, 1);
-    store_set_observer(test->store, NULL, NULL);
-    must_succeed(store_write(test->store, test->arena, increment, test->arena));
-    assert_int_equal(observed.finished, 1);
-}
-
 static void wrong_server_address_is_unavailable(void **state)
 {
     struct test *test = *state;
@@ -421,7 +374,6 @@ int main(void)
         STORE_TEST(concurrent_writes_are_serialized),
         STORE_TEST(write_with_endless_serialization_conflicts_fails_eventually),
         STORE_TEST(writes_without_serialization_have_no_conflicts),
-        STORE_TEST(observer_begins_again_with_each_run_and_finishes_once),
         STORE_TEST(wrong_server_address_is_unavailable),
     };
     char folder[PATH_MAX];
