@@ -100,8 +100,9 @@ def cut_power(make_rig, library, folder, synchronous):
     """Kills all processes and drops unsynced data; returns the stack, the database as it was on the
     disk, and the tokens that were issued."""
     folder.mkdir()
-    rig = make_rig(env={"LD_PRELOAD": str(library), "SYNCED_DIR": str(folder),
-                        "DATABASE_SYNCHRONOUS": synchronous}, **NO_GROWTH_LIMIT)
+    # the library must see how the database is created
+    rig = make_rig(migrated=None, env={"LD_PRELOAD": str(library), "SYNCED_DIR": str(folder),
+                                       "DATABASE_SYNCHRONOUS": synchronous}, **NO_GROWTH_LIMIT)
     with Issuers(rig.stack.http_url, CLIENTS) as issuers:
         issuers.wait_for(3000)
         rig.service.kill()
