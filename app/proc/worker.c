@@ -471,9 +471,9 @@ static int64_t spread_max_requests(int64_t max_requests)
     return max_requests - max_requests / 10 * (getpid() % STEPS) / STEPS;
 }
 
-/* Skips the destructors of libraries: they free what the kernel frees anyway, and it first copies
- * each page that they write, which took half of a short-lived worker's processor time. The leak
- * checker is one of them. */
+/* Skips the destructors of libraries, except in builds with the leak checker, which is one of them.
+ * They free memory that the kernel frees anyway, and write pages shared with the master, which the
+ * kernel copies first. That took half of a short-lived worker's processor time. */
 _Noreturn void worker_exit(void)
 {
 #ifdef __SANITIZE_ADDRESS__

@@ -38,7 +38,8 @@ struct worker_message {
 _Noreturn void worker_run(const struct config *config, const struct service *service,
                           enum pool_id pool, int listen_fd, int status_fd);
 
-/* Ends a child process that has stopped its work: a worker, the spool or the housekeeper. */
+/* Exits a worker, the spool or the housekeeper with success, without atexit() functions. The caller
+ * has written all buffered output. */
 _Noreturn void worker_exit(void);
 
 #endif

@@ -19,7 +19,7 @@ from support.waiting import wait_until
 
 UNIVERSAL = "-2147483640"  # may be a member of groups of every scope
 NORMAL_ACCOUNT, WORKSTATION = "512", "4096"
-REPEATED = 2
+REPEATED = 3
 SEARCHES = re.compile(
     r'^kontora_directory_operation_duration_seconds_count{operation="search"} (\d+)', re.M)
 CALLERS = ("one", "two", "nested")
@@ -171,7 +171,7 @@ def read_at_same_cost(client, administrator, *calls):
             responses[index] = client.get(path, params=parameters)
             fewest[index] = min(fewest[index], searches(administrator) - before)
         return next(rounds) >= REPEATED and len(set(fewest)) == 1
-    wait_until(are_equal, 60, f"equal numbers of searches: {fewest}")
+    wait_until(are_equal, 60, ["equal numbers of searches", fewest])
     return responses
 
 

@@ -14,8 +14,8 @@ from support.waiting import wait_until
 
 @pytest.fixture(scope="session")
 def new_rig(tmp_path_factory, binary):
-    """Returns a function that prepares a stack. All have the same certificate, and copies of one
-    database, because creating these takes longer than starting the service."""
+    """Returns a function that prepares a stack. All stacks have the same certificate and copies of
+    one database, so that they start faster."""
     authority = Authority(tmp_path_factory.mktemp("authority"))
     folder = tmp_path_factory.mktemp("migrated")
     subprocess.run([binary, "migrate", "up"], check=True, capture_output=True, cwd=folder,

@@ -65,7 +65,8 @@ class Stack:
         directory in its state folder, or none if `own_directory` is false.
         `database`: a running PostgreSQL server, in which a new database is created. By default the
         service uses SQLite in the state folder.
-        `migrated`: an SQLite database of the newest version, which is copied as the first one.
+        `migrated`: an SQLite database of the newest version. A state folder without a database
+        gets a copy of it; by default the migrations run.
         `authority`: signs nginx's certificate; by default one in the state folder.
         `env`: settings of the service, which override those of the stack.
         `cwd`: the working directory of the service, where it reads .env; by default the state
@@ -213,7 +214,7 @@ class Stack:
     def _create_database(self) -> None:
         file = self.state_dir / "kontora.db"
         if self._migrated and "DATABASE_URL" not in self.env and not file.exists():
-            shutil.copyfile(self._migrated, file)
+            shutil.copy(self._migrated, file)
         else:
             self.service.migrate()
 
